@@ -4,6 +4,9 @@ use crate::command;
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// Whether the lists were fetched, once a run.
+static UPDATED: OnceLock<bool> = OnceLock::new();
+
 /// Installs these packages; a sentence saying why not otherwise.
 pub fn install(packages: &[&str]) -> Result<(), String> {
     if command::on_path("apt-get").is_none() {
@@ -15,7 +18,6 @@ pub fn install(packages: &[&str]) -> Result<(), String> {
     if command::answer(Command::new("id").arg("-u")).as_deref() != Some("0") {
         return Err(format!("install {} (only root may)", packages.join(" ")));
     }
-    static UPDATED: OnceLock<bool> = OnceLock::new();
     let updated = *UPDATED.get_or_init(|| command::succeeds(apt().arg("update")).unwrap_or(false));
     let installed = updated
         && command::succeeds(

@@ -18,12 +18,12 @@ const MANIFEST: &str = r#"{
 }
 "#;
 
-/// Name, and the command below `node_modules` that runs it; `.js` is run by node.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("npm", "npm/bin/npm-cli.js"),
-    ("pnpm", ".bin/pnpm"),
-    ("yarn classic", "yarn/bin/yarn.js"),
-    ("yarn berry", "@yarnpkg/cli-dist/bin/yarn.js"),
+/// Name, what runs it (none: it runs by itself), and the program below `node_modules`.
+const PROGRAMS: [(&str, Option<&str>, &str); 4] = [
+    ("npm", Some("node"), "npm/bin/npm-cli.js"),
+    ("pnpm", None, ".bin/pnpm"),
+    ("yarn classic", Some("node"), "yarn/bin/yarn.js"),
+    ("yarn berry", Some("node"), "@yarnpkg/cli-dist/bin/yarn.js"),
 ];
 
 /// Installs them into `folder/node` unless they are there; tells what then runs.
@@ -32,8 +32,10 @@ pub fn ensure(folder: &Path) -> Vec<Client> {
     let installed = node().and_then(|()| install(&home));
     PROGRAMS
         .iter()
-        .map(|(name, path)| {
-            let version = installed.clone().and_then(|()| version(&home, path));
+        .map(|(name, runner, path)| {
+            let version = installed
+                .clone()
+                .and_then(|()| version(&home, *runner, path));
             Client { name, version }
         })
         .collect()
@@ -75,14 +77,13 @@ fn prepare(home: &Path) -> std::io::Result<()> {
     fs::write(home.join("package.json"), MANIFEST)
 }
 
-fn version(home: &Path, path: &str) -> Result<String, String> {
+fn version(home: &Path, runner: Option<&str>, path: &str) -> Result<String, String> {
     let program = home.join("node_modules").join(path);
-    let mut command = if path.ends_with(".js") {
-        Command::new("node")
-    } else {
-        Command::new(&program)
+    let mut command = match runner {
+        Some(runner) => Command::new(runner),
+        None => Command::new(&program),
     };
-    if path.ends_with(".js") {
+    if runner.is_some() {
         command.arg(&program);
     }
     command.current_dir(home).arg("--version");
