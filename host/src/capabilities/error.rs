@@ -1,6 +1,7 @@
 //! What a capability answers when it cannot: an error of the contract, or a trap.
 
 use crate::bindings::packhouse::plugin::types;
+use crate::auth::AuthError;
 use crate::body::BodyError;
 use crate::capabilities::State;
 use crate::storage::StorageError;
@@ -71,6 +72,17 @@ impl From<StorageError> for HostError {
                 other("storage", "the registry's store failed".into())
             }
         })
+    }
+}
+
+impl From<AuthError> for HostError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Denied(message) => Self::denied(message),
+            AuthError::Invalid(message) => Self::invalid(message),
+            // Without users nothing can be decided: the request ends.
+            error => Self::Trap(wasmtime::Error::from(error)),
+        }
     }
 }
 

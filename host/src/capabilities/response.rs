@@ -1,6 +1,8 @@
 //! `http.response`: what a plugin answers, gathered until it returns.
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wasmtime::component::Resource;
 
@@ -146,7 +148,7 @@ impl wit::HostResponse for State {
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
         response.flush();
-        response.parts.push(Part::Object(Box::new(ObjectPart::new(reader))));
+        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader))));
         Ok(Some(info.into()))
     }
 
@@ -174,9 +176,4 @@ impl wit::HostResponse for State {
         self.table.delete(handle)?;
         Ok(())
     }
-}
-
-/// A body of bytes, for replies that the host makes itself.
-pub fn bytes_part(bytes: impl Into<Bytes>) -> Part {
-    Part::Bytes(bytes.into())
 }

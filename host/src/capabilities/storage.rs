@@ -1,6 +1,7 @@
 //! `storage`: objects under the mount's own prefix, and how the contract's types
 //! become those of the storage room.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::BoxStream;
@@ -12,9 +13,9 @@ use crate::bindings::packhouse::plugin::{storage as wit, types};
 use crate::capabilities::body::piece;
 use crate::capabilities::staged::StagedObject;
 use crate::capabilities::{HostError, PIECE, State};
-use crate::respond::{StoredObject, StreamError};
+use crate::respond::{BoxError, StoredObject};
 use crate::storage::{
-    Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, Scope, StorageError, Writer,
+    Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, StorageError, Writer,
 };
 
 /// Objects looked at side by side in one call.
@@ -131,7 +132,8 @@ impl wit::Host for State {
             return Err(StorageError::Unavailable("too many writers at once".into()).into());
         }
         let longest = Duration::from_millis(4 << attempt.min(6));
-        tokio::time::sleep(rand::rng().random_range(Duration::ZERO..longest)).await;
+        let turn = rand::rng().random_range(Duration::ZERO..longest);
+        tokio::time::sleep(turn).await;
         Ok(())
     }
 
@@ -216,6 +218,37 @@ impl wit::HostWriter for State {
     async fn drop(&mut self, handle: Resource<ObjectWriter>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
+    }
+}
+
+/// A stored object as a part of a reply.
+pub struct ObjectPart(Reader);
+
+impl ObjectPart {
+    pub fn new(reader: Reader) -> Self {
+        Self(reader)
+    }
+}
+
+impl StoredObject for ObjectPart {
+    fn size(&self) -> u64 {
+        self.0.info().size
+    }
+
+    fn version(&self) -> &str {
+        &self.0.info().version
+    }
+
+    fn modified(&self) -> Option<SystemTime> {
+        self.0.info().modified
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        self.0.info().content_type.as_deref()
+    }
+
+    fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<bytes::Bytes, BoxError>> {
+        self.0.stream(range).map_err(BoxError::from).boxed()
     }
 }
 
