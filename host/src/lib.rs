@@ -1,1 +1,4 @@
 
+
+pub mod body;
+pub mod respond;
