@@ -14,11 +14,11 @@ use http::{Request, Response};
 use http_body::Body;
 
 use crate::auth::{self, Auth, AuthError, Scope};
-use crate::body::BoxError;
+
 use crate::config::{Config, ConfigError, MountConfig, StorageConfig, StorageKind, TokenStoreKind};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
-use crate::respond::ResponseBody;
+use crate::respond::{BoxError, ResponseBody};
 use crate::server::Peer;
 use crate::storage::{self, S3Settings, Storage, StorageError};
 

@@ -13,12 +13,12 @@ use tracing::{Instrument, Span, field};
 
 use crate::app::Registry;
 use crate::auth::Credentials;
-use crate::body::{BodyLimits, BoxError, RequestBody};
+use crate::body::{self, RequestBody};
 use crate::capabilities::RequestContext;
 use crate::capabilities::request::DataLimits;
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
-use crate::respond::{Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
+use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
 use crate::server::Peer;
 use crate::status;
 
@@ -157,8 +157,8 @@ impl Registry {
         }
     }
 
-    fn body_limits(&self) -> BodyLimits {
-        BodyLimits { size: None, idle: self.config().server.limits.idle_timeout.0 }
+    fn body_limits(&self) -> body::Limits {
+        body::Limits { size: u64::MAX, idle: self.config().server.limits.idle_timeout.0 }
     }
 }
 
