@@ -1,1 +1,4 @@
+//! The host of Packhouse.
 
+pub mod admin;
+pub mod auth;
