@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::auth::{self, Auth, AuthError, Scope};
+use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
-use crate::config::{Config, ConfigError, MountConfig, StorageConfig, StorageKind, TokenStoreKind};
+use crate::config::{Config, ConfigError, MountConfig, StorageConfig, StorageKind};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
@@ -268,8 +268,9 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
 /// Opens the users and tokens that a configuration names; also for the command line.
 pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
     let settings = auth::Settings {
+        token_store: TokenStoreKind::parse(&config.auth.token_store)
+            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
         database: config.auth.database.clone(),
-        tokens_in_memory: config.auth.token_store == TokenStoreKind::Memory,
         anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
     };
     let file = || config.file.display().to_string();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use packhouse::admin::{TokenCommand, UserCommand};
+use packhouse::admin::AdminCommand;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
 use secrecy::{ExposeSecret, SecretString};
@@ -37,12 +37,8 @@ struct Arguments {
 enum Command {
     /// Serve what the configuration names (the default).
     Serve,
-    /// Add, change, grant, remove and list users.
-    #[command(subcommand)]
-    User(UserCommand),
-    /// Create, list and revoke tokens.
-    #[command(subcommand)]
-    Token(TokenCommand),
+    #[command(flatten)]
+    Admin(AdminCommand),
 }
 
 fn main() -> ExitCode {
@@ -67,8 +63,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
-        Command::User(command) => Ok(admin::run_user(command, &app::open_auth(&config).await?).await?),
-        Command::Token(command) => Ok(admin::run_token(command, &app::open_auth(&config).await?).await?),
+        Command::Admin(command) => Ok(admin::run(command, &app::open_auth(&config).await?).await?),
     }
 }
 
@@ -103,13 +98,8 @@ async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
 /// On a first start: makes the user `admin` and shows how to go on.
 async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::Result<()> {
     let given = std::env::var("PACKHOUSE_ADMIN_PASSWORD").ok().map(SecretString::from);
-    let is_given = given.is_some();
     let Some(password) = registry.auth().ensure_admin(given).await? else { return Ok(()) };
-    if is_given {
-        println!("The user `admin` was made, with the password of PACKHOUSE_ADMIN_PASSWORD.");
-    } else {
-        println!("The user `admin` was made. Its password, shown this once: {}", password.expose_secret());
-    }
+    println!("The user `admin` was made. Its password, shown this once: {}", password.expose_secret());
     let origin = registry.config().server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     for mount in registry.mounts().iter().filter(|mount| mount.enabled && mount.host.is_none()) {
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };

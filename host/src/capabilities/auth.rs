@@ -5,9 +5,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
-use crate::auth::{Account, AuthError, Decision, Issued, Resource as Subject, TokenInfo, TokenRequest};
+use crate::auth::{Account, AuthError, Decision, Issued, Resource as Subject, Scope, Token, TokenRequest, parse_network};
 use crate::bindings::packhouse::plugin::auth as wit;
-use crate::capabilities::storage::milliseconds;
 use crate::capabilities::{HostError, RequestContext, State};
 
 /// Somebody who has proved who they are.
@@ -25,8 +24,8 @@ impl RequestContext {
     fn decide(&self, kind: &str, name: &str, action: &str) -> Decision {
         let Some(caller) = &self.caller else { return Decision::SignIn };
         let read_action = self.description.read_actions.get(kind).map_or("read", String::as_str);
-        let subject = Subject { protocol: &self.description.protocol, kind, name };
-        self.auth.decide(caller, &subject, action, read_action)
+        let subject = Subject { protocol: &self.mount.name, kind, name };
+        self.auth.decide(self.mount.anonymous.as_deref(), caller, &subject, action, read_action)
     }
 
     /// `login` is needed to see passwords and secrets.
@@ -102,15 +101,15 @@ impl wit::Host for State {
 
 impl wit::HostAccount for State {
     fn name(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&handle)?.0.name.clone())
+        Ok(self.table.get(&handle)?.0.name().to_string())
     }
 
     fn email(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<Option<String>> {
-        Ok(self.table.get(&handle)?.0.email.clone())
+        Ok(self.table.get(&handle)?.0.email().map(str::to_owned))
     }
 
     fn read_only(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<bool> {
-        Ok(self.table.get(&handle)?.0.read_only)
+        Ok(self.table.get(&handle)?.0.read_only())
     }
 
     async fn issue_token(&mut self, handle: Resource<SignedIn>, wanted: wit::TokenRequest) -> Result<wit::Issued, HostError> {
@@ -121,9 +120,9 @@ impl wit::HostAccount for State {
         let wanted = TokenRequest {
             label: wanted.label,
             read_only: wanted.read_only,
-            scopes: wanted.scopes,
+            scopes: wanted.scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, AuthError>>()?,
             lifetime: wanted.lifetime.map(Duration::from_secs),
-            cidr: wanted.cidr,
+            cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
         };
         let Issued { token, secret } = request.auth.issue(&account, &wanted).await?;
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
@@ -147,15 +146,15 @@ impl wit::HostAccount for State {
     }
 }
 
-impl From<TokenInfo> for wit::Token {
-    fn from(token: TokenInfo) -> Self {
+impl From<Token> for wit::Token {
+    fn from(token: Token) -> Self {
         Self {
-            id: token.id,
+            id: token.id.to_string(),
             hint: token.hint,
             label: token.label,
-            created: milliseconds(token.created).unwrap_or(0),
-            expires: token.expires.and_then(milliseconds),
-            last_used: token.last_used.and_then(milliseconds),
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
             read_only: token.read_only,
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
             cidr: token.cidr.iter().map(ToString::to_string).collect(),

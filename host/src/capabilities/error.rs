@@ -79,6 +79,7 @@ impl From<AuthError> for HostError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Denied(message) => Self::denied(message),
+            AuthError::Throttled { .. } => Self::denied(error.to_string()),
             AuthError::Invalid(message) => Self::invalid(message),
             // Without users nothing can be decided: the request ends.
             error => Self::Trap(wasmtime::Error::from(error)),

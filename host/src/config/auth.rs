@@ -12,21 +12,13 @@ use crate::config::values::Secret;
 pub struct AuthConfig {
     /// SQLite file of users, and of tokens with `token_store = "database"`.
     pub database: PathBuf,
-    pub token_store: TokenStoreKind,
+    /// Where tokens are kept: a word that the auth room knows.
+    pub token_store: String,
     /// Scopes that need no account.
     pub anonymous: Vec<String>,
     pub jwt_secret: Option<Secret>,
     pub npm_tokens: NpmTokens,
     pub oci_tokens: OciTokens,
-}
-
-/// Where tokens are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenStoreKind {
-    Memory,
-    Redis,
-    Database,
 }
 
 /// `[auth.npm_tokens]`: opaque tokens that clients make at a login.
@@ -51,7 +43,7 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             database: PathBuf::from("data/packhouse.sqlite"),
-            token_store: TokenStoreKind::Database,
+            token_store: "database".into(),
             anonymous: vec!["*:*:*:read".into()],
             jwt_secret: None,
             npm_tokens: NpmTokens::default(),
@@ -63,14 +55,5 @@ impl Default for AuthConfig {
 impl Default for NpmTokens {
     fn default() -> Self {
         Self { enabled: true, default_readonly: false }
-    }
-}
-
-impl AuthConfig {
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.token_store == TokenStoreKind::Redis {
-            return Err("[auth] token_store = \"redis\" is not in this version: use \"database\" or \"memory\"".into());
-        }
-        Ok(())
     }
 }

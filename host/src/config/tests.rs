@@ -66,7 +66,6 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 fn values_that_cannot_be_are_named_with_their_remedy() {
     assert!(refusal("[server.limits]\nidle_timeout = \"soon\"").contains("\"30s\""));
     assert!(refusal("[storage]\ntype = \"s3\"").contains("needs `endpoint`"));
-    assert!(refusal("[auth]\ntoken_store = \"redis\"").contains("use \"database\" or \"memory\""));
     assert!(refusal("[mount.demo]\nbase_path = \"demo\"").contains("\"/demo\""));
     assert!(refusal("[mount.demo]\ngrants = [\"everything\"]").contains("\"login\""));
     assert!(refusal("[auth]\njwt_secret = \"env:PACKHOUSE_NO_SUCH_VARIABLE\"").contains("PACKHOUSE_NO_SUCH_VARIABLE is not set"));
