@@ -144,8 +144,14 @@ impl<E> Router<E> {
 impl<E: Into<Response> + From<RouteError>> Router<E> {
     /// Answers with the endpoint's response, or its error's.
     pub fn handle(&self, request: Request) -> Response {
-        let method = request.method();
         let path = request.path();
+        self.handle_path(request, path)
+    }
+
+    /// The same for a request whose path a protocol has brought into one form first, e.g.
+    /// npm's `/@scope/name` into `/@scope%2fname`. Calls see this path.
+    pub fn handle_path(&self, request: Request, path: String) -> Response {
+        let method = request.method();
         match self.find(&method, &path) {
             Ok((handler, parameters)) => {
                 let call = Call::new(request, method, path, parameters);
