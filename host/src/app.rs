@@ -278,7 +278,7 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             endpoint: config.endpoint.clone().unwrap_or_default(),
             port: config.port,
             use_ssl: config.use_ssl,
-            region: config.region.clone(),
+            region: config.region.clone().unwrap_or_else(|| "us-east-1".into()),
             bucket_name: config.bucket_name.clone().unwrap_or_default(),
             access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
