@@ -1,1 +1,3 @@
+//! Packhouse: a registry server whose protocols are WASM components.
 
+pub mod storage;
