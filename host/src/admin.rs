@@ -20,18 +20,7 @@ use uuid::Uuid;
 
 use crate::auth::{Auth, AuthError, NewUser, Scope, TokenRequest, UserName, parse_network};
 
-pub use secrets::Secrets;
-
-/// What the administrator orders.
-#[derive(Debug, Clone, Subcommand)]
-pub enum AdminCommand {
-    /// Look after the users
-    #[command(subcommand)]
-    User(UserCommand),
-    /// Look after the tokens of users
-    #[command(subcommand)]
-    Token(TokenCommand),
-}
+use secrets::Secrets;
 
 /// `user …`
 #[derive(Debug, Clone, Subcommand)]
@@ -113,13 +102,32 @@ pub enum TokenCommand {
     },
 }
 
-/// Does what was ordered, with this process's terminal.
+/// Does what was ordered about users, with this process's terminal.
 ///
 /// # Errors
 /// One sentence that says what to do.
-pub async fn run(command: AdminCommand, auth: &Auth) -> Result<(), AuthError> {
-    let mut terminal = Terminal { output: &mut io::stdout(), remarks: &mut io::stderr(), secrets: &Secrets::OfProcess };
-    perform(command, auth, &mut terminal).await
+pub async fn run_user(command: UserCommand, auth: &Auth) -> Result<(), AuthError> {
+    let (mut output, mut remarks) = (io::stdout(), io::stderr());
+    let mut terminal = Terminal {
+        output: &mut output,
+        remarks: &mut remarks,
+        secrets: &Secrets::OfProcess,
+    };
+    look_after_users(command, auth, &mut terminal).await
+}
+
+/// Does what was ordered about tokens, with this process's terminal.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn run_token(command: TokenCommand, auth: &Auth) -> Result<(), AuthError> {
+    let (mut output, mut remarks) = (io::stdout(), io::stderr());
+    let mut terminal = Terminal {
+        output: &mut output,
+        remarks: &mut remarks,
+        secrets: &Secrets::OfProcess,
+    };
+    look_after_tokens(command, auth, &mut terminal).await
 }
 
 /// What a command reads from and prints to.
@@ -140,37 +148,65 @@ impl Terminal<'_> {
     }
 }
 
-async fn perform(command: AdminCommand, auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
+async fn look_after_users(
+    command: UserCommand,
+    auth: &Auth,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
     match command {
-        AdminCommand::User(command) => look_after_users(command, auth, terminal).await,
-        AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await,
-    }
-}
-
-async fn look_after_users(command: UserCommand, auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
-    match command {
-        UserCommand::Add { name, email, grants, password_stdin } => {
+        UserCommand::Add {
+            name,
+            email,
+            grants,
+            password_stdin,
+        } => {
             if auth.user_exists(name.as_str()).await? {
                 return Err(AuthError::user_exists(&name));
             }
             let password = terminal.secrets.read(&name, password_stdin).await?;
-            auth.add_user(NewUser { name: name.clone(), email, grants }, &password).await?;
+            auth.add_user(
+                NewUser {
+                    name: name.clone(),
+                    email,
+                    grants,
+                },
+                &password,
+            )
+            .await?;
             terminal.remark(&format!("Added the user {name}."));
         }
-        UserCommand::Passwd { name, password_stdin } => {
+        UserCommand::Passwd {
+            name,
+            password_stdin,
+        } => {
             auth.account(name.as_str()).await?;
             let password = terminal.secrets.read(&name, password_stdin).await?;
             auth.set_password(name.as_str(), &password).await?;
-            terminal.remark(&format!("Changed the password of {name}; its tokens stay valid."));
+            terminal.remark(&format!(
+                "Changed the password of {name}; its tokens stay valid."
+            ));
         }
-        UserCommand::Grant { name, scopes, remove: false } => {
+        UserCommand::Grant {
+            name,
+            scopes,
+            remove: false,
+        } => {
             auth.grant(name.as_str(), &scopes).await?;
             print::grants(auth, &name, terminal).await?;
         }
-        UserCommand::Grant { name, scopes, remove: true } => {
+        UserCommand::Grant {
+            name,
+            scopes,
+            remove: true,
+        } => {
             let account = auth.account(name.as_str()).await?;
-            if let Some(scope) = scopes.iter().find(|scope| !account.grants().contains(scope)) {
-                return Err(AuthError::NotFound(format!("{name} has no grant `{scope}`: look at `user list` and name it as it stands there")));
+            if let Some(scope) = scopes
+                .iter()
+                .find(|scope| !account.grants().contains(scope))
+            {
+                return Err(AuthError::NotFound(format!(
+                    "{name} has no grant `{scope}`: look at `user list` and name it as it stands there"
+                )));
             }
             auth.withdraw(name.as_str(), &scopes).await?;
             print::grants(auth, &name, terminal).await?;
@@ -184,19 +220,41 @@ async fn look_after_users(command: UserCommand, auth: &Auth, terminal: &mut Term
     Ok(())
 }
 
-async fn look_after_tokens(command: TokenCommand, auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
+async fn look_after_tokens(
+    command: TokenCommand,
+    auth: &Auth,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
     match command {
-        TokenCommand::Create { user, label, read_only, scopes, expires, cidr } => {
+        TokenCommand::Create {
+            user,
+            label,
+            read_only,
+            scopes,
+            expires,
+            cidr,
+        } => {
             let account = auth.account(user.as_str()).await?;
-            let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr };
+            let request = TokenRequest {
+                label,
+                read_only,
+                scopes,
+                lifetime: expires,
+                cidr,
+            };
             let issued = auth.issue(&account, &request).await?;
-            terminal.remark(&format!("Made the token {} of {user}. Its secret is shown this once:", issued.token.id));
+            terminal.remark(&format!(
+                "Made the token {} of {user}. Its secret is shown this once:",
+                issued.token.id
+            ));
             terminal.print(issued.secret.expose_secret());
         }
         TokenCommand::List { user } => print::tokens(auth, user.as_ref(), terminal).await?,
         TokenCommand::Revoke { id } => {
             if !auth.revoke_any(id).await? {
-                return Err(AuthError::NotFound(format!("there is no token `{id}`: look at `token list`")));
+                return Err(AuthError::NotFound(format!(
+                    "there is no token `{id}`: look at `token list`"
+                )));
             }
             terminal.remark(&format!("Revoked the token {id}."));
         }
@@ -206,8 +264,15 @@ async fn look_after_tokens(command: TokenCommand, auth: &Auth, terminal: &mut Te
 
 /// Reads a span such as `90s`, `15m`, `12h`, `30d`, `4w` or `1y`.
 fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
-    let refuse = || AuthError::Invalid(format!("`{}` is no span of time: write e.g. `12h`, `30d` or `1y`", text.escape_debug()));
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(refuse)?;
+    let refuse = || {
+        AuthError::Invalid(format!(
+            "`{}` is no span of time: write e.g. `12h`, `30d` or `1y`",
+            text.escape_debug()
+        ))
+    };
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(refuse)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
@@ -217,7 +282,11 @@ fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
         "y" => 365 * 24 * 60 * 60,
         _ => return Err(refuse()),
     };
-    let number = number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(refuse)?;
+    let number = number
+        .parse::<u32>()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(refuse)?;
     Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 

@@ -19,7 +19,7 @@ use crate::config::{Config, ConfigError, MountConfig, StorageConfig, StorageKind
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
-use crate::server::Peer;
+use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
 
 /// Why a registry cannot be built; one sentence each.
@@ -48,6 +48,7 @@ struct Rooms {
     plugins: Arc<Plugins>,
     configured: Vec<Mount>,
     mounts: RwLock<Arc<Mounts>>,
+    gate: Gate,
 }
 
 impl Registry {
@@ -65,8 +66,10 @@ impl Registry {
         for mount in configured.iter().filter(|mount| mount.enabled) {
             needs_plugin(&config, &plugins, mount)?;
         }
+        let gate = Gate::new(gate_settings(&config));
         let registry = Self(Arc::new(Rooms {
             config,
+            gate,
             storage,
             auth,
             plugins: Arc::new(plugins),
@@ -112,6 +115,24 @@ impl Registry {
 
     pub fn plugins(&self) -> &Plugins {
         &self.0.plugins
+    }
+
+    /// The places for requests.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// How the sockets in front of this are to be served.
+    pub fn server_settings(&self) -> ServerSettings {
+        let server = &self.0.config.server;
+        ServerSettings {
+            max_connections: server.limits.max_connections,
+            head_timeout: server.limits.header_timeout.0,
+            write_timeout: server.limits.idle_timeout.0,
+            drain: server.limits.drain.0,
+            trusted_proxies: TrustedProxies::new(server.trusted_proxies.clone()),
+            ..ServerSettings::default()
+        }
     }
 
     /// The generation of a plugin that serves now.
@@ -257,7 +278,7 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             endpoint: config.endpoint.clone().unwrap_or_default(),
             port: config.port,
             use_ssl: config.use_ssl,
-            region: config.region.clone(),
+            region: config.region.clone().unwrap_or_else(|| "us-east-1".into()),
             bucket_name: config.bucket_name.clone().unwrap_or_default(),
             access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
@@ -275,6 +296,15 @@ pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
     };
     let file = || config.file.display().to_string();
     Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
+}
+
+fn gate_settings(config: &Config) -> GateSettings {
+    let limits = &config.server.limits;
+    GateSettings {
+        places: limits.max_requests as usize,
+        queue: limits.max_queued,
+        patience: limits.queue_timeout.0,
+    }
 }
 
 fn guest_limits(config: &Config) -> GuestLimits {

@@ -99,6 +99,7 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
+        let _place = self.gate().enter(!body.is_empty()).await.map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
         let context = self.context(asked, &found, &generation, body, credentials)?;
         let answered = generation.handle(context).await;
         answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })

@@ -9,7 +9,6 @@ use packhouse::admin::AdminCommand;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +67,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let listener = bind(&config).await?;
+    let listener = server::listen(config.server.listen)
+        .await
+        .map_err(|error| config.error(format!("[server] listen: {}", sentence(&error.into()))))?;
     let address = listener.local_addr()?;
     let watch = config.plugins.watch;
     let registry = Registry::build(config).await?;
@@ -78,21 +79,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     stop_on_signals(stop.clone())?;
     println!("packhouse is listening on http://{address}");
     tracing::info!(%address, "listening on http://{address}");
-    server::serve(listener, server_settings(&registry), registry, stop).await?;
+    let settings = registry.server_settings();
+    let service = move |request, peer| {
+        let registry = registry.clone();
+        async move { registry.dispatch(request, peer).await }
+    };
+    server::serve(listener, settings, service, stop).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    let listen = config.server.listen;
-    TcpListener::bind(listen).await.map_err(|error| {
-        let remedy = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program uses it: stop that one, or choose another port",
-            std::io::ErrorKind::PermissionDenied => "that needs more rights: choose a port above 1023",
-            _ => "choose an address of this machine",
-        };
-        config.error(format!("[server] listen = \"{listen}\" cannot be used ({error}); {remedy}")).into()
-    })
 }
 
 /// On a first start: makes the user `admin` and shows how to go on.

@@ -123,7 +123,10 @@ impl<E> Router<E> {
                 if !allow.contains(&route.method) {
                     allow.push(route.method);
                 }
-            } else if best.as_ref().is_none_or(|(_, other)| found.kinds < other.kinds) {
+            } else if best
+                .as_ref()
+                .is_none_or(|(_, other)| found.kinds < other.kinds)
+            {
                 best = Some((route, found));
             }
         }
@@ -144,8 +147,14 @@ impl<E> Router<E> {
 impl<E: Into<Response> + From<RouteError>> Router<E> {
     /// Answers with the endpoint's response, or its error's.
     pub fn handle(&self, request: Request) -> Response {
-        let method = request.method();
         let path = request.path();
+        self.handle_path(request, path)
+    }
+
+    /// The same for a request whose path a protocol has brought into one form first, e.g.
+    /// npm's `/@scope/name` into `/@scope%2fname`. Calls see this path.
+    pub fn handle_path(&self, request: Request, path: String) -> Response {
+        let method = request.method();
         match self.find(&method, &path) {
             Ok((handler, parameters)) => {
                 let call = Call::new(request, method, path, parameters);
@@ -211,7 +220,11 @@ fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
                     return None;
                 }
                 let plain = before.is_empty() && after.is_empty();
-                kinds.push(if plain { Kind::Parameter } else { Kind::Affixed });
+                kinds.push(if plain {
+                    Kind::Parameter
+                } else {
+                    Kind::Affixed
+                });
                 let start = position + before.len();
                 parameters.push((name, start..start + value.len()));
             }

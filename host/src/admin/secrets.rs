@@ -8,7 +8,7 @@ use crate::auth::{AuthError, UserName};
 
 /// A source of passwords.
 #[derive(Debug)]
-pub enum Secrets {
+pub(super) enum Secrets {
     /// The terminal or the standard input of this process.
     OfProcess,
     /// Always this one.
@@ -21,12 +21,26 @@ impl Secrets {
     ///
     /// # Errors
     /// `Invalid` with a sentence when there is none to be had, or the two differ.
-    pub async fn read(&self, name: &UserName, from_stdin: bool) -> Result<SecretString, AuthError> {
+    pub(super) async fn read(
+        &self,
+        name: &UserName,
+        from_stdin: bool,
+    ) -> Result<SecretString, AuthError> {
         match self {
             Self::OfProcess => {
                 let name = name.clone();
-                let answer = tokio::task::spawn_blocking(move || if from_stdin { first_line() } else { ask_twice(&name) });
-                answer.await.unwrap_or_else(|error| Err(AuthError::Invalid(format!("the password could not be read ({error}): try again"))))
+                let answer = tokio::task::spawn_blocking(move || {
+                    if from_stdin {
+                        first_line()
+                    } else {
+                        ask_twice(&name)
+                    }
+                });
+                answer.await.unwrap_or_else(|error| {
+                    Err(AuthError::Invalid(format!(
+                        "the password could not be read ({error}): try again"
+                    )))
+                })
             }
             #[cfg(test)]
             Self::Fixed(secret) => Ok(secret.clone()),
@@ -37,9 +51,15 @@ impl Secrets {
 fn first_line() -> Result<SecretString, AuthError> {
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| AuthError::Invalid(format!("standard input could not be read ({error}): write the password there as one line")))?;
+    read.map_err(|error| {
+        AuthError::Invalid(format!(
+            "standard input could not be read ({error}): write the password there as one line"
+        ))
+    })?;
     match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(AuthError::Invalid("standard input holds no password: write it there as one line".to_owned())),
+        "" => Err(AuthError::Invalid(
+            "standard input holds no password: write it there as one line".to_owned(),
+        )),
         password => Ok(password.into()),
     }
 }
@@ -52,7 +72,9 @@ fn ask_twice(name: &UserName) -> Result<SecretString, AuthError> {
     let first = ask(format!("New password for {name}: "))?;
     let second = ask("The same again: ".to_owned())?;
     if first.expose_secret() != second.expose_secret() {
-        return Err(AuthError::Invalid("the two passwords differ: nothing was changed, try again".to_owned()));
+        return Err(AuthError::Invalid(
+            "the two passwords differ: nothing was changed, try again".to_owned(),
+        ));
     }
     Ok(first)
 }

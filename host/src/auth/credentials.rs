@@ -23,11 +23,33 @@ const KEY_HEADERS: [&str; 3] = ["x-nuget-apikey", "x-api-key", "x-auth-token"];
 
 /// Names of headers that may hold a credential: whole, by their end, by their start,
 /// and by what they contain.
-const REMOVED: [&str; 6] = ["authorization", "cookie", "cookie2", "otp", "x-registry-auth", "x-jfrog-art-api"];
-const REMOVED_ENDS: [&str; 6] = ["-authorization", "-otp", "-cookie", "-jwt", "-auth-key", "-access-key"];
+const REMOVED: [&str; 6] = [
+    "authorization",
+    "cookie",
+    "cookie2",
+    "otp",
+    "x-registry-auth",
+    "x-jfrog-art-api",
+];
+const REMOVED_ENDS: [&str; 6] = [
+    "-authorization",
+    "-otp",
+    "-cookie",
+    "-jwt",
+    "-auth-key",
+    "-access-key",
+];
 const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
-const REMOVED_PARTS: [&str; 8] =
-    ["token", "api-key", "apikey", "api_key", "secret", "password", "credential", "jwt-assertion"];
+const REMOVED_PARTS: [&str; 8] = [
+    "token",
+    "api-key",
+    "apikey",
+    "api_key",
+    "secret",
+    "password",
+    "credential",
+    "jwt-assertion",
+];
 
 /// What was sent. Taken once at the edge; see [`Credentials::take`].
 #[derive(Clone, Default)]
@@ -38,7 +60,10 @@ pub(super) enum Sent {
     #[default]
     Nothing,
     Token(SecretString),
-    Password { name: String, password: SecretString },
+    Password {
+        name: String,
+        password: SecretString,
+    },
     /// One sentence for the user, without any part of what was sent.
     Unreadable(&'static str),
 }
@@ -50,7 +75,11 @@ impl Credentials {
     /// and a bare token in one of the usual headers for API keys.
     pub fn take(headers: &mut HeaderMap) -> Self {
         let sent = read(headers);
-        let secret: Vec<HeaderName> = headers.keys().filter(|name| may_hold_credential(name)).cloned().collect();
+        let secret: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| may_hold_credential(name))
+            .cloned()
+            .collect();
         for name in secret {
             headers.remove(name);
         }
@@ -118,20 +147,26 @@ fn read_authorization(value: &HeaderValue) -> Sent {
     let value = value.to_str().unwrap_or("?").trim();
     let Some((scheme, rest)) = value.split_once(' ') else {
         return match value.to_ascii_lowercase().as_str() {
-            "basic" | "bearer" | "token" => Sent::Unreadable("the Authorization header names a scheme and nothing else: add the token or password"),
+            "basic" | "bearer" | "token" => Sent::Unreadable(
+                "the Authorization header names a scheme and nothing else: add the token or password",
+            ),
             _ => bare_token(value),
         };
     };
     match scheme.to_ascii_lowercase().as_str() {
         "basic" => basic(rest.trim()),
         "bearer" | "token" => bare_token(rest.trim()),
-        _ => Sent::Unreadable("the Authorization header has a scheme that is not known here: use Basic, Bearer or a bare token"),
+        _ => Sent::Unreadable(
+            "the Authorization header has a scheme that is not known here: use Basic, Bearer or a bare token",
+        ),
     }
 }
 
 fn bare_token(text: &str) -> Sent {
     match text.trim() {
-        "" => Sent::Unreadable("the token that was sent is empty: sign in again, or remove it from the client's configuration"),
+        "" => Sent::Unreadable(
+            "the token that was sent is empty: sign in again, or remove it from the client's configuration",
+        ),
         token => Sent::Token(token.into()),
     }
 }
@@ -141,14 +176,21 @@ fn basic(encoded: &str) -> Sent {
         &STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let decoded = LENIENT.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = LENIENT
+        .decode(encoded)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     // From here on the text is dropped only as a secret.
     let Some(pair) = decoded.map(SecretString::from) else {
-        return Sent::Unreadable("the Basic credentials are not base64 of `name:password`: sign in again");
+        return Sent::Unreadable(
+            "the Basic credentials are not base64 of `name:password`: sign in again",
+        );
     };
     match pair.expose_secret().split_once(':') {
         Some((name, password)) => by_password(name.to_owned(), password.into()),
-        None => Sent::Unreadable("the Basic credentials lack the `:` between name and password: sign in again"),
+        None => Sent::Unreadable(
+            "the Basic credentials lack the `:` between name and password: sign in again",
+        ),
     }
 }
 

@@ -52,9 +52,14 @@ pub struct Passwords {
 impl Passwords {
     /// Nothing remembered yet.
     pub fn new(clock: Clock) -> Self {
-        let at_once = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 4);
+        let at_once = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .clamp(1, 4);
         Self {
-            key: *blake3::hash(&[Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat()).as_bytes(),
+            key: *blake3::hash(
+                &[Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat(),
+            )
+            .as_bytes(),
             verified: Cache::new(REMEMBERED, clock),
             under_way: Mutex::default(),
             turns: Arc::new(Semaphore::new(at_once)),
@@ -68,10 +73,14 @@ impl Passwords {
     pub fn check(password: &SecretString) -> Result<(), AuthError> {
         let password = password.expose_secret();
         if password.is_empty() || password.len() > LONGEST {
-            return Err(AuthError::Invalid(format!("a password has 1 to {LONGEST} bytes: choose another")));
+            return Err(AuthError::Invalid(format!(
+                "a password has 1 to {LONGEST} bytes: choose another"
+            )));
         }
         if password.chars().any(char::is_control) {
-            return Err(AuthError::Invalid("a password may not hold control characters: choose another".to_owned()));
+            return Err(AuthError::Invalid(
+                "a password may not hold control characters: choose another".to_owned(),
+            ));
         }
         if password.chars().count() < 8 {
             tracing::warn!("a password of fewer than 8 characters was set: it is easily guessed");
@@ -83,16 +92,30 @@ impl Passwords {
     pub async fn hash(&self, password: &SecretString) -> Result<PasswordHash, AuthError> {
         Self::check(password)?;
         let password = password.clone();
-        let hash = self.in_turn(move || Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|hash| hash.to_string()));
-        let phc = hash.await?.map_err(|error| AuthError::Busy(format!("the password could not be hashed ({error})")))?;
+        let hash = self.in_turn(move || {
+            Argon2::default()
+                .hash_password(password.expose_secret().as_bytes())
+                .map(|hash| hash.to_string())
+        });
+        let phc = hash.await?.map_err(|error| {
+            AuthError::Busy(format!("the password could not be hashed ({error})"))
+        })?;
         Ok(PasswordHash::new(phc))
     }
 
     /// Is this the password? As slow for `None`, nobody's.
-    pub async fn verify(&self, password: &SecretString, stored: Option<&PasswordHash>) -> Result<bool, AuthError> {
+    pub async fn verify(
+        &self,
+        password: &SecretString,
+        stored: Option<&PasswordHash>,
+    ) -> Result<bool, AuthError> {
         let phc = stored.map_or(NOBODYS, PasswordHash::as_str).to_owned();
         let (password, somebody) = (password.clone(), stored.is_some());
-        let right = self.in_turn(move || Argon2::default().verify_password(password.expose_secret().as_bytes(), phc.as_str()).is_ok());
+        let right = self.in_turn(move || {
+            Argon2::default()
+                .verify_password(password.expose_secret().as_bytes(), phc.as_str())
+                .is_ok()
+        });
         Ok(right.await? && somebody)
     }
 
@@ -107,12 +130,15 @@ impl Passwords {
 
     /// Were these verified a short while ago, against this stored hash?
     pub fn is_remembered(&self, fingerprint: &Fingerprint, stored: &PasswordHash) -> bool {
-        self.verified.get(fingerprint).is_some_and(|against| against == *stored)
+        self.verified
+            .get(fingerprint)
+            .is_some_and(|against| against == *stored)
     }
 
     /// These were verified just now.
     pub fn remember(&self, fingerprint: Fingerprint, stored: PasswordHash) {
-        self.verified.put(self.verified.ticket(), fingerprint, stored);
+        self.verified
+            .put(self.verified.ticket(), fingerprint, stored);
     }
 
     /// Forgets all that was verified.
@@ -123,7 +149,10 @@ impl Passwords {
     /// The verdict on these credentials, shared by all who wait for it now. Whoever
     /// holds its lock and finds none is the one to verify.
     pub fn verdict(&self, fingerprint: Fingerprint) -> Arc<Verdict> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(verdict) = under_way.get(&fingerprint).and_then(Weak::upgrade) {
             return verdict;
         }
@@ -135,17 +164,24 @@ impl Passwords {
         verdict
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AuthError> {
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AuthError> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(AuthError::Busy("too many passwords are being verified: try again in a moment".to_owned()));
+            return Err(AuthError::Busy(
+                "too many passwords are being verified: try again in a moment".to_owned(),
+            ));
         };
         let answer = tokio::task::spawn_blocking(move || {
             let answer = work();
             drop(turn);
             answer
         });
-        answer.await.map_err(|error| AuthError::Busy(format!("verifying a password was interrupted ({error})")))
+        answer.await.map_err(|error| {
+            AuthError::Busy(format!("verifying a password was interrupted ({error})"))
+        })
     }
 }
 
@@ -154,14 +190,30 @@ impl Passwords {
 pub fn generate() -> SecretString {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-    let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).copied().map_or('x', char::from);
-    random.iter().take(20).map(letter).collect::<String>().into()
+    let letter = |byte: &u8| {
+        LETTERS
+            .get(usize::from(byte & 31))
+            .copied()
+            .map_or('x', char::from)
+    };
+    random
+        .iter()
+        .take(20)
+        .map(letter)
+        .collect::<String>()
+        .into()
 }
 
 #[cfg(test)]
 mod tests {
     //! Slow where it must be, quick where it may.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail loudly"
+    )]
     use argon2::Params;
     use argon2::password_hash::phc;
 
@@ -172,9 +224,22 @@ mod tests {
         let passwords = Passwords::new(Clock::default());
         let stored = passwords.hash(&"correct horse".into()).await.unwrap();
         assert!(stored.as_str().starts_with("$argon2id$"));
-        assert!(passwords.verify(&"correct horse".into(), Some(&stored)).await.unwrap());
-        assert!(!passwords.verify(&"correct house".into(), Some(&stored)).await.unwrap());
-        assert_ne!(stored, passwords.hash(&"correct horse".into()).await.unwrap());
+        assert!(
+            passwords
+                .verify(&"correct horse".into(), Some(&stored))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify(&"correct house".into(), Some(&stored))
+                .await
+                .unwrap()
+        );
+        assert_ne!(
+            stored,
+            passwords.hash(&"correct horse".into()).await.unwrap()
+        );
         assert!(!format!("{stored:?}").contains("argon2"));
     }
 
@@ -182,16 +247,30 @@ mod tests {
     async fn nobodys_hash_costs_what_any_other_costs_and_never_verifies() {
         let ours = Argon2::default().hash_password(b"x").unwrap();
         let nobodys = phc::PasswordHash::new(NOBODYS).unwrap();
-        assert_eq!(Params::try_from(&ours).unwrap(), Params::try_from(&nobodys).unwrap());
-        assert_eq!((ours.algorithm, ours.version), (nobodys.algorithm, nobodys.version));
-        assert!(!Passwords::new(Clock::default()).verify(&"x".into(), None).await.unwrap());
+        assert_eq!(
+            Params::try_from(&ours).unwrap(),
+            Params::try_from(&nobodys).unwrap()
+        );
+        assert_eq!(
+            (ours.algorithm, ours.version),
+            (nobodys.algorithm, nobodys.version)
+        );
+        assert!(
+            !Passwords::new(Clock::default())
+                .verify(&"x".into(), None)
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
     async fn what_was_verified_is_remembered_for_a_minute_and_for_that_hash_only() {
         let clock = Clock::without_waiting();
         let passwords = Passwords::new(clock.clone());
-        let (stored, changed) = (PasswordHash::new("one".to_owned()), PasswordHash::new("two".to_owned()));
+        let (stored, changed) = (
+            PasswordHash::new("one".to_owned()),
+            PasswordHash::new("two".to_owned()),
+        );
         let fingerprint = passwords.fingerprint("ann", &"pw".into());
         assert!(!passwords.is_remembered(&fingerprint, &stored));
         passwords.remember(fingerprint, stored.clone());
@@ -212,7 +291,10 @@ mod tests {
     #[test]
     fn an_unfit_password_is_refused() {
         for unfit in ["", "line\nbreak", &"x".repeat(1025)] {
-            assert!(matches!(Passwords::check(&unfit.into()), Err(AuthError::Invalid(_))));
+            assert!(matches!(
+                Passwords::check(&unfit.into()),
+                Err(AuthError::Invalid(_))
+            ));
         }
         assert!(Passwords::check(&"pä:ss wörd".into()).is_ok());
     }

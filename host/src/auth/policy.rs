@@ -23,18 +23,29 @@ pub enum Decision {
 
 /// Decides for one resource and action. `read_action` is the protocol's own word for
 /// reading this type of thing; a read-only token may do it besides `read` and `pull`.
-pub fn decide(anonymous: &[Scope], caller: &Caller, resource: &Resource<'_>, action: &str, read_action: &str) -> Decision {
+pub fn decide(
+    anonymous: &[Scope],
+    caller: &Caller,
+    resource: &Resource<'_>,
+    action: &str,
+    read_action: &str,
+) -> Decision {
     if caller.rejection.is_some() {
         return Decision::SignIn;
     }
     let public = allowed(anonymous, resource, action);
     let Some(account) = &caller.account else {
-        return if public { Decision::Granted } else { Decision::SignIn };
+        return if public {
+            Decision::Granted
+        } else {
+            Decision::SignIn
+        };
     };
     let reads = action == read_action || matches!(action, "read" | "pull");
     let own = || {
         let narrowed_to = account.scopes();
-        allowed(account.grants(), resource, action) && (narrowed_to.is_empty() || allowed(narrowed_to, resource, action))
+        allowed(account.grants(), resource, action)
+            && (narrowed_to.is_empty() || allowed(narrowed_to, resource, action))
     };
     if (reads || !account.read_only()) && (public || own()) {
         Decision::Granted

@@ -28,8 +28,16 @@ impl TokenStoreKind {
     /// `Invalid` with a sentence that lists the words there are.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let known = || Self::ALL.map(|(name, _)| format!("`{name}`")).join(" or ");
-        let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
-        found.ok_or_else(|| AuthError::Invalid(format!("this version has no token store `{text}`: write {}", known())))
+        let found = Self::ALL
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, kind)| *kind);
+        found.ok_or_else(|| {
+            AuthError::Invalid(format!(
+                "this version has no token store `{text}`: write {}",
+                known()
+            ))
+        })
     }
 }
 
@@ -43,16 +51,24 @@ pub(super) struct Stores {
 impl Stores {
     pub async fn open(kind: TokenStoreKind, database: &Path) -> Result<Self, AuthError> {
         Ok(match kind {
-            TokenStoreKind::Database => Self::of_database(Database::open(database, PATIENCE).await?),
+            TokenStoreKind::Database => {
+                Self::of_database(Database::open(database, PATIENCE).await?)
+            }
             TokenStoreKind::Memory => Self::in_memory(),
         })
     }
 
     pub fn of_database(database: Database) -> Self {
-        Self { users: Arc::new(database.clone()), tokens: Arc::new(database) }
+        Self {
+            users: Arc::new(database.clone()),
+            tokens: Arc::new(database),
+        }
     }
 
     pub fn in_memory() -> Self {
-        Self { users: Arc::new(users::memory::Memory::default()), tokens: Arc::new(token_store::memory::Memory::default()) }
+        Self {
+            users: Arc::new(users::memory::Memory::default()),
+            tokens: Arc::new(token_store::memory::Memory::default()),
+        }
     }
 }

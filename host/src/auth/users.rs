@@ -34,7 +34,9 @@ impl UserName {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let fits = (1..=64).contains(&text.len())
             && text.as_bytes().first().is_some_and(plain)
-            && text.bytes().all(|byte| plain(&byte) || b"._-".contains(&byte));
+            && text
+                .bytes()
+                .all(|byte| plain(&byte) || b"._-".contains(&byte));
         if fits && !has_token_form(text) {
             return Ok(Self(text.to_owned()));
         }
@@ -117,7 +119,11 @@ pub trait UserStore: Send + Sync {
     /// The user of this id.
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>>;
     /// False when there is no such user.
-    fn set_password<'a>(&'a self, name: &'a str, password: &'a PasswordHash) -> BoxFuture<'a, Result<bool, AuthError>>;
+    fn set_password<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a PasswordHash,
+    ) -> BoxFuture<'a, Result<bool, AuthError>>;
     /// Adds and removes grants in one step; those that are there, or are not, already
     /// are no error. False when there is no such user.
     fn change_grants<'a>(

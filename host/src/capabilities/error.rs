@@ -58,7 +58,7 @@ impl From<StorageError> for HostError {
             StorageError::TooLarge(limit) => types::Error::TooLarge(limit),
             StorageError::Truncated => types::Error::Truncated,
             StorageError::Invalid(message) => types::Error::Invalid(message),
-            StorageError::Full(message) => other("storage-full", message),
+            StorageError::Full(message) => other("storage-full", message.to_string()),
             error @ StorageError::Denied(_) => {
                 tracing::error!(error = %error, "the store refused the host: {error}");
                 types::Error::Unavailable("the registry's store refused the host's own credentials or permissions".into())

@@ -53,7 +53,11 @@ impl UserStore for Memory {
         done(self.users().values().find(|user| user.id == id).cloned())
     }
 
-    fn set_password<'a>(&'a self, name: &'a str, password: &'a PasswordHash) -> BoxFuture<'a, Result<bool, AuthError>> {
+    fn set_password<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a PasswordHash,
+    ) -> BoxFuture<'a, Result<bool, AuthError>> {
         let mut users = self.users();
         let user = users.get_mut(name);
         done(user.map(|user| user.password = password.clone()).is_some())

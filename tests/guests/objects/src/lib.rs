@@ -108,7 +108,7 @@ fn append_to_upload(call: &Call) -> Result<Response, Failure> {
 
 fn finish_upload(call: &Call) -> Result<Response, Failure> {
     let key = allowed(call, "write")?;
-    let upload = open_upload(call)?;
+    let mut upload = open_upload(call)?;
     let info = upload.finish(&key, &[], Precondition::Any, None)?;
     Ok(Response::new(201).json(&serde_json::json!({ "size": info.size })))
 }
