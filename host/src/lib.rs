@@ -1,5 +1,3 @@
-
-
 pub mod body;
 pub mod respond;
 pub mod server;
