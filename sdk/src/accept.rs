@@ -102,7 +102,10 @@ fn parse_quality(value: &str) -> u16 {
     };
     let mut weight = 100;
     for digit in fraction.chars().take(3) {
-        let Some(digit) = digit.to_digit(10).and_then(|digit| u16::try_from(digit).ok()) else {
+        let Some(digit) = digit
+            .to_digit(10)
+            .and_then(|digit| u16::try_from(digit).ok())
+        else {
             return 0;
         };
         thousandths += digit * weight;
@@ -136,8 +139,14 @@ mod tests {
 
     #[test]
     fn a_named_type_beats_a_wildcard_of_the_same_quality() {
-        assert_eq!(best_offer(Some("application/json, */*"), &["text/html", FULL]), Some(1));
-        assert_eq!(best_offer(Some("text/*, */*;q=0.5"), &[FULL, "text/html"]), Some(1));
+        assert_eq!(
+            best_offer(Some("application/json, */*"), &["text/html", FULL]),
+            Some(1)
+        );
+        assert_eq!(
+            best_offer(Some("text/*, */*;q=0.5"), &[FULL, "text/html"]),
+            Some(1)
+        );
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl fmt::Display for Denied {
                 ..
             } => formatter.write_str(rejection),
             Denied::SignIn { permission, .. } => {
-                write!(formatter, "sign in first: this needs the permission {permission}")
+                write!(
+                    formatter,
+                    "sign in first: this needs the permission {permission}"
+                )
             }
             Denied::Forbidden { permission } => {
                 write!(formatter, "this account lacks the permission {permission}")
@@ -101,7 +104,11 @@ pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
 
 /// Of these names, those on which the caller may do `action`, in order.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
-    sys::filter_allowed(kind, names.iter().map(|name| name.as_ref().to_owned()).collect(), action)
+    sys::filter_allowed(
+        kind,
+        names.iter().map(|name| name.as_ref().to_owned()).collect(),
+        action,
+    )
 }
 
 /// Why the credentials that were sent do not count, in words for the user; none when they

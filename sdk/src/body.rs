@@ -167,7 +167,11 @@ pub(crate) fn piece_length(wanted: u64) -> u32 {
 pub(crate) fn copy_into(buffer: &mut [u8], piece: &[u8]) -> io::Result<usize> {
     match buffer.get_mut(..piece.len()) {
         Some(target) => target.copy_from_slice(piece),
-        None => return Err(io::Error::other("the host gave more bytes than were asked for")),
+        None => {
+            return Err(io::Error::other(
+                "the host gave more bytes than were asked for",
+            ));
+        }
     }
     Ok(piece.len())
 }

@@ -35,7 +35,9 @@ impl Hasher {
 
     /// Bytes of any length.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        bytes.chunks(PIECE).try_for_each(|piece| self.raw.update(piece))
+        bytes
+            .chunks(PIECE)
+            .try_for_each(|piece| self.raw.update(piece))
     }
 
     /// Of all that came so far; may go on after it.

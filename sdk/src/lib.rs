@@ -65,6 +65,10 @@
 //! assert_eq!(host.objects(), ["notes/todo"]);
 //! ```
 
+// What `bindings` generates names this crate as its users do.
+#[cfg(target_family = "wasm")]
+extern crate self as packhouse_plugin;
+
 mod accept;
 pub mod auth;
 mod body;
@@ -94,10 +98,13 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub use bindings::Component as __Component;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use wit_bindgen as __wit_bindgen;
 
 pub use body::{Body, SaveOptions, Saved};
 pub use call::Call;
-pub use description::{Description, Feature, FailureShape, ScopeKind, Wish};
+pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
 pub use error::{Descriptor, Error};
 pub use failure::Failure;
 pub use request::Request;
@@ -141,7 +148,7 @@ macro_rules! export {
         #[allow(unsafe_code, reason = "the component's entry points")]
         const _: () = {
             type PackhouseComponent = $crate::__Component<$protocol>;
-            $crate::__export_component!(PackhouseComponent with_types_in $crate::bindings);
+    $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
         };
     };
 }

@@ -82,12 +82,14 @@ impl Response {
 
     /// Adds text. `text/plain; charset=utf-8` unless a content type is set.
     pub fn text(self, text: impl AsRef<str>) -> Response {
-        self.default_type("text/plain; charset=utf-8").bytes(text.as_ref())
+        self.default_type("text/plain; charset=utf-8")
+            .bytes(text.as_ref())
     }
 
     /// Adds text. `text/html; charset=utf-8` unless a content type is set.
     pub fn html(self, text: impl AsRef<str>) -> Response {
-        self.default_type("text/html; charset=utf-8").bytes(text.as_ref())
+        self.default_type("text/html; charset=utf-8")
+            .bytes(text.as_ref())
     }
 
     /// Adds bytes of any length; the host refuses more than the mount's document limit

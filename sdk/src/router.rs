@@ -123,7 +123,10 @@ impl<E> Router<E> {
                 if !allow.contains(&route.method) {
                     allow.push(route.method);
                 }
-            } else if best.as_ref().is_none_or(|(_, other)| found.kinds < other.kinds) {
+            } else if best
+                .as_ref()
+                .is_none_or(|(_, other)| found.kinds < other.kinds)
+            {
                 best = Some((route, found));
             }
         }
@@ -217,7 +220,11 @@ fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
                     return None;
                 }
                 let plain = before.is_empty() && after.is_empty();
-                kinds.push(if plain { Kind::Parameter } else { Kind::Affixed });
+                kinds.push(if plain {
+                    Kind::Parameter
+                } else {
+                    Kind::Affixed
+                });
                 let start = position + before.len();
                 parameters.push((name, start..start + value.len()));
             }

@@ -74,9 +74,7 @@ impl Digest {
             .map(|pair| {
                 let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
                 match pair.len() {
-                    2 if !pair.starts_with('+') => {
-                        u8::from_str_radix(pair, 16).map_err(|_| bad())
-                    }
+                    2 if !pair.starts_with('+') => u8::from_str_radix(pair, 16).map_err(|_| bad()),
                     _ => Err(bad()),
                 }
             })

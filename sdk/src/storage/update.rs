@@ -1,8 +1,8 @@
 //! Read, change, write if nobody else did, else again: the only way to change a document.
 
+use crate::Error;
 use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, wait_turn};
 use crate::types::{ObjectInfo, Precondition};
-use crate::Error;
 
 /// What is to become of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,13 +106,15 @@ impl<'a> Update<'a> {
         current: Option<ObjectInfo>,
         change: Change,
     ) -> Result<Option<ObjectInfo>, Error> {
-        let precondition = current
-            .as_ref()
-            .map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
+        let precondition = current.as_ref().map_or(Precondition::Absent, |info| {
+            Precondition::Version(&info.version)
+        });
         match change {
             Change::Keep => Ok(current),
             Change::Write(bytes) => {
-                let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
+                let kept = current
+                    .as_ref()
+                    .and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }

@@ -35,7 +35,9 @@ impl Writer {
             self.flush_buffer()?;
         }
         if bytes.len() > BUFFER {
-            bytes.chunks(PIECE).try_for_each(|piece| self.raw.write(piece))?;
+            bytes
+                .chunks(PIECE)
+                .try_for_each(|piece| self.raw.write(piece))?;
         } else {
             self.buffer.extend_from_slice(bytes);
         }

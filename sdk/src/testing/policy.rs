@@ -79,7 +79,10 @@ fn matches(pattern: &str, text: &str) -> bool {
     let Some(left) = text.strip_prefix(start) else {
         return false;
     };
-    let mut places = left.char_indices().map(|(place, _)| place).chain([left.len()]);
+    let mut places = left
+        .char_indices()
+        .map(|(place, _)| place)
+        .chain([left.len()]);
     places.any(|place| left.get(place..).is_some_and(|left| matches(rest, left)))
 }
 

@@ -124,7 +124,8 @@ impl TestRequest {
 
     /// A body of JSON and its content type.
     pub fn json(self, body: &serde_json::Value) -> TestRequest {
-        self.header("content-type", "application/json").body(body.to_string())
+        self.header("content-type", "application/json")
+            .body(body.to_string())
     }
 
     /// The length is not declared.

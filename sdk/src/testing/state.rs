@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use super::hash;
 use super::policy::Identity;
+use crate::Error;
 use crate::auth::Token;
 use crate::description::{Description, ScopeKind};
 use crate::log::Level;
 use crate::types::{Digest, ObjectInfo, Precondition};
-use crate::Error;
 
 pub(crate) type Shared = Rc<RefCell<State>>;
 
@@ -157,7 +157,10 @@ impl State {
         key: &str,
         precondition: Precondition<'_>,
     ) -> Result<(), Error> {
-        let version = self.objects.get(key).map(|object| object.info.version.as_str());
+        let version = self
+            .objects
+            .get(key)
+            .map(|object| object.info.version.as_str());
         let holds = match precondition {
             Precondition::Any => true,
             Precondition::Absent => version.is_none(),
@@ -240,7 +243,9 @@ impl State {
         for (slash, _) in key.match_indices('/') {
             let parent = key.get(..slash).unwrap_or_default();
             if self.objects.contains_key(parent) {
-                return Err(Error::Invalid(format!("`{parent}` is an object, no folder")));
+                return Err(Error::Invalid(format!(
+                    "`{parent}` is an object, no folder"
+                )));
             }
         }
         Ok(())
@@ -265,7 +270,9 @@ impl State {
     ) -> Result<Vec<Digest>, Error> {
         let part = part(bytes, offset, length);
         if (part.len() as u64) < length {
-            return Err(Error::Invalid("the range ends behind the object".to_owned()));
+            return Err(Error::Invalid(
+                "the range ends behind the object".to_owned(),
+            ));
         }
         hash::all(part, compute)
     }
@@ -273,7 +280,9 @@ impl State {
 
 /// At most `length` bytes from `offset`, fewer only at the end.
 pub(crate) fn part(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let start = usize::try_from(offset)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
     let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
     bytes.get(start..end.min(bytes.len())).unwrap_or_default()
 }

@@ -1,10 +1,10 @@
 //! Who is calling, by the simple policy of `testing`.
 
+use crate::Error;
 use crate::auth::{Decision, Issued, Token, TokenRequest};
 use crate::testing::policy::{Identity, is_scope};
 use crate::testing::state::{self, Shared, StoredToken};
 use crate::types::Digest;
-use crate::Error;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     state::current().borrow().check(kind, name, action)
@@ -101,7 +101,10 @@ impl Account {
             return Err(Error::Invalid(format!("`{network}` is no network")));
         }
         let mut state = self.state.borrow_mut();
-        let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
+        let secret = format!(
+            "phs_{}",
+            Digest::from_bytes("random", &state.random(16)).hex
+        );
         let scopes = if request.scopes.is_empty() {
             self.identity.scopes.clone()
         } else {
@@ -129,7 +132,10 @@ impl Account {
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
         self.state.borrow_mut().fail_if_asked()?;
         let state = self.state.borrow();
-        let own = state.tokens.iter().filter(|token| token.owner == self.identity.name);
+        let own = state
+            .tokens
+            .iter()
+            .filter(|token| token.owner == self.identity.name);
         Ok(own.map(|stored| stored.token.clone()).collect())
     }
 
@@ -137,9 +143,8 @@ impl Account {
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
         let before = state.tokens.len();
-        let own = |stored: &StoredToken| {
-            stored.owner == self.identity.name && stored.token.id == id
-        };
+        let own =
+            |stored: &StoredToken| stored.owner == self.identity.name && stored.token.id == id;
         state.tokens.retain(|stored| !own(stored));
         Ok(state.tokens.len() < before)
     }

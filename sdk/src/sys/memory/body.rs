@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use super::storage::{Staged, check_precondition};
 use super::within_piece;
+use crate::Error;
 use crate::body::{SaveOptions, Saved};
 use crate::testing::state;
 use crate::testing::{decode, hash};
-use crate::Error;
 
 /// Handles of one request's body share it.
 #[derive(Clone)]
@@ -87,8 +87,8 @@ impl Body {
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
         let left = layer.left();
         let bytes = left.get(..wanted).unwrap_or(left).to_vec();
-        let broken = (bytes.len() < wanted)
-            .then(|| layer.broken.clone().unwrap_or(Error::Truncated));
+        let broken =
+            (bytes.len() < wanted).then(|| layer.broken.clone().unwrap_or(Error::Truncated));
         layer.position += bytes.len();
         layer.last_read = 0;
         Ok(Body::root(bytes, Some(length), broken))
@@ -96,7 +96,10 @@ impl Body {
 
     pub(crate) fn json_string(&self) -> Result<Body, Error> {
         let mut layer = self.0.borrow_mut();
-        let quote = layer.position.checked_sub(1).and_then(|last| layer.bytes.get(last));
+        let quote = layer
+            .position
+            .checked_sub(1)
+            .and_then(|last| layer.bytes.get(last));
         if quote != Some(&b'"') {
             return Err(Error::Invalid(
                 "the last byte read was not the quote that opens a JSON string".to_owned(),
@@ -121,17 +124,20 @@ impl Body {
         check_precondition(key, options.precondition)?;
         let bytes = self.take_within(options.limit)?;
         let mut compute: Vec<&str> = Vec::new();
-        compute.extend(options.expect.iter().map(|digest| digest.algorithm.as_str()));
+        compute.extend(
+            options
+                .expect
+                .iter()
+                .map(|digest| digest.algorithm.as_str()),
+        );
         compute.extend(options.compute);
         let digests = hash::all(&bytes, &compute)?;
         hash::verify(&bytes, options.expect)?;
         let state = state::current();
-        let info = state.borrow_mut().write(
-            key,
-            bytes,
-            options.precondition,
-            options.content_type,
-        )?;
+        let info =
+            state
+                .borrow_mut()
+                .write(key, bytes, options.precondition, options.content_type)?;
         Ok(Saved { info, digests })
     }
 

@@ -45,7 +45,10 @@ pub(crate) fn get_many(keys: &[String]) -> Result<Vec<Option<Document>>, Error> 
             Err(Error::TooLarge(_)) if !documents.is_empty() => break,
             document => documents.push(document?),
         }
-        size += documents.last().and_then(Option::as_ref).map_or(0, |last| last.bytes.len());
+        size += documents
+            .last()
+            .and_then(Option::as_ref)
+            .map_or(0, |last| last.bytes.len());
         if size > PIECE && documents.len() > 1 {
             documents.pop();
             break;
@@ -64,7 +67,9 @@ pub(crate) fn put(
         return Err(Error::TooLarge(PIECE as u64));
     }
     let state = state::current();
-    state.borrow_mut().write(key, bytes, precondition, content_type)
+    state
+        .borrow_mut()
+        .write(key, bytes, precondition, content_type)
 }
 
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
@@ -84,7 +89,9 @@ pub(crate) fn copy(
 
 pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
     let object = state::current().borrow_mut().look_up(key)?;
-    object.map(|object| hash::all(&object.bytes, algorithms)).transpose()
+    object
+        .map(|object| hash::all(&object.bytes, algorithms))
+        .transpose()
 }
 
 pub(crate) fn wait_turn(_key: &str, attempt: u32) -> Result<(), Error> {
@@ -104,7 +111,9 @@ pub(crate) fn check_precondition(key: &str, precondition: Precondition<'_>) -> R
 
 pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Error> {
     if !(1..=1000).contains(&options.limit) {
-        return Err(Error::Invalid("a listing's limit is from 1 to 1000".to_owned()));
+        return Err(Error::Invalid(
+            "a listing's limit is from 1 to 1000".to_owned(),
+        ));
     }
     let limit = usize::try_from(options.limit).unwrap_or(1000);
     let state = state::current();

@@ -1,10 +1,10 @@
 //! Uploads that last over several requests.
 
 use super::body::Body;
+use crate::Error;
 use crate::testing::hash;
 use crate::testing::state::{self, Shared, StoredUpload};
 use crate::types::{Digest, ObjectInfo, Precondition};
-use crate::Error;
 
 pub(crate) struct Upload {
     state: Shared,
@@ -44,7 +44,9 @@ impl Upload {
     pub(crate) fn label(&self) -> String {
         let state = self.state.borrow();
         let upload = state.uploads.get(&self.id);
-        upload.map(|upload| upload.label.clone()).unwrap_or_default()
+        upload
+            .map(|upload| upload.label.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) fn offset(&self) -> u64 {
@@ -92,6 +94,10 @@ impl Upload {
     pub(crate) fn cancel(&self) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
-        state.uploads.remove(&self.id).map(|_| ()).ok_or(Error::NotFound)
+        state
+            .uploads
+            .remove(&self.id)
+            .map(|_| ())
+            .ok_or(Error::NotFound)
     }
 }
