@@ -184,7 +184,12 @@ fn writes_and_reads_streams() {
     let digest = staged.digest(digests::SHA1).unwrap();
     assert_eq!(host.staged(), 1);
     staged
-        .commit("zeds", &[digest.clone()], Precondition::Absent, None)
+        .commit(
+            "zeds",
+            std::slice::from_ref(&digest),
+            Precondition::Absent,
+            None,
+        )
         .unwrap();
     assert_eq!(staged.read_at(0, 1), Err(Error::NotFound));
     let whole = storage::digests("zeds", &[digests::SHA1]).unwrap().unwrap();
