@@ -1,6 +1,10 @@
 //! npm over HTTP by hand: what is published is read, by whom it may be; the same stories on
 //! every store.
-#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 use http::Method;
 use packhouse_tests::npm::{self, Package};
@@ -243,4 +247,3 @@ async fn who_may_do_what_is_told_apart(registry: Registry) {
     wrong.send(Method::GET, "/-/whoami", "").await.expect(401);
     anybody.get("/-/ping").await.expect(200);
 }
-

@@ -1,5 +1,9 @@
 //! npm over HTTP by hand: what was published is changed; the same stories on every store.
-#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 use packhouse_tests::npm::Package;
 use packhouse_tests::{Actor, Registry};

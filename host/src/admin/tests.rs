@@ -74,7 +74,7 @@ impl Shell {
             kind: "package",
             name: "a",
         };
-        self.auth.decide(caller, &resource, action, "read") == Decision::Granted
+        self.auth.decide(None, caller, &resource, action, "read") == Decision::Granted
     }
 }
 
