@@ -107,6 +107,7 @@ pub enum TokenCommand {
 /// # Errors
 /// One sentence that says what to do.
 pub async fn run_user(command: UserCommand, auth: &Auth) -> Result<(), AuthError> {
+    check_lasting(auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
     let mut terminal = Terminal {
         output: &mut output,
@@ -121,6 +122,7 @@ pub async fn run_user(command: UserCommand, auth: &Auth) -> Result<(), AuthError
 /// # Errors
 /// One sentence that says what to do.
 pub async fn run_token(command: TokenCommand, auth: &Auth) -> Result<(), AuthError> {
+    check_lasting(auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
     let mut terminal = Terminal {
         output: &mut output,
@@ -128,6 +130,16 @@ pub async fn run_token(command: TokenCommand, auth: &Auth) -> Result<(), AuthErr
         secrets: &Secrets::OfProcess,
     };
     look_after_tokens(command, auth, &mut terminal).await
+}
+
+/// What is done here must be there when the server looks.
+fn check_lasting(auth: &Auth) -> Result<(), AuthError> {
+    if auth.is_lasting() {
+        return Ok(());
+    }
+    Err(AuthError::Invalid(
+        "the configured token_store keeps users and tokens in the server's own memory: set it to `database` to look after them from here".to_owned(),
+    ))
 }
 
 /// What a command reads from and prints to.

@@ -192,6 +192,11 @@ impl Auth {
         policy::decide(&self.inner.anonymous, caller, resource, action, read_action)
     }
 
+    /// Do users and tokens outlive this process?
+    pub fn is_lasting(&self) -> bool {
+        self.inner.stores.lasting
+    }
+
     /// Is the store there? For readiness; one small read.
     pub async fn probe(&self) -> Result<(), AuthError> {
         self.inner.stores.users.find(ADMIN).await.map(|_| ())

@@ -245,3 +245,15 @@ fn spans_of_time_are_read() {
         assert!(parse_lifetime(text).is_err(), "{text}");
     }
 }
+
+#[tokio::test]
+async fn nothing_is_done_to_a_store_that_nobody_else_sees() {
+    let shell = Shell::new().await;
+    let refusal = run_user(UserCommand::List, &shell.auth).await.unwrap_err();
+    assert!(
+        refusal.to_string().contains("set it to `database`"),
+        "{refusal}"
+    );
+    let refusal = run_token(TokenCommand::List { user: None }, &shell.auth).await;
+    assert!(refusal.is_err());
+}
