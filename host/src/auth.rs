@@ -181,15 +181,23 @@ impl Auth {
     }
 
     /// May the caller do `action` on the resource? `read_action` is the protocol's own
-    /// word for reading this type of thing. Costs no look-up.
+    /// word for reading this type of thing; `anonymous` stands in for what everybody may
+    /// do elsewhere. Costs no look-up.
     pub fn decide(
         &self,
+        anonymous: Option<&[Scope]>,
         caller: &Caller,
         resource: &Resource<'_>,
         action: &str,
         read_action: &str,
     ) -> Decision {
-        policy::decide(&self.inner.anonymous, caller, resource, action, read_action)
+        policy::decide(
+            anonymous.unwrap_or(&self.inner.anonymous),
+            caller,
+            resource,
+            action,
+            read_action,
+        )
     }
 
     /// Do users and tokens outlive this process?

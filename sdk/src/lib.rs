@@ -1,0 +1,154 @@
+//! What a protocol plugin for Packhouse is written with.
+//!
+//! A plugin implements [`Protocol`] and calls [`export!`]. The host makes a fresh
+//! instance for every request, so nothing in memory survives it: what must last goes to
+//! [`storage`]. Credentials never arrive: [`auth`] says who is calling and what they may
+//! do. HEAD, ranges, conditional requests and compression are the host's.
+//!
+//! # Layout
+//! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`]: HTTP
+//! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
+//! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
+//! - [`Error`], [`Failure`], [`Descriptor`]: what goes wrong, and how it is answered
+//! - `testing`: the same host in memory, so that endpoints run under `cargo test`
+//!
+//! # Examples
+//! A protocol that keeps notes:
+//! ```
+//! use packhouse_plugin::storage::{self, Change, Precondition};
+//! use packhouse_plugin::{Call, Description, Failure, Protocol, Request, Response, Router, auth};
+//!
+//! pub struct Notes;
+//!
+//! impl Protocol for Notes {
+//!     fn describe() -> Description {
+//!         Description::new("notes", "Notes", "0.1.0").scope("note", &["read", "write"], "read")
+//!     }
+//!     fn handle(request: Request) -> Response {
+//!         Router::new()
+//!             .get("/notes/{name}", read_note)
+//!             .put("/notes/{name}", append_to_note)
+//!             .handle(request)
+//!     }
+//! }
+//! packhouse_plugin::export!(Notes);
+//!
+//! fn read_note(call: &Call) -> Result<Response, Failure> {
+//!     let name = call.decoded("name")?;
+//!     auth::require("note", &name, "read")?;
+//!     Response::new(200)
+//!         .object(&format!("notes/{name}"))?
+//!         .ok_or_else(|| Failure::not_found(name))
+//! }
+//!
+//! fn append_to_note(call: &Call) -> Result<Response, Failure> {
+//!     let name = call.decoded("name")?;
+//!     auth::require("note", &name, "write")?;
+//!     let addition = call.body().read_all(64 * 1024)?;
+//!     storage::update(&format!("notes/{name}"), |note| {
+//!         let mut bytes = note.map(|note| note.bytes.clone()).unwrap_or_default();
+//!         bytes.extend_from_slice(&addition);
+//!         Ok::<_, Failure>(Change::Write(bytes))
+//!     })?;
+//!     Ok(Response::new(204))
+//! }
+//!
+//! use packhouse_plugin::testing::Host;
+//!
+//! let host = Host::new()
+//!     .user("ann", &["notes:note:*:write"])
+//!     .anonymous_grants(&["notes:*:*:read"]);
+//! let written = host.as_user("ann").put("/notes/todo").body("milk\n").send::<Notes>();
+//! assert_eq!(written.status(), 204);
+//! assert_eq!(host.anonymous().get("/notes/todo").send::<Notes>().text(), "milk\n");
+//! assert_eq!(host.anonymous().put("/notes/todo").send::<Notes>().status(), 401);
+//! assert_eq!(host.objects(), ["notes/todo"]);
+//! ```
+
+// What `bindings` generates names this crate as its users do.
+#[cfg(target_family = "wasm")]
+extern crate self as packhouse_plugin;
+
+mod accept;
+pub mod auth;
+mod body;
+mod call;
+pub mod clock;
+mod description;
+pub mod digests;
+mod error;
+mod failure;
+pub mod log;
+pub mod random;
+mod request;
+mod response;
+mod router;
+mod segment;
+pub mod settings;
+pub mod storage;
+mod sys;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+mod types;
+pub mod uploads;
+
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod bindings;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use bindings::Component as __Component;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub use wit_bindgen as __wit_bindgen;
+
+pub use body::{Body, SaveOptions, Saved};
+pub use call::Call;
+pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
+pub use error::{Descriptor, Error};
+pub use failure::Failure;
+pub use request::Request;
+pub use response::Response;
+pub use router::{Handler, RouteError, Router};
+pub use segment::{BadSegment, BadSegmentReason};
+pub use types::{Digest, ObjectInfo, Precondition, find_digest};
+
+/// The most bytes that one call to or from the host carries. The functions of this crate
+/// cut larger things into pieces of it.
+pub const PIECE: usize = 1 << 20;
+
+/// A registry protocol.
+pub trait Protocol {
+    /// What the plugin says of itself. Called when it is loaded; nothing of the host
+    /// works then.
+    fn describe() -> Description;
+
+    /// Answers one request. A panic becomes a 500 and harms no other request.
+    fn handle(request: Request) -> Response;
+}
+
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`.
+/// Does nothing when not compiled to WebAssembly.
+#[cfg(not(target_family = "wasm"))]
+#[macro_export]
+macro_rules! export {
+    ($protocol:ty) => {
+        const _: () = {
+            const fn implements_protocol<P: $crate::Protocol>() {}
+            implements_protocol::<$protocol>();
+        };
+    };
+}
+
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`.
+#[cfg(target_family = "wasm")]
+#[macro_export]
+macro_rules! export {
+    ($protocol:ty) => {
+        #[allow(unsafe_code, reason = "the component's entry points")]
+        const _: () = {
+            type PackhouseComponent = $crate::__Component<$protocol>;
+    $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
+        };
+    };
+}

@@ -99,7 +99,7 @@ async fn the_first_start_makes_an_admin_who_may_do_everything() {
         name: "a",
     };
     assert_eq!(
-        auth.decide(&admin, &resource, "write", "read"),
+        auth.decide(None, &admin, &resource, "write", "read"),
         Decision::Granted
     );
     assert!(

@@ -1,0 +1,102 @@
+//! The npm protocol: packuments, tarballs, tags, search, logins and tokens, spoken as
+//! npm, pnpm, yarn and bun expect. Embedders read a bucket's documents with [`name`],
+//! [`layout`] and [`document`].
+//!
+//! # Layout
+//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what the
+//!   packument says; they know no HTTP
+//! - [`json`], [`walker`], [`archive`], [`integrity`]: reading what clients send, in
+//!   bounded memory
+//! - [`error`]: the table of errors; `endpoints`: one file a noun
+
+use packhouse_plugin::{Description, Protocol, Request, Response, Router};
+
+use crate::endpoints::{
+    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball,
+    tokens, unpublish, users,
+};
+use crate::error::Error;
+
+pub mod archive;
+pub mod document;
+mod endpoints;
+pub mod error;
+pub mod integrity;
+pub mod json;
+pub mod layout;
+pub mod name;
+#[cfg(test)]
+mod samples;
+pub mod walker;
+
+/// The protocol.
+pub struct Npm;
+
+packhouse_plugin::export!(Npm);
+
+const SETUP: &str = "\
+npm config set registry {base_url}/
+npm login --registry {base_url}/
+npm publish --registry {base_url}/
+";
+
+impl Protocol for Npm {
+    fn describe() -> Description {
+        Description::new("npm", "npm packages", env!("CARGO_PKG_VERSION"))
+            .scope("package", &["read", "write", "delete", "owner"], "read")
+            .feature("publish", true, "new versions can be published")
+            .feature("unpublish", true, "versions and packages can be removed")
+            .feature("search", true, "packages can be searched for and listed")
+            .wish("login", "npm login and npm token trade a password for a token")
+            .failure_shape("application/json", r#"{"error":"{message}","reason":"internal"}"#)
+            .setup(SETUP)
+    }
+
+    fn handle(request: Request) -> Response {
+        let path = name::normalise_path(&request.path());
+        routes().handle_path(request, path)
+    }
+}
+
+/// A package's name is one segment here, scope included.
+fn routes() -> Router<Error> {
+    Router::new()
+        .get("/{package}", packument::read_packument)
+        .put("/{package}", publish::put_package)
+        .get("/{package}/{version}", packument::read_version)
+        .get("/{package}/-/{file}", tarball::read_file)
+        .get("/{package}/-/{scope}/{file}", tarball::read_file)
+        .put("/{package}/-rev/{revision}", unpublish::put_revision)
+        .delete("/{package}/-rev/{revision}", unpublish::delete_package)
+        .delete("/{package}/-/{file}/-rev/{revision}", unpublish::delete_tarball)
+        .get("/-/package/{package}/dist-tags", dist_tags::list_tags)
+        .put("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
+        .post("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
+        .delete("/-/package/{package}/dist-tags/{tag}", dist_tags::delete_tag)
+        .get("/-/package/{package}/visibility", access::read_visibility)
+        .get("/-/package/{package}/access", access::read_access)
+        .post("/-/package/{package}/access", access::set_access)
+        .get("/-/package/{package}/collaborators", access::list_collaborators)
+        .get("/-/user/{user}/package", access::list_packages)
+        .get("/-/v1/search", search::search)
+        .get("/-/all", search::list_all)
+        .post("/-/v1/login", login::refuse_web_login)
+        .get("/-/user/{user}", users::read_user)
+        .put("/-/user/{user}", login::log_in)
+        .put("/-/user/{user}/-rev/{revision}", login::log_in)
+        .delete("/-/user/token/{token}", login::log_out)
+        .get("/-/npm/v1/tokens", tokens::list_tokens)
+        .post("/-/npm/v1/tokens", tokens::create_token)
+        .delete("/-/npm/v1/tokens/token/{key}", tokens::revoke_token)
+        .get("/-/npm/v1/user", users::read_profile)
+        .get("/-/whoami", users::whoami)
+        .get("/-/ping", registry::ping)
+        .get("/-/npm/v1/keys", registry::list_keys)
+        .get("/-/npm/v1/attestations/{package}", provenance::read_attestations)
+        .post("/-/npm/v1/security/advisories/bulk", audit::list_advisories)
+        .post("/-/npm/v1/security/audits", audit::audit)
+        .post("/-/npm/v1/security/audits/quick", audit::audit)
+}
+
+#[cfg(test)]
+mod tests;

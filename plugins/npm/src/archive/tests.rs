@@ -1,0 +1,56 @@
+//! Archives, sound and hostile.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use super::*;
+use crate::samples::{gzip, tar};
+
+#[test]
+fn finds_the_file_in_any_first_folder() {
+    for folder in ["package", "left-pad-1.0.0", "./package"] {
+        let path = format!("{folder}/package.json");
+        let tarball = gzip(&tar(&[("package/a.js", b"1"), (&path, b"{}")]));
+        assert_eq!(package_json(tarball.as_slice()).unwrap(), b"{}");
+    }
+}
+
+#[test]
+fn a_file_of_that_name_elsewhere_does_not_count() {
+    let tarball = gzip(&tar(&[
+        ("package.json", b"1"),
+        ("package/node_modules/a/package.json", b"2"),
+    ]));
+    let error = package_json(tarball.as_slice()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Missing), "{error}");
+}
+
+#[test]
+fn reads_pax_and_long_names() {
+    let long = format!("package/{}", "a".repeat(200));
+    let mut archive = Vec::new();
+    archive.extend(crate::samples::tar_entry(b'L', "././@LongLink", long.as_bytes()));
+    archive.extend(crate::samples::tar_entry(b'0', "cut", b"long"));
+    archive.extend(crate::samples::tar_entry(b'x', "pax", b"29 path=package/package.json\n"));
+    archive.extend(crate::samples::tar_entry(b'0', "cut", b"{\"a\":1}"));
+    assert_eq!(package_json(gzip(&archive).as_slice()).unwrap(), b"{\"a\":1}");
+}
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    let broken = package_json(b"plain text".as_slice()).unwrap_err();
+    assert!(matches!(broken, ArchiveError::Unreadable(_)), "{broken}");
+    let no_tar = package_json(gzip(&[b'a'; 2000]).as_slice()).unwrap_err();
+    assert!(matches!(no_tar, ArchiveError::NotTar), "{no_tar}");
+    let empty = package_json(gzip(b"").as_slice()).unwrap_err();
+    assert!(matches!(empty, ArchiveError::Missing), "{empty}");
+    let whole = gzip(&tar(&[("package/package.json", b"{}")]));
+    assert!(package_json(&whole[..whole.len() / 2]).is_err());
+}
+
+#[test]
+fn a_size_beyond_the_archive_is_refused() {
+    let mut archive = tar(&[("package/a", b"1")]);
+    archive[124..136].copy_from_slice(b"77777777777\0");
+    crate::samples::fix_checksum(&mut archive);
+    let error = package_json(gzip(&archive).as_slice()).unwrap_err();
+    assert!(matches!(error, ArchiveError::NotTar), "{error}");
+}

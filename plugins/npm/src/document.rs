@@ -1,0 +1,280 @@
+//! The packument: the one document that says which versions of a package exist. What it
+//! does not name is not there, whatever lies in the store beside it.
+//!
+//! Its values stay text (see [`crate::json`]): a packument of 10,000 versions is read and
+//! written back in little more than twice its size. It must not know HTTP or storage;
+//! embedders read stored documents with it too.
+//!
+//! # Invariants
+//! - The order of versions is kept, and nothing in them is lost that is not understood.
+//! - What an earlier system left out (`time`, `dist-tags`, `_rev`) is no error.
+//! - `_rev` and absolute URLs are never stored: both are made when a document is served.
+//!
+//! # Examples
+//! ```
+//! let stored = br#"{"name":"a","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{}}}"#;
+//! let packument = packhouse_npm::document::Packument::parse(stored)?;
+//! assert_eq!(packument.tag("latest").as_deref(), Some("1.0.0"));
+//! assert_eq!(packument.version("1.0.0"), Some("{}"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+use serde::Deserialize;
+
+pub use manifest::Manifest;
+pub use release::Release;
+pub use render::{Links, Rendering};
+pub use revision::revision;
+
+use crate::json::{Object, quote};
+use crate::name::PackageName;
+
+mod manifest;
+mod release;
+mod render;
+mod revision;
+
+const VERSIONS: &str = "versions";
+const TIME: &str = "time";
+const TAGS: &str = "dist-tags";
+const MAINTAINERS: &str = "maintainers";
+/// Made when a document is served, or meant for the server only.
+const NEVER_STORED: [&str; 5] = ["_rev", "_attachments", "_revisions", "access", "_etag"];
+
+/// A package's document.
+#[derive(Debug, Clone)]
+pub struct Packument<'a> {
+    /// All members; those of which the parts follow stand here for their place only.
+    top: Object<'a>,
+    versions: Object<'a>,
+    tags: Object<'a>,
+    time: Object<'a>,
+}
+
+/// Somebody who looks after a package, as clients show it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Person {
+    pub name: String,
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+impl<'a> Packument<'a> {
+    /// Reads a stored document. Fails when it is no JSON object.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let mut top = Object::parse_bytes(bytes)?;
+        top.retain(|name| !NEVER_STORED.contains(&name));
+        Ok(Self {
+            versions: Object::parse_lenient(top.get_source(VERSIONS)),
+            tags: Object::parse_lenient(top.get_source(TAGS)),
+            time: Object::parse_lenient(top.get_source(TIME)),
+            top,
+        })
+    }
+
+    /// The document of a package without versions yet.
+    pub fn new(name: &PackageName) -> Self {
+        let mut top = Object::default();
+        top.set_text("_id", name.as_str());
+        top.set_text("name", name.as_str());
+        for part in [TAGS, VERSIONS, TIME] {
+            top.set_raw(part, "{}");
+        }
+        Self {
+            top,
+            versions: Object::default(),
+            tags: Object::default(),
+            time: Object::default(),
+        }
+    }
+
+    /// A member of the document itself, e.g. `readme`, as JSON text. For `versions`,
+    /// `dist-tags` and `time` use their own functions.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        self.top.get(name)
+    }
+
+    /// Sets a member of the document itself to this JSON text; not for the parts that
+    /// have their own functions.
+    pub fn set_member(&mut self, name: &str, json: String) {
+        self.top.set_raw(name, json);
+    }
+
+    /// The versions, in the document's order, with their manifests as JSON text.
+    pub fn versions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.versions.iter()
+    }
+
+    /// The manifest of a version, as JSON text.
+    pub fn version(&self, version: &str) -> Option<&str> {
+        self.versions.get(version)
+    }
+
+    pub fn has_versions(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    /// The version that a tag stands for.
+    pub fn tag(&self, tag: &str) -> Option<String> {
+        self.tags.text(tag)
+    }
+
+    /// The tags, as JSON text.
+    pub fn tags(&self) -> String {
+        self.tags.to_text()
+    }
+
+    /// The version that this is, or that this tag stands for.
+    pub fn resolve(&self, version_or_tag: &str) -> Option<String> {
+        if self.versions.contains(version_or_tag) {
+            return Some(version_or_tag.to_owned());
+        }
+        self.tag(version_or_tag)
+            .filter(|version| self.versions.contains(version))
+    }
+
+    /// When a version was published, or `created` or `modified`: RFC 3339.
+    pub fn time(&self, event: &str) -> Option<String> {
+        self.time.text(event)
+    }
+
+    /// Who looks after the package. Entries without a name are left out.
+    pub fn maintainers(&self) -> Vec<Person> {
+        let listed: Vec<serde_json::Value> = self.top.value(MAINTAINERS).unwrap_or_default();
+        listed
+            .into_iter()
+            .filter_map(|person| serde_json::from_value(person).ok())
+            .collect()
+    }
+
+    /// Replaces who looks after the package.
+    pub fn set_maintainers(&mut self, people: &[Person]) {
+        let people: Vec<String> = people.iter().map(Person::to_json).collect();
+        self.top
+            .set_raw(MAINTAINERS, format!("[{}]", people.join(",")));
+    }
+
+    /// Makes a tag stand for a version.
+    pub fn set_tag(&mut self, tag: &str, version: &str) {
+        self.tags.set_text(tag, version);
+    }
+
+    /// False when there is no such tag.
+    pub fn remove_tag(&mut self, tag: &str) -> bool {
+        self.tags.remove(tag)
+    }
+
+    /// Replaces all tags; those of versions that are not there are left out.
+    pub fn replace_tags(&mut self, tags: &Object<'_>) {
+        let kept: Vec<(String, String)> = tags
+            .names()
+            .filter_map(|tag| Some((tag.to_owned(), tags.text(tag)?)))
+            .filter(|(_, version)| self.versions.contains(version))
+            .collect();
+        self.tags = Object::default();
+        for (tag, version) in kept {
+            self.tags.set_text(&tag, &version);
+        }
+    }
+
+    /// Removes a version, its time, and the tags that stand for it.
+    pub fn remove_version(&mut self, version: &str) {
+        self.versions.remove(version);
+        self.time.remove(version);
+        let tags: Vec<String> = self
+            .tags
+            .names()
+            .filter(|tag| self.tags.text(tag).as_deref() == Some(version))
+            .map(str::to_owned)
+            .collect();
+        for tag in tags {
+            self.tags.remove(&tag);
+        }
+    }
+
+    /// Sets or clears (with an empty message) a version's deprecation. False when that
+    /// changes nothing, or there is no such version.
+    pub fn deprecate(&mut self, version: &str, message: &str) -> bool {
+        let Some(text) = self.versions.get(version) else {
+            return false;
+        };
+        let Ok(mut manifest) = Object::parse(text) else {
+            return false;
+        };
+        let changed = if message.is_empty() {
+            manifest.remove("deprecated")
+        } else {
+            let same = manifest.text("deprecated").as_deref() == Some(message);
+            manifest.set_text("deprecated", message);
+            !same
+        };
+        if changed {
+            let text = manifest.to_text();
+            self.versions.set_raw(version, text);
+        }
+        changed
+    }
+
+    /// Notes when the document changed: RFC 3339.
+    pub fn touch(&mut self, now: &str) {
+        if !self.time.contains("created") {
+            self.time.set_text("created", now);
+        }
+        self.time.set_text("modified", now);
+    }
+
+    /// The document as it is stored.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let parts = [&self.top, &self.versions, &self.tags, &self.time];
+        // `top` still holds the text of the parts: less its versions.
+        let replaced = self.top.get(VERSIONS).map_or(0, str::len);
+        let length: usize = parts.iter().map(|part| part.text_len()).sum();
+        let mut out = Vec::with_capacity(length.saturating_sub(replaced) + 64);
+        out.push(b'{');
+        for (index, (name, value)) in self.top.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            crate::json::write_name(&mut out, name);
+            match self.part(name) {
+                Some(part) => part.write_to(&mut out),
+                None => out.extend_from_slice(value.as_bytes()),
+            }
+        }
+        for name in [TAGS, VERSIONS, TIME] {
+            if let (false, Some(part)) = (self.top.contains(name), self.part(name)) {
+                out.push(b',');
+                crate::json::write_name(&mut out, name);
+                part.write_to(&mut out);
+            }
+        }
+        out.push(b'}');
+        out
+    }
+
+    fn part(&self, name: &str) -> Option<&Object<'a>> {
+        match name {
+            VERSIONS => Some(&self.versions),
+            TAGS => Some(&self.tags),
+            TIME => Some(&self.time),
+            _ => None,
+        }
+    }
+}
+
+impl Person {
+    /// As documents hold it.
+    fn to_json(&self) -> String {
+        match &self.email {
+            Some(email) => format!(
+                r#"{{"name":{},"email":{}}}"#,
+                quote(&self.name),
+                quote(email)
+            ),
+            None => format!(r#"{{"name":{}}}"#, quote(&self.name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

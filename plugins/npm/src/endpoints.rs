@@ -1,0 +1,130 @@
+//! One file a noun; here is what several of them need: the package that a request is
+//! about, its stored document, and the permissions on it.
+
+use packhouse_plugin::auth::{self, Account, Decision};
+use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::{Call, Response, clock, settings};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::document::{Packument, Person};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::PackageName;
+
+pub mod access;
+pub mod audit;
+mod directory;
+pub mod dist_tags;
+pub mod login;
+pub mod packument;
+pub mod provenance;
+pub mod publish;
+pub mod registry;
+pub mod search;
+pub mod tarball;
+pub mod tokens;
+pub mod unpublish;
+pub mod users;
+
+/// The kind of this protocol's scopes.
+const PACKAGE: &str = "package";
+/// Of packuments in the store, where it keeps content types.
+const JSON: &str = "application/json";
+/// The largest body of a request that is small by nature, in bytes.
+const SMALL_BODY: u64 = 64 * 1024;
+
+/// The package in the path.
+fn package(call: &Call) -> Result<PackageName, Error> {
+    let name = call.decoded_with_slashes("package")?;
+    Ok(PackageName::parse(&name)?)
+}
+
+/// The caller may do this on the package, or 401 or 403.
+fn require(name: &PackageName, action: &str) -> Result<(), Error> {
+    Ok(auth::require(PACKAGE, name.as_str(), action)?)
+}
+
+/// The caller may do one of these, or 401 or 403 for the first.
+fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
+    let granted = actions
+        .iter()
+        .any(|action| auth::check(PACKAGE, name.as_str(), action) == Decision::Granted);
+    match actions.first() {
+        Some(action) if !granted => require(name, action),
+        _ => Ok(()),
+    }
+}
+
+/// Whoever is calling, or 401.
+fn require_account() -> Result<Account, Error> {
+    auth::caller().ok_or_else(|| match auth::rejection() {
+        Some(rejection) => Error::because(error::SIGN_IN, rejection),
+        None => Error::new(error::SIGN_IN),
+    })
+}
+
+/// The feature is on, or 405.
+fn require_feature(feature: &str) -> Result<(), Error> {
+    if settings::feature(feature) {
+        return Ok(());
+    }
+    Err(Error::because(
+        error::FEATURE_OFF,
+        format!("{feature} is turned off on this registry"),
+    ))
+}
+
+/// The stored packument, or 404.
+fn load(name: &PackageName) -> Result<Document, Error> {
+    storage::get(&layout::index(name))?
+        .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))
+}
+
+/// A stored packument; one that is no JSON is the registry's fault, not the client's.
+fn parse(document: &Document) -> Result<Packument<'_>, Error> {
+    Packument::parse(&document.bytes).map_err(|error| {
+        let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
+        packhouse_plugin::log::error("a stored packument cannot be read", &fields);
+        Error::new(error::HOST)
+    })
+}
+
+/// 404 for a version or tag.
+fn no_version(name: &PackageName, version: &str) -> Error {
+    Error::because(
+        error::NOT_FOUND,
+        format!("{name} has no version or tag {version}"),
+    )
+}
+
+/// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.
+fn now() -> String {
+    timestamp(clock::now())
+}
+
+/// Milliseconds since the Unix epoch, as npm writes them.
+fn timestamp(milliseconds: u64) -> String {
+    let whole = i64::try_from(milliseconds / 1000).unwrap_or_default();
+    let Some(text) = OffsetDateTime::from_unix_timestamp(whole)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+    else {
+        return String::new();
+    };
+    let seconds = text.trim_end_matches('Z');
+    format!("{seconds}.{:03}Z", milliseconds % 1000)
+}
+
+/// The caller, as documents name people.
+fn caller() -> Option<Person> {
+    auth::caller().map(|account| Person {
+        name: account.name(),
+        email: account.email(),
+    })
+}
+
+/// An answer that is this caller's alone.
+fn private(response: Response) -> Response {
+    response.header("cache-control", "no-store")
+}

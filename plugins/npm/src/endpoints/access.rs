@@ -1,0 +1,97 @@
+//! `npm access`: who may read and write is decided by the registry's permissions; this is
+//! a view of them, and changes nothing.
+
+use std::collections::BTreeMap;
+
+use packhouse_plugin::{Call, Response, auth};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::directory::package_names;
+use super::{PACKAGE, SMALL_BODY, load, package, parse, private, require, require_account};
+use crate::error::{self, Error};
+use crate::name::PackageName;
+
+/// The most packages of which the permissions are shown.
+const NAMES: usize = 10_000;
+
+#[derive(Deserialize)]
+struct Access {
+    access: Option<String>,
+}
+
+/// `GET /-/package/{package}/visibility`. Public is what nobody in particular can read,
+/// so only who comes without credentials can be told yes.
+pub fn read_visibility(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    Ok(private(
+        Response::new(200).json(&json!({ "public": is_public(&name)? })),
+    ))
+}
+
+/// `GET /-/package/{package}/access`.
+pub fn read_access(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    let access = if is_public(&name)? { "public" } else { "restricted" };
+    Ok(private(Response::new(200).json(&json!({
+        "access": access,
+        "publish_requires_tfa": false,
+        "automation_token_overrides_tfa": false,
+    }))))
+}
+
+/// `POST /-/package/{package}/access`: npm's words for what an administrator grants.
+pub fn set_access(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "owner")?;
+    load(&name)?;
+    let wanted: Access = call.body().json(SMALL_BODY)?;
+    Err(Error::because(
+        error::ACCESS_FIXED,
+        match wanted.access {
+            Some(access) => format!("{name} cannot be made {access}: {}", error::ACCESS_FIXED.message),
+            None => error::ACCESS_FIXED.message.to_owned(),
+        },
+    ))
+}
+
+/// `GET /-/package/{package}/collaborators`: those who are listed as its owners.
+pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "read")?;
+    let document = load(&name)?;
+    let people: BTreeMap<String, &str> = parse(&document)?
+        .maintainers()
+        .into_iter()
+        .map(|person| (person.name, "write"))
+        .collect();
+    Ok(Response::new(200).json(&people))
+}
+
+/// `GET /-/user/{user}/package`: what the caller may read and write; of others nothing is
+/// told.
+pub fn list_packages(call: &Call) -> Result<Response, Error> {
+    let account = require_account()?;
+    if call.decoded("user")? != account.name() {
+        let sentence = "only your own permissions are shown";
+        return Err(Error::because(error::FORBIDDEN, sentence));
+    }
+    let names: Vec<String> = package_names(NAMES)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let mut permissions: BTreeMap<String, &str> = BTreeMap::new();
+    for (action, word) in [("read", "read"), ("write", "write")] {
+        for name in auth::filter_allowed(PACKAGE, &names, action) {
+            permissions.insert(name, word);
+        }
+    }
+    Ok(private(Response::new(200).json(&permissions)))
+}
+
+/// Can it be read without credentials? Known only when none were sent.
+fn is_public(name: &PackageName) -> Result<bool, Error> {
+    require(name, "read")?;
+    load(name)?;
+    Ok(auth::caller().is_none())
+}

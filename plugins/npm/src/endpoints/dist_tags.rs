@@ -1,0 +1,74 @@
+//! Dist-tags: `GET, PUT, DELETE /-/package/{package}/dist-tags[/{tag}]`. `latest` is what
+//! somebody said, never what is newest.
+
+use packhouse_plugin::storage::{self, Change};
+use packhouse_plugin::{Call, Response};
+use serde_json::json;
+
+use super::{JSON, SMALL_BODY, load, no_version, now, package, parse, require};
+use crate::document::Packument;
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::{PackageName, Tag};
+
+pub fn list_tags(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "read")?;
+    let document = load(&name)?;
+    let tags = parse(&document)?.tags();
+    Ok(Response::new(200).content_type(JSON).bytes(tags))
+}
+
+/// The body is the version, as a string of JSON.
+pub fn set_tag(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "write")?;
+    let tag = Tag::parse(&call.decoded("tag")?)?;
+    let version: String = serde_json::from_slice(&call.body().read_all(SMALL_BODY)?)?;
+    change(&name, |packument| {
+        if packument.version(&version).is_none() {
+            return Err(no_version(&name, &version));
+        }
+        packument.set_tag(tag.as_str(), &version);
+        Ok(())
+    })
+}
+
+/// A tag that an earlier system took can be removed, whatever it is called.
+pub fn delete_tag(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "write")?;
+    let tag = call.decoded("tag")?;
+    if tag == "latest" {
+        let sentence = "latest cannot be removed; make it stand for another version instead";
+        return Err(Error::because(error::BAD_TAG, sentence));
+    }
+    change(&name, |packument| {
+        if packument.remove_tag(&tag) {
+            Ok(())
+        } else {
+            let sentence = format!("{name} has no tag {tag}");
+            Err(Error::because(error::NOT_FOUND, sentence))
+        }
+    })
+}
+
+fn change(
+    name: &PackageName,
+    change: impl Fn(&mut Packument<'_>) -> Result<(), Error>,
+) -> Result<Response, Error> {
+    storage::update(&layout::index(name), |document| {
+        let document = document.ok_or_else(|| {
+            Error::because(error::NOT_FOUND, format!("{name} is not in this registry"))
+        })?;
+        let mut packument = parse(document)?;
+        let before = packument.tags();
+        change(&mut packument)?;
+        if packument.tags() == before {
+            return Ok(Change::Keep);
+        }
+        packument.touch(&now());
+        Ok::<_, Error>(Change::Write(packument.to_bytes()))
+    })?;
+    Ok(Response::new(201).json(&json!({ "ok": true })))
+}

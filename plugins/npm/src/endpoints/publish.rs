@@ -1,0 +1,213 @@
+//! `PUT /{package}`: with an attachment it publishes a version; without one it changes
+//! what is there (deprecations, owners, stars).
+//!
+//! # Invariants
+//! - Nothing is visible before the packument names it, and nothing that can fail stands
+//!   between giving the tarball its key and writing the packument, except that write.
+//! - A version that is there is never replaced.
+
+use packhouse_plugin::storage::{self, Document, Precondition, Staged};
+use packhouse_plugin::{Call, Response, clock, log};
+use serde_json::json;
+
+use super::{JSON, caller, now, package, parse, require, require_any, require_feature};
+use crate::document::{Packument, Release, revision};
+use crate::error::{self, Error};
+use crate::json::Object;
+use crate::layout;
+use crate::name::PackageName;
+use crate::walker::Walker;
+use received::{Received, receive};
+
+mod change;
+mod received;
+mod verify;
+
+pub use change::{Changes, apply};
+pub use received::receive_outline;
+
+/// A tarball that lies at its key without being named is, when younger than this, that of
+/// a publish that may still name it. It must exceed the request's deadline plus the time
+/// a call to the host may take (half a minute each by default); five minutes leave room
+/// for longer ones, and are what another publisher waits at most after a crash.
+const GRACE: u64 = 5 * 60 * 1000;
+/// How often giving the tarball its key is tried against others.
+const ATTEMPTS: u32 = 8;
+
+/// See the module.
+pub fn put_package(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require_any(&name, &["write", "owner"])?;
+    let received = receive(call, Walker::new(), |_| {
+        require(&name, "write")?;
+        require_feature("publish")
+    })?;
+    if received.tarball.is_some() {
+        publish(&name, received)
+    } else {
+        change::change_package(&name, &received.json)
+    }
+}
+
+fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
+    let Received {
+        json,
+        tarball,
+        bundle,
+    } = received;
+    let body = Object::parse_bytes(&json)?;
+    let Some(tarball) = tarball else {
+        return Err(Error::new(error::BAD_BODY));
+    };
+    let mut verified = verify::verify(name, &body, tarball)?;
+    let published = now();
+    let release = Release {
+        name,
+        version: &verified.version,
+        manifest: verified.manifest.clone(),
+        tags: verified.tags.clone(),
+        sha1: &verified.sha1,
+        integrity: &verified.integrity,
+        publisher: caller(),
+        provenance: bundle
+            .as_ref()
+            .map(|_| super::provenance::PREDICATE.to_owned()),
+        published: &published,
+    };
+    let prepared = Prepared::new(&release)?;
+    if let Some(bundle) = bundle {
+        let key = layout::provenance(name, &verified.version, &verified.sha1);
+        storage::put(&key, &bundle, Precondition::Any, Some(JSON))?;
+    }
+    commit(name, &mut verified.staged, &verified.version)?;
+    let version = prepared.write(&release)?;
+    let fields = [
+        ("package.name", name.as_str()),
+        ("package.version", release.version),
+    ];
+    log::info("published a version", &fields);
+    Ok(Response::new(201).json(&json!({
+        "ok": true,
+        "success": true,
+        "id": name.as_str(),
+        "rev": revision(&version),
+    })))
+}
+
+/// The packument as it will be, against what it was made of.
+struct Prepared {
+    bytes: Vec<u8>,
+    /// None when there was none.
+    version: Option<String>,
+}
+
+impl Prepared {
+    /// Reads what is there and adds the release: 403 when it is there already, 413 when
+    /// the document would grow over what can be read back.
+    fn new(release: &Release<'_>) -> Result<Self, Error> {
+        let current = storage::get(&layout::index(release.name))?;
+        let bytes = Self::build(release, current.as_ref())?;
+        Ok(Self {
+            bytes,
+            version: current.map(|document| document.info.version),
+        })
+    }
+
+    fn build(release: &Release<'_>, current: Option<&Document>) -> Result<Vec<u8>, Error> {
+        let mut packument = match current {
+            Some(document) => parse(document)?,
+            None => {
+                release.name.check_new()?;
+                Packument::new(release.name)
+            }
+        };
+        if packument.version(release.version).is_some() {
+            return Err(Error::version_exists(release.version));
+        }
+        packument.add(release);
+        let bytes = packument.to_bytes();
+        if bytes.len() as u64 > storage::DEFAULT_LIMIT {
+            return Err(Error::because(
+                error::TOO_LARGE,
+                "this package has more versions than the registry can hold; unpublish some",
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// Writes it, made anew whenever somebody else was faster. Gives the new version.
+    fn write(mut self, release: &Release<'_>) -> Result<String, Error> {
+        let key = layout::index(release.name);
+        let mut attempt = 1;
+        loop {
+            let precondition = self
+                .version
+                .as_deref()
+                .map_or(Precondition::Absent, Precondition::Version);
+            match storage::put(&key, &self.bytes, precondition, Some(JSON)) {
+                Ok(info) => return Ok(info.version),
+                Err(packhouse_plugin::Error::Conflict) => {
+                    // Two of them at once may be more than there is room for.
+                    self.bytes = Vec::new();
+                    storage::wait_turn(&key, attempt)?;
+                    self = Self::new(release)?;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Gives the tarball its key. Something may lie there already without being named: what a
+/// crash left, or what another publisher is about to name.
+fn commit(name: &PackageName, staged: &mut Staged, version: &str) -> Result<(), Error> {
+    use packhouse_plugin::Error::Conflict;
+    let key = layout::file(name, &layout::tarball_name(name, version));
+    let content_type = Some("application/octet-stream");
+    let mut found: Option<String> = None;
+    for attempt in 1..=ATTEMPTS {
+        let precondition = found
+            .as_deref()
+            .map_or(Precondition::Absent, Precondition::Version);
+        match staged.commit(&key, &[], precondition, content_type) {
+            Ok(_) => return Ok(()),
+            Err(Conflict) => found = may_replace(name, &key, staged, version)?,
+            Err(error) => return Err(error.into()),
+        }
+        if attempt > 1 {
+            storage::wait_turn(&key, attempt)?;
+        }
+    }
+    Err(Error::new(error::BEING_PUBLISHED))
+}
+
+/// The version of what lies at the key, when it may be written over: the packument does
+/// not name it, and it is the same bytes or too old to be somebody's publish under way.
+/// None when nothing is there any more.
+fn may_replace(
+    name: &PackageName,
+    key: &str,
+    staged: &Staged,
+    version: &str,
+) -> Result<Option<String>, Error> {
+    let Some(info) = storage::stat(key)? else {
+        return Ok(None);
+    };
+    if let Some(document) = storage::get(&layout::index(name))?
+        && parse(&document)?.version(version).is_some()
+    {
+        return Err(Error::version_exists(version));
+    }
+    let ours = staged.digest(packhouse_plugin::digests::SHA512)?;
+    let theirs = storage::digests(key, &[packhouse_plugin::digests::SHA512])?;
+    let same = theirs.is_some_and(|theirs| theirs.contains(&ours));
+    let old = info
+        .modified
+        .is_some_and(|modified| clock::now().saturating_sub(modified) > GRACE);
+    if same || old {
+        Ok(Some(info.version))
+    } else {
+        Err(Error::new(error::BEING_PUBLISHED))
+    }
+}

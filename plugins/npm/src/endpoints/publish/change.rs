@@ -1,0 +1,250 @@
+//! Changing what is there: deprecations, owners, tags, and versions that go away. Only
+//! what a body speaks of changes; a version that it leaves out stays, unless the request
+//! is an unpublish.
+
+use packhouse_plugin::storage::{self, Change};
+use packhouse_plugin::{Response, auth};
+use serde_json::json;
+
+use super::super::{caller, now, parse, require};
+use crate::document::{Packument, Person, revision};
+use crate::error::{self, Error};
+use crate::json::{Object, quote};
+use crate::layout;
+use crate::name::{PackageName, Tag};
+
+/// What of a body counts.
+pub struct Changes<'a> {
+    /// None when the body does not speak of versions.
+    versions: Option<Object<'a>>,
+    tags: Option<Object<'a>>,
+    maintainers: Option<Vec<Person>>,
+    /// Whether the caller likes the package, when the body speaks of it.
+    star: Option<bool>,
+    /// Whether versions that are left out go away.
+    removes: bool,
+}
+
+impl<'a> Changes<'a> {
+    /// Of `PUT /{package}` without attachments. Such a body is often a whole packument
+    /// that was read a while ago: what others have changed since must stay as it is, so
+    /// beside deprecations nothing of it counts.
+    pub fn of_package(body: &Object<'a>) -> Result<Self, Error> {
+        let whole = body.contains("versions");
+        let mut changes = Self::of_revision(body)?;
+        changes.removes = false;
+        changes.tags = None;
+        if whole {
+            changes.maintainers = None;
+            changes.star = None;
+        }
+        Ok(changes)
+    }
+
+    /// Of a body that says how the package is to be, against a revision.
+    pub fn of_revision(body: &Object<'a>) -> Result<Self, Error> {
+        let part = |name| body.get_source(name).map(Object::parse).transpose();
+        let users = Object::parse_lenient(body.get_source("users"));
+        let me = caller().map(|person| person.name);
+        Ok(Self {
+            versions: part("versions")?,
+            tags: part("dist-tags")?,
+            maintainers: body
+                .get("maintainers")
+                .map(serde_json::from_str)
+                .transpose()?,
+            star: me
+                .filter(|_| body.contains("users"))
+                .map(|me| users.contains(&me)),
+            removes: true,
+        })
+    }
+
+    fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
+        match &self.versions {
+            Some(versions) if self.removes => packument
+                .versions()
+                .map(|(version, _)| version)
+                .filter(|version| !versions.contains(version))
+                .map(str::to_owned)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `PUT /{package}` without attachments.
+pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error> {
+    let body = Object::parse_bytes(json)?;
+    let changes = Changes::of_package(&body)?;
+    let info = storage::update(&layout::index(name), |document| {
+        let Some(document) = document else {
+            return Err(no_tarball(name));
+        };
+        let mut packument = parse(document)?;
+        if apply(name, &mut packument, &changes)? {
+            packument.touch(&now());
+            Ok(Change::Write(packument.to_bytes()))
+        } else {
+            Ok(Change::Keep)
+        }
+    })?;
+    let version = info.map(|info| info.version).unwrap_or_default();
+    Ok(changed(name, &version))
+}
+
+/// The answer to a change.
+pub fn changed(name: &PackageName, version: &str) -> Response {
+    Response::new(200).json(&json!({
+        "ok": true,
+        "success": true,
+        "id": name.as_str(),
+        "rev": revision(version),
+    }))
+}
+
+/// Makes the changes, as far as the caller may; true when there were any.
+pub fn apply(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    changes: &Changes<'_>,
+) -> Result<bool, Error> {
+    let removed = changes.removed(packument);
+    let mut any = !removed.is_empty();
+    if any {
+        super::super::require_feature("unpublish")?;
+        require(name, "delete")?;
+        for version in &removed {
+            packument.remove_version(version);
+        }
+        if !packument.has_versions() {
+            return Err(Error::because(
+                error::BAD_BODY,
+                format!("this would leave {name} without versions; use npm unpublish --force"),
+            ));
+        }
+    }
+    if let Some(versions) = &changes.versions {
+        any |= deprecate(name, packument, versions)?;
+    }
+    if let Some(tags) = &changes.tags {
+        any |= replace_tags(name, packument, tags, !removed.is_empty())?;
+    }
+    if let Some(maintainers) = &changes.maintainers {
+        any |= replace_maintainers(name, packument, maintainers)?;
+    }
+    if let Some(star) = changes.star {
+        any |= set_star(packument, star);
+    }
+    Ok(any)
+}
+
+fn deprecate(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    versions: &Object<'_>,
+) -> Result<bool, Error> {
+    let mut any = false;
+    for (version, text) in versions.iter() {
+        if packument.version(version).is_none() {
+            return Err(no_tarball_of(name, version));
+        }
+        let manifest = Object::parse_lenient(Some(text));
+        if let Some(message) = manifest.text("deprecated")
+            && packument.deprecate(version, &message)
+        {
+            any = true;
+        }
+    }
+    if any {
+        require(name, "write")?;
+    }
+    Ok(any)
+}
+
+fn replace_tags(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    tags: &Object<'_>,
+    removing: bool,
+) -> Result<bool, Error> {
+    let before = packument.tags();
+    for tag in tags.names() {
+        // Tags that an earlier system took may stay.
+        if packument.tag(tag).is_none() {
+            Tag::parse(tag)?;
+        }
+    }
+    packument.replace_tags(tags);
+    let any = packument.tags() != before;
+    if any && !removing {
+        require(name, "write")?;
+    }
+    Ok(any)
+}
+
+fn replace_maintainers(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    maintainers: &[Person],
+) -> Result<bool, Error> {
+    let before = packument.maintainers();
+    if maintainers == before {
+        return Ok(false);
+    }
+    require(name, "owner")?;
+    if maintainers.is_empty() {
+        return Err(Error::because(
+            error::BAD_BODY,
+            "a package needs an owner: add somebody else first",
+        ));
+    }
+    for person in maintainers {
+        let known = before.iter().any(|other| other.name == person.name);
+        if !known && !auth::user_exists(&person.name)? {
+            return Err(Error::because(
+                error::BAD_BODY,
+                format!("there is no user {}", person.name),
+            ));
+        }
+    }
+    packument.set_maintainers(maintainers);
+    Ok(true)
+}
+
+/// `npm star`: everybody signs for themselves only.
+fn set_star(packument: &mut Packument<'_>, star: bool) -> bool {
+    let Some(me) = caller().map(|person| person.name) else {
+        return false;
+    };
+    let text = packument.member("users").unwrap_or("{}").to_owned();
+    let mut users = Object::parse_lenient(Some(&text));
+    if users.contains(&me) == star {
+        return false;
+    }
+    if star {
+        users.set_raw(&me, "true");
+    } else {
+        users.remove(&me);
+    }
+    let text = users.to_text();
+    packument.set_member("users", text);
+    true
+}
+
+fn no_tarball(name: &PackageName) -> Error {
+    Error::because(
+        error::BAD_BODY,
+        format!("{name} is not in this registry, and the body has no tarball to publish"),
+    )
+}
+
+fn no_tarball_of(name: &PackageName, version: &str) -> Error {
+    Error::because(
+        error::BAD_BODY,
+        format!(
+            "{name} has no version {}, and the body has no tarball to publish",
+            quote(version)
+        ),
+    )
+}

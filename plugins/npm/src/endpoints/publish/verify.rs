@@ -1,0 +1,181 @@
+//! Is what came in what it says it is? Digests, lengths, names and versions must agree
+//! between the path, the body, its manifest, and the `package.json` inside the tarball.
+
+use std::io::BufReader;
+
+use packhouse_plugin::digests::{SHA1, SHA512};
+use packhouse_plugin::storage::Staged;
+
+use super::received::Tarball;
+use crate::archive;
+use crate::error::{self, Error};
+use crate::integrity::{self, Verdict};
+use crate::json::Object;
+use crate::layout;
+use crate::name::{PackageName, Tag, Version, same_release};
+
+/// How much of a tarball is fetched from the host at once, in bytes.
+const READ: usize = 256 * 1024;
+
+/// A publish in which everything agrees.
+pub struct Verified<'a> {
+    pub version: String,
+    pub manifest: Object<'a>,
+    pub tags: Vec<String>,
+    /// Lower-case hexadecimal.
+    pub sha1: String,
+    /// `sha512-…`.
+    pub integrity: String,
+    pub staged: Staged,
+}
+
+/// Refuses with a 400 that says what does not agree.
+pub fn verify<'a>(
+    name: &PackageName,
+    body: &Object<'a>,
+    tarball: Tarball,
+) -> Result<Verified<'a>, Error> {
+    check_name(name, body.text("name").as_deref())?;
+    let versions = Object::parse_lenient(body.get_source("versions"));
+    let (version, manifest) = find_version(name, &versions, &tarball.name)?;
+    Version::parse(&version)?;
+    let file = layout::tarball_name(name, &version);
+    if file.len() > layout::SEGMENT_LENGTH {
+        return Err(mismatch("name and version together are too long"));
+    }
+    check_manifest(name, &version, &manifest)?;
+    check_length(body, &tarball)?;
+    let mut staged = tarball.staged;
+    let (sha1, integrity) = check_digests(&manifest, &staged)?;
+    check_package_json(name, &version, &mut staged)?;
+    Ok(Verified {
+        tags: read_tags(body, &version)?,
+        version,
+        manifest,
+        sha1,
+        integrity,
+        staged,
+    })
+}
+
+fn mismatch(sentence: impl ToString) -> Error {
+    Error::because(error::MISMATCH, sentence)
+}
+
+fn check_name(name: &PackageName, stated: Option<&str>) -> Result<(), Error> {
+    match stated {
+        Some(stated) if stated != name.as_str() => Err(mismatch(format!(
+            "the request is for {name}, and its body for {stated}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The version whose tarball the attachment is, and its manifest.
+fn find_version<'a>(
+    name: &PackageName,
+    versions: &Object<'a>,
+    attachment: &str,
+) -> Result<(String, Object<'a>), Error> {
+    let file = attachment.rsplit('/').next().unwrap_or(attachment);
+    let version = versions
+        .names()
+        .find(|version| layout::tarball_name(name, version) == file)
+        .ok_or_else(|| {
+            mismatch(format!(
+                "the attachment {attachment} is the tarball of no version in the body"
+            ))
+        })?;
+    let text = versions.get_source(version).unwrap_or_default();
+    Ok((version.to_owned(), Object::parse(text)?))
+}
+
+fn check_manifest(name: &PackageName, version: &str, manifest: &Object<'_>) -> Result<(), Error> {
+    let stated_name = manifest.text("name").unwrap_or_default();
+    let stated_version = manifest.text("version").unwrap_or_default();
+    if stated_name == name.as_str() && stated_version == version {
+        return Ok(());
+    }
+    Err(mismatch(format!(
+        "the manifest of {name}@{version} says that it is {stated_name}@{stated_version}"
+    )))
+}
+
+fn check_length(body: &Object<'_>, tarball: &Tarball) -> Result<(), Error> {
+    let attachments = Object::parse_lenient(body.get_source("_attachments"));
+    let attachment = Object::parse_lenient(attachments.get_source(&tarball.name));
+    let size = tarball.staged.size();
+    match attachment.value::<u64>("length") {
+        Some(length) if length != size => Err(Error::because(
+            error::BAD_DIGEST,
+            format!("the tarball has {size} bytes and should have {length}; publish again"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The digests of what came in, when they are those that were declared.
+fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, String), Error> {
+    let dist = Object::parse_lenient(manifest.get_source("dist"));
+    let digests = staged.digests();
+    let sha1 = staged.digest(SHA1)?.hex;
+    if let Some(declared) = dist.text("shasum")
+        && !declared.eq_ignore_ascii_case(&sha1)
+    {
+        return Err(Error::because(
+            error::BAD_DIGEST,
+            format!("dist.shasum is {declared}, and the tarball has {sha1}; publish again"),
+        ));
+    }
+    let computed = integrity::text(&staged.digest(SHA512)?);
+    let declared = dist.text("integrity").unwrap_or_default();
+    match integrity::compare(&declared, &digests) {
+        Verdict::Agrees => Ok((sha1, computed)),
+        Verdict::Unknown if declared.is_empty() => Ok((sha1, computed)),
+        Verdict::Unknown => Err(Error::because(
+            error::BAD_DIGEST,
+            format!("dist.integrity is {declared}; it must hold sha512 or sha1"),
+        )),
+        Verdict::Differs => Err(Error::because(
+            error::BAD_DIGEST,
+            format!("dist.integrity is {declared}, and the tarball has {computed}; publish again"),
+        )),
+    }
+}
+
+fn check_package_json(
+    name: &PackageName,
+    version: &str,
+    staged: &mut Staged,
+) -> Result<(), Error> {
+    let bytes = archive::package_json(BufReader::with_capacity(READ, staged))?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let inside = Object::parse_bytes(text).map_err(|error| {
+        let sentence = format!("the package.json in the tarball cannot be read: {error}");
+        Error::because(error::BAD_TARBALL, sentence)
+    })?;
+    let stated_name = inside.text("name").unwrap_or_default();
+    let stated_version = inside.text("version").unwrap_or_default();
+    if stated_name == name.as_str() && same_release(&stated_version, version) {
+        return Ok(());
+    }
+    Err(mismatch(format!(
+        "the package.json in the tarball is of {stated_name}@{stated_version}, not of {name}@{version}"
+    )))
+}
+
+/// The tags that the body names. They can only stand for the version that comes with it.
+fn read_tags(body: &Object<'_>, version: &str) -> Result<Vec<String>, Error> {
+    let tags = Object::parse_lenient(body.get_source("dist-tags"));
+    let mut names = Vec::with_capacity(tags.len());
+    for tag in tags.names() {
+        let target = tags.text(tag).unwrap_or_default();
+        if target != version {
+            return Err(mismatch(format!(
+                "the tag {tag} is to stand for {target}, which is not what is published"
+            )));
+        }
+        names.push(Tag::parse(tag)?.as_str().to_owned());
+    }
+    Ok(names)
+}

@@ -1,0 +1,18 @@
+//! What the registry says of itself.
+
+use packhouse_plugin::{Call, Response};
+use serde_json::json;
+
+use crate::error::Error;
+
+/// `GET /-/ping`.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
+pub fn ping(_: &Call) -> Result<Response, Error> {
+    Ok(Response::new(200).json(&json!({})))
+}
+
+/// `GET /-/npm/v1/keys`: the registry signs nothing, so there are none.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
+pub fn list_keys(_: &Call) -> Result<Response, Error> {
+    Ok(Response::new(200).json(&json!({ "keys": [] })))
+}

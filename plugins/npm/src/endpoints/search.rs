@@ -1,0 +1,191 @@
+//! `GET /-/v1/search` and the older `/-/all`, over what the caller may read.
+//!
+//! There is no index: names come from a listing, and then packuments are read, those
+//! whose names match first, until [`DOCUMENTS`] or [`BYTES`] are reached. A registry of
+//! some thousand packages is searched whole; in a larger one every package is still found
+//! by its name, and by its description as far as the reading goes.
+
+use packhouse_plugin::storage;
+use packhouse_plugin::{Call, Response, auth};
+use serde_json::{Map, Value, json};
+
+use super::directory::package_names;
+use super::{PACKAGE, require_feature};
+use crate::document::{Packument, Person};
+use crate::error::Error;
+use crate::json::Object;
+use crate::layout;
+use crate::name::PackageName;
+use query::Query;
+
+mod query;
+
+/// The most packuments that are read for one search.
+const DOCUMENTS: usize = 2000;
+/// The most bytes of packuments that are read for one search.
+const BYTES: u64 = 64 << 20;
+/// Packuments are read in groups of this many.
+const GROUP: usize = 50;
+/// The most names that are looked at.
+const NAMES: usize = 100_000;
+/// Results that are given at most, and unless asked.
+const SIZE: (usize, usize) = (250, 20);
+
+/// `text`, `size`, `from`; npm's weights (`quality`, `popularity`, `maintenance`) are
+/// accepted and count for nothing: there are no such figures here.
+pub fn search(call: &Call) -> Result<Response, Error> {
+    require_feature("search")?;
+    let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
+    let query = Query::parse(&call.query("text").unwrap_or_default());
+    let size = number("size").unwrap_or(SIZE.1).min(SIZE.0);
+    let from = number("from").unwrap_or(0);
+    let mut found: Vec<(u32, Summary)> = read_summaries(&query)?
+        .into_iter()
+        .filter_map(|summary| Some((query.score(&summary)?, summary)))
+        .collect();
+    // The sort is stable: equals stay in the order of their names.
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let objects: Vec<Value> = found
+        .iter()
+        .skip(from)
+        .take(size)
+        .map(|(score, summary)| summary.to_result(*score))
+        .collect();
+    Ok(Response::new(200).json(&json!({ "objects": objects, "total": found.len() })))
+}
+
+/// Everything by name, as npm before 4 asked for it.
+pub fn list_all(call: &Call) -> Result<Response, Error> {
+    require_feature("search")?;
+    let _ = call;
+    let mut all = Map::new();
+    // Clients take it for the time to ask for changes from.
+    all.insert("_updated".to_owned(), json!(0));
+    for summary in read_summaries(&Query::default())? {
+        all.insert(summary.name.as_str().to_owned(), summary.to_entry());
+    }
+    Ok(Response::new(200).json(&Value::Object(all)))
+}
+
+/// What is shown of a package.
+pub struct Summary {
+    pub name: PackageName,
+    pub version: String,
+    pub description: String,
+    pub keywords: Vec<String>,
+    pub maintainers: Vec<Person>,
+    pub publisher: Option<Person>,
+    date: Option<String>,
+    license: Option<String>,
+    links: Map<String, Value>,
+}
+
+/// Reads what the caller may read, the likeliest first, until a bound is reached.
+fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
+    let names: Vec<String> = package_names(NAMES)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let mut names = auth::filter_allowed(PACKAGE, &names, "read");
+    names.sort_by_key(|name| !query.names(name));
+    names.truncate(DOCUMENTS);
+    let names: Vec<PackageName> = names
+        .iter()
+        .filter_map(|name| PackageName::parse(name).ok())
+        .collect();
+    let mut summaries = Vec::new();
+    let mut bytes = 0;
+    for group in names.chunks(GROUP) {
+        let keys: Vec<String> = group.iter().map(layout::index).collect();
+        for (name, document) in group.iter().zip(storage::get_many(&keys)?) {
+            let Some(document) = document else { continue };
+            bytes += document.bytes.len() as u64;
+            summaries.extend(Summary::read(name, &document.bytes));
+        }
+        if bytes > BYTES {
+            break;
+        }
+    }
+    summaries.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(summaries)
+}
+
+impl Summary {
+    /// Of the version that `latest` stands for, else of the last one.
+    fn read(name: &PackageName, bytes: &[u8]) -> Option<Self> {
+        let packument = Packument::parse(bytes).ok()?;
+        let version = packument
+            .resolve("latest")
+            .or_else(|| Some(packument.versions().last()?.0.to_owned()))?;
+        let manifest = Object::parse(packument.version(&version)?).ok()?;
+        let mut links = Map::new();
+        if let Some(homepage) = manifest.text("homepage") {
+            links.insert("homepage".to_owned(), homepage.into());
+        }
+        for link in ["repository", "bugs"] {
+            let object = Object::parse_lenient(manifest.get_source(link));
+            if let Some(url) = object.text("url").or_else(|| manifest.text(link)) {
+                links.insert(link.to_owned(), url.into());
+            }
+        }
+        Some(Self {
+            name: name.clone(),
+            description: manifest.text("description").unwrap_or_default(),
+            keywords: manifest.value("keywords").unwrap_or_default(),
+            maintainers: packument.maintainers(),
+            publisher: manifest.value("_npmUser"),
+            date: packument.time(&version),
+            license: manifest.text("license"),
+            version,
+            links,
+        })
+    }
+
+    fn to_result(&self, score: u32) -> Value {
+        let package = json!({
+            "name": self.name.as_str(),
+            "scope": self.name.scope().unwrap_or("unscoped"),
+            "version": self.version,
+            "description": self.description,
+            "keywords": self.keywords,
+            "date": self.date,
+            "license": self.license,
+            "links": self.links,
+            "publisher": self.publisher.as_ref().map(search_person),
+            "maintainers": self.maintainers.iter().map(search_person).collect::<Vec<_>>(),
+        });
+        let part = f64::from(score) / f64::from(query::BEST);
+        json!({
+            "package": package,
+            "score": {
+                "final": part,
+                "detail": { "quality": 0, "popularity": 0, "maintenance": 0 },
+            },
+            "searchScore": score,
+            "flags": { "unstable": self.version.starts_with("0.") },
+        })
+    }
+
+    fn to_entry(&self) -> Value {
+        let maintainers: Vec<Value> = self
+            .maintainers
+            .iter()
+            .map(|person| json!({ "name": person.name, "email": person.email }))
+            .collect();
+        json!({
+            "name": self.name.as_str(),
+            "description": self.description,
+            "keywords": self.keywords,
+            "dist-tags": { "latest": self.version },
+            "versions": { self.version.as_str(): "latest" },
+            "maintainers": maintainers,
+            "time": { "modified": self.date },
+            "license": self.license,
+        })
+    }
+}
+
+/// Search says `username` where documents say `name`.
+fn search_person(person: &Person) -> Value {
+    json!({ "username": person.name, "email": person.email })
+}

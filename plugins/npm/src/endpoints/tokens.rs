@@ -1,0 +1,179 @@
+//! `npm token list | create | revoke`: `/-/npm/v1/tokens`. A secret is shown once, when it
+//! is made; after that a token is known by its key and the first characters of its secret.
+
+use packhouse_plugin::auth::{self, Account, Token, TokenRequest};
+use packhouse_plugin::{Call, Response, log};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::login::refused;
+use super::{SMALL_BODY, private, require_account, timestamp};
+use crate::error::{self, Error};
+use crate::name::PackageName;
+
+/// Seconds.
+const DAY: u64 = 24 * 60 * 60;
+/// A hint shorter than this says too little to revoke a token by.
+const HINT_LENGTH: usize = 4;
+
+/// What npm sends. Older versions say `readonly`, npm 11 a permission on packages.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Request {
+    password: String,
+    name: Option<String>,
+    description: Option<String>,
+    token_description: Option<String>,
+    readonly: bool,
+    cidr_whitelist: Option<Vec<String>>,
+    /// Days.
+    expires: Option<u64>,
+    packages: Vec<String>,
+    packages_all: bool,
+    scopes: Vec<String>,
+    orgs: Vec<String>,
+    packages_and_scopes_permission: Option<String>,
+}
+
+/// All on one page.
+pub fn list_tokens(_: &Call) -> Result<Response, Error> {
+    let account = require_account()?;
+    let tokens = account.list_tokens()?;
+    let objects: Vec<Value> = tokens
+        .iter()
+        .map(|token| describe(token, &token.hint))
+        .collect();
+    let body = json!({ "objects": objects, "total": objects.len(), "urls": {} });
+    Ok(private(Response::new(200).json(&body)))
+}
+
+/// For who is signed in and says the password once more.
+pub fn create_token(call: &Call) -> Result<Response, Error> {
+    let caller = require_account()?;
+    if caller.read_only() {
+        let sentence = "a read-only token cannot make tokens; sign in with npm login";
+        return Err(Error::because(error::FORBIDDEN, sentence));
+    }
+    let request: Request = call.body().json(SMALL_BODY)?;
+    let wanted = request.to_wanted()?;
+    let account = auth::authenticate_password(&caller.name(), &request.password).map_err(refused)?;
+    let issued = account.issue_token(&wanted).map_err(|error| match error {
+        packhouse_plugin::Error::Invalid(sentence) => {
+            Error::because(error::BAD_TOKEN_REQUEST, sentence)
+        }
+        other => other.into(),
+    })?;
+    log::info("made a token", &[("token.id", &issued.token.id)]);
+    let body = describe(&issued.token, &issued.secret);
+    Ok(private(Response::new(201).json(&body)))
+}
+
+/// `DELETE /-/npm/v1/tokens/token/{key}`; npm sends the secret instead when it was given
+/// that.
+pub fn revoke_token(call: &Call) -> Result<Response, Error> {
+    let account = require_account()?;
+    if revoke(&account, &call.decoded("key")?)? {
+        Ok(private(Response::new(204)))
+    } else {
+        let sentence = "there is no such token of this account";
+        Err(Error::because(error::NOT_FOUND, sentence))
+    }
+}
+
+/// Revokes the account's token of this key or secret; false when there is none. A secret
+/// is not kept anywhere, so it is found by its first characters: among several that begin
+/// alike none is taken.
+pub fn revoke(account: &Account, key_or_secret: &str) -> Result<bool, Error> {
+    if account.revoke_token(key_or_secret)? {
+        return Ok(true);
+    }
+    let tokens = account.list_tokens()?;
+    let mut alike = tokens.iter().filter(|token| {
+        token.hint.len() >= HINT_LENGTH
+            && key_or_secret.len() > token.hint.len()
+            && key_or_secret.starts_with(&token.hint)
+    });
+    match (alike.next(), alike.next()) {
+        (Some(token), None) => Ok(account.revoke_token(&token.id)?),
+        (Some(_), Some(_)) => Err(Error::because(
+            error::BAD_TOKEN_REQUEST,
+            "several tokens begin like this one; revoke it by its key: npm token list",
+        )),
+        (None, _) => Ok(false),
+    }
+}
+
+/// A token as npm reads it; `shown` is its secret, or the part of it that may be shown.
+fn describe(token: &Token, shown: &str) -> Value {
+    json!({
+        "token": shown,
+        "key": token.id,
+        "name": token.label,
+        "cidr_whitelist": Some(&token.cidr).filter(|cidr| !cidr.is_empty()),
+        "readonly": token.read_only,
+        "created": timestamp(token.created),
+        "updated": timestamp(token.created),
+        "expires": token.expires.map(timestamp),
+        "last_used": token.last_used.map(timestamp),
+        "scopes": Some(&token.scopes).filter(|scopes| !scopes.is_empty()),
+    })
+}
+
+impl Request {
+    fn to_wanted(&self) -> Result<TokenRequest, Error> {
+        if self.password.is_empty() {
+            return Err(Error::because(
+                error::BAD_TOKEN_REQUEST,
+                "making a token needs the password of the account",
+            ));
+        }
+        if !self.orgs.is_empty() {
+            return Err(Error::because(
+                error::BAD_TOKEN_REQUEST,
+                "there are no organisations here; name packages or scopes",
+            ));
+        }
+        let limited = !self.packages.is_empty() || !self.scopes.is_empty();
+        let writes = match self.packages_and_scopes_permission.as_deref() {
+            Some("read-write") => true,
+            Some("read-only") => false,
+            // Without a word a token for some packages reads them; one for all is as the
+            // account itself.
+            None => !limited,
+            Some(other) => {
+                return Err(Error::because(
+                    error::BAD_TOKEN_REQUEST,
+                    format!("a token with the permission {other} would be of no use here"),
+                ));
+            }
+        };
+        let read_only = self.readonly || !writes;
+        let labels = [&self.name, &self.description, &self.token_description];
+        Ok(TokenRequest {
+            label: labels.into_iter().flatten().next().cloned(),
+            read_only,
+            scopes: if self.packages_all {
+                Vec::new()
+            } else {
+                self.wanted_scopes(if read_only { "read" } else { "write" })?
+            },
+            lifetime: self.expires.map(|days| days.saturating_mul(DAY)),
+            cidr: self.cidr_whitelist.clone().unwrap_or_default(),
+        })
+    }
+
+    fn wanted_scopes(&self, action: &str) -> Result<Vec<String>, Error> {
+        let mut wanted = Vec::new();
+        for package in &self.packages {
+            let name = PackageName::parse(package)?;
+            wanted.push(format!("npm:package:{name}:{action}"));
+        }
+        for scope in &self.scopes {
+            let scope = scope.trim_start_matches('@');
+            // A name in the scope is one exactly when the scope is one.
+            PackageName::parse(&format!("@{scope}/x"))?;
+            wanted.push(format!("npm:package:@{scope}/*:{action}"));
+        }
+        Ok(wanted)
+    }
+}

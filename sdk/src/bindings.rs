@@ -1,0 +1,65 @@
+//! The imports and the export of `wit/`, as generated, and what joins the export to a
+//! [`Protocol`]. Only `sys` and the `export!` macro use it.
+#![allow(
+    clippy::all,
+    clippy::pedantic,
+    unsafe_code,
+    missing_docs,
+    reason = "generated code"
+)]
+
+use crate::{Description, Protocol, Request};
+use exports::packhouse::plugin::handler::Guest;
+use packhouse::plugin::about;
+use packhouse::plugin::http;
+
+wit_bindgen::generate!({
+    path: "../wit",
+    world: "protocol",
+    runtime_path: "::packhouse_plugin::__wit_bindgen::rt",
+    pub_export_macro: true,
+    export_macro_name: "__export_component",
+    default_bindings_module: "packhouse_plugin::bindings",
+});
+
+/// A protocol as the contract's `handler`.
+pub struct Component<P>(std::marker::PhantomData<P>);
+
+impl<P: Protocol> Guest for Component<P> {
+    fn describe() -> about::Description {
+        describe(P::describe())
+    }
+
+    fn handle(request: http::Request) -> http::Response {
+        P::handle(Request::new(crate::sys::Request::new(request)))
+            .into_raw()
+            .into_inner()
+    }
+}
+
+fn describe(description: Description) -> about::Description {
+    let target = about::Description::new(
+        &description.protocol,
+        &description.title,
+        &description.version,
+    );
+    for path in &description.root_aliases {
+        target.add_root_alias(path);
+    }
+    for scope in &description.scopes {
+        target.add_scope(&scope.kind, &scope.actions, &scope.read_action);
+    }
+    for feature in &description.features {
+        target.add_feature(&feature.name, feature.enabled, &feature.summary);
+    }
+    for wish in &description.wishes {
+        target.add_wish(&wish.name, &wish.reason);
+    }
+    if let Some(shape) = &description.failure_shape {
+        target.set_failure_shape(&shape.content_type, &shape.body);
+    }
+    if let Some(setup) = &description.setup {
+        target.set_setup(setup);
+    }
+    target
+}

@@ -1,0 +1,177 @@
+//! Bytes that come in, read once and in order. What is only to be kept does not pass
+//! through the plugin: [`Body::stage`] and [`Body::save`] leave it with the host.
+
+use std::io;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+
+use crate::storage::Staged;
+use crate::types::{Digest, ObjectInfo, Precondition};
+use crate::{Error, PIECE, sys};
+
+/// See `wit/http.wit`.
+///
+/// [`Body::slice`], [`Body::json_string`] and [`Body::base64`] give a body that is cut or
+/// decoded from this one and borrows it, so that nothing can be read past it meanwhile.
+/// The next call here first skips what was not read there.
+///
+/// ```compile_fail
+/// # fn read(call: &packhouse_plugin::Call) -> Result<(), packhouse_plugin::Error> {
+/// let mut body = call.body();
+/// let mut part = body.slice(10)?;
+/// body.read(1)?; // the part still stands before it
+/// part.read(1)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Body<'parent> {
+    raw: sys::Body,
+    parent: PhantomData<&'parent mut ()>,
+}
+
+/// For [`Body::save`].
+#[derive(Debug, Clone)]
+pub struct SaveOptions<'a> {
+    /// Refuse more than this many bytes; none for the mount's limit.
+    pub limit: Option<u64>,
+    /// Algorithms to compute besides those of the expected digests.
+    pub compute: &'a [&'a str],
+    pub expect: &'a [Digest],
+    pub precondition: Precondition<'a>,
+    pub content_type: Option<&'a str>,
+}
+
+/// Whatever is there, no digests, the mount's limit.
+impl Default for SaveOptions<'_> {
+    fn default() -> Self {
+        SaveOptions {
+            limit: None,
+            compute: &[],
+            expect: &[],
+            precondition: Precondition::Any,
+            content_type: None,
+        }
+    }
+}
+
+/// `digests`: the expected ones, then those of `compute`.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    pub info: ObjectInfo,
+    pub digests: Vec<Digest>,
+}
+
+impl Body<'_> {
+    pub(crate) fn new(raw: sys::Body) -> Self {
+        Body {
+            raw,
+            parent: PhantomData,
+        }
+    }
+
+    pub(crate) fn raw(&mut self) -> &mut sys::Body {
+        &mut self.raw
+    }
+
+    /// The declared length in bytes; none when unknown.
+    pub fn length(&self) -> Option<u64> {
+        self.raw.length()
+    }
+
+    /// Exactly `max` bytes, fewer only at the end, none after it. `Invalid` above 1 MiB.
+    pub fn read(&mut self, max: u32) -> Result<Vec<u8>, Error> {
+        self.raw.read(max)
+    }
+
+    /// Gives back the last `count` bytes of the last `read`, to be read again.
+    pub fn unread(&mut self, count: u32) -> Result<(), Error> {
+        self.raw.unread(count)
+    }
+
+    /// The next `length` bytes. `Truncated` shows when they are taken.
+    pub fn slice(&mut self, length: u64) -> Result<Body<'_>, Error> {
+        self.raw.slice(length).map(Body::new)
+    }
+
+    /// The JSON string whose opening quote was the last byte read, unescaped, up to its
+    /// closing quote, which is taken too. Bad escapes are `Invalid` when they are met.
+    pub fn json_string(&mut self) -> Result<Body<'_>, Error> {
+        self.raw.json_string().map(Body::new)
+    }
+
+    /// What is left, decoded from base64 (standard alphabet, padding optional). Bytes
+    /// that are none are `Invalid` when they are met.
+    pub fn base64(&mut self) -> Result<Body<'_>, Error> {
+        self.raw.base64().map(Body::new)
+    }
+
+    /// All that is left; `TooLarge` above `limit` bytes.
+    pub fn read_all(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
+        let declared = self.length().unwrap_or(0);
+        if declared > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        let mut all = Vec::new();
+        all.try_reserve_exact(usize::try_from(declared).unwrap_or(usize::MAX))
+            .map_err(|_| Error::TooLarge(limit))?;
+        loop {
+            // One more than is allowed tells whether there is too much.
+            let room = limit.saturating_add(1) - all.len() as u64;
+            let piece = self.raw.read(piece_length(room))?;
+            if piece.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&piece);
+            if all.len() as u64 > limit {
+                return Err(Error::TooLarge(limit));
+            }
+        }
+    }
+
+    /// All that is left, as JSON; `TooLarge` above `limit` bytes, `Invalid` for bad JSON.
+    pub fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T, Error> {
+        Ok(serde_json::from_slice(&self.read_all(limit)?)?)
+    }
+
+    /// Takes all that is left into a place that nobody can see, computing digests of
+    /// `compute`. `TooLarge` above `limit` or the mount's limit.
+    pub fn stage(&mut self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {
+        self.raw.stage(limit, compute).map(Staged::new)
+    }
+
+    /// The same, straight to `key`, for when key and digests are known before. Nothing is
+    /// stored unless all of it came, every expected digest came out and the precondition
+    /// held.
+    pub fn save(&mut self, key: &str, options: &SaveOptions<'_>) -> Result<Saved, Error> {
+        self.raw.save(key, options)
+    }
+}
+
+/// For parsers. Each call asks the host: put a `BufReader` before it.
+impl io::Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let piece = self.raw.read(piece_length(buffer.len() as u64))?;
+        copy_into(buffer, &piece)
+    }
+}
+
+/// At most one piece.
+pub(crate) fn piece_length(wanted: u64) -> u32 {
+    u32::try_from(wanted.min(PIECE as u64)).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn copy_into(buffer: &mut [u8], piece: &[u8]) -> io::Result<usize> {
+    match buffer.get_mut(..piece.len()) {
+        Some(target) => target.copy_from_slice(piece),
+        None => {
+            return Err(io::Error::other(
+                "the host gave more bytes than were asked for",
+            ));
+        }
+    }
+    Ok(piece.len())
+}

@@ -1,0 +1,115 @@
+//! A request that the router has matched: what an endpoint gets.
+
+use crate::accept;
+use crate::body::Body;
+use crate::request::Request;
+use crate::segment::{self, BadSegment};
+
+/// A request and the parameters of its route.
+pub struct Call {
+    request: Request,
+    method: String,
+    path: String,
+    parameters: Vec<(&'static str, std::ops::Range<usize>)>,
+}
+
+impl Call {
+    pub(crate) fn new(
+        request: Request,
+        method: String,
+        path: String,
+        parameters: Vec<(&'static str, std::ops::Range<usize>)>,
+    ) -> Call {
+        Call {
+            request,
+            method,
+            path,
+            parameters,
+        }
+    }
+
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Upper case; HEAD arrives as `GET`.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Below the mount, still percent-encoded.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A parameter as the client sent it, percent-encoded. Empty when the route has
+    /// none of this name.
+    pub fn param(&self, name: &str) -> &str {
+        self.parameters
+            .iter()
+            .find(|(parameter, _)| *parameter == name)
+            .and_then(|(_, range)| self.path.get(range.clone()))
+            .unwrap_or_default()
+    }
+
+    /// A parameter, decoded. Refused: bad percent-encoding, what is not UTF-8, control
+    /// characters, empty segments, `.`, `..`, and an encoded `/`. Of a `{name...}` each
+    /// segment is held to that, and they are joined with `/`.
+    pub fn decoded(&self, name: &str) -> Result<String, BadSegment> {
+        self.decode(name, false)
+    }
+
+    /// Like [`Call::decoded`], where `%2F` is a `/` of the name (npm's `@scope%2fname`).
+    pub fn decoded_with_slashes(&self, name: &str) -> Result<String, BadSegment> {
+        self.decode(name, true)
+    }
+
+    fn decode(&self, name: &str, slashes: bool) -> Result<String, BadSegment> {
+        segment::decode(self.param(name), slashes).map_err(|reason| BadSegment {
+            parameter: name.to_owned(),
+            reason,
+        })
+    }
+
+    /// The query's pairs in order, decoded as forms are (`+` is a space).
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        self.request
+            .query()
+            .map(|query| segment::query_pairs(&query))
+            .unwrap_or_default()
+    }
+
+    /// The first value of this name in the query, decoded.
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.query_pairs()
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The values joined with `, `; none when absent.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.request.header(name)
+    }
+
+    /// The index of the media type that the client likes best (`Accept`, RFC 9110
+    /// §12.5.1); none when it takes none of them. Without the header the first.
+    pub fn accepts(&self, offers: &[&str]) -> Option<usize> {
+        accept::best_offer(self.request.header("accept").as_deref(), offers)
+    }
+
+    /// Where clients reach this mount, without a trailing slash.
+    pub fn base_url(&self) -> String {
+        self.request.base_url()
+    }
+
+    /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
+    pub fn alias(&self) -> Option<String> {
+        self.request.alias()
+    }
+
+    /// The body. The same one at each call: it is read once and in order.
+    pub fn body(&self) -> Body<'_> {
+        self.request.body()
+    }
+}

@@ -1,0 +1,17 @@
+//! Random bytes fit for secrets. A response made with them is not remembered.
+
+use crate::sys;
+
+/// The host gives this many at once.
+const MOST: usize = 1024;
+
+/// `count` random bytes.
+pub fn bytes(count: usize) -> Vec<u8> {
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        let wanted = (count - all.len()).min(MOST);
+        all.extend_from_slice(&sys::random(u32::try_from(wanted).unwrap_or(1024)));
+    }
+    all.truncate(count);
+    all
+}

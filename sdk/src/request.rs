@@ -1,0 +1,52 @@
+//! One request below the plugin's mount. What is asked for here is what a remembered
+//! response depends on, so ask for no more than the answer needs.
+
+use crate::body::Body;
+use crate::sys;
+
+/// See `wit/http.wit`. Credentials never arrive: the host has parsed and removed them.
+pub struct Request {
+    raw: sys::Request,
+}
+
+impl Request {
+    pub(crate) fn new(raw: sys::Request) -> Request {
+        Request { raw }
+    }
+
+    /// Upper case, e.g. `GET`. HEAD arrives as `GET`: the host drops the body.
+    pub fn method(&self) -> String {
+        self.raw.method()
+    }
+
+    /// Below the mount, still percent-encoded, always starting with `/`.
+    pub fn path(&self) -> String {
+        self.raw.path()
+    }
+
+    /// Without the `?`; none when absent.
+    pub fn query(&self) -> Option<String> {
+        self.raw.query()
+    }
+
+    /// Where clients reach this mount, without a trailing slash, e.g.
+    /// `https://registry.example.com/npm`. For absolute URLs in documents.
+    pub fn base_url(&self) -> String {
+        self.raw.base_url()
+    }
+
+    /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
+    pub fn alias(&self) -> Option<String> {
+        self.raw.alias()
+    }
+
+    /// The values joined with `, `; none when absent. The host derives `Vary` from it.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.raw.header(name)
+    }
+
+    /// The body. The same one at each call: it is read once and in order.
+    pub fn body(&self) -> Body<'_> {
+        Body::new(self.raw.body())
+    }
+}

@@ -1,0 +1,184 @@
+//! What is answered. Everything goes straight to the host, the body in pieces, so that
+//! the plugin holds no second copy of it.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::types::ObjectInfo;
+use crate::{Error, PIECE, sys};
+
+/// Small writes are collected up to this many bytes.
+const BUFFER: usize = 64 * 1024;
+
+/// See `wit/http.wit`. The host adds what HTTP wants: HEAD, `Range`, conditional
+/// requests, compression, lengths, `Vary`, an `ETag` when none is set.
+#[must_use]
+pub struct Response {
+    raw: sys::Response,
+    status: u16,
+    typed: bool,
+    buffer: Vec<u8>,
+}
+
+impl Response {
+    /// A status that is no final one (200 to 599) becomes a 500.
+    pub fn new(status: u16) -> Response {
+        Response {
+            raw: sys::Response::new(status),
+            status,
+            typed: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// A redirection (301, 302, 303, 307, 308) to `location`.
+    pub fn redirect(status: u16, location: &str) -> Response {
+        Response::new(status).header("location", location)
+    }
+
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Replaces the status.
+    pub fn with_status(mut self, status: u16) -> Response {
+        self.raw.set_status(status);
+        self.status = status;
+        self
+    }
+
+    /// Replaces what was set under this name. `Content-Length`, `Vary`,
+    /// `Transfer-Encoding`, `Accept-Ranges` and hop-by-hop headers are the host's and
+    /// ignored here. A name or value that HTTP forbids makes it a 500.
+    pub fn header(mut self, name: &str, value: &str) -> Response {
+        self.typed |= name.eq_ignore_ascii_case("content-type");
+        self.raw.set_header(name, value);
+        self
+    }
+
+    /// Adds one more of this name, e.g. a second `WWW-Authenticate`.
+    pub fn add_header(self, name: &str, value: &str) -> Response {
+        self.raw.add_header(name, value);
+        self
+    }
+
+    pub fn content_type(self, value: &str) -> Response {
+        self.header("content-type", value)
+    }
+
+    /// Adds a value as JSON, written piece by piece. `application/json` unless a content
+    /// type is set. A value that JSON cannot hold makes it a 500 and a line in the log.
+    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Response {
+        let mut response = self.default_type("application/json");
+        match serde_json::to_writer(&mut response, value) {
+            Ok(()) => response,
+            Err(error) => {
+                crate::log::error(&format!("a response is no JSON: {error}"), &[]);
+                Response::new(500)
+            }
+        }
+    }
+
+    /// Adds text. `text/plain; charset=utf-8` unless a content type is set.
+    pub fn text(self, text: impl AsRef<str>) -> Response {
+        self.default_type("text/plain; charset=utf-8")
+            .bytes(text.as_ref())
+    }
+
+    /// Adds text. `text/html; charset=utf-8` unless a content type is set.
+    pub fn html(self, text: impl AsRef<str>) -> Response {
+        self.default_type("text/html; charset=utf-8")
+            .bytes(text.as_ref())
+    }
+
+    /// Adds bytes of any length; the host refuses more than the mount's document limit
+    /// in all with a 500.
+    pub fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Response {
+        self.push(bytes.as_ref());
+        self
+    }
+
+    /// Adds a stored object, streamed by the host, as it is at this moment. `None` when
+    /// nothing is there. When it is the whole body, its content type, time and `ETag` are
+    /// used unless set.
+    pub fn object(mut self, key: &str) -> Result<Option<Response>, Error> {
+        Ok(self.write_object(key)?.map(|_| self))
+    }
+
+    /// Like [`Response::object`], telling what was added; the response is unchanged when
+    /// nothing is there.
+    pub fn write_object(&mut self, key: &str) -> Result<Option<ObjectInfo>, Error> {
+        self.flush_buffer();
+        self.raw.write_object(key)
+    }
+
+    /// The content never changes at this URL: caches may keep it for good.
+    pub fn immutable(self) -> Response {
+        self.raw.set_immutable();
+        self
+    }
+
+    /// For `Content-Disposition: attachment`.
+    pub fn filename(self, name: &str) -> Response {
+        self.raw.set_filename(name);
+        self
+    }
+
+    /// A `Range` is ignored and the whole is sent.
+    pub fn no_ranges(self) -> Response {
+        self.raw.set_ranges(false);
+        self
+    }
+
+    /// Sent as it is, also where its type is worth compressing.
+    pub fn no_compression(self) -> Response {
+        self.raw.set_compression(false);
+        self
+    }
+
+    pub(crate) fn into_raw(mut self) -> sys::Response {
+        self.flush_buffer();
+        self.raw
+    }
+
+    fn default_type(self, content_type: &str) -> Response {
+        if self.typed {
+            self
+        } else {
+            self.content_type(content_type)
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.flush_buffer();
+        }
+        if bytes.len() > BUFFER {
+            for piece in bytes.chunks(PIECE) {
+                self.raw.write(piece);
+            }
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    fn flush_buffer(&mut self) {
+        if !self.buffer.is_empty() {
+            self.raw.write(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+}
+
+/// Adds to the body. Small writes are collected; no `BufWriter` is needed.
+impl io::Write for Response {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

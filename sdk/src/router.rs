@@ -1,0 +1,247 @@
+//! The table of contents of a protocol: method, pattern, function, nothing else. It knows
+//! no protocol: what it cannot route goes through the protocol's own error.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::call::Call;
+use crate::request::Request;
+use crate::response::Response;
+
+/// What answers a route.
+pub type Handler<E> = fn(&Call) -> Result<Response, E>;
+
+/// Routes by method and pattern.
+///
+/// A pattern is a path of segments, matched against what the client sent, still
+/// percent-encoded: `name` is itself, `{name}` is one segment that is not empty (also
+/// `{name}.json`, `v{version}`), and `{name...}`, only at the end, is the rest: one
+/// segment or more. A trailing `/` counts. When several patterns match, the first
+/// segment in which they differ decides: the literal one, then `{name}.json`, then
+/// `{name}`, then the rest.
+pub struct Router<E> {
+    routes: Vec<Route<E>>,
+}
+
+struct Route<E> {
+    method: &'static str,
+    pattern: &'static str,
+    handler: Handler<E>,
+}
+
+/// A request that no route answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteError {
+    /// No pattern matches: 404.
+    NotFound,
+    /// The path exists for these methods only: 405. The router adds `Allow`.
+    MethodNotAllowed { allow: Vec<&'static str> },
+}
+
+impl RouteError {
+    pub fn status(&self) -> u16 {
+        match self {
+            RouteError::NotFound => 404,
+            RouteError::MethodNotAllowed { .. } => 405,
+        }
+    }
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RouteError::NotFound => formatter.write_str("nothing is served at this path"),
+            RouteError::MethodNotAllowed { allow } => {
+                write!(formatter, "this path answers {} only", allow.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for RouteError {}
+
+impl<E> Default for Router<E> {
+    fn default() -> Router<E> {
+        Router { routes: Vec::new() }
+    }
+}
+
+impl<E> Router<E> {
+    pub fn new() -> Router<E> {
+        Router::default()
+    }
+
+    #[must_use]
+    pub fn get(self, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.route("GET", pattern, handler)
+    }
+
+    #[must_use]
+    pub fn put(self, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.route("PUT", pattern, handler)
+    }
+
+    #[must_use]
+    pub fn post(self, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.route("POST", pattern, handler)
+    }
+
+    #[must_use]
+    pub fn patch(self, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.route("PATCH", pattern, handler)
+    }
+
+    #[must_use]
+    pub fn delete(self, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.route("DELETE", pattern, handler)
+    }
+
+    /// Any method, e.g. `QUERY`, in upper case.
+    #[must_use]
+    pub fn route(
+        mut self,
+        method: &'static str,
+        pattern: &'static str,
+        handler: Handler<E>,
+    ) -> Router<E> {
+        self.routes.push(Route {
+            method,
+            pattern,
+            handler,
+        });
+        self
+    }
+
+    fn find(&self, method: &str, path: &str) -> Result<(Handler<E>, Parameters), RouteError> {
+        let mut best: Option<(&Route<E>, Match)> = None;
+        let mut allow: Vec<&'static str> = Vec::new();
+        for route in &self.routes {
+            let Some(found) = match_pattern(route.pattern, path) else {
+                continue;
+            };
+            if route.method != method {
+                if !allow.contains(&route.method) {
+                    allow.push(route.method);
+                }
+            } else if best
+                .as_ref()
+                .is_none_or(|(_, other)| found.kinds < other.kinds)
+            {
+                best = Some((route, found));
+            }
+        }
+        match best {
+            Some((route, found)) => Ok((route.handler, found.parameters)),
+            None if allow.is_empty() => Err(RouteError::NotFound),
+            None => {
+                if allow.contains(&"GET") {
+                    allow.push("HEAD");
+                }
+                allow.sort_unstable();
+                Err(RouteError::MethodNotAllowed { allow })
+            }
+        }
+    }
+}
+
+impl<E: Into<Response> + From<RouteError>> Router<E> {
+    /// Answers with the endpoint's response, or its error's.
+    pub fn handle(&self, request: Request) -> Response {
+        let path = request.path();
+        self.handle_path(request, path)
+    }
+
+    /// The same for a request whose path a protocol has brought into one form first, e.g.
+    /// npm's `/@scope/name` into `/@scope%2fname`. Calls see this path.
+    pub fn handle_path(&self, request: Request, path: String) -> Response {
+        let method = request.method();
+        match self.find(&method, &path) {
+            Ok((handler, parameters)) => {
+                let call = Call::new(request, method, path, parameters);
+                handler(&call).unwrap_or_else(Into::into)
+            }
+            Err(error) => {
+                let allow = match &error {
+                    RouteError::MethodNotAllowed { allow } => Some(allow.join(", ")),
+                    RouteError::NotFound => None,
+                };
+                let response: Response = E::from(error).into();
+                match allow {
+                    Some(allow) => response.header("allow", &allow),
+                    None => response,
+                }
+            }
+        }
+    }
+}
+
+type Parameters = Vec<(&'static str, Range<usize>)>;
+
+struct Match {
+    /// What each of the pattern's segments is; the smaller list is the better match.
+    kinds: Vec<Kind>,
+    parameters: Parameters,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Literal,
+    Affixed,
+    Parameter,
+    Rest,
+}
+
+fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
+    let mut kinds = Vec::new();
+    let mut parameters = Vec::new();
+    let mut position = 1;
+    let mut left = Some(path.strip_prefix('/')?);
+    for segment in pattern.strip_prefix('/')?.split('/') {
+        let rest = left?;
+        let (before, name, after) = split_parameter(segment);
+        if let Some(name) = name.and_then(|name| name.strip_suffix("...")) {
+            if rest.is_empty() {
+                return None;
+            }
+            kinds.push(Kind::Rest);
+            parameters.push((name, position..position + rest.len()));
+            return Some(Match { kinds, parameters });
+        }
+        let (actual, remaining) = match rest.split_once('/') {
+            Some((actual, remaining)) => (actual, Some(remaining)),
+            None => (rest, None),
+        };
+        match name {
+            None if actual == segment => kinds.push(Kind::Literal),
+            None => return None,
+            Some(name) => {
+                let value = actual.strip_prefix(before)?.strip_suffix(after)?;
+                if value.is_empty() {
+                    return None;
+                }
+                let plain = before.is_empty() && after.is_empty();
+                kinds.push(if plain {
+                    Kind::Parameter
+                } else {
+                    Kind::Affixed
+                });
+                let start = position + before.len();
+                parameters.push((name, start..start + value.len()));
+            }
+        }
+        position += actual.len() + 1;
+        left = remaining;
+    }
+    left.is_none().then_some(Match { kinds, parameters })
+}
+
+/// `a{name}b` is (`a`, `name`, `b`); a literal has no name.
+fn split_parameter(segment: &'static str) -> (&'static str, Option<&'static str>, &'static str) {
+    let parts = segment
+        .split_once('{')
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    match parts {
+        Some((before, (name, after))) => (before, Some(name), after),
+        None => (segment, None, ""),
+    }
+}

@@ -1,0 +1,73 @@
+//! Objects under the mount's own prefix. Small mutable ones are documents, changed by
+//! compare-and-swap ([`update`]); large immutable ones are saved from a body or staged.
+//!
+//! A key is a relative path of UTF-8 segments; `.`, `..`, empty segments, control
+//! characters, a leading or trailing `/` and the first segment `.packhouse` are `Invalid`,
+//! and so is a key that would be both an object and a folder.
+//!
+//! The functions take and give any size: what is above [`crate::PIECE`] goes in pieces.
+//!
+//! # Order of a publish
+//! Check the permission, stage, verify digests and inner metadata, prepare all that can
+//! fail, [`Staged::commit`] with [`Precondition::Absent`], then [`update`] the document.
+
+mod document;
+mod listing;
+mod reader;
+mod update;
+mod writer;
+
+pub use crate::types::{ObjectInfo, Precondition};
+pub use document::{DEFAULT_LIMIT, Document, get, get_many, get_up_to, put};
+pub use listing::{List, Listing, ListingOptions, list, list_page};
+pub use reader::Reader;
+pub use update::{Change, Update, update};
+pub use writer::{Staged, Writer};
+
+use crate::types::Digest;
+use crate::{Error, sys};
+
+/// The host looks up this many at once.
+const STAT_MANY: usize = 1000;
+
+/// None when nothing is there. One look-up in the store.
+pub fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
+    sys::stat(key)
+}
+
+/// Several, side by side, in the order asked.
+pub fn stat_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<ObjectInfo>>, Error> {
+    let mut all = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(STAT_MANY) {
+        let keys: Vec<String> = keys.iter().map(|key| key.as_ref().to_owned()).collect();
+        all.extend(sys::stat_many(&keys)?);
+    }
+    Ok(all)
+}
+
+/// False when nothing was there.
+pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
+    sys::remove(key, precondition)
+}
+
+/// Within the store. The precondition is about `target`; `NotFound` without a source.
+pub fn copy(
+    source: &str,
+    target: &str,
+    precondition: Precondition<'_>,
+) -> Result<ObjectInfo, Error> {
+    sys::copy(source, target, precondition)
+}
+
+/// Digests of a stored object, in the order of `algorithms`; none when nothing is there.
+/// The store reads it through once.
+pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
+    sys::digests(key, algorithms)
+}
+
+/// For hand-written loops; [`update`] calls it. To be called after a `Conflict` on `key`,
+/// before reading it again: waits as long as is wise. `attempt` counts from 1.
+/// `Unavailable` when it is time to give up.
+pub fn wait_turn(key: &str, attempt: u32) -> Result<(), Error> {
+    sys::wait_turn(key, attempt)
+}

@@ -1,0 +1,92 @@
+//! Keys by prefix, in the order of their bytes.
+
+use std::collections::VecDeque;
+
+use crate::types::ObjectInfo;
+use crate::{Error, sys};
+
+/// The most keys of one page.
+pub(crate) const PAGE: u32 = 1000;
+
+/// One page of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingOptions<'a> {
+    /// Keys that begin with this; need not end at a `/`.
+    pub prefix: &'a str,
+    /// Group keys below the next `/`, as folders.
+    pub folders: bool,
+    /// Only keys and folders after this one.
+    pub after: Option<&'a str>,
+    /// 1 to 1000.
+    pub limit: u32,
+}
+
+impl<'a> ListingOptions<'a> {
+    /// A full page of all keys that begin with `prefix`.
+    pub fn new(prefix: &'a str) -> ListingOptions<'a> {
+        ListingOptions {
+            prefix,
+            folders: false,
+            after: None,
+            limit: PAGE,
+        }
+    }
+}
+
+/// Both in the order of their bytes; `next` goes into `after` when there is more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listing {
+    pub objects: Vec<ObjectInfo>,
+    /// Each ends with `/`.
+    pub folders: Vec<String>,
+    pub next: Option<String>,
+}
+
+/// One page. A snapshot of no single moment.
+pub fn list_page(options: &ListingOptions<'_>) -> Result<Listing, Error> {
+    sys::list_objects(options)
+}
+
+/// All objects whose keys begin with `prefix`, page by page as they are asked for.
+pub fn list(prefix: &str) -> List {
+    List {
+        prefix: prefix.to_owned(),
+        page: VecDeque::new(),
+        after: None,
+        ended: false,
+    }
+}
+
+/// Made by [`list`].
+#[derive(Debug)]
+pub struct List {
+    prefix: String,
+    page: VecDeque<ObjectInfo>,
+    after: Option<String>,
+    ended: bool,
+}
+
+impl Iterator for List {
+    type Item = Result<ObjectInfo, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.page.is_empty() && !self.ended {
+            let options = ListingOptions {
+                after: self.after.as_deref(),
+                ..ListingOptions::new(&self.prefix)
+            };
+            match list_page(&options) {
+                Ok(listing) => {
+                    self.ended = listing.next.is_none();
+                    self.after = listing.next;
+                    self.page.extend(listing.objects);
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}

@@ -1,0 +1,125 @@
+//! Read, change, write if nobody else did, else again: the only way to change a document.
+
+use crate::Error;
+use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, wait_turn};
+use crate::types::{ObjectInfo, Precondition};
+
+/// What is to become of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing is written.
+    Keep,
+    /// The new bytes, whole.
+    Write(Vec<u8>),
+    /// It goes away.
+    Remove,
+}
+
+impl Change {
+    /// The value as JSON.
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Change, Error> {
+        serde_json::to_vec(value)
+            .map(Change::Write)
+            .map_err(|error| Error::Invalid(format!("the document is no JSON: {error}")))
+    }
+}
+
+/// Changes a document by compare-and-swap. `change` gets what is there (`None` for
+/// nothing) and may be called several times: it must do nothing that cannot be repeated,
+/// and an error of it ends the update with nothing written.
+///
+/// Gives what is there afterwards; `None` when nothing is. `Unavailable` when others kept
+/// winning, `TooLarge` above [`DEFAULT_LIMIT`].
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::storage::{self, Change};
+/// # let _host = packhouse_plugin::testing::Host::new();
+///
+/// let info = storage::update("visits", |current| {
+///     let visits: u64 = current.map_or(Ok(0), |document| document.json())?;
+///     Change::json(&(visits + 1))
+/// })?;
+/// assert!(info.is_some());
+/// # Ok::<(), Error>(())
+/// ```
+pub fn update<E: From<Error>>(
+    key: &str,
+    change: impl FnMut(Option<&Document>) -> Result<Change, E>,
+) -> Result<Option<ObjectInfo>, E> {
+    Update::new(key).run(change)
+}
+
+/// [`update`] with options.
+#[derive(Debug, Clone, Copy)]
+pub struct Update<'a> {
+    key: &'a str,
+    limit: u64,
+    content_type: Option<&'a str>,
+}
+
+impl<'a> Update<'a> {
+    pub fn new(key: &'a str) -> Update<'a> {
+        Update {
+            key,
+            limit: DEFAULT_LIMIT,
+            content_type: None,
+        }
+    }
+
+    /// Refuses to read more than this many bytes, with `TooLarge`.
+    #[must_use]
+    pub fn limit(self, limit: u64) -> Update<'a> {
+        Update { limit, ..self }
+    }
+
+    /// Of what is written; without it the content type stays as it was.
+    #[must_use]
+    pub fn content_type(self, content_type: &'a str) -> Update<'a> {
+        Update {
+            content_type: Some(content_type),
+            ..self
+        }
+    }
+
+    /// See [`update`].
+    pub fn run<E: From<Error>>(
+        self,
+        mut change: impl FnMut(Option<&Document>) -> Result<Change, E>,
+    ) -> Result<Option<ObjectInfo>, E> {
+        let mut attempt = 1;
+        loop {
+            let current = get_up_to(self.key, self.limit)?;
+            let change = change(current.as_ref())?;
+            // Its bytes go before the new ones are written: both may be large.
+            let current = current.map(|document| document.info);
+            match self.apply(current, change) {
+                Err(Error::Conflict) => wait_turn(self.key, attempt)?,
+                other => return Ok(other?),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn apply(
+        self,
+        current: Option<ObjectInfo>,
+        change: Change,
+    ) -> Result<Option<ObjectInfo>, Error> {
+        let precondition = current.as_ref().map_or(Precondition::Absent, |info| {
+            Precondition::Version(&info.version)
+        });
+        match change {
+            Change::Keep => Ok(current),
+            Change::Write(bytes) => {
+                let kept = current
+                    .as_ref()
+                    .and_then(|info| info.content_type.as_deref());
+                let content_type = self.content_type.or(kept);
+                put(self.key, &bytes, precondition, content_type).map(Some)
+            }
+            Change::Remove if current.is_none() => Ok(None),
+            Change::Remove => remove(self.key, precondition).map(|_| None),
+        }
+    }
+}

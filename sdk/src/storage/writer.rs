@@ -1,0 +1,162 @@
+//! Bytes that are complete and have no key yet, whether the plugin made them or a client
+//! sent them.
+
+use std::io::{self, SeekFrom};
+
+use crate::body::{copy_into, piece_length};
+use crate::storage::reader;
+use crate::types::{Digest, ObjectInfo, Precondition};
+use crate::{Error, PIECE, sys};
+
+/// Small writes are collected up to this many bytes.
+const BUFFER: usize = 256 * 1024;
+
+/// Bytes that the plugin makes itself, piece by piece. Small writes are collected; no
+/// `BufWriter` is needed.
+pub struct Writer {
+    raw: sys::Writer,
+    buffer: Vec<u8>,
+    written: u64,
+}
+
+impl Writer {
+    /// `compute`: the algorithms of [`Staged::digests`].
+    pub fn new(compute: &[&str]) -> Writer {
+        Writer {
+            raw: sys::Writer::new(compute),
+            buffer: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// Bytes of any length; `TooLarge` above the mount's upload limit in all.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.flush_buffer()?;
+        }
+        if bytes.len() > BUFFER {
+            bytes
+                .chunks(PIECE)
+                .try_for_each(|piece| self.raw.write(piece))?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Complete and durable, not yet under a key.
+    pub fn finish(mut self) -> Result<Staged, Error> {
+        self.flush_buffer()?;
+        self.raw.finish().map(Staged::new)
+    }
+
+    fn flush_buffer(&mut self) -> Result<(), Error> {
+        if !self.buffer.is_empty() {
+            self.raw.write(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(self.flush_buffer()?)
+    }
+}
+
+/// Bytes that have arrived, are complete and durable, and have no key yet. Dropping it
+/// removes them, and so does the end of the request. As `Read` and `Seek` each call asks
+/// the host: put a `BufReader` before it.
+pub struct Staged {
+    raw: sys::Staged,
+    position: u64,
+}
+
+impl Staged {
+    pub(crate) fn new(raw: sys::Staged) -> Staged {
+        Staged { raw, position: 0 }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.raw.size()
+    }
+
+    /// In the order of `compute`.
+    pub fn digests(&self) -> Vec<Digest> {
+        self.raw.digests()
+    }
+
+    /// The digest of one algorithm; `Invalid` when it was not named in `compute`.
+    pub fn digest(&self, algorithm: &str) -> Result<Digest, Error> {
+        self.digests()
+            .into_iter()
+            .find(|digest| digest.algorithm == algorithm)
+            .ok_or_else(|| Error::Invalid(format!("{algorithm} was not asked for")))
+    }
+
+    /// At most `max` bytes from `offset`, fewer only at the end. `Invalid` above 1 MiB.
+    pub fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
+        self.raw.read_at(offset, max)
+    }
+
+    /// The whole; `TooLarge` above `limit` bytes.
+    pub fn read_all(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        reader::read_all(self.size(), limit, |offset, max| self.read_at(offset, max))
+    }
+
+    /// Digests of a part of it; the bytes do not pass the plugin.
+    pub fn digest_range(
+        &self,
+        offset: u64,
+        length: u64,
+        compute: &[&str],
+    ) -> Result<Vec<Digest>, Error> {
+        self.raw.digest_range(offset, length, compute)
+    }
+
+    /// Gives it its key. After an error nothing has changed and it may be tried again;
+    /// after a success it is `NotFound`, while `digests` and `size` still answer.
+    pub fn commit(
+        &mut self,
+        key: &str,
+        expect: &[Digest],
+        precondition: Precondition<'_>,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo, Error> {
+        self.raw.commit(key, expect, precondition, content_type)
+    }
+}
+
+impl io::Read for Staged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let piece = self
+            .raw
+            .read_at(self.position, piece_length(buffer.len() as u64))?;
+        let count = copy_into(buffer, &piece)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl io::Seek for Staged {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.position = reader::seek(target, self.position, self.size())?;
+        Ok(self.position)
+    }
+}

@@ -1,0 +1,93 @@
+//! Who is calling and what they may do.
+
+use super::convert;
+use crate::Error;
+use crate::auth::{Decision, Issued, Token, TokenRequest};
+use crate::bindings::packhouse::plugin::auth;
+
+pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
+    match auth::check(kind, name, action) {
+        auth::Decision::Granted => Decision::Granted,
+        auth::Decision::SignIn => Decision::SignIn,
+        auth::Decision::Forbidden => Decision::Forbidden,
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the host in memory keeps them"
+)]
+pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
+    auth::filter_allowed(kind, &names, action)
+}
+
+pub(crate) fn rejection() -> Option<String> {
+    auth::rejection()
+}
+
+pub(crate) fn caller() -> Option<Account> {
+    auth::caller().map(Account)
+}
+
+pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
+    Ok(Account(auth::authenticate(kind, &convert::pairs(values))?))
+}
+
+pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
+    Ok(auth::user_exists(name)?)
+}
+
+pub(crate) struct Account(auth::Account);
+
+impl Account {
+    pub(crate) fn name(&self) -> String {
+        self.0.name()
+    }
+
+    pub(crate) fn email(&self) -> Option<String> {
+        self.0.email()
+    }
+
+    pub(crate) fn read_only(&self) -> bool {
+        self.0.read_only()
+    }
+
+    pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
+        let request = auth::TokenRequest {
+            label: request.label.clone(),
+            read_only: request.read_only,
+            scopes: request.scopes.clone(),
+            lifetime: request.lifetime,
+            cidr: request.cidr.clone(),
+        };
+        let issued = self.0.issue_token(&request)?;
+        Ok(Issued {
+            token: issued.token.into(),
+            secret: issued.secret,
+        })
+    }
+
+    pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
+        Ok(self.0.list_tokens()?.into_iter().map(Token::from).collect())
+    }
+
+    pub(crate) fn revoke_token(&self, id: &str) -> Result<bool, Error> {
+        Ok(self.0.revoke_token(id)?)
+    }
+}
+
+impl From<auth::Token> for Token {
+    fn from(token: auth::Token) -> Token {
+        Token {
+            id: token.id,
+            hint: token.hint,
+            label: token.label,
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
+            read_only: token.read_only,
+            scopes: token.scopes,
+            cidr: token.cidr,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The host in memory, called as a component calls the real one. It keeps to what
+//! `wit/*.wit` says, limits included; the state itself is `testing`'s.
+
+mod auth;
+mod body;
+mod http;
+mod storage;
+mod uploads;
+
+pub(crate) use auth::{
+    Account, authenticate, caller, check, filter_allowed, rejection, user_exists,
+};
+pub(crate) use body::Body;
+pub(crate) use http::{Request, Response, Sent};
+pub(crate) use storage::{
+    Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat,
+    stat_many, wait_turn,
+};
+pub(crate) use uploads::Upload;
+
+use std::cell::RefCell;
+
+use crate::log::Level;
+use crate::testing::hash;
+use crate::testing::state::{self, LogLine};
+use crate::types::Digest;
+use crate::{Error, PIECE};
+
+/// What every function that takes or gives bytes refuses.
+fn within_piece(length: usize) -> Result<(), Error> {
+    if length > PIECE {
+        return Err(Error::Invalid("more than 1 MiB in one call".to_owned()));
+    }
+    Ok(())
+}
+
+pub(crate) fn now() -> u64 {
+    state::current().borrow().now
+}
+
+pub(crate) fn passed(moment: u64) -> bool {
+    now() >= moment
+}
+
+pub(crate) fn random(count: u32) -> Vec<u8> {
+    state::current().borrow_mut().random(count.min(1024))
+}
+
+pub(crate) fn settings() -> String {
+    state::current().borrow().settings.clone()
+}
+
+pub(crate) fn feature(name: &str) -> bool {
+    let state = state::current();
+    let state = state.borrow();
+    state.features.get(name).copied().unwrap_or(false)
+}
+
+pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
+    state::current().borrow_mut().log.push(LogLine {
+        level,
+        message: message.to_owned(),
+        fields: fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    });
+}
+
+pub(crate) fn digests_of(bytes: &[u8], algorithms: &[&str]) -> Result<Vec<Digest>, Error> {
+    within_piece(bytes.len())?;
+    hash::all(bytes, algorithms)
+}
+
+pub(crate) struct Hasher {
+    algorithms: Vec<String>,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl Hasher {
+    pub(crate) fn new(algorithms: &[&str]) -> Hasher {
+        Hasher {
+            algorithms: algorithms.iter().map(|&name| name.to_owned()).collect(),
+            bytes: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn update(&self, bytes: &[u8]) -> Result<(), Error> {
+        within_piece(bytes.len())?;
+        hash::all(&[], &self.algorithms)?;
+        self.bytes.borrow_mut().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn digests(&self) -> Result<Vec<Digest>, Error> {
+        hash::all(&self.bytes.borrow(), &self.algorithms)
+    }
+}

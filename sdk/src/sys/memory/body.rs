@@ -1,0 +1,172 @@
+//! A request's body and what is cut or decoded from it. A part is made whole when it is
+//! asked for, which the caller cannot tell from decoding as it is read: the parent stands
+//! behind the part's end either way.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::storage::{Staged, check_precondition};
+use super::within_piece;
+use crate::Error;
+use crate::body::{SaveOptions, Saved};
+use crate::testing::state;
+use crate::testing::{decode, hash};
+
+/// Handles of one request's body share it.
+#[derive(Clone)]
+pub(crate) struct Body(Rc<RefCell<Layer>>);
+
+#[derive(Default)]
+struct Layer {
+    bytes: Vec<u8>,
+    position: usize,
+    /// How much of the last read can be given back.
+    last_read: usize,
+    length: Option<u64>,
+    /// What stands behind the last byte instead of an end.
+    broken: Option<Error>,
+}
+
+impl Layer {
+    fn left(&self) -> &[u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    /// All that is left, or what keeps it from being complete.
+    fn take(&mut self) -> Result<Vec<u8>, Error> {
+        let left = self.left().to_vec();
+        self.position = self.bytes.len();
+        self.last_read = 0;
+        self.broken.clone().map_or(Ok(left), Err)
+    }
+}
+
+impl Body {
+    pub(crate) fn root(bytes: Vec<u8>, length: Option<u64>, broken: Option<Error>) -> Body {
+        Body(Rc::new(RefCell::new(Layer {
+            bytes,
+            length,
+            broken,
+            ..Layer::default()
+        })))
+    }
+
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.0.borrow().length
+    }
+
+    pub(crate) fn read(&self, max: u32) -> Result<Vec<u8>, Error> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        within_piece(max)?;
+        let mut layer = self.0.borrow_mut();
+        let left = layer.left();
+        if let (true, Some(error)) = (left.len() < max, &layer.broken) {
+            return Err(error.clone());
+        }
+        let read = left.get(..max).unwrap_or(left).to_vec();
+        layer.position += read.len();
+        layer.last_read = read.len();
+        Ok(read)
+    }
+
+    pub(crate) fn unread(&self, count: u32) -> Result<(), Error> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut layer = self.0.borrow_mut();
+        if count > layer.last_read {
+            return Err(Error::Invalid(
+                "more is given back than the last read gave".to_owned(),
+            ));
+        }
+        layer.position -= count;
+        layer.last_read -= count;
+        Ok(())
+    }
+
+    pub(crate) fn slice(&self, length: u64) -> Result<Body, Error> {
+        let mut layer = self.0.borrow_mut();
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+        let left = layer.left();
+        let bytes = left.get(..wanted).unwrap_or(left).to_vec();
+        let broken =
+            (bytes.len() < wanted).then(|| layer.broken.clone().unwrap_or(Error::Truncated));
+        layer.position += bytes.len();
+        layer.last_read = 0;
+        Ok(Body::root(bytes, Some(length), broken))
+    }
+
+    pub(crate) fn json_string(&self) -> Result<Body, Error> {
+        let mut layer = self.0.borrow_mut();
+        let quote = layer
+            .position
+            .checked_sub(1)
+            .and_then(|last| layer.bytes.get(last));
+        if quote != Some(&b'"') {
+            return Err(Error::Invalid(
+                "the last byte read was not the quote that opens a JSON string".to_owned(),
+            ));
+        }
+        let decoded = decode::json_string(layer.left());
+        Ok(layer.part(decoded))
+    }
+
+    pub(crate) fn base64(&self) -> Result<Body, Error> {
+        let mut layer = self.0.borrow_mut();
+        let decoded = decode::base64(layer.left());
+        Ok(layer.part(decoded))
+    }
+
+    pub(crate) fn stage(&self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {
+        let bytes = self.take_within(limit)?;
+        Staged::create(bytes, compute)
+    }
+
+    pub(crate) fn save(&self, key: &str, options: &SaveOptions<'_>) -> Result<Saved, Error> {
+        check_precondition(key, options.precondition)?;
+        let bytes = self.take_within(options.limit)?;
+        let mut compute: Vec<&str> = Vec::new();
+        compute.extend(
+            options
+                .expect
+                .iter()
+                .map(|digest| digest.algorithm.as_str()),
+        );
+        compute.extend(options.compute);
+        let digests = hash::all(&bytes, &compute)?;
+        hash::verify(&bytes, options.expect)?;
+        let state = state::current();
+        let info =
+            state
+                .borrow_mut()
+                .write(key, bytes, options.precondition, options.content_type)?;
+        Ok(Saved { info, digests })
+    }
+
+    /// All that is left, within the caller's limit and the mount's.
+    pub(crate) fn take_within(&self, limit: Option<u64>) -> Result<Vec<u8>, Error> {
+        let most = state::current().borrow().upload_limit;
+        let limit = limit.map_or(most, |limit| limit.min(most));
+        let mut layer = self.0.borrow_mut();
+        if layer.left().len() as u64 > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        layer.take()
+    }
+}
+
+impl Layer {
+    /// A part that was decoded from what is left, and this one behind its end.
+    fn part(&mut self, decoded: decode::Decoded) -> Body {
+        self.last_read = 0;
+        self.position += decoded.consumed;
+        let mut broken = decoded.broken;
+        if broken.is_some() || decoded.wants_more {
+            self.position = self.bytes.len();
+            if let Some(error) = &self.broken {
+                broken = Some(error.clone());
+            } else {
+                self.broken.clone_from(&broken);
+            }
+        }
+        Body::root(decoded.bytes, None, broken)
+    }
+}

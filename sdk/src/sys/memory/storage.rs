@@ -1,0 +1,290 @@
+//! Objects, and bytes that have no key yet.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::within_piece;
+use crate::storage::{Document, Listing, ListingOptions};
+use crate::testing::hash;
+use crate::testing::state::{self, Object, Shared, State, part};
+use crate::types::{Digest, ObjectInfo, Precondition};
+use crate::{Error, PIECE};
+
+/// A caller that still conflicts after this many turns gives up.
+const TURNS: u32 = 10;
+
+pub(crate) fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
+    let object = state::current().borrow_mut().look_up(key)?;
+    Ok(object.map(|object| object.info))
+}
+
+pub(crate) fn stat_many(keys: &[String]) -> Result<Vec<Option<ObjectInfo>>, Error> {
+    if keys.len() > 1000 {
+        return Err(Error::Invalid("more than 1000 keys in one call".to_owned()));
+    }
+    keys.iter().map(|key| stat(key)).collect()
+}
+
+pub(crate) fn get(key: &str) -> Result<Option<Document>, Error> {
+    let Some(object) = state::current().borrow_mut().look_up(key)? else {
+        return Ok(None);
+    };
+    if object.bytes.len() > PIECE {
+        return Err(Error::TooLarge(PIECE as u64));
+    }
+    let bytes = object.bytes.to_vec();
+    let info = object.info;
+    Ok(Some(Document { info, bytes }))
+}
+
+pub(crate) fn get_many(keys: &[String]) -> Result<Vec<Option<Document>>, Error> {
+    let mut documents = Vec::new();
+    let mut size = 0;
+    for key in keys {
+        match get(key) {
+            Err(Error::TooLarge(_)) if !documents.is_empty() => break,
+            document => documents.push(document?),
+        }
+        size += documents
+            .last()
+            .and_then(Option::as_ref)
+            .map_or(0, |last| last.bytes.len());
+        if size > PIECE && documents.len() > 1 {
+            documents.pop();
+            break;
+        }
+    }
+    Ok(documents)
+}
+
+pub(crate) fn put(
+    key: &str,
+    bytes: &[u8],
+    precondition: Precondition<'_>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    if bytes.len() > PIECE {
+        return Err(Error::TooLarge(PIECE as u64));
+    }
+    let state = state::current();
+    state
+        .borrow_mut()
+        .write(key, bytes, precondition, content_type)
+}
+
+pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
+    state::current().borrow_mut().remove(key, precondition)
+}
+
+pub(crate) fn copy(
+    source: &str,
+    target: &str,
+    precondition: Precondition<'_>,
+) -> Result<ObjectInfo, Error> {
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    let Object { info, bytes } = state.look_up(source)?.ok_or(Error::NotFound)?;
+    state.write(target, bytes, precondition, info.content_type.as_deref())
+}
+
+pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
+    let object = state::current().borrow_mut().look_up(key)?;
+    object
+        .map(|object| hash::all(&object.bytes, algorithms))
+        .transpose()
+}
+
+pub(crate) fn wait_turn(_key: &str, attempt: u32) -> Result<(), Error> {
+    if attempt > TURNS {
+        return Err(Error::Unavailable("others keep changing it".to_owned()));
+    }
+    Ok(())
+}
+
+/// For what looks at it before taking bytes.
+pub(crate) fn check_precondition(key: &str, precondition: Precondition<'_>) -> Result<(), Error> {
+    let state = state::current();
+    let state = state.borrow();
+    state.check_place(key)?;
+    state.check_precondition(key, precondition)
+}
+
+pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Error> {
+    if !(1..=1000).contains(&options.limit) {
+        return Err(Error::Invalid(
+            "a listing's limit is from 1 to 1000".to_owned(),
+        ));
+    }
+    let limit = usize::try_from(options.limit).unwrap_or(1000);
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    state.fail_if_asked()?;
+    let mut listing = Listing::default();
+    let mut last = String::new();
+    for (key, object) in state.objects.range(options.prefix.to_owned()..) {
+        let Some(below) = key.strip_prefix(options.prefix) else {
+            break;
+        };
+        let folder = match below.find('/') {
+            Some(slash) if options.folders => key.get(..=(options.prefix.len() + slash)),
+            _ => None,
+        };
+        let entry = folder.unwrap_or(key);
+        if options.after.is_some_and(|after| entry <= after) || entry == last {
+            continue;
+        }
+        if listing.objects.len() + listing.folders.len() == limit {
+            listing.next = Some(last);
+            break;
+        }
+        entry.clone_into(&mut last);
+        match folder {
+            Some(folder) => listing.folders.push(folder.to_owned()),
+            None => listing.objects.push(object.info.clone()),
+        }
+    }
+    Ok(listing)
+}
+
+pub(crate) struct Reader {
+    state: Shared,
+    object: Object,
+}
+
+impl Reader {
+    pub(crate) fn open(key: &str) -> Result<Option<Reader>, Error> {
+        let state = state::current();
+        let object = state.borrow_mut().look_up(key)?;
+        Ok(object.map(|object| Reader { state, object }))
+    }
+
+    pub(crate) fn info(&self) -> ObjectInfo {
+        self.object.info.clone()
+    }
+
+    pub(crate) fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
+        within_piece(usize::try_from(max).unwrap_or(usize::MAX))?;
+        self.check_unchanged()?;
+        Ok(part(&self.object.bytes, offset, u64::from(max)).to_vec())
+    }
+
+    pub(crate) fn digest_range(
+        &self,
+        offset: u64,
+        length: u64,
+        compute: &[&str],
+    ) -> Result<Vec<Digest>, Error> {
+        self.check_unchanged()?;
+        State::digest_part(&self.object.bytes, offset, length, compute)
+    }
+
+    fn check_unchanged(&self) -> Result<(), Error> {
+        let mut state = self.state.borrow_mut();
+        let now = state.look_up(&self.object.info.key)?;
+        let same = now.is_some_and(|now| now.info.version == self.object.info.version);
+        if same { Ok(()) } else { Err(Error::Conflict) }
+    }
+}
+
+pub(crate) struct Writer {
+    compute: Vec<String>,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl Writer {
+    pub(crate) fn new(compute: &[&str]) -> Writer {
+        Writer {
+            compute: compute.iter().map(|&name| name.to_owned()).collect(),
+            bytes: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        within_piece(bytes.len())?;
+        let limit = state::current().borrow().upload_limit;
+        let mut all = self.bytes.borrow_mut();
+        if (all.len() + bytes.len()) as u64 > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        all.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn finish(&self) -> Result<Staged, Error> {
+        let compute: Vec<&str> = self.compute.iter().map(String::as_str).collect();
+        Staged::create(self.bytes.take(), &compute)
+    }
+}
+
+/// Its bytes go when it is dropped.
+pub(crate) struct Staged {
+    state: Shared,
+    serial: u64,
+    size: u64,
+    digests: Vec<Digest>,
+}
+
+impl Staged {
+    pub(crate) fn create(bytes: Vec<u8>, compute: &[&str]) -> Result<Staged, Error> {
+        let digests = hash::all(&bytes, compute)?;
+        let size = bytes.len() as u64;
+        let state = state::current();
+        state.borrow_mut().fail_if_asked()?;
+        let serial = state.borrow_mut().stage(bytes);
+        Ok(Staged {
+            state,
+            serial,
+            size,
+            digests,
+        })
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) fn digests(&self) -> Vec<Digest> {
+        self.digests.clone()
+    }
+
+    pub(crate) fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
+        within_piece(usize::try_from(max).unwrap_or(usize::MAX))?;
+        Ok(part(&self.bytes()?, offset, u64::from(max)).to_vec())
+    }
+
+    pub(crate) fn digest_range(
+        &self,
+        offset: u64,
+        length: u64,
+        compute: &[&str],
+    ) -> Result<Vec<Digest>, Error> {
+        State::digest_part(&self.bytes()?, offset, length, compute)
+    }
+
+    pub(crate) fn commit(
+        &self,
+        key: &str,
+        expect: &[Digest],
+        precondition: Precondition<'_>,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo, Error> {
+        let bytes = self.bytes()?;
+        hash::verify(&bytes, expect)?;
+        let mut state = self.state.borrow_mut();
+        let info = state.write(key, bytes, precondition, content_type)?;
+        state.staging.remove(&self.serial);
+        Ok(info)
+    }
+
+    fn bytes(&self) -> Result<Rc<[u8]>, Error> {
+        self.state.borrow().staged(self.serial)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.state.try_borrow_mut() {
+            state.staging.remove(&self.serial);
+        }
+    }
+}

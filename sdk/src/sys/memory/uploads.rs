@@ -1,0 +1,103 @@
+//! Uploads that last over several requests.
+
+use super::body::Body;
+use crate::Error;
+use crate::testing::hash;
+use crate::testing::state::{self, Shared, StoredUpload};
+use crate::types::{Digest, ObjectInfo, Precondition};
+
+pub(crate) struct Upload {
+    state: Shared,
+    id: String,
+}
+
+impl Upload {
+    pub(crate) fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
+        hash::all(&[], compute)?;
+        let state = state::current();
+        let id = {
+            let mut state = state.borrow_mut();
+            state.fail_if_asked()?;
+            let id = Digest::from_bytes("random", &state.random(16)).hex;
+            let upload = StoredUpload {
+                label: label.to_owned(),
+                bytes: Vec::new(),
+            };
+            state.uploads.insert(id.clone(), upload);
+            id
+        };
+        Ok(Upload { state, id })
+    }
+
+    pub(crate) fn open(id: &str) -> Result<Option<Upload>, Error> {
+        let state = state::current();
+        state.borrow_mut().fail_if_asked()?;
+        let known = state.borrow().uploads.contains_key(id);
+        let id = id.to_owned();
+        Ok(known.then_some(Upload { state, id }))
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    pub(crate) fn label(&self) -> String {
+        let state = self.state.borrow();
+        let upload = state.uploads.get(&self.id);
+        upload
+            .map(|upload| upload.label.clone())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        let state = self.state.borrow();
+        let upload = state.uploads.get(&self.id);
+        upload.map_or(0, |upload| upload.bytes.len() as u64)
+    }
+
+    pub(crate) fn append(
+        &self,
+        at: Option<u64>,
+        length: Option<u64>,
+        body: &Body,
+    ) -> Result<u64, Error> {
+        self.state.borrow_mut().fail_if_asked()?;
+        if at.is_some_and(|at| at != self.offset()) {
+            return Err(Error::Conflict);
+        }
+        let bytes = body.take_within(None)?;
+        if length.is_some_and(|length| length != bytes.len() as u64) {
+            return Err(Error::Truncated);
+        }
+        let mut state = self.state.borrow_mut();
+        let upload = state.uploads.get_mut(&self.id).ok_or(Error::NotFound)?;
+        upload.bytes.extend_from_slice(&bytes);
+        Ok(upload.bytes.len() as u64)
+    }
+
+    pub(crate) fn finish(
+        &self,
+        key: &str,
+        expect: &[Digest],
+        precondition: Precondition<'_>,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo, Error> {
+        let mut state = self.state.borrow_mut();
+        let upload = state.uploads.get(&self.id).ok_or(Error::NotFound)?;
+        hash::verify(&upload.bytes, expect)?;
+        let bytes = upload.bytes.clone();
+        let info = state.write(key, bytes, precondition, content_type)?;
+        state.uploads.remove(&self.id);
+        Ok(info)
+    }
+
+    pub(crate) fn cancel(&self) -> Result<(), Error> {
+        let mut state = self.state.borrow_mut();
+        state.fail_if_asked()?;
+        state
+            .uploads
+            .remove(&self.id)
+            .map(|_| ())
+            .ok_or(Error::NotFound)
+    }
+}

@@ -1,0 +1,36 @@
+//! The host in memory, so that endpoints run under plain `cargo test`. It keeps to what
+//! `wit/*.wit` says: versions and preconditions, rules for keys, limits, what dropping
+//! removes, who may do what. What it does not do is HTTP: ranges, conditional requests
+//! and compression are the real host's.
+//!
+//! Tests act through somebody and read as a story:
+//! ```
+//! use packhouse_plugin::testing::Host;
+//! # use packhouse_plugin::{Description, Failure, Protocol, Request, Response, Router};
+//! # struct Demo;
+//! # impl Protocol for Demo {
+//! #     fn describe() -> Description { Description::new("demo", "Demo", "0.1.0") }
+//! #     fn handle(request: Request) -> Response {
+//! #         Router::<Failure>::new().get("/-/ping", |_| Ok(Response::new(200).text("pong"))).handle(request)
+//! #     }
+//! # }
+//!
+//! let host = Host::new().user("ann", &["demo:package:*:write"]);
+//! let reply = host.as_user("ann").get("/-/ping").send::<Demo>();
+//! assert_eq!(reply.status(), 200);
+//! assert_eq!(reply.text(), "pong");
+//! assert_eq!(host.anonymous().get("/elsewhere").send::<Demo>().status(), 404);
+//! ```
+
+pub(crate) mod decode;
+pub(crate) mod hash;
+mod host;
+pub(crate) mod policy;
+mod reply;
+mod request;
+pub(crate) mod state;
+
+pub use host::Host;
+pub use reply::Reply;
+pub use request::{Actor, TestRequest};
+pub use state::LogLine;

@@ -1,0 +1,246 @@
+//! Setting up a host, and looking at what a plugin has left in it.
+
+use super::policy::Identity;
+use super::request::Actor;
+use super::state::{self, LogLine, Shared};
+use crate::types::{ObjectInfo, Precondition};
+use crate::{Error, Protocol};
+
+/// A host in memory. The one that was made last on this thread is the one that
+/// `storage`, `auth` and the others reach, also outside a request.
+pub struct Host {
+    state: Shared,
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host::new()
+    }
+}
+
+impl Host {
+    /// Empty, nobody may do anything, and it is 2026-01-01 00:00 UTC.
+    pub fn new() -> Host {
+        let state = Shared::default();
+        state::make_current(&state);
+        Host { state }
+    }
+
+    /// Adds a user with scopes `{protocol}:{kind}:{name}:{action}`; `*` is anything, and
+    /// `write` includes `read`, `delete`, `yank` and `owner`.
+    #[must_use]
+    pub fn user(self, name: &str, scopes: &[&str]) -> Host {
+        {
+            let mut state = self.state.borrow_mut();
+            let user = state.users.entry(name.to_owned()).or_default();
+            user.scopes
+                .extend(scopes.iter().map(|&scope| scope.to_owned()));
+        }
+        self
+    }
+
+    /// What a user can sign in with ([`crate::auth::authenticate_password`]).
+    #[must_use]
+    pub fn password(self, name: &str, password: &str) -> Host {
+        {
+            let mut state = self.state.borrow_mut();
+            let user = state.users.entry(name.to_owned()).or_default();
+            user.password = Some(password.to_owned());
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn email(self, name: &str, email: &str) -> Host {
+        {
+            let mut state = self.state.borrow_mut();
+            let user = state.users.entry(name.to_owned()).or_default();
+            user.email = Some(email.to_owned());
+        }
+        self
+    }
+
+    /// What everybody may do, signed in or not.
+    #[must_use]
+    pub fn anonymous_grants(self, scopes: &[&str]) -> Host {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned());
+        self.state.borrow_mut().anonymous.extend(scopes);
+        self
+    }
+
+    /// Grants the mount a wish, e.g. `login`.
+    #[must_use]
+    pub fn grant(self, wish: &str) -> Host {
+        self.state.borrow_mut().grants.insert(wish.to_owned());
+        self
+    }
+
+    /// Turns a feature on or off; without it, what the description says.
+    #[must_use]
+    pub fn feature(self, name: &str, enabled: bool) -> Host {
+        self.state
+            .borrow_mut()
+            .features
+            .insert(name.to_owned(), enabled);
+        self
+    }
+
+    /// The mount's settings, an object of JSON.
+    #[must_use]
+    pub fn settings(self, settings: &serde_json::Value) -> Host {
+        self.state.borrow_mut().settings = settings.to_string();
+        self
+    }
+
+    /// Where clients reach the mount; `https://registry.example.com/demo` unless set.
+    #[must_use]
+    pub fn base_url(self, base_url: &str) -> Host {
+        base_url.clone_into(&mut self.state.borrow_mut().base_url);
+        self
+    }
+
+    /// The mount's limit of an upload in bytes; 1 GiB unless set.
+    #[must_use]
+    pub fn upload_limit(self, limit: u64) -> Host {
+        self.state.borrow_mut().upload_limit = limit;
+        self
+    }
+
+    /// Takes the features' defaults and read actions from a protocol's description, as
+    /// sending a request does.
+    #[must_use]
+    pub fn describe<P: Protocol>(self) -> Host {
+        self.state.borrow_mut().describe(P::describe());
+        self
+    }
+
+    /// Somebody of [`Host::user`].
+    pub fn as_user(&self, name: &str) -> Actor {
+        Actor::new(&self.state).signed_in(Identity {
+            name: name.to_owned(),
+            ..Identity::default()
+        })
+    }
+
+    /// A user who signed in with something that can only read.
+    pub fn as_reader(&self, name: &str) -> Actor {
+        Actor::new(&self.state).signed_in(Identity {
+            name: name.to_owned(),
+            read_only: true,
+            ..Identity::default()
+        })
+    }
+
+    /// Nobody: no credentials were sent.
+    pub fn anonymous(&self) -> Actor {
+        Actor::new(&self.state)
+    }
+
+    /// Somebody whose credentials do not count, and why.
+    pub fn rejected(&self, reason: &str) -> Actor {
+        Actor::new(&self.state).rejected(reason)
+    }
+
+    /// Whoever has this token; one that is unknown, revoked or expired does not count.
+    pub fn with_token(&self, secret: &str) -> Actor {
+        let state = self.state.borrow();
+        let found = state.tokens.iter().find(|stored| stored.secret == secret);
+        let Some(stored) = found else {
+            return self.rejected("the token is unknown or was revoked");
+        };
+        if stored
+            .token
+            .expires
+            .is_some_and(|moment| state.now >= moment)
+        {
+            return self.rejected("the token has expired");
+        }
+        Actor::new(&self.state).signed_in(Identity {
+            name: stored.owner.clone(),
+            read_only: stored.token.read_only,
+            scopes: stored.token.scopes.clone(),
+        })
+    }
+
+    /// All keys, in order.
+    pub fn objects(&self) -> Vec<String> {
+        self.state.borrow().objects.keys().cloned().collect()
+    }
+
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
+        let state = self.state.borrow();
+        state.objects.get(key).map(|object| object.bytes.to_vec())
+    }
+
+    pub fn object_info(&self, key: &str) -> Option<ObjectInfo> {
+        let state = self.state.borrow();
+        state.objects.get(key).map(|object| object.info.clone())
+    }
+
+    /// An object as JSON; `Null` when nothing is there or it is none.
+    pub fn object_json(&self, key: &str) -> serde_json::Value {
+        let bytes = self.object(key).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Writes an object, whatever is there. `Invalid` for a key that cannot be.
+    pub fn insert(&self, key: &str, bytes: impl AsRef<[u8]>) -> Result<ObjectInfo, Error> {
+        let mut state = self.state.borrow_mut();
+        state.check_place(key)?;
+        Ok(state.insert(key, bytes.as_ref().into(), None))
+    }
+
+    /// Removes an object; false when nothing was there.
+    pub fn remove(&self, key: &str) -> bool {
+        let mut state = self.state.borrow_mut();
+        let removed = state.remove(key, Precondition::Any);
+        removed.unwrap_or(false)
+    }
+
+    /// The next write to `key` loses: it is a `Conflict`, and nothing has changed. May
+    /// be called several times.
+    pub fn conflict_next(&self, key: &str) {
+        let mut state = self.state.borrow_mut();
+        state
+            .lost_races
+            .entry(key.to_owned())
+            .or_default()
+            .push_back(None);
+    }
+
+    /// Somebody else writes these bytes just before the next write to `key`.
+    pub fn race(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        let mut state = self.state.borrow_mut();
+        let races = state.lost_races.entry(key.to_owned()).or_default();
+        races.push_back(Some(bytes.into()));
+    }
+
+    /// The next call to the store fails. May be called several times.
+    pub fn fail_next(&self, error: Error) {
+        self.state.borrow_mut().failures.push_back(error);
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn set_now(&self, moment: u64) {
+        self.state.borrow_mut().now = moment;
+    }
+
+    pub fn now(&self) -> u64 {
+        self.state.borrow().now
+    }
+
+    /// Bytes that were staged and are still held by somebody.
+    pub fn staged(&self) -> usize {
+        self.state.borrow().staging.len()
+    }
+
+    /// Ids of the uploads that were started and not ended.
+    pub fn uploads(&self) -> Vec<String> {
+        self.state.borrow().uploads.keys().cloned().collect()
+    }
+
+    /// What the plugin has written to the log.
+    pub fn log(&self) -> Vec<LogLine> {
+        self.state.borrow().log.clone()
+    }
+}

@@ -1,0 +1,178 @@
+//! Somebody, and the request that they send.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::policy::Identity;
+use super::reply::Reply;
+use super::state::{self, Shared};
+use crate::sys;
+use crate::{Error, Protocol, Request};
+
+/// Somebody who sends requests; made by [`super::Host`].
+#[derive(Clone)]
+pub struct Actor {
+    state: Shared,
+    identity: Option<Identity>,
+    rejection: Option<String>,
+}
+
+impl Actor {
+    pub(crate) fn new(state: &Shared) -> Actor {
+        Actor {
+            state: Rc::clone(state),
+            identity: None,
+            rejection: None,
+        }
+    }
+
+    pub(crate) fn signed_in(self, identity: Identity) -> Actor {
+        Actor {
+            identity: Some(identity),
+            ..self
+        }
+    }
+
+    pub(crate) fn rejected(self, reason: &str) -> Actor {
+        Actor {
+            rejection: Some(reason.to_owned()),
+            ..self
+        }
+    }
+
+    pub fn get(&self, path: &str) -> TestRequest {
+        self.request("GET", path)
+    }
+
+    pub fn put(&self, path: &str) -> TestRequest {
+        self.request("PUT", path)
+    }
+
+    pub fn post(&self, path: &str) -> TestRequest {
+        self.request("POST", path)
+    }
+
+    pub fn patch(&self, path: &str) -> TestRequest {
+        self.request("PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> TestRequest {
+        self.request("DELETE", path)
+    }
+
+    /// `path` is below the mount, percent-encoded, and may have a `?query`.
+    pub fn request(&self, method: &str, path: &str) -> TestRequest {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (path, None),
+        };
+        TestRequest {
+            actor: self.clone(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query,
+            alias: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+            chunked: false,
+            broken_after: None,
+        }
+    }
+
+    /// Calls the host as this actor outside a request, e.g. to test a function that asks
+    /// for a permission.
+    pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        state::make_current(&self.state);
+        let before = {
+            let mut state = self.state.borrow_mut();
+            let caller = std::mem::replace(&mut state.caller, self.identity.clone());
+            let rejection = std::mem::replace(&mut state.rejection, self.rejection.clone());
+            (caller, rejection)
+        };
+        let result = work();
+        let mut state = self.state.borrow_mut();
+        (state.caller, state.rejection) = before;
+        result
+    }
+}
+
+/// A request that is about to be sent.
+#[must_use]
+pub struct TestRequest {
+    actor: Actor,
+    method: String,
+    path: String,
+    query: Option<String>,
+    alias: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    chunked: bool,
+    broken_after: Option<usize>,
+}
+
+impl TestRequest {
+    /// Adds one; several of a name reach the plugin joined with `, `.
+    pub fn header(mut self, name: &str, value: &str) -> TestRequest {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> TestRequest {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    /// A body of JSON and its content type.
+    pub fn json(self, body: &serde_json::Value) -> TestRequest {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// The length is not declared.
+    pub fn chunked(mut self) -> TestRequest {
+        self.chunked = true;
+        self
+    }
+
+    /// The client stops sending after this many bytes of the body.
+    pub fn broken_after(mut self, bytes: usize) -> TestRequest {
+        self.broken_after = Some(bytes);
+        self
+    }
+
+    /// The mount was reached by this address, e.g. `/v2`.
+    pub fn alias(mut self, alias: &str) -> TestRequest {
+        self.alias = Some(alias.to_owned());
+        self
+    }
+
+    /// Lets the protocol answer it. What it staged and did not commit is gone then.
+    pub fn send<P: Protocol>(self) -> Reply {
+        let actor = self.actor.clone();
+        actor.state.borrow_mut().describe(P::describe());
+        let head = self.method == "HEAD";
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let request = Request::new(self.into_raw(Rc::clone(&asked)));
+        let sent = actor.run(|| P::handle(request).into_raw().into_sent());
+        actor.state.borrow_mut().staging.clear();
+        Reply::new(sent, asked.take(), head)
+    }
+
+    fn into_raw(mut self, asked: Rc<RefCell<Vec<String>>>) -> sys::Request {
+        let length = (!self.chunked).then_some(self.body.len() as u64);
+        let broken = self.broken_after.map(|bytes| {
+            self.body.truncate(bytes);
+            Error::Truncated
+        });
+        let head = self.method == "HEAD";
+        sys::Request {
+            method: if head { "GET".to_owned() } else { self.method },
+            path: self.path,
+            query: self.query,
+            alias: self.alias,
+            headers: self.headers,
+            body: sys::Body::root(self.body, length, broken),
+            asked,
+        }
+    }
+}

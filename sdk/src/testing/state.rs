@@ -1,0 +1,311 @@
+//! What the host in memory holds: one for each thread, the one that was made last.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use super::hash;
+use super::policy::Identity;
+use crate::Error;
+use crate::auth::Token;
+use crate::description::{Description, ScopeKind};
+use crate::log::Level;
+use crate::types::{Digest, ObjectInfo, Precondition};
+
+pub(crate) type Shared = Rc<RefCell<State>>;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Shared>> = const { RefCell::new(None) };
+}
+
+/// The host that calls on this thread reach.
+pub(crate) fn current() -> Shared {
+    CURRENT.with_borrow_mut(|current| Rc::clone(current.get_or_insert_with(Shared::default)))
+}
+
+pub(crate) fn make_current(state: &Shared) {
+    CURRENT.with_borrow_mut(|current| *current = Some(Rc::clone(state)));
+}
+
+/// A line that a plugin wrote to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub level: Level,
+    pub message: String,
+    pub fields: Vec<(String, String)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Object {
+    pub(crate) info: ObjectInfo,
+    pub(crate) bytes: Rc<[u8]>,
+}
+
+#[derive(Default)]
+pub(crate) struct User {
+    pub(crate) scopes: Vec<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) email: Option<String>,
+}
+
+pub(crate) struct StoredToken {
+    pub(crate) token: Token,
+    pub(crate) owner: String,
+    pub(crate) secret: String,
+}
+
+pub(crate) struct StoredUpload {
+    pub(crate) label: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<String, Object>,
+    pub(crate) staging: BTreeMap<u64, Rc<[u8]>>,
+    pub(crate) uploads: BTreeMap<String, StoredUpload>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) scopes: Vec<ScopeKind>,
+    pub(crate) features: BTreeMap<String, bool>,
+    pub(crate) settings: String,
+    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) tokens: Vec<StoredToken>,
+    pub(crate) anonymous: Vec<String>,
+    pub(crate) grants: BTreeSet<String>,
+    pub(crate) caller: Option<Identity>,
+    pub(crate) rejection: Option<String>,
+    pub(crate) base_url: String,
+    pub(crate) now: u64,
+    pub(crate) log: Vec<LogLine>,
+    pub(crate) upload_limit: u64,
+    pub(crate) document_limit: u64,
+    pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
+    pub(crate) failures: VecDeque<Error>,
+    serial: u64,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            objects: BTreeMap::new(),
+            staging: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            protocol: None,
+            scopes: Vec::new(),
+            features: BTreeMap::new(),
+            settings: "{}".to_owned(),
+            users: BTreeMap::new(),
+            tokens: Vec::new(),
+            anonymous: Vec::new(),
+            grants: BTreeSet::new(),
+            caller: None,
+            rejection: None,
+            base_url: "https://registry.example.com/demo".to_owned(),
+            now: 1_767_225_600_000,
+            log: Vec::new(),
+            upload_limit: 1 << 30,
+            document_limit: 256 << 20,
+            lost_races: BTreeMap::new(),
+            failures: VecDeque::new(),
+            serial: 0,
+        }
+    }
+}
+
+impl State {
+    /// Never the same twice on one host.
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// The same at every run, so that tests can be repeated.
+    pub(crate) fn random(&mut self, count: u32) -> Vec<u8> {
+        let count = usize::try_from(count).unwrap_or(0);
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            let seed = format!("packhouse random {}", self.next_serial());
+            let digests = hash::all(seed.as_bytes(), &[crate::digests::SHA512]);
+            let block = digests.into_iter().flatten().map(|digest| digest.bytes());
+            block.for_each(|block| bytes.extend(block.unwrap_or_default()));
+        }
+        bytes.truncate(count);
+        bytes
+    }
+
+    /// Takes over what the description says; what a test has set stays.
+    pub(crate) fn describe(&mut self, description: Description) {
+        for feature in description.features {
+            self.features.entry(feature.name).or_insert(feature.enabled);
+        }
+        self.scopes = description.scopes;
+        self.protocol = Some(description.protocol);
+    }
+
+    pub(crate) fn look_up(&mut self, key: &str) -> Result<Option<Object>, Error> {
+        self.fail_if_asked()?;
+        check_key(key)?;
+        Ok(self.objects.get(key).cloned())
+    }
+
+    /// The error that a test has asked for.
+    pub(crate) fn fail_if_asked(&mut self) -> Result<(), Error> {
+        self.failures.pop_front().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn check_precondition(
+        &self,
+        key: &str,
+        precondition: Precondition<'_>,
+    ) -> Result<(), Error> {
+        let version = self
+            .objects
+            .get(key)
+            .map(|object| object.info.version.as_str());
+        let holds = match precondition {
+            Precondition::Any => true,
+            Precondition::Absent => version.is_none(),
+            Precondition::Version(expected) => version == Some(expected),
+        };
+        if holds { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// The only way to write an object.
+    pub(crate) fn write(
+        &mut self,
+        key: &str,
+        bytes: impl Into<Rc<[u8]>>,
+        precondition: Precondition<'_>,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo, Error> {
+        self.fail_if_asked()?;
+        self.check_place(key)?;
+        self.lose_race(key)?;
+        self.check_precondition(key, precondition)?;
+        Ok(self.insert(key, bytes.into(), content_type))
+    }
+
+    /// False when nothing was there.
+    pub(crate) fn remove(
+        &mut self,
+        key: &str,
+        precondition: Precondition<'_>,
+    ) -> Result<bool, Error> {
+        self.fail_if_asked()?;
+        check_key(key)?;
+        self.lose_race(key)?;
+        self.check_precondition(key, precondition)?;
+        Ok(self.objects.remove(key).is_some())
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        key: &str,
+        bytes: Rc<[u8]>,
+        content_type: Option<&str>,
+    ) -> ObjectInfo {
+        let info = ObjectInfo {
+            key: key.to_owned(),
+            size: bytes.len() as u64,
+            version: format!("v{}", self.next_serial()),
+            modified: Some(self.now),
+            content_type: content_type.map(str::to_owned),
+        };
+        let object = Object {
+            info: info.clone(),
+            bytes,
+        };
+        self.objects.insert(key.to_owned(), object);
+        info
+    }
+
+    /// Somebody else writes first, if a test has asked for it.
+    fn lose_race(&mut self, key: &str) -> Result<(), Error> {
+        let Some(loss) = self.lost_races.get_mut(key).and_then(VecDeque::pop_front) else {
+            return Ok(());
+        };
+        match loss {
+            Some(bytes) => {
+                self.insert(key, bytes.into(), None);
+                Ok(())
+            }
+            None => Err(Error::Conflict),
+        }
+    }
+
+    /// A valid key that is no folder and below no object.
+    pub(crate) fn check_place(&self, key: &str) -> Result<(), Error> {
+        check_key(key)?;
+        let folder = format!("{key}/");
+        let below = self.objects.range(folder.clone()..).next();
+        if below.is_some_and(|(other, _)| other.starts_with(&folder)) {
+            return Err(Error::Invalid(format!("`{key}` is a folder")));
+        }
+        for (slash, _) in key.match_indices('/') {
+            let parent = key.get(..slash).unwrap_or_default();
+            if self.objects.contains_key(parent) {
+                return Err(Error::Invalid(format!(
+                    "`{parent}` is an object, no folder"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stage(&mut self, bytes: Vec<u8>) -> u64 {
+        let serial = self.next_serial();
+        self.staging.insert(serial, bytes.into());
+        serial
+    }
+
+    pub(crate) fn staged(&self, serial: u64) -> Result<Rc<[u8]>, Error> {
+        self.staging.get(&serial).cloned().ok_or(Error::NotFound)
+    }
+
+    /// The digest of a part, bounded by the end.
+    pub(crate) fn digest_part(
+        bytes: &[u8],
+        offset: u64,
+        length: u64,
+        compute: &[&str],
+    ) -> Result<Vec<Digest>, Error> {
+        let part = part(bytes, offset, length);
+        if (part.len() as u64) < length {
+            return Err(Error::Invalid(
+                "the range ends behind the object".to_owned(),
+            ));
+        }
+        hash::all(part, compute)
+    }
+}
+
+/// At most `length` bytes from `offset`, fewer only at the end.
+pub(crate) fn part(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
+    let start = usize::try_from(offset)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
+    let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+    bytes.get(start..end.min(bytes.len())).unwrap_or_default()
+}
+
+/// The rules of `wit/storage.wit`.
+pub(crate) fn check_key(key: &str) -> Result<(), Error> {
+    let invalid = |reason: &str| Err(Error::Invalid(format!("the key `{key}` {reason}")));
+    if key.len() > 1024 {
+        return invalid("is longer than 1024 bytes");
+    }
+    if key.chars().any(char::is_control) {
+        return invalid("has a control character");
+    }
+    if key == ".packhouse" || key.starts_with(".packhouse/") {
+        return invalid("belongs to the host");
+    }
+    for segment in key.split('/') {
+        match segment {
+            "" => return invalid("has an empty segment"),
+            "." | ".." => return invalid("has a segment `.` or `..`"),
+            long if long.len() > 255 => return invalid("has a segment above 255 bytes"),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Uploads that last over several requests and hosts. The state of their digests is kept
+//! with them, so that finishing never reads the bytes again.
+
+use crate::body::Body;
+use crate::types::{Digest, ObjectInfo, Precondition};
+use crate::{Error, sys};
+
+/// See `wit/uploads.wit`.
+pub struct Upload {
+    raw: sys::Upload,
+}
+
+impl Upload {
+    /// `label` is the plugin's own note (e.g. the repository it belongs to); `compute`
+    /// the algorithms of the digests that finishing will expect.
+    pub fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
+        sys::Upload::start(label, compute).map(|raw| Upload { raw })
+    }
+
+    /// None when it never was, has been finished or cancelled, or has expired.
+    pub fn open(id: &str) -> Result<Option<Upload>, Error> {
+        Ok(sys::Upload::open(id)?.map(|raw| Upload { raw }))
+    }
+
+    /// Hard to guess, safe in a URL: one segment of letters, digits and `-`.
+    pub fn id(&self) -> String {
+        self.raw.id()
+    }
+
+    pub fn label(&self) -> String {
+        self.raw.label()
+    }
+
+    /// Bytes so far, also after a `Conflict`.
+    pub fn offset(&self) -> u64 {
+        self.raw.offset()
+    }
+
+    /// Appends all that is left of the body and gives the new offset. `Conflict`, with no
+    /// byte taken, unless it stands at `at` and no other host is appending; `Truncated`
+    /// and unchanged unless it was `length` bytes.
+    pub fn append(
+        &mut self,
+        at: Option<u64>,
+        length: Option<u64>,
+        body: &mut Body<'_>,
+    ) -> Result<u64, Error> {
+        self.raw.append(at, length, body.raw())
+    }
+
+    /// Gives it its key and ends it. After an error it is as it was.
+    pub fn finish(
+        &mut self,
+        key: &str,
+        expect: &[Digest],
+        precondition: Precondition<'_>,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo, Error> {
+        self.raw.finish(key, expect, precondition, content_type)
+    }
+
+    /// Ends it and removes its bytes.
+    pub fn cancel(self) -> Result<(), Error> {
+        self.raw.cancel()
+    }
+}
