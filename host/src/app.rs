@@ -15,7 +15,7 @@ use http_body::Body;
 
 use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
-use crate::config::{Config, ConfigError, MountConfig, StorageConfig, StorageKind};
+use crate::config::{Config, ConfigError, Hosts, MountConfig, StorageConfig, StorageKind};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
@@ -59,6 +59,11 @@ impl Registry {
         let configured = configured_mounts(&config)?;
         Mounts::new(configured.clone()).map_err(|source| BuildError::Mount { file: file(), source })?;
         let storage = open_storage(&config).await?;
+        if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
+            let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
+                 without conditional writes; use hosts = \"one\", or another storage";
+            return Err(config.error(message).into());
+        }
         let auth = open_auth(&config).await?;
         let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, guest_limits(&config))
             .await

@@ -29,7 +29,6 @@ mod wasi;
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, Resource, ResourceTable};
-use wasmtime_wasi::WasiCtx;
 
 pub use error::HostError;
 pub use request::RequestContext;
@@ -51,7 +50,7 @@ pub struct State {
     pub clock: Arc<GuestClock>,
     /// None while a plugin describes itself.
     request: Option<Box<RequestContext>>,
-    wasi: Option<WasiCtx>,
+    wasi: Option<Box<wasi::Wasi>>,
     log: log::Budget,
     waiting_calls: u32,
 }

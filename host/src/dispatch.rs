@@ -15,7 +15,7 @@ use crate::app::Registry;
 use crate::auth::Credentials;
 use crate::body::{self, RequestBody};
 use crate::capabilities::RequestContext;
-use crate::capabilities::request::DataLimits;
+use crate::capabilities::request::{DataLimits, TokenRules};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
 use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
@@ -127,6 +127,7 @@ impl Registry {
             Failure::Internal
         })?;
         let limits = &self.config().server.limits;
+        let tokens = self.config().auth.client_tokens();
         Ok(Box::new(RequestContext {
             mount: Arc::clone(found.mount),
             description: Arc::clone(&generation.description),
@@ -142,6 +143,7 @@ impl Registry {
             credentials,
             peer: asked.peer.ip,
             caller: None,
+            tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
             limits: DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 },
             now: SystemTime::now(),
             vary: Vec::new(),

@@ -4,7 +4,8 @@
 //! It knows no mount, no plugin and no user: each request goes to one function.
 //!
 //! # Layout
-//! - `connection`: what is known of a connection while it lives, and when it is cut
+//! - `connection`: one connection: hyper in the middle, the limits around it
+//! - `progress`: what it has been doing, and when it is cut for that
 //! - `io`: the socket as hyper sees it; it records progress and lingers at the end
 //! - `incoming`: the request body as it comes, and what becomes of an unread one
 //! - `outgoing`: the response body, counted as a request in flight
@@ -23,6 +24,7 @@ mod incoming;
 mod io;
 mod outgoing;
 mod peer;
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -102,12 +104,20 @@ pub struct Drained {
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| {
         let reason = match source.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it or choose another port"
+            }
             std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
-            std::io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege",
+            std::io::ErrorKind::PermissionDenied => {
+                "not permitted; ports below 1024 need a privilege"
+            }
             _ => "the system refuses",
         };
-        ServerError::Listen { address, reason, source }
+        ServerError::Listen {
+            address,
+            reason,
+            source,
+        }
     })
 }
 
@@ -139,8 +149,16 @@ where
         match accepted {
             Ok((stream, address, place)) => {
                 pause = Pause::default();
-                let connection = connection::Connection { stream, address, place, settings: Arc::clone(&settings) };
-                let ending = connection::Ending { graceful: shutdown.clone(), cut: cut.clone() };
+                let connection = connection::Connection {
+                    stream,
+                    address,
+                    place,
+                    settings: Arc::clone(&settings),
+                };
+                let ending = connection::Ending {
+                    graceful: shutdown.clone(),
+                    cut: cut.clone(),
+                };
                 connections.spawn(connection.serve(service.clone(), ending));
             }
             Err(error) => pause.after(&error, &shutdown).await,
@@ -155,7 +173,10 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(std::io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     Ok((stream, address, place))
 }
@@ -166,7 +187,10 @@ async fn drain(connections: &TaskTracker, cut: &CancellationToken, time: Duratio
         return Drained { cut: 0 };
     }
     let left = connections.len();
-    tracing::warn!(server.connections = left, "cutting {left} connections that did not finish within {time:?}");
+    tracing::warn!(
+        server.connections = left,
+        "cutting {left} connections that did not finish within {time:?}"
+    );
     cut.cancel();
     connections.wait().await;
     Drained { cut: left }
@@ -184,8 +208,13 @@ impl Default for Pause {
 
 impl Pause {
     async fn after(&mut self, error: &std::io::Error, shutdown: &CancellationToken) {
-        use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
+        use std::io::ErrorKind::{
+            ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted,
+        };
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+        ) {
             tokio::task::yield_now().await;
             return;
         }

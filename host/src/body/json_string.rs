@@ -47,7 +47,13 @@ impl Decoder {
             output.put_slice(text);
             position += run;
             match rest.first() {
-                Some(b'"') => return Ok(Decoded { output: output.freeze(), rest: input.slice(position + 1..), ended: true }),
+                Some(b'"') => {
+                    return Ok(Decoded {
+                        output: output.freeze(),
+                        rest: input.slice(position + 1..),
+                        ended: true,
+                    });
+                }
                 Some(_) => {
                     self.escape.begin();
                     position += 1;
@@ -55,7 +61,11 @@ impl Decoder {
                 None => {}
             }
         }
-        Ok(Decoded { output: output.freeze(), rest: Bytes::new(), ended: false })
+        Ok(Decoded {
+            output: output.freeze(),
+            rest: Bytes::new(),
+            ended: false,
+        })
     }
 }
 
@@ -67,14 +77,28 @@ fn plain(mut input: Bytes, end: Option<usize>) -> Result<Decoded, BodyError> {
         rest
     });
     refuse_control_characters(&input)?;
-    Ok(Decoded { output: input, ended: rest.is_some(), rest: rest.unwrap_or_default() })
+    Ok(Decoded {
+        output: input,
+        ended: rest.is_some(),
+        rest: rest.unwrap_or_default(),
+    })
 }
 
 /// They must be escaped. Looking at all bytes without leaving early lets the
 /// compiler look at many at once.
 fn refuse_control_characters(text: &[u8]) -> Result<(), BodyError> {
-    let found = text.chunks(4096).any(|chunk| chunk.iter().fold(false, |found, byte| found | (*byte < 0x20)));
-    if found { Err(BodyError::Invalid("a control character in a JSON string".into())) } else { Ok(()) }
+    let found = text.chunks(4096).any(|chunk| {
+        chunk
+            .iter()
+            .fold(false, |found, byte| found | (*byte < 0x20))
+    });
+    if found {
+        Err(BodyError::Invalid(
+            "a control character in a JSON string".into(),
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// An escape as far as it has come: at most `\uXXXX\uXXXX`.
@@ -116,7 +140,9 @@ impl Escape {
     /// The character, once all of it is there.
     fn complete(&self) -> Result<Option<char>, BodyError> {
         let text = self.bytes.get(..self.length).unwrap_or_default();
-        let Some(kind) = text.get(1) else { return Ok(None) };
+        let Some(kind) = text.get(1) else {
+            return Ok(None);
+        };
         let single = match kind {
             b'"' | b'\\' | b'/' => char::from(*kind),
             b'b' => '\u{8}',
@@ -142,7 +168,9 @@ fn complete_unicode(text: &[u8]) -> Result<Option<char>, BodyError> {
         return Ok(char::from_u32(high));
     }
     let follows = text.get(6..).unwrap_or_default();
-    if high >= 0xdc00 || !b"\\u".starts_with(follows.get(..follows.len().min(2)).unwrap_or_default()) {
+    if high >= 0xdc00
+        || !b"\\u".starts_with(follows.get(..follows.len().min(2)).unwrap_or_default())
+    {
         return Err(bad("half of a surrogate pair in a JSON string"));
     }
     let digits = follows.get(2..).unwrap_or_default();
@@ -153,12 +181,16 @@ fn complete_unicode(text: &[u8]) -> Result<Option<char>, BodyError> {
     if !(0xdc00..0xe000).contains(&low) {
         return Err(bad("half of a surrogate pair in a JSON string"));
     }
-    Ok(char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)))
+    Ok(char::from_u32(
+        0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00),
+    ))
 }
 
 fn hexadecimal(digits: &[u8]) -> Result<u32, BodyError> {
     digits.iter().try_fold(0, |value, digit| {
-        let digit = char::from(*digit).to_digit(16).ok_or_else(|| bad("an escape in a JSON string is no hexadecimal number"))?;
+        let digit = char::from(*digit)
+            .to_digit(16)
+            .ok_or_else(|| bad("an escape in a JSON string is no hexadecimal number"))?;
         Ok(value << 4 | digit)
     })
 }

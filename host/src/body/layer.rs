@@ -11,7 +11,10 @@ use super::{BodyError, base64, json_string};
 pub(super) enum Transform {
     /// The client's bytes, fed from outside.
     Root,
-    Slice { length: u64, left: u64 },
+    Slice {
+        length: u64,
+        left: u64,
+    },
     JsonString(json_string::Decoder),
     Base64(base64::Decoder),
 }
@@ -32,7 +35,15 @@ pub(super) struct State {
 
 impl State {
     pub fn new(serial: u64, transform: Transform) -> Self {
-        Self { serial, transform, ready: VecDeque::new(), last: Bytes::new(), given_back: 0, ended: false, failed: None }
+        Self {
+            serial,
+            transform,
+            ready: VecDeque::new(),
+            last: Bytes::new(),
+            given_back: 0,
+            ended: false,
+            failed: None,
+        }
     }
 
     pub fn remember(&mut self, bytes: Bytes) {
@@ -53,13 +64,16 @@ impl State {
     pub fn unread(&mut self, count: usize) -> Result<(), BodyError> {
         let given_back = self.given_back.saturating_add(count);
         if given_back > self.last.len() {
-            return Err(BodyError::Invalid("the last read did not give that many bytes".into()));
+            return Err(BodyError::Invalid(
+                "the last read did not give that many bytes".into(),
+            ));
         }
         if self.given_back > 0 {
             self.ready.pop_front();
         }
         if given_back > 0 {
-            self.ready.push_front(self.last.slice(self.last.len() - given_back..));
+            self.ready
+                .push_front(self.last.slice(self.last.len() - given_back..));
         }
         self.given_back = given_back;
         Ok(())
@@ -87,7 +101,11 @@ pub(super) struct Decoded {
 /// Takes the next bytes of the layer at `index`, through all layers below it.
 /// There are few layers, so that calling itself for the one below is fine.
 pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
-    let Some((below, state)) = layers.get_mut(..=index).and_then(<[State]>::split_last_mut).map(|(top, below)| (below, top)) else {
+    let Some((below, state)) = layers
+        .get_mut(..=index)
+        .and_then(<[State]>::split_last_mut)
+        .map(|(top, below)| (below, top))
+    else {
         return Taken::End;
     };
     if let Some(bytes) = state.ready.pop_front() {
@@ -103,7 +121,11 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
         return Taken::Starved;
     }
     loop {
-        let input = match state.transform.wants_input().then(|| take(below, index - 1)) {
+        let input = match state
+            .transform
+            .wants_input()
+            .then(|| take(below, index - 1))
+        {
             None | Some(Taken::End) => None,
             Some(Taken::Bytes(bytes)) => Some(bytes),
             Some(Taken::Starved) => return Taken::Starved,
@@ -155,7 +177,11 @@ impl Transform {
     /// Decodes one piece of input; none is its end.
     fn decode(&mut self, input: Option<Bytes>) -> Result<Decoded, BodyError> {
         match self {
-            Self::Root => Ok(Decoded { output: Bytes::new(), rest: Bytes::new(), ended: true }),
+            Self::Root => Ok(Decoded {
+                output: Bytes::new(),
+                rest: Bytes::new(),
+                ended: true,
+            }),
             Self::Slice { left, .. } => slice(left, input),
             Self::JsonString(decoder) => decoder.decode(input.ok_or(BodyError::Truncated)?),
             Self::Base64(decoder) => match input {
@@ -168,7 +194,11 @@ impl Transform {
 
 fn slice(left: &mut u64, input: Option<Bytes>) -> Result<Decoded, BodyError> {
     if *left == 0 {
-        return Ok(Decoded { output: Bytes::new(), rest: input.unwrap_or_default(), ended: true });
+        return Ok(Decoded {
+            output: Bytes::new(),
+            rest: input.unwrap_or_default(),
+            ended: true,
+        });
     }
     let mut output = input.ok_or(BodyError::Truncated)?;
     let rest = match usize::try_from(*left) {
@@ -176,5 +206,9 @@ fn slice(left: &mut u64, input: Option<Bytes>) -> Result<Decoded, BodyError> {
         _ => Bytes::new(),
     };
     *left -= output.len() as u64;
-    Ok(Decoded { output, rest, ended: *left == 0 })
+    Ok(Decoded {
+        output,
+        rest,
+        ended: *left == 0,
+    })
 }

@@ -117,9 +117,12 @@ impl wit::HostAccount for State {
         let account = self.table.get(&handle)?.0.clone();
         let request = self.request()?;
         request.needs_login_grant()?;
+        if !request.tokens.enabled {
+            return Err(HostError::denied("no tokens are given here: the configuration has switched them off"));
+        }
         let wanted = TokenRequest {
             label: wanted.label,
-            read_only: wanted.read_only,
+            read_only: wanted.read_only || request.tokens.read_only,
             scopes: wanted.scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, AuthError>>()?,
             lifetime: wanted.lifetime.map(Duration::from_secs),
             cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,

@@ -35,6 +35,7 @@ pub struct RequestContext {
     /// Known after the first question about it.
     pub caller: Option<Caller>,
     pub limits: DataLimits,
+    pub tokens: TokenRules,
     pub now: SystemTime,
     /// Names of the headers that the answer depends on.
     pub vary: Vec<HeaderName>,
@@ -47,6 +48,15 @@ pub struct DataLimits {
     pub upload: u64,
     /// Of the answer that a plugin builds in memory.
     pub reply: u64,
+}
+
+/// What clients may be given tokens for.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRules {
+    /// Whether any are given.
+    pub enabled: bool,
+    /// Whether all of them may only read.
+    pub read_only: bool,
 }
 
 /// The only request there is; its methods look into [`RequestContext`].

@@ -65,7 +65,12 @@ impl wit::Host for State {
             .map(|key| async move { storage.get(&key, PIECE as u64).await })
             .buffered(SIDE_BY_SIDE);
         let (mut documents, mut size) = (Vec::new(), 0);
-        while let Some(next) = found.try_next().await? {
+        while let Some(next) = found.next().await {
+            // A document too large for one call is asked for again, alone.
+            let next = match next {
+                Err(StorageError::TooLarge(_)) if !documents.is_empty() => break,
+                next => next?,
+            };
             size += next.as_ref().map_or(0, |(_, bytes)| bytes.len());
             if size > PIECE && !documents.is_empty() {
                 break;

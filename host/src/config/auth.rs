@@ -57,3 +57,17 @@ impl Default for NpmTokens {
         Self { enabled: true, default_readonly: false }
     }
 }
+
+/// The rules for tokens that clients ask for, whatever the earlier system called them.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientTokens {
+    pub enabled: bool,
+    pub read_only: bool,
+}
+
+impl AuthConfig {
+    /// What holds for tokens that clients ask for.
+    pub fn client_tokens(&self) -> ClientTokens {
+        ClientTokens { enabled: self.npm_tokens.enabled, read_only: self.npm_tokens.default_readonly }
+    }
+}

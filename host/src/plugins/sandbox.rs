@@ -91,7 +91,8 @@ impl Sandbox {
         let call = async {
             let (mut store, instance) = self.instantiate(plugin, Some(request), &clock).await?;
             let handle = store.data_mut().table.push(RequestHandle)?;
-            let response = instance.packhouse_plugin_handler().call_handle(&mut store, handle).await?;
+            let called = instance.packhouse_plugin_handler().call_handle(&mut store, handle).await;
+            let response = called.map_err(|error| with_last_words(error, store.data()))?;
             let mut state = store.into_data();
             let response = state.table.delete(response)?;
             let vary = state.into_request().map(|request| request.vary).unwrap_or_default();
@@ -159,6 +160,18 @@ fn start_ticking(engine: &Engine) -> wasmtime::Result<()> {
     Ok(())
 }
 
+/// What the plugin said before it ended.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LastWords(String);
+
+fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
+    match state.last_words() {
+        Some(words) => error.context(LastWords(words)),
+        None => error,
+    }
+}
+
 /// What a failed call means.
 fn explain(error: &wasmtime::Error) -> CallError {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
@@ -176,5 +189,8 @@ fn explain(error: &wasmtime::Error) -> CallError {
         Some(trap) => trap.to_string(),
         None => format!("{error:#}"),
     };
-    CallError::Trapped(reason)
+    match error.downcast_ref::<LastWords>() {
+        Some(words) => CallError::Trapped(format!("{reason}: {words}")),
+        None => CallError::Trapped(reason),
+    }
 }

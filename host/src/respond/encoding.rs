@@ -6,7 +6,9 @@ use async_compression::Level;
 use async_compression::tokio::{bufread, write};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE,
+};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -28,13 +30,14 @@ const STREAM_BUFFER: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Zstd,
-    Brotli,
     Gzip,
+    Brotli,
 }
 
 impl Coding {
-    /// The one we prefer first.
-    pub const ALL: [Self; 3] = [Self::Zstd, Self::Brotli, Self::Gzip];
+    /// In the order in which we like them: measured on an index document, zstd
+    /// encodes about 500 MB/s, gzip 200, brotli 80 and little smaller than zstd.
+    pub const ALL: [Self; 3] = [Self::Zstd, Self::Gzip, Self::Brotli];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -50,7 +53,9 @@ impl Coding {
 
     fn level(self) -> Level {
         match self {
-            Self::Zstd | Self::Brotli | Self::Gzip => Level::Precise(1),
+            Self::Zstd | Self::Gzip => Level::Precise(1),
+            // Below this, brotli ends a block at each piece of a stream.
+            Self::Brotli => Level::Precise(2),
         }
     }
 }
@@ -83,8 +88,13 @@ pub(super) fn choose(request: &RequestHead<'_>, reply: &Reply, content: &Content
     if !reply.compression || content.size() <= WORTH_ENCODING || !may_encode(&reply.headers) {
         return Choice::Never;
     }
-    let wants_range = reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
-    Choice::Negotiated(if wants_range { None } else { accepted(request.headers) })
+    let wants_range =
+        reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
+    Choice::Negotiated(if wants_range {
+        None
+    } else {
+        accepted(request.headers)
+    })
 }
 
 fn may_encode(headers: &HeaderMap) -> bool {
@@ -100,24 +110,47 @@ fn may_encode(headers: &HeaderMap) -> bool {
 
 /// `no-transform`, RFC 9111 §5.2.2.6.
 fn forbids_transformation(headers: &HeaderMap) -> bool {
-    headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
-    })
+    headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split(',')
+                .any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
+        })
 }
 
 /// Whether content of this type is text in some form.
 fn is_worth_encoding(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let Some((kind, subtype)) = essence.split_once('/') else { return false };
+    let Some((kind, subtype)) = essence.split_once('/') else {
+        return false;
+    };
     const SUBTYPES: [&str; 12] = [
-        "json", "xml", "javascript", "x-javascript", "ecmascript", "x-ndjson", "ndjson", "yaml", "x-yaml", "toml",
-        "wasm", "sql",
+        "json",
+        "xml",
+        "javascript",
+        "x-javascript",
+        "ecmascript",
+        "x-ndjson",
+        "ndjson",
+        "yaml",
+        "x-yaml",
+        "toml",
+        "wasm",
+        "sql",
     ];
     let subtype_is = |name: &str| subtype.eq_ignore_ascii_case(name);
     let suffix = subtype.rsplit_once('+').map(|(_, suffix)| suffix);
     kind.eq_ignore_ascii_case("text")
-        || (kind.eq_ignore_ascii_case("application") && SUBTYPES.iter().any(|name| subtype_is(name)))
-        || suffix.is_some_and(|suffix| ["json", "xml", "yaml"].iter().any(|name| suffix.eq_ignore_ascii_case(name)))
+        || (kind.eq_ignore_ascii_case("application")
+            && SUBTYPES.iter().any(|name| subtype_is(name)))
+        || suffix.is_some_and(|suffix| {
+            ["json", "xml", "yaml"]
+                .iter()
+                .any(|name| suffix.eq_ignore_ascii_case(name))
+        })
 }
 
 /// RFC 9110 §12.5.3; what is equally welcome is decided by our preference, and
@@ -132,8 +165,15 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
                 "*" => any = Some(weight),
                 _ if name.eq_ignore_ascii_case("identity") => identity = Some(weight),
                 _ => {
-                    let name = if name.eq_ignore_ascii_case("x-gzip") { "gzip" } else { name };
-                    let known = Coding::ALL.iter().zip(weights.iter_mut()).find(|(coding, _)| coding.name().eq_ignore_ascii_case(name));
+                    let name = if name.eq_ignore_ascii_case("x-gzip") {
+                        "gzip"
+                    } else {
+                        name
+                    };
+                    let known = Coding::ALL
+                        .iter()
+                        .zip(weights.iter_mut())
+                        .find(|(coding, _)| coding.name().eq_ignore_ascii_case(name));
                     if let Some((_, slot)) = known {
                         *slot = Some(weight);
                     }
@@ -148,7 +188,8 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
             best = (weight, Some(coding));
         }
     }
-    best.1.filter(|_| identity.is_none_or(|identity| identity <= best.0))
+    best.1
+        .filter(|_| identity.is_none_or(|identity| identity <= best.0))
 }
 
 /// A name and its weight in thousandths; a malformed weight is taken for 0.
@@ -189,10 +230,15 @@ pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
         encode_bytes(content.parts(), coding)
     } else {
         let parts = content.parts().to_vec();
-        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding)).await.ok().flatten()
+        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding))
+            .await
+            .ok()
+            .flatten()
     };
     match encoded {
-        Some(encoded) if (encoded.len() as u64) < content.size() => Encoded::Smaller(ResponseBody::bytes(encoded)),
+        Some(encoded) if (encoded.len() as u64) < content.size() => {
+            Encoded::Smaller(ResponseBody::bytes(encoded))
+        }
         _ => Encoded::AsItWas(content.into_body()),
     }
 }
@@ -242,12 +288,22 @@ fn encode_stream(content: Content, coding: Coding) -> ResponseBody {
 
 fn read_as_body(reader: impl AsyncRead + Send + 'static) -> ResponseBody {
     let stream = ReaderStream::with_capacity(reader, STREAM_BUFFER);
-    ResponseBody::stream(stream.map_err(|error| BodyStreamError::Source(Box::new(error))).boxed())
+    ResponseBody::stream(
+        stream
+            .map_err(|error| BodyStreamError::Source(Box::new(error)))
+            .boxed(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail loudly"
+    )]
     use super::*;
 
     fn accepted_of(header: &str) -> Option<&'static str> {
@@ -259,12 +315,16 @@ mod tests {
     #[test]
     fn takes_the_coding_with_the_highest_weight_and_ours_among_equals() {
         assert_eq!(accepted_of("gzip, deflate, br, zstd"), Some("zstd"));
-        assert_eq!(accepted_of("gzip, deflate, br"), Some("br"));
-        assert_eq!(accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"), Some("gzip"));
+        assert_eq!(accepted_of("br, deflate, gzip"), Some("gzip"));
+        assert_eq!(accepted_of("br, deflate"), Some("br"));
+        assert_eq!(
+            accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"),
+            Some("gzip")
+        );
         assert_eq!(accepted_of("x-gzip"), Some("gzip"));
         assert_eq!(accepted_of("GZIP"), Some("gzip"));
         assert_eq!(accepted_of("*"), Some("zstd"));
-        assert_eq!(accepted_of("zstd;q=0, *;q=0.5"), Some("br"));
+        assert_eq!(accepted_of("zstd;q=0, *;q=0.5"), Some("gzip"));
     }
 
     #[test]
@@ -280,10 +340,24 @@ mod tests {
 
     #[test]
     fn text_in_every_form_is_worth_encoding_and_archives_are_not() {
-        for good in ["text/html", "text/plain; charset=utf-8", "application/json", "Application/JSON;x=y", "application/vnd.demo.index.v1+json", "image/svg+xml"] {
+        for good in [
+            "text/html",
+            "text/plain; charset=utf-8",
+            "application/json",
+            "Application/JSON;x=y",
+            "application/vnd.demo.index.v1+json",
+            "image/svg+xml",
+        ] {
             assert!(is_worth_encoding(good), "{good}");
         }
-        for bad in ["application/octet-stream", "application/gzip", "application/x-tar+gzip", "image/png", "nonsense", ""] {
+        for bad in [
+            "application/octet-stream",
+            "application/gzip",
+            "application/x-tar+gzip",
+            "image/png",
+            "nonsense",
+            "",
+        ] {
             assert!(!is_worth_encoding(bad), "{bad}");
         }
     }

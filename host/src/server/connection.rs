@@ -1,11 +1,9 @@
-//! One connection: hyper in the middle, the limits of time around it.
+//! One connection: hyper in the middle, the limits around it.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
@@ -15,12 +13,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::incoming::IncomingBody;
 use super::io::Socket;
 use super::outgoing::Outgoing;
+use super::progress::{InFlight, Progress, watch};
 use super::{Peer, ServerSettings};
 use crate::respond::{Failure, RequestHead, ResponseBody};
 
@@ -60,7 +58,13 @@ impl Connection {
         let handler = {
             let (settings, progress) = (Arc::clone(&settings), Arc::clone(&progress));
             service_fn(move |request| {
-                answer(request, service.clone(), Arc::clone(&settings), Arc::clone(&progress), address)
+                answer(
+                    request,
+                    service.clone(),
+                    Arc::clone(&settings),
+                    Arc::clone(&progress),
+                    address,
+                )
             })
         };
         let builder = builder(&settings);
@@ -93,7 +97,11 @@ impl Connection {
 
 fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER.max(settings.max_head_size));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER.max(settings.max_head_size));
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -121,190 +129,29 @@ where
     let (parts, incoming) = request.into_parts();
     let expects_continue = parts.headers.contains_key(http::header::EXPECT);
     let body = IncomingBody::new(incoming, Arc::clone(&progress), is_http2, expects_continue);
-    let mut response = if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
-        drop(body);
-        let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        Failure::HeadersTooLarge.respond(head, None).await
-    } else {
-        let peer = settings.trusted_proxies.peer(address.ip(), &parts);
-        service(Request::from_parts(parts, body), peer).await
-    };
+    let mut response =
+        if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
+            drop(body);
+            let head = RequestHead {
+                method: &parts.method,
+                headers: &parts.headers,
+            };
+            Failure::HeadersTooLarge.respond(head, None).await
+        } else {
+            let peer = settings.trusted_proxies.peer(address.ip(), &parts);
+            service(Request::from_parts(parts, body), peer).await
+        };
     if !is_http2 && progress.closes() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Outgoing::new(body, flight)))
 }
 
 fn head_size(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
-}
-
-/// What a connection has been doing, noted by its socket and its requests.
-/// Times are milliseconds since it was accepted; 0 stands for never.
-pub(super) struct Progress {
-    start: Instant,
-    is_http2: AtomicBool,
-    /// Requests whose answer is not sent completely.
-    in_flight: AtomicUsize,
-    /// Of those, the ones whose answer has begun.
-    answering: AtomicUsize,
-    requests: AtomicUsize,
-    /// When the last request was done with.
-    idle_since: AtomicU64,
-    /// When the head that is being read began.
-    head_since: AtomicU64,
-    /// Since when the client takes nothing.
-    blocked_since: AtomicU64,
-    wrote: AtomicU64,
-    /// The answer in flight is the last.
-    closes: AtomicBool,
-    /// There may be something unread when the socket closes.
-    lingers: AtomicBool,
-    /// Held until the socket is closed.
-    _place: OwnedSemaphorePermit,
-}
-
-impl Progress {
-    fn new(place: OwnedSemaphorePermit) -> Self {
-        Self {
-            start: Instant::now(),
-            is_http2: AtomicBool::new(false),
-            in_flight: AtomicUsize::new(0),
-            answering: AtomicUsize::new(0),
-            requests: AtomicUsize::new(0),
-            idle_since: AtomicU64::new(0),
-            head_since: AtomicU64::new(0),
-            blocked_since: AtomicU64::new(0),
-            wrote: AtomicU64::new(0),
-            closes: AtomicBool::new(false),
-            lingers: AtomicBool::new(false),
-            _place: place,
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// Bytes came.
-    pub fn note_read(&self) {
-        if self.in_flight.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
-            self.head_since.store(self.now(), Ordering::Relaxed);
-        }
-    }
-
-    /// Bytes went.
-    pub fn note_write(&self) {
-        self.blocked_since.store(0, Ordering::Relaxed);
-        self.wrote.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// Bytes could not go.
-    pub fn note_blocked(&self) {
-        if self.blocked_since.load(Ordering::Relaxed) == 0 {
-            self.blocked_since.store(self.now(), Ordering::Relaxed);
-        }
-    }
-
-    pub fn note_answering(&self) {
-        self.wrote.store(self.now(), Ordering::Relaxed);
-        self.answering.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Something is unread: if the connection ends now, the client gets time to
-    /// read the answer before the socket is closed.
-    pub fn linger(&self) {
-        self.lingers.store(true, Ordering::Relaxed);
-    }
-
-    /// All was read after all.
-    pub fn do_not_linger(&self) {
-        self.lingers.store(false, Ordering::Relaxed);
-    }
-
-    pub fn lingers(&self) -> bool {
-        self.lingers.load(Ordering::Relaxed)
-    }
-
-    /// What is unread is too much to read it: the answer is the last one.
-    pub fn close(&self) {
-        self.linger();
-        self.closes.store(true, Ordering::Relaxed);
-    }
-
-    fn closes(&self) -> bool {
-        self.closes.load(Ordering::Relaxed)
-    }
-
-    /// Why the connection has to be cut, if it has.
-    fn verdict(&self, settings: &ServerSettings) -> Option<&'static str> {
-        let now = self.now();
-        let lasted = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_millis();
-        let blocked = self.blocked_since.load(Ordering::Relaxed);
-        if blocked != 0 && lasted(blocked, settings.write_timeout) {
-            return Some("the client takes nothing of its answer");
-        }
-        let is_http2 = self.is_http2.load(Ordering::Relaxed);
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
-            let stalled = is_http2
-                && self.answering.load(Ordering::Relaxed) > 0
-                && lasted(self.wrote.load(Ordering::Relaxed), settings.write_timeout);
-            return stalled.then_some("the client opens no window for its answer");
-        }
-        let head = self.head_since.load(Ordering::Relaxed);
-        if head != 0 && !is_http2 && lasted(head, settings.head_timeout) {
-            return Some("the head of a request took too long");
-        }
-        let is_new = self.requests.load(Ordering::Relaxed) == 0;
-        let limit = if is_new { settings.head_timeout } else { settings.keep_alive };
-        let idle = head == 0 || is_http2;
-        (idle && lasted(self.idle_since.load(Ordering::Relaxed), limit)).then_some("nothing was asked for")
-    }
-}
-
-/// Looks at a connection now and then; one timer for all of its limits, so that
-/// no request pays for one.
-async fn watch(progress: &Progress, settings: &ServerSettings) -> &'static str {
-    let shortest = settings.head_timeout.min(settings.keep_alive).min(settings.write_timeout);
-    let pause = (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(5));
-    loop {
-        tokio::time::sleep(pause).await;
-        if let Some(reason) = progress.verdict(settings) {
-            return reason;
-        }
-    }
-}
-
-/// A request from its head to the last byte of its answer.
-pub(super) struct InFlight {
-    progress: Arc<Progress>,
-    answering: bool,
-}
-
-impl InFlight {
-    fn begin(progress: &Arc<Progress>, is_http2: bool) -> Self {
-        progress.is_http2.store(is_http2, Ordering::Relaxed);
-        progress.requests.fetch_add(1, Ordering::Relaxed);
-        progress.in_flight.fetch_add(1, Ordering::Relaxed);
-        progress.head_since.store(0, Ordering::Relaxed);
-        Self { progress: Arc::clone(progress), answering: false }
-    }
-
-    /// The service is done, its answer goes out.
-    pub fn answering(&mut self) {
-        if !self.answering {
-            self.answering = true;
-            self.progress.note_answering();
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.answering {
-            self.progress.answering.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.progress.idle_since.store(self.progress.now(), Ordering::Relaxed);
-        self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
 }

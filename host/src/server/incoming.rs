@@ -17,7 +17,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::connection::Progress;
+use super::progress::Progress;
 
 /// The most of an unread body that is thrown away to keep a connection.
 const DRAINED: u64 = 256 << 10;
@@ -35,9 +35,19 @@ pub struct IncomingBody {
 }
 
 impl IncomingBody {
-    pub(super) fn new(incoming: Incoming, progress: Arc<Progress>, is_http2: bool, expects_continue: bool) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        progress: Arc<Progress>,
+        is_http2: bool,
+        expects_continue: bool,
+    ) -> Self {
         let incoming = (!incoming.is_end_stream()).then_some(incoming);
-        Self { incoming, progress, is_http2, waits: expects_continue }
+        Self {
+            incoming,
+            progress,
+            is_http2,
+            waits: expects_continue,
+        }
     }
 }
 
@@ -50,7 +60,9 @@ impl Body for IncomingBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.waits = false;
-        let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
         let polled = Pin::new(incoming).poll_frame(context);
         let is_last = matches!(polled, Poll::Ready(None | Some(Err(_))))
             || self.incoming.as_ref().is_some_and(Body::is_end_stream);
@@ -65,15 +77,22 @@ impl Body for IncomingBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.incoming
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 impl Drop for IncomingBody {
     fn drop(&mut self) {
         // HTTP/2 resets the one stream and keeps the connection.
-        let Some(incoming) = self.incoming.take().filter(|_| !self.is_http2) else { return };
-        let is_small = incoming.size_hint().exact().is_none_or(|left| left <= DRAINED);
+        let Some(incoming) = self.incoming.take().filter(|_| !self.is_http2) else {
+            return;
+        };
+        let is_small = incoming
+            .size_hint()
+            .exact()
+            .is_none_or(|left| left <= DRAINED);
         if self.waits || !is_small {
             return self.progress.close();
         }
@@ -93,10 +112,12 @@ async fn drain(mut incoming: Incoming, progress: Arc<Progress>) {
             match incoming.frame().await {
                 None => return true,
                 Some(Err(_)) => return false,
-                Some(Ok(frame)) => match left.checked_sub(frame.data_ref().map_or(0, |bytes| bytes.len() as u64)) {
-                    Some(rest) => left = rest,
-                    None => return false,
-                },
+                Some(Ok(frame)) => {
+                    match left.checked_sub(frame.data_ref().map_or(0, |bytes| bytes.len() as u64)) {
+                        Some(rest) => left = rest,
+                        None => return false,
+                    }
+                }
             }
         }
     });

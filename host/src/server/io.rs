@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::connection::Progress;
+use super::progress::Progress;
 
 /// How long a closed socket lingers in all, and without a byte from its client.
 const LINGER: Duration = Duration::from_secs(30);
@@ -27,11 +27,17 @@ pub(super) struct Socket {
 
 impl Socket {
     pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
-        Self { stream: Some(stream), progress }
+        Self {
+            stream: Some(stream),
+            progress,
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.stream
+            .as_mut()
+            .map(Pin::new)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn note_written<Written>(&self, polled: &Poll<io::Result<Written>>) {
@@ -43,7 +49,11 @@ impl Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = self.stream()?.poll_read(context, buffer);
         if buffer.filled().len() > before {
@@ -54,7 +64,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = self.stream()?.poll_write(context, bytes);
         self.note_written(&polled);
         polled
@@ -71,7 +85,9 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,7 +117,9 @@ async fn linger(mut stream: TcpStream, _place: Arc<Progress>) {
         // Done before when hyper ended well; failing means that nobody listens.
         let _ = stream.shutdown().await;
         let mut waste = vec![0; 16 << 10];
-        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await {}
+        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await
+        {
+        }
     };
     let _ = tokio::time::timeout(LINGER, all).await;
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::connection::InFlight;
+use super::progress::InFlight;
 use crate::respond::{BodyStreamError, ResponseBody};
 
 pub(super) struct Outgoing {
@@ -17,7 +17,10 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub fn new(body: ResponseBody, mut flight: InFlight) -> Self {
         flight.answering();
-        Self { body, _flight: flight }
+        Self {
+            body,
+            _flight: flight,
+        }
     }
 }
 

@@ -172,11 +172,11 @@ pub(crate) fn is_url_friendly(byte: u8) -> bool {
 /// `/%40scope%2Fname/1.0.0` and `/@scope%2fname/1.0.0` become the last. Nothing else
 /// changes; a path that is not about a package comes back as it is.
 pub fn normalise_path(path: &str) -> String {
-    const OF_PACKAGE: &str = "/-/package/";
-    let (before, rest) = match path.strip_prefix(OF_PACKAGE) {
-        Some(rest) => (OF_PACKAGE, rest),
-        None => ("/", path.strip_prefix('/').unwrap_or(path)),
-    };
+    const BEFORE_A_NAME: [&str; 3] = ["/-/package/", "/-/npm/v1/attestations/", "/"];
+    let (before, rest) = BEFORE_A_NAME
+        .iter()
+        .find_map(|before| Some((*before, path.strip_prefix(before)?)))
+        .unwrap_or(("/", path));
     let Some(scoped) = rest
         .strip_prefix('@')
         .or_else(|| rest.strip_prefix("%40"))

@@ -196,6 +196,9 @@ impl Walker {
     }
 
     fn begin_value(&mut self, byte: u8) -> Result<bool, WalkError> {
+        if self.levels.is_empty() && byte != b'{' {
+            return Err(WalkError::Syntax(self.position));
+        }
         self.begin_member()?;
         match byte {
             b'{' | b'[' => self.open(byte)?,
@@ -208,9 +211,7 @@ impl Walker {
                 self.keep(b"\"")?;
                 self.state = State::String { key: false, escaped: false };
             }
-            _ if self.levels.is_empty() || !is_word(byte) => {
-                return Err(WalkError::Syntax(self.position));
-            }
+            _ if !is_word(byte) => return Err(WalkError::Syntax(self.position)),
             _ => {
                 self.keep(&[byte])?;
                 self.state = State::Word;
@@ -248,9 +249,6 @@ impl Walker {
     fn open(&mut self, byte: u8) -> Result<(), WalkError> {
         if self.levels.len() >= DEPTH_LIMIT {
             return Err(WalkError::TooDeep);
-        }
-        if self.levels.is_empty() && byte == b'[' {
-            return Err(WalkError::Syntax(self.position));
         }
         self.keep(&[byte])?;
         let object = byte == b'{';

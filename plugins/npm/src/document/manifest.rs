@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::json::{Object, quote};
@@ -46,7 +46,7 @@ struct WithDist<'a> {
 
 #[derive(Deserialize)]
 struct Dist<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "any_value")]
     tarball: Option<&'a RawValue>,
     #[serde(borrow)]
     attestations: Option<Attestations<'a>>,
@@ -54,8 +54,15 @@ struct Dist<'a> {
 
 #[derive(Deserialize)]
 struct Attestations<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "any_value")]
     url: Option<&'a RawValue>,
+}
+
+/// Also `null`, which an option takes for nothing.
+fn any_value<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Manifest<'a> {

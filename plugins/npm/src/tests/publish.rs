@@ -1,0 +1,248 @@
+//! Publishing: what is stored, what agrees, who wins.
+
+use super::*;
+
+#[test]
+fn a_publish_stores_what_the_layout_says() {
+    let host = host();
+    let one = Publish::new("left-pad", "1.0.0").done(&host);
+    Publish::new("@example/pad", "1.0.0-beta.1").done(&host);
+    assert_eq!(
+        host.objects(),
+        [
+            "packages/@example/pad/index.json",
+            "packages/@example/pad/pad-1.0.0-beta.1.tgz",
+            "packages/left-pad/index.json",
+            "packages/left-pad/left-pad-1.0.0.tgz",
+        ]
+    );
+    let tarball = host.object("packages/left-pad/left-pad-1.0.0.tgz");
+    assert_eq!(tarball, Some(one.tarball));
+    let stored = host.object_json("packages/left-pad/index.json");
+    let manifest = &stored["versions"]["1.0.0"];
+    assert_eq!(manifest["dist"]["tarball"], "left-pad/-/left-pad-1.0.0.tgz");
+    assert_eq!(manifest["_npmUser"]["name"], "ann");
+    assert_eq!(manifest["readme"], Value::Null);
+    assert_eq!(stored["readme"], "long text");
+    assert_eq!(stored["time"]["1.0.0"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(stored["time"]["created"], stored["time"]["modified"]);
+    assert_eq!(
+        stored["maintainers"],
+        json!([{ "name": "ann", "email": "ann@example.com" }])
+    );
+    for absent in ["_rev", "_attachments", "access"] {
+        assert_eq!(stored[absent], Value::Null, "{absent}");
+    }
+    assert_eq!(host.staged(), 0);
+}
+
+#[test]
+fn attachments_may_come_before_the_metadata() {
+    let host = host();
+    let publish = Publish::new("a", "1.0.0");
+    let attachments = publish.body["_attachments"].to_string();
+    let mut rest = publish.body.clone();
+    rest.as_object_mut().unwrap().shift_remove("_attachments");
+    let body = format!("{{\"_attachments\":{attachments},{}", &rest.to_string()[1..]);
+    let reply = host.as_user("ann").put("/a").body(body).chunked().send::<Npm>();
+    assert_eq!(reply.status(), 201, "{}", reply.text());
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), publish.tarball);
+}
+
+#[test]
+fn a_version_is_published_once() {
+    let host = host();
+    let one = Publish::new("a", "1.0.0").done(&host);
+    let before = host.objects();
+    let again = one.send(&host.as_user("ann"));
+    assert_eq!(again.status(), 403);
+    assert_eq!(
+        again.json()["error"],
+        "You cannot publish over the previously published versions: 1.0.0."
+    );
+    let tarball = samples::gzip(&samples::tar(&[(
+        "x/package.json",
+        br#"{"name":"a","version":"1.0.0","other":1}"#,
+    )]));
+    let other = Publish::with_tarball("a", "1.0.0", tarball);
+    assert_eq!(other.send(&host.as_user("ann")).status(), 403);
+    assert_eq!(host.objects(), before);
+    assert_eq!(host.object("packages/a/a-1.0.0.tgz"), Some(one.tarball));
+}
+
+#[test]
+fn latest_is_what_the_publisher_said() {
+    let host = host();
+    let tags = |host: &Host| get(host, "/-/package/a/dist-tags").json();
+    let mut first = Publish::new("a", "1.0.0");
+    first.body["dist-tags"] = json!({});
+    first.done(&host);
+    assert_eq!(tags(&host), json!({ "latest": "1.0.0" }));
+    Publish::new("a", "2.0.0-rc.1").tag("next").done(&host);
+    assert_eq!(tags(&host), json!({ "latest": "1.0.0", "next": "2.0.0-rc.1" }));
+    Publish::new("a", "0.9.0").done(&host);
+    assert_eq!(tags(&host), json!({ "latest": "0.9.0", "next": "2.0.0-rc.1" }));
+}
+
+#[test]
+fn two_publishers_of_different_versions_lose_none() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let mut theirs = host.object_json("packages/a/index.json");
+    theirs["versions"]["1.1.0"] = json!({ "name": "a", "version": "1.1.0" });
+    host.race("packages/a/index.json", theirs.to_string());
+    host.conflict_next("packages/a/index.json");
+    Publish::new("a", "1.2.0").done(&host);
+    let stored = host.object_json("packages/a/index.json");
+    let versions: Vec<&String> = stored["versions"].as_object().unwrap().keys().collect();
+    assert_eq!(versions, ["1.0.0", "1.1.0", "1.2.0"]);
+}
+
+#[test]
+fn of_two_publishers_of_one_version_one_wins() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    // The other one names the version between our reading and our writing.
+    let mut theirs = host.object_json("packages/a/index.json");
+    theirs["versions"]["1.1.0"] = json!({ "name": "a", "version": "1.1.0" });
+    host.race("packages/a/index.json", theirs.to_string());
+    let ours = Publish::new("a", "1.1.0").send(&host.as_user("ann"));
+    assert_eq!(ours.status(), 403);
+    assert_eq!(host.object_json("packages/a/index.json"), theirs);
+}
+
+#[test]
+fn what_a_crash_left_does_not_block_the_same_publish() {
+    let host = host();
+    let publish = Publish::new("a", "1.0.0");
+    host.insert("packages/a/a-1.0.0.tgz", &publish.tarball).unwrap();
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").status(), 404);
+    publish.done(&host);
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").status(), 200);
+}
+
+#[test]
+fn other_bytes_are_left_alone_until_they_are_old() {
+    let host = host();
+    host.insert("packages/a/a-1.0.0.tgz", b"somebody is publishing this").unwrap();
+    let publish = Publish::new("a", "1.0.0");
+    let early = publish.send(&host.as_user("ann"));
+    assert_eq!(early.status(), 409, "{}", early.text());
+    assert!(early.json()["error"].as_str().unwrap().contains("try again"));
+    host.set_now(host.now() + 6 * 60 * 1000);
+    let publish = publish.done(&host);
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), publish.tarball);
+}
+
+#[test]
+fn the_read_only_and_the_unknown_publish_nothing() {
+    let host = host();
+    let publish = Publish::new("a", "1.0.0");
+    let anonymous = publish.send(&host.anonymous());
+    assert_refused(&host, &anonymous, 401, "npm:package:a:write");
+    let challenges = anonymous.headers("www-authenticate");
+    assert_eq!(challenges, ["Bearer realm=\"npm\"", "Basic realm=\"npm\""]);
+    let bob = publish.send(&host.as_user("bob"));
+    assert_refused(&host, &bob, 403, "npm:package:a:write");
+    let reader = publish.send(&host.as_reader("ann"));
+    assert_refused(&host, &reader, 403, "npm:package:a:write");
+    let expired = publish.send(&host.rejected("the token has expired"));
+    assert_refused(&host, &expired, 401, "the token has expired");
+}
+
+#[test]
+fn publishing_can_be_turned_off() {
+    let host = host().feature("publish", false);
+    let reply = Publish::new("a", "1.0.0").send(&host.as_user("ann"));
+    assert_refused(&host, &reply, 405, "publish is turned off");
+}
+
+#[test]
+fn deprecating_wipes_nothing() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let read = get(&host, "/a?write=true").json();
+    Publish::new("a", "2.0.0").done(&host);
+    // What the client read is old by now.
+    let mut body = read;
+    body["versions"]["1.0.0"]["deprecated"] = "use 2".into();
+    let reply = host.as_user("ann").put("/a").json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    let after = get(&host, "/a").json();
+    assert_eq!(after["versions"]["1.0.0"]["deprecated"], "use 2");
+    assert_eq!(after["versions"]["1.0.0"]["dependencies"]["left-pad"], "^1.0.0");
+    assert_eq!(after["versions"]["2.0.0"]["version"], "2.0.0");
+    assert_eq!(after["dist-tags"]["latest"], "2.0.0");
+    // Both versions are there now: a body of several, and the message taken back.
+    let mut body = after;
+    body["versions"]["1.0.0"]["deprecated"] = "".into();
+    body["versions"]["2.0.0"]["deprecated"] = "no".into();
+    let denied = host.as_user("bob").put("/a").json(&body).send::<Npm>();
+    assert_eq!(denied.status(), 403);
+    host.as_user("ann").put("/a").json(&body).send::<Npm>();
+    let after = get(&host, "/a").json();
+    assert_eq!(after["versions"]["1.0.0"]["deprecated"], Value::Null);
+    assert_eq!(after["versions"]["2.0.0"]["deprecated"], "no");
+}
+
+#[test]
+fn a_body_without_a_tarball_publishes_nothing() {
+    let host = host();
+    let mut publish = Publish::new("a", "1.0.0");
+    publish.body["_attachments"] = json!({});
+    assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "no tarball");
+}
+
+#[test]
+fn a_provenance_bundle_is_kept_and_served() {
+    let host = host();
+    let mut publish = Publish::new("@example/a", "1.0.0");
+    let bundle = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","é":"\n"}"#;
+    publish.body["_attachments"]["@example/a-1.0.0.sigstore"] =
+        json!({ "content_type": "application/json", "data": bundle, "length": bundle.len() });
+    publish.done(&host);
+    let file = get(&host, "/@example/a/-/a-1.0.0.sigstore");
+    assert_eq!(file.text(), bundle);
+    let url = "https://registry.example.com/npm/-/npm/v1/attestations/@example/a@1.0.0";
+    let dist = &get(&host, "/@example/a").json()["versions"]["1.0.0"]["dist"];
+    assert_eq!(dist["attestations"]["url"], url);
+    let read = get(&host, "/-/npm/v1/attestations/@example%2fa@1.0.0").json();
+    assert_eq!(read["attestations"][0]["bundle"]["é"], "\n");
+    let unscoped = get(&host, "/-/npm/v1/attestations/@example/a@1.0.0");
+    assert_eq!(unscoped.json(), read);
+}
+
+#[test]
+fn owners_change_against_a_revision() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let read = get(&host, "/a").json();
+    let path = format!("/a/-rev/{}", read["_rev"].as_str().unwrap());
+    let with = |people: Value| json!({ "_id": "a", "_rev": read["_rev"], "maintainers": people });
+    let ann = json!({ "name": "ann", "email": "ann@example.com" });
+    let nobody = with(json!([ann, { "name": "nobody" }]));
+    let reply = host.as_user("ann").put(&path).json(&nobody).send::<Npm>();
+    assert_eq!(reply.status(), 400, "{}", reply.text());
+    let both = with(json!([ann, { "name": "bob" }]));
+    assert_eq!(host.as_user("bob").put(&path).json(&both).send::<Npm>().status(), 403);
+    assert_eq!(host.as_user("ann").put(&path).json(&both).send::<Npm>().status(), 201);
+    let after = get(&host, "/a").json();
+    assert_eq!(after["maintainers"], both["maintainers"]);
+    assert!(after["versions"]["1.0.0"].is_object());
+    assert_eq!(host.as_user("ann").put(&path).json(&both).send::<Npm>().status(), 409);
+    let people = get(&host, "/-/package/a/collaborators").json();
+    assert_eq!(people, json!({ "ann": "write", "bob": "write" }));
+}
+
+#[test]
+fn everybody_stars_for_themselves() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let body = json!({ "_id": "a", "users": { "ann": true, "someone": true } });
+    let reply = host.as_user("ann").put("/a").json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    assert_eq!(get(&host, "/a").json()["users"], json!({ "ann": true }));
+    let body = json!({ "_id": "a", "users": {} });
+    host.as_user("ann").put("/a").json(&body).send::<Npm>();
+    assert_eq!(get(&host, "/a").json()["users"], json!({}));
+}

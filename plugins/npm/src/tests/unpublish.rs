@@ -1,0 +1,123 @@
+//! The unpublish dance, as libnpmpublish does it.
+
+use super::*;
+
+/// A path with the document's present revision.
+fn at_revision(host: &Host, package: &str, path: &str) -> String {
+    let document = host.as_user("ann").get(&format!("/{package}?write=true")).send::<Npm>();
+    format!("{path}/-rev/{}", document.json()["_rev"].as_str().unwrap())
+}
+
+/// What npm sends to remove a version.
+fn without(host: &Host, package: &str, version: &str) -> Value {
+    let mut body = get(host, &format!("/{package}?write=true")).json();
+    body["versions"].as_object_mut().unwrap().shift_remove(version);
+    let tags = body["dist-tags"].as_object_mut().unwrap();
+    tags.retain(|_, target| target != version);
+    body
+}
+
+#[test]
+fn one_version_goes_and_then_its_tarball() {
+    let host = host();
+    Publish::new("@example/a", "1.0.0").done(&host);
+    Publish::new("@example/a", "2.0.0").done(&host);
+    let ann = host.as_user("ann");
+    let package = "@example%2fa";
+    let path = at_revision(&host, package, "/@example%2fa");
+    let mut body = without(&host, package, "2.0.0");
+    body["dist-tags"]["latest"] = "1.0.0".into();
+    // The tarball stays as long as it is named.
+    let file = "/@example/a/-/a-2.0.0.tgz";
+    let early = ann.delete(&at_revision(&host, package, file)).send::<Npm>();
+    assert_eq!(early.status(), 409, "{}", early.text());
+    let reply = ann.put(&path).json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 201, "{}", reply.text());
+    let after = get(&host, "/@example%2fa").json();
+    assert_eq!(after["dist-tags"], json!({ "latest": "1.0.0" }));
+    assert_eq!(after["versions"].as_object().unwrap().len(), 1);
+    assert_eq!(after["time"]["2.0.0"], Value::Null);
+    assert_eq!(get(&host, file).status(), 404);
+    let removed = ann.delete(&at_revision(&host, package, file)).send::<Npm>();
+    assert_eq!(removed.status(), 200, "{}", removed.text());
+    assert_eq!(
+        host.objects(),
+        ["packages/@example/a/a-1.0.0.tgz", "packages/@example/a/index.json"]
+    );
+    // It may be published again, with other bytes too.
+    Publish::new("@example/a", "2.0.0").done(&host);
+}
+
+#[test]
+fn a_revision_that_is_old_changes_nothing() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "2.0.0").done(&host);
+    let path = at_revision(&host, "a", "/a");
+    let body = without(&host, "a", "1.0.0");
+    Publish::new("a", "3.0.0").done(&host);
+    let before = host.object("packages/a/index.json");
+    let ann = host.as_user("ann");
+    assert_eq!(ann.put(&path).json(&body).send::<Npm>().status(), 409);
+    assert_eq!(ann.delete(&path).send::<Npm>().status(), 409);
+    // Somebody else writes while we do.
+    let path = at_revision(&host, "a", "/a");
+    let body = without(&host, "a", "1.0.0");
+    host.conflict_next("packages/a/index.json");
+    assert_eq!(ann.put(&path).json(&body).send::<Npm>().status(), 409);
+    assert_eq!(host.object("packages/a/index.json"), before);
+}
+
+#[test]
+fn a_whole_package_goes() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "2.0.0").done(&host);
+    Publish::new("ab", "1.0.0").done(&host);
+    let path = at_revision(&host, "a", "/a");
+    let ann = host.as_user("ann");
+    assert_eq!(ann.delete(&path).send::<Npm>().status(), 200);
+    assert_eq!(
+        host.objects(),
+        ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json"]
+    );
+    assert_eq!(get(&host, "/a").status(), 404);
+    assert_eq!(ann.delete(&path).send::<Npm>().status(), 404);
+}
+
+#[test]
+fn unpublishing_needs_its_permission_and_its_feature() {
+    let host = host().user("cat", &["npm:package:a:owner", "npm:package:a:read"]);
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "2.0.0").done(&host);
+    let path = at_revision(&host, "a", "/a");
+    let body = without(&host, "a", "1.0.0");
+    let before = host.objects();
+    for (actor, status) in [
+        (host.anonymous(), 401),
+        (host.as_user("bob"), 403),
+        (host.as_user("cat"), 403),
+        (host.as_reader("ann"), 403),
+    ] {
+        assert_eq!(actor.put(&path).json(&body).send::<Npm>().status(), status);
+        assert_eq!(actor.delete(&path).send::<Npm>().status(), status);
+    }
+    let host = host.feature("unpublish", false);
+    let ann = host.as_user("ann");
+    assert_eq!(ann.put(&path).json(&body).send::<Npm>().status(), 405);
+    assert_eq!(ann.delete(&path).send::<Npm>().status(), 405);
+    let file = at_revision(&host, "a", "/a/-/a-1.0.0.tgz");
+    assert_eq!(ann.delete(&file).send::<Npm>().status(), 405);
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn the_last_version_goes_with_the_package_only() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let path = at_revision(&host, "a", "/a");
+    let body = without(&host, "a", "1.0.0");
+    let reply = host.as_user("ann").put(&path).json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 400, "{}", reply.text());
+    assert!(get(&host, "/a/1.0.0").status() == 200);
+}
