@@ -1,1 +1,24 @@
+//! Packhouse: a registry server whose protocols are WASM components.
+//!
+//! The library is the server without `main`: [`Registry::build`] it from a
+//! [`config::Config`], hand it requests with [`Registry::handle`], reach its storage
+//! and its users. `ARCHITECTURE.md` beside this crate is the map.
 
+pub mod admin;
+pub mod app;
+pub mod auth;
+pub mod bindings;
+pub mod body;
+pub mod capabilities;
+pub mod config;
+mod dispatch;
+pub mod mounts;
+pub mod plugins;
+pub mod respond;
+pub mod server;
+mod status;
+pub mod storage;
+pub mod telemetry;
+
+pub use app::{BuildError, Registry};
+pub use config::Config;

@@ -1,1 +1,131 @@
-fn main() {}
+//! The `packhouse` command: arguments and wiring.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use packhouse::admin::AdminCommand;
+use packhouse::telemetry::{self, LogFormat};
+use packhouse::{Config, Registry, admin, app, server};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What a failed start exits with.
+const CANNOT_START: u8 = 2;
+
+/// A registry server whose protocols are WASM components.
+#[derive(Parser)]
+#[command(name = "packhouse", version)]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, global = true, env = "PACKHOUSE_CONFIG", default_value = "registry.toml")]
+    config: PathBuf,
+    /// How log lines look.
+    #[arg(long, global = true, env = "PACKHOUSE_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// What is logged, e.g. `info` or `packhouse::plugins=debug,warn`.
+    #[arg(long, global = true, env = "PACKHOUSE_LOG", default_value = "info")]
+    log: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve what the configuration names (the default).
+    Serve,
+    #[command(flatten)]
+    Admin(AdminCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start(arguments.log_format, &arguments.log);
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime does not start")
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence, causes included, and no backtrace.
+            eprintln!("packhouse: {}", sentence(&error));
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::load(&arguments.config)?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await,
+        Command::Admin(command) => Ok(admin::run(command, &app::open_auth(&config).await?).await?),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = server::listen(config.server.listen)
+        .await
+        .map_err(|error| config.error(format!("[server] listen: {}", sentence(&error.into()))))?;
+    let address = listener.local_addr()?;
+    let watch = config.plugins.watch;
+    let registry = Registry::build(config).await?;
+    let _watching = watch.then(|| registry.watch());
+    welcome(&registry, address).await?;
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    println!("packhouse is listening on http://{address}");
+    tracing::info!(%address, "listening on http://{address}");
+    let settings = registry.server_settings();
+    let service = move |request, peer| {
+        let registry = registry.clone();
+        async move { registry.dispatch(request, peer).await }
+    };
+    server::serve(listener, settings, service, stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// On a first start: makes the user `admin` and shows how to go on.
+async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::Result<()> {
+    let given = std::env::var("PACKHOUSE_ADMIN_PASSWORD").ok().map(SecretString::from);
+    let Some(password) = registry.auth().ensure_admin(given).await? else { return Ok(()) };
+    println!("The user `admin` was made. Its password, shown this once: {}", password.expose_secret());
+    let origin = registry.config().server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    for mount in registry.mounts().iter().filter(|mount| mount.enabled && mount.host.is_none()) {
+        let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
+        if let Some(setup) = &plugin.description.setup {
+            let base_url = format!("{origin}{}", mount.base_path);
+            println!("\n{} at {base_url}:\n{}", plugin.description.title, setup.replace("{base_url}", &base_url));
+        }
+    }
+    println!();
+    Ok(())
+}
+
+fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new connections, requests under way are finished");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// An error and its causes in one line, each said once.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+        }
+    }
+    said.replace('\n', " ")
+}

@@ -17,14 +17,14 @@ pub enum Decision {
 /// Why somebody may not do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
-    /// 401. `permission` is `{kind}:{name}:{action}`; `rejection` says why the
+    /// A 401. `permission` is `{kind}:{name}:{action}`; `rejection` says why the
     /// credentials that were sent do not count. The protocol may set the challenge that
     /// its clients need; the host adds `Basic` when there is none.
     SignIn {
         permission: String,
         rejection: Option<String>,
     },
-    /// 403.
+    /// A 403.
     Forbidden { permission: String },
 }
 

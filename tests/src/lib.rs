@@ -1,0 +1,28 @@
+//! Packhouse as its clients meet it: the built program on a free port, HTTP actors, and real
+//! package managers, each in a home of its own.
+//!
+//! Knows the command line, the configuration and the wire; links nothing of the host.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::must_use_candidate,
+    reason = "a test may fail loudly"
+)]
+
+pub mod accounts;
+pub mod actor;
+pub mod backend;
+pub mod clients;
+pub mod npm;
+pub mod object_store;
+pub mod races;
+pub mod registry;
+pub mod slow;
+pub mod terminal;
+
+pub use accounts::User;
+pub use actor::{Actor, Answer};
+pub use backend::Backend;
+pub use registry::{Options, Registry};

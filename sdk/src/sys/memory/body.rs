@@ -82,6 +82,7 @@ impl Body {
         Ok(())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the same call as in a component")]
     pub(crate) fn slice(&self, length: u64) -> Result<Body, Error> {
         let mut layer = self.0.borrow_mut();
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
@@ -109,6 +110,7 @@ impl Body {
         Ok(layer.part(decoded))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the same call as in a component")]
     pub(crate) fn base64(&self) -> Result<Body, Error> {
         let mut layer = self.0.borrow_mut();
         let decoded = decode::base64(layer.left());

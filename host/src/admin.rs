@@ -1,0 +1,294 @@
+//! The sub-commands that look after users and tokens: their arguments, what they do and
+//! what they print. It must not know where the store is, nor how it is reached.
+//!
+//! # Invariants
+//! - A password is never an argument, which others on the machine could read: it comes
+//!   from the terminal or from standard input.
+//! - What another program may want to read (a secret, a list) is printed alone on the
+//!   output; remarks for people go to the other.
+
+mod print;
+mod secrets;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Subcommand;
+use ipnet::IpNet;
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+use crate::auth::{Auth, AuthError, NewUser, Scope, TokenRequest, UserName, parse_network};
+
+use secrets::Secrets;
+
+/// `user …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum UserCommand {
+    /// Add a user; asks for the password
+    Add {
+        /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`
+        name: UserName,
+        /// An address for mail
+        #[arg(long)]
+        email: Option<String>,
+        /// What the user may do, as `protocol:type:name:action`; may be repeated
+        #[arg(long = "grant", value_name = "SCOPE")]
+        grants: Vec<Scope>,
+        /// Read the password from standard input (one line) instead of asking
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Set another password; asks for it
+    Passwd {
+        /// The user's name
+        name: UserName,
+        /// Read the password from standard input (one line) instead of asking
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Allow more, or with --remove less
+    Grant {
+        /// The user's name
+        name: UserName,
+        /// As `protocol:type:name:action`; `*` matches anything
+        #[arg(required = true, value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// Take these grants away instead
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Remove a user and all its tokens
+    Remove {
+        /// The user's name
+        name: UserName,
+    },
+    /// List the users and what they may do
+    List,
+}
+
+/// `token …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print its secret, this once
+    Create {
+        /// Whose token it is
+        user: UserName,
+        /// To recognise it by
+        #[arg(long)]
+        label: Option<String>,
+        /// It shall only read
+        #[arg(long)]
+        read_only: bool,
+        /// Narrow it to this; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// How long it lives, e.g. 12h, 30d, 1y; without it, for ever
+        #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
+        expires: Option<Duration>,
+        /// A network it may be used from, e.g. 10.0.0.0/8; may be repeated
+        #[arg(long, value_name = "NETWORK", value_parser = parse_network)]
+        cidr: Vec<IpNet>,
+    },
+    /// List tokens; never their secrets
+    List {
+        /// Only those of this user
+        user: Option<UserName>,
+    },
+    /// Revoke a token; running servers follow within a second
+    Revoke {
+        /// As `token list` shows it
+        id: Uuid,
+    },
+}
+
+/// Does what was ordered about users, with this process's terminal.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn run_user(command: UserCommand, auth: &Auth) -> Result<(), AuthError> {
+    let (mut output, mut remarks) = (io::stdout(), io::stderr());
+    let mut terminal = Terminal {
+        output: &mut output,
+        remarks: &mut remarks,
+        secrets: &Secrets::OfProcess,
+    };
+    look_after_users(command, auth, &mut terminal).await
+}
+
+/// Does what was ordered about tokens, with this process's terminal.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn run_token(command: TokenCommand, auth: &Auth) -> Result<(), AuthError> {
+    let (mut output, mut remarks) = (io::stdout(), io::stderr());
+    let mut terminal = Terminal {
+        output: &mut output,
+        remarks: &mut remarks,
+        secrets: &Secrets::OfProcess,
+    };
+    look_after_tokens(command, auth, &mut terminal).await
+}
+
+/// What a command reads from and prints to.
+struct Terminal<'a> {
+    output: &'a mut (dyn Write + Send),
+    remarks: &'a mut (dyn Write + Send),
+    secrets: &'a Secrets,
+}
+
+impl Terminal<'_> {
+    /// A reader that went away is no failure of what was done.
+    fn print(&mut self, text: &str) {
+        let _ = writeln!(self.output, "{text}");
+    }
+
+    fn remark(&mut self, text: &str) {
+        let _ = writeln!(self.remarks, "{text}");
+    }
+}
+
+async fn look_after_users(
+    command: UserCommand,
+    auth: &Auth,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
+    match command {
+        UserCommand::Add {
+            name,
+            email,
+            grants,
+            password_stdin,
+        } => {
+            if auth.user_exists(name.as_str()).await? {
+                return Err(AuthError::user_exists(&name));
+            }
+            let password = terminal.secrets.read(&name, password_stdin).await?;
+            auth.add_user(
+                NewUser {
+                    name: name.clone(),
+                    email,
+                    grants,
+                },
+                &password,
+            )
+            .await?;
+            terminal.remark(&format!("Added the user {name}."));
+        }
+        UserCommand::Passwd {
+            name,
+            password_stdin,
+        } => {
+            auth.account(name.as_str()).await?;
+            let password = terminal.secrets.read(&name, password_stdin).await?;
+            auth.set_password(name.as_str(), &password).await?;
+            terminal.remark(&format!(
+                "Changed the password of {name}; its tokens stay valid."
+            ));
+        }
+        UserCommand::Grant {
+            name,
+            scopes,
+            remove: false,
+        } => {
+            auth.grant(name.as_str(), &scopes).await?;
+            print::grants(auth, &name, terminal).await?;
+        }
+        UserCommand::Grant {
+            name,
+            scopes,
+            remove: true,
+        } => {
+            let account = auth.account(name.as_str()).await?;
+            if let Some(scope) = scopes
+                .iter()
+                .find(|scope| !account.grants().contains(scope))
+            {
+                return Err(AuthError::NotFound(format!(
+                    "{name} has no grant `{scope}`: look at `user list` and name it as it stands there"
+                )));
+            }
+            auth.withdraw(name.as_str(), &scopes).await?;
+            print::grants(auth, &name, terminal).await?;
+        }
+        UserCommand::Remove { name } => {
+            auth.remove_user(name.as_str()).await?;
+            terminal.remark(&format!("Removed the user {name} and its tokens."));
+        }
+        UserCommand::List => print::users(auth, terminal).await?,
+    }
+    Ok(())
+}
+
+async fn look_after_tokens(
+    command: TokenCommand,
+    auth: &Auth,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
+    match command {
+        TokenCommand::Create {
+            user,
+            label,
+            read_only,
+            scopes,
+            expires,
+            cidr,
+        } => {
+            let account = auth.account(user.as_str()).await?;
+            let request = TokenRequest {
+                label,
+                read_only,
+                scopes,
+                lifetime: expires,
+                cidr,
+            };
+            let issued = auth.issue(&account, &request).await?;
+            terminal.remark(&format!(
+                "Made the token {} of {user}. Its secret is shown this once:",
+                issued.token.id
+            ));
+            terminal.print(issued.secret.expose_secret());
+        }
+        TokenCommand::List { user } => print::tokens(auth, user.as_ref(), terminal).await?,
+        TokenCommand::Revoke { id } => {
+            if !auth.revoke_any(id).await? {
+                return Err(AuthError::NotFound(format!(
+                    "there is no token `{id}`: look at `token list`"
+                )));
+            }
+            terminal.remark(&format!("Revoked the token {id}."));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a span such as `90s`, `15m`, `12h`, `30d`, `4w` or `1y`.
+fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
+    let refuse = || {
+        AuthError::Invalid(format!(
+            "`{}` is no span of time: write e.g. `12h`, `30d` or `1y`",
+            text.escape_debug()
+        ))
+    };
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(refuse)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        "y" => 365 * 24 * 60 * 60,
+        _ => return Err(refuse()),
+    };
+    let number = number
+        .parse::<u32>()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(refuse)?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+#[cfg(test)]
+mod tests;

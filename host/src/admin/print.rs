@@ -1,0 +1,109 @@
+//! Lists of users and tokens as plain lines, one each, columns parted by tabs. It must
+//! not change anything, and never sees a secret.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Terminal;
+use crate::auth::{Auth, AuthError, Token, UserName};
+
+/// `NAME  EMAIL  GRANTS`
+pub(super) async fn users(auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
+    for user in auth.list_users().await? {
+        let email = user.email.unwrap_or_else(|| "-".to_owned());
+        terminal.print(&format!("{}\t{email}\t{}", user.name, joined(&user.grants)));
+    }
+    Ok(())
+}
+
+/// The grants of one user, one a line.
+pub(super) async fn grants(
+    auth: &Auth,
+    name: &UserName,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
+    let account = auth.account(name.as_str()).await?;
+    if account.grants().is_empty() {
+        terminal.remark(&format!(
+            "{name} has no grants now, and may do what everybody may."
+        ));
+    } else {
+        terminal.remark(&format!("{name} may now, besides what everybody may:"));
+    }
+    for grant in account.grants() {
+        terminal.print(&grant.to_string());
+    }
+    Ok(())
+}
+
+/// `ID  OWNER  HINT…  LABEL  access  created  used  expires  scopes  networks`
+pub(super) async fn tokens(
+    auth: &Auth,
+    user: Option<&UserName>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
+    if let Some(user) = user {
+        auth.account(user.as_str()).await?;
+    }
+    let owners = auth.list_users().await?;
+    for token in auth.list_all_tokens().await? {
+        let owner = owners.iter().find(|owner| owner.id == token.owner);
+        if user.is_some_and(|user| owner.is_none_or(|owner| owner.name != *user)) {
+            continue;
+        }
+        terminal.print(&line(
+            &token,
+            owner.map_or("-", |owner| owner.name.as_str()),
+        ));
+    }
+    Ok(())
+}
+
+fn line(token: &Token, owner: &str) -> String {
+    let mut columns = vec![
+        token.id.to_string(),
+        owner.to_owned(),
+        format!("{}…", token.hint),
+    ];
+    columns.push(token.label.clone().unwrap_or_else(|| "-".to_owned()));
+    columns.push(if token.read_only { "read-only" } else { "full" }.to_owned());
+    columns.push(format!("created {}", moment(token.created)));
+    columns.push(token.last_used.map_or("never used".to_owned(), |used| {
+        format!("used {}", moment(used))
+    }));
+    columns.push(token.expires.map_or("no end".to_owned(), |end| {
+        let word = if UNIX_EPOCH + Duration::from_millis(end) <= SystemTime::now() {
+            "expired"
+        } else {
+            "expires"
+        };
+        format!("{word} {}", moment(end))
+    }));
+    columns.push(if token.scopes.is_empty() {
+        "all scopes".to_owned()
+    } else {
+        joined(&token.scopes)
+    });
+    columns.push(if token.cidr.is_empty() {
+        "any network".to_owned()
+    } else {
+        joined(&token.cidr)
+    });
+    columns.join("\t")
+}
+
+fn moment(millis: u64) -> String {
+    // Times that far off are only ever a token's distant end.
+    const LATEST: u64 = 253_402_300_799_000;
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis.min(LATEST)))
+}
+
+fn joined(items: &[impl ToString]) -> String {
+    if items.is_empty() {
+        return "-".to_owned();
+    }
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

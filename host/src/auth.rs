@@ -1,0 +1,219 @@
+//! Identity and permission: who is calling, what they may do, and the tokens they get.
+//! It must not know storage, plugins, request bodies, or any protocol.
+//!
+//! # Layout
+//! `credentials` reads what was sent and removes it; `identity` says who that is;
+//! `policy` and `scope` decide what they may do; `tokens` and `accounts` change what
+//! there is; `passwords` and `throttle` guard the one secret that people choose;
+//! `stores` names the stores there are, `users` and `token_store` hold one file each.
+//!
+//! # Invariants
+//! - A credential never leaves this room: it is taken from the headers and forgotten.
+//! - A store that is away is an error of its own; it never reads as "not allowed".
+//! - What was revoked or changed on this host counts at once here, and within a second
+//!   on every other host of the same store (see [`identity::FRESH`]).
+
+pub mod accounts;
+mod cache;
+mod clock;
+pub mod credentials;
+mod database;
+pub mod identity;
+mod passwords;
+pub mod policy;
+pub mod scope;
+mod stores;
+mod throttle;
+pub mod token_store;
+pub mod tokens;
+pub mod users;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+pub use accounts::{ADMIN, NewUser};
+pub use credentials::Credentials;
+pub use identity::{Account, Caller};
+pub use policy::Decision;
+pub use scope::{Resource, Scope};
+pub use stores::TokenStoreKind;
+pub use token_store::Token;
+pub use tokens::{Issued, TokenRequest, parse_network};
+pub use users::{User, UserName};
+
+use cache::Cache;
+use clock::Clock;
+use passwords::Passwords;
+use stores::Stores;
+use throttle::Throttle;
+use token_store::SecretHash;
+
+/// How this room is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What keeps users and tokens.
+    pub token_store: TokenStoreKind,
+    /// The database file, for the stores that have one.
+    pub database: PathBuf,
+    /// What everybody may do, signed in or not.
+    pub anonymous: Vec<Scope>,
+}
+
+/// Everything that goes wrong here, each with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The store of users and tokens is away, locked or damaged. Nobody's fault who
+    /// asks: a 503.
+    #[error("users and tokens can't be reached ({reason}): try again in a moment")]
+    Unavailable {
+        /// For the log and the administrator.
+        reason: String,
+        /// What the store said.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// Too much is under way; a 503 as well.
+    #[error("{0}")]
+    Busy(String),
+    /// The database file can't be opened at the start.
+    #[error("the user database `{}` can't be opened ({reason}): check that its folder can be written and that it is the right file", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was given can't be read: a scope, a name, a network, a password.
+    #[error("{0}")]
+    Invalid(String),
+    /// Wrong credentials, or more asked for than one has.
+    #[error("{0}")]
+    Denied(String),
+    /// Too many wrong passwords for this name, or from this address.
+    #[error("too many wrong passwords were sent: try again in {seconds} seconds")]
+    Throttled {
+        /// Until the next attempt is looked at.
+        seconds: u64,
+    },
+    /// There is one of this name already.
+    #[error("{0}")]
+    Exists(String),
+    /// There is none of this name.
+    #[error("{0}")]
+    NotFound(String),
+}
+
+impl AuthError {
+    pub(crate) fn user_exists(name: &UserName) -> Self {
+        Self::Exists(format!(
+            "there is a user `{name}` already: choose another name, or change that user"
+        ))
+    }
+
+    fn no_user(name: &str) -> Self {
+        Self::NotFound(format!(
+            "there is no user `{}`: add it first, or look at the list of users",
+            name.escape_debug()
+        ))
+    }
+
+    fn throttled(wait: Duration) -> Self {
+        Self::Throttled {
+            seconds: wait.as_secs() + 1,
+        }
+    }
+}
+
+/// The room's face. Cloning is cheap and shares everything.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    anonymous: Vec<Scope>,
+    stores: Stores,
+    clock: Clock,
+    passwords: Passwords,
+    throttle: Throttle,
+    known_users: Cache<String, Arc<User>>,
+    known_tokens: Cache<SecretHash, identity::Known>,
+    /// How many uses of tokens are being noted at once.
+    noting: Arc<Semaphore>,
+    /// When expired tokens were last cleared away, in milliseconds.
+    cleared: AtomicU64,
+}
+
+impl Auth {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// `Open` when the database file can't be used.
+    pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
+        let stores = Stores::open(settings.token_store, &settings.database).await?;
+        Ok(Self::over(
+            stores,
+            settings.anonymous.clone(),
+            Clock::default(),
+        ))
+    }
+
+    fn over(stores: Stores, anonymous: Vec<Scope>, clock: Clock) -> Self {
+        let inner = Inner {
+            anonymous,
+            stores,
+            passwords: Passwords::new(clock.clone()),
+            throttle: Throttle::default(),
+            known_users: Cache::new(identity::FRESH, clock.clone()),
+            known_tokens: Cache::new(identity::FRESH, clock.clone()),
+            noting: Arc::new(Semaphore::new(4)),
+            cleared: AtomicU64::new(0),
+            clock,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// May the caller do `action` on the resource? `read_action` is the protocol's own
+    /// word for reading this type of thing; `anonymous` stands in for what everybody may
+    /// do elsewhere. Costs no look-up.
+    pub fn decide(
+        &self,
+        anonymous: Option<&[Scope]>,
+        caller: &Caller,
+        resource: &Resource<'_>,
+        action: &str,
+        read_action: &str,
+    ) -> Decision {
+        policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
+    }
+
+    /// Is the store there? For readiness; one small read.
+    pub async fn probe(&self) -> Result<(), AuthError> {
+        self.inner.stores.users.find(ADMIN).await.map(|_| ())
+    }
+
+    /// Everything read from the store so far is read again before it is used.
+    fn forget_known(&self) {
+        self.inner.known_tokens.clear();
+        self.inner.known_users.clear();
+    }
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Auth")
+            .field("anonymous", &self.inner.anonymous)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

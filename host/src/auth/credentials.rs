@@ -1,0 +1,209 @@
+//! What a request says about who sent it: read from its headers, and taken out of
+//! them, so that nothing behind this room ever sees a credential. It must not know
+//! who the credentials belong to, nor whether they are right.
+//!
+//! # Invariants
+//! - Every header that may hold a credential is removed, also one that is not read:
+//!   being too generous costs a plugin a header, being too mean gives it a secret.
+//! - Credentials that can't be read are never taken for none.
+//! - `Debug` prints no secret.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+/// Headers that hold a bare token, in the order in which they are asked.
+/// `Authorization` comes before all of them: clients send a made-up key beside it.
+const KEY_HEADERS: [&str; 3] = ["x-nuget-apikey", "x-api-key", "x-auth-token"];
+
+/// Names of headers that may hold a credential: whole, by their end, by their start,
+/// and by what they contain.
+const REMOVED: [&str; 6] = [
+    "authorization",
+    "cookie",
+    "cookie2",
+    "otp",
+    "x-registry-auth",
+    "x-jfrog-art-api",
+];
+const REMOVED_ENDS: [&str; 6] = [
+    "-authorization",
+    "-otp",
+    "-cookie",
+    "-jwt",
+    "-auth-key",
+    "-access-key",
+];
+const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
+const REMOVED_PARTS: [&str; 8] = [
+    "token",
+    "api-key",
+    "apikey",
+    "api_key",
+    "secret",
+    "password",
+    "credential",
+    "jwt-assertion",
+];
+
+/// What was sent. Taken once at the edge; see [`Credentials::take`].
+#[derive(Clone, Default)]
+pub struct Credentials(pub(super) Sent);
+
+#[derive(Clone, Default)]
+pub(super) enum Sent {
+    #[default]
+    Nothing,
+    Token(SecretString),
+    Password {
+        name: String,
+        password: SecretString,
+    },
+    /// One sentence for the user, without any part of what was sent.
+    Unreadable(&'static str),
+}
+
+impl Credentials {
+    /// Reads the credentials and removes every header that may hold one.
+    ///
+    /// Understood are `Authorization` with `Basic`, `Bearer`, `Token` or a bare token,
+    /// and a bare token in one of the usual headers for API keys.
+    pub fn take(headers: &mut HeaderMap) -> Self {
+        let sent = read(headers);
+        let secret: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| may_hold_credential(name))
+            .cloned()
+            .collect();
+        for name in secret {
+            headers.remove(name);
+        }
+        Self(sent)
+    }
+
+    /// Somebody's name and password (or token in its place).
+    pub fn password(name: impl Into<String>, password: SecretString) -> Self {
+        Self(by_password(name.into(), password))
+    }
+
+    /// A token.
+    pub fn token(secret: SecretString) -> Self {
+        Self(Sent::Token(secret))
+    }
+
+    /// Was nothing sent at all?
+    pub fn is_empty(&self) -> bool {
+        matches!(self.0, Sent::Nothing)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.0 {
+            Sent::Nothing => "Credentials(none)",
+            Sent::Token(_) => "Credentials(token)",
+            Sent::Password { .. } => "Credentials(name and password)",
+            Sent::Unreadable(_) => "Credentials(unreadable)",
+        })
+    }
+}
+
+/// Has this text the form of a token of ours (a hyphenated UUID)? Then it is looked up
+/// as one also where a client puts it in place of a password.
+pub fn has_token_form(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
+}
+
+/// May a header of this name (in lower case) hold a credential?
+fn may_hold_credential(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    REMOVED.contains(&name)
+        || REMOVED_ENDS.iter().any(|end| name.ends_with(end))
+        || REMOVED_STARTS.iter().any(|start| name.starts_with(start))
+        || REMOVED_PARTS.iter().any(|part| name.contains(part))
+}
+
+fn read(headers: &HeaderMap) -> Sent {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    if let Some(first) = all.next() {
+        if all.any(|other| other != first) {
+            return Sent::Unreadable("the request has several Authorization headers: send one");
+        }
+        return read_authorization(first);
+    }
+    match KEY_HEADERS.iter().find_map(|name| headers.get(*name)) {
+        Some(value) => bare_token(value.to_str().unwrap_or_default()),
+        None => Sent::Nothing,
+    }
+}
+
+fn read_authorization(value: &HeaderValue) -> Sent {
+    // A value that is no ASCII is taken for a token, and is none of ours.
+    let value = value.to_str().unwrap_or("?").trim();
+    let Some((scheme, rest)) = value.split_once(' ') else {
+        return match value.to_ascii_lowercase().as_str() {
+            "basic" | "bearer" | "token" => Sent::Unreadable(
+                "the Authorization header names a scheme and nothing else: add the token or password",
+            ),
+            _ => bare_token(value),
+        };
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "basic" => basic(rest.trim()),
+        "bearer" | "token" => bare_token(rest.trim()),
+        _ => Sent::Unreadable(
+            "the Authorization header has a scheme that is not known here: use Basic, Bearer or a bare token",
+        ),
+    }
+}
+
+fn bare_token(text: &str) -> Sent {
+    match text.trim() {
+        "" => Sent::Unreadable(
+            "the token that was sent is empty: sign in again, or remove it from the client's configuration",
+        ),
+        token => Sent::Token(token.into()),
+    }
+}
+
+fn basic(encoded: &str) -> Sent {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let decoded = LENIENT
+        .decode(encoded)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    // From here on the text is dropped only as a secret.
+    let Some(pair) = decoded.map(SecretString::from) else {
+        return Sent::Unreadable(
+            "the Basic credentials are not base64 of `name:password`: sign in again",
+        );
+    };
+    match pair.expose_secret().split_once(':') {
+        Some((name, password)) => by_password(name.to_owned(), password.into()),
+        None => Sent::Unreadable(
+            "the Basic credentials lack the `:` between name and password: sign in again",
+        ),
+    }
+}
+
+/// A token may stand in either place; what stands beside it then means nothing.
+fn by_password(name: String, password: SecretString) -> Sent {
+    if has_token_form(&name) {
+        return Sent::Token(name.into());
+    }
+    if name.is_empty() && !has_token_form(password.expose_secret()) {
+        return Sent::Unreadable("the credentials have no user name: sign in again");
+    }
+    Sent::Password { name, password }
+}
+
+#[cfg(test)]
+mod tests;

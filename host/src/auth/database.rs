@@ -1,0 +1,206 @@
+//! The embedded database file that keeps users and tokens: opening it, its tables, and
+//! what its errors mean. It must not know what is asked of it.
+//!
+//! # Invariants
+//! - One file is safe for several processes: a write-ahead log, a wait for whoever
+//!   writes, and every write a transaction that locks before it reads.
+//! - A write is on the disk when its call is over (`synchronous = FULL`): writes are
+//!   rare, and a token revoked before a power cut must not be back after it.
+//! - The file is made readable for its owner only (its log files take that over).
+//! - Reads have connections of their own, so that they never wait for a writer.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use super::AuthError;
+
+/// How long a call waits for another process's write.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// Step by step, from an empty file to the present tables. Only ever add a step.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE users (
+        id       BLOB PRIMARY KEY NOT NULL,
+        name     TEXT NOT NULL UNIQUE,
+        email    TEXT,
+        password TEXT NOT NULL,
+        created  INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE grants (
+        owner BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        scope TEXT NOT NULL,
+        PRIMARY KEY (owner, scope)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tokens (
+        id        BLOB PRIMARY KEY NOT NULL,
+        owner     BLOB NOT NULL,
+        secret    BLOB NOT NULL UNIQUE,
+        hint      TEXT NOT NULL,
+        label     TEXT,
+        created   INTEGER NOT NULL,
+        expires   INTEGER,
+        last_used INTEGER,
+        read_only INTEGER NOT NULL,
+        scopes    TEXT NOT NULL,
+        cidr      TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX tokens_by_owner ON tokens (owner);
+    CREATE INDEX tokens_by_end ON tokens (expires) WHERE expires IS NOT NULL;
+"];
+
+/// The open file. Cloning is cheap and shares it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl Database {
+    /// Opens the file, makes it when there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// `Open` with a sentence that names the file.
+    pub async fn open(path: &Path, patience: Duration) -> Result<Self, AuthError> {
+        let refuse = |reason: String| AuthError::Open {
+            path: path.to_owned(),
+            reason,
+        };
+        create(path).map_err(|error| refuse(error.to_string()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(patience);
+        let pool = |connections: u32| {
+            let pool = SqlitePoolOptions::new().max_connections(connections);
+            pool.acquire_timeout(patience + Duration::from_secs(1))
+                .test_before_acquire(false)
+        };
+        // Turning the log on needs the file for itself for a moment and doesn't wait
+        // for it, so two first starts at once would meet here.
+        let deadline = Instant::now() + patience;
+        let writer = loop {
+            match pool(1).connect_with(options.clone()).await {
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                answer => break answer.map_err(|error| refuse(error.to_string()))?,
+            }
+        };
+        let database = Self {
+            readers: pool(READERS).connect_lazy_with(options),
+            writer,
+        };
+        database
+            .update_tables()
+            .await
+            .map_err(|error| match error {
+                AuthError::Invalid(reason) => refuse(reason),
+                other => refuse(other.to_string()),
+            })?;
+        Ok(database)
+    }
+
+    /// For reading only.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// A transaction that nobody else writes beside. Dropped uncommitted, it is undone.
+    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    async fn update_tables(&self) -> Result<(), AuthError> {
+        let mut transaction = self.write().await?;
+        let row = sqlx::query("PRAGMA user_version")
+            .fetch_one(&mut *transaction)
+            .await?;
+        let done = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
+        if done > STEPS.len() {
+            let reason = "it was written by a newer version: use that version, or another file";
+            return Err(AuthError::Invalid(reason.to_owned()));
+        }
+        for step in STEPS.into_iter().skip(done) {
+            sqlx::raw_sql(step).execute(&mut *transaction).await?;
+        }
+        if done < STEPS.len() {
+            let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", STEPS.len()));
+            sqlx::raw_sql(version).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+impl From<sqlx::Error> for AuthError {
+    fn from(error: sqlx::Error) -> Self {
+        let reason = match &error {
+            sqlx::Error::PoolTimedOut => "it is locked by another process".to_owned(),
+            _ if is_busy(&error) => "it is locked by another process".to_owned(),
+            other => other.to_string(),
+        };
+        Self::Unavailable {
+            reason,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+/// A count of milliseconds as the file keeps it.
+pub fn stored(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
+
+/// A count of milliseconds as read from the file.
+pub fn loaded(millis: i64) -> u64 {
+    u64::try_from(millis).unwrap_or(0)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let code = code
+        .and_then(|code| code.parse::<u32>().ok())
+        .map(|extended| extended & 0xff);
+    matches!(code, Some(BUSY | LOCKED))
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    let folder: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
+    if !folder.as_os_str().is_empty() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            file.path = %path.display(),
+            "the user database can be read by others on this machine: run `chmod 600` on it"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! The file: shared by several, away, locked, of another version, and its mode.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::auth::scope::Scope;
+use crate::auth::token_store::{SecretHash, Token, TokenStore};
+use crate::auth::users::{PasswordHash, User, UserName, UserStore};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+fn user(name: &str) -> User {
+    User {
+        id: Uuid::new_v4(),
+        name: UserName::parse(name).unwrap(),
+        email: None,
+        password: PasswordHash::new("x".to_owned()),
+        grants: vec![Scope::parse("*:*:*:*").unwrap()],
+        created: 1,
+    }
+}
+
+/// The two sides of one file: their traits share the names of functions.
+fn users(database: &Database) -> &dyn UserStore {
+    database
+}
+
+fn tokens(database: &Database) -> &dyn TokenStore {
+    database
+}
+
+#[tokio::test]
+async fn the_file_and_its_logs_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/data/users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    users(&database).add(&user("ann")).await.unwrap();
+    for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{file:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_open_a_new_file_at_once_and_all_their_writes_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let hosts = (0..4).map(|host| {
+        let path = path.clone();
+        tokio::spawn(async move {
+            let database = Database::open(&path, PATIENCE).await.unwrap();
+            let first = users(&database).add_first(&user("admin")).await.unwrap();
+            for number in 0..25 {
+                users(&database)
+                    .add(&user(&format!("user-{host}-{number}")))
+                    .await
+                    .unwrap();
+            }
+            first
+        })
+    });
+    let firsts = futures_util::future::join_all(hosts).await;
+    assert!(
+        firsts
+            .into_iter()
+            .filter(|first| *first.as_ref().unwrap())
+            .count()
+            <= 1
+    );
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let others = users(&database)
+        .list()
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|user| user.name.as_str() != "admin");
+    assert_eq!(others.count(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_first_starts_exactly_one_makes_the_first_user() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.sqlite");
+        let starts = (0..3).map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move {
+                let database = Database::open(&path, PATIENCE).await.unwrap();
+                users(&database).add_first(&user("admin")).await.unwrap()
+            })
+        });
+        let made = futures_util::future::join_all(starts).await;
+        assert_eq!(
+            made.into_iter()
+                .filter(|made| *made.as_ref().unwrap())
+                .count(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_one_host_writes_the_other_reads_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let (here, there) = (
+        Database::open(&path, PATIENCE).await.unwrap(),
+        Database::open(&path, PATIENCE).await.unwrap(),
+    );
+    let ann = user("ann");
+    users(&here).add(&ann).await.unwrap();
+    assert!(users(&there).find("ann").await.unwrap().is_some());
+    let secret = SecretHash::of("secret");
+    let token = Token {
+        id: Uuid::new_v4(),
+        owner: ann.id,
+        hint: String::new(),
+        label: None,
+        created: 1,
+        expires: None,
+        last_used: None,
+        read_only: false,
+        scopes: Vec::new(),
+        cidr: Vec::new(),
+    };
+    tokens(&there).add(&token, secret).await.unwrap();
+    assert_eq!(
+        tokens(&here).find(secret).await.unwrap(),
+        Some(token.clone())
+    );
+    tokens(&here).remove(token.id, None).await.unwrap();
+    assert_eq!(tokens(&there).find(secret).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_locked_file_is_read_but_a_write_to_it_is_unavailable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let (here, there) = (
+        Database::open(&path, SHORT).await.unwrap(),
+        Database::open(&path, SHORT).await.unwrap(),
+    );
+    let lock = there.write().await.unwrap();
+    let refusal = users(&here).add(&user("ann")).await.unwrap_err();
+    assert!(
+        matches!(&refusal, AuthError::Unavailable { reason, .. } if reason.contains("locked")),
+        "{refusal}"
+    );
+    assert!(users(&here).find("ann").await.unwrap().is_none());
+    drop(lock);
+    users(&here).add(&user("ann")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_database_is_unavailable() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("users.sqlite"), SHORT)
+        .await
+        .unwrap();
+    database.readers.close().await;
+    let refusal = users(&database).list().await.unwrap_err();
+    assert!(
+        matches!(refusal, AuthError::Unavailable { .. }),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_can_t_be_opened_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_database = folder.path().join("text");
+    std::fs::write(
+        &no_database,
+        "this is no database, however long one looks at it. ".repeat(100),
+    )
+    .unwrap();
+    for path in [
+        folder.path().to_owned(),
+        no_database,
+        PathBuf::from("/proc/none/users.sqlite"),
+    ] {
+        let refusal = Database::open(&path, SHORT).await.unwrap_err();
+        assert!(matches!(refusal, AuthError::Open { .. }), "{refusal}");
+        assert!(
+            refusal.to_string().contains(path.to_str().unwrap()),
+            "{refusal}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, SHORT).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 1000")
+        .execute(&database.writer)
+        .await
+        .unwrap();
+    let refusal = Database::open(&path, SHORT).await.unwrap_err().to_string();
+    assert!(refusal.contains("newer version"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_damaged_narrowing_never_widens_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("users.sqlite"), SHORT)
+        .await
+        .unwrap();
+    let secret = SecretHash::of("secret");
+    let token = Token {
+        id: Uuid::new_v4(),
+        owner: Uuid::new_v4(),
+        hint: String::new(),
+        label: None,
+        created: 1,
+        expires: None,
+        last_used: None,
+        read_only: false,
+        scopes: vec![Scope::parse("a:b:c:d").unwrap()],
+        cidr: Vec::new(),
+    };
+    tokens(&database).add(&token, secret).await.unwrap();
+    sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'")
+        .execute(&database.writer)
+        .await
+        .unwrap();
+    let refusal = tokens(&database).find(secret).await.unwrap_err();
+    assert!(
+        matches!(refusal, AuthError::Unavailable { .. }),
+        "{refusal}"
+    );
+}

@@ -1,0 +1,324 @@
+//! Who is calling: from what was sent to a caller, by way of the stores and their
+//! short-lived copies. It must not know what the caller wants.
+//!
+//! # Invariants
+//! - A token or user is read again after [`FRESH`] at the latest, so that a revoked
+//!   token stops within a second on every host, and at once on the host that revoked it.
+//! - Whether a name exists can be told neither from an answer nor from its delay.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::credentials::{Credentials, Sent, has_token_form};
+use super::passwords::{self, Fingerprint};
+use super::scope::Scope;
+use super::throttle::TooMany;
+use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
+use super::users::{PasswordHash, User, UserName};
+use super::{Auth, AuthError};
+
+/// How long a token or user that was read is used without reading it again.
+pub const FRESH: Duration = Duration::from_millis(750);
+
+const WRONG: &str = "the user name or password is wrong: check both, or sign in with a token";
+const UNKNOWN: &str = "the token is unknown or was revoked: sign in again";
+const EXPIRED: &str = "the token has expired: sign in again, or make a new token";
+const ELSEWHERE: &str = "the token may not be used from this network address";
+
+/// Who sent a request.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// None for nobody.
+    pub account: Option<Account>,
+    /// Why the credentials that were sent do not count; one sentence for the user.
+    pub rejection: Option<String>,
+}
+
+impl Caller {
+    /// Somebody who sent no credentials.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// Somebody who has proved who they are.
+    pub fn signed_in(account: Account) -> Self {
+        Self {
+            account: Some(account),
+            rejection: None,
+        }
+    }
+
+    /// Somebody whose credentials do not count.
+    pub fn rejected(why: impl Into<String>) -> Self {
+        Self {
+            account: None,
+            rejection: Some(why.into()),
+        }
+    }
+}
+
+/// Somebody who has proved who they are, and with what. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Account {
+    user: Arc<User>,
+    /// None when signed in with the password.
+    token: Option<Arc<Token>>,
+}
+
+impl Account {
+    pub(super) fn new(user: Arc<User>, token: Option<Arc<Token>>) -> Self {
+        Self { user, token }
+    }
+
+    /// The user's name.
+    pub fn name(&self) -> &UserName {
+        &self.user.name
+    }
+
+    /// The user's address for mail, if known.
+    pub fn email(&self) -> Option<&str> {
+        self.user.email.as_deref()
+    }
+
+    /// Signed in with something that can only read?
+    pub fn read_only(&self) -> bool {
+        self.token.as_ref().is_some_and(|token| token.read_only)
+    }
+
+    /// What the user may do, before the token narrows it.
+    pub fn grants(&self) -> &[Scope] {
+        &self.user.grants
+    }
+
+    /// What the token narrows the grants to; empty for all of them.
+    pub fn scopes(&self) -> &[Scope] {
+        self.token.as_ref().map_or(&[], |token| &token.scopes)
+    }
+
+    pub(super) fn user(&self) -> &User {
+        &self.user
+    }
+
+    pub(super) fn token(&self) -> Option<&Token> {
+        self.token.as_deref()
+    }
+}
+
+/// A token and whose it is, as last read.
+pub(super) type Known = (Arc<User>, Arc<Token>);
+
+impl Auth {
+    /// Says who sent these credentials from this address. Wrong credentials are a
+    /// rejected caller, not an error. A password that was not verified lately costs a
+    /// slow hash, and after wrong attempts a wait.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store is away and `Busy` when too many passwords wait to be
+    /// verified: then nobody can be told from anybody.
+    pub async fn identify(
+        &self,
+        credentials: &Credentials,
+        peer: IpAddr,
+    ) -> Result<Caller, AuthError> {
+        let answer = match &credentials.0 {
+            Sent::Nothing => return Ok(Caller::anonymous()),
+            Sent::Unreadable(why) => return Ok(Caller::rejected(*why)),
+            Sent::Token(secret) => self.by_token(secret, peer).await,
+            Sent::Password { name, password } => {
+                self.authenticate_password(name, password, peer).await
+            }
+        };
+        match answer {
+            Ok(account) => Ok(Caller::signed_in(account)),
+            Err(error @ (AuthError::Unavailable { .. } | AuthError::Busy(_))) => Err(error),
+            Err(error) => Ok(Caller::rejected(error.to_string())),
+        }
+    }
+
+    /// The account of a name and password, or of a token in the password's place, which
+    /// then narrows the account.
+    ///
+    /// # Errors
+    /// `Denied` when they are wrong, `Throttled` after too many wrong ones,
+    /// `Unavailable` when the store is away.
+    pub async fn authenticate_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+        peer: IpAddr,
+    ) -> Result<Account, AuthError> {
+        if has_token_form(password.expose_secret()) {
+            match self.by_token(password, peer).await {
+                // It may be a password that only looks like a token.
+                Err(AuthError::Denied(why)) if why == UNKNOWN && !name.is_empty() => {}
+                answer => return answer,
+            }
+        }
+        let user = self.by_password(name, password, peer).await?;
+        Ok(Account::new(user, None))
+    }
+
+    async fn by_token(&self, secret: &SecretString, peer: IpAddr) -> Result<Account, AuthError> {
+        let denied = |why: &str| Err(AuthError::Denied(why.to_owned()));
+        if !has_token_form(secret.expose_secret()) {
+            return denied(UNKNOWN);
+        }
+        let Some((user, token)) = self
+            .known_token(SecretHash::of(secret.expose_secret()))
+            .await?
+        else {
+            return denied(UNKNOWN);
+        };
+        if token.is_expired(self.inner.clock.unix_millis()) {
+            return denied(EXPIRED);
+        }
+        if !token.may_come_from(peer) {
+            return denied(ELSEWHERE);
+        }
+        Ok(Account::new(user, Some(token)))
+    }
+
+    async fn known_token(&self, secret: SecretHash) -> Result<Option<Known>, AuthError> {
+        let inner = &self.inner;
+        if let Some(known) = inner.known_tokens.get(&secret) {
+            return Ok(Some(known));
+        }
+        let ticket = inner.known_tokens.ticket();
+        let Some(token) = inner.stores.tokens.find(secret).await? else {
+            return Ok(None);
+        };
+        let Some(user) = inner.stores.users.find_by_id(token.owner).await? else {
+            return Ok(None);
+        };
+        self.note_use(&token);
+        let known = (Arc::new(user), Arc::new(token));
+        inner.known_tokens.put(ticket, secret, known.clone());
+        Ok(Some(known))
+    }
+
+    /// Notes a use beside the request, which does not wait for it. Only whoever just
+    /// read the token comes here, so a store that is slow to write is asked at most
+    /// once in [`FRESH`] for each token, and never for more than a few at once.
+    fn note_use(&self, token: &Token) {
+        let now = self.inner.clock.unix_millis();
+        if token
+            .last_used
+            .is_some_and(|last| last.saturating_add(TOUCH_INTERVAL) > now)
+        {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.inner.noting).try_acquire_owned() else {
+            return;
+        };
+        let (tokens, id) = (Arc::clone(&self.inner.stores.tokens), token.id);
+        tokio::spawn(async move {
+            if let Err(error) = tokens.touch(id, now).await {
+                tracing::warn!(token.id = %id, %error, "the use of a token could not be noted");
+            }
+            drop(permit);
+        });
+    }
+
+    async fn by_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+        peer: IpAddr,
+    ) -> Result<Arc<User>, AuthError> {
+        if UserName::parse(name).is_err() || password.expose_secret().len() > passwords::LONGEST {
+            return Err(AuthError::Denied(WRONG.to_owned()));
+        }
+        let fingerprint = self.inner.passwords.fingerprint(name, password);
+        let user = self.known_user(name).await?;
+        if let Some(user) = self.remembered(&fingerprint, user) {
+            return Ok(user);
+        }
+        let verdict = self.inner.passwords.verdict(fingerprint);
+        let mut verdict = verdict.lock().await;
+        let user = self.known_user(name).await?;
+        let (user, right) = match &*verdict {
+            Some((against, right)) if *against == stored(user.as_deref()) => (user, *right),
+            _ => {
+                let (user, right) = self.attempt(name, password, peer).await?;
+                *verdict = Some((stored(user.as_deref()), right));
+                (user, right)
+            }
+        };
+        let user = user
+            .filter(|_| right)
+            .ok_or_else(|| AuthError::Denied(WRONG.to_owned()))?;
+        self.inner
+            .passwords
+            .remember(fingerprint, user.password.clone());
+        Ok(user)
+    }
+
+    fn remembered(&self, fingerprint: &Fingerprint, user: Option<Arc<User>>) -> Option<Arc<User>> {
+        user.filter(|user| {
+            self.inner
+                .passwords
+                .is_remembered(fingerprint, &user.password)
+        })
+    }
+
+    /// One slow look at a password, counted and perhaps made to wait. The user is read
+    /// after the wait: the password may have been changed meanwhile.
+    async fn attempt(
+        &self,
+        name: &str,
+        password: &SecretString,
+        peer: IpAddr,
+    ) -> Result<(Option<Arc<User>>, bool), AuthError> {
+        let (throttle, clock) = (&self.inner.throttle, &self.inner.clock);
+        let wait = throttle
+            .begin(name, peer, clock.now())
+            .map_err(|TooMany(wait)| AuthError::throttled(wait))?;
+        if !wait.is_zero() {
+            clock.sleep(wait).await;
+        }
+        let answer = self.look_at(name, password).await;
+        match answer {
+            Ok((_, true)) => throttle.succeed(name, peer, clock.now()),
+            Ok((_, false)) => tracing::info!(%peer, "a wrong password was sent"),
+            Err(_) => throttle.undo(name, peer, clock.now()),
+        }
+        answer
+    }
+
+    async fn look_at(
+        &self,
+        name: &str,
+        password: &SecretString,
+    ) -> Result<(Option<Arc<User>>, bool), AuthError> {
+        let user = self.known_user(name).await?;
+        let right = self
+            .inner
+            .passwords
+            .verify(password, stored(user.as_deref()).as_ref())
+            .await?;
+        Ok((user, right))
+    }
+
+    pub(super) async fn known_user(&self, name: &str) -> Result<Option<Arc<User>>, AuthError> {
+        let known_users = &self.inner.known_users;
+        if let Some(user) = known_users.get(name) {
+            return Ok(Some(user));
+        }
+        let ticket = known_users.ticket();
+        let Some(user) = self.inner.stores.users.find(name).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        known_users.put(ticket, name.to_owned(), Arc::clone(&user));
+        Ok(Some(user))
+    }
+}
+
+fn stored(user: Option<&User>) -> Option<PasswordHash> {
+    user.map(|user| user.password.clone())
+}
+
+#[cfg(test)]
+mod tests;

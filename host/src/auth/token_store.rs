@@ -1,0 +1,99 @@
+//! The tokens there are, and the trait of whatever keeps them. It must not know users
+//! beyond their id, nor ever see a secret: tokens are found by its hash.
+//!
+//! # Layout
+//! One file below `token_store/` for each store; the same behaviour is asked of all of
+//! them in `token_store/tests.rs`. A new one is its file and one line in `auth/stores.rs`.
+
+pub mod database;
+pub mod memory;
+
+use std::net::IpAddr;
+
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::AuthError;
+use super::scope::Scope;
+
+/// SHA-256 of a secret. A secret has 122 random bits, so it needs no slow hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl SecretHash {
+    /// Of a secret as it was sent; letters count in lower case.
+    pub fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.to_ascii_lowercase()).into())
+    }
+}
+
+/// One token as stored. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Not the secret; fit to be shown and to revoke it by.
+    pub id: Uuid,
+    /// The id of the user that it belongs to.
+    pub owner: Uuid,
+    /// The first eight characters of the secret, to recognise it by.
+    pub hint: String,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// When it was made.
+    pub created: u64,
+    /// From when on it no longer counts; none for no end.
+    pub expires: Option<u64>,
+    /// When it was last used, to the minute.
+    pub last_used: Option<u64>,
+    /// Can it only read?
+    pub read_only: bool,
+    /// What it is narrowed to; empty for all that its owner has.
+    pub scopes: Vec<Scope>,
+    /// Networks that it may be used from; empty for all.
+    pub cidr: Vec<IpNet>,
+}
+
+impl Token {
+    /// Has it come to its end?
+    pub fn is_expired(&self, now: u64) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// May it be used from this address?
+    pub fn may_come_from(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.cidr.is_empty() || self.cidr.iter().any(|network| network.contains(&peer))
+    }
+}
+
+/// What keeps tokens. Everything written is there for all hosts on the same store as
+/// soon as the call is over. Every function answers `Unavailable` when the store is away.
+pub trait TokenStore: Send + Sync {
+    /// Adds a token under the hash of its secret.
+    fn add<'a>(
+        &'a self,
+        token: &'a Token,
+        secret: SecretHash,
+    ) -> BoxFuture<'a, Result<(), AuthError>>;
+    /// The token with this secret, expired or not.
+    fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
+    /// The tokens of one owner, or all, in the order in which they were made.
+    fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>>;
+    /// Removes the token of this id; with an owner only when it is theirs. False when
+    /// there is none.
+    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>>;
+    /// Removes all tokens of one owner and says how many there were.
+    fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>>;
+    /// Notes that it was used at `now`, unless that is less than a minute after the use
+    /// that is noted. A token that is gone is no error.
+    fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>>;
+    /// Removes tokens that expired before `time` and says how many.
+    fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>>;
+}
+
+/// Uses closer together than this are noted once. In milliseconds.
+pub const TOUCH_INTERVAL: u64 = 60_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! Making, listing and revoking the tokens of an account. It must not know how a token
+//! is later recognised, nor who asked over which protocol.
+//!
+//! # Invariants
+//! - A token never allows more, from more places, or for longer than what its maker
+//!   signed in with; what the request leaves open is taken over from that.
+//! - The secret is given out once and stored as a hash only.
+//! - An account that was narrowed can revoke nothing but what it signed in with.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::identity::Account;
+use super::scope::Scope;
+use super::token_store::{SecretHash, Token};
+use super::{Auth, AuthError};
+
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 200;
+/// Expired tokens are kept this long, so that their users are told what happened.
+const KEPT: Duration = Duration::from_hours(30 * 24);
+/// Expired tokens are cleared away at most this often.
+const CLEARING: Duration = Duration::from_hours(1);
+
+/// What somebody wants a token for.
+#[derive(Debug, Clone, Default)]
+pub struct TokenRequest {
+    /// To recognise it by.
+    pub label: Option<String>,
+    /// Shall it only read?
+    pub read_only: bool,
+    /// What it is narrowed to; empty for all that the account has.
+    pub scopes: Vec<Scope>,
+    /// None for as long as the account's own.
+    pub lifetime: Option<Duration>,
+    /// Networks it may be used from; empty for those of the account.
+    pub cidr: Vec<IpNet>,
+}
+
+/// A token just made.
+#[derive(Clone)]
+pub struct Issued {
+    /// What is stored of it.
+    pub token: Token,
+    /// Shown to its owner now, and never again.
+    pub secret: SecretString,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Issued")
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a network (`10.0.0.0/8`) or a single address.
+///
+/// # Errors
+/// `Invalid` with a sentence that says what to write.
+pub fn parse_network(text: &str) -> Result<IpNet, AuthError> {
+    let network = text.parse::<IpNet>().map(|network| network.trunc());
+    network
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| {
+            let shown: String = text.escape_debug().take(80).collect();
+            AuthError::Invalid(format!(
+                "`{shown}` is no network: write an address and a prefix length, e.g. `10.0.0.0/8`"
+            ))
+        })
+}
+
+impl Auth {
+    /// Makes a token for the account.
+    ///
+    /// # Errors
+    /// `Denied` when it would allow more, or for longer, than the account; `Invalid` for
+    /// a bad label or lifetime; `Unavailable` when the store is away.
+    pub async fn issue(
+        &self,
+        account: &Account,
+        request: &TokenRequest,
+    ) -> Result<Issued, AuthError> {
+        let secret = Uuid::new_v4().to_string();
+        let token = self.design(account, request, &secret)?;
+        self.inner
+            .stores
+            .tokens
+            .add(&token, SecretHash::of(&secret))
+            .await?;
+        self.clear_expired().await;
+        tracing::info!(user.name = %account.name(), token.id = %token.id, "a token was made");
+        Ok(Issued {
+            token,
+            secret: secret.into(),
+        })
+    }
+
+    /// The account's tokens that have not expired, oldest first.
+    pub async fn list(&self, account: &Account) -> Result<Vec<Token>, AuthError> {
+        let now = self.inner.clock.unix_millis();
+        let mut tokens = self
+            .inner
+            .stores
+            .tokens
+            .list(Some(account.user().id))
+            .await?;
+        tokens.retain(|token| !token.is_expired(now));
+        Ok(tokens)
+    }
+
+    /// Revokes a token of the account's own, named by its id or by its secret (a client
+    /// that signs out knows no other name for it). False when there is none.
+    ///
+    /// # Errors
+    /// `Denied` when the account was narrowed and the token is not the one that it
+    /// signed in with; `Unavailable` when the store is away.
+    pub async fn revoke(&self, account: &Account, id: &str) -> Result<bool, AuthError> {
+        let Ok(given) = Uuid::try_parse(id) else {
+            return Ok(false);
+        };
+        let owner = account.user().id;
+        let tokens = &self.inner.stores.tokens;
+        let by_secret = tokens
+            .find(SecretHash::of(id))
+            .await?
+            .filter(|token| token.owner == owner);
+        let id = by_secret.map_or(given, |token| token.id);
+        if account
+            .token()
+            .is_some_and(|own| own.id != id && is_narrowed(own))
+        {
+            return Err(AuthError::Denied(
+                "a token that is read-only or narrowed can revoke itself only: sign in with the password".to_owned(),
+            ));
+        }
+        let revoked = tokens.remove(id, Some(owner)).await?;
+        self.forget_known();
+        if revoked {
+            tracing::info!(user.name = %account.name(), token.id = %id, "a token was revoked");
+        }
+        Ok(revoked)
+    }
+
+    fn design(
+        &self,
+        account: &Account,
+        request: &TokenRequest,
+        secret: &str,
+    ) -> Result<Token, AuthError> {
+        let created = self.inner.clock.unix_millis();
+        check_label(request.label.as_deref())?;
+        if account.read_only() && !request.read_only {
+            return deny(
+                "you are signed in with a read-only token: ask for a read-only one, or sign in with the password",
+            );
+        }
+        Ok(Token {
+            id: Uuid::new_v4(),
+            owner: account.user().id,
+            hint: secret.chars().take(8).collect(),
+            label: request.label.clone(),
+            created,
+            expires: end(account, request.lifetime, created)?,
+            last_used: None,
+            read_only: request.read_only,
+            scopes: self.narrow(account, &request.scopes)?,
+            cidr: place(account, &request.cidr)?,
+        })
+    }
+
+    fn narrow(&self, account: &Account, wanted: &[Scope]) -> Result<Vec<Scope>, AuthError> {
+        if wanted.is_empty() {
+            return Ok(account.scopes().to_vec());
+        }
+        let within = |scopes: &[Scope], scope: &Scope| scopes.iter().any(|wide| wide.covers(scope));
+        for scope in wanted {
+            let narrowed_to = account.scopes();
+            let own = within(account.grants(), scope)
+                && (narrowed_to.is_empty() || within(narrowed_to, scope));
+            if !own && !within(&self.inner.anonymous, scope) {
+                return deny(&format!(
+                    "`{scope}` is more than you may do yourself: ask for less, or for that grant"
+                ));
+            }
+        }
+        Ok(wanted.to_vec())
+    }
+
+    /// Housekeeping beside making a token; it never fails the making.
+    async fn clear_expired(&self) {
+        let now = self.inner.clock.unix_millis();
+        let last = self.inner.cleared.load(Ordering::Relaxed);
+        if now.saturating_sub(last) < millis(CLEARING) {
+            return;
+        }
+        self.inner.cleared.store(now, Ordering::Relaxed);
+        if let Err(error) = self
+            .inner
+            .stores
+            .tokens
+            .forget_expired(now.saturating_sub(millis(KEPT)))
+            .await
+        {
+            tracing::warn!(%error, "expired tokens could not be cleared away");
+        }
+    }
+}
+
+fn check_label(label: Option<&str>) -> Result<(), AuthError> {
+    let unfit =
+        |label: &str| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control);
+    if label.is_some_and(unfit) {
+        return Err(AuthError::Invalid(format!(
+            "a label has at most {LONGEST_LABEL} characters and no control characters: choose another"
+        )));
+    }
+    Ok(())
+}
+
+fn end(account: &Account, lifetime: Option<Duration>, now: u64) -> Result<Option<u64>, AuthError> {
+    let own = account.token().and_then(|token| token.expires);
+    let Some(lifetime) = lifetime else {
+        return Ok(own);
+    };
+    if lifetime < Duration::from_secs(1) {
+        return Err(AuthError::Invalid(
+            "a token lives for a second at least: ask for a longer life".to_owned(),
+        ));
+    }
+    let end = now.saturating_add(millis(lifetime));
+    if own.is_some_and(|own| end > own) {
+        return deny(
+            "that is longer than the token that you are signed in with: ask for less, or sign in with the password",
+        );
+    }
+    Ok(Some(end))
+}
+
+fn place(account: &Account, wanted: &[IpNet]) -> Result<Vec<IpNet>, AuthError> {
+    let own = account.token().map_or(&[][..], |token| &token.cidr);
+    if wanted.is_empty() {
+        return Ok(own.to_vec());
+    }
+    let within = |network: &IpNet| own.is_empty() || own.iter().any(|wide| wide.contains(network));
+    match wanted.iter().find(|network| !within(network)) {
+        Some(network) => deny(&format!(
+            "`{network}` is outside the networks of the token that you are signed in with: name one inside"
+        )),
+        None => Ok(wanted.to_vec()),
+    }
+}
+
+fn is_narrowed(token: &Token) -> bool {
+    token.read_only || !token.scopes.is_empty()
+}
+
+fn deny<T>(why: &str) -> Result<T, AuthError> {
+    Err(AuthError::Denied(why.to_owned()))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,55 @@
+//! Rust types and traits of the contract in `wit/`, generated.
+//!
+//! The only `bindgen!` of a WIT line. A breaking change of the contract gets a
+//! second file like this one, and both lines load side by side.
+//!
+//! Getters that only look at what is in memory are synchronous: they cost a plain
+//! call. Everything that may wait for a client or a store is asynchronous on the
+//! host's side, and still an ordinary call for the plugin.
+
+use crate::capabilities::{HostError, about, auth, body, digests, request, response, staged, storage, uploads};
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "protocol",
+    imports: {
+        "packhouse:plugin/http.[method]body.read": async | trappable,
+        "packhouse:plugin/http.[method]body.slice": async | trappable,
+        "packhouse:plugin/http.[method]body.json-string": async | trappable,
+        "packhouse:plugin/http.[method]body.base64": async | trappable,
+        "packhouse:plugin/http.[method]body.stage": async | trappable,
+        "packhouse:plugin/http.[method]body.save": async | trappable,
+        "packhouse:plugin/http.[method]staged.read-at": async | trappable,
+        "packhouse:plugin/http.[method]staged.digest-range": async | trappable,
+        "packhouse:plugin/http.[method]staged.commit": async | trappable,
+        "packhouse:plugin/http.[method]response.write-object": async | trappable,
+        "packhouse:plugin/storage.[method]reader.info": trappable,
+        "packhouse:plugin/storage.[constructor]writer": trappable,
+        "packhouse:plugin/storage": async | trappable,
+        "packhouse:plugin/uploads.[method]upload.id": trappable,
+        "packhouse:plugin/uploads.[method]upload.label": trappable,
+        "packhouse:plugin/uploads.[method]upload.offset": trappable,
+        "packhouse:plugin/uploads": async | trappable,
+        "packhouse:plugin/auth.[method]account.name": trappable,
+        "packhouse:plugin/auth.[method]account.email": trappable,
+        "packhouse:plugin/auth.[method]account.read-only": trappable,
+        "packhouse:plugin/auth": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    with: {
+        "packhouse:plugin/about.description": about::DescriptionBuilder,
+        "packhouse:plugin/auth.account": auth::SignedIn,
+        "packhouse:plugin/digests.hasher": digests::Hasher,
+        "packhouse:plugin/http.body": body::BodyHandle,
+        "packhouse:plugin/http.request": request::RequestHandle,
+        "packhouse:plugin/http.response": response::ResponseBuilder,
+        "packhouse:plugin/http.staged": staged::StagedObject,
+        "packhouse:plugin/storage.reader": storage::ObjectReader,
+        "packhouse:plugin/storage.writer": storage::ObjectWriter,
+        "packhouse:plugin/uploads.upload": uploads::UploadSession,
+    },
+    trappable_error_type: {
+        "packhouse:plugin/types.error" => HostError,
+    },
+});

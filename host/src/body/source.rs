@@ -1,0 +1,125 @@
+//! What the client sends, frame by frame: the limits of size and of silence, and
+//! the one place that says whether all of it came.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use super::{BodyError, Limits};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(super) struct Source {
+    body: Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>,
+    limits: Limits,
+    declared: Option<u64>,
+    received: u64,
+    ended: bool,
+    failed: Option<BodyError>,
+}
+
+impl Source {
+    pub fn new<Incoming>(body: Incoming, limits: Limits) -> Self
+    where
+        Incoming: Body<Data = Bytes> + Send + 'static,
+        Incoming::Error: Into<BoxError>,
+    {
+        let declared = body.size_hint().exact();
+        let body = Box::pin(body.map_err(Into::into));
+        Self {
+            body,
+            limits,
+            declared,
+            received: 0,
+            ended: false,
+            failed: None,
+        }
+    }
+
+    /// The declared length in bytes.
+    pub fn length(&self) -> Option<u64> {
+        self.declared
+    }
+
+    /// The next bytes, never empty; none at the end. An error is kept, so that no
+    /// later call can mistake it for the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let next = self.fetch().await;
+        if let Err(error) = &next {
+            self.failed = Some(error.clone());
+        }
+        next
+    }
+
+    async fn fetch(&mut self) -> Result<Option<Bytes>, BodyError> {
+        if self.ended {
+            return Ok(None);
+        }
+        if self
+            .declared
+            .is_some_and(|length| length > self.limits.size)
+        {
+            return Err(BodyError::TooLarge(self.limits.size));
+        }
+        loop {
+            let waited = tokio::time::timeout(self.limits.idle, self.body.frame()).await;
+            let frame = match waited.map_err(|_| BodyError::Idle(self.limits.idle))? {
+                None => return self.end(),
+                Some(frame) => frame.map_err(|error| broken(error.as_ref()))?,
+            };
+            match frame.into_data() {
+                Ok(bytes) if !bytes.is_empty() => return self.count(bytes).map(Some),
+                // An empty piece, or trailers, which nobody asks for.
+                _ => {}
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<Option<Bytes>, BodyError> {
+        self.ended = true;
+        match self.declared {
+            Some(declared) if self.received < declared => Err(BodyError::Truncated),
+            _ => Ok(None),
+        }
+    }
+
+    fn count(&mut self, bytes: Bytes) -> Result<Bytes, BodyError> {
+        self.received = self.received.saturating_add(bytes.len() as u64);
+        if self.received > self.limits.size {
+            return Err(BodyError::TooLarge(self.limits.size));
+        }
+        if self
+            .declared
+            .is_some_and(|declared| self.received > declared)
+        {
+            return Err(BodyError::Invalid(
+                "the body is longer than it was declared".into(),
+            ));
+        }
+        Ok(bytes)
+    }
+}
+
+/// A body that hyper cannot read on: the client went away, or its framing is
+/// wrong (then hyper's error has one of kind `InvalidInput` or `InvalidData`
+/// beneath it).
+fn broken(error: &(dyn std::error::Error + 'static)) -> BodyError {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<std::io::Error>() {
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData
+            ) {
+                return BodyError::Invalid("the body's framing is broken".into());
+            }
+        }
+        cause = current.source();
+    }
+    BodyError::Truncated
+}

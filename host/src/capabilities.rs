@@ -1,0 +1,96 @@
+//! What a plugin can reach: one WIT interface a file, each thin.
+//!
+//! A capability translates between the contract's types and a room of the host
+//! (storage, auth, the request's body) and holds no logic of its own. It knows
+//! nothing of how plugins are loaded, and nothing of any protocol.
+//!
+//! # Invariants
+//! - **No credential is in here**: `RequestContext` holds headers from which every
+//!   credential has been taken, and who is calling is asked of `auth`.
+//! - **Every call that may wait goes through [`State::wait`]**, which stops the
+//!   guest's clock and counts the call.
+
+pub mod about;
+pub mod auth;
+pub mod body;
+mod clock;
+pub mod digests;
+mod error;
+mod log;
+mod random;
+pub mod request;
+pub mod response;
+mod settings;
+pub mod staged;
+pub mod storage;
+pub mod uploads;
+mod wasi;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Resource, ResourceTable};
+
+pub use error::HostError;
+pub use request::RequestContext;
+
+use crate::plugins::clock::{GuestClock, Outside};
+use crate::plugins::memory::MemoryLimit;
+
+/// Resources that one request may hold at a time.
+const MOST_RESOURCES: usize = 4096;
+/// Calls that may wait which one request may make.
+const MOST_WAITING_CALLS: u32 = 100_000;
+/// The most bytes that pass between plugin and host in one call.
+pub const PIECE: usize = 1 << 20;
+
+/// All that one guest instance can reach; made for one call and dropped after it.
+pub struct State {
+    pub table: ResourceTable,
+    pub memory: MemoryLimit,
+    pub clock: Arc<GuestClock>,
+    /// None while a plugin describes itself.
+    request: Option<Box<RequestContext>>,
+    wasi: Option<Box<wasi::Wasi>>,
+    log: log::Budget,
+    waiting_calls: u32,
+}
+
+impl State {
+    pub fn new(memory: MemoryLimit, clock: Arc<GuestClock>, request: Option<Box<RequestContext>>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_RESOURCES);
+        Self { table, memory, clock, request, wasi: None, log: log::Budget::default(), waiting_calls: 0 }
+    }
+
+    /// The request being answered; a trap while the plugin describes itself.
+    fn request(&mut self) -> wasmtime::Result<&mut RequestContext> {
+        self.request
+            .as_deref_mut()
+            .ok_or_else(|| wasmtime::Error::msg("`describe` may use nothing but `about`"))
+    }
+
+    /// To be held during a call that may wait: the time until it is dropped is not
+    /// the guest's.
+    fn wait(&mut self) -> wasmtime::Result<Outside> {
+        self.waiting_calls += 1;
+        if self.waiting_calls > MOST_WAITING_CALLS {
+            return Err(wasmtime::Error::msg(format!("more than {MOST_WAITING_CALLS} calls of the host in one request")));
+        }
+        Ok(GuestClock::outside(&self.clock))
+    }
+
+    fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
+        Ok(self.table.push(value)?)
+    }
+
+    /// The request's context with what its answer varied on, once it is answered.
+    pub fn into_request(self) -> Option<Box<RequestContext>> {
+        self.request
+    }
+}
+
+/// How generated code reaches [`State`]: as it is.
+pub struct Shared;
+impl HasData for Shared {
+    type Data<'a> = &'a mut State;
+}

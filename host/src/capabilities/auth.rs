@@ -1,0 +1,172 @@
+//! `auth`: who is calling and what they may do. Credentials stay in the host.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use wasmtime::component::Resource;
+
+use crate::auth::{Account, AuthError, Decision, Issued, Resource as Subject, Scope, Token, TokenRequest, parse_network};
+use crate::bindings::packhouse::plugin::auth as wit;
+use crate::capabilities::{HostError, RequestContext, State};
+
+/// Somebody who has proved who they are.
+pub struct SignedIn(Account);
+
+impl RequestContext {
+    /// Looks the caller up, once a request.
+    async fn identify(&mut self) -> Result<(), AuthError> {
+        if self.caller.is_none() {
+            self.caller = Some(self.auth.identify(&self.credentials, self.peer).await?);
+        }
+        Ok(())
+    }
+
+    fn decide(&self, kind: &str, name: &str, action: &str) -> Decision {
+        let Some(caller) = &self.caller else { return Decision::SignIn };
+        let read_action = self.description.read_actions.get(kind).map_or("read", String::as_str);
+        let subject = Subject { protocol: &self.mount.name, kind, name };
+        self.auth.decide(self.mount.anonymous.as_deref(), caller, &subject, action, read_action)
+    }
+
+    /// `login` is needed to see passwords and secrets.
+    fn needs_login_grant(&self) -> Result<(), HostError> {
+        if self.mount.is_granted("login") {
+            return Ok(());
+        }
+        Err(HostError::denied(format!(
+            "logging in is not granted here: add \"login\" to `grants` of [mount.{}] in the configuration",
+            self.mount.name
+        )))
+    }
+}
+
+impl wit::Host for State {
+    async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        Ok(match request.decide(&kind, &name, &action) {
+            Decision::Granted => wit::Decision::Granted,
+            Decision::SignIn => wit::Decision::SignIn,
+            Decision::Forbidden => wit::Decision::Forbidden,
+        })
+    }
+
+    async fn filter_allowed(&mut self, kind: String, names: Vec<String>, action: String) -> wasmtime::Result<Vec<String>> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        Ok(names.into_iter().filter(|name| request.decide(&kind, name, &action) == Decision::Granted).collect())
+    }
+
+    async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        Ok(request.caller.as_ref().and_then(|caller| caller.rejection.clone()))
+    }
+
+    async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        let account = request.caller.as_ref().and_then(|caller| caller.account.clone());
+        account.map(|account| self.push(SignedIn(account))).transpose()
+    }
+
+    async fn authenticate(
+        &mut self,
+        kind: String,
+        values: Vec<(String, String)>,
+    ) -> Result<Resource<SignedIn>, HostError> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.needs_login_grant()?;
+        if kind != "password" {
+            return Err(HostError::invalid(format!("no kind of sign-in is called {kind:?}; there is `password`")));
+        }
+        let value = |wanted: &str| values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        let (Some(name), Some(password)) = (value("name"), value("password")) else {
+            return Err(HostError::invalid("signing in needs `name` and `password`"));
+        };
+        let account = request.auth.authenticate_password(&name, &SecretString::from(password), request.peer).await?;
+        Ok(self.push(SignedIn(account))?)
+    }
+
+    async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.auth.user_exists(&name).await?)
+    }
+}
+
+impl wit::HostAccount for State {
+    fn name(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.name().to_string())
+    }
+
+    fn email(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<Option<String>> {
+        Ok(self.table.get(&handle)?.0.email().map(str::to_owned))
+    }
+
+    fn read_only(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&handle)?.0.read_only())
+    }
+
+    async fn issue_token(&mut self, handle: Resource<SignedIn>, wanted: wit::TokenRequest) -> Result<wit::Issued, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        let request = self.request()?;
+        request.needs_login_grant()?;
+        if !request.tokens.enabled {
+            return Err(HostError::denied("no tokens are given here: the configuration has switched them off"));
+        }
+        let wanted = TokenRequest {
+            label: wanted.label,
+            read_only: wanted.read_only || request.tokens.read_only,
+            scopes: wanted.scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, AuthError>>()?,
+            lifetime: wanted.lifetime.map(Duration::from_secs),
+            cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
+        };
+        let Issued { token, secret } = request.auth.issue(&account, &wanted).await?;
+        Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
+    }
+
+    async fn list_tokens(&mut self, handle: Resource<SignedIn>) -> Result<Vec<wit::Token>, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        Ok(self.request()?.auth.list(&account).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn revoke_token(&mut self, handle: Resource<SignedIn>, id: String) -> Result<bool, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        Ok(self.request()?.auth.revoke(&account, &id).await?)
+    }
+
+    async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl From<Token> for wit::Token {
+    fn from(token: Token) -> Self {
+        Self {
+            id: token.id.to_string(),
+            hint: token.hint,
+            label: token.label,
+            created: token.created,
+            expires: token.expires,
+            last_used: token.last_used,
+            read_only: token.read_only,
+            scopes: token.scopes.iter().map(ToString::to_string).collect(),
+            cidr: token.cidr.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// Without its store of users the host can decide nothing: the request ends, and is
+/// answered as a store that is away.
+fn away(error: AuthError) -> wasmtime::Error {
+    wasmtime::Error::from(error)
+}

@@ -1,0 +1,102 @@
+//! What a capability answers when it cannot: an error of the contract, or a trap.
+
+use crate::bindings::packhouse::plugin::types;
+use crate::auth::AuthError;
+use crate::body::BodyError;
+use crate::capabilities::State;
+use crate::storage::StorageError;
+
+/// Why a call failed.
+#[derive(Debug)]
+pub enum HostError {
+    /// The plugin is told and goes on.
+    Told(types::Error),
+    /// The plugin broke a rule of the contract: its instance ends here.
+    Trap(wasmtime::Error),
+}
+
+impl HostError {
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::Told(types::Error::Invalid(message.into()))
+    }
+
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self::Told(types::Error::Denied(message.into()))
+    }
+}
+
+impl types::Host for State {
+    fn convert_error(&mut self, error: HostError) -> wasmtime::Result<types::Error> {
+        match error {
+            HostError::Told(error) => Ok(error),
+            HostError::Trap(trap) => Err(trap),
+        }
+    }
+}
+
+impl From<wasmtime::Error> for HostError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl From<wasmtime::component::ResourceTableError> for HostError {
+    fn from(error: wasmtime::component::ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl From<StorageError> for HostError {
+    fn from(error: StorageError) -> Self {
+        Self::Told(match error {
+            StorageError::NotFound => types::Error::NotFound,
+            StorageError::Conflict => types::Error::Conflict,
+            StorageError::DigestMismatch { expected, computed } => types::Error::DigestMismatch(types::Mismatch {
+                expected: expected.into(),
+                computed: computed.into(),
+            }),
+            StorageError::TooLarge(limit) => types::Error::TooLarge(limit),
+            StorageError::Truncated => types::Error::Truncated,
+            StorageError::Invalid(message) => types::Error::Invalid(message),
+            StorageError::Full(message) => other("storage-full", message.to_string()),
+            error @ StorageError::Denied(_) => {
+                tracing::error!(error = %error, "the store refused the host: {error}");
+                types::Error::Unavailable("the registry's store refused the host's own credentials or permissions".into())
+            }
+            error @ StorageError::Unavailable(_) => {
+                tracing::warn!(error = %error, "the store did not answer: {error}");
+                types::Error::Unavailable("the registry's store is not answering, try again".into())
+            }
+            error => {
+                tracing::error!(error = %error, "the store failed: {error}");
+                other("storage", "the registry's store failed".into())
+            }
+        })
+    }
+}
+
+impl From<AuthError> for HostError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Denied(message) => Self::denied(message),
+            AuthError::Throttled { .. } => Self::denied(error.to_string()),
+            AuthError::Invalid(message) => Self::invalid(message),
+            // Without users nothing can be decided: the request ends.
+            error => Self::Trap(wasmtime::Error::from(error)),
+        }
+    }
+}
+
+impl From<BodyError> for HostError {
+    fn from(error: BodyError) -> Self {
+        Self::Told(match error {
+            BodyError::TooLarge(limit) => types::Error::TooLarge(limit),
+            BodyError::Invalid(message) => types::Error::Invalid(message),
+            BodyError::Truncated | BodyError::Idle(_) => types::Error::Truncated,
+        })
+    }
+}
+
+fn other(code: &str, message: String) -> types::Error {
+    types::Error::Other(types::Failure { code: code.into(), message })
+}

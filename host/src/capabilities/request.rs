@@ -1,0 +1,108 @@
+//! `http.request`: the request as a plugin sees it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderName, Method};
+use wasmtime::component::Resource;
+
+use crate::auth::{Auth, Caller, Credentials};
+use crate::bindings::packhouse::plugin::http as wit;
+use crate::body::RequestBody;
+use crate::capabilities::{State, body::BodyHandle};
+use crate::mounts::Mount;
+use crate::plugins::description::Description;
+use crate::storage::Scope;
+
+/// One request and everything that its plugin may use to answer it.
+pub struct RequestContext {
+    pub mount: Arc<Mount>,
+    pub description: Arc<Description>,
+    pub method: Method,
+    /// Below the mount, percent-encoded, with its leading `/`.
+    pub path: String,
+    pub query: Option<String>,
+    pub base_url: String,
+    pub alias: Option<String>,
+    /// Without any header that may hold a credential.
+    pub headers: HeaderMap,
+    pub body: RequestBody,
+    pub storage: Scope,
+    pub auth: Auth,
+    pub credentials: Credentials,
+    pub peer: IpAddr,
+    /// Known after the first question about it.
+    pub caller: Option<Caller>,
+    pub limits: DataLimits,
+    pub tokens: TokenRules,
+    pub now: SystemTime,
+    /// Names of the headers that the answer depends on.
+    pub vary: Vec<HeaderName>,
+}
+
+/// Bytes that one request may move.
+#[derive(Debug, Clone, Copy)]
+pub struct DataLimits {
+    /// Of one upload.
+    pub upload: u64,
+    /// Of the answer that a plugin builds in memory.
+    pub reply: u64,
+}
+
+/// What clients may be given tokens for.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRules {
+    /// Whether any are given.
+    pub enabled: bool,
+    /// Whether all of them may only read.
+    pub read_only: bool,
+}
+
+/// The only request there is; its methods look into [`RequestContext`].
+pub struct RequestHandle;
+
+impl wit::Host for State {}
+
+impl wit::HostRequest for State {
+    fn method(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        let method = &self.request()?.method;
+        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().into() })
+    }
+
+    fn path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.path.clone())
+    }
+
+    fn query(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
+        Ok(self.request()?.query.clone())
+    }
+
+    fn base_url(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.base_url.clone())
+    }
+
+    fn alias(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
+        Ok(self.request()?.alias.clone())
+    }
+
+    fn header(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Option<String>> {
+        let request = self.request()?;
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
+        if !request.vary.contains(&name) {
+            request.vary.push(name.clone());
+        }
+        let values: Vec<_> = request.headers.get_all(&name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        Ok(if values.is_empty() { None } else { Some(values.join(", ")) })
+    }
+
+    fn body(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Resource<BodyHandle>> {
+        self.request()?;
+        self.push(BodyHandle(RequestBody::root()))
+    }
+
+    fn drop(&mut self, handle: Resource<RequestHandle>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! `http.response`: what a plugin answers, gathered until it returns.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::{http as wit, types};
+use crate::capabilities::storage::{ObjectPart, key};
+use crate::capabilities::{HostError, PIECE, State};
+use crate::respond::{Part, Reply};
+
+/// Pieces from this size on are kept as they came instead of being gathered.
+const KEPT_WHOLE: usize = 32 << 10;
+
+/// A response being built. What is wrong with it is kept in `problem` and found at
+/// the end, since HTTP wants one answer and the setters answer nothing.
+pub struct ResponseBuilder {
+    status: u16,
+    headers: HeaderMap,
+    parts: Vec<Part>,
+    tail: BytesMut,
+    written: u64,
+    problem: Option<String>,
+    immutable: bool,
+    filename: Option<String>,
+    ranges: bool,
+    compression: bool,
+}
+
+impl ResponseBuilder {
+    fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            parts: Vec::new(),
+            tail: BytesMut::new(),
+            written: 0,
+            problem: None,
+            immutable: false,
+            filename: None,
+            ranges: true,
+            compression: true,
+        }
+    }
+
+    fn header(&mut self, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => Some((name, value)),
+            _ => {
+                self.fail(format!("the header {name:?} or its value is not allowed in HTTP"));
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, problem: String) {
+        self.problem.get_or_insert(problem);
+    }
+
+    fn write(&mut self, bytes: Vec<u8>, limit: u64) {
+        self.written += bytes.len() as u64;
+        if bytes.len() > PIECE {
+            self.fail(format!("a piece of {} bytes is more than {PIECE} at once", bytes.len()));
+        } else if self.written > limit {
+            self.fail(format!("the reply is larger than {limit} bytes: answer with a stored object instead"));
+            self.parts.clear();
+        } else if bytes.len() >= KEPT_WHOLE {
+            self.flush();
+            self.parts.push(Part::Bytes(bytes.into()));
+        } else {
+            self.tail.extend_from_slice(&bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.tail.is_empty() {
+            self.parts.push(Part::Bytes(self.tail.split().freeze()));
+        }
+    }
+
+    /// The reply, or a sentence about what the plugin did wrong.
+    pub fn finish(mut self, vary: Vec<HeaderName>) -> Result<Reply, String> {
+        self.flush();
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        let status = StatusCode::from_u16(self.status)
+            .ok()
+            .filter(|status| (200..600).contains(&status.as_u16()))
+            .ok_or_else(|| format!("{} is not a status that can be answered", self.status))?;
+        Ok(Reply {
+            status,
+            headers: self.headers,
+            body: self.parts,
+            immutable: self.immutable,
+            filename: self.filename,
+            ranges: self.ranges,
+            compression: self.compression,
+            vary,
+        })
+    }
+}
+
+impl wit::HostResponse for State {
+    fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
+        self.push(ResponseBuilder::new(status))
+    }
+
+    fn set_status(&mut self, handle: Resource<ResponseBuilder>, status: u16) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.status = status;
+        Ok(())
+    }
+
+    fn set_header(&mut self, handle: Resource<ResponseBuilder>, name: String, value: String) -> wasmtime::Result<()> {
+        let response = self.table.get_mut(&handle)?;
+        if let Some((name, value)) = response.header(&name, &value) {
+            response.headers.insert(name, value);
+        }
+        Ok(())
+    }
+
+    fn add_header(&mut self, handle: Resource<ResponseBuilder>, name: String, value: String) -> wasmtime::Result<()> {
+        let response = self.table.get_mut(&handle)?;
+        if let Some((name, value)) = response.header(&name, &value)
+            && response.headers.try_append(name, value).is_err()
+        {
+            response.fail("too many headers".into());
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
+        let limit = self.request()?.limits.reply;
+        self.table.get_mut(&handle)?.write(bytes, limit);
+        Ok(())
+    }
+
+    async fn write_object(
+        &mut self,
+        handle: Resource<ResponseBuilder>,
+        source: String,
+    ) -> Result<Option<types::ObjectInfo>, HostError> {
+        let _outside = self.wait()?;
+        let source = key(&source)?;
+        let Some(reader) = self.request()?.storage.open(&source).await? else { return Ok(None) };
+        let info = reader.info().clone();
+        let response = self.table.get_mut(&handle)?;
+        response.flush();
+        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader))));
+        Ok(Some(info.into()))
+    }
+
+    fn set_immutable(&mut self, handle: Resource<ResponseBuilder>) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.immutable = true;
+        Ok(())
+    }
+
+    fn set_filename(&mut self, handle: Resource<ResponseBuilder>, name: String) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.filename = Some(name);
+        Ok(())
+    }
+
+    fn set_ranges(&mut self, handle: Resource<ResponseBuilder>, on: bool) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.ranges = on;
+        Ok(())
+    }
+
+    fn set_compression(&mut self, handle: Resource<ResponseBuilder>, on: bool) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.compression = on;
+        Ok(())
+    }
+
+    fn drop(&mut self, handle: Resource<ResponseBuilder>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}

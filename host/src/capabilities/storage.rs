@@ -1,0 +1,315 @@
+//! `storage`: objects under the mount's own prefix, and how the contract's types
+//! become those of the storage room.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use rand::RngExt;
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::{storage as wit, types};
+use crate::capabilities::body::piece;
+use crate::capabilities::staged::StagedObject;
+use crate::capabilities::{HostError, PIECE, State};
+use crate::respond::{BoxError, StoredObject};
+use crate::storage::{
+    Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, StorageError, Writer,
+};
+
+/// Objects looked at side by side in one call.
+const SIDE_BY_SIDE: usize = 32;
+/// Keys in one `stat-many` or `get-many`.
+const MOST_KEYS: usize = 1000;
+/// Lost races after which a plugin is told to give up.
+const MOST_ATTEMPTS: u32 = 200;
+
+/// One version of an object, read in parts.
+pub struct ObjectReader(Reader);
+
+/// Bytes that the plugin makes; opened at the first piece.
+pub struct ObjectWriter {
+    algorithms: Vec<String>,
+    writer: Option<Writer>,
+}
+
+impl wit::Host for State {
+    async fn stat(&mut self, name: String) -> Result<Option<types::ObjectInfo>, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.storage.stat(&key(&name)?).await?.map(Into::into))
+    }
+
+    async fn stat_many(&mut self, names: Vec<String>) -> Result<Vec<Option<types::ObjectInfo>>, HostError> {
+        let _outside = self.wait()?;
+        let keys = many(&names)?;
+        let storage = &self.request()?.storage;
+        let found: Vec<_> = futures_util::stream::iter(keys)
+            .map(|key| async move { storage.stat(&key).await })
+            .buffered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().map(|info| info.map(Into::into)).collect())
+    }
+
+    async fn get(&mut self, name: String) -> Result<Option<wit::Document>, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document))
+    }
+
+    async fn get_many(&mut self, names: Vec<String>) -> Result<Vec<Option<wit::Document>>, HostError> {
+        let _outside = self.wait()?;
+        let keys = many(&names)?;
+        let storage = &self.request()?.storage;
+        let mut found = futures_util::stream::iter(keys)
+            .map(|key| async move { storage.get(&key, PIECE as u64).await })
+            .buffered(SIDE_BY_SIDE);
+        let (mut documents, mut size) = (Vec::new(), 0);
+        while let Some(next) = found.next().await {
+            // A document too large for one call is asked for again, alone.
+            let next = match next {
+                Err(StorageError::TooLarge(_)) if !documents.is_empty() => break,
+                next => next?,
+            };
+            size += next.as_ref().map_or(0, |(_, bytes)| bytes.len());
+            if size > PIECE && !documents.is_empty() {
+                break;
+            }
+            documents.push(next.map(document));
+        }
+        Ok(documents)
+    }
+
+    async fn put(
+        &mut self,
+        name: String,
+        bytes: Vec<u8>,
+        condition: types::Precondition,
+        content_type: Option<String>,
+    ) -> Result<types::ObjectInfo, HostError> {
+        let _outside = self.wait()?;
+        if bytes.len() > PIECE {
+            return Err(StorageError::TooLarge(PIECE as u64).into());
+        }
+        let storage = &self.request()?.storage;
+        let info = storage.put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref()).await?;
+        Ok(info.into())
+    }
+
+    async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.storage.remove(&key(&name)?, &precondition(condition)).await?)
+    }
+
+    async fn list_objects(&mut self, options: wit::ListingOptions) -> Result<wit::Listing, HostError> {
+        let _outside = self.wait()?;
+        if !(1..=1000).contains(&options.limit) {
+            return Err(HostError::invalid("the limit of a listing is 1 to 1000"));
+        }
+        let options = ListOptions {
+            prefix: options.prefix,
+            folders: options.folders,
+            after: options.after,
+            limit: options.limit as usize,
+        };
+        let listing = self.request()?.storage.list(&options).await?;
+        Ok(wit::Listing {
+            objects: listing.objects.into_iter().map(Into::into).collect(),
+            folders: listing.folders,
+            next: listing.next,
+        })
+    }
+
+    async fn copy(
+        &mut self,
+        source: String,
+        target: String,
+        condition: types::Precondition,
+    ) -> Result<types::ObjectInfo, HostError> {
+        let _outside = self.wait()?;
+        let storage = &self.request()?.storage;
+        Ok(storage.copy(&key(&source)?, &key(&target)?, &precondition(condition)).await?.into())
+    }
+
+    async fn wait_turn(&mut self, _key: String, attempt: u32) -> Result<(), HostError> {
+        let _outside = self.wait()?;
+        if attempt > MOST_ATTEMPTS {
+            return Err(StorageError::Unavailable("too many writers at once".into()).into());
+        }
+        let longest = Duration::from_millis(4 << attempt.min(6));
+        let turn = rand::rng().random_range(Duration::ZERO..longest);
+        tokio::time::sleep(turn).await;
+        Ok(())
+    }
+
+    async fn digests(&mut self, name: String, wanted: Vec<String>) -> Result<Option<Vec<types::Digest>>, HostError> {
+        let _outside = self.wait()?;
+        let found = self.request()?.storage.digests(&key(&name)?, &algorithms(&wanted)?).await?;
+        Ok(found.map(|digests| digests.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl wit::HostReader for State {
+    async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
+        let _outside = self.wait()?;
+        let Some(reader) = self.request()?.storage.open(&key(&name)?).await? else { return Ok(None) };
+        Ok(Some(self.push(ObjectReader(reader))?))
+    }
+
+    fn info(&mut self, handle: Resource<ObjectReader>) -> wasmtime::Result<types::ObjectInfo> {
+        Ok(self.table.get(&handle)?.0.info().clone().into())
+    }
+
+    async fn read_at(&mut self, handle: Resource<ObjectReader>, offset: u64, max: u32) -> Result<Vec<u8>, HostError> {
+        let max = piece(max)?;
+        let _outside = self.wait()?;
+        Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
+    }
+
+    async fn digest_range(
+        &mut self,
+        handle: Resource<ObjectReader>,
+        offset: u64,
+        length: u64,
+        compute: Vec<String>,
+    ) -> Result<Vec<types::Digest>, HostError> {
+        let _outside = self.wait()?;
+        let algorithms = algorithms(&compute)?;
+        let digests = self.table.get(&handle)?.0.digest_range(offset, length, &algorithms).await?;
+        Ok(digests.into_iter().map(Into::into).collect())
+    }
+
+    async fn drop(&mut self, handle: Resource<ObjectReader>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl State {
+    /// The open writer behind a handle; its first use opens it.
+    async fn writer(&mut self, handle: &Resource<ObjectWriter>) -> Result<&mut Writer, HostError> {
+        if self.table.get(handle)?.writer.is_none() {
+            let algorithms = algorithms(&self.table.get(handle)?.algorithms)?;
+            let request = self.request()?;
+            let opened = request.storage.writer(&algorithms, request.limits.upload).await?;
+            self.table.get_mut(handle)?.writer = Some(opened);
+        }
+        let writer = self.table.get_mut(handle)?.writer.as_mut();
+        writer.ok_or_else(|| HostError::invalid("the writer is not open"))
+    }
+}
+
+impl wit::HostWriter for State {
+    fn new(&mut self, compute: Vec<String>) -> wasmtime::Result<Resource<ObjectWriter>> {
+        self.push(ObjectWriter { algorithms: compute, writer: None })
+    }
+
+    async fn write(&mut self, handle: Resource<ObjectWriter>, bytes: Vec<u8>) -> Result<(), HostError> {
+        let _outside = self.wait()?;
+        if bytes.len() > PIECE {
+            return Err(HostError::invalid(format!("a piece of {} bytes is more than {PIECE} at once", bytes.len())));
+        }
+        Ok(self.writer(&handle).await?.write(bytes.into()).await?)
+    }
+
+    async fn finish(&mut self, handle: Resource<ObjectWriter>) -> Result<Resource<StagedObject>, HostError> {
+        let _outside = self.wait()?;
+        self.writer(&handle).await?;
+        let writer = self.table.get_mut(&handle)?.writer.take();
+        let staged = writer.ok_or_else(|| HostError::invalid("the writer is not open"))?.finish().await?;
+        Ok(self.push(StagedObject::new(staged))?)
+    }
+
+    async fn drop(&mut self, handle: Resource<ObjectWriter>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+/// A stored object as a part of a reply.
+pub struct ObjectPart(Reader);
+
+impl ObjectPart {
+    pub fn new(reader: Reader) -> Self {
+        Self(reader)
+    }
+}
+
+impl StoredObject for ObjectPart {
+    fn size(&self) -> u64 {
+        self.0.info().size
+    }
+
+    fn version(&self) -> &str {
+        &self.0.info().version
+    }
+
+    fn modified(&self) -> Option<SystemTime> {
+        self.0.info().modified
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        self.0.info().content_type.as_deref()
+    }
+
+    fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<bytes::Bytes, BoxError>> {
+        self.0.stream(range).map_err(BoxError::from).boxed()
+    }
+}
+
+pub fn key(name: &str) -> Result<Key, HostError> {
+    Ok(Key::parse(name)?)
+}
+
+fn many(names: &[String]) -> Result<Vec<Key>, HostError> {
+    if names.len() > MOST_KEYS {
+        return Err(HostError::invalid(format!("{} keys are more than {MOST_KEYS} at once", names.len())));
+    }
+    names.iter().map(|name| key(name)).collect()
+}
+
+pub fn precondition(condition: types::Precondition) -> Precondition {
+    match condition {
+        types::Precondition::Any => Precondition::Any,
+        types::Precondition::Absent => Precondition::Absent,
+        types::Precondition::Version(version) => Precondition::Version(version),
+    }
+}
+
+pub fn algorithms(names: &[String]) -> Result<Vec<Algorithm>, HostError> {
+    names.iter().map(|name| Ok(Algorithm::parse(name)?)).collect()
+}
+
+pub fn digest_list(digests: &[types::Digest]) -> Result<Vec<Digest>, HostError> {
+    let digest = |digest: &types::Digest| {
+        Ok(Digest { algorithm: Algorithm::parse(&digest.algorithm)?, hex: digest.hex.to_ascii_lowercase() })
+    };
+    digests.iter().map(digest).collect()
+}
+
+fn document((info, bytes): (ObjectInfo, bytes::Bytes)) -> wit::Document {
+    wit::Document { info: info.into(), bytes: bytes.into() }
+}
+
+impl From<Digest> for types::Digest {
+    fn from(digest: Digest) -> Self {
+        Self { algorithm: digest.algorithm.as_str().into(), hex: digest.hex }
+    }
+}
+
+impl From<ObjectInfo> for types::ObjectInfo {
+    fn from(info: ObjectInfo) -> Self {
+        Self {
+            key: info.key,
+            size: info.size,
+            version: info.version,
+            modified: info.modified.and_then(milliseconds),
+            content_type: info.content_type,
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch; none before it.
+pub fn milliseconds(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}

@@ -1,0 +1,88 @@
+//! `uploads`: uploads that last over several requests and hosts.
+
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::{types, uploads as wit};
+use crate::capabilities::body::BodyHandle;
+use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
+use crate::capabilities::{HostError, State};
+use crate::storage::{StorageError, Upload};
+
+/// One upload session as this request has opened it.
+pub struct UploadSession(Upload);
+
+impl wit::Host for State {}
+
+impl wit::HostUpload for State {
+    async fn start(&mut self, label: String, compute: Vec<String>) -> Result<Resource<UploadSession>, HostError> {
+        let _outside = self.wait()?;
+        let upload = self.request()?.storage.start_upload(&label, &algorithms(&compute)?).await?;
+        Ok(self.push(UploadSession(upload))?)
+    }
+
+    async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {
+        let _outside = self.wait()?;
+        let Some(upload) = self.request()?.storage.open_upload(&id).await? else { return Ok(None) };
+        Ok(Some(self.push(UploadSession(upload))?))
+    }
+
+    fn id(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.id().to_owned())
+    }
+
+    fn label(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.label().to_owned())
+    }
+
+    fn offset(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<u64> {
+        Ok(self.table.get(&handle)?.0.offset())
+    }
+
+    async fn append(
+        &mut self,
+        handle: Resource<UploadSession>,
+        at: Option<u64>,
+        length: Option<u64>,
+        body: Resource<BodyHandle>,
+    ) -> Result<u64, HostError> {
+        let _outside = self.wait()?;
+        let layer = self.table.get(&body)?.0;
+        let request = self.request.as_deref_mut().ok_or_else(|| HostError::invalid("no request"))?;
+        let upload = &mut self.table.get_mut(&handle)?.0;
+        let left = request.limits.upload.saturating_sub(upload.offset());
+        let mut append = upload.append(at).await?;
+        let mut taken = 0_u64;
+        while let Some(chunk) = request.body.chunk(layer).await? {
+            taken += chunk.len() as u64;
+            if taken > left {
+                return Err(StorageError::TooLarge(request.limits.upload).into());
+            }
+            append.write(chunk).await?;
+        }
+        Ok(append.finish(length).await?)
+    }
+
+    async fn finish(
+        &mut self,
+        handle: Resource<UploadSession>,
+        target: String,
+        expect: Vec<types::Digest>,
+        condition: types::Precondition,
+        content_type: Option<String>,
+    ) -> Result<types::ObjectInfo, HostError> {
+        let _outside = self.wait()?;
+        let (target, expect) = (key(&target)?, digest_list(&expect)?);
+        let upload = &mut self.table.get_mut(&handle)?.0;
+        Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
+    }
+
+    async fn cancel(&mut self, handle: Resource<UploadSession>) -> Result<(), HostError> {
+        let _outside = self.wait()?;
+        Ok(self.table.get_mut(&handle)?.0.cancel().await?)
+    }
+
+    async fn drop(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! `registry.toml`: one struct a section, checked when it is read.
+//!
+//! The configuration knows words and values and nothing of what is built from
+//! them: `app` hands each section to its room.
+//!
+//! # Invariants
+//! - **An unknown key is an error** that names the file, the line and the nearest
+//!   known key.
+//! - **A secret is never printed**: it is a [`values::Secret`] from the start.
+
+mod auth;
+mod mounts;
+mod plugins;
+mod server;
+mod storage;
+pub mod values;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use auth::{AuthConfig, NpmTokens, OciTokens};
+pub use mounts::MountConfig;
+pub use plugins::PluginsConfig;
+pub use server::{Hosts, LimitsConfig, ServerConfig};
+pub use storage::{StorageConfig, StorageKind};
+
+/// The whole of `registry.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub storage: StorageConfig,
+    pub auth: AuthConfig,
+    pub plugins: PluginsConfig,
+    /// `[mount.<name>]`: a named repository each.
+    pub mount: BTreeMap<String, MountConfig>,
+    /// Where it was read from, for the words of later errors; relative paths in it
+    /// are relative to the working directory.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+/// What is wrong with a configuration: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{file} cannot be read: {source}; give its place with --config", file = file.display())]
+    Read { file: PathBuf, source: std::io::Error },
+    #[error("{file}:{line}: {message}")]
+    Parse { file: String, line: usize, message: String },
+    #[error("{file}: {message}", file = file.display())]
+    Value { file: PathBuf, message: String },
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads and checks a text; `file` is for the words of errors.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| explain(text, file, &error))?;
+        config.file = file.to_owned();
+        config.check().map_err(|message| ConfigError::Value { file: file.to_owned(), message })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.storage.check()?;
+        self.server.check()?;
+        self.mount.iter().try_for_each(|(name, mount)| mount.check(name))
+    }
+
+    /// An error about a value, in the words of the others.
+    pub fn error(&self, message: impl Into<String>) -> ConfigError {
+        ConfigError::Value { file: self.file.clone(), message: message.into() }
+    }
+}
+
+/// A parser's error as one sentence with its line and the nearest known key.
+fn explain(text: &str, file: &Path, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start);
+    let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
+    let message = error.message().lines().next().unwrap_or_default();
+    ConfigError::Parse {
+        file: file.display().to_string(),
+        line,
+        message: unknown_key(message).unwrap_or_else(|| message.to_owned()),
+    }
+}
+
+/// Turns serde's words about an unknown field into ours.
+fn unknown_key(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    let known: Vec<_> = quoted.collect();
+    let nearest = known
+        .iter()
+        .map(|key| (strsim::damerau_levenshtein(unknown, key), key))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    Some(match nearest {
+        Some((_, key)) => format!("unknown key `{unknown}`, did you mean `{key}`?"),
+        None => format!("unknown key `{unknown}`, the keys here are {}", known.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests;

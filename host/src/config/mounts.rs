@@ -1,0 +1,64 @@
+//! `[mount.<name>]`: a named repository.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `[mount.<name>]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MountConfig {
+    /// The mount's name unless said.
+    pub plugin: Option<String>,
+    pub enabled: bool,
+    /// `/<name>` unless said; `/` of its host where `host` is given.
+    pub base_path: Option<String>,
+    /// Serve it under this host name only.
+    pub host: Option<String>,
+    /// Its part of the storage; its name unless said.
+    pub prefix: Option<String>,
+    pub features: BTreeMap<String, bool>,
+    /// What it may have beyond its own prefix: `login`, and root aliases like `/v2`.
+    pub grants: Vec<String>,
+    /// Scopes that need no account here, instead of those in `[auth]`.
+    pub anonymous: Option<Vec<String>>,
+    /// Handed to the plugin as they are.
+    pub settings: toml::Table,
+}
+
+impl Default for MountConfig {
+    fn default() -> Self {
+        Self {
+            plugin: None,
+            enabled: true,
+            base_path: None,
+            host: None,
+            prefix: None,
+            features: BTreeMap::new(),
+            grants: Vec::new(),
+            anonymous: None,
+            settings: toml::Table::new(),
+        }
+    }
+}
+
+impl MountConfig {
+    pub(super) fn check(&self, name: &str) -> Result<(), String> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(fits) {
+            return Err(format!("[mount.{name}]: a mount's name is made of lower-case letters, digits, `-` and `_`"));
+        }
+        if let Some(path) = &self.base_path {
+            let wrong = !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) || path.contains("//");
+            if wrong || path.contains(['?', '#', '%', ' ']) {
+                return Err(format!("[mount.{name}] base_path is {path:?}: write it like \"/{name}\""));
+            }
+        }
+        match self.grants.iter().find(|grant| *grant != "login" && !grant.starts_with('/')) {
+            Some(grant) => Err(format!(
+                "[mount.{name}] grants holds {grant:?}: what can be granted is \"login\" and paths like \"/v2\""
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `[server]` and `[server.limits]`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::config::values::{Size, Span};
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Where clients reach the host, e.g. `https://registry.example.com`. Unless
+    /// set, it follows the request's `Host`.
+    pub public_url: Option<String>,
+    /// How many hosts share the storage.
+    pub hosts: Hosts,
+    /// Proxies whose `Forwarded` and `X-Forwarded-*` headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    pub limits: LimitsConfig,
+}
+
+/// How many hosts share one storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hosts {
+    One,
+    Many,
+}
+
+/// `[server.limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// For a client to send its request's headers.
+    pub header_timeout: Span,
+    /// Without a byte moving in either direction; a transfer that moves has no limit.
+    pub idle_timeout: Span,
+    /// Time inside a plugin for one request; what the host waits for does not count.
+    pub guest_deadline: Span,
+    /// Memory of one plugin instance.
+    pub guest_memory: Size,
+    /// For requests to finish after SIGTERM.
+    pub drain: Span,
+    pub max_connections: usize,
+    /// Answered at one time; uploads may take three quarters of it.
+    pub max_requests: u32,
+    /// Waiting for a place; more are answered 503.
+    pub max_queued: usize,
+    pub queue_timeout: Span,
+    /// Of one upload.
+    pub max_upload: Size,
+    /// Of a reply that a plugin makes itself.
+    pub max_reply: Size,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            hosts: Hosts::One,
+            trusted_proxies: Vec::new(),
+            limits: LimitsConfig::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let seconds = |seconds| Span(Duration::from_secs(seconds));
+        Self {
+            header_timeout: seconds(15),
+            idle_timeout: seconds(60),
+            guest_deadline: seconds(10),
+            guest_memory: Size(128 << 20),
+            drain: seconds(30),
+            max_connections: 10_000,
+            max_requests: 512,
+            max_queued: 2_000,
+            queue_timeout: seconds(10),
+            max_upload: Size(20 << 30),
+            max_reply: Size(96 << 20),
+        }
+    }
+}
+
+impl ServerConfig {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(url) = &self.public_url {
+            let bare = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if bare.is_none_or(|bare| bare.is_empty() || url.ends_with('/') || url.contains(['?', '#', ' '])) {
+                return Err(format!(
+                    "[server] public_url is {url:?}: write it like \"https://registry.example.com\", without a slash at the end"
+                ));
+            }
+        }
+        if self.limits.max_requests == 0 || self.limits.max_requests > 4096 {
+            return Err("[server.limits] max_requests must be 1 to 4096".into());
+        }
+        if self.limits.guest_memory.0 < (2 << 20) || self.limits.guest_memory.0 > (4 << 30) {
+            return Err("[server.limits] guest_memory must be \"2MiB\" to \"4GiB\"".into());
+        }
+        Ok(())
+    }
+}

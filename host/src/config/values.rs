@@ -1,0 +1,58 @@
+//! Values with a form of their own: durations, sizes, secrets.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A duration such as `30s`, `5m` or `1h 30m`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|_| format!("{text:?} is no duration: write it like \"30s\", \"5m\" or \"1h\""))
+    }
+}
+
+/// A number of bytes such as `128MiB` or `10GB`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Size(pub u64);
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse::<ByteSize>()
+            .map(|size| Self(size.as_u64()))
+            .map_err(|_| format!("{text:?} is no size: write it like \"128MiB\" or \"10GB\""))
+    }
+}
+
+/// A secret: itself, or where it is: `env:NAME`, `file:/path`. Read at load.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Secret(pub SecretString);
+
+impl TryFrom<String> for Secret {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let secret = if let Some(name) = text.strip_prefix("env:") {
+            std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
+        } else if let Some(path) = text.strip_prefix("file:") {
+            let content = std::fs::read_to_string(path).map_err(|error| format!("the secret file {path}: {error}"))?;
+            content.trim_end_matches(['\r', '\n']).to_owned()
+        } else {
+            text
+        };
+        Ok(Self(SecretString::from(secret)))
+    }
+}

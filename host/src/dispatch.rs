@@ -1,0 +1,199 @@
+//! One request's way: mount → caller → plugin → reply.
+//!
+//! The only place that knows the order of these steps; each step is a room's.
+//! Remembered responses will stand between the caller and the plugin.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tracing::{Instrument, Span, field};
+
+use crate::app::Registry;
+use crate::auth::Credentials;
+use crate::body::{self, RequestBody};
+use crate::capabilities::RequestContext;
+use crate::capabilities::request::{DataLimits, TokenRules};
+use crate::mounts::{Found, Mount, is_reserved};
+use crate::plugins::{CallError, Generation};
+use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
+use crate::server::Peer;
+use crate::status;
+
+/// What cannot be answered, and in whose words.
+struct Refusal {
+    failure: Failure,
+    shape: Option<FailureShape>,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self { failure, shape: None }
+    }
+}
+
+impl Registry {
+    /// Answers one request. `peer` is where it came from, after trusted proxies.
+    pub async fn dispatch<B>(&self, request: Request<B>, peer: Peer) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let span = tracing::info_span!(
+            "request",
+            http.method = %request.method(),
+            http.path = request.uri().path(),
+            client.ip = %peer.ip,
+            mount = field::Empty,
+            plugin.generation = field::Empty,
+            user = field::Empty,
+        );
+        self.answer(request, peer).instrument(span).await
+    }
+
+    async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let started = std::time::Instant::now();
+        let (parts, body) = request.into_parts();
+        let body = RequestBody::new(body, self.body_limits());
+        let mut headers = parts.headers.clone();
+        let credentials = Credentials::take(&mut headers);
+        let head = RequestHead { method: &parts.method, headers: &headers };
+        let asked = Asked { parts: &parts, headers: &headers, peer };
+        let reply = match self.reply(&asked, body, credentials).await {
+            Ok(reply) => reply,
+            Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
+        };
+        let response = respond(head, reply).await;
+        tracing::info!(
+            http.status = response.status().as_u16(),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "{} {} {}",
+            parts.method,
+            parts.uri.path(),
+            response.status().as_u16()
+        );
+        response
+    }
+
+    async fn reply(&self, asked: &Asked<'_>, body: RequestBody, credentials: Credentials) -> Result<Reply, Refusal> {
+        let path = asked.parts.uri.path();
+        if is_reserved(path) {
+            return Ok(status::reply(self, &asked.parts.method, path).await?);
+        }
+        let mounts = self.mounts();
+        let found = mounts.resolve(asked.host(), path).ok_or_else(nothing_there)?;
+        if !found.mount.enabled {
+            return Err(Failure::NotFound(format!("[mount.{}] is disabled", found.mount.name).into()).into());
+        }
+        Span::current().record("mount", found.mount.name.as_str());
+        let generation = self.generation(found.mount)?;
+        Span::current().record("plugin.generation", generation.number);
+        let shape = || generation.description.failure_shape.clone();
+        let is_wished = |alias: &str| generation.description.root_aliases.iter().any(|wish| wish == alias);
+        if found.alias.is_some_and(|alias| !is_wished(alias)) {
+            return Err(nothing_there().into());
+        }
+        let _place = self.gate().enter(!body.is_empty()).await.map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
+        let context = self.context(asked, &found, &generation, body, credentials)?;
+        let answered = generation.handle(context).await;
+        answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })
+    }
+
+    fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Failure> {
+        self.plugins().serving(&mount.plugin).ok_or_else(|| match self.plugins().last_error(&mount.plugin) {
+            Some(_) => Failure::PluginUnavailable(
+                format!("the plugin {} cannot be loaded, see /-/packhouse/plugins", mount.plugin).into(),
+            ),
+            None => Failure::NotFound(format!("the plugin {} has been removed", mount.plugin).into()),
+        })
+    }
+
+    fn context(
+        &self,
+        asked: &Asked<'_>,
+        found: &Found<'_>,
+        generation: &Generation,
+        body: RequestBody,
+        credentials: Credentials,
+    ) -> Result<Box<RequestContext>, Failure> {
+        let storage = self.storage().scope(&found.mount.prefix).map_err(|error| {
+            tracing::error!(error = %error, "the mount's prefix cannot be used: {error}");
+            Failure::Internal
+        })?;
+        let limits = &self.config().server.limits;
+        let tokens = self.config().auth.client_tokens();
+        Ok(Box::new(RequestContext {
+            mount: Arc::clone(found.mount),
+            description: Arc::clone(&generation.description),
+            method: asked.parts.method.clone(),
+            path: found.path.to_owned(),
+            query: asked.parts.uri.query().map(str::to_owned),
+            base_url: self.base_url(found.mount, asked),
+            alias: found.alias.map(str::to_owned),
+            headers: asked.headers.clone(),
+            body,
+            storage,
+            auth: self.auth().clone(),
+            credentials,
+            peer: asked.peer.ip,
+            caller: None,
+            tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
+            limits: DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 },
+            now: SystemTime::now(),
+            vary: Vec::new(),
+        }))
+    }
+
+    fn base_url(&self, mount: &Mount, asked: &Asked<'_>) -> String {
+        match &self.config().server.public_url {
+            Some(url) if mount.host.is_none() => format!("{url}{}", mount.base_path),
+            _ => {
+                let host = asked.host().unwrap_or("localhost");
+                format!("{}://{host}{}", asked.peer.scheme, mount.base_path)
+            }
+        }
+    }
+
+    fn body_limits(&self) -> body::Limits {
+        body::Limits { size: u64::MAX, idle: self.config().server.limits.idle_timeout.0 }
+    }
+}
+
+/// A request as the client sent it, without its credentials.
+struct Asked<'a> {
+    parts: &'a http::request::Parts,
+    headers: &'a http::HeaderMap,
+    peer: Peer,
+}
+
+impl Asked<'_> {
+    /// The host name that the client used, with its port.
+    fn host(&self) -> Option<&str> {
+        let named = self.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        self.peer.host.as_deref().or(named).or_else(|| self.parts.uri.authority().map(http::uri::Authority::as_str))
+    }
+}
+
+fn nothing_there() -> Failure {
+    Failure::NotFound("nothing is served at this address".into())
+}
+
+/// Logs why a call gave no answer, and says what the client is told.
+fn explain(plugin: &str, error: &CallError) -> Failure {
+    let failure = match error {
+        CallError::Trapped(_) => Failure::Trapped,
+        CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
+        CallError::Deadline(_) => Failure::Deadline,
+        CallError::OutOfMemory(_) => Failure::OutOfMemory,
+        CallError::Busy => Failure::Busy { retry_after: std::time::Duration::from_secs(1) },
+        CallError::AuthAway(_) => Failure::IdentityUnavailable,
+    };
+    tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");
+    failure
+}

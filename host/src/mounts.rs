@@ -1,0 +1,168 @@
+//! Which mount a request is for: host name and path prefix → mount.
+//!
+//! Paths are compared as the client sent them, percent-encoding and all; only what
+//! lies below the mount is the plugin's to read. Knows nothing of what a plugin does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::auth::Scope;
+
+/// Paths that belong to the host.
+const RESERVED: [&str; 3] = ["/-/packhouse", "/healthz", "/readyz"];
+
+/// Whether a path is the host's own, or below it.
+pub fn is_reserved(path: &str) -> bool {
+    RESERVED.iter().any(|reserved| below(path, reserved).is_some())
+}
+
+/// One named repository.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    pub name: String,
+    /// The plugin that answers for it.
+    pub plugin: String,
+    pub enabled: bool,
+    /// Without a trailing slash; empty for the root of its host.
+    pub base_path: String,
+    /// Only under this host name, in lower case.
+    pub host: Option<String>,
+    /// Its part of the storage.
+    pub prefix: String,
+    pub features: BTreeMap<String, bool>,
+    pub grants: BTreeSet<String>,
+    /// Scopes that need no account, where they differ from those of the host.
+    pub anonymous: Option<Vec<Scope>>,
+    /// JSON, for the plugin.
+    pub settings: String,
+}
+
+impl Mount {
+    /// Whether a feature is on here, given what it is unless said.
+    pub fn feature(&self, name: &str, default: bool) -> bool {
+        self.features.get(name).copied().unwrap_or(default)
+    }
+
+    pub fn is_granted(&self, wish: &str) -> bool {
+        self.grants.contains(wish)
+    }
+
+    fn root_aliases(&self) -> impl Iterator<Item = &str> {
+        self.grants.iter().map(String::as_str).filter(|grant| grant.starts_with('/'))
+    }
+}
+
+/// Why a set of mounts cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    #[error("[mount.{0}] and [mount.{1}] both claim the path {2}: give one of them another `base_path` or `host`")]
+    SamePath(String, String, String),
+    #[error("[mount.{0}] claims {1}, which is the host's own: choose another `base_path`")]
+    Reserved(String, String),
+    #[error(
+        "[mount.{0}] and [mount.{1}] share the storage below {2:?}: give one of them another `prefix`, or they would see each other's packages"
+    )]
+    SamePrefix(String, String, String),
+}
+
+/// A path under which a mount is reached.
+#[derive(Debug)]
+struct Route {
+    host: Option<String>,
+    path: String,
+    alias: bool,
+    mount: Arc<Mount>,
+}
+
+/// All mounts, in the order in which their paths are tried.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    routes: Vec<Route>,
+}
+
+/// Where a request goes.
+pub struct Found<'a> {
+    pub mount: &'a Arc<Mount>,
+    /// Below the mount, beginning with `/`.
+    pub path: &'a str,
+    /// The root alias that was used, if one was.
+    pub alias: Option<&'a str>,
+}
+
+impl Mounts {
+    /// Lays out the routes; the longest paths are tried first, those of a host name
+    /// before those of any.
+    pub fn new(mounts: impl IntoIterator<Item = Mount>) -> Result<Self, MountError> {
+        let mut routes: Vec<Route> = Vec::new();
+        let mut prefixes: Vec<(String, String)> = Vec::new();
+        for mount in mounts {
+            let mount = Arc::new(mount);
+            claim_prefix(&mut prefixes, &mount)?;
+            claim(&mut routes, &mount, mount.host.clone(), mount.base_path.clone(), false)?;
+            for alias in mount.root_aliases() {
+                claim(&mut routes, &mount, mount.host.clone(), alias.to_owned(), true)?;
+            }
+        }
+        routes.sort_by_key(|route| (route.host.is_none(), std::cmp::Reverse(route.path.len())));
+        Ok(Self { routes })
+    }
+
+    /// The mount for a request's host name (with or without port) and raw path.
+    pub fn resolve<'a>(&'a self, host: Option<&str>, path: &'a str) -> Option<Found<'a>> {
+        let host = host.map(without_port);
+        self.routes.iter().find_map(|route| {
+            let here = match &route.host {
+                None => true,
+                Some(wanted) => host.is_some_and(|host| host.eq_ignore_ascii_case(wanted)),
+            };
+            let rest = if here { below(path, &route.path)? } else { return None };
+            let alias = route.alias.then_some(route.path.as_str());
+            Some(Found { mount: &route.mount, path: if rest.is_empty() { "/" } else { rest }, alias })
+        })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.routes.iter().filter(|route| !route.alias).map(|route| &route.mount)
+    }
+}
+
+fn claim(
+    routes: &mut Vec<Route>,
+    mount: &Arc<Mount>,
+    host: Option<String>,
+    path: String,
+    alias: bool,
+) -> Result<(), MountError> {
+    if is_reserved(&path) {
+        return Err(MountError::Reserved(mount.name.clone(), path));
+    }
+    if let Some(other) = routes.iter().find(|route| route.host == host && route.path == path) {
+        return Err(MountError::SamePath(other.mount.name.clone(), mount.name.clone(), path));
+    }
+    routes.push(Route { host, path, alias, mount: Arc::clone(mount) });
+    Ok(())
+}
+
+fn claim_prefix(prefixes: &mut Vec<(String, String)>, mount: &Mount) -> Result<(), MountError> {
+    let overlaps = |other: &str| below(other, &mount.prefix).is_some() || below(&mount.prefix, other).is_some();
+    if let Some((name, prefix)) = prefixes.iter().find(|(_, prefix)| overlaps(prefix)) {
+        return Err(MountError::SamePrefix(name.clone(), mount.name.clone(), prefix.clone()));
+    }
+    prefixes.push((mount.name.clone(), mount.prefix.clone()));
+    Ok(())
+}
+
+/// What of a path lies below another: empty or beginning with `/`.
+fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
+    path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests;

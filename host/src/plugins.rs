@@ -1,0 +1,24 @@
+//! Plugins: found in a folder, compiled, described, run, and swapped while requests
+//! run.
+//!
+//! `loader` turns a file into code, `sandbox` runs it, `generations` keeps the one
+//! that serves and the reason why a newer one does not, `watcher` looks for changes.
+//! This room knows wasmtime, and knows nothing of HTTP paths, storage or any
+//! protocol.
+//!
+//! # Invariants
+//! - **A request ends on the generation that it began with**: it holds it.
+//! - **A file that fails changes nothing** but the reason shown beside the generation
+//!   that goes on serving.
+
+pub mod clock;
+pub mod description;
+pub mod generations;
+pub mod loader;
+pub mod memory;
+pub mod sandbox;
+mod watcher;
+
+pub use generations::{Generation, PluginStatus, Plugins};
+pub use sandbox::{CallError, GuestLimits};
+pub use watcher::Watcher;

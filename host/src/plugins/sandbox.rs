@@ -1,0 +1,196 @@
+//! Runs plugins: one fresh instance for every call, with limits on time, memory and
+//! everything else that it could take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store, Trap};
+
+use crate::auth::AuthError;
+use crate::bindings::{Protocol, ProtocolPre};
+use crate::capabilities::request::RequestHandle;
+use crate::capabilities::{RequestContext, Shared, State};
+use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
+use crate::plugins::description::Description;
+use crate::plugins::memory::{MemoryLimit, OutOfMemory};
+use crate::respond::Reply;
+
+/// How often a running guest gives way to others.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What one call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestLimits {
+    /// Bytes of memory.
+    pub memory: usize,
+    /// Time in the guest.
+    pub deadline: Duration,
+    /// Instances at one time.
+    pub instances: u32,
+}
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("the plugin failed: {0}")]
+    Trapped(String),
+    #[error("{0}")]
+    Answer(String),
+    #[error(transparent)]
+    Deadline(#[from] DeadlineMissed),
+    #[error("{0}")]
+    OutOfMemory(String),
+    #[error("all places for plugin instances are taken")]
+    Busy,
+    #[error("the store of users is away: {0}")]
+    AuthAway(String),
+}
+
+/// The engine with everything that plugins import.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<State>,
+    limits: GuestLimits,
+}
+
+impl Sandbox {
+    pub fn new(limits: GuestLimits) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&engine_config(limits))?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        Protocol::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        start_ticking(&engine)?;
+        Ok(Self { engine, linker, limits })
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Binds a component to what the host offers.
+    pub fn link(&self, component: &Component) -> wasmtime::Result<ProtocolPre<State>> {
+        ProtocolPre::new(self.linker.instantiate_pre(component)?)
+    }
+
+    /// Asks a plugin what it is.
+    pub async fn describe(&self, plugin: &ProtocolPre<State>) -> Result<Description, CallError> {
+        let clock = GuestClock::start();
+        let call = async {
+            let (mut store, instance) = self.instantiate(plugin, None, &clock).await?;
+            let described = instance.packhouse_plugin_handler().call_describe(&mut store).await?;
+            let builder = store.data_mut().table.delete(described)?;
+            builder.finish().checked().map_err(wasmtime::Error::msg)
+        };
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?.map_err(|error| explain(&error))
+    }
+
+    /// Lets a plugin answer one request. Its instance is gone when this returns.
+    pub async fn handle(&self, plugin: &ProtocolPre<State>, request: Box<RequestContext>) -> Result<Reply, CallError> {
+        let clock = GuestClock::start();
+        let call = async {
+            let (mut store, instance) = self.instantiate(plugin, Some(request), &clock).await?;
+            let handle = store.data_mut().table.push(RequestHandle)?;
+            let called = instance.packhouse_plugin_handler().call_handle(&mut store, handle).await;
+            let response = called.map_err(|error| with_last_words(error, store.data()))?;
+            let mut state = store.into_data();
+            let response = state.table.delete(response)?;
+            let vary = state.into_request().map(|request| request.vary).unwrap_or_default();
+            Ok(response.finish(vary))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+    }
+
+    async fn instantiate(
+        &self,
+        plugin: &ProtocolPre<State>,
+        request: Option<Box<RequestContext>>,
+        clock: &Arc<GuestClock>,
+    ) -> wasmtime::Result<(Store<State>, Protocol)> {
+        let state = State::new(MemoryLimit::new(self.limits.memory), Arc::clone(clock), request);
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.epoch_deadline_async_yield_and_update(1);
+        let instance = plugin.instantiate_async(&mut store).await?;
+        Ok((store, instance))
+    }
+}
+
+/// Settings measured to make a fresh instance cheap: warm slots keep some of their
+/// memory, and the kernel tells which pages were touched.
+fn engine_config(limits: GuestLimits) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances.saturating_mul(4))
+        .total_memories(limits.instances)
+        .total_tables(limits.instances.saturating_mul(4))
+        .total_stacks(limits.instances)
+        .max_core_instances_per_component(16)
+        .max_memories_per_component(1)
+        .max_tables_per_component(8)
+        .table_elements(20_000)
+        .max_memory_size(limits.memory)
+        .max_unused_warm_slots(100)
+        .linear_memory_keep_resident(512 << 10)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(16 << 10)
+        .pagemap_scan(if PoolingAllocationConfig::is_pagemap_scan_available() { Enabled::Yes } else { Enabled::No });
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .concurrency_support(false)
+        .async_stack_size(1 << 20)
+        .max_wasm_stack(512 << 10)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Moves the epoch on, for as long as the engine lives.
+fn start_ticking(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    std::thread::Builder::new().name("epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+/// What the plugin said before it ended.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LastWords(String);
+
+fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
+    match state.last_words() {
+        Some(words) => error.context(LastWords(words)),
+        None => error,
+    }
+}
+
+/// What a failed call means.
+fn explain(error: &wasmtime::Error) -> CallError {
+    if let Some(error) = error.downcast_ref::<OutOfMemory>() {
+        return CallError::OutOfMemory(error.to_string());
+    }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return CallError::Busy;
+    }
+    if let Some(error) = error.downcast_ref::<AuthError>() {
+        return CallError::AuthAway(error.to_string());
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => "it panicked".into(),
+        Some(Trap::MemoryOutOfBounds | Trap::StackOverflow) => "it ran out of stack, or touched memory out of bounds".into(),
+        Some(trap) => trap.to_string(),
+        None => format!("{error:#}"),
+    };
+    match error.downcast_ref::<LastWords>() {
+        Some(words) => CallError::Trapped(format!("{reason}: {words}")),
+        None => CallError::Trapped(reason),
+    }
+}

@@ -1,0 +1,335 @@
+//! Every way in which the host itself answers, with its status, its sentence and
+//! its headers. No other file decides the status of a host error.
+//!
+//! It knows nothing of what caused a failure: who meets one logs it there, once.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+use super::content::Part;
+use super::{Reply, RequestHead, ResponseBody, respond};
+use crate::body::BodyError;
+
+type Sentence = Cow<'static, str>;
+
+/// A failure as the client reads it. The sentences hold nothing secret and no
+/// detail of the inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is mounted there, or what is asked for is away; says which.
+    NotFound(Sentence),
+    /// A feature that the configuration switched off.
+    FeatureDisabled(Sentence),
+    /// The methods that are possible instead, e.g. `GET, HEAD`.
+    MethodNotAllowed {
+        allow: Sentence,
+    },
+    /// A request that cannot be understood; says why.
+    BadRequest(Sentence),
+    /// The body ended before it was complete.
+    Truncated,
+    /// A body above this many bytes.
+    TooLarge {
+        limit: u64,
+    },
+    HeadersTooLarge,
+    AddressTooLong,
+    /// The client sent nothing for this long.
+    Idle(Duration),
+    PreconditionFailed,
+    /// Every place is taken.
+    Busy {
+        retry_after: Duration,
+    },
+    /// The plugin broke down.
+    Trapped,
+    /// The plugin gave a reply that HTTP does not allow; says why.
+    Reply(Sentence),
+    /// The plugin used up its time.
+    Deadline,
+    /// The plugin used up its memory, or another of its limits.
+    OutOfMemory,
+    /// The plugin is there but cannot be used now, e.g. it failed to load.
+    PluginUnavailable(Sentence),
+    StorageUnavailable,
+    StorageFull,
+    /// Users and tokens cannot be looked up.
+    IdentityUnavailable,
+    NotImplemented(Sentence),
+    Internal,
+}
+
+impl Failure {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => {
+                StatusCode::METHOD_NOT_ALLOWED
+            }
+            Self::BadRequest(_) | Self::Truncated => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::AddressTooLong => StatusCode::URI_TOO_LONG,
+            Self::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::Busy { .. }
+            | Self::PluginUnavailable(_)
+            | Self::StorageUnavailable
+            | Self::IdentityUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
+            Self::OutOfMemory | Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+        }
+    }
+
+    /// One sentence for the client.
+    pub fn message(&self) -> Sentence {
+        match self {
+            Self::NotFound(sentence)
+            | Self::FeatureDisabled(sentence)
+            | Self::BadRequest(sentence)
+            | Self::Reply(sentence)
+            | Self::PluginUnavailable(sentence)
+            | Self::NotImplemented(sentence) => sentence.clone(),
+            Self::MethodNotAllowed { allow } => format!("this address answers to {allow}").into(),
+            Self::Truncated => "the request's body ended before it was complete".into(),
+            Self::TooLarge { limit } => {
+                format!("the request's body is larger than {limit} bytes").into()
+            }
+            Self::HeadersTooLarge => "the request's headers are too large".into(),
+            Self::AddressTooLong => "the request's address is too long".into(),
+            Self::Idle(time) => {
+                format!("nothing of the request came for {} seconds", time.as_secs()).into()
+            }
+            Self::PreconditionFailed => "the state that the request asks for has changed".into(),
+            Self::Busy { .. } => "the server is busy, please try again".into(),
+            Self::Trapped => "the plugin broke down while it answered".into(),
+            Self::Deadline => "the plugin took too long to answer".into(),
+            Self::OutOfMemory => "the plugin needed more than it may use".into(),
+            Self::StorageUnavailable => "the storage does not answer, please try again".into(),
+            Self::StorageFull => "the storage is full".into(),
+            Self::IdentityUnavailable => "users cannot be looked up now, please try again".into(),
+            Self::Internal => "something went wrong on the server".into(),
+        }
+    }
+
+    /// How long a client should wait before it tries again.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after } => Some(*retry_after),
+            Self::StorageUnavailable | Self::IdentityUnavailable | Self::PluginUnavailable(_) => {
+                Some(Duration::from_secs(5))
+            }
+            _ => None,
+        }
+    }
+
+    /// As a reply, in the error shape of the plugin whose address was asked for.
+    pub fn reply(&self, shape: Option<&FailureShape>) -> Reply {
+        let mut reply = Reply::new(self.status());
+        let (content_type, body) = match shape {
+            Some(shape) => (
+                HeaderValue::from_str(&shape.content_type).ok(),
+                shape.render(self),
+            ),
+            None => (None, format!("{}\n", self.message())),
+        };
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        reply
+            .headers
+            .insert(CONTENT_TYPE, content_type.unwrap_or(plain));
+        reply
+            .headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(time) = self.retry_after() {
+            reply.headers.insert(
+                RETRY_AFTER,
+                HeaderValue::from(time.as_millis().div_ceil(1000).max(1) as u64),
+            );
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            if let Ok(allow) = HeaderValue::from_str(allow) {
+                reply.headers.insert(ALLOW, allow);
+            }
+        }
+        reply.body.push(Part::Bytes(body.into()));
+        reply
+    }
+
+    /// The whole answer to a request.
+    pub async fn respond(
+        &self,
+        request: RequestHead<'_>,
+        shape: Option<&FailureShape>,
+    ) -> http::Response<ResponseBody> {
+        respond(request, self.reply(shape)).await
+    }
+}
+
+/// What a body that cannot be read comes to when nobody else answers for it.
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Truncated => Self::Truncated,
+            BodyError::TooLarge(limit) => Self::TooLarge { limit },
+            BodyError::Invalid(reason) => Self::BadRequest(reason.into()),
+            BodyError::Idle(time) => Self::Idle(time),
+        }
+    }
+}
+
+/// How a plugin's clients expect an error to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureShape {
+    /// Decides how the message is escaped: for JSON, for XML, else not at all.
+    pub content_type: String,
+    /// `{status}` and `{message}` are replaced, e.g. `{"error":"{message}"}`.
+    pub template: String,
+}
+
+impl FailureShape {
+    fn render(&self, failure: &Failure) -> String {
+        let message = failure.message();
+        let escaped = match self.language() {
+            Language::Json => escape_json(&message),
+            Language::Xml => escape_xml(&message),
+            Language::Text => message.into_owned(),
+        };
+        // The status first: a message never holds the host's own `{status}`.
+        self.template
+            .replace("{status}", failure.status().as_str())
+            .replace("{message}", &escaped)
+    }
+
+    fn language(&self) -> Language {
+        let essence = self
+            .content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if essence.ends_with("/json") || essence.ends_with("+json") {
+            Language::Json
+        } else if essence.ends_with("/xml")
+            || essence.ends_with("+xml")
+            || essence.ends_with("/html")
+        {
+            Language::Xml
+        } else {
+            Language::Text
+        }
+    }
+}
+
+enum Language {
+    Json,
+    Xml,
+    Text,
+}
+
+/// What stands between the quotes of a JSON string.
+fn escape_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn escape_xml(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+    use super::*;
+
+    fn body_of(reply: &Reply) -> String {
+        match reply.body.as_slice() {
+            [Part::Bytes(bytes)] => String::from_utf8(bytes.to_vec()).unwrap(),
+            _ => panic!("a failure has one part of bytes"),
+        }
+    }
+
+    fn shape(content_type: &str, template: &str) -> FailureShape {
+        FailureShape {
+            content_type: content_type.into(),
+            template: template.into(),
+        }
+    }
+
+    #[test]
+    fn speaks_the_plugins_language_and_escapes_for_it() {
+        let failure = Failure::NotFound("no <such> \"thing\"".into());
+        let json = failure.reply(Some(&shape(
+            "application/json",
+            r#"{"error":"{message}","status":{status}}"#,
+        )));
+        assert_eq!(
+            body_of(&json),
+            r#"{"error":"no <such> \"thing\"","status":404}"#
+        );
+        let xml = failure.reply(Some(&shape(
+            "application/xml; charset=utf-8",
+            "<error>{message}</error>",
+        )));
+        assert_eq!(
+            body_of(&xml),
+            "<error>no &lt;such&gt; &quot;thing&quot;</error>"
+        );
+        let text = failure.reply(Some(&shape("text/plain", "{status}: {message}")));
+        assert_eq!(body_of(&text), "404: no <such> \"thing\"");
+        assert_eq!(body_of(&failure.reply(None)), "no <such> \"thing\"\n");
+    }
+
+    #[test]
+    fn tells_when_to_try_again_in_whole_seconds() {
+        let reply = Failure::Busy {
+            retry_after: Duration::from_millis(1200),
+        }
+        .reply(None);
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "2");
+        let reply = Failure::Busy {
+            retry_after: Duration::ZERO,
+        }
+        .reply(None);
+        assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "1");
+    }
+
+    #[test]
+    fn the_endings_of_a_plugin_have_the_statuses_of_the_design() {
+        assert_eq!(Failure::Trapped.status(), 500);
+        assert_eq!(Failure::Deadline.status(), 504);
+        assert_eq!(Failure::OutOfMemory.status(), 507);
+        assert_eq!(Failure::FeatureDisabled("off".into()).status(), 405);
+        assert_eq!(
+            Failure::MethodNotAllowed {
+                allow: "GET, HEAD".into()
+            }
+            .reply(None)
+            .headers
+            .get(ALLOW)
+            .unwrap(),
+            "GET, HEAD"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! The body of a response. It counts what it gives: a stream that ends early, or
+//! goes on for too long, ends the body with an error, so that no client takes a
+//! part for the whole.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, Stream};
+use http_body::{Body, Frame, SizeHint};
+
+use super::content::{BoxError, StoredObject};
+
+/// How a body breaks after its head was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyStreamError {
+    #[error("the source of the body failed")]
+    Source(#[source] BoxError),
+    #[error("the source of the body ended {missing} bytes early")]
+    Short { missing: u64 },
+    #[error("the source of the body gave {surplus} bytes more than it has")]
+    Long { surplus: u64 },
+}
+
+/// A stretch of a body: bytes, or a range of an object that is opened only when
+/// its turn comes.
+pub(super) enum Piece {
+    Bytes(Bytes),
+    Object(Arc<dyn StoredObject>, Range<u64>),
+}
+
+type Source<Error> = BoxStream<'static, Result<Bytes, Error>>;
+
+/// The body of a response; `Send`, and its length is exact where it is known.
+pub struct ResponseBody(Inner);
+
+enum Inner {
+    Bytes(Bytes),
+    /// Boxed, so that small answers stay small when they are moved.
+    Pieces(Box<Pieces>),
+    Stream(Source<BodyStreamError>),
+    /// A HEAD: the length is told, and nothing comes.
+    Head(Option<u64>),
+}
+
+impl ResponseBody {
+    pub fn empty() -> Self {
+        Self(Inner::Bytes(Bytes::new()))
+    }
+
+    pub fn bytes(bytes: Bytes) -> Self {
+        Self(Inner::Bytes(bytes))
+    }
+
+    /// A body of unknown length.
+    pub fn stream(stream: Source<BodyStreamError>) -> Self {
+        Self(Inner::Stream(stream))
+    }
+
+    pub(super) fn pieces(queue: VecDeque<Piece>, length: u64) -> Self {
+        Self(Inner::Pieces(Box::new(Pieces {
+            queue,
+            open: None,
+            left: length,
+        })))
+    }
+
+    /// Bytes still to come, when that is known.
+    pub fn length(&self) -> Option<u64> {
+        match &self.0 {
+            Inner::Bytes(bytes) => Some(bytes.len() as u64),
+            Inner::Pieces(pieces) => Some(pieces.left),
+            Inner::Stream(_) => None,
+            Inner::Head(length) => *length,
+        }
+    }
+
+    pub(super) fn into_head(self) -> Self {
+        let length = self.length();
+        Self(Inner::Head(length))
+    }
+}
+
+impl std::fmt::Debug for ResponseBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ResponseBody")
+            .field("length", &self.length())
+            .finish()
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyStreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyStreamError>>> {
+        let next = match &mut self.0 {
+            Inner::Head(_) => None,
+            Inner::Bytes(bytes) if bytes.is_empty() => None,
+            Inner::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
+            Inner::Pieces(pieces) => ready!(Pin::new(pieces.as_mut()).poll_next(context)),
+            Inner::Stream(stream) => ready!(stream.as_mut().poll_next(context)),
+        };
+        Poll::Ready(next.map(|result| result.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Head(_) => true,
+            Inner::Bytes(bytes) => bytes.is_empty(),
+            Inner::Pieces(pieces) => pieces.left == 0,
+            Inner::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Head(_) => SizeHint::with_exact(0),
+            _ => self
+                .length()
+                .map_or_else(SizeHint::new, SizeHint::with_exact),
+        }
+    }
+}
+
+/// Pieces one after the other.
+pub(super) struct Pieces {
+    queue: VecDeque<Piece>,
+    open: Option<Open>,
+    /// Bytes that are still to come of all pieces.
+    left: u64,
+}
+
+struct Open {
+    stream: Source<BoxError>,
+    left: u64,
+}
+
+impl Pieces {
+    pub fn new(queue: VecDeque<Piece>, length: u64) -> Self {
+        Self {
+            queue,
+            open: None,
+            left: length,
+        }
+    }
+
+    /// What the open stream gives next; none when it is at its end.
+    fn poll_open(
+        open: &mut Option<Open>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyStreamError>>> {
+        let Some(current) = open else {
+            return Poll::Ready(None);
+        };
+        let next = ready!(current.stream.as_mut().poll_next(context));
+        Poll::Ready(Some(match next {
+            Some(Ok(bytes)) => match current.left.checked_sub(bytes.len() as u64) {
+                Some(left) => {
+                    current.left = left;
+                    if left == 0 {
+                        *open = None;
+                    }
+                    Ok(bytes)
+                }
+                None => Err(BodyStreamError::Long {
+                    surplus: bytes.len() as u64 - current.left,
+                }),
+            },
+            Some(Err(source)) => Err(BodyStreamError::Source(source)),
+            None if current.left == 0 => return Poll::Ready(None),
+            None => Err(BodyStreamError::Short {
+                missing: current.left,
+            }),
+        }))
+    }
+
+    fn open_next(&mut self) -> Option<Bytes> {
+        self.open = None;
+        match self.queue.pop_front()? {
+            Piece::Bytes(bytes) => Some(bytes),
+            Piece::Object(object, range) => {
+                let left = range.end.saturating_sub(range.start);
+                if left > 0 {
+                    self.open = Some(Open {
+                        stream: object.stream(range),
+                        left,
+                    });
+                }
+                Some(Bytes::new())
+            }
+        }
+    }
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, BodyStreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            let bytes = match ready!(Self::poll_open(&mut this.open, context)) {
+                Some(Ok(bytes)) => bytes,
+                Some(Err(error)) => {
+                    this.queue.clear();
+                    this.open = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => match this.open_next() {
+                    Some(bytes) => bytes,
+                    None => return Poll::Ready(None),
+                },
+            };
+            if !bytes.is_empty() {
+                this.left = this.left.saturating_sub(bytes.len() as u64);
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One connection: hyper in the middle, the limits around it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::incoming::IncomingBody;
+use super::io::Socket;
+use super::outgoing::Outgoing;
+use super::progress::{InFlight, Progress, watch};
+use super::{Peer, ServerSettings};
+use crate::respond::{Failure, RequestHead, ResponseBody};
+
+/// What hyper may hold of one connection in either direction, bytes.
+const BUFFER: usize = 256 << 10;
+/// HTTP/2 windows: what may be on its way before it was read.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// How the server tells its connections to end.
+pub(super) struct Ending {
+    /// After the request in flight.
+    pub graceful: CancellationToken,
+    /// Now.
+    pub cut: CancellationToken,
+}
+
+pub(super) struct Connection {
+    pub stream: TcpStream,
+    pub address: SocketAddr,
+    pub place: OwnedSemaphorePermit,
+    pub settings: Arc<ServerSettings>,
+}
+
+impl Connection {
+    pub async fn serve<Service, Answer>(self, service: Service, ending: Ending)
+    where
+        Service: Fn(Request<IncomingBody>, Peer) -> Answer + Clone + Send + Sync + 'static,
+        Answer: Future<Output = Response<ResponseBody>> + Send + 'static,
+    {
+        // Small answers leave at once; where that cannot be, they still leave.
+        let _ = self.stream.set_nodelay(true);
+        let settings = Arc::clone(&self.settings);
+        let progress = Arc::new(Progress::new(self.place));
+        let socket = Socket::new(self.stream, Arc::clone(&progress));
+        let address = self.address;
+        let handler = {
+            let (settings, progress) = (Arc::clone(&settings), Arc::clone(&progress));
+            service_fn(move |request| {
+                answer(
+                    request,
+                    service.clone(),
+                    Arc::clone(&settings),
+                    Arc::clone(&progress),
+                    address,
+                )
+            })
+        };
+        let builder = builder(&settings);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), handler));
+        let watch = pin!(watch(&progress, &settings));
+        let mut graceful = pin!(ending.graceful.cancelled());
+        let mut watch = watch;
+        let mut is_ending = false;
+        let result = loop {
+            tokio::select! {
+                result = connection.as_mut() => break result,
+                () = graceful.as_mut(), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                reason = watch.as_mut() => {
+                    tracing::debug!(client.address = %address, "cutting a connection: {reason}");
+                    return;
+                }
+                () = ending.cut.cancelled() => return,
+            }
+        };
+        if let Err(error) = result {
+            // The client may still be sending what was refused.
+            progress.linger();
+            tracing::debug!(client.address = %address, error = %error, "a connection ended early");
+        }
+    }
+}
+
+fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER.max(settings.max_head_size));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(settings.max_head_size).unwrap_or(u32::MAX))
+        .max_concurrent_streams(settings.max_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    builder
+}
+
+/// One request: the limits of its head, who sent it, and the service.
+async fn answer<Service, Answer>(
+    request: Request<Incoming>,
+    service: Service,
+    settings: Arc<ServerSettings>,
+    progress: Arc<Progress>,
+    address: SocketAddr,
+) -> Result<Response<Outgoing>, std::convert::Infallible>
+where
+    Service: Fn(Request<IncomingBody>, Peer) -> Answer,
+    Answer: Future<Output = Response<ResponseBody>>,
+{
+    let is_http2 = request.version() == Version::HTTP_2;
+    let flight = InFlight::begin(&progress, is_http2);
+    let (parts, incoming) = request.into_parts();
+    let expects_continue = parts.headers.contains_key(http::header::EXPECT);
+    let body = IncomingBody::new(incoming, Arc::clone(&progress), is_http2, expects_continue);
+    let mut response =
+        if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
+            drop(body);
+            let head = RequestHead {
+                method: &parts.method,
+                headers: &parts.headers,
+            };
+            Failure::HeadersTooLarge.respond(head, None).await
+        } else {
+            let peer = settings.trusted_proxies.peer(address.ip(), &parts);
+            service(Request::from_parts(parts, body), peer).await
+        };
+    if !is_http2 && progress.closes() {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Outgoing::new(body, flight)))
+}
+
+fn head_size(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}

@@ -1,0 +1,125 @@
+//! The socket as hyper sees it. It notes progress for the limits of time, and a
+//! socket that closes before its client has sent everything lingers: it is shut
+//! for writing, and what still comes is thrown away for a while, so that the
+//! kernel does not answer with a reset that overtakes the last answer
+//! (RFC 9112 §9.6).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::progress::Progress;
+
+/// How long a closed socket lingers in all, and without a byte from its client.
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_SILENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Socket {
+    /// None only while it is dropped.
+    stream: Option<TcpStream>,
+    progress: Arc<Progress>,
+}
+
+impl Socket {
+    pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
+        Self {
+            stream: Some(stream),
+            progress,
+        }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.stream
+            .as_mut()
+            .map(Pin::new)
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    fn note_written<Written>(&self, polled: &Poll<io::Result<Written>>) {
+        match polled {
+            Poll::Ready(_) => self.progress.note_write(),
+            Poll::Pending => self.progress.note_blocked(),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = self.stream()?.poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.progress.note_read();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = self.stream()?.poll_write(context, bytes);
+        self.note_written(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = self.stream()?.poll_write_vectored(context, buffers);
+        self.note_written(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(context)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if !self.progress.lingers() {
+            return;
+        }
+        let stream = self.stream.take();
+        if let (Some(stream), Ok(runtime)) = (stream, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(linger(stream, Arc::clone(&self.progress)));
+        }
+    }
+}
+
+/// Holds the connection's place among those allowed until it is really closed.
+async fn linger(mut stream: TcpStream, _place: Arc<Progress>) {
+    let all = async {
+        // Done before when hyper ended well; failing means that nobody listens.
+        let _ = stream.shutdown().await;
+        let mut waste = vec![0; 16 << 10];
+        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await
+        {
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, all).await;
+}

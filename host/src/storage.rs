@@ -1,0 +1,137 @@
+//! Where everything is kept: objects under keys, changed by compare-and-swap,
+//! staged before they are seen, uploaded over several requests. The only room
+//! that names opendal. It must not know HTTP, plugins, mounts or who is asking.
+//!
+//! # Layout
+//! A [`Storage`] is one folder, one bucket, or memory. A [`Scope`] is a part of
+//! it under a prefix, and all that callers get: `{prefix}/{key}`. What belongs to
+//! the host alone (staging, upload sessions, locks) lies under `.packhouse/`.
+//!
+//! # Invariants
+//! **Nothing is visible before its commit, and a commit is whole or not at all.**
+//! **A precondition and its change are one step**, between processes too: by locks
+//! and renames on a file system, by conditional requests on S3.
+//! **A version read is one version to the end**, whatever is written meanwhile.
+//!
+//! | part | what |
+//! |---|---|
+//! | `scoped` | the functions on keys |
+//! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
+//! | `backend` | the kinds of stores behind one set of functions |
+//! | `files`, `objects` | a folder; any opendal service |
+//! | `layers` | the services, with timeouts and retries |
+
+mod backend;
+mod digest;
+mod error;
+mod files;
+mod key;
+mod layers;
+mod listing;
+mod locks;
+mod objects;
+mod reader;
+mod scoped;
+mod staging;
+mod uploads;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+
+use backend::Backend;
+pub use backend::{ObjectInfo, Precondition};
+pub use digest::{Algorithm, Digest, DigestState};
+pub use error::{Reason, StorageError};
+pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
+pub use listing::{ListOptions, Listing};
+pub use reader::Reader;
+pub use scoped::Scope;
+pub use staging::{Staged, Writer};
+pub use uploads::{Append, Upload};
+
+use error::Result;
+
+/// How long what a crash left behind, and an upload that nobody goes on with, is
+/// kept.
+pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Which store.
+#[derive(Debug, Clone)]
+pub enum Settings {
+    /// A folder; made when missing. Several processes may share it.
+    Fs { root: PathBuf },
+    /// Gone with the process.
+    Memory,
+    S3(S3Settings),
+}
+
+/// A bucket, addressed by path.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    /// Host name without scheme and port.
+    pub endpoint: String,
+    pub port: u16,
+    pub use_ssl: bool,
+    pub region: String,
+    pub bucket_name: String,
+    pub access_key: SecretString,
+    pub access_secret: SecretString,
+}
+
+/// The rule for a scope's prefix: `Invalid` unless it is a key itself.
+pub fn check_prefix(prefix: &str) -> Result<()> {
+    Key::parse(prefix).map(|_| ())
+}
+
+/// A store that answers. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    backend: Backend,
+}
+
+impl Storage {
+    /// Makes the folder, or asks the service what it honours (some small objects
+    /// under `.packhouse/probe/`). The sentences of its errors say what to do.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let backend = match (settings, layers::operator(settings)?) {
+            (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
+            (Settings::Memory, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::private(operator))),
+            (_, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::shared(operator).await?)),
+            (_, None) => return Err(StorageError::other("this store is not part of this build")),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Does it answer now? Bounded by a few seconds; for readiness checks.
+    pub async fn probe(&self) -> Result<()> {
+        self.backend.probe().await
+    }
+
+    /// May several hosts work on it at once? False for memory, and for a bucket
+    /// whose service ignores conditional writes.
+    pub fn is_safe_to_share(&self) -> bool {
+        match &self.backend {
+            Backend::Files(_) => true,
+            Backend::Objects(store) => store.is_safe_to_share(),
+        }
+    }
+
+    /// The keys below `prefix/`. `Invalid` unless it is a key itself.
+    pub fn scope(&self, prefix: &str) -> Result<Scope> {
+        Ok(Scope::new(self.backend.clone(), &Key::parse(prefix)?))
+    }
+
+    /// Removes what crashed hosts left in staging, and expired uploads. Counts
+    /// them. For maintenance: it lists all of both.
+    pub async fn sweep(&self) -> Result<u64> {
+        let before = SystemTime::now().checked_sub(LEFTOVERS_KEPT_FOR).unwrap_or(SystemTime::UNIX_EPOCH);
+        let staging = self.backend.sweep_staging(before).await?;
+        Ok(staging + uploads::sweep(&self.backend, before).await?)
+    }
+}

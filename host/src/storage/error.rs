@@ -1,0 +1,150 @@
+//! What can go wrong in the store, and how the errors of the file system and of
+//! opendal become one of those kinds. It must not know HTTP statuses.
+
+use std::io;
+
+use super::digest::Digest;
+
+/// A sentence for people, and the error below it for the log.
+#[derive(Debug)]
+pub struct Reason {
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Reason {
+    fn with(message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { message: message.into(), source: Some(Box::new(source)) }
+    }
+}
+
+impl<T: Into<String>> From<T> for Reason {
+    fn from(message: T) -> Self {
+        Self { message: message.into(), source: None }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Reason {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Callers branch on the kind; the sentences are for people.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// What the call works on is not there.
+    #[error("nothing is stored under this key")]
+    NotFound,
+    /// The precondition did not hold, or the version that was being read is gone.
+    #[error("the object was changed by somebody else in between")]
+    Conflict,
+    /// An expected digest did not come out.
+    #[error("expected digest {expected} but the bytes have {computed}")]
+    DigestMismatch { expected: Digest, computed: Digest },
+    /// More than the limit, in bytes.
+    #[error("larger than the limit of {0} bytes")]
+    TooLarge(u64),
+    /// Less arrived than was declared.
+    #[error("fewer bytes arrived than were announced")]
+    Truncated,
+    /// A key, range or argument that cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store refuses the host: permissions or credentials.
+    #[error(transparent)]
+    Denied(Reason),
+    /// The store does not answer; trying again may help.
+    #[error(transparent)]
+    Unavailable(Reason),
+    /// No space or quota left.
+    #[error(transparent)]
+    Full(Reason),
+    /// Everything else.
+    #[error(transparent)]
+    Other(Reason),
+}
+
+pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+
+impl StorageError {
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    pub(super) fn other(message: impl Into<Reason>) -> Self {
+        Self::Other(message.into())
+    }
+
+    pub(super) fn unavailable(message: impl Into<Reason>) -> Self {
+        Self::Unavailable(message.into())
+    }
+
+    /// A key that would have to be an object and a folder at once.
+    pub(super) fn clash(key: &str) -> Self {
+        Self::Invalid(format!(
+            "`{key}` cannot be written: it, or a part of it, would be an object and a folder at once; \
+             remove the one that is there first"
+        ))
+    }
+}
+
+impl From<io::Error> for StorageError {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::NotFound => Self::NotFound,
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
+                "no space is left in the storage folder; free some or raise the quota",
+                error,
+            )),
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Denied(Reason::with(
+                "the storage folder refuses access; check its owner and permissions",
+                error,
+            )),
+            Kind::InvalidFilename => Self::invalid("the storage folder cannot hold a name this long"),
+            Kind::TimedOut | Kind::WouldBlock | Kind::StaleNetworkFileHandle => {
+                Self::Unavailable(Reason::with("the storage folder does not answer; try again", error))
+            }
+            _ => Self::Other(Reason::with(format!("the storage folder failed: {error}"), error)),
+        }
+    }
+}
+
+impl From<opendal::Error> for StorageError {
+    fn from(error: opendal::Error) -> Self {
+        use opendal::ErrorKind as Kind;
+        let retryable = error.is_temporary() || error.is_persistent();
+        match error.kind() {
+            Kind::NotFound => Self::NotFound,
+            Kind::ConditionNotMatch | Kind::AlreadyExists => Self::Conflict,
+            Kind::PermissionDenied => Self::Denied(Reason::with(
+                "the storage service refuses the credentials; check the access key, its secret and the bucket's policy",
+                error,
+            )),
+            Kind::RangeNotSatisfied => Self::invalid("the range lies outside the object"),
+            Kind::ConfigInvalid => {
+                Self::Other(Reason::with(format!("the storage settings do not work: {}", error.message()), error))
+            }
+            Kind::RateLimited | Kind::Conflict => {
+                Self::Unavailable(Reason::with("the storage service is busy; try again", error))
+            }
+            _ if retryable => {
+                Self::Unavailable(Reason::with("the storage service does not answer; try again", error))
+            }
+            _ => Self::Other(Reason::with("the storage service failed", error)),
+        }
+    }
+}
+
+impl From<tokio::task::JoinError> for StorageError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Other(Reason::with("a storage task ended early", error))
+    }
+}

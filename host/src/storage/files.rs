@@ -1,0 +1,303 @@
+//! A folder as a store. One object is one file of the same path; the host's own
+//! things lie under `.packhouse/`. It must not know scopes, nor any opendal type.
+//!
+//! # Layout
+//! - `{root}/<key>`: an object, never written in place: every change is a rename
+//!   of a finished file over it.
+//! - `{root}/.packhouse/staging/<uuid>`: bytes that are not visible yet.
+//! - `{root}/.packhouse/locks/<shard>`: empty files that processes lock.
+//!
+//! # Invariants
+//! **A change of a key happens with its lock held**, inside the process
+//! (`KeyLocks`) and between processes (`ShardLock`). Readers take no lock: an open
+//! descriptor keeps its version whatever is renamed over the name.
+
+mod lock;
+mod place;
+mod sink;
+mod version;
+mod walk;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
+use super::error::{Result, StorageError};
+use super::listing::{Listing, PathListing};
+use super::locks::KeyLocks;
+use lock::ShardLock;
+pub(super) use sink::{FileSink, StagingFile};
+use version::Versions;
+
+/// No single small call may keep a request longer than this; a hung network
+/// mount then costs a thread, not the request.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct Files {
+    root: PathBuf,
+    locks: KeyLocks,
+    versions: Versions,
+}
+
+/// One version of a file, held open.
+#[derive(Clone)]
+pub(super) struct FileContent {
+    file: Arc<File>,
+    /// Where it was opened; another file may be there by now.
+    path: PathBuf,
+    pub size: u64,
+}
+
+impl Files {
+    /// Makes the folder and its private parts where they are missing.
+    pub async fn prepare(root: &Path) -> Result<Self> {
+        let files = Self { root: root.to_owned(), locks: KeyLocks::default(), versions: Versions::default() };
+        let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
+        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?))).await?;
+        Ok(files)
+    }
+
+    fn target(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    fn private(&self, name: &str) -> PathBuf {
+        self.root.join(super::key::PRIVATE).join(name)
+    }
+
+    pub async fn probe(self: &Arc<Self>) -> Result<()> {
+        let files = self.clone();
+        let looked = run(move || Ok(std::fs::metadata(files.private("staging")).map(|_| ())?));
+        match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
+            Ok(Err(StorageError::NotFound)) => {
+                Err(StorageError::unavailable("the storage folder has vanished; is it mounted?"))
+            }
+            Ok(other) => other,
+            Err(_) => Err(StorageError::unavailable("the storage folder does not answer")),
+        }
+    }
+
+    pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || files.look_up(&path)).await
+    }
+
+    pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || {
+            let Some(file) = open_object(&files.target(&path))? else { return Ok(None) };
+            let metadata = file.metadata()?;
+            if metadata.len() > limit {
+                return Err(StorageError::TooLarge(limit));
+            }
+            let bytes = read_whole(&file, metadata.len())?;
+            let version = files.versions.of_bytes(&metadata, &bytes);
+            Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
+        })
+        .await
+    }
+
+    pub async fn open(self: &Arc<Self>, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || {
+            let target = files.target(&path);
+            let Some(file) = open_object(&target)? else { return Ok(None) };
+            let metadata = file.metadata()?;
+            let version = files.versions.of_file(&metadata, &file)?;
+            let content = FileContent { file: Arc::new(file), path: target, size: metadata.len() };
+            Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
+        })
+        .await
+    }
+
+    pub async fn put(
+        self: &Arc<Self>,
+        path: &str,
+        bytes: Bytes,
+        precondition: &Precondition,
+        _content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        let mut sink = FileSink::new(self.clone());
+        sink.write(vec![bytes]).await?;
+        let staged = sink.close().await?;
+        self.commit_file(&staged, path, precondition).await
+    }
+
+    pub async fn commit(
+        self: &Arc<Self>,
+        material: &Material,
+        path: &str,
+        precondition: &Precondition,
+        _content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        match material {
+            Material::File(staged) => self.commit_file(staged, path, precondition).await,
+            Material::Objects { .. } => Err(StorageError::other("staged in another store")),
+        }
+    }
+
+    async fn commit_file(
+        self: &Arc<Self>,
+        staged: &StagingFile,
+        path: &str,
+        precondition: &Precondition,
+    ) -> Result<ObjectInfo> {
+        let hold = self.locks.alone(path).await;
+        let (files, staged, path, precondition) =
+            (self.clone(), staged.clone(), path.to_owned(), precondition.clone());
+        run(move || {
+            let _hold = hold;
+            let _lock = ShardLock::take(&files.private("locks"), &path)?;
+            files.check(&path, &precondition)?;
+            place::place(&staged, &files.root, &path)?;
+            let metadata = staged.file().metadata()?;
+            let version = match staged.version() {
+                Some(version) => version,
+                None => files.versions.of_file(&metadata, staged.file())?,
+            };
+            Ok(object_info(path, metadata.len(), version, &metadata))
+        })
+        .await
+    }
+
+    pub async fn remove(self: &Arc<Self>, path: &str, precondition: &Precondition) -> Result<bool> {
+        let hold = self.locks.alone(path).await;
+        let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
+        run(move || {
+            let _hold = hold;
+            let _lock = ShardLock::take(&files.private("locks"), &path)?;
+            files.check(&path, &precondition)?;
+            place::remove(&files.root, &path)
+        })
+        .await
+    }
+
+    pub async fn list(self: &Arc<Self>, listing: &PathListing) -> Result<Listing> {
+        let (files, listing) = (self.clone(), listing.clone());
+        run(move || walk::page(&files, &listing)).await
+    }
+
+    pub fn sink(self: &Arc<Self>) -> Sink {
+        Sink::File(FileSink::new(self.clone()))
+    }
+
+    pub async fn join(self: &Arc<Self>, contents: Vec<Content>) -> Result<Material> {
+        let parts = file_parts(contents)?;
+        let files = self.clone();
+        run_long(move || sink::join(&files, &parts)).await.map(Material::File)
+    }
+
+    pub async fn duplicate(self: &Arc<Self>, content: Content) -> Result<Material> {
+        let parts = file_parts(vec![content])?;
+        let files = self.clone();
+        run_long(move || sink::concatenate(&files, &parts)).await.map(Material::File)
+    }
+
+    pub async fn sweep_staging(self: &Arc<Self>, before: SystemTime) -> Result<u64> {
+        let files = self.clone();
+        run(move || sink::sweep(&files.private("staging"), before)).await
+    }
+
+    fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
+        if *precondition == Precondition::Any {
+            return Ok(());
+        }
+        let current = self.look_up(path)?;
+        precondition.check(current.as_ref().map(|info| info.version.as_str()))
+    }
+
+    fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
+        let target = self.target(path);
+        let metadata = match std::fs::metadata(&target) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(None),
+            Err(error) if is_nothing(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(version) = self.versions.known(&metadata) {
+            return Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)));
+        }
+        let Some(file) = open_object(&target)? else { return Ok(None) };
+        let metadata = file.metadata()?;
+        let version = self.versions.of_file(&metadata, &file)?;
+        Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)))
+    }
+}
+
+impl FileContent {
+    pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let file = self.file.clone();
+        run(move || read_range(&file, range)).await
+    }
+}
+
+fn object_info(key: String, size: u64, version: String, metadata: &std::fs::Metadata) -> ObjectInfo {
+    ObjectInfo { key, size, version, modified: metadata.modified().ok(), content_type: None }
+}
+
+/// None when nothing is there, or a folder.
+fn open_object(target: &Path) -> Result<Option<File>> {
+    let file = match File::open(target) {
+        Ok(file) => file,
+        Err(error) if is_nothing(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
+/// No such file, or an object where the key has a folder.
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn read_whole(mut file: &File, size: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Without moving the descriptor's place, which readers share.
+fn read_range(file: &File, range: Range<u64>) -> Result<Bytes> {
+    let length = usize::try_from(range.end.saturating_sub(range.start))
+        .map_err(|_| StorageError::invalid("the range does not fit into memory"))?;
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = range.start + bytes.len() as u64;
+        let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at).map_err(io::Error::from)?;
+        if read == 0 {
+            return Err(StorageError::Conflict);
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes.into())
+}
+
+fn file_parts(contents: Vec<Content>) -> Result<Vec<FileContent>> {
+    contents
+        .into_iter()
+        .map(|content| match content {
+            Content::File(content) => Ok(content),
+            Content::Memory(_) | Content::Remote(_) => Err(StorageError::other("stored in another store")),
+        })
+        .collect()
+}
+
+/// One call off the asynchronous threads, bounded in time.
+async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::time::timeout(CALL_TIMEOUT, run_long(work)).await {
+        Ok(result) => result,
+        Err(_) => Err(StorageError::unavailable("the storage folder does not answer; try again")),
+    }
+}
+
+/// The same for work whose time grows with the bytes.
+async fn run_long<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,213 @@
+//! Staging files: bytes on their way to a name. Writing happens in jobs of about
+//! a mebibyte off the asynchronous threads, one at a time for a sink, so that a
+//! slow sender holds no thread.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::version::{HASHED_UP_TO, hash_version};
+use super::{FileContent, Files, read_range, run_long};
+use crate::storage::error::Result;
+
+const PIECE: u64 = 1024 * 1024;
+
+/// A complete file in staging, removed with its last owner unless it was placed.
+#[derive(Clone)]
+pub(crate) struct StagingFile(Arc<Staged>);
+
+struct Staged {
+    guard: Guard,
+    file: Arc<File>,
+    size: u64,
+    version: Option<String>,
+}
+
+/// Removes the name when dropped.
+struct Guard {
+    path: PathBuf,
+    placed: AtomicBool,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.placed.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a staging file could not be removed");
+        }
+    }
+}
+
+impl StagingFile {
+    pub fn path(&self) -> &Path {
+        &self.0.guard.path
+    }
+
+    pub fn file(&self) -> &File {
+        &self.0.file
+    }
+
+    /// Known from the writing; none for files too large to be hashed, and for
+    /// joined ones.
+    pub fn version(&self) -> Option<String> {
+        self.0.version.clone()
+    }
+
+    /// It has another name now.
+    pub fn placed(&self) {
+        self.0.guard.placed.store(true, Ordering::Release);
+    }
+
+    pub fn content(&self) -> FileContent {
+        FileContent { file: self.0.file.clone(), path: self.0.guard.path.clone(), size: self.0.size }
+    }
+}
+
+/// A file that is being written.
+struct Growing {
+    guard: Guard,
+    file: File,
+    size: u64,
+    hash: Option<blake3::Hasher>,
+}
+
+impl Growing {
+    fn create(files: &Files) -> Result<Self> {
+        let path = fresh_path(files);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        let guard = Guard { path, placed: AtomicBool::new(false) };
+        Ok(Self { guard, file, size: 0, hash: Some(blake3::Hasher::new()) })
+    }
+
+    fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.file.write_all(piece)?;
+        self.size += piece.len() as u64;
+        if self.size > HASHED_UP_TO {
+            self.hash = None;
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(piece);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<StagingFile> {
+        self.file.sync_all()?;
+        let version = self.hash.as_ref().map(hash_version);
+        Ok(StagingFile(Arc::new(Staged { guard: self.guard, file: Arc::new(self.file), size: self.size, version })))
+    }
+}
+
+fn fresh_path(files: &Files) -> PathBuf {
+    files.private("staging").join(uuid::Uuid::new_v4().simple().to_string())
+}
+
+pub(crate) struct FileSink {
+    files: Arc<Files>,
+    /// None before the first write.
+    job: Option<JoinHandle<Result<Growing>>>,
+}
+
+impl FileSink {
+    pub fn new(files: Arc<Files>) -> Self {
+        Self { files, job: None }
+    }
+
+    /// Waits for the write before, starts this one.
+    pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        let growing = self.settle().await?;
+        let files = self.files.clone();
+        self.job = Some(tokio::task::spawn_blocking(move || {
+            let mut growing = growing.map_or_else(|| Growing::create(&files), Ok)?;
+            pieces.iter().try_for_each(|piece| growing.write(piece))?;
+            Ok(growing)
+        }));
+        Ok(())
+    }
+
+    pub async fn close(mut self) -> Result<StagingFile> {
+        let growing = self.settle().await?;
+        let files = self.files.clone();
+        run_long(move || growing.map_or_else(|| Growing::create(&files), Ok)?.finish()).await
+    }
+
+    async fn settle(&mut self) -> Result<Option<Growing>> {
+        match self.job.take() {
+            Some(job) => job.await?.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// One part becomes the whole under a second name; several are copied together.
+pub(super) fn join(files: &Files, parts: &[FileContent]) -> Result<StagingFile> {
+    if let [only] = parts
+        && let Some(linked) = link(files, only)
+    {
+        return Ok(linked);
+    }
+    concatenate(files, parts)
+}
+
+/// None where links do not work, or another file has taken the name.
+fn link(files: &Files, part: &FileContent) -> Option<StagingFile> {
+    use std::os::unix::fs::MetadataExt;
+    let path = fresh_path(files);
+    fs::hard_link(&part.path, &path).ok()?;
+    let guard = Guard { path, placed: AtomicBool::new(false) };
+    let file = File::open(&guard.path).ok()?;
+    if file.metadata().ok()?.ino() != part.file.metadata().ok()?.ino() {
+        return None;
+    }
+    // It is as young as its new name: clean-ups judge by this.
+    file.set_modified(SystemTime::now()).ok()?;
+    Some(StagingFile(Arc::new(Staged { guard, file: Arc::new(file), size: part.size, version: None })))
+}
+
+/// New bytes on the disk (shared blocks where the file system can).
+pub(super) fn concatenate(files: &Files, parts: &[FileContent]) -> Result<StagingFile> {
+    let mut growing = Growing::create(files)?;
+    growing.hash = None;
+    for part in parts {
+        copy_range(part, &mut growing)?;
+    }
+    growing.finish()
+}
+
+fn copy_range(part: &FileContent, target: &mut Growing) -> Result<()> {
+    let mut at = 0_u64;
+    while at < part.size {
+        let wanted = usize::try_from(part.size - at).unwrap_or(usize::MAX);
+        match rustix::fs::copy_file_range(&part.file, Some(&mut at), &target.file, None, wanted) {
+            Ok(copied) if copied > 0 => target.size += copied as u64,
+            _ => break,
+        }
+    }
+    while at < part.size {
+        let end = (at + PIECE).min(part.size);
+        target.write(&read_range(&part.file, at..end)?)?;
+        at = end;
+    }
+    Ok(())
+}
+
+/// Counts what it removed.
+pub(super) fn sweep(folder: &Path, before: SystemTime) -> Result<u64> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_old = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
+        if is_old && fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

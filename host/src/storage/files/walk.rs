@@ -1,0 +1,114 @@
+//! One page of a folder tree in the order of whole keys: a folder sorts as its
+//! name with `/`, so `a-b` comes before what is in `a`. Only names are read of
+//! what is not on the page.
+
+use std::cmp::Ordering;
+use std::fs::{self, DirEntry};
+use std::path::Path;
+
+use super::{Files, is_nothing};
+use crate::storage::error::Result;
+use crate::storage::key::PRIVATE;
+use crate::storage::listing::{Listing, PathListing};
+
+/// A path, or a folder with its `/` at the end.
+type Name = String;
+
+struct Walk<'a> {
+    root: &'a Path,
+    listing: &'a PathListing,
+    found: Vec<Name>,
+}
+
+pub(super) fn page(files: &Files, listing: &PathListing) -> Result<Listing> {
+    let mut walk = Walk { root: &files.root, listing, found: Vec::new() };
+    let start = listing.prefix.rfind('/').and_then(|slash| listing.prefix.get(..=slash)).unwrap_or_default();
+    walk.enter(start)?;
+    let mut page = Listing::default();
+    if walk.found.len() > listing.limit {
+        walk.found.truncate(listing.limit);
+        page.next = walk.found.last().cloned();
+    }
+    for name in walk.found {
+        if name.ends_with('/') {
+            page.folders.push(name);
+        } else {
+            page.objects.extend(files.look_up(&name)?);
+        }
+    }
+    Ok(page)
+}
+
+impl Walk<'_> {
+    fn is_full(&self) -> bool {
+        self.found.len() > self.listing.limit
+    }
+
+    /// `folder` is empty or ends with `/`.
+    fn enter(&mut self, folder: &str) -> Result<()> {
+        let mut names = names_in(self.root, folder)?;
+        names.retain(|name| self.is_wanted(name));
+        names.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+        for name in names {
+            if self.is_full() {
+                break;
+            }
+            if !name.ends_with('/') {
+                self.found.push(name);
+            } else if !self.listing.folders {
+                self.enter(&name)?;
+            } else if holds_object(self.root, &name)? {
+                self.found.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        if !name.starts_with(&self.listing.prefix) || name.strip_suffix('/') == Some(PRIVATE) {
+            return false;
+        }
+        let Some(after) = self.listing.after.as_deref() else { return true };
+        match name.as_bytes().cmp(after.as_bytes()) {
+            Ordering::Greater => true,
+            // `after` lies inside: what follows it there is still to come.
+            _ => !self.listing.folders && name.ends_with('/') && after.starts_with(name),
+        }
+    }
+}
+
+/// Files and folders right below; a folder that vanished has none.
+fn names_in(root: &Path, folder: &str) -> Result<Vec<Name>> {
+    let entries = match fs::read_dir(root.join(folder)) {
+        Ok(entries) => entries,
+        Err(error) if is_nothing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(name_of(folder, &entry?));
+    }
+    Ok(names)
+}
+
+/// None for what can be no object: other kinds of files, names that are not UTF-8.
+fn name_of(folder: &str, entry: &DirEntry) -> Option<Name> {
+    let name = entry.file_name().into_string().ok()?;
+    let kind = entry.file_type().ok()?;
+    let kind = if kind.is_symlink() { fs::metadata(entry.path()).ok()?.file_type() } else { kind };
+    match (kind.is_dir(), kind.is_file()) {
+        (true, _) => Some(format!("{folder}{name}/")),
+        (_, true) => Some(format!("{folder}{name}")),
+        _ => None,
+    }
+}
+
+/// Folders that a crash left empty do not exist for anybody.
+fn holds_object(root: &Path, folder: &str) -> Result<bool> {
+    for name in names_in(root, folder)? {
+        if !name.ends_with('/') || holds_object(root, &name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,66 @@
+//! Locks by key inside this process. A writer of `a/b/c` holds `a/b/c` alone and
+//! `a` and `a/b` together with others, so that nobody turns a folder above it
+//! into an object meanwhile. It knows no store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+use super::key::folders_above;
+
+/// Forgotten locks are swept out when the map has grown this large.
+const SWEEP_AT: usize = 4096;
+
+#[derive(Default)]
+pub(super) struct KeyLocks {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    locks: HashMap<Box<str>, Weak<RwLock<()>>>,
+    sweep_at: usize,
+}
+
+/// Held while a key is changed.
+pub(super) struct WriteHold {
+    _folders: Vec<OwnedRwLockReadGuard<()>>,
+    _key: OwnedRwLockWriteGuard<()>,
+}
+
+impl KeyLocks {
+    /// Alone on `path`, shared on the folders above. Always outermost first, so
+    /// that two of them never wait for each other.
+    pub async fn write(&self, path: &str) -> WriteHold {
+        let mut folders = Vec::new();
+        for folder in folders_above(path) {
+            folders.push(self.lock_of(folder).read_owned().await);
+        }
+        WriteHold { _folders: folders, _key: self.lock_of(path).write_owned().await }
+    }
+
+    /// Alone on `path`, whatever happens above.
+    pub async fn alone(&self, path: &str) -> OwnedRwLockWriteGuard<()> {
+        self.lock_of(path).write_owned().await
+    }
+
+    /// Together with other readers.
+    pub async fn read(&self, path: &str) -> OwnedRwLockReadGuard<()> {
+        self.lock_of(path).read_owned().await
+    }
+
+    fn lock_of(&self, path: &str) -> Arc<RwLock<()>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = known.locks.get(path).and_then(Weak::upgrade) {
+            return lock;
+        }
+        if known.locks.len() >= known.sweep_at.max(SWEEP_AT) {
+            known.locks.retain(|_, lock| lock.strong_count() > 0);
+            known.sweep_at = known.locks.len() * 2;
+        }
+        let lock = Arc::new(RwLock::new(()));
+        known.locks.insert(path.into(), Arc::downgrade(&lock));
+        lock
+    }
+}

@@ -1,0 +1,151 @@
+//! The functions on keys, inside one prefix. It knows no backend in particular:
+//! it turns keys into paths and paths back into keys.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::backend::{Backend, ObjectInfo, Precondition};
+use super::digest::{Algorithm, Digest, unique};
+use super::error::{Result, StorageError};
+use super::key::{Key, check_length};
+use super::listing::{ListOptions, Listing, PathListing};
+use super::reader::Reader;
+use super::staging::Writer;
+use super::uploads::{self, Upload};
+
+/// The keys below one prefix. Cheap to clone.
+#[derive(Clone)]
+pub struct Scope {
+    backend: Backend,
+    /// Ends with `/`.
+    prefix: Arc<str>,
+}
+
+impl Scope {
+    pub(super) fn new(backend: Backend, prefix: &Key) -> Self {
+        Self { backend, prefix: format!("{prefix}/").into() }
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(super) fn path(&self, key: &Key) -> Result<String> {
+        let path = format!("{}{key}", self.prefix);
+        check_length(&path)?;
+        Ok(path)
+    }
+
+    fn relative(&self, path: String) -> String {
+        path.strip_prefix(&*self.prefix).map(str::to_owned).unwrap_or(path)
+    }
+
+    pub(super) fn relative_info(&self, info: ObjectInfo) -> ObjectInfo {
+        ObjectInfo { key: self.relative(info.key), ..info }
+    }
+
+    /// None when nothing is there. One look-up in the store.
+    pub async fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
+        let info = self.backend.stat(&self.path(key)?).await?;
+        Ok(info.map(|info| self.relative_info(info)))
+    }
+
+    /// A whole object and its version, of one moment. None when nothing is there,
+    /// `TooLarge` above `limit` bytes.
+    pub async fn get(&self, key: &Key, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
+        let found = self.backend.get(&self.path(key)?, limit).await?;
+        Ok(found.map(|(info, bytes)| (self.relative_info(info), bytes)))
+    }
+
+    /// Writes it whole or not at all; `Conflict` when the precondition does not hold.
+    pub async fn put(
+        &self,
+        key: &Key,
+        bytes: Bytes,
+        precondition: &Precondition,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        let info = self.backend.put(&self.path(key)?, bytes, precondition, content_type).await?;
+        Ok(self.relative_info(info))
+    }
+
+    /// False when nothing was there; `Conflict` when a version was asked for.
+    pub async fn remove(&self, key: &Key, precondition: &Precondition) -> Result<bool> {
+        self.backend.remove(&self.path(key)?, precondition).await
+    }
+
+    /// One page of keys, in the order of their bytes.
+    pub async fn list(&self, options: &ListOptions) -> Result<Listing> {
+        check_prefix(&options.prefix)?;
+        let listing = PathListing {
+            prefix: format!("{}{}", self.prefix, options.prefix),
+            folders: options.folders,
+            after: options.after.as_ref().map(|after| format!("{}{after}", self.prefix)),
+            limit: options.limit.max(1),
+        };
+        let page = self.backend.list(&listing).await?;
+        Ok(Listing {
+            objects: page.objects.into_iter().map(|info| self.relative_info(info)).collect(),
+            folders: page.folders.into_iter().map(|folder| self.relative(folder)).collect(),
+            next: page.next.map(|next| self.relative(next)),
+        })
+    }
+
+    /// Inside the store where it can. The precondition is about `target`;
+    /// `NotFound` without a source.
+    pub async fn copy(&self, source: &Key, target: &Key, precondition: &Precondition) -> Result<ObjectInfo> {
+        let Some((info, content)) = self.backend.open(&self.path(source)?).await? else {
+            return Err(StorageError::NotFound);
+        };
+        let target = self.path(target)?;
+        let material = self.backend.duplicate(content).await?;
+        let info = self.backend.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
+        Ok(self.relative_info(info))
+    }
+
+    /// For reading parts of one version. None when nothing is there.
+    pub async fn open(&self, key: &Key) -> Result<Option<Reader>> {
+        let opened = self.backend.open(&self.path(key)?).await?;
+        Ok(opened.map(|(info, content)| Reader::new(self.relative_info(info), content)))
+    }
+
+    /// Takes at most `limit` bytes that nobody sees before their commit.
+    #[expect(clippy::unused_async, reason = "a backend may have to ask its store first")]
+    pub async fn writer(&self, algorithms: &[Algorithm], limit: u64) -> Result<Writer> {
+        Ok(Writer::new(self.clone(), algorithms, limit))
+    }
+
+    /// Reads the object through once. None when nothing is there.
+    pub async fn digests(&self, key: &Key, algorithms: &[Algorithm]) -> Result<Option<Vec<Digest>>> {
+        let Some(reader) = self.open(key).await? else { return Ok(None) };
+        let size = reader.info().size;
+        reader.digest_range(0, size, &unique(algorithms)).await.map(Some)
+    }
+
+    /// An upload over several requests and hosts. `label` is the caller's note.
+    pub async fn start_upload(&self, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
+        uploads::start(self, label, algorithms).await
+    }
+
+    /// None when it never was in this scope, has ended or has expired.
+    pub async fn open_upload(&self, id: &str) -> Result<Option<Upload>> {
+        uploads::open(self, id).await
+    }
+}
+
+/// A prefix is the beginning of a key: its whole segments are those of keys.
+fn check_prefix(prefix: &str) -> Result<()> {
+    check_length(prefix)?;
+    if prefix.chars().any(char::is_control) {
+        return Err(StorageError::invalid("a prefix cannot hold control characters"));
+    }
+    match prefix.rsplit_once('/') {
+        Some((folders, _)) => super::key::check_path(folders),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! The document of an upload and the folder around it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::storage::LEFTOVERS_KEPT_FOR;
+use crate::storage::backend::{Backend, Precondition};
+use crate::storage::digest::{Algorithm, DigestState, SavedState};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::key::PRIVATE;
+use crate::storage::listing::PathListing;
+
+const DOCUMENT: &str = "session.json";
+/// A session of 10,000 parts has about 700 KiB.
+const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
+const PAGE: usize = 1000;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Session {
+    /// The scope it belongs to: an id is no key to another one.
+    pub scope: String,
+    pub label: String,
+    pub digests: Vec<SavedState>,
+    pub parts: Vec<Part>,
+    /// Of the last append, in seconds since the Unix epoch.
+    touched: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub name: String,
+    pub size: u64,
+}
+
+impl Session {
+    pub fn new(scope: &str, label: &str, algorithms: &[Algorithm]) -> Self {
+        Self {
+            scope: scope.to_owned(),
+            label: label.to_owned(),
+            digests: DigestState::new(algorithms).save(),
+            parts: Vec::new(),
+            touched: now(),
+        }
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.parts.iter().map(|part| part.size).sum()
+    }
+
+    pub fn is_expired(&self) -> bool {
+        now().saturating_sub(self.touched) > LEFTOVERS_KEPT_FOR.as_secs()
+    }
+
+    /// After an append whose hasher went on to `digests`. States that could not be
+    /// restored stay without one: they are computed at the end.
+    pub fn touch(&mut self, digests: Vec<SavedState>) {
+        for saved in &mut self.digests {
+            let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
+            saved.state = went_on.and_then(|state| state.state.clone());
+        }
+        self.touched = now();
+    }
+
+    pub async fn load(backend: &Backend, id: &str) -> Result<Option<(Self, String)>> {
+        let Some((info, bytes)) = backend.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
+            return Ok(None);
+        };
+        let session = serde_json::from_slice(&bytes)
+            .map_err(|error| StorageError::other(format!("the document of upload `{id}` is damaged: {error}")))?;
+        Ok(Some((session, info.version)))
+    }
+
+    /// Gives the new version.
+    pub async fn save(&self, backend: &Backend, id: &str, precondition: &Precondition) -> Result<String> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| StorageError::other(format!("the document of upload `{id}` cannot be written: {error}")))?;
+        let info = backend.put(&path(id, DOCUMENT), Bytes::from(bytes), precondition, Some("application/json")).await?;
+        Ok(info.version)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+pub(super) fn path(id: &str, name: &str) -> String {
+    format!("{PRIVATE}/uploads/{id}/{name}")
+}
+
+/// The document first: without it the upload has ended, whatever happens then.
+pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
+    backend.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
+    loop {
+        let page = backend.list(&listing(path(id, ""), false, None)).await?;
+        for object in &page.objects {
+            backend.remove(&object.key, &Precondition::Any).await?;
+        }
+        if page.next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes uploads that have expired, and parts whose session is gone since
+/// `before`. Counts them.
+pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> Result<u64> {
+    let root = format!("{PRIVATE}/uploads/");
+    let (mut removed, mut after) = (0, None);
+    loop {
+        let page = backend.list(&listing(root.clone(), true, after)).await?;
+        for folder in &page.folders {
+            let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
+            if super::is_left_over(backend, id, before).await? {
+                remove(backend, id).await?;
+                removed += 1;
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(removed),
+        }
+    }
+}
+
+pub(super) async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+    let page = backend.list(&listing(path(id, ""), false, None)).await?;
+    Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
+}
+
+fn listing(prefix: String, folders: bool, after: Option<String>) -> PathListing {
+    PathListing { prefix, folders, after, limit: PAGE }
+}

@@ -1,0 +1,60 @@
+//! The invariants of ARCHITECTURE.md that can be read off the tree.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::path::{Path, PathBuf};
+
+/// All source files of the host, with their paths relative to `src/`.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                sources.push((name, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(sources.len() > 20, "the sources are found");
+    sources
+}
+
+fn is_of(file: &str, rooms: &[&str]) -> bool {
+    rooms.iter().any(|room| file == format!("{room}.rs") || file.starts_with(&format!("{room}/")))
+}
+
+/// Files outside `rooms` in which one of `words` stands, as a word of its own.
+fn strangers(words: &[&str], rooms: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (file, text) in sources() {
+        if is_of(&file, rooms) {
+            continue;
+        }
+        let lower = text.to_lowercase();
+        let spoken = lower.split(|c: char| !c.is_ascii_alphanumeric());
+        found.extend(spoken.filter(|word| words.contains(word)).map(|word| format!("{file} says {word}")));
+    }
+    found
+}
+
+#[test]
+fn the_host_names_no_protocol() {
+    let protocols = ["npm", "oci", "docker", "cargo", "pypi", "maven", "composer", "rubygems", "packument"];
+    // The words of the earlier system's configuration.
+    assert_eq!(strangers(&protocols, &["config/auth", "config/tests"]), Vec::<String>::new());
+}
+
+#[test]
+fn only_storage_names_opendal() {
+    assert_eq!(strangers(&["opendal"], &["storage"]), Vec::<String>::new());
+}
+
+#[test]
+fn only_plugins_bindings_and_capabilities_name_wasmtime() {
+    let rooms = ["plugins", "bindings", "capabilities"];
+    assert_eq!(strangers(&["wasmtime"], &rooms), Vec::<String>::new());
+}

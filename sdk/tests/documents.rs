@@ -1,0 +1,249 @@
+//! Objects keep the contract's rules, whatever their size and whoever else writes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use packhouse_plugin::storage::{
+    self, Change, ListingOptions, Precondition, Reader, Update, Writer,
+};
+use packhouse_plugin::testing::Host;
+use packhouse_plugin::{Error, PIECE, digests};
+
+fn append(key: &str, addition: &str) -> Result<(), Error> {
+    storage::update(key, |current| {
+        let mut bytes = current
+            .map(|document| document.bytes.clone())
+            .unwrap_or_default();
+        bytes.extend_from_slice(addition.as_bytes());
+        Ok::<_, Error>(Change::Write(bytes))
+    })?;
+    Ok(())
+}
+
+#[test]
+fn writes_only_what_the_precondition_allows() {
+    let host = Host::new();
+    let first = storage::put("a", b"1", Precondition::Absent, None).unwrap();
+    let again = storage::put("a", b"2", Precondition::Absent, None);
+    assert_eq!(again, Err(Error::Conflict));
+    let second = storage::put("a", b"2", Precondition::Version(&first.version), None).unwrap();
+    assert_ne!(first.version, second.version);
+    let stale = storage::remove("a", Precondition::Version(&first.version));
+    assert_eq!(stale, Err(Error::Conflict));
+    assert_eq!(storage::remove("a", Precondition::Any), Ok(true));
+    assert_eq!(storage::remove("a", Precondition::Any), Ok(false));
+    assert!(host.objects().is_empty());
+}
+
+#[test]
+fn refuses_keys_that_cannot_be() {
+    let _host = Host::new();
+    storage::put("folder/object", b"1", Precondition::Any, None).unwrap();
+    for key in [
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        ".",
+        "a/../b",
+        "a\nb",
+        ".packhouse/x",
+        "folder",
+        "folder/object/below",
+    ] {
+        let refused = storage::put(key, b"1", Precondition::Any, None);
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{key:?}");
+    }
+    storage::put("folder.json", b"1", Precondition::Any, None).unwrap();
+}
+
+#[test]
+fn a_lost_race_is_run_again_on_what_the_winner_wrote() {
+    let host = Host::new();
+    append("log", "a").unwrap();
+    host.race("log", "winner ");
+    append("log", "b").unwrap();
+    host.conflict_next("log");
+    append("log", "c").unwrap();
+    assert_eq!(host.object("log").unwrap(), b"winner bc");
+}
+
+#[test]
+fn gives_up_when_others_keep_winning() {
+    let host = Host::new();
+    (0..100).for_each(|_| host.conflict_next("log"));
+    assert!(matches!(append("log", "a"), Err(Error::Unavailable(_))));
+}
+
+#[test]
+fn an_update_can_keep_remove_and_refuse() {
+    let host = Host::new();
+    host.insert("a", "1").unwrap();
+    let kept = storage::update("a", |_| Ok::<_, Error>(Change::Keep)).unwrap();
+    assert_eq!(kept, host.object_info("a"));
+    let refused = storage::update("a", |_| Err(Error::Denied("no".to_owned())));
+    assert_eq!(refused, Err(Error::Denied("no".to_owned())));
+    let removed = storage::update("a", |_| Ok::<_, Error>(Change::Remove)).unwrap();
+    assert_eq!((removed, host.objects().len()), (None, 0));
+}
+
+#[test]
+fn an_update_keeps_the_content_type_unless_told() {
+    let host = Host::new();
+    storage::put("a", b"1", Precondition::Any, Some("text/x-demo")).unwrap();
+    append("a", "2").unwrap();
+    let content_type = || host.object_info("a").unwrap().content_type;
+    assert_eq!(content_type().as_deref(), Some("text/x-demo"));
+    Update::new("a")
+        .content_type("application/json")
+        .run(|_| Change::json(&[1, 2]))
+        .unwrap();
+    assert_eq!(content_type().as_deref(), Some("application/json"));
+}
+
+#[test]
+fn documents_may_be_larger_than_one_call_carries() {
+    let host = Host::new();
+    let large = vec![b'x'; 3 * PIECE + 7];
+    storage::put("large", &large, Precondition::Absent, None).unwrap();
+    assert_eq!(storage::get("large").unwrap().unwrap().bytes, large);
+    assert_eq!(
+        storage::get_up_to("large", 2 << 20),
+        Err(Error::TooLarge(2 << 20))
+    );
+    append("large", "tail").unwrap();
+    assert_eq!(
+        host.object_info("large").unwrap().size,
+        large.len() as u64 + 4
+    );
+    assert_eq!(host.staged(), 0);
+}
+
+#[test]
+fn reads_many_at_once_small_and_large() {
+    let host = Host::new();
+    host.insert("a", vec![b'a'; 700 << 10]).unwrap();
+    host.insert("b", vec![b'b'; 700 << 10]).unwrap();
+    host.insert("large", vec![b'l'; 2 * PIECE]).unwrap();
+    let documents = storage::get_many(&["a", "none", "b", "large", "a"]).unwrap();
+    let sizes: Vec<usize> = documents
+        .iter()
+        .map(|document| document.as_ref().map_or(0, |document| document.bytes.len()))
+        .collect();
+    assert_eq!(sizes, [700 << 10, 0, 700 << 10, 2 * PIECE, 700 << 10]);
+    let infos = storage::stat_many(&["none", "a"]).unwrap();
+    assert!(infos[0].is_none() && infos[1].is_some());
+}
+
+#[test]
+fn lists_keys_and_folders_in_order() {
+    let host = Host::new();
+    for number in 0..2500 {
+        host.insert(&format!("many/{number:04}"), "").unwrap();
+    }
+    for key in ["p/a/1", "p/a/2", "p/b", "p/c/1", "q"] {
+        host.insert(key, "").unwrap();
+    }
+    let keys: Vec<String> = storage::list("many/")
+        .map(|info| info.unwrap().key)
+        .collect();
+    assert_eq!((keys.len(), keys[2499].as_str()), (2500, "many/2499"));
+    let page = |after| {
+        let options = ListingOptions {
+            folders: true,
+            limit: 2,
+            after,
+            ..ListingOptions::new("p/")
+        };
+        storage::list_page(&options).unwrap()
+    };
+    let first = page(None);
+    assert_eq!(first.folders, ["p/a/"]);
+    assert_eq!(first.objects[0].key, "p/b");
+    let second = page(first.next.as_deref());
+    assert_eq!(
+        (second.folders, second.next),
+        (vec!["p/c/".to_owned()], None)
+    );
+}
+
+#[test]
+fn writes_and_reads_streams() {
+    let host = Host::new();
+    let mut writer = Writer::new(&[digests::SHA1]);
+    for _ in 0..1000 {
+        writer.write_all(&[b'z'; 1000]).unwrap();
+    }
+    let mut staged = writer.finish().unwrap();
+    let digest = staged.digest(digests::SHA1).unwrap();
+    assert_eq!(host.staged(), 1);
+    staged
+        .commit(
+            "zeds",
+            std::slice::from_ref(&digest),
+            Precondition::Absent,
+            None,
+        )
+        .unwrap();
+    assert_eq!(staged.read_at(0, 1), Err(Error::NotFound));
+    let whole = storage::digests("zeds", &[digests::SHA1]).unwrap().unwrap();
+    assert_eq!(whole, [digest]);
+
+    let mut reader = Reader::open("zeds").unwrap().unwrap();
+    reader.seek(SeekFrom::End(-3)).unwrap();
+    let mut tail = String::new();
+    reader.read_to_string(&mut tail).unwrap();
+    assert_eq!(tail, "zzz");
+    host.insert("zeds", "other").unwrap();
+    assert_eq!(reader.read_at(0, 1), Err(Error::Conflict));
+}
+
+#[test]
+fn copies_within_the_store() {
+    let host = Host::new();
+    let missing = storage::copy("a", "b", Precondition::Any);
+    assert_eq!(missing, Err(Error::NotFound));
+    host.insert("a", "1").unwrap();
+    storage::copy("a", "b", Precondition::Absent).unwrap();
+    assert_eq!(host.object("b").unwrap(), b"1");
+    assert_eq!(
+        storage::copy("a", "b", Precondition::Absent),
+        Err(Error::Conflict)
+    );
+}
+
+#[test]
+fn digests_are_those_of_the_standards() {
+    let _host = Host::new();
+    let hex = |algorithm| digests::of(b"abc", &[algorithm]).unwrap().remove(0).hex;
+    assert_eq!(hex(digests::MD5), "900150983cd24fb0d6963f7d28e17f72");
+    assert_eq!(
+        hex(digests::SHA1),
+        "a9993e364706816aba3e25717850c26c9cd0d89d"
+    );
+    assert!(hex(digests::SHA256).starts_with("ba7816bf8f01cfea"));
+    assert!(hex(digests::SHA512).starts_with("ddaf35a193617aba"));
+    assert!(hex(digests::BLAKE2B256).starts_with("bddd813c634239723171ef3fee98579b"));
+    assert!(matches!(
+        digests::of(b"", &["crc32"]),
+        Err(Error::Invalid(_))
+    ));
+    let large = vec![0; 2 * PIECE];
+    let mut hasher = digests::Hasher::new(&[digests::SHA256]);
+    hasher.update(&large).unwrap();
+    assert_eq!(hasher.digests(), digests::of(&large, &[digests::SHA256]));
+}
+
+#[test]
+fn a_store_that_is_away_says_so_once() {
+    let host = Host::new();
+    host.fail_next(Error::Unavailable("away".to_owned()));
+    assert!(matches!(storage::get("a"), Err(Error::Unavailable(_))));
+    assert_eq!(storage::get("a"), Ok(None));
+}

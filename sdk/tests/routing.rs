@@ -1,0 +1,166 @@
+//! Which endpoint answers a request, and what it gets to see of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unnecessary_wraps,
+    reason = "a test may fail loudly, and endpoints give a Result"
+)]
+
+use packhouse_plugin::testing::Host;
+use packhouse_plugin::{Call, Description, Failure, Protocol, Request, Response, Router};
+
+struct Demo;
+
+impl Protocol for Demo {
+    fn describe() -> Description {
+        Description::new("demo", "Demo", "0.1.0")
+    }
+
+    fn handle(request: Request) -> Response {
+        Router::new()
+            .get("/{path...}", rest)
+            .get("/", |_| Ok(Response::new(200).text("root")))
+            .put("/{package}", package)
+            .get("/{package}", package)
+            .get("/{package}.json", document)
+            .get("/-/ping", |_| Ok(Response::new(200).text("pong")))
+            .get("/-/{command}", |call| {
+                Ok(Response::new(200).text(format!("command {}", call.param("command"))))
+            })
+            .delete("/-/ping/{id}", |_| Ok(Response::new(204)))
+            .get("/simple/{project}/", package_page)
+            .get("/accept/type", negotiate)
+            .get("/query/all", query)
+            .handle(request)
+    }
+}
+
+fn rest(call: &Call) -> Result<Response, Failure> {
+    let path = call.decoded("path")?;
+    Ok(Response::new(200).text(format!("rest {path}")))
+}
+
+fn package(call: &Call) -> Result<Response, Failure> {
+    let name = call.decoded_with_slashes("package")?;
+    Ok(Response::new(200).text(format!("package {name}, sent as {}", call.param("package"))))
+}
+
+fn document(call: &Call) -> Result<Response, Failure> {
+    Ok(Response::new(200).text(format!("document {}", call.decoded("package")?)))
+}
+
+fn package_page(call: &Call) -> Result<Response, Failure> {
+    Ok(Response::new(200).html(format!("page {}", call.decoded("project")?)))
+}
+
+fn negotiate(call: &Call) -> Result<Response, Failure> {
+    match call.accepts(&["application/json", "application/vnd.demo+json"]) {
+        Some(index) => Ok(Response::new(200).text(index.to_string())),
+        None => Err(Failure::new(406, "neither is wanted")),
+    }
+}
+
+fn query(call: &Call) -> Result<Response, Failure> {
+    let text = call.query("text").unwrap_or_default();
+    Ok(Response::new(200).json(&(text, call.query_pairs().len())))
+}
+
+fn get(path: &str) -> (u16, String) {
+    let reply = Host::new().anonymous().get(path).send::<Demo>();
+    (reply.status(), reply.text())
+}
+
+#[test]
+fn prefers_the_more_exact_pattern_however_they_are_ordered() {
+    assert_eq!(get("/").1, "root");
+    assert_eq!(get("/-/ping").1, "pong");
+    assert_eq!(get("/-/other").1, "command other");
+    assert_eq!(get("/left-pad").1, "package left-pad, sent as left-pad");
+    assert_eq!(get("/left-pad.json").1, "document left-pad");
+    assert_eq!(get("/a/b%20c/d").1, "rest a/b c/d");
+    assert_eq!(get("/simple/demo/").1, "page demo");
+    assert_eq!(get("/simple/demo").1, "rest simple/demo");
+}
+
+#[test]
+fn gives_parameters_as_sent_and_decoded() {
+    assert_eq!(
+        get("/@scope%2fname").1,
+        "package @scope/name, sent as @scope%2fname"
+    );
+}
+
+#[test]
+fn refuses_paths_that_could_mean_something_else() {
+    for path in [
+        "/a/..%2f/b",
+        "/a/%2e%2e/b",
+        "/a/b%00",
+        "/a/b%2fc",
+        "/a//b",
+        "/%zz",
+    ] {
+        assert_eq!(get(path).0, 400, "{path}");
+    }
+}
+
+#[test]
+fn says_which_methods_a_path_has() {
+    let host = Host::new();
+    let reply = host.anonymous().post("/-/ping").send::<Demo>();
+    assert_eq!(
+        (reply.status(), reply.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    let reply = host.anonymous().delete("/left-pad").send::<Demo>();
+    assert_eq!(
+        (reply.status(), reply.header("Allow")),
+        (405, Some("GET, HEAD, PUT"))
+    );
+    let reply = host.anonymous().post("/-/ping/3").send::<Demo>();
+    assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD"));
+    let reply = host.anonymous().put("/simple/demo/").send::<Demo>();
+    assert!(reply.json()["error"].as_str().unwrap().contains("GET"));
+}
+
+#[test]
+fn head_arrives_as_get() {
+    let host = Host::new();
+    let reply = host.anonymous().request("HEAD", "/-/ping").send::<Demo>();
+    assert_eq!((reply.status(), reply.text().as_str()), (200, ""));
+}
+
+#[test]
+fn negotiates_and_asks_only_for_the_headers_it_needs() {
+    let host = Host::new();
+    let request = host.anonymous().get("/accept/type");
+    let reply = request
+        .header(
+            "Accept",
+            "application/vnd.demo+json; q=1.0, application/json; q=0.8, */*",
+        )
+        .send::<Demo>();
+    assert_eq!(reply.text(), "1");
+    assert_eq!(reply.asked_headers(), ["accept"]);
+    let reply = host
+        .anonymous()
+        .get("/accept/type")
+        .header("accept", "text/html")
+        .send::<Demo>();
+    assert_eq!(reply.status(), 406);
+    assert!(
+        host.anonymous()
+            .get("/-/ping")
+            .send::<Demo>()
+            .asked_headers()
+            .is_empty()
+    );
+}
+
+#[test]
+fn reads_the_query() {
+    assert_eq!(get("/query/all?text=a+b&size=20").1, r#"["a b",2]"#);
+    assert_eq!(get("/query/all").1, r#"["",0]"#);
+}

@@ -1,0 +1,162 @@
+//! A bad plugin harms one request: while each of its tricks runs, a neighbour is served.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use packhouse_tests::registry::ADMIN_PASSWORD;
+use packhouse_tests::{Actor, Answer, Options, Registry};
+
+const MOUNTS: &str = "[mount.hostile]\n[mount.objects]\n";
+
+/// A registry with the hostile plugin and a well-behaved neighbour.
+async fn registry() -> Registry {
+    let options = Options::mounts(MOUNTS)
+        .plugin("hostile")
+        .plugin("objects")
+        .limits("guest_deadline = \"1s\"\nguest_memory = \"64MiB\"\nmax_reply = \"16MiB\"");
+    Registry::start(options).await
+}
+
+/// What a trick is answered with. While it runs, and once more after it, a neighbour
+/// answers every time.
+async fn try_it(registry: &Registry, path: &str) -> Answer {
+    let hostile = registry.actor("/hostile").with_password("admin", ADMIN_PASSWORD);
+    let neighbour = registry.actor("/objects");
+    let answered = tokio::select! {
+        answer = hostile.get(path) => answer,
+        () = keep_asking(&neighbour) => unreachable!("the neighbour asks for ever"),
+    };
+    neighbour.get("/hello").await.expect(200);
+    hostile.get("/well").await.expect(200);
+    answered
+}
+
+async fn keep_asking(neighbour: &Actor) {
+    loop {
+        neighbour.get("/hello").await.expect(200);
+    }
+}
+
+fn says(answer: &Answer, status: u16) -> String {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
+    let document = answer.json();
+    assert_eq!(document["failed"], status, "the failure has the plugin's own shape");
+    document["why"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_loops_ends_at_its_deadline() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/loop").await, 504);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_sleeps_ends_at_its_deadline() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/sleep").await, 504);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_takes_all_memory_is_stopped_at_its_limit() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/memory").await, 507);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_panics_answers_500() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/panic").await, 500);
+    assert!(registry.logs().contains("it panicked"), "the log says why: {}", registry.logs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_recurses_without_end_answers_500() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/recursion").await, 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_cannot_open_100_000_resources() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/resources").await, 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_calls_the_host_for_ever_is_stopped() {
+    let registry = registry().await;
+    let answer = try_it(&registry, "/calls").await;
+    assert!(matches!(answer.status.as_u16(), 500 | 504), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_the_largest_size_is_refused_to_the_plugin() {
+    let registry = registry().await;
+    let hostile = registry.actor("/hostile");
+    let answer = hostile.send(http::Method::PUT, "/largest-read", vec![b'x'; 4 << 20]).await;
+    assert_eq!(answer.status.as_u16(), 400, "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_of_1_gib_is_not_gathered() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/reply-of-1-gib").await, 500);
+    assert!(resident_bytes(&registry) < 300 << 20, "the host stays small");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_http_does_not_allow_become_a_500() {
+    let registry = registry().await;
+    for path in ["/status-99", "/status-101", "/bad-header", "/bad-header-name"] {
+        let answer = try_it(&registry, path).await;
+        says(&answer, 500);
+        assert!(answer.headers.get("x-injected").is_none(), "nothing is smuggled in");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_reaches_no_key_but_its_own() {
+    let registry = registry().await;
+    let reached = try_it(&registry, "/foreign-keys").await.expect(200).json();
+    assert_eq!(reached, serde_json::json!([]));
+    assert_eq!(registry.keys(), Vec::<String>::new(), "nothing was written either");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_log_lines_is_cut_off_and_counted() {
+    let registry = registry().await;
+    try_it(&registry, "/log").await.expect(200);
+    let logs = registry.logs();
+    assert!(logs.matches("flood ").count() < 100, "{} lines", logs.matches("flood ").count());
+    assert!(logs.contains("the plugin logged too much"), "{logs}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_reaches_a_plugin_in_any_form() {
+    let registry = registry().await;
+    let user = registry.user("ann", &["objects:object:*:read"]).await;
+    let secrets = [
+        ("authorization", format!("Bearer {}", user.token)),
+        ("authorization", user.token.clone()),
+        ("authorization", "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned()),
+        ("proxy-authorization", "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned()),
+        ("cookie", format!("session={}", user.token)),
+        ("x-api-key", user.token.clone()),
+        ("x-auth-token", user.token.clone()),
+        ("x-access-token", user.token.clone()),
+        ("x-nuget-apikey", user.token.clone()),
+        ("x-jfrog-art-api", user.token.clone()),
+        ("x-gitlab-token", user.token.clone()),
+        ("private-token", user.token.clone()),
+        ("npm-otp", "123456".to_owned()),
+    ];
+    for (name, value) in secrets {
+        let seen = registry.actor("/objects").with_header(name, &value).get("/headers").await.expect(200).json();
+        let names: Vec<_> = seen.as_object().unwrap().keys().map(String::as_str).collect();
+        assert!(names.iter().all(|name| ["accept", "user-agent"].contains(name)), "{name} left {names:?}");
+        assert!(!registry.logs().contains(&user.token), "no secret is logged");
+    }
+}
+
+fn resident_bytes(registry: &Registry) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", registry.process_id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}

@@ -1,0 +1,88 @@
+//! An S3 server inside the test's process, on a folder, on a free port.
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+const BUCKET: &str = "packages";
+const KEY: &str = "test-key";
+const SECRET: &str = "test-secret";
+
+/// Stops when dropped, and its objects are gone then.
+pub struct ObjectStore {
+    folder: TempDir,
+    address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl ObjectStore {
+    /// Serves from a thread of its own, so that it outlives the runtime of any one test.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
+        let files = s3s_fs::FileSystem::new(folder.path()).expect("a folder to serve");
+        let mut service = S3ServiceBuilder::new(files);
+        service.set_auth(SimpleAuth::from_single(KEY, SECRET));
+        let service = service.build();
+
+        let (stop, stopped) = oneshot::channel();
+        let (ready, address) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                ready
+                    .send(listener.local_addr().expect("an address"))
+                    .expect("somebody waits");
+                tokio::select! { () = serve(listener, service) => {}, _ = stopped => {} }
+            });
+        });
+        let address = address.recv().expect("the server starts");
+        Self {
+            folder,
+            address,
+            _stop: stop,
+        }
+    }
+
+    /// The bucket's objects as files.
+    pub fn bucket(&self) -> PathBuf {
+        self.folder.path().join(BUCKET)
+    }
+
+    pub(crate) fn configuration(&self) -> String {
+        self.configuration_with_secret(SECRET)
+    }
+
+    /// The `[storage]` table with a secret that may be the wrong one.
+    pub fn configuration_with_secret(&self, secret: &str) -> String {
+        format!(
+            "[storage]\ntype = \"s3\"\nendpoint = \"127.0.0.1\"\nport = {}\nuse_ssl = false\nregion = \"eu-1\"\n\
+             bucket_name = \"{BUCKET}\"\naccess_key = \"{KEY}\"\naccess_secret = \"{secret}\"\n",
+            self.address.port()
+        )
+    }
+}
+
+async fn serve(listener: TcpListener, service: S3Service) {
+    loop {
+        let Ok((socket, _)) = listener.accept().await else {
+            continue;
+        };
+        let service = service.clone();
+        tokio::spawn(async move {
+            let server = Builder::new(TokioExecutor::new());
+            // A client that goes away is its own business.
+            let _ = server.serve_connection(TokioIo::new(socket), service).await;
+        });
+    }
+}

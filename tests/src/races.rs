@@ -1,0 +1,37 @@
+//! Many at the same moment, and how often.
+
+use futures_util::future::join_all;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::Barrier;
+
+/// Runs `count` of them, each in a task of its own, let go at one moment; results in order.
+pub async fn at_once<T, F>(count: usize, work: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(count));
+    let tasks = (0..count).map(|number| {
+        let (barrier, work) = (Arc::clone(&barrier), work(number));
+        tokio::spawn(async move {
+            barrier.wait().await;
+            work.await
+        })
+    });
+    join_all(tasks)
+        .await
+        .into_iter()
+        .map(|result| result.expect("no task panics"))
+        .collect()
+}
+
+/// Is this the long run (`--tier soak`), or the sample that every run has?
+pub fn in_full() -> bool {
+    std::env::var_os("PACKHOUSE_SOAK").is_some()
+}
+
+/// How many rounds: all of them in the long run, a sample otherwise.
+pub fn rounds(all: u64, sample: u64) -> u64 {
+    if in_full() { all } else { sample }
+}

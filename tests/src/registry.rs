@@ -1,0 +1,134 @@
+//! A registry under test: the built program, on a free port, in a folder of its own.
+
+mod home;
+mod options;
+mod process;
+
+pub use home::{Home, built};
+pub use options::Options;
+pub use process::Ended;
+pub(crate) use process::command;
+
+use crate::accounts::{self, User};
+use crate::actor::Actor;
+use crate::backend::Backend;
+use process::Process;
+use std::sync::Arc;
+
+/// The password of the user `admin`.
+pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
+
+/// One running process. Killed when dropped; its folder goes with the last process on it.
+pub struct Registry {
+    home: Arc<Home>,
+    process: Process,
+}
+
+impl Registry {
+    /// The npm plugin at `/npm`, on the file system.
+    pub async fn npm() -> Self {
+        Self::start(Options::npm()).await
+    }
+
+    /// Returns when it says that it listens.
+    pub async fn start(options: Options) -> Self {
+        let home = Arc::new(Home::lay_out(options));
+        let process = Process::start(&home).await;
+        Self { home, process }
+    }
+
+    /// What a start that should fail ends with.
+    pub async fn refuse(options: Options) -> Ended {
+        process::run_to_the_end(&Home::lay_out(options)).await
+    }
+
+    /// One more process on the same storage and the same users.
+    pub async fn second_process(&self) -> Self {
+        Self {
+            home: Arc::clone(&self.home),
+            process: Process::start(&self.home).await,
+        }
+    }
+
+    /// SIGTERM, and the same again on another port. Panics unless it ended with exit code 0.
+    pub async fn restart(&mut self) {
+        let status = self.terminate().await;
+        assert!(
+            status.success(),
+            "SIGTERM ended with {status}\n{}",
+            self.logs()
+        );
+        self.start_again().await;
+    }
+
+    /// SIGTERM; returns when the process has ended.
+    pub async fn terminate(&mut self) -> std::process::ExitStatus {
+        self.process.terminate().await
+    }
+
+    /// SIGKILL; returns when the process has ended.
+    pub async fn kill(&mut self) {
+        self.process.kill().await;
+    }
+
+    /// After [`Registry::kill`] or [`Registry::terminate`].
+    pub async fn start_again(&mut self) {
+        self.process = Process::start(&self.home).await;
+    }
+
+    /// `http://127.0.0.1:PORT` and this path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.process.address())
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        self.process.address().to_string()
+    }
+
+    /// The operating system's number of the process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// All that the process has written, for messages of failed assertions.
+    pub fn logs(&self) -> String {
+        self.process.logs()
+    }
+
+    /// The folder that it runs in.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Which store it is on.
+    pub fn backend(&self) -> &Backend {
+        &self.home.options.backend
+    }
+
+    /// All keys of the bucket but the host's own, sorted. Panics in memory.
+    pub fn keys(&self) -> Vec<String> {
+        self.home.keys()
+    }
+
+    /// A new user who holds these scopes, with a token.
+    pub async fn user(&self, name: &str, scopes: &[&str]) -> User {
+        accounts::add(&self.home, name, scopes).await
+    }
+
+    /// Somebody who may publish and unpublish everything on `npm`.
+    pub async fn publisher(&self) -> Actor {
+        let user = self
+            .user(
+                "publisher",
+                &["npm:package:*:write", "npm:package:*:delete"],
+            )
+            .await;
+        self.actor("/npm").with_token(&user.token)
+    }
+
+    /// Nobody, below this base path.
+    pub fn actor(&self, base: &str) -> Actor {
+        Actor::anonymous(self.url(base))
+    }
+}

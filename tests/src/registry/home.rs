@@ -1,0 +1,126 @@
+//! The folder that a registry under test runs in: configuration, plugins, users, objects.
+
+use super::Options;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Removed when dropped.
+pub struct Home {
+    folder: TempDir,
+    pub(crate) options: Options,
+}
+
+impl Home {
+    pub(crate) fn lay_out(options: Options) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = Self { folder, options };
+        fs::create_dir(home.path().join("users")).expect("a folder for users");
+        fs::create_dir(home.plugins()).expect("a folder for plugins");
+        for plugin in &home.options.plugins {
+            fs::copy(built(plugin), home.plugins().join(format!("{plugin}.wasm")))
+                .expect("the plugin is copied");
+        }
+        fs::write(home.configuration(), home.options.text()).expect("the configuration is written");
+        home
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its own copy of the plugins, to be replaced and broken at will.
+    pub fn plugins(&self) -> PathBuf {
+        self.path().join("plugins")
+    }
+
+    pub fn configuration(&self) -> PathBuf {
+        self.path().join("registry.toml")
+    }
+
+    /// The objects as files. Panics in memory, where there are none.
+    pub fn objects(&self) -> PathBuf {
+        self.options
+            .backend
+            .folder(self.path())
+            .expect("a store that is a folder")
+    }
+
+    /// Copies a tree of files into the bucket, as somebody would by hand.
+    pub fn copy_into_bucket(&self, fixture: &str) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures")
+            .join(fixture);
+        let objects = self.objects();
+        for key in files_below(&source) {
+            let target = objects.join(&key);
+            fs::create_dir_all(target.parent().expect("a parent")).expect("a folder");
+            fs::copy(source.join(&key), target).expect("the object is copied");
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let mut keys = files_below(&self.objects());
+        keys.retain(|key| !key.starts_with(".packhouse/"));
+        keys
+    }
+}
+
+/// Paths of all files below a folder, relative to it, sorted.
+pub fn files_below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(inner) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&inner) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.expect("a folder's entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let relative = path.strip_prefix(folder).expect("it lies below");
+                found.push(relative.to_str().expect("keys are UTF-8").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The built program.
+pub fn program() -> PathBuf {
+    std::env::var_os("PACKHOUSE_BIN").map_or_else(|| beside_us("packhouse"), PathBuf::from)
+}
+
+/// A plugin's file, or a fixture guest's.
+pub fn built(plugin: &str) -> PathBuf {
+    let plugins = folder("PACKHOUSE_PLUGINS", || {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins")
+    });
+    let guests = folder("PACKHOUSE_GUESTS", || beside_us("../guests"));
+    let file = format!("{plugin}.wasm");
+    let found = [plugins.join(&file), guests.join(&file)]
+        .into_iter()
+        .find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("{file} is not built: run `cargo xtask plugins`, or the tests as `cargo xtask test`")
+    })
+}
+
+/// Compiled code is shared by all tests, so that each start is quick.
+pub(crate) fn shared_code_cache() -> PathBuf {
+    beside_us("../code-cache")
+}
+
+fn folder(variable: &str, otherwise: impl FnOnce() -> PathBuf) -> PathBuf {
+    std::env::var_os(variable).map_or_else(otherwise, PathBuf::from)
+}
+
+/// In the folder of cargo's programs: tests lie one below it.
+fn beside_us(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a path of our own");
+    test.parent()
+        .and_then(Path::parent)
+        .expect("cargo's folders")
+        .join(name)
+}

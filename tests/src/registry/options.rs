@@ -1,0 +1,121 @@
+//! What a registry under test is configured with.
+
+use crate::backend::Backend;
+
+/// The default mount of npm.
+pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
+     features = { publish = true, unpublish = true, search = true }\n";
+
+/// Written to `registry.toml` as it is given; nothing is checked here.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) backend: Backend,
+    pub(crate) listen: String,
+    pub(crate) server: String,
+    pub(crate) limits: String,
+    pub(crate) anonymous: Vec<String>,
+    pub(crate) mounts: String,
+    pub(crate) plugins: Vec<String>,
+    pub(crate) whole: Option<String>,
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The npm plugin, mounted at `/npm`, readable by everybody.
+    pub fn npm() -> Self {
+        Self::mounts(NPM)
+    }
+
+    /// These `[mount.…]` tables, and the npm plugin's file.
+    pub fn mounts(tables: &str) -> Self {
+        Self {
+            backend: Backend::FileSystem,
+            listen: "127.0.0.1:0".to_owned(),
+            server: String::new(),
+            limits: String::new(),
+            anonymous: vec!["*:*:*:read".to_owned()],
+            mounts: tables.to_owned(),
+            plugins: vec!["npm".to_owned()],
+            whole: None,
+            environment: Vec::new(),
+        }
+    }
+
+    /// On this store.
+    #[must_use]
+    pub fn on(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// At this address instead of a free port.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// More lines for `[server]`.
+    #[must_use]
+    pub fn server(mut self, lines: &str) -> Self {
+        self.server.push_str(lines);
+        self
+    }
+
+    /// Lines for `[server.limits]`.
+    #[must_use]
+    pub fn limits(mut self, lines: &str) -> Self {
+        self.limits.push_str(lines);
+        self
+    }
+
+    /// What anybody may do, instead of reading everything.
+    #[must_use]
+    pub fn anonymous(mut self, scopes: &[&str]) -> Self {
+        self.anonymous = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self
+    }
+
+    /// One more plugin or guest: `NAME.wasm`, from where they were built.
+    #[must_use]
+    pub fn plugin(mut self, name: &str) -> Self {
+        self.plugins.push(name.to_owned());
+        self
+    }
+
+    /// A variable in the environment of the process.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// This text as the configuration, instead of all that was said.
+    #[must_use]
+    pub fn whole(mut self, text: impl Into<String>) -> Self {
+        self.whole = Some(text.into());
+        self
+    }
+
+    /// The configuration's text.
+    pub fn text(&self) -> String {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
+        let limits = if self.limits.is_empty() {
+            String::new()
+        } else {
+            format!("[server.limits]\n{}\n", self.limits)
+        };
+        format!(
+            "[server]\nlisten = \"{}\"\n{}\n{limits}{}[auth]\ndatabase = \"users/packhouse.sqlite\"\n\
+             token_store = \"database\"\nanonymous = {:?}\n[plugins]\ndir = \"plugins\"\ncache = {:?}\n{}\n",
+            self.listen,
+            self.server,
+            self.backend.configuration(),
+            self.anonymous,
+            super::home::shared_code_cache(),
+            self.mounts,
+        )
+    }
+}

@@ -1,0 +1,76 @@
+//! An upload that trickles, written to the socket by hand.
+
+use http::StatusCode;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How an upload trickles.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Bytes of one piece.
+    pub piece: usize,
+    /// Time between two pieces.
+    pub every: Duration,
+}
+
+impl Pace {
+    /// So many bytes in a second, in ten pieces.
+    pub fn per_second(bytes: usize) -> Self {
+        Self {
+            piece: bytes.div_ceil(10),
+            every: Duration::from_millis(100),
+        }
+    }
+}
+
+/// `PUT path` with a bearer token; the status when the last piece has gone out.
+pub async fn put(
+    address: &str,
+    path: &str,
+    token: &str,
+    body: &[u8],
+    pace: Pace,
+) -> std::io::Result<StatusCode> {
+    let mut socket = TcpStream::connect(address).await?;
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    let mut clock = interval(pace.every);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for piece in body.chunks(pace.piece) {
+        clock.tick().await;
+        socket.write_all(piece).await?;
+    }
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await?;
+    status(&answer).ok_or_else(|| std::io::Error::other("no status line"))
+}
+
+/// Sends only the start of a body and breaks off.
+pub async fn put_and_break_off(
+    address: &str,
+    path: &str,
+    token: &str,
+    body: &[u8],
+    sent: usize,
+) -> std::io::Result<()> {
+    let mut socket = TcpStream::connect(address).await?;
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    socket.write_all(&body[..sent]).await?;
+    socket.flush().await
+}
+
+fn status(answer: &[u8]) -> Option<StatusCode> {
+    let line = answer.split(|&byte| byte == b'\r').next()?;
+    StatusCode::from_bytes(line.split(|&byte| byte == b' ').nth(1)?).ok()
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask check`: what a machine can say about the source without running it.
+
+use crate::workspace::Workspace;
+use crate::{clients, command, plugins, target};
+use anyhow::Result;
+use std::process::Command;
+use std::time::Instant;
+
+/// Every step runs, also after one that failed. True when all went well.
+pub fn run(workspace: &Workspace) -> Result<bool> {
+    target::ensure()?;
+    let deny = clients::cargo_deny(workspace)?;
+    let mut steps = vec![
+        ("fmt", cargo(workspace, &["fmt", "--all", "--check"])),
+        (
+            "clippy",
+            cargo(
+                workspace,
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            ),
+        ),
+        ("clippy of plugins", clippy_of_plugins(workspace)?),
+    ];
+    let mut deny = Command::new(deny);
+    deny.current_dir(&workspace.root)
+        .args(["check", "bans", "licenses", "sources"]);
+    steps.push(("deny", deny));
+
+    let mut failed = Vec::new();
+    for (name, mut step) in steps {
+        let started = Instant::now();
+        if !command::succeeds(&mut step)? {
+            failed.push(name);
+        }
+        eprintln!("  {name}: {:.1} s", started.elapsed().as_secs_f64());
+    }
+    if !failed.is_empty() {
+        println!("check failed: {}", failed.join(", "));
+    }
+    Ok(failed.is_empty())
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut cargo = command::cargo(&workspace.root);
+    cargo
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", &workspace.target);
+    cargo
+}
+
+/// The SDK and the plugins as they are built for the sandbox: code that is not seen natively.
+fn clippy_of_plugins(workspace: &Workspace) -> Result<Command> {
+    let mut clippy = cargo(
+        workspace,
+        &[
+            "clippy",
+            "--lib",
+            "--profile",
+            "plugin",
+            "--target",
+            target::WASM,
+        ],
+    );
+    clippy.args(["--package", "packhouse-plugin"]);
+    for package in plugins::packages(workspace)? {
+        clippy.args(["--package", &package]);
+    }
+    clippy.args(["--", "-D", "warnings"]);
+    Ok(clippy)
+}

@@ -1,0 +1,62 @@
+//! Programs that the tests and checks need and the checkout does not hold: found, or
+//! installed into the cache folder outside the checkout, or named as missing with the reason.
+//!
+//! Each kind of program has its file; this one only asks them and tells.
+
+mod debian;
+mod deny;
+mod node;
+
+pub use deny::cargo_deny;
+
+use crate::workspace::Workspace;
+use std::path::PathBuf;
+
+/// What the tests of real clients can count on.
+pub struct Clients {
+    /// Folder handed to the tests as `PACKHOUSE_CLIENTS`.
+    pub folder: PathBuf,
+    /// In the order of the list: each with its version, or why it is missing.
+    pub found: Vec<Client>,
+}
+
+/// One package manager.
+pub struct Client {
+    pub name: &'static str,
+    pub version: Result<String, String>,
+}
+
+impl Clients {
+    /// Installs what is missing, as far as it may.
+    pub fn ensure(workspace: &Workspace) -> Self {
+        let folder = workspace.cache.join("clients");
+        let found = node::ensure(&folder);
+        Self { folder, found }
+    }
+
+    /// One sentence for each that is not there.
+    pub fn missing(&self) -> Vec<String> {
+        self.found
+            .iter()
+            .filter_map(|client| {
+                client
+                    .version
+                    .as_ref()
+                    .err()
+                    .map(|why| format!("{}: {why}", client.name))
+            })
+            .collect()
+    }
+}
+
+/// `cargo xtask clients`: true when all are there.
+pub fn run(workspace: &Workspace) -> bool {
+    let clients = Clients::ensure(workspace);
+    for client in &clients.found {
+        match &client.version {
+            Ok(version) => println!("{:<14} {version}", client.name),
+            Err(why) => println!("{:<14} missing: {why}", client.name),
+        }
+    }
+    clients.missing().is_empty()
+}

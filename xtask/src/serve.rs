@@ -1,0 +1,34 @@
+//! `cargo xtask serve`: from a fresh checkout to a registry that answers.
+
+use crate::workspace::Workspace;
+use crate::{command, plugins};
+use anyhow::{Context, Result};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What is served.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The configuration to serve
+    #[arg(long, default_value = "registry.toml")]
+    config: PathBuf,
+}
+
+/// Builds plugins and host, then serves until it is stopped.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    plugins::build(workspace)?;
+    command::run(
+        command::cargo(&workspace.root)
+            .args(["build", "--package", "packhouse", "--bin", "packhouse"])
+            .env("CARGO_TARGET_DIR", &workspace.target),
+    )?;
+    let mut packhouse = Command::new(workspace.program("packhouse"));
+    packhouse
+        .current_dir(&workspace.root)
+        .arg("--config")
+        .arg(&options.config)
+        .arg("serve");
+    // In our place, so that a signal meant for the server reaches it and nothing else.
+    Err(packhouse.exec()).context("the server does not start")
+}

@@ -1,0 +1,162 @@
+//! `cargo xtask test`: builds everything once, runs the tiers stage by stage, and tells at the
+//! end what ran, how long it took, and what could not run and why.
+
+mod programs;
+mod report;
+
+use crate::clients::Clients;
+use crate::workspace::Workspace;
+use crate::{command, plugins};
+use anyhow::Result;
+use programs::Program;
+use report::{Counts, Report};
+use std::process::Command;
+
+/// Which tests.
+#[derive(clap::Args)]
+pub struct Options {
+    /// `quick` and `clients` unless said
+    #[arg(long, value_enum)]
+    tier: Option<Tier>,
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tier {
+    /// Unit and protocol tests, and a sample of the races; needs no network
+    Quick,
+    /// The package managers themselves
+    Clients,
+    /// Long races and kills, in full
+    Soak,
+    All,
+}
+
+impl Options {
+    fn wants(&self, tier: Tier) -> bool {
+        match self.tier {
+            None => tier != Tier::Soak,
+            Some(chosen) => chosen == tier || chosen == Tier::All,
+        }
+    }
+}
+
+/// True when nothing failed, and under `CI=true` nothing was missing.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let mut report = Report::default();
+    let clients = options
+        .wants(Tier::Clients)
+        .then(|| report.timed("clients to be had", || Clients::ensure(workspace)));
+    if let Some(programs) = build(workspace, &mut report) {
+        let folder = clients.as_ref().map_or_else(
+            || workspace.cache.join("clients"),
+            |clients| clients.folder.clone(),
+        );
+        for stage in stages(options) {
+            let mut counts = Counts::default();
+            report.stage(stage.name, || {
+                for program in programs.iter().filter(|program| (stage.takes)(program)) {
+                    let mut command = program.command();
+                    prepare(&mut command, workspace, stage.in_full);
+                    command
+                        .env("PACKHOUSE_CLIENTS", &folder)
+                        .args(&options.filter);
+                    counts.add(report::watch(&mut command)?);
+                }
+                Ok(counts)
+            })?;
+        }
+        if options.wants(Tier::Quick) {
+            let mut documents = cargo(
+                workspace,
+                &[
+                    "test",
+                    "--workspace",
+                    "--doc",
+                    "--no-fail-fast",
+                    "--quiet",
+                    "--",
+                ],
+            );
+            documents.args(&options.filter);
+            report.stage("examples in documents", || report::watch(&mut documents))?;
+        }
+    }
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    let missing = clients.map(|clients| clients.missing()).unwrap_or_default();
+    Ok(report.close(&missing, strict))
+}
+
+/// Tests and programs in one build, so that nothing is compiled twice. None when it failed.
+fn build(workspace: &Workspace, report: &mut Report) -> Option<Vec<Program>> {
+    let mut build = cargo(workspace, &["build", "--workspace", "--all-targets"]);
+    let programs = report.step("build", || programs::build(&mut build));
+    let plugins = report.step("build of plugins", || {
+        plugins::build(workspace)?;
+        plugins::build_guests(workspace)
+    });
+    plugins.and(programs)
+}
+
+struct Stage {
+    name: &'static str,
+    takes: fn(&Program) -> bool,
+    in_full: bool,
+}
+
+fn stages(options: &Options) -> Vec<Stage> {
+    let soak = |in_full, name| Stage {
+        name,
+        takes: |program| program.is_of("soak"),
+        in_full,
+    };
+    let mut stages = Vec::new();
+    if options.wants(Tier::Quick) {
+        stages.push(Stage {
+            name: "inside",
+            takes: |program| !program.is_black_box(),
+            in_full: false,
+        });
+        stages.push(Stage {
+            name: "outside",
+            takes: is_quick,
+            in_full: false,
+        });
+    }
+    if options.wants(Tier::Soak) {
+        stages.push(soak(true, "races and kills"));
+    } else if options.wants(Tier::Quick) {
+        stages.push(soak(false, "races and kills, a sample"));
+    }
+    if options.wants(Tier::Clients) {
+        stages.push(Stage {
+            name: "clients",
+            takes: |program| program.is_of("clients"),
+            in_full: false,
+        });
+    }
+    stages
+}
+
+fn is_quick(program: &Program) -> bool {
+    program.is_black_box() && !program.is_of("soak") && !program.is_of("clients")
+}
+
+fn prepare(command: &mut Command, workspace: &Workspace, in_full: bool) {
+    command.env("PACKHOUSE_BIN", workspace.program("packhouse"));
+    command.env("PACKHOUSE_PLUGINS", workspace.plugins());
+    command.env("PACKHOUSE_GUESTS", workspace.guests());
+    if in_full {
+        command.env("PACKHOUSE_SOAK", "1");
+    }
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let mut cargo = command::cargo(&workspace.root);
+    cargo
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", &workspace.target);
+    cargo
+}

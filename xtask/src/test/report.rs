@@ -1,0 +1,130 @@
+//! What the run has to say at its end: stages, seconds, counts, and what could not run.
+
+use crate::command;
+use anyhow::Result;
+use std::process::Command;
+use std::time::Instant;
+
+/// Of one stage, or of all.
+#[derive(Clone, Copy, Default)]
+pub struct Counts {
+    pub passed: u64,
+    pub failed: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
+    /// From libtest's `test result: ok. 3 passed; 0 failed; …`.
+    fn of_line(line: &str) -> Option<Self> {
+        let mut words = line.strip_prefix("test result: ")?.split_whitespace();
+        let mut counts = Self::default();
+        let mut number = 0;
+        for word in words.by_ref() {
+            match word.trim_end_matches(';') {
+                "passed" => counts.passed = number,
+                "failed" => counts.failed = number,
+                other => number = other.parse().unwrap_or(0),
+            }
+        }
+        Some(counts)
+    }
+}
+
+/// Runs a test program and counts. One that breaks off without saying so counts as a failure.
+pub fn watch(command: &mut Command) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let succeeded = command::watched(command, |line| {
+        if let Some(result) = Counts::of_line(line) {
+            counts.add(result);
+        }
+    })?;
+    if !succeeded && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    Ok(counts)
+}
+
+/// The stages so far.
+#[derive(Default)]
+pub struct Report {
+    stages: Vec<(String, f64, Option<Counts>)>,
+}
+
+impl Report {
+    /// A piece of work without tests, which tells by itself how it went.
+    pub fn timed<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.stages
+            .push((name.to_owned(), started.elapsed().as_secs_f64(), None));
+        result
+    }
+
+    /// A piece of work that the tests need: an error is shown and counts as one failure.
+    pub fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        let started = Instant::now();
+        let result = work();
+        let counts = result.as_ref().err().map(|_| Counts {
+            passed: 0,
+            failed: 1,
+        });
+        self.stages
+            .push((name.to_owned(), started.elapsed().as_secs_f64(), counts));
+        result
+            .inspect_err(|error| eprintln!("error: {name}: {error:#}"))
+            .ok()
+    }
+
+    /// Tests.
+    pub fn stage(&mut self, name: &str, work: impl FnOnce() -> Result<Counts>) -> Result<()> {
+        let started = Instant::now();
+        let counts = work()?;
+        self.stages.push((
+            name.to_owned(),
+            started.elapsed().as_secs_f64(),
+            Some(counts),
+        ));
+        Ok(())
+    }
+
+    /// Prints it all, the sum last and alone on its line. True when all is well; what is
+    /// missing is a failure when `strict`.
+    pub fn close(&self, missing: &[String], strict: bool) -> bool {
+        println!();
+        let mut sum = Counts::default();
+        for (name, seconds, counts) in &self.stages {
+            let told =
+                counts.map(|counts| format!("{} passed, {} failed", counts.passed, counts.failed));
+            println!("{name:<28} {seconds:>7.1} s   {}", told.unwrap_or_default());
+            sum.add(counts.unwrap_or_default());
+        }
+        for sentence in missing {
+            println!("could not run: {sentence}");
+        }
+        if strict {
+            sum.failed += missing.len() as u64;
+        }
+        println!("{} passed, {} failed", sum.passed, sum.failed);
+        sum.failed == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn counts_are_read_off_the_closing_line_of_a_test_program() {
+        let counts = Counts::of_line(
+            "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; finished in 0.01s",
+        )
+        .unwrap();
+        assert_eq!((counts.passed, counts.failed), (12, 3));
+        assert!(Counts::of_line("test passed::failed ... ok").is_none());
+    }
+}
