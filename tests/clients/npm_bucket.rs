@@ -14,7 +14,7 @@ async fn npm_installs_from_a_bucket_that_was_laid_out_by_hand() {
 
         let consumer = npm.consumer("consumer", &[("@acme/tools", "latest")]);
         npm.run(&consumer, &["install"]).await.ok();
-        assert_eq!(consumer.node("require('@acme/tools')").await, "   tools");
+        assert_eq!(consumer.node("require('@acme/tools')").await, "tools");
         let beta = npm.consumer("beta", &[("@acme/tools", "beta")]);
         npm.run(&beta, &["install"]).await.ok();
         assert_eq!(beta.node("require('@acme/tools')").await, "beta");

@@ -7,8 +7,10 @@
 
 use http::Method;
 use packhouse_tests::npm::{self, Package};
+use packhouse_tests::slow::Pace;
 use packhouse_tests::{Actor, Answer, Registry, slow};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 struct Desk {
     registry: Registry,
@@ -183,25 +185,36 @@ async fn names_and_versions_that_are_none_are_refused() {
 #[tokio::test]
 async fn paths_that_climb_lead_nowhere() {
     let desk = desk().await;
-    let package = Package::new("demo", "1.0.0");
+    let user = desk
+        .registry
+        .user("climber", &["npm:package:*:write"])
+        .await;
+    let body = Package::new("demo", "1.0.0").publish().to_string();
+    // By hand: a client library would tidy these up.
     for path in [
-        "/%2e%2e",
-        "/..%2f..%2fetc",
-        "/@acme%2f..",
-        "/%2e%2e%2fdemo",
-        "/demo%00",
-        "/a%2fb",
-        "/.packhouse",
+        "/npm/%2e%2e",
+        "/npm/../npm/demo/../x",
+        "/npm/..%2f..%2fetc",
+        "/npm/@acme%2f..",
+        "/npm/%2e%2e%2fdemo",
+        "/npm/demo%00",
+        "/npm/a%2fb",
+        "/npm/.packhouse",
+        "/npm//demo",
+        "/npm/demo/-/%2e%2e",
+        "/npm/demo/-/..%2findex.json",
     ] {
-        desk.refuses(path, &package.publish()).await;
-        let answer = desk.publisher.get(path).await;
-        assert!(answer.status.is_client_error(), "{path}: {answer:?}");
+        let address = desk.registry.address();
+        let at_once = Pace {
+            piece: body.len(),
+            every: Duration::from_millis(1),
+        };
+        let status = slow::put(&address, path, &user.token, body.as_bytes(), at_once).await;
+        let status = status.unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(status.is_client_error(), "{path}: {status}");
+        assert_eq!(desk.registry.keys(), Vec::<String>::new(), "{path}");
     }
-    for path in [
-        "/demo/-/..%2findex.json",
-        "/demo/-/index.json",
-        "/demo/-/%2e%2e",
-    ] {
+    for path in ["/demo/-/..%2findex.json", "/demo/-/index.json", "/demo%00"] {
         let answer = desk.publisher.get(path).await;
         assert!(answer.status.is_client_error(), "{path}: {answer:?}");
     }

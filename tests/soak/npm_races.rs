@@ -29,7 +29,7 @@ async fn thirty_two_writers_of_one_package_lose_nothing_through_one_process() {
     let registry = Registry::npm().await;
     let publisher = registry.publisher().await;
     for round in 0..rounds(20, 1) {
-        thirty_two_writers(&[publisher.clone()], &format!("demo-{round}")).await;
+        thirty_two_writers(std::slice::from_ref(&publisher), &format!("demo-{round}")).await;
     }
 }
 

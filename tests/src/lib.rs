@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
     reason = "a test may fail loudly"
 )]
 

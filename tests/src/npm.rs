@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha1::Digest as _;
+use std::fmt::Write as _;
 
 /// A version to be published.
 #[derive(Clone)]
@@ -131,10 +132,11 @@ impl Package {
 
 /// SHA-1 in hexadecimal digits.
 pub fn shasum(bytes: &[u8]) -> String {
-    sha1::Sha1::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut digits = String::new();
+    for byte in sha1::Sha1::digest(bytes) {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// SHA-512 as a subresource integrity.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One program on a terminal of its own. Killed when dropped.
 pub struct Terminal {
@@ -69,9 +69,11 @@ impl Terminal {
                 self.read += at + text.len();
                 return;
             }
-            if !self.more(until) {
-                panic!("{text:?} is not shown, but: {}", self.shown);
-            }
+            assert!(
+                self.more(until),
+                "{text:?} is not shown, but: {}",
+                self.shown
+            );
         }
     }
 

@@ -53,9 +53,7 @@ impl Client {
         let mut rc = format!(
             "registry={registry}\nfund=false\naudit=false\nupdate-notifier=false\nloglevel=warn\n"
         );
-        if let Some(token) = token {
-            rc += &format!("{plain}:_authToken={token}\n");
-        }
+        rc.extend(token.map(|token| format!("{plain}:_authToken={token}\n")));
         fs::write(self.home.path().join(".npmrc"), rc).expect("written");
         let quoted = json!(registry);
         fs::write(
@@ -67,9 +65,7 @@ impl Client {
             "npmRegistryServer: {quoted}\nnpmPublishRegistry: {quoted}\nunsafeHttpWhitelist: [\"127.0.0.1\"]\n\
              enableTelemetry: false\nnpmMinimalAgeGate: 0\nnodeLinker: node-modules\nenableGlobalCache: false\n"
         );
-        if let Some(token) = token {
-            berry += &format!("npmAuthToken: {}\n", json!(token));
-        }
+        berry.extend(token.map(|token| format!("npmAuthToken: {}\n", json!(token))));
         fs::write(self.home.path().join(".yarnrc.yml"), berry).expect("written");
     }
 

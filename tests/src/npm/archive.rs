@@ -39,7 +39,7 @@ pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
 fn header(path: &str, size: usize) -> [u8; BLOCK] {
     let mut header = [0; BLOCK];
     let mut put = |offset: usize, text: &str| {
-        header[offset..offset + text.len()].copy_from_slice(text.as_bytes())
+        header[offset..offset + text.len()].copy_from_slice(text.as_bytes());
     };
     put(0, &format!("package/{path}"));
     put(100, "0000644\0");

@@ -109,12 +109,12 @@ impl Options {
         };
         format!(
             "[server]\nlisten = \"{}\"\n{}\n{limits}{}[auth]\ndatabase = \"users/packhouse.sqlite\"\n\
-             token_store = \"database\"\nanonymous = {:?}\n[plugins]\ndir = \"plugins\"\ncache = {:?}\n{}\n",
+             token_store = \"database\"\nanonymous = {:?}\n[plugins]\ndir = \"plugins\"\ncache = \"{}\"\n{}\n",
             self.listen,
             self.server,
             self.backend.configuration(),
             self.anonymous,
-            super::home::shared_code_cache(),
+            super::home::shared_code_cache().display(),
             self.mounts,
         )
     }

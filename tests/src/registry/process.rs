@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 const READY: &str = "packhouse is listening on http://";
 /// The first start of a plugin compiles it, and two cores may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Killed when dropped.
 pub struct Process {
@@ -95,7 +95,9 @@ impl Process {
                 child.wait().await,
                 logs.text()
             ),
-            Err(_) => panic!("packhouse is not ready after {PATIENCE:?}\n{}", logs.text()),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("packhouse is not ready after {PATIENCE:?}\n{}", logs.text())
+            }
         };
         Self {
             child,
