@@ -102,7 +102,11 @@ impl Storage {
         let backend = match (settings, layers::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
             (Settings::Memory, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::private(operator))),
-            (_, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::shared(operator).await?)),
+            (Settings::S3(service), Some(operator)) => {
+                let subject = format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
+                let store = objects::Objects::shared(operator).await.map_err(|error| error.about(&subject))?;
+                Backend::Objects(Arc::new(store))
+            }
             (_, None) => return Err(StorageError::other("this store is not part of this build")),
         };
         Ok(Self { backend })

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
 use super::error::{Result, StorageError};
@@ -60,7 +61,9 @@ impl Files {
     pub async fn prepare(root: &Path) -> Result<Self> {
         let files = Self { root: root.to_owned(), locks: KeyLocks::default(), versions: Versions::default() };
         let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
-        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?))).await?;
+        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?)))
+            .await
+            .map_err(|error| error.about(&format!("the folder `{}`", root.display())))?;
         Ok(files)
     }
 
@@ -124,9 +127,8 @@ impl Files {
         precondition: &Precondition,
         _content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let mut sink = FileSink::new(self.clone());
-        sink.write(vec![bytes]).await?;
-        let staged = sink.close().await?;
+        let files = self.clone();
+        let staged = run(move || sink::stage(&files, &bytes)).await?;
         self.commit_file(&staged, path, precondition).await
     }
 
@@ -149,7 +151,7 @@ impl Files {
         path: &str,
         precondition: &Precondition,
     ) -> Result<ObjectInfo> {
-        let hold = self.locks.alone(path).await;
+        let hold = self.hold(path).await?;
         let (files, staged, path, precondition) =
             (self.clone(), staged.clone(), path.to_owned(), precondition.clone());
         run(move || {
@@ -167,8 +169,14 @@ impl Files {
         .await
     }
 
+    /// The lock inside this process; whoever has it keeps a thread, others do not.
+    async fn hold(&self, path: &str) -> Result<OwnedRwLockWriteGuard<()>> {
+        let wait = tokio::time::timeout(lock::PATIENCE, self.locks.alone(path)).await;
+        wait.map_err(|_| StorageError::unavailable(format!("`{path}` is being changed for too long; try again")))
+    }
+
     pub async fn remove(self: &Arc<Self>, path: &str, precondition: &Precondition) -> Result<bool> {
-        let hold = self.locks.alone(path).await;
+        let hold = self.hold(path).await?;
         let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;

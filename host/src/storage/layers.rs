@@ -27,7 +27,7 @@ pub(super) fn operator(settings: &Settings) -> Result<Option<Operator>> {
 }
 
 fn s3(settings: &S3Settings) -> services::S3 {
-    opendal::install_default();
+    opendal_http_transport_reqwest::install_default();
     let scheme = if settings.use_ssl { "https" } else { "http" };
     services::S3::default()
         .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))

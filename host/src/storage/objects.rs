@@ -198,6 +198,8 @@ impl Objects {
     async fn assemble(&self, contents: &[Content], size: u64, path: &str, options: WriteOptions) -> Result<ObjectInfo> {
         let part = COPIED_PART.max(size / MOST_PARTS);
         let options = WriteOptions { chunk: usize::try_from(part).ok(), ..options };
+        let content_type = options.content_type.clone();
+        let (options, mark) = swap::marked(options);
         let mut writer = self.operator.writer_options(path, options).await?;
         let written = async {
             for content in contents {
@@ -205,15 +207,26 @@ impl Objects {
             }
             Ok::<_, StorageError>(writer.close().await?)
         };
-        match written.await {
-            Ok(metadata) => Ok(self.swap.written(path, size, &metadata, None)),
-            Err(error) => {
-                if let Err(error) = writer.abort().await {
-                    tracing::debug!(%error, path, "a multipart upload could not be given up");
-                }
-                Err(error)
-            }
+        let error = match written.await {
+            Ok(metadata) => return Ok(self.swap.written(path, size, &metadata, content_type.as_deref())),
+            Err(error) => error,
+        };
+        if matches!(error, StorageError::Conflict | StorageError::NotFound)
+            && let Some(info) = self.written_by(path, &mark).await?
+        {
+            return Ok(info);
         }
+        if let Err(error) = writer.abort().await {
+            tracing::debug!(%error, path, "a multipart upload could not be given up");
+        }
+        Err(error)
+    }
+
+    /// An answer may be lost and the request tried again: the second one then
+    /// finds the first one's object in its way. The mark tells.
+    async fn written_by(&self, path: &str, mark: &str) -> Result<Option<ObjectInfo>> {
+        let metadata = self.metadata(path).await?;
+        Ok(metadata.filter(|metadata| swap::is_marked(metadata, mark)).map(|found| swap::remote_info(path, &found)))
     }
 
     async fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
@@ -279,11 +292,12 @@ impl RemoteContent {
     }
 }
 
-/// While a version is being read, its absence means the same as another version.
+/// While a version is being read, its absence means the same as another version,
+/// and so does a range outside of it: ours are inside.
 fn replaced(error: opendal::Error) -> StorageError {
-    match StorageError::from(error) {
-        StorageError::NotFound => StorageError::Conflict,
-        error => error,
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::RangeNotSatisfied => StorageError::Conflict,
+        _ => error.into(),
     }
 }
 

@@ -123,24 +123,16 @@ impl Swap {
         self.put_marked(store, path, bytes, options).await
     }
 
-    /// An answer may be lost and the request tried again: the second one then
-    /// finds the first one's object in its way. The mark tells.
     async fn put_marked(&self, store: &Objects, path: &str, bytes: Bytes, options: WriteOptions) -> Result<ObjectInfo> {
         let size = bytes.len() as u64;
         let content_type = options.content_type.clone();
-        let mark = uuid::Uuid::new_v4().simple().to_string();
-        let is_conditional = options.if_not_exists || options.if_match.is_some();
-        let user_metadata = is_conditional.then(|| HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
-        let options = WriteOptions { user_metadata, ..options };
+        let (options, mark) = marked(options);
         let error = match store.operator.write_options(path, bytes, options).await {
             Ok(metadata) => return Ok(self.written(path, size, &metadata, content_type.as_deref())),
             Err(error) if error.kind() == ErrorKind::ConditionNotMatch => error,
             Err(error) => return Err(error.into()),
         };
-        match store.metadata(path).await? {
-            Some(metadata) if is_marked(&metadata, &mark) => Ok(remote_info(path, &metadata)),
-            _ => Err(error.into()),
-        }
+        store.written_by(path, &mark).await?.ok_or_else(|| error.into())
     }
 
     /// With the key's lock held and the precondition checked.
@@ -159,7 +151,14 @@ impl Swap {
     }
 }
 
-fn is_marked(metadata: &Metadata, mark: &str) -> bool {
+/// A write with whose it is.
+pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
+    let mark = uuid::Uuid::new_v4().simple().to_string();
+    let user_metadata = Some(HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
+    (WriteOptions { user_metadata, ..options }, mark)
+}
+
+pub(super) fn is_marked(metadata: &Metadata, mark: &str) -> bool {
     metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
 }
 
