@@ -59,7 +59,7 @@ use error::Result;
 
 /// How long what a crash left behind, and an upload that nobody goes on with, is
 /// kept.
-pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// Which store.
 #[derive(Debug, Clone)]

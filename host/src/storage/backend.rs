@@ -193,7 +193,7 @@ impl Backend {
 /// Takes bytes in order; `close` makes them material. Dropping it removes them.
 pub(super) enum Sink {
     File(super::files::FileSink),
-    Object(super::objects::ObjectSink),
+    Object(Box<super::objects::ObjectSink>),
 }
 
 impl Sink {

@@ -38,7 +38,7 @@ use version::Versions;
 
 /// No single small call may keep a request longer than this; a hung network
 /// mount then costs a thread, not the request.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Files {

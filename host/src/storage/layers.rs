@@ -15,7 +15,7 @@ use super::{S3Settings, Settings};
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// For each piece of a transfer, and for ending a multipart upload; never for a
 /// whole transfer.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
+const PIECE_TIMEOUT: Duration = Duration::from_mins(1);
 const RETRIES: usize = 3;
 
 pub(super) fn operator(settings: &Settings) -> Result<Option<Operator>> {

@@ -208,7 +208,7 @@ impl Objects {
             Ok::<_, StorageError>(writer.close().await?)
         };
         let error = match written.await {
-            Ok(metadata) => return Ok(self.swap.written(path, size, &metadata, content_type.as_deref())),
+            Ok(metadata) => return Ok(swap::written(path, size, &metadata, content_type.as_deref())),
             Err(error) => error,
         };
         if matches!(error, StorageError::Conflict | StorageError::NotFound)
@@ -256,7 +256,7 @@ impl Objects {
     }
 
     pub fn sink(self: &Arc<Self>) -> Sink {
-        Sink::Object(ObjectSink::new(self.clone()))
+        Sink::Object(Box::new(ObjectSink::new(self.clone())))
     }
 
     pub async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {

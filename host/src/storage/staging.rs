@@ -214,11 +214,11 @@ impl Hashing {
     async fn update(&mut self, batch: Vec<Bytes>) -> Result<()> {
         let mut hasher = self.settle().await?;
         if hasher.is_empty() || batch.iter().map(Bytes::len).sum::<usize>() <= HASHED_HERE {
-            batch.iter().for_each(|bytes| hasher.update(bytes));
+            update_all(&mut hasher, &batch);
             *self = Self::Idle(hasher);
         } else {
             *self = Self::Busy(tokio::task::spawn_blocking(move || {
-                batch.iter().for_each(|bytes| hasher.update(bytes));
+                update_all(&mut hasher, &batch);
                 hasher
             }));
         }
@@ -231,5 +231,11 @@ impl Hashing {
             Self::Idle(hasher) => Ok(hasher),
             Self::Busy(job) => Ok(job.await?),
         }
+    }
+}
+
+fn update_all(hasher: &mut DigestState, batch: &[Bytes]) {
+    for bytes in batch {
+        hasher.update(bytes);
     }
 }

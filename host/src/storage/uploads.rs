@@ -172,7 +172,7 @@ impl Append<'_> {
         }
         let (material, _, hasher) = intake.finish().await?;
         let mut session = upload.session.clone();
-        session.touch(hasher.save());
+        session.touch(&hasher.save());
         let part = if size > 0 { Some(upload.place(&material, size).await?) } else { None };
         session.parts.extend(part.clone());
         let backend = upload.scope.backend();

@@ -17,7 +17,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::key::{PRIVATE, folders_above};
 
 const REMEMBERED: usize = 4096;
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Folders that had something in them a moment ago: no need to ask whether they
 /// are objects.

@@ -123,6 +123,8 @@ fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     }
     let size = pieces.iter().map(Bytes::len).sum();
     let mut whole = BytesMut::with_capacity(size);
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
     whole.freeze()
 }

@@ -79,11 +79,6 @@ impl Swap {
         })
     }
 
-    /// After a change whose answer was `metadata`.
-    pub fn written(&self, path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
-        ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
-    }
-
     /// The conditions that the service honours; the others were checked before.
     pub fn write_options(&self, precondition: &Precondition, content_type: Option<&str>) -> WriteOptions {
         let mut options =
@@ -114,7 +109,7 @@ impl Swap {
             let note = Note { version: hash_version(&bytes), modified: SystemTime::now() };
             let metadata = store.operator.write_options(path, bytes, options).await?;
             notes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), note.clone());
-            let info = self.written(path, size, &metadata, content_type);
+            let info = written(path, size, &metadata, content_type);
             return Ok(ObjectInfo { version: note.version, modified: Some(note.modified), ..info });
         }
         if !self.honours_writes() {
@@ -128,7 +123,7 @@ impl Swap {
         let content_type = options.content_type.clone();
         let (options, mark) = marked(options);
         let error = match store.operator.write_options(path, bytes, options).await {
-            Ok(metadata) => return Ok(self.written(path, size, &metadata, content_type.as_deref())),
+            Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
             Err(error) if error.kind() == ErrorKind::ConditionNotMatch => error,
             Err(error) => return Err(error.into()),
         };
@@ -170,6 +165,11 @@ pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
         modified: metadata.last_modified().map(SystemTime::from),
         content_type: metadata.content_type().map(str::to_owned),
     }
+}
+
+/// After a change whose answer was `metadata`.
+pub(super) fn written(path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
+    ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
 }
 
 /// A version as the service wants it back.

@@ -55,7 +55,7 @@ impl Session {
 
     /// After an append whose hasher went on to `digests`. States that could not be
     /// restored stay without one: they are computed at the end.
-    pub fn touch(&mut self, digests: Vec<SavedState>) {
+    pub fn touch(&mut self, digests: &[SavedState]) {
         for saved in &mut self.digests {
             let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
             saved.state = went_on.and_then(|state| state.state.clone());
