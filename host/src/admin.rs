@@ -22,6 +22,17 @@ use crate::auth::{Auth, AuthError, NewUser, Scope, TokenRequest, UserName, parse
 
 use secrets::Secrets;
 
+/// What the administrator orders.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AdminCommand {
+    /// Look after the users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Look after the tokens of users
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
 /// `user …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserCommand {
@@ -102,32 +113,29 @@ pub enum TokenCommand {
     },
 }
 
-/// Does what was ordered about users, with this process's terminal.
+/// Does what was ordered, with this process's terminal.
 ///
 /// # Errors
 /// One sentence that says what to do.
-pub async fn run_user(command: UserCommand, auth: &Auth) -> Result<(), AuthError> {
+pub async fn run(command: AdminCommand, auth: &Auth) -> Result<(), AuthError> {
+    check_lasting(auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
     let mut terminal = Terminal {
         output: &mut output,
         remarks: &mut remarks,
         secrets: &Secrets::OfProcess,
     };
-    look_after_users(command, auth, &mut terminal).await
+    perform(command, auth, &mut terminal).await
 }
 
-/// Does what was ordered about tokens, with this process's terminal.
-///
-/// # Errors
-/// One sentence that says what to do.
-pub async fn run_token(command: TokenCommand, auth: &Auth) -> Result<(), AuthError> {
-    let (mut output, mut remarks) = (io::stdout(), io::stderr());
-    let mut terminal = Terminal {
-        output: &mut output,
-        remarks: &mut remarks,
-        secrets: &Secrets::OfProcess,
-    };
-    look_after_tokens(command, auth, &mut terminal).await
+/// What is done here must be there when the server looks.
+fn check_lasting(auth: &Auth) -> Result<(), AuthError> {
+    if auth.is_lasting() {
+        return Ok(());
+    }
+    Err(AuthError::Invalid(
+        "the configured token_store keeps users and tokens in the server's own memory: set it to `database` to look after them from here".to_owned(),
+    ))
 }
 
 /// What a command reads from and prints to.
@@ -145,6 +153,17 @@ impl Terminal<'_> {
 
     fn remark(&mut self, text: &str) {
         let _ = writeln!(self.remarks, "{text}");
+    }
+}
+
+async fn perform(
+    command: AdminCommand,
+    auth: &Auth,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), AuthError> {
+    match command {
+        AdminCommand::User(command) => look_after_users(command, auth, terminal).await,
+        AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await,
     }
 }
 

@@ -191,7 +191,18 @@ impl Auth {
         action: &str,
         read_action: &str,
     ) -> Decision {
-        policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
+        policy::decide(
+            anonymous.unwrap_or(&self.inner.anonymous),
+            caller,
+            resource,
+            action,
+            read_action,
+        )
+    }
+
+    /// Do users and tokens outlive this process?
+    pub fn is_lasting(&self) -> bool {
+        self.inner.stores.lasting
     }
 
     /// Is the store there? For readiness; one small read.

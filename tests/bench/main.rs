@@ -41,7 +41,9 @@ async fn main() {
     if let Some(file) = option(&arguments, "--serve-bare") {
         return bare::serve(&file).await;
     }
-    let number = |name: &str, default: u64| option(&arguments, name).map_or(default, |text| text.parse().expect("a number"));
+    let number = |name: &str, default: u64| {
+        option(&arguments, name).map_or(default, |text| text.parse().expect("a number"))
+    };
     let length = Length {
         rounds: usize::try_from(number("--rounds", 7)).expect("a small number"),
         round: Duration::from_millis(number("--milliseconds", 1500)),
@@ -59,17 +61,35 @@ fn option(arguments: &[String], name: &str) -> Option<String> {
 /// A small JSON document, read from memory storage by a fresh instance.
 async fn small_get(length: &Length) {
     let mounts = "[mount.objects]\n";
-    let registry = Registry::start(Options::mounts(mounts).plugin("objects").on(Backend::Memory).environment("PACKHOUSE_LOG", "error")).await;
-    let writer = registry.actor("/objects").with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
+    let registry = Registry::start(
+        Options::mounts(mounts)
+            .plugin("objects")
+            .on(Backend::Memory)
+            .environment("PACKHOUSE_LOG", "error"),
+    )
+    .await;
+    let writer = registry
+        .actor("/objects")
+        .with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
     let document = json!({ "name": "greeting", "text": "hello, world", "numbers": [1, 2, 3] });
-    writer.put("/document/greeting", &document).await.expect(204);
+    writer
+        .put("/document/greeting", &document)
+        .await
+        .expect(204);
     contest("fresh-get", &registry, "/objects/document/greeting", length).await;
 }
 
 /// An npm packument of 30 versions.
 async fn packument(length: &Length) {
-    let registry = Registry::start(Options::npm().on(Backend::Memory).environment("PACKHOUSE_LOG", "error")).await;
-    let publisher = registry.actor("/npm").with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
+    let registry = Registry::start(
+        Options::npm()
+            .on(Backend::Memory)
+            .environment("PACKHOUSE_LOG", "error"),
+    )
+    .await;
+    let publisher = registry
+        .actor("/npm")
+        .with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
     for version in 0..VERSIONS {
         publish(&publisher, &format!("1.0.{version}")).await;
     }
@@ -77,8 +97,12 @@ async fn packument(length: &Length) {
 }
 
 async fn publish(publisher: &Actor, version: &str) {
-    let package = Package::new("measured", version).field("description", "what it is for ".repeat(50).into());
-    publisher.put("/measured", &package.publish()).await.expect(201);
+    let package =
+        Package::new("measured", version).field("description", "what it is for ".repeat(50).into());
+    publisher
+        .put("/measured", &package.publish())
+        .await
+        .expect(201);
 }
 
 /// Measures an address of the registry against bare hyper and nginx with the same bytes.

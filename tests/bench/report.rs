@@ -12,7 +12,12 @@ pub struct Contest {
 
 impl Contest {
     pub fn new(name: &'static str, size: usize) -> Self {
-        Self { name, size, ours: Vec::new(), others: Vec::new() }
+        Self {
+            name,
+            size,
+            ours: Vec::new(),
+            others: Vec::new(),
+        }
     }
 
     pub fn ours(&mut self, round: Round) {
@@ -29,7 +34,11 @@ impl Contest {
     pub fn print(&self, nginx_is_missing: bool) {
         let ours = median(self.ours.iter().map(|round| round.rate));
         for (other, rounds) in &self.others {
-            println!("{} / {other} = {:.2}", self.name, ours / median(rounds.iter().map(|round| round.rate)));
+            println!(
+                "{} / {other} = {:.2}",
+                self.name,
+                ours / median(rounds.iter().map(|round| round.rate))
+            );
         }
         print_figures(self.name, self.size, &self.ours);
         for (other, rounds) in &self.others {
@@ -44,7 +53,9 @@ impl Contest {
 fn print_figures(name: &str, size: usize, rounds: &[Round]) {
     let rate = median(rounds.iter().map(|round| round.rate));
     let processor = median(rounds.iter().map(|round| round.processor));
-    println!("  {name}: {rate:.0} answers a second of {size} bytes, {processor:.0} µs of processor time each");
+    println!(
+        "  {name}: {rate:.0} answers a second of {size} bytes, {processor:.0} µs of processor time each"
+    );
 }
 
 /// The middle of some figures.

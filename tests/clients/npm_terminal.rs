@@ -102,7 +102,14 @@ async fn a_read_only_token_reads_and_is_refused_a_publish() {
         .await
         .ok();
 
-    let token = create_token(&desk, &["--packages-all", "--packages-and-scopes-permission", "read-only"]);
+    let token = create_token(
+        &desk,
+        &[
+            "--packages-all",
+            "--packages-and-scopes-permission",
+            "read-only",
+        ],
+    );
     let reader = desk.registry.actor("/npm").with_token(&token);
     reader.get("/demo").await.expect(200);
     assert_eq!(

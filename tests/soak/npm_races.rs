@@ -1,1 +1,210 @@
-//! x
+//! Publishers at the same moment, in one process and in two, and processes that are killed.
+//! Every run has a sample; `cargo xtask test --tier soak` has it all.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+use packhouse_tests::npm::{self, Package};
+use packhouse_tests::races::{at_once, in_full, rounds};
+use packhouse_tests::{Actor, Answer, Options, Registry};
+use serde_json::{Map, Value};
+
+/// Several processes on one directory.
+async fn shared() -> Registry {
+    Registry::start(Options::npm().server("hosts = \"many\"")).await
+}
+
+async fn publish(by: Actor, package: Package) -> Answer {
+    by.put(&package.path(), &package.publish()).await
+}
+
+fn versions(document: &Value) -> usize {
+    document["versions"].as_object().map_or(0, Map::len)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_writers_of_one_package_lose_nothing_through_one_process() {
+    let registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    for round in 0..rounds(20, 1) {
+        thirty_two_writers(&[publisher.clone()], &format!("demo-{round}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_writers_of_one_package_lose_nothing_through_two_processes() {
+    let first = shared().await;
+    let second = first.second_process().await;
+    let publisher = first.publisher().await;
+    let both = [publisher.clone(), publisher.at(second.url("/npm"))];
+    for round in 0..rounds(20, 1) {
+        thirty_two_writers(&both, &format!("demo-{round}")).await;
+    }
+}
+
+async fn thirty_two_writers(publishers: &[Actor], name: &str) {
+    let answers = at_once(32, |number| {
+        let publisher = publishers[number % publishers.len()].clone();
+        publish(publisher, Package::new(name, &format!("1.0.{number}")))
+    });
+    for answer in answers.await {
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
+    for publisher in publishers {
+        let document = publisher.get(&format!("/{name}")).await.expect(200).json();
+        assert_eq!(versions(&document), 32, "{document}");
+        for number in 0..32 {
+            let package = Package::new(name, &format!("1.0.{number}"));
+            let file = publisher.get(&package.tarball_path()).await.expect(200);
+            assert_eq!(
+                document["versions"][&package.version]["dist"]["integrity"],
+                npm::integrity(&file.body)
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_publishers_of_one_version_one_wins_and_the_bytes_are_the_winners() {
+    let first = shared().await;
+    let second = first.second_process().await;
+    let publisher = first.publisher().await;
+    let both = [publisher.clone(), publisher.at(second.url("/npm"))];
+    for round in 0..rounds(200, 10) {
+        let packages = [0, 1].map(|side| {
+            Package::new("demo", &format!("1.0.{round}"))
+                .file("side.txt", format!("{side}, round {round}"))
+        });
+        let answers = at_once(2, |side| {
+            publish(both[side].clone(), packages[side].clone())
+        })
+        .await;
+        let winners: Vec<_> = (0..2)
+            .filter(|&side| answers[side].status.is_success())
+            .collect();
+        assert_eq!(
+            winners.len(),
+            1,
+            "round {round}: exactly one wins: {answers:?}"
+        );
+        let loser = &answers[1 - winners[0]];
+        assert!(
+            matches!(loser.status.as_u16(), 403 | 409),
+            "round {round}: {loser:?}"
+        );
+
+        let won = &packages[winners[0]];
+        for reader in &both {
+            let document = reader.get("/demo").await.expect(200).json();
+            let served = reader.get(&won.tarball_path()).await.expect(200);
+            assert_eq!(
+                document["versions"][&won.version]["dist"]["integrity"],
+                npm::integrity(&served.body)
+            );
+            assert!(
+                served.body == won.tarball(),
+                "round {round}: what is served is the winner's"
+            );
+        }
+    }
+}
+
+/// Kills at a different moment each round, which the seed chooses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
+    let mut registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    for round in 0..rounds(100, 6) {
+        let package = Package::new("demo", &format!("1.0.{round}"))
+            .file("data.bin", npm::noise(round, 400_000));
+        let before = registry.keys().len();
+        let attempt = {
+            let (publisher, package) = (publisher.at(registry.url("/npm")), package.clone());
+            tokio::spawn(async move {
+                let body = package.publish().to_string();
+                publisher
+                    .try_send(http::Method::PUT, &package.path(), body)
+                    .await
+            })
+        };
+        // In turn: as soon as it is sent, when its archive has a key, when it has an answer.
+        match round % 3 {
+            0 => tokio::task::yield_now().await,
+            1 => {
+                while registry.keys().len() == before && !attempt.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            _ => {
+                while !attempt.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        registry.kill().await;
+        let told = attempt.await.expect("the task does not panic");
+        registry.start_again().await;
+
+        let publisher = publisher.at(registry.url("/npm"));
+        let there = publisher
+            .get(&format!("/demo/{}", package.version))
+            .await
+            .status
+            .is_success();
+        assert!(
+            there || !told.is_ok_and(|answer| answer.status.is_success()),
+            "round {round}: what was confirmed stays"
+        );
+        let again = publish(publisher.clone(), package.clone()).await;
+        assert_eq!(
+            again.status.as_u16(),
+            if there { 403 } else { 201 },
+            "round {round}: {again:?}"
+        );
+        assert!(
+            publisher
+                .get(&package.tarball_path())
+                .await
+                .expect(200)
+                .body
+                == package.tarball()
+        );
+    }
+    let document = publisher
+        .at(registry.url("/npm"))
+        .get("/demo")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(versions(&document) as u64, rounds(100, 6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_and_publishes_at_the_same_moment_do_not_undo_each_other() {
+    let registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    publish(publisher.clone(), Package::new("demo", "1.0.0"))
+        .await
+        .expect(201);
+    let many = if in_full() { 64 } else { 16 };
+    let answers = at_once(many, |number| {
+        let publisher = publisher.clone();
+        async move {
+            if number % 2 == 0 {
+                publish(publisher, Package::new("demo", &format!("2.0.{number}"))).await
+            } else {
+                let path = format!("/-/package/demo/dist-tags/tag-{number}");
+                publisher.put(&path, &serde_json::json!("1.0.0")).await
+            }
+        }
+    });
+    for answer in answers.await {
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
+    let document = publisher.get("/demo").await.expect(200).json();
+    assert_eq!(versions(&document), 1 + many / 2);
+    let tags = document["dist-tags"].as_object().map_or(0, Map::len);
+    assert_eq!(tags, 1 + many / 2, "`latest` and one for each");
+}

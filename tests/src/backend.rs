@@ -39,3 +39,23 @@ impl Backend {
         }
     }
 }
+
+/// Runs stories (`async fn story(registry: Registry)`) on every store, each on a fresh registry
+/// with the npm plugin.
+#[macro_export]
+macro_rules! on_every_backend {
+    ($($story:ident)*) => {
+        $crate::on_every_backend! { on_the_file_system, $crate::Backend::FileSystem, $($story)* }
+        $crate::on_every_backend! { in_memory, $crate::Backend::Memory, $($story)* }
+        $crate::on_every_backend! { on_s3, $crate::Backend::s3(), $($story)* }
+    };
+    ($name:ident, $backend:expr, $($story:ident)*) => {
+        mod $name {
+            $(#[tokio::test]
+            async fn $story() {
+                let options = $crate::Options::npm().on($backend);
+                super::$story($crate::Registry::start(options).await).await;
+            })*
+        }
+    };
+}

@@ -39,7 +39,12 @@ impl Registry {
 
     /// What a start that should fail ends with.
     pub async fn refuse(options: Options) -> Ended {
-        process::run_to_the_end(&Home::lay_out(options)).await
+        Self::refuse_at(options, "registry.toml").await
+    }
+
+    /// As [`Registry::refuse`], told to read another file of its folder.
+    pub async fn refuse_at(options: Options, file: &str) -> Ended {
+        process::run_to_the_end(&Home::lay_out(options), file).await
     }
 
     /// One more process on the same storage and the same users.

@@ -34,18 +34,54 @@ pub async fn put(
     pace: Pace,
 ) -> std::io::Result<StatusCode> {
     let mut socket = TcpStream::connect(address).await?;
-    let head = format!(
+    socket
+        .write_all(head(address, path, token, body.len()).as_bytes())
+        .await?;
+    trickle(&mut socket, body, pace).await?;
+    read_status(&mut socket).await
+}
+
+/// As [`put`], but the other side may answer or close before the last piece has gone out.
+pub async fn put_until_closed(
+    address: &str,
+    path: &str,
+    token: &str,
+    body: &[u8],
+    pace: Pace,
+) -> std::io::Result<StatusCode> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket
+        .write_all(head(address, path, token, body.len()).as_bytes())
+        .await?;
+    let (mut answers, mut pieces) = socket.split();
+    tokio::select! {
+        status = read_status(&mut answers) => status,
+        Err(error) = trickle(&mut pieces, body, pace) => Err(error),
+    }
+}
+
+fn head(address: &str, path: &str, token: &str, length: usize) -> String {
+    format!(
         "PUT {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).await?;
+         content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    )
+}
+
+async fn trickle(
+    socket: &mut (impl AsyncWriteExt + Unpin),
+    body: &[u8],
+    pace: Pace,
+) -> std::io::Result<()> {
     let mut clock = interval(pace.every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for piece in body.chunks(pace.piece) {
         clock.tick().await;
         socket.write_all(piece).await?;
     }
+    Ok(())
+}
+
+async fn read_status(socket: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<StatusCode> {
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).await?;
     status(&answer).ok_or_else(|| std::io::Error::other("no status line"))
@@ -60,12 +96,9 @@ pub async fn put_and_break_off(
     sent: usize,
 ) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(address).await?;
-    let head = format!(
-        "PUT {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).await?;
+    socket
+        .write_all(head(address, path, token, body.len()).as_bytes())
+        .await?;
     socket.write_all(&body[..sent]).await?;
     socket.flush().await
 }

@@ -13,11 +13,9 @@ use super::*;
 use crate::auth::{Caller, Credentials, Decision, Resource, Settings, TokenStoreKind};
 
 #[derive(Debug, Parser)]
-enum Line {
+struct Line {
     #[command(subcommand)]
-    User(UserCommand),
-    #[command(subcommand)]
-    Token(TokenCommand),
+    command: AdminCommand,
 }
 
 struct Shell {
@@ -50,10 +48,7 @@ impl Shell {
             remarks: &mut remarks,
             secrets: &self.secrets,
         };
-        let done = match line {
-            Line::User(command) => look_after_users(command, &self.auth, &mut terminal).await,
-            Line::Token(command) => look_after_tokens(command, &self.auth, &mut terminal).await,
-        };
+        let done = perform(line.command, &self.auth, &mut terminal).await;
         done.map_err(|error| error.to_string())?;
         Ok((
             String::from_utf8(output).unwrap(),
@@ -243,5 +238,17 @@ fn spans_of_time_are_read() {
         "3é",
     ] {
         assert!(parse_lifetime(text).is_err(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_done_to_a_store_that_nobody_else_sees() {
+    let shell = Shell::new().await;
+    for command in [
+        AdminCommand::User(UserCommand::List),
+        AdminCommand::Token(TokenCommand::List { user: None }),
+    ] {
+        let refusal = run(command, &shell.auth).await.unwrap_err().to_string();
+        assert!(refusal.contains("set it to `database`"), "{refusal}");
     }
 }

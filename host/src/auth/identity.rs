@@ -153,7 +153,7 @@ impl Auth {
         if has_token_form(password.expose_secret()) {
             match self.by_token(password, peer).await {
                 // It may be a password that only looks like a token.
-                Err(AuthError::Denied(why)) if why == UNKNOWN && !name.is_empty() => {}
+                Err(AuthError::Denied(why)) if why == UNKNOWN && UserName::parse(name).is_ok() => {}
                 answer => return answer,
             }
         }

@@ -46,6 +46,8 @@ impl TokenStoreKind {
 pub(super) struct Stores {
     pub users: Arc<dyn UserStore>,
     pub tokens: Arc<dyn TokenStore>,
+    /// Does what is kept outlive this process?
+    pub lasting: bool,
 }
 
 impl Stores {
@@ -62,6 +64,7 @@ impl Stores {
         Self {
             users: Arc::new(database.clone()),
             tokens: Arc::new(database),
+            lasting: true,
         }
     }
 
@@ -69,6 +72,7 @@ impl Stores {
         Self {
             users: Arc::new(users::memory::Memory::default()),
             tokens: Arc::new(token_store::memory::Memory::default()),
+            lasting: false,
         }
     }
 }

@@ -62,6 +62,7 @@ impl Error {
     }
 
     /// A sentence that says more.
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
         Self {
             descriptor,

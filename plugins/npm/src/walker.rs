@@ -183,12 +183,13 @@ impl Walker {
                 self.state = State::String { key: true, escaped: false };
             }
             (State::Colon, b':') => self.state = State::Value,
-            (State::FirstKey, b'}') | (State::FirstItem, b']') => self.close(byte)?,
             (State::After, b',') => {
                 let object = self.levels.last().is_some_and(|level| level.object);
                 self.state = if object { State::Key } else { State::Value };
             }
-            (State::After, b'}' | b']') => self.close(byte)?,
+            (State::FirstKey, b'}') | (State::FirstItem, b']') | (State::After, b'}' | b']') => {
+                self.close(byte)?;
+            }
             (State::Value | State::FirstItem, _) => return self.begin_value(byte),
             _ => return Err(WalkError::Syntax(self.position)),
         }

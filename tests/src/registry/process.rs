@@ -41,11 +41,15 @@ impl Logs {
 
 /// `packhouse`, in its home, with nothing of our own environment that it would read.
 pub(crate) fn command(home: &Home) -> Command {
+    command_with(home, "registry.toml")
+}
+
+fn command_with(home: &Home, configuration: &str) -> Command {
     let mut command = Command::new(program());
     command
         .current_dir(home.path())
         .arg("--config")
-        .arg(home.configuration());
+        .arg(home.path().join(configuration));
     command.env("PACKHOUSE_ADMIN_PASSWORD", super::ADMIN_PASSWORD);
     command.envs(
         home.options
@@ -143,8 +147,8 @@ impl Logs {
 }
 
 /// For starts that are refused.
-pub(super) async fn run_to_the_end(home: &Home) -> Ended {
-    let child = command(home)
+pub(super) async fn run_to_the_end(home: &Home, file: &str) -> Ended {
+    let child = command_with(home, file)
         .arg("serve")
         .spawn()
         .expect("`packhouse` starts: is it built?");

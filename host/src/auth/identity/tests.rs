@@ -128,6 +128,8 @@ async fn a_token_says_why_it_does_not_count() {
             .await
             .contains("network")
     );
+    let revoked = Credentials::password("__token__", "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0".into());
+    assert!(rejection(&auth, &revoked, HERE).await.contains("unknown"));
     let at_home = auth
         .identify(
             &Credentials::token(home),

@@ -53,7 +53,7 @@ pub fn log_in(call: &Call) -> Result<Response, Error> {
 pub fn log_out(call: &Call) -> Result<Response, Error> {
     let account = require_account()?;
     let secret = call.decoded("token")?;
-    if super::tokens::revoke(&account, &secret)? {
+    if account.revoke_token(&secret)? {
         Ok(private(Response::new(200).json(&json!({ "ok": true }))))
     } else {
         let sentence = "there is no such token of this account; it may have been revoked";

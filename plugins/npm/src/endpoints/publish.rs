@@ -114,12 +114,11 @@ impl Prepared {
     }
 
     fn build(release: &Release<'_>, current: Option<&Document>) -> Result<Vec<u8>, Error> {
-        let mut packument = match current {
-            Some(document) => parse(document)?,
-            None => {
-                release.name.check_new()?;
-                Packument::new(release.name)
-            }
+        let mut packument = if let Some(document) = current {
+            parse(document)?
+        } else {
+            release.name.check_new()?;
+            Packument::new(release.name)
         };
         if packument.version(release.version).is_some() {
             return Err(Error::version_exists(release.version));

@@ -1,7 +1,7 @@
 //! `npm token list | create | revoke`: `/-/npm/v1/tokens`. A secret is shown once, when it
 //! is made; after that a token is known by its key and the first characters of its secret.
 
-use packhouse_plugin::auth::{self, Account, Token, TokenRequest};
+use packhouse_plugin::auth::{self, Token, TokenRequest};
 use packhouse_plugin::{Call, Response, log};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,8 +13,6 @@ use crate::name::PackageName;
 
 /// Seconds.
 const DAY: u64 = 24 * 60 * 60;
-/// A hint shorter than this says too little to revoke a token by.
-const HINT_LENGTH: usize = 4;
 
 /// What npm sends. Older versions say `readonly`, npm 11 a permission on packages.
 #[derive(Deserialize, Default)]
@@ -69,37 +67,14 @@ pub fn create_token(call: &Call) -> Result<Response, Error> {
 }
 
 /// `DELETE /-/npm/v1/tokens/token/{key}`; npm sends the secret instead when it was given
-/// that.
+/// that, and the host knows a token by either.
 pub fn revoke_token(call: &Call) -> Result<Response, Error> {
     let account = require_account()?;
-    if revoke(&account, &call.decoded("key")?)? {
+    if account.revoke_token(&call.decoded("key")?)? {
         Ok(private(Response::new(204)))
     } else {
         let sentence = "there is no such token of this account";
         Err(Error::because(error::NOT_FOUND, sentence))
-    }
-}
-
-/// Revokes the account's token of this key or secret; false when there is none. A secret
-/// is not kept anywhere, so it is found by its first characters: among several that begin
-/// alike none is taken.
-pub fn revoke(account: &Account, key_or_secret: &str) -> Result<bool, Error> {
-    if account.revoke_token(key_or_secret)? {
-        return Ok(true);
-    }
-    let tokens = account.list_tokens()?;
-    let mut alike = tokens.iter().filter(|token| {
-        token.hint.len() >= HINT_LENGTH
-            && key_or_secret.len() > token.hint.len()
-            && key_or_secret.starts_with(&token.hint)
-    });
-    match (alike.next(), alike.next()) {
-        (Some(token), None) => Ok(account.revoke_token(&token.id)?),
-        (Some(_), Some(_)) => Err(Error::because(
-            error::BAD_TOKEN_REQUEST,
-            "several tokens begin like this one; revoke it by its key: npm token list",
-        )),
-        (None, _) => Ok(false),
     }
 }
 

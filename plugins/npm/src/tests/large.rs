@@ -1,5 +1,7 @@
 //! Ten thousand versions, twenty megabytes.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 fn large(host: &Host) -> usize {
@@ -9,9 +11,10 @@ fn large(host: &Host) -> usize {
         if patch > 0 {
             versions.push(',');
         }
-        versions.push_str(&format!(
+        let _ = write!(
+            versions,
             r#""1.0.{patch}":{{"name":"a","version":"1.0.{patch}","filler":"{filler}","dependencies":{{"b":"^1.0.0"}},"dist":{{"tarball":"http://x.example.com/a","shasum":"0"}}}}"#
-        ));
+        );
     }
     let text = format!(r#"{{"name":"a","dist-tags":{{"latest":"1.0.9999"}},"versions":{versions}}}}}"#);
     host.insert("packages/a/index.json", &text).unwrap();

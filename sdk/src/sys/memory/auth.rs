@@ -143,8 +143,11 @@ impl Account {
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
         let before = state.tokens.len();
-        let own =
-            |stored: &StoredToken| stored.owner == self.identity.name && stored.token.id == id;
+        // By its secret too, as the host does: a client that signs out knows nothing else.
+        let own = |stored: &StoredToken| {
+            let named = stored.token.id == id || stored.secret == id;
+            named && stored.owner == self.identity.name
+        };
         state.tokens.retain(|stored| !own(stored));
         Ok(state.tokens.len() < before)
     }

@@ -71,11 +71,11 @@ impl Received {
     /// Takes the data whose opening quote was the last byte read.
     fn take(&mut self, body: &mut Body<'_>, name: String) -> Result<(), Error> {
         let mut data = body.json_string()?;
-        if name.ends_with(".sigstore") && self.bundle.is_none() {
+        if name.strip_suffix(".sigstore").is_some() && self.bundle.is_none() {
             let bundle = data.read_all(BUNDLE_LIMIT)?;
             check_bundle(&bundle)?;
             self.bundle = Some(bundle);
-        } else if name.ends_with(".tgz") && self.tarball.is_none() {
+        } else if name.strip_suffix(".tgz").is_some() && self.tarball.is_none() {
             let staged = data.base64()?.stage(None, &[SHA1, SHA512])?;
             self.tarball = Some(Tarball { name, staged });
         } else {
