@@ -70,7 +70,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             size: u64::MAX,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
         }
     }
 }

@@ -72,7 +72,7 @@ impl Default for ServerSettings {
             max_head_size: 64 << 10,
             head_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             max_streams: 200,
             trusted_proxies: TrustedProxies::default(),

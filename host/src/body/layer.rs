@@ -152,10 +152,10 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
 
 /// Puts back what was taken last from the layer and not used.
 pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
-    if let Some(state) = layers.get_mut(index) {
-        if !rest.is_empty() {
-            state.ready.push_front(rest);
-        }
+    if let Some(state) = layers.get_mut(index)
+        && !rest.is_empty()
+    {
+        state.ready.push_front(rest);
     }
 }
 

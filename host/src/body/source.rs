@@ -111,13 +111,13 @@ impl Source {
 fn broken(error: &(dyn std::error::Error + 'static)) -> BodyError {
     let mut cause = Some(error);
     while let Some(current) = cause {
-        if let Some(error) = current.downcast_ref::<std::io::Error>() {
-            if matches!(
+        if let Some(error) = current.downcast_ref::<std::io::Error>()
+            && matches!(
                 error.kind(),
                 std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData
-            ) {
-                return BodyError::Invalid("the body's framing is broken".into());
-            }
+            )
+        {
+            return BodyError::Invalid("the body's framing is broken".into());
         }
         cause = current.source();
     }

@@ -30,10 +30,9 @@ pub(super) fn check(
         }
     } else if let (Some(date), Some(modified)) =
         (date(headers, IF_UNMODIFIED_SINCE), validators.modified)
+        && modified > date
     {
-        if modified > date {
-            return Verdict::Failed;
-        }
+        return Verdict::Failed;
     }
     if headers.contains_key(IF_NONE_MATCH) {
         return match listed(headers, IF_NONE_MATCH, validators, Comparison::Weak) {

@@ -121,26 +121,28 @@ fn forbids_transformation(headers: &HeaderMap) -> bool {
         })
 }
 
+/// Types below `application/` that are text.
+const SUBTYPES: [&str; 12] = [
+    "json",
+    "xml",
+    "javascript",
+    "x-javascript",
+    "ecmascript",
+    "x-ndjson",
+    "ndjson",
+    "yaml",
+    "x-yaml",
+    "toml",
+    "wasm",
+    "sql",
+];
+
 /// Whether content of this type is text in some form.
 fn is_worth_encoding(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let Some((kind, subtype)) = essence.split_once('/') else {
         return false;
     };
-    const SUBTYPES: [&str; 12] = [
-        "json",
-        "xml",
-        "javascript",
-        "x-javascript",
-        "ecmascript",
-        "x-ndjson",
-        "ndjson",
-        "yaml",
-        "x-yaml",
-        "toml",
-        "wasm",
-        "sql",
-    ];
     let subtype_is = |name: &str| subtype.eq_ignore_ascii_case(name);
     let suffix = subtype.rsplit_once('+').map(|(_, suffix)| suffix);
     kind.eq_ignore_ascii_case("text")
@@ -224,7 +226,7 @@ pub(super) enum Encoded {
 /// more than [`ENCODED_IN_MEMORY`], as they pass.
 pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
     if !content.is_bytes() || content.size() > ENCODED_IN_MEMORY {
-        return Encoded::Smaller(encode_stream(content, coding));
+        return Encoded::Smaller(encode_stream(&content, coding));
     }
     let encoded = if content.size() <= ENCODED_IN_PLACE {
         encode_bytes(content.parts(), coding)
@@ -274,7 +276,7 @@ fn write_all(encoder: &mut (impl tokio::io::AsyncWrite + Unpin), parts: &[Part])
     work.now_or_never()?.ok()
 }
 
-fn encode_stream(content: Content, coding: Coding) -> ResponseBody {
+fn encode_stream(content: &Content, coding: Coding) -> ResponseBody {
     let size = content.size();
     let pieces = content.pieces(&(0..size)).collect();
     let reader = StreamReader::new(Pieces::new(pieces, size).map_err(std::io::Error::other));

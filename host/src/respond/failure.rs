@@ -146,15 +146,14 @@ impl Failure {
             .headers
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(time) = self.retry_after() {
-            reply.headers.insert(
-                RETRY_AFTER,
-                HeaderValue::from(time.as_millis().div_ceil(1000).max(1) as u64),
-            );
+            reply
+                .headers
+                .insert(RETRY_AFTER, HeaderValue::from(whole_seconds(time)));
         }
-        if let Self::MethodNotAllowed { allow } = self {
-            if let Ok(allow) = HeaderValue::from_str(allow) {
-                reply.headers.insert(ALLOW, allow);
-            }
+        if let Self::MethodNotAllowed { allow } = self
+            && let Ok(allow) = HeaderValue::from_str(allow)
+        {
+            reply.headers.insert(ALLOW, allow);
         }
         reply.body.push(Part::Bytes(body.into()));
         reply
@@ -168,6 +167,13 @@ impl Failure {
     ) -> http::Response<ResponseBody> {
         respond(request, self.reply(shape)).await
     }
+}
+
+/// Rounded up, and never at once.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0))
+        .max(1)
 }
 
 /// What a body that cannot be read comes to when nobody else answers for it.

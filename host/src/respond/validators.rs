@@ -42,10 +42,11 @@ impl Validators {
 /// Gives a 200 without an ETag the one that [`super::respond`] would compute for
 /// it, so that a remembered reply is hashed once and not at each request.
 pub async fn settle_etag(reply: &mut Reply) {
-    if reply.status == StatusCode::OK && plugin_etag(&mut reply.headers).is_none() {
-        if let Some(etag) = computed_etag(&reply.body).await {
-            reply.headers.insert(ETAG, etag);
-        }
+    if reply.status == StatusCode::OK
+        && plugin_etag(&mut reply.headers).is_none()
+        && let Some(etag) = computed_etag(&reply.body).await
+    {
+        reply.headers.insert(ETAG, etag);
     }
 }
 

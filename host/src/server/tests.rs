@@ -360,38 +360,32 @@ async fn cuts_a_connection_on_which_nothing_is_asked_for() {
 }
 
 /// More than all buffers between here and there hold.
-async fn endless(_request: Request<IncomingBody>, _peer: Peer) -> Response<ResponseBody> {
-    Response::new(ResponseBody::stream(
-        stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 65536]))).boxed(),
-    ))
+fn endless(told: Told) -> Response<ResponseBody> {
+    let piece = Bytes::from(vec![b'x'; 65536]);
+    let pieces = stream::repeat_with(move || {
+        let _ = &told;
+        Ok(piece.clone())
+    });
+    Response::new(ResponseBody::stream(pieces.boxed()))
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 #[tokio::test]
 async fn cuts_a_client_that_takes_nothing_of_its_answer() {
     let dropped = Arc::new(Notify::new());
-    struct Told(Arc<Notify>);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.0.notify_one();
-        }
-    }
     let server = run(impatient(), {
         let dropped = Arc::clone(&dropped);
-        move |request, peer| {
+        move |_, _| {
             let told = Told(Arc::clone(&dropped));
-            async move {
-                endless(request, peer).await.map(|body| {
-                    let stream = http_body_util::BodyDataStream::new(body);
-                    ResponseBody::stream(
-                        stream
-                            .map(move |bytes| {
-                                let _ = &told;
-                                bytes
-                            })
-                            .boxed(),
-                    )
-                })
-            }
+            async move { endless(told) }
         }
     })
     .await;
