@@ -34,7 +34,10 @@ impl std::fmt::Display for ArchiveError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unreadable(error) => {
-                write!(formatter, "the tarball is not a readable gzip file: {error}")
+                write!(
+                    formatter,
+                    "the tarball is not a readable gzip file: {error}"
+                )
             }
             Self::NotTar => formatter.write_str("the tarball holds no readable tar archive"),
             Self::Missing => formatter.write_str("the tarball holds no package.json"),

@@ -263,16 +263,13 @@ impl<'a> Packument<'a> {
 }
 
 impl Person {
-    /// As documents hold it.
+    /// As documents hold it. Clients print the email, known or not.
     fn to_json(&self) -> String {
-        match &self.email {
-            Some(email) => format!(
-                r#"{{"name":{},"email":{}}}"#,
-                quote(&self.name),
-                quote(email)
-            ),
-            None => format!(r#"{{"name":{}}}"#, quote(&self.name)),
-        }
+        format!(
+            r#"{{"name":{},"email":{}}}"#,
+            quote(&self.name),
+            quote(self.email.as_deref().unwrap_or_default())
+        )
     }
 }
 

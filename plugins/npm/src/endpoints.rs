@@ -84,7 +84,10 @@ fn load(name: &PackageName) -> Result<Document, Error> {
 /// A stored packument; one that is no JSON is the registry's fault, not the client's.
 fn parse(document: &Document) -> Result<Packument<'_>, Error> {
     Packument::parse(&document.bytes).map_err(|error| {
-        let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
+        let fields = [
+            ("key", document.info.key.as_str()),
+            ("error", &error.to_string()),
+        ];
         packhouse_plugin::log::error("a stored packument cannot be read", &fields);
         Error::new(error::HOST)
     })

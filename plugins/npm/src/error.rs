@@ -62,7 +62,10 @@ impl Error {
     }
 
     /// A sentence that says more.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over what they made"
+    )]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
         Self {
             descriptor,
@@ -117,7 +120,11 @@ impl From<Error> for Response {
 
 impl From<RouteError> for Error {
     fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
+        let descriptor = if error.status() == 405 {
+            METHOD
+        } else {
+            NO_ROUTE
+        };
         Self::because(descriptor, error)
     }
 }
@@ -161,7 +168,10 @@ impl From<packhouse_plugin::Error> for Error {
             },
         };
         if descriptor.status >= 500 {
-            log::error("a call to the host failed", &[("error", &error.to_string())]);
+            log::error(
+                "a call to the host failed",
+                &[("error", &error.to_string())],
+            );
         }
         Self::because(descriptor, error.public_message())
     }
@@ -170,7 +180,10 @@ impl From<packhouse_plugin::Error> for Error {
 /// JSON of a client's that cannot be read.
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::because(BAD_JSON, format!("the body is not the JSON that this needs: {error}"))
+        Self::because(
+            BAD_JSON,
+            format!("the body is not the JSON that this needs: {error}"),
+        )
     }
 }
 

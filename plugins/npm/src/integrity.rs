@@ -29,10 +29,7 @@ pub fn compare(declared: &str, computed: &[Digest]) -> Verdict {
             continue;
         };
         let value = value.split_once('?').map_or(value, |(value, _)| value);
-        let Some(digest) = computed
-            .iter()
-            .find(|digest| digest.algorithm == algorithm)
-        else {
+        let Some(digest) = computed.iter().find(|digest| digest.algorithm == algorithm) else {
             continue;
         };
         match text(digest).strip_prefix(algorithm) {
@@ -96,8 +93,14 @@ mod tests {
             Digest::from_bytes("sha512", b"two"),
         ];
         assert_eq!(compare("sha512-dHdv", &computed), Verdict::Agrees);
-        assert_eq!(compare("sha1-b25l sha512-dHdv?a", &computed), Verdict::Agrees);
-        assert_eq!(compare("sha1-b25l sha512-dHdw", &computed), Verdict::Differs);
+        assert_eq!(
+            compare("sha1-b25l sha512-dHdv?a", &computed),
+            Verdict::Agrees
+        );
+        assert_eq!(
+            compare("sha1-b25l sha512-dHdw", &computed),
+            Verdict::Differs
+        );
         assert_eq!(compare("sha384-dHdv", &computed), Verdict::Unknown);
         assert_eq!(compare("", &computed), Verdict::Unknown);
     }

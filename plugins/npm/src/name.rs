@@ -177,10 +177,7 @@ pub fn normalise_path(path: &str) -> String {
         .iter()
         .find_map(|before| Some((*before, path.strip_prefix(before)?)))
         .unwrap_or(("/", path));
-    let Some(scoped) = rest
-        .strip_prefix('@')
-        .or_else(|| rest.strip_prefix("%40"))
-    else {
+    let Some(scoped) = rest.strip_prefix('@').or_else(|| rest.strip_prefix("%40")) else {
         return path.to_owned();
     };
     let (scope, name) = split_at_slash(scoped);

@@ -69,7 +69,10 @@ enum State {
     FirstItem,
     After,
     /// Inside a string; whether the byte before was a backslash.
-    String { key: bool, escaped: bool },
+    String {
+        key: bool,
+        escaped: bool,
+    },
     Word,
     End,
 }
@@ -180,7 +183,10 @@ impl Walker {
             (State::FirstKey | State::Key, b'"') => {
                 self.key.clear();
                 self.key.push(b'"');
-                self.state = State::String { key: true, escaped: false };
+                self.state = State::String {
+                    key: true,
+                    escaped: false,
+                };
             }
             (State::Colon, b':') => self.state = State::Value,
             (State::After, b',') => {
@@ -210,7 +216,10 @@ impl Walker {
             }
             b'"' => {
                 self.keep(b"\"")?;
-                self.state = State::String { key: false, escaped: false };
+                self.state = State::String {
+                    key: false,
+                    escaped: false,
+                };
             }
             _ if !is_word(byte) => return Err(WalkError::Syntax(self.position)),
             _ => {
@@ -258,13 +267,21 @@ impl Walker {
             kept: 0,
             key: String::new(),
         });
-        self.state = if object { State::FirstKey } else { State::FirstItem };
+        self.state = if object {
+            State::FirstKey
+        } else {
+            State::FirstItem
+        };
         Ok(())
     }
 
     fn close(&mut self, byte: u8) -> Result<(), WalkError> {
         let object = byte == b'}';
-        if self.levels.last().is_none_or(|level| level.object != object) {
+        if self
+            .levels
+            .last()
+            .is_none_or(|level| level.object != object)
+        {
             return Err(WalkError::Syntax(self.position));
         }
         self.keep(&[byte])?;
@@ -334,7 +351,10 @@ impl Walker {
             && self.levels.len() == 3
             && self.is_below("versions")
             && self.levels.iter().all(|level| level.object)
-            && self.levels.last().is_some_and(|level| level.key != "deprecated")
+            && self
+                .levels
+                .last()
+                .is_some_and(|level| level.key != "deprecated")
     }
 
     fn is_attachment_data(&self) -> bool {

@@ -1,5 +1,9 @@
 //! Archives, sound and hostile.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 use super::*;
 use crate::samples::{gzip, tar};
@@ -27,11 +31,22 @@ fn a_file_of_that_name_elsewhere_does_not_count() {
 fn reads_pax_and_long_names() {
     let long = format!("package/{}", "a".repeat(200));
     let mut archive = Vec::new();
-    archive.extend(crate::samples::tar_entry(b'L', "././@LongLink", long.as_bytes()));
+    archive.extend(crate::samples::tar_entry(
+        b'L',
+        "././@LongLink",
+        long.as_bytes(),
+    ));
     archive.extend(crate::samples::tar_entry(b'0', "cut", b"long"));
-    archive.extend(crate::samples::tar_entry(b'x', "pax", b"29 path=package/package.json\n"));
+    archive.extend(crate::samples::tar_entry(
+        b'x',
+        "pax",
+        b"29 path=package/package.json\n",
+    ));
     archive.extend(crate::samples::tar_entry(b'0', "cut", b"{\"a\":1}"));
-    assert_eq!(package_json(gzip(&archive).as_slice()).unwrap(), b"{\"a\":1}");
+    assert_eq!(
+        package_json(gzip(&archive).as_slice()).unwrap(),
+        b"{\"a\":1}"
+    );
 }
 
 #[test]

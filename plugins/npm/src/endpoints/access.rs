@@ -32,7 +32,11 @@ pub fn read_visibility(call: &Call) -> Result<Response, Error> {
 /// `GET /-/package/{package}/access`.
 pub fn read_access(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    let access = if is_public(&name)? { "public" } else { "restricted" };
+    let access = if is_public(&name)? {
+        "public"
+    } else {
+        "restricted"
+    };
     Ok(private(Response::new(200).json(&json!({
         "access": access,
         "publish_requires_tfa": false,
@@ -49,7 +53,10 @@ pub fn set_access(call: &Call) -> Result<Response, Error> {
     Err(Error::because(
         error::ACCESS_FIXED,
         match wanted.access {
-            Some(access) => format!("{name} cannot be made {access}: {}", error::ACCESS_FIXED.message),
+            Some(access) => format!(
+                "{name} cannot be made {access}: {}",
+                error::ACCESS_FIXED.message
+            ),
             None => error::ACCESS_FIXED.message.to_owned(),
         },
     ))

@@ -25,7 +25,12 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
     };
     let mut response = Response::new(200).content_type(content_type);
     packument
-        .render(&mut response, &links, &revision(&document.info.version), rendering)
+        .render(
+            &mut response,
+            &links,
+            &revision(&document.info.version),
+            rendering,
+        )
         .map_err(|_| Error::new(error::HOST))?;
     Ok(response)
 }

@@ -54,7 +54,8 @@ pub fn create_token(call: &Call) -> Result<Response, Error> {
     }
     let request: Request = call.body().json(SMALL_BODY)?;
     let wanted = request.to_wanted()?;
-    let account = auth::authenticate_password(&caller.name(), &request.password).map_err(refused)?;
+    let account =
+        auth::authenticate_password(&caller.name(), &request.password).map_err(refused)?;
     let issued = account.issue_token(&wanted).map_err(|error| match error {
         packhouse_plugin::Error::Invalid(sentence) => {
             Error::because(error::BAD_TOKEN_REQUEST, sentence)

@@ -4,14 +4,20 @@ use super::*;
 
 /// A path with the document's present revision.
 fn at_revision(host: &Host, package: &str, path: &str) -> String {
-    let document = host.as_user("ann").get(&format!("/{package}?write=true")).send::<Npm>();
+    let document = host
+        .as_user("ann")
+        .get(&format!("/{package}?write=true"))
+        .send::<Npm>();
     format!("{path}/-rev/{}", document.json()["_rev"].as_str().unwrap())
 }
 
 /// What npm sends to remove a version.
 fn without(host: &Host, package: &str, version: &str) -> Value {
     let mut body = get(host, &format!("/{package}?write=true")).json();
-    body["versions"].as_object_mut().unwrap().shift_remove(version);
+    body["versions"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove(version);
     let tags = body["dist-tags"].as_object_mut().unwrap();
     tags.retain(|_, target| target != version);
     body
@@ -42,7 +48,10 @@ fn one_version_goes_and_then_its_tarball() {
     assert_eq!(removed.status(), 200, "{}", removed.text());
     assert_eq!(
         host.objects(),
-        ["packages/@example/a/a-1.0.0.tgz", "packages/@example/a/index.json"]
+        [
+            "packages/@example/a/a-1.0.0.tgz",
+            "packages/@example/a/index.json"
+        ]
     );
     // It may be published again, with other bytes too.
     Publish::new("@example/a", "2.0.0").done(&host);

@@ -143,11 +143,7 @@ fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, Stri
     }
 }
 
-fn check_package_json(
-    name: &PackageName,
-    version: &str,
-    staged: &mut Staged,
-) -> Result<(), Error> {
+fn check_package_json(name: &PackageName, version: &str, staged: &mut Staged) -> Result<(), Error> {
     let bytes = archive::package_json(BufReader::with_capacity(READ, staged))?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let inside = Object::parse_bytes(text).map_err(|error| {

@@ -64,7 +64,11 @@ impl Query {
             total += score_word(word, summary, &keywords)?;
         }
         let count = u32::try_from(self.words.len()).unwrap_or(u32::MAX).max(1);
-        Some(if self.words.is_empty() { BEST / 2 } else { total / count })
+        Some(if self.words.is_empty() {
+            BEST / 2
+        } else {
+            total / count
+        })
     }
 }
 
