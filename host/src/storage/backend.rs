@@ -76,7 +76,9 @@ impl Content {
 }
 
 fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
-    let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    let bounds = usize::try_from(range.start)
+        .ok()
+        .zip(usize::try_from(range.end).ok());
     match bounds {
         Some((start, end)) if start <= end && end <= bytes.len() => Ok(bytes.slice(start..end)),
         _ => Err(StorageError::invalid("the range lies outside the object")),
@@ -87,12 +89,18 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
 pub(super) enum Material {
     File(StagingFile),
     /// One behind the other; `staging` is what must be removed after it.
-    Objects { contents: Vec<Content>, _staging: Option<StagingObject> },
+    Objects {
+        contents: Vec<Content>,
+        _staging: Option<StagingObject>,
+    },
 }
 
 impl Material {
     pub fn objects(contents: Vec<Content>) -> Self {
-        Self::Objects { contents, _staging: None }
+        Self::Objects {
+            contents,
+            _staging: None,
+        }
     }
 }
 

@@ -13,20 +13,32 @@ pub struct Reason {
 }
 
 impl Reason {
-    fn with(message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { message: message.into(), source: Some(Box::new(source)) }
+    fn with(
+        message: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            source: Some(Box::new(source)),
+        }
     }
 }
 
 impl Reason {
     fn about(self, subject: &str) -> Self {
-        Self { message: format!("{subject}: {}", self.message), ..self }
+        Self {
+            message: format!("{subject}: {}", self.message),
+            ..self
+        }
     }
 }
 
 impl<T: Into<String>> From<T> for Reason {
     fn from(message: T) -> Self {
-        Self { message: message.into(), source: None }
+        Self {
+            message: message.into(),
+            source: None,
+        }
     }
 }
 
@@ -118,19 +130,26 @@ impl From<io::Error> for StorageError {
         use io::ErrorKind as Kind;
         match error.kind() {
             Kind::NotFound => Self::NotFound,
-            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
-                "no space is left in the storage folder; free some or raise the quota",
-                error,
-            )),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+                Self::Full(Reason::with(
+                    "no space is left in the storage folder; free some or raise the quota",
+                    error,
+                ))
+            }
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Denied(Reason::with(
                 "the storage folder refuses access; check its owner and permissions",
                 error,
             )),
-            Kind::InvalidFilename => Self::invalid("the storage folder cannot hold a name this long"),
-            Kind::TimedOut | Kind::WouldBlock | Kind::StaleNetworkFileHandle => {
-                Self::Unavailable(Reason::with("the storage folder does not answer; try again", error))
+            Kind::InvalidFilename => {
+                Self::invalid("the storage folder cannot hold a name this long")
             }
-            _ => Self::Other(Reason::with(format!("the storage folder failed: {error}"), error)),
+            Kind::TimedOut | Kind::WouldBlock | Kind::StaleNetworkFileHandle => Self::Unavailable(
+                Reason::with("the storage folder does not answer; try again", error),
+            ),
+            _ => Self::Other(Reason::with(
+                format!("the storage folder failed: {error}"),
+                error,
+            )),
         }
     }
 }
@@ -147,15 +166,18 @@ impl From<opendal::Error> for StorageError {
                 error,
             )),
             Kind::RangeNotSatisfied => Self::invalid("the range lies outside the object"),
-            Kind::ConfigInvalid => {
-                Self::Other(Reason::with(format!("the storage settings do not work: {}", error.message()), error))
-            }
-            Kind::RateLimited | Kind::Conflict => {
-                Self::Unavailable(Reason::with("the storage service is busy; try again", error))
-            }
-            _ if retryable => {
-                Self::Unavailable(Reason::with("the storage service does not answer; try again", error))
-            }
+            Kind::ConfigInvalid => Self::Other(Reason::with(
+                format!("the storage settings do not work: {}", error.message()),
+                error,
+            )),
+            Kind::RateLimited | Kind::Conflict => Self::Unavailable(Reason::with(
+                "the storage service is busy; try again",
+                error,
+            )),
+            _ if retryable => Self::Unavailable(Reason::with(
+                "the storage service does not answer; try again",
+                error,
+            )),
             _ => Self::Other(Reason::with("the storage service failed", error)),
         }
     }

@@ -69,7 +69,12 @@ impl Objects {
     }
 
     fn with(operator: Operator, swap: Swap) -> Self {
-        Self { operator, locks: KeyLocks::default(), swap, folders: KnownFolders::default() }
+        Self {
+            operator,
+            locks: KeyLocks::default(),
+            swap,
+            folders: KnownFolders::default(),
+        }
     }
 
     /// May several hosts write to it at once?
@@ -82,7 +87,9 @@ impl Objects {
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
             Ok(Err(error)) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             Ok(_) => Ok(()),
-            Err(_) => Err(StorageError::unavailable("the storage service does not answer")),
+            Err(_) => Err(StorageError::unavailable(
+                "the storage service does not answer",
+            )),
         }
     }
 
@@ -92,7 +99,10 @@ impl Objects {
     }
 
     async fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
-        Ok(self.metadata(path).await?.and_then(|metadata| self.swap.info(path, &metadata)))
+        Ok(self
+            .metadata(path)
+            .await?
+            .and_then(|metadata| self.swap.info(path, &metadata)))
     }
 
     async fn metadata(&self, path: &str) -> Result<Option<Metadata>> {
@@ -112,7 +122,9 @@ impl Objects {
 
     async fn get_noted(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = self.look_up(path).await? else { return Ok(None) };
+        let Some(info) = self.look_up(path).await? else {
+            return Ok(None);
+        };
         if info.size > limit {
             return Err(StorageError::TooLarge(limit));
         }
@@ -128,7 +140,9 @@ impl Objects {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some(info) = self.swap.info(path, &metadata) else { return Ok(None) };
+        let Some(info) = self.swap.info(path, &metadata) else {
+            return Ok(None);
+        };
         if info.size > limit {
             return Err(StorageError::TooLarge(limit));
         }
@@ -140,14 +154,18 @@ impl Objects {
             }
         }
         if bytes.len() as u64 != info.size {
-            return Err(StorageError::unavailable("the storage service ended an object early; try again"));
+            return Err(StorageError::unavailable(
+                "the storage service ended an object early; try again",
+            ));
         }
         Ok(Some((info, bytes.freeze())))
     }
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = self.look_up(path).await? else { return Ok(None) };
+        let Some(info) = self.look_up(path).await? else {
+            return Ok(None);
+        };
         let content = match self.swap {
             Swap::Noted(_) => Content::Memory(self.operator.read(path).await?.to_bytes()),
             Swap::Conditional(_) => Content::Remote(self.remote(path, &info.version, info.size)),
@@ -156,7 +174,12 @@ impl Objects {
     }
 
     fn remote(&self, path: &str, version: &str, size: u64) -> RemoteContent {
-        RemoteContent { operator: self.operator.clone(), path: path.into(), etag: swap::etag_of(version), size }
+        RemoteContent {
+            operator: self.operator.clone(),
+            path: path.into(),
+            etag: swap::etag_of(version),
+            size,
+        }
     }
 
     pub async fn put(
@@ -168,7 +191,9 @@ impl Objects {
     ) -> Result<ObjectInfo> {
         let _hold = self.locks.write(path).await;
         self.refuse_clash(path, precondition).await?;
-        self.swap.put(self, path, bytes, precondition, content_type).await
+        self.swap
+            .put(self, path, bytes, precondition, content_type)
+            .await
     }
 
     pub async fn commit(
@@ -195,9 +220,18 @@ impl Objects {
 
     /// Copies parts inside the service where it can; opendal reads what is too
     /// small for a part of its own.
-    async fn assemble(&self, contents: &[Content], size: u64, path: &str, options: WriteOptions) -> Result<ObjectInfo> {
+    async fn assemble(
+        &self,
+        contents: &[Content],
+        size: u64,
+        path: &str,
+        options: WriteOptions,
+    ) -> Result<ObjectInfo> {
         let part = COPIED_PART.max(size / MOST_PARTS);
-        let options = WriteOptions { chunk: usize::try_from(part).ok(), ..options };
+        let options = WriteOptions {
+            chunk: usize::try_from(part).ok(),
+            ..options
+        };
         let content_type = options.content_type.clone();
         let (options, mark) = swap::marked(options);
         let mut writer = self.operator.writer_options(path, options).await?;
@@ -208,7 +242,14 @@ impl Objects {
             Ok::<_, StorageError>(writer.close().await?)
         };
         let error = match written.await {
-            Ok(metadata) => return Ok(swap::written(path, size, &metadata, content_type.as_deref())),
+            Ok(metadata) => {
+                return Ok(swap::written(
+                    path,
+                    size,
+                    &metadata,
+                    content_type.as_deref(),
+                ));
+            }
             Err(error) => error,
         };
         if matches!(error, StorageError::Conflict | StorageError::NotFound)
@@ -226,7 +267,9 @@ impl Objects {
     /// finds the first one's object in its way. The mark tells.
     async fn written_by(&self, path: &str, mark: &str) -> Result<Option<ObjectInfo>> {
         let metadata = self.metadata(path).await?;
-        Ok(metadata.filter(|metadata| swap::is_marked(metadata, mark)).map(|found| swap::remote_info(path, &found)))
+        Ok(metadata
+            .filter(|metadata| swap::is_marked(metadata, mark))
+            .map(|found| swap::remote_info(path, &found)))
     }
 
     async fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
@@ -263,7 +306,10 @@ impl Objects {
         let prefix = format!("{PRIVATE}/staging/");
         let mut removed = 0;
         for entry in self.operator.list(&prefix).await? {
-            let old = entry.metadata().last_modified().is_some_and(|time| SystemTime::from(time) < before);
+            let old = entry
+                .metadata()
+                .last_modified()
+                .is_some_and(|time| SystemTime::from(time) < before);
             if old && entry.metadata().is_file() {
                 self.operator.delete(entry.path()).await?;
                 removed += 1;
@@ -278,17 +324,30 @@ impl RemoteContent {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let options =
-            ReadOptions { range: range.into(), if_match: Some(self.etag.clone()), ..ReadOptions::default() };
-        Ok(self.operator.read_options(&self.path, options).await.map_err(replaced)?.to_bytes())
+        let options = ReadOptions {
+            range: range.into(),
+            if_match: Some(self.etag.clone()),
+            ..ReadOptions::default()
+        };
+        Ok(self
+            .operator
+            .read_options(&self.path, options)
+            .await
+            .map_err(replaced)?
+            .to_bytes())
     }
 
     /// One request for all of it, pulled as it is read.
     pub async fn stream(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let options = ReaderOptions { if_match: Some(self.etag.clone()), ..ReaderOptions::default() };
+        let options = ReaderOptions {
+            if_match: Some(self.etag.clone()),
+            ..ReaderOptions::default()
+        };
         let reader = self.operator.reader_options(&self.path, options).await?;
         let stream = reader.into_stream(range).await?;
-        Ok(Box::pin(stream.map_ok(|piece| piece.to_bytes()).map_err(replaced)))
+        Ok(Box::pin(
+            stream.map_ok(|piece| piece.to_bytes()).map_err(replaced),
+        ))
     }
 }
 
@@ -310,9 +369,15 @@ async fn append(writer: &mut opendal::Writer, content: &Content) -> Result<()> {
     let mut at = 0;
     while at < remote.size {
         let end = (at + COPIED_AT_ONCE).min(remote.size);
-        let options =
-            ReadOptions { range: (at..end).into(), if_match: Some(remote.etag.clone()), ..ReadOptions::default() };
-        writer.copy_from_options(&remote.path, options).await.map_err(replaced)?;
+        let options = ReadOptions {
+            range: (at..end).into(),
+            if_match: Some(remote.etag.clone()),
+            ..ReadOptions::default()
+        };
+        writer
+            .copy_from_options(&remote.path, options)
+            .await
+            .map_err(replaced)?;
         at = end;
     }
     Ok(())

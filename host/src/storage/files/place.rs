@@ -24,16 +24,22 @@ pub(super) fn place(staged: &StagingFile, root: &Path, path: &str) -> Result<()>
             return sync_folder(parent_of(&target));
         };
         match error.kind() {
-            io::ErrorKind::NotFound if !staged.path().exists() => return Err(StorageError::NotFound),
+            io::ErrorKind::NotFound if !staged.path().exists() => {
+                return Err(StorageError::NotFound);
+            }
             io::ErrorKind::NotFound => make_folders(parent_of(&target), path)?,
             io::ErrorKind::NotADirectory => return Err(StorageError::clash(path)),
-            io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+            io::ErrorKind::IsADirectory
+            | io::ErrorKind::DirectoryNotEmpty
+            | io::ErrorKind::AlreadyExists => {
                 clear_empty_folder(&target, path)?;
             }
             _ => return Err(error.into()),
         }
     }
-    Err(StorageError::unavailable(format!("the folders of `{path}` keep vanishing; try again")))
+    Err(StorageError::unavailable(format!(
+        "the folders of `{path}` keep vanishing; try again"
+    )))
 }
 
 /// False when no object was there.
@@ -74,18 +80,23 @@ fn make_folders(folder: &Path, path: &str) -> Result<()> {
             io::ErrorKind::AlreadyExists => Ok(()),
             io::ErrorKind::NotADirectory => Err(StorageError::clash(path)),
             // The caller's next attempt comes back here with the outer one made.
-            io::ErrorKind::NotFound => make_folders(parent_of(folder), path)
-                .and_then(|()| match fs::create_dir(folder) {
+            io::ErrorKind::NotFound => {
+                make_folders(parent_of(folder), path).and_then(|()| match fs::create_dir(folder) {
                     Ok(()) => sync_folder(parent_of(folder)).or_else(vanished),
                     Err(_) => Ok(()),
-                }),
+                })
+            }
             _ => Err(error.into()),
         },
     }
 }
 
 fn vanished(error: StorageError) -> Result<()> {
-    if matches!(error, StorageError::NotFound) { Ok(()) } else { Err(error) }
+    if matches!(error, StorageError::NotFound) {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 /// A folder without any object in it may give way to an object.
@@ -93,7 +104,12 @@ fn clear_empty_folder(target: &Path, path: &str) -> Result<()> {
     match remove_empty_folders(target) {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
+            ) =>
+        {
             Err(StorageError::clash(path))
         }
         Err(error) => Err(error.into()),

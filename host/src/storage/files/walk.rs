@@ -21,8 +21,16 @@ struct Walk<'a> {
 }
 
 pub(super) fn page(files: &Files, listing: &PathListing) -> Result<Listing> {
-    let mut walk = Walk { root: &files.root, listing, found: Vec::new() };
-    let start = listing.prefix.rfind('/').and_then(|slash| listing.prefix.get(..=slash)).unwrap_or_default();
+    let mut walk = Walk {
+        root: &files.root,
+        listing,
+        found: Vec::new(),
+    };
+    let start = listing
+        .prefix
+        .rfind('/')
+        .and_then(|slash| listing.prefix.get(..=slash))
+        .unwrap_or_default();
     walk.enter(start)?;
     let mut page = Listing::default();
     if walk.found.len() > listing.limit {
@@ -68,7 +76,9 @@ impl Walk<'_> {
         if !name.starts_with(&self.listing.prefix) || name.strip_suffix('/') == Some(PRIVATE) {
             return false;
         }
-        let Some(after) = self.listing.after.as_deref() else { return true };
+        let Some(after) = self.listing.after.as_deref() else {
+            return true;
+        };
         match name.as_bytes().cmp(after.as_bytes()) {
             Ordering::Greater => true,
             // `after` lies inside: what follows it there is still to come.
@@ -95,7 +105,11 @@ fn names_in(root: &Path, folder: &str) -> Result<Vec<Name>> {
 fn name_of(folder: &str, entry: &DirEntry) -> Option<Name> {
     let name = entry.file_name().into_string().ok()?;
     let kind = entry.file_type().ok()?;
-    let kind = if kind.is_symlink() { fs::metadata(entry.path()).ok()?.file_type() } else { kind };
+    let kind = if kind.is_symlink() {
+        fs::metadata(entry.path()).ok()?.file_type()
+    } else {
+        kind
+    };
     match (kind.is_dir(), kind.is_file()) {
         (true, _) => Some(format!("{folder}{name}/")),
         (_, true) => Some(format!("{folder}{name}")),

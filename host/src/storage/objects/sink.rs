@@ -39,7 +39,12 @@ pub(crate) struct StagingObject {
 
 impl ObjectSink {
     pub fn new(store: Arc<Objects>) -> Self {
-        Self { store, pieces: Vec::new(), size: 0, large: None }
+        Self {
+            store,
+            pieces: Vec::new(),
+            size: 0,
+            large: None,
+        }
     }
 
     pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
@@ -62,16 +67,29 @@ impl ObjectSink {
         };
         let (staging, version) = large.finish().await?;
         let content = Content::Remote(self.store.remote(&staging.path, &version, self.size));
-        Ok((Material::Objects { contents: vec![content.clone()], _staging: Some(staging) }, content))
+        Ok((
+            Material::Objects {
+                contents: vec![content.clone()],
+                _staging: Some(staging),
+            },
+            content,
+        ))
     }
 }
 
 impl Large {
     async fn begin(operator: &Operator) -> Result<Self> {
         let path = format!("{PRIVATE}/staging/{}", uuid::Uuid::new_v4().simple());
-        let options = WriteOptions { chunk: Some(PART), ..WriteOptions::default() };
+        let options = WriteOptions {
+            chunk: Some(PART),
+            ..WriteOptions::default()
+        };
         let writer = operator.writer_options(&path, options).await?;
-        Ok(Self { operator: operator.clone(), path, writer: Some(writer) })
+        Ok(Self {
+            operator: operator.clone(),
+            path,
+            writer: Some(writer),
+        })
     }
 
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
@@ -87,7 +105,10 @@ impl Large {
         };
         let metadata = writer.close().await?;
         self.writer = None;
-        let staging = StagingObject { operator: self.operator.clone(), path: self.path.clone() };
+        let staging = StagingObject {
+            operator: self.operator.clone(),
+            path: self.path.clone(),
+        };
         Ok((staging, remote_info(&self.path, &metadata).version))
     }
 }
@@ -107,7 +128,9 @@ impl Drop for Large {
 
 impl Drop for StagingObject {
     fn drop(&mut self) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let (operator, path) = (self.operator.clone(), std::mem::take(&mut self.path));
         runtime.spawn(async move {
             if let Err(error) = operator.delete(&path).await {
