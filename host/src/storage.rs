@@ -102,20 +102,15 @@ impl Storage {
     /// under `.packhouse/probe/`). The sentences of its errors say what to do.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
-            (Settings::Fs { root }, _) => {
-                Backend::Files(Arc::new(files::Files::prepare(root).await?))
-            }
+            (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
             (Settings::Memory, Some(operator)) => {
                 Backend::Objects(Arc::new(objects::Objects::private(operator)))
             }
             (Settings::S3(service), Some(operator)) => {
-                let subject = format!(
-                    "bucket `{}` at `{}:{}`",
-                    service.bucket_name, service.endpoint, service.port
-                );
-                let store = objects::Objects::shared(operator)
-                    .await
-                    .map_err(|error| error.about(&subject))?;
+                let subject =
+                    format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
+                let store =
+                    objects::Objects::shared(operator).await.map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))
             }
             (_, None) => return Err(StorageError::other("this store is not part of this build")),
@@ -145,9 +140,7 @@ impl Storage {
     /// Removes what crashed hosts left in staging, and expired uploads. Counts
     /// them. For maintenance: it lists all of both.
     pub async fn sweep(&self) -> Result<u64> {
-        let before = SystemTime::now()
-            .checked_sub(LEFTOVERS_KEPT_FOR)
-            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let before = SystemTime::now().checked_sub(LEFTOVERS_KEPT_FOR).unwrap_or(SystemTime::UNIX_EPOCH);
         let staging = self.backend.sweep_staging(before).await?;
         Ok(staging + uploads::sweep(&self.backend, before).await?)
     }

@@ -1,6 +1,12 @@
 //! A plugin written outside the workspace, from the SDK and the contract alone, is
 //! dropped into the folder of a running host and served.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,7 +113,8 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_from_outside_is_dropped_in_and_served() {
-    let registry = Registry::start(Options::mounts("").anonymous(&["recipes:dish:*:taste"]).plugin("objects")).await;
+    let registry =
+        Registry::start(Options::mounts("").anonymous(&["recipes:dish:*:taste"]).plugin("objects")).await;
     let cook = registry.user("ann", &["recipes:dish:*:cook"]).await;
     let cook = registry.actor("/recipes").with_token(&cook.token);
     cook.put("/soup", &json!({ "water": 1 })).await.expect(404);

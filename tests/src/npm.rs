@@ -66,11 +66,7 @@ impl Package {
     pub fn tarball(&self) -> Vec<u8> {
         let manifest = serde_json::to_vec_pretty(&self.manifest()).expect("JSON");
         let mut files = vec![("package.json", manifest.as_slice())];
-        files.extend(
-            self.files
-                .iter()
-                .map(|(path, content)| (path.as_str(), content.as_slice())),
-        );
+        files.extend(self.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())));
         archive(&files)
     }
 
@@ -131,10 +127,7 @@ impl Package {
 
 /// SHA-1 in hexadecimal digits.
 pub fn shasum(bytes: &[u8]) -> String {
-    sha1::Sha1::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha1::Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// SHA-512 as a subresource integrity.

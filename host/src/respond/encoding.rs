@@ -6,9 +6,7 @@ use async_compression::Level;
 use async_compression::tokio::{bufread, write};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE,
-};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -88,20 +86,13 @@ pub(super) fn choose(request: &RequestHead<'_>, reply: &Reply, content: &Content
     if !reply.compression || content.size() <= WORTH_ENCODING || !may_encode(&reply.headers) {
         return Choice::Never;
     }
-    let wants_range =
-        reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
-    Choice::Negotiated(if wants_range {
-        None
-    } else {
-        accepted(request.headers)
-    })
+    let wants_range = reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
+    Choice::Negotiated(if wants_range { None } else { accepted(request.headers) })
 }
 
 fn may_encode(headers: &HeaderMap) -> bool {
-    let texty = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(is_worth_encoding);
+    let texty =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_worth_encoding);
     texty
         && !headers.contains_key(CONTENT_ENCODING)
         && !headers.contains_key(CONTENT_RANGE)
@@ -114,11 +105,7 @@ fn forbids_transformation(headers: &HeaderMap) -> bool {
         .get_all(CACHE_CONTROL)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value
-                .split(',')
-                .any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
-        })
+        .any(|value| value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform")))
 }
 
 /// Types below `application/` that are text.
@@ -146,12 +133,9 @@ fn is_worth_encoding(content_type: &str) -> bool {
     let subtype_is = |name: &str| subtype.eq_ignore_ascii_case(name);
     let suffix = subtype.rsplit_once('+').map(|(_, suffix)| suffix);
     kind.eq_ignore_ascii_case("text")
-        || (kind.eq_ignore_ascii_case("application")
-            && SUBTYPES.iter().any(|name| subtype_is(name)))
+        || (kind.eq_ignore_ascii_case("application") && SUBTYPES.iter().any(|name| subtype_is(name)))
         || suffix.is_some_and(|suffix| {
-            ["json", "xml", "yaml"]
-                .iter()
-                .any(|name| suffix.eq_ignore_ascii_case(name))
+            ["json", "xml", "yaml"].iter().any(|name| suffix.eq_ignore_ascii_case(name))
         })
 }
 
@@ -167,11 +151,7 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
                 "*" => any = Some(weight),
                 _ if name.eq_ignore_ascii_case("identity") => identity = Some(weight),
                 _ => {
-                    let name = if name.eq_ignore_ascii_case("x-gzip") {
-                        "gzip"
-                    } else {
-                        name
-                    };
+                    let name = if name.eq_ignore_ascii_case("x-gzip") { "gzip" } else { name };
                     let known = Coding::ALL
                         .iter()
                         .zip(weights.iter_mut())
@@ -190,8 +170,7 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
             best = (weight, Some(coding));
         }
     }
-    best.1
-        .filter(|_| identity.is_none_or(|identity| identity <= best.0))
+    best.1.filter(|_| identity.is_none_or(|identity| identity <= best.0))
 }
 
 /// A name and its weight in thousandths; a malformed weight is taken for 0.
@@ -232,10 +211,7 @@ pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
         encode_bytes(content.parts(), coding)
     } else {
         let parts = content.parts().to_vec();
-        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding))
-            .await
-            .ok()
-            .flatten()
+        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding)).await.ok().flatten()
     };
     match encoded {
         Some(encoded) if (encoded.len() as u64) < content.size() => {
@@ -290,11 +266,7 @@ fn encode_stream(content: &Content, coding: Coding) -> ResponseBody {
 
 fn read_as_body(reader: impl AsyncRead + Send + 'static) -> ResponseBody {
     let stream = ReaderStream::with_capacity(reader, STREAM_BUFFER);
-    ResponseBody::stream(
-        stream
-            .map_err(|error| BodyStreamError::Source(Box::new(error)))
-            .boxed(),
-    )
+    ResponseBody::stream(stream.map_err(|error| BodyStreamError::Source(Box::new(error))).boxed())
 }
 
 #[cfg(test)]
@@ -319,10 +291,7 @@ mod tests {
         assert_eq!(accepted_of("gzip, deflate, br, zstd"), Some("zstd"));
         assert_eq!(accepted_of("br, deflate, gzip"), Some("gzip"));
         assert_eq!(accepted_of("br, deflate"), Some("br"));
-        assert_eq!(
-            accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"),
-            Some("gzip")
-        );
+        assert_eq!(accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"), Some("gzip"));
         assert_eq!(accepted_of("x-gzip"), Some("gzip"));
         assert_eq!(accepted_of("GZIP"), Some("gzip"));
         assert_eq!(accepted_of("*"), Some("zstd"));

@@ -76,9 +76,7 @@ impl Content {
 }
 
 fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
-    let bounds = usize::try_from(range.start)
-        .ok()
-        .zip(usize::try_from(range.end).ok());
+    let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
     match bounds {
         Some((start, end)) if start <= end && end <= bytes.len() => Ok(bytes.slice(start..end)),
         _ => Err(StorageError::invalid("the range lies outside the object")),
@@ -97,10 +95,7 @@ pub(super) enum Material {
 
 impl Material {
     pub fn objects(contents: Vec<Content>) -> Self {
-        Self::Objects {
-            contents,
-            _staging: None,
-        }
+        Self::Objects { contents, _staging: None }
     }
 }
 

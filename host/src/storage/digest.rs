@@ -22,22 +22,14 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 5] = [
-        Self::Md5,
-        Self::Sha1,
-        Self::Sha256,
-        Self::Sha512,
-        Self::Blake2b256,
-    ];
+    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake2b256];
 
     /// The names of `wit/types.wit`; `Invalid` for any other.
     pub fn parse(text: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.as_str() == text)
-            .ok_or_else(|| {
-                StorageError::invalid(format!("`{text}` is no digest algorithm of this host"))
-            })
+            .ok_or_else(|| StorageError::invalid(format!("`{text}` is no digest algorithm of this host")))
     }
 
     pub fn as_str(self) -> &'static str {
@@ -125,10 +117,7 @@ impl State {
 }
 
 fn digest_of(algorithm: Algorithm, bytes: &[u8]) -> Digest {
-    Digest {
-        algorithm,
-        hex: hex(bytes),
-    }
+    Digest { algorithm, hex: hex(bytes) }
 }
 
 /// One digest's state between two requests.
@@ -147,10 +136,7 @@ pub struct DigestState(Vec<State>);
 
 impl std::fmt::Debug for DigestState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_tuple("DigestState")
-            .field(&self.0.len())
-            .finish()
+        formatter.debug_tuple("DigestState").field(&self.0.len()).finish()
     }
 }
 
@@ -221,10 +207,8 @@ pub(super) fn unique(algorithms: &[Algorithm]) -> Vec<Algorithm> {
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -13,32 +13,20 @@ pub struct Reason {
 }
 
 impl Reason {
-    fn with(
-        message: impl Into<String>,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            message: message.into(),
-            source: Some(Box::new(source)),
-        }
+    fn with(message: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { message: message.into(), source: Some(Box::new(source)) }
     }
 }
 
 impl Reason {
     fn about(self, subject: &str) -> Self {
-        Self {
-            message: format!("{subject}: {}", self.message),
-            ..self
-        }
+        Self { message: format!("{subject}: {}", self.message), ..self }
     }
 }
 
 impl<T: Into<String>> From<T> for Reason {
     fn from(message: T) -> Self {
-        Self {
-            message: message.into(),
-            source: None,
-        }
+        Self { message: message.into(), source: None }
     }
 }
 
@@ -130,26 +118,19 @@ impl From<io::Error> for StorageError {
         use io::ErrorKind as Kind;
         match error.kind() {
             Kind::NotFound => Self::NotFound,
-            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
-                Self::Full(Reason::with(
-                    "no space is left in the storage folder; free some or raise the quota",
-                    error,
-                ))
-            }
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
+                "no space is left in the storage folder; free some or raise the quota",
+                error,
+            )),
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Denied(Reason::with(
                 "the storage folder refuses access; check its owner and permissions",
                 error,
             )),
-            Kind::InvalidFilename => {
-                Self::invalid("the storage folder cannot hold a name this long")
+            Kind::InvalidFilename => Self::invalid("the storage folder cannot hold a name this long"),
+            Kind::TimedOut | Kind::WouldBlock | Kind::StaleNetworkFileHandle => {
+                Self::Unavailable(Reason::with("the storage folder does not answer; try again", error))
             }
-            Kind::TimedOut | Kind::WouldBlock | Kind::StaleNetworkFileHandle => Self::Unavailable(
-                Reason::with("the storage folder does not answer; try again", error),
-            ),
-            _ => Self::Other(Reason::with(
-                format!("the storage folder failed: {error}"),
-                error,
-            )),
+            _ => Self::Other(Reason::with(format!("the storage folder failed: {error}"), error)),
         }
     }
 }
@@ -170,14 +151,12 @@ impl From<opendal::Error> for StorageError {
                 format!("the storage settings do not work: {}", error.message()),
                 error,
             )),
-            Kind::RateLimited | Kind::Conflict => Self::Unavailable(Reason::with(
-                "the storage service is busy; try again",
-                error,
-            )),
-            _ if retryable => Self::Unavailable(Reason::with(
-                "the storage service does not answer; try again",
-                error,
-            )),
+            Kind::RateLimited | Kind::Conflict => {
+                Self::Unavailable(Reason::with("the storage service is busy; try again", error))
+            }
+            _ if retryable => {
+                Self::Unavailable(Reason::with("the storage service does not answer; try again", error))
+            }
             _ => Self::Other(Reason::with("the storage service failed", error)),
         }
     }

@@ -59,23 +59,11 @@ pub(super) struct FileContent {
 impl Files {
     /// Makes the folder and its private parts where they are missing.
     pub async fn prepare(root: &Path) -> Result<Self> {
-        let files = Self {
-            root: root.to_owned(),
-            locks: KeyLocks::default(),
-            versions: Versions::default(),
-        };
-        let folders = [
-            files.root.clone(),
-            files.private("staging"),
-            files.private("locks"),
-        ];
-        run(move || {
-            folders
-                .iter()
-                .try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?))
-        })
-        .await
-        .map_err(|error| error.about(&format!("the folder `{}`", root.display())))?;
+        let files = Self { root: root.to_owned(), locks: KeyLocks::default(), versions: Versions::default() };
+        let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
+        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?)))
+            .await
+            .map_err(|error| error.about(&format!("the folder `{}`", root.display())))?;
         Ok(files)
     }
 
@@ -91,13 +79,11 @@ impl Files {
         let files = self.clone();
         let looked = run(move || Ok(std::fs::metadata(files.private("staging")).map(|_| ())?));
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
-            Ok(Err(StorageError::NotFound)) => Err(StorageError::unavailable(
-                "the storage folder has vanished; is it mounted?",
-            )),
+            Ok(Err(StorageError::NotFound)) => {
+                Err(StorageError::unavailable("the storage folder has vanished; is it mounted?"))
+            }
             Ok(other) => other,
-            Err(_) => Err(StorageError::unavailable(
-                "the storage folder does not answer",
-            )),
+            Err(_) => Err(StorageError::unavailable("the storage folder does not answer")),
         }
     }
 
@@ -106,11 +92,7 @@ impl Files {
         run(move || files.look_up(&path)).await
     }
 
-    pub async fn get(
-        self: &Arc<Self>,
-        path: &str,
-        limit: u64,
-    ) -> Result<Option<(ObjectInfo, Bytes)>> {
+    pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
             let Some(file) = open_object(&files.target(&path))? else {
@@ -122,10 +104,7 @@ impl Files {
             }
             let bytes = read_whole(&file, metadata.len())?;
             let version = files.versions.of_bytes(&metadata, &bytes);
-            Ok(Some((
-                object_info(path, bytes.len() as u64, version, &metadata),
-                bytes.into(),
-            )))
+            Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
         })
         .await
     }
@@ -139,15 +118,8 @@ impl Files {
             };
             let metadata = file.metadata()?;
             let version = files.versions.of_file(&metadata, &file)?;
-            let content = FileContent {
-                file: Arc::new(file),
-                path: target,
-                size: metadata.len(),
-            };
-            Ok(Some((
-                object_info(path, metadata.len(), version, &metadata),
-                Content::File(content),
-            )))
+            let content = FileContent { file: Arc::new(file), path: target, size: metadata.len() };
+            Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
         })
         .await
     }
@@ -184,12 +156,8 @@ impl Files {
         precondition: &Precondition,
     ) -> Result<ObjectInfo> {
         let hold = self.hold(path).await?;
-        let (files, staged, path, precondition) = (
-            self.clone(),
-            staged.clone(),
-            path.to_owned(),
-            precondition.clone(),
-        );
+        let (files, staged, path, precondition) =
+            (self.clone(), staged.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;
             let _lock = ShardLock::take(&files.private("locks"), &path)?;
@@ -237,17 +205,13 @@ impl Files {
     pub async fn join(self: &Arc<Self>, contents: Vec<Content>) -> Result<Material> {
         let parts = file_parts(contents)?;
         let files = self.clone();
-        run_long(move || sink::join(&files, &parts))
-            .await
-            .map(Material::File)
+        run_long(move || sink::join(&files, &parts)).await.map(Material::File)
     }
 
     pub async fn duplicate(self: &Arc<Self>, content: Content) -> Result<Material> {
         let parts = file_parts(vec![content])?;
         let files = self.clone();
-        run_long(move || sink::concatenate(&files, &parts))
-            .await
-            .map(Material::File)
+        run_long(move || sink::concatenate(&files, &parts)).await.map(Material::File)
     }
 
     pub async fn sweep_staging(self: &Arc<Self>, before: SystemTime) -> Result<u64> {
@@ -272,24 +236,14 @@ impl Files {
             Err(error) => return Err(error.into()),
         };
         if let Some(version) = self.versions.known(&metadata) {
-            return Ok(Some(object_info(
-                path.to_owned(),
-                metadata.len(),
-                version,
-                &metadata,
-            )));
+            return Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)));
         }
         let Some(file) = open_object(&target)? else {
             return Ok(None);
         };
         let metadata = file.metadata()?;
         let version = self.versions.of_file(&metadata, &file)?;
-        Ok(Some(object_info(
-            path.to_owned(),
-            metadata.len(),
-            version,
-            &metadata,
-        )))
+        Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)))
     }
 }
 
@@ -300,19 +254,8 @@ impl FileContent {
     }
 }
 
-fn object_info(
-    key: String,
-    size: u64,
-    version: String,
-    metadata: &std::fs::Metadata,
-) -> ObjectInfo {
-    ObjectInfo {
-        key,
-        size,
-        version,
-        modified: metadata.modified().ok(),
-        content_type: None,
-    }
+fn object_info(key: String, size: u64, version: String, metadata: &std::fs::Metadata) -> ObjectInfo {
+    ObjectInfo { key, size, version, modified: metadata.modified().ok(), content_type: None }
 }
 
 /// None when nothing is there, or a folder.
@@ -327,10 +270,7 @@ fn open_object(target: &Path) -> Result<Option<File>> {
 
 /// No such file, or an object where the key has a folder.
 fn is_nothing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn read_whole(mut file: &File, size: u64) -> Result<Vec<u8>> {
@@ -361,9 +301,7 @@ fn file_parts(contents: Vec<Content>) -> Result<Vec<FileContent>> {
         .into_iter()
         .map(|content| match content {
             Content::File(content) => Ok(content),
-            Content::Memory(_) | Content::Remote(_) => {
-                Err(StorageError::other("stored in another store"))
-            }
+            Content::Memory(_) | Content::Remote(_) => Err(StorageError::other("stored in another store")),
         })
         .collect()
 }
@@ -372,15 +310,11 @@ fn file_parts(contents: Vec<Content>) -> Result<Vec<FileContent>> {
 async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::time::timeout(CALL_TIMEOUT, run_long(work)).await {
         Ok(result) => result,
-        Err(_) => Err(StorageError::unavailable(
-            "the storage folder does not answer; try again",
-        )),
+        Err(_) => Err(StorageError::unavailable("the storage folder does not answer; try again")),
     }
 }
 
 /// The same for work whose time grows with the bytes.
-async fn run_long<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+async fn run_long<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await?
 }

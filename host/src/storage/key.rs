@@ -21,9 +21,7 @@ impl Key {
     pub fn parse(text: &str) -> Result<Self> {
         check_path(text)?;
         if text.split('/').next() == Some(PRIVATE) {
-            return Err(StorageError::invalid(format!(
-                "`{PRIVATE}` belongs to the host"
-            )));
+            return Err(StorageError::invalid(format!("`{PRIVATE}` belongs to the host")));
         }
         Ok(Self(text.into()))
     }
@@ -46,9 +44,7 @@ pub(super) fn check_path(text: &str) -> Result<()> {
     }
     check_length(text)?;
     if text.chars().any(char::is_control) {
-        return Err(StorageError::invalid(
-            "a key cannot hold control characters",
-        ));
+        return Err(StorageError::invalid("a key cannot hold control characters"));
     }
     text.split('/').try_for_each(check_segment)
 }
@@ -65,12 +61,8 @@ pub(super) fn check_length(path: &str) -> Result<()> {
 
 fn check_segment(segment: &str) -> Result<()> {
     match segment {
-        "" => Err(StorageError::invalid(
-            "a key cannot have an empty segment, nor begin or end with `/`",
-        )),
-        "." | ".." => Err(StorageError::invalid(
-            "a key cannot hold the segment `.` or `..`",
-        )),
+        "" => Err(StorageError::invalid("a key cannot have an empty segment, nor begin or end with `/`")),
+        "." | ".." => Err(StorageError::invalid("a key cannot hold the segment `.` or `..`")),
         _ if segment.len() > MAX_SEGMENT_BYTES => Err(StorageError::invalid(format!(
             "a key's segment of {} bytes is longer than {MAX_SEGMENT_BYTES}",
             segment.len()

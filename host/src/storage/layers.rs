@@ -30,10 +30,7 @@ fn s3(settings: &S3Settings) -> services::S3 {
     opendal_http_transport_reqwest::install_default();
     let scheme = if settings.use_ssl { "https" } else { "http" };
     services::S3::default()
-        .endpoint(&format!(
-            "{scheme}://{}:{}",
-            settings.endpoint, settings.port
-        ))
+        .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))
         .region(&settings.region)
         .bucket(&settings.bucket_name)
         .access_key_id(settings.access_key.expose_secret())
@@ -45,10 +42,6 @@ fn s3(settings: &S3Settings) -> services::S3 {
 /// Each attempt has its timeout: the retries are outside.
 fn layered(operator: Operator) -> Operator {
     operator
-        .layer(
-            TimeoutLayer::new()
-                .with_timeout(CALL_TIMEOUT)
-                .with_io_timeout(PIECE_TIMEOUT),
-        )
+        .layer(TimeoutLayer::new().with_timeout(CALL_TIMEOUT).with_io_timeout(PIECE_TIMEOUT))
         .layer(RetryLayer::new().with_max_times(RETRIES).with_jitter())
 }

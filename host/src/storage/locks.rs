@@ -37,10 +37,7 @@ impl KeyLocks {
         for folder in folders_above(path) {
             folders.push(self.lock_of(folder).read_owned().await);
         }
-        WriteHold {
-            _folders: folders,
-            _key: self.lock_of(path).write_owned().await,
-        }
+        WriteHold { _folders: folders, _key: self.lock_of(path).write_owned().await }
     }
 
     /// Alone on `path`, whatever happens above.

@@ -69,12 +69,7 @@ impl Objects {
     }
 
     fn with(operator: Operator, swap: Swap) -> Self {
-        Self {
-            operator,
-            locks: KeyLocks::default(),
-            swap,
-            folders: KnownFolders::default(),
-        }
+        Self { operator, locks: KeyLocks::default(), swap, folders: KnownFolders::default() }
     }
 
     /// May several hosts write to it at once?
@@ -87,9 +82,7 @@ impl Objects {
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
             Ok(Err(error)) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             Ok(_) => Ok(()),
-            Err(_) => Err(StorageError::unavailable(
-                "the storage service does not answer",
-            )),
+            Err(_) => Err(StorageError::unavailable("the storage service does not answer")),
         }
     }
 
@@ -99,10 +92,7 @@ impl Objects {
     }
 
     async fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
-        Ok(self
-            .metadata(path)
-            .await?
-            .and_then(|metadata| self.swap.info(path, &metadata)))
+        Ok(self.metadata(path).await?.and_then(|metadata| self.swap.info(path, &metadata)))
     }
 
     async fn metadata(&self, path: &str) -> Result<Option<Metadata>> {
@@ -154,9 +144,7 @@ impl Objects {
             }
         }
         if bytes.len() as u64 != info.size {
-            return Err(StorageError::unavailable(
-                "the storage service ended an object early; try again",
-            ));
+            return Err(StorageError::unavailable("the storage service ended an object early; try again"));
         }
         Ok(Some((info, bytes.freeze())))
     }
@@ -191,9 +179,7 @@ impl Objects {
     ) -> Result<ObjectInfo> {
         let _hold = self.locks.write(path).await;
         self.refuse_clash(path, precondition).await?;
-        self.swap
-            .put(self, path, bytes, precondition, content_type)
-            .await
+        self.swap.put(self, path, bytes, precondition, content_type).await
     }
 
     pub async fn commit(
@@ -228,10 +214,7 @@ impl Objects {
         options: WriteOptions,
     ) -> Result<ObjectInfo> {
         let part = COPIED_PART.max(size / MOST_PARTS);
-        let options = WriteOptions {
-            chunk: usize::try_from(part).ok(),
-            ..options
-        };
+        let options = WriteOptions { chunk: usize::try_from(part).ok(), ..options };
         let content_type = options.content_type.clone();
         let (options, mark) = swap::marked(options);
         let mut writer = self.operator.writer_options(path, options).await?;
@@ -243,12 +226,7 @@ impl Objects {
         };
         let error = match written.await {
             Ok(metadata) => {
-                return Ok(swap::written(
-                    path,
-                    size,
-                    &metadata,
-                    content_type.as_deref(),
-                ));
+                return Ok(swap::written(path, size, &metadata, content_type.as_deref()));
             }
             Err(error) => error,
         };
@@ -306,10 +284,7 @@ impl Objects {
         let prefix = format!("{PRIVATE}/staging/");
         let mut removed = 0;
         for entry in self.operator.list(&prefix).await? {
-            let old = entry
-                .metadata()
-                .last_modified()
-                .is_some_and(|time| SystemTime::from(time) < before);
+            let old = entry.metadata().last_modified().is_some_and(|time| SystemTime::from(time) < before);
             if old && entry.metadata().is_file() {
                 self.operator.delete(entry.path()).await?;
                 removed += 1;
@@ -324,30 +299,17 @@ impl RemoteContent {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let options = ReadOptions {
-            range: range.into(),
-            if_match: Some(self.etag.clone()),
-            ..ReadOptions::default()
-        };
-        Ok(self
-            .operator
-            .read_options(&self.path, options)
-            .await
-            .map_err(replaced)?
-            .to_bytes())
+        let options =
+            ReadOptions { range: range.into(), if_match: Some(self.etag.clone()), ..ReadOptions::default() };
+        Ok(self.operator.read_options(&self.path, options).await.map_err(replaced)?.to_bytes())
     }
 
     /// One request for all of it, pulled as it is read.
     pub async fn stream(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let options = ReaderOptions {
-            if_match: Some(self.etag.clone()),
-            ..ReaderOptions::default()
-        };
+        let options = ReaderOptions { if_match: Some(self.etag.clone()), ..ReaderOptions::default() };
         let reader = self.operator.reader_options(&self.path, options).await?;
         let stream = reader.into_stream(range).await?;
-        Ok(Box::pin(
-            stream.map_ok(|piece| piece.to_bytes()).map_err(replaced),
-        ))
+        Ok(Box::pin(stream.map_ok(|piece| piece.to_bytes()).map_err(replaced)))
     }
 }
 
@@ -374,10 +336,7 @@ async fn append(writer: &mut opendal::Writer, content: &Content) -> Result<()> {
             if_match: Some(remote.etag.clone()),
             ..ReadOptions::default()
         };
-        writer
-            .copy_from_options(&remote.path, options)
-            .await
-            .map_err(replaced)?;
+        writer.copy_from_options(&remote.path, options).await.map_err(replaced)?;
         at = end;
     }
     Ok(())

@@ -63,9 +63,7 @@ impl Reader {
 pub(super) async fn read_at(content: &Content, offset: u64, max: u64) -> Result<Bytes> {
     let size = content.size();
     let start = offset.min(size);
-    content
-        .read(start..start.saturating_add(max).min(size))
-        .await
+    content.read(start..start.saturating_add(max).min(size)).await
 }
 
 pub(super) async fn digest_range(
@@ -74,9 +72,7 @@ pub(super) async fn digest_range(
     length: u64,
     algorithms: &[Algorithm],
 ) -> Result<Vec<Digest>> {
-    let end = offset
-        .checked_add(length)
-        .filter(|end| *end <= content.size());
+    let end = offset.checked_add(length).filter(|end| *end <= content.size());
     let end = end.ok_or_else(|| StorageError::invalid("the range lies outside the object"))?;
     let hasher = DigestState::new(algorithms);
     Ok(hash(content, offset..end, hasher).await?.finish())
@@ -101,9 +97,9 @@ pub(super) async fn hash(
 
 fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     match content {
-        Content::Remote(remote) => stream::once(async move { remote.stream(range).await })
-            .try_flatten()
-            .boxed(),
+        Content::Remote(remote) => {
+            stream::once(async move { remote.stream(range).await }).try_flatten().boxed()
+        }
         Content::Memory(_) => stream::iter(cut(range))
             .then(move |piece| {
                 let content = content.clone();
@@ -125,20 +121,13 @@ fn cut(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
 fn read_ahead(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     let mut ranges = cut(range);
     let ahead = ranges.next().map(|piece| start(&content, piece));
-    let state = Ahead {
-        content,
-        ranges,
-        job: ahead,
-    };
+    let state = Ahead { content, ranges, job: ahead };
     stream::try_unfold(state, |mut state| async move {
         let Some(job) = state.job.take() else {
             return Ok(None);
         };
         let bytes = job.0.await?;
-        state.job = state
-            .ranges
-            .next()
-            .map(|piece| start(&state.content, piece));
+        state.job = state.ranges.next().map(|piece| start(&state.content, piece));
         Ok(Some((bytes?, state)))
     })
     .boxed()

@@ -24,10 +24,7 @@ pub struct Scope {
 
 impl Scope {
     pub(super) fn new(backend: Backend, prefix: &Key) -> Self {
-        Self {
-            backend,
-            prefix: format!("{prefix}/").into(),
-        }
+        Self { backend, prefix: format!("{prefix}/").into() }
     }
 
     pub(super) fn backend(&self) -> &Backend {
@@ -45,16 +42,11 @@ impl Scope {
     }
 
     fn relative(&self, path: String) -> String {
-        path.strip_prefix(&*self.prefix)
-            .map(str::to_owned)
-            .unwrap_or(path)
+        path.strip_prefix(&*self.prefix).map(str::to_owned).unwrap_or(path)
     }
 
     pub(super) fn relative_info(&self, info: ObjectInfo) -> ObjectInfo {
-        ObjectInfo {
-            key: self.relative(info.key),
-            ..info
-        }
+        ObjectInfo { key: self.relative(info.key), ..info }
     }
 
     /// None when nothing is there. One look-up in the store.
@@ -78,10 +70,7 @@ impl Scope {
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let info = self
-            .backend
-            .put(&self.path(key)?, bytes, precondition, content_type)
-            .await?;
+        let info = self.backend.put(&self.path(key)?, bytes, precondition, content_type).await?;
         Ok(self.relative_info(info))
     }
 
@@ -96,50 +85,27 @@ impl Scope {
         let listing = PathListing {
             prefix: format!("{}{}", self.prefix, options.prefix),
             folders: options.folders,
-            after: options
-                .after
-                .as_ref()
-                .map(|after| format!("{}{after}", self.prefix)),
+            after: options.after.as_ref().map(|after| format!("{}{after}", self.prefix)),
             limit: options.limit.max(1),
         };
         let page = self.backend.list(&listing).await?;
         Ok(Listing {
-            objects: page
-                .objects
-                .into_iter()
-                .map(|info| self.relative_info(info))
-                .collect(),
-            folders: page
-                .folders
-                .into_iter()
-                .map(|folder| self.relative(folder))
-                .collect(),
+            objects: page.objects.into_iter().map(|info| self.relative_info(info)).collect(),
+            folders: page.folders.into_iter().map(|folder| self.relative(folder)).collect(),
             next: page.next.map(|next| self.relative(next)),
         })
     }
 
     /// Inside the store where it can. The precondition is about `target`;
     /// `NotFound` without a source.
-    pub async fn copy(
-        &self,
-        source: &Key,
-        target: &Key,
-        precondition: &Precondition,
-    ) -> Result<ObjectInfo> {
+    pub async fn copy(&self, source: &Key, target: &Key, precondition: &Precondition) -> Result<ObjectInfo> {
         let Some((info, content)) = self.backend.open(&self.path(source)?).await? else {
             return Err(StorageError::NotFound);
         };
         let target = self.path(target)?;
         let material = self.backend.duplicate(content).await?;
-        let info = self
-            .backend
-            .commit(
-                &material,
-                &target,
-                precondition,
-                info.content_type.as_deref(),
-            )
-            .await?;
+        let info =
+            self.backend.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
         Ok(self.relative_info(info))
     }
 
@@ -150,28 +116,18 @@ impl Scope {
     }
 
     /// Takes at most `limit` bytes that nobody sees before their commit.
-    #[expect(
-        clippy::unused_async,
-        reason = "a backend may have to ask its store first"
-    )]
+    #[expect(clippy::unused_async, reason = "a backend may have to ask its store first")]
     pub async fn writer(&self, algorithms: &[Algorithm], limit: u64) -> Result<Writer> {
         Ok(Writer::new(self.clone(), algorithms, limit))
     }
 
     /// Reads the object through once. None when nothing is there.
-    pub async fn digests(
-        &self,
-        key: &Key,
-        algorithms: &[Algorithm],
-    ) -> Result<Option<Vec<Digest>>> {
+    pub async fn digests(&self, key: &Key, algorithms: &[Algorithm]) -> Result<Option<Vec<Digest>>> {
         let Some(reader) = self.open(key).await? else {
             return Ok(None);
         };
         let size = reader.info().size;
-        reader
-            .digest_range(0, size, &unique(algorithms))
-            .await
-            .map(Some)
+        reader.digest_range(0, size, &unique(algorithms)).await.map(Some)
     }
 
     /// An upload over several requests and hosts. `label` is the caller's note.
@@ -189,9 +145,7 @@ impl Scope {
 fn check_prefix(prefix: &str) -> Result<()> {
     check_length(prefix)?;
     if prefix.chars().any(char::is_control) {
-        return Err(StorageError::invalid(
-            "a prefix cannot hold control characters",
-        ));
+        return Err(StorageError::invalid("a prefix cannot hold control characters"));
     }
     match prefix.rsplit_once('/') {
         Some((folders, _)) => super::key::check_path(folders),

@@ -28,11 +28,7 @@ pub struct Writer {
 impl Writer {
     pub(super) fn new(scope: Scope, algorithms: &[Algorithm], limit: u64) -> Self {
         let intake = Intake::new(scope.backend().sink(), DigestState::new(algorithms));
-        Self {
-            scope,
-            intake,
-            limit,
-        }
+        Self { scope, intake, limit }
     }
 
     /// `TooLarge` above the limit. After an error it is useless.
@@ -103,10 +99,7 @@ impl Staged {
     }
 
     fn uncommitted(&self) -> Result<&Content> {
-        self.material
-            .as_ref()
-            .map(|_| &self.content)
-            .ok_or(StorageError::NotFound)
+        self.material.as_ref().map(|_| &self.content).ok_or(StorageError::NotFound)
     }
 
     /// Gives it its key. After an error nothing has changed and it may be tried
@@ -125,11 +118,7 @@ impl Staged {
         let known: Vec<_> = self.digests.iter().chain(&self.later).cloned().collect();
         compare(expect, &known)?;
         let material = self.material.as_ref().ok_or(StorageError::NotFound)?;
-        let info = self
-            .scope
-            .backend()
-            .commit(material, &path, precondition, content_type)
-            .await?;
+        let info = self.scope.backend().commit(material, &path, precondition, content_type).await?;
         self.material = None;
         // An open file would keep the disk's blocks of whatever replaces it later.
         self.content = Content::Memory(Bytes::new());
@@ -137,20 +126,12 @@ impl Staged {
     }
 
     async fn compute_missing(&mut self, expect: &[Digest]) -> Result<()> {
-        let is_known = |algorithm| {
-            self.digests
-                .iter()
-                .chain(&self.later)
-                .any(|known| known.algorithm == algorithm)
-        };
-        let missing: Vec<_> = expect
-            .iter()
-            .map(|digest| digest.algorithm)
-            .filter(|one| !is_known(*one))
-            .collect();
+        let is_known =
+            |algorithm| self.digests.iter().chain(&self.later).any(|known| known.algorithm == algorithm);
+        let missing: Vec<_> =
+            expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(*one)).collect();
         if !missing.is_empty() {
-            let computed =
-                reader::digest_range(&self.content, 0, self.size, &unique(&missing)).await?;
+            let computed = reader::digest_range(&self.content, 0, self.size, &unique(&missing)).await?;
             self.later.extend(computed);
         }
         Ok(())
@@ -160,9 +141,7 @@ impl Staged {
 /// `DigestMismatch` for the first that did not come out.
 pub(super) fn compare(expect: &[Digest], known: &[Digest]) -> Result<()> {
     for expected in expect {
-        let computed = known
-            .iter()
-            .find(|digest| digest.algorithm == expected.algorithm);
+        let computed = known.iter().find(|digest| digest.algorithm == expected.algorithm);
         match computed {
             Some(computed) if computed.matches(expected) => {}
             Some(computed) => {
@@ -189,13 +168,7 @@ pub(super) struct Intake {
 
 impl Intake {
     pub fn new(sink: Sink, hasher: DigestState) -> Self {
-        Self {
-            sink: Some(sink),
-            hashing: Hashing::Idle(hasher),
-            batch: Vec::new(),
-            batched: 0,
-            written: 0,
-        }
+        Self { sink: Some(sink), hashing: Hashing::Idle(hasher), batch: Vec::new(), batched: 0, written: 0 }
     }
 
     pub fn written(&self) -> u64 {
@@ -213,11 +186,7 @@ impl Intake {
         self.written += bytes.len() as u64;
         self.batched += bytes.len();
         self.batch.push(bytes);
-        if self.batched < BATCH {
-            Ok(())
-        } else {
-            self.flush().await
-        }
+        if self.batched < BATCH { Ok(()) } else { self.flush().await }
     }
 
     /// Waits for the batch before, if it is still on its way, and starts this one.
@@ -237,10 +206,7 @@ impl Intake {
         if !self.batch.is_empty() {
             self.flush().await?;
         }
-        let sink = self
-            .sink
-            .take()
-            .ok_or_else(|| StorageError::other("finished after a failure"))?;
+        let sink = self.sink.take().ok_or_else(|| StorageError::other("finished after a failure"))?;
         let (closed, hasher) = tokio::join!(sink.close(), self.hashing.settle());
         let (material, content) = closed?;
         Ok((material, content, hasher?))

@@ -20,8 +20,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
-    Algorithm, Digest, DigestState, Key, Precondition, Scope, Settings, Staged, Storage,
-    StorageError,
+    Algorithm, Digest, DigestState, Key, Precondition, Scope, Settings, Staged, Storage, StorageError,
 };
 
 /// A store, and what must live as long as it.
@@ -46,11 +45,7 @@ impl House {
         if matches!(self.settings, Settings::Memory) {
             return self.scope();
         }
-        Storage::open(&self.settings)
-            .await
-            .unwrap()
-            .scope("demo")
-            .unwrap()
+        Storage::open(&self.settings).await.unwrap().scope("demo").unwrap()
     }
 
     /// Everything that the host keeps for itself, locks and probes aside.
@@ -77,11 +72,7 @@ impl House {
             if left.is_empty() {
                 return;
             }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "{}: left over: {left:?}",
-                self.name
-            );
+            assert!(std::time::Instant::now() < deadline, "{}: left over: {left:?}", self.name);
             tokio::task::yield_now().await;
         }
     }
@@ -89,9 +80,7 @@ impl House {
 
 async fn on_files() -> House {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings::Fs {
-        root: folder.path().join("data"),
-    };
+    let settings = Settings::Fs { root: folder.path().join("data") };
     House {
         name: "fs",
         storage: Storage::open(&settings).await.unwrap(),
@@ -159,23 +148,12 @@ fn key(text: &str) -> Key {
 /// Bytes that compress badly and differ at every place.
 fn pattern(size: usize) -> Bytes {
     let mut bytes = vec![0; size];
-    blake3::Hasher::new()
-        .update(b"pattern")
-        .finalize_xof()
-        .fill(&mut bytes);
+    blake3::Hasher::new().update(b"pattern").finalize_xof().fill(&mut bytes);
     bytes.into()
 }
 
 async fn put(scope: &Scope, name: &str, text: &str) -> super::ObjectInfo {
-    scope
-        .put(
-            &key(name),
-            Bytes::copy_from_slice(text.as_bytes()),
-            &Precondition::Any,
-            None,
-        )
-        .await
-        .unwrap()
+    scope.put(&key(name), Bytes::copy_from_slice(text.as_bytes()), &Precondition::Any, None).await.unwrap()
 }
 
 async fn text_of(scope: &Scope, name: &str) -> Option<String> {
@@ -186,10 +164,7 @@ async fn text_of(scope: &Scope, name: &str) -> Option<String> {
 async fn stage(scope: &Scope, bytes: &Bytes, algorithms: &[Algorithm]) -> Staged {
     let mut writer = scope.writer(algorithms, u64::MAX).await.unwrap();
     for start in (0..bytes.len()).step_by(100_000) {
-        writer
-            .write(bytes.slice(start..(start + 100_000).min(bytes.len())))
-            .await
-            .unwrap();
+        writer.write(bytes.slice(start..(start + 100_000).min(bytes.len()))).await.unwrap();
     }
     writer.finish().await.unwrap()
 }

@@ -33,15 +33,8 @@ pub struct Upload {
 pub(super) async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
     let id = uuid::Uuid::new_v4().to_string();
     let session = Session::new(scope.prefix(), label, &unique(algorithms));
-    let version = session
-        .save(scope.backend(), &id, &Precondition::Absent)
-        .await?;
-    Ok(Upload {
-        scope: scope.clone(),
-        id,
-        session,
-        version,
-    })
+    let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
+    Ok(Upload { scope: scope.clone(), id, session, version })
 }
 
 pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
@@ -58,12 +51,7 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
         session::remove(scope.backend(), id).await?;
         return Ok(None);
     }
-    Ok(Some(Upload {
-        scope: scope.clone(),
-        id: id.to_owned(),
-        session,
-        version,
-    }))
+    Ok(Some(Upload { scope: scope.clone(), id: id.to_owned(), session, version }))
 }
 
 impl Upload {
@@ -91,10 +79,7 @@ impl Upload {
         }
         let hasher = DigestState::restore(&self.session.digests);
         let intake = Intake::new(self.scope.backend().sink(), hasher);
-        Ok(Append {
-            upload: self,
-            intake,
-        })
+        Ok(Append { upload: self, intake })
     }
 
     /// Joins the parts under `key` and ends the upload. After an error it is as it
@@ -113,9 +98,7 @@ impl Upload {
         compare(expect, &self.digests(expect, &contents).await?)?;
         let backend = self.scope.backend();
         let material = backend.join(contents).await?;
-        let info = backend
-            .commit(&material, &path, precondition, content_type)
-            .await?;
+        let info = backend.commit(&material, &path, precondition, content_type).await?;
         drop(material);
         if let Err(error) = session::remove(backend, &self.id).await {
             tracing::warn!(%error, upload = self.id, "a finished upload could not be cleared away; it will expire");
@@ -139,11 +122,7 @@ impl Upload {
     async fn open_parts(&self) -> Result<Vec<Content>> {
         let mut contents = Vec::with_capacity(self.session.parts.len());
         for part in &self.session.parts {
-            let opened = self
-                .scope
-                .backend()
-                .open(&session::path(&self.id, &part.name))
-                .await?;
+            let opened = self.scope.backend().open(&session::path(&self.id, &part.name)).await?;
             let (_, content) = opened.ok_or(StorageError::NotFound)?;
             if content.size() != part.size {
                 return Err(StorageError::other("a part of the upload is damaged"));
@@ -157,11 +136,8 @@ impl Upload {
     async fn digests(&self, expect: &[Digest], contents: &[Content]) -> Result<Vec<Digest>> {
         let mut known = DigestState::restore(&self.session.digests).finish();
         let is_known = |one: &Algorithm| known.iter().any(|digest| digest.algorithm == *one);
-        let missing: Vec<_> = expect
-            .iter()
-            .map(|digest| digest.algorithm)
-            .filter(|one| !is_known(one))
-            .collect();
+        let missing: Vec<_> =
+            expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(one)).collect();
         if !missing.is_empty() {
             let mut hasher = DigestState::new(&missing);
             for content in contents {
@@ -200,30 +176,17 @@ impl Append<'_> {
         let (material, _, hasher) = intake.finish().await?;
         let mut session = upload.session.clone();
         session.touch(&hasher.save());
-        let part = if size > 0 {
-            Some(upload.place(&material, size).await?)
-        } else {
-            None
-        };
+        let part = if size > 0 { Some(upload.place(&material, size).await?) } else { None };
         session.parts.extend(part.clone());
         let backend = upload.scope.backend();
-        match session
-            .save(
-                backend,
-                &upload.id,
-                &Precondition::Version(upload.version.clone()),
-            )
-            .await
-        {
+        match session.save(backend, &upload.id, &Precondition::Version(upload.version.clone())).await {
             Ok(version) => {
                 (upload.session, upload.version) = (session, version);
                 Ok(upload.offset())
             }
             Err(error) => {
                 if let Some(part) = part {
-                    backend
-                        .remove(&session::path(&upload.id, &part.name), &Precondition::Any)
-                        .await?;
+                    backend.remove(&session::path(&upload.id, &part.name), &Precondition::Any).await?;
                 }
                 upload.refresh().await?;
                 Err(error)
@@ -235,16 +198,9 @@ impl Append<'_> {
 impl Upload {
     /// Under a name that no other append takes.
     async fn place(&self, material: &Material, size: u64) -> Result<Part> {
-        let name = format!(
-            "{:06}-{}",
-            self.session.parts.len(),
-            uuid::Uuid::new_v4().simple()
-        );
+        let name = format!("{:06}-{}", self.session.parts.len(), uuid::Uuid::new_v4().simple());
         let path = session::path(&self.id, &name);
-        self.scope
-            .backend()
-            .commit(material, &path, &Precondition::Absent, None)
-            .await?;
+        self.scope.backend().commit(material, &path, &Precondition::Absent, None).await?;
         Ok(Part { name, size })
     }
 }

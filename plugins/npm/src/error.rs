@@ -62,23 +62,14 @@ impl Error {
     }
 
     /// A sentence that says more.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over what they made"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self {
-            descriptor,
-            sentence: sentence.to_string(),
-        }
+        Self { descriptor, sentence: sentence.to_string() }
     }
 
     /// Npm's wording, which clients look for.
     pub fn version_exists(version: &str) -> Self {
-        Self::because(
-            VERSION_EXISTS,
-            format!("{}: {version}.", VERSION_EXISTS.message),
-        )
+        Self::because(VERSION_EXISTS, format!("{}: {version}.", VERSION_EXISTS.message))
     }
 
     pub fn status(&self) -> u16 {
@@ -120,11 +111,7 @@ impl From<Error> for Response {
 
 impl From<RouteError> for Error {
     fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 {
-            METHOD
-        } else {
-            NO_ROUTE
-        };
+        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
         Self::because(descriptor, error)
     }
 }
@@ -135,17 +122,11 @@ impl From<Denied> for Error {
             (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
             (401, None) => Self::because(
                 SIGN_IN,
-                format!(
-                    "sign in first (npm login): this needs the permission npm:{}",
-                    denied.permission()
-                ),
+                format!("sign in first (npm login): this needs the permission npm:{}", denied.permission()),
             ),
             _ => Self::because(
                 FORBIDDEN,
-                format!(
-                    "this account lacks the permission npm:{}",
-                    denied.permission()
-                ),
+                format!("this account lacks the permission npm:{}", denied.permission()),
             ),
         }
     }
@@ -162,16 +143,10 @@ impl From<packhouse_plugin::Error> for Error {
             Host::TooLarge(_) => TOO_LARGE,
             Host::Truncated | Host::Invalid(_) => BAD_BODY,
             Host::Denied(_) => FORBIDDEN,
-            other => Descriptor {
-                status: other.status(),
-                ..HOST
-            },
+            other => Descriptor { status: other.status(), ..HOST },
         };
         if descriptor.status >= 500 {
-            log::error(
-                "a call to the host failed",
-                &[("error", &error.to_string())],
-            );
+            log::error("a call to the host failed", &[("error", &error.to_string())]);
         }
         Self::because(descriptor, error.public_message())
     }
@@ -180,10 +155,7 @@ impl From<packhouse_plugin::Error> for Error {
 /// JSON of a client's that cannot be read.
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::because(
-            BAD_JSON,
-            format!("the body is not the JSON that this needs: {error}"),
-        )
+        Self::because(BAD_JSON, format!("the body is not the JSON that this needs: {error}"))
     }
 }
 

@@ -12,8 +12,8 @@
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{
-    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball,
-    tokens, unpublish, users,
+    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball, tokens,
+    unpublish, users,
 };
 use crate::error::Error;
 
@@ -47,14 +47,8 @@ impl Protocol for Npm {
             .feature("publish", true, "new versions can be published")
             .feature("unpublish", true, "versions and packages can be removed")
             .feature("search", true, "packages can be searched for and listed")
-            .wish(
-                "login",
-                "npm login and npm token trade a password for a token",
-            )
-            .failure_shape(
-                "application/json",
-                r#"{"error":"{message}","reason":"internal"}"#,
-            )
+            .wish("login", "npm login and npm token trade a password for a token")
+            .failure_shape("application/json", r#"{"error":"{message}","reason":"internal"}"#)
             .setup(SETUP)
     }
 
@@ -74,24 +68,15 @@ fn routes() -> Router<Error> {
         .get("/{package}/-/{scope}/{file}", tarball::read_file)
         .put("/{package}/-rev/{revision}", unpublish::put_revision)
         .delete("/{package}/-rev/{revision}", unpublish::delete_package)
-        .delete(
-            "/{package}/-/{file}/-rev/{revision}",
-            unpublish::delete_tarball,
-        )
+        .delete("/{package}/-/{file}/-rev/{revision}", unpublish::delete_tarball)
         .get("/-/package/{package}/dist-tags", dist_tags::list_tags)
         .put("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
         .post("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
-        .delete(
-            "/-/package/{package}/dist-tags/{tag}",
-            dist_tags::delete_tag,
-        )
+        .delete("/-/package/{package}/dist-tags/{tag}", dist_tags::delete_tag)
         .get("/-/package/{package}/visibility", access::read_visibility)
         .get("/-/package/{package}/access", access::read_access)
         .post("/-/package/{package}/access", access::set_access)
-        .get(
-            "/-/package/{package}/collaborators",
-            access::list_collaborators,
-        )
+        .get("/-/package/{package}/collaborators", access::list_collaborators)
         .get("/-/user/{user}/package", access::list_packages)
         .get("/-/v1/search", search::search)
         .get("/-/all", search::list_all)
@@ -107,10 +92,7 @@ fn routes() -> Router<Error> {
         .get("/-/whoami", users::whoami)
         .get("/-/ping", registry::ping)
         .get("/-/npm/v1/keys", registry::list_keys)
-        .get(
-            "/-/npm/v1/attestations/{package}",
-            provenance::read_attestations,
-        )
+        .get("/-/npm/v1/attestations/{package}", provenance::read_attestations)
         .post("/-/npm/v1/security/advisories/bulk", audit::list_advisories)
         .post("/-/npm/v1/security/audits", audit::audit)
         .post("/-/npm/v1/security/audits/quick", audit::audit)

@@ -75,12 +75,7 @@ impl Publish {
                 "length": tarball.len(),
             } },
         });
-        Self {
-            name: name.to_owned(),
-            version: version.to_owned(),
-            tarball,
-            body,
-        }
+        Self { name: name.to_owned(), version: version.to_owned(), tarball, body }
     }
 
     fn tag(mut self, tag: &str) -> Self {
@@ -130,18 +125,9 @@ fn get(host: &Host, path: &str) -> Reply {
 fn assert_refused(host: &Host, reply: &Reply, status: u16, sentence: &str) {
     assert_eq!(reply.status(), status, "{}", reply.text());
     let body = reply.json();
-    let error = if status == 404 {
-        &body["reason"]
-    } else {
-        &body["error"]
-    };
-    let error = error
-        .as_str()
-        .unwrap_or_else(|| panic!("no sentence: {body}"));
-    assert!(
-        error.contains(sentence),
-        "{error:?} should say {sentence:?}"
-    );
+    let error = if status == 404 { &body["reason"] } else { &body["error"] };
+    let error = error.as_str().unwrap_or_else(|| panic!("no sentence: {body}"));
+    assert!(error.contains(sentence), "{error:?} should say {sentence:?}");
     assert_eq!(host.objects(), Vec::<String>::new());
     assert_eq!(host.staged(), 0);
 }

@@ -36,10 +36,7 @@ impl fmt::Display for WalkError {
         match self {
             Self::Truncated => formatter.write_str("the JSON ends before it is complete"),
             Self::Syntax(at) => write!(formatter, "this is not JSON: see byte {at}"),
-            Self::TooDeep => write!(
-                formatter,
-                "the JSON is nested deeper than {DEPTH_LIMIT} levels"
-            ),
+            Self::TooDeep => write!(formatter, "the JSON is nested deeper than {DEPTH_LIMIT} levels"),
             Self::TooLarge => write!(
                 formatter,
                 "there are more than {COLLECTED_LIMIT} bytes of JSON beside the attachments"
@@ -124,10 +121,7 @@ impl Walker {
 
     /// Keeps of every version its `deprecated` only.
     pub fn outline() -> Self {
-        Self {
-            outline: true,
-            ..Self::default()
-        }
+        Self { outline: true, ..Self::default() }
     }
 
     /// Takes the next piece, or what of it comes before an attachment's data.
@@ -152,10 +146,7 @@ impl Walker {
             self.position += 1;
             if attachment {
                 let name = self.levels.get(1).map(|level| level.key.clone());
-                return Ok(Step::Attachment {
-                    name: name.unwrap_or_default(),
-                    taken,
-                });
+                return Ok(Step::Attachment { name: name.unwrap_or_default(), taken });
             }
         }
         Ok(Step::More)
@@ -163,11 +154,7 @@ impl Walker {
 
     /// What was collected: an object, every attachment's `data` in it an empty string.
     pub fn finish(self) -> Result<Vec<u8>, WalkError> {
-        if self.state == State::End {
-            Ok(self.collected)
-        } else {
-            Err(WalkError::Truncated)
-        }
+        if self.state == State::End { Ok(self.collected) } else { Err(WalkError::Truncated) }
     }
 
     /// Takes one byte outside strings; true at the start of an attachment's data.
@@ -183,10 +170,7 @@ impl Walker {
             (State::FirstKey | State::Key, b'"') => {
                 self.key.clear();
                 self.key.push(b'"');
-                self.state = State::String {
-                    key: true,
-                    escaped: false,
-                };
+                self.state = State::String { key: true, escaped: false };
             }
             (State::Colon, b':') => self.state = State::Value,
             (State::After, b',') => {
@@ -216,10 +200,7 @@ impl Walker {
             }
             b'"' => {
                 self.keep(b"\"")?;
-                self.state = State::String {
-                    key: false,
-                    escaped: false,
-                };
+                self.state = State::String { key: false, escaped: false };
             }
             _ if !is_word(byte) => return Err(WalkError::Syntax(self.position)),
             _ => {
@@ -262,26 +243,14 @@ impl Walker {
         }
         self.keep(&[byte])?;
         let object = byte == b'{';
-        self.levels.push(Level {
-            object,
-            kept: 0,
-            key: String::new(),
-        });
-        self.state = if object {
-            State::FirstKey
-        } else {
-            State::FirstItem
-        };
+        self.levels.push(Level { object, kept: 0, key: String::new() });
+        self.state = if object { State::FirstKey } else { State::FirstItem };
         Ok(())
     }
 
     fn close(&mut self, byte: u8) -> Result<(), WalkError> {
         let object = byte == b'}';
-        if self
-            .levels
-            .last()
-            .is_none_or(|level| level.object != object)
-        {
+        if self.levels.last().is_none_or(|level| level.object != object) {
             return Err(WalkError::Syntax(self.position));
         }
         self.keep(&[byte])?;
@@ -351,10 +320,7 @@ impl Walker {
             && self.levels.len() == 3
             && self.is_below("versions")
             && self.levels.iter().all(|level| level.object)
-            && self
-                .levels
-                .last()
-                .is_some_and(|level| level.key != "deprecated")
+            && self.levels.last().is_some_and(|level| level.key != "deprecated")
     }
 
     fn is_attachment_data(&self) -> bool {

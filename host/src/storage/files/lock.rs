@@ -37,10 +37,5 @@ fn open_shard(folder: &Path, path: &str) -> Result<File> {
     let [low, high, ..] = *blake3::hash(path.as_bytes()).as_bytes();
     let shard = u16::from_le_bytes([low, high]) % SHARDS;
     let name = folder.join(format!("{shard:03x}"));
-    Ok(OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(name)?)
+    Ok(OpenOptions::new().read(true).write(true).create(true).truncate(false).open(name)?)
 }

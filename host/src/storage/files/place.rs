@@ -29,17 +29,13 @@ pub(super) fn place(staged: &StagingFile, root: &Path, path: &str) -> Result<()>
             }
             io::ErrorKind::NotFound => make_folders(parent_of(&target), path)?,
             io::ErrorKind::NotADirectory => return Err(StorageError::clash(path)),
-            io::ErrorKind::IsADirectory
-            | io::ErrorKind::DirectoryNotEmpty
-            | io::ErrorKind::AlreadyExists => {
+            io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
                 clear_empty_folder(&target, path)?;
             }
             _ => return Err(error.into()),
         }
     }
-    Err(StorageError::unavailable(format!(
-        "the folders of `{path}` keep vanishing; try again"
-    )))
+    Err(StorageError::unavailable(format!("the folders of `{path}` keep vanishing; try again")))
 }
 
 /// False when no object was there.
@@ -92,11 +88,7 @@ fn make_folders(folder: &Path, path: &str) -> Result<()> {
 }
 
 fn vanished(error: StorageError) -> Result<()> {
-    if matches!(error, StorageError::NotFound) {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if matches!(error, StorageError::NotFound) { Ok(()) } else { Err(error) }
 }
 
 /// A folder without any object in it may give way to an object.
@@ -105,10 +97,7 @@ fn clear_empty_folder(target: &Path, path: &str) -> Result<()> {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),
         Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
-            ) =>
+            if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) =>
         {
             Err(StorageError::clash(path))
         }

@@ -67,11 +67,7 @@ impl StagingFile {
     }
 
     pub fn content(&self) -> FileContent {
-        FileContent {
-            file: self.0.file.clone(),
-            path: self.0.guard.path.clone(),
-            size: self.0.size,
-        }
+        FileContent { file: self.0.file.clone(), path: self.0.guard.path.clone(), size: self.0.size }
     }
 }
 
@@ -86,21 +82,9 @@ struct Growing {
 impl Growing {
     fn create(files: &Files) -> Result<Self> {
         let path = fresh_path(files);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
-        let guard = Guard {
-            path,
-            placed: AtomicBool::new(false),
-        };
-        Ok(Self {
-            guard,
-            file,
-            size: 0,
-            hash: Some(blake3::Hasher::new()),
-        })
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        let guard = Guard { path, placed: AtomicBool::new(false) };
+        Ok(Self { guard, file, size: 0, hash: Some(blake3::Hasher::new()) })
     }
 
     fn write(&mut self, piece: &[u8]) -> Result<()> {
@@ -131,9 +115,7 @@ impl Growing {
 }
 
 fn fresh_path(files: &Files) -> PathBuf {
-    files
-        .private("staging")
-        .join(uuid::Uuid::new_v4().simple().to_string())
+    files.private("staging").join(uuid::Uuid::new_v4().simple().to_string())
 }
 
 pub(crate) struct FileSink {
@@ -162,12 +144,7 @@ impl FileSink {
     pub async fn close(mut self) -> Result<StagingFile> {
         let growing = self.settle().await?;
         let files = self.files.clone();
-        run_long(move || {
-            growing
-                .map_or_else(|| Growing::create(&files), Ok)?
-                .finish()
-        })
-        .await
+        run_long(move || growing.map_or_else(|| Growing::create(&files), Ok)?.finish()).await
     }
 
     async fn settle(&mut self) -> Result<Option<Growing>> {
@@ -200,21 +177,13 @@ fn link(files: &Files, part: &FileContent) -> Option<StagingFile> {
     use std::os::unix::fs::MetadataExt;
     let path = fresh_path(files);
     fs::hard_link(&part.path, &path).ok()?;
-    let guard = Guard {
-        path,
-        placed: AtomicBool::new(false),
-    };
+    let guard = Guard { path, placed: AtomicBool::new(false) };
     let file = File::open(&guard.path).ok()?;
     if file.metadata().ok()?.ino() != part.file.metadata().ok()?.ino() {
         return None;
     }
     stamp(&file).ok()?;
-    Some(StagingFile(Arc::new(Staged {
-        guard,
-        file: Arc::new(file),
-        size: part.size,
-        version: None,
-    })))
+    Some(StagingFile(Arc::new(Staged { guard, file: Arc::new(file), size: part.size, version: None })))
 }
 
 /// New bytes on the disk (shared blocks where the file system can).
@@ -249,10 +218,8 @@ pub(super) fn sweep(folder: &Path, before: SystemTime) -> Result<u64> {
     let mut removed = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let is_old = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .is_ok_and(|time| time < before);
+        let is_old =
+            entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
         if is_old && fs::remove_file(entry.path()).is_ok() {
             removed += 1;
         }

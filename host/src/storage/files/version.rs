@@ -61,10 +61,7 @@ impl Versions {
         if metadata.len() > HASHED_UP_TO {
             return Some(identity_version(metadata));
         }
-        let remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.get(&Identity::of(metadata)).cloned()
     }
 
@@ -101,10 +98,7 @@ impl Versions {
         if !is_settled(identity.changed) {
             return;
         }
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
         }
@@ -113,9 +107,7 @@ impl Versions {
 }
 
 fn is_settled(changed: i128) -> bool {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let latest = now.checked_sub(RACY).map_or(0, |time| time.as_nanos());
     i128::try_from(latest).is_ok_and(|latest| changed < latest)
 }
@@ -130,11 +122,8 @@ pub(super) fn hash_version(hasher: &blake3::Hasher) -> String {
 /// Makes the identity of a finished file unlike any other's, and no older than two
 /// seconds: clean-ups judge by it.
 pub(super) fn stamp(file: &File) -> Result<()> {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-        .saturating_sub(1);
+    let seconds =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(1);
     let random = u32::try_from(uuid::Uuid::new_v4().as_u128() % 1_000_000_000).unwrap_or_default();
     Ok(file.set_modified(UNIX_EPOCH + Duration::new(seconds, random))?)
 }

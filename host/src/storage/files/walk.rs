@@ -21,16 +21,8 @@ struct Walk<'a> {
 }
 
 pub(super) fn page(files: &Files, listing: &PathListing) -> Result<Listing> {
-    let mut walk = Walk {
-        root: &files.root,
-        listing,
-        found: Vec::new(),
-    };
-    let start = listing
-        .prefix
-        .rfind('/')
-        .and_then(|slash| listing.prefix.get(..=slash))
-        .unwrap_or_default();
+    let mut walk = Walk { root: &files.root, listing, found: Vec::new() };
+    let start = listing.prefix.rfind('/').and_then(|slash| listing.prefix.get(..=slash)).unwrap_or_default();
     walk.enter(start)?;
     let mut page = Listing::default();
     if walk.found.len() > listing.limit {
@@ -105,11 +97,7 @@ fn names_in(root: &Path, folder: &str) -> Result<Vec<Name>> {
 fn name_of(folder: &str, entry: &DirEntry) -> Option<Name> {
     let name = entry.file_name().into_string().ok()?;
     let kind = entry.file_type().ok()?;
-    let kind = if kind.is_symlink() {
-        fs::metadata(entry.path()).ok()?.file_type()
-    } else {
-        kind
-    };
+    let kind = if kind.is_symlink() { fs::metadata(entry.path()).ok()?.file_type() } else { kind };
     match (kind.is_dir(), kind.is_file()) {
         (true, _) => Some(format!("{folder}{name}/")),
         (_, true) => Some(format!("{folder}{name}")),

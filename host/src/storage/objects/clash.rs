@@ -27,9 +27,7 @@ pub(super) struct KnownFolders(Mutex<HashMap<String, Instant>>);
 impl KnownFolders {
     fn has(&self, folder: &str) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .get(folder)
-            .is_some_and(|since| since.elapsed() < REMEMBERED_FOR)
+        known.get(folder).is_some_and(|since| since.elapsed() < REMEMBERED_FOR)
     }
 
     fn add(&self, path: &str) {
@@ -41,10 +39,7 @@ impl KnownFolders {
     }
 
     fn forget(&self, path: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(path);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
     }
 }
 
@@ -71,16 +66,9 @@ impl Objects {
     async fn refuse_object(&self, folder: &str, path: &str) -> Result<()> {
         let is_object = match self.swap {
             Swap::Noted(_) => self.metadata(folder).await?.is_some(),
-            Swap::Conditional(_) => self
-                .first_below(folder)
-                .await?
-                .is_some_and(|first| first == folder),
+            Swap::Conditional(_) => self.first_below(folder).await?.is_some_and(|first| first == folder),
         };
-        if is_object {
-            Err(StorageError::clash(path))
-        } else {
-            Ok(())
-        }
+        if is_object { Err(StorageError::clash(path)) } else { Ok(()) }
     }
 
     async fn refuse_folder(&self, path: &str) -> Result<()> {
@@ -92,11 +80,7 @@ impl Objects {
 
     /// The first object whose path begins with `prefix`.
     async fn first_below(&self, prefix: &str) -> Result<Option<String>> {
-        let options = ListOptions {
-            limit: Some(1),
-            recursive: true,
-            ..ListOptions::default()
-        };
+        let options = ListOptions { limit: Some(1), recursive: true, ..ListOptions::default() };
         let mut inside = self.operator.lister_options(prefix, options).await?;
         while let Some(entry) = inside.try_next().await? {
             if !entry.path().ends_with('/') {

@@ -33,15 +33,9 @@ impl Found {
 impl Objects {
     /// For services that list all at once anyway (memory), already in order.
     pub(super) async fn list_whole(&self, listing: &PathListing) -> Result<Listing> {
-        let options = ListOptions {
-            recursive: true,
-            ..ListOptions::default()
-        };
+        let options = ListOptions { recursive: true, ..ListOptions::default() };
         let entries = self.operator.list_options(&listing.prefix, options).await?;
-        let mut paths: Vec<_> = entries
-            .into_iter()
-            .map(|entry| entry.path().to_owned())
-            .collect();
+        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path().to_owned()).collect();
         // Opendal leaves out the object whose whole path is the prefix.
         paths.push(listing.prefix.clone());
         paths.retain(|path| !path.ends_with('/') && is_listed(path, listing));
@@ -52,16 +46,9 @@ impl Objects {
             if found.len() > listing.limit {
                 break;
             }
-            let folder = if listing.folders {
-                listing.group_of(&path)
-            } else {
-                None
-            };
+            let folder = if listing.folders { listing.group_of(&path) } else { None };
             match folder {
-                Some(folder)
-                    if found
-                        .last()
-                        .is_some_and(|last: &Found| last.name() == folder) => {}
+                Some(folder) if found.last().is_some_and(|last: &Found| last.name() == folder) => {}
                 Some(folder) => found.push(Found::Folder(folder.to_owned())),
                 None => found.extend(self.stat(&path).await?.map(Found::Object)),
             }
@@ -76,18 +63,12 @@ impl Objects {
         let at_once = (listing.limit + 1).min(MOST_AT_ONCE);
         let options = ListOptions {
             recursive: !listing.folders,
-            start_after: listing
-                .after
-                .as_deref()
-                .map(|after| start_after(after, listing.folders)),
+            start_after: listing.after.as_deref().map(|after| start_after(after, listing.folders)),
             limit: Some(at_once),
             ..ListOptions::default()
         };
         let unsettled = if listing.folders { at_once } else { 0 };
-        let mut entries = self
-            .operator
-            .lister_options(&listing.prefix, options)
-            .await?;
+        let mut entries = self.operator.lister_options(&listing.prefix, options).await?;
         let mut found = Vec::new();
         while found.len() <= listing.limit + unsettled {
             let Some(entry) = entries.try_next().await? else {
@@ -121,11 +102,7 @@ impl Objects {
 }
 
 fn start_after(after: &str, folders: bool) -> String {
-    if folders && after.ends_with('/') {
-        format!("{after}{LAST}")
-    } else {
-        after.to_owned()
-    }
+    if folders && after.ends_with('/') { format!("{after}{LAST}") } else { after.to_owned() }
 }
 
 fn is_listed(path: &str, listing: &PathListing) -> bool {

@@ -39,12 +39,7 @@ pub(crate) struct StagingObject {
 
 impl ObjectSink {
     pub fn new(store: Arc<Objects>) -> Self {
-        Self {
-            store,
-            pieces: Vec::new(),
-            size: 0,
-            large: None,
-        }
+        Self { store, pieces: Vec::new(), size: 0, large: None }
     }
 
     pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
@@ -67,29 +62,16 @@ impl ObjectSink {
         };
         let (staging, version) = large.finish().await?;
         let content = Content::Remote(self.store.remote(&staging.path, &version, self.size));
-        Ok((
-            Material::Objects {
-                contents: vec![content.clone()],
-                _staging: Some(staging),
-            },
-            content,
-        ))
+        Ok((Material::Objects { contents: vec![content.clone()], _staging: Some(staging) }, content))
     }
 }
 
 impl Large {
     async fn begin(operator: &Operator) -> Result<Self> {
         let path = format!("{PRIVATE}/staging/{}", uuid::Uuid::new_v4().simple());
-        let options = WriteOptions {
-            chunk: Some(PART),
-            ..WriteOptions::default()
-        };
+        let options = WriteOptions { chunk: Some(PART), ..WriteOptions::default() };
         let writer = operator.writer_options(&path, options).await?;
-        Ok(Self {
-            operator: operator.clone(),
-            path,
-            writer: Some(writer),
-        })
+        Ok(Self { operator: operator.clone(), path, writer: Some(writer) })
     }
 
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
@@ -105,10 +87,7 @@ impl Large {
         };
         let metadata = writer.close().await?;
         self.writer = None;
-        let staging = StagingObject {
-            operator: self.operator.clone(),
-            path: self.path.clone(),
-        };
+        let staging = StagingObject { operator: self.operator.clone(), path: self.path.clone() };
         Ok((staging, remote_info(&self.path, &metadata).version))
     }
 }

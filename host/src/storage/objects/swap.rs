@@ -47,9 +47,7 @@ impl Swap {
     pub async fn probed(operator: &Operator) -> Result<Self> {
         let honoured = probe(operator).await?;
         if !honoured.write {
-            tracing::warn!(
-                "the storage service ignores conditional writes: only one host may use it"
-            );
+            tracing::warn!("the storage service ignores conditional writes: only one host may use it");
         }
         Ok(Self::Conditional(honoured))
     }
@@ -59,11 +57,7 @@ impl Swap {
     }
 
     /// Noted versions belong to the bytes only while nobody writes.
-    pub async fn read_hold(
-        &self,
-        locks: &KeyLocks,
-        path: &str,
-    ) -> Option<OwnedRwLockReadGuard<()>> {
+    pub async fn read_hold(&self, locks: &KeyLocks, path: &str) -> Option<OwnedRwLockReadGuard<()>> {
         match self {
             Self::Noted(_) => Some(locks.read(path).await),
             Self::Conditional(_) => None,
@@ -73,11 +67,7 @@ impl Swap {
     /// None when it vanished in between.
     pub fn info(&self, path: &str, metadata: &Metadata) -> Option<ObjectInfo> {
         let note = match self {
-            Self::Noted(notes) => notes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(path)
-                .cloned()?,
+            Self::Noted(notes) => notes.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()?,
             Self::Conditional(_) => return Some(remote_info(path, metadata)),
         };
         Some(ObjectInfo {
@@ -88,15 +78,9 @@ impl Swap {
     }
 
     /// The conditions that the service honours; the others were checked before.
-    pub fn write_options(
-        &self,
-        precondition: &Precondition,
-        content_type: Option<&str>,
-    ) -> WriteOptions {
-        let mut options = WriteOptions {
-            content_type: content_type.map(str::to_owned),
-            ..WriteOptions::default()
-        };
+    pub fn write_options(&self, precondition: &Precondition, content_type: Option<&str>) -> WriteOptions {
+        let mut options =
+            WriteOptions { content_type: content_type.map(str::to_owned), ..WriteOptions::default() };
         if self.honours_writes() {
             match precondition {
                 Precondition::Any => {}
@@ -120,21 +104,11 @@ impl Swap {
         if let Self::Noted(notes) = self {
             store.check(path, precondition).await?;
             let size = bytes.len() as u64;
-            let note = Note {
-                version: hash_version(&bytes),
-                modified: SystemTime::now(),
-            };
+            let note = Note { version: hash_version(&bytes), modified: SystemTime::now() };
             let metadata = store.operator.write_options(path, bytes, options).await?;
-            notes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(path.to_owned(), note.clone());
+            notes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), note.clone());
             let info = written(path, size, &metadata, content_type);
-            return Ok(ObjectInfo {
-                version: note.version,
-                modified: Some(note.modified),
-                ..info
-            });
+            return Ok(ObjectInfo { version: note.version, modified: Some(note.modified), ..info });
         }
         if !self.honours_writes() {
             store.check(path, precondition).await?;
@@ -157,39 +131,20 @@ impl Swap {
             Err(error) if error.kind() == ErrorKind::ConditionNotMatch => error,
             Err(error) => return Err(error.into()),
         };
-        store
-            .written_by(path, &mark)
-            .await?
-            .ok_or_else(|| error.into())
+        store.written_by(path, &mark).await?.ok_or_else(|| error.into())
     }
 
     /// With the key's lock held and the precondition checked.
-    pub async fn remove(
-        &self,
-        operator: &Operator,
-        path: &str,
-        precondition: &Precondition,
-    ) -> Result<()> {
+    pub async fn remove(&self, operator: &Operator, path: &str, precondition: &Precondition) -> Result<()> {
         let if_match = match (self, precondition) {
             (Self::Conditional(Honoured { remove: true, .. }), Precondition::Version(version)) => {
                 Some(etag_of(version))
             }
             _ => None,
         };
-        operator
-            .delete_options(
-                path,
-                DeleteOptions {
-                    if_match,
-                    ..DeleteOptions::default()
-                },
-            )
-            .await?;
+        operator.delete_options(path, DeleteOptions { if_match, ..DeleteOptions::default() }).await?;
         if let Self::Noted(notes) = self {
-            notes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(path);
+            notes.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         }
         Ok(())
     }
@@ -199,56 +154,31 @@ impl Swap {
 pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
     let mark = uuid::Uuid::new_v4().simple().to_string();
     let user_metadata = Some(HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
-    (
-        WriteOptions {
-            user_metadata,
-            ..options
-        },
-        mark,
-    )
+    (WriteOptions { user_metadata, ..options }, mark)
 }
 
 pub(super) fn is_marked(metadata: &Metadata, mark: &str) -> bool {
-    metadata
-        .user_metadata()
-        .is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
+    metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
 }
 
 pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
     ObjectInfo {
         key: path.to_owned(),
         size: metadata.content_length(),
-        version: metadata
-            .etag()
-            .unwrap_or_default()
-            .trim_matches('"')
-            .to_owned(),
+        version: metadata.etag().unwrap_or_default().trim_matches('"').to_owned(),
         modified: metadata.last_modified().map(SystemTime::from),
         content_type: metadata.content_type().map(str::to_owned),
     }
 }
 
 /// After a change whose answer was `metadata`.
-pub(super) fn written(
-    path: &str,
-    size: u64,
-    metadata: &Metadata,
-    content_type: Option<&str>,
-) -> ObjectInfo {
-    ObjectInfo {
-        size,
-        content_type: content_type.map(str::to_owned),
-        ..remote_info(path, metadata)
-    }
+pub(super) fn written(path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
+    ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
 }
 
 /// A version as the service wants it back.
 pub(super) fn etag_of(version: &str) -> String {
-    if version.starts_with("W/") {
-        version.to_owned()
-    } else {
-        format!("\"{version}\"")
-    }
+    if version.starts_with("W/") { version.to_owned() } else { format!("\"{version}\"") }
 }
 
 fn hash_version(bytes: &[u8]) -> String {
@@ -258,33 +188,16 @@ fn hash_version(bytes: &[u8]) -> String {
 /// Tries every condition where it must fail.
 async fn probe(operator: &Operator) -> Result<Honoured> {
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-    let absent = || WriteOptions {
-        if_not_exists: true,
-        ..WriteOptions::default()
-    };
+    let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };
     let wrong = || Some(etag_of("00000000000000000000000000000000"));
     operator.write(&path, "first").await?;
     let second = operator.write_options(&path, "second", absent()).await;
     let third = operator
-        .write_options(
-            &path,
-            "third",
-            WriteOptions {
-                if_match: wrong(),
-                ..WriteOptions::default()
-            },
-        )
+        .write_options(&path, "third", WriteOptions { if_match: wrong(), ..WriteOptions::default() })
         .await;
     let write = is_refusal(second)? && is_refusal(third)?;
-    let removal = operator
-        .delete_options(
-            &path,
-            DeleteOptions {
-                if_match: wrong(),
-                ..DeleteOptions::default()
-            },
-        )
-        .await;
+    let removal =
+        operator.delete_options(&path, DeleteOptions { if_match: wrong(), ..DeleteOptions::default() }).await;
     let remove = is_refusal(removal)?;
     operator.delete(&path).await?;
     Ok(Honoured { write, remove })

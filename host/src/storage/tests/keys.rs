@@ -20,22 +20,12 @@ fn refuses_what_no_key_may_be() {
         ".packhouse",
         ".packhouse/x",
     ] {
-        assert!(
-            matches!(Key::parse(text), Err(StorageError::Invalid(_))),
-            "{text:?}"
-        );
+        assert!(matches!(Key::parse(text), Err(StorageError::Invalid(_))), "{text:?}");
     }
     for text in long {
         assert!(matches!(Key::parse(&text), Err(StorageError::Invalid(_))));
     }
-    for text in [
-        "a",
-        "a/.packhouse",
-        ".packhouse2",
-        "@a/b",
-        "a/...",
-        &"x".repeat(255),
-    ] {
+    for text in ["a", "a/.packhouse", ".packhouse2", "@a/b", "a/...", &"x".repeat(255)] {
         assert!(Key::parse(text).is_ok(), "{text:?}");
     }
 }
@@ -98,16 +88,10 @@ on_every_store! {
 #[tokio::test]
 async fn an_empty_folder_left_by_a_crash_is_nothing() {
     let house = on_files().await;
-    let Settings::Fs { root } = &house.settings else {
-        panic!("files")
-    };
+    let Settings::Fs { root } = &house.settings else { panic!("files") };
     std::fs::create_dir_all(root.join("demo/a/b/c")).unwrap();
     let scope = house.scope();
-    let options = crate::storage::ListOptions {
-        folders: true,
-        limit: 10,
-        ..Default::default()
-    };
+    let options = crate::storage::ListOptions { folders: true, limit: 10, ..Default::default() };
     assert!(scope.list(&options).await.unwrap().folders.is_empty());
     put(&scope, "a", "object").await;
     assert_eq!(text_of(&scope, "a").await.as_deref(), Some("object"));
@@ -116,16 +100,11 @@ async fn an_empty_folder_left_by_a_crash_is_nothing() {
 #[tokio::test]
 async fn removing_tidies_folders_up_to_the_root() {
     let house = on_files().await;
-    let Settings::Fs { root } = &house.settings else {
-        panic!("files")
-    };
+    let Settings::Fs { root } = &house.settings else { panic!("files") };
     let scope = house.scope();
     put(&scope, "a/b/c", "x").await;
     put(&scope, "a/d", "x").await;
-    scope
-        .remove(&key("a/b/c"), &Precondition::Any)
-        .await
-        .unwrap();
+    scope.remove(&key("a/b/c"), &Precondition::Any).await.unwrap();
     assert!(!root.join("demo/a/b").exists() && root.join("demo/a").exists());
     scope.remove(&key("a/d"), &Precondition::Any).await.unwrap();
     assert!(!root.join("demo").exists() && root.exists());

@@ -3,20 +3,8 @@
 use super::*;
 use crate::storage::ListOptions;
 
-const NAMES: [&str; 12] = [
-    "a",
-    "a-b/x",
-    "a.b",
-    "a0",
-    "b/1",
-    "b/2/x",
-    "b/2/y",
-    "b/3",
-    "b-c",
-    "b0/deep/er",
-    "ba",
-    "é/ü",
-];
+const NAMES: [&str; 12] =
+    ["a", "a-b/x", "a.b", "a0", "b/1", "b/2/x", "b/2/y", "b/3", "b-c", "b0/deep/er", "ba", "é/ü"];
 
 async fn fill(scope: &Scope) {
     for name in NAMES {
@@ -28,12 +16,7 @@ async fn fill(scope: &Scope) {
 async fn walk(scope: &Scope, prefix: &str, folders: bool, limit: usize) -> Vec<String> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let options = ListOptions {
-            prefix: prefix.into(),
-            folders,
-            after,
-            limit,
-        };
+        let options = ListOptions { prefix: prefix.into(), folders, after, limit };
         let page = scope.list(&options).await.unwrap();
         let mut names: Vec<_> = page.objects.into_iter().map(|object| object.key).collect();
         assert!(names.is_sorted() && page.folders.is_sorted());

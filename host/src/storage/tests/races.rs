@@ -35,15 +35,7 @@ async fn increment(scope: &Scope) -> bool {
         }
         None => (0, Precondition::Absent),
     };
-    match scope
-        .put(
-            &key("counter"),
-            (count + 1).to_string().into(),
-            &precondition,
-            None,
-        )
-        .await
-    {
+    match scope.put(&key("counter"), (count + 1).to_string().into(), &precondition, None).await {
         Ok(_) => true,
         Err(StorageError::Conflict) => false,
         Err(error) => panic!("{error}"),
@@ -79,10 +71,7 @@ async fn folders_may_vanish_while_others_write_into_them() {
         tasks.join_all().await;
         let page = house
             .scope()
-            .list(&crate::storage::ListOptions {
-                limit: 10,
-                ..Default::default()
-            })
+            .list(&crate::storage::ListOptions { limit: 10, ..Default::default() })
             .await
             .unwrap();
         assert!(page.objects.is_empty());

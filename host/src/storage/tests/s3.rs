@@ -37,11 +37,7 @@ impl Server {
                 });
             }
         });
-        Self {
-            address,
-            _folder: folder,
-            _task: AbortOnDropHandle::new(task),
-        }
+        Self { address, _folder: folder, _task: AbortOnDropHandle::new(task) }
     }
 
     pub fn settings(&self) -> Settings {

@@ -6,9 +6,7 @@ use crate::storage::Upload;
 async fn append(upload: &mut Upload, at: Option<u64>, bytes: &Bytes) -> Result<u64, StorageError> {
     let mut append = upload.append(at).await?;
     for start in (0..bytes.len()).step_by(300_000) {
-        append
-            .write(bytes.slice(start..(start + 300_000).min(bytes.len())))
-            .await?;
+        append.write(bytes.slice(start..(start + 300_000).min(bytes.len()))).await?;
     }
     append.finish(Some(bytes.len() as u64)).await
 }

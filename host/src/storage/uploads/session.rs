@@ -57,17 +57,14 @@ impl Session {
     /// restored stay without one: they are computed at the end.
     pub fn touch(&mut self, digests: &[SavedState]) {
         for saved in &mut self.digests {
-            let went_on = digests
-                .iter()
-                .find(|state| state.algorithm == saved.algorithm);
+            let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
             saved.state = went_on.and_then(|state| state.state.clone());
         }
         self.touched = now();
     }
 
     pub async fn load(backend: &Backend, id: &str) -> Result<Option<(Self, String)>> {
-        let Some((info, bytes)) = backend.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await?
-        else {
+        let Some((info, bytes)) = backend.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
             return Ok(None);
         };
         let session = serde_json::from_slice(&bytes).map_err(|error| {
@@ -77,40 +74,23 @@ impl Session {
     }
 
     /// Gives the new version.
-    pub async fn save(
-        &self,
-        backend: &Backend,
-        id: &str,
-        precondition: &Precondition,
-    ) -> Result<String> {
+    pub async fn save(&self, backend: &Backend, id: &str, precondition: &Precondition) -> Result<String> {
         let bytes = serde_json::to_vec(self).map_err(|error| {
-            StorageError::other(format!(
-                "the document of upload `{id}` cannot be written: {error}"
-            ))
+            StorageError::other(format!("the document of upload `{id}` cannot be written: {error}"))
         })?;
         let info = backend
-            .put(
-                &path(id, DOCUMENT),
-                Bytes::from(bytes),
-                precondition,
-                Some("application/json"),
-            )
+            .put(&path(id, DOCUMENT), Bytes::from(bytes), precondition, Some("application/json"))
             .await?;
         Ok(info.version)
     }
 }
 
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 pub(super) fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 pub(super) fn path(id: &str, name: &str) -> String {
@@ -119,9 +99,7 @@ pub(super) fn path(id: &str, name: &str) -> String {
 
 /// The document first: without it the upload has ended, whatever happens then.
 pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
-    backend
-        .remove(&path(id, DOCUMENT), &Precondition::Any)
-        .await?;
+    backend.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
     loop {
         let page = backend.list(&listing(path(id, ""), false, None)).await?;
         for object in &page.objects {
@@ -141,10 +119,7 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
     loop {
         let page = backend.list(&listing(root.clone(), true, after)).await?;
         for folder in &page.folders {
-            let id = folder
-                .strip_prefix(&root)
-                .unwrap_or_default()
-                .trim_end_matches('/');
+            let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
             if super::is_left_over(backend, id, before).await? {
                 remove(backend, id).await?;
                 removed += 1;
@@ -159,17 +134,9 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
 
 pub(super) async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
     let page = backend.list(&listing(path(id, ""), false, None)).await?;
-    Ok(page
-        .objects
-        .iter()
-        .all(|object| object.modified.is_some_and(|modified| modified < before)))
+    Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
 }
 
 fn listing(prefix: String, folders: bool, after: Option<String>) -> PathListing {
-    PathListing {
-        prefix,
-        folders,
-        after,
-        limit: PAGE,
-    }
+    PathListing { prefix, folders, after, limit: PAGE }
 }

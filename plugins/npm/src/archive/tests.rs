@@ -1,9 +1,5 @@
 //! Archives, sound and hostile.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use super::*;
 use crate::samples::{gzip, tar};
@@ -19,10 +15,7 @@ fn finds_the_file_in_any_first_folder() {
 
 #[test]
 fn a_file_of_that_name_elsewhere_does_not_count() {
-    let tarball = gzip(&tar(&[
-        ("package.json", b"1"),
-        ("package/node_modules/a/package.json", b"2"),
-    ]));
+    let tarball = gzip(&tar(&[("package.json", b"1"), ("package/node_modules/a/package.json", b"2")]));
     let error = package_json(tarball.as_slice()).unwrap_err();
     assert!(matches!(error, ArchiveError::Missing), "{error}");
 }
@@ -31,22 +24,11 @@ fn a_file_of_that_name_elsewhere_does_not_count() {
 fn reads_pax_and_long_names() {
     let long = format!("package/{}", "a".repeat(200));
     let mut archive = Vec::new();
-    archive.extend(crate::samples::tar_entry(
-        b'L',
-        "././@LongLink",
-        long.as_bytes(),
-    ));
+    archive.extend(crate::samples::tar_entry(b'L', "././@LongLink", long.as_bytes()));
     archive.extend(crate::samples::tar_entry(b'0', "cut", b"long"));
-    archive.extend(crate::samples::tar_entry(
-        b'x',
-        "pax",
-        b"29 path=package/package.json\n",
-    ));
+    archive.extend(crate::samples::tar_entry(b'x', "pax", b"29 path=package/package.json\n"));
     archive.extend(crate::samples::tar_entry(b'0', "cut", b"{\"a\":1}"));
-    assert_eq!(
-        package_json(gzip(&archive).as_slice()).unwrap(),
-        b"{\"a\":1}"
-    );
+    assert_eq!(package_json(gzip(&archive).as_slice()).unwrap(), b"{\"a\":1}");
 }
 
 #[test]

@@ -71,12 +71,7 @@ impl Packument<'_> {
         }
     }
 
-    fn render_full(
-        &self,
-        out: &mut impl Write,
-        links: &Links<'_>,
-        revision: &str,
-    ) -> io::Result<()> {
+    fn render_full(&self, out: &mut impl Write, links: &Links<'_>, revision: &str) -> io::Result<()> {
         write!(out, "{{\"_id\":{}", quote(links.name.as_str()))?;
         write!(out, ",\"_rev\":{}", quote(revision))?;
         write!(out, ",\"name\":{}", quote(links.name.as_str()))?;

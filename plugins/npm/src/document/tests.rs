@@ -1,28 +1,19 @@
 //! Documents, without a host.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use serde_json::Value;
 
 use super::*;
 
 fn links(name: &PackageName) -> Links<'_> {
-    Links {
-        name,
-        base_url: "https://registry.example.com/npm",
-    }
+    Links { name, base_url: "https://registry.example.com/npm" }
 }
 
 fn render(text: &str, rendering: Rendering) -> String {
     let name = PackageName::parse("a").unwrap();
     let mut out = Vec::new();
     let packument = Packument::parse(text.as_bytes()).unwrap();
-    packument
-        .render(&mut out, &links(&name), "1-x", rendering)
-        .unwrap();
+    packument.render(&mut out, &links(&name), "1-x", rendering).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -35,8 +26,7 @@ fn what_is_not_understood_comes_back_as_it_was() {
 
 #[test]
 fn a_document_without_its_parts_gets_them() {
-    let mut packument =
-        Packument::parse(br#"{"name":"a","_rev":"7-old","_attachments":{}}"#).unwrap();
+    let mut packument = Packument::parse(br#"{"name":"a","_rev":"7-old","_attachments":{}}"#).unwrap();
     packument.touch("now");
     assert_eq!(
         String::from_utf8(packument.to_bytes()).unwrap(),
@@ -47,14 +37,8 @@ fn a_document_without_its_parts_gets_them() {
 #[test]
 fn urls_are_made_anew_wherever_they_stand() {
     for (dist, expected) in [
-        (
-            r#"{"tarball":"http://x/y","shasum":"1"}"#,
-            r#"{"tarball":"URL","shasum":"1"}"#,
-        ),
-        (
-            r#"{"shasum":"1", "tarball" : "http://x" }"#,
-            r#"{"shasum":"1", "tarball" : "URL" }"#,
-        ),
+        (r#"{"tarball":"http://x/y","shasum":"1"}"#, r#"{"tarball":"URL","shasum":"1"}"#),
+        (r#"{"shasum":"1", "tarball" : "http://x" }"#, r#"{"shasum":"1", "tarball" : "URL" }"#),
         (r#"{"shasum":"1"}"#, r#"{"tarball":"URL","shasum":"1"}"#),
         ("{}", r#"{"tarball":"URL"}"#),
         (r#"{"tarball":null}"#, r#"{"tarball":"URL"}"#),

@@ -24,19 +24,13 @@ struct Access {
 /// so only who comes without credentials can be told yes.
 pub fn read_visibility(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    Ok(private(
-        Response::new(200).json(&json!({ "public": is_public(&name)? })),
-    ))
+    Ok(private(Response::new(200).json(&json!({ "public": is_public(&name)? }))))
 }
 
 /// `GET /-/package/{package}/access`.
 pub fn read_access(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    let access = if is_public(&name)? {
-        "public"
-    } else {
-        "restricted"
-    };
+    let access = if is_public(&name)? { "public" } else { "restricted" };
     Ok(private(Response::new(200).json(&json!({
         "access": access,
         "publish_requires_tfa": false,
@@ -53,10 +47,7 @@ pub fn set_access(call: &Call) -> Result<Response, Error> {
     Err(Error::because(
         error::ACCESS_FIXED,
         match wanted.access {
-            Some(access) => format!(
-                "{name} cannot be made {access}: {}",
-                error::ACCESS_FIXED.message
-            ),
+            Some(access) => format!("{name} cannot be made {access}: {}", error::ACCESS_FIXED.message),
             None => error::ACCESS_FIXED.message.to_owned(),
         },
     ))
@@ -67,11 +58,8 @@ pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let people: BTreeMap<String, &str> = parse(&document)?
-        .maintainers()
-        .into_iter()
-        .map(|person| (person.name, "write"))
-        .collect();
+    let people: BTreeMap<String, &str> =
+        parse(&document)?.maintainers().into_iter().map(|person| (person.name, "write")).collect();
     Ok(Response::new(200).json(&people))
 }
 
@@ -83,10 +71,7 @@ pub fn list_packages(call: &Call) -> Result<Response, Error> {
         let sentence = "only your own permissions are shown";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
-    let names: Vec<String> = package_names(NAMES)?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let names: Vec<String> = package_names(NAMES)?.iter().map(ToString::to_string).collect();
     let mut permissions: BTreeMap<String, &str> = BTreeMap::new();
     for (action, word) in [("read", "read"), ("write", "write")] {
         for name in auth::filter_allowed(PACKAGE, &names, action) {

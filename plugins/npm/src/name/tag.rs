@@ -21,17 +21,11 @@ impl fmt::Display for TagError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Range(tag) => {
-                write!(
-                    formatter,
-                    "Tag name must not be a valid SemVer range: {tag}"
-                )
+                write!(formatter, "Tag name must not be a valid SemVer range: {tag}")
             }
             Self::Characters(tag) => {
                 let shown: String = tag.chars().take(LENGTH).collect();
-                write!(
-                    formatter,
-                    "{shown:?} is not a valid tag: use letters, digits and -_.!~*'() only"
-                )
+                write!(formatter, "{shown:?} is not a valid tag: use letters, digits and -_.!~*'() only")
             }
         }
     }

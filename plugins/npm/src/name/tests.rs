@@ -8,10 +8,7 @@ fn takes_plain_and_scoped_names() {
     let plain = PackageName::parse("left-pad").unwrap();
     assert_eq!((plain.base(), plain.scope()), ("left-pad", None));
     let scoped = PackageName::parse("@example/left.pad_2").unwrap();
-    assert_eq!(
-        (scoped.base(), scoped.scope()),
-        ("left.pad_2", Some("example"))
-    );
+    assert_eq!((scoped.base(), scoped.scope()), ("left.pad_2", Some("example")));
 }
 
 #[test]
@@ -55,50 +52,21 @@ fn refuses_names_that_could_be_another_key() {
 
 #[test]
 fn legacy_names_can_be_read_and_not_made() {
-    for name in [
-        "JSONStream",
-        "a~b",
-        "it's",
-        "wow!",
-        "http",
-        &"a".repeat(215),
-    ] {
-        assert!(
-            PackageName::parse(name).unwrap().check_new().is_err(),
-            "{name}"
-        );
+    for name in ["JSONStream", "a~b", "it's", "wow!", "http", &"a".repeat(215)] {
+        assert!(PackageName::parse(name).unwrap().check_new().is_err(), "{name}");
     }
     for name in ["a", "json-stream", "@example/http", "x_y", "1"] {
-        assert!(
-            PackageName::parse(name).unwrap().check_new().is_ok(),
-            "{name}"
-        );
+        assert!(PackageName::parse(name).unwrap().check_new().is_ok(), "{name}");
     }
 }
 
 #[test]
 fn one_package_has_one_path() {
-    for path in [
-        "/@a/b/1.0.0",
-        "/@a%2fb/1.0.0",
-        "/@a%2Fb/1.0.0",
-        "/%40a%2Fb/1.0.0",
-        "/%40a/b/1.0.0",
-    ] {
+    for path in ["/@a/b/1.0.0", "/@a%2fb/1.0.0", "/@a%2Fb/1.0.0", "/%40a%2Fb/1.0.0", "/%40a/b/1.0.0"] {
         assert_eq!(normalise_path(path), "/@a%2fb/1.0.0");
     }
-    assert_eq!(
-        normalise_path("/-/package/@a/b/dist-tags/next"),
-        "/-/package/@a%2fb/dist-tags/next"
-    );
-    for path in [
-        "/",
-        "/a",
-        "/a/-/a-1.0.0.tgz",
-        "/-/user/@a/b",
-        "/@a",
-        "/a%2fb",
-    ] {
+    assert_eq!(normalise_path("/-/package/@a/b/dist-tags/next"), "/-/package/@a%2fb/dist-tags/next");
+    for path in ["/", "/a", "/a/-/a-1.0.0.tgz", "/-/user/@a/b", "/@a", "/a%2fb"] {
         assert_eq!(normalise_path(path), path);
     }
     assert_eq!(normalise_path("/@a/"), "/@a");
@@ -109,17 +77,7 @@ fn versions_are_strict() {
     for version in ["1.0.0", "1.2.3-beta.1", "0.0.1+build.5"] {
         assert_eq!(Version::parse(version).unwrap().to_string(), version);
     }
-    for version in [
-        "",
-        "1",
-        "1.0",
-        "v1.0.0",
-        " 1.0.0",
-        "1.0.0.0",
-        "01.0.0",
-        "../1.0.0",
-        "1.0.0-a/b",
-    ] {
+    for version in ["", "1", "1.0", "v1.0.0", " 1.0.0", "1.0.0.0", "01.0.0", "../1.0.0", "1.0.0-a/b"] {
         assert!(Version::parse(version).is_err(), "{version}");
     }
     assert!(same_release("v1.0.0", "1.0.0"));
@@ -129,33 +87,11 @@ fn versions_are_strict() {
 
 #[test]
 fn a_tag_is_no_range() {
-    for tag in [
-        "latest",
-        "next",
-        "beta-1",
-        "v",
-        "release.1",
-        "1a",
-        "1.2.3.4",
-    ] {
+    for tag in ["latest", "next", "beta-1", "v", "release.1", "1a", "1.2.3.4"] {
         assert!(Tag::parse(tag).is_ok(), "{tag}");
     }
-    for tag in [
-        "1",
-        "1.2",
-        "1.2.3",
-        "v1",
-        "v1.x",
-        "x",
-        "X",
-        "*",
-        "1.x",
-        "1.2.3-beta",
-        "~1",
-        "",
-        "a b",
-        "a/b",
-    ] {
+    for tag in ["1", "1.2", "1.2.3", "v1", "v1.x", "x", "X", "*", "1.x", "1.2.3-beta", "~1", "", "a b", "a/b"]
+    {
         assert!(Tag::parse(tag).is_err(), "{tag}");
     }
 }

@@ -21,34 +21,18 @@ fn digests_and_lengths_must_be_those_of_the_tarball() {
     refuse(400, "must hold sha512", |publish| {
         publish.manifest()["dist"]["integrity"] = "md5-AAAA".into();
     });
-    refuse(400, "should have 3", |publish| {
-        publish.attachment()["length"] = 3.into()
-    });
-    refuse(400, "", |publish| {
-        publish.attachment()["data"] = "not base64!".into()
-    });
-    refuse(400, "tarball", |publish| {
-        publish.attachment()["data"] = "".into()
-    });
+    refuse(400, "should have 3", |publish| publish.attachment()["length"] = 3.into());
+    refuse(400, "", |publish| publish.attachment()["data"] = "not base64!".into());
+    refuse(400, "tarball", |publish| publish.attachment()["data"] = "".into());
 }
 
 #[test]
 fn names_and_versions_must_agree_everywhere() {
-    refuse(400, "the manifest of a@1.0.0", |publish| {
-        publish.manifest()["name"] = "b".into()
-    });
-    refuse(400, "the manifest of a@1.0.0", |publish| {
-        publish.manifest()["version"] = "1.0.1".into()
-    });
-    refuse(400, "its body for b", |publish| {
-        publish.body["name"] = "b".into()
-    });
-    refuse(400, "the tag latest", |publish| {
-        publish.body["dist-tags"]["latest"] = "9.9.9".into()
-    });
-    refuse(400, "SemVer range", |publish| {
-        publish.body["dist-tags"] = json!({ "1.x": "1.0.0" })
-    });
+    refuse(400, "the manifest of a@1.0.0", |publish| publish.manifest()["name"] = "b".into());
+    refuse(400, "the manifest of a@1.0.0", |publish| publish.manifest()["version"] = "1.0.1".into());
+    refuse(400, "its body for b", |publish| publish.body["name"] = "b".into());
+    refuse(400, "the tag latest", |publish| publish.body["dist-tags"]["latest"] = "9.9.9".into());
+    refuse(400, "SemVer range", |publish| publish.body["dist-tags"] = json!({ "1.x": "1.0.0" }));
     for inside in [
         r#"{"name":"b","version":"1.0.0"}"#,
         r#"{"name":"a","version":"1.0.1"}"#,
@@ -58,12 +42,7 @@ fn names_and_versions_must_agree_everywhere() {
     ] {
         let host = host();
         let publish = Publish::with_tarball("a", "1.0.0", samples::tarball(inside));
-        assert_refused(
-            &host,
-            &publish.send(&host.as_user("ann")),
-            400,
-            "package.json",
-        );
+        assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "package.json");
     }
     let host = host();
     let publish = Publish::with_tarball("a", "1.0.0", samples::gzip(b"no tar"));
@@ -112,25 +91,12 @@ fn names_that_are_none_are_refused_everywhere() {
         let put = ann.put(path).json(&body).send::<Npm>();
         assert!((400..500).contains(&put.status()), "{path}: {}", put.text());
         let read = get(&host, path);
-        assert!(
-            (400..500).contains(&read.status()),
-            "{path}: {}",
-            read.text()
-        );
+        assert!((400..500).contains(&read.status()), "{path}: {}", read.text());
         assert!(read.json()["error"].is_string(), "{path}");
     }
-    for file in [
-        "..%2f..%2findex.json",
-        "%2e%2e",
-        "a-1.0.0.tgz%00",
-        "a%2fb.tgz",
-    ] {
+    for file in ["..%2f..%2findex.json", "%2e%2e", "a-1.0.0.tgz%00", "a%2fb.tgz"] {
         let reply = get(&host, &format!("/a/-/{file}"));
-        assert!(
-            (400..500).contains(&reply.status()),
-            "{file}: {}",
-            reply.text()
-        );
+        assert!((400..500).contains(&reply.status()), "{file}: {}", reply.text());
     }
     assert_eq!(host.objects(), Vec::<String>::new());
 }
@@ -144,11 +110,7 @@ fn new_packages_have_modern_names() {
     }
     // One that is there already goes on.
     let host = host();
-    host.insert(
-        "packages/JSONStream/index.json",
-        r#"{"name":"JSONStream","versions":{}}"#,
-    )
-    .unwrap();
+    host.insert("packages/JSONStream/index.json", r#"{"name":"JSONStream","versions":{}}"#).unwrap();
     Publish::new("JSONStream", "1.0.0").done(&host);
     assert_eq!(get(&host, "/JSONStream/1.0.0").status(), 200);
 }
@@ -176,11 +138,7 @@ fn broken_bodies_store_nothing() {
     for length in [10, data - 3, data + 20, whole.len() - 1] {
         let cut = ann.put("/a").body(&whole[..length]).send::<Npm>();
         assert_refused(&host, &cut, 400, "");
-        let broken = ann
-            .put("/a")
-            .body(&whole)
-            .broken_after(length)
-            .send::<Npm>();
+        let broken = ann.put("/a").body(&whole).broken_after(length).send::<Npm>();
         assert_refused(&host, &broken, 400, "");
     }
 }
@@ -190,26 +148,11 @@ fn ten_megabytes_of_nested_json_are_refused() {
     let host = host();
     let ann = host.as_user("ann");
     let deep = format!("{{\"versions\":{}", "[".repeat(10_000_000));
-    assert_refused(
-        &host,
-        &ann.put("/a").body(&deep).send::<Npm>(),
-        400,
-        "nested deeper",
-    );
+    assert_refused(&host, &ann.put("/a").body(&deep).send::<Npm>(), 400, "nested deeper");
     let path = "/a/-rev/1-x";
-    assert_refused(
-        &host,
-        &ann.put(path).body(&deep).send::<Npm>(),
-        400,
-        "nested deeper",
-    );
+    assert_refused(&host, &ann.put(path).body(&deep).send::<Npm>(), 400, "nested deeper");
     let wide = format!("{{\"readme\":\"{}\"}}", "x".repeat(10_000_000));
-    assert_refused(
-        &host,
-        &ann.put("/a").body(wide).send::<Npm>(),
-        413,
-        "JSON beside",
-    );
+    assert_refused(&host, &ann.put("/a").body(wide).send::<Npm>(), 413, "JSON beside");
 }
 
 #[test]
@@ -238,9 +181,7 @@ fn an_upload_over_the_limit_is_refused() {
 #[test]
 fn a_store_that_is_away_is_a_503_without_its_inside() {
     let host = host();
-    host.fail_next(packhouse_plugin::Error::Unavailable(
-        "10.0.0.7: refused".to_owned(),
-    ));
+    host.fail_next(packhouse_plugin::Error::Unavailable("10.0.0.7: refused".to_owned()));
     let reply = get(&host, "/a");
     assert_eq!(reply.status(), 503);
     assert!(!reply.text().contains("10.0.0.7"));
@@ -252,9 +193,5 @@ fn a_stored_document_that_is_broken_is_said_so_in_the_log_only() {
     host.insert("packages/a/index.json", "{broken").unwrap();
     let reply = get(&host, "/a");
     assert_eq!(reply.status(), 500);
-    assert!(
-        host.log()
-            .iter()
-            .any(|line| format!("{line:?}").contains("cannot be read"))
-    );
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("cannot be read")));
 }

@@ -16,8 +16,7 @@ fn large(host: &Host) -> usize {
             r#""1.0.{patch}":{{"name":"a","version":"1.0.{patch}","filler":"{filler}","dependencies":{{"b":"^1.0.0"}},"dist":{{"tarball":"http://x.example.com/a","shasum":"0"}}}}"#
         );
     }
-    let text =
-        format!(r#"{{"name":"a","dist-tags":{{"latest":"1.0.9999"}},"versions":{versions}}}}}"#);
+    let text = format!(r#"{{"name":"a","dist-tags":{{"latest":"1.0.9999"}},"versions":{versions}}}}}"#);
     host.insert("packages/a/index.json", &text).unwrap();
     text.len()
 }
@@ -31,16 +30,9 @@ fn one_more_version_is_published_and_all_are_served() {
     let json = full.json();
     let versions = json["versions"].as_object().unwrap();
     assert_eq!(versions.len(), 10_001);
-    assert!(
-        versions
-            .keys()
-            .enumerate()
-            .all(|(at, version)| *version == format!("1.0.{at}"))
-    );
+    assert!(versions.keys().enumerate().all(|(at, version)| *version == format!("1.0.{at}")));
     let request = host.anonymous().get("/a");
-    let short = request
-        .header("accept", "application/vnd.npm.install-v1+json")
-        .send::<Npm>();
+    let short = request.header("accept", "application/vnd.npm.install-v1+json").send::<Npm>();
     assert_eq!(short.json()["versions"].as_object().unwrap().len(), 10_001);
     assert!(short.bytes().len() < full.bytes().len() / 5);
 }
@@ -56,10 +48,7 @@ fn one_of_many_versions_is_deprecated_and_unpublished() {
     assert_eq!(reply.status(), 200, "{}", reply.text());
     let mut body = get(&host, "/a").json();
     assert_eq!(body["versions"]["1.0.7"]["deprecated"], "no");
-    body["versions"]
-        .as_object_mut()
-        .unwrap()
-        .shift_remove("1.0.8");
+    body["versions"].as_object_mut().unwrap().shift_remove("1.0.8");
     let path = format!("/a/-rev/{}", body["_rev"].as_str().unwrap());
     let reply = ann.put(&path).json(&body).send::<Npm>();
     assert_eq!(reply.status(), 201, "{}", reply.text());

@@ -16,20 +16,13 @@ fn token(reply: &Reply) -> String {
 #[test]
 fn npm_falls_back_to_name_and_password() {
     let host = host();
-    let web = host
-        .anonymous()
-        .post("/-/v1/login")
-        .json(&json!({}))
-        .send::<Npm>();
+    let web = host.anonymous().post("/-/v1/login").json(&json!({})).send::<Npm>();
     assert!((400..500).contains(&web.status()));
     let reply = log_in(&host, "ann", "secret");
     assert_eq!(reply.status(), 201, "{}", reply.text());
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.json()["id"], "org.couchdb.user:ann");
-    let me = host
-        .with_token(&token(&reply))
-        .get("/-/whoami")
-        .send::<Npm>();
+    let me = host.with_token(&token(&reply)).get("/-/whoami").send::<Npm>();
     assert_eq!(me.json(), json!({ "username": "ann" }));
     let again = log_in(&host, "ann", "secret");
     assert_ne!(token(&again), token(&reply));
@@ -54,21 +47,10 @@ fn a_wrong_password_is_a_401_that_npm_understands() {
 #[test]
 fn nobody_is_asked_to_sign_in() {
     let host = host();
-    for path in [
-        "/-/whoami",
-        "/-/npm/v1/user",
-        "/-/npm/v1/tokens",
-        "/-/user/org.couchdb.user:ann",
-    ] {
+    for path in ["/-/whoami", "/-/npm/v1/user", "/-/npm/v1/tokens", "/-/user/org.couchdb.user:ann"] {
         assert_eq!(get(&host, path).status(), 401, "{path}");
     }
-    assert_eq!(
-        host.rejected("revoked")
-            .get("/-/whoami")
-            .send::<Npm>()
-            .json()["error"],
-        "revoked"
-    );
+    assert_eq!(host.rejected("revoked").get("/-/whoami").send::<Npm>().json()["error"], "revoked");
 }
 
 #[test]
@@ -76,50 +58,28 @@ fn tokens_are_made_listed_and_revoked() {
     let host = host();
     let ann = host.with_token(&token(&log_in(&host, "ann", "secret")));
     let make = |body: Value| ann.post("/-/npm/v1/tokens").json(&body).send::<Npm>();
-    let reader =
-        make(json!({ "password": "secret", "readonly": true, "cidr_whitelist": ["10.0.0.0/8"] }));
+    let reader = make(json!({ "password": "secret", "readonly": true, "cidr_whitelist": ["10.0.0.0/8"] }));
     assert_eq!(reader.status(), 201, "{}", reader.text());
     let body = reader.json();
-    assert_eq!(
-        (&body["readonly"], &body["cidr_whitelist"]),
-        (&json!(true), &json!(["10.0.0.0/8"]))
-    );
+    assert_eq!((&body["readonly"], &body["cidr_whitelist"]), (&json!(true), &json!(["10.0.0.0/8"])));
     let secret = token(&reader);
     let publish = Publish::new("a", "1.0.0").send(&host.with_token(&secret));
     assert_refused(&host, &publish, 403, "npm:package:a:write");
     let more = host.with_token(&secret).post("/-/npm/v1/tokens");
-    assert_eq!(
-        more.json(&json!({ "password": "secret" }))
-            .send::<Npm>()
-            .status(),
-        403
-    );
+    assert_eq!(more.json(&json!({ "password": "secret" })).send::<Npm>().status(), 403);
     // npm 11 says it in other words.
     let modern = make(json!({ "name": "ci", "password": "secret", "expires": 30,
         "packages_and_scopes_permission": "read-only" }));
-    assert_eq!(
-        (&modern.json()["readonly"], &modern.json()["name"]),
-        (&json!(true), &json!("ci"))
-    );
+    assert_eq!((&modern.json()["readonly"], &modern.json()["name"]), (&json!(true), &json!("ci")));
     let list = ann.get("/-/npm/v1/tokens").send::<Npm>().json();
     assert_eq!((&list["total"], &list["urls"]), (&json!(3), &json!({})));
     assert!(!list.to_string().contains(&secret));
     let created = list["objects"][0]["created"].as_str().unwrap();
     assert_eq!(created, "2026-01-01T00:00:00.000Z");
     let key = body["key"].as_str().unwrap();
-    let remove = |key: &str| {
-        ann.delete(&format!("/-/npm/v1/tokens/token/{key}"))
-            .send::<Npm>()
-            .status()
-    };
+    let remove = |key: &str| ann.delete(&format!("/-/npm/v1/tokens/token/{key}")).send::<Npm>().status();
     assert_eq!((remove(key), remove(key)), (204, 404));
-    assert_eq!(
-        host.with_token(&secret)
-            .get("/-/whoami")
-            .send::<Npm>()
-            .status(),
-        401
-    );
+    assert_eq!(host.with_token(&secret).get("/-/whoami").send::<Npm>().status(), 401);
 }
 
 #[test]
@@ -127,17 +87,12 @@ fn a_token_may_be_for_some_packages_only() {
     let host = host();
     let ann = host.as_user("ann");
     let make = |body: Value| ann.post("/-/npm/v1/tokens").json(&body).send::<Npm>();
-    let limited = make(
-        json!({ "password": "secret", "packages": ["a"], "scopes": ["@example"],
-        "packages_and_scopes_permission": "read-write" }),
-    );
+    let limited = make(json!({ "password": "secret", "packages": ["a"], "scopes": ["@example"],
+        "packages_and_scopes_permission": "read-write" }));
     let limited = host.with_token(&token(&limited));
     assert_eq!(Publish::new("b", "1.0.0").send(&limited).status(), 403);
     assert_eq!(Publish::new("a", "1.0.0").send(&limited).status(), 201);
-    assert_eq!(
-        Publish::new("@example/b", "1.0.0").send(&limited).status(),
-        201
-    );
+    assert_eq!(Publish::new("@example/b", "1.0.0").send(&limited).status(), 201);
     for body in [
         json!({ "password": "secret", "orgs": ["x"] }),
         json!({ "password": "secret", "packages": ["../a"] }),
@@ -157,22 +112,9 @@ fn signing_out_revokes_the_token() {
     let ann = host.with_token(&secret);
     let out = ann.delete(&format!("/-/user/token/{secret}")).send::<Npm>();
     assert_eq!(out.status(), 200, "{}", out.text());
-    assert_eq!(
-        host.with_token(&secret)
-            .get("/-/whoami")
-            .send::<Npm>()
-            .status(),
-        401
-    );
-    assert!(
-        host.log()
-            .iter()
-            .all(|line| !format!("{line:?}").contains(&secret))
-    );
-    let unknown = host
-        .as_user("ann")
-        .delete("/-/user/token/0000-unknown")
-        .send::<Npm>();
+    assert_eq!(host.with_token(&secret).get("/-/whoami").send::<Npm>().status(), 401);
+    assert!(host.log().iter().all(|line| !format!("{line:?}").contains(&secret)));
+    let unknown = host.as_user("ann").delete("/-/user/token/0000-unknown").send::<Npm>();
     assert_eq!(unknown.status(), 404);
 }
 
@@ -181,18 +123,10 @@ fn profiles_say_what_is_known() {
     let host = host();
     let ann = host.as_user("ann");
     let profile = ann.get("/-/npm/v1/user").send::<Npm>().json();
-    assert_eq!(
-        (&profile["name"], &profile["email"]),
-        (&json!("ann"), &json!("ann@example.com"))
-    );
+    assert_eq!((&profile["name"], &profile["email"]), (&json!("ann"), &json!("ann@example.com")));
     let bob = ann.get("/-/user/org.couchdb.user:bob").send::<Npm>();
     assert_eq!(bob.json()["name"], "bob");
-    assert_eq!(
-        ann.get("/-/user/org.couchdb.user:nobody")
-            .send::<Npm>()
-            .status(),
-        404
-    );
+    assert_eq!(ann.get("/-/user/org.couchdb.user:nobody").send::<Npm>().status(), 404);
 }
 
 #[test]

@@ -26,10 +26,7 @@ fn a_publish_stores_what_the_layout_says() {
     assert_eq!(stored["readme"], "long text");
     assert_eq!(stored["time"]["1.0.0"], "2026-01-01T00:00:00.000Z");
     assert_eq!(stored["time"]["created"], stored["time"]["modified"]);
-    assert_eq!(
-        stored["maintainers"],
-        json!([{ "name": "ann", "email": "ann@example.com" }])
-    );
+    assert_eq!(stored["maintainers"], json!([{ "name": "ann", "email": "ann@example.com" }]));
     for absent in ["_rev", "_attachments", "access"] {
         assert_eq!(stored[absent], Value::Null, "{absent}");
     }
@@ -43,16 +40,8 @@ fn attachments_may_come_before_the_metadata() {
     let attachments = publish.body["_attachments"].to_string();
     let mut rest = publish.body.clone();
     rest.as_object_mut().unwrap().shift_remove("_attachments");
-    let body = format!(
-        "{{\"_attachments\":{attachments},{}",
-        &rest.to_string()[1..]
-    );
-    let reply = host
-        .as_user("ann")
-        .put("/a")
-        .body(body)
-        .chunked()
-        .send::<Npm>();
+    let body = format!("{{\"_attachments\":{attachments},{}", &rest.to_string()[1..]);
+    let reply = host.as_user("ann").put("/a").body(body).chunked().send::<Npm>();
     assert_eq!(reply.status(), 201, "{}", reply.text());
     assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), publish.tarball);
 }
@@ -64,14 +53,9 @@ fn a_version_is_published_once() {
     let before = host.objects();
     let again = one.send(&host.as_user("ann"));
     assert_eq!(again.status(), 403);
-    assert_eq!(
-        again.json()["error"],
-        "You cannot publish over the previously published versions: 1.0.0."
-    );
-    let tarball = samples::gzip(&samples::tar(&[(
-        "x/package.json",
-        br#"{"name":"a","version":"1.0.0","other":1}"#,
-    )]));
+    assert_eq!(again.json()["error"], "You cannot publish over the previously published versions: 1.0.0.");
+    let tarball =
+        samples::gzip(&samples::tar(&[("x/package.json", br#"{"name":"a","version":"1.0.0","other":1}"#)]));
     let other = Publish::with_tarball("a", "1.0.0", tarball);
     assert_eq!(other.send(&host.as_user("ann")).status(), 403);
     assert_eq!(host.objects(), before);
@@ -87,15 +71,9 @@ fn latest_is_what_the_publisher_said() {
     first.done(&host);
     assert_eq!(tags(&host), json!({ "latest": "1.0.0" }));
     Publish::new("a", "2.0.0-rc.1").tag("next").done(&host);
-    assert_eq!(
-        tags(&host),
-        json!({ "latest": "1.0.0", "next": "2.0.0-rc.1" })
-    );
+    assert_eq!(tags(&host), json!({ "latest": "1.0.0", "next": "2.0.0-rc.1" }));
     Publish::new("a", "0.9.0").done(&host);
-    assert_eq!(
-        tags(&host),
-        json!({ "latest": "0.9.0", "next": "2.0.0-rc.1" })
-    );
+    assert_eq!(tags(&host), json!({ "latest": "0.9.0", "next": "2.0.0-rc.1" }));
 }
 
 #[test]
@@ -129,8 +107,7 @@ fn of_two_publishers_of_one_version_one_wins() {
 fn what_a_crash_left_does_not_block_the_same_publish() {
     let host = host();
     let publish = Publish::new("a", "1.0.0");
-    host.insert("packages/a/a-1.0.0.tgz", &publish.tarball)
-        .unwrap();
+    host.insert("packages/a/a-1.0.0.tgz", &publish.tarball).unwrap();
     assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").status(), 404);
     publish.done(&host);
     assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").status(), 200);
@@ -139,17 +116,11 @@ fn what_a_crash_left_does_not_block_the_same_publish() {
 #[test]
 fn other_bytes_are_left_alone_until_they_are_old() {
     let host = host();
-    host.insert("packages/a/a-1.0.0.tgz", b"somebody is publishing this")
-        .unwrap();
+    host.insert("packages/a/a-1.0.0.tgz", b"somebody is publishing this").unwrap();
     let publish = Publish::new("a", "1.0.0");
     let early = publish.send(&host.as_user("ann"));
     assert_eq!(early.status(), 409, "{}", early.text());
-    assert!(
-        early.json()["error"]
-            .as_str()
-            .unwrap()
-            .contains("try again")
-    );
+    assert!(early.json()["error"].as_str().unwrap().contains("try again"));
     host.set_now(host.now() + 6 * 60 * 1000);
     let publish = publish.done(&host);
     assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), publish.tarball);
@@ -191,10 +162,7 @@ fn deprecating_wipes_nothing() {
     assert_eq!(reply.status(), 200, "{}", reply.text());
     let after = get(&host, "/a").json();
     assert_eq!(after["versions"]["1.0.0"]["deprecated"], "use 2");
-    assert_eq!(
-        after["versions"]["1.0.0"]["dependencies"]["left-pad"],
-        "^1.0.0"
-    );
+    assert_eq!(after["versions"]["1.0.0"]["dependencies"]["left-pad"], "^1.0.0");
     assert_eq!(after["versions"]["2.0.0"]["version"], "2.0.0");
     assert_eq!(after["dist-tags"]["latest"], "2.0.0");
     // Both versions are there now: a body of several, and the message taken back.
@@ -214,12 +182,7 @@ fn a_body_without_a_tarball_publishes_nothing() {
     let host = host();
     let mut publish = Publish::new("a", "1.0.0");
     publish.body["_attachments"] = json!({});
-    assert_refused(
-        &host,
-        &publish.send(&host.as_user("ann")),
-        400,
-        "no tarball",
-    );
+    assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "no tarball");
 }
 
 #[test]
@@ -253,36 +216,12 @@ fn owners_change_against_a_revision() {
     let reply = host.as_user("ann").put(&path).json(&nobody).send::<Npm>();
     assert_eq!(reply.status(), 400, "{}", reply.text());
     let both = with(json!([ann, { "name": "bob" }]));
-    assert_eq!(
-        host.as_user("bob")
-            .put(&path)
-            .json(&both)
-            .send::<Npm>()
-            .status(),
-        403
-    );
-    assert_eq!(
-        host.as_user("ann")
-            .put(&path)
-            .json(&both)
-            .send::<Npm>()
-            .status(),
-        201
-    );
+    assert_eq!(host.as_user("bob").put(&path).json(&both).send::<Npm>().status(), 403);
+    assert_eq!(host.as_user("ann").put(&path).json(&both).send::<Npm>().status(), 201);
     let after = get(&host, "/a").json();
-    assert_eq!(
-        after["maintainers"],
-        json!([ann, { "name": "bob", "email": "" }])
-    );
+    assert_eq!(after["maintainers"], json!([ann, { "name": "bob", "email": "" }]));
     assert!(after["versions"]["1.0.0"].is_object());
-    assert_eq!(
-        host.as_user("ann")
-            .put(&path)
-            .json(&both)
-            .send::<Npm>()
-            .status(),
-        409
-    );
+    assert_eq!(host.as_user("ann").put(&path).json(&both).send::<Npm>().status(), 409);
     let people = get(&host, "/-/package/a/collaborators").json();
     assert_eq!(people, json!({ "ann": "write", "bob": "write" }));
 }

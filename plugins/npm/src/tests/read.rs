@@ -17,12 +17,9 @@ fn legacy(host: &Host) {
             }, "_custom": [1, 2] },
         },
     });
-    host.insert("packages/@example/pad/index.json", document.to_string())
-        .unwrap();
-    host.insert("packages/@example/pad/pad-1.0.0.tgz", b"one")
-        .unwrap();
-    host.insert("packages/@example/pad/pad-2.0.0.tgz", b"not named")
-        .unwrap();
+    host.insert("packages/@example/pad/index.json", document.to_string()).unwrap();
+    host.insert("packages/@example/pad/pad-1.0.0.tgz", b"one").unwrap();
+    host.insert("packages/@example/pad/pad-2.0.0.tgz", b"not named").unwrap();
 }
 
 #[test]
@@ -32,14 +29,8 @@ fn old_buckets_are_served_as_found() {
     let full = get(&host, "/@example%2fpad").json();
     let versions = &full["versions"];
     let base = "https://registry.example.com/npm/@example/pad/-";
-    assert_eq!(
-        versions["1.0.0"]["dist"]["tarball"],
-        format!("{base}/pad-1.0.0.tgz")
-    );
-    assert_eq!(
-        versions["0.9.0"]["dist"]["tarball"],
-        format!("{base}/pad-0.9.0.tgz")
-    );
+    assert_eq!(versions["1.0.0"]["dist"]["tarball"], format!("{base}/pad-1.0.0.tgz"));
+    assert_eq!(versions["0.9.0"]["dist"]["tarball"], format!("{base}/pad-0.9.0.tgz"));
     assert_eq!(versions["1.0.0"]["_custom"], json!([1, 2]));
     assert!(full["_rev"].as_str().unwrap().starts_with("1-"));
     assert_eq!(full["time"], json!({}));
@@ -65,12 +56,7 @@ fn one_package_has_one_address_however_it_is_written() {
     let host = host();
     Publish::new("@example/pad", "1.0.0").done(&host);
     let expected = get(&host, "/@example%2fpad").text();
-    for path in [
-        "/@example/pad",
-        "/@example%2Fpad",
-        "/%40example%2fpad",
-        "/%40example/pad",
-    ] {
+    for path in ["/@example/pad", "/@example%2Fpad", "/%40example%2fpad", "/%40example/pad"] {
         assert_eq!(get(&host, path).text(), expected, "{path}");
     }
     for path in [
@@ -80,10 +66,7 @@ fn one_package_has_one_address_however_it_is_written() {
     ] {
         assert_eq!(get(&host, path).status(), 200, "{path}");
     }
-    assert_eq!(
-        get(&host, "/@example/pad/-/@other/pad-1.0.0.tgz").status(),
-        404
-    );
+    assert_eq!(get(&host, "/@example/pad/-/@other/pad-1.0.0.tgz").status(), 404);
 }
 
 #[test]
@@ -104,24 +87,14 @@ fn installs_get_the_abbreviated_document() {
     assert_eq!(manifest["dependencies"]["left-pad"], "^1.0.0");
     assert_eq!(manifest["scripts"], Value::Null);
     assert_eq!(manifest["description"], Value::Null);
-    assert_eq!(
-        manifest["dist"]["tarball"],
-        "https://registry.example.com/npm/a/-/a-1.0.0.tgz"
-    );
+    assert_eq!(manifest["dist"]["tarball"], "https://registry.example.com/npm/a/-/a-1.0.0.tgz");
     assert_eq!(body["modified"], "2026-01-01T00:00:00.000Z");
     assert_eq!(body["time"]["1.0.0"], "2026-01-01T00:00:00.000Z");
     assert_eq!(body["readme"], Value::Null);
-    for value in [
-        "application/json",
-        "*/*",
-        "",
-        "application/json, application/vnd.npm.install-v1+json;q=0.5",
-    ] {
-        assert_eq!(
-            accept(value).header("content-type"),
-            Some("application/json"),
-            "{value}"
-        );
+    for value in
+        ["application/json", "*/*", "", "application/json, application/vnd.npm.install-v1+json;q=0.5"]
+    {
+        assert_eq!(accept(value).header("content-type"), Some("application/json"), "{value}");
     }
 }
 
@@ -131,16 +104,10 @@ fn one_version_is_read_by_number_or_tag() {
     Publish::new("a", "1.0.0").done(&host);
     let by_number = get(&host, "/a/1.0.0").json();
     assert_eq!(by_number["version"], "1.0.0");
-    assert_eq!(
-        by_number["dist"]["tarball"],
-        "https://registry.example.com/npm/a/-/a-1.0.0.tgz"
-    );
+    assert_eq!(by_number["dist"]["tarball"], "https://registry.example.com/npm/a/-/a-1.0.0.tgz");
     assert_eq!(get(&host, "/a/latest").json(), by_number);
     let missing = get(&host, "/a/2.0.0");
-    assert_eq!(
-        (missing.status(), &missing.json()["error"]),
-        (404, &json!("not_found"))
-    );
+    assert_eq!((missing.status(), &missing.json()["error"]), (404, &json!("not_found")));
 }
 
 #[test]
@@ -166,52 +133,26 @@ fn tarballs_never_change_and_only_named_ones_are_served() {
     host.insert("packages/a/secret.txt", b"x").unwrap();
     let reply = get(&host, "/a/-/a-1.0.0.tgz");
     assert!(reply.is_immutable() && reply.has_ranges() && !reply.may_compress());
-    assert_eq!(
-        reply.header("content-type"),
-        Some("application/octet-stream")
-    );
-    for file in [
-        "secret.txt",
-        "index.json",
-        "a-1.0.1.tgz",
-        "b-1.0.0.tgz",
-        "a-1.0.0.sigstore",
-        "a-.tgz",
-    ] {
+    assert_eq!(reply.header("content-type"), Some("application/octet-stream"));
+    for file in ["secret.txt", "index.json", "a-1.0.1.tgz", "b-1.0.0.tgz", "a-1.0.0.sigstore", "a-.tgz"] {
         assert_eq!(get(&host, &format!("/a/-/{file}")).status(), 404, "{file}");
     }
 }
 
 #[test]
 fn private_packages_are_read_by_those_who_may() {
-    let host = Host::new()
-        .user("ann", &["npm:package:@example/*:write"])
-        .user("eve", &["npm:package:other:read"]);
+    let host =
+        Host::new().user("ann", &["npm:package:@example/*:write"]).user("eve", &["npm:package:other:read"]);
     Publish::new("@example/a", "1.0.0").done(&host);
-    for path in [
-        "/@example/a",
-        "/@example/a/1.0.0",
-        "/@example/a/-/a-1.0.0.tgz",
-        "/-/package/@example/a/dist-tags",
-    ] {
+    for path in
+        ["/@example/a", "/@example/a/1.0.0", "/@example/a/-/a-1.0.0.tgz", "/-/package/@example/a/dist-tags"]
+    {
         assert_eq!(get(&host, path).status(), 401, "{path}");
-        assert_eq!(
-            host.as_user("eve").get(path).send::<Npm>().status(),
-            403,
-            "{path}"
-        );
-        assert_eq!(
-            host.as_user("ann").get(path).send::<Npm>().status(),
-            200,
-            "{path}"
-        );
+        assert_eq!(host.as_user("eve").get(path).send::<Npm>().status(), 403, "{path}");
+        assert_eq!(host.as_user("ann").get(path).send::<Npm>().status(), 200, "{path}");
     }
-    let search =
-        |actor: Actor| actor.get("/-/v1/search?text=").send::<Npm>().json()["total"].clone();
-    assert_eq!(
-        (search(host.anonymous()), search(host.as_user("ann"))),
-        (json!(0), json!(1))
-    );
+    let search = |actor: Actor| actor.get("/-/v1/search?text=").send::<Npm>().json()["total"].clone();
+    assert_eq!((search(host.anonymous()), search(host.as_user("ann"))), (json!(0), json!(1)));
 }
 
 #[test]
@@ -232,20 +173,10 @@ fn tags_are_set_and_removed() {
     assert_eq!(set("latest", "1.0.0"), 201);
     let tags = get(&host, "/-/package/a/dist-tags").json();
     assert_eq!(tags, json!({ "latest": "1.0.0", "stable": "1.0.0" }));
-    let remove = |tag: &str| {
-        ann.delete(&format!("/-/package/a/dist-tags/{tag}"))
-            .send::<Npm>()
-            .status()
-    };
-    assert_eq!(
-        (remove("stable"), remove("stable"), remove("latest")),
-        (201, 404, 400)
-    );
+    let remove = |tag: &str| ann.delete(&format!("/-/package/a/dist-tags/{tag}")).send::<Npm>().status();
+    assert_eq!((remove("stable"), remove("stable"), remove("latest")), (201, 404, 400));
     let bob = host.as_user("bob");
-    let denied = bob
-        .put("/-/package/a/dist-tags/x1")
-        .json(&json!("1.0.0"))
-        .send::<Npm>();
+    let denied = bob.put("/-/package/a/dist-tags/x1").json(&json!("1.0.0")).send::<Npm>();
     assert_eq!(denied.status(), 403);
 }
 
@@ -273,14 +204,8 @@ fn search_finds_by_name_description_and_keyword() {
     let page = get(&host, "/-/v1/search?text=&size=1&from=1&quality=0.65").json();
     assert_eq!(page["total"], 2);
     assert_eq!(page["objects"][0]["package"]["name"], "left-pad");
-    assert_eq!(
-        page["objects"][0]["package"]["publisher"]["username"],
-        "ann"
-    );
-    assert_eq!(
-        page["objects"][0]["package"]["date"],
-        "2026-01-01T00:00:00.000Z"
-    );
+    assert_eq!(page["objects"][0]["package"]["publisher"]["username"], "ann");
+    assert_eq!(page["objects"][0]["package"]["date"], "2026-01-01T00:00:00.000Z");
     let all = get(&host, "/-/all").json();
     assert_eq!(all["@example/text-tools"]["dist-tags"]["latest"], "2.0.0");
     let host = host.feature("search", false);
@@ -293,33 +218,18 @@ fn small_questions_have_honest_answers() {
     Publish::new("a", "1.0.0").done(&host);
     assert_eq!(get(&host, "/-/ping").json(), json!({}));
     assert_eq!(get(&host, "/-/npm/v1/keys").json(), json!({ "keys": [] }));
-    assert_eq!(
-        get(&host, "/-/package/a/visibility").json(),
-        json!({ "public": true })
-    );
+    assert_eq!(get(&host, "/-/package/a/visibility").json(), json!({ "public": true }));
     assert_eq!(get(&host, "/-/package/a/access").json()["access"], "public");
     let ann = host.as_user("ann");
-    let set = ann
-        .post("/-/package/a/access")
-        .json(&json!({ "access": "restricted" }))
-        .send::<Npm>();
+    let set = ann.post("/-/package/a/access").json(&json!({ "access": "restricted" })).send::<Npm>();
     assert_eq!(set.status(), 403);
     let bulk = host.anonymous().post("/-/npm/v1/security/advisories/bulk");
     assert_eq!(bulk.body("\x1f\u{fffd}").send::<Npm>().json(), json!({}));
-    let quick = host
-        .anonymous()
-        .post("/-/npm/v1/security/audits/quick")
-        .send::<Npm>();
+    let quick = host.anonymous().post("/-/npm/v1/security/audits/quick").send::<Npm>();
     assert_eq!(quick.json()["advisories"], json!({}));
-    assert_eq!(
-        ann.get("/-/user/ann/package").send::<Npm>().json(),
-        json!({ "a": "write" })
-    );
+    assert_eq!(ann.get("/-/user/ann/package").send::<Npm>().json(), json!({ "a": "write" }));
     let bob = host.as_user("bob");
-    assert_eq!(
-        bob.get("/-/user/bob/package").send::<Npm>().json(),
-        json!({ "a": "read" })
-    );
+    assert_eq!(bob.get("/-/user/bob/package").send::<Npm>().json(), json!({ "a": "read" }));
     assert_eq!(bob.get("/-/user/ann/package").send::<Npm>().status(), 403);
     assert_eq!(host.anonymous().post("/a").send::<Npm>().status(), 405);
 }

@@ -1,18 +1,10 @@
 //! Bodies in one piece and in many, whole and broken.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use super::*;
 
 /// What was collected, and the attachments by name with their raw data.
-fn walk(
-    mut walker: Walker,
-    text: &str,
-    size: usize,
-) -> Result<(String, Vec<(String, String)>), WalkError> {
+fn walk(mut walker: Walker, text: &str, size: usize) -> Result<(String, Vec<(String, String)>), WalkError> {
     let mut attachments = Vec::new();
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -21,10 +13,7 @@ fn walk(
             Step::More => rest = &rest[piece.len()..],
             Step::Attachment { name, taken } => {
                 let data = &rest[taken..];
-                let end = data
-                    .iter()
-                    .position(|byte| *byte == b'"')
-                    .unwrap_or(data.len());
+                let end = data.iter().position(|byte| *byte == b'"').unwrap_or(data.len());
                 attachments.push((name, String::from_utf8(data[..end].to_vec()).unwrap()));
                 rest = data.get(end + 1..).unwrap_or_default();
             }
@@ -82,24 +71,11 @@ fn what_is_cut_off_or_no_json_is_refused() {
         let cut = walk(Walker::new(), &whole[..length], 1000);
         assert_eq!(cut, Err(WalkError::Truncated), "{length}");
     }
-    for text in [
-        "[]",
-        "1",
-        "\"a\"",
-        "{]",
-        "{\"a\"}",
-        "{\"a\":1]",
-        "{a:1}",
-        "{} x",
-        "{,}",
-        "{\"a\":1,}",
-        "{\"a\":?}",
-    ] {
+    for text in
+        ["[]", "1", "\"a\"", "{]", "{\"a\"}", "{\"a\":1]", "{a:1}", "{} x", "{,}", "{\"a\":1,}", "{\"a\":?}"]
+    {
         let result = walk(Walker::new(), text, 1000);
-        assert!(
-            matches!(result, Err(WalkError::Syntax(_))),
-            "{text} {result:?}"
-        );
+        assert!(matches!(result, Err(WalkError::Syntax(_))), "{text} {result:?}");
     }
 }
 
