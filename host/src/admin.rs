@@ -120,11 +120,7 @@ pub enum TokenCommand {
 pub async fn run(command: AdminCommand, auth: &Auth) -> Result<(), AuthError> {
     check_lasting(auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
-    let mut terminal = Terminal {
-        output: &mut output,
-        remarks: &mut remarks,
-        secrets: &Secrets::OfProcess,
-    };
+    let mut terminal = Terminal { output: &mut output, remarks: &mut remarks, secrets: &Secrets::OfProcess };
     perform(command, auth, &mut terminal).await
 }
 
@@ -156,11 +152,7 @@ impl Terminal<'_> {
     }
 }
 
-async fn perform(
-    command: AdminCommand,
-    auth: &Auth,
-    terminal: &mut Terminal<'_>,
-) -> Result<(), AuthError> {
+async fn perform(command: AdminCommand, auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
     match command {
         AdminCommand::User(command) => look_after_users(command, auth, terminal).await,
         AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await,
@@ -173,56 +165,27 @@ async fn look_after_users(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
     match command {
-        UserCommand::Add {
-            name,
-            email,
-            grants,
-            password_stdin,
-        } => {
+        UserCommand::Add { name, email, grants, password_stdin } => {
             if auth.user_exists(name.as_str()).await? {
                 return Err(AuthError::user_exists(&name));
             }
             let password = terminal.secrets.read(&name, password_stdin).await?;
-            auth.add_user(
-                NewUser {
-                    name: name.clone(),
-                    email,
-                    grants,
-                },
-                &password,
-            )
-            .await?;
+            auth.add_user(NewUser { name: name.clone(), email, grants }, &password).await?;
             terminal.remark(&format!("Added the user {name}."));
         }
-        UserCommand::Passwd {
-            name,
-            password_stdin,
-        } => {
+        UserCommand::Passwd { name, password_stdin } => {
             auth.account(name.as_str()).await?;
             let password = terminal.secrets.read(&name, password_stdin).await?;
             auth.set_password(name.as_str(), &password).await?;
-            terminal.remark(&format!(
-                "Changed the password of {name}; its tokens stay valid."
-            ));
+            terminal.remark(&format!("Changed the password of {name}; its tokens stay valid."));
         }
-        UserCommand::Grant {
-            name,
-            scopes,
-            remove: false,
-        } => {
+        UserCommand::Grant { name, scopes, remove: false } => {
             auth.grant(name.as_str(), &scopes).await?;
             print::grants(auth, &name, terminal).await?;
         }
-        UserCommand::Grant {
-            name,
-            scopes,
-            remove: true,
-        } => {
+        UserCommand::Grant { name, scopes, remove: true } => {
             let account = auth.account(name.as_str()).await?;
-            if let Some(scope) = scopes
-                .iter()
-                .find(|scope| !account.grants().contains(scope))
-            {
+            if let Some(scope) = scopes.iter().find(|scope| !account.grants().contains(scope)) {
                 return Err(AuthError::NotFound(format!(
                     "{name} has no grant `{scope}`: look at `user list` and name it as it stands there"
                 )));
@@ -245,22 +208,9 @@ async fn look_after_tokens(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
     match command {
-        TokenCommand::Create {
-            user,
-            label,
-            read_only,
-            scopes,
-            expires,
-            cidr,
-        } => {
+        TokenCommand::Create { user, label, read_only, scopes, expires, cidr } => {
             let account = auth.account(user.as_str()).await?;
-            let request = TokenRequest {
-                label,
-                read_only,
-                scopes,
-                lifetime: expires,
-                cidr,
-            };
+            let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr };
             let issued = auth.issue(&account, &request).await?;
             terminal.remark(&format!(
                 "Made the token {} of {user}. Its secret is shown this once:",
@@ -271,9 +221,7 @@ async fn look_after_tokens(
         TokenCommand::List { user } => print::tokens(auth, user.as_ref(), terminal).await?,
         TokenCommand::Revoke { id } => {
             if !auth.revoke_any(id).await? {
-                return Err(AuthError::NotFound(format!(
-                    "there is no token `{id}`: look at `token list`"
-                )));
+                return Err(AuthError::NotFound(format!("there is no token `{id}`: look at `token list`")));
             }
             terminal.remark(&format!("Revoked the token {id}."));
         }
@@ -289,9 +237,7 @@ fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
             text.escape_debug()
         ))
     };
-    let (number, unit) = text
-        .split_at_checked(text.len().saturating_sub(1))
-        .ok_or_else(refuse)?;
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(refuse)?;
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
@@ -301,11 +247,7 @@ fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
         "y" => 365 * 24 * 60 * 60,
         _ => return Err(refuse()),
     };
-    let number = number
-        .parse::<u32>()
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(refuse)?;
+    let number = number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(refuse)?;
     Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 

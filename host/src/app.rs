@@ -162,7 +162,9 @@ impl Registry {
                 let mount = automatic_mount(&plugin, &generation.description.protocol);
                 match Mounts::new(all.iter().cloned().chain([mount.clone()])) {
                     Ok(_) => all.push(mount),
-                    Err(error) => tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}"),
+                    Err(error) => {
+                        tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}")
+                    }
                 }
             }
         }
@@ -210,7 +212,9 @@ fn needs_plugin(config: &Config, plugins: &Plugins, mount: &Mount) -> Result<(),
     }
     let file = plugins.folder().join(format!("{}.wasm", mount.plugin));
     let message = match plugins.last_error(&mount.plugin) {
-        Some(reason) => format!("[mount.{}] needs {}, which cannot be loaded: {reason}", mount.name, file.display()),
+        Some(reason) => {
+            format!("[mount.{}] needs {}, which cannot be loaded: {reason}", mount.name, file.display())
+        }
         None => format!(
             "[mount.{}] needs {}, which is not there: put it there, or set `enabled = false`",
             mount.name,
@@ -225,14 +229,18 @@ fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
 }
 
 fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<Mount, BuildError> {
-    let settings = serde_json::to_string(&mount.settings)
-        .map_err(|error| config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}")))?;
+    let settings = serde_json::to_string(&mount.settings).map_err(|error| {
+        config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}"))
+    })?;
     let default_path = if mount.host.is_some() { String::new() } else { format!("/{name}") };
-    let base_path = mount.base_path.as_deref().map_or(default_path, |path| path.trim_end_matches('/').to_owned());
+    let base_path =
+        mount.base_path.as_deref().map_or(default_path, |path| path.trim_end_matches('/').to_owned());
     let key = format!("[mount.{name}] anonymous");
-    let anonymous = mount.anonymous.as_deref().map(|scopes| parse_scopes(config, &key, scopes)).transpose()?;
+    let anonymous =
+        mount.anonymous.as_deref().map(|scopes| parse_scopes(config, &key, scopes)).transpose()?;
     let prefix = mount.prefix.clone().unwrap_or_else(|| name.to_owned());
-    storage::check_prefix(&prefix).map_err(|error| config.error(format!("[mount.{name}] prefix: {error}")))?;
+    storage::check_prefix(&prefix)
+        .map_err(|error| config.error(format!("[mount.{name}] prefix: {error}")))?;
     Ok(Mount {
         name: name.to_owned(),
         plugin: mount.plugin.clone().unwrap_or_else(|| name.to_owned()),
@@ -265,7 +273,8 @@ fn automatic_mount(plugin: &str, protocol: &str) -> Mount {
 }
 
 fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Scope>, BuildError> {
-    let parse = |scope: &String| Scope::parse(scope).map_err(|error| config.error(format!("{key}: {error}")).into());
+    let parse =
+        |scope: &String| Scope::parse(scope).map_err(|error| config.error(format!("{key}: {error}")).into());
     scopes.iter().map(parse).collect()
 }
 

@@ -110,9 +110,7 @@ pub enum AuthError {
 
 impl AuthError {
     pub(crate) fn user_exists(name: &UserName) -> Self {
-        Self::Exists(format!(
-            "there is a user `{name}` already: choose another name, or change that user"
-        ))
+        Self::Exists(format!("there is a user `{name}` already: choose another name, or change that user"))
     }
 
     fn no_user(name: &str) -> Self {
@@ -123,9 +121,7 @@ impl AuthError {
     }
 
     fn throttled(wait: Duration) -> Self {
-        Self::Throttled {
-            seconds: wait.as_secs() + 1,
-        }
+        Self::Throttled { seconds: wait.as_secs() + 1 }
     }
 }
 
@@ -156,11 +152,7 @@ impl Auth {
     /// `Open` when the database file can't be used.
     pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
         let stores = Stores::open(settings.token_store, &settings.database).await?;
-        Ok(Self::over(
-            stores,
-            settings.anonymous.clone(),
-            Clock::default(),
-        ))
+        Ok(Self::over(stores, settings.anonymous.clone(), Clock::default()))
     }
 
     fn over(stores: Stores, anonymous: Vec<Scope>, clock: Clock) -> Self {
@@ -175,9 +167,7 @@ impl Auth {
             cleared: AtomicU64::new(0),
             clock,
         };
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 
     /// May the caller do `action` on the resource? `read_action` is the protocol's own
@@ -191,13 +181,7 @@ impl Auth {
         action: &str,
         read_action: &str,
     ) -> Decision {
-        policy::decide(
-            anonymous.unwrap_or(&self.inner.anonymous),
-            caller,
-            resource,
-            action,
-            read_action,
-        )
+        policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
     }
 
     /// Do users and tokens outlive this process?
@@ -219,10 +203,7 @@ impl Auth {
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Auth")
-            .field("anonymous", &self.inner.anonymous)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Auth").field("anonymous", &self.inner.anonymous).finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,9 @@
 //! call. Everything that may wait for a client or a store is asynchronous on the
 //! host's side, and still an ordinary call for the plugin.
 
-use crate::capabilities::{HostError, about, auth, body, digests, request, response, staged, storage, uploads};
+use crate::capabilities::{
+    HostError, about, auth, body, digests, request, response, staged, storage, uploads,
+};
 
 wasmtime::component::bindgen!({
     path: "../wit",

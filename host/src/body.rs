@@ -68,10 +68,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            size: u64::MAX,
-            idle: Duration::from_secs(60),
-        }
+        Self { size: u64::MAX, idle: Duration::from_mins(1) }
     }
 }
 
@@ -100,11 +97,7 @@ impl RequestBody {
         Incoming: http_body::Body<Data = Bytes> + Send + 'static,
         Incoming::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self {
-            source: Source::new(body, limits),
-            layers: vec![State::new(0, Transform::Root)],
-            serial: 0,
-        }
+        Self { source: Source::new(body, limits), layers: vec![State::new(0, Transform::Root)], serial: 0 }
     }
 
     pub fn empty() -> Self {
@@ -113,10 +106,7 @@ impl RequestBody {
 
     /// The layer that is the body as it was sent.
     pub fn root() -> Layer {
-        Layer {
-            index: 0,
-            serial: 0,
-        }
+        Layer { index: 0, serial: 0 }
     }
 
     /// Whether there is surely nothing to read at all.
@@ -127,12 +117,7 @@ impl RequestBody {
     /// Bytes that the layer has in all, as they were declared; none when unknown,
     /// or when the layer is closed.
     pub fn length(&self, layer: Layer) -> Option<u64> {
-        match self
-            .layers
-            .get(layer.index)
-            .filter(|state| state.serial == layer.serial)?
-            .transform
-        {
+        match self.layers.get(layer.index).filter(|state| state.serial == layer.serial)?.transform {
             Transform::Root => self.source.length(),
             Transform::Slice { length, .. } => Some(length),
             Transform::JsonString(_) | Transform::Base64(_) => None,
@@ -143,9 +128,7 @@ impl RequestBody {
     /// [`MAX_READ`].
     pub async fn read(&mut self, layer: Layer, max: usize) -> Result<Option<Bytes>, BodyError> {
         if max > MAX_READ {
-            return Err(BodyError::Invalid(format!(
-                "a read is at most {MAX_READ} bytes"
-            )));
+            return Err(BodyError::Invalid(format!("a read is at most {MAX_READ} bytes")));
         }
         let index = self.uncover(layer).await?;
         if max == 0 {
@@ -155,11 +138,7 @@ impl RequestBody {
             self.remember(index, &Bytes::new());
             return Ok(None);
         };
-        let bytes = if first.len() == max {
-            first
-        } else {
-            self.gather(index, first, max).await?
-        };
+        let bytes = if first.len() == max { first } else { self.gather(index, first, max).await? };
         self.remember(index, &bytes);
         Ok(Some(bytes))
     }
@@ -177,15 +156,8 @@ impl RequestBody {
     /// read is over as soon as anything else was taken from the layer.
     pub fn unread(&mut self, layer: Layer, count: usize) -> Result<(), BodyError> {
         if layer.index + 1 != self.layers.len() {
-            let known = self
-                .layers
-                .get(layer.index)
-                .is_some_and(|state| state.serial == layer.serial);
-            let reason = if known {
-                "something was cut from the body since its last read"
-            } else {
-                CLOSED
-            };
+            let known = self.layers.get(layer.index).is_some_and(|state| state.serial == layer.serial);
+            let reason = if known { "something was cut from the body since its last read" } else { CLOSED };
             return Err(BodyError::Invalid(reason.into()));
         }
         self.state(layer)?.unread(count)
@@ -195,13 +167,7 @@ impl RequestBody {
     /// there are fewer.
     pub async fn slice(&mut self, layer: Layer, length: u64) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
-        self.push(
-            layer,
-            Transform::Slice {
-                length,
-                left: length,
-            },
-        )
+        self.push(layer, Transform::Slice { length, left: length })
     }
 
     /// The JSON string whose opening quote was the last byte read, unescaped
@@ -210,14 +176,9 @@ impl RequestBody {
     pub async fn json_string(&mut self, layer: Layer) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         if self.state(layer)?.last_byte() != Some(b'"') {
-            return Err(BodyError::Invalid(
-                "the last byte read is no opening quote".into(),
-            ));
+            return Err(BodyError::Invalid("the last byte read is no opening quote".into()));
         }
-        self.push(
-            layer,
-            Transform::JsonString(json_string::Decoder::default()),
-        )
+        self.push(layer, Transform::JsonString(json_string::Decoder::default()))
     }
 
     /// What is left, decoded from base64 (RFC 4648 §4, padding optional).
@@ -246,10 +207,7 @@ impl RequestBody {
         self.state(on)?.forget();
         self.serial += 1;
         self.layers.push(State::new(self.serial, transform));
-        Ok(Layer {
-            index: self.layers.len() - 1,
-            serial: self.serial,
-        })
+        Ok(Layer { index: self.layers.len() - 1, serial: self.serial })
     }
 
     /// Skips and closes what stands on the layer; gives its index.
@@ -258,10 +216,8 @@ impl RequestBody {
         while self.layers.len() > layer.index + 1 {
             let top = self.layers.len() - 1;
             // What is left of base64 is what is left below it, decodable or not.
-            let is_rest = matches!(
-                self.layers.last().map(|state| &state.transform),
-                Some(Transform::Base64(_))
-            );
+            let is_rest =
+                matches!(self.layers.last().map(|state| &state.transform), Some(Transform::Base64(_)));
             let skipped = if is_rest { top - 1 } else { top };
             while self.pull(skipped, usize::MAX).await?.is_some() {}
             self.layers.pop();

@@ -74,7 +74,9 @@ impl State {
     fn wait(&mut self) -> wasmtime::Result<Outside> {
         self.waiting_calls += 1;
         if self.waiting_calls > MOST_WAITING_CALLS {
-            return Err(wasmtime::Error::msg(format!("more than {MOST_WAITING_CALLS} calls of the host in one request")));
+            return Err(wasmtime::Error::msg(format!(
+                "more than {MOST_WAITING_CALLS} calls of the host in one request"
+            )));
         }
         Ok(GuestClock::outside(&self.clock))
     }

@@ -81,7 +81,12 @@ impl Registry {
         response
     }
 
-    async fn reply(&self, asked: &Asked<'_>, body: RequestBody, credentials: Credentials) -> Result<Reply, Refusal> {
+    async fn reply(
+        &self,
+        asked: &Asked<'_>,
+        body: RequestBody,
+        credentials: Credentials,
+    ) -> Result<Reply, Refusal> {
         let path = asked.parts.uri.path();
         if is_reserved(path) {
             return Ok(status::reply(self, &asked.parts.method, path).await?);
@@ -99,7 +104,11 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
-        let _place = self.gate().enter(!body.is_empty()).await.map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
+        let _place = self
+            .gate()
+            .enter(!body.is_empty())
+            .await
+            .map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
         let context = self.context(asked, &found, &generation, body, credentials)?;
         let answered = generation.handle(context).await;
         answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })
@@ -176,7 +185,11 @@ impl Asked<'_> {
     /// The host name that the client used, with its port.
     fn host(&self) -> Option<&str> {
         let named = self.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        self.peer.host.as_deref().or(named).or_else(|| self.parts.uri.authority().map(http::uri::Authority::as_str))
+        self.peer
+            .host
+            .as_deref()
+            .or(named)
+            .or_else(|| self.parts.uri.authority().map(http::uri::Authority::as_str))
     }
 }
 

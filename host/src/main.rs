@@ -99,7 +99,11 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
         if let Some(setup) = &plugin.description.setup {
             let base_url = format!("{origin}{}", mount.base_path);
-            println!("\n{} at {base_url}:\n{}", plugin.description.title, setup.replace("{base_url}", &base_url));
+            println!(
+                "\n{} at {base_url}:\n{}",
+                plugin.description.title,
+                setup.replace("{base_url}", &base_url)
+            );
         }
     }
     println!();

@@ -55,7 +55,9 @@ impl Mount {
 /// Why a set of mounts cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    #[error("[mount.{0}] and [mount.{1}] both claim the path {2}: give one of them another `base_path` or `host`")]
+    #[error(
+        "[mount.{0}] and [mount.{1}] both claim the path {2}: give one of them another `base_path` or `host`"
+    )]
     SamePath(String, String, String),
     #[error("[mount.{0}] claims {1}, which is the host's own: choose another `base_path`")]
     Reserved(String, String),
@@ -144,7 +146,8 @@ fn claim(
 }
 
 fn claim_prefix(prefixes: &mut Vec<(String, String)>, mount: &Mount) -> Result<(), MountError> {
-    let overlaps = |other: &str| below(other, &mount.prefix).is_some() || below(&mount.prefix, other).is_some();
+    let overlaps =
+        |other: &str| below(other, &mount.prefix).is_some() || below(&mount.prefix, other).is_some();
     if let Some((name, prefix)) = prefixes.iter().find(|(_, prefix)| overlaps(prefix)) {
         return Err(MountError::SamePrefix(name.clone(), mount.name.clone(), prefix.clone()));
     }

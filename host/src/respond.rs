@@ -29,9 +29,7 @@ mod tests;
 mod validators;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE,
-};
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use conditions::Verdict;
@@ -110,11 +108,7 @@ pub async fn respond(request: RequestHead<'_>, mut reply: Reply) -> Response<Res
         headers::set_vary(&mut reply, coding.is_negotiated());
         respond_whole(reply, content, coding.chosen(), None).await
     };
-    if is_head {
-        response.map(ResponseBody::into_head)
-    } else {
-        response
-    }
+    if is_head { response.map(ResponseBody::into_head) } else { response }
 }
 
 /// A GET or HEAD that found something: conditions, then ranges, then encoding,
@@ -133,9 +127,7 @@ async fn respond_to_read(
         Verdict::Failed => return precondition_failed(),
     }
     if coding.chosen().is_none() && reply.ranges {
-        reply
-            .headers
-            .insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        reply.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if let Some(range) = wanted_range(&request, &validators) {
             match ranges::parse(range, content.size()) {
                 Wanted::Whole => {}
@@ -187,13 +179,10 @@ fn respond_partly(
 ) -> Response<ResponseBody> {
     reply.status = StatusCode::PARTIAL_CONTENT;
     let body = if let [range] = wanted {
-        reply
-            .headers
-            .insert(CONTENT_RANGE, ranges::content_range(range, content.size()));
+        reply.headers.insert(CONTENT_RANGE, ranges::content_range(range, content.size()));
         content.cut(range)
     } else {
-        let multipart =
-            ranges::Multipart::new(wanted, content.size(), reply.headers.get(CONTENT_TYPE));
+        let multipart = ranges::Multipart::new(wanted, content.size(), reply.headers.get(CONTENT_TYPE));
         reply.headers.insert(CONTENT_TYPE, multipart.content_type());
         multipart.body(content)
     };
@@ -204,9 +193,7 @@ fn respond_partly(
 fn not_satisfiable(mut reply: Reply, size: u64) -> Response<ResponseBody> {
     reply.status = StatusCode::RANGE_NOT_SATISFIABLE;
     headers::drop_representation(&mut reply.headers);
-    reply
-        .headers
-        .insert(CONTENT_RANGE, ranges::no_content_range(size));
+    reply.headers.insert(CONTENT_RANGE, ranges::no_content_range(size));
     finish(reply, ResponseBody::empty())
 }
 
@@ -231,18 +218,14 @@ fn precondition_failed() -> Response<ResponseBody> {
 
 fn without_content(mut reply: Reply) -> Response<ResponseBody> {
     if reply.status == StatusCode::RESET_CONTENT {
-        reply
-            .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        reply.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     assemble(reply, ResponseBody::empty())
 }
 
 fn finish(mut reply: Reply, body: ResponseBody) -> Response<ResponseBody> {
     if let Some(length) = body.length() {
-        reply
-            .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        reply.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     assemble(reply, body)
 }
@@ -257,10 +240,7 @@ fn assemble(reply: Reply, body: ResponseBody) -> Response<ResponseBody> {
 /// A response of bytes that needs nothing of the above, such as a health check.
 pub fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<ResponseBody> {
     let mut reply = Reply::new(status);
-    reply.headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers::add_the_hosts(&mut reply);
     finish(reply, ResponseBody::bytes(text.into()))
 }

@@ -72,7 +72,7 @@ impl Default for ServerSettings {
             max_head_size: 64 << 10,
             head_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_mins(1),
             drain: Duration::from_secs(30),
             max_streams: 200,
             trusted_proxies: TrustedProxies::default(),
@@ -104,20 +104,12 @@ pub struct Drained {
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| {
         let reason = match source.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it or choose another port"
-            }
+            std::io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
             std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
-            std::io::ErrorKind::PermissionDenied => {
-                "not permitted; ports below 1024 need a privilege"
-            }
+            std::io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege",
             _ => "the system refuses",
         };
-        ServerError::Listen {
-            address,
-            reason,
-            source,
-        }
+        ServerError::Listen { address, reason, source }
     })
 }
 
@@ -149,16 +141,9 @@ where
         match accepted {
             Ok((stream, address, place)) => {
                 pause = Pause::default();
-                let connection = connection::Connection {
-                    stream,
-                    address,
-                    place,
-                    settings: Arc::clone(&settings),
-                };
-                let ending = connection::Ending {
-                    graceful: shutdown.clone(),
-                    cut: cut.clone(),
-                };
+                let connection =
+                    connection::Connection { stream, address, place, settings: Arc::clone(&settings) };
+                let ending = connection::Ending { graceful: shutdown.clone(), cut: cut.clone() };
                 connections.spawn(connection.serve(service.clone(), ending));
             }
             Err(error) => pause.after(&error, &shutdown).await,
@@ -173,10 +158,7 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     Ok((stream, address, place))
 }
@@ -208,13 +190,8 @@ impl Default for Pause {
 
 impl Pause {
     async fn after(&mut self, error: &std::io::Error, shutdown: &CancellationToken) {
-        use std::io::ErrorKind::{
-            ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted,
-        };
-        if matches!(
-            error.kind(),
-            ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-        ) {
+        use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
             tokio::task::yield_now().await;
             return;
         }

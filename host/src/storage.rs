@@ -59,13 +59,15 @@ use error::Result;
 
 /// How long what a crash left behind, and an upload that nobody goes on with, is
 /// kept.
-pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// Which store.
 #[derive(Debug, Clone)]
 pub enum Settings {
     /// A folder; made when missing. Several processes may share it.
-    Fs { root: PathBuf },
+    Fs {
+        root: PathBuf,
+    },
     /// Gone with the process.
     Memory,
     S3(S3Settings),
@@ -101,8 +103,16 @@ impl Storage {
     pub async fn open(settings: &Settings) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
-            (Settings::Memory, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::private(operator))),
-            (_, Some(operator)) => Backend::Objects(Arc::new(objects::Objects::shared(operator).await?)),
+            (Settings::Memory, Some(operator)) => {
+                Backend::Objects(Arc::new(objects::Objects::private(operator)))
+            }
+            (Settings::S3(service), Some(operator)) => {
+                let subject =
+                    format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
+                let store =
+                    objects::Objects::shared(operator).await.map_err(|error| error.about(&subject))?;
+                Backend::Objects(Arc::new(store))
+            }
             (_, None) => return Err(StorageError::other("this store is not part of this build")),
         };
         Ok(Self { backend })

@@ -53,11 +53,7 @@ impl<'a> Range<'a> {
         }
         // Some clients send a lone `*`.
         let media_type = if media_type == "*" { "*/*" } else { media_type };
-        Some(Range {
-            media_type,
-            parameters,
-            quality,
-        })
+        Some(Range { media_type, parameters, quality })
     }
 
     /// 3 with parameters, 2 for the type, 1 for `type/*`, 0 for `*/*`, none if not it.
@@ -81,10 +77,7 @@ impl<'a> Range<'a> {
         let all = self.parameters.iter().all(|(name, value)| {
             offered.iter().any(|(offered_name, offered_value)| {
                 offered_name.trim().eq_ignore_ascii_case(name)
-                    && offered_value
-                        .trim()
-                        .trim_matches('"')
-                        .eq_ignore_ascii_case(value)
+                    && offered_value.trim().trim_matches('"').eq_ignore_ascii_case(value)
             })
         });
         all.then_some(3)
@@ -102,10 +95,7 @@ fn parse_quality(value: &str) -> u16 {
     };
     let mut weight = 100;
     for digit in fraction.chars().take(3) {
-        let Some(digit) = digit
-            .to_digit(10)
-            .and_then(|digit| u16::try_from(digit).ok())
-        else {
+        let Some(digit) = digit.to_digit(10).and_then(|digit| u16::try_from(digit).ok()) else {
             return 0;
         };
         thousandths += digit * weight;
@@ -139,14 +129,8 @@ mod tests {
 
     #[test]
     fn a_named_type_beats_a_wildcard_of_the_same_quality() {
-        assert_eq!(
-            best_offer(Some("application/json, */*"), &["text/html", FULL]),
-            Some(1)
-        );
-        assert_eq!(
-            best_offer(Some("text/*, */*;q=0.5"), &[FULL, "text/html"]),
-            Some(1)
-        );
+        assert_eq!(best_offer(Some("application/json, */*"), &["text/html", FULL]), Some(1));
+        assert_eq!(best_offer(Some("text/*, */*;q=0.5"), &[FULL, "text/html"]), Some(1));
     }
 
     #[test]
@@ -154,9 +138,6 @@ mod tests {
         assert_eq!(best_offer(Some("text/html"), &[FULL]), None);
         assert_eq!(best_offer(Some("*/*, application/json;q=0"), &[FULL]), None);
         assert_eq!(best_offer(Some("application/json;v=2"), &[FULL]), None);
-        assert_eq!(
-            best_offer(Some("application/json;v=2"), &["application/json; v=2"]),
-            Some(0)
-        );
+        assert_eq!(best_offer(Some("application/json;v=2"), &["application/json; v=2"]), Some(0));
     }
 }

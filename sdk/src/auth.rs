@@ -20,10 +20,7 @@ pub enum Denied {
     /// A 401. `permission` is `{kind}:{name}:{action}`; `rejection` says why the
     /// credentials that were sent do not count. The protocol may set the challenge that
     /// its clients need; the host adds `Basic` when there is none.
-    SignIn {
-        permission: String,
-        rejection: Option<String>,
-    },
+    SignIn { permission: String, rejection: Option<String> },
     /// A 403.
     Forbidden { permission: String },
 }
@@ -63,15 +60,9 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Denied::SignIn {
-                rejection: Some(rejection),
-                ..
-            } => formatter.write_str(rejection),
+            Denied::SignIn { rejection: Some(rejection), .. } => formatter.write_str(rejection),
             Denied::SignIn { permission, .. } => {
-                write!(
-                    formatter,
-                    "sign in first: this needs the permission {permission}"
-                )
+                write!(formatter, "sign in first: this needs the permission {permission}")
             }
             Denied::Forbidden { permission } => {
                 write!(formatter, "this account lacks the permission {permission}")
@@ -92,23 +83,14 @@ pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
     let permission = || format!("{kind}:{name}:{action}");
     match check(kind, name, action) {
         Decision::Granted => Ok(()),
-        Decision::SignIn => Err(Denied::SignIn {
-            permission: permission(),
-            rejection: rejection(),
-        }),
-        Decision::Forbidden => Err(Denied::Forbidden {
-            permission: permission(),
-        }),
+        Decision::SignIn => Err(Denied::SignIn { permission: permission(), rejection: rejection() }),
+        Decision::Forbidden => Err(Denied::Forbidden { permission: permission() }),
     }
 }
 
 /// Of these names, those on which the caller may do `action`, in order.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
-    sys::filter_allowed(
-        kind,
-        names.iter().map(|name| name.as_ref().to_owned()).collect(),
-        action,
-    )
+    sys::filter_allowed(kind, names.iter().map(|name| name.as_ref().to_owned()).collect(), action)
 }
 
 /// Why the credentials that were sent do not count, in words for the user; none when they
@@ -177,10 +159,7 @@ pub struct Issued {
 
 impl fmt::Debug for Issued {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Issued")
-            .field("token", &self.token)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Issued").field("token", &self.token).finish_non_exhaustive()
     }
 }
 

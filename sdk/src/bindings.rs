@@ -1,12 +1,6 @@
 //! The imports and the export of `wit/`, as generated, and what joins the export to a
 //! [`Protocol`]. Only `sys` and the `export!` macro use it.
-#![allow(
-    clippy::all,
-    clippy::pedantic,
-    unsafe_code,
-    missing_docs,
-    reason = "generated code"
-)]
+#![allow(clippy::all, clippy::pedantic, unsafe_code, missing_docs, reason = "generated code")]
 
 use crate::{Description, Protocol, Request};
 use exports::packhouse::plugin::handler::Guest;
@@ -31,18 +25,12 @@ impl<P: Protocol> Guest for Component<P> {
     }
 
     fn handle(request: http::Request) -> http::Response {
-        P::handle(Request::new(crate::sys::Request::new(request)))
-            .into_raw()
-            .into_inner()
+        P::handle(Request::new(crate::sys::Request::new(request))).into_raw().into_inner()
     }
 }
 
 fn describe(description: Description) -> about::Description {
-    let target = about::Description::new(
-        &description.protocol,
-        &description.title,
-        &description.version,
-    );
+    let target = about::Description::new(&description.protocol, &description.title, &description.version);
     for path in &description.root_aliases {
         target.add_root_alias(path);
     }

@@ -64,10 +64,7 @@ pub struct Saved {
 
 impl Body<'_> {
     pub(crate) fn new(raw: sys::Body) -> Self {
-        Body {
-            raw,
-            parent: PhantomData,
-        }
+        Body { raw, parent: PhantomData }
     }
 
     pub(crate) fn raw(&mut self) -> &mut sys::Body {
@@ -168,9 +165,7 @@ pub(crate) fn copy_into(buffer: &mut [u8], piece: &[u8]) -> io::Result<usize> {
     match buffer.get_mut(..piece.len()) {
         Some(target) => target.copy_from_slice(piece),
         None => {
-            return Err(io::Error::other(
-                "the host gave more bytes than were asked for",
-            ));
+            return Err(io::Error::other("the host gave more bytes than were asked for"));
         }
     }
     Ok(piece.len())

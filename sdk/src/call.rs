@@ -20,12 +20,7 @@ impl Call {
         path: String,
         parameters: Vec<(&'static str, std::ops::Range<usize>)>,
     ) -> Call {
-        Call {
-            request,
-            method,
-            path,
-            parameters,
-        }
+        Call { request, method, path, parameters }
     }
 
     pub fn request(&self) -> &Request {
@@ -65,26 +60,18 @@ impl Call {
     }
 
     fn decode(&self, name: &str, slashes: bool) -> Result<String, BadSegment> {
-        segment::decode(self.param(name), slashes).map_err(|reason| BadSegment {
-            parameter: name.to_owned(),
-            reason,
-        })
+        segment::decode(self.param(name), slashes)
+            .map_err(|reason| BadSegment { parameter: name.to_owned(), reason })
     }
 
     /// The query's pairs in order, decoded as forms are (`+` is a space).
     pub fn query_pairs(&self) -> Vec<(String, String)> {
-        self.request
-            .query()
-            .map(|query| segment::query_pairs(&query))
-            .unwrap_or_default()
+        self.request.query().map(|query| segment::query_pairs(&query)).unwrap_or_default()
     }
 
     /// The first value of this name in the query, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
-        self.query_pairs()
-            .into_iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        self.query_pairs().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The values joined with `, `; none when absent.

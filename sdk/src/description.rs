@@ -76,21 +76,14 @@ impl Description {
     /// A switch of the mount's `features`, its default, and a line about it.
     #[must_use]
     pub fn feature(mut self, name: &str, enabled: bool, summary: &str) -> Description {
-        self.features.push(Feature {
-            name: name.to_owned(),
-            enabled,
-            summary: summary.to_owned(),
-        });
+        self.features.push(Feature { name: name.to_owned(), enabled, summary: summary.to_owned() });
         self
     }
 
     /// Something to be granted, e.g. `login`, and why.
     #[must_use]
     pub fn wish(mut self, name: &str, reason: &str) -> Description {
-        self.wishes.push(Wish {
-            name: name.to_owned(),
-            reason: reason.to_owned(),
-        });
+        self.wishes.push(Wish { name: name.to_owned(), reason: reason.to_owned() });
         self
     }
 
@@ -112,10 +105,8 @@ impl Description {
     /// `content_type` wants it. Plain text unless set.
     #[must_use]
     pub fn failure_shape(mut self, content_type: &str, body: &str) -> Description {
-        self.failure_shape = Some(FailureShape {
-            content_type: content_type.to_owned(),
-            body: body.to_owned(),
-        });
+        self.failure_shape =
+            Some(FailureShape { content_type: content_type.to_owned(), body: body.to_owned() });
         self
     }
 }

@@ -28,16 +28,12 @@ pub struct Hasher {
 impl Hasher {
     /// An algorithm that the host does not know shows as `Invalid` in `update`.
     pub fn new(algorithms: &[&str]) -> Hasher {
-        Hasher {
-            raw: sys::Hasher::new(algorithms),
-        }
+        Hasher { raw: sys::Hasher::new(algorithms) }
     }
 
     /// Bytes of any length.
     pub fn update(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        bytes
-            .chunks(PIECE)
-            .try_for_each(|piece| self.raw.update(piece))
+        bytes.chunks(PIECE).try_for_each(|piece| self.raw.update(piece))
     }
 
     /// Of all that came so far; may go on after it.

@@ -64,13 +64,10 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::NotFound => formatter.write_str("nothing is there"),
-            Error::Conflict => {
-                formatter.write_str("somebody else changed it at the same time; try again")
+            Error::Conflict => formatter.write_str("somebody else changed it at the same time; try again"),
+            Error::DigestMismatch { expected, computed } => {
+                write!(formatter, "the digest should be {expected} and is {computed}; send it again")
             }
-            Error::DigestMismatch { expected, computed } => write!(
-                formatter,
-                "the digest should be {expected} and is {computed}; send it again"
-            ),
             Error::TooLarge(limit) => write!(formatter, "it is larger than {limit} bytes"),
             Error::Truncated => formatter.write_str("the request's body ended too early"),
             Error::Invalid(message) | Error::Denied(message) => formatter.write_str(message),

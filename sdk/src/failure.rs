@@ -18,10 +18,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(status: u16, message: impl Into<String>) -> Failure {
-        Failure {
-            status,
-            message: message.into(),
-        }
+        Failure { status, message: message.into() }
     }
 
     /// 404, naming what is not there.

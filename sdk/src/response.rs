@@ -24,12 +24,7 @@ pub struct Response {
 impl Response {
     /// A status that is no final one (200 to 599) becomes a 500.
     pub fn new(status: u16) -> Response {
-        Response {
-            raw: sys::Response::new(status),
-            status,
-            typed: false,
-            buffer: Vec::new(),
-        }
+        Response { raw: sys::Response::new(status), status, typed: false, buffer: Vec::new() }
     }
 
     /// A redirection (301, 302, 303, 307, 308) to `location`.
@@ -82,14 +77,12 @@ impl Response {
 
     /// Adds text. `text/plain; charset=utf-8` unless a content type is set.
     pub fn text(self, text: impl AsRef<str>) -> Response {
-        self.default_type("text/plain; charset=utf-8")
-            .bytes(text.as_ref())
+        self.default_type("text/plain; charset=utf-8").bytes(text.as_ref())
     }
 
     /// Adds text. `text/html; charset=utf-8` unless a content type is set.
     pub fn html(self, text: impl AsRef<str>) -> Response {
-        self.default_type("text/html; charset=utf-8")
-            .bytes(text.as_ref())
+        self.default_type("text/html; charset=utf-8").bytes(text.as_ref())
     }
 
     /// Adds bytes of any length; the host refuses more than the mount's document limit
@@ -143,11 +136,7 @@ impl Response {
     }
 
     fn default_type(self, content_type: &str) -> Response {
-        if self.typed {
-            self
-        } else {
-            self.content_type(content_type)
-        }
+        if self.typed { self } else { self.content_type(content_type) }
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -98,17 +98,8 @@ impl<E> Router<E> {
 
     /// Any method, e.g. `QUERY`, in upper case.
     #[must_use]
-    pub fn route(
-        mut self,
-        method: &'static str,
-        pattern: &'static str,
-        handler: Handler<E>,
-    ) -> Router<E> {
-        self.routes.push(Route {
-            method,
-            pattern,
-            handler,
-        });
+    pub fn route(mut self, method: &'static str, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.routes.push(Route { method, pattern, handler });
         self
     }
 
@@ -123,10 +114,7 @@ impl<E> Router<E> {
                 if !allow.contains(&route.method) {
                     allow.push(route.method);
                 }
-            } else if best
-                .as_ref()
-                .is_none_or(|(_, other)| found.kinds < other.kinds)
-            {
+            } else if best.as_ref().is_none_or(|(_, other)| found.kinds < other.kinds) {
                 best = Some((route, found));
             }
         }
@@ -220,11 +208,7 @@ fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
                     return None;
                 }
                 let plain = before.is_empty() && after.is_empty();
-                kinds.push(if plain {
-                    Kind::Parameter
-                } else {
-                    Kind::Affixed
-                });
+                kinds.push(if plain { Kind::Parameter } else { Kind::Affixed });
                 let start = position + before.len();
                 parameters.push((name, start..start + value.len()));
             }
@@ -237,9 +221,7 @@ fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
 
 /// `a{name}b` is (`a`, `name`, `b`); a literal has no name.
 fn split_parameter(segment: &'static str) -> (&'static str, Option<&'static str>, &'static str) {
-    let parts = segment
-        .split_once('{')
-        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    let parts = segment.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
     match parts {
         Some((before, (name, after))) => (before, Some(name), after),
         None => (segment, None, ""),

@@ -75,9 +75,8 @@ fn decode_one(segment: &str) -> Result<String, BadSegmentReason> {
             return Err(BadSegmentReason::PercentEncoding);
         }
     }
-    let decoded = percent_encoding::percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| BadSegmentReason::NotUtf8)?;
+    let decoded =
+        percent_encoding::percent_decode_str(segment).decode_utf8().map_err(|_| BadSegmentReason::NotUtf8)?;
     if decoded.chars().any(char::is_control) {
         return Err(BadSegmentReason::ControlCharacter);
     }
@@ -89,9 +88,7 @@ fn decode_one(segment: &str) -> Result<String, BadSegmentReason> {
 pub(crate) fn query_pairs(query: &str) -> Vec<(String, String)> {
     let decode = |part: &str| {
         let part = part.replace('+', " ");
-        percent_encoding::percent_decode_str(&part)
-            .decode_utf8_lossy()
-            .into_owned()
+        percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned()
     };
     query
         .split('&')
@@ -131,10 +128,7 @@ mod tests {
         ] {
             assert_eq!(decode(raw, false), Err(reason), "{raw}");
         }
-        assert_eq!(
-            decode("a%2f..%2fb", true),
-            Err(BadSegmentReason::DotSegment)
-        );
+        assert_eq!(decode("a%2f..%2fb", true), Err(BadSegmentReason::DotSegment));
     }
 
     #[test]
@@ -142,12 +136,7 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             query_pairs("text=a+b%20c&&flag&x=1=2&bad=%zz"),
-            [
-                pair("text", "a b c"),
-                pair("flag", ""),
-                pair("x", "1=2"),
-                pair("bad", "%zz"),
-            ]
+            [pair("text", "a b c"), pair("flag", ""), pair("x", "1=2"), pair("bad", "%zz"),]
         );
     }
 }

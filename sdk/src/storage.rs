@@ -51,11 +51,7 @@ pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> 
 }
 
 /// Within the store. The precondition is about `target`; `NotFound` without a source.
-pub fn copy(
-    source: &str,
-    target: &str,
-    precondition: Precondition<'_>,
-) -> Result<ObjectInfo, Error> {
+pub fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
     sys::copy(source, target, precondition)
 }
 

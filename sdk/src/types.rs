@@ -38,10 +38,7 @@ pub struct Digest {
 
 impl Digest {
     pub fn new(algorithm: impl Into<String>, hex: impl Into<String>) -> Digest {
-        Digest {
-            algorithm: algorithm.into(),
-            hex: hex.into(),
-        }
+        Digest { algorithm: algorithm.into(), hex: hex.into() }
     }
 
     pub fn sha256(hex: impl Into<String>) -> Digest {
@@ -54,14 +51,10 @@ impl Digest {
 
     /// From the digest itself, e.g. what was decoded from base64.
     pub fn from_bytes(algorithm: impl Into<String>, bytes: &[u8]) -> Digest {
-        const DIGITS: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
+        const DIGITS: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
         let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
-        let hex = bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)])
-            .collect::<String>();
+        let hex = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect::<String>();
         Digest::new(algorithm, hex)
     }
 

@@ -14,8 +14,8 @@ use packhouse_plugin::storage::Precondition;
 use packhouse_plugin::testing::{Host, Reply, TestRequest};
 use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{
-    Call, Description, Digest, Error, Failure, PIECE, Protocol, Request, Response, Router,
-    SaveOptions, digests,
+    Call, Description, Digest, Error, Failure, PIECE, Protocol, Request, Response, Router, SaveOptions,
+    digests,
 };
 
 type Work = Box<dyn Fn(&Call) -> Result<(), Error>>;
@@ -71,21 +71,15 @@ fn reads_pieces_and_gives_some_back() {
 
 #[test]
 fn finds_an_attachment_inside_json() {
-    with_body(
-        r#"{"data":"aGVs\nbG8=","after":1}"#.replace("\\n", "").as_str(),
-        |call| {
-            let mut body = call.body();
-            assert_eq!(body.read(9)?, br#"{"data":""#);
-            let mut staged = body
-                .json_string()?
-                .base64()?
-                .stage(None, &[digests::SHA256])?;
-            assert_eq!(staged.read_all(10)?, b"hello");
-            staged.commit("data", &staged.digests(), Precondition::Absent, None)?;
-            assert_eq!(body.read_all(100)?, br#","after":1}"#);
-            Ok(())
-        },
-    );
+    with_body(r#"{"data":"aGVs\nbG8=","after":1}"#.replace("\\n", "").as_str(), |call| {
+        let mut body = call.body();
+        assert_eq!(body.read(9)?, br#"{"data":""#);
+        let mut staged = body.json_string()?.base64()?.stage(None, &[digests::SHA256])?;
+        assert_eq!(staged.read_all(10)?, b"hello");
+        staged.commit("data", &staged.digests(), Precondition::Absent, None)?;
+        assert_eq!(body.read_all(100)?, br#","after":1}"#);
+        Ok(())
+    });
 }
 
 #[test]
@@ -122,10 +116,7 @@ fn meets_what_is_broken_where_it_stands() {
     with_body("\"no end", |call| {
         let mut body = call.body();
         body.read(1)?;
-        assert!(matches!(
-            body.json_string()?.read_all(99),
-            Err(Error::Invalid(_))
-        ));
+        assert!(matches!(body.json_string()?.read_all(99), Err(Error::Invalid(_))));
         Ok(())
     });
 }
@@ -147,10 +138,9 @@ fn a_client_that_stops_sending_stores_nothing() {
 #[test]
 fn refuses_more_than_the_limit() {
     let host = Host::new();
-    for request in [
-        host.anonymous().put("/").body("12345"),
-        host.anonymous().put("/").body("12345").chunked(),
-    ] {
+    for request in
+        [host.anonymous().put("/").body("12345"), host.anonymous().put("/").body("12345").chunked()]
+    {
         let reply = send(request, |call| {
             assert_eq!(call.body().read_all(4), Err(Error::TooLarge(4)));
             Ok(())
@@ -205,34 +195,24 @@ fn forgets_what_was_staged_and_not_committed() {
 #[test]
 fn an_upload_lasts_over_several_requests() {
     let host = Host::new();
-    let id = Upload::start("repository", &[digests::SHA256])
-        .unwrap()
-        .id();
+    let id = Upload::start("repository", &[digests::SHA256]).unwrap().id();
     for (at, part) in [(0, "hello "), (6, "world")] {
         let id = id.clone();
         let reply = send(host.anonymous().put("/").body(part), move |call| {
             let mut upload = Upload::open(&id)?.ok_or(Error::NotFound)?;
             let mut body = call.body();
-            assert_eq!(
-                upload.append(Some(99), None, &mut body),
-                Err(Error::Conflict)
-            );
+            assert_eq!(upload.append(Some(99), None, &mut body), Err(Error::Conflict));
             upload.append(Some(at), None, &mut body)?;
             Ok(())
         });
         assert_eq!(reply.status(), 204, "{}", reply.text());
     }
     let mut upload = Upload::open(&id).unwrap().unwrap();
-    assert_eq!(
-        (upload.offset(), upload.label().as_str()),
-        (11, "repository")
-    );
+    assert_eq!((upload.offset(), upload.label().as_str()), (11, "repository"));
     let wrong = [Digest::sha256("00")];
     let refused = upload.finish("blob", &wrong, Precondition::Any, None);
     assert!(matches!(refused, Err(Error::DigestMismatch { .. })));
-    upload
-        .finish("blob", &[], Precondition::Absent, None)
-        .unwrap();
+    upload.finish("blob", &[], Precondition::Absent, None).unwrap();
     assert_eq!(host.object("blob").unwrap(), b"hello world");
     assert!(Upload::open(&id).unwrap().is_none());
 }
@@ -245,9 +225,7 @@ fn a_large_response_is_written_in_pieces() {
             Description::new("demo", "Demo", "0.1.0")
         }
         fn handle(_: Request) -> Response {
-            Response::new(200)
-                .json(&vec!["x".repeat(1000); 3000])
-                .bytes(vec![b' '; 3 * PIECE])
+            Response::new(200).json(&vec!["x".repeat(1000); 3000]).bytes(vec![b' '; 3 * PIECE])
         }
     }
     let reply = Host::new().anonymous().get("/").send::<Large>();

@@ -9,17 +9,13 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use packhouse_plugin::storage::{
-    self, Change, ListingOptions, Precondition, Reader, Update, Writer,
-};
+use packhouse_plugin::storage::{self, Change, ListingOptions, Precondition, Reader, Update, Writer};
 use packhouse_plugin::testing::Host;
 use packhouse_plugin::{Error, PIECE, digests};
 
 fn append(key: &str, addition: &str) -> Result<(), Error> {
     storage::update(key, |current| {
-        let mut bytes = current
-            .map(|document| document.bytes.clone())
-            .unwrap_or_default();
+        let mut bytes = current.map(|document| document.bytes.clone()).unwrap_or_default();
         bytes.extend_from_slice(addition.as_bytes());
         Ok::<_, Error>(Change::Write(bytes))
     })?;
@@ -45,18 +41,9 @@ fn writes_only_what_the_precondition_allows() {
 fn refuses_keys_that_cannot_be() {
     let _host = Host::new();
     storage::put("folder/object", b"1", Precondition::Any, None).unwrap();
-    for key in [
-        "",
-        "/a",
-        "a/",
-        "a//b",
-        ".",
-        "a/../b",
-        "a\nb",
-        ".packhouse/x",
-        "folder",
-        "folder/object/below",
-    ] {
+    for key in
+        ["", "/a", "a/", "a//b", ".", "a/../b", "a\nb", ".packhouse/x", "folder", "folder/object/below"]
+    {
         let refused = storage::put(key, b"1", Precondition::Any, None);
         assert!(matches!(refused, Err(Error::Invalid(_))), "{key:?}");
     }
@@ -100,10 +87,7 @@ fn an_update_keeps_the_content_type_unless_told() {
     append("a", "2").unwrap();
     let content_type = || host.object_info("a").unwrap().content_type;
     assert_eq!(content_type().as_deref(), Some("text/x-demo"));
-    Update::new("a")
-        .content_type("application/json")
-        .run(|_| Change::json(&[1, 2]))
-        .unwrap();
+    Update::new("a").content_type("application/json").run(|_| Change::json(&[1, 2])).unwrap();
     assert_eq!(content_type().as_deref(), Some("application/json"));
 }
 
@@ -113,15 +97,9 @@ fn documents_may_be_larger_than_one_call_carries() {
     let large = vec![b'x'; 3 * PIECE + 7];
     storage::put("large", &large, Precondition::Absent, None).unwrap();
     assert_eq!(storage::get("large").unwrap().unwrap().bytes, large);
-    assert_eq!(
-        storage::get_up_to("large", 2 << 20),
-        Err(Error::TooLarge(2 << 20))
-    );
+    assert_eq!(storage::get_up_to("large", 2 << 20), Err(Error::TooLarge(2 << 20)));
     append("large", "tail").unwrap();
-    assert_eq!(
-        host.object_info("large").unwrap().size,
-        large.len() as u64 + 4
-    );
+    assert_eq!(host.object_info("large").unwrap().size, large.len() as u64 + 4);
     assert_eq!(host.staged(), 0);
 }
 
@@ -150,27 +128,17 @@ fn lists_keys_and_folders_in_order() {
     for key in ["p/a/1", "p/a/2", "p/b", "p/c/1", "q"] {
         host.insert(key, "").unwrap();
     }
-    let keys: Vec<String> = storage::list("many/")
-        .map(|info| info.unwrap().key)
-        .collect();
+    let keys: Vec<String> = storage::list("many/").map(|info| info.unwrap().key).collect();
     assert_eq!((keys.len(), keys[2499].as_str()), (2500, "many/2499"));
     let page = |after| {
-        let options = ListingOptions {
-            folders: true,
-            limit: 2,
-            after,
-            ..ListingOptions::new("p/")
-        };
+        let options = ListingOptions { folders: true, limit: 2, after, ..ListingOptions::new("p/") };
         storage::list_page(&options).unwrap()
     };
     let first = page(None);
     assert_eq!(first.folders, ["p/a/"]);
     assert_eq!(first.objects[0].key, "p/b");
     let second = page(first.next.as_deref());
-    assert_eq!(
-        (second.folders, second.next),
-        (vec!["p/c/".to_owned()], None)
-    );
+    assert_eq!((second.folders, second.next), (vec!["p/c/".to_owned()], None));
 }
 
 #[test]
@@ -183,14 +151,7 @@ fn writes_and_reads_streams() {
     let mut staged = writer.finish().unwrap();
     let digest = staged.digest(digests::SHA1).unwrap();
     assert_eq!(host.staged(), 1);
-    staged
-        .commit(
-            "zeds",
-            std::slice::from_ref(&digest),
-            Precondition::Absent,
-            None,
-        )
-        .unwrap();
+    staged.commit("zeds", std::slice::from_ref(&digest), Precondition::Absent, None).unwrap();
     assert_eq!(staged.read_at(0, 1), Err(Error::NotFound));
     let whole = storage::digests("zeds", &[digests::SHA1]).unwrap().unwrap();
     assert_eq!(whole, [digest]);
@@ -212,10 +173,7 @@ fn copies_within_the_store() {
     host.insert("a", "1").unwrap();
     storage::copy("a", "b", Precondition::Absent).unwrap();
     assert_eq!(host.object("b").unwrap(), b"1");
-    assert_eq!(
-        storage::copy("a", "b", Precondition::Absent),
-        Err(Error::Conflict)
-    );
+    assert_eq!(storage::copy("a", "b", Precondition::Absent), Err(Error::Conflict));
 }
 
 #[test]
@@ -223,17 +181,11 @@ fn digests_are_those_of_the_standards() {
     let _host = Host::new();
     let hex = |algorithm| digests::of(b"abc", &[algorithm]).unwrap().remove(0).hex;
     assert_eq!(hex(digests::MD5), "900150983cd24fb0d6963f7d28e17f72");
-    assert_eq!(
-        hex(digests::SHA1),
-        "a9993e364706816aba3e25717850c26c9cd0d89d"
-    );
+    assert_eq!(hex(digests::SHA1), "a9993e364706816aba3e25717850c26c9cd0d89d");
     assert!(hex(digests::SHA256).starts_with("ba7816bf8f01cfea"));
     assert!(hex(digests::SHA512).starts_with("ddaf35a193617aba"));
     assert!(hex(digests::BLAKE2B256).starts_with("bddd813c634239723171ef3fee98579b"));
-    assert!(matches!(
-        digests::of(b"", &["crc32"]),
-        Err(Error::Invalid(_))
-    ));
+    assert!(matches!(digests::of(b"", &["crc32"]), Err(Error::Invalid(_))));
     let large = vec![0; 2 * PIECE];
     let mut hasher = digests::Hasher::new(&[digests::SHA256]);
     hasher.update(&large).unwrap();

@@ -52,19 +52,13 @@ fn a_grant_counts_for_its_names_and_actions() {
     assert_eq!(status, 403);
     assert!(message.contains("package:left-pad:write"), "{message}");
     assert_eq!(host.as_user("bob").get("/any").send::<Demo>().status(), 200);
-    assert_eq!(
-        host.as_user("ann").get("/right").send::<Demo>().status(),
-        403
-    );
+    assert_eq!(host.as_user("ann").get("/right").send::<Demo>().status(), 403);
 }
 
 #[test]
 fn nobody_is_asked_to_sign_in() {
     let host = Host::new().anonymous_grants(&["*:*:*:read"]);
-    assert_eq!(
-        host.anonymous().get("/left-pad").send::<Demo>().text(),
-        "nobody"
-    );
+    assert_eq!(host.anonymous().get("/left-pad").send::<Demo>().text(), "nobody");
     let (status, message) = put(&host.anonymous());
     assert_eq!(status, 401);
     assert!(message.contains("sign in first"), "{message}");
@@ -73,10 +67,7 @@ fn nobody_is_asked_to_sign_in() {
 #[test]
 fn credentials_that_do_not_count_never_read_as_nobody() {
     let host = Host::new().anonymous_grants(&["*:*:*:read"]);
-    let reply = host
-        .rejected("the token has expired")
-        .get("/left-pad")
-        .send::<Demo>();
+    let reply = host.rejected("the token has expired").get("/left-pad").send::<Demo>();
     assert_eq!(reply.status(), 401);
     assert_eq!(reply.json()["error"], "the token has expired");
 }
@@ -85,25 +76,13 @@ fn credentials_that_do_not_count_never_read_as_nobody() {
 fn a_reader_cannot_write() {
     let host = Host::new().user("ann", &["demo:*:*:*"]);
     assert_eq!(put(&host.as_reader("ann")).0, 403);
-    assert_eq!(
-        host.as_reader("ann")
-            .get("/left-pad")
-            .send::<Demo>()
-            .status(),
-        200
-    );
+    assert_eq!(host.as_reader("ann").get("/left-pad").send::<Demo>().status(), 200);
 }
 
 #[test]
 fn a_password_becomes_a_token_that_can_be_revoked() {
-    let host = Host::new()
-        .grant("login")
-        .user("ann", &["demo:package:*:write"])
-        .password("ann", "correct");
-    assert!(matches!(
-        auth::authenticate_password("ann", "wrong"),
-        Err(Error::Denied(_))
-    ));
+    let host = Host::new().grant("login").user("ann", &["demo:package:*:write"]).password("ann", "correct");
+    assert!(matches!(auth::authenticate_password("ann", "wrong"), Err(Error::Denied(_))));
     let account = auth::authenticate_password("ann", "correct").unwrap();
     let request = TokenRequest {
         lifetime: Some(60),
@@ -125,20 +104,13 @@ fn a_password_becomes_a_token_that_can_be_revoked() {
 #[test]
 fn a_mount_without_the_grant_cannot_sign_in() {
     let _host = Host::new().password("ann", "correct");
-    assert!(matches!(
-        auth::authenticate_password("ann", "correct"),
-        Err(Error::Denied(_))
-    ));
+    assert!(matches!(auth::authenticate_password("ann", "correct"), Err(Error::Denied(_))));
 }
 
 #[test]
 fn filters_names_in_order() {
-    let host = Host::new()
-        .describe::<Demo>()
-        .user("ann", &["demo:package:a*:read"]);
-    let names = host
-        .as_user("ann")
-        .run(|| auth::filter_allowed("package", &["ab", "b", "a"], "read"));
+    let host = Host::new().describe::<Demo>().user("ann", &["demo:package:a*:read"]);
+    let names = host.as_user("ann").run(|| auth::filter_allowed("package", &["ab", "b", "a"], "read"));
     assert_eq!(names, ["ab", "a"]);
     assert_eq!(auth::check("package", "a", "read"), Decision::SignIn);
     assert_eq!(auth::user_exists("ann"), Ok(true));
@@ -152,10 +124,8 @@ fn a_mount_decides_over_features_and_settings() {
         #[serde(default)]
         most: u32,
     }
-    let _host = Host::new()
-        .feature("publish", false)
-        .settings(&serde_json::json!({ "most": 3 }))
-        .describe::<Demo>();
+    let _host =
+        Host::new().feature("publish", false).settings(&serde_json::json!({ "most": 3 })).describe::<Demo>();
     assert!(!settings::feature("publish"));
     assert!(!settings::feature("search"));
     assert!(!settings::feature("unknown"));

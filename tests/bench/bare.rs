@@ -34,15 +34,8 @@ impl Bare {
             .expect("it starts");
         let mut address = String::new();
         let output = child.stdout.take().expect("a pipe");
-        BufReader::new(output)
-            .read_line(&mut address)
-            .await
-            .expect("it tells its address");
-        Self {
-            child,
-            address: address.trim().to_owned(),
-            _body: file,
-        }
+        BufReader::new(output).read_line(&mut address).await.expect("it tells its address");
+        Self { child, address: address.trim().to_owned(), _body: file }
     }
 
     pub fn target(&self) -> Target {
@@ -63,13 +56,12 @@ pub async fn serve(file: &str) {
             let answer = service_fn(move |_| {
                 let body = body.clone();
                 async move {
-                    let response =
-                        hyper::Response::builder().header("content-type", "application/json");
+                    let response = hyper::Response::builder().header("content-type", "application/json");
                     Ok::<_, Infallible>(response.body(Full::new(body)).expect("a response"))
                 }
             });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), answer);
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
             // A connection that the load drops at its end is no failure.
             let _ = served.await;
         });

@@ -62,34 +62,20 @@ fn option(arguments: &[String], name: &str) -> Option<String> {
 async fn small_get(length: &Length) {
     let mounts = "[mount.objects]\n";
     let registry = Registry::start(
-        Options::mounts(mounts)
-            .plugin("objects")
-            .on(Backend::Memory)
-            .environment("PACKHOUSE_LOG", "error"),
+        Options::mounts(mounts).plugin("objects").on(Backend::Memory).environment("PACKHOUSE_LOG", "error"),
     )
     .await;
-    let writer = registry
-        .actor("/objects")
-        .with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
+    let writer = registry.actor("/objects").with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
     let document = json!({ "name": "greeting", "text": "hello, world", "numbers": [1, 2, 3] });
-    writer
-        .put("/document/greeting", &document)
-        .await
-        .expect(204);
+    writer.put("/document/greeting", &document).await.expect(204);
     contest("fresh-get", &registry, "/objects/document/greeting", length).await;
 }
 
 /// An npm packument of 30 versions.
 async fn packument(length: &Length) {
-    let registry = Registry::start(
-        Options::npm()
-            .on(Backend::Memory)
-            .environment("PACKHOUSE_LOG", "error"),
-    )
-    .await;
-    let publisher = registry
-        .actor("/npm")
-        .with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
+    let registry =
+        Registry::start(Options::npm().on(Backend::Memory).environment("PACKHOUSE_LOG", "error")).await;
+    let publisher = registry.actor("/npm").with_password("admin", packhouse_tests::registry::ADMIN_PASSWORD);
     for version in 0..VERSIONS {
         publish(&publisher, &format!("1.0.{version}")).await;
     }
@@ -97,12 +83,8 @@ async fn packument(length: &Length) {
 }
 
 async fn publish(publisher: &Actor, version: &str) {
-    let package =
-        Package::new("measured", version).field("description", "what it is for ".repeat(50).into());
-    publisher
-        .put("/measured", &package.publish())
-        .await
-        .expect(201);
+    let package = Package::new("measured", version).field("description", "what it is for ".repeat(50).into());
+    publisher.put("/measured", &package.publish()).await.expect(201);
 }
 
 /// Measures an address of the registry against bare hyper and nginx with the same bytes.

@@ -20,17 +20,12 @@ impl Nginx {
     /// None where nginx is not installed.
     pub async fn start(body: &[u8]) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let address = TcpListener::bind("127.0.0.1:0")
-            .expect("a free port")
-            .local_addr()
-            .expect("an address");
+        let address =
+            TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
         std::fs::create_dir(folder.path().join("www")).expect("a folder");
         std::fs::write(folder.path().join("www/body.json"), body).expect("the body");
-        std::fs::write(
-            folder.path().join("nginx.conf"),
-            configuration(&address.to_string()),
-        )
-        .expect("a configuration");
+        std::fs::write(folder.path().join("nginx.conf"), configuration(&address.to_string()))
+            .expect("a configuration");
         let child = Command::new("nginx")
             .arg("-p")
             .arg(folder.path())
@@ -44,19 +39,11 @@ impl Nginx {
         while TcpStream::connect(&address).await.is_err() {
             tokio::task::yield_now().await;
         }
-        Some(Self {
-            child,
-            address,
-            _folder: folder,
-        })
+        Some(Self { child, address, _folder: folder })
     }
 
     pub fn target(&self) -> Target {
-        Target::new(
-            self.address.clone(),
-            "/body.json",
-            self.child.id().expect("it runs"),
-        )
+        Target::new(self.address.clone(), "/body.json", self.child.id().expect("it runs"))
     }
 }
 

@@ -5,8 +5,8 @@ const TICKS: f64 = 100.0;
 
 /// User and system time of a process, in seconds.
 pub fn seconds(process: u32) -> f64 {
-    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"))
-        .unwrap_or_default();
+    let children =
+        std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
     let others = children.split_whitespace().filter_map(|id| id.parse().ok());
     own_seconds(process) + others.map(own_seconds).sum::<f64>()
 }
@@ -17,11 +17,7 @@ fn own_seconds(process: u32) -> f64 {
     };
     // The program's name may hold anything, and ends with the last parenthesis.
     let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = after
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|text| text.parse::<f64>().ok())
-        .sum();
+    let ticks: f64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok()).sum();
     ticks / TICKS
 }

@@ -12,12 +12,7 @@ pub struct Contest {
 
 impl Contest {
     pub fn new(name: &'static str, size: usize) -> Self {
-        Self {
-            name,
-            size,
-            ours: Vec::new(),
-            others: Vec::new(),
-        }
+        Self { name, size, ours: Vec::new(), others: Vec::new() }
     }
 
     pub fn ours(&mut self, round: Round) {
@@ -34,11 +29,7 @@ impl Contest {
     pub fn print(&self, nginx_is_missing: bool) {
         let ours = median(self.ours.iter().map(|round| round.rate));
         for (other, rounds) in &self.others {
-            println!(
-                "{} / {other} = {:.2}",
-                self.name,
-                ours / median(rounds.iter().map(|round| round.rate))
-            );
+            println!("{} / {other} = {:.2}", self.name, ours / median(rounds.iter().map(|round| round.rate)));
         }
         print_figures(self.name, self.size, &self.ours);
         for (other, rounds) in &self.others {

@@ -17,8 +17,5 @@ pub async fn measure(rounds: usize) {
         registry.actor("/npm").get("/-/ping").await.expect(200);
         times.push(begun.elapsed().as_secs_f64() * 1000.0);
     }
-    println!(
-        "start to first answer = {:.0} ms",
-        median(times.into_iter())
-    );
+    println!("start to first answer = {:.0} ms", median(times.into_iter()));
 }

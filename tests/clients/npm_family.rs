@@ -66,53 +66,26 @@ async fn yarn_berry_publishes_and_installs() {
 
 async fn publishes_and_installs(words: &Words) {
     let registry = Registry::npm().await;
-    let user = registry
-        .user(
-            "publisher",
-            &["npm:package:*:write", "npm:package:*:delete"],
-        )
-        .await;
+    let user = registry.user("publisher", &["npm:package:*:write", "npm:package:*:delete"]).await;
     let Some(client) = Client::find(words.kind, &registry.url("/npm"), Some(&user.token)) else {
         return;
     };
 
-    publish(&client, words.publish, &Package::new("left", "1.0.0"))
-        .await
-        .ok();
-    publish(
-        &client,
-        words.publish,
-        &Package::new("@acme/tools", "1.0.0"),
-    )
-    .await
-    .ok();
-    let demo = Package::new("demo", "1.0.0").field(
-        "dependencies",
-        json!({"left": "^1.0.0", "@acme/tools": "1.0.0"}),
-    );
+    publish(&client, words.publish, &Package::new("left", "1.0.0")).await.ok();
+    publish(&client, words.publish, &Package::new("@acme/tools", "1.0.0")).await.ok();
+    let demo = Package::new("demo", "1.0.0")
+        .field("dependencies", json!({"left": "^1.0.0", "@acme/tools": "1.0.0"}));
     publish(&client, words.publish, &demo).await.ok();
-    publish(
-        &client,
-        words.publish_as_next,
-        &Package::new("demo", "2.0.0"),
-    )
-    .await
-    .ok();
+    publish(&client, words.publish_as_next, &Package::new("demo", "2.0.0")).await.ok();
     tags_are(&registry, &json!({"latest": "1.0.0", "next": "2.0.0"})).await;
     let again = publish(&client, words.publish, &demo).await.fails();
-    assert!(
-        again.to_lowercase().contains("previously published"),
-        "{again}"
-    );
+    assert!(again.to_lowercase().contains("previously published"), "{again}");
 
     let consumer = client.consumer("consumer", &[("demo", "latest")]);
     client.run(&consumer, words.install).await.ok();
     assert_eq!(version_of(&consumer, "demo").await, "1.0.0");
     let lock = consumer.read(words.lock);
-    assert!(
-        lock.contains("left") && lock.contains("@acme/tools"),
-        "{lock}"
-    );
+    assert!(lock.contains("left") && lock.contains("@acme/tools"), "{lock}");
     consumer.forget_modules();
     client.run(&consumer, words.install_from_lock).await.ok();
     assert_eq!(version_of(&consumer, "demo").await, "1.0.0");
@@ -132,19 +105,12 @@ async fn what_one_of_them_publishes_the_others_install() {
     for (words, client) in &clients {
         let Some(client) = client else { continue };
         let name = format!("from-{:?}", words.kind).to_lowercase();
-        publish(client, words.publish, &Package::new(&name, "1.0.0"))
-            .await
-            .ok();
+        publish(client, words.publish, &Package::new(&name, "1.0.0")).await.ok();
         for (others, other) in &clients {
             let Some(other) = other else { continue };
             let consumer = other.consumer(&format!("wants-{name}"), &[(&name, "^1.0.0")]);
             other.run(&consumer, others.install).await.ok();
-            assert_eq!(
-                version_of(&consumer, &name).await,
-                "1.0.0",
-                "{:?} installs {name}",
-                others.kind
-            );
+            assert_eq!(version_of(&consumer, &name).await, "1.0.0", "{:?} installs {name}", others.kind);
         }
     }
 }
@@ -156,9 +122,7 @@ async fn without_a_token_none_of_them_publishes() {
         let Some(client) = Client::find(words.kind, &registry.url("/npm"), None) else {
             continue;
         };
-        publish(&client, words.publish, &Package::new("demo", "1.0.0"))
-            .await
-            .fails();
+        publish(&client, words.publish, &Package::new("demo", "1.0.0")).await.fails();
     }
     registry.actor("/npm").get("/demo").await.expect(404);
 }
@@ -170,25 +134,16 @@ fn find(registry: &Registry, words: &Words, user: &User) -> Option<Client> {
 async fn publish(client: &Client, words: &[&str], package: &Package) -> Run {
     let folder = client.package(package);
     if client.kind == Kind::YarnBerry {
-        client
-            .run(&folder, &["install", "--no-immutable"])
-            .await
-            .ok();
+        client.run(&folder, &["install", "--no-immutable"]).await.ok();
     }
     client.run(&folder, words).await
 }
 
 async fn tags_are(registry: &Registry, expected: &serde_json::Value) {
-    let tags = registry
-        .actor("/npm")
-        .get("/-/package/demo/dist-tags")
-        .await
-        .expect(200);
+    let tags = registry.actor("/npm").get("/-/package/demo/dist-tags").await.expect(200);
     assert_eq!(&tags.json(), expected);
 }
 
 async fn version_of(project: &Project, package: &str) -> String {
-    project
-        .node(&format!("require('{package}/package.json').version"))
-        .await
+    project.node(&format!("require('{package}/package.json').version")).await
 }

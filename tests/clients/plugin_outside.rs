@@ -85,28 +85,17 @@ fn build(folder: &Path) -> PathBuf {
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .output()
         .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     folder.join("target/wasm32-wasip2/release/recipes.wasm")
 }
 
 /// What the SDK's manifest inherits, without the members that are not there.
 fn standalone_manifest(workspace: &Path) -> String {
     let manifest = std::fs::read_to_string(workspace.join("Cargo.toml")).unwrap();
-    let members = manifest
-        .lines()
-        .find(|line| line.starts_with("members = "))
-        .unwrap();
+    let members = manifest.lines().find(|line| line.starts_with("members = ")).unwrap();
     let ours = ["packhouse = ", "packhouse-npm", "default-members"];
-    let kept = manifest
-        .lines()
-        .filter(|line| !ours.iter().any(|word| line.starts_with(word)));
-    kept.collect::<Vec<_>>()
-        .join("\n")
-        .replace(members, "members = [\"sdk\"]\nexclude = [\"recipes\"]")
+    let kept = manifest.lines().filter(|line| !ours.iter().any(|word| line.starts_with(word)));
+    kept.collect::<Vec<_>>().join("\n").replace(members, "members = [\"sdk\"]\nexclude = [\"recipes\"]")
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -124,29 +113,17 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_from_outside_is_dropped_in_and_served() {
-    let registry = Registry::start(
-        Options::mounts("")
-            .anonymous(&["recipes:dish:*:taste"])
-            .plugin("objects"),
-    )
-    .await;
+    let registry =
+        Registry::start(Options::mounts("").anonymous(&["recipes:dish:*:taste"]).plugin("objects")).await;
     let cook = registry.user("ann", &["recipes:dish:*:cook"]).await;
     let cook = registry.actor("/recipes").with_token(&cook.token);
     cook.put("/soup", &json!({ "water": 1 })).await.expect(404);
 
     let outside = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        build(outside.path()),
-        registry.home().plugins().join("recipes.wasm"),
-    )
-    .unwrap();
+    std::fs::copy(build(outside.path()), registry.home().plugins().join("recipes.wasm")).unwrap();
     let patience = Instant::now() + Duration::from_secs(20);
     while cook.put("/soup", &json!({ "water": 1 })).await.status != 201 {
-        assert!(
-            Instant::now() < patience,
-            "it is not served\n{}",
-            registry.logs()
-        );
+        assert!(Instant::now() < patience, "it is not served\n{}", registry.logs());
         tokio::task::yield_now().await;
     }
 

@@ -1,10 +1,6 @@
 //! Configurations that cannot be served: one sentence that names file, key and remedy, exit
 //! code 2, and no backtrace.
-#![allow(
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::object_store::ObjectStore;
 use packhouse_tests::registry::Ended;
@@ -14,24 +10,14 @@ use std::net::TcpListener;
 /// Starts with this, and expects a sentence with all of these words.
 async fn refused(options: Options, words: &[&str]) -> Ended {
     let ended = Registry::refuse(options.environment("RUST_BACKTRACE", "1")).await;
-    let told = format!(
-        "exit code {:?}, {}{}",
-        ended.code, ended.stdout, ended.stderr
-    );
+    let told = format!("exit code {:?}, {}{}", ended.code, ended.stdout, ended.stderr);
     assert_eq!(ended.code, Some(2), "{told}");
-    let sentences: Vec<_> = ended
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("packhouse: "))
-        .collect();
+    let sentences: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("packhouse: ")).collect();
     assert_eq!(sentences.len(), 1, "one sentence: {told}");
     for word in words {
         assert!(sentences[0].contains(word), "{word:?} is missing: {told}");
     }
-    assert!(
-        !ended.stderr.contains("backtrace") && !ended.stderr.contains("panicked"),
-        "{told}"
-    );
+    assert!(!ended.stderr.contains("backtrace") && !ended.stderr.contains("panicked"), "{told}");
     assert!(!ended.stdout.contains("listening"), "{told}");
     ended
 }
@@ -44,30 +30,14 @@ async fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 
 #[tokio::test]
 async fn a_file_that_is_no_toml_is_told_with_its_line() {
-    refused(
-        Options::npm().whole("[server\nlisten = 3\n"),
-        &["registry.toml", "1"],
-    )
-    .await;
+    refused(Options::npm().whole("[server\nlisten = 3\n"), &["registry.toml", "1"]).await;
 }
 
 #[tokio::test]
 async fn a_value_of_the_wrong_kind_is_named() {
-    refused(
-        Options::npm().whole("[server]\nlisten = 3\n"),
-        &["registry.toml", "listen"],
-    )
-    .await;
-    refused(
-        Options::npm().limits("idle_timeout = \"soon\""),
-        &["registry.toml", "soon"],
-    )
-    .await;
-    refused(
-        Options::npm().whole("[storage]\ntype = \"tape\"\n"),
-        &["registry.toml", "tape"],
-    )
-    .await;
+    refused(Options::npm().whole("[server]\nlisten = 3\n"), &["registry.toml", "listen"]).await;
+    refused(Options::npm().limits("idle_timeout = \"soon\""), &["registry.toml", "soon"]).await;
+    refused(Options::npm().whole("[storage]\ntype = \"tape\"\n"), &["registry.toml", "tape"]).await;
 }
 
 #[tokio::test]
@@ -87,54 +57,38 @@ async fn a_plugin_that_is_not_there_is_named_with_its_mount() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_made_is_named() {
     // A file is where the folder should be: refused to root, too.
-    let options = Options::npm().whole("[storage]\ntype = \"fs\"\nroot = \"registry.toml/objects\"\n[server]\nlisten = \"127.0.0.1:0\"\n");
+    let options = Options::npm().whole(
+        "[storage]\ntype = \"fs\"\nroot = \"registry.toml/objects\"\n[server]\nlisten = \"127.0.0.1:0\"\n",
+    );
     refused(options, &["registry.toml", "root", "registry.toml/objects"]).await;
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_named() {
-    let taken = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let taken = TcpListener::bind("127.0.0.1:0").and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, _listener) = taken.unwrap_or_else(|error| panic!("{error}"));
-    refused(
-        Options::npm().listen(&address.to_string()),
-        &["registry.toml", "listen", &address.to_string()],
-    )
-    .await;
+    refused(Options::npm().listen(&address.to_string()), &["registry.toml", "listen", &address.to_string()])
+        .await;
 }
 
 #[tokio::test]
 async fn credentials_that_the_bucket_refuses_are_named() {
     let store = ObjectStore::start();
     let storage = store.configuration_with_secret("wrong");
-    let options = Options::npm().whole(format!(
-        "{storage}[server]\nlisten = \"127.0.0.1:0\"\n[mount.npm]\n"
-    ));
+    let options = Options::npm().whole(format!("{storage}[server]\nlisten = \"127.0.0.1:0\"\n[mount.npm]\n"));
     let ended = refused(options, &["registry.toml", "access_key", "access_secret"]).await;
-    assert!(
-        !ended.stderr.contains("wrong"),
-        "the secret is not shown: {}",
-        ended.stderr
-    );
+    assert!(!ended.stderr.contains("wrong"), "the secret is not shown: {}", ended.stderr);
 }
 
 #[tokio::test]
 async fn a_secret_that_is_not_there_is_named() {
     let storage = "[storage]\ntype = \"s3\"\nendpoint = \"127.0.0.1\"\nbucket_name = \"b\"\naccess_key = \"env:NO_SUCH_KEY\"\naccess_secret = \"x\"\n";
-    refused(
-        Options::npm().whole(storage),
-        &["registry.toml", "NO_SUCH_KEY"],
-    )
-    .await;
+    refused(Options::npm().whole(storage), &["registry.toml", "NO_SUCH_KEY"]).await;
 }
 
 #[tokio::test]
 async fn a_scope_that_is_none_is_named() {
-    refused(
-        Options::npm().anonymous(&["npm:read"]),
-        &["registry.toml", "anonymous", "npm:read"],
-    )
-    .await;
+    refused(Options::npm().anonymous(&["npm:read"]), &["registry.toml", "anonymous", "npm:read"]).await;
 }
 
 #[tokio::test]

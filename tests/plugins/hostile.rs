@@ -24,9 +24,7 @@ async fn registry() -> Registry {
 /// What a trick is answered with. While it runs, and once more after it, a neighbour
 /// answers every time.
 async fn try_it(registry: &Registry, path: &str) -> Answer {
-    let hostile = registry
-        .actor("/hostile")
-        .with_password("admin", ADMIN_PASSWORD);
+    let hostile = registry.actor("/hostile").with_password("admin", ADMIN_PASSWORD);
     let neighbour = registry.actor("/objects");
     let answered = tokio::select! {
         answer = hostile.get(path) => answer,
@@ -46,10 +44,7 @@ async fn keep_asking(neighbour: &Actor) {
 fn says(answer: &Answer, status: u16) -> String {
     assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
     let document = answer.json();
-    assert_eq!(
-        document["failed"], status,
-        "the failure has the plugin's own shape"
-    );
+    assert_eq!(document["failed"], status, "the failure has the plugin's own shape");
     document["why"].as_str().unwrap().to_owned()
 }
 
@@ -75,11 +70,7 @@ async fn a_plugin_that_takes_all_memory_is_stopped_at_its_limit() {
 async fn a_plugin_that_panics_answers_500() {
     let registry = registry().await;
     says(&try_it(&registry, "/panic").await, 500);
-    assert!(
-        registry.logs().contains("it panicked"),
-        "the log says why: {}",
-        registry.logs()
-    );
+    assert!(registry.logs().contains("it panicked"), "the log says why: {}", registry.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,20 +89,14 @@ async fn a_plugin_cannot_open_100_000_resources() {
 async fn a_plugin_that_calls_the_host_for_ever_is_stopped() {
     let registry = registry().await;
     let answer = try_it(&registry, "/calls").await;
-    assert!(
-        matches!(answer.status.as_u16(), 500 | 504),
-        "{}",
-        answer.text()
-    );
+    assert!(matches!(answer.status.as_u16(), 500 | 504), "{}", answer.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_of_the_largest_size_is_refused_to_the_plugin() {
     let registry = registry().await;
     let hostile = registry.actor("/hostile");
-    let answer = hostile
-        .send(http::Method::PUT, "/largest-read", vec![b'x'; 4 << 20])
-        .await;
+    let answer = hostile.send(http::Method::PUT, "/largest-read", vec![b'x'; 4 << 20]).await;
     assert_eq!(answer.status.as_u16(), 400, "{}", answer.text());
 }
 
@@ -119,27 +104,16 @@ async fn a_read_of_the_largest_size_is_refused_to_the_plugin() {
 async fn a_reply_of_1_gib_is_not_gathered() {
     let registry = registry().await;
     says(&try_it(&registry, "/reply-of-1-gib").await, 500);
-    assert!(
-        resident_bytes(&registry) < 300 << 20,
-        "the host stays small"
-    );
+    assert!(resident_bytes(&registry) < 300 << 20, "the host stays small");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_that_http_does_not_allow_become_a_500() {
     let registry = registry().await;
-    for path in [
-        "/status-99",
-        "/status-101",
-        "/bad-header",
-        "/bad-header-name",
-    ] {
+    for path in ["/status-99", "/status-101", "/bad-header", "/bad-header-name"] {
         let answer = try_it(&registry, path).await;
         says(&answer, 500);
-        assert!(
-            answer.headers.get("x-injected").is_none(),
-            "nothing is smuggled in"
-        );
+        assert!(answer.headers.get("x-injected").is_none(), "nothing is smuggled in");
     }
 }
 
@@ -148,11 +122,7 @@ async fn a_plugin_reaches_no_key_but_its_own() {
     let registry = registry().await;
     let reached = try_it(&registry, "/foreign-keys").await.expect(200).json();
     assert_eq!(reached, serde_json::json!([]));
-    assert_eq!(
-        registry.keys(),
-        Vec::<String>::new(),
-        "nothing was written either"
-    );
+    assert_eq!(registry.keys(), Vec::<String>::new(), "nothing was written either");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,11 +130,7 @@ async fn a_flood_of_log_lines_is_cut_off_and_counted() {
     let registry = registry().await;
     try_it(&registry, "/log").await.expect(200);
     let logs = registry.logs();
-    assert!(
-        logs.matches("flood ").count() < 100,
-        "{} lines",
-        logs.matches("flood ").count()
-    );
+    assert!(logs.matches("flood ").count() < 100, "{} lines", logs.matches("flood ").count());
     assert!(logs.contains("the plugin logged too much"), "{logs}");
 }
 
@@ -175,14 +141,8 @@ async fn no_credential_reaches_a_plugin_in_any_form() {
     let secrets = [
         ("authorization", format!("Bearer {}", user.token)),
         ("authorization", user.token.clone()),
-        (
-            "authorization",
-            "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned(),
-        ),
-        (
-            "proxy-authorization",
-            "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned(),
-        ),
+        ("authorization", "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned()),
+        ("proxy-authorization", "Basic YW5uOnNlY3JldC1wYXNzd29yZA==".to_owned()),
         ("cookie", format!("session={}", user.token)),
         ("x-api-key", user.token.clone()),
         ("x-auth-token", user.token.clone()),
@@ -194,38 +154,16 @@ async fn no_credential_reaches_a_plugin_in_any_form() {
         ("npm-otp", "123456".to_owned()),
     ];
     for (name, value) in secrets {
-        let seen = registry
-            .actor("/objects")
-            .with_header(name, &value)
-            .get("/headers")
-            .await
-            .expect(200)
-            .json();
-        let names: Vec<_> = seen
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        assert!(
-            names
-                .iter()
-                .all(|name| ["accept", "user-agent"].contains(name)),
-            "{name} left {names:?}"
-        );
-        assert!(
-            !registry.logs().contains(&user.token),
-            "no secret is logged"
-        );
+        let seen =
+            registry.actor("/objects").with_header(name, &value).get("/headers").await.expect(200).json();
+        let names: Vec<_> = seen.as_object().unwrap().keys().map(String::as_str).collect();
+        assert!(names.iter().all(|name| ["accept", "user-agent"].contains(name)), "{name} left {names:?}");
+        assert!(!registry.logs().contains(&user.token), "no secret is logged");
     }
 }
 
 fn resident_bytes(registry: &Registry) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", registry.process_id())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", registry.process_id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }

@@ -20,7 +20,8 @@ const MOUNTS: &str = "[mount.objects]\n";
 /// A newer line of the contract, which this host does not speak.
 const NEWER_LINE: &str = r#"(component (import "packhouse:plugin/storage@0.2.0" (instance)))"#;
 /// A function that this host's 0.1 does not have yet.
-const NEWER_FUNCTION: &str = r#"(component (import "packhouse:plugin/storage@0.1.0" (instance (export "teleport" (func)))))"#;
+const NEWER_FUNCTION: &str =
+    r#"(component (import "packhouse:plugin/storage@0.1.0" (instance (export "teleport" (func)))))"#;
 /// A component that exports nothing that a host could call.
 const NO_PLUGIN: &str = "(component)";
 
@@ -30,18 +31,9 @@ async fn registry() -> Registry {
 
 /// The line of a plugin on the status page.
 async fn status(registry: &Registry, plugin: &str) -> Value {
-    let page = registry
-        .actor("")
-        .get("/-/packhouse/plugins")
-        .await
-        .expect(200)
-        .json();
+    let page = registry.actor("").get("/-/packhouse/plugins").await.expect(200).json();
     let lines = page["plugins"].as_array().unwrap();
-    lines
-        .iter()
-        .find(|line| line["name"] == plugin)
-        .cloned()
-        .unwrap_or(Value::Null)
+    lines.iter().find(|line| line["name"] == plugin).cloned().unwrap_or(Value::Null)
 }
 
 /// Waits until the status of a plugin is as wanted.
@@ -52,11 +44,7 @@ async fn until(registry: &Registry, plugin: &str, wanted: impl Fn(&Value) -> boo
         if wanted(&line) {
             return line;
         }
-        assert!(
-            Instant::now() < patience,
-            "it stays {line}\n{}",
-            registry.logs()
-        );
+        assert!(Instant::now() < patience, "it stays {line}\n{}", registry.logs());
         tokio::task::yield_now().await;
     }
 }
@@ -79,17 +67,10 @@ fn replace(file: &Path, bytes: &[u8]) {
 async fn fifty_swaps_under_load_lose_no_request() {
     let registry = registry().await;
     let file = registry.home().plugins().join("objects.wasm");
-    let (stop, answers) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
+    let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let load: Vec<_> = (0..4)
         .map(|_| {
-            tokio::spawn(read_until(
-                registry.actor("/objects"),
-                Arc::clone(&stop),
-                Arc::clone(&answers),
-            ))
+            tokio::spawn(read_until(registry.actor("/objects"), Arc::clone(&stop), Arc::clone(&answers)))
         })
         .collect();
     let mut good = 1;
@@ -110,14 +91,8 @@ async fn fifty_swaps_under_load_lose_no_request() {
     for reader in load {
         reader.await.expect("no request failed");
     }
-    assert!(
-        answers.load(Ordering::Relaxed) > 1000,
-        "it was load: {answers:?} answers"
-    );
-    assert!(
-        registry.logs().contains("the generation before goes on"),
-        "the log says so too"
-    );
+    assert!(answers.load(Ordering::Relaxed) > 1000, "it was load: {answers:?} answers");
+    assert!(registry.logs().contains("the generation before goes on"), "the log says so too");
 }
 
 async fn read_until(actor: Actor, stop: Arc<AtomicBool>, answers: Arc<AtomicU64>) {
@@ -131,11 +106,7 @@ async fn read_until(actor: Actor, stop: Arc<AtomicBool>, answers: Arc<AtomicU64>
 async fn a_plugin_that_is_dropped_in_is_served_at_its_own_path() {
     let registry = Registry::start(Options::mounts("").plugin("objects")).await;
     registry.actor("/hostile").get("/well").await.expect(404);
-    std::fs::copy(
-        built("hostile"),
-        registry.home().plugins().join("hostile.wasm"),
-    )
-    .unwrap();
+    std::fs::copy(built("hostile"), registry.home().plugins().join("hostile.wasm")).unwrap();
     until(&registry, "hostile", |line| line["generation"] == 1).await;
     let answer = registry.actor("/hostile").get("/well").await;
     assert_eq!(answer.expect(200).text(), "well");
@@ -152,16 +123,8 @@ async fn a_plugin_whose_file_is_removed_stops_after_a_while_and_one_written_agai
     until(&registry, "objects", |line| line["generation"] == 1).await;
     std::fs::remove_file(&file).unwrap();
     until(&registry, "objects", Value::is_null).await;
-    let gone = registry
-        .actor("/objects")
-        .get("/hello")
-        .await
-        .expect(404)
-        .text();
-    assert!(
-        gone.contains("objects") && gone.contains("removed"),
-        "{gone}"
-    );
+    let gone = registry.actor("/objects").get("/hello").await.expect(404).text();
+    assert!(gone.contains("objects") && gone.contains("removed"), "{gone}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,11 +136,7 @@ async fn plugins_that_cannot_serve_are_reported_with_their_reason() {
         ("function", NEWER_FUNCTION.into(), "contract"),
         ("empty", NO_PLUGIN.into(), "contract"),
         ("text", b"no component at all".to_vec(), "no WASM component"),
-        (
-            "claimant",
-            std::fs::read(built("claimant")).unwrap(),
-            "/-/packhouse",
-        ),
+        ("claimant", std::fs::read(built("claimant")).unwrap(), "/-/packhouse"),
     ];
     for (name, bytes, reason) in cases {
         std::fs::write(folder.join(format!("{name}.wasm")), bytes).unwrap();

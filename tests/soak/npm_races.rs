@@ -1,10 +1,6 @@
 //! Publishers at the same moment, in one process and in two, and processes that are killed.
 //! Every run has a sample; `cargo xtask test --tier soak` has it all.
-#![allow(
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::{self, Package};
 use packhouse_tests::races::{at_once, in_full, rounds};
@@ -74,39 +70,20 @@ async fn of_two_publishers_of_one_version_one_wins_and_the_bytes_are_the_winners
     let both = [publisher.clone(), publisher.at(second.url("/npm"))];
     for round in 0..rounds(200, 10) {
         let packages = [0, 1].map(|side| {
-            Package::new("demo", &format!("1.0.{round}"))
-                .file("side.txt", format!("{side}, round {round}"))
+            Package::new("demo", &format!("1.0.{round}")).file("side.txt", format!("{side}, round {round}"))
         });
-        let answers = at_once(2, |side| {
-            publish(both[side].clone(), packages[side].clone())
-        })
-        .await;
-        let winners: Vec<_> = (0..2)
-            .filter(|&side| answers[side].status.is_success())
-            .collect();
-        assert_eq!(
-            winners.len(),
-            1,
-            "round {round}: exactly one wins: {answers:?}"
-        );
+        let answers = at_once(2, |side| publish(both[side].clone(), packages[side].clone())).await;
+        let winners: Vec<_> = (0..2).filter(|&side| answers[side].status.is_success()).collect();
+        assert_eq!(winners.len(), 1, "round {round}: exactly one wins: {answers:?}");
         let loser = &answers[1 - winners[0]];
-        assert!(
-            matches!(loser.status.as_u16(), 403 | 409),
-            "round {round}: {loser:?}"
-        );
+        assert!(matches!(loser.status.as_u16(), 403 | 409), "round {round}: {loser:?}");
 
         let won = &packages[winners[0]];
         for reader in &both {
             let document = reader.get("/demo").await.expect(200).json();
             let served = reader.get(&won.tarball_path()).await.expect(200);
-            assert_eq!(
-                document["versions"][&won.version]["dist"]["integrity"],
-                npm::integrity(&served.body)
-            );
-            assert!(
-                served.body == won.tarball(),
-                "round {round}: what is served is the winner's"
-            );
+            assert_eq!(document["versions"][&won.version]["dist"]["integrity"], npm::integrity(&served.body));
+            assert!(served.body == won.tarball(), "round {round}: what is served is the winner's");
         }
     }
 }
@@ -117,16 +94,14 @@ async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
     let mut registry = Registry::npm().await;
     let publisher = registry.publisher().await;
     for round in 0..rounds(100, 6) {
-        let package = Package::new("demo", &format!("1.0.{round}"))
-            .file("data.bin", npm::noise(round, 400_000));
+        let package =
+            Package::new("demo", &format!("1.0.{round}")).file("data.bin", npm::noise(round, 400_000));
         let before = registry.keys().len();
         let attempt = {
             let (publisher, package) = (publisher.at(registry.url("/npm")), package.clone());
             tokio::spawn(async move {
                 let body = package.publish().to_string();
-                publisher
-                    .try_send(http::Method::PUT, &package.path(), body)
-                    .await
+                publisher.try_send(http::Method::PUT, &package.path(), body).await
             })
         };
         // In turn: as soon as it is sent, when its archive has a key, when it has an answer.
@@ -148,36 +123,16 @@ async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
         registry.start_again().await;
 
         let publisher = publisher.at(registry.url("/npm"));
-        let there = publisher
-            .get(&format!("/demo/{}", package.version))
-            .await
-            .status
-            .is_success();
+        let there = publisher.get(&format!("/demo/{}", package.version)).await.status.is_success();
         assert!(
             there || !told.is_ok_and(|answer| answer.status.is_success()),
             "round {round}: what was confirmed stays"
         );
         let again = publish(publisher.clone(), package.clone()).await;
-        assert_eq!(
-            again.status.as_u16(),
-            if there { 403 } else { 201 },
-            "round {round}: {again:?}"
-        );
-        assert!(
-            publisher
-                .get(&package.tarball_path())
-                .await
-                .expect(200)
-                .body
-                == package.tarball()
-        );
+        assert_eq!(again.status.as_u16(), if there { 403 } else { 201 }, "round {round}: {again:?}");
+        assert!(publisher.get(&package.tarball_path()).await.expect(200).body == package.tarball());
     }
-    let document = publisher
-        .at(registry.url("/npm"))
-        .get("/demo")
-        .await
-        .expect(200)
-        .json();
+    let document = publisher.at(registry.url("/npm")).get("/demo").await.expect(200).json();
     assert_eq!(versions(&document) as u64, rounds(100, 6));
 }
 
@@ -185,9 +140,7 @@ async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
 async fn tags_and_publishes_at_the_same_moment_do_not_undo_each_other() {
     let registry = Registry::npm().await;
     let publisher = registry.publisher().await;
-    publish(publisher.clone(), Package::new("demo", "1.0.0"))
-        .await
-        .expect(201);
+    publish(publisher.clone(), Package::new("demo", "1.0.0")).await.expect(201);
     let many = if in_full() { 64 } else { 16 };
     let answers = at_once(many, |number| {
         let publisher = publisher.clone();

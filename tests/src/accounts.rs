@@ -21,32 +21,18 @@ pub(crate) async fn add(home: &Home, name: &str, scopes: &[&str]) -> User {
     }
     run(home, &arguments, &format!("{password}\n")).await;
     let token = run(home, &["token", "create", name], "").await;
-    User {
-        name: name.to_owned(),
-        password,
-        token: token.trim().to_owned(),
-    }
+    User { name: name.to_owned(), password, token: token.trim().to_owned() }
 }
 
 /// `packhouse ARGUMENTS`; its standard output. Panics when it fails.
 pub async fn run(home: &Home, arguments: &[&str], input: &str) -> String {
-    let mut child = crate::registry::command(home)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let mut child =
+        crate::registry::command(home).args(arguments).stdin(Stdio::piped()).spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin
-        .write_all(input.as_bytes())
-        .await
-        .expect("it reads its input");
+    stdin.write_all(input.as_bytes()).await.expect("it reads its input");
     drop(stdin);
     let output = child.wait_with_output().await.expect("its output");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "`packhouse {}` failed: {errors}",
-        arguments.join(" ")
-    );
+    assert!(output.status.success(), "`packhouse {}` failed: {errors}", arguments.join(" "));
     String::from_utf8(output.stdout).expect("text")
 }

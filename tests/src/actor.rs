@@ -34,12 +34,7 @@ impl Actor {
     /// Without credentials; `base` is a URL without a trailing slash.
     pub fn anonymous(base: String) -> Self {
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self {
-            base,
-            client,
-            credential: Credential::Nothing,
-            headers: HeaderMap::new(),
-        }
+        Self { base, client, credential: Credential::Nothing, headers: HeaderMap::new() }
     }
 
     /// The same, with a bearer token.
@@ -59,18 +54,14 @@ impl Actor {
     /// The same, sending this header each time.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers
-            .insert(name, value.parse().expect("a header's value"));
+        self.headers.insert(name, value.parse().expect("a header's value"));
         self
     }
 
     /// The same person at another address, e.g. a second process.
     #[must_use]
     pub fn at(&self, base: String) -> Self {
-        Self {
-            base,
-            ..self.clone()
-        }
+        Self { base, ..self.clone() }
     }
 
     /// Where this actor speaks to.
@@ -100,9 +91,7 @@ impl Actor {
 
     /// Any method, any body; JSON is what it says it is. Panics when there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
-        self.try_send(method, path, body)
-            .await
-            .unwrap_or_else(|error| panic!("no answer: {error:?}"))
+        self.try_send(method, path, body).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
     }
 
     /// As [`Actor::send`], for when the other side may be killed meanwhile.
@@ -115,20 +104,13 @@ impl Actor {
         let told = format!("{method} {}{path}", self.base);
         let response = self.request(method, path).body(body).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Answer {
-            status,
-            headers,
-            body: response.bytes().await?,
-            request: told,
-        })
+        Ok(Answer { status, headers, body: response.bytes().await?, request: told })
     }
 
     /// With this actor's credentials, to be finished by the caller.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
-        request = request
-            .header("content-type", "application/json")
-            .headers(self.headers.clone());
+        request = request.header("content-type", "application/json").headers(self.headers.clone());
         match &self.credential {
             Credential::Nothing => request,
             Credential::Token(token) => request.bearer_auth(token),
@@ -141,13 +123,7 @@ impl Answer {
     /// Panics, showing all of it, unless the status is this one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(
-            self.status.as_u16(),
-            status,
-            "{} answered {}",
-            self.request,
-            self.text()
-        );
+        assert_eq!(self.status.as_u16(), status, "{} answered {}", self.request, self.text());
         self
     }
 
@@ -163,9 +139,6 @@ impl Answer {
 
     /// Empty when absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }

@@ -25,18 +25,10 @@ pub struct Run {
 impl Run {
     pub(crate) async fn of(mut command: Command) -> Self {
         let told = format!("{:?}", command.as_std());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{told} does not start: {error}"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
         let output = timeout(PATIENCE, child.wait_with_output()).await;
-        let output = output
-            .unwrap_or_else(|_| panic!("{told} does not end"))
-            .expect("its output");
+        let output = output.unwrap_or_else(|_| panic!("{told} does not end")).expect("its output");
         Self {
             success: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -48,22 +40,14 @@ impl Run {
     /// Standard output. Panics, showing all, when the client failed.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert!(
-            self.success,
-            "{}\nfailed: {}\n{}",
-            self.command, self.stdout, self.stderr
-        );
+        assert!(self.success, "{}\nfailed: {}\n{}", self.command, self.stdout, self.stderr);
         self.stdout
     }
 
     /// What it said. Panics when the client did not fail.
     #[track_caller]
     pub fn fails(self) -> String {
-        assert!(
-            !self.success,
-            "{}\nshould fail: {}\n{}",
-            self.command, self.stdout, self.stderr
-        );
+        assert!(!self.success, "{}\nshould fail: {}\n{}", self.command, self.stdout, self.stderr);
         format!("{}\n{}", self.stdout, self.stderr)
     }
 }

@@ -67,11 +67,7 @@ impl Package {
     pub fn tarball(&self) -> Vec<u8> {
         let manifest = serde_json::to_vec_pretty(&self.manifest()).expect("JSON");
         let mut files = vec![("package.json", manifest.as_slice())];
-        files.extend(
-            self.files
-                .iter()
-                .map(|(path, content)| (path.as_str(), content.as_slice())),
-        );
+        files.extend(self.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())));
         archive(&files)
     }
 

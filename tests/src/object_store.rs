@@ -34,24 +34,16 @@ impl ObjectStore {
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                ready
-                    .send(listener.local_addr().expect("an address"))
-                    .expect("somebody waits");
+                ready.send(listener.local_addr().expect("an address")).expect("somebody waits");
                 tokio::select! { () = serve(listener, service) => {}, _ = stopped => {} }
             });
         });
         let address = address.recv().expect("the server starts");
-        Self {
-            folder,
-            address,
-            _stop: stop,
-        }
+        Self { folder, address, _stop: stop }
     }
 
     /// The bucket's objects as files.

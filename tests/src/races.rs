@@ -19,11 +19,7 @@ where
             work.await
         })
     });
-    join_all(tasks)
-        .await
-        .into_iter()
-        .map(|result| result.expect("no task panics"))
-        .collect()
+    join_all(tasks).await.into_iter().map(|result| result.expect("no task panics")).collect()
 }
 
 /// Is this the long run (`--tier soak`), or the sample that every run has?

@@ -49,20 +49,13 @@ impl Registry {
 
     /// One more process on the same storage and the same users.
     pub async fn second_process(&self) -> Self {
-        Self {
-            home: Arc::clone(&self.home),
-            process: Process::start(&self.home).await,
-        }
+        Self { home: Arc::clone(&self.home), process: Process::start(&self.home).await }
     }
 
     /// SIGTERM, and the same again on another port. Panics unless it ended with exit code 0.
     pub async fn restart(&mut self) {
         let status = self.terminate().await;
-        assert!(
-            status.success(),
-            "SIGTERM ended with {status}\n{}",
-            self.logs()
-        );
+        assert!(status.success(), "SIGTERM ended with {status}\n{}", self.logs());
         self.start_again().await;
     }
 
@@ -123,12 +116,7 @@ impl Registry {
 
     /// Somebody who may publish and unpublish everything on `npm`.
     pub async fn publisher(&self) -> Actor {
-        let user = self
-            .user(
-                "publisher",
-                &["npm:package:*:write", "npm:package:*:delete"],
-            )
-            .await;
+        let user = self.user("publisher", &["npm:package:*:write", "npm:package:*:delete"]).await;
         self.actor("/npm").with_token(&user.token)
     }
 

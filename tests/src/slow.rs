@@ -18,10 +18,7 @@ pub struct Pace {
 impl Pace {
     /// So many bytes in a second, in ten pieces.
     pub fn per_second(bytes: usize) -> Self {
-        Self {
-            piece: bytes.div_ceil(10),
-            every: Duration::from_millis(100),
-        }
+        Self { piece: bytes.div_ceil(10), every: Duration::from_millis(100) }
     }
 }
 
@@ -34,9 +31,7 @@ pub async fn put(
     pace: Pace,
 ) -> std::io::Result<StatusCode> {
     let mut socket = TcpStream::connect(address).await?;
-    socket
-        .write_all(head(address, path, token, body.len()).as_bytes())
-        .await?;
+    socket.write_all(head(address, path, token, body.len()).as_bytes()).await?;
     trickle(&mut socket, body, pace).await?;
     read_status(&mut socket).await
 }
@@ -50,9 +45,7 @@ pub async fn put_until_closed(
     pace: Pace,
 ) -> std::io::Result<StatusCode> {
     let mut socket = TcpStream::connect(address).await?;
-    socket
-        .write_all(head(address, path, token, body.len()).as_bytes())
-        .await?;
+    socket.write_all(head(address, path, token, body.len()).as_bytes()).await?;
     let (mut answers, mut pieces) = socket.split();
     tokio::select! {
         status = read_status(&mut answers) => status,
@@ -67,11 +60,7 @@ fn head(address: &str, path: &str, token: &str, length: usize) -> String {
     )
 }
 
-async fn trickle(
-    socket: &mut (impl AsyncWriteExt + Unpin),
-    body: &[u8],
-    pace: Pace,
-) -> std::io::Result<()> {
+async fn trickle(socket: &mut (impl AsyncWriteExt + Unpin), body: &[u8], pace: Pace) -> std::io::Result<()> {
     let mut clock = interval(pace.every);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for piece in body.chunks(pace.piece) {
@@ -96,9 +85,7 @@ pub async fn put_and_break_off(
     sent: usize,
 ) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(address).await?;
-    socket
-        .write_all(head(address, path, token, body.len()).as_bytes())
-        .await?;
+    socket.write_all(head(address, path, token, body.len()).as_bytes()).await?;
     socket.write_all(&body[..sent]).await?;
     socket.flush().await
 }

@@ -21,17 +21,9 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the program.
     pub fn run(command: CommandBuilder) -> Self {
-        let size = PtySize {
-            rows: 50,
-            cols: 200,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
+        let size = PtySize { rows: 50, cols: 200, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let child = pair
-            .slave
-            .spawn_command(command)
-            .expect("the program starts");
+        let child = pair.slave.spawn_command(command).expect("the program starts");
         let mut reader = pair.master.try_clone_reader().expect("its screen");
         let keyboard = pair.master.take_writer().expect("its keyboard");
         let (pieces, screen) = channel();
@@ -44,21 +36,13 @@ impl Terminal {
                 }
             }
         });
-        Self {
-            child,
-            keyboard,
-            screen,
-            shown: String::new(),
-            read: 0,
-        }
+        Self { child, keyboard, screen, shown: String::new(), read: 0 }
     }
 
     /// Waits until this is shown (after what was waited for before), then types a line.
     pub fn answer(&mut self, question: &str, line: &str) {
         self.expect(question);
-        self.keyboard
-            .write_all(format!("{line}\r").as_bytes())
-            .expect("it is typed");
+        self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("it is typed");
     }
 
     /// Waits until this is shown.
@@ -69,11 +53,7 @@ impl Terminal {
                 self.read += at + text.len();
                 return;
             }
-            assert!(
-                self.more(until),
-                "{text:?} is not shown, but: {}",
-                self.shown
-            );
+            assert!(self.more(until), "{text:?} is not shown, but: {}", self.shown);
         }
     }
 
@@ -88,10 +68,7 @@ impl Terminal {
 
     /// False at the end, or when nothing more comes in time.
     fn more(&mut self, until: Instant) -> bool {
-        match self
-            .screen
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
+        match self.screen.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(piece) => {
                 self.shown.push_str(&String::from_utf8_lossy(&piece));
                 true

@@ -27,8 +27,6 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let mut bench = Command::new(workspace.program("packhouse-bench"));
     bench.args(&options.arguments).current_dir(&workspace.root);
     bench.env("PACKHOUSE_BIN", workspace.program("packhouse"));
-    bench
-        .env("PACKHOUSE_PLUGINS", workspace.plugins())
-        .env("PACKHOUSE_GUESTS", workspace.guests());
+    bench.env("PACKHOUSE_PLUGINS", workspace.plugins()).env("PACKHOUSE_GUESTS", workspace.guests());
     command::succeeds(&mut bench)
 }

@@ -12,25 +12,11 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let deny = clients::cargo_deny(workspace)?;
     let mut steps = vec![
         ("fmt", cargo(workspace, &["fmt", "--all", "--check"])),
-        (
-            "clippy",
-            cargo(
-                workspace,
-                &[
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "-D",
-                    "warnings",
-                ],
-            ),
-        ),
+        ("clippy", cargo(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("clippy of plugins", clippy_of_plugins(workspace)?),
     ];
     let mut deny = Command::new(deny);
-    deny.current_dir(&workspace.root)
-        .args(["check", "bans", "licenses", "sources"]);
+    deny.current_dir(&workspace.root).args(["check", "bans", "licenses", "sources"]);
     steps.push(("deny", deny));
 
     let mut failed = Vec::new();
@@ -49,25 +35,13 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut cargo = command::cargo(&workspace.root);
-    cargo
-        .args(arguments)
-        .env("CARGO_TARGET_DIR", &workspace.target);
+    cargo.args(arguments).env("CARGO_TARGET_DIR", &workspace.target);
     cargo
 }
 
 /// The SDK and the plugins as they are built for the sandbox: code that is not seen natively.
 fn clippy_of_plugins(workspace: &Workspace) -> Result<Command> {
-    let mut clippy = cargo(
-        workspace,
-        &[
-            "clippy",
-            "--lib",
-            "--profile",
-            "plugin",
-            "--target",
-            target::WASM,
-        ],
-    );
+    let mut clippy = cargo(workspace, &["clippy", "--lib", "--profile", "plugin", "--target", target::WASM]);
     clippy.args(["--package", "packhouse-plugin"]);
     for package in plugins::packages(workspace)? {
         clippy.args(["--package", &package]);

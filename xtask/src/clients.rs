@@ -38,13 +38,7 @@ impl Clients {
     pub fn missing(&self) -> Vec<String> {
         self.found
             .iter()
-            .filter_map(|client| {
-                client
-                    .version
-                    .as_ref()
-                    .err()
-                    .map(|why| format!("{}: {why}", client.name))
-            })
+            .filter_map(|client| client.version.as_ref().err().map(|why| format!("{}: {why}", client.name)))
             .collect()
     }
 }

@@ -17,19 +17,13 @@ pub fn cargo(root: &Path) -> Command {
 
 /// Runs to the end; anything but success is an error that names the command.
 pub fn run(command: &mut Command) -> Result<()> {
-    if succeeds(command)? {
-        Ok(())
-    } else {
-        bail!("`{}` failed, see above", shown(command))
-    }
+    if succeeds(command)? { Ok(()) } else { bail!("`{}` failed, see above", shown(command)) }
 }
 
 /// Runs to the end; true for exit code 0. An error when it cannot even start.
 pub fn succeeds(command: &mut Command) -> Result<bool> {
     announce(command);
-    let status = command
-        .status()
-        .with_context(|| format!("`{}` does not start", shown(command)))?;
+    let status = command.status().with_context(|| format!("`{}` does not start", shown(command)))?;
     Ok(status.success())
 }
 
@@ -50,9 +44,7 @@ pub fn read(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
         .with_context(|| format!("`{}` does not start", shown(command)))?;
     if let Some(output) = child.stdout.take() {
         for bytes in BufReader::new(output).split(b'\n') {
-            line(&String::from_utf8_lossy(
-                &bytes.context("its output cannot be read")?,
-            ));
+            line(&String::from_utf8_lossy(&bytes.context("its output cannot be read")?));
         }
     }
     Ok(child.wait()?.success())
@@ -60,23 +52,14 @@ pub fn read(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
 
 /// What a quick question answers on standard output, trimmed; none when it fails.
 pub fn answer(command: &mut Command) -> Option<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Where a program of this name is found on `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 fn announce(command: &Command) {

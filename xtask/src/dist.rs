@@ -20,20 +20,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     plugins::build(workspace)?;
     command::run(
         command::cargo(&workspace.root)
-            .args([
-                "build",
-                "--release",
-                "--package",
-                "packhouse",
-                "--bin",
-                "packhouse",
-            ])
+            .args(["build", "--release", "--package", "packhouse", "--bin", "packhouse"])
             .env("CARGO_TARGET_DIR", &workspace.target),
     )?;
-    let into = options
-        .into
-        .clone()
-        .unwrap_or_else(|| workspace.target.join("dist"));
+    let into = options.into.clone().unwrap_or_else(|| workspace.target.join("dist"));
     let name = format!(
         "packhouse-{}-{}-{}",
         env!("CARGO_PKG_VERSION"),
@@ -43,11 +33,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let folder = into.join(&name);
     lay_out(workspace, &folder)?;
     let archive = format!("{name}.tar.gz");
-    command::run(
-        Command::new("tar")
-            .current_dir(&into)
-            .args(["-czf", &archive, &name]),
-    )?;
+    command::run(Command::new("tar").current_dir(&into).args(["-czf", &archive, &name]))?;
     println!("{}", into.join(archive).display());
     Ok(true)
 }
@@ -57,19 +43,13 @@ fn lay_out(workspace: &Workspace, folder: &Path) -> Result<()> {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder.join("plugins"))?;
-    copy(
-        &workspace.target.join("release/packhouse"),
-        &folder.join("packhouse"),
-    )?;
+    copy(&workspace.target.join("release/packhouse"), &folder.join("packhouse"))?;
     for name in ["registry.toml", "README.md", "LICENSE"] {
         copy(&workspace.root.join(name), &folder.join(name))?;
     }
     for entry in fs::read_dir(workspace.plugins())? {
         let path = entry?.path();
-        if let (Some(name), true) = (
-            path.file_name(),
-            path.extension().is_some_and(|end| end == "wasm"),
-        ) {
+        if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|end| end == "wasm")) {
             copy(&path, &folder.join("plugins").join(name))?;
         }
     }
@@ -77,7 +57,5 @@ fn lay_out(workspace: &Workspace, folder: &Path) -> Result<()> {
 }
 
 fn copy(source: &Path, target: &Path) -> Result<()> {
-    fs::copy(source, target)
-        .map(|_| ())
-        .with_context(|| format!("{} cannot be copied", source.display()))
+    fs::copy(source, target).map(|_| ()).with_context(|| format!("{} cannot be copied", source.display()))
 }

@@ -35,10 +35,7 @@ pub fn build_guests(workspace: &Workspace) -> Result<()> {
 
 /// The packages of the plugins, for commands that pick them by name.
 pub fn packages(workspace: &Workspace) -> Result<Vec<String>> {
-    Ok(crates_below(&workspace.plugins())?
-        .into_iter()
-        .map(|guest| guest.package)
-        .collect())
+    Ok(crates_below(&workspace.plugins())?.into_iter().map(|guest| guest.package).collect())
 }
 
 struct Guest {
@@ -58,11 +55,7 @@ fn crates_below(folder: &Path) -> Result<Vec<Guest>> {
         let manifest = folder.join("Cargo.toml");
         if let (Some(name), true) = (folder.file_name(), manifest.is_file()) {
             let package = package_name(&manifest)?;
-            guests.push(Guest {
-                name: name.to_string_lossy().into_owned(),
-                package,
-                manifest,
-            });
+            guests.push(Guest { name: name.to_string_lossy().into_owned(), package, manifest });
         }
     }
     guests.sort_by(|left, right| left.name.cmp(&right.name));
@@ -71,27 +64,14 @@ fn crates_below(folder: &Path) -> Result<Vec<Guest>> {
 
 fn package_name(manifest: &Path) -> Result<String> {
     let text = fs::read_to_string(manifest)?;
-    let document: toml::Table = text
-        .parse()
-        .with_context(|| format!("{} is no TOML", manifest.display()))?;
-    let name = document
-        .get("package")
-        .and_then(|package| package.get("name"))
-        .and_then(|name| name.as_str());
-    name.map(str::to_owned)
-        .with_context(|| format!("{} has no package.name", manifest.display()))
+    let document: toml::Table = text.parse().with_context(|| format!("{} is no TOML", manifest.display()))?;
+    let name = document.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
+    name.map(str::to_owned).with_context(|| format!("{} has no package.name", manifest.display()))
 }
 
 fn build_together(workspace: &Workspace, guests: &[Guest]) -> Result<()> {
     let mut cargo = command::cargo(&workspace.root);
-    cargo.args([
-        "build",
-        "--lib",
-        "--profile",
-        PROFILE,
-        "--target",
-        target::WASM,
-    ]);
+    cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
     for guest in guests {
         cargo.args(["--package", &guest.package]);
     }
@@ -101,14 +81,7 @@ fn build_together(workspace: &Workspace, guests: &[Guest]) -> Result<()> {
 /// For a guest that may lie outside the workspace.
 fn build_alone(workspace: &Workspace, guest: &Guest) -> Result<()> {
     let mut cargo = command::cargo(&workspace.root);
-    cargo.args([
-        "build",
-        "--lib",
-        "--profile",
-        PROFILE,
-        "--target",
-        target::WASM,
-    ]);
+    cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
     cargo.arg("--manifest-path").arg(&guest.manifest);
     command::run(cargo.env("CARGO_TARGET_DIR", &workspace.target))
 }
@@ -120,17 +93,9 @@ fn install_all(workspace: &Workspace, guests: &[Guest], folder: &Path) -> Result
         let source = built.join(format!("{}.wasm", guest.package.replace('-', "_")));
         let installed = folder.join(format!("{}.wasm", guest.name));
         let changed = install(&source, &installed).with_context(|| {
-            format!(
-                "{} cannot be installed as {}",
-                source.display(),
-                installed.display()
-            )
+            format!("{} cannot be installed as {}", source.display(), installed.display())
         })?;
-        eprintln!(
-            "  {} {}",
-            installed.display(),
-            if changed { "installed" } else { "unchanged" }
-        );
+        eprintln!("  {} {}", installed.display(), if changed { "installed" } else { "unchanged" });
     }
     Ok(())
 }

@@ -24,11 +24,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
             .env("CARGO_TARGET_DIR", &workspace.target),
     )?;
     let mut packhouse = Command::new(workspace.program("packhouse"));
-    packhouse
-        .current_dir(&workspace.root)
-        .arg("--config")
-        .arg(&options.config)
-        .arg("serve");
+    packhouse.current_dir(&workspace.root).arg("--config").arg(&options.config).arg("serve");
     // In our place, so that a signal meant for the server reaches it and nothing else.
     Err(packhouse.exec()).context("the server does not start")
 }

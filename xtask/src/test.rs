@@ -50,36 +50,24 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         .wants(Tier::Clients)
         .then(|| report.timed("clients to be had", || Clients::ensure(workspace)));
     if let Some(programs) = build(workspace, &mut report) {
-        let folder = clients.as_ref().map_or_else(
-            || workspace.cache.join("clients"),
-            |clients| clients.folder.clone(),
-        );
+        let folder = clients
+            .as_ref()
+            .map_or_else(|| workspace.cache.join("clients"), |clients| clients.folder.clone());
         for stage in stages(options) {
             let mut counts = Counts::default();
             report.stage(stage.name, || {
                 for program in programs.iter().filter(|program| (stage.takes)(program)) {
                     let mut command = program.command();
                     prepare(&mut command, workspace, stage.in_full);
-                    command
-                        .env("PACKHOUSE_CLIENTS", &folder)
-                        .args(&options.filter);
+                    command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
                     counts.add(report::watch(&mut command)?);
                 }
                 Ok(counts)
             })?;
         }
         if options.wants(Tier::Quick) {
-            let mut documents = cargo(
-                workspace,
-                &[
-                    "test",
-                    "--workspace",
-                    "--doc",
-                    "--no-fail-fast",
-                    "--quiet",
-                    "--",
-                ],
-            );
+            let mut documents =
+                cargo(workspace, &["test", "--workspace", "--doc", "--no-fail-fast", "--quiet", "--"]);
             documents.args(&options.filter);
             report.stage("examples in documents", || report::watch(&mut documents))?;
         }
@@ -107,23 +95,11 @@ struct Stage {
 }
 
 fn stages(options: &Options) -> Vec<Stage> {
-    let soak = |in_full, name| Stage {
-        name,
-        takes: |program| program.is_of("soak"),
-        in_full,
-    };
+    let soak = |in_full, name| Stage { name, takes: |program| program.is_of("soak"), in_full };
     let mut stages = Vec::new();
     if options.wants(Tier::Quick) {
-        stages.push(Stage {
-            name: "inside",
-            takes: |program| !program.is_black_box(),
-            in_full: false,
-        });
-        stages.push(Stage {
-            name: "outside",
-            takes: is_quick,
-            in_full: false,
-        });
+        stages.push(Stage { name: "inside", takes: |program| !program.is_black_box(), in_full: false });
+        stages.push(Stage { name: "outside", takes: is_quick, in_full: false });
     }
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
@@ -131,11 +107,7 @@ fn stages(options: &Options) -> Vec<Stage> {
         stages.push(soak(false, "races and kills, a sample"));
     }
     if options.wants(Tier::Clients) {
-        stages.push(Stage {
-            name: "clients",
-            takes: |program| program.is_of("clients"),
-            in_full: false,
-        });
+        stages.push(Stage { name: "clients", takes: |program| program.is_of("clients"), in_full: false });
     }
     stages
 }
@@ -155,8 +127,6 @@ fn prepare(command: &mut Command, workspace: &Workspace, in_full: bool) {
 
 fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut cargo = command::cargo(&workspace.root);
-    cargo
-        .args(arguments)
-        .env("CARGO_TARGET_DIR", &workspace.target);
+    cargo.args(arguments).env("CARGO_TARGET_DIR", &workspace.target);
     cargo
 }

@@ -19,18 +19,10 @@ pub struct Workspace {
 impl Workspace {
     /// Of the checkout that this program was built from.
     pub fn find() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .unwrap_or(Path::new("."))
-            .to_path_buf();
-        let target = variable("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |path| root.join(path));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf();
+        let target = variable("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
         let cache = variable("PACKHOUSE_CACHE").map_or_else(user_cache, PathBuf::from);
-        Self {
-            root,
-            target,
-            cache,
-        }
+        Self { root, target, cache }
     }
 
     /// A program of the workspace, as the one profile builds it.

@@ -23,9 +23,7 @@ pub(super) async fn grants(
 ) -> Result<(), AuthError> {
     let account = auth.account(name.as_str()).await?;
     if account.grants().is_empty() {
-        terminal.remark(&format!(
-            "{name} has no grants now, and may do what everybody may."
-        ));
+        terminal.remark(&format!("{name} has no grants now, and may do what everybody may."));
     } else {
         terminal.remark(&format!("{name} may now, besides what everybody may:"));
     }
@@ -50,44 +48,24 @@ pub(super) async fn tokens(
         if user.is_some_and(|user| owner.is_none_or(|owner| owner.name != *user)) {
             continue;
         }
-        terminal.print(&line(
-            &token,
-            owner.map_or("-", |owner| owner.name.as_str()),
-        ));
+        terminal.print(&line(&token, owner.map_or("-", |owner| owner.name.as_str())));
     }
     Ok(())
 }
 
 fn line(token: &Token, owner: &str) -> String {
-    let mut columns = vec![
-        token.id.to_string(),
-        owner.to_owned(),
-        format!("{}…", token.hint),
-    ];
+    let mut columns = vec![token.id.to_string(), owner.to_owned(), format!("{}…", token.hint)];
     columns.push(token.label.clone().unwrap_or_else(|| "-".to_owned()));
     columns.push(if token.read_only { "read-only" } else { "full" }.to_owned());
     columns.push(format!("created {}", moment(token.created)));
-    columns.push(token.last_used.map_or("never used".to_owned(), |used| {
-        format!("used {}", moment(used))
-    }));
+    columns.push(token.last_used.map_or("never used".to_owned(), |used| format!("used {}", moment(used))));
     columns.push(token.expires.map_or("no end".to_owned(), |end| {
-        let word = if UNIX_EPOCH + Duration::from_millis(end) <= SystemTime::now() {
-            "expired"
-        } else {
-            "expires"
-        };
+        let word =
+            if UNIX_EPOCH + Duration::from_millis(end) <= SystemTime::now() { "expired" } else { "expires" };
         format!("{word} {}", moment(end))
     }));
-    columns.push(if token.scopes.is_empty() {
-        "all scopes".to_owned()
-    } else {
-        joined(&token.scopes)
-    });
-    columns.push(if token.cidr.is_empty() {
-        "any network".to_owned()
-    } else {
-        joined(&token.cidr)
-    });
+    columns.push(if token.scopes.is_empty() { "all scopes".to_owned() } else { joined(&token.scopes) });
+    columns.push(if token.cidr.is_empty() { "any network".to_owned() } else { joined(&token.cidr) });
     columns.join("\t")
 }
 
@@ -101,9 +79,5 @@ fn joined(items: &[impl ToString]) -> String {
     if items.is_empty() {
         return "-".to_owned();
     }
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

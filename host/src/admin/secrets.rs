@@ -21,25 +21,18 @@ impl Secrets {
     ///
     /// # Errors
     /// `Invalid` with a sentence when there is none to be had, or the two differ.
-    pub(super) async fn read(
-        &self,
-        name: &UserName,
-        from_stdin: bool,
-    ) -> Result<SecretString, AuthError> {
+    pub(super) async fn read(&self, name: &UserName, from_stdin: bool) -> Result<SecretString, AuthError> {
         match self {
             Self::OfProcess => {
                 let name = name.clone();
-                let answer = tokio::task::spawn_blocking(move || {
-                    if from_stdin {
-                        first_line()
-                    } else {
-                        ask_twice(&name)
-                    }
-                });
+                let answer =
+                    tokio::task::spawn_blocking(
+                        move || {
+                            if from_stdin { first_line() } else { ask_twice(&name) }
+                        },
+                    );
                 answer.await.unwrap_or_else(|error| {
-                    Err(AuthError::Invalid(format!(
-                        "the password could not be read ({error}): try again"
-                    )))
+                    Err(AuthError::Invalid(format!("the password could not be read ({error}): try again")))
                 })
             }
             #[cfg(test)]
@@ -57,9 +50,9 @@ fn first_line() -> Result<SecretString, AuthError> {
         ))
     })?;
     match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(AuthError::Invalid(
-            "standard input holds no password: write it there as one line".to_owned(),
-        )),
+        "" => {
+            Err(AuthError::Invalid("standard input holds no password: write it there as one line".to_owned()))
+        }
         password => Ok(password.into()),
     }
 }

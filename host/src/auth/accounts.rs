@@ -41,11 +41,8 @@ impl Auth {
         }
         let generated = password.is_none();
         let password = password.unwrap_or_else(passwords::generate);
-        let admin = NewUser {
-            name: UserName::parse(ADMIN)?,
-            email: None,
-            grants: vec![Scope::parse("*:*:*:*")?],
-        };
+        let admin =
+            NewUser { name: UserName::parse(ADMIN)?, email: None, grants: vec![Scope::parse("*:*:*:*")?] };
         let admin = self.design_user(admin, &password).await?;
         let made = self.inner.stores.users.add_first(&admin).await?;
         Ok(Some(password).filter(|_| made && generated))
@@ -78,12 +75,7 @@ impl Auth {
     /// # Errors
     /// `NotFound`; `Unavailable`.
     pub async fn grant(&self, name: &str, scopes: &[Scope]) -> Result<(), AuthError> {
-        let found = self
-            .inner
-            .stores
-            .users
-            .change_grants(name, scopes, &[])
-            .await?;
+        let found = self.inner.stores.users.change_grants(name, scopes, &[]).await?;
         self.changed(name, found)
     }
 
@@ -92,12 +84,7 @@ impl Auth {
     /// # Errors
     /// `NotFound`; `Unavailable`.
     pub async fn withdraw(&self, name: &str, scopes: &[Scope]) -> Result<(), AuthError> {
-        let found = self
-            .inner
-            .stores
-            .users
-            .change_grants(name, &[], scopes)
-            .await?;
+        let found = self.inner.stores.users.change_grants(name, &[], scopes).await?;
         self.changed(name, found)
     }
 
@@ -131,10 +118,7 @@ impl Auth {
     /// # Errors
     /// `NotFound`; `Unavailable`.
     pub async fn account(&self, name: &str) -> Result<Account, AuthError> {
-        let user = self
-            .known_user(name)
-            .await?
-            .ok_or_else(|| AuthError::no_user(name))?;
+        let user = self.known_user(name).await?.ok_or_else(|| AuthError::no_user(name))?;
         Ok(Account::new(user, None))
     }
 
@@ -164,10 +148,6 @@ impl Auth {
 
     fn changed(&self, name: &str, found: bool) -> Result<(), AuthError> {
         self.forget_known();
-        if found {
-            Ok(())
-        } else {
-            Err(AuthError::no_user(name))
-        }
+        if found { Ok(()) } else { Err(AuthError::no_user(name)) }
     }
 }

@@ -40,15 +40,8 @@ pub struct Ticket {
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     /// An empty cache.
     pub fn new(lifetime: Duration, clock: Clock) -> Self {
-        let entries = Mutex::new(Entries {
-            generation: 0,
-            map: HashMap::new(),
-        });
-        Self {
-            entries,
-            lifetime,
-            clock,
-        }
+        let entries = Mutex::new(Entries { generation: 0, map: HashMap::new() });
+        Self { entries, lifetime, clock }
     }
 
     /// The value, while it may still be used.
@@ -65,10 +58,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
 
     /// Take one before reading a value that is to be put here.
     pub fn ticket(&self) -> Ticket {
-        Ticket {
-            generation: self.lock().generation,
-            at: self.clock.now(),
-        }
+        Ticket { generation: self.lock().generation, at: self.clock.now() }
     }
 
     /// Holds the value, unless the cache was cleared since the ticket was taken.
@@ -80,9 +70,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         }
         if entries.map.len() >= MOST {
             let lifetime = self.lifetime;
-            entries
-                .map
-                .retain(|_, (at, _)| now.duration_since(*at) < lifetime);
+            entries.map.retain(|_, (at, _)| now.duration_since(*at) < lifetime);
         }
         if entries.map.len() >= MOST {
             entries.map.clear();

@@ -16,9 +16,7 @@ impl Clock {
     /// A clock whose sleeps are over at once and move it on by as much.
     #[cfg(test)]
     pub fn without_waiting() -> Self {
-        Self {
-            ahead: Some(Arc::default()),
-        }
+        Self { ahead: Some(Arc::default()) }
     }
 
     /// For measuring spans.
@@ -28,10 +26,7 @@ impl Clock {
 
     /// Milliseconds since the Unix epoch.
     pub fn unix_millis(&self) -> u64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            + self.lead();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.lead();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -40,19 +35,13 @@ impl Clock {
         match &self.ahead {
             None => tokio::time::sleep(span).await,
             Some(ahead) => {
-                ahead.fetch_add(
-                    u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
-                    Ordering::Relaxed,
-                );
+                ahead.fetch_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         }
     }
 
     fn lead(&self) -> Duration {
-        let ahead = self
-            .ahead
-            .as_ref()
-            .map_or(0, |ahead| ahead.load(Ordering::Relaxed));
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.load(Ordering::Relaxed));
         Duration::from_millis(ahead)
     }
 }

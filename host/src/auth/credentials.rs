@@ -23,33 +23,12 @@ const KEY_HEADERS: [&str; 3] = ["x-nuget-apikey", "x-api-key", "x-auth-token"];
 
 /// Names of headers that may hold a credential: whole, by their end, by their start,
 /// and by what they contain.
-const REMOVED: [&str; 6] = [
-    "authorization",
-    "cookie",
-    "cookie2",
-    "otp",
-    "x-registry-auth",
-    "x-jfrog-art-api",
-];
-const REMOVED_ENDS: [&str; 6] = [
-    "-authorization",
-    "-otp",
-    "-cookie",
-    "-jwt",
-    "-auth-key",
-    "-access-key",
-];
+const REMOVED: [&str; 6] =
+    ["authorization", "cookie", "cookie2", "otp", "x-registry-auth", "x-jfrog-art-api"];
+const REMOVED_ENDS: [&str; 6] = ["-authorization", "-otp", "-cookie", "-jwt", "-auth-key", "-access-key"];
 const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
-const REMOVED_PARTS: [&str; 8] = [
-    "token",
-    "api-key",
-    "apikey",
-    "api_key",
-    "secret",
-    "password",
-    "credential",
-    "jwt-assertion",
-];
+const REMOVED_PARTS: [&str; 8] =
+    ["token", "api-key", "apikey", "api_key", "secret", "password", "credential", "jwt-assertion"];
 
 /// What was sent. Taken once at the edge; see [`Credentials::take`].
 #[derive(Clone, Default)]
@@ -75,11 +54,8 @@ impl Credentials {
     /// and a bare token in one of the usual headers for API keys.
     pub fn take(headers: &mut HeaderMap) -> Self {
         let sent = read(headers);
-        let secret: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| may_hold_credential(name))
-            .cloned()
-            .collect();
+        let secret: Vec<HeaderName> =
+            headers.keys().filter(|name| may_hold_credential(name)).cloned().collect();
         for name in secret {
             headers.remove(name);
         }
@@ -176,21 +152,16 @@ fn basic(encoded: &str) -> Sent {
         &STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let decoded = LENIENT
-        .decode(encoded)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = LENIENT.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     // From here on the text is dropped only as a secret.
     let Some(pair) = decoded.map(SecretString::from) else {
-        return Sent::Unreadable(
-            "the Basic credentials are not base64 of `name:password`: sign in again",
-        );
+        return Sent::Unreadable("the Basic credentials are not base64 of `name:password`: sign in again");
     };
     match pair.expose_secret().split_once(':') {
         Some((name, password)) => by_password(name.to_owned(), password.into()),
-        None => Sent::Unreadable(
-            "the Basic credentials lack the `:` between name and password: sign in again",
-        ),
+        None => {
+            Sent::Unreadable("the Basic credentials lack the `:` between name and password: sign in again")
+        }
     }
 }
 

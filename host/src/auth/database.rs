@@ -70,10 +70,7 @@ impl Database {
     /// # Errors
     /// `Open` with a sentence that names the file.
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, AuthError> {
-        let refuse = |reason: String| AuthError::Open {
-            path: path.to_owned(),
-            reason,
-        };
+        let refuse = |reason: String| AuthError::Open { path: path.to_owned(), reason };
         create(path).map_err(|error| refuse(error.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -83,8 +80,7 @@ impl Database {
             .busy_timeout(patience);
         let pool = |connections: u32| {
             let pool = SqlitePoolOptions::new().max_connections(connections);
-            pool.acquire_timeout(patience + Duration::from_secs(1))
-                .test_before_acquire(false)
+            pool.acquire_timeout(patience + Duration::from_secs(1)).test_before_acquire(false)
         };
         // Turning the log on needs the file for itself for a moment and doesn't wait
         // for it, so two first starts at once would meet here.
@@ -97,17 +93,11 @@ impl Database {
                 answer => break answer.map_err(|error| refuse(error.to_string()))?,
             }
         };
-        let database = Self {
-            readers: pool(READERS).connect_lazy_with(options),
-            writer,
-        };
-        database
-            .update_tables()
-            .await
-            .map_err(|error| match error {
-                AuthError::Invalid(reason) => refuse(reason),
-                other => refuse(other.to_string()),
-            })?;
+        let database = Self { readers: pool(READERS).connect_lazy_with(options), writer };
+        database.update_tables().await.map_err(|error| match error {
+            AuthError::Invalid(reason) => refuse(reason),
+            other => refuse(other.to_string()),
+        })?;
         Ok(database)
     }
 
@@ -123,9 +113,7 @@ impl Database {
 
     async fn update_tables(&self) -> Result<(), AuthError> {
         let mut transaction = self.write().await?;
-        let row = sqlx::query("PRAGMA user_version")
-            .fetch_one(&mut *transaction)
-            .await?;
+        let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?;
         let done = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
         if done > STEPS.len() {
             let reason = "it was written by a newer version: use that version, or another file";
@@ -149,10 +137,7 @@ impl From<sqlx::Error> for AuthError {
             _ if is_busy(&error) => "it is locked by another process".to_owned(),
             other => other.to_string(),
         };
-        Self::Unavailable {
-            reason,
-            source: Some(Box::new(error)),
-        }
+        Self::Unavailable { reason, source: Some(Box::new(error)) }
     }
 }
 
@@ -169,29 +154,17 @@ pub fn loaded(millis: i64) -> u64 {
 fn is_busy(error: &sqlx::Error) -> bool {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    let code = code
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|extended| extended & 0xff);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok()).map(|extended| extended & 0xff);
     matches!(code, Some(BUSY | LOCKED))
 }
 
 fn create(path: &Path) -> io::Result<()> {
     let folder: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
     if !folder.as_os_str().is_empty() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(folder)?;
+        DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let mode = file.metadata()?.permissions().mode();
     if mode & 0o077 != 0 {
         tracing::warn!(

@@ -45,18 +45,12 @@ impl Caller {
 
     /// Somebody who has proved who they are.
     pub fn signed_in(account: Account) -> Self {
-        Self {
-            account: Some(account),
-            rejection: None,
-        }
+        Self { account: Some(account), rejection: None }
     }
 
     /// Somebody whose credentials do not count.
     pub fn rejected(why: impl Into<String>) -> Self {
-        Self {
-            account: None,
-            rejection: Some(why.into()),
-        }
+        Self { account: None, rejection: Some(why.into()) }
     }
 }
 
@@ -118,18 +112,12 @@ impl Auth {
     /// # Errors
     /// `Unavailable` when the store is away and `Busy` when too many passwords wait to be
     /// verified: then nobody can be told from anybody.
-    pub async fn identify(
-        &self,
-        credentials: &Credentials,
-        peer: IpAddr,
-    ) -> Result<Caller, AuthError> {
+    pub async fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Result<Caller, AuthError> {
         let answer = match &credentials.0 {
             Sent::Nothing => return Ok(Caller::anonymous()),
             Sent::Unreadable(why) => return Ok(Caller::rejected(*why)),
             Sent::Token(secret) => self.by_token(secret, peer).await,
-            Sent::Password { name, password } => {
-                self.authenticate_password(name, password, peer).await
-            }
+            Sent::Password { name, password } => self.authenticate_password(name, password, peer).await,
         };
         match answer {
             Ok(account) => Ok(Caller::signed_in(account)),
@@ -166,10 +154,7 @@ impl Auth {
         if !has_token_form(secret.expose_secret()) {
             return denied(UNKNOWN);
         }
-        let Some((user, token)) = self
-            .known_token(SecretHash::of(secret.expose_secret()))
-            .await?
-        else {
+        let Some((user, token)) = self.known_token(SecretHash::of(secret.expose_secret())).await? else {
             return denied(UNKNOWN);
         };
         if token.is_expired(self.inner.clock.unix_millis()) {
@@ -204,10 +189,7 @@ impl Auth {
     /// once in [`FRESH`] for each token, and never for more than a few at once.
     fn note_use(&self, token: &Token) {
         let now = self.inner.clock.unix_millis();
-        if token
-            .last_used
-            .is_some_and(|last| last.saturating_add(TOUCH_INTERVAL) > now)
-        {
+        if token.last_used.is_some_and(|last| last.saturating_add(TOUCH_INTERVAL) > now) {
             return;
         }
         let Ok(permit) = Arc::clone(&self.inner.noting).try_acquire_owned() else {
@@ -247,21 +229,13 @@ impl Auth {
                 (user, right)
             }
         };
-        let user = user
-            .filter(|_| right)
-            .ok_or_else(|| AuthError::Denied(WRONG.to_owned()))?;
-        self.inner
-            .passwords
-            .remember(fingerprint, user.password.clone());
+        let user = user.filter(|_| right).ok_or_else(|| AuthError::Denied(WRONG.to_owned()))?;
+        self.inner.passwords.remember(fingerprint, user.password.clone());
         Ok(user)
     }
 
     fn remembered(&self, fingerprint: &Fingerprint, user: Option<Arc<User>>) -> Option<Arc<User>> {
-        user.filter(|user| {
-            self.inner
-                .passwords
-                .is_remembered(fingerprint, &user.password)
-        })
+        user.filter(|user| self.inner.passwords.is_remembered(fingerprint, &user.password))
     }
 
     /// One slow look at a password, counted and perhaps made to wait. The user is read
@@ -273,9 +247,8 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let (throttle, clock) = (&self.inner.throttle, &self.inner.clock);
-        let wait = throttle
-            .begin(name, peer, clock.now())
-            .map_err(|TooMany(wait)| AuthError::throttled(wait))?;
+        let wait =
+            throttle.begin(name, peer, clock.now()).map_err(|TooMany(wait)| AuthError::throttled(wait))?;
         if !wait.is_zero() {
             clock.sleep(wait).await;
         }
@@ -294,11 +267,7 @@ impl Auth {
         password: &SecretString,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let user = self.known_user(name).await?;
-        let right = self
-            .inner
-            .passwords
-            .verify(password, stored(user.as_deref()).as_ref())
-            .await?;
+        let right = self.inner.passwords.verify(password, stored(user.as_deref()).as_ref()).await?;
         Ok((user, right))
     }
 

@@ -31,7 +31,8 @@ pub const LONGEST: usize = 1024;
 /// How long a verification waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The hash of no password, with the parameters that all others have.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Credentials as this process remembers them; means nothing elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,14 +53,10 @@ pub struct Passwords {
 impl Passwords {
     /// Nothing remembered yet.
     pub fn new(clock: Clock) -> Self {
-        let at_once = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .clamp(1, 4);
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 4);
         Self {
-            key: *blake3::hash(
-                &[Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat(),
-            )
-            .as_bytes(),
+            key: *blake3::hash(&[Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat())
+                .as_bytes(),
             verified: Cache::new(REMEMBERED, clock),
             under_way: Mutex::default(),
             turns: Arc::new(Semaphore::new(at_once)),
@@ -73,9 +70,7 @@ impl Passwords {
     pub fn check(password: &SecretString) -> Result<(), AuthError> {
         let password = password.expose_secret();
         if password.is_empty() || password.len() > LONGEST {
-            return Err(AuthError::Invalid(format!(
-                "a password has 1 to {LONGEST} bytes: choose another"
-            )));
+            return Err(AuthError::Invalid(format!("a password has 1 to {LONGEST} bytes: choose another")));
         }
         if password.chars().any(char::is_control) {
             return Err(AuthError::Invalid(
@@ -93,13 +88,11 @@ impl Passwords {
         Self::check(password)?;
         let password = password.clone();
         let hash = self.in_turn(move || {
-            Argon2::default()
-                .hash_password(password.expose_secret().as_bytes())
-                .map(|hash| hash.to_string())
+            Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|hash| hash.to_string())
         });
-        let phc = hash.await?.map_err(|error| {
-            AuthError::Busy(format!("the password could not be hashed ({error})"))
-        })?;
+        let phc = hash
+            .await?
+            .map_err(|error| AuthError::Busy(format!("the password could not be hashed ({error})")))?;
         Ok(PasswordHash::new(phc))
     }
 
@@ -112,9 +105,7 @@ impl Passwords {
         let phc = stored.map_or(NOBODYS, PasswordHash::as_str).to_owned();
         let (password, somebody) = (password.clone(), stored.is_some());
         let right = self.in_turn(move || {
-            Argon2::default()
-                .verify_password(password.expose_secret().as_bytes(), phc.as_str())
-                .is_ok()
+            Argon2::default().verify_password(password.expose_secret().as_bytes(), phc.as_str()).is_ok()
         });
         Ok(right.await? && somebody)
     }
@@ -130,15 +121,12 @@ impl Passwords {
 
     /// Were these verified a short while ago, against this stored hash?
     pub fn is_remembered(&self, fingerprint: &Fingerprint, stored: &PasswordHash) -> bool {
-        self.verified
-            .get(fingerprint)
-            .is_some_and(|against| against == *stored)
+        self.verified.get(fingerprint).is_some_and(|against| against == *stored)
     }
 
     /// These were verified just now.
     pub fn remember(&self, fingerprint: Fingerprint, stored: PasswordHash) {
-        self.verified
-            .put(self.verified.ticket(), fingerprint, stored);
+        self.verified.put(self.verified.ticket(), fingerprint, stored);
     }
 
     /// Forgets all that was verified.
@@ -149,10 +137,7 @@ impl Passwords {
     /// The verdict on these credentials, shared by all who wait for it now. Whoever
     /// holds its lock and finds none is the one to verify.
     pub fn verdict(&self, fingerprint: Fingerprint) -> Arc<Verdict> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verdict) = under_way.get(&fingerprint).and_then(Weak::upgrade) {
             return verdict;
         }
@@ -179,9 +164,9 @@ impl Passwords {
             drop(turn);
             answer
         });
-        answer.await.map_err(|error| {
-            AuthError::Busy(format!("verifying a password was interrupted ({error})"))
-        })
+        answer
+            .await
+            .map_err(|error| AuthError::Busy(format!("verifying a password was interrupted ({error})")))
     }
 }
 
@@ -190,18 +175,8 @@ impl Passwords {
 pub fn generate() -> SecretString {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-    let letter = |byte: &u8| {
-        LETTERS
-            .get(usize::from(byte & 31))
-            .copied()
-            .map_or('x', char::from)
-    };
-    random
-        .iter()
-        .take(20)
-        .map(letter)
-        .collect::<String>()
-        .into()
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte & 31)).copied().map_or('x', char::from);
+    random.iter().take(20).map(letter).collect::<String>().into()
 }
 
 #[cfg(test)]
@@ -224,22 +199,9 @@ mod tests {
         let passwords = Passwords::new(Clock::default());
         let stored = passwords.hash(&"correct horse".into()).await.unwrap();
         assert!(stored.as_str().starts_with("$argon2id$"));
-        assert!(
-            passwords
-                .verify(&"correct horse".into(), Some(&stored))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify(&"correct house".into(), Some(&stored))
-                .await
-                .unwrap()
-        );
-        assert_ne!(
-            stored,
-            passwords.hash(&"correct horse".into()).await.unwrap()
-        );
+        assert!(passwords.verify(&"correct horse".into(), Some(&stored)).await.unwrap());
+        assert!(!passwords.verify(&"correct house".into(), Some(&stored)).await.unwrap());
+        assert_ne!(stored, passwords.hash(&"correct horse".into()).await.unwrap());
         assert!(!format!("{stored:?}").contains("argon2"));
     }
 
@@ -247,30 +209,16 @@ mod tests {
     async fn nobodys_hash_costs_what_any_other_costs_and_never_verifies() {
         let ours = Argon2::default().hash_password(b"x").unwrap();
         let nobodys = phc::PasswordHash::new(NOBODYS).unwrap();
-        assert_eq!(
-            Params::try_from(&ours).unwrap(),
-            Params::try_from(&nobodys).unwrap()
-        );
-        assert_eq!(
-            (ours.algorithm, ours.version),
-            (nobodys.algorithm, nobodys.version)
-        );
-        assert!(
-            !Passwords::new(Clock::default())
-                .verify(&"x".into(), None)
-                .await
-                .unwrap()
-        );
+        assert_eq!(Params::try_from(&ours).unwrap(), Params::try_from(&nobodys).unwrap());
+        assert_eq!((ours.algorithm, ours.version), (nobodys.algorithm, nobodys.version));
+        assert!(!Passwords::new(Clock::default()).verify(&"x".into(), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn what_was_verified_is_remembered_for_a_minute_and_for_that_hash_only() {
         let clock = Clock::without_waiting();
         let passwords = Passwords::new(clock.clone());
-        let (stored, changed) = (
-            PasswordHash::new("one".to_owned()),
-            PasswordHash::new("two".to_owned()),
-        );
+        let (stored, changed) = (PasswordHash::new("one".to_owned()), PasswordHash::new("two".to_owned()));
         let fingerprint = passwords.fingerprint("ann", &"pw".into());
         assert!(!passwords.is_remembered(&fingerprint, &stored));
         passwords.remember(fingerprint, stored.clone());
@@ -291,10 +239,7 @@ mod tests {
     #[test]
     fn an_unfit_password_is_refused() {
         for unfit in ["", "line\nbreak", &"x".repeat(1025)] {
-            assert!(matches!(
-                Passwords::check(&unfit.into()),
-                Err(AuthError::Invalid(_))
-            ));
+            assert!(matches!(Passwords::check(&unfit.into()), Err(AuthError::Invalid(_))));
         }
         assert!(Passwords::check(&"pä:ss wörd".into()).is_ok());
     }

@@ -35,11 +35,7 @@ pub fn decide(
     }
     let public = allowed(anonymous, resource, action);
     let Some(account) = &caller.account else {
-        return if public {
-            Decision::Granted
-        } else {
-            Decision::SignIn
-        };
+        return if public { Decision::Granted } else { Decision::SignIn };
     };
     let reads = action == read_action || matches!(action, "read" | "pull");
     let own = || {
@@ -47,11 +43,7 @@ pub fn decide(
         allowed(account.grants(), resource, action)
             && (narrowed_to.is_empty() || allowed(narrowed_to, resource, action))
     };
-    if (reads || !account.read_only()) && (public || own()) {
-        Decision::Granted
-    } else {
-        Decision::Forbidden
-    }
+    if (reads || !account.read_only()) && (public || own()) { Decision::Granted } else { Decision::Forbidden }
 }
 
 fn allowed(scopes: &[Scope], resource: &Resource<'_>, action: &str) -> bool {

@@ -46,21 +46,14 @@ impl Scope {
     /// `Invalid` with one sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         if text.len() > LONGEST {
-            return Err(AuthError::Invalid(format!(
-                "a scope has at most {LONGEST} bytes: shorten it"
-            )));
+            return Err(AuthError::Invalid(format!("a scope has at most {LONGEST} bytes: shorten it")));
         }
         let parts = split(text).ok_or_else(|| {
             refuse(text, "write four parts, `protocol:type:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
         })?;
         check(text, parts)?;
         let [protocol, kind, name, action] = parts.map(str::to_owned);
-        Ok(Self {
-            protocol,
-            kind,
-            name,
-            action,
-        })
+        Ok(Self { protocol, kind, name, action })
     }
 
     /// Does this scope allow `action` on `resource`?
@@ -78,19 +71,13 @@ impl Scope {
     pub fn covers(&self, other: &Scope) -> bool {
         // Where a `*` of the other name may stand for a `:`, nothing is known of what
         // comes before the first `:` of the names that it allows.
-        let group_is_plain = other
-            .name
-            .split(':')
-            .next()
-            .is_some_and(|group| !group.contains('*'));
+        let group_is_plain = other.name.split(':').next().is_some_and(|group| !group.contains('*'));
         let name = if group_is_plain { covers_name } else { matches };
         matches(&self.protocol, &other.protocol)
             && matches(&self.kind, &other.kind)
             && name(&self.name, &other.name)
             && covers_action(&self.action, &other.action)
-            && included(&other.action)
-                .iter()
-                .all(|action| covers_action(&self.action, action))
+            && included(&other.action).iter().all(|action| covers_action(&self.action, action))
     }
 }
 
@@ -104,11 +91,7 @@ impl FromStr for Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}:{}:{}:{}",
-            self.protocol, self.kind, self.name, self.action
-        )
+        write!(formatter, "{}:{}:{}:{}", self.protocol, self.kind, self.name, self.action)
     }
 }
 
@@ -129,20 +112,14 @@ fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), Au
     if [protocol, kind, name, action].contains(&"") {
         return Err(refuse(text, "no part may be empty: write `*` for all"));
     }
-    if text
-        .chars()
-        .any(|letter| letter.is_whitespace() || letter.is_control())
-    {
+    if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(refuse(text, "remove the spaces and control characters"));
     }
     if action.contains(',') {
         return Err(refuse(text, "write one scope for each action"));
     }
     for part in [protocol, kind, action] {
-        if !part
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte))
-        {
+        if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte)) {
             return Err(refuse(
                 text,
                 "protocol, type and action are made of letters, digits, `-`, `_`, `.` and `*`",
@@ -153,10 +130,7 @@ fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), Au
 }
 
 fn refuse(text: &str, remedy: &str) -> AuthError {
-    AuthError::Invalid(format!(
-        "the scope `{}` can't be read: {remedy}",
-        text.escape_debug()
-    ))
+    AuthError::Invalid(format!("the scope `{}` can't be read: {remedy}", text.escape_debug()))
 }
 
 fn covers_name(pattern: &str, name: &str) -> bool {
@@ -189,9 +163,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         return pattern == text;
     };
     let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let inner = text
-        .strip_prefix(head)
-        .and_then(|text| text.strip_suffix(tail));
+    let inner = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
     let Some(mut left) = inner else {
         return false;
     };

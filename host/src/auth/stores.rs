@@ -28,15 +28,9 @@ impl TokenStoreKind {
     /// `Invalid` with a sentence that lists the words there are.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let known = || Self::ALL.map(|(name, _)| format!("`{name}`")).join(" or ");
-        let found = Self::ALL
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, kind)| *kind);
+        let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
         found.ok_or_else(|| {
-            AuthError::Invalid(format!(
-                "this version has no token store `{text}`: write {}",
-                known()
-            ))
+            AuthError::Invalid(format!("this version has no token store `{text}`: write {}", known()))
         })
     }
 }
@@ -53,19 +47,13 @@ pub(super) struct Stores {
 impl Stores {
     pub async fn open(kind: TokenStoreKind, database: &Path) -> Result<Self, AuthError> {
         Ok(match kind {
-            TokenStoreKind::Database => {
-                Self::of_database(Database::open(database, PATIENCE).await?)
-            }
+            TokenStoreKind::Database => Self::of_database(Database::open(database, PATIENCE).await?),
             TokenStoreKind::Memory => Self::in_memory(),
         })
     }
 
     pub fn of_database(database: Database) -> Self {
-        Self {
-            users: Arc::new(database.clone()),
-            tokens: Arc::new(database),
-            lasting: true,
-        }
+        Self { users: Arc::new(database.clone()), tokens: Arc::new(database), lasting: true }
     }
 
     pub fn in_memory() -> Self {

@@ -20,28 +20,17 @@ pub const PASSWORD: &str = "correct horse";
 
 /// A host over memory, whose clock only moves on when told to; reads are public.
 pub fn host() -> Auth {
-    Auth::over(
-        Stores::in_memory(),
-        scopes(&["*:*:*:read"]),
-        Clock::without_waiting(),
-    )
+    Auth::over(Stores::in_memory(), scopes(&["*:*:*:read"]), Clock::without_waiting())
 }
 
 /// A host over a database file.
 pub async fn host_on(path: &std::path::Path) -> Auth {
     let database = Database::open(path, PATIENCE).await.unwrap();
-    Auth::over(
-        Stores::of_database(database),
-        scopes(&["*:*:*:read"]),
-        Clock::without_waiting(),
-    )
+    Auth::over(Stores::of_database(database), scopes(&["*:*:*:read"]), Clock::without_waiting())
 }
 
 pub fn scopes(texts: &[&str]) -> Vec<Scope> {
-    texts
-        .iter()
-        .map(|text| Scope::parse(text).unwrap())
-        .collect()
+    texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
 }
 
 pub async fn add_user(auth: &Auth, name: &str, grants: &[&str]) {
@@ -54,15 +43,11 @@ pub async fn add_user(auth: &Auth, name: &str, grants: &[&str]) {
 }
 
 pub async fn sign_in(auth: &Auth, name: &str, password: &str) -> Caller {
-    auth.identify(&Credentials::password(name, password.into()), HERE)
-        .await
-        .unwrap()
+    auth.identify(&Credentials::password(name, password.into()), HERE).await.unwrap()
 }
 
 pub async fn show(auth: &Auth, secret: &SecretString) -> Caller {
-    auth.identify(&Credentials::token(secret.clone()), HERE)
-        .await
-        .unwrap()
+    auth.identify(&Credentials::token(secret.clone()), HERE).await.unwrap()
 }
 
 /// Signed in with a token that was made so.
@@ -86,45 +71,18 @@ async fn the_first_start_makes_an_admin_who_may_do_everything() {
     let auth = host();
     let generated = auth.ensure_admin(None).await.unwrap().expect("shown once");
     assert!(auth.ensure_admin(None).await.unwrap().is_none());
-    assert!(
-        auth.ensure_admin(Some("other password".into()))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(auth.ensure_admin(Some("other password".into())).await.unwrap().is_none());
     let admin = sign_in(&auth, "admin", generated.expose_secret()).await;
-    let resource = Resource {
-        protocol: "demo",
-        kind: "package",
-        name: "a",
-    };
-    assert_eq!(
-        auth.decide(None, &admin, &resource, "write", "read"),
-        Decision::Granted
-    );
-    assert!(
-        sign_in(&auth, "admin", "other password")
-            .await
-            .rejection
-            .is_some()
-    );
+    let resource = Resource { protocol: "demo", kind: "package", name: "a" };
+    assert_eq!(auth.decide(None, &admin, &resource, "write", "read"), Decision::Granted);
+    assert!(sign_in(&auth, "admin", "other password").await.rejection.is_some());
 }
 
 #[tokio::test]
 async fn a_given_admin_password_is_taken_and_not_shown() {
     let auth = host();
-    assert!(
-        auth.ensure_admin(Some("given password".into()))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        sign_in(&auth, "admin", "given password")
-            .await
-            .account
-            .is_some()
-    );
+    assert!(auth.ensure_admin(Some("given password".into())).await.unwrap().is_none());
+    assert!(sign_in(&auth, "admin", "given password").await.account.is_some());
 }
 
 #[tokio::test]
@@ -147,12 +105,7 @@ async fn of_two_hosts_that_start_at_once_one_shows_a_password_and_it_is_right() 
     let ((one, first), (_two, second)) = tokio::join!(start(), start());
     assert!(first.is_some() != second.is_some());
     let password = first.or(second).unwrap();
-    assert!(
-        sign_in(&one, "admin", password.expose_secret())
-            .await
-            .account
-            .is_some()
-    );
+    assert!(sign_in(&one, "admin", password.expose_secret()).await.account.is_some());
 }
 
 #[tokio::test]
@@ -160,10 +113,7 @@ async fn a_token_is_shown_once_listed_without_its_secret_and_revoked_by_its_id()
     let auth = host();
     add_user(&auth, "ann", &["demo:package:*:write"]).await;
     let ann = sign_in(&auth, "ann", PASSWORD).await.account.unwrap();
-    let request = TokenRequest {
-        label: Some("build".to_owned()),
-        ..TokenRequest::default()
-    };
+    let request = TokenRequest { label: Some("build".to_owned()), ..TokenRequest::default() };
     let Issued { token, secret } = auth.issue(&ann, &request).await.unwrap();
     let caller = show(&auth, &secret).await;
     assert_eq!(caller.account.as_ref().unwrap().name().as_str(), "ann");
@@ -171,28 +121,15 @@ async fn a_token_is_shown_once_listed_without_its_secret_and_revoked_by_its_id()
 
     let listed = auth.list(&ann).await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(
-        (listed[0].id, listed[0].label.as_deref()),
-        (token.id, Some("build"))
-    );
+    assert_eq!((listed[0].id, listed[0].label.as_deref()), (token.id, Some("build")));
     assert!(
-        !format!(
-            "{listed:?} {:?}",
-            Issued {
-                token: token.clone(),
-                secret: secret.clone()
-            }
-        )
-        .contains(secret.expose_secret())
+        !format!("{listed:?} {:?}", Issued { token: token.clone(), secret: secret.clone() })
+            .contains(secret.expose_secret())
     );
 
     assert!(auth.revoke(&ann, &token.id.to_string()).await.unwrap());
     assert!(
-        show(&auth, &secret)
-            .await
-            .rejection
-            .unwrap()
-            .contains("revoked"),
+        show(&auth, &secret).await.rejection.unwrap().contains("revoked"),
         "at once on the host that revoked it"
     );
     assert!(!auth.revoke(&ann, &token.id.to_string()).await.unwrap());
@@ -204,22 +141,10 @@ async fn a_client_that_signs_out_names_the_secret() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
-    let issued = auth
-        .issue(
-            &ann,
-            &TokenRequest {
-                read_only: true,
-                ..TokenRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let issued =
+        auth.issue(&ann, &TokenRequest { read_only: true, ..TokenRequest::default() }).await.unwrap();
     let reader = show(&auth, &issued.secret).await.account.unwrap();
-    assert!(
-        auth.revoke(&reader, issued.secret.expose_secret())
-            .await
-            .unwrap()
-    );
+    assert!(auth.revoke(&reader, issued.secret.expose_secret()).await.unwrap());
     assert!(show(&auth, &issued.secret).await.rejection.is_some());
 }
 
@@ -228,24 +153,11 @@ async fn nobody_lists_or_revokes_another_s_tokens() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
     add_user(&auth, "bob", &["*:*:*:*"]).await;
-    let (ann, bob) = (
-        auth.account("ann").await.unwrap(),
-        auth.account("bob").await.unwrap(),
-    );
+    let (ann, bob) = (auth.account("ann").await.unwrap(), auth.account("bob").await.unwrap());
     let issued = auth.issue(&ann, &TokenRequest::default()).await.unwrap();
     assert!(auth.list(&bob).await.unwrap().is_empty());
-    assert!(
-        !auth
-            .revoke(&bob, &issued.token.id.to_string())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !auth
-            .revoke(&bob, issued.secret.expose_secret())
-            .await
-            .unwrap()
-    );
+    assert!(!auth.revoke(&bob, &issued.token.id.to_string()).await.unwrap());
+    assert!(!auth.revoke(&bob, issued.secret.expose_secret()).await.unwrap());
     assert!(show(&auth, &issued.secret).await.account.is_some());
 }
 
@@ -253,27 +165,11 @@ async fn nobody_lists_or_revokes_another_s_tokens() {
 async fn a_read_only_account_gets_read_only_tokens_only() {
     let auth = host();
     add_user(&auth, "ann", &["*:*:*:*"]).await;
-    let reader = with_token(
-        &auth,
-        "ann",
-        TokenRequest {
-            read_only: true,
-            ..TokenRequest::default()
-        },
-    )
-    .await;
+    let reader = with_token(&auth, "ann", TokenRequest { read_only: true, ..TokenRequest::default() }).await;
     assert!(reader.read_only());
     assert!(refused(auth.issue(&reader, &TokenRequest::default()).await).contains("read-only"));
-    let child = auth
-        .issue(
-            &reader,
-            &TokenRequest {
-                read_only: true,
-                ..TokenRequest::default()
-            },
-        )
-        .await
-        .unwrap();
+    let child =
+        auth.issue(&reader, &TokenRequest { read_only: true, ..TokenRequest::default() }).await.unwrap();
     assert!(child.token.read_only);
 }
 
@@ -281,45 +177,22 @@ async fn a_read_only_account_gets_read_only_tokens_only() {
 async fn a_token_s_scopes_stay_within_what_its_maker_has() {
     let auth = host();
     add_user(&auth, "ann", &["demo:package:@ann/*:write"]).await;
-    let wanting = |texts: &[&str]| TokenRequest {
-        scopes: scopes(texts),
-        ..TokenRequest::default()
-    };
+    let wanting = |texts: &[&str]| TokenRequest { scopes: scopes(texts), ..TokenRequest::default() };
     let ann = auth.account("ann").await.unwrap();
     assert!(
-        auth.issue(&ann, &wanting(&["demo:package:@ann/a:write", "*:*:*:read"]))
-            .await
-            .is_ok(),
+        auth.issue(&ann, &wanting(&["demo:package:@ann/a:write", "*:*:*:read"])).await.is_ok(),
         "own, and public"
     );
-    assert!(
-        refused(
-            auth.issue(&ann, &wanting(&["demo:package:@bob/a:write"]))
-                .await
-        )
-        .contains("@bob/a")
-    );
+    assert!(refused(auth.issue(&ann, &wanting(&["demo:package:@bob/a:write"])).await).contains("@bob/a"));
     assert!(refused(auth.issue(&ann, &wanting(&["*:*:*:*"])).await).contains("more than you may"));
 
     let narrowed = with_token(&auth, "ann", wanting(&["demo:package:@ann/a:write"])).await;
     assert!(
-        refused(
-            auth.issue(&narrowed, &wanting(&["demo:package:@ann/b:write"]))
-                .await
-        )
-        .contains("@ann/b")
+        refused(auth.issue(&narrowed, &wanting(&["demo:package:@ann/b:write"])).await).contains("@ann/b")
     );
-    assert!(
-        auth.issue(&narrowed, &wanting(&["demo:package:@ann/a:yank"]))
-            .await
-            .is_ok()
-    );
+    assert!(auth.issue(&narrowed, &wanting(&["demo:package:@ann/a:yank"])).await.is_ok());
     let same = auth.issue(&narrowed, &wanting(&[])).await.unwrap();
-    assert_eq!(
-        same.token.scopes,
-        scopes(&["demo:package:@ann/a:write"]),
-        "all that the account has"
-    );
+    assert_eq!(same.token.scopes, scopes(&["demo:package:@ann/a:write"]), "all that the account has");
 }
 
 #[tokio::test]
@@ -327,32 +200,18 @@ async fn a_token_lives_no_longer_and_in_no_other_place_than_its_maker_s() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
     let home = vec![parse_network("192.0.2.0/24").unwrap()];
-    let request = TokenRequest {
-        lifetime: Some(HOUR),
-        cidr: home.clone(),
-        ..TokenRequest::default()
-    };
+    let request = TokenRequest { lifetime: Some(HOUR), cidr: home.clone(), ..TokenRequest::default() };
     let own = with_token(&auth, "ann", request).await;
     let wanting = |lifetime, cidr: &[&str]| TokenRequest {
         lifetime,
-        cidr: cidr
-            .iter()
-            .map(|text| parse_network(text).unwrap())
-            .collect(),
+        cidr: cidr.iter().map(|text| parse_network(text).unwrap()).collect(),
         ..TokenRequest::default()
     };
     assert!(refused(auth.issue(&own, &wanting(Some(HOUR * 2), &[])).await).contains("longer"));
     assert!(refused(auth.issue(&own, &wanting(None, &["0.0.0.0/0"])).await).contains("0.0.0.0/0"));
     let same = auth.issue(&own, &wanting(None, &[])).await.unwrap().token;
-    assert_eq!(
-        (same.expires, &same.cidr),
-        (own.token().unwrap().expires, &home)
-    );
-    let less = auth
-        .issue(&own, &wanting(Some(HOUR / 2), &["192.0.2.1"]))
-        .await
-        .unwrap()
-        .token;
+    assert_eq!((same.expires, &same.cidr), (own.token().unwrap().expires, &home));
+    let less = auth.issue(&own, &wanting(Some(HOUR / 2), &["192.0.2.1"])).await.unwrap().token;
     assert!(less.expires < same.expires && less.cidr[0].to_string() == "192.0.2.1/32");
 }
 
@@ -361,20 +220,10 @@ async fn a_narrowed_token_revokes_nothing_but_itself() {
     let auth = host();
     add_user(&auth, "ann", &["demo:package:a:write"]).await;
     let ann = auth.account("ann").await.unwrap();
-    let other = auth
-        .issue(&ann, &TokenRequest::default())
-        .await
-        .unwrap()
-        .token;
-    let narrow = TokenRequest {
-        scopes: scopes(&["demo:package:a:read"]),
-        ..TokenRequest::default()
-    };
+    let other = auth.issue(&ann, &TokenRequest::default()).await.unwrap().token;
+    let narrow = TokenRequest { scopes: scopes(&["demo:package:a:read"]), ..TokenRequest::default() };
     let narrowed = with_token(&auth, "ann", narrow).await;
-    assert!(matches!(
-        auth.revoke(&narrowed, &other.id.to_string()).await,
-        Err(AuthError::Denied(_))
-    ));
+    assert!(matches!(auth.revoke(&narrowed, &other.id.to_string()).await, Err(AuthError::Denied(_))));
     let own = narrowed.token().unwrap().id.to_string();
     assert!(auth.revoke(&narrowed, &own).await.unwrap());
 }
@@ -385,42 +234,18 @@ async fn bad_requests_for_a_token_say_what_to_do() {
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
     for request in [
-        TokenRequest {
-            label: Some("x".repeat(201)),
-            ..TokenRequest::default()
-        },
-        TokenRequest {
-            label: Some("line\nbreak".to_owned()),
-            ..TokenRequest::default()
-        },
-        TokenRequest {
-            lifetime: Some(Duration::ZERO),
-            ..TokenRequest::default()
-        },
+        TokenRequest { label: Some("x".repeat(201)), ..TokenRequest::default() },
+        TokenRequest { label: Some("line\nbreak".to_owned()), ..TokenRequest::default() },
+        TokenRequest { lifetime: Some(Duration::ZERO), ..TokenRequest::default() },
     ] {
-        assert!(
-            matches!(auth.issue(&ann, &request).await, Err(AuthError::Invalid(_))),
-            "{request:?}"
-        );
+        assert!(matches!(auth.issue(&ann, &request).await, Err(AuthError::Invalid(_))), "{request:?}");
     }
-    let forever = TokenRequest {
-        lifetime: Some(Duration::MAX),
-        ..TokenRequest::default()
-    };
+    let forever = TokenRequest { lifetime: Some(Duration::MAX), ..TokenRequest::default() };
     assert!(auth.issue(&ann, &forever).await.is_ok());
     for text in ["", "10.0.0.0/33", "home", "10.0.0"] {
-        assert!(
-            parse_network(text)
-                .unwrap_err()
-                .to_string()
-                .contains("10.0.0.0/8"),
-            "{text}"
-        );
+        assert!(parse_network(text).unwrap_err().to_string().contains("10.0.0.0/8"), "{text}");
     }
-    assert_eq!(
-        parse_network("10.1.2.3/8").unwrap().to_string(),
-        "10.0.0.0/8"
-    );
+    assert_eq!(parse_network("10.1.2.3/8").unwrap().to_string(), "10.0.0.0/8");
 }
 
 #[tokio::test]
@@ -431,37 +256,15 @@ async fn what_one_host_revokes_or_changes_stops_on_the_other_within_a_second() {
     add_user(&here, "ann", &["demo:package:a:write"]).await;
     let ann = here.account("ann").await.unwrap();
     let Issued { token, secret } = here.issue(&ann, &TokenRequest::default()).await.unwrap();
-    assert!(
-        show(&there, &secret).await.account.is_some(),
-        "at once on the other host"
-    );
+    assert!(show(&there, &secret).await.account.is_some(), "at once on the other host");
     assert!(sign_in(&there, "ann", PASSWORD).await.account.is_some());
 
-    here.withdraw("ann", &scopes(&["demo:package:a:write"]))
-        .await
-        .unwrap();
-    here.set_password("ann", &"another password".into())
-        .await
-        .unwrap();
+    here.withdraw("ann", &scopes(&["demo:package:a:write"])).await.unwrap();
+    here.set_password("ann", &"another password".into()).await.unwrap();
     there.inner.clock.sleep(Duration::from_secs(1)).await;
-    assert!(
-        show(&there, &secret)
-            .await
-            .account
-            .unwrap()
-            .grants()
-            .is_empty()
-    );
-    assert!(
-        sign_in(&there, "ann", PASSWORD).await.rejection.is_some(),
-        "remembered, but no longer right"
-    );
-    assert!(
-        sign_in(&there, "ann", "another password")
-            .await
-            .account
-            .is_some()
-    );
+    assert!(show(&there, &secret).await.account.unwrap().grants().is_empty());
+    assert!(sign_in(&there, "ann", PASSWORD).await.rejection.is_some(), "remembered, but no longer right");
+    assert!(sign_in(&there, "ann", "another password").await.account.is_some());
 
     assert!(here.revoke_any(token.id).await.unwrap());
     there.inner.clock.sleep(Duration::from_secs(1)).await;
@@ -471,36 +274,20 @@ async fn what_one_host_revokes_or_changes_stops_on_the_other_within_a_second() {
 #[tokio::test]
 async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("users.sqlite"), PATIENCE)
-        .await
-        .unwrap();
-    let auth = Auth::over(
-        Stores::of_database(database.clone()),
-        Vec::new(),
-        Clock::without_waiting(),
-    );
+    let database = Database::open(&folder.path().join("users.sqlite"), PATIENCE).await.unwrap();
+    let auth = Auth::over(Stores::of_database(database.clone()), Vec::new(), Clock::without_waiting());
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
-    let secret = auth
-        .issue(&ann, &TokenRequest::default())
-        .await
-        .unwrap()
-        .secret;
+    let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
     auth.probe().await.unwrap();
     database.readers().close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
-    for credentials in [
-        Credentials::token(secret),
-        Credentials::password("ann", PASSWORD.into()),
-    ] {
+    for credentials in [Credentials::token(secret), Credentials::password("ann", PASSWORD.into())] {
         let error = auth.identify(&credentials, HERE).await.unwrap_err();
         assert!(matches!(error, AuthError::Unavailable { .. }), "{error}");
     }
     assert!(auth.probe().await.is_err());
-    assert!(
-        auth.identify(&Credentials::default(), HERE).await.is_ok(),
-        "who sends nothing needs no store"
-    );
+    assert!(auth.identify(&Credentials::default(), HERE).await.is_ok(), "who sends nothing needs no store");
 }
 
 #[tokio::test]
@@ -508,11 +295,7 @@ async fn a_removed_user_leaves_nothing_that_still_opens() {
     let auth = host();
     add_user(&auth, "ann", &["*:*:*:*"]).await;
     let ann = auth.account("ann").await.unwrap();
-    let secret = auth
-        .issue(&ann, &TokenRequest::default())
-        .await
-        .unwrap()
-        .secret;
+    let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
     assert!(
         show(&auth, &secret).await.account.is_some()
             && sign_in(&auth, "ann", PASSWORD).await.account.is_some()
@@ -521,26 +304,14 @@ async fn a_removed_user_leaves_nothing_that_still_opens() {
     assert!(show(&auth, &secret).await.rejection.is_some());
     assert!(sign_in(&auth, "ann", PASSWORD).await.rejection.is_some());
     add_user(&auth, "ann", &[]).await;
-    assert!(
-        show(&auth, &secret).await.rejection.is_some(),
-        "another user of the same name"
-    );
-    assert!(matches!(
-        auth.remove_user("bob").await,
-        Err(AuthError::NotFound(_))
-    ));
+    assert!(show(&auth, &secret).await.rejection.is_some(), "another user of the same name");
+    assert!(matches!(auth.remove_user("bob").await, Err(AuthError::NotFound(_))));
 }
 
 #[test]
 fn the_configuration_s_word_for_a_store_is_read_or_refused_with_those_there_are() {
-    assert_eq!(
-        TokenStoreKind::parse("memory").unwrap(),
-        TokenStoreKind::Memory
-    );
-    assert_eq!(
-        TokenStoreKind::parse("database").unwrap(),
-        TokenStoreKind::Database
-    );
+    assert_eq!(TokenStoreKind::parse("memory").unwrap(), TokenStoreKind::Memory);
+    assert_eq!(TokenStoreKind::parse("database").unwrap(), TokenStoreKind::Database);
     let refusal = TokenStoreKind::parse("redis").unwrap_err().to_string();
     assert!(refusal.contains("`database` or `memory`"), "{refusal}");
 }

@@ -70,10 +70,7 @@ impl Throttle {
             .acquainted
             .get(&(name.to_owned(), peer))
             .is_some_and(|at| within(*at, now, ACQUAINTANCE));
-        let mut open_at = counters
-            .peers
-            .get(&peer)
-            .map_or(now, |counter| counter.open_at);
+        let mut open_at = counters.peers.get(&peer).map_or(now, |counter| counter.open_at);
         if !acquainted && let Some(counter) = counters.names.get(name) {
             open_at = open_at.max(counter.open_at);
         }
@@ -94,9 +91,7 @@ impl Throttle {
         let mut counters = self.lock();
         counters.names.remove(name);
         give_back(&mut counters.peers, &peer, FREE_FOR_PEER, now);
-        make_room(&mut counters.acquainted, |at| {
-            within(*at, now, ACQUAINTANCE)
-        });
+        make_room(&mut counters.acquainted, |at| within(*at, now, ACQUAINTANCE));
         counters.acquainted.insert((name.to_owned(), peer), now);
     }
 
@@ -115,11 +110,7 @@ impl Throttle {
 
 fn count<K: Hash + Eq>(counters: &mut HashMap<K, Counter>, key: K, free: u32, now: Instant) {
     make_room(counters, |counter| within(counter.last, now, MEMORY));
-    let counter = counters.entry(key).or_insert(Counter {
-        wrong: 0,
-        last: now,
-        open_at: now,
-    });
+    let counter = counters.entry(key).or_insert(Counter { wrong: 0, last: now, open_at: now });
     if !within(counter.last, now, MEMORY) {
         counter.wrong = 0;
     }
@@ -143,9 +134,7 @@ where
 fn delay(wrong: u32, free: u32) -> Duration {
     match wrong.checked_sub(free) {
         None => Duration::ZERO,
-        Some(over) => FIRST_DELAY
-            .saturating_mul(1 << over.min(16))
-            .min(LONGEST_DELAY),
+        Some(over) => FIRST_DELAY.saturating_mul(1 << over.min(16)).min(LONGEST_DELAY),
     }
 }
 
@@ -203,16 +192,11 @@ mod tests {
     #[test]
     fn attempts_made_at_once_queue_up_and_are_then_refused() {
         let (throttle, now) = (Throttle::default(), Instant::now());
-        let answers: Vec<_> = (0..50)
-            .map(|_| throttle.begin("ann", GUESSER, now))
-            .collect();
+        let answers: Vec<_> = (0..50).map(|_| throttle.begin("ann", GUESSER, now)).collect();
         let looked_at = answers.iter().filter(|answer| answer.is_ok()).count();
         assert!((6..15).contains(&looked_at), "{looked_at}");
         let TooMany(wait) = answers[49].unwrap_err();
-        assert!(
-            wait > PATIENCE && wait <= PATIENCE + LONGEST_DELAY,
-            "{wait:?}"
-        );
+        assert!(wait > PATIENCE && wait <= PATIENCE + LONGEST_DELAY, "{wait:?}");
     }
 
     #[test]
@@ -220,9 +204,7 @@ mod tests {
         let (throttle, mut now) = (Throttle::default(), Instant::now());
         let mut slowest = Duration::ZERO;
         for number in 0..40 {
-            let wait = throttle
-                .begin(&format!("name{number}"), GUESSER, now)
-                .unwrap();
+            let wait = throttle.begin(&format!("name{number}"), GUESSER, now).unwrap();
             now += wait;
             slowest = slowest.max(wait);
         }
@@ -284,10 +266,8 @@ mod tests {
 
     #[test]
     fn one_network_of_version_6_counts_as_one_address() {
-        let (one, two): (IpAddr, IpAddr) = (
-            "2001:db8::1".parse().unwrap(),
-            "2001:db8::ffff:2".parse().unwrap(),
-        );
+        let (one, two): (IpAddr, IpAddr) =
+            ("2001:db8::1".parse().unwrap(), "2001:db8::ffff:2".parse().unwrap());
         assert_eq!(network_of(one), network_of(two));
         assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), GUESSER);
     }

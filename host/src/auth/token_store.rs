@@ -71,11 +71,7 @@ impl Token {
 /// soon as the call is over. Every function answers `Unavailable` when the store is away.
 pub trait TokenStore: Send + Sync {
     /// Adds a token under the hash of its secret.
-    fn add<'a>(
-        &'a self,
-        token: &'a Token,
-        secret: SecretHash,
-    ) -> BoxFuture<'a, Result<(), AuthError>>;
+    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>>;
     /// The token with this secret, expired or not.
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
     /// The tokens of one owner, or all, in the order in which they were made.

@@ -54,10 +54,7 @@ pub struct Issued {
 
 impl fmt::Debug for Issued {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Issued")
-            .field("token", &self.token)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Issued").field("token", &self.token).finish_non_exhaustive()
     }
 }
 
@@ -67,14 +64,12 @@ impl fmt::Debug for Issued {
 /// `Invalid` with a sentence that says what to write.
 pub fn parse_network(text: &str) -> Result<IpNet, AuthError> {
     let network = text.parse::<IpNet>().map(|network| network.trunc());
-    network
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| {
-            let shown: String = text.escape_debug().take(80).collect();
-            AuthError::Invalid(format!(
-                "`{shown}` is no network: write an address and a prefix length, e.g. `10.0.0.0/8`"
-            ))
-        })
+    network.or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        let shown: String = text.escape_debug().take(80).collect();
+        AuthError::Invalid(format!(
+            "`{shown}` is no network: write an address and a prefix length, e.g. `10.0.0.0/8`"
+        ))
+    })
 }
 
 impl Auth {
@@ -83,35 +78,19 @@ impl Auth {
     /// # Errors
     /// `Denied` when it would allow more, or for longer, than the account; `Invalid` for
     /// a bad label or lifetime; `Unavailable` when the store is away.
-    pub async fn issue(
-        &self,
-        account: &Account,
-        request: &TokenRequest,
-    ) -> Result<Issued, AuthError> {
+    pub async fn issue(&self, account: &Account, request: &TokenRequest) -> Result<Issued, AuthError> {
         let secret = Uuid::new_v4().to_string();
         let token = self.design(account, request, &secret)?;
-        self.inner
-            .stores
-            .tokens
-            .add(&token, SecretHash::of(&secret))
-            .await?;
+        self.inner.stores.tokens.add(&token, SecretHash::of(&secret)).await?;
         self.clear_expired().await;
         tracing::info!(user.name = %account.name(), token.id = %token.id, "a token was made");
-        Ok(Issued {
-            token,
-            secret: secret.into(),
-        })
+        Ok(Issued { token, secret: secret.into() })
     }
 
     /// The account's tokens that have not expired, oldest first.
     pub async fn list(&self, account: &Account) -> Result<Vec<Token>, AuthError> {
         let now = self.inner.clock.unix_millis();
-        let mut tokens = self
-            .inner
-            .stores
-            .tokens
-            .list(Some(account.user().id))
-            .await?;
+        let mut tokens = self.inner.stores.tokens.list(Some(account.user().id)).await?;
         tokens.retain(|token| !token.is_expired(now));
         Ok(tokens)
     }
@@ -128,17 +107,12 @@ impl Auth {
         };
         let owner = account.user().id;
         let tokens = &self.inner.stores.tokens;
-        let by_secret = tokens
-            .find(SecretHash::of(id))
-            .await?
-            .filter(|token| token.owner == owner);
+        let by_secret = tokens.find(SecretHash::of(id)).await?.filter(|token| token.owner == owner);
         let id = by_secret.map_or(given, |token| token.id);
-        if account
-            .token()
-            .is_some_and(|own| own.id != id && is_narrowed(own))
-        {
+        if account.token().is_some_and(|own| own.id != id && is_narrowed(own)) {
             return Err(AuthError::Denied(
-                "a token that is read-only or narrowed can revoke itself only: sign in with the password".to_owned(),
+                "a token that is read-only or narrowed can revoke itself only: sign in with the password"
+                    .to_owned(),
             ));
         }
         let revoked = tokens.remove(id, Some(owner)).await?;
@@ -149,12 +123,7 @@ impl Auth {
         Ok(revoked)
     }
 
-    fn design(
-        &self,
-        account: &Account,
-        request: &TokenRequest,
-        secret: &str,
-    ) -> Result<Token, AuthError> {
+    fn design(&self, account: &Account, request: &TokenRequest, secret: &str) -> Result<Token, AuthError> {
         let created = self.inner.clock.unix_millis();
         check_label(request.label.as_deref())?;
         if account.read_only() && !request.read_only {
@@ -183,8 +152,8 @@ impl Auth {
         let within = |scopes: &[Scope], scope: &Scope| scopes.iter().any(|wide| wide.covers(scope));
         for scope in wanted {
             let narrowed_to = account.scopes();
-            let own = within(account.grants(), scope)
-                && (narrowed_to.is_empty() || within(narrowed_to, scope));
+            let own =
+                within(account.grants(), scope) && (narrowed_to.is_empty() || within(narrowed_to, scope));
             if !own && !within(&self.inner.anonymous, scope) {
                 return deny(&format!(
                     "`{scope}` is more than you may do yourself: ask for less, or for that grant"
@@ -202,21 +171,14 @@ impl Auth {
             return;
         }
         self.inner.cleared.store(now, Ordering::Relaxed);
-        if let Err(error) = self
-            .inner
-            .stores
-            .tokens
-            .forget_expired(now.saturating_sub(millis(KEPT)))
-            .await
-        {
+        if let Err(error) = self.inner.stores.tokens.forget_expired(now.saturating_sub(millis(KEPT))).await {
             tracing::warn!(%error, "expired tokens could not be cleared away");
         }
     }
 }
 
 fn check_label(label: Option<&str>) -> Result<(), AuthError> {
-    let unfit =
-        |label: &str| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control);
+    let unfit = |label: &str| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control);
     if label.is_some_and(unfit) {
         return Err(AuthError::Invalid(format!(
             "a label has at most {LONGEST_LABEL} characters and no control characters: choose another"

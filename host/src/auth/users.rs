@@ -34,9 +34,7 @@ impl UserName {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let fits = (1..=64).contains(&text.len())
             && text.as_bytes().first().is_some_and(plain)
-            && text
-                .bytes()
-                .all(|byte| plain(&byte) || b"._-".contains(&byte));
+            && text.bytes().all(|byte| plain(&byte) || b"._-".contains(&byte));
         if fits && !has_token_form(text) {
             return Ok(Self(text.to_owned()));
         }

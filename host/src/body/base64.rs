@@ -15,8 +15,7 @@ const CONFIG: GeneralPurposeConfig =
 
 /// What this machine decodes with: with its vector instructions where it has any.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-static ENGINE: LazyLock<base64::engine::Simd> =
-    LazyLock::new(|| base64::engine::Simd::standard(CONFIG));
+static ENGINE: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine::Simd::standard(CONFIG));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static ENGINE: LazyLock<base64::engine::GeneralPurpose> =
     LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG));
@@ -40,31 +39,19 @@ impl Decoder {
             self.carried = 0;
             self.decode_blocks(&block, &mut output)?;
         }
-        let (blocks, tail) = input
-            .split_at_checked(input.len() & !3)
-            .unwrap_or((input, &[]));
+        let (blocks, tail) = input.split_at_checked(input.len() & !3).unwrap_or((input, &[]));
         self.decode_blocks(blocks, &mut output)?;
         self.fill_carry(tail);
-        Ok(Decoded {
-            output: output.into(),
-            rest: Bytes::new(),
-            ended: false,
-        })
+        Ok(Decoded { output: output.into(), rest: Bytes::new(), ended: false })
     }
 
     /// The end of the input: an unpadded last block.
     pub fn finish(&mut self) -> Result<Decoded, BodyError> {
         let mut output = Vec::new();
         let block = self.carry;
-        let last = block
-            .get(..std::mem::take(&mut self.carried))
-            .unwrap_or_default();
+        let last = block.get(..std::mem::take(&mut self.carried)).unwrap_or_default();
         self.decode_blocks(last, &mut output)?;
-        Ok(Decoded {
-            output: output.into(),
-            rest: Bytes::new(),
-            ended: true,
-        })
+        Ok(Decoded { output: output.into(), rest: Bytes::new(), ended: true })
     }
 
     /// Completes a block that was begun; an empty one is begun only by a tail.
@@ -73,9 +60,8 @@ impl Decoder {
         if self.carried == 0 && input.len() >= 4 {
             return input;
         }
-        let (taken, rest) = input
-            .split_at_checked((4 - self.carried).min(input.len()))
-            .unwrap_or((input, &[]));
+        let (taken, rest) =
+            input.split_at_checked((4 - self.carried).min(input.len())).unwrap_or((input, &[]));
         for (slot, byte) in self.carry.iter_mut().skip(self.carried).zip(taken) {
             *slot = *byte;
         }
@@ -88,13 +74,9 @@ impl Decoder {
             return Ok(());
         }
         if self.padded {
-            return Err(BodyError::Invalid(
-                "base64 goes on behind its padding".into(),
-            ));
+            return Err(BodyError::Invalid("base64 goes on behind its padding".into()));
         }
         self.padded = blocks.last() == Some(&b'=');
-        ENGINE
-            .decode_vec(blocks, output)
-            .map_err(|error| BodyError::Invalid(format!("no base64: {error}")))
+        ENGINE.decode_vec(blocks, output).map_err(|error| BodyError::Invalid(format!("no base64: {error}")))
     }
 }

@@ -64,16 +64,13 @@ impl State {
     pub fn unread(&mut self, count: usize) -> Result<(), BodyError> {
         let given_back = self.given_back.saturating_add(count);
         if given_back > self.last.len() {
-            return Err(BodyError::Invalid(
-                "the last read did not give that many bytes".into(),
-            ));
+            return Err(BodyError::Invalid("the last read did not give that many bytes".into()));
         }
         if self.given_back > 0 {
             self.ready.pop_front();
         }
         if given_back > 0 {
-            self.ready
-                .push_front(self.last.slice(self.last.len() - given_back..));
+            self.ready.push_front(self.last.slice(self.last.len() - given_back..));
         }
         self.given_back = given_back;
         Ok(())
@@ -101,10 +98,8 @@ pub(super) struct Decoded {
 /// Takes the next bytes of the layer at `index`, through all layers below it.
 /// There are few layers, so that calling itself for the one below is fine.
 pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
-    let Some((below, state)) = layers
-        .get_mut(..=index)
-        .and_then(<[State]>::split_last_mut)
-        .map(|(top, below)| (below, top))
+    let Some((below, state)) =
+        layers.get_mut(..=index).and_then(<[State]>::split_last_mut).map(|(top, below)| (below, top))
     else {
         return Taken::End;
     };
@@ -121,11 +116,7 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
         return Taken::Starved;
     }
     loop {
-        let input = match state
-            .transform
-            .wants_input()
-            .then(|| take(below, index - 1))
-        {
+        let input = match state.transform.wants_input().then(|| take(below, index - 1)) {
             None | Some(Taken::End) => None,
             Some(Taken::Bytes(bytes)) => Some(bytes),
             Some(Taken::Starved) => return Taken::Starved,
@@ -152,10 +143,10 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
 
 /// Puts back what was taken last from the layer and not used.
 pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
-    if let Some(state) = layers.get_mut(index) {
-        if !rest.is_empty() {
-            state.ready.push_front(rest);
-        }
+    if let Some(state) = layers.get_mut(index)
+        && !rest.is_empty()
+    {
+        state.ready.push_front(rest);
     }
 }
 
@@ -177,11 +168,7 @@ impl Transform {
     /// Decodes one piece of input; none is its end.
     fn decode(&mut self, input: Option<Bytes>) -> Result<Decoded, BodyError> {
         match self {
-            Self::Root => Ok(Decoded {
-                output: Bytes::new(),
-                rest: Bytes::new(),
-                ended: true,
-            }),
+            Self::Root => Ok(Decoded { output: Bytes::new(), rest: Bytes::new(), ended: true }),
             Self::Slice { left, .. } => slice(left, input),
             Self::JsonString(decoder) => decoder.decode(input.ok_or(BodyError::Truncated)?),
             Self::Base64(decoder) => match input {
@@ -194,11 +181,7 @@ impl Transform {
 
 fn slice(left: &mut u64, input: Option<Bytes>) -> Result<Decoded, BodyError> {
     if *left == 0 {
-        return Ok(Decoded {
-            output: Bytes::new(),
-            rest: input.unwrap_or_default(),
-            ended: true,
-        });
+        return Ok(Decoded { output: Bytes::new(), rest: input.unwrap_or_default(), ended: true });
     }
     let mut output = input.ok_or(BodyError::Truncated)?;
     let rest = match usize::try_from(*left) {
@@ -206,9 +189,5 @@ fn slice(left: &mut u64, input: Option<Bytes>) -> Result<Decoded, BodyError> {
         _ => Bytes::new(),
     };
     *left -= output.len() as u64;
-    Ok(Decoded {
-        output,
-        rest,
-        ended: *left == 0,
-    })
+    Ok(Decoded { output, rest, ended: *left == 0 })
 }

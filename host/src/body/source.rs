@@ -28,14 +28,7 @@ impl Source {
     {
         let declared = body.size_hint().exact();
         let body = Box::pin(body.map_err(Into::into));
-        Self {
-            body,
-            limits,
-            declared,
-            received: 0,
-            ended: false,
-            failed: None,
-        }
+        Self { body, limits, declared, received: 0, ended: false, failed: None }
     }
 
     /// The declared length in bytes.
@@ -60,10 +53,7 @@ impl Source {
         if self.ended {
             return Ok(None);
         }
-        if self
-            .declared
-            .is_some_and(|length| length > self.limits.size)
-        {
+        if self.declared.is_some_and(|length| length > self.limits.size) {
             return Err(BodyError::TooLarge(self.limits.size));
         }
         loop {
@@ -93,13 +83,8 @@ impl Source {
         if self.received > self.limits.size {
             return Err(BodyError::TooLarge(self.limits.size));
         }
-        if self
-            .declared
-            .is_some_and(|declared| self.received > declared)
-        {
-            return Err(BodyError::Invalid(
-                "the body is longer than it was declared".into(),
-            ));
+        if self.declared.is_some_and(|declared| self.received > declared) {
+            return Err(BodyError::Invalid("the body is longer than it was declared".into()));
         }
         Ok(bytes)
     }
@@ -111,13 +96,10 @@ impl Source {
 fn broken(error: &(dyn std::error::Error + 'static)) -> BodyError {
     let mut cause = Some(error);
     while let Some(current) = cause {
-        if let Some(error) = current.downcast_ref::<std::io::Error>() {
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData
-            ) {
-                return BodyError::Invalid("the body's framing is broken".into());
-            }
+        if let Some(error) = current.downcast_ref::<std::io::Error>()
+            && matches!(error.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+        {
+            return BodyError::Invalid("the body's framing is broken".into());
         }
         cause = current.source();
     }

@@ -19,7 +19,12 @@ impl DescriptionBuilder {
 impl wit::Host for State {}
 
 impl wit::HostDescription for State {
-    fn new(&mut self, protocol: String, title: String, version: String) -> wasmtime::Result<Resource<DescriptionBuilder>> {
+    fn new(
+        &mut self,
+        protocol: String,
+        title: String,
+        version: String,
+    ) -> wasmtime::Result<Resource<DescriptionBuilder>> {
         self.push(DescriptionBuilder(Description { protocol, title, version, ..Description::default() }))
     }
 
@@ -65,7 +70,12 @@ impl wit::HostDescription for State {
         Ok(())
     }
 
-    fn add_wish(&mut self, handle: Resource<DescriptionBuilder>, name: String, reason: String) -> wasmtime::Result<()> {
+    fn add_wish(
+        &mut self,
+        handle: Resource<DescriptionBuilder>,
+        name: String,
+        reason: String,
+    ) -> wasmtime::Result<()> {
         self.table.get_mut(&handle)?.0.wishes.insert(name, reason);
         Ok(())
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
-use crate::auth::{Account, AuthError, Decision, Issued, Resource as Subject, Scope, Token, TokenRequest, parse_network};
+use crate::auth::{
+    Account, AuthError, Decision, Issued, Resource as Subject, Scope, Token, TokenRequest, parse_network,
+};
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
 
@@ -52,11 +54,19 @@ impl wit::Host for State {
         })
     }
 
-    async fn filter_allowed(&mut self, kind: String, names: Vec<String>, action: String) -> wasmtime::Result<Vec<String>> {
+    async fn filter_allowed(
+        &mut self,
+        kind: String,
+        names: Vec<String>,
+        action: String,
+    ) -> wasmtime::Result<Vec<String>> {
         let _outside = self.wait()?;
         let request = self.request()?;
         request.identify().await.map_err(away)?;
-        Ok(names.into_iter().filter(|name| request.decide(&kind, name, &action) == Decision::Granted).collect())
+        Ok(names
+            .into_iter()
+            .filter(|name| request.decide(&kind, name, &action) == Decision::Granted)
+            .collect())
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
@@ -83,13 +93,17 @@ impl wit::Host for State {
         let request = self.request()?;
         request.needs_login_grant()?;
         if kind != "password" {
-            return Err(HostError::invalid(format!("no kind of sign-in is called {kind:?}; there is `password`")));
+            return Err(HostError::invalid(format!(
+                "no kind of sign-in is called {kind:?}; there is `password`"
+            )));
         }
-        let value = |wanted: &str| values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        let value =
+            |wanted: &str| values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
         let (Some(name), Some(password)) = (value("name"), value("password")) else {
             return Err(HostError::invalid("signing in needs `name` and `password`"));
         };
-        let account = request.auth.authenticate_password(&name, &SecretString::from(password), request.peer).await?;
+        let account =
+            request.auth.authenticate_password(&name, &SecretString::from(password), request.peer).await?;
         Ok(self.push(SignedIn(account))?)
     }
 
@@ -112,18 +126,28 @@ impl wit::HostAccount for State {
         Ok(self.table.get(&handle)?.0.read_only())
     }
 
-    async fn issue_token(&mut self, handle: Resource<SignedIn>, wanted: wit::TokenRequest) -> Result<wit::Issued, HostError> {
+    async fn issue_token(
+        &mut self,
+        handle: Resource<SignedIn>,
+        wanted: wit::TokenRequest,
+    ) -> Result<wit::Issued, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         let request = self.request()?;
         request.needs_login_grant()?;
         if !request.tokens.enabled {
-            return Err(HostError::denied("no tokens are given here: the configuration has switched them off"));
+            return Err(HostError::denied(
+                "no tokens are given here: the configuration has switched them off",
+            ));
         }
         let wanted = TokenRequest {
             label: wanted.label,
             read_only: wanted.read_only || request.tokens.read_only,
-            scopes: wanted.scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<Scope>, AuthError>>()?,
+            scopes: wanted
+                .scopes
+                .iter()
+                .map(|scope| scope.parse())
+                .collect::<Result<Vec<Scope>, AuthError>>()?,
             lifetime: wanted.lifetime.map(Duration::from_secs),
             cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
         };

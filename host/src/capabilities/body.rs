@@ -18,7 +18,12 @@ impl State {
     }
 
     /// Hands all that is left of the body to the store, past the guest.
-    async fn receive(&mut self, layer: Layer, limit: Option<u64>, compute: &[Algorithm]) -> Result<Writer, HostError> {
+    async fn receive(
+        &mut self,
+        layer: Layer,
+        limit: Option<u64>,
+        compute: &[Algorithm],
+    ) -> Result<Writer, HostError> {
         let request = self.request()?;
         let limit = limit.map_or(request.limits.upload, |limit| limit.min(request.limits.upload));
         if request.body.length(layer).is_some_and(|length| length > limit) {
@@ -62,7 +67,11 @@ impl wit::HostBody for State {
         Ok(self.request()?.body.unread(layer, count as usize)?)
     }
 
-    async fn slice(&mut self, handle: Resource<BodyHandle>, length: u64) -> Result<Resource<BodyHandle>, HostError> {
+    async fn slice(
+        &mut self,
+        handle: Resource<BodyHandle>,
+        length: u64,
+    ) -> Result<Resource<BodyHandle>, HostError> {
         let _outside = self.wait()?;
         let layer = self.layer(&handle)?;
         let inner = self.request()?.body.slice(layer, length).await?;
@@ -113,7 +122,10 @@ impl wit::HostBody for State {
         }
         let mut staged = self.receive(layer, options.limit, &compute).await?.finish().await?;
         let info = staged.commit(&target, &expected, &condition, options.content_type.as_deref()).await?;
-        Ok(wit::Saved { info: info.into(), digests: staged.digests().iter().cloned().map(Into::into).collect() })
+        Ok(wit::Saved {
+            info: info.into(),
+            digests: staged.digests().iter().cloned().map(Into::into).collect(),
+        })
     }
 
     fn drop(&mut self, handle: Resource<BodyHandle>) -> wasmtime::Result<()> {

@@ -51,7 +51,10 @@ impl wit::HostHasher for State {
 
 fn update(hasher: &mut Hasher, bytes: &[u8]) -> Result<(), HostError> {
     if bytes.len() > PIECE {
-        return Err(HostError::invalid(format!("a piece of {} bytes is more than {PIECE} at once", bytes.len())));
+        return Err(HostError::invalid(format!(
+            "a piece of {} bytes is more than {PIECE} at once",
+            bytes.len()
+        )));
     }
     hasher.state()?.update(bytes);
     Ok(())

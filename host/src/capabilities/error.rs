@@ -1,7 +1,7 @@
 //! What a capability answers when it cannot: an error of the contract, or a trap.
 
-use crate::bindings::packhouse::plugin::types;
 use crate::auth::AuthError;
+use crate::bindings::packhouse::plugin::types;
 use crate::body::BodyError;
 use crate::capabilities::State;
 use crate::storage::StorageError;
@@ -51,17 +51,21 @@ impl From<StorageError> for HostError {
         Self::Told(match error {
             StorageError::NotFound => types::Error::NotFound,
             StorageError::Conflict => types::Error::Conflict,
-            StorageError::DigestMismatch { expected, computed } => types::Error::DigestMismatch(types::Mismatch {
-                expected: expected.into(),
-                computed: computed.into(),
-            }),
+            StorageError::DigestMismatch { expected, computed } => {
+                types::Error::DigestMismatch(types::Mismatch {
+                    expected: expected.into(),
+                    computed: computed.into(),
+                })
+            }
             StorageError::TooLarge(limit) => types::Error::TooLarge(limit),
             StorageError::Truncated => types::Error::Truncated,
             StorageError::Invalid(message) => types::Error::Invalid(message),
             StorageError::Full(message) => other("storage-full", message.to_string()),
             error @ StorageError::Denied(_) => {
                 tracing::error!(error = %error, "the store refused the host: {error}");
-                types::Error::Unavailable("the registry's store refused the host's own credentials or permissions".into())
+                types::Error::Unavailable(
+                    "the registry's store refused the host's own credentials or permissions".into(),
+                )
             }
             error @ StorageError::Unavailable(_) => {
                 tracing::warn!(error = %error, "the store did not answer: {error}");

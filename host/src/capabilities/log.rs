@@ -35,12 +35,18 @@ impl Drop for Budget {
 }
 
 impl wit::Host for State {
-    fn write(&mut self, level: wit::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+    fn write(
+        &mut self,
+        level: wit::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
         let size = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
         if !self.log.take(size) {
             return Ok(());
         }
-        let fields = fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ");
+        let fields =
+            fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ");
         match level {
             wit::Level::Debug => tracing::debug!(target: "packhouse::plugin", fields, "{message}"),
             wit::Level::Info => tracing::info!(target: "packhouse::plugin", fields, "{message}"),

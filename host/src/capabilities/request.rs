@@ -92,7 +92,12 @@ impl wit::HostRequest for State {
         if !request.vary.contains(&name) {
             request.vary.push(name.clone());
         }
-        let values: Vec<_> = request.headers.get_all(&name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = request
+            .headers
+            .get_all(&name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         Ok(if values.is_empty() { None } else { Some(values.join(", ")) })
     }
 

@@ -113,7 +113,12 @@ impl wit::HostResponse for State {
         Ok(())
     }
 
-    fn set_header(&mut self, handle: Resource<ResponseBuilder>, name: String, value: String) -> wasmtime::Result<()> {
+    fn set_header(
+        &mut self,
+        handle: Resource<ResponseBuilder>,
+        name: String,
+        value: String,
+    ) -> wasmtime::Result<()> {
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.insert(name, value);
@@ -121,7 +126,12 @@ impl wit::HostResponse for State {
         Ok(())
     }
 
-    fn add_header(&mut self, handle: Resource<ResponseBuilder>, name: String, value: String) -> wasmtime::Result<()> {
+    fn add_header(
+        &mut self,
+        handle: Resource<ResponseBuilder>,
+        name: String,
+        value: String,
+    ) -> wasmtime::Result<()> {
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value)
             && response.headers.try_append(name, value).is_err()

@@ -10,6 +10,10 @@ impl wit::Host for State {
 
     fn feature(&mut self, name: String) -> wasmtime::Result<bool> {
         let request = self.request()?;
-        Ok(request.description.features.get(&name).is_some_and(|&default| request.mount.feature(&name, default)))
+        Ok(request
+            .description
+            .features
+            .get(&name)
+            .is_some_and(|&default| request.mount.feature(&name, default)))
     }
 }

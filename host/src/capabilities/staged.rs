@@ -26,7 +26,12 @@ impl wit::HostStaged for State {
         Ok(self.table.get(&handle)?.0.digests().iter().cloned().map(Into::into).collect())
     }
 
-    async fn read_at(&mut self, handle: Resource<StagedObject>, offset: u64, max: u32) -> Result<Vec<u8>, HostError> {
+    async fn read_at(
+        &mut self,
+        handle: Resource<StagedObject>,
+        offset: u64,
+        max: u32,
+    ) -> Result<Vec<u8>, HostError> {
         let max = piece(max)?;
         let _outside = self.wait()?;
         Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())

@@ -92,7 +92,9 @@ impl wit::Host for State {
             return Err(StorageError::TooLarge(PIECE as u64).into());
         }
         let storage = &self.request()?.storage;
-        let info = storage.put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref()).await?;
+        let info = storage
+            .put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref())
+            .await?;
         Ok(info.into())
     }
 
@@ -142,7 +144,11 @@ impl wit::Host for State {
         Ok(())
     }
 
-    async fn digests(&mut self, name: String, wanted: Vec<String>) -> Result<Option<Vec<types::Digest>>, HostError> {
+    async fn digests(
+        &mut self,
+        name: String,
+        wanted: Vec<String>,
+    ) -> Result<Option<Vec<types::Digest>>, HostError> {
         let _outside = self.wait()?;
         let found = self.request()?.storage.digests(&key(&name)?, &algorithms(&wanted)?).await?;
         Ok(found.map(|digests| digests.into_iter().map(Into::into).collect()))
@@ -160,7 +166,12 @@ impl wit::HostReader for State {
         Ok(self.table.get(&handle)?.0.info().clone().into())
     }
 
-    async fn read_at(&mut self, handle: Resource<ObjectReader>, offset: u64, max: u32) -> Result<Vec<u8>, HostError> {
+    async fn read_at(
+        &mut self,
+        handle: Resource<ObjectReader>,
+        offset: u64,
+        max: u32,
+    ) -> Result<Vec<u8>, HostError> {
         let max = piece(max)?;
         let _outside = self.wait()?;
         Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
@@ -207,7 +218,10 @@ impl wit::HostWriter for State {
     async fn write(&mut self, handle: Resource<ObjectWriter>, bytes: Vec<u8>) -> Result<(), HostError> {
         let _outside = self.wait()?;
         if bytes.len() > PIECE {
-            return Err(HostError::invalid(format!("a piece of {} bytes is more than {PIECE} at once", bytes.len())));
+            return Err(HostError::invalid(format!(
+                "a piece of {} bytes is more than {PIECE} at once",
+                bytes.len()
+            )));
         }
         Ok(self.writer(&handle).await?.write(bytes.into()).await?)
     }

@@ -14,7 +14,11 @@ pub struct UploadSession(Upload);
 impl wit::Host for State {}
 
 impl wit::HostUpload for State {
-    async fn start(&mut self, label: String, compute: Vec<String>) -> Result<Resource<UploadSession>, HostError> {
+    async fn start(
+        &mut self,
+        label: String,
+        compute: Vec<String>,
+    ) -> Result<Resource<UploadSession>, HostError> {
         let _outside = self.wait()?;
         let upload = self.request()?.storage.start_upload(&label, &algorithms(&compute)?).await?;
         Ok(self.push(UploadSession(upload))?)

@@ -46,10 +46,13 @@ impl MountConfig {
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
         if name.is_empty() || !name.chars().all(fits) {
-            return Err(format!("[mount.{name}]: a mount's name is made of lower-case letters, digits, `-` and `_`"));
+            return Err(format!(
+                "[mount.{name}]: a mount's name is made of lower-case letters, digits, `-` and `_`"
+            ));
         }
         if let Some(path) = &self.base_path {
-            let wrong = !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) || path.contains("//");
+            let wrong =
+                !path.starts_with('/') || (path.len() > 1 && path.ends_with('/')) || path.contains("//");
             if wrong || path.contains(['?', '#', '%', ' ']) {
                 return Err(format!("[mount.{name}] base_path is {path:?}: write it like \"/{name}\""));
             }

@@ -20,6 +20,11 @@ pub struct PluginsConfig {
 
 impl Default for PluginsConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("plugins"), cache: PathBuf::from("data/cache"), watch: true, auto_mount: true }
+        Self {
+            dir: PathBuf::from("plugins"),
+            cache: PathBuf::from("data/cache"),
+            watch: true,
+            auto_mount: true,
+        }
     }
 }

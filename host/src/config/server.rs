@@ -93,7 +93,8 @@ impl ServerConfig {
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(url) = &self.public_url {
             let bare = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-            if bare.is_none_or(|bare| bare.is_empty() || url.ends_with('/') || url.contains(['?', '#', ' '])) {
+            if bare.is_none_or(|bare| bare.is_empty() || url.ends_with('/') || url.contains(['?', '#', ' ']))
+            {
                 return Err(format!(
                     "[server] public_url is {url:?}: write it like \"https://registry.example.com\", without a slash at the end"
                 ));

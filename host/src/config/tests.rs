@@ -68,5 +68,8 @@ fn values_that_cannot_be_are_named_with_their_remedy() {
     assert!(refusal("[storage]\ntype = \"s3\"").contains("needs `endpoint`"));
     assert!(refusal("[mount.demo]\nbase_path = \"demo\"").contains("\"/demo\""));
     assert!(refusal("[mount.demo]\ngrants = [\"everything\"]").contains("\"login\""));
-    assert!(refusal("[auth]\njwt_secret = \"env:PACKHOUSE_NO_SUCH_VARIABLE\"").contains("PACKHOUSE_NO_SUCH_VARIABLE is not set"));
+    assert!(
+        refusal("[auth]\njwt_secret = \"env:PACKHOUSE_NO_SUCH_VARIABLE\"")
+            .contains("PACKHOUSE_NO_SUCH_VARIABLE is not set")
+    );
 }

@@ -48,7 +48,8 @@ impl TryFrom<String> for Secret {
         let secret = if let Some(name) = text.strip_prefix("env:") {
             std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
         } else if let Some(path) = text.strip_prefix("file:") {
-            let content = std::fs::read_to_string(path).map_err(|error| format!("the secret file {path}: {error}"))?;
+            let content =
+                std::fs::read_to_string(path).map_err(|error| format!("the secret file {path}: {error}"))?;
             content.trim_end_matches(['\r', '\n']).to_owned()
         } else {
             text

@@ -27,7 +27,8 @@ fn to(name: &str, path: &str) -> Option<(String, String)> {
 
 #[test]
 fn the_longest_base_path_wins_and_ends_at_a_slash() {
-    let mounts = Mounts::new([mount("demo"), Mount { base_path: "/demo/inner".into(), ..mount("inner") }]).unwrap();
+    let mounts =
+        Mounts::new([mount("demo"), Mount { base_path: "/demo/inner".into(), ..mount("inner") }]).unwrap();
     assert_eq!(resolve(&mounts, "any", "/demo/x%2fy"), to("demo", "/x%2fy"));
     assert_eq!(resolve(&mounts, "any", "/demo/inner/x"), to("inner", "/x"));
     assert_eq!(resolve(&mounts, "any", "/demo"), to("demo", "/"));
@@ -36,7 +37,8 @@ fn the_longest_base_path_wins_and_ends_at_a_slash() {
 
 #[test]
 fn a_mount_with_a_host_name_is_found_under_it_alone() {
-    let internal = Mount { host: Some("internal.example.com".into()), base_path: String::new(), ..mount("internal") };
+    let internal =
+        Mount { host: Some("internal.example.com".into()), base_path: String::new(), ..mount("internal") };
     let mounts = Mounts::new([mount("demo"), internal]).unwrap();
     assert_eq!(resolve(&mounts, "Internal.Example.com:8080", "/x"), to("internal", "/x"));
     assert_eq!(resolve(&mounts, "registry.example.com", "/x"), None);
@@ -45,7 +47,9 @@ fn a_mount_with_a_host_name_is_found_under_it_alone() {
 
 #[test]
 fn a_granted_alias_leads_to_its_mount() {
-    let mounts = Mounts::new([Mount { grants: ["/v2".to_owned(), "login".to_owned()].into(), ..mount("demo") }]).unwrap();
+    let mounts =
+        Mounts::new([Mount { grants: ["/v2".to_owned(), "login".to_owned()].into(), ..mount("demo") }])
+            .unwrap();
     let found = mounts.resolve(None, "/v2/x").unwrap();
     assert_eq!((found.path, found.alias), ("/x", Some("/v2")));
 }

@@ -29,7 +29,11 @@ impl Description {
     pub fn checked(self) -> Result<Self, String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let protocol = &self.protocol;
-        if protocol.is_empty() || protocol.len() > 64 || protocol.starts_with('-') || !protocol.chars().all(fits) {
+        if protocol.is_empty()
+            || protocol.len() > 64
+            || protocol.starts_with('-')
+            || !protocol.chars().all(fits)
+        {
             return Err(format!(
                 "it calls its protocol {protocol:?}: a name of lower-case letters, digits and `-` is needed"
             ));
@@ -39,7 +43,9 @@ impl Description {
                 return Err(format!("it claims {alias}, which is the host's own"));
             }
             if !alias.starts_with('/') || alias.len() < 2 || alias.ends_with('/') {
-                return Err(format!("it claims the path {alias:?}, which does not begin with one `/` and end without"));
+                return Err(format!(
+                    "it claims the path {alias:?}, which does not begin with one `/` and end without"
+                ));
             }
         }
         Ok(self)

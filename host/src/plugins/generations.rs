@@ -98,7 +98,8 @@ pub struct Plugins {
 impl Plugins {
     /// Loads every plugin of `folder`; one that fails is kept with its reason.
     pub async fn load(folder: &Path, cache: &Path, limits: GuestLimits) -> Result<Self, PluginsError> {
-        let sandbox = Sandbox::new(limits).map_err(|error| PluginsError::Engine(first_line(&format!("{error:#}"))))?;
+        let sandbox =
+            Sandbox::new(limits).map_err(|error| PluginsError::Engine(first_line(&format!("{error:#}"))))?;
         let loader = Loader::new(cache, sandbox.engine())?;
         let plugins = Self {
             folder: folder.to_owned(),
@@ -144,7 +145,8 @@ impl Plugins {
     /// Looks at the folder and takes up what has changed.
     pub async fn refresh(&self) -> Result<(), PluginsError> {
         let _one_at_a_time = self.refreshing.lock().await;
-        let files = self.files().map_err(|source| PluginsError::Folder { folder: self.folder.clone(), source })?;
+        let files =
+            self.files().map_err(|source| PluginsError::Folder { folder: self.folder.clone(), source })?;
         for (name, signature) in &files {
             if self.read().get(name).and_then(|slot| slot.seen) != Some(*signature) {
                 self.take_up(name, *signature).await;
@@ -161,9 +163,14 @@ impl Plugins {
             let path = entry?.path();
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| !stem.starts_with('.'));
-            if let (Some(name), true, Some("wasm")) = (name, metadata.is_file(), path.extension().and_then(|e| e.to_str())) {
-                let signature =
-                    Signature { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() };
+            if let (Some(name), true, Some("wasm")) =
+                (name, metadata.is_file(), path.extension().and_then(|e| e.to_str()))
+            {
+                let signature = Signature {
+                    size: metadata.len(),
+                    modified: metadata.modified().ok(),
+                    inode: metadata.ino(),
+                };
                 files.insert(name.to_owned(), signature);
             }
         }
@@ -182,13 +189,23 @@ impl Plugins {
             Ok(Some(mut generation)) => {
                 slot.count += 1;
                 generation.number = slot.count;
-                tracing::info!(plugin = name, generation = slot.count, hash = generation.hash, "plugin {name} serves its generation {}", slot.count);
+                tracing::info!(
+                    plugin = name,
+                    generation = slot.count,
+                    hash = generation.hash,
+                    "plugin {name} serves its generation {}",
+                    slot.count
+                );
                 slot.last_error = None;
                 slot.serving = Some(Arc::new(generation));
                 self.changes.send_modify(|count| *count += 1);
             }
             Err(reason) => {
-                let now = if slot.serving.is_some() { "the generation before goes on" } else { "it does not serve" };
+                let now = if slot.serving.is_some() {
+                    "the generation before goes on"
+                } else {
+                    "it does not serve"
+                };
                 tracing::error!(plugin = name, reason, "plugin {name} cannot be loaded, {now}: {reason}");
                 slot.last_error = Some(reason);
             }

@@ -25,7 +25,9 @@ const CHECKSUM: usize = 32;
 pub enum LoadError {
     #[error("it is no WASM component: {0}")]
     NoComponent(String),
-    #[error("it is built for {0}, and this host speaks packhouse:plugin 0.1: use a build for 0.1, or a newer host")]
+    #[error(
+        "it is built for {0}, and this host speaks packhouse:plugin 0.1: use a build for 0.1, or a newer host"
+    )]
     OtherContract(String),
     #[error("the cache folder {folder} cannot be used: {reason}", folder = .0.display(), reason = .1)]
     Cache(PathBuf, String),
@@ -66,7 +68,10 @@ impl Loader {
         if blake3::hash(code).as_bytes() != checksum {
             return None;
         }
-        #[expect(unsafe_code, reason = "wasmtime cannot check machine code; we wrote it, into a folder of our own, and its checksum holds")]
+        #[expect(
+            unsafe_code,
+            reason = "wasmtime cannot check machine code; we wrote it, into a folder of our own, and its checksum holds"
+        )]
         let component = unsafe { Component::deserialize(&self.engine, code) };
         component.ok()
     }
@@ -112,8 +117,13 @@ impl Loader {
     /// Names another line of the contract before linking fails in longer words.
     fn check_contract(&self, component: &Component) -> Result<(), LoadError> {
         let kind = component.component_type();
-        let mut contracts = kind.imports(&self.engine).map(|(name, _)| name).filter(|name| name.starts_with("packhouse:plugin/"));
-        match contracts.find(|name| !name.rsplit_once('@').is_some_and(|(_, version)| version.starts_with("0.1."))) {
+        let mut contracts = kind
+            .imports(&self.engine)
+            .map(|(name, _)| name)
+            .filter(|name| name.starts_with("packhouse:plugin/"));
+        match contracts
+            .find(|name| !name.rsplit_once('@').is_some_and(|(_, version)| version.starts_with("0.1.")))
+        {
             Some(other) => Err(LoadError::OtherContract(other.to_owned())),
             None => Ok(()),
         }
@@ -122,10 +132,17 @@ impl Loader {
 
 /// Makes the folder, and refuses one that others may write to.
 fn own_folder(folder: &Path) -> Result<(), String> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| error.to_string())?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| error.to_string())?;
     let mode = std::fs::metadata(folder).map_err(|error| error.to_string())?.permissions().mode();
     if mode & 0o022 != 0 {
-        return Err(format!("others may write to it (mode {:o}): take that away with chmod go-w", mode & 0o777));
+        return Err(format!(
+            "others may write to it (mode {:o}): take that away with chmod go-w",
+            mode & 0o777
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store, Trap};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig,
+    Store, Trap,
+};
 
 use crate::auth::AuthError;
 use crate::bindings::{Protocol, ProtocolPre};
@@ -82,11 +85,17 @@ impl Sandbox {
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
-        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?.map_err(|error| explain(&error))
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline)
+            .await?
+            .map_err(|error| explain(&error))
     }
 
     /// Lets a plugin answer one request. Its instance is gone when this returns.
-    pub async fn handle(&self, plugin: &ProtocolPre<State>, request: Box<RequestContext>) -> Result<Reply, CallError> {
+    pub async fn handle(
+        &self,
+        plugin: &ProtocolPre<State>,
+        request: Box<RequestContext>,
+    ) -> Result<Reply, CallError> {
         let clock = GuestClock::start();
         let call = async {
             let (mut store, instance) = self.instantiate(plugin, Some(request), &clock).await?;
@@ -135,7 +144,11 @@ fn engine_config(limits: GuestLimits) -> Config {
         .linear_memory_keep_resident(512 << 10)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(16 << 10)
-        .pagemap_scan(if PoolingAllocationConfig::is_pagemap_scan_available() { Enabled::Yes } else { Enabled::No });
+        .pagemap_scan(if PoolingAllocationConfig::is_pagemap_scan_available() {
+            Enabled::Yes
+        } else {
+            Enabled::No
+        });
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -185,7 +198,9 @@ fn explain(error: &wasmtime::Error) -> CallError {
     }
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::UnreachableCodeReached) => "it panicked".into(),
-        Some(Trap::MemoryOutOfBounds | Trap::StackOverflow) => "it ran out of stack, or touched memory out of bounds".into(),
+        Some(Trap::MemoryOutOfBounds | Trap::StackOverflow) => {
+            "it ran out of stack, or touched memory out of bounds".into()
+        }
         Some(trap) => trap.to_string(),
         None => format!("{error:#}"),
     };

@@ -19,29 +19,21 @@ pub(super) enum Verdict {
 }
 
 /// In the order of RFC 9110 §13.2.2. `coding` is the one that a 200 would have.
-pub(super) fn check(
-    headers: &HeaderMap,
-    validators: &Validators,
-    coding: Option<Coding>,
-) -> Verdict {
+pub(super) fn check(headers: &HeaderMap, validators: &Validators, coding: Option<Coding>) -> Verdict {
     if headers.contains_key(IF_MATCH) {
         if !is_listed(headers, IF_MATCH, validators, Comparison::Strong) {
             return Verdict::Failed;
         }
-    } else if let (Some(date), Some(modified)) =
-        (date(headers, IF_UNMODIFIED_SINCE), validators.modified)
+    } else if let (Some(date), Some(modified)) = (date(headers, IF_UNMODIFIED_SINCE), validators.modified)
+        && modified > date
     {
-        if modified > date {
-            return Verdict::Failed;
-        }
+        return Verdict::Failed;
     }
     if headers.contains_key(IF_NONE_MATCH) {
         return match listed(headers, IF_NONE_MATCH, validators, Comparison::Weak) {
             Listed::No => Verdict::Proceed,
             Listed::Any => Verdict::NotModified(selected_etag(validators, coding)),
-            Listed::Tag(tag) => {
-                Verdict::NotModified(tag.or_else(|| selected_etag(validators, coding)))
-            }
+            Listed::Tag(tag) => Verdict::NotModified(tag.or_else(|| selected_etag(validators, coding))),
         };
     }
     match (date(headers, IF_MODIFIED_SINCE), validators.modified) {
@@ -60,10 +52,7 @@ pub(super) fn range_applies(headers: &HeaderMap, validators: &Validators) -> boo
     };
     let bytes = value.as_bytes();
     if bytes.starts_with(b"\"") || bytes.starts_with(b"W/") {
-        return validators
-            .etag
-            .as_ref()
-            .is_some_and(|etag| etag == value && !bytes.starts_with(b"W/"));
+        return validators.etag.as_ref().is_some_and(|etag| etag == value && !bytes.starts_with(b"W/"));
     }
     match (date(headers, IF_RANGE), validators.modified) {
         (Some(date), Some(modified)) => date == modified && is_old_enough(modified),
@@ -72,9 +61,7 @@ pub(super) fn range_applies(headers: &HeaderMap, validators: &Validators) -> boo
 }
 
 fn is_old_enough(modified: SystemTime) -> bool {
-    SystemTime::now()
-        .duration_since(modified)
-        .is_ok_and(|age| age >= Duration::from_secs(1))
+    SystemTime::now().duration_since(modified).is_ok_and(|age| age >= Duration::from_secs(1))
 }
 
 fn selected_etag(validators: &Validators, coding: Option<Coding>) -> Option<HeaderValue> {
@@ -101,23 +88,13 @@ enum Listed {
     Tag(Option<HeaderValue>),
 }
 
-fn is_listed(
-    headers: &HeaderMap,
-    name: HeaderName,
-    validators: &Validators,
-    comparison: Comparison,
-) -> bool {
+fn is_listed(headers: &HeaderMap, name: HeaderName, validators: &Validators, comparison: Comparison) -> bool {
     !matches!(listed(headers, name, validators, comparison), Listed::No)
 }
 
 /// Whether the list of entity tags under `name` has the present one, or the same
 /// under one of our content codings.
-fn listed(
-    headers: &HeaderMap,
-    name: HeaderName,
-    validators: &Validators,
-    comparison: Comparison,
-) -> Listed {
+fn listed(headers: &HeaderMap, name: HeaderName, validators: &Validators, comparison: Comparison) -> Listed {
     for value in headers.get_all(name) {
         let mut rest = value.as_bytes().trim_ascii();
         if rest == b"*" {
@@ -129,9 +106,7 @@ fn listed(
         while let Some((tag, after)) = next_tag(rest) {
             if matches(tag, etag.as_bytes(), comparison) {
                 return Listed::Tag(
-                    HeaderValue::from_bytes(tag)
-                        .ok()
-                        .filter(|tag| tag.as_bytes().ends_with(b"\"")),
+                    HeaderValue::from_bytes(tag).ok().filter(|tag| tag.as_bytes().ends_with(b"\"")),
                 );
             }
             rest = after;
@@ -143,18 +118,14 @@ fn listed(
 /// The first tag of a list, and what follows it. Tags may hold commas; one that
 /// lost its quotes reaches to the next comma.
 fn next_tag(list: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = list
-        .iter()
-        .position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
+    let start = list.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
     let list = list.get(start..)?;
     let quote = if list.starts_with(b"W/\"") { 2 } else { 0 };
     let end = if list.get(quote) == Some(&b'"') {
         let length = list.get(quote + 1..)?.iter().position(|byte| *byte == b'"');
         length.map_or(list.len(), |length| quote + length + 2)
     } else {
-        list.iter()
-            .position(|byte| *byte == b',')
-            .unwrap_or(list.len())
+        list.iter().position(|byte| *byte == b',').unwrap_or(list.len())
     };
     let (tag, after) = list.split_at_checked(end)?;
     Some((tag.trim_ascii(), after))
@@ -169,10 +140,7 @@ fn matches(candidate: &[u8], etag: &[u8], comparison: Comparison) -> bool {
     match candidate.strip_prefix(own) {
         Some(b"") => true,
         Some([b'-', coding @ ..]) => {
-            !weak
-                && Coding::ALL
-                    .iter()
-                    .any(|known| known.name().as_bytes() == coding)
+            !weak && Coding::ALL.iter().any(|known| known.name().as_bytes() == coding)
         }
         _ => false,
     }
@@ -180,11 +148,7 @@ fn matches(candidate: &[u8], etag: &[u8], comparison: Comparison) -> bool {
 
 /// Whether a tag is weak, and what stands between its quotes.
 fn opaque(tag: &[u8]) -> (bool, &[u8]) {
-    let (weak, tag) = tag
-        .strip_prefix(b"W/")
-        .map_or((false, tag), |rest| (true, rest));
-    let inner = tag
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
+    let (weak, tag) = tag.strip_prefix(b"W/").map_or((false, tag), |rest| (true, rest));
+    let inner = tag.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     (weak, inner.unwrap_or(tag))
 }

@@ -95,10 +95,9 @@ impl Content {
         match self.parts.as_mut_slice() {
             [] => ResponseBody::empty(),
             [Part::Bytes(bytes)] => ResponseBody::bytes(std::mem::take(bytes)),
-            parts => ResponseBody::pieces(
-                parts.iter().map(|part| part.cut(0..part.size())).collect(),
-                self.size,
-            ),
+            parts => {
+                ResponseBody::pieces(parts.iter().map(|part| part.cut(0..part.size())).collect(), self.size)
+            }
         }
     }
 

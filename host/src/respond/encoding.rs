@@ -6,9 +6,7 @@ use async_compression::Level;
 use async_compression::tokio::{bufread, write};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE,
-};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -88,20 +86,13 @@ pub(super) fn choose(request: &RequestHead<'_>, reply: &Reply, content: &Content
     if !reply.compression || content.size() <= WORTH_ENCODING || !may_encode(&reply.headers) {
         return Choice::Never;
     }
-    let wants_range =
-        reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
-    Choice::Negotiated(if wants_range {
-        None
-    } else {
-        accepted(request.headers)
-    })
+    let wants_range = reply.ranges && request.method == Method::GET && request.headers.contains_key(RANGE);
+    Choice::Negotiated(if wants_range { None } else { accepted(request.headers) })
 }
 
 fn may_encode(headers: &HeaderMap) -> bool {
-    let texty = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(is_worth_encoding);
+    let texty =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_worth_encoding);
     texty
         && !headers.contains_key(CONTENT_ENCODING)
         && !headers.contains_key(CONTENT_RANGE)
@@ -114,12 +105,24 @@ fn forbids_transformation(headers: &HeaderMap) -> bool {
         .get_all(CACHE_CONTROL)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|value| {
-            value
-                .split(',')
-                .any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
-        })
+        .any(|value| value.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform")))
 }
+
+/// Types below `application/` that are text.
+const SUBTYPES: [&str; 12] = [
+    "json",
+    "xml",
+    "javascript",
+    "x-javascript",
+    "ecmascript",
+    "x-ndjson",
+    "ndjson",
+    "yaml",
+    "x-yaml",
+    "toml",
+    "wasm",
+    "sql",
+];
 
 /// Whether content of this type is text in some form.
 fn is_worth_encoding(content_type: &str) -> bool {
@@ -127,29 +130,12 @@ fn is_worth_encoding(content_type: &str) -> bool {
     let Some((kind, subtype)) = essence.split_once('/') else {
         return false;
     };
-    const SUBTYPES: [&str; 12] = [
-        "json",
-        "xml",
-        "javascript",
-        "x-javascript",
-        "ecmascript",
-        "x-ndjson",
-        "ndjson",
-        "yaml",
-        "x-yaml",
-        "toml",
-        "wasm",
-        "sql",
-    ];
     let subtype_is = |name: &str| subtype.eq_ignore_ascii_case(name);
     let suffix = subtype.rsplit_once('+').map(|(_, suffix)| suffix);
     kind.eq_ignore_ascii_case("text")
-        || (kind.eq_ignore_ascii_case("application")
-            && SUBTYPES.iter().any(|name| subtype_is(name)))
+        || (kind.eq_ignore_ascii_case("application") && SUBTYPES.iter().any(|name| subtype_is(name)))
         || suffix.is_some_and(|suffix| {
-            ["json", "xml", "yaml"]
-                .iter()
-                .any(|name| suffix.eq_ignore_ascii_case(name))
+            ["json", "xml", "yaml"].iter().any(|name| suffix.eq_ignore_ascii_case(name))
         })
 }
 
@@ -165,11 +151,7 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
                 "*" => any = Some(weight),
                 _ if name.eq_ignore_ascii_case("identity") => identity = Some(weight),
                 _ => {
-                    let name = if name.eq_ignore_ascii_case("x-gzip") {
-                        "gzip"
-                    } else {
-                        name
-                    };
+                    let name = if name.eq_ignore_ascii_case("x-gzip") { "gzip" } else { name };
                     let known = Coding::ALL
                         .iter()
                         .zip(weights.iter_mut())
@@ -188,8 +170,7 @@ fn accepted(headers: &HeaderMap) -> Option<Coding> {
             best = (weight, Some(coding));
         }
     }
-    best.1
-        .filter(|_| identity.is_none_or(|identity| identity <= best.0))
+    best.1.filter(|_| identity.is_none_or(|identity| identity <= best.0))
 }
 
 /// A name and its weight in thousandths; a malformed weight is taken for 0.
@@ -224,16 +205,13 @@ pub(super) enum Encoded {
 /// more than [`ENCODED_IN_MEMORY`], as they pass.
 pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
     if !content.is_bytes() || content.size() > ENCODED_IN_MEMORY {
-        return Encoded::Smaller(encode_stream(content, coding));
+        return Encoded::Smaller(encode_stream(&content, coding));
     }
     let encoded = if content.size() <= ENCODED_IN_PLACE {
         encode_bytes(content.parts(), coding)
     } else {
         let parts = content.parts().to_vec();
-        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding))
-            .await
-            .ok()
-            .flatten()
+        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding)).await.ok().flatten()
     };
     match encoded {
         Some(encoded) if (encoded.len() as u64) < content.size() => {
@@ -274,7 +252,7 @@ fn write_all(encoder: &mut (impl tokio::io::AsyncWrite + Unpin), parts: &[Part])
     work.now_or_never()?.ok()
 }
 
-fn encode_stream(content: Content, coding: Coding) -> ResponseBody {
+fn encode_stream(content: &Content, coding: Coding) -> ResponseBody {
     let size = content.size();
     let pieces = content.pieces(&(0..size)).collect();
     let reader = StreamReader::new(Pieces::new(pieces, size).map_err(std::io::Error::other));
@@ -288,11 +266,7 @@ fn encode_stream(content: Content, coding: Coding) -> ResponseBody {
 
 fn read_as_body(reader: impl AsyncRead + Send + 'static) -> ResponseBody {
     let stream = ReaderStream::with_capacity(reader, STREAM_BUFFER);
-    ResponseBody::stream(
-        stream
-            .map_err(|error| BodyStreamError::Source(Box::new(error)))
-            .boxed(),
-    )
+    ResponseBody::stream(stream.map_err(|error| BodyStreamError::Source(Box::new(error))).boxed())
 }
 
 #[cfg(test)]
@@ -317,10 +291,7 @@ mod tests {
         assert_eq!(accepted_of("gzip, deflate, br, zstd"), Some("zstd"));
         assert_eq!(accepted_of("br, deflate, gzip"), Some("gzip"));
         assert_eq!(accepted_of("br, deflate"), Some("br"));
-        assert_eq!(
-            accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"),
-            Some("gzip")
-        );
+        assert_eq!(accepted_of("gzip;q=1.0, br;q=0.8, zstd;q=0.123"), Some("gzip"));
         assert_eq!(accepted_of("x-gzip"), Some("gzip"));
         assert_eq!(accepted_of("GZIP"), Some("gzip"));
         assert_eq!(accepted_of("*"), Some("zstd"));

@@ -66,9 +66,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => {
-                StatusCode::METHOD_NOT_ALLOWED
-            }
+            Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::Truncated => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -97,14 +95,10 @@ impl Failure {
             | Self::NotImplemented(sentence) => sentence.clone(),
             Self::MethodNotAllowed { allow } => format!("this address answers to {allow}").into(),
             Self::Truncated => "the request's body ended before it was complete".into(),
-            Self::TooLarge { limit } => {
-                format!("the request's body is larger than {limit} bytes").into()
-            }
+            Self::TooLarge { limit } => format!("the request's body is larger than {limit} bytes").into(),
             Self::HeadersTooLarge => "the request's headers are too large".into(),
             Self::AddressTooLong => "the request's address is too long".into(),
-            Self::Idle(time) => {
-                format!("nothing of the request came for {} seconds", time.as_secs()).into()
-            }
+            Self::Idle(time) => format!("nothing of the request came for {} seconds", time.as_secs()).into(),
             Self::PreconditionFailed => "the state that the request asks for has changed".into(),
             Self::Busy { .. } => "the server is busy, please try again".into(),
             Self::Trapped => "the plugin broke down while it answered".into(),
@@ -132,29 +126,19 @@ impl Failure {
     pub fn reply(&self, shape: Option<&FailureShape>) -> Reply {
         let mut reply = Reply::new(self.status());
         let (content_type, body) = match shape {
-            Some(shape) => (
-                HeaderValue::from_str(&shape.content_type).ok(),
-                shape.render(self),
-            ),
+            Some(shape) => (HeaderValue::from_str(&shape.content_type).ok(), shape.render(self)),
             None => (None, format!("{}\n", self.message())),
         };
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        reply
-            .headers
-            .insert(CONTENT_TYPE, content_type.unwrap_or(plain));
-        reply
-            .headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply.headers.insert(CONTENT_TYPE, content_type.unwrap_or(plain));
+        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(time) = self.retry_after() {
-            reply.headers.insert(
-                RETRY_AFTER,
-                HeaderValue::from(time.as_millis().div_ceil(1000).max(1) as u64),
-            );
+            reply.headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(time)));
         }
-        if let Self::MethodNotAllowed { allow } = self {
-            if let Ok(allow) = HeaderValue::from_str(allow) {
-                reply.headers.insert(ALLOW, allow);
-            }
+        if let Self::MethodNotAllowed { allow } = self
+            && let Ok(allow) = HeaderValue::from_str(allow)
+        {
+            reply.headers.insert(ALLOW, allow);
         }
         reply.body.push(Part::Bytes(body.into()));
         reply
@@ -168,6 +152,11 @@ impl Failure {
     ) -> http::Response<ResponseBody> {
         respond(request, self.reply(shape)).await
     }
+}
+
+/// Rounded up, and never at once.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// What a body that cannot be read comes to when nobody else answers for it.
@@ -200,25 +189,14 @@ impl FailureShape {
             Language::Text => message.into_owned(),
         };
         // The status first: a message never holds the host's own `{status}`.
-        self.template
-            .replace("{status}", failure.status().as_str())
-            .replace("{message}", &escaped)
+        self.template.replace("{status}", failure.status().as_str()).replace("{message}", &escaped)
     }
 
     fn language(&self) -> Language {
-        let essence = self
-            .content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let essence = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if essence.ends_with("/json") || essence.ends_with("+json") {
             Language::Json
-        } else if essence.ends_with("/xml")
-            || essence.ends_with("+xml")
-            || essence.ends_with("/html")
-        {
+        } else if essence.ends_with("/xml") || essence.ends_with("+xml") || essence.ends_with("/html") {
             Language::Xml
         } else {
             Language::Text
@@ -235,11 +213,7 @@ enum Language {
 /// What stands between the quotes of a JSON string.
 fn escape_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
-    quoted
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or_default()
-        .to_owned()
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
 fn escape_xml(text: &str) -> String {
@@ -270,31 +244,17 @@ mod tests {
     }
 
     fn shape(content_type: &str, template: &str) -> FailureShape {
-        FailureShape {
-            content_type: content_type.into(),
-            template: template.into(),
-        }
+        FailureShape { content_type: content_type.into(), template: template.into() }
     }
 
     #[test]
     fn speaks_the_plugins_language_and_escapes_for_it() {
         let failure = Failure::NotFound("no <such> \"thing\"".into());
-        let json = failure.reply(Some(&shape(
-            "application/json",
-            r#"{"error":"{message}","status":{status}}"#,
-        )));
-        assert_eq!(
-            body_of(&json),
-            r#"{"error":"no <such> \"thing\"","status":404}"#
-        );
-        let xml = failure.reply(Some(&shape(
-            "application/xml; charset=utf-8",
-            "<error>{message}</error>",
-        )));
-        assert_eq!(
-            body_of(&xml),
-            "<error>no &lt;such&gt; &quot;thing&quot;</error>"
-        );
+        let json =
+            failure.reply(Some(&shape("application/json", r#"{"error":"{message}","status":{status}}"#)));
+        assert_eq!(body_of(&json), r#"{"error":"no <such> \"thing\"","status":404}"#);
+        let xml = failure.reply(Some(&shape("application/xml; charset=utf-8", "<error>{message}</error>")));
+        assert_eq!(body_of(&xml), "<error>no &lt;such&gt; &quot;thing&quot;</error>");
         let text = failure.reply(Some(&shape("text/plain", "{status}: {message}")));
         assert_eq!(body_of(&text), "404: no <such> \"thing\"");
         assert_eq!(body_of(&failure.reply(None)), "no <such> \"thing\"\n");
@@ -302,16 +262,10 @@ mod tests {
 
     #[test]
     fn tells_when_to_try_again_in_whole_seconds() {
-        let reply = Failure::Busy {
-            retry_after: Duration::from_millis(1200),
-        }
-        .reply(None);
+        let reply = Failure::Busy { retry_after: Duration::from_millis(1200) }.reply(None);
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "2");
-        let reply = Failure::Busy {
-            retry_after: Duration::ZERO,
-        }
-        .reply(None);
+        let reply = Failure::Busy { retry_after: Duration::ZERO }.reply(None);
         assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "1");
     }
 
@@ -322,13 +276,7 @@ mod tests {
         assert_eq!(Failure::OutOfMemory.status(), 507);
         assert_eq!(Failure::FeatureDisabled("off".into()).status(), 405);
         assert_eq!(
-            Failure::MethodNotAllowed {
-                allow: "GET, HEAD".into()
-            }
-            .reply(None)
-            .headers
-            .get(ALLOW)
-            .unwrap(),
+            Failure::MethodNotAllowed { allow: "GET, HEAD".into() }.reply(None).headers.get(ALLOW).unwrap(),
             "GET, HEAD"
         );
     }

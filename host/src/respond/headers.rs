@@ -1,9 +1,9 @@
 //! Which headers of a response are the plugin's and which are the host's.
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING,
-    CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, PROXY_AUTHENTICATE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -57,16 +57,10 @@ pub(super) fn add_the_hosts(reply: &mut Reply) {
     let headers = &mut reply.headers;
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if reply.immutable && !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(
-            CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=31536000, immutable"),
-        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     }
     if reply.status == StatusCode::UNAUTHORIZED && !headers.contains_key(WWW_AUTHENTICATE) {
-        headers.insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"packhouse\""),
-        );
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"packhouse\""));
     }
     if let Some(filename) = &reply.filename {
         headers.insert(CONTENT_DISPOSITION, attachment(filename));
@@ -79,13 +73,8 @@ pub(super) fn describe(headers: &mut HeaderMap, content: &Content) {
         return;
     };
     if !headers.contains_key(CONTENT_TYPE) {
-        let known = object
-            .content_type()
-            .and_then(|value| HeaderValue::from_str(value).ok());
-        headers.insert(
-            CONTENT_TYPE,
-            known.unwrap_or(HeaderValue::from_static("application/octet-stream")),
-        );
+        let known = object.content_type().and_then(|value| HeaderValue::from_str(value).ok());
+        headers.insert(CONTENT_TYPE, known.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     }
 }
 
@@ -93,9 +82,7 @@ pub(super) fn describe(headers: &mut HeaderMap, content: &Content) {
 pub(super) fn set_vary(reply: &mut Reply, negotiated: bool) {
     if reply.vary.is_empty() {
         if negotiated {
-            reply
-                .headers
-                .insert(VARY, HeaderValue::from_static("accept-encoding"));
+            reply.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         }
         return;
     }
@@ -113,14 +100,9 @@ pub(super) fn set_vary(reply: &mut Reply, negotiated: bool) {
 
 /// Removes what describes content that is not sent (RFC 9110 §15.4.5).
 pub(super) fn drop_representation(headers: &mut HeaderMap) {
-    for name in [
-        CONTENT_TYPE,
-        CONTENT_ENCODING,
-        CONTENT_LANGUAGE,
-        CONTENT_RANGE,
-        CONTENT_DISPOSITION,
-        CONTENT_LENGTH,
-    ] {
+    for name in
+        [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_RANGE, CONTENT_DISPOSITION, CONTENT_LENGTH]
+    {
         headers.remove(name);
     }
 }
@@ -129,10 +111,8 @@ pub(super) fn drop_representation(headers: &mut HeaderMap) {
 /// in the form of RFC 8187, with a readable stand-in for those that lack it.
 fn attachment(filename: &str) -> HeaderValue {
     let name = filename.rsplit(['/', '\\']).next().unwrap_or_default();
-    let stand_in: String = name
-        .chars()
-        .map(|character| if is_plain(character) { character } else { '_' })
-        .collect();
+    let stand_in: String =
+        name.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
     let text = if stand_in == name {
         format!("attachment; filename=\"{name}\"")
     } else {
@@ -169,18 +149,12 @@ mod tests {
 
     #[test]
     fn names_an_attachment_so_that_every_client_reads_it() {
-        assert_eq!(
-            attachment("demo-1.0.0.tgz"),
-            "attachment; filename=\"demo-1.0.0.tgz\""
-        );
+        assert_eq!(attachment("demo-1.0.0.tgz"), "attachment; filename=\"demo-1.0.0.tgz\"");
         assert_eq!(
             attachment("h\u{e4}user \"neu\".tgz"),
             "attachment; filename=\"h_user _neu_.tgz\"; filename*=UTF-8''h%C3%A4user%20%22neu%22.tgz"
         );
-        assert_eq!(
-            attachment("../../etc/passwd"),
-            "attachment; filename=\"passwd\""
-        );
+        assert_eq!(attachment("../../etc/passwd"), "attachment; filename=\"passwd\"");
         assert_eq!(
             attachment("a\r\nSet-Cookie: x"),
             "attachment; filename=\"a__Set-Cookie: x\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x"

@@ -34,11 +34,8 @@ pub(super) fn parse(header: &HeaderValue, size: u64) -> Wanted {
         return Wanted::Whole;
     }
     let mut ranges: Vec<Range<u64>> = Vec::new();
-    for (count, spec) in set
-        .split(',')
-        .map(|spec| spec.trim_matches([' ', '\t']))
-        .filter(|spec| !spec.is_empty())
-        .enumerate()
+    for (count, spec) in
+        set.split(',').map(|spec| spec.trim_matches([' ', '\t'])).filter(|spec| !spec.is_empty()).enumerate()
     {
         if count == MOST_RANGES {
             return Wanted::Whole;
@@ -49,11 +46,7 @@ pub(super) fn parse(header: &HeaderValue, size: u64) -> Wanted {
             Some(range) => merge(&mut ranges, range),
         }
     }
-    if ranges.is_empty() {
-        Wanted::Nothing
-    } else {
-        Wanted::Ranges(ranges)
-    }
+    if ranges.is_empty() { Wanted::Nothing } else { Wanted::Ranges(ranges) }
 }
 
 fn byte_range_set(header: &str) -> Option<&str> {
@@ -109,11 +102,7 @@ pub(super) fn no_content_range(size: u64) -> HeaderValue {
 }
 
 fn content_range_text(range: &Range<u64>, size: u64) -> String {
-    format!(
-        "bytes {}-{}/{size}",
-        range.start,
-        range.end.saturating_sub(1)
-    )
+    format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))
 }
 
 fn ascii(text: &str) -> HeaderValue {
@@ -138,17 +127,12 @@ impl Multipart {
             .iter()
             .map(|range| {
                 let position = content_range_text(range, size);
-                let head =
-                    format!("\r\n--{boundary}\r\n{content_type}Content-Range: {position}\r\n\r\n");
+                let head = format!("\r\n--{boundary}\r\n{content_type}Content-Range: {position}\r\n\r\n");
                 (head, range.clone())
             })
             .collect();
         let end = format!("\r\n--{boundary}--\r\n");
-        Self {
-            boundary,
-            parts,
-            end,
-        }
+        Self { boundary, parts, end }
     }
 
     pub fn content_type(&self) -> HeaderValue {

@@ -61,11 +61,7 @@ impl ResponseBody {
     }
 
     pub(super) fn pieces(queue: VecDeque<Piece>, length: u64) -> Self {
-        Self(Inner::Pieces(Box::new(Pieces {
-            queue,
-            open: None,
-            left: length,
-        })))
+        Self(Inner::Pieces(Box::new(Pieces { queue, open: None, left: length })))
     }
 
     /// Bytes still to come, when that is known.
@@ -86,10 +82,7 @@ impl ResponseBody {
 
 impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ResponseBody")
-            .field("length", &self.length())
-            .finish()
+        formatter.debug_struct("ResponseBody").field("length", &self.length()).finish()
     }
 }
 
@@ -123,9 +116,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Head(_) => SizeHint::with_exact(0),
-            _ => self
-                .length()
-                .map_or_else(SizeHint::new, SizeHint::with_exact),
+            _ => self.length().map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }
 }
@@ -145,11 +136,7 @@ struct Open {
 
 impl Pieces {
     pub fn new(queue: VecDeque<Piece>, length: u64) -> Self {
-        Self {
-            queue,
-            open: None,
-            left: length,
-        }
+        Self { queue, open: None, left: length }
     }
 
     /// What the open stream gives next; none when it is at its end.
@@ -170,15 +157,11 @@ impl Pieces {
                     }
                     Ok(bytes)
                 }
-                None => Err(BodyStreamError::Long {
-                    surplus: bytes.len() as u64 - current.left,
-                }),
+                None => Err(BodyStreamError::Long { surplus: bytes.len() as u64 - current.left }),
             },
             Some(Err(source)) => Err(BodyStreamError::Source(source)),
             None if current.left == 0 => return Poll::Ready(None),
-            None => Err(BodyStreamError::Short {
-                missing: current.left,
-            }),
+            None => Err(BodyStreamError::Short { missing: current.left }),
         }))
     }
 
@@ -189,10 +172,7 @@ impl Pieces {
             Piece::Object(object, range) => {
                 let left = range.end.saturating_sub(range.start);
                 if left > 0 {
-                    self.open = Some(Open {
-                        stream: object.stream(range),
-                        left,
-                    });
+                    self.open = Some(Open { stream: object.stream(range), left });
                 }
                 Some(Bytes::new())
             }

@@ -19,8 +19,7 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 
 use super::{
-    BodyStreamError, BoxError, Part, Reply, RequestHead, ResponseBody, StoredObject, respond,
-    settle_etag,
+    BodyStreamError, BoxError, Part, Reply, RequestHead, ResponseBody, StoredObject, respond, settle_etag,
 };
 
 /// Wed, 21 Oct 2015 07:28:00 GMT, and a bit.
@@ -38,12 +37,7 @@ struct Stored {
 }
 
 fn stored(text: impl Into<Bytes>) -> Stored {
-    Stored {
-        bytes: text.into(),
-        version: "v1",
-        content_type: None,
-        off_by: 0,
-    }
+    Stored { bytes: text.into(), version: "v1", content_type: None, off_by: 0 }
 }
 
 impl Stored {
@@ -67,29 +61,22 @@ impl StoredObject for Stored {
     }
     fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, BoxError>> {
         let index = |at: u64| usize::try_from(at).unwrap();
-        let mut bytes = self
-            .bytes
-            .slice(index(range.start)..index(range.end))
-            .to_vec();
+        let mut bytes = self.bytes.slice(index(range.start)..index(range.end)).to_vec();
         if self.off_by > 0 {
             bytes.push(b'!');
         }
         if self.off_by < 0 {
             bytes.pop();
         }
-        let pieces: Vec<Result<Bytes, BoxError>> = bytes
-            .chunks(3)
-            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
-            .collect();
+        let pieces: Vec<Result<Bytes, BoxError>> =
+            bytes.chunks(3).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
         stream::iter(pieces).boxed()
     }
 }
 
 fn text(body: impl Into<Bytes>) -> Reply {
     let mut reply = Reply::new(StatusCode::OK);
-    reply
-        .headers
-        .insert("content-type", HeaderValue::from_static("text/plain"));
+    reply.headers.insert("content-type", HeaderValue::from_static("text/plain"));
     reply.body.push(Part::Bytes(body.into()));
     reply
 }
@@ -101,10 +88,7 @@ fn of(parts: Vec<Part>) -> Reply {
 }
 
 fn with(mut reply: Reply, name: &'static str, value: &'static str) -> Reply {
-    reply.headers.append(
-        HeaderName::from_static(name),
-        HeaderValue::from_static(value),
-    );
+    reply.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     reply
 }
 
@@ -117,9 +101,7 @@ struct Answer {
 
 impl Answer {
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
     fn text(&self) -> &str {
         std::str::from_utf8(self.body.as_ref().unwrap()).unwrap()
@@ -129,41 +111,18 @@ impl Answer {
 async fn ask(method: Method, headers: &[(&'static str, &str)], reply: Reply) -> Answer {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        map.append(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        );
+        map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
-    let response: Response<ResponseBody> = respond(
-        RequestHead {
-            method: &method,
-            headers: &map,
-        },
-        reply,
-    )
-    .await;
+    let response: Response<ResponseBody> =
+        respond(RequestHead { method: &method, headers: &map }, reply).await;
     let (parts, body) = response.into_parts();
     let hinted = body.size_hint().exact();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes);
-    let answer = Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-        hinted,
-    };
-    if let (Some(length), Ok(body), true) = (
-        answer.headers.get("content-length"),
-        &answer.body,
-        method != Method::HEAD,
-    ) {
-        assert_eq!(
-            length.to_str().unwrap(),
-            body.len().to_string(),
-            "the length is what comes"
-        );
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body, hinted };
+    if let (Some(length), Ok(body), true) =
+        (answer.headers.get("content-length"), &answer.body, method != Method::HEAD)
+    {
+        assert_eq!(length.to_str().unwrap(), body.len().to_string(), "the length is what comes");
     }
     answer
 }
@@ -181,14 +140,8 @@ async fn a_small_answer_has_what_a_client_needs() {
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("etag").len(), 34);
     assert_eq!(answer.header("vary"), "");
-    assert_eq!(
-        answer.header("etag"),
-        get(&[], text("hello")).await.header("etag")
-    );
-    assert_ne!(
-        answer.header("etag"),
-        get(&[], text("hallo")).await.header("etag")
-    );
+    assert_eq!(answer.header("etag"), get(&[], text("hello")).await.header("etag"));
+    assert_ne!(answer.header("etag"), get(&[], text("hallo")).await.header("etag"));
 }
 
 #[tokio::test]
@@ -214,13 +167,7 @@ async fn head_tells_what_get_would_and_sends_nothing() {
 async fn a_stored_object_gives_its_type_time_and_version() {
     let answer = get(
         &[],
-        of(vec![
-            Stored {
-                content_type: Some("application/x-demo"),
-                ..stored("0123456789")
-            }
-            .part(),
-        ]),
+        of(vec![Stored { content_type: Some("application/x-demo"), ..stored("0123456789") }.part()]),
     )
     .await;
     assert_eq!(answer.text(), "0123456789");
@@ -229,47 +176,17 @@ async fn a_stored_object_gives_its_type_time_and_version() {
     assert_eq!(answer.header("etag"), "\"v1\"");
     let answer = get(
         &[],
-        with(
-            of(vec![
-                Stored {
-                    version: "\"s3-2\"",
-                    ..stored("01")
-                }
-                .part(),
-            ]),
-            "last-modified",
-            BEFORE,
-        ),
+        with(of(vec![Stored { version: "\"s3-2\"", ..stored("01") }.part()]), "last-modified", BEFORE),
     )
     .await;
     assert_eq!(answer.header("content-type"), "application/octet-stream");
     assert_eq!(answer.header("last-modified"), BEFORE);
     assert_eq!(answer.header("etag"), "\"s3-2\"");
-    let answer = get(
-        &[],
-        with(of(vec![stored("01").part()]), "etag", "sha256:abc"),
-    )
-    .await;
-    assert_eq!(
-        answer.header("etag"),
-        "\"sha256:abc\"",
-        "a tag without quotes gets them"
-    );
-    let answer = get(
-        &[],
-        with(
-            of(vec![
-                Stored {
-                    version: "with space",
-                    ..stored("01")
-                }
-                .part(),
-            ]),
-            "etag",
-            "no tag",
-        ),
-    )
-    .await;
+    let answer = get(&[], with(of(vec![stored("01").part()]), "etag", "sha256:abc")).await;
+    assert_eq!(answer.header("etag"), "\"sha256:abc\"", "a tag without quotes gets them");
+    let answer =
+        get(&[], with(of(vec![Stored { version: "with space", ..stored("01") }.part()]), "etag", "no tag"))
+            .await;
     assert_eq!(answer.header("etag").len(), 34);
 }
 
@@ -292,21 +209,14 @@ async fn several_parts_are_one_body() {
             let answer = get(&[("range", &range)], of(parts())).await;
             assert_eq!(answer.status, 206);
             assert_eq!(answer.text(), &"abc0123456789xyz"[start..=end]);
-            assert_eq!(
-                answer.header("content-range"),
-                format!("bytes {start}-{end}/16")
-            );
+            assert_eq!(answer.header("content-range"), format!("bytes {start}-{end}/16"));
         }
     }
     let other = get(
         &[],
         of(vec![
             Part::Bytes("abc".into()),
-            Stored {
-                version: "v2",
-                ..stored("0123456789")
-            }
-            .part(),
+            Stored { version: "v2", ..stored("0123456789") }.part(),
             Part::Bytes("xyz".into()),
         ]),
     )
@@ -334,12 +244,7 @@ async fn ranges_are_answered_as_asked() {
         ("bytes=", 200, "0123456789", ""),
         ("bytes=1-2-3", 200, "0123456789", ""),
         ("items=0-1", 200, "0123456789", ""),
-        (
-            "bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0",
-            200,
-            "0123456789",
-            "",
-        ),
+        ("bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,0-0,0-0,0-0,0-0,0-0,0-0,0-0,0-0", 200, "0123456789", ""),
     ] {
         let answer = get(&[("range", range)], text("0123456789")).await;
         assert_eq!(
@@ -349,11 +254,7 @@ async fn ranges_are_answered_as_asked() {
         );
         assert_eq!(answer.header("accept-ranges"), "bytes");
         let head = ask(Method::HEAD, &[("range", range)], text("0123456789")).await;
-        assert_eq!(
-            (head.status, head.header("content-length")),
-            (200, "10"),
-            "ranges are for GET"
-        );
+        assert_eq!((head.status, head.header("content-length")), (200, "10"), "ranges are for GET");
     }
     assert_eq!(get(&[("range", "bytes=0-")], text("")).await.status, 200);
     let mut whole = text("0123456789");
@@ -363,37 +264,23 @@ async fn ranges_are_answered_as_asked() {
     let mut missing = text("0123456789");
     missing.status = StatusCode::NOT_FOUND;
     assert_eq!(get(&[("range", "bytes=0-0")], missing).await.status, 404);
-    assert_eq!(
-        ask(Method::POST, &[("range", "bytes=0-0")], text("0123456789"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(ask(Method::POST, &[("range", "bytes=0-0")], text("0123456789")).await.status, 200);
 }
 
 #[tokio::test]
 async fn several_ranges_come_as_parts_in_the_order_asked_for() {
-    let reply = with(
-        of(vec![stored("0123456789").part()]),
-        "content-type",
-        "text/x-demo",
-    );
+    let reply = with(of(vec![stored("0123456789").part()]), "content-type", "text/x-demo");
     let answer = get(&[("range", "bytes=8-,0-1,-2,4-4")], reply).await;
     assert_eq!(answer.status, 206);
     assert_eq!(answer.header("content-range"), "");
-    let boundary = answer
-        .header("content-type")
-        .strip_prefix("multipart/byteranges; boundary=")
-        .unwrap();
+    let boundary = answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
     let part = |range: &str, body: &str| {
         format!(
             "\r\n--{boundary}\r\nContent-Type: text/x-demo\r\nContent-Range: bytes {range}/10\r\n\r\n{body}"
         )
     };
-    let expected = part("8-9", "89")
-        + &part("0-1", "01")
-        + &part("4-4", "4")
-        + &format!("\r\n--{boundary}--\r\n");
+    let expected =
+        part("8-9", "89") + &part("0-1", "01") + &part("4-4", "4") + &format!("\r\n--{boundary}--\r\n");
     assert_eq!(answer.text(), expected);
     assert_eq!(answer.header("content-length"), expected.len().to_string());
 }
@@ -421,23 +308,14 @@ async fn conditions_are_answered_in_the_order_of_the_rfc() {
         (&[("if-none-match", "\"v1\"")], 304),
         (&[("if-none-match", "W/\"v1\"")], 304),
         (&[("if-none-match", "\"a,b\", \"v1\"")], 304),
-        (
-            &[("if-none-match", "\"x\""), ("if-none-match", "\"v1\"")],
-            304,
-        ),
+        (&[("if-none-match", "\"x\""), ("if-none-match", "\"v1\"")], 304),
         (&[("if-none-match", "v1")], 304),
         (&[("if-none-match", "*")], 304),
         (&[("if-none-match", "\"v1-gzip\"")], 304),
         (&[("if-none-match", "\"v1-other\"")], 200),
         (&[("if-none-match", "\"v2\", \"v\"")], 200),
         (&[("if-none-match", "\"v2"), ("if-none-match", "")], 200),
-        (
-            &[
-                ("if-none-match", "\"v2\""),
-                ("if-modified-since", CHANGED_TEXT),
-            ],
-            200,
-        ),
+        (&[("if-none-match", "\"v2\""), ("if-modified-since", CHANGED_TEXT)], 200),
         (&[("if-modified-since", CHANGED_TEXT)], 304),
         (&[("if-modified-since", BEFORE)], 200),
         (&[("if-modified-since", "yesterday")], 200),
@@ -445,10 +323,7 @@ async fn conditions_are_answered_in_the_order_of_the_rfc() {
         (&[("if-match", "*")], 200),
         (&[("if-match", "W/\"v1\"")], 412),
         (&[("if-match", "\"v2\"")], 412),
-        (
-            &[("if-match", "\"v1\""), ("if-unmodified-since", BEFORE)],
-            200,
-        ),
+        (&[("if-match", "\"v1\""), ("if-unmodified-since", BEFORE)], 200),
         (&[("if-unmodified-since", BEFORE)], 412),
         (&[("if-unmodified-since", CHANGED_TEXT)], 200),
         (&[("if-match", "\"v2\""), ("if-none-match", "\"v1\"")], 412),
@@ -459,11 +334,7 @@ async fn conditions_are_answered_in_the_order_of_the_rfc() {
         for method in [Method::GET, Method::HEAD] {
             let is_range = *status == 206 && method == Method::HEAD;
             let answer = ask(method, headers, of(vec![stored("0123456789").part()])).await;
-            assert_eq!(
-                answer.status,
-                if is_range { 200 } else { *status },
-                "{headers:?}"
-            );
+            assert_eq!(answer.status, if is_range { 200 } else { *status }, "{headers:?}");
         }
         let write = ask(Method::PUT, headers, of(vec![stored("0123456789").part()])).await;
         assert_eq!(write.status, 200, "conditions of a write are the plugin's");
@@ -476,11 +347,7 @@ async fn conditions_are_answered_in_the_order_of_the_rfc() {
 #[tokio::test]
 async fn not_modified_tells_what_caches_need_and_nothing_of_the_content() {
     let mut reply = with(
-        with(
-            with(text("hello"), "etag", "\"a\""),
-            "cache-control",
-            "max-age=5",
-        ),
+        with(with(text("hello"), "etag", "\"a\""), "cache-control", "max-age=5"),
         "docker-content-digest",
         "sha256:1",
     );
@@ -496,12 +363,7 @@ async fn not_modified_tells_what_caches_need_and_nothing_of_the_content() {
     ] {
         assert_eq!(answer.header(name), value);
     }
-    for name in [
-        "content-type",
-        "content-length",
-        "content-disposition",
-        "accept-ranges",
-    ] {
+    for name in ["content-type", "content-length", "content-disposition", "accept-ranges"] {
         assert_eq!(answer.header(name), "", "{name}");
     }
 }
@@ -510,18 +372,9 @@ async fn decode(coding: &str, body: &Bytes) -> Vec<u8> {
     use async_compression::tokio::bufread;
     let mut decoded = Vec::new();
     match coding {
-        "gzip" => bufread::GzipDecoder::new(&body[..])
-            .read_to_end(&mut decoded)
-            .await
-            .unwrap(),
-        "br" => bufread::BrotliDecoder::new(&body[..])
-            .read_to_end(&mut decoded)
-            .await
-            .unwrap(),
-        "zstd" => bufread::ZstdDecoder::new(&body[..])
-            .read_to_end(&mut decoded)
-            .await
-            .unwrap(),
+        "gzip" => bufread::GzipDecoder::new(&body[..]).read_to_end(&mut decoded).await.unwrap(),
+        "br" => bufread::BrotliDecoder::new(&body[..]).read_to_end(&mut decoded).await.unwrap(),
+        "zstd" => bufread::ZstdDecoder::new(&body[..]).read_to_end(&mut decoded).await.unwrap(),
         other => panic!("{other} is none of ours"),
     };
     decoded
@@ -532,43 +385,21 @@ async fn text_is_encoded_as_the_client_likes_it_whatever_it_comes_from() {
     let long = "a line that comes again and again\n".repeat(10_000);
     let (first, second) = long.split_at(1234);
     let bodies = [
-        (
-            vec![Part::Bytes(long[..2040].to_owned().into())],
-            &long[..2040],
-        ),
+        (vec![Part::Bytes(long[..2040].to_owned().into())], &long[..2040]),
         (vec![Part::Bytes(long.clone().into())], long.as_str()),
-        (
-            vec![
-                Part::Bytes(first.to_owned().into()),
-                stored(second.to_owned()).part(),
-            ],
-            long.as_str(),
-        ),
+        (vec![Part::Bytes(first.to_owned().into()), stored(second.to_owned()).part()], long.as_str()),
     ];
     for coding in ["gzip", "br", "zstd"] {
         for (parts, plain) in &bodies {
-            let reply = with(
-                with(of(parts.clone()), "content-type", "application/json"),
-                "etag",
-                "\"e\"",
-            );
+            let reply = with(with(of(parts.clone()), "content-type", "application/json"), "etag", "\"e\"");
             let answer = get(&[("accept-encoding", coding)], reply).await;
             assert_eq!(answer.header("content-encoding"), coding);
             assert_eq!(answer.header("vary"), "accept-encoding");
             assert_eq!(answer.header("etag"), format!("\"e-{coding}\""));
             assert_eq!(answer.header("accept-ranges"), "");
-            assert_eq!(
-                answer.header("content-length").is_empty(),
-                parts.len() > 1,
-                "bytes have a length"
-            );
+            assert_eq!(answer.header("content-length").is_empty(), parts.len() > 1, "bytes have a length");
             let body = answer.body.unwrap();
-            assert!(
-                body.len() < plain.len() / 5,
-                "{coding} makes {} of {}",
-                body.len(),
-                plain.len()
-            );
+            assert!(body.len() < plain.len() / 5, "{coding} makes {} of {}", body.len(), plain.len());
             assert_eq!(decode(coding, &body).await, plain.as_bytes());
         }
     }
@@ -581,37 +412,19 @@ async fn what_is_not_to_be_encoded_is_sent_as_it_is() {
     let mut off = long();
     off.compression = false;
     let mut image = long();
-    image
-        .headers
-        .insert("content-type", HeaderValue::from_static("image/png"));
+    image.headers.insert("content-type", HeaderValue::from_static("image/png"));
     let forbidden = with(long(), "cache-control", "max-age=3, no-transform");
     for reply in [off, image, forbidden, text("short")] {
         let answer = get(&ask, reply).await;
-        assert_eq!(
-            (answer.header("content-encoding"), answer.header("vary")),
-            ("", "")
-        );
+        assert_eq!((answer.header("content-encoding"), answer.header("vary")), ("", ""));
     }
     let encoded = get(&ask, with(long(), "content-encoding", "x-demo")).await;
-    assert_eq!(
-        (encoded.header("content-encoding"), encoded.header("vary")),
-        ("x-demo", "")
-    );
+    assert_eq!((encoded.header("content-encoding"), encoded.header("vary")), ("x-demo", ""));
     // Negotiated all the same, so caches must know.
     let answer = get(&[], long()).await;
-    assert_eq!(
-        (answer.header("content-encoding"), answer.header("vary")),
-        ("", "accept-encoding")
-    );
+    assert_eq!((answer.header("content-encoding"), answer.header("vary")), ("", "accept-encoding"));
     let answer = get(&[ask[0], ("range", "bytes=0-4")], long()).await;
-    assert_eq!(
-        (
-            answer.status,
-            answer.text(),
-            answer.header("content-encoding")
-        ),
-        (206, "again", "")
-    );
+    assert_eq!((answer.status, answer.text(), answer.header("content-encoding")), (206, "again", ""));
 }
 
 #[tokio::test]
@@ -625,15 +438,8 @@ async fn noise_that_would_grow_stays_as_it_is() {
     })
     .take(5000)
     .collect();
-    let answer = get(
-        &[("accept-encoding", "gzip")],
-        with(text(noise), "etag", "\"n\""),
-    )
-    .await;
-    assert_eq!(
-        (answer.header("content-encoding"), answer.header("etag")),
-        ("", "\"n\"")
-    );
+    let answer = get(&[("accept-encoding", "gzip")], with(text(noise), "etag", "\"n\"")).await;
+    assert_eq!((answer.header("content-encoding"), answer.header("etag")), ("", "\"n\""));
     assert_eq!(answer.header("content-length"), "5000");
 }
 
@@ -646,21 +452,12 @@ async fn an_encoded_answer_is_known_again() {
         ("W/\"e-gzip\"", "W/\"e-gzip\""),
         ("*", "\"e-zstd\""),
     ] {
-        let answer = get(
-            &[("accept-encoding", "zstd"), ("if-none-match", tag)],
-            long(),
-        )
-        .await;
+        let answer = get(&[("accept-encoding", "zstd"), ("if-none-match", tag)], long()).await;
         assert_eq!((answer.status, answer.header("etag")), (304, sent_back));
         assert_eq!(answer.header("vary"), "accept-encoding");
     }
     let weak = with(text("again ".repeat(1000)), "etag", "W/\"e\"");
-    assert_eq!(
-        get(&[("accept-encoding", "zstd")], weak)
-            .await
-            .header("etag"),
-        "W/\"e\""
-    );
+    assert_eq!(get(&[("accept-encoding", "zstd")], weak).await.header("etag"), "W/\"e\"");
 }
 
 #[tokio::test]
@@ -681,20 +478,9 @@ async fn the_hosts_headers_are_the_hosts() {
     ] {
         reply = with(reply, name, value);
     }
-    reply.vary = vec![
-        http::header::ACCEPT,
-        http::header::HOST,
-        http::header::ACCEPT,
-    ];
+    reply.vary = vec![http::header::ACCEPT, http::header::HOST, http::header::ACCEPT];
     let answer = get(&[], reply).await;
-    for name in [
-        "transfer-encoding",
-        "connection",
-        "x-hop",
-        "keep-alive",
-        "upgrade",
-        "date",
-    ] {
+    for name in ["transfer-encoding", "connection", "x-hop", "keep-alive", "upgrade", "date"] {
         assert_eq!(answer.header(name), "", "{name}");
     }
     assert_eq!(answer.header("content-length"), "5");
@@ -708,35 +494,14 @@ async fn adds_what_the_plugin_left_to_the_host() {
     reply.immutable = true;
     reply.filename = Some("demo.tgz".into());
     let answer = get(&[], reply.clone()).await;
-    assert_eq!(
-        answer.header("cache-control"),
-        "public, max-age=31536000, immutable"
-    );
-    assert_eq!(
-        answer.header("content-disposition"),
-        "attachment; filename=\"demo.tgz\""
-    );
-    assert_eq!(
-        get(&[], with(reply, "cache-control", "private"))
-            .await
-            .header("cache-control"),
-        "private"
-    );
+    assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"demo.tgz\"");
+    assert_eq!(get(&[], with(reply, "cache-control", "private")).await.header("cache-control"), "private");
     let mut denied = text("sign in");
     denied.status = StatusCode::UNAUTHORIZED;
-    assert_eq!(
-        get(&[], denied.clone()).await.header("www-authenticate"),
-        "Basic realm=\"packhouse\""
-    );
+    assert_eq!(get(&[], denied.clone()).await.header("www-authenticate"), "Basic realm=\"packhouse\"");
     let challenged = get(&[], with(denied, "www-authenticate", "Bearer realm=\"x\"")).await;
-    assert_eq!(
-        challenged
-            .headers
-            .get_all("www-authenticate")
-            .iter()
-            .count(),
-        1
-    );
+    assert_eq!(challenged.headers.get_all("www-authenticate").iter().count(), 1);
     assert_eq!(challenged.header("etag"), "", "an error has no tag of ours");
 }
 
@@ -746,14 +511,7 @@ async fn a_status_without_content_sends_none() {
         let mut reply = text("surplus");
         reply.status = StatusCode::from_u16(status).unwrap();
         let answer = get(&[], reply).await;
-        assert_eq!(
-            (
-                answer.status,
-                answer.text(),
-                answer.header("content-length")
-            ),
-            (status, "", length)
-        );
+        assert_eq!((answer.status, answer.text(), answer.header("content-length")), (status, "", length));
     }
     let mut reply = text("x");
     reply.status = StatusCode::CONTINUE;
@@ -768,35 +526,19 @@ async fn a_source_that_breaks_is_an_error_and_never_a_short_answer() {
     let broken = |off_by| {
         of(vec![
             Part::Bytes("abc".into()),
-            Stored {
-                off_by,
-                ..stored("0123456789")
-            }
-            .part(),
+            Stored { off_by, ..stored("0123456789") }.part(),
             Part::Bytes("xyz".into()),
         ])
     };
     let short = get(&[], broken(-1)).await;
-    assert!(matches!(
-        short.body,
-        Err(BodyStreamError::Short { missing: 1 })
-    ));
+    assert!(matches!(short.body, Err(BodyStreamError::Short { missing: 1 })));
     let long = get(&[], broken(1)).await;
-    assert!(matches!(
-        long.body,
-        Err(BodyStreamError::Long { surplus: 1 })
-    ));
+    assert!(matches!(long.body, Err(BodyStreamError::Long { surplus: 1 })));
     let range = get(&[("range", "bytes=0-5")], broken(-1)).await;
     assert!(range.body.is_err());
     // An encoded one breaks too.
     let reply = with(
-        of(vec![
-            Stored {
-                off_by: -1,
-                ..stored("again ".repeat(1000))
-            }
-            .part(),
-        ]),
+        of(vec![Stored { off_by: -1, ..stored("again ".repeat(1000)) }.part()]),
         "content-type",
         "text/plain",
     );

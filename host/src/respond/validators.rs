@@ -42,20 +42,17 @@ impl Validators {
 /// Gives a 200 without an ETag the one that [`super::respond`] would compute for
 /// it, so that a remembered reply is hashed once and not at each request.
 pub async fn settle_etag(reply: &mut Reply) {
-    if reply.status == StatusCode::OK && plugin_etag(&mut reply.headers).is_none() {
-        if let Some(etag) = computed_etag(&reply.body).await {
-            reply.headers.insert(ETAG, etag);
-        }
+    if reply.status == StatusCode::OK
+        && plugin_etag(&mut reply.headers).is_none()
+        && let Some(etag) = computed_etag(&reply.body).await
+    {
+        reply.headers.insert(ETAG, etag);
     }
 }
 
 fn settle_modified(headers: &mut HeaderMap, content: &Content) -> Option<SystemTime> {
     if let Some(value) = headers.get(LAST_MODIFIED) {
-        if let Some(time) = value
-            .to_str()
-            .ok()
-            .and_then(|text| httpdate::parse_http_date(text).ok())
-        {
+        if let Some(time) = value.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok()) {
             return Some(time);
         }
         headers.remove(LAST_MODIFIED);
@@ -89,9 +86,7 @@ fn plugin_etag(headers: &mut HeaderMap) -> Option<HeaderValue> {
 
 fn is_entity_tag(value: &[u8]) -> bool {
     let opaque = value.strip_prefix(b"W/").unwrap_or(value);
-    let inner = opaque
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
+    let inner = opaque.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     inner.is_some_and(|inner| inner.iter().all(|byte| is_etag_byte(*byte)))
 }
 
@@ -115,32 +110,18 @@ fn quote(text: &[u8]) -> Option<HeaderValue> {
 async fn computed_etag(parts: &[Part]) -> Option<HeaderValue> {
     if let [Part::Object(object)] = parts {
         let version = object.version().as_bytes();
-        let bare = version
-            .strip_prefix(b"\"")
-            .and_then(|rest| rest.strip_suffix(b"\""))
-            .unwrap_or(version);
+        let bare = version.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(version);
         if let Some(etag) = quote(bare) {
             return Some(etag);
         }
     }
-    let in_memory: u64 = parts
-        .iter()
-        .map(|part| {
-            if let Part::Bytes(bytes) = part {
-                bytes.len() as u64
-            } else {
-                0
-            }
-        })
-        .sum();
+    let in_memory: u64 =
+        parts.iter().map(|part| if let Part::Bytes(bytes) = part { bytes.len() as u64 } else { 0 }).sum();
     if in_memory <= HASHED_IN_PLACE {
         return hash(parts);
     }
     let parts = parts.to_vec();
-    tokio::task::spawn_blocking(move || hash(&parts))
-        .await
-        .ok()
-        .flatten()
+    tokio::task::spawn_blocking(move || hash(&parts)).await.ok().flatten()
 }
 
 /// 128 bits of BLAKE3. For bytes alone it is that of the bytes, however they
@@ -154,10 +135,7 @@ fn hash(parts: &[Part]) -> Option<HeaderValue> {
             }
             Part::Object(object) => {
                 let version = blake3::hash(object.version().as_bytes());
-                hasher
-                    .update(b"\0object\0")
-                    .update(&object.size().to_le_bytes())
-                    .update(version.as_bytes());
+                hasher.update(b"\0object\0").update(&object.size().to_le_bytes()).update(version.as_bytes());
             }
         }
     }

@@ -58,13 +58,7 @@ impl Connection {
         let handler = {
             let (settings, progress) = (Arc::clone(&settings), Arc::clone(&progress));
             service_fn(move |request| {
-                answer(
-                    request,
-                    service.clone(),
-                    Arc::clone(&settings),
-                    Arc::clone(&progress),
-                    address,
-                )
+                answer(request, service.clone(), Arc::clone(&settings), Arc::clone(&progress), address)
             })
         };
         let builder = builder(&settings);
@@ -129,29 +123,20 @@ where
     let (parts, incoming) = request.into_parts();
     let expects_continue = parts.headers.contains_key(http::header::EXPECT);
     let body = IncomingBody::new(incoming, Arc::clone(&progress), is_http2, expects_continue);
-    let mut response =
-        if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
-            drop(body);
-            let head = RequestHead {
-                method: &parts.method,
-                headers: &parts.headers,
-            };
-            Failure::HeadersTooLarge.respond(head, None).await
-        } else {
-            let peer = settings.trusted_proxies.peer(address.ip(), &parts);
-            service(Request::from_parts(parts, body), peer).await
-        };
+    let mut response = if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
+        drop(body);
+        let head = RequestHead { method: &parts.method, headers: &parts.headers };
+        Failure::HeadersTooLarge.respond(head, None).await
+    } else {
+        let peer = settings.trusted_proxies.peer(address.ip(), &parts);
+        service(Request::from_parts(parts, body), peer).await
+    };
     if !is_http2 && progress.closes() {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Outgoing::new(body, flight)))
 }
 
 fn head_size(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum()
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }

@@ -23,11 +23,7 @@ pub struct GateSettings {
 
 impl Default for GateSettings {
     fn default() -> Self {
-        Self {
-            places: 512,
-            queue: 1024,
-            patience: Duration::from_secs(10),
-        }
+        Self { places: 512, queue: 1024, patience: Duration::from_secs(10) }
     }
 }
 
@@ -57,11 +53,7 @@ impl Gate {
     pub fn new(settings: GateSettings) -> Self {
         let all = Line::new(settings.places.max(1), settings.queue);
         let with_body = Line::new((settings.places * 3 / 4).max(1), settings.queue * 3 / 4);
-        Self {
-            settings,
-            all,
-            with_body,
-        }
+        Self { settings, all, with_body }
     }
 
     /// Takes a place, waiting for it if need be. A request without a body never
@@ -72,9 +64,7 @@ impl Gate {
             return Ok(pass);
         }
         let waited = tokio::time::timeout(self.settings.patience, self.wait(has_body)).await;
-        waited.ok().flatten().ok_or(Busy {
-            retry_after: self.retry_after(),
-        })
+        waited.ok().flatten().ok_or(Busy { retry_after: self.retry_after() })
     }
 
     /// Places that are free, for telemetry.
@@ -88,34 +78,18 @@ impl Gate {
     }
 
     fn enter_at_once(&self, has_body: bool) -> Option<Pass> {
-        let with_body = if has_body {
-            Some(self.with_body.try_enter()?)
-        } else {
-            None
-        };
-        Some(Pass {
-            _place: self.all.try_enter()?,
-            _with_body: with_body,
-        })
+        let with_body = if has_body { Some(self.with_body.try_enter()?) } else { None };
+        Some(Pass { _place: self.all.try_enter()?, _with_body: with_body })
     }
 
     async fn wait(&self, has_body: bool) -> Option<Pass> {
-        let with_body = if has_body {
-            Some(self.with_body.enter().await?)
-        } else {
-            None
-        };
-        Some(Pass {
-            _place: self.all.enter().await?,
-            _with_body: with_body,
-        })
+        let with_body = if has_body { Some(self.with_body.enter().await?) } else { None };
+        Some(Pass { _place: self.all.enter().await?, _with_body: with_body })
     }
 
     /// As long as those who wait already may wait.
     fn retry_after(&self) -> Duration {
-        self.settings
-            .patience
-            .clamp(Duration::from_secs(1), Duration::from_secs(30))
+        self.settings.patience.clamp(Duration::from_secs(1), Duration::from_secs(30))
     }
 }
 
@@ -130,11 +104,7 @@ struct Line {
 impl Line {
     fn new(places: usize, queue: usize) -> Self {
         let places = places.min(Semaphore::MAX_PERMITS);
-        Self {
-            places: Arc::new(Semaphore::new(places)),
-            waiting: Arc::default(),
-            queue,
-        }
+        Self { places: Arc::new(Semaphore::new(places)), waiting: Arc::default(), queue }
     }
 
     fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
@@ -157,9 +127,7 @@ struct Turn<'a>(&'a AtomicUsize);
 impl<'a> Turn<'a> {
     fn take(waiting: &'a AtomicUsize, queue: usize) -> Option<Self> {
         let add = |count: usize| (count < queue).then_some(count + 1);
-        waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-            .ok()?;
+        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         Some(Self(waiting))
     }
 }
@@ -176,11 +144,7 @@ mod tests {
     use super::*;
 
     fn gate(places: usize, queue: usize) -> Gate {
-        Gate::new(GateSettings {
-            places,
-            queue,
-            patience: Duration::from_secs(10),
-        })
+        Gate::new(GateSettings { places, queue, patience: Duration::from_secs(10) })
     }
 
     #[tokio::test]
@@ -218,11 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn patience_has_an_end() {
-        let gate = Gate::new(GateSettings {
-            places: 1,
-            queue: 5,
-            patience: Duration::from_millis(10),
-        });
+        let gate = Gate::new(GateSettings { places: 1, queue: 5, patience: Duration::from_millis(10) });
         let _pass = gate.enter(false).await.unwrap();
         let busy = gate.enter(true).await.err().unwrap();
         assert_eq!(busy.retry_after, Duration::from_secs(1));

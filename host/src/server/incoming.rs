@@ -42,12 +42,7 @@ impl IncomingBody {
         expects_continue: bool,
     ) -> Self {
         let incoming = (!incoming.is_end_stream()).then_some(incoming);
-        Self {
-            incoming,
-            progress,
-            is_http2,
-            waits: expects_continue,
-        }
+        Self { incoming, progress, is_http2, waits: expects_continue }
     }
 }
 
@@ -77,9 +72,7 @@ impl Body for IncomingBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -89,10 +82,7 @@ impl Drop for IncomingBody {
         let Some(incoming) = self.incoming.take().filter(|_| !self.is_http2) else {
             return;
         };
-        let is_small = incoming
-            .size_hint()
-            .exact()
-            .is_none_or(|left| left <= DRAINED);
+        let is_small = incoming.size_hint().exact().is_none_or(|left| left <= DRAINED);
         if self.waits || !is_small {
             return self.progress.close();
         }

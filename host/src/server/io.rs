@@ -27,17 +27,11 @@ pub(super) struct Socket {
 
 impl Socket {
     pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
-        Self {
-            stream: Some(stream),
-            progress,
-        }
+        Self { stream: Some(stream), progress }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream
-            .as_mut()
-            .map(Pin::new)
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn note_written<Written>(&self, polled: &Poll<io::Result<Written>>) {
@@ -85,9 +79,7 @@ impl AsyncWrite for Socket {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream
-            .as_ref()
-            .is_some_and(AsyncWrite::is_write_vectored)
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -117,9 +109,7 @@ async fn linger(mut stream: TcpStream, _place: Arc<Progress>) {
         // Done before when hyper ended well; failing means that nobody listens.
         let _ = stream.shutdown().await;
         let mut waste = vec![0; 16 << 10];
-        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await
-        {
-        }
+        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await {}
     };
     let _ = tokio::time::timeout(LINGER, all).await;
 }

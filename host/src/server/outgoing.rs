@@ -17,10 +17,7 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub fn new(body: ResponseBody, mut flight: InFlight) -> Self {
         flight.answering();
-        Self {
-            body,
-            _flight: flight,
-        }
+        Self { body, _flight: flight }
     }
 }
 

@@ -51,11 +51,7 @@ impl TrustedProxies {
     /// on whatever a client invents.
     pub fn peer(&self, remote: IpAddr, request: &Parts) -> Peer {
         let remote = remote.to_canonical();
-        let own = Peer {
-            ip: remote,
-            scheme: "http",
-            host: own_host(request),
-        };
+        let own = Peer { ip: remote, scheme: "http", host: own_host(request) };
         if self.0.is_empty() || !self.trusts(remote) {
             return own;
         }
@@ -98,9 +94,7 @@ struct Hop {
 /// The target's authority (absolute form, HTTP/2), else the `Host` header.
 fn own_host(request: &Parts) -> Option<String> {
     let named = request.uri.authority().map(Authority::as_str);
-    named
-        .or_else(|| request.headers.get(HOST)?.to_str().ok())
-        .and_then(host)
+    named.or_else(|| request.headers.get(HOST)?.to_str().ok()).and_then(host)
 }
 
 /// A host that may stand in a URL: lower case, no user, nothing else.
@@ -110,25 +104,16 @@ fn host(text: &str) -> Option<String> {
 }
 
 fn scheme(text: &str) -> Option<&'static str> {
-    ["http", "https"]
-        .into_iter()
-        .find(|scheme| text.trim().eq_ignore_ascii_case(scheme))
+    ["http", "https"].into_iter().find(|scheme| text.trim().eq_ignore_ascii_case(scheme))
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.split(']').next());
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split(']').next());
     let parsed: Option<IpAddr> = bare.unwrap_or(text).parse().ok();
-    let with_port = || {
-        text.rsplit_once(':')
-            .and_then(|(address, _)| address.parse().ok())
-    };
-    parsed
-        .or_else(with_port)
-        .map(|address: IpAddr| address.to_canonical())
+    let with_port = || text.rsplit_once(':').and_then(|(address, _)| address.parse().ok());
+    parsed.or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
 /// All values under a name, in order.
@@ -146,19 +131,13 @@ fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
 /// where proxies keep such, else from the last value, which the nearest wrote.
 fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
     let addresses = list(headers, &FORWARDED_FOR);
-    let (schemes, hosts) = (
-        list(headers, &FORWARDED_PROTO),
-        list(headers, &FORWARDED_HOST),
-    );
+    let (schemes, hosts) = (list(headers, &FORWARDED_PROTO), list(headers, &FORWARDED_HOST));
     let last = addresses.len().saturating_sub(1);
     let at = |values: &[&str], index: usize| -> Option<String> {
         if values.len() == addresses.len() {
             values.get(index).map(ToString::to_string)
         } else {
-            values
-                .last()
-                .filter(|_| index == last)
-                .map(ToString::to_string)
+            values.last().filter(|_| index == last).map(ToString::to_string)
         }
     };
     let hop = |(index, text): (usize, &&str)| Hop {
@@ -173,23 +152,14 @@ fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
 fn x_forwarded_last(headers: &HeaderMap) -> Hop {
     Hop {
         ip: None,
-        scheme: list(headers, &FORWARDED_PROTO)
-            .last()
-            .copied()
-            .and_then(scheme),
-        host: list(headers, &FORWARDED_HOST)
-            .last()
-            .copied()
-            .and_then(host),
+        scheme: list(headers, &FORWARDED_PROTO).last().copied().and_then(scheme),
+        host: list(headers, &FORWARDED_HOST).last().copied().and_then(host),
     }
 }
 
 /// `Forwarded`, RFC 7239 §4. Its values hold no comma in the parts read here.
 fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
-    list(headers, &FORWARDED)
-        .into_iter()
-        .map(forwarded_element)
-        .collect()
+    list(headers, &FORWARDED).into_iter().map(forwarded_element).collect()
 }
 
 fn forwarded_element(element: &str) -> Hop {
@@ -223,10 +193,7 @@ mod tests {
     }
 
     fn peer(remote: &str, headers: &[(&str, &str)]) -> (String, &'static str, Option<String>) {
-        let proxies = TrustedProxies::new(vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "fd00::/8".parse().unwrap(),
-        ]);
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let peer = proxies.peer(remote.parse().unwrap(), &request(headers));
         (peer.ip.to_string(), peer.scheme, peer.host)
     }
@@ -244,10 +211,7 @@ mod tests {
             ("x-forwarded-host", "evil.example.com"),
             ("forwarded", "for=192.0.2.1;proto=https"),
         ];
-        assert_eq!(
-            peer("203.0.113.5", &lies),
-            seen("203.0.113.5", "http", "demo.example.com:8080")
-        );
+        assert_eq!(peer("203.0.113.5", &lies), seen("203.0.113.5", "http", "demo.example.com:8080"));
     }
 
     #[test]
@@ -258,38 +222,23 @@ mod tests {
             ("x-forwarded-proto", "https"),
             ("x-forwarded-host", "registry.example.com"),
         ];
-        assert_eq!(
-            peer("10.0.0.2", &headers),
-            seen("198.51.100.7", "https", "registry.example.com")
-        );
-        assert_eq!(
-            peer("::ffff:10.0.0.2", &headers),
-            seen("198.51.100.7", "https", "registry.example.com")
-        );
+        assert_eq!(peer("10.0.0.2", &headers), seen("198.51.100.7", "https", "registry.example.com"));
+        assert_eq!(peer("::ffff:10.0.0.2", &headers), seen("198.51.100.7", "https", "registry.example.com"));
     }
 
     #[test]
     fn a_proxy_that_names_no_client_still_names_scheme_and_host() {
         let headers = [("host", "backend"), ("x-forwarded-proto", "https")];
-        assert_eq!(
-            peer("10.0.0.2", &headers),
-            seen("10.0.0.2", "https", "backend")
-        );
+        assert_eq!(peer("10.0.0.2", &headers), seen("10.0.0.2", "https", "backend"));
     }
 
     #[test]
     fn forwarded_is_read_where_nothing_else_is() {
         let headers = [
             ("host", "backend"),
-            (
-                "forwarded",
-                "for=192.0.2.1, For=\"[2001:db8::7]:4711\";Proto=https;host=registry.example.com",
-            ),
+            ("forwarded", "for=192.0.2.1, For=\"[2001:db8::7]:4711\";Proto=https;host=registry.example.com"),
         ];
-        assert_eq!(
-            peer("fd00::1", &headers),
-            seen("2001:db8::7", "https", "registry.example.com")
-        );
+        assert_eq!(peer("fd00::1", &headers), seen("2001:db8::7", "https", "registry.example.com"));
     }
 
     #[test]
@@ -299,9 +248,6 @@ mod tests {
             ("x-forwarded-for", "192.0.2.1, unknown"),
             ("x-forwarded-proto", "gopher"),
         ];
-        assert_eq!(
-            peer("10.0.0.2", &headers),
-            ("10.0.0.2".into(), "http", None)
-        );
+        assert_eq!(peer("10.0.0.2", &headers), ("10.0.0.2".into(), "http", None));
     }
 }

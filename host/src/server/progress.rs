@@ -54,16 +54,12 @@ impl Progress {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis())
-            .unwrap_or(u64::MAX)
-            .max(1)
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// Bytes came.
     pub fn note_read(&self) {
-        if self.in_flight.load(Ordering::Relaxed) == 0
-            && self.head_since.load(Ordering::Relaxed) == 0
-        {
+        if self.in_flight.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
     }
@@ -114,9 +110,7 @@ impl Progress {
     /// Why the connection has to be cut, if it has.
     fn verdict(&self, settings: &ServerSettings) -> Option<&'static str> {
         let now = self.now();
-        let lasted = |since: u64, limit: Duration| {
-            u128::from(now.saturating_sub(since)) >= limit.as_millis()
-        };
+        let lasted = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_millis();
         let blocked = self.blocked_since.load(Ordering::Relaxed);
         if blocked != 0 && lasted(blocked, settings.write_timeout) {
             return Some("the client takes nothing of its answer");
@@ -133,24 +127,16 @@ impl Progress {
             return Some("the head of a request took too long");
         }
         let is_new = self.requests.load(Ordering::Relaxed) == 0;
-        let limit = if is_new {
-            settings.head_timeout
-        } else {
-            settings.keep_alive
-        };
+        let limit = if is_new { settings.head_timeout } else { settings.keep_alive };
         let idle = head == 0 || is_http2;
-        (idle && lasted(self.idle_since.load(Ordering::Relaxed), limit))
-            .then_some("nothing was asked for")
+        (idle && lasted(self.idle_since.load(Ordering::Relaxed), limit)).then_some("nothing was asked for")
     }
 }
 
 /// Looks at a connection now and then; one timer for all of its limits, so that
 /// no request pays for one.
 pub(super) async fn watch(progress: &Progress, settings: &ServerSettings) -> &'static str {
-    let shortest = settings
-        .head_timeout
-        .min(settings.keep_alive)
-        .min(settings.write_timeout);
+    let shortest = settings.head_timeout.min(settings.keep_alive).min(settings.write_timeout);
     let pause = (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(5));
     loop {
         tokio::time::sleep(pause).await;
@@ -172,10 +158,7 @@ impl InFlight {
         progress.requests.fetch_add(1, Ordering::Relaxed);
         progress.in_flight.fetch_add(1, Ordering::Relaxed);
         progress.head_since.store(0, Ordering::Relaxed);
-        Self {
-            progress: Arc::clone(progress),
-            answering: false,
-        }
+        Self { progress: Arc::clone(progress), answering: false }
     }
 
     /// The service is done, its answer goes out.
@@ -192,9 +175,7 @@ impl Drop for InFlight {
         if self.answering {
             self.progress.answering.fetch_sub(1, Ordering::Relaxed);
         }
-        self.progress
-            .idle_since
-            .store(self.progress.now(), Ordering::Relaxed);
+        self.progress.idle_since.store(self.progress.now(), Ordering::Relaxed);
         self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -42,11 +42,7 @@ where
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(serve(listener, settings, service, shutdown.clone()));
-    Running {
-        address,
-        shutdown,
-        ended,
-    }
+    Running { address, shutdown, ended }
 }
 
 impl Running {
@@ -73,11 +69,8 @@ async fn read_until(client: &mut TcpStream, end: &str) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(end.as_bytes()) {
         let byte = client.read_u8().await;
-        bytes.push(
-            byte.unwrap_or_else(|error| {
-                panic!("{error} after {:?}", String::from_utf8_lossy(&bytes))
-            }),
-        );
+        bytes
+            .push(byte.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes))));
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -101,10 +94,7 @@ async fn refuse(_request: Request<IncomingBody>, _peer: Peer) -> Response<Respon
 }
 
 async fn hello(_request: Request<IncomingBody>, peer: Peer) -> Response<ResponseBody> {
-    plain(
-        StatusCode::OK,
-        format!("hello {} of {}.", peer.ip, peer.host.unwrap_or_default()),
-    )
+    plain(StatusCode::OK, format!("hello {} of {}.", peer.ip, peer.host.unwrap_or_default()))
 }
 
 #[tokio::test]
@@ -112,10 +102,7 @@ async fn answers_several_requests_on_one_connection() {
     let server = run(ServerSettings::default(), hello).await;
     let mut client = server.connect().await;
     for _ in 0..3 {
-        client
-            .write_all(b"GET / HTTP/1.1\r\nHost: demo.example.com\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: demo.example.com\r\n\r\n").await.unwrap();
         let answer = read_until(&mut client, "hello 127.0.0.1 of demo.example.com.").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(answer.contains("\r\ndate: "));
@@ -127,24 +114,19 @@ async fn answers_several_requests_on_one_connection() {
 #[tokio::test]
 async fn speaks_http2_with_prior_knowledge() {
     let server = run(ServerSettings::default(), count).await;
-    let (mut sender, connection) = hyper::client::conn::http2::handshake::<
-        _,
-        _,
-        http_body_util::Full<Bytes>,
-    >(TokioExecutor::new(), TokioIo::new(server.connect().await))
-    .await
-    .unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(
+            TokioExecutor::new(),
+            TokioIo::new(server.connect().await),
+        )
+        .await
+        .unwrap();
     tokio::spawn(connection);
     let body = http_body_util::Full::new(Bytes::from(vec![b'x'; 3_000_000]));
-    let request = Request::post("http://demo.example.com/x")
-        .body(body)
-        .unwrap();
+    let request = Request::post("http://demo.example.com/x").body(body).unwrap();
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(answer.status(), 200);
-    assert_eq!(
-        answer.into_body().collect().await.unwrap().to_bytes(),
-        "3000000 bytes."
-    );
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "3000000 bytes.");
 }
 
 #[tokio::test]
@@ -157,79 +139,47 @@ async fn takes_bodies_with_and_without_a_length_and_none_that_is_cut_off() {
             .await
             .ends_with("\r\n\r\n5 bytes.")
     );
-    let chunked =
-        format!("{close}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
-    assert!(
-        server
-            .exchange(&chunked)
-            .await
-            .ends_with("\r\n\r\n5 bytes.")
-    );
-    for cut in [
-        "Content-Length: 9\r\n\r\nabcde",
-        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\nde",
-    ] {
+    let chunked = format!("{close}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    assert!(server.exchange(&chunked).await.ends_with("\r\n\r\n5 bytes."));
+    for cut in ["Content-Length: 9\r\n\r\nabcde", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\nde"] {
         let mut client = server.connect().await;
-        client
-            .write_all(format!("{close}{cut}").as_bytes())
-            .await
-            .unwrap();
+        client.write_all(format!("{close}{cut}").as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
         let answer = read_all(&mut client).await;
-        assert!(
-            answer.is_empty() || answer.contains(" 400 "),
-            "{cut}: {answer}"
-        );
+        assert!(answer.is_empty() || answer.contains(" 400 "), "{cut}: {answer}");
     }
     let broken = format!("{close}Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n");
-    assert!(
-        server
-            .exchange(&broken)
-            .await
-            .ends_with("the body's framing is broken.")
-    );
+    assert!(server.exchange(&broken).await.ends_with("the body's framing is broken."));
 }
 
 #[tokio::test]
 async fn a_body_that_was_cut_off_is_truncated_for_who_reads_it() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let server = run(
-        ServerSettings::default(),
-        move |request: Request<IncomingBody>, _| {
-            let sender = sender.clone();
-            async move {
-                let mut body = RequestBody::new(request.into_body(), Limits::default());
-                let read = body.read(RequestBody::root(), 100).await;
-                let _ = sender.send((body.length(RequestBody::root()), read));
-                plain(StatusCode::OK, "")
-            }
-        },
-    )
+    let server = run(ServerSettings::default(), move |request: Request<IncomingBody>, _| {
+        let sender = sender.clone();
+        async move {
+            let mut body = RequestBody::new(request.into_body(), Limits::default());
+            let read = body.read(RequestBody::root(), 100).await;
+            let _ = sender.send((body.length(RequestBody::root()), read));
+            plain(StatusCode::OK, "")
+        }
+    })
     .await;
     for (framing, length) in [
         ("Content-Length: 9\r\n\r\nabcde", Some(9)),
         ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", None),
     ] {
         let mut client = server.connect().await;
-        client
-            .write_all(format!("POST / HTTP/1.1\r\nHost: x\r\n{framing}").as_bytes())
-            .await
-            .unwrap();
+        client.write_all(format!("POST / HTTP/1.1\r\nHost: x\r\n{framing}").as_bytes()).await.unwrap();
         drop(client);
-        assert_eq!(
-            receiver.recv().await.unwrap(),
-            (length, Err(BodyError::Truncated))
-        );
+        assert_eq!(receiver.recv().await.unwrap(), (length, Err(BodyError::Truncated)));
     }
 }
 
 #[tokio::test]
 async fn an_early_answer_reaches_a_client_that_still_sends_a_large_body() {
     let server = run(ServerSettings::default(), refuse).await;
-    for framing in [
-        "Content-Length: 20000000\r\n",
-        "Transfer-Encoding: chunked\r\n",
-    ] {
+    for framing in ["Content-Length: 20000000\r\n", "Transfer-Encoding: chunked\r\n"] {
         let mut client = server.connect().await;
         let head = format!("PUT /x HTTP/1.1\r\nHost: x\r\n{framing}\r\n");
         client.write_all(head.as_bytes()).await.unwrap();
@@ -241,10 +191,7 @@ async fn an_early_answer_reaches_a_client_that_still_sends_a_large_body() {
         let answer = read_all(&mut client).await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{framing}: {answer}");
         assert!(answer.ends_with("sign in."));
-        assert_eq!(
-            answer.contains("connection: close"),
-            framing.starts_with("Content")
-        );
+        assert_eq!(answer.contains("connection: close"), framing.starts_with("Content"));
     }
 }
 
@@ -253,10 +200,7 @@ async fn a_small_body_that_nobody_read_does_not_cost_the_connection() {
     let server = run(ServerSettings::default(), refuse).await;
     let mut client = server.connect().await;
     for _ in 0..3 {
-        client
-            .write_all(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n").await.unwrap();
         let answer = read_until(&mut client, "sign in.").await;
         assert!(!answer.contains("connection: close"));
         // Sent after the answer was read.
@@ -274,37 +218,21 @@ async fn asks_for_a_body_only_when_somebody_reads_it() {
     let server = run(ServerSettings::default(), count).await;
     let mut client = server.connect().await;
     client.write_all(expect.as_bytes()).await.unwrap();
-    assert_eq!(
-        read_until(&mut client, "\r\n\r\n").await,
-        "HTTP/1.1 100 Continue\r\n\r\n"
-    );
+    assert_eq!(read_until(&mut client, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
     client.write_all(b"abcde").await.unwrap();
-    assert!(
-        read_until(&mut client, "5 bytes.")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(read_until(&mut client, "5 bytes.").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
 async fn refuses_heads_that_are_too_large() {
-    let settings = ServerSettings {
-        max_head_size: 1000,
-        ..ServerSettings::default()
-    };
+    let settings = ServerSettings { max_head_size: 1000, ..ServerSettings::default() };
     let server = run(settings, hello).await;
     let get = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
     assert!(
-        server
-            .exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(900)))
-            .await
-            .starts_with("HTTP/1.1 200 ")
+        server.exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(900))).await.starts_with("HTTP/1.1 200 ")
     );
     assert!(
-        server
-            .exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(1000)))
-            .await
-            .starts_with("HTTP/1.1 431 ")
+        server.exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(1000))).await.starts_with("HTTP/1.1 431 ")
     );
     assert!(
         server
@@ -313,10 +241,7 @@ async fn refuses_heads_that_are_too_large() {
             .starts_with("HTTP/1.1 431 ")
     );
     assert!(
-        server
-            .exchange(&format!("{get}{}\r\n", "X: y\r\n".repeat(101)))
-            .await
-            .starts_with("HTTP/1.1 431 ")
+        server.exchange(&format!("{get}{}\r\n", "X: y\r\n".repeat(101))).await.starts_with("HTTP/1.1 431 ")
     );
     assert!(
         server
@@ -324,12 +249,7 @@ async fn refuses_heads_that_are_too_large() {
             .await
             .starts_with("HTTP/1.1 414 ")
     );
-    assert!(
-        server
-            .exchange("nonsense\r\n\r\n")
-            .await
-            .starts_with("HTTP/1.1 400 ")
-    );
+    assert!(server.exchange("nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
 }
 
 /// Short limits; each test below ends when the server cuts the connection.
@@ -349,57 +269,43 @@ async fn cuts_a_connection_on_which_nothing_is_asked_for() {
     assert_eq!(server.exchange("GET / HTTP/1.1\r\nHost:").await, "");
     assert_eq!(server.exchange("PRI * HTTP/2.0\r\n").await, "");
     let answer = server.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(
-        answer.ends_with("hello 127.0.0.1 of x."),
-        "the answer came, then the end: {answer}"
-    );
-    let answer = server
-        .exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT")
-        .await;
+    assert!(answer.ends_with("hello 127.0.0.1 of x."), "the answer came, then the end: {answer}");
+    let answer = server.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT").await;
     assert!(answer.ends_with("hello 127.0.0.1 of x."));
 }
 
 /// More than all buffers between here and there hold.
-async fn endless(_request: Request<IncomingBody>, _peer: Peer) -> Response<ResponseBody> {
-    Response::new(ResponseBody::stream(
-        stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 65536]))).boxed(),
-    ))
+fn endless(told: Told) -> Response<ResponseBody> {
+    let piece = Bytes::from(vec![b'x'; 65536]);
+    let pieces = stream::repeat_with(move || {
+        let _ = &told;
+        Ok(piece.clone())
+    });
+    Response::new(ResponseBody::stream(pieces.boxed()))
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 #[tokio::test]
 async fn cuts_a_client_that_takes_nothing_of_its_answer() {
     let dropped = Arc::new(Notify::new());
-    struct Told(Arc<Notify>);
-    impl Drop for Told {
-        fn drop(&mut self) {
-            self.0.notify_one();
-        }
-    }
     let server = run(impatient(), {
         let dropped = Arc::clone(&dropped);
-        move |request, peer| {
+        move |_, _| {
             let told = Told(Arc::clone(&dropped));
-            async move {
-                endless(request, peer).await.map(|body| {
-                    let stream = http_body_util::BodyDataStream::new(body);
-                    ResponseBody::stream(
-                        stream
-                            .map(move |bytes| {
-                                let _ = &told;
-                                bytes
-                            })
-                            .boxed(),
-                    )
-                })
-            }
+            async move { endless(told) }
         }
     })
     .await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     dropped.notified().await;
     // The same on HTTP/2, where the socket stays writable and the window is full.
     let (mut sender, connection) = hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(
@@ -409,9 +315,7 @@ async fn cuts_a_client_that_takes_nothing_of_its_answer() {
     .await
     .unwrap();
     tokio::spawn(connection);
-    let request = Request::get("http://demo.example.com/")
-        .body(Empty::new())
-        .unwrap();
+    let request = Request::get("http://demo.example.com/").body(Empty::new()).unwrap();
     let _answer = sender.send_request(request).await.unwrap();
     dropped.notified().await;
 }
@@ -420,43 +324,28 @@ async fn cuts_a_client_that_takes_nothing_of_its_answer() {
 async fn a_slow_upload_outlives_every_limit_on_silence() {
     let server = run(impatient(), count).await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n").await.unwrap();
     let mut pace = tokio::time::interval(Duration::from_millis(10));
     for _ in 0..30 {
         pace.tick().await;
         client.write_all(b"x").await.unwrap();
     }
-    assert!(
-        read_until(&mut client, "30 bytes.")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(read_until(&mut client, "30 bytes.").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_seen_to_be_incomplete() {
     let server = run(ServerSettings::default(), |_request, _peer| async {
-        let pieces = [
-            Ok(Bytes::from_static(b"abc")),
-            Err(crate::respond::BodyStreamError::Short { missing: 3 }),
-        ];
+        let pieces =
+            [Ok(Bytes::from_static(b"abc")), Err(crate::respond::BodyStreamError::Short { missing: 3 })];
         Response::new(ResponseBody::stream(stream::iter(pieces).boxed()))
     })
     .await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     let _ = client.read_to_end(&mut answer).await;
-    assert!(
-        !String::from_utf8_lossy(&answer).ends_with("0\r\n\r\n"),
-        "no last chunk"
-    );
+    assert!(!String::from_utf8_lossy(&answer).ends_with("0\r\n\r\n"), "no last chunk");
 }
 
 /// Says that it was reached, then waits to be released.
@@ -484,10 +373,7 @@ async fn the_end_waits_for_what_is_in_flight_and_for_nothing_else() {
     .await;
     let _idle = server.connect().await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     held.reached.notified().await;
     server.shutdown.cancel();
     while TcpStream::connect(server.address).await.is_ok() {
@@ -502,20 +388,14 @@ async fn the_end_waits_for_what_is_in_flight_and_for_nothing_else() {
 #[tokio::test]
 async fn the_end_cuts_what_does_not_finish_in_time() {
     let held = Held::default();
-    let settings = ServerSettings {
-        drain: Duration::from_millis(20),
-        ..ServerSettings::default()
-    };
+    let settings = ServerSettings { drain: Duration::from_millis(20), ..ServerSettings::default() };
     let server = run(settings, {
         let held = held.clone();
         move |_, _| held.clone().service()
     })
     .await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     held.reached.notified().await;
     server.shutdown.cancel();
     assert_eq!(server.ended.await.unwrap(), Drained { cut: 1 });
@@ -524,17 +404,11 @@ async fn the_end_cuts_what_does_not_finish_in_time() {
 
 #[tokio::test]
 async fn more_connections_than_allowed_wait_their_turn() {
-    let settings = ServerSettings {
-        max_connections: 1,
-        ..ServerSettings::default()
-    };
+    let settings = ServerSettings { max_connections: 1, ..ServerSettings::default() };
     let server = run(settings, hello).await;
     let first = server.connect().await;
     let mut second = server.connect().await;
-    second
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    second.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let early = tokio::time::timeout(Duration::from_millis(30), second.readable()).await;
     assert!(early.is_err(), "the place is taken");
     drop(first);
@@ -545,37 +419,19 @@ async fn more_connections_than_allowed_wait_their_turn() {
 async fn says_why_it_cannot_listen() {
     let taken = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let error = listen(taken.local_addr().unwrap()).await.unwrap_err();
-    assert!(
-        error.to_string().contains("another program listens there"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("another program listens there"), "{error}");
 }
 
 #[tokio::test]
 async fn a_failure_of_the_host_goes_through_the_same_door() {
-    let server = run(
-        ServerSettings::default(),
-        |request: Request<IncomingBody>, _| async move {
-            let head = crate::respond::RequestHead {
-                method: request.method(),
-                headers: request.headers(),
-            };
-            Failure::Busy {
-                retry_after: Duration::from_secs(3),
-            }
-            .respond(head, None)
-            .await
-        },
-    )
+    let server = run(ServerSettings::default(), |request: Request<IncomingBody>, _| async move {
+        let head = crate::respond::RequestHead { method: request.method(), headers: request.headers() };
+        Failure::Busy { retry_after: Duration::from_secs(3) }.respond(head, None).await
+    })
     .await;
-    let answer = server
-        .exchange("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await;
+    let answer = server.exchange("HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 "));
-    assert!(
-        answer.contains("retry-after: 3\r\n") && answer.contains("content-length: 37\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("retry-after: 3\r\n") && answer.contains("content-length: 37\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n"));
 }
 
@@ -583,34 +439,26 @@ async fn a_failure_of_the_host_goes_through_the_same_door() {
 async fn an_early_answer_on_http2_costs_one_stream_and_no_connection() {
     let server = run(ServerSettings::default(), refuse).await;
     let stream = TokioIo::new(server.connect().await);
-    let (mut sender, connection) = hyper::client::conn::http2::handshake::<
-        _,
-        _,
-        http_body_util::Full<Bytes>,
-    >(TokioExecutor::new(), stream)
-    .await
-    .unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(
+            TokioExecutor::new(),
+            stream,
+        )
+        .await
+        .unwrap();
     tokio::spawn(connection);
     for _ in 0..3 {
         let body = http_body_util::Full::new(Bytes::from(vec![b'x'; 9_000_000]));
-        let request = Request::put("http://demo.example.com/x")
-            .body(body)
-            .unwrap();
+        let request = Request::put("http://demo.example.com/x").body(body).unwrap();
         let answer = sender.send_request(request).await.unwrap();
         assert_eq!(answer.status(), 401);
-        assert_eq!(
-            answer.into_body().collect().await.unwrap().to_bytes(),
-            "sign in."
-        );
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "sign in.");
     }
 }
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused_on_http2_too() {
-    let settings = ServerSettings {
-        max_head_size: 1000,
-        ..ServerSettings::default()
-    };
+    let settings = ServerSettings { max_head_size: 1000, ..ServerSettings::default() };
     let server = run(settings, hello).await;
     let stream = TokioIo::new(server.connect().await);
     let (mut sender, connection) =
@@ -635,15 +483,11 @@ async fn two_hundred_connections_at_once_are_all_answered() {
         tokio::spawn(async move {
             let mut client = server.connect().await;
             for _ in 0..5 {
-                let head =
-                    format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {number}\r\n\r\n");
+                let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {number}\r\n\r\n");
                 client.write_all(head.as_bytes()).await.unwrap();
                 client.write_all(&vec![b'x'; number]).await.unwrap();
                 let answer = read_until(&mut client, " bytes.").await;
-                assert!(
-                    answer.ends_with(&format!("\r\n\r\n{number} bytes.")),
-                    "{answer}"
-                );
+                assert!(answer.ends_with(&format!("\r\n\r\n{number} bytes.")), "{answer}");
             }
         })
     });

@@ -87,7 +87,10 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
 pub(super) enum Material {
     File(StagingFile),
     /// One behind the other; `staging` is what must be removed after it.
-    Objects { contents: Vec<Content>, _staging: Option<StagingObject> },
+    Objects {
+        contents: Vec<Content>,
+        _staging: Option<StagingObject>,
+    },
 }
 
 impl Material {
@@ -193,7 +196,7 @@ impl Backend {
 /// Takes bytes in order; `close` makes them material. Dropping it removes them.
 pub(super) enum Sink {
     File(super::files::FileSink),
-    Object(super::objects::ObjectSink),
+    Object(Box<super::objects::ObjectSink>),
 }
 
 impl Sink {

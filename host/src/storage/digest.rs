@@ -64,7 +64,6 @@ impl std::fmt::Display for Digest {
     }
 }
 
-
 #[derive(Clone)]
 enum State {
     Md5(md5::Md5),

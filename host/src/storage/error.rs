@@ -18,6 +18,12 @@ impl Reason {
     }
 }
 
+impl Reason {
+    fn about(self, subject: &str) -> Self {
+        Self { message: format!("{subject}: {}", self.message), ..self }
+    }
+}
+
 impl<T: Into<String>> From<T> for Reason {
     fn from(message: T) -> Self {
         Self { message: message.into(), source: None }
@@ -86,6 +92,18 @@ impl StorageError {
         Self::Unavailable(message.into())
     }
 
+    /// The same, its sentence beginning with what it is about.
+    pub(super) fn about(self, subject: &str) -> Self {
+        match self {
+            Self::NotFound => Self::other(format!("{subject}: a part of its path is missing")),
+            Self::Denied(reason) => Self::Denied(reason.about(subject)),
+            Self::Unavailable(reason) => Self::Unavailable(reason.about(subject)),
+            Self::Full(reason) => Self::Full(reason.about(subject)),
+            Self::Other(reason) => Self::Other(reason.about(subject)),
+            error => error,
+        }
+    }
+
     /// A key that would have to be an object and a folder at once.
     pub(super) fn clash(key: &str) -> Self {
         Self::Invalid(format!(
@@ -129,9 +147,10 @@ impl From<opendal::Error> for StorageError {
                 error,
             )),
             Kind::RangeNotSatisfied => Self::invalid("the range lies outside the object"),
-            Kind::ConfigInvalid => {
-                Self::Other(Reason::with(format!("the storage settings do not work: {}", error.message()), error))
-            }
+            Kind::ConfigInvalid => Self::Other(Reason::with(
+                format!("the storage settings do not work: {}", error.message()),
+                error,
+            )),
             Kind::RateLimited | Kind::Conflict => {
                 Self::Unavailable(Reason::with("the storage service is busy; try again", error))
             }

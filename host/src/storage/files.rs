@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
 use super::error::{Result, StorageError};
@@ -37,7 +38,7 @@ use version::Versions;
 
 /// No single small call may keep a request longer than this; a hung network
 /// mount then costs a thread, not the request.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Files {
@@ -60,7 +61,9 @@ impl Files {
     pub async fn prepare(root: &Path) -> Result<Self> {
         let files = Self { root: root.to_owned(), locks: KeyLocks::default(), versions: Versions::default() };
         let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
-        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?))).await?;
+        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?)))
+            .await
+            .map_err(|error| error.about(&format!("the folder `{}`", root.display())))?;
         Ok(files)
     }
 
@@ -92,7 +95,9 @@ impl Files {
     pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = open_object(&files.target(&path))? else { return Ok(None) };
+            let Some(file) = open_object(&files.target(&path))? else {
+                return Ok(None);
+            };
             let metadata = file.metadata()?;
             if metadata.len() > limit {
                 return Err(StorageError::TooLarge(limit));
@@ -108,7 +113,9 @@ impl Files {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
             let target = files.target(&path);
-            let Some(file) = open_object(&target)? else { return Ok(None) };
+            let Some(file) = open_object(&target)? else {
+                return Ok(None);
+            };
             let metadata = file.metadata()?;
             let version = files.versions.of_file(&metadata, &file)?;
             let content = FileContent { file: Arc::new(file), path: target, size: metadata.len() };
@@ -124,9 +131,8 @@ impl Files {
         precondition: &Precondition,
         _content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let mut sink = FileSink::new(self.clone());
-        sink.write(vec![bytes]).await?;
-        let staged = sink.close().await?;
+        let files = self.clone();
+        let staged = run(move || sink::stage(&files, &bytes)).await?;
         self.commit_file(&staged, path, precondition).await
     }
 
@@ -149,7 +155,7 @@ impl Files {
         path: &str,
         precondition: &Precondition,
     ) -> Result<ObjectInfo> {
-        let hold = self.locks.alone(path).await;
+        let hold = self.hold(path).await?;
         let (files, staged, path, precondition) =
             (self.clone(), staged.clone(), path.to_owned(), precondition.clone());
         run(move || {
@@ -167,8 +173,16 @@ impl Files {
         .await
     }
 
+    /// The lock inside this process; whoever has it keeps a thread, others do not.
+    async fn hold(&self, path: &str) -> Result<OwnedRwLockWriteGuard<()>> {
+        let wait = tokio::time::timeout(lock::PATIENCE, self.locks.alone(path)).await;
+        wait.map_err(|_| {
+            StorageError::unavailable(format!("`{path}` is being changed for too long; try again"))
+        })
+    }
+
     pub async fn remove(self: &Arc<Self>, path: &str, precondition: &Precondition) -> Result<bool> {
-        let hold = self.locks.alone(path).await;
+        let hold = self.hold(path).await?;
         let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;
@@ -224,7 +238,9 @@ impl Files {
         if let Some(version) = self.versions.known(&metadata) {
             return Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)));
         }
-        let Some(file) = open_object(&target)? else { return Ok(None) };
+        let Some(file) = open_object(&target)? else {
+            return Ok(None);
+        };
         let metadata = file.metadata()?;
         let version = self.versions.of_file(&metadata, &file)?;
         Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)))
@@ -270,7 +286,8 @@ fn read_range(file: &File, range: Range<u64>) -> Result<Bytes> {
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let at = range.start + bytes.len() as u64;
-        let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at).map_err(io::Error::from)?;
+        let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at)
+            .map_err(io::Error::from)?;
         if read == 0 {
             return Err(StorageError::Conflict);
         }

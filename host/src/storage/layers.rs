@@ -15,7 +15,7 @@ use super::{S3Settings, Settings};
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// For each piece of a transfer, and for ending a multipart upload; never for a
 /// whole transfer.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
+const PIECE_TIMEOUT: Duration = Duration::from_mins(1);
 const RETRIES: usize = 3;
 
 pub(super) fn operator(settings: &Settings) -> Result<Option<Operator>> {
@@ -27,7 +27,7 @@ pub(super) fn operator(settings: &Settings) -> Result<Option<Operator>> {
 }
 
 fn s3(settings: &S3Settings) -> services::S3 {
-    opendal::install_default();
+    opendal_http_transport_reqwest::install_default();
     let scheme = if settings.use_ssl { "https" } else { "http" };
     services::S3::default()
         .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))

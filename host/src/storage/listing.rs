@@ -38,7 +38,9 @@ impl PathListing {
     /// Is `name` (a path, or a folder with its `/`) behind `after`? A folder that
     /// `after` names has been seen with all that is in it.
     pub fn is_after(&self, name: &str) -> bool {
-        let Some(after) = self.after.as_deref() else { return true };
+        let Some(after) = self.after.as_deref() else {
+            return true;
+        };
         name > after && !(self.folders && self.group_of(name).is_some_and(|folder| folder <= after))
     }
 

@@ -112,7 +112,9 @@ impl Objects {
 
     async fn get_noted(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = self.look_up(path).await? else { return Ok(None) };
+        let Some(info) = self.look_up(path).await? else {
+            return Ok(None);
+        };
         if info.size > limit {
             return Err(StorageError::TooLarge(limit));
         }
@@ -128,7 +130,9 @@ impl Objects {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some(info) = self.swap.info(path, &metadata) else { return Ok(None) };
+        let Some(info) = self.swap.info(path, &metadata) else {
+            return Ok(None);
+        };
         if info.size > limit {
             return Err(StorageError::TooLarge(limit));
         }
@@ -147,7 +151,9 @@ impl Objects {
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = self.look_up(path).await? else { return Ok(None) };
+        let Some(info) = self.look_up(path).await? else {
+            return Ok(None);
+        };
         let content = match self.swap {
             Swap::Noted(_) => Content::Memory(self.operator.read(path).await?.to_bytes()),
             Swap::Conditional(_) => Content::Remote(self.remote(path, &info.version, info.size)),
@@ -156,7 +162,12 @@ impl Objects {
     }
 
     fn remote(&self, path: &str, version: &str, size: u64) -> RemoteContent {
-        RemoteContent { operator: self.operator.clone(), path: path.into(), etag: swap::etag_of(version), size }
+        RemoteContent {
+            operator: self.operator.clone(),
+            path: path.into(),
+            etag: swap::etag_of(version),
+            size,
+        }
     }
 
     pub async fn put(
@@ -195,9 +206,17 @@ impl Objects {
 
     /// Copies parts inside the service where it can; opendal reads what is too
     /// small for a part of its own.
-    async fn assemble(&self, contents: &[Content], size: u64, path: &str, options: WriteOptions) -> Result<ObjectInfo> {
+    async fn assemble(
+        &self,
+        contents: &[Content],
+        size: u64,
+        path: &str,
+        options: WriteOptions,
+    ) -> Result<ObjectInfo> {
         let part = COPIED_PART.max(size / MOST_PARTS);
         let options = WriteOptions { chunk: usize::try_from(part).ok(), ..options };
+        let content_type = options.content_type.clone();
+        let (options, mark) = swap::marked(options);
         let mut writer = self.operator.writer_options(path, options).await?;
         let written = async {
             for content in contents {
@@ -205,15 +224,30 @@ impl Objects {
             }
             Ok::<_, StorageError>(writer.close().await?)
         };
-        match written.await {
-            Ok(metadata) => Ok(self.swap.written(path, size, &metadata, None)),
-            Err(error) => {
-                if let Err(error) = writer.abort().await {
-                    tracing::debug!(%error, path, "a multipart upload could not be given up");
-                }
-                Err(error)
+        let error = match written.await {
+            Ok(metadata) => {
+                return Ok(swap::written(path, size, &metadata, content_type.as_deref()));
             }
+            Err(error) => error,
+        };
+        if matches!(error, StorageError::Conflict | StorageError::NotFound)
+            && let Some(info) = self.written_by(path, &mark).await?
+        {
+            return Ok(info);
         }
+        if let Err(error) = writer.abort().await {
+            tracing::debug!(%error, path, "a multipart upload could not be given up");
+        }
+        Err(error)
+    }
+
+    /// An answer may be lost and the request tried again: the second one then
+    /// finds the first one's object in its way. The mark tells.
+    async fn written_by(&self, path: &str, mark: &str) -> Result<Option<ObjectInfo>> {
+        let metadata = self.metadata(path).await?;
+        Ok(metadata
+            .filter(|metadata| swap::is_marked(metadata, mark))
+            .map(|found| swap::remote_info(path, &found)))
     }
 
     async fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
@@ -243,7 +277,7 @@ impl Objects {
     }
 
     pub fn sink(self: &Arc<Self>) -> Sink {
-        Sink::Object(ObjectSink::new(self.clone()))
+        Sink::Object(Box::new(ObjectSink::new(self.clone())))
     }
 
     pub async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {
@@ -279,11 +313,12 @@ impl RemoteContent {
     }
 }
 
-/// While a version is being read, its absence means the same as another version.
+/// While a version is being read, its absence means the same as another version,
+/// and so does a range outside of it: ours are inside.
 fn replaced(error: opendal::Error) -> StorageError {
-    match StorageError::from(error) {
-        StorageError::NotFound => StorageError::Conflict,
-        error => error,
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::RangeNotSatisfied => StorageError::Conflict,
+        _ => error.into(),
     }
 }
 
@@ -296,8 +331,11 @@ async fn append(writer: &mut opendal::Writer, content: &Content) -> Result<()> {
     let mut at = 0;
     while at < remote.size {
         let end = (at + COPIED_AT_ONCE).min(remote.size);
-        let options =
-            ReadOptions { range: (at..end).into(), if_match: Some(remote.etag.clone()), ..ReadOptions::default() };
+        let options = ReadOptions {
+            range: (at..end).into(),
+            if_match: Some(remote.etag.clone()),
+            ..ReadOptions::default()
+        };
         writer.copy_from_options(&remote.path, options).await.map_err(replaced)?;
         at = end;
     }

@@ -44,7 +44,12 @@ impl Reader {
     }
 
     /// Digests of a part, each algorithm once; `Invalid` when it does not lie inside.
-    pub async fn digest_range(&self, offset: u64, length: u64, algorithms: &[Algorithm]) -> Result<Vec<Digest>> {
+    pub async fn digest_range(
+        &self,
+        offset: u64,
+        length: u64,
+        algorithms: &[Algorithm],
+    ) -> Result<Vec<Digest>> {
         digest_range(&self.content, offset, length, algorithms).await
     }
 
@@ -74,7 +79,11 @@ pub(super) async fn digest_range(
 }
 
 /// Reads ahead while it computes.
-pub(super) async fn hash(content: &Content, range: Range<u64>, mut hasher: DigestState) -> Result<DigestState> {
+pub(super) async fn hash(
+    content: &Content,
+    range: Range<u64>,
+    mut hasher: DigestState,
+) -> Result<DigestState> {
     let mut pieces = pieces(content.clone(), range);
     while let Some(piece) = pieces.try_next().await? {
         hasher = tokio::task::spawn_blocking(move || {
@@ -88,7 +97,9 @@ pub(super) async fn hash(content: &Content, range: Range<u64>, mut hasher: Diges
 
 fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     match content {
-        Content::Remote(remote) => stream::once(async move { remote.stream(range).await }).try_flatten().boxed(),
+        Content::Remote(remote) => {
+            stream::once(async move { remote.stream(range).await }).try_flatten().boxed()
+        }
         Content::Memory(_) => stream::iter(cut(range))
             .then(move |piece| {
                 let content = content.clone();
@@ -112,7 +123,9 @@ fn read_ahead(content: Content, range: Range<u64>) -> BoxStream<'static, Result<
     let ahead = ranges.next().map(|piece| start(&content, piece));
     let state = Ahead { content, ranges, job: ahead };
     stream::try_unfold(state, |mut state| async move {
-        let Some(job) = state.job.take() else { return Ok(None) };
+        let Some(job) = state.job.take() else {
+            return Ok(None);
+        };
         let bytes = job.0.await?;
         state.job = state.ranges.next().map(|piece| start(&state.content, piece));
         Ok(Some((bytes?, state)))

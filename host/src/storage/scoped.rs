@@ -104,7 +104,8 @@ impl Scope {
         };
         let target = self.path(target)?;
         let material = self.backend.duplicate(content).await?;
-        let info = self.backend.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
+        let info =
+            self.backend.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
         Ok(self.relative_info(info))
     }
 
@@ -122,7 +123,9 @@ impl Scope {
 
     /// Reads the object through once. None when nothing is there.
     pub async fn digests(&self, key: &Key, algorithms: &[Algorithm]) -> Result<Option<Vec<Digest>>> {
-        let Some(reader) = self.open(key).await? else { return Ok(None) };
+        let Some(reader) = self.open(key).await? else {
+            return Ok(None);
+        };
         let size = reader.info().size;
         reader.digest_range(0, size, &unique(algorithms)).await.map(Some)
     }

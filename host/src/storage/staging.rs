@@ -89,7 +89,12 @@ impl Staged {
     }
 
     /// As [`Reader::digest_range`](super::Reader::digest_range); `NotFound` after the commit.
-    pub async fn digest_range(&self, offset: u64, length: u64, algorithms: &[Algorithm]) -> Result<Vec<Digest>> {
+    pub async fn digest_range(
+        &self,
+        offset: u64,
+        length: u64,
+        algorithms: &[Algorithm],
+    ) -> Result<Vec<Digest>> {
         reader::digest_range(self.uncommitted()?, offset, length, algorithms).await
     }
 
@@ -121,10 +126,10 @@ impl Staged {
     }
 
     async fn compute_missing(&mut self, expect: &[Digest]) -> Result<()> {
-        let is_known = |algorithm| {
-            self.digests.iter().chain(&self.later).any(|known| known.algorithm == algorithm)
-        };
-        let missing: Vec<_> = expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(*one)).collect();
+        let is_known =
+            |algorithm| self.digests.iter().chain(&self.later).any(|known| known.algorithm == algorithm);
+        let missing: Vec<_> =
+            expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(*one)).collect();
         if !missing.is_empty() {
             let computed = reader::digest_range(&self.content, 0, self.size, &unique(&missing)).await?;
             self.later.extend(computed);
@@ -140,7 +145,10 @@ pub(super) fn compare(expect: &[Digest], known: &[Digest]) -> Result<()> {
         match computed {
             Some(computed) if computed.matches(expected) => {}
             Some(computed) => {
-                return Err(StorageError::DigestMismatch { expected: expected.clone(), computed: computed.clone() });
+                return Err(StorageError::DigestMismatch {
+                    expected: expected.clone(),
+                    computed: computed.clone(),
+                });
             }
             None => return Err(StorageError::other("a digest was not computed")),
         }
@@ -214,11 +222,11 @@ impl Hashing {
     async fn update(&mut self, batch: Vec<Bytes>) -> Result<()> {
         let mut hasher = self.settle().await?;
         if hasher.is_empty() || batch.iter().map(Bytes::len).sum::<usize>() <= HASHED_HERE {
-            batch.iter().for_each(|bytes| hasher.update(bytes));
+            update_all(&mut hasher, &batch);
             *self = Self::Idle(hasher);
         } else {
             *self = Self::Busy(tokio::task::spawn_blocking(move || {
-                batch.iter().for_each(|bytes| hasher.update(bytes));
+                update_all(&mut hasher, &batch);
                 hasher
             }));
         }
@@ -231,5 +239,11 @@ impl Hashing {
             Self::Idle(hasher) => Ok(hasher),
             Self::Busy(job) => Ok(job.await?),
         }
+    }
+}
+
+fn update_all(hasher: &mut DigestState, batch: &[Bytes]) {
+    for bytes in batch {
+        hasher.update(bytes);
     }
 }

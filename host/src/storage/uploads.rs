@@ -19,8 +19,8 @@ use super::key::Key;
 use super::reader;
 use super::scoped::Scope;
 use super::staging::{Intake, compare};
-use session::{Part, Session};
 pub(super) use session::sweep;
+use session::{Part, Session};
 
 /// One upload as it was when last looked at.
 pub struct Upload {
@@ -41,7 +41,9 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
     if !session::is_id(id) {
         return Ok(None);
     }
-    let Some((session, version)) = Session::load(scope.backend(), id).await? else { return Ok(None) };
+    let Some((session, version)) = Session::load(scope.backend(), id).await? else {
+        return Ok(None);
+    };
     if session.scope != scope.prefix() {
         return Ok(None);
     }
@@ -134,7 +136,8 @@ impl Upload {
     async fn digests(&self, expect: &[Digest], contents: &[Content]) -> Result<Vec<Digest>> {
         let mut known = DigestState::restore(&self.session.digests).finish();
         let is_known = |one: &Algorithm| known.iter().any(|digest| digest.algorithm == *one);
-        let missing: Vec<_> = expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(one)).collect();
+        let missing: Vec<_> =
+            expect.iter().map(|digest| digest.algorithm).filter(|one| !is_known(one)).collect();
         if !missing.is_empty() {
             let mut hasher = DigestState::new(&missing);
             for content in contents {
@@ -172,7 +175,7 @@ impl Append<'_> {
         }
         let (material, _, hasher) = intake.finish().await?;
         let mut session = upload.session.clone();
-        session.touch(hasher.save());
+        session.touch(&hasher.save());
         let part = if size > 0 { Some(upload.place(&material, size).await?) } else { None };
         session.parts.extend(part.clone());
         let backend = upload.scope.backend();

@@ -38,10 +38,9 @@ impl std::fmt::Display for ArchiveError {
             }
             Self::NotTar => formatter.write_str("the tarball holds no readable tar archive"),
             Self::Missing => formatter.write_str("the tarball holds no package.json"),
-            Self::FileTooLarge => write!(
-                formatter,
-                "the package.json in the tarball is larger than {FILE_LIMIT} bytes"
-            ),
+            Self::FileTooLarge => {
+                write!(formatter, "the package.json in the tarball is larger than {FILE_LIMIT} bytes")
+            }
             Self::TooDeep => write!(
                 formatter,
                 "the tarball has no package.json within its first {UNPACK_LIMIT} unpacked bytes"
@@ -87,25 +86,13 @@ fn is_package_json(path: &[u8]) -> bool {
 
 fn read_exactly(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = Vec::new();
-    archive
-        .take(size)
-        .read_to_end(&mut bytes)
-        .map_err(ArchiveError::Unreadable)?;
-    if bytes.len() as u64 == size {
-        Ok(bytes)
-    } else {
-        Err(ArchiveError::NotTar)
-    }
+    archive.take(size).read_to_end(&mut bytes).map_err(ArchiveError::Unreadable)?;
+    if bytes.len() as u64 == size { Ok(bytes) } else { Err(ArchiveError::NotTar) }
 }
 
 fn skip(archive: &mut impl Read, size: u64) -> Result<(), ArchiveError> {
-    let skipped =
-        io::copy(&mut archive.take(size), &mut io::sink()).map_err(ArchiveError::Unreadable)?;
-    if skipped == size {
-        Ok(())
-    } else {
-        Err(ArchiveError::NotTar)
-    }
+    let skipped = io::copy(&mut archive.take(size), &mut io::sink()).map_err(ArchiveError::Unreadable)?;
+    if skipped == size { Ok(()) } else { Err(ArchiveError::NotTar) }
 }
 
 #[cfg(test)]

@@ -80,12 +80,7 @@ impl<'a> Packument<'a> {
         for part in [TAGS, VERSIONS, TIME] {
             top.set_raw(part, "{}");
         }
-        Self {
-            top,
-            versions: Object::default(),
-            tags: Object::default(),
-            time: Object::default(),
-        }
+        Self { top, versions: Object::default(), tags: Object::default(), time: Object::default() }
     }
 
     /// A member of the document itself, e.g. `readme`, as JSON text. For `versions`,
@@ -129,8 +124,7 @@ impl<'a> Packument<'a> {
         if self.versions.contains(version_or_tag) {
             return Some(version_or_tag.to_owned());
         }
-        self.tag(version_or_tag)
-            .filter(|version| self.versions.contains(version))
+        self.tag(version_or_tag).filter(|version| self.versions.contains(version))
     }
 
     /// When a version was published, or `created` or `modified`: RFC 3339.
@@ -141,17 +135,13 @@ impl<'a> Packument<'a> {
     /// Who looks after the package. Entries without a name are left out.
     pub fn maintainers(&self) -> Vec<Person> {
         let listed: Vec<serde_json::Value> = self.top.value(MAINTAINERS).unwrap_or_default();
-        listed
-            .into_iter()
-            .filter_map(|person| serde_json::from_value(person).ok())
-            .collect()
+        listed.into_iter().filter_map(|person| serde_json::from_value(person).ok()).collect()
     }
 
     /// Replaces who looks after the package.
     pub fn set_maintainers(&mut self, people: &[Person]) {
         let people: Vec<String> = people.iter().map(Person::to_json).collect();
-        self.top
-            .set_raw(MAINTAINERS, format!("[{}]", people.join(",")));
+        self.top.set_raw(MAINTAINERS, format!("[{}]", people.join(",")));
     }
 
     /// Makes a tag stand for a version.
@@ -263,16 +253,13 @@ impl<'a> Packument<'a> {
 }
 
 impl Person {
-    /// As documents hold it.
+    /// As documents hold it. Clients print the email, known or not.
     fn to_json(&self) -> String {
-        match &self.email {
-            Some(email) => format!(
-                r#"{{"name":{},"email":{}}}"#,
-                quote(&self.name),
-                quote(email)
-            ),
-            None => format!(r#"{{"name":{}}}"#, quote(&self.name)),
-        }
+        format!(
+            r#"{{"name":{},"email":{}}}"#,
+            quote(&self.name),
+            quote(self.email.as_deref().unwrap_or_default())
+        )
     }
 }
 

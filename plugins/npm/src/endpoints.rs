@@ -47,9 +47,8 @@ fn require(name: &PackageName, action: &str) -> Result<(), Error> {
 
 /// The caller may do one of these, or 401 or 403 for the first.
 fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
-    let granted = actions
-        .iter()
-        .any(|action| auth::check(PACKAGE, name.as_str(), action) == Decision::Granted);
+    let granted =
+        actions.iter().any(|action| auth::check(PACKAGE, name.as_str(), action) == Decision::Granted);
     match actions.first() {
         Some(action) if !granted => require(name, action),
         _ => Ok(()),
@@ -69,10 +68,7 @@ fn require_feature(feature: &str) -> Result<(), Error> {
     if settings::feature(feature) {
         return Ok(());
     }
-    Err(Error::because(
-        error::FEATURE_OFF,
-        format!("{feature} is turned off on this registry"),
-    ))
+    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
 }
 
 /// The stored packument, or 404.
@@ -92,10 +88,7 @@ fn parse(document: &Document) -> Result<Packument<'_>, Error> {
 
 /// 404 for a version or tag.
 fn no_version(name: &PackageName, version: &str) -> Error {
-    Error::because(
-        error::NOT_FOUND,
-        format!("{name} has no version or tag {version}"),
-    )
+    Error::because(error::NOT_FOUND, format!("{name} has no version or tag {version}"))
 }
 
 /// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.
@@ -106,9 +99,8 @@ fn now() -> String {
 /// Milliseconds since the Unix epoch, as npm writes them.
 fn timestamp(milliseconds: u64) -> String {
     let whole = i64::try_from(milliseconds / 1000).unwrap_or_default();
-    let Some(text) = OffsetDateTime::from_unix_timestamp(whole)
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
+    let Some(text) =
+        OffsetDateTime::from_unix_timestamp(whole).ok().and_then(|moment| moment.format(&Rfc3339).ok())
     else {
         return String::new();
     };
@@ -118,10 +110,7 @@ fn timestamp(milliseconds: u64) -> String {
 
 /// The caller, as documents name people.
 fn caller() -> Option<Person> {
-    auth::caller().map(|account| Person {
-        name: account.name(),
-        email: account.email(),
-    })
+    auth::caller().map(|account| Person { name: account.name(), email: account.email() })
 }
 
 /// An answer that is this caller's alone.

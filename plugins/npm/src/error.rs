@@ -64,18 +64,12 @@ impl Error {
     /// A sentence that says more.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self {
-            descriptor,
-            sentence: sentence.to_string(),
-        }
+        Self { descriptor, sentence: sentence.to_string() }
     }
 
     /// Npm's wording, which clients look for.
     pub fn version_exists(version: &str) -> Self {
-        Self::because(
-            VERSION_EXISTS,
-            format!("{}: {version}.", VERSION_EXISTS.message),
-        )
+        Self::because(VERSION_EXISTS, format!("{}: {version}.", VERSION_EXISTS.message))
     }
 
     pub fn status(&self) -> u16 {
@@ -128,17 +122,11 @@ impl From<Denied> for Error {
             (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
             (401, None) => Self::because(
                 SIGN_IN,
-                format!(
-                    "sign in first (npm login): this needs the permission npm:{}",
-                    denied.permission()
-                ),
+                format!("sign in first (npm login): this needs the permission npm:{}", denied.permission()),
             ),
             _ => Self::because(
                 FORBIDDEN,
-                format!(
-                    "this account lacks the permission npm:{}",
-                    denied.permission()
-                ),
+                format!("this account lacks the permission npm:{}", denied.permission()),
             ),
         }
     }
@@ -155,10 +143,7 @@ impl From<packhouse_plugin::Error> for Error {
             Host::TooLarge(_) => TOO_LARGE,
             Host::Truncated | Host::Invalid(_) => BAD_BODY,
             Host::Denied(_) => FORBIDDEN,
-            other => Descriptor {
-                status: other.status(),
-                ..HOST
-            },
+            other => Descriptor { status: other.status(), ..HOST },
         };
         if descriptor.status >= 500 {
             log::error("a call to the host failed", &[("error", &error.to_string())]);

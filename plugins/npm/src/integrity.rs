@@ -4,10 +4,10 @@
 use packhouse_plugin::Digest;
 
 const ALPHABET: [char; 64] = [
-    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S',
-    'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l',
-    'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4',
-    '5', '6', '7', '8', '9', '+', '/',
+    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U',
+    'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p',
+    'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+',
+    '/',
 ];
 
 /// What a publisher declared, compared with what came in.
@@ -29,10 +29,7 @@ pub fn compare(declared: &str, computed: &[Digest]) -> Verdict {
             continue;
         };
         let value = value.split_once('?').map_or(value, |(value, _)| value);
-        let Some(digest) = computed
-            .iter()
-            .find(|digest| digest.algorithm == algorithm)
-        else {
+        let Some(digest) = computed.iter().find(|digest| digest.algorithm == algorithm) else {
             continue;
         };
         match text(digest).strip_prefix(algorithm) {
@@ -62,10 +59,7 @@ fn base64(bytes: &[u8]) -> String {
         for index in 0..4 {
             let digit = (bits >> (18 - 6 * index)) & 63;
             let shown = index <= group.len();
-            let letter = usize::try_from(digit)
-                .ok()
-                .and_then(|digit| ALPHABET.get(digit))
-                .filter(|_| shown);
+            let letter = usize::try_from(digit).ok().and_then(|digit| ALPHABET.get(digit)).filter(|_| shown);
             text.push(letter.copied().unwrap_or('='));
         }
     }
@@ -78,23 +72,16 @@ mod tests {
 
     #[test]
     fn writes_base64_with_padding() {
-        for (bytes, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (bytes, expected) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(base64(bytes.as_bytes()), expected);
         }
     }
 
     #[test]
     fn every_known_hash_must_agree() {
-        let computed = [
-            Digest::from_bytes("sha1", b"one"),
-            Digest::from_bytes("sha512", b"two"),
-        ];
+        let computed = [Digest::from_bytes("sha1", b"one"), Digest::from_bytes("sha512", b"two")];
         assert_eq!(compare("sha512-dHdv", &computed), Verdict::Agrees);
         assert_eq!(compare("sha1-b25l sha512-dHdv?a", &computed), Verdict::Agrees);
         assert_eq!(compare("sha1-b25l sha512-dHdw", &computed), Verdict::Differs);

@@ -37,16 +37,12 @@ impl<'a> Object<'a> {
     /// The object in this text, or an empty one when there is none there (`null`, a
     /// list, nothing at all): what an earlier system left out is no error.
     pub fn parse_lenient(text: Option<&'a str>) -> Self {
-        text.and_then(|text| Self::parse(text).ok())
-            .unwrap_or_default()
+        text.and_then(|text| Self::parse(text).ok()).unwrap_or_default()
     }
 
     /// The text of a member's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.members
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_ref())
+        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
     /// The text of a member's value, as long as the text it was read from lives.
@@ -86,9 +82,7 @@ impl<'a> Object<'a> {
 
     /// Names and the text of their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.members
-            .iter()
-            .map(|(key, value)| (key.as_ref(), value.as_ref()))
+        self.members.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     /// The names, in order.
@@ -124,11 +118,7 @@ impl<'a> Object<'a> {
 
     /// How long the text of it will be at most, in bytes, unless names need escapes.
     pub fn text_len(&self) -> usize {
-        self.members
-            .iter()
-            .map(|(key, value)| key.len() + value.len() + 4)
-            .sum::<usize>()
-            + 2
+        self.members.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>() + 2
     }
 
     /// Appends the text of it.
@@ -189,9 +179,7 @@ impl<'de> Visitor<'de> for Members {
             let value: &'de RawValue = map.next_value()?;
             members.push((key, Cow::Borrowed(value.get())));
         }
-        Ok(Object {
-            members: without_repeats(members),
-        })
+        Ok(Object { members: without_repeats(members) })
     }
 }
 
@@ -218,14 +206,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 }
 
 /// Of members with one name the last counts, as in JavaScript.
-fn without_repeats<'a>(
-    members: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
-    let mut order: Vec<(&str, usize)> = members
-        .iter()
-        .enumerate()
-        .map(|(index, (key, _))| (key.as_ref(), index))
-        .collect();
+fn without_repeats<'a>(members: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    let mut order: Vec<(&str, usize)> =
+        members.iter().enumerate().map(|(index, (key, _))| (key.as_ref(), index)).collect();
     order.sort_unstable();
     let repeated: Vec<usize> = order
         .iter()
@@ -255,10 +238,7 @@ mod tests {
         let mut object = Object::parse(text).unwrap();
         object.set_text("a", "new");
         object.set_raw("d", "4");
-        assert_eq!(
-            object.to_text(),
-            r#"{"b":[1,  2],"a":"new","c":"\u00e9","d":4}"#
-        );
+        assert_eq!(object.to_text(), r#"{"b":[1,  2],"a":"new","c":"\u00e9","d":4}"#);
     }
 
     #[test]

@@ -72,16 +72,10 @@ mod tests {
     fn keys_are_those_of_the_layout() {
         let plain = PackageName::parse("left-pad").unwrap();
         assert_eq!(index(&plain), "packages/left-pad/index.json");
-        assert_eq!(
-            file(&plain, &tarball_name(&plain, "1.0.0")),
-            "packages/left-pad/left-pad-1.0.0.tgz"
-        );
+        assert_eq!(file(&plain, &tarball_name(&plain, "1.0.0")), "packages/left-pad/left-pad-1.0.0.tgz");
         let scoped = PackageName::parse("@example/pad").unwrap();
         assert_eq!(index(&scoped), "packages/@example/pad/index.json");
-        assert_eq!(
-            file(&scoped, &tarball_name(&scoped, "1.0.0")),
-            "packages/@example/pad/pad-1.0.0.tgz"
-        );
+        assert_eq!(file(&scoped, &tarball_name(&scoped, "1.0.0")), "packages/@example/pad/pad-1.0.0.tgz");
         assert_eq!(package_of_index(&index(&scoped)), Some(scoped));
     }
 

@@ -12,8 +12,8 @@
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{
-    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball,
-    tokens, unpublish, users,
+    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball, tokens,
+    unpublish, users,
 };
 use crate::error::Error;
 

@@ -45,11 +45,7 @@ pub struct NameError {
 impl fmt::Display for NameError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.name.chars().take(NEW_NAME_LENGTH).collect();
-        write!(
-            formatter,
-            "{shown:?} is not a valid package name: {}",
-            self.reason
-        )
+        write!(formatter, "{shown:?} is not a valid package name: {}", self.reason)
     }
 }
 
@@ -59,12 +55,7 @@ impl PackageName {
     /// A name as it stands in documents: `name` or `@scope/name`. Takes every name that
     /// `validate-npm-package-name` calls valid for old packages.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        let refuse = |reason| {
-            Err(NameError {
-                name: name.to_owned(),
-                reason,
-            })
-        };
+        let refuse = |reason| Err(NameError { name: name.to_owned(), reason });
         if name.len() > READABLE_LENGTH {
             return refuse("it is too long");
         }
@@ -86,10 +77,7 @@ impl PackageName {
         if scope.is_none() && is_reserved(base) {
             return refuse("this name is reserved");
         }
-        Ok(Self {
-            full: name.to_owned(),
-            base: name.len() - base.len(),
-        })
+        Ok(Self { full: name.to_owned(), base: name.len() - base.len() })
     }
 
     /// `name` or `@scope/name`.
@@ -104,20 +92,12 @@ impl PackageName {
 
     /// The scope, without `@`.
     pub fn scope(&self) -> Option<&str> {
-        self.full
-            .strip_prefix('@')?
-            .split_once('/')
-            .map(|(scope, _)| scope)
+        self.full.strip_prefix('@')?.split_once('/').map(|(scope, _)| scope)
     }
 
     /// May a new package have this name? Follows `validate-npm-package-name`.
     pub fn check_new(&self) -> Result<(), NameError> {
-        let refuse = |reason| {
-            Err(NameError {
-                name: self.full.clone(),
-                reason,
-            })
-        };
+        let refuse = |reason| Err(NameError { name: self.full.clone(), reason });
         if self.full.len() > NEW_NAME_LENGTH {
             return refuse("name can no longer contain more than 214 characters");
         }
@@ -177,10 +157,7 @@ pub fn normalise_path(path: &str) -> String {
         .iter()
         .find_map(|before| Some((*before, path.strip_prefix(before)?)))
         .unwrap_or(("/", path));
-    let Some(scoped) = rest
-        .strip_prefix('@')
-        .or_else(|| rest.strip_prefix("%40"))
-    else {
+    let Some(scoped) = rest.strip_prefix('@').or_else(|| rest.strip_prefix("%40")) else {
         return path.to_owned();
     };
     let (scope, name) = split_at_slash(scoped);
@@ -192,17 +169,13 @@ pub fn normalise_path(path: &str) -> String {
 
 /// Splits at the first `/`, plain or percent-encoded.
 fn split_at_slash(text: &str) -> (&str, Option<&str>) {
-    let encoded = text
-        .as_bytes()
-        .windows(3)
-        .position(|window| window.eq_ignore_ascii_case(b"%2f"))
-        .map(|at| (at, 3));
+    let encoded =
+        text.as_bytes().windows(3).position(|window| window.eq_ignore_ascii_case(b"%2f")).map(|at| (at, 3));
     let plain = text.find('/').map(|at| (at, 1));
     match encoded.into_iter().chain(plain).min() {
-        Some((at, length)) => (
-            text.get(..at).unwrap_or_default(),
-            text.get(at + length..).filter(|name| !name.is_empty()),
-        ),
+        Some((at, length)) => {
+            (text.get(..at).unwrap_or_default(), text.get(at + length..).filter(|name| !name.is_empty()))
+        }
         None => (text, None),
     }
 }

@@ -27,10 +27,8 @@ pub fn fix_checksum(archive: &mut [u8]) {
 
 /// A tar archive of these files.
 pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive: Vec<u8> = files
-        .iter()
-        .flat_map(|(path, content)| tar_entry(b'0', path, content))
-        .collect();
+    let mut archive: Vec<u8> =
+        files.iter().flat_map(|(path, content)| tar_entry(b'0', path, content)).collect();
     archive.extend([0u8; 1024]);
     archive
 }

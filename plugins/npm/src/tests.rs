@@ -75,12 +75,7 @@ impl Publish {
                 "length": tarball.len(),
             } },
         });
-        Self {
-            name: name.to_owned(),
-            version: version.to_owned(),
-            tarball,
-            body,
-        }
+        Self { name: name.to_owned(), version: version.to_owned(), tarball, body }
     }
 
     fn tag(mut self, tag: &str) -> Self {

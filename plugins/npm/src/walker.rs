@@ -36,10 +36,7 @@ impl fmt::Display for WalkError {
         match self {
             Self::Truncated => formatter.write_str("the JSON ends before it is complete"),
             Self::Syntax(at) => write!(formatter, "this is not JSON: see byte {at}"),
-            Self::TooDeep => write!(
-                formatter,
-                "the JSON is nested deeper than {DEPTH_LIMIT} levels"
-            ),
+            Self::TooDeep => write!(formatter, "the JSON is nested deeper than {DEPTH_LIMIT} levels"),
             Self::TooLarge => write!(
                 formatter,
                 "there are more than {COLLECTED_LIMIT} bytes of JSON beside the attachments"
@@ -69,7 +66,10 @@ enum State {
     FirstItem,
     After,
     /// Inside a string; whether the byte before was a backslash.
-    String { key: bool, escaped: bool },
+    String {
+        key: bool,
+        escaped: bool,
+    },
     Word,
     End,
 }
@@ -121,10 +121,7 @@ impl Walker {
 
     /// Keeps of every version its `deprecated` only.
     pub fn outline() -> Self {
-        Self {
-            outline: true,
-            ..Self::default()
-        }
+        Self { outline: true, ..Self::default() }
     }
 
     /// Takes the next piece, or what of it comes before an attachment's data.
@@ -149,10 +146,7 @@ impl Walker {
             self.position += 1;
             if attachment {
                 let name = self.levels.get(1).map(|level| level.key.clone());
-                return Ok(Step::Attachment {
-                    name: name.unwrap_or_default(),
-                    taken,
-                });
+                return Ok(Step::Attachment { name: name.unwrap_or_default(), taken });
             }
         }
         Ok(Step::More)
@@ -160,11 +154,7 @@ impl Walker {
 
     /// What was collected: an object, every attachment's `data` in it an empty string.
     pub fn finish(self) -> Result<Vec<u8>, WalkError> {
-        if self.state == State::End {
-            Ok(self.collected)
-        } else {
-            Err(WalkError::Truncated)
-        }
+        if self.state == State::End { Ok(self.collected) } else { Err(WalkError::Truncated) }
     }
 
     /// Takes one byte outside strings; true at the start of an attachment's data.
@@ -253,11 +243,7 @@ impl Walker {
         }
         self.keep(&[byte])?;
         let object = byte == b'{';
-        self.levels.push(Level {
-            object,
-            kept: 0,
-            key: String::new(),
-        });
+        self.levels.push(Level { object, kept: 0, key: String::new() });
         self.state = if object { State::FirstKey } else { State::FirstItem };
         Ok(())
     }

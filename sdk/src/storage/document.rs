@@ -22,10 +22,7 @@ impl Document {
     /// The document as JSON; `Invalid` when it is none.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_slice(&self.bytes).map_err(|error| {
-            Error::Invalid(format!(
-                "the stored `{}` cannot be read: {error}",
-                self.info.key
-            ))
+            Error::Invalid(format!("the stored `{}` cannot be read: {error}", self.info.key))
         })
     }
 
@@ -100,7 +97,5 @@ pub fn put(
     }
     let mut writer = Writer::new(&[]);
     writer.add(bytes)?;
-    writer
-        .finish()?
-        .commit(key, &[], precondition, content_type)
+    writer.finish()?.commit(key, &[], precondition, content_type)
 }

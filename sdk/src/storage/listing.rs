@@ -24,12 +24,7 @@ pub struct ListingOptions<'a> {
 impl<'a> ListingOptions<'a> {
     /// A full page of all keys that begin with `prefix`.
     pub fn new(prefix: &'a str) -> ListingOptions<'a> {
-        ListingOptions {
-            prefix,
-            folders: false,
-            after: None,
-            limit: PAGE,
-        }
+        ListingOptions { prefix, folders: false, after: None, limit: PAGE }
     }
 }
 
@@ -49,12 +44,7 @@ pub fn list_page(options: &ListingOptions<'_>) -> Result<Listing, Error> {
 
 /// All objects whose keys begin with `prefix`, page by page as they are asked for.
 pub fn list(prefix: &str) -> List {
-    List {
-        prefix: prefix.to_owned(),
-        page: VecDeque::new(),
-        after: None,
-        ended: false,
-    }
+    List { prefix: prefix.to_owned(), page: VecDeque::new(), after: None, ended: false }
 }
 
 /// Made by [`list`].
@@ -71,10 +61,8 @@ impl Iterator for List {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.page.is_empty() && !self.ended {
-            let options = ListingOptions {
-                after: self.after.as_deref(),
-                ..ListingOptions::new(&self.prefix)
-            };
+            let options =
+                ListingOptions { after: self.after.as_deref(), ..ListingOptions::new(&self.prefix) };
             match list_page(&options) {
                 Ok(listing) => {
                     self.ended = listing.next.is_none();

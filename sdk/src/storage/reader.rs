@@ -19,11 +19,7 @@ impl Reader {
     pub fn open(key: &str) -> Result<Option<Reader>, Error> {
         Ok(sys::Reader::open(key)?.map(|raw| {
             let size = raw.info().size;
-            Reader {
-                raw,
-                size,
-                position: 0,
-            }
+            Reader { raw, size, position: 0 }
         }))
     }
 
@@ -43,12 +39,7 @@ impl Reader {
     }
 
     /// Digests of a part of it; the bytes do not pass the plugin.
-    pub fn digest_range(
-        &self,
-        offset: u64,
-        length: u64,
-        compute: &[&str],
-    ) -> Result<Vec<Digest>, Error> {
+    pub fn digest_range(&self, offset: u64, length: u64, compute: &[&str]) -> Result<Vec<Digest>, Error> {
         self.raw.digest_range(offset, length, compute)
     }
 
@@ -87,9 +78,7 @@ impl io::Read for Reader {
         if buffer.is_empty() || self.position >= self.size {
             return Ok(0);
         }
-        let piece = self
-            .raw
-            .read_at(self.position, piece_length(buffer.len() as u64))?;
+        let piece = self.raw.read_at(self.position, piece_length(buffer.len() as u64))?;
         let count = copy_into(buffer, &piece)?;
         self.position += count as u64;
         Ok(count)

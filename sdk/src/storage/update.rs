@@ -60,11 +60,7 @@ pub struct Update<'a> {
 
 impl<'a> Update<'a> {
     pub fn new(key: &'a str) -> Update<'a> {
-        Update {
-            key,
-            limit: DEFAULT_LIMIT,
-            content_type: None,
-        }
+        Update { key, limit: DEFAULT_LIMIT, content_type: None }
     }
 
     /// Refuses to read more than this many bytes, with `TooLarge`.
@@ -76,10 +72,7 @@ impl<'a> Update<'a> {
     /// Of what is written; without it the content type stays as it was.
     #[must_use]
     pub fn content_type(self, content_type: &'a str) -> Update<'a> {
-        Update {
-            content_type: Some(content_type),
-            ..self
-        }
+        Update { content_type: Some(content_type), ..self }
     }
 
     /// See [`update`].
@@ -101,20 +94,13 @@ impl<'a> Update<'a> {
         }
     }
 
-    fn apply(
-        self,
-        current: Option<ObjectInfo>,
-        change: Change,
-    ) -> Result<Option<ObjectInfo>, Error> {
-        let precondition = current.as_ref().map_or(Precondition::Absent, |info| {
-            Precondition::Version(&info.version)
-        });
+    fn apply(self, current: Option<ObjectInfo>, change: Change) -> Result<Option<ObjectInfo>, Error> {
+        let precondition =
+            current.as_ref().map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
         match change {
             Change::Keep => Ok(current),
             Change::Write(bytes) => {
-                let kept = current
-                    .as_ref()
-                    .and_then(|info| info.content_type.as_deref());
+                let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }

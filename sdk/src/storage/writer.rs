@@ -22,11 +22,7 @@ pub struct Writer {
 impl Writer {
     /// `compute`: the algorithms of [`Staged::digests`].
     pub fn new(compute: &[&str]) -> Writer {
-        Writer {
-            raw: sys::Writer::new(compute),
-            buffer: Vec::new(),
-            written: 0,
-        }
+        Writer { raw: sys::Writer::new(compute), buffer: Vec::new(), written: 0 }
     }
 
     /// Bytes of any length; `TooLarge` above the mount's upload limit in all.
@@ -35,9 +31,7 @@ impl Writer {
             self.flush_buffer()?;
         }
         if bytes.len() > BUFFER {
-            bytes
-                .chunks(PIECE)
-                .try_for_each(|piece| self.raw.write(piece))?;
+            bytes.chunks(PIECE).try_for_each(|piece| self.raw.write(piece))?;
         } else {
             self.buffer.extend_from_slice(bytes);
         }
@@ -118,12 +112,7 @@ impl Staged {
     }
 
     /// Digests of a part of it; the bytes do not pass the plugin.
-    pub fn digest_range(
-        &self,
-        offset: u64,
-        length: u64,
-        compute: &[&str],
-    ) -> Result<Vec<Digest>, Error> {
+    pub fn digest_range(&self, offset: u64, length: u64, compute: &[&str]) -> Result<Vec<Digest>, Error> {
         self.raw.digest_range(offset, length, compute)
     }
 
@@ -145,9 +134,7 @@ impl io::Read for Staged {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let piece = self
-            .raw
-            .read_at(self.position, piece_length(buffer.len() as u64))?;
+        let piece = self.raw.read_at(self.position, piece_length(buffer.len() as u64))?;
         let count = copy_into(buffer, &piece)?;
         self.position += count as u64;
         Ok(count)

@@ -7,14 +7,12 @@ mod http;
 mod storage;
 mod uploads;
 
-pub(crate) use auth::{
-    Account, authenticate, caller, check, filter_allowed, rejection, user_exists,
-};
+pub(crate) use auth::{Account, authenticate, caller, check, filter_allowed, rejection, user_exists};
 pub(crate) use body::Body;
 pub(crate) use http::{Request, Response, Sent};
 pub(crate) use storage::{
-    Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat,
-    stat_many, wait_turn,
+    Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat, stat_many,
+    wait_turn,
 };
 pub(crate) use uploads::Upload;
 
@@ -60,10 +58,7 @@ pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
     state::current().borrow_mut().log.push(LogLine {
         level,
         message: message.to_owned(),
-        fields: fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
+        fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
     });
 }
 

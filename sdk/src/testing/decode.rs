@@ -39,30 +39,19 @@ fn unescape(source: &[u8], end: usize) -> Decoded {
         Ok(text) => (text.into_bytes(), None),
         Err(error) => {
             // The good part before the bad one.
-            let good = inner
-                .split(|byte| *byte == b'\\')
-                .next()
-                .unwrap_or_default();
+            let good = inner.split(|byte| *byte == b'\\').next().unwrap_or_default();
             let message = format!("the JSON string is broken: {error}");
             (good.to_vec(), Some(Error::Invalid(message)))
         }
     };
-    Decoded {
-        bytes,
-        consumed: (end + 1).min(source.len()),
-        broken,
-        wants_more: false,
-    }
+    Decoded { bytes, consumed: (end + 1).min(source.len()), broken, wants_more: false }
 }
 
 /// The standard alphabet, padding optional.
 pub(crate) fn base64(source: &[u8]) -> Decoded {
     let mut bytes = Vec::with_capacity(source.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0_u32);
-    let text = source
-        .strip_suffix(b"==")
-        .or(source.strip_suffix(b"="))
-        .unwrap_or(source);
+    let text = source.strip_suffix(b"==").or(source.strip_suffix(b"=")).unwrap_or(source);
     let mut broken = None;
     for byte in text {
         let Some(value) = sextet(*byte) else {
@@ -77,16 +66,9 @@ pub(crate) fn base64(source: &[u8]) -> Decoded {
         }
     }
     if broken.is_none() && count == 6 {
-        broken = Some(Error::Invalid(
-            "the base64 ends in the middle of a byte".to_owned(),
-        ));
+        broken = Some(Error::Invalid("the base64 ends in the middle of a byte".to_owned()));
     }
-    Decoded {
-        bytes,
-        consumed: source.len(),
-        broken,
-        wants_more: true,
-    }
+    Decoded { bytes, consumed: source.len(), broken, wants_more: true }
 }
 
 fn sextet(byte: u8) -> Option<u8> {

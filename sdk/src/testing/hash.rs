@@ -8,10 +8,7 @@ use crate::{Error, digests};
 
 /// In the order of `algorithms`.
 pub(crate) fn all<S: AsRef<str>>(bytes: &[u8], algorithms: &[S]) -> Result<Vec<Digest>, Error> {
-    algorithms
-        .iter()
-        .map(|algorithm| one(bytes, algorithm.as_ref()))
-        .collect()
+    algorithms.iter().map(|algorithm| one(bytes, algorithm.as_ref())).collect()
 }
 
 /// `DigestMismatch` for the first that does not come out.
@@ -19,10 +16,7 @@ pub(crate) fn verify(bytes: &[u8], expect: &[Digest]) -> Result<(), Error> {
     for expected in expect {
         let computed = one(bytes, &expected.algorithm)?;
         if computed != *expected {
-            return Err(Error::DigestMismatch {
-                expected: expected.clone(),
-                computed,
-            });
+            return Err(Error::DigestMismatch { expected: expected.clone(), computed });
         }
     }
     Ok(())

@@ -33,8 +33,7 @@ impl Host {
         {
             let mut state = self.state.borrow_mut();
             let user = state.users.entry(name.to_owned()).or_default();
-            user.scopes
-                .extend(scopes.iter().map(|&scope| scope.to_owned()));
+            user.scopes.extend(scopes.iter().map(|&scope| scope.to_owned()));
         }
         self
     }
@@ -78,10 +77,7 @@ impl Host {
     /// Turns a feature on or off; without it, what the description says.
     #[must_use]
     pub fn feature(self, name: &str, enabled: bool) -> Host {
-        self.state
-            .borrow_mut()
-            .features
-            .insert(name.to_owned(), enabled);
+        self.state.borrow_mut().features.insert(name.to_owned(), enabled);
         self
     }
 
@@ -116,10 +112,7 @@ impl Host {
 
     /// Somebody of [`Host::user`].
     pub fn as_user(&self, name: &str) -> Actor {
-        Actor::new(&self.state).signed_in(Identity {
-            name: name.to_owned(),
-            ..Identity::default()
-        })
+        Actor::new(&self.state).signed_in(Identity { name: name.to_owned(), ..Identity::default() })
     }
 
     /// A user who signed in with something that can only read.
@@ -148,11 +141,7 @@ impl Host {
         let Some(stored) = found else {
             return self.rejected("the token is unknown or was revoked");
         };
-        if stored
-            .token
-            .expires
-            .is_some_and(|moment| state.now >= moment)
-        {
+        if stored.token.expires.is_some_and(|moment| state.now >= moment) {
             return self.rejected("the token has expired");
         }
         Actor::new(&self.state).signed_in(Identity {
@@ -201,11 +190,7 @@ impl Host {
     /// be called several times.
     pub fn conflict_next(&self, key: &str) {
         let mut state = self.state.borrow_mut();
-        state
-            .lost_races
-            .entry(key.to_owned())
-            .or_default()
-            .push_back(None);
+        state.lost_races.entry(key.to_owned()).or_default().push_back(None);
     }
 
     /// Somebody else writes these bytes just before the next write to `key`.

@@ -17,11 +17,8 @@ impl State {
         if self.rejection.is_some() {
             return Decision::SignIn;
         }
-        let allows = |scopes: &[String]| {
-            scopes
-                .iter()
-                .any(|scope| self.scope_allows(scope, kind, name, action))
-        };
+        let allows =
+            |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, kind, name, action));
         if allows(&self.anonymous) {
             return Decision::Granted;
         }
@@ -32,11 +29,7 @@ impl State {
         let granted = user.is_some_and(|user| allows(&user.scopes));
         let within_token = identity.scopes.is_empty() || allows(&identity.scopes);
         let writes = identity.read_only && action != self.read_action(kind);
-        if granted && within_token && !writes {
-            Decision::Granted
-        } else {
-            Decision::Forbidden
-        }
+        if granted && within_token && !writes { Decision::Granted } else { Decision::Forbidden }
     }
 
     fn read_action(&self, kind: &str) -> &str {
@@ -79,10 +72,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     let Some(left) = text.strip_prefix(start) else {
         return false;
     };
-    let mut places = left
-        .char_indices()
-        .map(|(place, _)| place)
-        .chain([left.len()]);
+    let mut places = left.char_indices().map(|(place, _)| place).chain([left.len()]);
     places.any(|place| left.get(place..).is_some_and(|left| matches(rest, left)))
 }
 

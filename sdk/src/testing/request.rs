@@ -19,25 +19,15 @@ pub struct Actor {
 
 impl Actor {
     pub(crate) fn new(state: &Shared) -> Actor {
-        Actor {
-            state: Rc::clone(state),
-            identity: None,
-            rejection: None,
-        }
+        Actor { state: Rc::clone(state), identity: None, rejection: None }
     }
 
     pub(crate) fn signed_in(self, identity: Identity) -> Actor {
-        Actor {
-            identity: Some(identity),
-            ..self
-        }
+        Actor { identity: Some(identity), ..self }
     }
 
     pub(crate) fn rejected(self, reason: &str) -> Actor {
-        Actor {
-            rejection: Some(reason.to_owned()),
-            ..self
-        }
+        Actor { rejection: Some(reason.to_owned()), ..self }
     }
 
     pub fn get(&self, path: &str) -> TestRequest {
@@ -124,8 +114,7 @@ impl TestRequest {
 
     /// A body of JSON and its content type.
     pub fn json(self, body: &serde_json::Value) -> TestRequest {
-        self.header("content-type", "application/json")
-            .body(body.to_string())
+        self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// The length is not declared.

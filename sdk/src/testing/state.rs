@@ -152,15 +152,8 @@ impl State {
         self.failures.pop_front().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn check_precondition(
-        &self,
-        key: &str,
-        precondition: Precondition<'_>,
-    ) -> Result<(), Error> {
-        let version = self
-            .objects
-            .get(key)
-            .map(|object| object.info.version.as_str());
+    pub(crate) fn check_precondition(&self, key: &str, precondition: Precondition<'_>) -> Result<(), Error> {
+        let version = self.objects.get(key).map(|object| object.info.version.as_str());
         let holds = match precondition {
             Precondition::Any => true,
             Precondition::Absent => version.is_none(),
@@ -185,11 +178,7 @@ impl State {
     }
 
     /// False when nothing was there.
-    pub(crate) fn remove(
-        &mut self,
-        key: &str,
-        precondition: Precondition<'_>,
-    ) -> Result<bool, Error> {
+    pub(crate) fn remove(&mut self, key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
         self.fail_if_asked()?;
         check_key(key)?;
         self.lose_race(key)?;
@@ -197,12 +186,7 @@ impl State {
         Ok(self.objects.remove(key).is_some())
     }
 
-    pub(crate) fn insert(
-        &mut self,
-        key: &str,
-        bytes: Rc<[u8]>,
-        content_type: Option<&str>,
-    ) -> ObjectInfo {
+    pub(crate) fn insert(&mut self, key: &str, bytes: Rc<[u8]>, content_type: Option<&str>) -> ObjectInfo {
         let info = ObjectInfo {
             key: key.to_owned(),
             size: bytes.len() as u64,
@@ -210,10 +194,7 @@ impl State {
             modified: Some(self.now),
             content_type: content_type.map(str::to_owned),
         };
-        let object = Object {
-            info: info.clone(),
-            bytes,
-        };
+        let object = Object { info: info.clone(), bytes };
         self.objects.insert(key.to_owned(), object);
         info
     }
@@ -243,9 +224,7 @@ impl State {
         for (slash, _) in key.match_indices('/') {
             let parent = key.get(..slash).unwrap_or_default();
             if self.objects.contains_key(parent) {
-                return Err(Error::Invalid(format!(
-                    "`{parent}` is an object, no folder"
-                )));
+                return Err(Error::Invalid(format!("`{parent}` is an object, no folder")));
             }
         }
         Ok(())
@@ -270,9 +249,7 @@ impl State {
     ) -> Result<Vec<Digest>, Error> {
         let part = part(bytes, offset, length);
         if (part.len() as u64) < length {
-            return Err(Error::Invalid(
-                "the range ends behind the object".to_owned(),
-            ));
+            return Err(Error::Invalid("the range ends behind the object".to_owned()));
         }
         hash::all(part, compute)
     }
@@ -280,9 +257,7 @@ impl State {
 
 /// At most `length` bytes from `offset`, fewer only at the end.
 pub(crate) fn part(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
-    let start = usize::try_from(offset)
-        .unwrap_or(usize::MAX)
-        .min(bytes.len());
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
     bytes.get(start..end.min(bytes.len())).unwrap_or_default()
 }

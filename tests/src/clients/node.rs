@@ -38,11 +38,7 @@ impl Client {
             return None;
         }
         let home = tempfile::tempdir().expect("a home");
-        let client = Self {
-            kind,
-            home,
-            registry: format!("{registry}/"),
-        };
+        let client = Self { kind, home, registry: format!("{registry}/") };
         client.sign_in(token);
         Some(client)
     }
@@ -50,17 +46,12 @@ impl Client {
     /// Writes the token to where this client reads it, or forgets it.
     pub fn sign_in(&self, token: Option<&str>) {
         let (registry, plain) = (&self.registry, self.registry.trim_start_matches("http:"));
-        let mut rc = format!(
-            "registry={registry}\nfund=false\naudit=false\nupdate-notifier=false\nloglevel=warn\n"
-        );
+        let mut rc =
+            format!("registry={registry}\nfund=false\naudit=false\nupdate-notifier=false\nloglevel=warn\n");
         rc.extend(token.map(|token| format!("{plain}:_authToken={token}\n")));
         fs::write(self.home.path().join(".npmrc"), rc).expect("written");
         let quoted = json!(registry);
-        fs::write(
-            self.home.path().join(".yarnrc"),
-            format!("registry {quoted}\n"),
-        )
-        .expect("written");
+        fs::write(self.home.path().join(".yarnrc"), format!("registry {quoted}\n")).expect("written");
         let mut berry = format!(
             "npmRegistryServer: {quoted}\nnpmPublishRegistry: {quoted}\nunsafeHttpWhitelist: [\"127.0.0.1\"]\n\
              enableTelemetry: false\nnpmMinimalAgeGate: 0\nnodeLinker: node-modules\nenableGlobalCache: false\n"
@@ -88,20 +79,18 @@ impl Client {
 
     /// A folder that wants these packages, e.g. `[("demo", "^1.0.0")]`.
     pub fn consumer(&self, folder: &str, dependencies: &[(&str, &str)]) -> Project {
-        let wanted: Value = dependencies
-            .iter()
-            .map(|(name, range)| ((*name).to_owned(), json!(range)))
-            .collect();
-        self.project(folder, &json!({"name": "consumer", "version": "1.0.0", "private": true, "dependencies": wanted}))
+        let wanted: Value =
+            dependencies.iter().map(|(name, range)| ((*name).to_owned(), json!(range))).collect();
+        self.project(
+            folder,
+            &json!({"name": "consumer", "version": "1.0.0", "private": true, "dependencies": wanted}),
+        )
     }
 
     /// Runs it there.
     pub async fn run(&self, project: &Project, arguments: &[&str]) -> Run {
         let mut command = Command::new(self.program());
-        command
-            .args(self.script())
-            .args(arguments)
-            .current_dir(&project.folder);
+        command.args(self.script()).args(arguments).current_dir(&project.folder);
         command.env_clear().envs(self.environment());
         Run::of(command).await
     }
@@ -126,11 +115,7 @@ impl Client {
     }
 
     fn program(&self) -> OsString {
-        if self.kind == Kind::Pnpm {
-            installed(self.kind.program()).into()
-        } else {
-            "node".into()
-        }
+        if self.kind == Kind::Pnpm { installed(self.kind.program()).into() } else { "node".into() }
     }
 
     fn script(&self) -> Option<PathBuf> {
@@ -155,9 +140,7 @@ impl Project {
     /// What node says to this expression here. Panics when it throws.
     pub async fn node(&self, expression: &str) -> String {
         let mut command = Command::new("node");
-        command
-            .args(["--print", expression])
-            .current_dir(&self.folder);
+        command.args(["--print", expression]).current_dir(&self.folder);
         Run::of(command).await.ok().trim().to_owned()
     }
 
@@ -194,11 +177,7 @@ fn installed(program: &str) -> PathBuf {
 /// As `cargo xtask clients` chooses it.
 fn default_folder() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = || {
-        variable("XDG_CACHE_HOME")
-            .unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"))
-    };
-    variable("PACKHOUSE_CACHE")
-        .unwrap_or_else(|| cache().join("packhouse"))
-        .join("clients")
+    let cache =
+        || variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
+    variable("PACKHOUSE_CACHE").unwrap_or_else(|| cache().join("packhouse")).join("clients")
 }

@@ -11,16 +11,9 @@ const BLOCK: usize = 512;
 pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
     for (path, content) in files {
-        zipped
-            .write_all(&header(path, content.len()))
-            .expect("memory");
+        zipped.write_all(&header(path, content.len())).expect("memory");
         zipped.write_all(content).expect("memory");
-        zipped
-            .write_all(&vec![
-                0;
-                content.len().next_multiple_of(BLOCK) - content.len()
-            ])
-            .expect("memory");
+        zipped.write_all(&vec![0; content.len().next_multiple_of(BLOCK) - content.len()]).expect("memory");
     }
     zipped.write_all(&[0; 2 * BLOCK]).expect("memory");
     zipped.finish().expect("memory")
@@ -29,9 +22,7 @@ pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 /// The bytes inside a gzip.
 pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
-    GzDecoder::new(bytes)
-        .read_to_end(&mut plain)
-        .expect("a gzip");
+    GzDecoder::new(bytes).read_to_end(&mut plain).expect("a gzip");
     plain
 }
 
@@ -63,19 +54,9 @@ mod tests {
     fn an_archive_is_listed_by_tar() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.tgz");
-        std::fs::write(
-            &path,
-            archive(&[("package.json", b"{}"), ("lib/a.js", &[b'x'; 600])]),
-        )
-        .expect("written");
-        let output = std::process::Command::new("tar")
-            .arg("-tzf")
-            .arg(&path)
-            .output()
-            .expect("tar runs");
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            "package/package.json\npackage/lib/a.js\n"
-        );
+        std::fs::write(&path, archive(&[("package.json", b"{}"), ("lib/a.js", &[b'x'; 600])]))
+            .expect("written");
+        let output = std::process::Command::new("tar").arg("-tzf").arg(&path).output().expect("tar runs");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "package/package.json\npackage/lib/a.js\n");
     }
 }

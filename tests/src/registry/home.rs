@@ -40,17 +40,12 @@ impl Home {
 
     /// The objects as files. Panics in memory, where there are none.
     pub fn objects(&self) -> PathBuf {
-        self.options
-            .backend
-            .folder(self.path())
-            .expect("a store that is a folder")
+        self.options.backend.folder(self.path()).expect("a store that is a folder")
     }
 
     /// Copies a tree of files into the bucket, as somebody would by hand.
     pub fn copy_into_bucket(&self, fixture: &str) {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("fixtures")
-            .join(fixture);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture);
         let objects = self.objects();
         for key in files_below(&source) {
             let target = objects.join(&key);
@@ -94,14 +89,10 @@ pub fn program() -> PathBuf {
 
 /// A plugin's file, or a fixture guest's.
 pub fn built(plugin: &str) -> PathBuf {
-    let plugins = folder("PACKHOUSE_PLUGINS", || {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins")
-    });
+    let plugins = folder("PACKHOUSE_PLUGINS", || Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins"));
     let guests = folder("PACKHOUSE_GUESTS", || beside_us("../guests"));
     let file = format!("{plugin}.wasm");
-    let found = [plugins.join(&file), guests.join(&file)]
-        .into_iter()
-        .find(|path| path.is_file());
+    let found = [plugins.join(&file), guests.join(&file)].into_iter().find(|path| path.is_file());
     found.unwrap_or_else(|| {
         panic!("{file} is not built: run `cargo xtask plugins`, or the tests as `cargo xtask test`")
     })
@@ -119,8 +110,5 @@ fn folder(variable: &str, otherwise: impl FnOnce() -> PathBuf) -> PathBuf {
 /// In the folder of cargo's programs: tests lie one below it.
 fn beside_us(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a path of our own");
-    test.parent()
-        .and_then(Path::parent)
-        .expect("cargo's folders")
-        .join(name)
+    test.parent().and_then(Path::parent).expect("cargo's folders").join(name)
 }

@@ -46,31 +46,16 @@ pub(crate) fn command(home: &Home) -> Command {
 
 fn command_with(home: &Home, configuration: &str) -> Command {
     let mut command = Command::new(program());
-    command
-        .current_dir(home.path())
-        .arg("--config")
-        .arg(home.path().join(configuration));
+    command.current_dir(home.path()).arg("--config").arg(home.path().join(configuration));
     command.env("PACKHOUSE_ADMIN_PASSWORD", super::ADMIN_PASSWORD);
-    command.envs(
-        home.options
-            .environment
-            .iter()
-            .map(|(name, value)| (name, value)),
-    );
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.envs(home.options.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
 impl Process {
     pub(super) async fn start(home: &Home) -> Self {
-        let mut child = command(home)
-            .arg("serve")
-            .spawn()
-            .expect("`packhouse` starts: is it built?");
+        let mut child = command(home).arg("serve").spawn().expect("`packhouse` starts: is it built?");
         let logs = Logs::default();
         let (ready, mut addresses) = mpsc::unbounded_channel();
         let output = child.stdout.take().expect("a pipe");
@@ -90,21 +75,14 @@ impl Process {
             Ok(Some(Err(error))) => {
                 panic!("the ready line holds no address: {error}\n{}", logs.text())
             }
-            Ok(None) => panic!(
-                "packhouse ended before it was ready: {:?}\n{}",
-                child.wait().await,
-                logs.text()
-            ),
+            Ok(None) => {
+                panic!("packhouse ended before it was ready: {:?}\n{}", child.wait().await, logs.text())
+            }
             Err(tokio::time::error::Elapsed { .. }) => {
                 panic!("packhouse is not ready after {PATIENCE:?}\n{}", logs.text())
             }
         };
-        Self {
-            child,
-            id,
-            address,
-            logs,
-        }
+        Self { child, id, address, logs }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -120,25 +98,13 @@ impl Process {
     }
 
     pub(super) async fn terminate(&mut self) -> ExitStatus {
-        let signalled = Command::new("kill")
-            .args(["-TERM", &self.id.to_string()])
-            .status()
-            .await;
-        assert!(
-            signalled.expect("`kill` runs").success(),
-            "SIGTERM reaches the process"
-        );
-        timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("it ends after SIGTERM")
-            .expect("an exit code")
+        let signalled = Command::new("kill").args(["-TERM", &self.id.to_string()]).status().await;
+        assert!(signalled.expect("`kill` runs").success(), "SIGTERM reaches the process");
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends after SIGTERM").expect("an exit code")
     }
 
     pub(super) async fn kill(&mut self) {
-        self.child
-            .kill()
-            .await
-            .expect("SIGKILL reaches the process");
+        self.child.kill().await.expect("SIGKILL reaches the process");
     }
 }
 
@@ -150,14 +116,9 @@ impl Logs {
 
 /// For starts that are refused.
 pub(super) async fn run_to_the_end(home: &Home, file: &str) -> Ended {
-    let child = command_with(home, file)
-        .arg("serve")
-        .spawn()
-        .expect("`packhouse` starts: is it built?");
-    let output = timeout(PATIENCE, child.wait_with_output())
-        .await
-        .expect("it refuses to start")
-        .expect("its output");
+    let child = command_with(home, file).arg("serve").spawn().expect("`packhouse` starts: is it built?");
+    let output =
+        timeout(PATIENCE, child.wait_with_output()).await.expect("it refuses to start").expect("its output");
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

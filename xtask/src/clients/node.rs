@@ -33,9 +33,7 @@ pub fn ensure(folder: &Path) -> Vec<Client> {
     PROGRAMS
         .iter()
         .map(|(name, runner, path)| {
-            let version = installed
-                .clone()
-                .and_then(|()| version(&home, *runner, path));
+            let version = installed.clone().and_then(|()| version(&home, *runner, path));
             Client { name, version }
         })
         .collect()
@@ -65,8 +63,7 @@ fn install(home: &Path) -> Result<(), String> {
     if !command::succeeds(&mut npm).unwrap_or(false) {
         return Err("`npm install` of the clients failed".to_owned());
     }
-    fs::write(&stamp, MANIFEST)
-        .map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
+    fs::write(&stamp, MANIFEST).map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
 }
 
 fn prepare(home: &Path) -> std::io::Result<()> {

@@ -26,19 +26,13 @@ impl Program {
 
     /// A black-box test of this family: its file's name begins with it and `_`.
     pub fn is_of(&self, family: &str) -> bool {
-        self.is_black_box()
-            && self
-                .name
-                .strip_prefix(family)
-                .is_some_and(|rest| rest.starts_with('_'))
+        self.is_black_box() && self.name.strip_prefix(family).is_some_and(|rest| rest.starts_with('_'))
     }
 
     /// Runs it as `cargo test` would.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.executable);
-        command
-            .current_dir(&self.package_folder)
-            .env("CARGO_MANIFEST_DIR", &self.package_folder);
+        command.current_dir(&self.package_folder).env("CARGO_MANIFEST_DIR", &self.package_folder);
         command
     }
 }
@@ -46,17 +40,9 @@ impl Program {
 /// Builds, showing cargo's messages, and lists the tests in a steady order.
 pub fn build(cargo: &mut Command) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
-    let built = command::read(
-        cargo.arg("--message-format=json-render-diagnostics"),
-        |line| {
-            programs.extend(
-                serde_json::from_str(line)
-                    .ok()
-                    .as_ref()
-                    .and_then(test_program),
-            );
-        },
-    )?;
+    let built = command::read(cargo.arg("--message-format=json-render-diagnostics"), |line| {
+        programs.extend(serde_json::from_str(line).ok().as_ref().and_then(test_program));
+    })?;
     if !built {
         bail!("the build failed, see above");
     }

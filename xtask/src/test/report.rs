@@ -59,8 +59,7 @@ impl Report {
     pub fn timed<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = work();
-        self.stages
-            .push((name.to_owned(), started.elapsed().as_secs_f64(), None));
+        self.stages.push((name.to_owned(), started.elapsed().as_secs_f64(), None));
         result
     }
 
@@ -68,26 +67,16 @@ impl Report {
     pub fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         let started = Instant::now();
         let result = work();
-        let counts = result.as_ref().err().map(|_| Counts {
-            passed: 0,
-            failed: 1,
-        });
-        self.stages
-            .push((name.to_owned(), started.elapsed().as_secs_f64(), counts));
-        result
-            .inspect_err(|error| eprintln!("error: {name}: {error:#}"))
-            .ok()
+        let counts = result.as_ref().err().map(|_| Counts { passed: 0, failed: 1 });
+        self.stages.push((name.to_owned(), started.elapsed().as_secs_f64(), counts));
+        result.inspect_err(|error| eprintln!("error: {name}: {error:#}")).ok()
     }
 
     /// Tests.
     pub fn stage(&mut self, name: &str, work: impl FnOnce() -> Result<Counts>) -> Result<()> {
         let started = Instant::now();
         let counts = work()?;
-        self.stages.push((
-            name.to_owned(),
-            started.elapsed().as_secs_f64(),
-            Some(counts),
-        ));
+        self.stages.push((name.to_owned(), started.elapsed().as_secs_f64(), Some(counts)));
         Ok(())
     }
 
@@ -97,8 +86,7 @@ impl Report {
         println!();
         let mut sum = Counts::default();
         for (name, seconds, counts) in &self.stages {
-            let told =
-                counts.map(|counts| format!("{} passed, {} failed", counts.passed, counts.failed));
+            let told = counts.map(|counts| format!("{} passed, {} failed", counts.passed, counts.failed));
             println!("{name:<28} {seconds:>7.1} s   {}", told.unwrap_or_default());
             sum.add(counts.unwrap_or_default());
         }

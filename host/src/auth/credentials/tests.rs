@@ -16,10 +16,7 @@ const TOKEN: &str = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0";
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
-        headers.append(
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::from_str(value).unwrap(),
-        );
+        headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
     }
     headers
 }
@@ -42,26 +39,11 @@ fn basic_of(pair: &str) -> String {
 #[test]
 fn reads_every_form_that_clients_send() {
     assert_eq!(taken(&[]), "nothing");
-    assert_eq!(
-        taken(&[("authorization", &basic_of("ann:pass:word"))]),
-        "password ann pass:word"
-    );
-    assert_eq!(
-        taken(&[("authorization", "basic YW5uOnB3")]),
-        "password ann pw"
-    );
-    assert_eq!(
-        taken(&[("authorization", &format!("Bearer {TOKEN}"))]),
-        format!("token {TOKEN}")
-    );
-    assert_eq!(
-        taken(&[("authorization", &format!("bearer   {TOKEN} "))]),
-        format!("token {TOKEN}")
-    );
-    assert_eq!(
-        taken(&[("authorization", &format!("Token {TOKEN}"))]),
-        format!("token {TOKEN}")
-    );
+    assert_eq!(taken(&[("authorization", &basic_of("ann:pass:word"))]), "password ann pass:word");
+    assert_eq!(taken(&[("authorization", "basic YW5uOnB3")]), "password ann pw");
+    assert_eq!(taken(&[("authorization", &format!("Bearer {TOKEN}"))]), format!("token {TOKEN}"));
+    assert_eq!(taken(&[("authorization", &format!("bearer   {TOKEN} "))]), format!("token {TOKEN}"));
+    assert_eq!(taken(&[("authorization", &format!("Token {TOKEN}"))]), format!("token {TOKEN}"));
     assert_eq!(taken(&[("authorization", TOKEN)]), format!("token {TOKEN}"));
     for name in ["x-api-key", "X-NuGet-ApiKey", "x-auth-token"] {
         assert_eq!(taken(&[(name, TOKEN)]), format!("token {TOKEN}"));
@@ -72,41 +54,26 @@ fn reads_every_form_that_clients_send() {
 fn base64_without_padding_is_read_too() {
     let padded = basic_of("ann:pw12");
     assert!(padded.ends_with('='));
-    assert_eq!(
-        taken(&[("authorization", padded.trim_end_matches('='))]),
-        "password ann pw12"
-    );
+    assert_eq!(taken(&[("authorization", padded.trim_end_matches('='))]), "password ann pw12");
 }
 
 #[test]
 fn a_token_is_recognised_in_either_half_of_basic() {
+    assert_eq!(taken(&[("authorization", &basic_of(&format!("{TOKEN}:")))]), format!("token {TOKEN}"));
     assert_eq!(
-        taken(&[("authorization", &basic_of(&format!("{TOKEN}:")))]),
-        format!("token {TOKEN}")
-    );
-    assert_eq!(
-        taken(&[(
-            "authorization",
-            &basic_of(&format!("{TOKEN}:x-oauth-basic"))
-        )]),
+        taken(&[("authorization", &basic_of(&format!("{TOKEN}:x-oauth-basic")))]),
         format!("token {TOKEN}")
     );
     assert_eq!(
         taken(&[("authorization", &basic_of(&format!("__token__:{TOKEN}")))]),
         format!("password __token__ {TOKEN}")
     );
-    assert_eq!(
-        taken(&[("authorization", &basic_of(&format!(":{TOKEN}")))]),
-        format!("password  {TOKEN}")
-    );
+    assert_eq!(taken(&[("authorization", &basic_of(&format!(":{TOKEN}")))]), format!("password  {TOKEN}"));
 }
 
 #[test]
 fn authorization_comes_before_a_key_beside_it() {
-    assert_eq!(
-        taken(&[("x-api-key", "made-up"), ("authorization", TOKEN)]),
-        format!("token {TOKEN}")
-    );
+    assert_eq!(taken(&[("x-api-key", "made-up"), ("authorization", TOKEN)]), format!("token {TOKEN}"));
 }
 
 #[test]
@@ -128,18 +95,10 @@ fn garbage_is_never_taken_for_nothing() {
     }
     assert!(taken(&[("authorization", &basic_of(":pw"))]).starts_with("unreadable: "));
     assert!(taken(&[("x-api-key", "")]).starts_with("unreadable: "));
-    assert!(
-        taken(&[("authorization", TOKEN), ("authorization", "other")]).starts_with("unreadable: ")
-    );
-    assert_eq!(
-        taken(&[("authorization", TOKEN), ("authorization", TOKEN)]),
-        format!("token {TOKEN}")
-    );
+    assert!(taken(&[("authorization", TOKEN), ("authorization", "other")]).starts_with("unreadable: "));
+    assert_eq!(taken(&[("authorization", TOKEN), ("authorization", TOKEN)]), format!("token {TOKEN}"));
     let mut odd = HeaderMap::new();
-    odd.insert(
-        AUTHORIZATION,
-        HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap(),
-    );
+    odd.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap());
     assert!(!Credentials::take(&mut odd).is_empty());
     assert!(odd.is_empty());
 }
@@ -198,14 +157,8 @@ fn every_header_that_may_hold_a_credential_is_removed() {
     ];
     let mut headers = headers(&[]);
     for name in secret.iter().chain(&kept) {
-        headers.append(
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::from_static("x"),
-        );
-        headers.append(
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::from_static("y"),
-        );
+        headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_static("x"));
+        headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_static("y"));
     }
     Credentials::take(&mut headers);
     let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
@@ -217,16 +170,9 @@ fn every_header_that_may_hold_a_credential_is_removed() {
 
 #[test]
 fn debug_prints_nothing_secret() {
-    for value in [
-        TOKEN.to_owned(),
-        basic_of("ann:hunter2"),
-        "Digest hunter2".to_owned(),
-    ] {
+    for value in [TOKEN.to_owned(), basic_of("ann:hunter2"), "Digest hunter2".to_owned()] {
         let credentials = Credentials::take(&mut headers(&[("authorization", &value)]));
         let shown = format!("{credentials:?}");
-        assert!(
-            !shown.contains(TOKEN) && !shown.contains("hunter2") && !shown.contains("ann"),
-            "{shown}"
-        );
+        assert!(!shown.contains(TOKEN) && !shown.contains("hunter2") && !shown.contains("ann"), "{shown}");
     }
 }

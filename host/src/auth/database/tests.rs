@@ -46,11 +46,7 @@ async fn the_file_and_its_logs_are_for_their_owner_only() {
     users(&database).add(&user("ann")).await.unwrap();
     for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
         let file = file.unwrap();
-        assert_eq!(
-            file.metadata().unwrap().permissions().mode() & 0o777,
-            0o600,
-            "{file:?}"
-        );
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
     }
 }
 
@@ -64,29 +60,16 @@ async fn several_open_a_new_file_at_once_and_all_their_writes_are_there() {
             let database = Database::open(&path, PATIENCE).await.unwrap();
             let first = users(&database).add_first(&user("admin")).await.unwrap();
             for number in 0..25 {
-                users(&database)
-                    .add(&user(&format!("user-{host}-{number}")))
-                    .await
-                    .unwrap();
+                users(&database).add(&user(&format!("user-{host}-{number}"))).await.unwrap();
             }
             first
         })
     });
     let firsts = futures_util::future::join_all(hosts).await;
-    assert!(
-        firsts
-            .into_iter()
-            .filter(|first| *first.as_ref().unwrap())
-            .count()
-            <= 1
-    );
+    assert!(firsts.into_iter().filter(|first| *first.as_ref().unwrap()).count() <= 1);
     let database = Database::open(&path, PATIENCE).await.unwrap();
-    let others = users(&database)
-        .list()
-        .await
-        .unwrap()
-        .into_iter()
-        .filter(|user| user.name.as_str() != "admin");
+    let others =
+        users(&database).list().await.unwrap().into_iter().filter(|user| user.name.as_str() != "admin");
     assert_eq!(others.count(), 100);
 }
 
@@ -103,12 +86,7 @@ async fn of_several_first_starts_exactly_one_makes_the_first_user() {
             })
         });
         let made = futures_util::future::join_all(starts).await;
-        assert_eq!(
-            made.into_iter()
-                .filter(|made| *made.as_ref().unwrap())
-                .count(),
-            1
-        );
+        assert_eq!(made.into_iter().filter(|made| *made.as_ref().unwrap()).count(), 1);
     }
 }
 
@@ -116,10 +94,8 @@ async fn of_several_first_starts_exactly_one_makes_the_first_user() {
 async fn what_one_host_writes_the_other_reads_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
-    let (here, there) = (
-        Database::open(&path, PATIENCE).await.unwrap(),
-        Database::open(&path, PATIENCE).await.unwrap(),
-    );
+    let (here, there) =
+        (Database::open(&path, PATIENCE).await.unwrap(), Database::open(&path, PATIENCE).await.unwrap());
     let ann = user("ann");
     users(&here).add(&ann).await.unwrap();
     assert!(users(&there).find("ann").await.unwrap().is_some());
@@ -137,10 +113,7 @@ async fn what_one_host_writes_the_other_reads_at_once() {
         cidr: Vec::new(),
     };
     tokens(&there).add(&token, secret).await.unwrap();
-    assert_eq!(
-        tokens(&here).find(secret).await.unwrap(),
-        Some(token.clone())
-    );
+    assert_eq!(tokens(&here).find(secret).await.unwrap(), Some(token.clone()));
     tokens(&here).remove(token.id, None).await.unwrap();
     assert_eq!(tokens(&there).find(secret).await.unwrap(), None);
 }
@@ -149,10 +122,8 @@ async fn what_one_host_writes_the_other_reads_at_once() {
 async fn a_locked_file_is_read_but_a_write_to_it_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
-    let (here, there) = (
-        Database::open(&path, SHORT).await.unwrap(),
-        Database::open(&path, SHORT).await.unwrap(),
-    );
+    let (here, there) =
+        (Database::open(&path, SHORT).await.unwrap(), Database::open(&path, SHORT).await.unwrap());
     let lock = there.write().await.unwrap();
     let refusal = users(&here).add(&user("ann")).await.unwrap_err();
     assert!(
@@ -167,37 +138,21 @@ async fn a_locked_file_is_read_but_a_write_to_it_is_unavailable() {
 #[tokio::test]
 async fn a_closed_database_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("users.sqlite"), SHORT)
-        .await
-        .unwrap();
+    let database = Database::open(&folder.path().join("users.sqlite"), SHORT).await.unwrap();
     database.readers.close().await;
     let refusal = users(&database).list().await.unwrap_err();
-    assert!(
-        matches!(refusal, AuthError::Unavailable { .. }),
-        "{refusal}"
-    );
+    assert!(matches!(refusal, AuthError::Unavailable { .. }), "{refusal}");
 }
 
 #[tokio::test]
 async fn a_file_that_can_t_be_opened_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let no_database = folder.path().join("text");
-    std::fs::write(
-        &no_database,
-        "this is no database, however long one looks at it. ".repeat(100),
-    )
-    .unwrap();
-    for path in [
-        folder.path().to_owned(),
-        no_database,
-        PathBuf::from("/proc/none/users.sqlite"),
-    ] {
+    std::fs::write(&no_database, "this is no database, however long one looks at it. ".repeat(100)).unwrap();
+    for path in [folder.path().to_owned(), no_database, PathBuf::from("/proc/none/users.sqlite")] {
         let refusal = Database::open(&path, SHORT).await.unwrap_err();
         assert!(matches!(refusal, AuthError::Open { .. }), "{refusal}");
-        assert!(
-            refusal.to_string().contains(path.to_str().unwrap()),
-            "{refusal}"
-        );
+        assert!(refusal.to_string().contains(path.to_str().unwrap()), "{refusal}");
     }
 }
 
@@ -206,10 +161,7 @@ async fn a_file_of_a_newer_version_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
     let database = Database::open(&path, SHORT).await.unwrap();
-    sqlx::raw_sql("PRAGMA user_version = 1000")
-        .execute(&database.writer)
-        .await
-        .unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 1000").execute(&database.writer).await.unwrap();
     let refusal = Database::open(&path, SHORT).await.unwrap_err().to_string();
     assert!(refusal.contains("newer version"), "{refusal}");
 }
@@ -217,9 +169,7 @@ async fn a_file_of_a_newer_version_is_left_alone() {
 #[tokio::test]
 async fn a_damaged_narrowing_never_widens_a_token() {
     let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("users.sqlite"), SHORT)
-        .await
-        .unwrap();
+    let database = Database::open(&folder.path().join("users.sqlite"), SHORT).await.unwrap();
     let secret = SecretHash::of("secret");
     let token = Token {
         id: Uuid::new_v4(),
@@ -234,13 +184,7 @@ async fn a_damaged_narrowing_never_widens_a_token() {
         cidr: Vec::new(),
     };
     tokens(&database).add(&token, secret).await.unwrap();
-    sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'")
-        .execute(&database.writer)
-        .await
-        .unwrap();
+    sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'").execute(&database.writer).await.unwrap();
     let refusal = tokens(&database).find(secret).await.unwrap_err();
-    assert!(
-        matches!(refusal, AuthError::Unavailable { .. }),
-        "{refusal}"
-    );
+    assert!(matches!(refusal, AuthError::Unavailable { .. }), "{refusal}");
 }

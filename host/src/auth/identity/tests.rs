@@ -14,11 +14,7 @@ use crate::auth::tests::{HERE, PASSWORD, add_user, host, show, sign_in};
 use crate::auth::{TokenRequest, parse_network};
 
 async fn rejection(auth: &Auth, credentials: &Credentials, peer: IpAddr) -> String {
-    auth.identify(credentials, peer)
-        .await
-        .unwrap()
-        .rejection
-        .expect("rejected")
+    auth.identify(credentials, peer).await.unwrap().rejection.expect("rejected")
 }
 
 async fn token(auth: &Auth, request: TokenRequest) -> SecretString {
@@ -30,32 +26,15 @@ async fn token(auth: &Auth, request: TokenRequest) -> SecretString {
 async fn a_user_is_recognised_by_password_token_or_token_in_the_password_s_place() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
-    let secret = token(
-        &auth,
-        TokenRequest {
-            read_only: true,
-            ..TokenRequest::default()
-        },
-    )
-    .await;
+    let secret = token(&auth, TokenRequest { read_only: true, ..TokenRequest::default() }).await;
     let by_password = sign_in(&auth, "ann", PASSWORD).await.account.unwrap();
     assert_eq!(
-        (
-            by_password.name().as_str(),
-            by_password.email(),
-            by_password.read_only()
-        ),
+        (by_password.name().as_str(), by_password.email(), by_password.read_only()),
         ("ann", Some("ann@example.com"), false)
     );
-    for caller in [
-        show(&auth, &secret).await,
-        sign_in(&auth, "__token__", secret.expose_secret()).await,
-    ] {
+    for caller in [show(&auth, &secret).await, sign_in(&auth, "__token__", secret.expose_secret()).await] {
         let account = caller.account.unwrap();
-        assert_eq!(
-            (account.name().as_str(), account.read_only()),
-            ("ann", true)
-        );
+        assert_eq!((account.name().as_str(), account.read_only()), ("ann", true));
     }
     let nobody = auth.identify(&Credentials::default(), HERE).await.unwrap();
     assert!(nobody.account.is_none() && nobody.rejection.is_none());
@@ -74,18 +53,9 @@ async fn a_password_that_looks_like_a_token_works() {
 async fn whether_a_name_exists_can_t_be_told_from_the_answer() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
-    let known = sign_in(&auth, "ann", "wrong password")
-        .await
-        .rejection
-        .unwrap();
+    let known = sign_in(&auth, "ann", "wrong password").await.rejection.unwrap();
     for name in ["bob", "Ann", "../etc", &"x".repeat(500)] {
-        assert_eq!(
-            sign_in(&auth, name, "wrong password")
-                .await
-                .rejection
-                .unwrap(),
-            known
-        );
+        assert_eq!(sign_in(&auth, name, "wrong password").await.rejection.unwrap(), known);
     }
     let long = "x".repeat(100_000);
     assert_eq!(sign_in(&auth, "ann", &long).await.rejection.unwrap(), known);
@@ -95,55 +65,25 @@ async fn whether_a_name_exists_can_t_be_told_from_the_answer() {
 async fn a_token_says_why_it_does_not_count() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
-    let brief = token(
-        &auth,
-        TokenRequest {
-            lifetime: Some(Duration::from_mins(1)),
-            ..TokenRequest::default()
-        },
-    )
-    .await;
+    let brief =
+        token(&auth, TokenRequest { lifetime: Some(Duration::from_mins(1)), ..TokenRequest::default() })
+            .await;
     let home = token(
         &auth,
-        TokenRequest {
-            cidr: vec![parse_network("10.0.0.0/8").unwrap()],
-            ..TokenRequest::default()
-        },
+        TokenRequest { cidr: vec![parse_network("10.0.0.0/8").unwrap()], ..TokenRequest::default() },
     )
     .await;
     assert!(show(&auth, &brief).await.account.is_some());
     auth.inner.clock.sleep(Duration::from_mins(1)).await;
-    assert!(
-        rejection(&auth, &Credentials::token(brief.clone()), HERE)
-            .await
-            .contains("expired")
-    );
-    assert!(
-        rejection(&auth, &Credentials::password("ann", brief), HERE)
-            .await
-            .contains("expired")
-    );
-    assert!(
-        rejection(&auth, &Credentials::token(home.clone()), HERE)
-            .await
-            .contains("network")
-    );
+    assert!(rejection(&auth, &Credentials::token(brief.clone()), HERE).await.contains("expired"));
+    assert!(rejection(&auth, &Credentials::password("ann", brief), HERE).await.contains("expired"));
+    assert!(rejection(&auth, &Credentials::token(home.clone()), HERE).await.contains("network"));
     let revoked = Credentials::password("__token__", "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0".into());
     assert!(rejection(&auth, &revoked, HERE).await.contains("unknown"));
-    let at_home = auth
-        .identify(
-            &Credentials::token(home),
-            "::ffff:10.1.2.3".parse().unwrap(),
-        )
-        .await
-        .unwrap();
+    let at_home = auth.identify(&Credentials::token(home), "::ffff:10.1.2.3".parse().unwrap()).await.unwrap();
     assert!(at_home.account.is_some());
     for unknown in ["0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0", "npm_abc", "x"] {
-        assert!(
-            rejection(&auth, &Credentials::token(unknown.into()), HERE)
-                .await
-                .contains("unknown")
-        );
+        assert!(rejection(&auth, &Credentials::token(unknown.into()), HERE).await.contains("unknown"));
     }
 }
 
@@ -153,27 +93,11 @@ async fn a_change_counts_at_once_on_the_host_that_made_it() {
     add_user(&auth, "ann", &[]).await;
     assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
     let scope = Scope::parse("demo:package:a:write").unwrap();
-    auth.grant("ann", std::slice::from_ref(&scope))
-        .await
-        .unwrap();
-    assert_eq!(
-        sign_in(&auth, "ann", PASSWORD)
-            .await
-            .account
-            .unwrap()
-            .grants(),
-        [scope]
-    );
-    auth.set_password("ann", &"another password".into())
-        .await
-        .unwrap();
+    auth.grant("ann", std::slice::from_ref(&scope)).await.unwrap();
+    assert_eq!(sign_in(&auth, "ann", PASSWORD).await.account.unwrap().grants(), [scope]);
+    auth.set_password("ann", &"another password".into()).await.unwrap();
     assert!(sign_in(&auth, "ann", PASSWORD).await.rejection.is_some());
-    assert!(
-        sign_in(&auth, "ann", "another password")
-            .await
-            .account
-            .is_some()
-    );
+    assert!(sign_in(&auth, "ann", "another password").await.account.is_some());
 }
 
 #[tokio::test]
@@ -187,10 +111,7 @@ async fn a_password_sent_with_every_request_is_verified_once() {
     for _ in 0..20 {
         assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
     }
-    assert!(
-        start.elapsed() < first,
-        "twenty remembered cost less than one verified"
-    );
+    assert!(start.elapsed() < first, "twenty remembered cost less than one verified");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,14 +120,10 @@ async fn the_same_password_sent_many_times_at_once_is_neither_slowed_nor_refused
     add_user(&auth, "ann", &[]).await;
     let before = auth.inner.clock.unix_millis();
     let start = Instant::now();
-    let callers =
-        futures_util::future::join_all((0..200).map(|_| sign_in(&auth, "ann", PASSWORD))).await;
+    let callers = futures_util::future::join_all((0..200).map(|_| sign_in(&auth, "ann", PASSWORD))).await;
     assert!(callers.iter().all(|caller| caller.account.is_some()));
     let waited = auth.inner.clock.unix_millis() - before;
-    assert!(
-        waited <= u64::try_from(start.elapsed().as_millis()).unwrap() + 1,
-        "nobody was made to wait"
-    );
+    assert!(waited <= u64::try_from(start.elapsed().as_millis()).unwrap() + 1, "nobody was made to wait");
 }
 
 #[tokio::test]
@@ -225,10 +142,7 @@ async fn guessing_is_slowed_and_the_user_still_gets_in() {
     auth.inner.clock.sleep(passwords::REMEMBERED).await;
     let before = auth.inner.clock.now();
     assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
-    assert!(
-        auth.inner.clock.now() - before < Duration::from_secs(2),
-        "known here, so not slowed"
-    );
+    assert!(auth.inner.clock.now() - before < Duration::from_secs(2), "known here, so not slowed");
 }
 
 #[tokio::test]
@@ -253,7 +167,5 @@ async fn a_use_is_noted_beside_the_request() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), noted)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), noted).await.unwrap();
 }

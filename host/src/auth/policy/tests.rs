@@ -17,10 +17,7 @@ use crate::auth::token_store::Token;
 use crate::auth::users::{PasswordHash, User, UserName};
 
 fn scopes(texts: &[&str]) -> Vec<Scope> {
-    texts
-        .iter()
-        .map(|text| Scope::parse(text).unwrap())
-        .collect()
+    texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
 }
 
 fn user(grants: &[&str]) -> Arc<User> {
@@ -55,11 +52,7 @@ fn with_token(grants: &[&str], narrowed_to: &[&str], read_only: bool) -> Caller 
 }
 
 fn decided(public: &[&str], caller: &Caller, name: &str, action: &str) -> Decision {
-    let resource = Resource {
-        protocol: "demo",
-        kind: "package",
-        name,
-    };
+    let resource = Resource { protocol: "demo", kind: "package", name };
     decide(&scopes(public), caller, &resource, action, "fetch")
 }
 
@@ -69,14 +62,8 @@ const ALL: &[&str] = &["*:*:*:*"];
 #[test]
 fn nobody_reads_what_is_public_and_is_asked_to_sign_in_for_the_rest() {
     let nobody = Caller::anonymous();
-    assert_eq!(
-        decided(PUBLIC_READS, &nobody, "a", "read"),
-        Decision::Granted
-    );
-    assert_eq!(
-        decided(PUBLIC_READS, &nobody, "a", "write"),
-        Decision::SignIn
-    );
+    assert_eq!(decided(PUBLIC_READS, &nobody, "a", "read"), Decision::Granted);
+    assert_eq!(decided(PUBLIC_READS, &nobody, "a", "write"), Decision::SignIn);
     assert_eq!(decided(&[], &nobody, "a", "read"), Decision::SignIn);
 }
 
@@ -90,18 +77,9 @@ fn wrong_credentials_are_asked_again_even_for_what_is_public() {
 #[test]
 fn a_user_has_its_grants_and_what_is_public() {
     let ann = with_password(&["demo:package:@ann/*:write"]);
-    assert_eq!(
-        decided(PUBLIC_READS, &ann, "@ann/a", "write"),
-        Decision::Granted
-    );
-    assert_eq!(
-        decided(PUBLIC_READS, &ann, "@bob/a", "read"),
-        Decision::Granted
-    );
-    assert_eq!(
-        decided(PUBLIC_READS, &ann, "@bob/a", "write"),
-        Decision::Forbidden
-    );
+    assert_eq!(decided(PUBLIC_READS, &ann, "@ann/a", "write"), Decision::Granted);
+    assert_eq!(decided(PUBLIC_READS, &ann, "@bob/a", "read"), Decision::Granted);
+    assert_eq!(decided(PUBLIC_READS, &ann, "@bob/a", "write"), Decision::Forbidden);
     assert_eq!(decided(&[], &ann, "@bob/a", "read"), Decision::Forbidden);
 }
 
@@ -110,11 +88,7 @@ fn a_token_s_scopes_narrow_its_user_and_never_widen_it() {
     let narrow = with_token(&["demo:package:*:write"], &["demo:package:a:write"], false);
     assert_eq!(decided(&[], &narrow, "a", "write"), Decision::Granted);
     assert_eq!(decided(&[], &narrow, "b", "write"), Decision::Forbidden);
-    assert_eq!(
-        decided(PUBLIC_READS, &narrow, "b", "read"),
-        Decision::Granted,
-        "public is public"
-    );
+    assert_eq!(decided(PUBLIC_READS, &narrow, "b", "read"), Decision::Granted, "public is public");
     let wide = with_token(&["demo:package:a:read"], ALL, false);
     assert_eq!(decided(&[], &wide, "a", "read"), Decision::Granted);
     assert_eq!(decided(&[], &wide, "a", "write"), Decision::Forbidden);
@@ -124,22 +98,10 @@ fn a_token_s_scopes_narrow_its_user_and_never_widen_it() {
 fn a_read_only_token_reads_and_nothing_else() {
     let reader = with_token(ALL, &[], true);
     for action in ["read", "pull", "fetch"] {
-        assert_eq!(
-            decided(&[], &reader, "a", action),
-            Decision::Granted,
-            "{action}"
-        );
+        assert_eq!(decided(&[], &reader, "a", action), Decision::Granted, "{action}");
     }
     for action in ["write", "push", "delete", "yank", "owner"] {
-        assert_eq!(
-            decided(&[], &reader, "a", action),
-            Decision::Forbidden,
-            "{action}"
-        );
-        assert_eq!(
-            decided(ALL, &reader, "a", action),
-            Decision::Forbidden,
-            "public {action}"
-        );
+        assert_eq!(decided(&[], &reader, "a", action), Decision::Forbidden, "{action}");
+        assert_eq!(decided(ALL, &reader, "a", action), Decision::Forbidden, "public {action}");
     }
 }

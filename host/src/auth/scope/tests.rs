@@ -10,40 +10,20 @@
 use super::*;
 
 fn allows(scope: &str, name: &str, action: &str) -> bool {
-    let resource = Resource {
-        protocol: "demo",
-        kind: "package",
-        name,
-    };
+    let resource = Resource { protocol: "demo", kind: "package", name };
     Scope::parse(scope).unwrap().allows(&resource, action)
 }
 
 fn covers(wide: &str, narrow: &str) -> bool {
-    Scope::parse(wide)
-        .unwrap()
-        .covers(&Scope::parse(narrow).unwrap())
+    Scope::parse(wide).unwrap().covers(&Scope::parse(narrow).unwrap())
 }
 
 #[test]
 fn the_name_is_what_is_left_between_type_and_action() {
-    for name in [
-        "left-pad",
-        "@scope/name",
-        "group:item",
-        "a/b/c",
-        "@a/b:c:d",
-        "名前",
-    ] {
-        assert!(
-            allows(&format!("demo:package:{name}:read"), name, "read"),
-            "{name}"
-        );
+    for name in ["left-pad", "@scope/name", "group:item", "a/b/c", "@a/b:c:d", "名前"] {
+        assert!(allows(&format!("demo:package:{name}:read"), name, "read"), "{name}");
     }
-    assert!(!allows(
-        "demo:package:left-pad:read",
-        "left-padding",
-        "read"
-    ));
+    assert!(!allows("demo:package:left-pad:read", "left-padding", "read"));
     assert!(!allows("other:package:left-pad:read", "left-pad", "read"));
     assert!(!allows("demo:image:left-pad:read", "left-pad", "read"));
 }
@@ -53,17 +33,10 @@ fn a_star_matches_any_run_across_slashes_and_colons() {
     assert!(allows("*:*:*:*", "@a/b:c", "anything"));
     assert!(allows("demo:package:@a/*:read", "@a/b/c:d", "read"));
     assert!(!allows("demo:package:@a/*:read", "@ab/c", "read"));
-    assert!(allows(
-        "demo:package:*-internal:read",
-        "@a/b-internal",
-        "read"
-    ));
+    assert!(allows("demo:package:*-internal:read", "@a/b-internal", "read"));
     assert!(allows("demo:package:a*b*c:read", "aXbYbZc", "read"));
     assert!(!allows("demo:package:a*b*c:read", "acb", "read"));
-    assert!(
-        !allows("demo:package:ab*ba:read", "aba", "read"),
-        "the ends may not overlap"
-    );
+    assert!(!allows("demo:package:ab*ba:read", "aba", "read"), "the ends may not overlap");
     assert!(allows("demo:package:ab*ba:read", "abba", "read"));
     assert!(allows("de*:pack*:*:re*", "x", "read"));
 }
@@ -82,36 +55,12 @@ fn write_and_push_bring_other_actions_along() {
 
 #[test]
 fn a_grant_on_a_group_covers_its_items_and_not_its_subgroups() {
-    assert!(allows(
-        "demo:package:com.example:read",
-        "com.example:lib",
-        "read"
-    ));
-    assert!(allows(
-        "demo:package:com.example:read",
-        "com.example",
-        "read"
-    ));
-    assert!(!allows(
-        "demo:package:com.example:read",
-        "com.example.sub:lib",
-        "read"
-    ));
-    assert!(allows(
-        "demo:package:com.example*:read",
-        "com.example.sub:lib",
-        "read"
-    ));
-    assert!(!allows(
-        "demo:package:com.example:lib:read",
-        "com.example:other",
-        "read"
-    ));
-    assert!(!allows(
-        "demo:package:com.example:lib:read",
-        "com.example:lib:extra",
-        "read"
-    ));
+    assert!(allows("demo:package:com.example:read", "com.example:lib", "read"));
+    assert!(allows("demo:package:com.example:read", "com.example", "read"));
+    assert!(!allows("demo:package:com.example:read", "com.example.sub:lib", "read"));
+    assert!(allows("demo:package:com.example*:read", "com.example.sub:lib", "read"));
+    assert!(!allows("demo:package:com.example:lib:read", "com.example:other", "read"));
+    assert!(!allows("demo:package:com.example:lib:read", "com.example:lib:extra", "read"));
 }
 
 #[test]
@@ -132,21 +81,14 @@ fn a_refused_scope_says_what_to_write() {
     ] {
         let refusal = Scope::parse(text).unwrap_err().to_string();
         assert!(refusal.contains(remedy), "{text:?}: {refusal}");
-        assert!(
-            !refusal.contains('\n') && !refusal.ends_with('.'),
-            "{refusal:?}"
-        );
+        assert!(!refusal.contains('\n') && !refusal.ends_with('.'), "{refusal:?}");
     }
     assert!(Scope::parse(&format!("a:b:{}:c", "x".repeat(2000))).is_err());
 }
 
 #[test]
 fn a_scope_displays_as_it_was_written() {
-    for text in [
-        "*:*:*:*",
-        "demo:package:@a/b:c:write",
-        "demo:package:a*:re*",
-    ] {
+    for text in ["*:*:*:*", "demo:package:@a/b:c:write", "demo:package:a*:re*"] {
         assert_eq!(Scope::parse(text).unwrap().to_string(), text);
     }
 }
@@ -155,25 +97,13 @@ fn a_scope_displays_as_it_was_written() {
 fn a_wider_scope_covers_a_narrower_one_only() {
     assert!(covers("*:*:*:*", "demo:package:*:*"));
     assert!(covers("demo:package:@a/*:write", "demo:package:@a/b:read"));
-    assert!(covers(
-        "demo:package:@a/*:write",
-        "demo:package:@a/b*:owner"
-    ));
+    assert!(covers("demo:package:@a/*:write", "demo:package:@a/b*:owner"));
     assert!(!covers("demo:package:@a/b:write", "demo:package:@a/*:read"));
     assert!(!covers("demo:package:*:read", "demo:package:*:write"));
     assert!(!covers("demo:package:*:write", "demo:package:*:*"));
-    assert!(
-        !covers("demo:package:*:wr*", "demo:package:*:write"),
-        "`wr*` has none of what write includes"
-    );
-    assert!(covers(
-        "demo:package:com.example:read",
-        "demo:package:com.example:lib:read"
-    ));
-    assert!(!covers(
-        "demo:package:com.example:*:read",
-        "demo:package:com.example:read"
-    ));
+    assert!(!covers("demo:package:*:wr*", "demo:package:*:write"), "`wr*` has none of what write includes");
+    assert!(covers("demo:package:com.example:read", "demo:package:com.example:lib:read"));
+    assert!(!covers("demo:package:com.example:*:read", "demo:package:com.example:read"));
 }
 
 /// A small generator (xorshift), so that a failure repeats.
@@ -189,9 +119,7 @@ impl Dice {
 
     fn text(&mut self, letters: &[&str], longest: usize) -> String {
         let length = 1 + self.below(longest);
-        (0..length)
-            .map(|_| letters[self.below(letters.len())])
-            .collect()
+        (0..length).map(|_| letters[self.below(letters.len())]).collect()
     }
 }
 
@@ -242,21 +170,12 @@ fn what_is_covered_is_never_more_than_what_covers_it() {
 
 /// How many actions on the name both allow; none may be allowed by the narrow one only.
 fn shared(wide: &Scope, narrow: &Scope, name: &str) -> usize {
-    let resource = Resource {
-        protocol: "demo",
-        kind: "package",
-        name,
-    };
+    let resource = Resource { protocol: "demo", kind: "package", name };
     let actions = ["read", "write", "delete", "yank", "push", "pull", "other"];
-    let allowed = actions
-        .iter()
-        .filter(|action| narrow.allows(&resource, action));
+    let allowed = actions.iter().filter(|action| narrow.allows(&resource, action));
     allowed
         .inspect(|action| {
-            assert!(
-                wide.allows(&resource, action),
-                "{wide} covers {narrow} but not {action} on {name}"
-            );
+            assert!(wide.allows(&resource, action), "{wide} covers {narrow} but not {action} on {name}");
         })
         .count()
 }

@@ -14,11 +14,7 @@ use crate::auth::scope::Scope;
 use crate::auth::users::database::{damaged, uuid};
 
 impl TokenStore for Database {
-    fn add<'a>(
-        &'a self,
-        token: &'a Token,
-        secret: SecretHash,
-    ) -> BoxFuture<'a, Result<(), AuthError>> {
+    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>> {
         async move {
             let mut transaction = self.write().await?;
             let query = sqlx::query(
@@ -45,22 +41,16 @@ impl TokenStore for Database {
 
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
-            let query =
-                sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
-            query
-                .fetch_optional(self.readers())
-                .await?
-                .map(|row| read(&row))
-                .transpose()
+            let query = sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
+            query.fetch_optional(self.readers()).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
     }
 
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>> {
         async move {
-            let query = sqlx::query(
-                "SELECT * FROM tokens WHERE ?1 IS NULL OR owner = ?1 ORDER BY created, id",
-            );
+            let query =
+                sqlx::query("SELECT * FROM tokens WHERE ?1 IS NULL OR owner = ?1 ORDER BY created, id");
             let rows = query.bind(bytes(owner)).fetch_all(self.readers()).await?;
             rows.iter().map(read).collect()
         }
@@ -70,8 +60,7 @@ impl TokenStore for Database {
     fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let query =
-                sqlx::query("DELETE FROM tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
+            let query = sqlx::query("DELETE FROM tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
             let query = query.bind(id.as_bytes().to_vec()).bind(bytes(owner));
             let removed = query.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
@@ -83,8 +72,7 @@ impl TokenStore for Database {
     fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let query =
-                sqlx::query("DELETE FROM tokens WHERE owner = ?").bind(owner.as_bytes().to_vec());
+            let query = sqlx::query("DELETE FROM tokens WHERE owner = ?").bind(owner.as_bytes().to_vec());
             let removed = query.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
             Ok(removed)
@@ -119,10 +107,7 @@ impl TokenStore for Database {
 
 fn read(row: &SqliteRow) -> Result<Token, AuthError> {
     // A scope or network that can't be read must not be left out: none means all.
-    let network = |line: &str| {
-        line.parse::<IpNet>()
-            .map_err(|error| AuthError::Invalid(error.to_string()))
-    };
+    let network = |line: &str| line.parse::<IpNet>().map_err(|error| AuthError::Invalid(error.to_string()));
     Ok(Token {
         id: uuid(row, "id")?,
         owner: uuid(row, "owner")?,
@@ -149,11 +134,7 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
 
 /// One a line; neither scopes nor networks hold white space.
 fn lines(items: &[impl ToString]) -> String {
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn bytes(id: Option<Uuid>) -> Option<Vec<u8>> {

@@ -33,11 +33,7 @@ fn done<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, AuthError>> {
 }
 
 impl TokenStore for Memory {
-    fn add<'a>(
-        &'a self,
-        token: &'a Token,
-        secret: SecretHash,
-    ) -> BoxFuture<'a, Result<(), AuthError>> {
+    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>> {
         self.tokens().insert(secret, token.clone());
         done(())
     }
@@ -54,8 +50,7 @@ impl TokenStore for Memory {
     }
 
     fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>> {
-        let theirs =
-            |token: &Token| token.id == id && owner.is_none_or(|owner| token.owner == owner);
+        let theirs = |token: &Token| token.id == id && owner.is_none_or(|owner| token.owner == owner);
         done(self.remove_where(theirs) > 0)
     }
 
@@ -65,15 +60,9 @@ impl TokenStore for Memory {
 
     fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>> {
         let mut tokens = self.tokens();
-        let due = |token: &Token| {
-            token
-                .last_used
-                .is_none_or(|last| last.saturating_add(TOUCH_INTERVAL) <= now)
-        };
-        if let Some(token) = tokens
-            .values_mut()
-            .find(|token| token.id == id && due(token))
-        {
+        let due =
+            |token: &Token| token.last_used.is_none_or(|last| last.saturating_add(TOUCH_INTERVAL) <= now);
+        if let Some(token) = tokens.values_mut().find(|token| token.id == id && due(token)) {
             token.last_used = Some(now);
         }
         done(())

@@ -72,25 +72,17 @@ async fn a_token_is_found_by_its_secret_as_it_was_added(store: &dyn TokenStore) 
         scopes: ["demo:package:@a/*:write", "demo:package:b:read"]
             .map(|text| Scope::parse(text).unwrap())
             .to_vec(),
-        cidr: ["10.0.0.0/8", "2001:db8::/32"]
-            .map(|text| text.parse().unwrap())
-            .to_vec(),
+        cidr: ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec(),
         ..token(Uuid::new_v4(), 1)
     };
-    let (first, second) = (
-        added(store, plain.clone()).await,
-        added(store, rich.clone()).await,
-    );
+    let (first, second) = (added(store, plain.clone()).await, added(store, rich.clone()).await);
     assert_eq!(store.find(first).await.unwrap(), Some(plain));
     assert_eq!(store.find(second).await.unwrap(), Some(rich));
     assert_eq!(store.find(SecretHash::of("another")).await.unwrap(), None);
 }
 
 async fn an_expired_token_is_still_found(store: &dyn TokenStore) {
-    let old = Token {
-        expires: Some(2),
-        ..token(Uuid::new_v4(), 1)
-    };
+    let old = Token { expires: Some(2), ..token(Uuid::new_v4(), 1) };
     assert!(old.is_expired(2) && !old.is_expired(1));
     let secret = added(store, old.clone()).await;
     assert_eq!(store.find(secret).await.unwrap(), Some(old));
@@ -101,12 +93,7 @@ async fn tokens_are_listed_by_owner_and_age(store: &dyn TokenStore) {
     for (owner, created) in [(ann, 3), (bob, 2), (ann, 1)] {
         added(store, token(owner, created)).await;
     }
-    let ages = |tokens: Vec<Token>| {
-        tokens
-            .into_iter()
-            .map(|token| token.created)
-            .collect::<Vec<_>>()
-    };
+    let ages = |tokens: Vec<Token>| tokens.into_iter().map(|token| token.created).collect::<Vec<_>>();
     assert_eq!(ages(store.list(Some(ann)).await.unwrap()), [1, 3]);
     assert_eq!(ages(store.list(None).await.unwrap()), [1, 2, 3]);
     assert!(store.list(Some(Uuid::new_v4())).await.unwrap().is_empty());
@@ -138,18 +125,9 @@ async fn all_tokens_of_an_owner_are_removed_together(store: &dyn TokenStore) {
 async fn a_use_is_noted_once_a_minute(store: &dyn TokenStore) {
     let used = token(Uuid::new_v4(), 1);
     let secret = added(store, used.clone()).await;
-    for (now, noted) in [
-        (1_000, 1_000),
-        (60_999, 1_000),
-        (61_000, 61_000),
-        (5_000, 61_000),
-    ] {
+    for (now, noted) in [(1_000, 1_000), (60_999, 1_000), (61_000, 61_000), (5_000, 61_000)] {
         store.touch(used.id, now).await.unwrap();
-        assert_eq!(
-            store.find(secret).await.unwrap().unwrap().last_used,
-            Some(noted),
-            "at {now}"
-        );
+        assert_eq!(store.find(secret).await.unwrap().unwrap().last_used, Some(noted), "at {now}");
     }
     store.touch(Uuid::new_v4(), 1).await.unwrap();
 }
@@ -157,14 +135,7 @@ async fn a_use_is_noted_once_a_minute(store: &dyn TokenStore) {
 async fn expired_tokens_are_forgotten_in_time(store: &dyn TokenStore) {
     let owner = Uuid::new_v4();
     for expires in [None, Some(10), Some(20), Some(30)] {
-        added(
-            store,
-            Token {
-                expires,
-                ..token(owner, 1)
-            },
-        )
-        .await;
+        added(store, Token { expires, ..token(owner, 1) }).await;
     }
     assert_eq!(store.forget_expired(20).await.unwrap(), 1);
     assert_eq!(store.list(None).await.unwrap().len(), 3);
@@ -180,13 +151,8 @@ fn a_secret_counts_in_any_case_of_its_letters() {
 fn a_token_is_used_from_its_networks_only() {
     let anywhere = token(Uuid::new_v4(), 1);
     assert!(anywhere.may_come_from("192.0.2.1".parse().unwrap()));
-    let home = Token {
-        cidr: vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "2001:db8::/32".parse().unwrap(),
-        ],
-        ..anywhere
-    };
+    let home =
+        Token { cidr: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()], ..anywhere };
     for (address, answer) in [
         ("10.1.2.3", true),
         ("::ffff:10.1.2.3", true),
@@ -194,10 +160,6 @@ fn a_token_is_used_from_its_networks_only() {
         ("11.0.0.1", false),
         ("::1", false),
     ] {
-        assert_eq!(
-            home.may_come_from(address.parse().unwrap()),
-            answer,
-            "{address}"
-        );
+        assert_eq!(home.may_come_from(address.parse().unwrap()), answer, "{address}");
     }
 }

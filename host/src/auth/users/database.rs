@@ -24,9 +24,7 @@ impl UserStore for Database {
     fn add_first<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<bool, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let any = sqlx::query("SELECT 1 FROM users LIMIT 1")
-                .fetch_optional(&mut *transaction)
-                .await?;
+            let any = sqlx::query("SELECT 1 FROM users LIMIT 1").fetch_optional(&mut *transaction).await?;
             if any.is_some() {
                 return Ok(false);
             }
@@ -40,18 +38,15 @@ impl UserStore for Database {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM users WHERE name = ?").bind(name.to_owned());
-            self.with_grants(query.fetch_optional(self.readers()).await?)
-                .await
+            self.with_grants(query.fetch_optional(self.readers()).await?).await
         }
         .boxed()
     }
 
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
         async move {
-            let query =
-                sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
-            self.with_grants(query.fetch_optional(self.readers()).await?)
-                .await
+            let query = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
+            self.with_grants(query.fetch_optional(self.readers()).await?).await
         }
         .boxed()
     }
@@ -64,9 +59,7 @@ impl UserStore for Database {
         async move {
             let mut transaction = self.write().await?;
             let query = sqlx::query("UPDATE users SET password = ? WHERE name = ?");
-            let query = query
-                .bind(password.as_str().to_owned())
-                .bind(name.to_owned());
+            let query = query.bind(password.as_str().to_owned()).bind(name.to_owned());
             let changed = query.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
             Ok(changed > 0)
@@ -111,9 +104,7 @@ impl UserStore for Database {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
         async move {
-            let rows = sqlx::query("SELECT * FROM users ORDER BY name")
-                .fetch_all(self.readers())
-                .await?;
+            let rows = sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers()).await?;
             let mut users = Vec::with_capacity(rows.len());
             for row in rows {
                 users.extend(self.with_grants(Some(row)).await?);
@@ -129,10 +120,7 @@ impl Database {
         let Some(row) = row else { return Ok(None) };
         let id = uuid(&row, "id")?;
         let query = sqlx::query("SELECT scope FROM grants WHERE owner = ? ORDER BY scope");
-        let rows = query
-            .bind(id.as_bytes().to_vec())
-            .fetch_all(self.readers())
-            .await?;
+        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers()).await?;
         let mut grants = Vec::with_capacity(rows.len());
         for row in rows {
             grants.push(Scope::parse(row.try_get("scope")?).map_err(damaged)?);
@@ -162,25 +150,17 @@ pub(in crate::auth) fn damaged(error: AuthError) -> AuthError {
     }
 }
 
-async fn insert(
-    transaction: &mut Transaction<'static, Sqlite>,
-    user: &User,
-) -> Result<(), AuthError> {
-    let query = sqlx::query(
-        "INSERT INTO users (id, name, email, password, created) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(user.id.as_bytes().to_vec())
-    .bind(user.name.as_str().to_owned())
-    .bind(user.email.clone())
-    .bind(user.password.as_str().to_owned())
-    .bind(stored(user.created));
-    query
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| match error.as_database_error() {
-            Some(cause) if cause.is_unique_violation() => AuthError::user_exists(&user.name),
-            _ => error.into(),
-        })?;
+async fn insert(transaction: &mut Transaction<'static, Sqlite>, user: &User) -> Result<(), AuthError> {
+    let query = sqlx::query("INSERT INTO users (id, name, email, password, created) VALUES (?, ?, ?, ?, ?)")
+        .bind(user.id.as_bytes().to_vec())
+        .bind(user.name.as_str().to_owned())
+        .bind(user.email.clone())
+        .bind(user.password.as_str().to_owned())
+        .bind(stored(user.created));
+    query.execute(&mut **transaction).await.map_err(|error| match error.as_database_error() {
+        Some(cause) if cause.is_unique_violation() => AuthError::user_exists(&user.name),
+        _ => error.into(),
+    })?;
     grant(transaction, user.id, &user.grants).await
 }
 
@@ -190,13 +170,8 @@ async fn grant(
     scopes: &[Scope],
 ) -> Result<(), AuthError> {
     for scope in scopes {
-        let query =
-            sqlx::query("INSERT INTO grants (owner, scope) VALUES (?, ?) ON CONFLICT DO NOTHING");
-        query
-            .bind(owner.as_bytes().to_vec())
-            .bind(scope.to_string())
-            .execute(&mut **transaction)
-            .await?;
+        let query = sqlx::query("INSERT INTO grants (owner, scope) VALUES (?, ?) ON CONFLICT DO NOTHING");
+        query.bind(owner.as_bytes().to_vec()).bind(scope.to_string()).execute(&mut **transaction).await?;
     }
     Ok(())
 }
@@ -206,9 +181,5 @@ async fn id_of(
     name: &str,
 ) -> Result<Option<Uuid>, AuthError> {
     let query = sqlx::query("SELECT id FROM users WHERE name = ?").bind(name.to_owned());
-    query
-        .fetch_optional(&mut **transaction)
-        .await?
-        .map(|row| uuid(&row, "id"))
-        .transpose()
+    query.fetch_optional(&mut **transaction).await?.map(|row| uuid(&row, "id")).transpose()
 }

@@ -55,27 +55,15 @@ fn user(name: &str) -> User {
 }
 
 fn scopes(texts: &[&str]) -> Vec<Scope> {
-    texts
-        .iter()
-        .map(|text| Scope::parse(text).unwrap())
-        .collect()
+    texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
 }
 
 async fn a_user_is_found_by_name_and_id_as_it_was_added(store: &dyn UserStore) {
-    let ann = User {
-        email: None,
-        ..user("ann")
-    };
+    let ann = User { email: None, ..user("ann") };
     store.add(&ann).await.unwrap();
     store.add(&user("bob")).await.unwrap();
     let found = store.find("ann").await.unwrap().unwrap();
-    assert_eq!(
-        found,
-        User {
-            grants: scopes(&["demo:package:a:write", "demo:package:b:read"]),
-            ..ann
-        }
-    );
+    assert_eq!(found, User { grants: scopes(&["demo:package:a:write", "demo:package:b:read"]), ..ann });
     assert_eq!(store.find_by_id(found.id).await.unwrap(), Some(found));
     assert_eq!(store.find("Ann").await.unwrap(), None);
     assert_eq!(store.find("' OR 1=1 --").await.unwrap(), None);
@@ -91,16 +79,9 @@ async fn a_taken_name_is_refused(store: &dyn UserStore) {
 }
 
 async fn only_the_first_user_is_the_first(store: &dyn UserStore) {
-    let users: Vec<_> = (0..8)
-        .map(|number| user(&format!("user{number}")))
-        .collect();
+    let users: Vec<_> = (0..8).map(|number| user(&format!("user{number}"))).collect();
     let made = futures_util::future::join_all(users.iter().map(|user| store.add_first(user))).await;
-    assert_eq!(
-        made.into_iter()
-            .filter(|made| *made.as_ref().unwrap())
-            .count(),
-        1
-    );
+    assert_eq!(made.into_iter().filter(|made| *made.as_ref().unwrap()).count(), 1);
     assert_eq!(store.list().await.unwrap().len(), 1);
 }
 
@@ -132,29 +113,16 @@ async fn a_removed_user_is_gone_and_its_name_free(store: &dyn UserStore) {
     assert_eq!(store.remove("ann").await.unwrap(), Some(ann.id));
     assert_eq!(store.remove("ann").await.unwrap(), None);
     assert_eq!(store.find_by_id(ann.id).await.unwrap(), None);
-    let another = User {
-        grants: Vec::new(),
-        ..user("ann")
-    };
+    let another = User { grants: Vec::new(), ..user("ann") };
     store.add(&another).await.unwrap();
-    assert_eq!(
-        store.find("ann").await.unwrap(),
-        Some(another),
-        "with none of the old grants"
-    );
+    assert_eq!(store.find("ann").await.unwrap(), Some(another), "with none of the old grants");
 }
 
 async fn users_are_listed_by_name(store: &dyn UserStore) {
     for name in ["bob", "ann", "zoe", "0cool"] {
         store.add(&user(name)).await.unwrap();
     }
-    let names: Vec<_> = store
-        .list()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|user| user.name.to_string())
-        .collect();
+    let names: Vec<_> = store.list().await.unwrap().into_iter().map(|user| user.name.to_string()).collect();
     assert_eq!(names, ["0cool", "ann", "bob", "zoe"]);
 }
 
@@ -182,18 +150,12 @@ fn a_name_is_safe_in_any_url_and_file_name() {
         &token,
     ] {
         let refusal = UserName::parse(name).unwrap_err().to_string();
-        assert!(
-            refusal.contains("write 1 to 64 of") && !refusal.contains('\n'),
-            "{refusal}"
-        );
+        assert!(refusal.contains("write 1 to 64 of") && !refusal.contains('\n'), "{refusal}");
     }
 }
 
 #[tokio::test]
 async fn stores_can_be_shared() {
     let store: Arc<dyn UserStore> = Arc::new(memory::Memory::default());
-    tokio::spawn(async move { store.list().await })
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::spawn(async move { store.list().await }).await.unwrap().unwrap();
 }

@@ -24,7 +24,9 @@ pub(super) fn place(staged: &StagingFile, root: &Path, path: &str) -> Result<()>
             return sync_folder(parent_of(&target));
         };
         match error.kind() {
-            io::ErrorKind::NotFound if !staged.path().exists() => return Err(StorageError::NotFound),
+            io::ErrorKind::NotFound if !staged.path().exists() => {
+                return Err(StorageError::NotFound);
+            }
             io::ErrorKind::NotFound => make_folders(parent_of(&target), path)?,
             io::ErrorKind::NotADirectory => return Err(StorageError::clash(path)),
             io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
@@ -74,11 +76,12 @@ fn make_folders(folder: &Path, path: &str) -> Result<()> {
             io::ErrorKind::AlreadyExists => Ok(()),
             io::ErrorKind::NotADirectory => Err(StorageError::clash(path)),
             // The caller's next attempt comes back here with the outer one made.
-            io::ErrorKind::NotFound => make_folders(parent_of(folder), path)
-                .and_then(|()| match fs::create_dir(folder) {
+            io::ErrorKind::NotFound => {
+                make_folders(parent_of(folder), path).and_then(|()| match fs::create_dir(folder) {
                     Ok(()) => sync_folder(parent_of(folder)).or_else(vanished),
                     Err(_) => Ok(()),
-                }),
+                })
+            }
             _ => Err(error.into()),
         },
     }
@@ -93,7 +96,9 @@ fn clear_empty_folder(target: &Path, path: &str) -> Result<()> {
     match remove_empty_folders(target) {
         Ok(()) => Ok(()),
         Err(error) if is_nothing(&error) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) =>
+        {
             Err(StorageError::clash(path))
         }
         Err(error) => Err(error.into()),

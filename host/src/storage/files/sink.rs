@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::version::{HASHED_UP_TO, hash_version};
+use super::version::{HASHED_UP_TO, hash_version, stamp};
 use super::{FileContent, Files, read_range, run_long};
 use crate::storage::error::Result;
 
@@ -100,9 +100,17 @@ impl Growing {
     }
 
     fn finish(self) -> Result<StagingFile> {
+        if self.hash.is_none() {
+            stamp(&self.file)?;
+        }
         self.file.sync_all()?;
         let version = self.hash.as_ref().map(hash_version);
-        Ok(StagingFile(Arc::new(Staged { guard: self.guard, file: Arc::new(self.file), size: self.size, version })))
+        Ok(StagingFile(Arc::new(Staged {
+            guard: self.guard,
+            file: Arc::new(self.file),
+            size: self.size,
+            version,
+        })))
     }
 }
 
@@ -147,6 +155,13 @@ impl FileSink {
     }
 }
 
+/// All bytes at once.
+pub(super) fn stage(files: &Files, bytes: &[u8]) -> Result<StagingFile> {
+    let mut growing = Growing::create(files)?;
+    growing.write(bytes)?;
+    growing.finish()
+}
+
 /// One part becomes the whole under a second name; several are copied together.
 pub(super) fn join(files: &Files, parts: &[FileContent]) -> Result<StagingFile> {
     if let [only] = parts
@@ -167,8 +182,7 @@ fn link(files: &Files, part: &FileContent) -> Option<StagingFile> {
     if file.metadata().ok()?.ino() != part.file.metadata().ok()?.ino() {
         return None;
     }
-    // It is as young as its new name: clean-ups judge by this.
-    file.set_modified(SystemTime::now()).ok()?;
+    stamp(&file).ok()?;
     Some(StagingFile(Arc::new(Staged { guard, file: Arc::new(file), size: part.size, version: None })))
 }
 
@@ -204,7 +218,8 @@ pub(super) fn sweep(folder: &Path, before: SystemTime) -> Result<u64> {
     let mut removed = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let is_old = entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
+        let is_old =
+            entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
         if is_old && fs::remove_file(entry.path()).is_ok() {
             removed += 1;
         }

@@ -1,8 +1,10 @@
-//! Versions of files. Up to 16 MiB it is a hash of the content (`h…`), so that it
-//! survives a backup and never depends on a clock. Above, where hashing at each
-//! look would cost too much, it is the file's identity (`i…`: inode, time of the
-//! last write in nanoseconds, size): objects are never written in place, so every
-//! change makes another inode. Not the change time: linking and renaming move it.
+//! Versions of files. Up to 1 MiB (what is a document, mostly) it is a hash of the
+//! content (`h…`), so that it survives a backup and never depends on a clock.
+//! Above, where hashing at each first look would cost too much, it is the file's
+//! identity (`i…`: inode, time of the last write, size): objects are never written
+//! in place, so every change makes another inode, and its time carries random
+//! nanoseconds for the case that the system gives the inode's number again. Not
+//! the change time: linking and renaming move it.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -15,7 +17,7 @@ use crate::storage::error::Result;
 use crate::storage::files::read_range;
 
 /// Above this many bytes a version is the file's identity.
-pub(super) const HASHED_UP_TO: u64 = 16 * 1024 * 1024;
+pub(super) const HASHED_UP_TO: u64 = 1024 * 1024;
 /// A file that changed less than this before it was hashed may change again
 /// within one tick of the file system's clock, unseen.
 const RACY: Duration = Duration::from_secs(2);
@@ -115,6 +117,15 @@ fn is_settled(changed: i128) -> bool {
 pub(super) fn hash_version(hasher: &blake3::Hasher) -> String {
     let hash = hasher.finalize();
     format!("h{}", hex(hash.as_bytes().get(..16).unwrap_or_default()))
+}
+
+/// Makes the identity of a finished file unlike any other's, and no older than two
+/// seconds: clean-ups judge by it.
+pub(super) fn stamp(file: &File) -> Result<()> {
+    let seconds =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(1);
+    let random = u32::try_from(uuid::Uuid::new_v4().as_u128() % 1_000_000_000).unwrap_or_default();
+    Ok(file.set_modified(UNIX_EPOCH + Duration::new(seconds, random))?)
 }
 
 fn identity_version(metadata: &Metadata) -> String {

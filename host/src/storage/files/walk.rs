@@ -68,7 +68,9 @@ impl Walk<'_> {
         if !name.starts_with(&self.listing.prefix) || name.strip_suffix('/') == Some(PRIVATE) {
             return false;
         }
-        let Some(after) = self.listing.after.as_deref() else { return true };
+        let Some(after) = self.listing.after.as_deref() else {
+            return true;
+        };
         match name.as_bytes().cmp(after.as_bytes()) {
             Ordering::Greater => true,
             // `after` lies inside: what follows it there is still to come.

@@ -17,7 +17,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::key::{PRIVATE, folders_above};
 
 const REMEMBERED: usize = 4096;
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Folders that had something in them a moment ago: no need to ask whether they
 /// are objects.
@@ -61,21 +61,32 @@ impl Objects {
         Ok(())
     }
 
+    /// By listing: of all keys that begin so, the object itself comes first, and
+    /// there are services that fail on a look at a folder.
     async fn refuse_object(&self, folder: &str, path: &str) -> Result<()> {
-        match self.metadata(folder).await? {
+        let is_object = match self.swap {
+            Swap::Noted(_) => self.metadata(folder).await?.is_some(),
+            Swap::Conditional(_) => self.first_below(folder).await?.is_some_and(|first| first == folder),
+        };
+        if is_object { Err(StorageError::clash(path)) } else { Ok(()) }
+    }
+
+    async fn refuse_folder(&self, path: &str) -> Result<()> {
+        match self.first_below(&format!("{path}/")).await? {
             Some(_) => Err(StorageError::clash(path)),
             None => Ok(()),
         }
     }
 
-    async fn refuse_folder(&self, path: &str) -> Result<()> {
+    /// The first object whose path begins with `prefix`.
+    async fn first_below(&self, prefix: &str) -> Result<Option<String>> {
         let options = ListOptions { limit: Some(1), recursive: true, ..ListOptions::default() };
-        let mut inside = self.operator.lister_options(&format!("{path}/"), options).await?;
+        let mut inside = self.operator.lister_options(prefix, options).await?;
         while let Some(entry) = inside.try_next().await? {
-            if entry.metadata().is_file() || !entry.path().ends_with('/') {
-                return Err(StorageError::clash(path));
+            if !entry.path().ends_with('/') {
+                return Ok(Some(entry.path().to_owned()));
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! One page of keys from a flat service, in the order of whole keys.
 
-use futures_util::TryStreamExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use opendal::options::ListOptions;
 
 use super::Objects;
@@ -14,6 +14,7 @@ use crate::storage::listing::{Listing, PathListing};
 const LAST: char = char::MAX;
 /// A service gives no more at once.
 const MOST_AT_ONCE: usize = 1000;
+const SIDE_BY_SIDE: usize = 16;
 
 enum Found {
     Object(ObjectInfo),
@@ -35,8 +36,11 @@ impl Objects {
         let options = ListOptions { recursive: true, ..ListOptions::default() };
         let entries = self.operator.list_options(&listing.prefix, options).await?;
         let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path().to_owned()).collect();
-        paths.retain(|path| is_listed(path, listing));
+        // Opendal leaves out the object whose whole path is the prefix.
+        paths.push(listing.prefix.clone());
+        paths.retain(|path| !path.ends_with('/') && is_listed(path, listing));
         paths.sort_unstable();
+        paths.dedup();
         let mut found = Vec::new();
         for path in paths {
             if found.len() > listing.limit {
@@ -67,7 +71,9 @@ impl Objects {
         let mut entries = self.operator.lister_options(&listing.prefix, options).await?;
         let mut found = Vec::new();
         while found.len() <= listing.limit + unsettled {
-            let Some(entry) = entries.try_next().await? else { break };
+            let Some(entry) = entries.try_next().await? else {
+                break;
+            };
             if !is_listed(entry.path(), listing) {
                 continue;
             }
@@ -78,7 +84,20 @@ impl Objects {
             }
         }
         found.sort_unstable_by(|one, other| one.name().cmp(other.name()));
-        Ok(page_of(found, listing))
+        self.with_versions(page_of(found, listing)).await
+    }
+
+    /// Some services leave the ETags out of their listings.
+    async fn with_versions(&self, mut page: Listing) -> Result<Listing> {
+        if page.objects.iter().all(|info| !info.version.is_empty()) {
+            return Ok(page);
+        }
+        let looked_up = stream::iter(page.objects)
+            .map(|info| async move { self.look_up(&info.key).await })
+            .buffered(SIDE_BY_SIDE)
+            .try_filter_map(async |found| Ok(found));
+        page.objects = looked_up.try_collect().await?;
+        Ok(page)
     }
 }
 
@@ -88,7 +107,6 @@ fn start_after(after: &str, folders: bool) -> String {
 
 fn is_listed(path: &str, listing: &PathListing) -> bool {
     path.starts_with(&listing.prefix)
-        && path != listing.prefix
         && listing.is_after(path)
         && (path.split('/').next() != Some(PRIVATE) || listing.prefix.starts_with(PRIVATE))
 }

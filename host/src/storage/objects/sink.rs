@@ -107,7 +107,9 @@ impl Drop for Large {
 
 impl Drop for StagingObject {
     fn drop(&mut self) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let (operator, path) = (self.operator.clone(), std::mem::take(&mut self.path));
         runtime.spawn(async move {
             if let Err(error) = operator.delete(&path).await {
@@ -123,6 +125,8 @@ fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     }
     let size = pieces.iter().map(Bytes::len).sum();
     let mut whole = BytesMut::with_capacity(size);
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
     whole.freeze()
 }

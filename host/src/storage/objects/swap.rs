@@ -67,9 +67,7 @@ impl Swap {
     /// None when it vanished in between.
     pub fn info(&self, path: &str, metadata: &Metadata) -> Option<ObjectInfo> {
         let note = match self {
-            Self::Noted(notes) => {
-                notes.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()?
-            }
+            Self::Noted(notes) => notes.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()?,
             Self::Conditional(_) => return Some(remote_info(path, metadata)),
         };
         Some(ObjectInfo {
@@ -77,11 +75,6 @@ impl Swap {
             modified: Some(note.modified),
             ..remote_info(path, metadata)
         })
-    }
-
-    /// After a change whose answer was `metadata`.
-    pub fn written(&self, path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
-        ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
     }
 
     /// The conditions that the service honours; the others were checked before.
@@ -114,7 +107,7 @@ impl Swap {
             let note = Note { version: hash_version(&bytes), modified: SystemTime::now() };
             let metadata = store.operator.write_options(path, bytes, options).await?;
             notes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), note.clone());
-            let info = self.written(path, size, &metadata, content_type);
+            let info = written(path, size, &metadata, content_type);
             return Ok(ObjectInfo { version: note.version, modified: Some(note.modified), ..info });
         }
         if !self.honours_writes() {
@@ -123,24 +116,22 @@ impl Swap {
         self.put_marked(store, path, bytes, options).await
     }
 
-    /// An answer may be lost and the request tried again: the second one then
-    /// finds the first one's object in its way. The mark tells.
-    async fn put_marked(&self, store: &Objects, path: &str, bytes: Bytes, options: WriteOptions) -> Result<ObjectInfo> {
+    async fn put_marked(
+        &self,
+        store: &Objects,
+        path: &str,
+        bytes: Bytes,
+        options: WriteOptions,
+    ) -> Result<ObjectInfo> {
         let size = bytes.len() as u64;
         let content_type = options.content_type.clone();
-        let mark = uuid::Uuid::new_v4().simple().to_string();
-        let is_conditional = options.if_not_exists || options.if_match.is_some();
-        let user_metadata = is_conditional.then(|| HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
-        let options = WriteOptions { user_metadata, ..options };
+        let (options, mark) = marked(options);
         let error = match store.operator.write_options(path, bytes, options).await {
-            Ok(metadata) => return Ok(self.written(path, size, &metadata, content_type.as_deref())),
+            Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
             Err(error) if error.kind() == ErrorKind::ConditionNotMatch => error,
             Err(error) => return Err(error.into()),
         };
-        match store.metadata(path).await? {
-            Some(metadata) if is_marked(&metadata, &mark) => Ok(remote_info(path, &metadata)),
-            _ => Err(error.into()),
-        }
+        store.written_by(path, &mark).await?.ok_or_else(|| error.into())
     }
 
     /// With the key's lock held and the precondition checked.
@@ -159,7 +150,14 @@ impl Swap {
     }
 }
 
-fn is_marked(metadata: &Metadata, mark: &str) -> bool {
+/// A write with whose it is.
+pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
+    let mark = uuid::Uuid::new_v4().simple().to_string();
+    let user_metadata = Some(HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
+    (WriteOptions { user_metadata, ..options }, mark)
+}
+
+pub(super) fn is_marked(metadata: &Metadata, mark: &str) -> bool {
     metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
 }
 
@@ -171,6 +169,11 @@ pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
         modified: metadata.last_modified().map(SystemTime::from),
         content_type: metadata.content_type().map(str::to_owned),
     }
+}
+
+/// After a change whose answer was `metadata`.
+pub(super) fn written(path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
+    ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
 }
 
 /// A version as the service wants it back.
@@ -193,9 +196,8 @@ async fn probe(operator: &Operator) -> Result<Honoured> {
         .write_options(&path, "third", WriteOptions { if_match: wrong(), ..WriteOptions::default() })
         .await;
     let write = is_refusal(second)? && is_refusal(third)?;
-    let removal = operator
-        .delete_options(&path, DeleteOptions { if_match: wrong(), ..DeleteOptions::default() })
-        .await;
+    let removal =
+        operator.delete_options(&path, DeleteOptions { if_match: wrong(), ..DeleteOptions::default() }).await;
     let remove = is_refusal(removal)?;
     operator.delete(&path).await?;
     Ok(Honoured { write, remove })

@@ -23,7 +23,9 @@ on_every_store! {
         assert_eq!(seen.content_type.is_some(), house.keeps_content_type);
         let (info, bytes) = scope.get(&key("pkg/index"), 2).await.unwrap().unwrap();
         assert_eq!((info, bytes), (seen, text));
-        assert_eq!(scope.stat(&key("pkg")).await.unwrap(), None);
+        if house.is_a_real_engine {
+            assert_eq!(scope.stat(&key("pkg")).await.unwrap(), None);
+        }
     }
 
     async fn keeps_odd_names_and_empty_objects(house) {
@@ -119,10 +121,9 @@ on_every_store! {
         let bytes = pattern(1_500_001);
         stage(&scope, &bytes, &[]).await.commit(&key("blob"), &[], &Precondition::Any, None).await.unwrap();
         let reader = scope.open(&key("blob")).await.unwrap().unwrap();
-        for range in [0..1_500_001_u64, 7..1_000_003, 5..5, 1_400_000..9_000_000] {
-            let (start, end) = (range.start as usize, range.end.min(1_500_001) as usize);
-            let pieces: Vec<Bytes> = reader.stream(range).try_collect().await.unwrap();
-            assert_eq!(pieces.concat(), bytes.slice(start..end));
+        for (start, end) in [(0_u32, 1_500_001_u32), (7, 1_000_003), (5, 5), (1_400_000, 9_000_000)] {
+            let pieces: Vec<Bytes> = reader.stream(start.into()..end.into()).try_collect().await.unwrap();
+            assert_eq!(pieces.concat(), bytes[start as usize..bytes.len().min(end as usize)]);
         }
         let found = reader.digest_range(7, 1_000_000, &[Algorithm::Sha1, Algorithm::Md5]).await.unwrap();
         let part = bytes.slice(7..1_000_007);

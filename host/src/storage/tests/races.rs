@@ -69,7 +69,11 @@ async fn folders_may_vanish_while_others_write_into_them() {
             });
         }
         tasks.join_all().await;
-        let page = house.scope().list(&crate::storage::ListOptions { limit: 10, ..Default::default() }).await.unwrap();
+        let page = house
+            .scope()
+            .list(&crate::storage::ListOptions { limit: 10, ..Default::default() })
+            .await
+            .unwrap();
         assert!(page.objects.is_empty());
     }
 }

@@ -76,7 +76,7 @@ on_every_store! {
         assert!(matches!(upload.append(Some(1)).await, Err(StorageError::Conflict)));
         assert_eq!(upload.offset(), 0);
         upload.cancel().await.unwrap();
-        assert!(scope.open_upload(&upload.id().to_owned()).await.unwrap().is_none());
+        assert!(scope.open_upload(upload.id()).await.unwrap().is_none());
     }
 
     async fn two_appends_at_once_are_one_and_a_conflict(house) {

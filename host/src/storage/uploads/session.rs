@@ -55,7 +55,7 @@ impl Session {
 
     /// After an append whose hasher went on to `digests`. States that could not be
     /// restored stay without one: they are computed at the end.
-    pub fn touch(&mut self, digests: Vec<SavedState>) {
+    pub fn touch(&mut self, digests: &[SavedState]) {
         for saved in &mut self.digests {
             let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
             saved.state = went_on.and_then(|state| state.state.clone());
@@ -67,16 +67,20 @@ impl Session {
         let Some((info, bytes)) = backend.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
             return Ok(None);
         };
-        let session = serde_json::from_slice(&bytes)
-            .map_err(|error| StorageError::other(format!("the document of upload `{id}` is damaged: {error}")))?;
+        let session = serde_json::from_slice(&bytes).map_err(|error| {
+            StorageError::other(format!("the document of upload `{id}` is damaged: {error}"))
+        })?;
         Ok(Some((session, info.version)))
     }
 
     /// Gives the new version.
     pub async fn save(&self, backend: &Backend, id: &str, precondition: &Precondition) -> Result<String> {
-        let bytes = serde_json::to_vec(self)
-            .map_err(|error| StorageError::other(format!("the document of upload `{id}` cannot be written: {error}")))?;
-        let info = backend.put(&path(id, DOCUMENT), Bytes::from(bytes), precondition, Some("application/json")).await?;
+        let bytes = serde_json::to_vec(self).map_err(|error| {
+            StorageError::other(format!("the document of upload `{id}` cannot be written: {error}"))
+        })?;
+        let info = backend
+            .put(&path(id, DOCUMENT), Bytes::from(bytes), precondition, Some("application/json"))
+            .await?;
         Ok(info.version)
     }
 }

@@ -81,19 +81,9 @@ impl Header<'_> {
             .0
             .iter()
             .enumerate()
-            .map(|(index, byte)| {
-                if (148..156).contains(&index) {
-                    u64::from(b' ')
-                } else {
-                    u64::from(*byte)
-                }
-            })
+            .map(|(index, byte)| if (148..156).contains(&index) { u64::from(b' ') } else { u64::from(*byte) })
             .sum();
-        if sum == stated {
-            Ok(())
-        } else {
-            Err(ArchiveError::NotTar)
-        }
+        if sum == stated { Ok(()) } else { Err(ArchiveError::NotTar) }
     }
 
     fn kind(&self) -> u8 {
@@ -106,9 +96,7 @@ impl Header<'_> {
             // GNU: a binary number behind a set bit.
             Some((0x80, rest)) => rest
                 .iter()
-                .try_fold(0u64, |value, byte| {
-                    value.checked_mul(256)?.checked_add(u64::from(*byte))
-                })
+                .try_fold(0u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)))
                 .ok_or(ArchiveError::NotTar),
             _ => octal(field).ok_or(ArchiveError::NotTar),
         }
@@ -127,10 +115,7 @@ impl Header<'_> {
 
 fn read_exactly_or_end(archive: &mut impl Read) -> Result<Option<Vec<u8>>, ArchiveError> {
     let mut block = Vec::with_capacity(BLOCK);
-    archive
-        .take(BLOCK as u64)
-        .read_to_end(&mut block)
-        .map_err(ArchiveError::Unreadable)?;
+    archive.take(BLOCK as u64).read_to_end(&mut block).map_err(ArchiveError::Unreadable)?;
     match block.len() {
         0 => Ok(None),
         BLOCK => Ok(Some(block)),
@@ -151,10 +136,7 @@ fn read_extension(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Archive
 fn pax_records(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut records = Vec::new();
     while let Some(space) = bytes.iter().position(|byte| *byte == b' ') {
-        let length = bytes
-            .get(..space)
-            .and_then(decimal)
-            .and_then(|length| usize::try_from(length).ok());
+        let length = bytes.get(..space).and_then(decimal).and_then(|length| usize::try_from(length).ok());
         let Some(record) = length.and_then(|length| bytes.get(space + 1..length)) else {
             break;
         };
@@ -163,16 +145,13 @@ fn pax_records(mut bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
             let (name, value) = record.split_at(equals);
             records.push((name, value.get(1..).unwrap_or_default()));
         }
-        bytes = length
-            .and_then(|length| bytes.get(length..))
-            .unwrap_or_default();
+        bytes = length.and_then(|length| bytes.get(length..)).unwrap_or_default();
     }
     records
 }
 
 fn padded(size: u64) -> u64 {
-    size.checked_next_multiple_of(BLOCK as u64)
-        .unwrap_or(u64::MAX)
+    size.checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX)
 }
 
 fn until_nul(bytes: &[u8]) -> &[u8] {

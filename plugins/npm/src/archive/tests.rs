@@ -15,10 +15,7 @@ fn finds_the_file_in_any_first_folder() {
 
 #[test]
 fn a_file_of_that_name_elsewhere_does_not_count() {
-    let tarball = gzip(&tar(&[
-        ("package.json", b"1"),
-        ("package/node_modules/a/package.json", b"2"),
-    ]));
+    let tarball = gzip(&tar(&[("package.json", b"1"), ("package/node_modules/a/package.json", b"2")]));
     let error = package_json(tarball.as_slice()).unwrap_err();
     assert!(matches!(error, ArchiveError::Missing), "{error}");
 }

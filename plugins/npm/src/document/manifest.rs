@@ -59,9 +59,7 @@ struct Attestations<'a> {
 }
 
 /// Also `null`, which an option takes for nothing.
-fn any_value<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'de RawValue>, D::Error> {
+fn any_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -77,12 +75,7 @@ impl<'a> Manifest<'a> {
     }
 
     /// The whole manifest, its URLs replaced by these.
-    pub fn write_full(
-        self,
-        out: &mut impl Write,
-        tarball: &str,
-        attestations: &str,
-    ) -> io::Result<()> {
+    pub fn write_full(self, out: &mut impl Write, tarball: &str, attestations: &str) -> io::Result<()> {
         let Some(dist) = self.dist() else {
             return out.write_all(self.0.as_bytes());
         };
@@ -120,20 +113,12 @@ impl<'a> Manifest<'a> {
     }
 
     fn dist(self) -> Option<&'a str> {
-        serde_json::from_str::<WithDist<'a>>(self.0)
-            .ok()?
-            .dist
-            .map(RawValue::get)
+        serde_json::from_str::<WithDist<'a>>(self.0).ok()?.dist.map(RawValue::get)
     }
 }
 
 /// Writes `dist` with fresh URLs; everything else in it stays as it is.
-fn write_dist(
-    out: &mut impl Write,
-    dist: &str,
-    tarball: &str,
-    attestations: &str,
-) -> io::Result<()> {
+fn write_dist(out: &mut impl Write, dist: &str, tarball: &str, attestations: &str) -> io::Result<()> {
     let Ok(parts) = serde_json::from_str::<Dist<'_>>(dist) else {
         return out.write_all(dist.as_bytes());
     };
@@ -175,9 +160,5 @@ fn has_install_script(manifest: &Object<'_>) -> bool {
         return true;
     }
     let scripts = Object::parse_lenient(manifest.get_source("scripts"));
-    INSTALL_SCRIPTS.iter().any(|name| {
-        scripts
-            .text(name)
-            .is_some_and(|script| !script.trim().is_empty())
-    })
+    INSTALL_SCRIPTS.iter().any(|name| scripts.text(name).is_some_and(|script| !script.trim().is_empty()))
 }

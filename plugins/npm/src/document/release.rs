@@ -69,11 +69,7 @@ impl Release<'_> {
             let url = layout::attestations_path(self.name, self.version);
             dist.set_raw(
                 "attestations",
-                format!(
-                    r#"{{"url":{},"provenance":{{"predicateType":{}}}}}"#,
-                    quote(&url),
-                    quote(predicate)
-                ),
+                format!(r#"{{"url":{},"provenance":{{"predicateType":{}}}}}"#, quote(&url), quote(predicate)),
             );
         }
         dist.to_text()
@@ -84,8 +80,7 @@ impl Packument<'_> {
     /// Adds a version at the end. The caller has made sure that it is not there.
     pub fn add(&mut self, release: &Release<'_>) {
         let first = self.versions.is_empty();
-        self.versions
-            .set_raw(release.version, release.stored_manifest());
+        self.versions.set_raw(release.version, release.stored_manifest());
         self.touch(release.published);
         self.time.set_text(release.version, release.published);
         for tag in &release.tags {

@@ -6,10 +6,7 @@ use serde_json::Value;
 use super::*;
 
 fn links(name: &PackageName) -> Links<'_> {
-    Links {
-        name,
-        base_url: "https://registry.example.com/npm",
-    }
+    Links { name, base_url: "https://registry.example.com/npm" }
 }
 
 fn render(text: &str, rendering: Rendering) -> String {

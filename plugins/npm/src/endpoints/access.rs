@@ -24,9 +24,7 @@ struct Access {
 /// so only who comes without credentials can be told yes.
 pub fn read_visibility(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    Ok(private(
-        Response::new(200).json(&json!({ "public": is_public(&name)? })),
-    ))
+    Ok(private(Response::new(200).json(&json!({ "public": is_public(&name)? }))))
 }
 
 /// `GET /-/package/{package}/access`.
@@ -60,11 +58,8 @@ pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let people: BTreeMap<String, &str> = parse(&document)?
-        .maintainers()
-        .into_iter()
-        .map(|person| (person.name, "write"))
-        .collect();
+    let people: BTreeMap<String, &str> =
+        parse(&document)?.maintainers().into_iter().map(|person| (person.name, "write")).collect();
     Ok(Response::new(200).json(&people))
 }
 
@@ -76,10 +71,7 @@ pub fn list_packages(call: &Call) -> Result<Response, Error> {
         let sentence = "only your own permissions are shown";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
-    let names: Vec<String> = package_names(NAMES)?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let names: Vec<String> = package_names(NAMES)?.iter().map(ToString::to_string).collect();
     let mut permissions: BTreeMap<String, &str> = BTreeMap::new();
     for (action, word) in [("read", "read"), ("write", "write")] {
         for name in auth::filter_allowed(PACKAGE, &names, action) {

@@ -58,9 +58,8 @@ fn change(
     change: impl Fn(&mut Packument<'_>) -> Result<(), Error>,
 ) -> Result<Response, Error> {
     storage::update(&layout::index(name), |document| {
-        let document = document.ok_or_else(|| {
-            Error::because(error::NOT_FOUND, format!("{name} is not in this registry"))
-        })?;
+        let document = document
+            .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))?;
         let mut packument = parse(document)?;
         let before = packument.tags();
         change(&mut packument)?;

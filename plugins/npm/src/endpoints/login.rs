@@ -34,10 +34,8 @@ pub fn log_in(call: &Call) -> Result<Response, Error> {
         return Err(Error::because(error::MISMATCH, sentence));
     }
     let account = auth::authenticate_password(&login.name, &login.password).map_err(refused)?;
-    let issued = account.issue_token(&TokenRequest {
-        label: Some("npm login".to_owned()),
-        ..TokenRequest::default()
-    })?;
+    let issued = account
+        .issue_token(&TokenRequest { label: Some("npm login".to_owned()), ..TokenRequest::default() })?;
     log::info("signed in", &[("user.name", &account.name())]);
     let response = Response::new(201).json(&json!({
         "ok": true,

@@ -19,10 +19,7 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
         Some(1) => (Rendering::Abbreviated, ABBREVIATED),
         _ => (Rendering::Full, JSON),
     };
-    let links = Links {
-        name: &name,
-        base_url: &call.base_url(),
-    };
+    let links = Links { name: &name, base_url: &call.base_url() };
     let mut response = Response::new(200).content_type(content_type);
     packument
         .render(&mut response, &links, &revision(&document.info.version), rendering)
@@ -37,16 +34,9 @@ pub fn read_version(call: &Call) -> Result<Response, Error> {
     let wanted = call.decoded("version")?;
     let document = load(&name)?;
     let packument = parse(&document)?;
-    let version = packument
-        .resolve(&wanted)
-        .ok_or_else(|| no_version(&name, &wanted))?;
-    let manifest = packument
-        .version(&version)
-        .ok_or_else(|| no_version(&name, &wanted))?;
-    let links = Links {
-        name: &name,
-        base_url: &call.base_url(),
-    };
+    let version = packument.resolve(&wanted).ok_or_else(|| no_version(&name, &wanted))?;
+    let manifest = packument.version(&version).ok_or_else(|| no_version(&name, &wanted))?;
+    let links = Links { name: &name, base_url: &call.base_url() };
     let mut response = Response::new(200).content_type(JSON);
     links
         .write_manifest(&mut response, &version, manifest, Rendering::Full)

@@ -23,8 +23,8 @@ struct Bundle<'a> {
 
 /// Is this a Sigstore bundle? Its signatures are for clients to verify.
 pub fn check_bundle(bytes: &[u8]) -> Result<(), Error> {
-    let bundle: Bundle<'_> = serde_json::from_slice(bytes)
-        .map_err(|error| bad_bundle(&format!("it is not JSON: {error}")))?;
+    let bundle: Bundle<'_> =
+        serde_json::from_slice(bytes).map_err(|error| bad_bundle(&format!("it is not JSON: {error}")))?;
     match bundle.media_type {
         Some(media_type) if media_type.get().contains("sigstore.bundle") => Ok(()),
         _ => Err(bad_bundle("its mediaType is not that of a bundle")),
@@ -32,10 +32,7 @@ pub fn check_bundle(bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn bad_bundle(reason: &str) -> Error {
-    Error::because(
-        error::BAD_BODY,
-        format!("the provenance attachment is not a Sigstore bundle: {reason}"),
-    )
+    Error::because(error::BAD_BODY, format!("the provenance attachment is not a Sigstore bundle: {reason}"))
 }
 
 /// `GET /-/npm/v1/attestations/{package}@{version}`.
@@ -49,19 +46,12 @@ pub fn read_attestations(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let document = load(&name)?;
     let packument = parse(&document)?;
-    let manifest = Manifest(
-        packument
-            .version(version)
-            .ok_or_else(|| no_version(&name, version))?,
-    );
+    let manifest = Manifest(packument.version(version).ok_or_else(|| no_version(&name, version))?);
     let none = || {
         let sentence = format!("{name}@{version} has no attestations");
         Error::because(error::NOT_FOUND, sentence)
     };
-    let sha1 = manifest
-        .shasum()
-        .filter(|_| manifest.has_attestations())
-        .ok_or_else(none)?;
+    let sha1 = manifest.shasum().filter(|_| manifest.has_attestations()).ok_or_else(none)?;
     let bundle = storage::get(&layout::provenance(&name, version, &sha1))?.ok_or_else(none)?;
     // Only whole JSON goes into JSON.
     let bundle = Object::parse_bytes(&bundle.bytes).map_err(|_| none())?;

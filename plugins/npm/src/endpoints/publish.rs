@@ -50,11 +50,7 @@ pub fn put_package(call: &Call) -> Result<Response, Error> {
 }
 
 fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
-    let Received {
-        json,
-        tarball,
-        bundle,
-    } = received;
+    let Received { json, tarball, bundle } = received;
     let body = Object::parse_bytes(&json)?;
     let Some(tarball) = tarball else {
         return Err(Error::new(error::BAD_BODY));
@@ -69,9 +65,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         sha1: &verified.sha1,
         integrity: &verified.integrity,
         publisher: caller(),
-        provenance: bundle
-            .as_ref()
-            .map(|_| super::provenance::PREDICATE.to_owned()),
+        provenance: bundle.as_ref().map(|_| super::provenance::PREDICATE.to_owned()),
         published: &published,
     };
     let prepared = Prepared::new(&release)?;
@@ -81,10 +75,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     }
     commit(name, &mut verified.staged, &verified.version)?;
     let version = prepared.write(&release)?;
-    let fields = [
-        ("package.name", name.as_str()),
-        ("package.version", release.version),
-    ];
+    let fields = [("package.name", name.as_str()), ("package.version", release.version)];
     log::info("published a version", &fields);
     Ok(Response::new(201).json(&json!({
         "ok": true,
@@ -107,10 +98,7 @@ impl Prepared {
     fn new(release: &Release<'_>) -> Result<Self, Error> {
         let current = storage::get(&layout::index(release.name))?;
         let bytes = Self::build(release, current.as_ref())?;
-        Ok(Self {
-            bytes,
-            version: current.map(|document| document.info.version),
-        })
+        Ok(Self { bytes, version: current.map(|document| document.info.version) })
     }
 
     fn build(release: &Release<'_>, current: Option<&Document>) -> Result<Vec<u8>, Error> {
@@ -139,10 +127,7 @@ impl Prepared {
         let key = layout::index(release.name);
         let mut attempt = 1;
         loop {
-            let precondition = self
-                .version
-                .as_deref()
-                .map_or(Precondition::Absent, Precondition::Version);
+            let precondition = self.version.as_deref().map_or(Precondition::Absent, Precondition::Version);
             match storage::put(&key, &self.bytes, precondition, Some(JSON)) {
                 Ok(info) => return Ok(info.version),
                 Err(packhouse_plugin::Error::Conflict) => {
@@ -166,9 +151,7 @@ fn commit(name: &PackageName, staged: &mut Staged, version: &str) -> Result<(), 
     let content_type = Some("application/octet-stream");
     let mut found: Option<String> = None;
     for attempt in 1..=ATTEMPTS {
-        let precondition = found
-            .as_deref()
-            .map_or(Precondition::Absent, Precondition::Version);
+        let precondition = found.as_deref().map_or(Precondition::Absent, Precondition::Version);
         match staged.commit(&key, &[], precondition, content_type) {
             Ok(_) => return Ok(()),
             Err(Conflict) => found = may_replace(name, &key, staged, version)?,
@@ -201,12 +184,6 @@ fn may_replace(
     let ours = staged.digest(packhouse_plugin::digests::SHA512)?;
     let theirs = storage::digests(key, &[packhouse_plugin::digests::SHA512])?;
     let same = theirs.is_some_and(|theirs| theirs.contains(&ours));
-    let old = info
-        .modified
-        .is_some_and(|modified| clock::now().saturating_sub(modified) > GRACE);
-    if same || old {
-        Ok(Some(info.version))
-    } else {
-        Err(Error::new(error::BEING_PUBLISHED))
-    }
+    let old = info.modified.is_some_and(|modified| clock::now().saturating_sub(modified) > GRACE);
+    if same || old { Ok(Some(info.version)) } else { Err(Error::new(error::BEING_PUBLISHED)) }
 }

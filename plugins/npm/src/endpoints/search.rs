@@ -45,12 +45,8 @@ pub fn search(call: &Call) -> Result<Response, Error> {
         .collect();
     // The sort is stable: equals stay in the order of their names.
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let objects: Vec<Value> = found
-        .iter()
-        .skip(from)
-        .take(size)
-        .map(|(score, summary)| summary.to_result(*score))
-        .collect();
+    let objects: Vec<Value> =
+        found.iter().skip(from).take(size).map(|(score, summary)| summary.to_result(*score)).collect();
     Ok(Response::new(200).json(&json!({ "objects": objects, "total": found.len() })))
 }
 
@@ -82,17 +78,11 @@ pub struct Summary {
 
 /// Reads what the caller may read, the likeliest first, until a bound is reached.
 fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
-    let names: Vec<String> = package_names(NAMES)?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let names: Vec<String> = package_names(NAMES)?.iter().map(ToString::to_string).collect();
     let mut names = auth::filter_allowed(PACKAGE, &names, "read");
     names.sort_by_key(|name| !query.names(name));
     names.truncate(DOCUMENTS);
-    let names: Vec<PackageName> = names
-        .iter()
-        .filter_map(|name| PackageName::parse(name).ok())
-        .collect();
+    let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
     let mut summaries = Vec::new();
     let mut bytes = 0;
     for group in names.chunks(GROUP) {
@@ -114,9 +104,8 @@ impl Summary {
     /// Of the version that `latest` stands for, else of the last one.
     fn read(name: &PackageName, bytes: &[u8]) -> Option<Self> {
         let packument = Packument::parse(bytes).ok()?;
-        let version = packument
-            .resolve("latest")
-            .or_else(|| Some(packument.versions().last()?.0.to_owned()))?;
+        let version =
+            packument.resolve("latest").or_else(|| Some(packument.versions().last()?.0.to_owned()))?;
         let manifest = Object::parse(packument.version(&version)?).ok()?;
         let mut links = Map::new();
         if let Some(homepage) = manifest.text("homepage") {

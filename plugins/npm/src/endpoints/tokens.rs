@@ -37,10 +37,7 @@ struct Request {
 pub fn list_tokens(_: &Call) -> Result<Response, Error> {
     let account = require_account()?;
     let tokens = account.list_tokens()?;
-    let objects: Vec<Value> = tokens
-        .iter()
-        .map(|token| describe(token, &token.hint))
-        .collect();
+    let objects: Vec<Value> = tokens.iter().map(|token| describe(token, &token.hint)).collect();
     let body = json!({ "objects": objects, "total": objects.len(), "urls": {} });
     Ok(private(Response::new(200).json(&body)))
 }
@@ -56,9 +53,7 @@ pub fn create_token(call: &Call) -> Result<Response, Error> {
     let wanted = request.to_wanted()?;
     let account = auth::authenticate_password(&caller.name(), &request.password).map_err(refused)?;
     let issued = account.issue_token(&wanted).map_err(|error| match error {
-        packhouse_plugin::Error::Invalid(sentence) => {
-            Error::because(error::BAD_TOKEN_REQUEST, sentence)
-        }
+        packhouse_plugin::Error::Invalid(sentence) => Error::because(error::BAD_TOKEN_REQUEST, sentence),
         other => other.into(),
     })?;
     log::info("made a token", &[("token.id", &issued.token.id)]);

@@ -29,12 +29,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     }
     packument.touch(&now());
     let bytes = packument.to_bytes();
-    let info = storage::put(
-        &layout::index(&name),
-        &bytes,
-        document.precondition(),
-        Some(JSON),
-    )?;
+    let info = storage::put(&layout::index(&name), &bytes, document.precondition(), Some(JSON))?;
     log::info("changed a package", &[("package.name", name.as_str())]);
     Ok(done(&name, &info.version))
 }

@@ -25,10 +25,7 @@ impl fmt::Display for TagError {
             }
             Self::Characters(tag) => {
                 let shown: String = tag.chars().take(LENGTH).collect();
-                write!(
-                    formatter,
-                    "{shown:?} is not a valid tag: use letters, digits and -_.!~*'() only"
-                )
+                write!(formatter, "{shown:?} is not a valid tag: use letters, digits and -_.!~*'() only")
             }
         }
     }

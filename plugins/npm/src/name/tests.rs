@@ -14,9 +14,36 @@ fn takes_plain_and_scoped_names() {
 #[test]
 fn refuses_names_that_could_be_another_key() {
     for name in [
-        "", ".", "..", "../a", "a/b", "/a", "a/", "@a", "@a/", "@/a", "@a/b/c", "@../a", "@a/..", "@a/.b",
-        "a\0b", "a b", "a%2fb", "-", "-a", "@a/-", ".a", "_a", "é", "a\\b", "a?b", "a#b", "a:b",
-        "node_modules", "Favicon.ico", "@@a/b",
+        "",
+        ".",
+        "..",
+        "../a",
+        "a/b",
+        "/a",
+        "a/",
+        "@a",
+        "@a/",
+        "@/a",
+        "@a/b/c",
+        "@../a",
+        "@a/..",
+        "@a/.b",
+        "a\0b",
+        "a b",
+        "a%2fb",
+        "-",
+        "-a",
+        "@a/-",
+        ".a",
+        "_a",
+        "é",
+        "a\\b",
+        "a?b",
+        "a#b",
+        "a:b",
+        "node_modules",
+        "Favicon.ico",
+        "@@a/b",
     ] {
         assert!(PackageName::parse(name).is_err(), "{name:?}");
     }
@@ -38,10 +65,7 @@ fn one_package_has_one_path() {
     for path in ["/@a/b/1.0.0", "/@a%2fb/1.0.0", "/@a%2Fb/1.0.0", "/%40a%2Fb/1.0.0", "/%40a/b/1.0.0"] {
         assert_eq!(normalise_path(path), "/@a%2fb/1.0.0");
     }
-    assert_eq!(
-        normalise_path("/-/package/@a/b/dist-tags/next"),
-        "/-/package/@a%2fb/dist-tags/next"
-    );
+    assert_eq!(normalise_path("/-/package/@a/b/dist-tags/next"), "/-/package/@a%2fb/dist-tags/next");
     for path in ["/", "/a", "/a/-/a-1.0.0.tgz", "/-/user/@a/b", "/@a", "/a%2fb"] {
         assert_eq!(normalise_path(path), path);
     }
@@ -66,7 +90,8 @@ fn a_tag_is_no_range() {
     for tag in ["latest", "next", "beta-1", "v", "release.1", "1a", "1.2.3.4"] {
         assert!(Tag::parse(tag).is_ok(), "{tag}");
     }
-    for tag in ["1", "1.2", "1.2.3", "v1", "v1.x", "x", "X", "*", "1.x", "1.2.3-beta", "~1", "", "a b", "a/b"] {
+    for tag in ["1", "1.2", "1.2.3", "v1", "v1.x", "x", "X", "*", "1.x", "1.2.3-beta", "~1", "", "a b", "a/b"]
+    {
         assert!(Tag::parse(tag).is_err(), "{tag}");
     }
 }

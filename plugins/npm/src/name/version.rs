@@ -18,10 +18,7 @@ pub struct VersionError(String);
 impl fmt::Display for VersionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.0.chars().take(LENGTH).collect();
-        write!(
-            formatter,
-            "{shown:?} is not a valid version; it is written like 1.2.3 or 1.2.3-beta.1"
-        )
+        write!(formatter, "{shown:?} is not a valid version; it is written like 1.2.3 or 1.2.3-beta.1")
     }
 }
 

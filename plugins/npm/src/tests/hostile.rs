@@ -67,8 +67,26 @@ fn names_that_are_none_are_refused_everywhere() {
     let ann = host.as_user("ann");
     let body = Publish::new("a", "1.0.0").body;
     for path in [
-        "/.a", "/_a", "/-a", "/a%00", "/a%2fb", "/a%2f..%2fb", "/%2e%2e", "/..", "/%2e%2e%2fa", "/a%5cb", "/@a%2f",
-        "/@a%2f..", "/@..%2fa", "/@a%2fb%2fc", "/a%zz", "/a%252f", "/node_modules", "/a%20b", "/%ff", "/@a",
+        "/.a",
+        "/_a",
+        "/-a",
+        "/a%00",
+        "/a%2fb",
+        "/a%2f..%2fb",
+        "/%2e%2e",
+        "/..",
+        "/%2e%2e%2fa",
+        "/a%5cb",
+        "/@a%2f",
+        "/@a%2f..",
+        "/@..%2fa",
+        "/@a%2fb%2fc",
+        "/a%zz",
+        "/a%252f",
+        "/node_modules",
+        "/a%20b",
+        "/%ff",
+        "/@a",
     ] {
         let put = ann.put(path).json(&body).send::<Npm>();
         assert!((400..500).contains(&put.status()), "{path}: {}", put.text());
@@ -102,7 +120,17 @@ fn broken_bodies_store_nothing() {
     let host = host();
     let ann = host.as_user("ann");
     let whole = Publish::new("a", "1.0.0").body.to_string();
-    for body in ["", "{", "[]", "null", "{\"a\":}", "not json", "{} {}", "{\"versions\":1}", "{\"versions\":{\"1.0.0\":3}}"] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"a\":}",
+        "not json",
+        "{} {}",
+        "{\"versions\":1}",
+        "{\"versions\":{\"1.0.0\":3}}",
+    ] {
         let reply = ann.put("/a").body(body).send::<Npm>();
         assert_refused(&host, &reply, 400, "");
     }

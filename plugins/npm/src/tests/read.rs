@@ -87,14 +87,13 @@ fn installs_get_the_abbreviated_document() {
     assert_eq!(manifest["dependencies"]["left-pad"], "^1.0.0");
     assert_eq!(manifest["scripts"], Value::Null);
     assert_eq!(manifest["description"], Value::Null);
-    assert_eq!(
-        manifest["dist"]["tarball"],
-        "https://registry.example.com/npm/a/-/a-1.0.0.tgz"
-    );
+    assert_eq!(manifest["dist"]["tarball"], "https://registry.example.com/npm/a/-/a-1.0.0.tgz");
     assert_eq!(body["modified"], "2026-01-01T00:00:00.000Z");
     assert_eq!(body["time"]["1.0.0"], "2026-01-01T00:00:00.000Z");
     assert_eq!(body["readme"], Value::Null);
-    for value in ["application/json", "*/*", "", "application/json, application/vnd.npm.install-v1+json;q=0.5"] {
+    for value in
+        ["application/json", "*/*", "", "application/json, application/vnd.npm.install-v1+json;q=0.5"]
+    {
         assert_eq!(accept(value).header("content-type"), Some("application/json"), "{value}");
     }
 }
@@ -114,7 +113,13 @@ fn one_version_is_read_by_number_or_tag() {
 #[test]
 fn what_is_not_there_is_not_found_in_npms_words() {
     let host = host();
-    for path in ["/nothing", "/@a/b", "/nothing/-/nothing-1.0.0.tgz", "/-/package/nothing/dist-tags", "/-/unknown/path"] {
+    for path in [
+        "/nothing",
+        "/@a/b",
+        "/nothing/-/nothing-1.0.0.tgz",
+        "/-/package/nothing/dist-tags",
+        "/-/unknown/path",
+    ] {
         let reply = get(&host, path);
         assert_eq!(reply.status(), 404, "{path}");
         assert_eq!(reply.json()["error"], "not_found", "{path}");
@@ -136,11 +141,12 @@ fn tarballs_never_change_and_only_named_ones_are_served() {
 
 #[test]
 fn private_packages_are_read_by_those_who_may() {
-    let host = Host::new()
-        .user("ann", &["npm:package:@example/*:write"])
-        .user("eve", &["npm:package:other:read"]);
+    let host =
+        Host::new().user("ann", &["npm:package:@example/*:write"]).user("eve", &["npm:package:other:read"]);
     Publish::new("@example/a", "1.0.0").done(&host);
-    for path in ["/@example/a", "/@example/a/1.0.0", "/@example/a/-/a-1.0.0.tgz", "/-/package/@example/a/dist-tags"] {
+    for path in
+        ["/@example/a", "/@example/a/1.0.0", "/@example/a/-/a-1.0.0.tgz", "/-/package/@example/a/dist-tags"]
+    {
         assert_eq!(get(&host, path).status(), 401, "{path}");
         assert_eq!(host.as_user("eve").get(path).send::<Npm>().status(), 403, "{path}");
         assert_eq!(host.as_user("ann").get(path).send::<Npm>().status(), 200, "{path}");

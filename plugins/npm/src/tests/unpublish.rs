@@ -40,10 +40,7 @@ fn one_version_goes_and_then_its_tarball() {
     assert_eq!(get(&host, file).status(), 404);
     let removed = ann.delete(&at_revision(&host, package, file)).send::<Npm>();
     assert_eq!(removed.status(), 200, "{}", removed.text());
-    assert_eq!(
-        host.objects(),
-        ["packages/@example/a/a-1.0.0.tgz", "packages/@example/a/index.json"]
-    );
+    assert_eq!(host.objects(), ["packages/@example/a/a-1.0.0.tgz", "packages/@example/a/index.json"]);
     // It may be published again, with other bytes too.
     Publish::new("@example/a", "2.0.0").done(&host);
 }
@@ -77,10 +74,7 @@ fn a_whole_package_goes() {
     let path = at_revision(&host, "a", "/a");
     let ann = host.as_user("ann");
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 200);
-    assert_eq!(
-        host.objects(),
-        ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json"]
-    );
+    assert_eq!(host.objects(), ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json"]);
     assert_eq!(get(&host, "/a").status(), 404);
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 404);
 }

@@ -4,11 +4,7 @@
 use super::*;
 
 /// What was collected, and the attachments by name with their raw data.
-fn walk(
-    mut walker: Walker,
-    text: &str,
-    size: usize,
-) -> Result<(String, Vec<(String, String)>), WalkError> {
+fn walk(mut walker: Walker, text: &str, size: usize) -> Result<(String, Vec<(String, String)>), WalkError> {
     let mut attachments = Vec::new();
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -75,7 +71,9 @@ fn what_is_cut_off_or_no_json_is_refused() {
         let cut = walk(Walker::new(), &whole[..length], 1000);
         assert_eq!(cut, Err(WalkError::Truncated), "{length}");
     }
-    for text in ["[]", "1", "\"a\"", "{]", "{\"a\"}", "{\"a\":1]", "{a:1}", "{} x", "{,}", "{\"a\":1,}", "{\"a\":?}"] {
+    for text in
+        ["[]", "1", "\"a\"", "{]", "{\"a\"}", "{\"a\":1]", "{a:1}", "{} x", "{,}", "{\"a\":1,}", "{\"a\":?}"]
+    {
         let result = walk(Walker::new(), text, 1000);
         assert!(matches!(result, Err(WalkError::Syntax(_))), "{text} {result:?}");
     }

@@ -13,10 +13,7 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the host in memory keeps them"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the host in memory keeps them")]
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
     auth::filter_allowed(kind, &names, action)
 }
@@ -61,10 +58,7 @@ impl Account {
             cidr: request.cidr.clone(),
         };
         let issued = self.0.issue_token(&request)?;
-        Ok(Issued {
-            token: issued.token.into(),
-            secret: issued.secret,
-        })
+        Ok(Issued { token: issued.token.into(), secret: issued.secret })
     }
 
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {

@@ -10,10 +10,7 @@ pub(super) fn owned(names: &[&str]) -> Vec<String> {
 }
 
 pub(super) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl From<types::Error> for Error {
@@ -30,20 +27,14 @@ impl From<types::Error> for Error {
             types::Error::Invalid(message) => Error::Invalid(message),
             types::Error::Denied(message) => Error::Denied(message),
             types::Error::Unavailable(message) => Error::Unavailable(message),
-            types::Error::Other(failure) => Error::Other {
-                code: failure.code,
-                message: failure.message,
-            },
+            types::Error::Other(failure) => Error::Other { code: failure.code, message: failure.message },
         }
     }
 }
 
 impl From<types::Digest> for Digest {
     fn from(digest: types::Digest) -> Digest {
-        Digest {
-            algorithm: digest.algorithm,
-            hex: digest.hex,
-        }
+        Digest { algorithm: digest.algorithm, hex: digest.hex }
     }
 }
 
@@ -52,10 +43,9 @@ pub(super) fn from_digests(digests: Vec<types::Digest>) -> Vec<Digest> {
 }
 
 pub(super) fn to_digests(digests: &[Digest]) -> Vec<types::Digest> {
-    let digests = digests.iter().map(|digest| types::Digest {
-        algorithm: digest.algorithm.clone(),
-        hex: digest.hex.clone(),
-    });
+    let digests = digests
+        .iter()
+        .map(|digest| types::Digest { algorithm: digest.algorithm.clone(), hex: digest.hex.clone() });
     digests.collect()
 }
 
@@ -81,9 +71,6 @@ impl From<types::ObjectInfo> for ObjectInfo {
 
 impl From<storage::Document> for Document {
     fn from(document: storage::Document) -> Document {
-        Document {
-            info: document.info.into(),
-            bytes: document.bytes,
-        }
+        Document { info: document.info.into(), bytes: document.bytes }
     }
 }

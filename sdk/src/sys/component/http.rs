@@ -83,10 +83,7 @@ impl Body {
             content_type: options.content_type.map(str::to_owned),
         };
         let saved = self.0.save(key, &options)?;
-        Ok(Saved {
-            info: saved.info.into(),
-            digests: from_digests(saved.digests),
-        })
+        Ok(Saved { info: saved.info.into(), digests: from_digests(saved.digests) })
     }
 }
 

@@ -21,9 +21,7 @@ pub(crate) fn get(key: &str) -> Result<Option<Document>, Error> {
 
 pub(crate) fn get_many(keys: &[String]) -> Result<Vec<Option<Document>>, Error> {
     let documents = storage::get_many(keys)?.into_iter();
-    Ok(documents
-        .map(|document| document.map(Document::from))
-        .collect())
+    Ok(documents.map(|document| document.map(Document::from)).collect())
 }
 
 pub(crate) fn put(
@@ -54,11 +52,7 @@ pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Erro
     })
 }
 
-pub(crate) fn copy(
-    source: &str,
-    target: &str,
-    precondition: Precondition<'_>,
-) -> Result<ObjectInfo, Error> {
+pub(crate) fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
     Ok(storage::copy(source, target, &to_precondition(precondition))?.into())
 }
 
@@ -91,11 +85,7 @@ impl Reader {
         length: u64,
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
-        Ok(from_digests(self.0.digest_range(
-            offset,
-            length,
-            &owned(compute),
-        )?))
+        Ok(from_digests(self.0.digest_range(offset, length, &owned(compute))?))
     }
 }
 
@@ -136,11 +126,7 @@ impl Staged {
         length: u64,
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
-        Ok(from_digests(self.0.digest_range(
-            offset,
-            length,
-            &owned(compute),
-        )?))
+        Ok(from_digests(self.0.digest_range(offset, length, &owned(compute))?))
     }
 
     pub(crate) fn commit(
@@ -152,9 +138,6 @@ impl Staged {
     ) -> Result<ObjectInfo, Error> {
         let precondition = to_precondition(precondition);
         let expect = to_digests(expect);
-        Ok(self
-            .0
-            .commit(key, &expect, &precondition, content_type)?
-            .into())
+        Ok(self.0.commit(key, &expect, &precondition, content_type)?.into())
     }
 }

@@ -29,12 +29,7 @@ impl Upload {
         self.0.offset()
     }
 
-    pub(crate) fn append(
-        &self,
-        at: Option<u64>,
-        length: Option<u64>,
-        body: &Body,
-    ) -> Result<u64, Error> {
+    pub(crate) fn append(&self, at: Option<u64>, length: Option<u64>, body: &Body) -> Result<u64, Error> {
         Ok(self.0.append(at, length, &body.0)?)
     }
 
@@ -47,10 +42,7 @@ impl Upload {
     ) -> Result<ObjectInfo, Error> {
         let precondition = to_precondition(precondition);
         let expect = to_digests(expect);
-        Ok(self
-            .0
-            .finish(key, &expect, &precondition, content_type)?
-            .into())
+        Ok(self.0.finish(key, &expect, &precondition, content_type)?.into())
     }
 
     pub(crate) fn cancel(&self) -> Result<(), Error> {

@@ -46,10 +46,7 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
     if !right {
         return Err(Error::Denied("the name or password is wrong".to_owned()));
     }
-    let identity = Identity {
-        name: name.to_owned(),
-        ..Identity::default()
-    };
+    let identity = Identity { name: name.to_owned(), ..Identity::default() };
     Ok(Account { state, identity })
 }
 
@@ -90,9 +87,7 @@ impl Account {
     pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         require_login(&self.state)?;
         if self.identity.read_only && !request.read_only {
-            return Err(Error::Denied(
-                "this account can only read, and so can its tokens".to_owned(),
-            ));
+            return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
         }
         if let Some(scope) = request.scopes.iter().find(|scope| !is_scope(scope)) {
             return Err(Error::Invalid(format!("`{scope}` is no scope")));
@@ -101,15 +96,9 @@ impl Account {
             return Err(Error::Invalid(format!("`{network}` is no network")));
         }
         let mut state = self.state.borrow_mut();
-        let secret = format!(
-            "phs_{}",
-            Digest::from_bytes("random", &state.random(16)).hex
-        );
-        let scopes = if request.scopes.is_empty() {
-            self.identity.scopes.clone()
-        } else {
-            request.scopes.clone()
-        };
+        let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
+        let scopes =
+            if request.scopes.is_empty() { self.identity.scopes.clone() } else { request.scopes.clone() };
         let token = Token {
             id: format!("token-{}", state.next_serial()),
             hint: secret.chars().take(8).collect(),
@@ -132,10 +121,7 @@ impl Account {
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
         self.state.borrow_mut().fail_if_asked()?;
         let state = self.state.borrow();
-        let own = state
-            .tokens
-            .iter()
-            .filter(|token| token.owner == self.identity.name);
+        let own = state.tokens.iter().filter(|token| token.owner == self.identity.name);
         Ok(own.map(|stored| stored.token.clone()).collect())
     }
 

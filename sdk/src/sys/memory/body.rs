@@ -43,12 +43,7 @@ impl Layer {
 
 impl Body {
     pub(crate) fn root(bytes: Vec<u8>, length: Option<u64>, broken: Option<Error>) -> Body {
-        Body(Rc::new(RefCell::new(Layer {
-            bytes,
-            length,
-            broken,
-            ..Layer::default()
-        })))
+        Body(Rc::new(RefCell::new(Layer { bytes, length, broken, ..Layer::default() })))
     }
 
     pub(crate) fn length(&self) -> Option<u64> {
@@ -73,9 +68,7 @@ impl Body {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut layer = self.0.borrow_mut();
         if count > layer.last_read {
-            return Err(Error::Invalid(
-                "more is given back than the last read gave".to_owned(),
-            ));
+            return Err(Error::Invalid("more is given back than the last read gave".to_owned()));
         }
         layer.position -= count;
         layer.last_read -= count;
@@ -88,8 +81,7 @@ impl Body {
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
         let left = layer.left();
         let bytes = left.get(..wanted).unwrap_or(left).to_vec();
-        let broken =
-            (bytes.len() < wanted).then(|| layer.broken.clone().unwrap_or(Error::Truncated));
+        let broken = (bytes.len() < wanted).then(|| layer.broken.clone().unwrap_or(Error::Truncated));
         layer.position += bytes.len();
         layer.last_read = 0;
         Ok(Body::root(bytes, Some(length), broken))
@@ -97,10 +89,7 @@ impl Body {
 
     pub(crate) fn json_string(&self) -> Result<Body, Error> {
         let mut layer = self.0.borrow_mut();
-        let quote = layer
-            .position
-            .checked_sub(1)
-            .and_then(|last| layer.bytes.get(last));
+        let quote = layer.position.checked_sub(1).and_then(|last| layer.bytes.get(last));
         if quote != Some(&b'"') {
             return Err(Error::Invalid(
                 "the last byte read was not the quote that opens a JSON string".to_owned(),
@@ -126,20 +115,12 @@ impl Body {
         check_precondition(key, options.precondition)?;
         let bytes = self.take_within(options.limit)?;
         let mut compute: Vec<&str> = Vec::new();
-        compute.extend(
-            options
-                .expect
-                .iter()
-                .map(|digest| digest.algorithm.as_str()),
-        );
+        compute.extend(options.expect.iter().map(|digest| digest.algorithm.as_str()));
         compute.extend(options.compute);
         let digests = hash::all(&bytes, &compute)?;
         hash::verify(&bytes, options.expect)?;
         let state = state::current();
-        let info =
-            state
-                .borrow_mut()
-                .write(key, bytes, options.precondition, options.content_type)?;
+        let info = state.borrow_mut().write(key, bytes, options.precondition, options.content_type)?;
         Ok(Saved { info, digests })
     }
 

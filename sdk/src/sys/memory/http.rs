@@ -101,10 +101,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn new(status: u16) -> Response {
-        let response = Response {
-            state: state::current(),
-            sent: RefCell::default(),
-        };
+        let response = Response { state: state::current(), sent: RefCell::default() };
         response.set_status(status);
         response
     }
@@ -122,10 +119,7 @@ impl Response {
 
     pub(crate) fn set_header(&self, name: &str, value: &str) {
         let same = |header: &str| header.eq_ignore_ascii_case(name);
-        self.sent
-            .borrow_mut()
-            .headers
-            .retain(|(header, _)| !same(header));
+        self.sent.borrow_mut().headers.retain(|(header, _)| !same(header));
         self.add_header(name, value);
     }
 
@@ -138,10 +132,7 @@ impl Response {
         }
         let name = name.to_ascii_lowercase();
         if !OF_THE_HOST.contains(&name.as_str()) {
-            self.sent
-                .borrow_mut()
-                .headers
-                .push((name, value.to_owned()));
+            self.sent.borrow_mut().headers.push((name, value.to_owned()));
         }
     }
 

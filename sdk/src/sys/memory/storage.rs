@@ -45,10 +45,7 @@ pub(crate) fn get_many(keys: &[String]) -> Result<Vec<Option<Document>>, Error> 
             Err(Error::TooLarge(_)) if !documents.is_empty() => break,
             document => documents.push(document?),
         }
-        size += documents
-            .last()
-            .and_then(Option::as_ref)
-            .map_or(0, |last| last.bytes.len());
+        size += documents.last().and_then(Option::as_ref).map_or(0, |last| last.bytes.len());
         if size > PIECE && documents.len() > 1 {
             documents.pop();
             break;
@@ -67,20 +64,14 @@ pub(crate) fn put(
         return Err(Error::TooLarge(PIECE as u64));
     }
     let state = state::current();
-    state
-        .borrow_mut()
-        .write(key, bytes, precondition, content_type)
+    state.borrow_mut().write(key, bytes, precondition, content_type)
 }
 
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
     state::current().borrow_mut().remove(key, precondition)
 }
 
-pub(crate) fn copy(
-    source: &str,
-    target: &str,
-    precondition: Precondition<'_>,
-) -> Result<ObjectInfo, Error> {
+pub(crate) fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
     let state = state::current();
     let mut state = state.borrow_mut();
     let Object { info, bytes } = state.look_up(source)?.ok_or(Error::NotFound)?;
@@ -89,9 +80,7 @@ pub(crate) fn copy(
 
 pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
     let object = state::current().borrow_mut().look_up(key)?;
-    object
-        .map(|object| hash::all(&object.bytes, algorithms))
-        .transpose()
+    object.map(|object| hash::all(&object.bytes, algorithms)).transpose()
 }
 
 pub(crate) fn wait_turn(_key: &str, attempt: u32) -> Result<(), Error> {
@@ -111,9 +100,7 @@ pub(crate) fn check_precondition(key: &str, precondition: Precondition<'_>) -> R
 
 pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Error> {
     if !(1..=1000).contains(&options.limit) {
-        return Err(Error::Invalid(
-            "a listing's limit is from 1 to 1000".to_owned(),
-        ));
+        return Err(Error::Invalid("a listing's limit is from 1 to 1000".to_owned()));
     }
     let limit = usize::try_from(options.limit).unwrap_or(1000);
     let state = state::current();
@@ -193,10 +180,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(compute: &[&str]) -> Writer {
-        Writer {
-            compute: compute.iter().map(|&name| name.to_owned()).collect(),
-            bytes: RefCell::default(),
-        }
+        Writer { compute: compute.iter().map(|&name| name.to_owned()).collect(), bytes: RefCell::default() }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
@@ -231,12 +215,7 @@ impl Staged {
         let state = state::current();
         state.borrow_mut().fail_if_asked()?;
         let serial = state.borrow_mut().stage(bytes);
-        Ok(Staged {
-            state,
-            serial,
-            size,
-            digests,
-        })
+        Ok(Staged { state, serial, size, digests })
     }
 
     pub(crate) fn size(&self) -> u64 {

@@ -19,10 +19,7 @@ impl Upload {
             let mut state = state.borrow_mut();
             state.fail_if_asked()?;
             let id = Digest::from_bytes("random", &state.random(16)).hex;
-            let upload = StoredUpload {
-                label: label.to_owned(),
-                bytes: Vec::new(),
-            };
+            let upload = StoredUpload { label: label.to_owned(), bytes: Vec::new() };
             state.uploads.insert(id.clone(), upload);
             id
         };
@@ -44,9 +41,7 @@ impl Upload {
     pub(crate) fn label(&self) -> String {
         let state = self.state.borrow();
         let upload = state.uploads.get(&self.id);
-        upload
-            .map(|upload| upload.label.clone())
-            .unwrap_or_default()
+        upload.map(|upload| upload.label.clone()).unwrap_or_default()
     }
 
     pub(crate) fn offset(&self) -> u64 {
@@ -55,12 +50,7 @@ impl Upload {
         upload.map_or(0, |upload| upload.bytes.len() as u64)
     }
 
-    pub(crate) fn append(
-        &self,
-        at: Option<u64>,
-        length: Option<u64>,
-        body: &Body,
-    ) -> Result<u64, Error> {
+    pub(crate) fn append(&self, at: Option<u64>, length: Option<u64>, body: &Body) -> Result<u64, Error> {
         self.state.borrow_mut().fail_if_asked()?;
         if at.is_some_and(|at| at != self.offset()) {
             return Err(Error::Conflict);
@@ -94,10 +84,6 @@ impl Upload {
     pub(crate) fn cancel(&self) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
-        state
-            .uploads
-            .remove(&self.id)
-            .map(|_| ())
-            .ok_or(Error::NotFound)
+        state.uploads.remove(&self.id).map(|_| ()).ok_or(Error::NotFound)
     }
 }

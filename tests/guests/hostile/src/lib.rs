@@ -95,13 +95,26 @@ fn reply_with_1_gib(_: &Call) -> Result<Response, Failure> {
 /// Answers with the keys that could be read or written although they are not its own.
 fn name_foreign_keys(_: &Call) -> Result<Response, Failure> {
     let keys = [
-        "../npm/packages/x/index.json", "/etc/passwd", "..", ".", "", "a//b", "a/../../b", "a/./b", "a/", "a\0b", "a\nb",
-        ".packhouse/locks/0", "../.packhouse/staging/x", "a\\..\\..\\b/../..",
+        "../npm/packages/x/index.json",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "a//b",
+        "a/../../b",
+        "a/./b",
+        "a/",
+        "a\0b",
+        "a\nb",
+        ".packhouse/locks/0",
+        "../.packhouse/staging/x",
+        "a\\..\\..\\b/../..",
     ];
     let reached: Vec<_> = keys
         .into_iter()
         .filter(|key| {
-            matches!(storage::get(key), Ok(Some(_))) || storage::put(key, b"x", Precondition::Any, None).is_ok()
+            matches!(storage::get(key), Ok(Some(_)))
+                || storage::put(key, b"x", Precondition::Any, None).is_ok()
         })
         .collect();
     Ok(Response::new(200).json(&reached))

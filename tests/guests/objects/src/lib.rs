@@ -46,9 +46,22 @@ fn whoami(_: &Call) -> Result<Response, Failure> {
 /// Every header that a credential could hide in, as it is seen from here.
 fn headers(call: &Call) -> Result<Response, Failure> {
     const ASKED: [&str; 16] = [
-        "authorization", "proxy-authorization", "cookie", "cookie2", "x-api-key", "x-auth-token", "x-access-token",
-        "x-nuget-apikey", "x-jfrog-art-api", "x-gitlab-token", "private-token", "npm-otp", "x-otp", "x-amz-security-token",
-        "user-agent", "accept",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "cookie2",
+        "x-api-key",
+        "x-auth-token",
+        "x-access-token",
+        "x-nuget-apikey",
+        "x-jfrog-art-api",
+        "x-gitlab-token",
+        "private-token",
+        "npm-otp",
+        "x-otp",
+        "x-amz-security-token",
+        "user-agent",
+        "accept",
     ];
     let seen: serde_json::Map<_, _> =
         ASKED.iter().filter_map(|name| Some(((*name).to_owned(), call.header(name)?.into()))).collect();

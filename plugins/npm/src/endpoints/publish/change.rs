@@ -49,13 +49,8 @@ impl<'a> Changes<'a> {
         Ok(Self {
             versions: part("versions")?,
             tags: part("dist-tags")?,
-            maintainers: body
-                .get("maintainers")
-                .map(serde_json::from_str)
-                .transpose()?,
-            star: me
-                .filter(|_| body.contains("users"))
-                .map(|me| users.contains(&me)),
+            maintainers: body.get("maintainers").map(serde_json::from_str).transpose()?,
+            star: me.filter(|_| body.contains("users")).map(|me| users.contains(&me)),
             removes: true,
         })
     }
@@ -194,18 +189,12 @@ fn replace_maintainers(
     }
     require(name, "owner")?;
     if maintainers.is_empty() {
-        return Err(Error::because(
-            error::BAD_BODY,
-            "a package needs an owner: add somebody else first",
-        ));
+        return Err(Error::because(error::BAD_BODY, "a package needs an owner: add somebody else first"));
     }
     for person in maintainers {
         let known = before.iter().any(|other| other.name == person.name);
         if !known && !auth::user_exists(&person.name)? {
-            return Err(Error::because(
-                error::BAD_BODY,
-                format!("there is no user {}", person.name),
-            ));
+            return Err(Error::because(error::BAD_BODY, format!("there is no user {}", person.name)));
         }
     }
     packument.set_maintainers(maintainers);
@@ -242,9 +231,6 @@ fn no_tarball(name: &PackageName) -> Error {
 fn no_tarball_of(name: &PackageName, version: &str) -> Error {
     Error::because(
         error::BAD_BODY,
-        format!(
-            "{name} has no version {}, and the body has no tarball to publish",
-            quote(version)
-        ),
+        format!("{name} has no version {}, and the body has no tarball to publish", quote(version)),
     )
 }

@@ -36,11 +36,7 @@ pub fn receive(
     mut walker: Walker,
     allow: impl Fn(&str) -> Result<(), Error>,
 ) -> Result<Received, Error> {
-    let mut received = Received {
-        json: Vec::new(),
-        tarball: None,
-        bundle: None,
-    };
+    let mut received = Received { json: Vec::new(), tarball: None, bundle: None };
     let mut body = call.body();
     loop {
         let piece = body.read(PIECE)?;

@@ -30,11 +30,7 @@ pub struct Verified<'a> {
 }
 
 /// Refuses with a 400 that says what does not agree.
-pub fn verify<'a>(
-    name: &PackageName,
-    body: &Object<'a>,
-    tarball: Tarball,
-) -> Result<Verified<'a>, Error> {
+pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Result<Verified<'a>, Error> {
     check_name(name, body.text("name").as_deref())?;
     let versions = Object::parse_lenient(body.get_source("versions"));
     let (version, manifest) = find_version(name, &versions, &tarball.name)?;
@@ -48,14 +44,7 @@ pub fn verify<'a>(
     let mut staged = tarball.staged;
     let (sha1, integrity) = check_digests(&manifest, &staged)?;
     check_package_json(name, &version, &mut staged)?;
-    Ok(Verified {
-        tags: read_tags(body, &version)?,
-        version,
-        manifest,
-        sha1,
-        integrity,
-        staged,
-    })
+    Ok(Verified { tags: read_tags(body, &version)?, version, manifest, sha1, integrity, staged })
 }
 
 fn mismatch(sentence: impl ToString) -> Error {
@@ -64,9 +53,9 @@ fn mismatch(sentence: impl ToString) -> Error {
 
 fn check_name(name: &PackageName, stated: Option<&str>) -> Result<(), Error> {
     match stated {
-        Some(stated) if stated != name.as_str() => Err(mismatch(format!(
-            "the request is for {name}, and its body for {stated}"
-        ))),
+        Some(stated) if stated != name.as_str() => {
+            Err(mismatch(format!("the request is for {name}, and its body for {stated}")))
+        }
         _ => Ok(()),
     }
 }
@@ -78,13 +67,9 @@ fn find_version<'a>(
     attachment: &str,
 ) -> Result<(String, Object<'a>), Error> {
     let file = attachment.rsplit('/').next().unwrap_or(attachment);
-    let version = versions
-        .names()
-        .find(|version| layout::tarball_name(name, version) == file)
-        .ok_or_else(|| {
-            mismatch(format!(
-                "the attachment {attachment} is the tarball of no version in the body"
-            ))
+    let version =
+        versions.names().find(|version| layout::tarball_name(name, version) == file).ok_or_else(|| {
+            mismatch(format!("the attachment {attachment} is the tarball of no version in the body"))
         })?;
     let text = versions.get_source(version).unwrap_or_default();
     Ok((version.to_owned(), Object::parse(text)?))
@@ -96,9 +81,7 @@ fn check_manifest(name: &PackageName, version: &str, manifest: &Object<'_>) -> R
     if stated_name == name.as_str() && stated_version == version {
         return Ok(());
     }
-    Err(mismatch(format!(
-        "the manifest of {name}@{version} says that it is {stated_name}@{stated_version}"
-    )))
+    Err(mismatch(format!("the manifest of {name}@{version} says that it is {stated_name}@{stated_version}")))
 }
 
 fn check_length(body: &Object<'_>, tarball: &Tarball) -> Result<(), Error> {
@@ -143,11 +126,7 @@ fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, Stri
     }
 }
 
-fn check_package_json(
-    name: &PackageName,
-    version: &str,
-    staged: &mut Staged,
-) -> Result<(), Error> {
+fn check_package_json(name: &PackageName, version: &str, staged: &mut Staged) -> Result<(), Error> {
     let bytes = archive::package_json(BufReader::with_capacity(READ, staged))?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let inside = Object::parse_bytes(text).map_err(|error| {

@@ -41,21 +41,11 @@ impl Query {
 
     /// How well a package fits, up to [`BEST`]; none when it does not.
     pub fn score(&self, summary: &Summary) -> Option<u32> {
-        let keywords: Vec<String> = summary
-            .keywords
-            .iter()
-            .map(|word| word.to_lowercase())
-            .collect();
+        let keywords: Vec<String> = summary.keywords.iter().map(|word| word.to_lowercase()).collect();
         let people = || summary.maintainers.iter().chain(&summary.publisher);
         let fits = self.keywords.iter().all(|word| keywords.contains(word))
-            && self
-                .people
-                .iter()
-                .all(|name| people().any(|person| person.name.to_lowercase() == *name))
-            && self
-                .scopes
-                .iter()
-                .all(|scope| summary.name.scope() == Some(scope.as_str()));
+            && self.people.iter().all(|name| people().any(|person| person.name.to_lowercase() == *name))
+            && self.scopes.iter().all(|scope| summary.name.scope() == Some(scope.as_str()));
         if !fits {
             return None;
         }
