@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Body;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
@@ -22,6 +24,9 @@ use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
 
+/// Between two looks for left-overs.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -29,8 +34,8 @@ pub enum BuildError {
     Config(#[from] ConfigError),
     #[error("{file}: {source}")]
     Mount { file: String, source: MountError },
-    #[error("{file}: [storage] {source}")]
-    Storage { file: String, source: StorageError },
+    #[error("{file}: [storage] {key}: {source}")]
+    Storage { file: String, key: &'static str, source: StorageError },
     #[error("{file}: [auth] {source}")]
     Auth { file: String, source: AuthError },
     #[error("{file}: [plugins] {source}")]
@@ -94,7 +99,27 @@ impl Registry {
                 registry.lay_out();
             }
         });
-        Watching { _watcher: watcher, task }
+        Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
+    }
+
+    /// Removes now and every hour what crashed hosts have left half-done in the storage,
+    /// until the result is dropped.
+    pub fn tidy(&self) -> AbortOnDropHandle<()> {
+        let storage = self.0.storage.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut hours = tokio::time::interval(TIDY_EVERY);
+            loop {
+                hours.tick().await;
+                match storage.sweep().await {
+                    Ok(0) => {}
+                    Ok(removed) => tracing::info!(
+                        removed,
+                        "{removed} left-overs of crashed hosts and expired uploads were removed"
+                    ),
+                    Err(error) => tracing::warn!(error = %error, "left-overs cannot be removed now: {error}"),
+                }
+            }
+        }))
     }
 
     /// Answers one request that came from this machine; for embedding and tests.
@@ -178,13 +203,7 @@ impl Registry {
 /// Ends the watch when it is dropped.
 pub struct Watching {
     _watcher: Watcher,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _layout: AbortOnDropHandle<()>,
 }
 
 impl<B> tower_service::Service<Request<B>> for Registry
@@ -280,8 +299,22 @@ fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Sco
 
 async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
     let settings = storage_settings(&config.storage);
-    let file = || config.file.display().to_string();
-    Storage::open(&settings).await.map_err(|source| BuildError::Storage { file: file(), source })
+    Storage::open(&settings).await.map_err(|source| BuildError::Storage {
+        file: config.file.display().to_string(),
+        key: blamed_key(config.storage.kind, &source),
+        source,
+    })
+}
+
+/// The key to look at when a storage does not open.
+fn blamed_key(kind: StorageKind, error: &StorageError) -> &'static str {
+    match (kind, error) {
+        (StorageKind::Fs, _) => "root",
+        (StorageKind::S3, StorageError::Denied(_)) => "access_key and access_secret",
+        (StorageKind::S3, StorageError::NotFound) => "bucket_name",
+        (StorageKind::S3, _) => "endpoint",
+        (StorageKind::Memory, _) => "type",
+    }
 }
 
 fn storage_settings(config: &StorageConfig) -> storage::Settings {

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-pub use accounts::{ADMIN, NewUser};
+pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
 pub use identity::{Account, Caller};
 pub use policy::Decision;

@@ -86,11 +86,12 @@ fn explain(text: &str, file: &Path, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
     let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
     let message = error.message().lines().next().unwrap_or_default();
-    ConfigError::Parse {
-        file: file.display().to_string(),
-        line,
-        message: unknown_key(message).unwrap_or_else(|| message.to_owned()),
-    }
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let message = unknown_key(message).unwrap_or_else(|| match key {
+        Some(key) => format!("`{key}`: {message}"),
+        None => message.to_owned(),
+    });
+    ConfigError::Parse { file: file.display().to_string(), line, message }
 }
 
 /// Turns serde's words about an unknown field into ours.

@@ -44,7 +44,7 @@ impl Registry {
         let span = tracing::info_span!(
             "request",
             http.method = %request.method(),
-            http.path = request.uri().path(),
+            http.path = shown(request.uri().path()),
             client.ip = %peer.ip,
             mount = field::Empty,
             plugin.generation = field::Empty,
@@ -75,7 +75,7 @@ impl Registry {
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{} {} {}",
             parts.method,
-            parts.uri.path(),
+            shown(parts.uri.path()),
             response.status().as_u16()
         );
         response
@@ -191,6 +191,13 @@ impl Asked<'_> {
             .or(named)
             .or_else(|| self.parts.uri.authority().map(http::uri::Authority::as_str))
     }
+}
+
+/// A path as it is logged: what looks like the secret of a token is left out, since a
+/// client that signs out names it there.
+fn shown(path: &str) -> String {
+    let shown = |segment| if uuid::Uuid::try_parse(segment).is_ok() { "…" } else { segment };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn nothing_there() -> Failure {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
+use packhouse::auth::FirstUser;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
 use secrecy::{ExposeSecret, SecretString};
@@ -74,6 +75,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let watch = config.plugins.watch;
     let registry = Registry::build(config).await?;
     let _watching = watch.then(|| registry.watch());
+    let _tidying = registry.tidy();
     welcome(&registry, address).await?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
@@ -92,8 +94,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 /// On a first start: makes the user `admin` and shows how to go on.
 async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::Result<()> {
     let given = std::env::var("PACKHOUSE_ADMIN_PASSWORD").ok().map(SecretString::from);
-    let Some(password) = registry.auth().ensure_admin(given).await? else { return Ok(()) };
-    println!("The user `admin` was made. Its password, shown this once: {}", password.expose_secret());
+    match registry.auth().ensure_admin(given).await? {
+        FirstUser::There => return Ok(()),
+        FirstUser::Made => println!("The user `admin` was made, with the password that was given."),
+        FirstUser::MadeWith(password) => {
+            println!(
+                "The user `admin` was made. Its password, shown this once: {}",
+                password.expose_secret()
+            );
+        }
+    }
     let origin = registry.config().server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     for mount in registry.mounts().iter().filter(|mount| mount.enabled && mount.host.is_none()) {
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
@@ -123,12 +133,14 @@ fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An error and its causes in one line, each said once.
+/// An error in one line, with what the system said, if it said something. Causes further
+/// down are for the log of whoever debugs a library.
 fn sentence(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    let mut said = error.to_string();
+    let system = error.chain().skip(1).filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    for cause in system.map(ToString::to_string) {
         if !said.contains(&cause) {
-            said = if said.is_empty() { cause } else { format!("{said}: {cause}") };
+            said = format!("{said}: {cause}");
         }
     }
     said.replace('\n', " ")

@@ -25,27 +25,47 @@ pub struct NewUser {
     pub grants: Vec<Scope>,
 }
 
+/// What became of the first user.
+#[derive(Debug)]
+pub enum FirstUser {
+    /// There are users already.
+    There,
+    /// It was made with the password that was given.
+    Made,
+    /// It was made with this password, to be shown once.
+    MadeWith(SecretString),
+}
+
+impl FirstUser {
+    /// The password to be shown.
+    pub fn into_password(self) -> Option<SecretString> {
+        match self {
+            Self::MadeWith(password) => Some(password),
+            Self::There | Self::Made => None,
+        }
+    }
+}
+
 impl Auth {
     /// Makes the user `admin`, who may do everything, when there is no user at all. Of
-    /// several processes that start at once exactly one makes it. Gives the password
-    /// back when it was generated here, to be shown once.
+    /// several processes that start at once exactly one makes it. Without a password
+    /// one is generated.
     ///
     /// # Errors
     /// `Invalid` when the given password is unfit; `Unavailable`.
-    pub async fn ensure_admin(
-        &self,
-        password: Option<SecretString>,
-    ) -> Result<Option<SecretString>, AuthError> {
+    pub async fn ensure_admin(&self, password: Option<SecretString>) -> Result<FirstUser, AuthError> {
         if self.inner.stores.users.find(ADMIN).await?.is_some() {
-            return Ok(None);
+            return Ok(FirstUser::There);
         }
         let generated = password.is_none();
         let password = password.unwrap_or_else(passwords::generate);
         let admin =
             NewUser { name: UserName::parse(ADMIN)?, email: None, grants: vec![Scope::parse("*:*:*:*")?] };
         let admin = self.design_user(admin, &password).await?;
-        let made = self.inner.stores.users.add_first(&admin).await?;
-        Ok(Some(password).filter(|_| made && generated))
+        if !self.inner.stores.users.add_first(&admin).await? {
+            return Ok(FirstUser::There);
+        }
+        Ok(if generated { FirstUser::MadeWith(password) } else { FirstUser::Made })
     }
 
     /// Adds a user.

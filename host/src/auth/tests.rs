@@ -69,9 +69,9 @@ const HOUR: Duration = Duration::from_hours(1);
 #[tokio::test]
 async fn the_first_start_makes_an_admin_who_may_do_everything() {
     let auth = host();
-    let generated = auth.ensure_admin(None).await.unwrap().expect("shown once");
-    assert!(auth.ensure_admin(None).await.unwrap().is_none());
-    assert!(auth.ensure_admin(Some("other password".into())).await.unwrap().is_none());
+    let generated = auth.ensure_admin(None).await.unwrap().into_password().expect("shown once");
+    assert!(auth.ensure_admin(None).await.unwrap().into_password().is_none());
+    assert!(auth.ensure_admin(Some("other password".into())).await.unwrap().into_password().is_none());
     let admin = sign_in(&auth, "admin", generated.expose_secret()).await;
     let resource = Resource { protocol: "demo", kind: "package", name: "a" };
     assert_eq!(auth.decide(None, &admin, &resource, "write", "read"), Decision::Granted);
@@ -81,7 +81,7 @@ async fn the_first_start_makes_an_admin_who_may_do_everything() {
 #[tokio::test]
 async fn a_given_admin_password_is_taken_and_not_shown() {
     let auth = host();
-    assert!(auth.ensure_admin(Some("given password".into())).await.unwrap().is_none());
+    assert!(auth.ensure_admin(Some("given password".into())).await.unwrap().into_password().is_none());
     assert!(sign_in(&auth, "admin", "given password").await.account.is_some());
 }
 
@@ -89,7 +89,7 @@ async fn a_given_admin_password_is_taken_and_not_shown() {
 async fn no_admin_is_made_where_there_are_users() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
-    assert!(auth.ensure_admin(None).await.unwrap().is_none());
+    assert!(auth.ensure_admin(None).await.unwrap().into_password().is_none());
     assert!(!auth.user_exists("admin").await.unwrap());
 }
 
@@ -99,7 +99,7 @@ async fn of_two_hosts_that_start_at_once_one_shows_a_password_and_it_is_right() 
     let path = folder.path().join("users.sqlite");
     let start = || async {
         let auth = host_on(&path).await;
-        let shown = auth.ensure_admin(None).await.unwrap();
+        let shown = auth.ensure_admin(None).await.unwrap().into_password();
         (auth, shown)
     };
     let ((one, first), (_two, second)) = tokio::join!(start(), start());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::plugins::Plugins;
 
@@ -16,7 +17,7 @@ const PATROL: Duration = Duration::from_secs(1);
 
 /// Watches until it is dropped.
 pub struct Watcher {
-    task: tokio::task::JoinHandle<()>,
+    _task: AbortOnDropHandle<()>,
     _notifier: Option<notify::RecommendedWatcher>,
 }
 
@@ -35,13 +36,7 @@ impl Watcher {
                 }
             }
         });
-        Self { task, _notifier: notifier }
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.task.abort();
+        Self { _task: AbortOnDropHandle::new(task), _notifier: notifier }
     }
 }
 
