@@ -25,7 +25,7 @@ use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
 
 /// Between two looks for left-overs.
-const TIDY_EVERY: Duration = Duration::from_secs(3600);
+const TIDY_EVERY: Duration = Duration::from_hours(1);
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +188,7 @@ impl Registry {
                 match Mounts::new(all.iter().cloned().chain([mount.clone()])) {
                     Ok(_) => all.push(mount),
                     Err(error) => {
-                        tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}")
+                        tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}");
                     }
                 }
             }

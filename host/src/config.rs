@@ -64,7 +64,7 @@ impl Config {
     /// Reads and checks a text; `file` is for the words of errors.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| explain(text, file, &error))?;
-        config.file = file.to_owned();
+        file.clone_into(&mut config.file);
         config.check().map_err(|message| ConfigError::Value { file: file.to_owned(), message })?;
         Ok(config)
     }

@@ -46,13 +46,12 @@ impl ResponseBuilder {
     }
 
     fn header(&mut self, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-            (Ok(name), Ok(value)) => Some((name, value)),
-            _ => {
-                self.fail(format!("the header {name:?} or its value is not allowed in HTTP"));
-                None
-            }
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            return Some((name, value));
         }
+        self.fail(format!("the header {name:?} or its value is not allowed in HTTP"));
+        None
     }
 
     fn fail(&mut self, problem: String) {

@@ -21,6 +21,8 @@ fn resolve(mounts: &Mounts, host: &str, path: &str) -> Option<(String, String)> 
     mounts.resolve(Some(host), path).map(|found| (found.mount.name.clone(), found.path.to_owned()))
 }
 
+/// Where a request should lead.
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what `resolve` gives")]
 fn to(name: &str, path: &str) -> Option<(String, String)> {
     Some((name.into(), path.into()))
 }

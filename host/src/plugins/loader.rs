@@ -54,7 +54,7 @@ impl Loader {
     /// compiling takes.
     pub fn load(&self, hash: &str, content: &[u8]) -> Result<Component, LoadError> {
         let cached = self.cache.join(format!("{hash}-{:016x}.code", self.flavour));
-        let component = match self.from_cache(&cached) {
+        let component = match self.cached_code(&cached) {
             Some(component) => component,
             None => self.compile(content, &cached)?,
         };
@@ -62,7 +62,7 @@ impl Loader {
         Ok(component)
     }
 
-    fn from_cache(&self, file: &Path) -> Option<Component> {
+    fn cached_code(&self, file: &Path) -> Option<Component> {
         let content = std::fs::read(file).ok()?;
         let (checksum, code) = content.split_at_checked(CHECKSUM)?;
         if blake3::hash(code).as_bytes() != checksum {

@@ -1,5 +1,6 @@
 //! A fixture: plain objects by name, so that tests reach every capability of the host
 //! without a real protocol in between. Also what the benchmark reads.
+#![allow(clippy::unnecessary_wraps, reason = "endpoints have one shape")]
 
 use packhouse_plugin::storage::{self, Change, Precondition};
 use packhouse_plugin::uploads::Upload;
