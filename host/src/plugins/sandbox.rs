@@ -141,7 +141,7 @@ fn engine_config(limits: GuestLimits) -> Config {
         .table_elements(20_000)
         .max_memory_size(limits.memory)
         .max_unused_warm_slots(100)
-        .linear_memory_keep_resident(512 << 10)
+        .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(16 << 10)
         .pagemap_scan(if PoolingAllocationConfig::is_pagemap_scan_available() {
