@@ -17,9 +17,11 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Of the checkout that this program was built from.
+    /// Of the checkout that cargo runs this program for; it may have been built from
+    /// another one with the same target directory.
     pub fn find() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf();
+        let manifest = variable("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&manifest).parent().unwrap_or(Path::new(".")).to_path_buf();
         let target = variable("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
         let cache = variable("PACKHOUSE_CACHE").map_or_else(user_cache, PathBuf::from);
         Self { root, target, cache }
