@@ -78,10 +78,32 @@ pub fn check(kind: &str, name: &str, action: &str) -> Decision {
     sys::check(kind, name, action)
 }
 
+/// As [`check`], where a user named in `listed` counts as if `action` on this were granted
+/// to them: for protocols in which a package lists its owners. What a token was narrowed to
+/// still holds. At most 1000 of the names count.
+pub fn check_listed<S: AsRef<str>>(kind: &str, name: &str, action: &str, listed: &[S]) -> Decision {
+    let listed: Vec<String> = listed.iter().map(|user| user.as_ref().to_owned()).collect();
+    sys::check_listed(kind, name, action, &listed)
+}
+
 /// The caller may do `action` on `{protocol}:{kind}:{name}`, or the reason why not.
 pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
-    let permission = || format!("{kind}:{name}:{action}");
-    match check(kind, name, action) {
+    granted(check(kind, name, action), || format!("{kind}:{name}:{action}"))
+}
+
+/// As [`require`], where those `listed` count as if it were granted to them; see
+/// [`check_listed`].
+pub fn require_listed<S: AsRef<str>>(
+    kind: &str,
+    name: &str,
+    action: &str,
+    listed: &[S],
+) -> Result<(), Denied> {
+    granted(check_listed(kind, name, action, listed), || format!("{kind}:{name}:{action}"))
+}
+
+fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), Denied> {
+    match decision {
         Decision::Granted => Ok(()),
         Decision::SignIn => Err(Denied::SignIn { permission: permission(), rejection: rejection() }),
         Decision::Forbidden => Err(Denied::Forbidden { permission: permission() }),

@@ -31,6 +31,30 @@ impl Protocol for Demo {
     }
 }
 
+/// Says which headers it sees.
+struct Echo;
+
+impl Protocol for Echo {
+    fn describe() -> Description {
+        Description::new("echo", "Echo", "0.1.0")
+    }
+
+    fn handle(request: Request) -> Response {
+        let names = [
+            "authorization",
+            "cookie",
+            "proxy-authorization",
+            "x-api-key",
+            "x-nuget-apikey",
+            "npm-otp",
+            "accept",
+        ];
+        let seen: Vec<String> =
+            names.iter().filter_map(|name| Some(format!("{name}: {}", request.header(name)?))).collect();
+        Response::new(200).text(seen.join("\n"))
+    }
+}
+
 fn answer(call: &Call, action: &str) -> Result<Response, Failure> {
     auth::require("package", &call.decoded("package")?, action)?;
     let name = auth::caller().map_or("nobody".to_owned(), |account| account.name());
@@ -77,6 +101,63 @@ fn a_reader_cannot_write() {
     let host = Host::new().user("ann", &["demo:*:*:*"]);
     assert_eq!(put(&host.as_reader("ann")).0, 403);
     assert_eq!(host.as_reader("ann").get("/left-pad").send::<Demo>().status(), 200);
+}
+
+#[test]
+fn whoever_is_listed_may_as_if_it_were_granted() {
+    let host = Host::new()
+        .anonymous_grants(&["demo:package:*:read"])
+        .user("ann", &["demo:package:*:write"])
+        .user("bob", &[])
+        .user("carol", &["demo:package:*:read"])
+        .describe::<Demo>();
+    let ask = |actor: &Actor| actor.run(|| auth::check_listed("package", "a", "write", &["bob", "dave"]));
+    assert_eq!(ask(&host.as_user("bob")), Decision::Granted);
+    assert_eq!(ask(&host.as_user("ann")), Decision::Granted);
+    assert_eq!(ask(&host.as_user("carol")), Decision::Forbidden);
+    assert_eq!(ask(&host.as_reader("bob")), Decision::Forbidden);
+    assert_eq!(ask(&host.anonymous()), Decision::SignIn);
+    assert_eq!(ask(&host.rejected("expired")), Decision::SignIn);
+    let denied = host.as_user("carol").run(|| auth::require_listed("package", "a", "write", &["bob"]));
+    assert_eq!(denied.unwrap_err().permission(), "package:a:write");
+    let many: Vec<String> = (0..1000).map(|number| format!("u{number}")).chain(["bob".to_owned()]).collect();
+    let beyond = host.as_user("bob").run(|| auth::check_listed("package", "a", "write", &many));
+    assert_eq!(beyond, Decision::Forbidden);
+}
+
+#[test]
+fn a_token_narrows_what_being_listed_gives() {
+    let host = Host::new().grant("login").password("bob", "correct").describe::<Demo>();
+    let account = auth::authenticate_password("bob", "correct").unwrap();
+    let scopes = vec!["demo:package:a:write".to_owned()];
+    let issued = account.issue_token(&TokenRequest { scopes, ..TokenRequest::default() }).unwrap();
+    let bob = host.with_token(&issued.secret);
+    let ask = |name: &str| bob.run(|| auth::check_listed("package", name, "delete", &["bob"]));
+    assert_eq!((ask("a"), ask("b")), (Decision::Granted, Decision::Forbidden));
+}
+
+#[test]
+fn scopes_cover_what_the_grammar_says() {
+    let host = Host::new()
+        .user("ann", &["demo:package:com.example:write", "demo:image:*:push", "demo:rows:*:write"])
+        .describe::<Demo>();
+    let ask = |kind: &str, name: &str, action: &str| {
+        host.as_user("ann").run(|| auth::check(kind, name, action)) == Decision::Granted
+    };
+    for action in ["write", "read", "delete", "yank", "owner"] {
+        assert!(ask("package", "com.example:item", action), "{action}");
+    }
+    assert!(ask("package", "com.example", "read") && !ask("package", "com.example.sub:item", "read"));
+    assert!(ask("image", "a/b", "pull") && !ask("rows", "a", "select"));
+}
+
+#[test]
+fn credentials_never_arrive() {
+    let host = Host::new();
+    for name in ["Authorization", "cookie", "Proxy-Authorization", "X-Api-Key", "X-NuGet-ApiKey", "npm-otp"] {
+        let seen = host.anonymous().get("/header").header(name, "secret").header("accept", "text/plain");
+        assert_eq!(seen.send::<Echo>().text(), "accept: text/plain", "{name}");
+    }
 }
 
 #[test]

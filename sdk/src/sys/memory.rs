@@ -7,7 +7,9 @@ mod http;
 mod storage;
 mod uploads;
 
-pub(crate) use auth::{Account, authenticate, caller, check, filter_allowed, rejection, user_exists};
+pub(crate) use auth::{
+    Account, authenticate, caller, check, check_listed, filter_allowed, rejection, user_exists,
+};
 pub(crate) use body::Body;
 pub(crate) use http::{Request, Response, Sent};
 pub(crate) use storage::{

@@ -1,7 +1,10 @@
-//! Who may do what, simply: scopes `{protocol}:{kind}:{name}:{action}`.
+//! Who may do what, by the rules of the real host: scopes `{protocol}:{kind}:{name}:{action}`.
 
 use super::state::State;
 use crate::auth::Decision;
+
+/// Names of an owners' list that count.
+const MOST_LISTED: usize = 1000;
 
 /// Who sent the request, and what they came with.
 #[derive(Debug, Clone, Default)]
@@ -12,24 +15,41 @@ pub(crate) struct Identity {
     pub(crate) scopes: Vec<String>,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    kind: &'a str,
+    name: &'a str,
+    action: &'a str,
+}
+
 impl State {
     pub(crate) fn check(&self, kind: &str, name: &str, action: &str) -> Decision {
+        self.decide(Question { kind, name, action }, &[])
+    }
+
+    /// A user who is listed counts as if the action were granted to them.
+    pub(crate) fn check_listed(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
+        let counted = listed.get(..MOST_LISTED).unwrap_or(listed);
+        self.decide(Question { kind, name, action }, counted)
+    }
+
+    fn decide(&self, asked: Question<'_>, listed: &[String]) -> Decision {
         if self.rejection.is_some() {
             return Decision::SignIn;
         }
-        let allows =
-            |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, kind, name, action));
-        if allows(&self.anonymous) {
-            return Decision::Granted;
-        }
+        let allows = |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, asked));
+        let public = allows(&self.anonymous);
         let Some(identity) = &self.caller else {
-            return Decision::SignIn;
+            return if public { Decision::Granted } else { Decision::SignIn };
         };
+        let may_use = !identity.read_only
+            || asked.action == self.read_action(asked.kind)
+            || matches!(asked.action, "read" | "pull");
         let user = self.users.get(&identity.name);
-        let granted = user.is_some_and(|user| allows(&user.scopes));
+        let theirs = user.is_some_and(|user| allows(&user.scopes)) || listed.contains(&identity.name);
         let within_token = identity.scopes.is_empty() || allows(&identity.scopes);
-        let writes = identity.read_only && action != self.read_action(kind);
-        if granted && within_token && !writes { Decision::Granted } else { Decision::Forbidden }
+        if may_use && (public || (theirs && within_token)) { Decision::Granted } else { Decision::Forbidden }
     }
 
     fn read_action(&self, kind: &str) -> &str {
@@ -37,30 +57,42 @@ impl State {
         scope.map_or("read", |scope| scope.read_action.as_str())
     }
 
-    fn scope_allows(&self, scope: &str, kind: &str, name: &str, action: &str) -> bool {
-        let Some((protocol, rest)) = scope.split_once(':') else {
-            return false;
-        };
-        let Some((scope_kind, rest)) = rest.split_once(':') else {
-            return false;
-        };
-        let Some((scope_name, scope_action)) = rest.rsplit_once(':') else {
+    fn scope_allows(&self, scope: &str, asked: Question<'_>) -> bool {
+        let Some([protocol, kind, name, action]) = split(scope) else {
             return false;
         };
         let here = self.protocol.as_deref();
         here.is_none_or(|here| matches(protocol, here))
-            && matches(scope_kind, kind)
-            && matches(scope_name, name)
-            && self.action_allows(kind, scope_action, action)
+            && matches(kind, asked.kind)
+            && covers_name(name, asked.name)
+            && covers_action(action, asked.action)
     }
+}
 
-    fn action_allows(&self, kind: &str, granted: &str, action: &str) -> bool {
-        granted == "*"
-            || granted == action
-            || (granted == "push" && action == "pull")
-            || (granted == "write"
-                && (action == self.read_action(kind)
-                    || ["read", "delete", "yank", "owner"].contains(&action)))
+/// The first two parts and the last are split off; the middle is the name.
+fn split(scope: &str) -> Option<[&str; 4]> {
+    let (protocol, rest) = scope.split_once(':')?;
+    let (kind, rest) = rest.split_once(':')?;
+    let (name, action) = rest.rsplit_once(':')?;
+    Some([protocol, kind, name, action])
+}
+
+/// A name without `:` also covers what follows that name after a `:`.
+fn covers_name(pattern: &str, name: &str) -> bool {
+    let covers_group = |(group, _)| !pattern.contains(':') && matches(pattern, group);
+    matches(pattern, name) || name.split_once(':').is_some_and(covers_group)
+}
+
+fn covers_action(pattern: &str, action: &str) -> bool {
+    matches(pattern, action) || included(pattern).contains(&action)
+}
+
+/// The actions that one action brings along.
+fn included(action: &str) -> &'static [&'static str] {
+    match action {
+        "write" => &["read", "delete", "yank", "owner"],
+        "push" => &["pull"],
+        _ => &[],
     }
 }
 
@@ -78,6 +110,5 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 /// Has it the four parts of a scope?
 pub(crate) fn is_scope(scope: &str) -> bool {
-    let parts: Vec<&str> = scope.split(':').collect();
-    parts.len() >= 4 && parts.iter().all(|part| !part.is_empty())
+    split(scope).is_some_and(|parts| !parts.contains(&""))
 }

@@ -6,11 +6,11 @@ use crate::auth::{Decision, Issued, Token, TokenRequest};
 use crate::bindings::packhouse::plugin::auth;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
-    match auth::check(kind, name, action) {
-        auth::Decision::Granted => Decision::Granted,
-        auth::Decision::SignIn => Decision::SignIn,
-        auth::Decision::Forbidden => Decision::Forbidden,
-    }
+    auth::check(kind, name, action).into()
+}
+
+pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
+    auth::check_listed(kind, name, action, listed).into()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the host in memory keeps them")]
@@ -67,6 +67,16 @@ impl Account {
 
     pub(crate) fn revoke_token(&self, id: &str) -> Result<bool, Error> {
         Ok(self.0.revoke_token(id)?)
+    }
+}
+
+impl From<auth::Decision> for Decision {
+    fn from(decision: auth::Decision) -> Decision {
+        match decision {
+            auth::Decision::Granted => Decision::Granted,
+            auth::Decision::SignIn => Decision::SignIn,
+            auth::Decision::Forbidden => Decision::Forbidden,
+        }
     }
 }
 

@@ -10,6 +10,10 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     state::current().borrow().check(kind, name, action)
 }
 
+pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
+    state::current().borrow().check_listed(kind, name, action, listed)
+}
+
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
     let state = state::current();
     let state = state.borrow();
