@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::config::{Config, ConfigError, Hosts, MountConfig, StorageConfig, Stor
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
-use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
+use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
 
 /// Between two looks for left-overs.
@@ -128,7 +129,9 @@ impl Registry {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.dispatch(request, Peer::local()).await
+        let (parts, body) = request.into_parts();
+        let peer = TrustedProxies::default().peer(IpAddr::from([127, 0, 0, 1]), &parts);
+        self.dispatch(Request::from_parts(parts, body), peer).await
     }
 
     pub fn config(&self) -> &Config {
@@ -180,7 +183,10 @@ impl Registry {
         let mut all = self.0.configured.clone();
         if self.0.config.plugins.auto_mount {
             let named: BTreeSet<_> = all.iter().map(|mount| mount.plugin.clone()).collect();
-            for (plugin, generation) in self.0.plugins.all_serving() {
+            let mut serving = self.0.plugins.all_serving();
+            // A file that is named like its protocol goes before one that only says so.
+            serving.sort_by_key(|(plugin, generation)| *plugin != generation.description.protocol);
+            for (plugin, generation) in serving {
                 if named.contains(&plugin) {
                     continue;
                 }

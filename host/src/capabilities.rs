@@ -43,6 +43,14 @@ const MOST_WAITING_CALLS: u32 = 100_000;
 /// The most bytes that pass between plugin and host in one call.
 pub const PIECE: usize = 1 << 20;
 
+/// Bytes that the host may hold for a guest beside the reply.
+const MOST_HELD_BESIDE_REPLY: u64 = 16 << 20;
+/// Objects that one request may have open at a time.
+const MOST_OPEN_OBJECTS: usize = 64;
+
+/// Counts as one open object until it is dropped.
+pub struct OpenObject(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
 /// All that one guest instance can reach; made for one call and dropped after it.
 pub struct State {
     pub table: ResourceTable,
@@ -53,13 +61,29 @@ pub struct State {
     wasi: Option<Box<wasi::Wasi>>,
     log: log::Budget,
     waiting_calls: u32,
+    /// Lost races that were waited for.
+    turns: u32,
+    /// Bytes of replies, headers and names that the host holds for the guest.
+    held_bytes: u64,
+    open_objects: Arc<()>,
 }
 
 impl State {
     pub fn new(memory: MemoryLimit, clock: Arc<GuestClock>, request: Option<Box<RequestContext>>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
-        Self { table, memory, clock, request, wasi: None, log: log::Budget::default(), waiting_calls: 0 }
+        Self {
+            table,
+            memory,
+            clock,
+            request,
+            wasi: None,
+            log: log::Budget::default(),
+            waiting_calls: 0,
+            turns: 0,
+            held_bytes: 0,
+            open_objects: Arc::default(),
+        }
     }
 
     /// The request being answered; a trap while the plugin describes itself.
@@ -79,6 +103,28 @@ impl State {
             )));
         }
         Ok(GuestClock::outside(&self.clock))
+    }
+
+    /// Counts bytes that the host holds for the guest; a trap when they are too many.
+    fn hold(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let most = self.request()?.limits.reply.saturating_add(MOST_HELD_BESIDE_REPLY);
+        self.held_bytes = self.held_bytes.saturating_add(bytes as u64);
+        if self.held_bytes > most {
+            return Err(wasmtime::Error::msg(format!(
+                "more than {most} bytes held by the host in one request"
+            )));
+        }
+        Ok(())
+    }
+
+    /// A token for one open object (a file, on a file system), to be kept with it.
+    fn open_one(&self) -> Result<OpenObject, HostError> {
+        let token = OpenObject(Arc::clone(&self.open_objects));
+        if Arc::strong_count(&self.open_objects) > MOST_OPEN_OBJECTS {
+            let message = format!("more than {MOST_OPEN_OBJECTS} objects open in one request");
+            return Err(wasmtime::Error::msg(message).into());
+        }
+        Ok(token)
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {

@@ -64,9 +64,10 @@ impl Registry {
         let mut headers = parts.headers.clone();
         let credentials = Credentials::take(&mut headers);
         let head = RequestHead { method: &parts.method, headers: &headers };
+        let is_anonymous = credentials.is_empty();
         let asked = Asked { parts: &parts, headers: &headers, peer };
         let reply = match self.reply(&asked, body, credentials).await {
-            Ok(reply) => reply,
+            Ok(reply) => Reply { public: is_anonymous, ..reply },
             Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
         };
         let response = respond(head, reply).await;
@@ -182,14 +183,10 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The host name that the client used, with its port.
+    /// The host name that the client used, with its port; none for one that cannot stand
+    /// in a URL.
     fn host(&self) -> Option<&str> {
-        let named = self.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        self.peer
-            .host
-            .as_deref()
-            .or(named)
-            .or_else(|| self.parts.uri.authority().map(http::uri::Authority::as_str))
+        self.peer.host.as_deref()
     }
 }
 

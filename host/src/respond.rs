@@ -52,6 +52,7 @@ pub struct RequestHead<'a> {
 }
 
 /// What a plugin answered. A status below 200 or above 599 is sent as a 500.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a reply, each on its own")]
 #[derive(Clone)]
 pub struct Reply {
     pub status: StatusCode,
@@ -61,6 +62,8 @@ pub struct Reply {
     pub body: Vec<Part>,
     /// The content never changes at this URL.
     pub immutable: bool,
+    /// Nobody signed in for it, so that caches for everybody may keep it (RFC 9111 §3.5).
+    pub public: bool,
     /// For `Content-Disposition: attachment`.
     pub filename: Option<String>,
     /// Whether a `Range` is answered.
@@ -79,6 +82,7 @@ impl Reply {
             headers: HeaderMap::new(),
             body: Vec::new(),
             immutable: false,
+            public: true,
             filename: None,
             ranges: true,
             compression: true,

@@ -149,6 +149,20 @@ impl Auth {
         Ok(Account::new(user, None))
     }
 
+    /// The account of a name and its password, and of nothing else: for what a stolen
+    /// token must not be enough for.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate_password`].
+    pub async fn authenticate_only_password(
+        &self,
+        name: &str,
+        password: &SecretString,
+        peer: IpAddr,
+    ) -> Result<Account, AuthError> {
+        Ok(Account::new(self.by_password(name, password, peer).await?, None))
+    }
+
     async fn by_token(&self, secret: &SecretString, peer: IpAddr) -> Result<Account, AuthError> {
         let denied = |why: &str| Err(AuthError::Denied(why.to_owned()));
         if !has_token_form(secret.expose_secret()) {

@@ -7,7 +7,7 @@
 //! - A token's scopes narrow the grants of its user; they never add to them.
 //! - A read-only token reads, whatever else would be allowed.
 
-use super::identity::Caller;
+use super::identity::{Account, Caller};
 use super::scope::{Resource, Scope};
 
 /// The three answers that HTTP has.
@@ -37,13 +37,30 @@ pub fn decide(
     let Some(account) = &caller.account else {
         return if public { Decision::Granted } else { Decision::SignIn };
     };
-    let reads = action == read_action || matches!(action, "read" | "pull");
-    let own = || {
-        let narrowed_to = account.scopes();
-        allowed(account.grants(), resource, action)
-            && (narrowed_to.is_empty() || allowed(narrowed_to, resource, action))
-    };
-    if (reads || !account.read_only()) && (public || own()) { Decision::Granted } else { Decision::Forbidden }
+    let own = || allowed(account.grants(), resource, action) && is_within_token(account, resource, action);
+    if may_use(account, action, read_action) && (public || own()) {
+        Decision::Granted
+    } else {
+        Decision::Forbidden
+    }
+}
+
+/// Whether what a caller signed in with lets through an action that is theirs for another
+/// reason than a grant, e.g. since a package lists them as its owner.
+pub fn lets_through(caller: &Caller, resource: &Resource<'_>, action: &str, read_action: &str) -> bool {
+    let account = caller.account.as_ref().filter(|_| caller.rejection.is_none());
+    account.is_some_and(|account| {
+        may_use(account, action, read_action) && is_within_token(account, resource, action)
+    })
+}
+
+/// A read-only token reads and does nothing else.
+fn may_use(account: &Account, action: &str, read_action: &str) -> bool {
+    !account.read_only() || action == read_action || matches!(action, "read" | "pull")
+}
+
+fn is_within_token(account: &Account, resource: &Resource<'_>, action: &str) -> bool {
+    account.scopes().is_empty() || allowed(account.scopes(), resource, action)
 }
 
 fn allowed(scopes: &[Scope], resource: &Resource<'_>, action: &str) -> bool {

@@ -7,12 +7,34 @@ use crate::capabilities::State;
 use crate::plugins::description::Description;
 use crate::respond::FailureShape;
 
+/// Bytes that a description may hold in all.
+const MOST_BYTES: usize = 64 << 10;
+
 /// A description being built.
-pub struct DescriptionBuilder(Description);
+pub struct DescriptionBuilder {
+    description: Description,
+    size: usize,
+}
 
 impl DescriptionBuilder {
     pub fn finish(self) -> Description {
-        self.0
+        self.description
+    }
+}
+
+impl State {
+    /// The description behind a handle, which grows by these words.
+    fn grow(
+        &mut self,
+        handle: &Resource<DescriptionBuilder>,
+        words: &[&str],
+    ) -> wasmtime::Result<&mut Description> {
+        let builder = self.table.get_mut(handle)?;
+        builder.size += words.iter().map(|word| word.len() + 1).sum::<usize>();
+        if builder.size > MOST_BYTES {
+            return Err(wasmtime::Error::msg(format!("the description is larger than {MOST_BYTES} bytes")));
+        }
+        Ok(&mut builder.description)
     }
 }
 
@@ -25,11 +47,20 @@ impl wit::HostDescription for State {
         title: String,
         version: String,
     ) -> wasmtime::Result<Resource<DescriptionBuilder>> {
-        self.push(DescriptionBuilder(Description { protocol, title, version, ..Description::default() }))
+        {
+            let size = protocol.len() + title.len() + version.len();
+            if size > MOST_BYTES {
+                return Err(wasmtime::Error::msg(format!(
+                    "the description is larger than {MOST_BYTES} bytes"
+                )));
+            }
+            let description = Description { protocol, title, version, ..Description::default() };
+            self.push(DescriptionBuilder { description, size })
+        }
     }
 
     fn add_root_alias(&mut self, handle: Resource<DescriptionBuilder>, path: String) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.root_aliases.push(path);
+        self.grow(&handle, &[&path])?.root_aliases.push(path);
         Ok(())
     }
 
@@ -40,7 +71,7 @@ impl wit::HostDescription for State {
         _actions: Vec<String>,
         read_action: String,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.read_actions.insert(kind, read_action);
+        self.grow(&handle, &[&kind, &read_action])?.read_actions.insert(kind, read_action);
         Ok(())
     }
 
@@ -51,7 +82,7 @@ impl wit::HostDescription for State {
         enabled: bool,
         _summary: String,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.features.insert(name, enabled);
+        self.grow(&handle, &[&name])?.features.insert(name, enabled);
         Ok(())
     }
 
@@ -61,12 +92,14 @@ impl wit::HostDescription for State {
         content_type: String,
         body: String,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.failure_shape = Some(FailureShape { content_type, template: body });
+        let description = self.grow(&handle, &[&content_type, &body])?;
+        description.failure_shape = Some(FailureShape { content_type, template: body });
         Ok(())
     }
 
     fn set_setup(&mut self, handle: Resource<DescriptionBuilder>, text: String) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.setup = Some(text);
+        let description = self.grow(&handle, &[&text])?;
+        description.setup = Some(text);
         Ok(())
     }
 
@@ -76,7 +109,7 @@ impl wit::HostDescription for State {
         name: String,
         reason: String,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&handle)?.0.wishes.insert(name, reason);
+        self.grow(&handle, &[&name, &reason])?.wishes.insert(name, reason);
         Ok(())
     }
 

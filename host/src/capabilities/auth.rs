@@ -6,10 +6,16 @@ use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    Account, AuthError, Decision, Issued, Resource as Subject, Scope, Token, TokenRequest, parse_network,
+    Account, AuthError, Decision, Issued, Question, Resource as Subject, Scope, Token, TokenRequest,
+    parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
+
+/// Names of an owners' list that count.
+const MOST_LISTED: usize = 1000;
+/// Names that are filtered at once.
+const MOST_FILTERED: usize = 10_000;
 
 /// Somebody who has proved who they are.
 pub struct SignedIn(Account);
@@ -23,11 +29,24 @@ impl RequestContext {
         Ok(())
     }
 
-    fn decide(&self, kind: &str, name: &str, action: &str) -> Decision {
+    fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
         let Some(caller) = &self.caller else { return Decision::SignIn };
-        let read_action = self.description.read_actions.get(kind).map_or("read", String::as_str);
-        let subject = Subject { protocol: &self.mount.name, kind, name };
-        self.auth.decide(self.mount.anonymous.as_deref(), caller, &subject, action, read_action)
+        let question = Question {
+            anonymous: self.mount.anonymous.as_deref(),
+            resource: &Subject { protocol: &self.mount.name, kind, name },
+            action,
+            read_action: self.description.read_actions.get(kind).map_or("read", String::as_str),
+        };
+        self.auth.decide_listed(&question, caller, listed)
+    }
+
+    /// A scope as the plugin writes it: with its protocol in the place of the mount.
+    fn scope(&self, written: &str) -> Result<Scope, AuthError> {
+        let rest = written.strip_prefix(&self.description.protocol).filter(|rest| rest.starts_with(':'));
+        match rest {
+            Some(rest) => Scope::parse(&format!("{}{rest}", self.mount.name)),
+            None => Scope::parse(written),
+        }
     }
 
     /// `login` is needed to see passwords and secrets.
@@ -47,11 +66,21 @@ impl wit::Host for State {
         let _outside = self.wait()?;
         let request = self.request()?;
         request.identify().await.map_err(away)?;
-        Ok(match request.decide(&kind, &name, &action) {
-            Decision::Granted => wit::Decision::Granted,
-            Decision::SignIn => wit::Decision::SignIn,
-            Decision::Forbidden => wit::Decision::Forbidden,
-        })
+        Ok(request.decide(&kind, &name, &action, &[]).into())
+    }
+
+    async fn check_listed(
+        &mut self,
+        kind: String,
+        name: String,
+        action: String,
+        mut listed: Vec<String>,
+    ) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        listed.truncate(MOST_LISTED);
+        Ok(request.decide(&kind, &name, &action, &listed).into())
     }
 
     async fn filter_allowed(
@@ -60,13 +89,14 @@ impl wit::Host for State {
         names: Vec<String>,
         action: String,
     ) -> wasmtime::Result<Vec<String>> {
+        if names.len() > MOST_FILTERED {
+            return Err(wasmtime::Error::msg(format!("more than {MOST_FILTERED} names to filter at once")));
+        }
         let _outside = self.wait()?;
         let request = self.request()?;
         request.identify().await.map_err(away)?;
-        Ok(names
-            .into_iter()
-            .filter(|name| request.decide(&kind, name, &action) == Decision::Granted)
-            .collect())
+        let allowed = |name: &String| request.decide(&kind, name, &action, &[]) == Decision::Granted;
+        Ok(names.into_iter().filter(allowed).collect())
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
@@ -102,8 +132,10 @@ impl wit::Host for State {
         let (Some(name), Some(password)) = (value("name"), value("password")) else {
             return Err(HostError::invalid("signing in needs `name` and `password`"));
         };
-        let account =
-            request.auth.authenticate_password(&name, &SecretString::from(password), request.peer).await?;
+        let account = request
+            .auth
+            .authenticate_only_password(&name, &SecretString::from(password), request.peer)
+            .await?;
         Ok(self.push(SignedIn(account))?)
     }
 
@@ -146,7 +178,7 @@ impl wit::HostAccount for State {
             scopes: wanted
                 .scopes
                 .iter()
-                .map(|scope| scope.parse())
+                .map(|scope| request.scope(scope))
                 .collect::<Result<Vec<Scope>, AuthError>>()?,
             lifetime: wanted.lifetime.map(Duration::from_secs),
             cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
@@ -158,18 +190,30 @@ impl wit::HostAccount for State {
     async fn list_tokens(&mut self, handle: Resource<SignedIn>) -> Result<Vec<wit::Token>, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
+        self.request()?.needs_login_grant()?;
         Ok(self.request()?.auth.list(&account).await?.into_iter().map(Into::into).collect())
     }
 
     async fn revoke_token(&mut self, handle: Resource<SignedIn>, id: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
+        self.request()?.needs_login_grant()?;
         Ok(self.request()?.auth.revoke(&account, &id).await?)
     }
 
     async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
+    }
+}
+
+impl From<Decision> for wit::Decision {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Granted => Self::Granted,
+            Decision::SignIn => Self::SignIn,
+            Decision::Forbidden => Self::Forbidden,
+        }
     }
 }
 

@@ -100,9 +100,10 @@ impl wit::HostBody for State {
     ) -> Result<Resource<StagedObject>, HostError> {
         let _outside = self.wait()?;
         let layer = self.layer(&handle)?;
+        let open = self.open_one()?;
         let writer = self.receive(layer, limit, &algorithms(&compute)?).await?;
         let staged = writer.finish().await?;
-        Ok(self.push(StagedObject::new(staged))?)
+        Ok(self.push(StagedObject::new(staged, open))?)
     }
 
     async fn save(

@@ -6,6 +6,9 @@ use crate::capabilities::State;
 /// Bytes that one request may log.
 const MOST_BYTES: usize = 64 << 10;
 
+/// What a line costs beside its words.
+const LINE_OVERHEAD: usize = 256;
+
 /// What one request has logged so far.
 #[derive(Debug, Default)]
 pub struct Budget {
@@ -42,11 +45,13 @@ impl wit::Host for State {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         let size = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
+        let size = size + LINE_OVERHEAD;
         if !self.log.take(size) {
             return Ok(());
         }
         let fields =
             fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ");
+        let message = message.replace(char::is_control, " ");
         match level {
             wit::Level::Debug => tracing::debug!(target: "packhouse::plugin", fields, "{message}"),
             wit::Level::Info => tracing::info!(target: "packhouse::plugin", fields, "{message}"),

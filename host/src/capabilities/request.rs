@@ -59,6 +59,10 @@ pub struct TokenRules {
     pub read_only: bool,
 }
 
+/// Headers that an answer is said to depend on; a plugin that reads more has an answer
+/// that no cache should keep, and is told so nowhere else.
+const MOST_VARYING: usize = 32;
+
 /// The only request there is; its methods look into [`RequestContext`].
 pub struct RequestHandle;
 
@@ -67,7 +71,7 @@ impl wit::Host for State {}
 impl wit::HostRequest for State {
     fn method(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
         let method = &self.request()?.method;
-        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().into() })
+        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().to_ascii_uppercase() })
     }
 
     fn path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
@@ -89,7 +93,7 @@ impl wit::HostRequest for State {
     fn header(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Option<String>> {
         let request = self.request()?;
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
-        if !request.vary.contains(&name) {
+        if request.vary.len() < MOST_VARYING && !request.vary.contains(&name) {
             request.vary.push(name.clone());
         }
         let values: Vec<_> = request

@@ -11,6 +11,10 @@ use crate::capabilities::storage::{ObjectPart, key};
 use crate::capabilities::{HostError, PIECE, State};
 use crate::respond::{Part, Reply};
 
+/// Headers of one reply.
+const MOST_HEADERS: usize = 100;
+/// Bytes of one header's value.
+const LONGEST_HEADER: usize = 16 << 10;
 /// Pieces from this size on are kept as they came instead of being gathered.
 const KEPT_WHOLE: usize = 32 << 10;
 
@@ -46,6 +50,12 @@ impl ResponseBuilder {
     }
 
     fn header(&mut self, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+        if self.headers.len() >= MOST_HEADERS || value.len() > LONGEST_HEADER {
+            self.fail(format!(
+                "more than {MOST_HEADERS} headers, or one of more than {LONGEST_HEADER} bytes"
+            ));
+            return None;
+        }
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
         {
             return Some((name, value));
@@ -94,6 +104,7 @@ impl ResponseBuilder {
             headers: self.headers,
             body: self.parts,
             immutable: self.immutable,
+            public: true,
             filename: self.filename,
             ranges: self.ranges,
             compression: self.compression,
@@ -104,6 +115,7 @@ impl ResponseBuilder {
 
 impl wit::HostResponse for State {
     fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
+        self.request()?;
         self.push(ResponseBuilder::new(status))
     }
 
@@ -118,6 +130,7 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
+        self.hold(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.insert(name, value);
@@ -131,17 +144,17 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
+        self.hold(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
-        if let Some((name, value)) = response.header(&name, &value)
-            && response.headers.try_append(name, value).is_err()
-        {
-            response.fail("too many headers".into());
+        if let Some((name, value)) = response.header(&name, &value) {
+            response.headers.append(name, value);
         }
         Ok(())
     }
 
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
         let limit = self.request()?.limits.reply;
+        self.hold(bytes.len())?;
         self.table.get_mut(&handle)?.write(bytes, limit);
         Ok(())
     }
@@ -153,11 +166,12 @@ impl wit::HostResponse for State {
     ) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
         let source = key(&source)?;
+        let open = self.open_one()?;
         let Some(reader) = self.request()?.storage.open(&source).await? else { return Ok(None) };
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
         response.flush();
-        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader))));
+        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader, open))));
         Ok(Some(info.into()))
     }
 
@@ -167,6 +181,7 @@ impl wit::HostResponse for State {
     }
 
     fn set_filename(&mut self, handle: Resource<ResponseBuilder>, name: String) -> wasmtime::Result<()> {
+        self.hold(name.len())?;
         self.table.get_mut(&handle)?.filename = Some(name);
         Ok(())
     }

@@ -5,15 +5,15 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::{http as wit, types};
 use crate::capabilities::body::piece;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
-use crate::capabilities::{HostError, State};
+use crate::capabilities::{HostError, OpenObject, State};
 use crate::storage::Staged;
 
 /// Staged bytes; dropping it removes what was not committed.
-pub struct StagedObject(Staged);
+pub struct StagedObject(Staged, #[expect(dead_code, reason = "it is counted")] OpenObject);
 
 impl StagedObject {
-    pub fn new(staged: Staged) -> Self {
-        Self(staged)
+    pub fn new(staged: Staged, open: OpenObject) -> Self {
+        Self(staged, open)
     }
 }
 

@@ -12,7 +12,7 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::{storage as wit, types};
 use crate::capabilities::body::piece;
 use crate::capabilities::staged::StagedObject;
-use crate::capabilities::{HostError, PIECE, State};
+use crate::capabilities::{HostError, OpenObject, PIECE, State};
 use crate::respond::{BoxError, StoredObject};
 use crate::storage::{
     Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, StorageError, Writer,
@@ -22,16 +22,16 @@ use crate::storage::{
 const SIDE_BY_SIDE: usize = 32;
 /// Keys in one `stat-many` or `get-many`.
 const MOST_KEYS: usize = 1000;
-/// Lost races after which a plugin is told to give up.
-const MOST_ATTEMPTS: u32 = 200;
+/// Lost races of one request after which a plugin is told to give up.
+const MOST_TURNS: u32 = 200;
 
 /// One version of an object, read in parts.
-pub struct ObjectReader(Reader);
+pub struct ObjectReader(Reader, #[expect(dead_code, reason = "it is counted")] OpenObject);
 
 /// Bytes that the plugin makes; opened at the first piece.
 pub struct ObjectWriter {
     algorithms: Vec<String>,
-    writer: Option<Writer>,
+    writer: Option<(Writer, OpenObject)>,
 }
 
 impl wit::Host for State {
@@ -135,7 +135,9 @@ impl wit::Host for State {
 
     async fn wait_turn(&mut self, _key: String, attempt: u32) -> Result<(), HostError> {
         let _outside = self.wait()?;
-        if attempt > MOST_ATTEMPTS {
+        // The plugin's own count says how long to wait; the host's, when it is enough.
+        self.turns += 1;
+        if self.turns > MOST_TURNS || attempt > MOST_TURNS {
             return Err(StorageError::Unavailable("too many writers at once".into()).into());
         }
         let longest = Duration::from_millis(4 << attempt.min(6));
@@ -158,8 +160,9 @@ impl wit::Host for State {
 impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
+        let open = self.open_one()?;
         let Some(reader) = self.request()?.storage.open(&key(&name)?).await? else { return Ok(None) };
-        Ok(Some(self.push(ObjectReader(reader))?))
+        Ok(Some(self.push(ObjectReader(reader, open))?))
     }
 
     fn info(&mut self, handle: Resource<ObjectReader>) -> wasmtime::Result<types::ObjectInfo> {
@@ -201,12 +204,13 @@ impl State {
     async fn writer(&mut self, handle: &Resource<ObjectWriter>) -> Result<&mut Writer, HostError> {
         if self.table.get(handle)?.writer.is_none() {
             let algorithms = algorithms(&self.table.get(handle)?.algorithms)?;
+            let open = self.open_one()?;
             let request = self.request()?;
             let opened = request.storage.writer(&algorithms, request.limits.upload).await?;
-            self.table.get_mut(handle)?.writer = Some(opened);
+            self.table.get_mut(handle)?.writer = Some((opened, open));
         }
         let writer = self.table.get_mut(handle)?.writer.as_mut();
-        writer.ok_or_else(|| HostError::invalid("the writer is not open"))
+        writer.map(|(writer, _)| writer).ok_or_else(|| HostError::invalid("the writer is not open"))
     }
 }
 
@@ -230,8 +234,9 @@ impl wit::HostWriter for State {
         let _outside = self.wait()?;
         self.writer(&handle).await?;
         let writer = self.table.get_mut(&handle)?.writer.take();
-        let staged = writer.ok_or_else(|| HostError::invalid("the writer is not open"))?.finish().await?;
-        Ok(self.push(StagedObject::new(staged))?)
+        let (writer, open) = writer.ok_or_else(|| HostError::invalid("the writer is not open"))?;
+        let staged = writer.finish().await?;
+        Ok(self.push(StagedObject::new(staged, open))?)
     }
 
     async fn drop(&mut self, handle: Resource<ObjectWriter>) -> wasmtime::Result<()> {
@@ -241,11 +246,11 @@ impl wit::HostWriter for State {
 }
 
 /// A stored object as a part of a reply.
-pub struct ObjectPart(Reader);
+pub struct ObjectPart(Reader, #[expect(dead_code, reason = "it is counted")] OpenObject);
 
 impl ObjectPart {
-    pub fn new(reader: Reader) -> Self {
-        Self(reader)
+    pub fn new(reader: Reader, open: OpenObject) -> Self {
+        Self(reader, open)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::{HostError, State};
 use crate::storage::{StorageError, Upload};
 
+/// Bytes of a label.
+const LONGEST_LABEL: usize = 1024;
+
 /// One upload session as this request has opened it.
 pub struct UploadSession(Upload);
 
@@ -20,6 +23,9 @@ impl wit::HostUpload for State {
         compute: Vec<String>,
     ) -> Result<Resource<UploadSession>, HostError> {
         let _outside = self.wait()?;
+        if label.len() > LONGEST_LABEL {
+            return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
+        }
         let upload = self.request()?.storage.start_upload(&label, &algorithms(&compute)?).await?;
         Ok(self.push(UploadSession(upload))?)
     }

@@ -57,7 +57,15 @@ impl MountConfig {
                 return Err(format!("[mount.{name}] base_path is {path:?}: write it like \"/{name}\""));
             }
         }
-        match self.grants.iter().find(|grant| *grant != "login" && !grant.starts_with('/')) {
+        if let Some(host) = &self.host
+            && (host.is_empty() || host.contains([':', '/', '@', '?', '#', ' ']))
+        {
+            return Err(format!(
+                "[mount.{name}] host is {host:?}: write a name like \"registry.example.com\", without scheme and port"
+            ));
+        }
+        let is_path = |grant: &str| grant.len() > 1 && grant.starts_with('/') && !grant.ends_with('/');
+        match self.grants.iter().find(|grant| *grant != "login" && !is_path(grant)) {
             Some(grant) => Err(format!(
                 "[mount.{name}] grants holds {grant:?}: what can be granted is \"login\" and paths like \"/v2\""
             )),

@@ -103,6 +103,17 @@ impl ServerConfig {
         if self.limits.max_requests == 0 || self.limits.max_requests > 4096 {
             return Err("[server.limits] max_requests must be 1 to 4096".into());
         }
+        if self.limits.max_connections == 0 || self.limits.max_connections > 1_000_000 {
+            return Err("[server.limits] max_connections must be 1 to 1000000".into());
+        }
+        let spans = [
+            ("header_timeout", self.limits.header_timeout),
+            ("idle_timeout", self.limits.idle_timeout),
+            ("guest_deadline", self.limits.guest_deadline),
+        ];
+        if let Some((key, _)) = spans.iter().find(|(_, span)| span.0.is_zero()) {
+            return Err(format!("[server.limits] {key} must be longer than nothing: write it like \"30s\""));
+        }
         if self.limits.guest_memory.0 < (2 << 20) || self.limits.guest_memory.0 > (4 << 30) {
             return Err("[server.limits] guest_memory must be \"2MiB\" to \"4GiB\"".into());
         }

@@ -52,7 +52,11 @@ impl Default for StorageConfig {
 impl StorageConfig {
     pub(super) fn check(&self) -> Result<(), String> {
         if self.kind != StorageKind::S3 {
-            return Ok(());
+            return match (&self.endpoint, &self.bucket_name) {
+                (None, None) => Ok(()),
+                _ => Err("[storage] names a bucket: add type = \"s3\", or take endpoint and bucket_name out"
+                    .into()),
+            };
         }
         let missing = [
             ("endpoint", self.endpoint.is_none()),

@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Counts the guest's time of one call.
+/// A guest that neither works nor is waited for (it sleeps) may take this many times its
+/// limit.
+const IDLE_FACTOR: u32 = 3;
+
+/// Counts the time that the host spends for one call of a guest.
 #[derive(Debug)]
 pub struct GuestClock {
     started: Instant,
@@ -33,14 +37,14 @@ impl GuestClock {
         Outside(Arc::clone(clock))
     }
 
-    /// Time spent in the guest so far.
-    pub fn in_guest(&self) -> Duration {
+    /// Nanoseconds since the start, and how many of them the host took.
+    fn read(&self) -> (u64, u64) {
         let elapsed = self.elapsed();
-        let until = match self.left_at.load(Ordering::Relaxed) {
-            0 => elapsed,
-            left_at => left_at - 1,
+        let under_way = match self.left_at.load(Ordering::Relaxed) {
+            0 => 0,
+            left_at => elapsed.saturating_sub(left_at - 1),
         };
-        Duration::from_nanos(until.saturating_sub(self.outside.load(Ordering::Relaxed)))
+        (elapsed, self.outside.load(Ordering::Relaxed) + under_way)
     }
 
     fn elapsed(&self) -> u64 {
@@ -63,19 +67,28 @@ impl Drop for Outside {
 #[error("the plugin took longer than {0:?}")]
 pub struct DeadlineMissed(pub Duration);
 
-/// A call of the guest that ends when its clock has run out. The call gives way at
-/// every tick of the epoch, so that this is looked at while a guest loops, and a
-/// timer looks at it while a guest sleeps.
+/// A call of the guest that ends when the guest has worked for too long. The call gives
+/// way at every tick of the epoch, so that this is looked at while a guest loops; waiting
+/// for a processor that others hold does not count. A timer ends a guest that sleeps.
 pub struct WithDeadline<F> {
     call: Pin<Box<F>>,
     clock: Arc<GuestClock>,
     limit: Duration,
+    /// Nanoseconds that the guest has worked.
+    worked: u64,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl<F: Future> WithDeadline<F> {
     pub fn new(call: F, clock: Arc<GuestClock>, limit: Duration) -> Self {
-        Self { call: Box::pin(call), clock, limit, timer: None }
+        Self { call: Box::pin(call), clock, limit, worked: 0, timer: None }
+    }
+
+    /// What is left of the time in which a guest may also sleep.
+    fn idle_time_left(&self) -> Duration {
+        let (elapsed, outside) = self.clock.read();
+        let inside = Duration::from_nanos(elapsed.saturating_sub(outside));
+        self.limit.saturating_mul(IDLE_FACTOR).saturating_sub(inside)
     }
 }
 
@@ -83,11 +96,17 @@ impl<F: Future> Future for WithDeadline<F> {
     type Output = Result<F::Output, DeadlineMissed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (begun, outside_before) = self.clock.read();
         if let Poll::Ready(output) = self.call.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
+        let (ended, outside_after) = self.clock.read();
+        self.worked += (ended - begun).saturating_sub(outside_after.saturating_sub(outside_before));
+        if Duration::from_nanos(self.worked) >= self.limit {
+            return Poll::Ready(Err(DeadlineMissed(self.limit)));
+        }
         loop {
-            let left = self.limit.saturating_sub(self.clock.in_guest());
+            let left = self.idle_time_left();
             if left.is_zero() {
                 return Poll::Ready(Err(DeadlineMissed(self.limit)));
             }

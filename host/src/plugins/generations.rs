@@ -57,6 +57,14 @@ struct Signature {
     inode: u64,
 }
 
+/// Why a file gave no generation.
+enum Unloadable {
+    /// It may yet, without being touched.
+    Now(String),
+    /// It will not until it changes.
+    Ever(String),
+}
+
 /// A line of the status page.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct PluginStatus {
@@ -182,7 +190,8 @@ impl Plugins {
         let loaded = self.load_file(name).await;
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry(name.to_owned()).or_default();
-        slot.seen = Some(signature);
+        // What failed in passing is tried again at the next look.
+        slot.seen = Some(signature).filter(|_| !matches!(loaded, Err(Unloadable::Now(_))));
         slot.gone_since = None;
         match loaded {
             Ok(None) => slot.last_error = None,
@@ -200,7 +209,10 @@ impl Plugins {
                 slot.serving = Some(Arc::new(generation));
                 self.changes.send_modify(|count| *count += 1);
             }
-            Err(reason) => {
+            Err(Unloadable::Now(reason) | Unloadable::Ever(reason)) => {
+                if slot.last_error.as_ref() == Some(&reason) {
+                    return;
+                }
                 let now = if slot.serving.is_some() {
                     "the generation before goes on"
                 } else {
@@ -213,9 +225,11 @@ impl Plugins {
     }
 
     /// None when the content is that of the generation that serves.
-    async fn load_file(&self, name: &str) -> Result<Option<Generation>, String> {
+    async fn load_file(&self, name: &str) -> Result<Option<Generation>, Unloadable> {
         let file = self.folder.join(format!("{name}.wasm"));
-        let content = tokio::fs::read(&file).await.map_err(|error| format!("it cannot be read: {error}"))?;
+        let content = tokio::fs::read(&file)
+            .await
+            .map_err(|error| Unloadable::Now(format!("it cannot be read: {error}")))?;
         let hash = blake3::hash(&content).to_hex().to_string();
         if self.serving(name).is_some_and(|serving| serving.hash == hash) {
             return Ok(None);
@@ -223,12 +237,16 @@ impl Plugins {
         let (loader, loaded_hash) = (Arc::clone(&self.loader), hash.clone());
         let component = tokio::task::spawn_blocking(move || loader.load(&loaded_hash, &content))
             .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Unloadable::Now(error.to_string()))?
+            .map_err(|error| Unloadable::Ever(error.to_string()))?;
         let linked = self.sandbox.link(&component).map_err(|error| {
-            format!("it does not fit the contract of this host: {}", first_line(&format!("{error:#}")))
+            let reason = first_line(&format!("{error:#}"));
+            Unloadable::Ever(format!("it does not fit the contract of this host: {reason}"))
         })?;
-        let description = self.sandbox.describe(&linked).await.map_err(|error| error.to_string())?;
+        let description = self.sandbox.describe(&linked).await.map_err(|error| match error {
+            CallError::Busy | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
+            error => Unloadable::Ever(first_line(&error.to_string())),
+        })?;
         Ok(Some(Generation {
             number: 0,
             hash,

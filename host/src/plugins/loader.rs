@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
@@ -137,7 +137,11 @@ fn own_folder(folder: &Path) -> Result<(), String> {
         .mode(0o700)
         .create(folder)
         .map_err(|error| error.to_string())?;
-    let mode = std::fs::metadata(folder).map_err(|error| error.to_string())?.permissions().mode();
+    let metadata = std::fs::metadata(folder).map_err(|error| error.to_string())?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err("it belongs to another user: choose a folder of the host's own".into());
+    }
+    let mode = metadata.permissions().mode();
     if mode & 0o022 != 0 {
         return Err(format!(
             "others may write to it (mode {:o}): take that away with chmod go-w",

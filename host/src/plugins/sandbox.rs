@@ -22,6 +22,13 @@ use crate::respond::Reply;
 /// How often a running guest gives way to others.
 const TICK: Duration = Duration::from_millis(10);
 
+/// Bytes that one call of the host may carry: a piece, with room for names beside it.
+const MOST_BYTES_PER_CALL: usize = 4 << 20;
+/// Core instances and tables of one component.
+const PER_COMPONENT: u32 = 8;
+/// Instances beyond those of requests, for plugins that are being loaded.
+const FOR_LOADING: u32 = 4;
+
 /// What one call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestLimits {
@@ -121,6 +128,7 @@ impl Sandbox {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_async_yield_and_update(1);
+        store.set_hostcall_fuel(MOST_BYTES_PER_CALL);
         let instance = plugin.instantiate_async(&mut store).await?;
         Ok((store, instance))
     }
@@ -130,14 +138,15 @@ impl Sandbox {
 /// memory, and the kernel tells which pages were touched.
 fn engine_config(limits: GuestLimits) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(limits.instances)
-        .total_core_instances(limits.instances.saturating_mul(4))
-        .total_memories(limits.instances)
-        .total_tables(limits.instances.saturating_mul(4))
-        .total_stacks(limits.instances)
-        .max_core_instances_per_component(16)
+    let instances = limits.instances.saturating_add(FOR_LOADING);
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(PER_COMPONENT))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(PER_COMPONENT))
+        .total_stacks(instances)
+        .max_core_instances_per_component(PER_COMPONENT)
         .max_memories_per_component(1)
-        .max_tables_per_component(8)
+        .max_tables_per_component(PER_COMPONENT)
         .table_elements(20_000)
         .max_memory_size(limits.memory)
         .max_unused_warm_slots(100)

@@ -12,6 +12,8 @@ use crate::plugins::Plugins;
 
 /// Quiet time after a change before it is taken up: a copy comes in several writes.
 const QUIET: Duration = Duration::from_millis(40);
+/// Times that a change puts it off; a folder that never rests is looked at all the same.
+const MOST_QUIET: u32 = 25;
 /// Between two looks without a sign.
 const PATROL: Duration = Duration::from_secs(1);
 
@@ -30,7 +32,9 @@ impl Watcher {
                 if let Ok(None) = tokio::time::timeout(PATROL, changes.recv()).await {
                     tokio::time::sleep(PATROL).await;
                 }
-                while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
+                for _ in 0..MOST_QUIET {
+                    let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await else { break };
+                }
                 if let Err(error) = plugins.refresh().await {
                     tracing::warn!(error = %error, "{error}");
                 }

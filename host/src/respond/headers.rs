@@ -52,12 +52,16 @@ fn remove_connection_options(headers: &mut HeaderMap) {
     }
 }
 
+const PUBLIC_FOR_EVER: &str = "public, max-age=31536000, immutable";
+const PRIVATE_FOR_EVER: &str = "private, max-age=31536000, immutable";
+
 /// What every response has, whatever it is.
 pub(super) fn add_the_hosts(reply: &mut Reply) {
     let headers = &mut reply.headers;
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if reply.immutable && !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        let kept = if reply.public { PUBLIC_FOR_EVER } else { PRIVATE_FOR_EVER };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     }
     if reply.status == StatusCode::UNAUTHORIZED && !headers.contains_key(WWW_AUTHENTICATE) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"packhouse\""));

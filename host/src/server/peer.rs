@@ -23,13 +23,6 @@ pub struct Peer {
     pub host: Option<String>,
 }
 
-impl Peer {
-    /// This very machine: a request that came over no socket.
-    pub fn local() -> Self {
-        Self { ip: IpAddr::from([127, 0, 0, 1]), scheme: "http", host: None }
-    }
-}
-
 /// The networks of the proxies whose word counts.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
