@@ -9,6 +9,7 @@ use packhouse::admin::AdminCommand;
 use packhouse::auth::FirstUser;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// A connection and an object being read are an open file each, and the usual limit is
+/// low: takes what the system allows.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(error = %error, "the limit of open files stays as it is: {error}");
+    }
+}
+
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
     match arguments.command.unwrap_or(Command::Serve) {
@@ -72,6 +83,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    raise_file_limit();
     let listener = server::listen(config.server.listen)
         .await
         .map_err(|error| config.error(format!("[server] listen: {}", sentence(&error.into()))))?;

@@ -7,13 +7,9 @@
     reason = "a test may fail loudly"
 )]
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
 use packhouse_tests::registry::built;
-use packhouse_tests::{Actor, Options, Registry};
+use packhouse_tests::swaps::{swap_under_load, until};
+use packhouse_tests::{Options, Registry};
 use serde_json::Value;
 
 const MOUNTS: &str = "[mount.objects]\n";
@@ -29,77 +25,10 @@ async fn registry() -> Registry {
     Registry::start(Options::mounts(MOUNTS).plugin("objects")).await
 }
 
-/// The line of a plugin on the status page.
-async fn status(registry: &Registry, plugin: &str) -> Value {
-    let page = registry.actor("").get("/-/packhouse/plugins").await.expect(200).json();
-    let lines = page["plugins"].as_array().unwrap();
-    lines.iter().find(|line| line["name"] == plugin).cloned().unwrap_or(Value::Null)
-}
-
-/// Waits until the status of a plugin is as wanted.
-async fn until(registry: &Registry, plugin: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let patience = Instant::now() + Duration::from_secs(20);
-    loop {
-        let line = status(registry, plugin).await;
-        if wanted(&line) {
-            return line;
-        }
-        assert!(Instant::now() < patience, "it stays {line}\n{}", registry.logs());
-        tokio::task::yield_now().await;
-    }
-}
-
-/// The same plugin with other bytes: a custom section at its end, as tools add them.
-fn variant(plugin: &str, number: u8) -> Vec<u8> {
-    let mut bytes = std::fs::read(built(plugin)).unwrap();
-    bytes.extend([0, 3, 1, b'v', number]);
-    bytes
-}
-
-/// Writes beside and renames, as a careful deployment does.
-fn replace(file: &Path, bytes: &[u8]) {
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, bytes).unwrap();
-    std::fs::rename(beside, file).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_swaps_under_load_lose_no_request() {
     let registry = registry().await;
-    let file = registry.home().plugins().join("objects.wasm");
-    let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let load: Vec<_> = (0..4)
-        .map(|_| {
-            tokio::spawn(read_until(registry.actor("/objects"), Arc::clone(&stop), Arc::clone(&answers)))
-        })
-        .collect();
-    let mut good = 1;
-    for swap in 0..50_u8 {
-        if swap % 2 == 0 {
-            replace(&file, &variant("objects", swap));
-            good += 1;
-            let line = until(&registry, "objects", |line| line["generation"] == good).await;
-            assert_eq!(line["last_error"], Value::Null);
-        } else {
-            // A plain copy that stops in the middle.
-            std::fs::write(&file, &variant("objects", swap)[..10_000]).unwrap();
-            let line = until(&registry, "objects", |line| line["last_error"].is_string()).await;
-            assert_eq!(line["generation"], good, "the generation before goes on");
-        }
-    }
-    stop.store(true, Ordering::Relaxed);
-    for reader in load {
-        reader.await.expect("no request failed");
-    }
-    assert!(answers.load(Ordering::Relaxed) > 1000, "it was load: {answers:?} answers");
-    assert!(registry.logs().contains("the generation before goes on"), "the log says so too");
-}
-
-async fn read_until(actor: Actor, stop: Arc<AtomicBool>, answers: Arc<AtomicU64>) {
-    while !stop.load(Ordering::Relaxed) {
-        actor.get("/hello").await.expect(200);
-        answers.fetch_add(1, Ordering::Relaxed);
-    }
+    swap_under_load(&registry, "objects", "/objects/hello", 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

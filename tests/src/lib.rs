@@ -21,6 +21,7 @@ pub mod object_store;
 pub mod races;
 pub mod registry;
 pub mod slow;
+pub mod swaps;
 pub mod terminal;
 
 pub use accounts::User;

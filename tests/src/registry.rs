@@ -4,7 +4,7 @@ mod home;
 mod options;
 mod process;
 
-pub use home::{Home, built};
+pub use home::{Home, built, example};
 pub use options::Options;
 pub use process::Ended;
 pub(crate) use process::command;

@@ -87,6 +87,11 @@ pub fn program() -> PathBuf {
     std::env::var_os("PACKHOUSE_BIN").map_or_else(|| beside_us("packhouse"), PathBuf::from)
 }
 
+/// A built example of the host.
+pub fn example(name: &str) -> PathBuf {
+    beside_us("examples").join(name)
+}
+
 /// A plugin's file, or a fixture guest's.
 pub fn built(plugin: &str) -> PathBuf {
     let plugins = folder("PACKHOUSE_PLUGINS", || Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins"));
