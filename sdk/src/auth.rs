@@ -110,9 +110,13 @@ fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), De
     }
 }
 
+/// The host filters this many names at once.
+const FILTER_MANY: usize = 10_000;
+
 /// Of these names, those on which the caller may do `action`, in order.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
-    sys::filter_allowed(kind, names.iter().map(|name| name.as_ref().to_owned()).collect(), action)
+    let owned = |names: &[S]| names.iter().map(|name| name.as_ref().to_owned()).collect();
+    names.chunks(FILTER_MANY).flat_map(|names| sys::filter_allowed(kind, owned(names), action)).collect()
 }
 
 /// Why the credentials that were sent do not count, in words for the user; none when they

@@ -120,6 +120,44 @@ fn reads_many_at_once_small_and_large() {
 }
 
 #[test]
+fn a_document_above_the_limit_does_not_hide_the_others() {
+    let host = Host::new();
+    host.insert("a", "1").unwrap();
+    host.insert("huge", vec![b'h'; usize::try_from(storage::DEFAULT_LIMIT).unwrap() + 1]).unwrap();
+    host.insert("b", "2").unwrap();
+    let read: Vec<_> = storage::get_each(&["a", "huge", "none", "b"]).collect();
+    let bytes = |index: usize| read[index].as_ref().unwrap().as_ref().map(|document| document.bytes.clone());
+    assert_eq!((bytes(0), bytes(2), bytes(3)), (Some(b"1".to_vec()), None, Some(b"2".to_vec())));
+    assert_eq!(read[1], Err(Error::TooLarge(storage::DEFAULT_LIMIT)));
+}
+
+#[test]
+fn what_is_replaced_while_it_is_read_is_read_again() {
+    let host = Host::new();
+    let large = |letter: u8| vec![letter; 2 * PIECE];
+    host.insert("large", large(b'a')).unwrap();
+    (0..5).for_each(|_| host.race_reading("large", large(b'b')));
+    assert_eq!(storage::get("large").unwrap().unwrap().bytes, large(b'b'));
+    host.race_reading("large", large(b'c'));
+    append("large", "tail").unwrap();
+    assert_eq!(host.object("large").unwrap(), [large(b'c'), b"tail".to_vec()].concat());
+    (0..100).for_each(|_| host.race_reading("large", large(b'd')));
+    let given_up = storage::get("large").unwrap_err();
+    assert_eq!(given_up.status(), 503, "{given_up}");
+}
+
+#[test]
+fn a_conflict_while_reading_is_a_lost_race() {
+    let host = Host::new();
+    host.insert("log", "a").unwrap();
+    host.fail_next(Error::Conflict);
+    append("log", "b").unwrap();
+    assert_eq!(host.object("log").unwrap(), b"ab");
+    host.fail_next(Error::Conflict);
+    assert_eq!(storage::get_many(&["log"]).unwrap()[0].as_ref().unwrap().bytes, b"ab");
+}
+
+#[test]
 fn lists_keys_and_folders_in_order() {
     let host = Host::new();
     for number in 0..2500 {

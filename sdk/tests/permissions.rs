@@ -193,6 +193,8 @@ fn filters_names_in_order() {
     let host = Host::new().describe::<Demo>().user("ann", &["demo:package:a*:read"]);
     let names = host.as_user("ann").run(|| auth::filter_allowed("package", &["ab", "b", "a"], "read"));
     assert_eq!(names, ["ab", "a"]);
+    let many: Vec<String> = (0..25_000).map(|number| format!("a{number:05}")).collect();
+    assert_eq!(host.as_user("ann").run(|| auth::filter_allowed("package", &many, "read")), many);
     assert_eq!(auth::check("package", "a", "read"), Decision::SignIn);
     assert_eq!(auth::user_exists("ann"), Ok(true));
     assert_eq!(auth::user_exists("eve"), Ok(false));

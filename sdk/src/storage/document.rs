@@ -1,6 +1,8 @@
 //! Whole objects in memory, of any size up to a limit. It knows nothing of their format.
 
-use crate::storage::{Reader, Writer};
+use std::collections::VecDeque;
+
+use crate::storage::{Reader, Writer, wait_turn};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
@@ -9,7 +11,9 @@ use crate::{Error, PIECE, sys};
 pub const DEFAULT_LIMIT: u64 = 48 << 20;
 
 /// An object that keeps changing while it is read is tried this often.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 20;
+/// The host is asked for this many at once.
+const GET_MANY: usize = 100;
 
 /// An object and its version, of one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +41,13 @@ pub fn get(key: &str) -> Result<Option<Document>, Error> {
     get_up_to(key, DEFAULT_LIMIT)
 }
 
-/// None when nothing is there; `TooLarge` above `limit` bytes. Memory for all of it is
-/// reserved before the first byte is read.
+/// None when nothing is there; `TooLarge` above `limit` bytes, `Unavailable` when it is
+/// replaced faster than it can be read. Memory for all of it is reserved before the first
+/// byte is read.
 pub fn get_up_to(key: &str, limit: u64) -> Result<Option<Document>, Error> {
     match sys::get(key) {
+        // Replaced in the one moment that it took: pieces try again.
+        Err(Error::Conflict) => get_in_pieces(key, limit),
         Ok(Some(document)) if document.bytes.len() as u64 > limit => Err(Error::TooLarge(limit)),
         Err(Error::TooLarge(_)) if limit > PIECE as u64 => get_in_pieces(key, limit),
         Err(Error::TooLarge(_)) => Err(Error::TooLarge(limit)),
@@ -49,8 +56,7 @@ pub fn get_up_to(key: &str, limit: u64) -> Result<Option<Document>, Error> {
 }
 
 fn get_in_pieces(key: &str, limit: u64) -> Result<Option<Document>, Error> {
-    let mut attempt = 1;
-    loop {
+    for attempt in 1..=ATTEMPTS {
         let Some(reader) = Reader::open(key)? else {
             return Ok(None);
         };
@@ -60,29 +66,72 @@ fn get_in_pieces(key: &str, limit: u64) -> Result<Option<Document>, Error> {
                 return Ok(Some(Document { info, bytes }));
             }
             // Replaced in between: what is there now is read from its start.
-            Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
+            Err(Error::Conflict) => wait_turn(key, attempt)?,
             Err(error) => return Err(error),
         }
+    }
+    Err(Error::Unavailable(format!("`{key}` is replaced faster than it can be read")))
+}
+
+/// Several, in the order asked; none where nothing is there. `TooLarge` when one is above
+/// [`DEFAULT_LIMIT`]. All of them are held at once: see [`get_each`].
+pub fn get_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<Document>>, Error> {
+    get_each(keys).collect()
+}
+
+/// Several, in the order asked, one after the other: read side by side where they are
+/// small, and never more than 1 MiB of them or one larger document held at once. An item
+/// for each key, none where nothing is there; after a `TooLarge`, which is above
+/// [`DEFAULT_LIMIT`], the others still come.
+pub fn get_each<S: AsRef<str>>(keys: &[S]) -> Documents {
+    let keys = keys.iter().map(|key| key.as_ref().to_owned()).collect();
+    Documents { keys, asked: 0, read: VecDeque::new() }
+}
+
+/// Made by [`get_each`].
+#[derive(Debug)]
+pub struct Documents {
+    keys: Vec<String>,
+    /// How many of the keys have been read.
+    asked: usize,
+    read: VecDeque<Option<Document>>,
+}
+
+impl Documents {
+    /// One, whatever its size.
+    fn get_next(&mut self) -> Option<Result<Option<Document>, Error>> {
+        let key = self.keys.get(self.asked)?;
+        self.asked += 1;
+        Some(get(key))
     }
 }
 
-/// Several, in the order asked, read side by side where they are small; none where
-/// nothing is there. `TooLarge` when one is above [`DEFAULT_LIMIT`].
-pub fn get_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<Document>>, Error> {
-    let keys: Vec<String> = keys.iter().map(|key| key.as_ref().to_owned()).collect();
-    let mut all = Vec::with_capacity(keys.len());
-    while let Some(left) = keys.get(all.len()..).filter(|left| !left.is_empty()) {
-        match sys::get_many(left) {
+impl Iterator for Documents {
+    type Item = Result<Option<Document>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(document) = self.read.pop_front() {
+            return Some(Ok(document));
+        }
+        let left = self.keys.get(self.asked..).filter(|left| !left.is_empty())?;
+        match sys::get_many(left.get(..GET_MANY).unwrap_or(left)) {
             Ok(documents) if documents.is_empty() => {
-                return Err(Error::Unavailable("the host gave no document".to_owned()));
+                self.asked = self.keys.len();
+                Some(Err(Error::Unavailable("the host gave no document".to_owned())))
             }
-            Ok(documents) => all.extend(documents),
-            // One of them is large: it may be the first.
-            Err(Error::TooLarge(_)) => all.push(get(left.first().map_or("", String::as_str))?),
-            Err(error) => return Err(error),
+            Ok(documents) => {
+                self.asked += documents.len();
+                self.read.extend(documents);
+                self.read.pop_front().map(Ok)
+            }
+            // One of them is large or was just replaced: it may be the first.
+            Err(Error::TooLarge(_) | Error::Conflict) => self.get_next(),
+            Err(error) => {
+                self.asked = self.keys.len();
+                Some(Err(error))
+            }
         }
     }
-    Ok(all)
 }
 
 /// Writes a document whole or not at all, of any size.

@@ -82,11 +82,15 @@ impl<'a> Update<'a> {
     ) -> Result<Option<ObjectInfo>, E> {
         let mut attempt = 1;
         loop {
-            let current = get_up_to(self.key, self.limit)?;
-            let change = change(current.as_ref())?;
-            // Its bytes go before the new ones are written: both may be large.
-            let current = current.map(|document| document.info);
-            match self.apply(current, change) {
+            let written = match get_up_to(self.key, self.limit) {
+                Ok(current) => {
+                    let change = change(current.as_ref())?;
+                    // Its bytes go before the new ones are written: both may be large.
+                    self.apply(current.map(|document| document.info), change)
+                }
+                Err(error) => Err(error),
+            };
+            match written {
                 Err(Error::Conflict) => wait_turn(self.key, attempt)?,
                 other => return Ok(other?),
             }

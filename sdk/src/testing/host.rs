@@ -200,6 +200,13 @@ impl Host {
         races.push_back(Some(bytes.into()));
     }
 
+    /// Somebody else writes these bytes just before the next piece of `key` is read: what
+    /// is read in pieces (above 1 MiB, or through a `Reader`). May be called several times.
+    pub fn race_reading(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        let mut state = self.state.borrow_mut();
+        state.read_races.entry(key.to_owned()).or_default().push_back(bytes.into());
+    }
+
     /// The next call to the store fails. May be called several times.
     pub fn fail_next(&self, error: Error) {
         self.state.borrow_mut().failures.push_back(error);

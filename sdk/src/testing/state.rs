@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) upload_limit: u64,
     pub(crate) document_limit: u64,
     pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
+    /// What is written while a key is read in pieces.
+    pub(crate) read_races: BTreeMap<String, VecDeque<Vec<u8>>>,
     pub(crate) failures: VecDeque<Error>,
     serial: u64,
 }
@@ -105,6 +107,7 @@ impl Default for State {
             upload_limit: 1 << 30,
             document_limit: 256 << 20,
             lost_races: BTreeMap::new(),
+            read_races: BTreeMap::new(),
             failures: VecDeque::new(),
             serial: 0,
         }
@@ -210,6 +213,13 @@ impl State {
                 Ok(())
             }
             None => Err(Error::Conflict),
+        }
+    }
+
+    /// Somebody else writes while it is read, if a test has asked for it.
+    pub(crate) fn race_reading(&mut self, key: &str) {
+        if let Some(bytes) = self.read_races.get_mut(key).and_then(VecDeque::pop_front) {
+            self.insert(key, bytes.into(), None);
         }
     }
 

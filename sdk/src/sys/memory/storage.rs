@@ -11,7 +11,7 @@ use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE};
 
 /// A caller that still conflicts after this many turns gives up.
-const TURNS: u32 = 10;
+const TURNS: u32 = 20;
 
 pub(crate) fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
     let object = state::current().borrow_mut().look_up(key)?;
@@ -167,6 +167,7 @@ impl Reader {
 
     fn check_unchanged(&self) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
+        state.race_reading(&self.object.info.key);
         let now = state.look_up(&self.object.info.key)?;
         let same = now.is_some_and(|now| now.info.version == self.object.info.version);
         if same { Ok(()) } else { Err(Error::Conflict) }
