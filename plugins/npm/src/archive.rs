@@ -1,5 +1,5 @@
-//! Reads `package.json` out of a tarball while unpacking no more than needed, and never
-//! more than a bound: what comes in is hostile until shown otherwise. It knows gzip and
+//! Reads `package.json` out of a tarball, and never unpacks more than a bound: what comes
+//! in is hostile until shown otherwise. It knows gzip and
 //! tar (POSIX ustar, pax and GNU long names), and nothing of npm but that file's name.
 
 use std::io::{self, Read};
@@ -10,7 +10,8 @@ pub use header::Entry;
 
 mod header;
 
-/// The most bytes that are unpacked in search of the file: beyond it a package is refused.
+/// The most bytes that are unpacked in search of the file: a package that has none before
+/// it is refused, and what comes after it is not looked at.
 pub const UNPACK_LIMIT: u64 = 256 << 20;
 /// The largest `package.json` that is read.
 pub const FILE_LIMIT: u64 = 4 << 20;
@@ -28,6 +29,8 @@ pub enum ArchiveError {
     FileTooLarge,
     /// More than [`UNPACK_LIMIT`] bytes come before it.
     TooDeep,
+    /// There are several, and clients may take another one.
+    Ambiguous,
 }
 
 impl std::fmt::Display for ArchiveError {
@@ -45,43 +48,65 @@ impl std::fmt::Display for ArchiveError {
                 formatter,
                 "the tarball has no package.json within its first {UNPACK_LIMIT} unpacked bytes"
             ),
+            Self::Ambiguous => {
+                formatter.write_str("the tarball holds several package.json that differ; leave one")
+            }
         }
     }
 }
 
 impl std::error::Error for ArchiveError {}
 
-/// The bytes of `{folder}/package.json` in a gzipped tar archive.
+/// The bytes of `{folder}/package.json` in a gzipped tar archive. Of several the last one
+/// would overwrite the others when unpacked, so all must be the same.
 pub fn package_json(tarball: impl Read) -> Result<Vec<u8>, ArchiveError> {
-    let mut archive = MultiGzDecoder::new(tarball).take(UNPACK_LIMIT);
-    let result = find(&mut archive);
-    match result {
-        Err(ArchiveError::NotTar | ArchiveError::Missing) if archive.limit() == 0 => {
-            Err(ArchiveError::TooDeep)
-        }
-        other => other,
+    read_within(tarball, UNPACK_LIMIT)
+}
+
+fn read_within(tarball: impl Read, limit: u64) -> Result<Vec<u8>, ArchiveError> {
+    let mut archive = MultiGzDecoder::new(tarball).take(limit);
+    let mut found = None;
+    let end = find(&mut archive, &mut found);
+    let is_cut = archive.limit() == 0;
+    match (end, found) {
+        (Err(ArchiveError::NotTar) | Ok(()), None) if is_cut => Err(ArchiveError::TooDeep),
+        (Err(ArchiveError::NotTar), Some(file)) if is_cut => Ok(file),
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(file)) => Ok(file),
+        (Ok(()), None) => Err(ArchiveError::Missing),
     }
 }
 
-fn find(archive: &mut impl Read) -> Result<Vec<u8>, ArchiveError> {
+/// Looks through all of the archive.
+fn find(archive: &mut impl Read, found: &mut Option<Vec<u8>>) -> Result<(), ArchiveError> {
     while let Some(entry) = Entry::read(archive)? {
-        if entry.is_file && is_package_json(&entry.path) {
-            if entry.size > FILE_LIMIT {
-                return Err(ArchiveError::FileTooLarge);
-            }
-            return read_exactly(archive, entry.size);
+        if !entry.is_file || !is_package_json(&entry.path) {
+            skip(archive, entry.padded_size())?;
+            continue;
         }
-        skip(archive, entry.padded_size())?;
+        if entry.size > FILE_LIMIT {
+            return Err(ArchiveError::FileTooLarge);
+        }
+        let file = read_exactly(archive, entry.size)?;
+        if found.as_ref().is_some_and(|other| *other != file) {
+            return Err(ArchiveError::Ambiguous);
+        }
+        *found = Some(file);
+        skip(archive, entry.padded_size() - entry.size)?;
     }
-    Err(ArchiveError::Missing)
+    Ok(())
 }
 
-/// Clients strip the first folder, whatever it is called.
+/// Clients strip the first folder, whatever it is called; a path that begins with `/` or
+/// `./` may have lost it with that.
 fn is_package_json(path: &[u8]) -> bool {
-    let path = path.strip_prefix(b"./").unwrap_or(path);
-    let mut parts = path.split(|byte| *byte == b'/');
-    let folder = parts.next().is_some_and(|folder| !folder.is_empty());
-    folder && parts.next() == Some(b"package.json") && parts.next().is_none()
+    let mut parts = path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    let (first, second, third) = (parts.next(), parts.next(), parts.next());
+    match (first, second, third) {
+        (Some(b"package.json"), None, None) => path.contains(&b'/'),
+        (Some(_), Some(b"package.json"), None) => true,
+        _ => false,
+    }
 }
 
 fn read_exactly(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, ArchiveError> {

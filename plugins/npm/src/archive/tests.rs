@@ -21,6 +21,26 @@ fn a_file_of_that_name_elsewhere_does_not_count() {
 }
 
 #[test]
+fn several_of_them_must_be_the_same() {
+    for other in ["package/package.json", "other/package.json", "a//package.json", "./package.json"] {
+        let both = |second: &[u8]| gzip(&tar(&[("package/package.json", b"{}"), (other, second)]));
+        assert_eq!(package_json(both(b"{}").as_slice()).unwrap(), b"{}");
+        let error = package_json(both(b"{\"name\":\"evil\"}").as_slice()).unwrap_err();
+        assert!(matches!(error, ArchiveError::Ambiguous), "{other}: {error}");
+    }
+}
+
+#[test]
+fn no_more_is_unpacked_than_the_limit() {
+    let filler = [b'x'; 4096];
+    let first = gzip(&tar(&[("package/package.json", b"{}"), ("package/a", &filler)]));
+    assert_eq!(read_within(first.as_slice(), 2048).unwrap(), b"{}");
+    let late = gzip(&tar(&[("package/a", &filler), ("package/package.json", b"{}")]));
+    let error = read_within(late.as_slice(), 2048).unwrap_err();
+    assert!(matches!(error, ArchiveError::TooDeep), "{error}");
+}
+
+#[test]
 fn reads_pax_and_long_names() {
     let long = format!("package/{}", "a".repeat(200));
     let mut archive = Vec::new();
