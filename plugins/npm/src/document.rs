@@ -20,6 +20,8 @@
 //! ```
 
 use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 pub use manifest::Manifest;
 pub use release::Release;
@@ -205,12 +207,16 @@ impl<'a> Packument<'a> {
         changed
     }
 
-    /// Notes when the document changed: RFC 3339.
-    pub fn touch(&mut self, now: &str) {
+    /// Notes when the document changed, and gives the moment that it noted: RFC 3339. It
+    /// is never before an earlier one, whatever another host's clock said then.
+    pub fn touch(&mut self, now: &str) -> String {
+        let known = ["created", "modified"].into_iter().filter_map(|event| self.time(event));
+        let moment = known.fold(now.to_owned(), later);
         if !self.time.contains("created") {
-            self.time.set_text("created", now);
+            self.time.set_text("created", &moment);
         }
-        self.time.set_text("modified", now);
+        self.time.set_text("modified", &moment);
+        moment
     }
 
     /// The document as it is stored.
@@ -249,6 +255,16 @@ impl<'a> Packument<'a> {
             TIME => Some(&self.time),
             _ => None,
         }
+    }
+}
+
+/// The later of two moments; the first when the other cannot be read.
+fn later(one: String, other: String) -> String {
+    let read = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    match (read(&one), read(&other)) {
+        (Some(first), Some(second)) if second > first => other,
+        (None, Some(_)) => other,
+        _ => one,
     }
 }
 

@@ -81,8 +81,8 @@ impl Packument<'_> {
     pub fn add(&mut self, release: &Release<'_>) {
         let first = self.versions.is_empty();
         self.versions.set_raw(release.version, release.stored_manifest());
-        self.touch(release.published);
-        self.time.set_text(release.version, release.published);
+        let published = self.touch(release.published);
+        self.time.set_text(release.version, &published);
         for tag in &release.tags {
             self.tags.set_text(tag, release.version);
         }
