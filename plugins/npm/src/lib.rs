@@ -91,6 +91,7 @@ fn routes() -> Router<Error> {
         .get("/-/npm/v1/user", users::read_profile)
         .get("/-/whoami", users::whoami)
         .get("/-/ping", registry::ping)
+        .get("/-/{unknown}", registry::read_unknown)
         .get("/-/npm/v1/keys", registry::list_keys)
         .get("/-/npm/v1/attestations/{package}", provenance::read_attestations)
         .post("/-/npm/v1/security/advisories/bulk", audit::list_advisories)

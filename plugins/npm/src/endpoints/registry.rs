@@ -3,7 +3,7 @@
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 
 /// `GET /-/ping`.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
@@ -15,4 +15,9 @@ pub fn ping(_: &Call) -> Result<Response, Error> {
 #[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
 pub fn list_keys(_: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({ "keys": [] })))
+}
+
+/// `GET /-/{anything else}`: no package is called `-`, so that this is no bad name.
+pub fn read_unknown(_: &Call) -> Result<Response, Error> {
+    Err(Error::new(error::NO_ROUTE))
 }

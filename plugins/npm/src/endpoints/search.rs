@@ -6,7 +6,7 @@
 //! by its name, and by its description as far as the reading goes.
 
 use packhouse_plugin::storage;
-use packhouse_plugin::{Call, Response, auth};
+use packhouse_plugin::{Call, Response, auth, log};
 use serde_json::{Map, Value, json};
 
 use super::directory::package_names;
@@ -24,8 +24,6 @@ mod query;
 const DOCUMENTS: usize = 2000;
 /// The most bytes of packuments that are read for one search.
 const BYTES: u64 = 64 << 20;
-/// Packuments are read in groups of this many.
-const GROUP: usize = 50;
 /// The most names that are looked at.
 const NAMES: usize = 100_000;
 /// Results that are given at most, and unless asked.
@@ -85,13 +83,20 @@ fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
     let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
     let mut summaries = Vec::new();
     let mut bytes = 0;
-    for group in names.chunks(GROUP) {
-        let keys: Vec<String> = group.iter().map(layout::index).collect();
-        for (name, document) in group.iter().zip(storage::get_many(&keys)?) {
-            let Some(document) = document else { continue };
-            bytes += document.bytes.len() as u64;
-            summaries.extend(Summary::read(name, &document.bytes));
-        }
+    let keys: Vec<String> = names.iter().map(layout::index).collect();
+    // One at a time: of what is read nothing but the summary stays.
+    for (name, document) in names.iter().zip(storage::get_each(&keys)) {
+        let document = match document {
+            Ok(Some(document)) => document,
+            Ok(None) => continue,
+            Err(packhouse_plugin::Error::TooLarge(_)) => {
+                log::warn("a package is too large to be searched", &[("package.name", name.as_str())]);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        bytes += document.bytes.len() as u64;
+        summaries.extend(Summary::read(name, &document.bytes));
         if bytes > BYTES {
             break;
         }

@@ -23,7 +23,8 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         .content_type("application/octet-stream")
         .object(&key)?
         .ok_or_else(|| no_file(&name, &file))?;
-    Ok(response.immutable().no_compression())
+    // Not immutable: an unpublished version may come back with other bytes.
+    Ok(response.no_compression())
 }
 
 /// The key of a file that the packument names.

@@ -118,6 +118,7 @@ fn what_is_not_there_is_not_found_in_npms_words() {
         "/@a/b",
         "/nothing/-/nothing-1.0.0.tgz",
         "/-/package/nothing/dist-tags",
+        "/-/unknown",
         "/-/unknown/path",
     ] {
         let reply = get(&host, path);
@@ -127,12 +128,13 @@ fn what_is_not_there_is_not_found_in_npms_words() {
 }
 
 #[test]
-fn tarballs_never_change_and_only_named_ones_are_served() {
+fn tarballs_are_revalidated_and_only_named_ones_are_served() {
     let host = host();
     Publish::new("a", "1.0.0").done(&host);
     host.insert("packages/a/secret.txt", b"x").unwrap();
     let reply = get(&host, "/a/-/a-1.0.0.tgz");
-    assert!(reply.is_immutable() && reply.has_ranges() && !reply.may_compress());
+    assert!(!reply.is_immutable() && reply.has_ranges() && !reply.may_compress());
+    assert_eq!(reply.objects().len(), 1);
     assert_eq!(reply.header("content-type"), Some("application/octet-stream"));
     for file in ["secret.txt", "index.json", "a-1.0.1.tgz", "b-1.0.0.tgz", "a-1.0.0.sigstore", "a-.tgz"] {
         assert_eq!(get(&host, &format!("/a/-/{file}")).status(), 404, "{file}");
@@ -210,6 +212,26 @@ fn search_finds_by_name_description_and_keyword() {
     assert_eq!(all["@example/text-tools"]["dist-tags"]["latest"], "2.0.0");
     let host = host.feature("search", false);
     assert_eq!(get(&host, "/-/v1/search?text=a").status(), 405);
+}
+
+#[test]
+fn a_packument_that_is_too_large_does_not_stop_a_search() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("c", "1.0.0").done(&host);
+    let large = format!(
+        r#"{{"name":"b","dist-tags":{{"latest":"1.0.0"}},"versions":{{"1.0.0":{{"name":"b"}}}},"readme":"{}"}}"#,
+        "x".repeat(3 << 20)
+    );
+    host.insert("packages/b/index.json", large).unwrap();
+    host.insert("packages/huge/index.json", vec![b' '; (48 << 20) + 1]).unwrap();
+    host.insert("packages/odd/index.json", "{broken").unwrap();
+    let body = get(&host, "/-/v1/search?text=").json();
+    let name = |object: &Value| object["package"]["name"].as_str().unwrap().to_owned();
+    let names: Vec<String> = body["objects"].as_array().unwrap().iter().map(name).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(get(&host, "/-/all").json()["b"]["name"], "b");
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("huge")));
 }
 
 #[test]
