@@ -45,14 +45,40 @@ fn require(name: &PackageName, action: &str) -> Result<(), Error> {
     Ok(auth::require(PACKAGE, name.as_str(), action)?)
 }
 
-/// The caller may do one of these, or 401 or 403 for the first.
+/// The caller may do this by a grant, or since the package lists them as an owner; or 401
+/// or 403. The document is read only when there is no grant.
+fn require_listed(name: &PackageName, action: &str) -> Result<(), Error> {
+    require_any(name, &[action])
+}
+
+/// The same for one of these; refused for the first.
 fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
-    let granted =
-        actions.iter().any(|action| auth::check(PACKAGE, name.as_str(), action) == Decision::Granted);
-    match actions.first() {
-        Some(action) if !granted => require(name, action),
-        _ => Ok(()),
+    let Some(first) = actions.first() else {
+        return Ok(());
+    };
+    let granted = |action: &&str| auth::check(PACKAGE, name.as_str(), action) == Decision::Granted;
+    if actions.iter().any(granted) {
+        return Ok(());
     }
+    if auth::check(PACKAGE, name.as_str(), first) == Decision::SignIn {
+        return require(name, first);
+    }
+    let Some(document) = storage::get(&layout::index(name))? else {
+        return require(name, first);
+    };
+    let packument = parse(&document)?;
+    let listed = |action: &&str| require_in(name, &packument, action).is_ok();
+    if actions.iter().any(listed) { Ok(()) } else { require(name, first) }
+}
+
+/// The caller may do this on the package that this is the document of, or 401 or 403.
+fn require_in(name: &PackageName, packument: &Packument<'_>, action: &str) -> Result<(), Error> {
+    Ok(auth::require_listed(PACKAGE, name.as_str(), action, &owners(packument))?)
+}
+
+/// Who is listed as the package's owner.
+fn owners(packument: &Packument<'_>) -> Vec<String> {
+    packument.maintainers().into_iter().map(|person| person.name).collect()
 }
 
 /// Whoever is calling, or 401.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::directory::package_names;
-use super::{PACKAGE, SMALL_BODY, load, package, parse, private, require, require_account};
+use super::{PACKAGE, SMALL_BODY, load, package, parse, private, require, require_account, require_listed};
 use crate::error::{self, Error};
 use crate::name::PackageName;
 
@@ -41,7 +41,7 @@ pub fn read_access(call: &Call) -> Result<Response, Error> {
 /// `POST /-/package/{package}/access`: npm's words for what an administrator grants.
 pub fn set_access(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require(&name, "owner")?;
+    require_listed(&name, "owner")?;
     load(&name)?;
     let wanted: Access = call.body().json(SMALL_BODY)?;
     Err(Error::because(

@@ -5,7 +5,7 @@ use packhouse_plugin::storage::{self, Change};
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
-use super::{JSON, SMALL_BODY, load, no_version, now, package, parse, require};
+use super::{JSON, SMALL_BODY, load, no_version, now, package, parse, require, require_in, require_listed};
 use crate::document::Packument;
 use crate::error::{self, Error};
 use crate::layout;
@@ -22,7 +22,7 @@ pub fn list_tags(call: &Call) -> Result<Response, Error> {
 /// The body is the version, as a string of JSON.
 pub fn set_tag(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require(&name, "write")?;
+    require_listed(&name, "write")?;
     let tag = Tag::parse(&call.decoded("tag")?)?;
     let version: String = serde_json::from_slice(&call.body().read_all(SMALL_BODY)?)?;
     change(&name, |packument| {
@@ -37,7 +37,7 @@ pub fn set_tag(call: &Call) -> Result<Response, Error> {
 /// A tag that an earlier system took can be removed, whatever it is called.
 pub fn delete_tag(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require(&name, "write")?;
+    require_listed(&name, "write")?;
     let tag = call.decoded("tag")?;
     if tag == "latest" {
         let sentence = "latest cannot be removed; make it stand for another version instead";
@@ -61,6 +61,7 @@ fn change(
         let document = document
             .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))?;
         let mut packument = parse(document)?;
+        require_in(name, &packument, "write")?;
         let before = packument.tags();
         change(&mut packument)?;
         if packument.tags() == before {

@@ -3,14 +3,19 @@
 //!
 //! # Invariants
 //! - Nothing is visible before the packument names it, and nothing that can fail stands
-//!   between giving the tarball its key and writing the packument, except that write.
+//!   between giving the tarball its key and writing the packument, except writing the
+//!   provenance bundle and the packument.
 //! - A version that is there is never replaced.
 
+use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::storage::{self, Document, Precondition, Staged};
 use packhouse_plugin::{Call, Response, clock, log};
 use serde_json::json;
 
-use super::{JSON, caller, now, package, parse, require, require_any, require_feature};
+use super::{
+    JSON, PACKAGE, caller, now, package, parse, require, require_any, require_feature, require_in,
+    require_listed,
+};
 use crate::document::{Packument, Release, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -37,9 +42,15 @@ const ATTEMPTS: u32 = 8;
 /// See the module.
 pub fn put_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require_any(&name, &["write", "owner"])?;
+    // A star needs no more than `read`; what else the body wants is asked for when it is
+    // known. Nobody in particular is refused before anything is read.
+    let may_star =
+        auth::caller().is_some() && auth::check(PACKAGE, name.as_str(), "read") == Decision::Granted;
+    if !may_star {
+        require_any(&name, &["write", "owner"])?;
+    }
     let received = receive(call, Walker::new(), |_| {
-        require(&name, "write")?;
+        require_listed(&name, "write")?;
         require_feature("publish")
     })?;
     if received.tarball.is_some() {
@@ -60,7 +71,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let release = Release {
         name,
         version: &verified.version,
-        manifest: verified.manifest.clone(),
+        manifest: with_readme(&verified.manifest, &body),
         tags: verified.tags.clone(),
         sha1: &verified.sha1,
         integrity: &verified.integrity,
@@ -69,11 +80,11 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         published: &published,
     };
     let prepared = Prepared::new(&release)?;
+    commit(name, &mut verified.staged, &verified.version)?;
     if let Some(bundle) = bundle {
         let key = layout::provenance(name, &verified.version, &verified.sha1);
         storage::put(&key, &bundle, Precondition::Any, Some(JSON))?;
     }
-    commit(name, &mut verified.staged, &verified.version)?;
     let version = prepared.write(&release)?;
     let fields = [("package.name", name.as_str()), ("package.version", release.version)];
     log::info("published a version", &fields);
@@ -83,6 +94,17 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         "id": name.as_str(),
         "rev": revision(&version),
     })))
+}
+
+/// Yarn berry sends the readme beside the manifest instead of in it.
+fn with_readme<'a>(manifest: &Object<'a>, body: &Object<'a>) -> Object<'a> {
+    let mut manifest = manifest.clone();
+    if let (false, Some(readme)) = (manifest.contains("readme"), body.get_source("readme"))
+        && readme.starts_with('"')
+    {
+        manifest.set_raw("readme", readme);
+    }
+    manifest
 }
 
 /// The packument as it will be, against what it was made of.
@@ -102,9 +124,14 @@ impl Prepared {
     }
 
     fn build(release: &Release<'_>, current: Option<&Document>) -> Result<Vec<u8>, Error> {
+        // Asked again of what is built on: an owner may be none any more, and a package
+        // that is new takes a grant.
         let mut packument = if let Some(document) = current {
-            parse(document)?
+            let packument = parse(document)?;
+            require_in(release.name, &packument, "write")?;
+            packument
         } else {
+            require(release.name, "write")?;
             release.name.check_new()?;
             Packument::new(release.name)
         };
@@ -182,7 +209,11 @@ fn may_replace(
         return Err(Error::version_exists(version));
     }
     let ours = staged.digest(packhouse_plugin::digests::SHA512)?;
-    let theirs = storage::digests(key, &[packhouse_plugin::digests::SHA512])?;
+    let theirs = match storage::digests(key, &[packhouse_plugin::digests::SHA512]) {
+        // Replaced meanwhile: the next try sees what is there then.
+        Err(packhouse_plugin::Error::Conflict) => return Ok(Some(info.version)),
+        theirs => theirs?,
+    };
     let same = theirs.is_some_and(|theirs| theirs.contains(&ours));
     let old = info.modified.is_some_and(|modified| clock::now().saturating_sub(modified) > GRACE);
     if same || old { Ok(Some(info.version)) } else { Err(Error::new(error::BEING_PUBLISHED)) }

@@ -1,12 +1,13 @@
 //! What `npm unpublish` and `npm owner` do against a revision: change the document, remove
 //! a tarball that it no longer names, or remove the whole package.
 
-use packhouse_plugin::storage::{self, Document, Precondition};
+use packhouse_plugin::digests::SHA1;
+use packhouse_plugin::storage::{self, Document, ObjectInfo, Precondition};
 use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
 
 use super::publish::{Changes, apply, receive_outline};
-use super::{JSON, load, now, package, parse, require, require_any, require_feature};
+use super::{JSON, load, now, package, parse, require_any, require_feature, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -38,7 +39,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
 pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require_feature("unpublish")?;
-    require(&name, "delete")?;
+    require_listed(&name, "delete")?;
     let file = call.decoded("file")?;
     let no_file = || Error::because(error::NOT_FOUND, format!("{name} has no file {file}"));
     let version = layout::version_of_file(&name, &file, "tgz").ok_or_else(no_file)?;
@@ -52,15 +53,29 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
             return Err(Error::new(error::STILL_LISTED));
         }
     }
+    let bundle = bundle_of(&name, version, &key)?;
     storage::remove(&key, Precondition::Version(&info.version))?;
+    if let Some(bundle) = bundle {
+        remove_leftover(&bundle.key, &bundle.version);
+    }
     Ok(Response::new(200).json(&json!({ "ok": true })))
+}
+
+/// The provenance bundle that came with the tarball at this key. The document has
+/// forgotten its digest by now.
+fn bundle_of(name: &PackageName, version: &str, tarball: &str) -> Result<Option<ObjectInfo>, Error> {
+    let digests = storage::digests(tarball, &[SHA1])?.unwrap_or_default();
+    match digests.first() {
+        Some(sha1) => Ok(storage::stat(&layout::provenance(name, version, &sha1.hex))?),
+        None => Ok(None),
+    }
 }
 
 /// `DELETE /{package}/-rev/{rev}`: the document first, then what it named.
 pub fn delete_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require_feature("unpublish")?;
-    require(&name, "delete")?;
+    require_listed(&name, "delete")?;
     let document = load(&name)?;
     check_revision(call, &document)?;
     let files = files_of(&name, &parse(&document)?);
@@ -91,7 +106,7 @@ fn files_of(name: &PackageName, packument: &Packument<'_>) -> Vec<String> {
 fn remove_leftover(key: &str, version: &str) {
     if let Err(error) = storage::remove(key, Precondition::Version(version)) {
         let fields = [("key", key), ("error", &error.to_string())];
-        log::warn("a file of a removed package was left behind", &fields);
+        log::warn("a file that nothing names any more was left behind", &fields);
     }
 }
 

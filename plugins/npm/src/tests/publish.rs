@@ -227,6 +227,56 @@ fn owners_change_against_a_revision() {
 }
 
 #[test]
+fn a_readme_beside_the_manifest_is_kept() {
+    let host = host();
+    let mut publish = Publish::new("a", "1.0.0");
+    publish.manifest().as_object_mut().unwrap().shift_remove("readme");
+    publish.body["readme"] = "# from yarn".into();
+    publish.done(&host);
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!(stored["readme"], "# from yarn");
+    assert_eq!(stored["versions"]["1.0.0"]["readme"], Value::Null);
+    // That of the manifest goes before it.
+    let mut publish = Publish::new("a", "1.0.1");
+    publish.body["readme"] = "# other".into();
+    publish.done(&host);
+    assert_eq!(host.object_json("packages/a/index.json")["readme"], "long text");
+}
+
+#[test]
+fn a_clock_that_goes_back_takes_no_time_back() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    host.set_now(host.now() - 60_000);
+    Publish::new("a", "1.0.1").done(&host);
+    let time = &host.object_json("packages/a/index.json")["time"];
+    let before = "2026-01-01T00:00:00.000Z";
+    assert_eq!(*time, json!({ "created": before, "modified": before, "1.0.0": before, "1.0.1": before }));
+}
+
+#[test]
+fn a_star_takes_no_more_than_reading() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let star = |actor: &Actor| {
+        let body = json!({ "_id": "a", "users": { "ann": true, "bob": true } });
+        actor.put("/a").json(&body).send::<Npm>().status()
+    };
+    assert_eq!(star(&host.anonymous()), 401);
+    assert_eq!(star(&host.as_reader("bob")), 403);
+    assert_eq!(star(&host.as_user("bob")), 200);
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!(stored["users"], json!({ "bob": true }));
+    // Nothing else comes along with it.
+    let body = json!({ "users": {}, "maintainers": [{ "name": "bob" }] });
+    assert_eq!(host.as_user("bob").put("/a").json(&body).send::<Npm>().status(), 403);
+    assert_eq!(host.object_json("packages/a/index.json"), stored);
+    let private = Host::new().user("ann", &["npm:package:*:write"]).user("bob", &[]);
+    Publish::new("a", "1.0.0").done(&private);
+    assert_eq!(star(&private.as_user("bob")), 403);
+}
+
+#[test]
 fn everybody_stars_for_themselves() {
     let host = host();
     Publish::new("a", "1.0.0").done(&host);

@@ -46,6 +46,28 @@ fn one_version_goes_and_then_its_tarball() {
 }
 
 #[test]
+fn a_provenance_bundle_goes_with_its_tarball() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let mut publish = Publish::new("a", "2.0.0");
+    let bundle = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#;
+    publish.body["_attachments"]["a-2.0.0.sigstore"] = json!({ "data": bundle });
+    // What is refused leaves none behind.
+    host.insert("packages/a/a-2.0.0.tgz", b"somebody is publishing this").unwrap();
+    assert_eq!(publish.send(&host.as_user("ann")).status(), 409);
+    assert_eq!(host.objects().len(), 3);
+    host.remove("packages/a/a-2.0.0.tgz");
+    publish.done(&host);
+    assert_eq!(host.objects().len(), 4);
+    let ann = host.as_user("ann");
+    let body = without(&host, "a", "2.0.0");
+    assert_eq!(ann.put(&at_revision(&host, "a", "/a")).json(&body).send::<Npm>().status(), 201);
+    let file = at_revision(&host, "a", "/a/-/a-2.0.0.tgz");
+    assert_eq!(ann.delete(&file).send::<Npm>().status(), 200);
+    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", "packages/a/index.json"]);
+}
+
+#[test]
 fn a_revision_that_is_old_changes_nothing() {
     let host = host();
     Publish::new("a", "1.0.0").done(&host);

@@ -6,7 +6,7 @@ use packhouse_plugin::storage::{self, Change};
 use packhouse_plugin::{Response, auth};
 use serde_json::json;
 
-use super::super::{caller, now, parse, require};
+use super::super::{caller, now, parse, require, require_account, require_any, require_in};
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
@@ -72,6 +72,9 @@ impl<'a> Changes<'a> {
 pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error> {
     let body = Object::parse_bytes(json)?;
     let changes = Changes::of_package(&body)?;
+    if changes.star.is_none() {
+        require_any(name, &["write", "owner"])?;
+    }
     let info = storage::update(&layout::index(name), |document| {
         let Some(document) = document else {
             return Err(no_tarball(name));
@@ -108,7 +111,7 @@ pub fn apply(
     let mut any = !removed.is_empty();
     if any {
         super::super::require_feature("unpublish")?;
-        require(name, "delete")?;
+        require_in(name, packument, "delete")?;
         for version in &removed {
             packument.remove_version(version);
         }
@@ -129,7 +132,7 @@ pub fn apply(
         any |= replace_maintainers(name, packument, maintainers)?;
     }
     if let Some(star) = changes.star {
-        any |= set_star(packument, star);
+        any |= set_star(name, packument, star)?;
     }
     Ok(any)
 }
@@ -152,7 +155,7 @@ fn deprecate(
         }
     }
     if any {
-        require(name, "write")?;
+        require_in(name, packument, "write")?;
     }
     Ok(any)
 }
@@ -173,7 +176,7 @@ fn replace_tags(
     packument.replace_tags(tags);
     let any = packument.tags() != before;
     if any && !removing {
-        require(name, "write")?;
+        require_in(name, packument, "write")?;
     }
     Ok(any)
 }
@@ -187,7 +190,7 @@ fn replace_maintainers(
     if maintainers == before {
         return Ok(false);
     }
-    require(name, "owner")?;
+    require_in(name, packument, "owner")?;
     if maintainers.is_empty() {
         return Err(Error::because(error::BAD_BODY, "a package needs an owner: add somebody else first"));
     }
@@ -201,15 +204,20 @@ fn replace_maintainers(
     Ok(true)
 }
 
-/// `npm star`: everybody signs for themselves only.
-fn set_star(packument: &mut Packument<'_>, star: bool) -> bool {
-    let Some(me) = caller().map(|person| person.name) else {
-        return false;
-    };
+/// `npm star`: everybody signs for themselves only, so that `read` is enough; but not with
+/// what can only read.
+fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Result<bool, Error> {
+    let account = require_account()?;
+    let me = account.name();
     let text = packument.member("users").unwrap_or("{}").to_owned();
     let mut users = Object::parse_lenient(Some(&text));
     if users.contains(&me) == star {
-        return false;
+        return Ok(false);
+    }
+    require(name, "read")?;
+    if account.read_only() {
+        let sentence = "this token can only read, and a star is written";
+        return Err(Error::because(error::FORBIDDEN, sentence));
     }
     if star {
         users.set_raw(&me, "true");
@@ -218,7 +226,7 @@ fn set_star(packument: &mut Packument<'_>, star: bool) -> bool {
     }
     let text = users.to_text();
     packument.set_member("users", text);
-    true
+    Ok(true)
 }
 
 fn no_tarball(name: &PackageName) -> Error {

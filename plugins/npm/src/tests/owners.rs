@@ -1,0 +1,102 @@
+//! Who is listed as an owner may write, without a grant.
+
+use super::*;
+
+/// bob and carol may only read; ann has published `a` and listed bob.
+fn shared() -> Host {
+    let host = host().user("carol", &["npm:package:*:read"]);
+    Publish::new("a", "1.0.0").done(&host);
+    assert_eq!(set_owners(&host, &host.as_user("ann"), &["ann", "bob"]), 201);
+    host
+}
+
+/// As npm owner does it.
+fn set_owners(host: &Host, actor: &Actor, names: &[&str]) -> u16 {
+    let read = get(host, "/a").json();
+    let people: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+    let body = json!({ "_id": "a", "_rev": read["_rev"], "maintainers": people });
+    actor.put(&at_revision(host, "/a")).json(&body).send::<Npm>().status()
+}
+
+fn at_revision(host: &Host, path: &str) -> String {
+    format!("{path}/-rev/{}", get(host, "/a").json()["_rev"].as_str().unwrap())
+}
+
+fn publish(actor: &Actor, version: &str) -> u16 {
+    Publish::new("a", version).send(actor).status()
+}
+
+fn set_tag(actor: &Actor) -> u16 {
+    actor.put("/-/package/a/dist-tags/stable").json(&json!("1.0.0")).send::<Npm>().status()
+}
+
+fn deprecate(host: &Host, actor: &Actor) -> u16 {
+    let mut body = get(host, "/a").json();
+    body["versions"]["1.0.0"]["deprecated"] = "old".into();
+    actor.put("/a").json(&body).send::<Npm>().status()
+}
+
+#[test]
+fn who_is_listed_publishes_until_no_longer_listed() {
+    let host = shared();
+    let (bob, carol) = (host.as_user("bob"), host.as_user("carol"));
+    assert_eq!((publish(&bob, "1.1.0"), publish(&carol, "1.1.1")), (201, 403));
+    assert_eq!((set_tag(&bob), set_tag(&carol)), (201, 403));
+    assert_eq!((deprecate(&host, &carol), deprecate(&host, &bob)), (403, 200));
+    assert_eq!(set_owners(&host, &carol, &["carol"]), 403);
+    assert_eq!(set_owners(&host, &bob, &["ann", "bob", "carol"]), 201);
+    assert_eq!(publish(&carol, "1.2.0"), 201);
+    assert_eq!(set_owners(&host, &host.as_user("ann"), &["ann"]), 201);
+    assert_eq!((publish(&bob, "1.3.0"), publish(&carol, "1.3.0"), set_tag(&bob)), (403, 403, 403));
+    assert_eq!(host.staged(), 0);
+}
+
+#[test]
+fn being_listed_counts_on_that_package_only() {
+    let host = shared();
+    let before = host.objects();
+    assert_eq!(Publish::new("b", "1.0.0").send(&host.as_user("bob")).status(), 403);
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn what_somebody_came_with_still_holds() {
+    let host = shared();
+    let reader = host.as_reader("bob");
+    assert_eq!((publish(&reader, "1.1.0"), set_tag(&reader), deprecate(&host, &reader)), (403, 403, 403));
+    let body =
+        json!({ "password": "secret", "packages": ["b"], "packages_and_scopes_permission": "read-write" });
+    let issued = host.as_user("bob").post("/-/npm/v1/tokens").json(&body).send::<Npm>();
+    let narrow = host.with_token(issued.json()["token"].as_str().unwrap());
+    assert_eq!(publish(&narrow, "1.1.0"), 403);
+    assert_eq!(publish(&host.anonymous(), "1.1.0"), 401);
+    assert_eq!(publish(&host.rejected("expired"), "1.1.0"), 401);
+}
+
+#[test]
+fn who_is_listed_unpublishes() {
+    let host = shared();
+    let path = at_revision(&host, "/a");
+    assert_eq!(host.as_user("carol").delete(&path).send::<Npm>().status(), 403);
+    assert_eq!(host.as_user("bob").delete(&path).send::<Npm>().status(), 200);
+    assert_eq!(host.objects(), Vec::<String>::new());
+    // What is gone has no owners.
+    assert_eq!(publish(&host.as_user("bob"), "1.0.0"), 403);
+}
+
+#[test]
+fn nobody_is_refused_before_the_body_is_read() {
+    let host = shared();
+    let broken = host.anonymous().put("/a").body("{").send::<Npm>();
+    assert_eq!(broken.status(), 401, "{}", broken.text());
+}
+
+#[test]
+fn an_owner_who_is_removed_meanwhile_publishes_nothing() {
+    let host = shared();
+    let mut theirs = host.object_json("packages/a/index.json");
+    theirs["maintainers"] = json!([{ "name": "ann" }]);
+    host.race("packages/a/index.json", theirs.to_string());
+    assert_eq!(publish(&host.as_user("bob"), "1.1.0"), 403);
+    assert_eq!(host.object_json("packages/a/index.json"), theirs);
+}
