@@ -26,6 +26,10 @@ const DOCUMENTS: usize = 2000;
 const BYTES: u64 = 64 << 20;
 /// The most names that are looked at.
 const NAMES: usize = 100_000;
+/// The longest text that is shown and searched, in characters.
+const TEXT: usize = 1000;
+/// The most keywords and maintainers of one package.
+const LIST: usize = 100;
 /// Results that are given at most, and unless asked.
 const SIZE: (usize, usize) = (250, 20);
 
@@ -114,22 +118,22 @@ impl Summary {
         let manifest = Object::parse(packument.version(&version)?).ok()?;
         let mut links = Map::new();
         if let Some(homepage) = manifest.text("homepage") {
-            links.insert("homepage".to_owned(), homepage.into());
+            links.insert("homepage".to_owned(), shorten(homepage).into());
         }
         for link in ["repository", "bugs"] {
             let object = Object::parse_lenient(manifest.get_source(link));
             if let Some(url) = object.text("url").or_else(|| manifest.text(link)) {
-                links.insert(link.to_owned(), url.into());
+                links.insert(link.to_owned(), shorten(url).into());
             }
         }
         Some(Self {
             name: name.clone(),
-            description: manifest.text("description").unwrap_or_default(),
-            keywords: manifest.value("keywords").unwrap_or_default(),
-            maintainers: packument.maintainers(),
+            description: shorten(manifest.text("description").unwrap_or_default()),
+            keywords: shorten_list(manifest.value("keywords").unwrap_or_default()),
+            maintainers: packument.maintainers().into_iter().take(LIST).collect(),
             publisher: manifest.value("_npmUser"),
             date: packument.time(&version),
-            license: manifest.text("license"),
+            license: manifest.text("license").map(shorten),
             version,
             links,
         })
@@ -177,6 +181,19 @@ impl Summary {
             "license": self.license,
         })
     }
+}
+
+/// A manifest may be megabytes; what is shown of it may not, since all summaries are held.
+fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(TEXT) {
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+    text
+}
+
+fn shorten_list(texts: Vec<String>) -> Vec<String> {
+    texts.into_iter().take(LIST).map(shorten).collect()
 }
 
 /// Search says `username` where documents say `name`.
