@@ -184,12 +184,20 @@ impl Append<'_> {
                 (upload.session, upload.version) = (session, version);
                 Ok(upload.offset())
             }
-            Err(error) => {
+            // Another append came first: nothing names our part.
+            Err(StorageError::Conflict) => {
                 if let Some(part) = part {
                     backend.remove(&session::path(&upload.id, &part.name), &Precondition::Any).await?;
                 }
                 upload.refresh().await?;
-                Err(error)
+                Err(StorageError::Conflict)
+            }
+            // It may have been saved and only its answer lost: the session says. A part that
+            // it does not name goes with the session.
+            Err(error) => {
+                upload.refresh().await?;
+                let is_named = |part: &Part| upload.session.parts.iter().any(|saved| saved.name == part.name);
+                if part.as_ref().is_some_and(is_named) { Ok(upload.offset()) } else { Err(error) }
             }
         }
     }

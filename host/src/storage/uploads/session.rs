@@ -120,9 +120,10 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
         let page = backend.list(&listing(root.clone(), true, after)).await?;
         for folder in &page.folders {
             let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
-            if super::is_left_over(backend, id, before).await? {
-                remove(backend, id).await?;
-                removed += 1;
+            match sweep_one(backend, id, before).await {
+                Ok(is_removed) => removed += u64::from(is_removed),
+                // One that cannot be read must not keep the others.
+                Err(error) => tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}"),
             }
         }
         match page.next {
@@ -130,6 +131,14 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
             None => return Ok(removed),
         }
     }
+}
+
+async fn sweep_one(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+    let is_left_over = super::is_left_over(backend, id, before).await?;
+    if is_left_over {
+        remove(backend, id).await?;
+    }
+    Ok(is_left_over)
 }
 
 pub(super) async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
