@@ -123,7 +123,9 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
             match sweep_one(backend, id, before).await {
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
-                Err(error) => tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}"),
+                Err(error) => {
+                    tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}")
+                }
             }
         }
         match page.next {
