@@ -62,6 +62,9 @@ impl Registry {
     /// that cannot be loaded is an error.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
         let file = || config.file.display().to_string();
+        for key in config.auth.not_used() {
+            tracing::warn!(key, "[auth] {key} is set, and this version has no use for it");
+        }
         let configured = configured_mounts(&config)?;
         Mounts::new(configured.clone()).map_err(|source| BuildError::Mount { file: file(), source })?;
         let storage = open_storage(&config).await?;

@@ -66,6 +66,12 @@ pub struct ClientTokens {
 }
 
 impl AuthConfig {
+    /// Keys that are set and that this version has no use for.
+    pub fn not_used(&self) -> Vec<&'static str> {
+        let keys = [("jwt_secret", self.jwt_secret.is_some()), ("oci_tokens", self.oci_tokens.enabled)];
+        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
+    }
+
     /// What holds for tokens that clients ask for.
     pub fn client_tokens(&self) -> ClientTokens {
         ClientTokens { enabled: self.npm_tokens.enabled, read_only: self.npm_tokens.default_readonly }

@@ -124,7 +124,7 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
                 Err(error) => {
-                    tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}")
+                    tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}");
                 }
             }
         }
