@@ -59,13 +59,12 @@ impl Registry {
         B::Error: Into<BoxError>,
     {
         let started = std::time::Instant::now();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, self.body_limits());
-        let mut headers = parts.headers.clone();
-        let credentials = Credentials::take(&mut headers);
-        let head = RequestHead { method: &parts.method, headers: &headers };
+        let credentials = Credentials::take(&mut parts.headers);
+        let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let is_anonymous = credentials.is_empty();
-        let asked = Asked { parts: &parts, headers: &headers, peer };
+        let asked = Asked { parts: &parts, peer };
         let reply = match self.reply(&asked, body, credentials).await {
             Ok(reply) => Reply { public: is_anonymous, ..reply },
             Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
@@ -146,7 +145,7 @@ impl Registry {
             query: asked.parts.uri.query().map(str::to_owned),
             base_url: self.base_url(found.mount, asked),
             alias: found.alias.map(str::to_owned),
-            headers: asked.headers.clone(),
+            headers: asked.parts.headers.clone(),
             body,
             storage,
             auth: self.auth().clone(),
@@ -178,7 +177,6 @@ impl Registry {
 /// A request as the client sent it, without its credentials.
 struct Asked<'a> {
     parts: &'a http::request::Parts,
-    headers: &'a http::HeaderMap,
     peer: Peer,
 }
 

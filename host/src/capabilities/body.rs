@@ -56,7 +56,7 @@ impl wit::HostBody for State {
     }
 
     async fn read(&mut self, handle: Resource<BodyHandle>, max: u32) -> Result<Vec<u8>, HostError> {
-        let max = piece(max)?;
+        let max = piece(max as usize)?;
         let _outside = self.wait()?;
         let layer = self.layer(&handle)?;
         Ok(self.request()?.body.read(layer, max).await?.map(Vec::from).unwrap_or_default())
@@ -136,12 +136,11 @@ impl wit::HostBody for State {
 }
 
 /// A size of one piece, refused above [`PIECE`].
-pub fn piece(max: u32) -> Result<usize, HostError> {
-    let max = max as usize;
-    if max > PIECE {
-        return Err(HostError::invalid(format!("a piece of {max} bytes is more than {PIECE} at once")));
+pub fn piece(size: usize) -> Result<usize, HostError> {
+    if size > PIECE {
+        return Err(HostError::invalid(format!("a piece of {size} bytes is more than {PIECE} at once")));
     }
-    Ok(max)
+    Ok(size)
 }
 
 fn with_expected(expected: &[Digest], compute: &[Algorithm]) -> Vec<Algorithm> {

@@ -3,8 +3,9 @@
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::{digests as wit, types};
+use crate::capabilities::body::piece;
 use crate::capabilities::storage::algorithms;
-use crate::capabilities::{HostError, PIECE, State};
+use crate::capabilities::{HostError, State};
 use crate::storage::{Digest, DigestState};
 
 /// Digests in the making. Unknown algorithms show at the first use.
@@ -50,12 +51,7 @@ impl wit::HostHasher for State {
 }
 
 fn update(hasher: &mut Hasher, bytes: &[u8]) -> Result<(), HostError> {
-    if bytes.len() > PIECE {
-        return Err(HostError::invalid(format!(
-            "a piece of {} bytes is more than {PIECE} at once",
-            bytes.len()
-        )));
-    }
+    piece(bytes.len())?;
     hasher.state()?.update(bytes);
     Ok(())
 }

@@ -32,7 +32,7 @@ impl wit::HostStaged for State {
         offset: u64,
         max: u32,
     ) -> Result<Vec<u8>, HostError> {
-        let max = piece(max)?;
+        let max = piece(max as usize)?;
         let _outside = self.wait()?;
         Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
     }

@@ -175,7 +175,7 @@ impl wit::HostReader for State {
         offset: u64,
         max: u32,
     ) -> Result<Vec<u8>, HostError> {
-        let max = piece(max)?;
+        let max = piece(max as usize)?;
         let _outside = self.wait()?;
         Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
     }
@@ -221,12 +221,7 @@ impl wit::HostWriter for State {
 
     async fn write(&mut self, handle: Resource<ObjectWriter>, bytes: Vec<u8>) -> Result<(), HostError> {
         let _outside = self.wait()?;
-        if bytes.len() > PIECE {
-            return Err(HostError::invalid(format!(
-                "a piece of {} bytes is more than {PIECE} at once",
-                bytes.len()
-            )));
-        }
+        piece(bytes.len())?;
         Ok(self.writer(&handle).await?.write(bytes.into()).await?)
     }
 
