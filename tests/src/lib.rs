@@ -18,6 +18,7 @@ pub mod backend;
 pub mod clients;
 pub mod npm;
 pub mod object_store;
+pub mod orders;
 pub mod races;
 pub mod registry;
 pub mod slow;
