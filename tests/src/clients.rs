@@ -6,6 +6,7 @@ mod node;
 
 pub use node::{Client, Kind, Project};
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
@@ -50,4 +51,17 @@ impl Run {
         assert!(!self.success, "{}\nshould fail: {}\n{}", self.command, self.stdout, self.stderr);
         format!("{}\n{}", self.stdout, self.stderr)
     }
+}
+
+/// A program below the folder that `cargo xtask clients` fills; it may be missing.
+pub(crate) fn installed(program: &str) -> PathBuf {
+    std::env::var_os("PACKHOUSE_CLIENTS").map_or_else(default_folder, PathBuf::from).join(program)
+}
+
+/// As `cargo xtask clients` chooses it.
+fn default_folder() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache =
+        || variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
+    variable("PACKHOUSE_CACHE").unwrap_or_else(|| cache().join("packhouse")).join("clients")
 }

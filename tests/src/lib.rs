@@ -15,16 +15,23 @@
 pub mod accounts;
 pub mod actor;
 pub mod backend;
+pub mod bucket;
 pub mod clients;
+pub mod engine;
 pub mod npm;
 pub mod object_store;
 pub mod races;
 pub mod registry;
+pub mod server;
 pub mod slow;
 pub mod swaps;
 pub mod terminal;
+pub mod toxiproxy;
+pub mod wait;
 
 pub use accounts::User;
 pub use actor::{Actor, Answer};
 pub use backend::Backend;
+pub use bucket::Bucket;
+pub use engine::Engine;
 pub use registry::{Options, Registry};

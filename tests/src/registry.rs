@@ -12,6 +12,7 @@ pub(crate) use process::command;
 use crate::accounts::{self, User};
 use crate::actor::Actor;
 use crate::backend::Backend;
+use crate::bucket::Bucket;
 use process::Process;
 use std::sync::Arc;
 
@@ -104,7 +105,12 @@ impl Registry {
         &self.home.options.backend
     }
 
-    /// All keys of the bucket but the host's own, sorted. Panics in memory.
+    /// Its objects, on any store but memory.
+    pub fn bucket(&self) -> Bucket {
+        self.backend().bucket(self.home.path()).expect("a store that can be looked into")
+    }
+
+    /// All keys of the bucket but the host's own, sorted. Panics where they are no files.
     pub fn keys(&self) -> Vec<String> {
         self.home.keys()
     }
@@ -118,6 +124,12 @@ impl Registry {
     pub async fn publisher(&self) -> Actor {
         let user = self.user("publisher", &["npm:package:*:write", "npm:package:*:delete"]).await;
         self.actor("/npm").with_token(&user.token)
+    }
+
+    /// Somebody who may pull, push and delete in every repository, below `/v2`, with a password.
+    pub async fn pusher(&self) -> Actor {
+        let user = self.user("pusher", &["oci:repository:*:*"]).await;
+        self.actor("/v2").with_password(&user.name, &user.password)
     }
 
     /// Nobody, below this base path.
