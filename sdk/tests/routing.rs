@@ -33,6 +33,12 @@ impl Protocol for Demo {
             .get("/simple/{project}/", package_page)
             .get("/accept/type", negotiate)
             .get("/query/all", query)
+            .get("/deep/{name...}/files/{file}", |call| {
+                Ok(Response::new(200).text(format!("{} of {}", call.decoded("file")?, call.decoded("name")?)))
+            })
+            .post("/deep/{name...}/files/", |call| {
+                Ok(Response::new(201).text(format!("new in {}", call.param("name"))))
+            })
             .handle(request)
     }
 }
@@ -87,6 +93,20 @@ fn prefers_the_more_exact_pattern_however_they_are_ordered() {
 #[test]
 fn gives_parameters_as_sent_and_decoded() {
     assert_eq!(get("/@scope%2fname").1, "package @scope/name, sent as @scope%2fname");
+}
+
+#[test]
+fn a_name_of_many_segments_may_stand_before_what_follows_it() {
+    assert_eq!(get("/deep/a/files/x").1, "x of a");
+    assert_eq!(get("/deep/a/b%20c/d/files/x").1, "x of a/b c/d");
+    assert_eq!(get("/deep/files/files/files/files").1, "files of files/files");
+    assert_eq!(get("/deep/files/x").1, "rest deep/files/x", "no segment is left for the name");
+    assert_eq!(get("/deep/a/files/x/y").1, "rest deep/a/files/x/y");
+    assert_eq!(get("/deep/a//b/files/x").0, 400);
+    assert_eq!(get("/deep/a/%2e%2e/files/x").0, 400);
+    let host = Host::new();
+    assert_eq!(host.anonymous().post("/deep/a/b/files/").send::<Demo>().text(), "new in a/b");
+    assert_eq!(host.anonymous().post("/deep/a/b/files/x").send::<Demo>().status(), 405);
 }
 
 #[test]
