@@ -1,10 +1,8 @@
 //! The stores that protocol suites run on: three in every run, and the engines of others in
 //! the tier of clients.
 
-use crate::bucket::Bucket;
 use crate::engine::{self, Engine};
 use crate::object_store::ObjectStore;
-use opendal::{Operator, services};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,34 +45,12 @@ impl Backend {
         }
     }
 
-    /// Its objects; none in memory. Goes to an engine directly, whatever proxy the registry uses.
-    pub(crate) fn bucket(&self, home: &Path) -> Option<Bucket> {
-        opendal_http_transport_reqwest::install_default();
-        let operator = match self {
-            Self::Memory => return None,
-            Self::FileSystem | Self::S3(_) => {
-                let root = self.folder(home)?;
-                Operator::new(services::Fs::default().root(root.to_str()?))
-            }
-            Self::Engine(engine, _) => Operator::new(
-                services::S3::default()
-                    .bucket(engine::BUCKET)
-                    .endpoint(&format!("http://127.0.0.1:{}", engine.port()))
-                    .region(engine::REGION)
-                    .access_key_id(engine::KEY)
-                    .secret_access_key(engine::SECRET)
-                    .disable_config_load()
-                    .disable_ec2_metadata(),
-            ),
-        };
-        Some(Bucket::new(operator.expect("a store of ours")))
-    }
-
     /// Where its objects lie as files, for looking and for fixtures; none elsewhere.
     pub(crate) fn folder(&self, home: &Path) -> Option<PathBuf> {
         match self {
             Self::FileSystem => Some(home.join("data")),
-            Self::Memory | Self::Engine(..) => None,
+            Self::Memory => None,
+            Self::Engine(engine, _) => engine.bucket(),
             Self::S3(store) => Some(store.bucket()),
         }
     }

@@ -2,13 +2,18 @@
 //!
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
+pub mod conformance;
+mod desk;
 mod node;
+pub mod oci;
 
+pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -24,10 +29,19 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) async fn of(mut command: Command) -> Self {
+    pub(crate) async fn of(command: Command) -> Self {
+        Self::with_input(command, "").await
+    }
+
+    /// The input is a line or two: it is written before anything is read.
+    pub(crate) async fn with_input(mut command: Command, input: &str) -> Self {
         let told = format!("{:?}", command.as_std());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // One that reads no input may have ended already.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
         let output = timeout(PATIENCE, child.wait_with_output()).await;
         let output = output.unwrap_or_else(|_| panic!("{told} does not end")).expect("its output");
         Self {

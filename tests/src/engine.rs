@@ -28,8 +28,9 @@ pub enum Kind {
 
 /// One running server with an empty bucket; stops when dropped, and its objects are gone then.
 pub struct Engine {
+    kind: Kind,
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Engine {
@@ -45,12 +46,17 @@ impl Engine {
             let made = reqwest::Client::new().put(bucket).send().await.expect("it answers");
             assert!(made.status().is_success(), "no bucket: {made:?}");
         }
-        Some(Arc::new(Self { server, _folder: folder }))
+        Some(Arc::new(Self { kind, server, folder }))
     }
 
     /// On 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.server.port()
+    }
+
+    /// Its objects as files, beside the engine's own; none where they are kept otherwise.
+    pub(crate) fn bucket(&self) -> Option<PathBuf> {
+        (self.kind == Kind::VersityGw).then(|| self.folder.path().join(BUCKET))
     }
 
     /// What the server has written so far.

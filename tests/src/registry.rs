@@ -5,14 +5,13 @@ mod options;
 mod process;
 
 pub use home::{Home, built, example};
-pub use options::Options;
+pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;
 pub(crate) use process::command;
 
 use crate::accounts::{self, User};
 use crate::actor::Actor;
 use crate::backend::Backend;
-use crate::bucket::Bucket;
 use process::Process;
 use std::sync::Arc;
 
@@ -103,11 +102,6 @@ impl Registry {
     /// Which store it is on.
     pub fn backend(&self) -> &Backend {
         &self.home.options.backend
-    }
-
-    /// Its objects, on any store but memory.
-    pub fn bucket(&self) -> Bucket {
-        self.backend().bucket(self.home.path()).expect("a store that can be looked into")
     }
 
     /// All keys of the bucket but the host's own, sorted. Panics where they are no files.

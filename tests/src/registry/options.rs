@@ -10,8 +10,9 @@ pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
 pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true }\n";
 
-/// What anybody may do where no login is needed for anything.
-const OPEN: [&str; 2] = ["oci:repository:*:*", "oci:registry:*:*"];
+/// The same with manifests that may name what is not there.
+pub const OCI_SPARSE: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
+     features = { referrers = true, deletion = true, sparse = true }\n";
 
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
@@ -36,12 +37,24 @@ impl Options {
 
     /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.
     pub fn oci() -> Self {
-        Self { plugins: vec!["oci".to_owned()], ..Self::mounts(OCI) }.anonymous(&["*:*:*:read", "*:*:*:pull"])
+        Self::oci_mounts(OCI)
     }
 
     /// As [`Options::oci`], and anybody may push and delete too.
     pub fn open_oci() -> Self {
-        Self::oci().anonymous(&OPEN)
+        Self::oci().open()
+    }
+
+    /// These `[mount.…]` tables, and the OCI plugin's file.
+    pub fn oci_mounts(tables: &str) -> Self {
+        let options = Self { plugins: vec!["oci".to_owned()], ..Self::mounts(tables) };
+        options.anonymous(&["*:*:*:read", "*:*:*:pull"])
+    }
+
+    /// Anybody may do everything with images.
+    #[must_use]
+    pub fn open(self) -> Self {
+        self.anonymous(&["oci:repository:*:*"])
     }
 
     /// These `[mount.…]` tables, and the npm plugin's file.
