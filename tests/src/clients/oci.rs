@@ -39,7 +39,7 @@ impl Tool {
         let tool = Self { kind, program, home, registry: registry.address() };
         tool.settle();
         if kind == Kind::Regctl {
-            tool.run(&["registry", "set", "--tls", "disabled", &tool.registry]).await.ok();
+            tool.run(&["registry", "set", "--skip-check", "--tls", "disabled", &tool.registry]).await.ok();
         }
         Some(tool)
     }
@@ -60,10 +60,10 @@ impl Tool {
         }
         command.env("DOCKER_CONFIG", home.join("docker"));
         command.env("REGISTRY_AUTH_FILE", home.join("auth.json"));
-        command.env("CONTAINERS_REGISTRIES_CONF", home.join("registries.conf"));
         command.env("CONTAINERS_STORAGE_CONF", home.join("storage.conf"));
-        // cosign: a key without a password, and no transparency log to be asked.
+        // cosign: a key without a password, no outside host to be asked, signatures as referrers.
         command.env("COSIGN_PASSWORD", "").env("TUF_MIRROR", "http://127.0.0.1:9");
+        command.env("COSIGN_EXPERIMENTAL", "1");
         Run::with_input(command, input).await
     }
 
@@ -116,11 +116,14 @@ impl Tool {
     /// storage that needs no mounts.
     fn settle(&self) {
         let registries = format!("[[registry]]\nlocation = {}\ninsecure = true\n", json!(self.registry));
-        self.write("registries.conf", registries);
+        self.write(".config/containers/registries.conf", registries);
         let (root, run) = (self.home().join("storage"), self.home().join("running"));
         let storage = format!("[storage]\ndriver = \"vfs\"\ngraphroot = {root:?}\nrunroot = {run:?}\n");
         self.write("storage.conf", storage);
-        self.write("policy.json", r#"{"default": [{"type": "insecureAcceptAnything"}]}"#);
+        let policy = r#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
+        self.write(".config/containers/policy.json", policy);
+        // One that is named must be there.
+        self.write("auth.json", "{}");
     }
 }
 
