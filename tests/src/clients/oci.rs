@@ -34,9 +34,14 @@ pub struct Tool {
 impl Tool {
     /// None when it is not installed.
     pub async fn find(kind: Kind, registry: &Registry) -> Option<Self> {
+        Self::find_at(kind, &registry.address()).await
+    }
+
+    /// For the registry at this address, e.g. a proxy's before it.
+    pub async fn find_at(kind: Kind, address: &str) -> Option<Self> {
         let program = kind.program()?;
         let home = tempfile::tempdir().expect("a home");
-        let tool = Self { kind, program, home, registry: registry.address() };
+        let tool = Self { kind, program, home, registry: address.to_owned() };
         tool.settle();
         if kind == Kind::Regctl {
             tool.run(&["registry", "set", "--skip-check", "--tls", "disabled", &tool.registry]).await.ok();
@@ -50,7 +55,7 @@ impl Tool {
     }
 
     /// Runs it in its home with this on its standard input.
-    pub async fn tell(&self, input: &str, arguments: &[&str]) -> Run {
+    pub async fn tell(&self, input: impl AsRef<[u8]>, arguments: &[&str]) -> Run {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.home()).env_clear();
         let home = self.home();
@@ -64,7 +69,7 @@ impl Tool {
         // cosign: a key without a password, no outside host to be asked, signatures as referrers.
         command.env("COSIGN_PASSWORD", "").env("TUF_MIRROR", "http://127.0.0.1:9");
         command.env("COSIGN_EXPERIMENTAL", "1");
-        Run::with_input(command, input).await
+        Run::with_input(command, input.as_ref()).await
     }
 
     /// Signs in, in its own way. Not every client asks the registry whether it may.
