@@ -33,6 +33,7 @@ impl Protocol for Demo {
             .get("/simple/{project}/", package_page)
             .get("/accept/type", negotiate)
             .get("/query/all", query)
+            .post("/form/all", |call| Ok(Response::new(200).json(&call.form(100)?)))
             .get("/deep/{name...}/files/{file}", |call| {
                 Ok(Response::new(200).text(format!("{} of {}", call.decoded("file")?, call.decoded("name")?)))
             })
@@ -148,6 +149,17 @@ fn negotiates_and_asks_only_for_the_headers_it_needs() {
     let reply = host.anonymous().get("/accept/type").header("accept", "text/html").send::<Demo>();
     assert_eq!(reply.status(), 406);
     assert!(host.anonymous().get("/-/ping").send::<Demo>().asked_headers().is_empty());
+}
+
+#[test]
+fn reads_a_form() {
+    let host = Host::new();
+    let post = |body: &[u8]| host.anonymous().post("/form/all").body(body).send::<Demo>();
+    let pairs = post(b"scope=a%3Ab+c&scope=d&x").json();
+    assert_eq!(pairs, serde_json::json!([["scope", "a:b c"], ["scope", "d"], ["x", ""]]));
+    assert_eq!(post(b"").json(), serde_json::json!([]));
+    assert_eq!(post(b"a=\xff").status(), 400);
+    assert_eq!(post(&[b'a'; 101]).status(), 413);
 }
 
 #[test]

@@ -87,3 +87,6 @@ fn routes() -> Router<Error> {
         .put("/v2/{repository...}/blobs/uploads/{upload}", uploads::finish_upload)
         .delete("/v2/{repository...}/blobs/uploads/{upload}", uploads::cancel_upload)
 }
+
+#[cfg(test)]
+mod tests;

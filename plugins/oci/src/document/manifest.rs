@@ -58,6 +58,10 @@ fn refuse(reason: impl Into<String>) -> ManifestError {
 impl Manifest {
     /// What is stored already, however odd it is: only what it names must be readable.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        // A list would be read as members in order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse("the manifest cannot be read: it is no JSON object"));
+        }
         serde_json::from_slice(bytes).map_err(|error| refuse(format!("the manifest cannot be read: {error}")))
     }
 
