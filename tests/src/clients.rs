@@ -17,7 +17,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Long enough for a gigabyte on a slow machine; it only ends what hangs.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// How a client ended.
 #[derive(Debug)]
@@ -30,17 +31,17 @@ pub struct Run {
 
 impl Run {
     pub(crate) async fn of(command: Command) -> Self {
-        Self::with_input(command, "").await
+        Self::with_input(command, b"").await
     }
 
-    /// The input is a line or two: it is written before anything is read.
-    pub(crate) async fn with_input(mut command: Command, input: &str) -> Self {
+    /// Its output is read once it has taken all its input.
+    pub(crate) async fn with_input(mut command: Command, input: &[u8]) -> Self {
         let told = format!("{:?}", command.as_std());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
         let mut stdin = child.stdin.take().expect("a pipe");
         // One that reads no input may have ended already.
-        let _ = stdin.write_all(input.as_bytes()).await;
+        let _ = stdin.write_all(input).await;
         drop(stdin);
         let output = timeout(PATIENCE, child.wait_with_output()).await;
         let output = output.unwrap_or_else(|_| panic!("{told} does not end")).expect("its output");

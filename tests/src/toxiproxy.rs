@@ -69,6 +69,11 @@ impl Proxy {
         self.add("reset_peer", "upstream", share, &json!({"timeout": 0})).await;
     }
 
+    /// Ends each connection when so many bytes of requests have gone through it.
+    pub async fn break_after(&self, bytes: usize) {
+        self.add("limit_data", "upstream", 1.0, &json!({"bytes": bytes})).await;
+    }
+
     /// Nothing passes in either direction, and nothing is closed, until [`Proxy::heal`].
     pub async fn silence(&self) {
         for stream in ["upstream", "downstream"] {

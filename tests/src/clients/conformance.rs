@@ -41,7 +41,7 @@ pub async fn judge(registry: &Registry, user: Option<&User>) -> Option<Verdict> 
     if let Some(user) = user {
         command.env("OCI_USERNAME", &user.name).env("OCI_PASSWORD", &user.password);
     }
-    let run = Run::with_input(command, "").await;
+    let run = Run::of(command).await;
     let read = |file| {
         std::fs::read_to_string(folder.path().join(file))
             .unwrap_or_else(|error| panic!("no {file}: {error}: {run:?}"))

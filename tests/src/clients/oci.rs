@@ -34,12 +34,17 @@ pub struct Tool {
 impl Tool {
     /// None when it is not installed.
     pub async fn find(kind: Kind, registry: &Registry) -> Option<Self> {
+        Self::find_at(kind, &registry.address()).await
+    }
+
+    /// For the registry at this address, e.g. a proxy's before it.
+    pub async fn find_at(kind: Kind, address: &str) -> Option<Self> {
         let program = kind.program()?;
         let home = tempfile::tempdir().expect("a home");
-        let tool = Self { kind, program, home, registry: registry.address() };
+        let tool = Self { kind, program, home, registry: address.to_owned() };
         tool.settle();
         if kind == Kind::Regctl {
-            tool.run(&["registry", "set", "--tls", "disabled", &tool.registry]).await.ok();
+            tool.run(&["registry", "set", "--skip-check", "--tls", "disabled", &tool.registry]).await.ok();
         }
         Some(tool)
     }
@@ -50,7 +55,7 @@ impl Tool {
     }
 
     /// Runs it in its home with this on its standard input.
-    pub async fn tell(&self, input: &str, arguments: &[&str]) -> Run {
+    pub async fn tell(&self, input: impl AsRef<[u8]>, arguments: &[&str]) -> Run {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.home()).env_clear();
         let home = self.home();
@@ -60,11 +65,11 @@ impl Tool {
         }
         command.env("DOCKER_CONFIG", home.join("docker"));
         command.env("REGISTRY_AUTH_FILE", home.join("auth.json"));
-        command.env("CONTAINERS_REGISTRIES_CONF", home.join("registries.conf"));
         command.env("CONTAINERS_STORAGE_CONF", home.join("storage.conf"));
-        // cosign: a key without a password, and no transparency log to be asked.
+        // cosign: a key without a password, no outside host to be asked, signatures as referrers.
         command.env("COSIGN_PASSWORD", "").env("TUF_MIRROR", "http://127.0.0.1:9");
-        Run::with_input(command, input).await
+        command.env("COSIGN_EXPERIMENTAL", "1");
+        Run::with_input(command, input.as_ref()).await
     }
 
     /// Signs in, in its own way. Not every client asks the registry whether it may.
@@ -116,11 +121,14 @@ impl Tool {
     /// storage that needs no mounts.
     fn settle(&self) {
         let registries = format!("[[registry]]\nlocation = {}\ninsecure = true\n", json!(self.registry));
-        self.write("registries.conf", registries);
+        self.write(".config/containers/registries.conf", registries);
         let (root, run) = (self.home().join("storage"), self.home().join("running"));
         let storage = format!("[storage]\ndriver = \"vfs\"\ngraphroot = {root:?}\nrunroot = {run:?}\n");
         self.write("storage.conf", storage);
-        self.write("policy.json", r#"{"default": [{"type": "insecureAcceptAnything"}]}"#);
+        let policy = r#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
+        self.write(".config/containers/policy.json", policy);
+        // One that is named must be there.
+        self.write("auth.json", "{}");
     }
 }
 
