@@ -7,13 +7,16 @@ use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::{self, Package, noise};
 use packhouse_tests::oci::{Hand, Image};
 use packhouse_tests::races::rounds;
+use packhouse_tests::registry::files_below;
 use packhouse_tests::{Actor, Backend, Options, Registry};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const WRITERS: u64 = 4;
+const LONG_AGO: Duration = Duration::from_hours(48);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_outlives_kills_on_the_file_system() {
@@ -48,16 +51,18 @@ async fn outlives_kills(backend: Backend) {
     let somebody = registry.actor("").with_password(&user.name, &user.password);
     let mut ledger = Ledger::default();
     for round in 0..rounds(50, 5) {
-        let acknowledged = Arc::new(AtomicU64::new(0));
+        let acknowledged = [Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0))];
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let (by, count) = (somebody.at(registry.url("")), Arc::clone(&acknowledged));
+            .zip(acknowledged.iter().cycle())
+            .map(|(writer, count)| {
+                let (by, count) = (somebody.at(registry.url("")), Arc::clone(count));
                 tokio::spawn(write_until_killed(by, writer, round, count))
             })
             .collect();
-        // At another moment each time: after so many answers, and a little later.
-        let (answers, later) = (round % 6, (round * 37) % 400);
-        while acknowledged.load(Ordering::Relaxed) < answers {
+        // At another moment each time: after so many answers of one kind, and a little later.
+        let (answers, later) = (round % 4, (round * 37) % 400);
+        let count = &acknowledged[usize::from(round % 2 == 1)];
+        while count.load(Ordering::Relaxed) < answers {
             tokio::task::yield_now().await;
         }
         for _ in 0..later {
@@ -76,9 +81,15 @@ async fn outlives_kills(backend: Backend) {
         ledger.acknowledged.extend(these.acknowledged);
         ledger.unknown.extend(these.unknown);
     }
+    for kind in [true, false] {
+        let some = ledger.acknowledged.iter().any(|piece| piece.is_package() == kind);
+        assert!(some, "packages and images were acknowledged: {:?}", ledger.acknowledged);
+    }
     let by = somebody.at(registry.url(""));
     check(&by, &ledger, "at the end").await;
     registry.command(&["verify"]).await;
+    // Nothing that the kills left is young enough to belong to somebody still at work.
+    registry.home().age(LONG_AGO);
     registry.command(&["gc", "--older-than", "0s"]).await;
     registry.command(&["verify"]).await;
     check(&by, &ledger, "after collecting").await;
@@ -189,10 +200,48 @@ async fn check(by: &Actor, ledger: &Ledger, what: &str) {
     }
 }
 
-/// Blobs that nothing names, and the host's own work in progress.
+/// Every object is what a document names, or a document of the layout.
 fn expect_no_left_overs(registry: &Registry) {
-    let keys = packhouse_tests::registry::files_below(&registry.home().objects());
-    eprintln!("{keys:#?}");
+    let (objects, keys) = (registry.home().objects(), registry.keys());
+    let below = |prefix: &str| -> BTreeSet<String> {
+        keys.iter().filter_map(|key| key.strip_prefix(prefix)).map(str::to_owned).collect()
+    };
+    let read = |key: &str| -> Value {
+        let bytes = std::fs::read(objects.join(key)).unwrap_or_else(|error| panic!("{key}: {error}"));
+        serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{key}: {error}"))
+    };
+    let mut blobs = BTreeSet::new();
+    for key in below("oci/manifests/") {
+        let manifest = read(&format!("oci/manifests/{key}"));
+        let layers = manifest["layers"].as_array().cloned().unwrap_or_default();
+        blobs.extend(
+            layers
+                .iter()
+                .chain([&manifest["config"]])
+                .filter_map(|blob| blob["digest"].as_str().map(|digest| digest.replace(':', "/"))),
+        );
+    }
+    assert_eq!(below("oci/blobs/"), blobs, "every blob is named, every named blob is there");
+    let members: BTreeSet<_> =
+        below("oci/members/").iter().filter_map(|key| Some(key.rsplit_once('/')?.0.to_owned())).collect();
+    assert_eq!(members, blobs, "no membership outlives its blob");
+    for prefix in ["oci/pending/", "oci/condemned/"] {
+        assert_eq!(below(prefix), BTreeSet::new(), "{prefix}");
+    }
+    let mut tarballs = BTreeSet::new();
+    for key in below("npm/packages/").iter().filter(|key| key.ends_with("/index.json")) {
+        let document = read(&format!("npm/packages/{key}"));
+        let name = key.trim_end_matches("/index.json");
+        let versions = document["versions"].as_object().cloned().unwrap_or_default();
+        tarballs.extend(versions.keys().map(|version| format!("{name}/{name}-{version}.tgz")));
+    }
+    let mut there = below("npm/packages/");
+    there.retain(|key| !key.ends_with("/index.json"));
+    assert_eq!(there, tarballs, "every archive is of a version, every version has its archive");
+    let own = files_below(&objects.join(".packhouse"));
+    let half: Vec<_> =
+        own.iter().filter(|key| key.starts_with("staging") || key.starts_with("uploads")).collect();
+    assert!(half.is_empty(), "the host's own work in progress: {half:?}");
 }
 
 fn below(by: &Actor, path: &str) -> Actor {
