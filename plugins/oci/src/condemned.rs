@@ -5,7 +5,7 @@
 //! - The document at [`layout::condemned`] changes by compare-and-swap only, so that of a
 //!   rescue and a removal exactly one happens.
 
-use packhouse_plugin::storage;
+use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, log};
 use serde::{Deserialize, Serialize};
 
@@ -79,4 +79,13 @@ pub fn rescue_all(digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error
 /// Waits until a removal that has begun has ended; `Unavailable` when it takes too long.
 pub fn wait(digest: &ContentDigest, attempt: u32) -> Result<(), Error> {
     storage::wait_turn(&layout::condemned(digest), attempt)
+}
+
+impl Condemned {
+    /// Writes it down; `Conflict` when somebody else was quicker.
+    pub fn write(&self, digest: &ContentDigest, precondition: Precondition<'_>) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))?;
+        let key = layout::condemned(digest);
+        storage::put(&key, &bytes, precondition, Some("application/json")).map(|_| ())
+    }
 }
