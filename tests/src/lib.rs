@@ -27,6 +27,7 @@ pub mod server;
 pub mod slow;
 pub mod swaps;
 pub mod terminal;
+pub mod tmpfs;
 pub mod toxiproxy;
 pub mod wait;
 

@@ -46,8 +46,8 @@ impl Options {
 /// True when nothing failed, and under `CI=true` nothing was missing.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let mut report = Report::default();
-    let clients = options
-        .wants(Tier::Clients)
+    // The long races run on the S3 servers of others too.
+    let clients = (options.wants(Tier::Clients) || options.wants(Tier::Soak))
         .then(|| report.timed("clients to be had", || Clients::ensure(workspace)));
     if let Some(programs) = build(workspace, &mut report) {
         let folder = clients
