@@ -195,7 +195,7 @@ async fn what_cannot_be_done_is_a_sentence_and_exit_code_2() {
     );
     let registry = registry.await;
     for (arguments, words) in [
-        (vec!["gc", "nowhere"], vec!["nowhere", "caretaker, objects"]),
+        (vec!["gc", "nowhere"], vec!["nowhere", "there is caretaker, npm, objects"]),
         (vec!["verify", "objects"], vec!["objects", "no maintenance"]),
     ] {
         let ended = registry.order(&arguments).await;

@@ -74,20 +74,19 @@ async fn a_publish_of_the_same_bytes_never_loses_to_a_collection() {
     let publisher = registry.publisher().await;
     for round in 0..rounds(200, 10) {
         let package = Package::new("demo", &format!("1.0.{round}"));
-        let path = registry.home().objects().join(package.tarball_key());
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, package.tarball()).unwrap();
+        let tarball = registry.home().objects().join(package.tarball_key());
+        std::fs::create_dir_all(tarball.parent().unwrap()).unwrap();
+        std::fs::write(&tarball, package.tarball()).unwrap();
         make_older(&registry, &package.tarball_key(), Duration::from_hours(48));
-        let document = package.publish();
-        let (ended, answer) =
-            tokio::join!(registry.order(&["gc"]), publisher.put(&package.path(), &document));
+        let (document, path) = (package.publish(), package.path());
+        let (ended, answer) = tokio::join!(registry.order(&["gc"]), publisher.put(&path, &document));
         ended.expect(0);
         if answer.status.is_success() {
             assert!(publisher.get(&package.tarball_path()).await.expect(200).body == package.tarball());
         } else {
             // It came while the tarball was being removed, and was told to try again.
             assert!(matches!(answer.status.as_u16(), 409 | 503), "{answer:?}");
-            publisher.put(&package.path(), &document).await.expect(201);
+            publisher.put(&path, &document).await.expect(201);
         }
     }
     registry.order(&["verify"]).await.expect(0);
