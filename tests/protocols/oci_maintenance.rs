@@ -33,10 +33,13 @@ fn objects(registry: &Registry) -> BTreeMap<String, Vec<u8>> {
     keys.map(|key| (key.clone(), std::fs::read(folder.join(key)).unwrap())).collect()
 }
 
-/// Two repositories with all kinds of manifests: images, an index, an artifact that refers.
-async fn push_everything(registry: &Registry) -> (Vec<(Hand, Image, &'static str)>, Content) {
-    // A short name: the server inside the tests has no room for a longer key beside its file.
-    let (app, deep) = (hand(registry, "app"), hand(registry, "a/b"));
+/// Images with their tags.
+type Tagged = Vec<(Hand, Image, &'static str)>;
+
+/// Two repositories with all kinds of manifests: images, an index, an artifact that refers
+/// (not on the S3 server inside the tests, which takes no keys as long as those of referrers).
+async fn push_everything(registry: &Registry) -> (Tagged, Option<Content>) {
+    let (app, deep) = (hand(registry, "app"), hand(registry, "team/deep/tool"));
     let (amd64, arm64) =
         (Image::of("app", "amd64", &[("a", b"a")]), Image::of("app", "arm64", &[("b", b"b")]));
     let tool = Image::new("tool");
@@ -45,14 +48,28 @@ async fn push_everything(registry: &Registry) -> (Vec<(Hand, Image, &'static str
     let both = index(&[(&amd64, "amd64"), (&arm64, "arm64")]);
     app.try_push_manifest(&both, "latest").await.unwrap().expect(201);
     deep.push(&tool, "v1").await;
+    let all = vec![(app.clone(), amd64, "amd64"), (app, arm64, "arm64"), (deep.clone(), tool.clone(), "v1")];
+    if matches!(registry.backend(), Backend::S3(_)) {
+        return (all, None);
+    }
     let signature = Image::referring_to(&tool.manifest, "application/x.signature", "signed");
     let reference = signature.manifest.digest.clone();
     for blob in &signature.blobs {
         deep.try_push_blob(blob).await.unwrap().expect(201);
     }
     deep.try_push_manifest(&signature.manifest, &reference).await.unwrap().expect(201);
-    let all = vec![(app.clone(), amd64, "amd64"), (app, arm64, "arm64"), (deep, tool, "v1")];
-    (all, signature.manifest)
+    (all, Some(signature.manifest))
+}
+
+/// All of it is served as it was pushed.
+async fn expect_everything(all: &Tagged, signature: Option<&Content>, what: &str) {
+    for (hand, image, tag) in all {
+        hand.expect_whole(image, tag, what).await;
+    }
+    if let Some(signature) = signature {
+        let (hand, tool, _) = &all[2];
+        assert_eq!(hand.referrers(&tool.manifest.digest).await, [signature.digest.clone()], "{what}");
+    }
 }
 
 #[tokio::test]
@@ -82,11 +99,7 @@ async fn what_any_manifest_names_stays_and_the_rest_goes_after_the_grace() {
             assert!(said.contains(&format!("removed {key}")), "{key}: {said}");
             assert!(!registry.keys().contains(&key));
         }
-        for (hand, image, tag) in &all {
-            hand.expect_whole(image, tag, "after gc").await;
-        }
-        let tool = &all[2];
-        assert_eq!(tool.0.referrers(&tool.1.manifest.digest).await, [signature.digest]);
+        expect_everything(&all, signature.as_ref(), "after gc").await;
         assert!(!registry.keys().iter().any(|key| key.contains("condemned") || key.contains("pending")));
         registry.order(&["verify"]).await.expect(0);
         let again = registry.order(&["gc"]).await.expect(0);
@@ -104,7 +117,7 @@ async fn all_that_is_derived_is_restored_byte_for_byte() {
         let before = objects(&registry);
         let is_derived = |key: &String| DERIVED.iter().any(|prefix| key.starts_with(prefix));
         let derived: Vec<_> = before.keys().filter(|key| is_derived(key)).collect();
-        assert!(derived.len() >= 9, "{derived:?}");
+        assert!(derived.len() >= 8, "{derived:?}");
         for key in &derived {
             std::fs::remove_file(registry.home().objects().join(key)).unwrap();
         }
@@ -114,11 +127,7 @@ async fn all_that_is_derived_is_restored_byte_for_byte() {
         let said = registry.order(&["reindex"]).await.expect(0);
         assert!(said.contains(&format!("rebuilt {} documents", derived.len())), "{said}");
         assert_eq!(objects(&registry), before);
-        for (hand, image, tag) in &all {
-            hand.expect_whole(image, tag, "after reindex").await;
-        }
-        let tool = &all[2];
-        assert_eq!(tool.0.referrers(&tool.1.manifest.digest).await, [signature.digest]);
+        expect_everything(&all, signature.as_ref(), "after reindex").await;
         registry.order(&["verify"]).await.expect(0);
         let again = registry.order(&["reindex"]).await.expect(0);
         assert!(again.contains("rebuilt nothing"), "{again}");
@@ -128,7 +137,7 @@ async fn all_that_is_derived_is_restored_byte_for_byte() {
 #[tokio::test]
 async fn a_collection_that_was_killed_at_any_moment_is_finished_by_the_next() {
     let registry = registry(Backend::FileSystem).await;
-    let (all, _) = push_everything(&registry).await;
+    let (all, signature) = push_everything(&registry).await;
     let app = hand(&registry, "app");
     // More than one step removes, so that it is told of some while there are others.
     for number in 0..700 {
@@ -146,9 +155,7 @@ async fn a_collection_that_was_killed_at_any_moment_is_finished_by_the_next() {
     registry.order(&["gc"]).await.expect(0);
     let rest: Vec<_> = registry.keys();
     assert!(!rest.iter().any(|key| key.starts_with("oci/condemned/")), "{rest:?}");
-    for (hand, image, tag) in &all {
-        hand.expect_whole(image, tag, "after both").await;
-    }
+    expect_everything(&all, signature.as_ref(), "after both").await;
     app.expect_whole(&Image::new("meanwhile"), "meanwhile", "after both").await;
     let blobs = rest.iter().filter(|key| key.starts_with("oci/blobs/")).count();
     registry.order(&["gc"]).await.expect(0);
