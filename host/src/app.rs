@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
-use crate::config::{Config, ConfigError, Hosts, MountConfig, StorageConfig, StorageKind};
+use crate::config::{Addressing, Config, ConfigError, Hosts, MountConfig, StorageConfig, StorageKind};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
@@ -321,6 +321,7 @@ fn blamed_key(kind: StorageKind, error: &StorageError) -> &'static str {
         (StorageKind::Fs, _) => "root",
         (StorageKind::S3, StorageError::Denied(_)) => "access_key and access_secret",
         (StorageKind::S3, StorageError::NotFound) => "bucket_name",
+        (StorageKind::S3, StorageError::Misplaced(_)) => "region",
         (StorageKind::S3, _) => "endpoint",
         (StorageKind::Memory, _) => "type",
     }
@@ -338,6 +339,11 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             bucket_name: config.bucket_name.clone().unwrap_or_default(),
             access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
+            addressing: match config.addressing {
+                Addressing::Path => storage::Addressing::Path,
+                Addressing::VirtualHost => storage::Addressing::VirtualHost,
+            },
+            part_buffers: config.part_buffers.0,
         }),
     }
 }

@@ -24,7 +24,7 @@ pub use auth::{AuthConfig, NpmTokens, OciTokens};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
 pub use server::{Hosts, LimitsConfig, ServerConfig};
-pub use storage::{StorageConfig, StorageKind};
+pub use storage::{Addressing, StorageConfig, StorageKind};
 
 /// The whole of `registry.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]

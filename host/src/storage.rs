@@ -22,6 +22,7 @@
 //! | `layers` | the services, with timeouts and retries |
 
 mod backend;
+mod budget;
 mod digest;
 mod error;
 mod files;
@@ -73,7 +74,7 @@ pub enum Settings {
     S3(S3Settings),
 }
 
-/// A bucket, addressed by path.
+/// A bucket.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
     /// Host name without scheme and port.
@@ -84,6 +85,19 @@ pub struct S3Settings {
     pub bucket_name: String,
     pub access_key: SecretString,
     pub access_secret: SecretString,
+    pub addressing: Addressing,
+    /// Bytes that all uploads of this process together may keep in memory.
+    pub part_buffers: u64,
+}
+
+/// Where a bucket's name goes in a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addressing {
+    /// `https://endpoint/bucket/key`
+    #[default]
+    Path,
+    /// `https://bucket.endpoint/key`
+    VirtualHost,
 }
 
 /// The rule for a scope's prefix: `Invalid` unless it is a key itself.
@@ -103,17 +117,18 @@ impl Storage {
     pub async fn open(settings: &Settings) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
-            (Settings::Memory, Some(operator)) => {
+            (Settings::Memory, Some((operator, _))) => {
                 Backend::Objects(Arc::new(objects::Objects::private(operator)))
             }
-            (Settings::S3(service), Some(operator)) => {
+            (Settings::S3(service), Some((operator, Some(transport)))) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store =
-                    objects::Objects::shared(operator).await.map_err(|error| error.about(&subject))?;
+                let store = objects::Objects::shared(operator, &transport, service.part_buffers)
+                    .await
+                    .map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))
             }
-            (_, None) => return Err(StorageError::other("this store is not part of this build")),
+            _ => return Err(StorageError::other("this store is not part of this build")),
         };
         Ok(Self { backend })
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::storage::{S3Settings, Settings};
+use crate::storage::{Addressing, S3Settings, Settings};
 
 pub struct Server {
     address: SocketAddr,
@@ -49,6 +49,8 @@ impl Server {
             bucket_name: "bucket".into(),
             access_key: "key".into(),
             access_secret: "secret".into(),
+            addressing: Addressing::Path,
+            part_buffers: 64 << 20,
         })
     }
 }
