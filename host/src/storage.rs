@@ -123,7 +123,7 @@ impl Storage {
             (Settings::S3(service), Some((operator, Some(transport)))) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store = objects::Objects::shared(operator, &transport, service.part_buffers)
+                let store = objects::Objects::shared(operator, &transport, service)
                     .await
                     .map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))

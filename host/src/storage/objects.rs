@@ -14,6 +14,7 @@ mod probe;
 mod sink;
 mod swap;
 mod transport;
+mod unfinished;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use super::budget::Budget;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
 use super::layers::CALL_LIMIT;
+use super::S3Settings;
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 use clash::KnownFolders;
@@ -37,6 +39,7 @@ pub(super) use parts::PrivateObjects;
 pub(super) use sink::ObjectSink;
 use swap::Swap;
 pub(super) use transport::Transport;
+use unfinished::Unfinished;
 
 /// Small requests of one call under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -50,6 +53,8 @@ pub(super) struct Objects {
     swap: Swap,
     folders: KnownFolders,
     budget: Budget,
+    /// None in memory.
+    unfinished: Option<Unfinished>,
 }
 
 /// One version of an object in a service that answers conditional reads.
@@ -64,18 +69,20 @@ pub(super) struct RemoteContent {
 impl Objects {
     /// The only writer is this process: versions are kept beside the objects.
     pub fn private(operator: Operator) -> Self {
-        Self::with(operator, Swap::noted(), Budget::new(u64::MAX))
+        Self::with(operator, Swap::noted(), Budget::new(u64::MAX), None)
     }
 
     /// Asks the service what it honours, with a handful of small objects. All that
-    /// uploads keep in memory comes out of `part_buffers` bytes.
-    pub async fn shared(operator: Operator, transport: &Transport, part_buffers: u64) -> Result<Self> {
-        let honoured = probe::ask(&operator, transport).await?;
-        Ok(Self::with(operator, Swap::probed(honoured), Budget::new(part_buffers)))
+    /// uploads keep in memory comes out of one budget.
+    pub async fn shared(operator: Operator, transport: &Transport, settings: &S3Settings) -> Result<Self> {
+        let swap = Swap::probed(probe::ask(&operator, transport).await?);
+        let unfinished = Unfinished::new(settings, transport);
+        Ok(Self::with(operator, swap, Budget::new(settings.part_buffers), Some(unfinished)))
     }
 
-    fn with(operator: Operator, swap: Swap, budget: Budget) -> Self {
-        Self { operator, locks: KeyLocks::default(), swap, folders: KnownFolders::default(), budget }
+    fn with(operator: Operator, swap: Swap, budget: Budget, unfinished: Option<Unfinished>) -> Self {
+        let (locks, folders) = (KeyLocks::default(), KnownFolders::default());
+        Self { operator, locks, swap, folders, budget, unfinished }
     }
 
     /// May several hosts write to it at once?
@@ -321,6 +328,12 @@ impl Objects {
                 self.operator.delete(entry.path()).await?;
                 removed += 1;
             }
+        }
+        if let Some(unfinished) = &self.unfinished {
+            removed += unfinished.give_up(before).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "unfinished multipart uploads cannot be looked after: {error}");
+                0
+            });
         }
         Ok(removed)
     }
