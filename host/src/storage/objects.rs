@@ -26,12 +26,12 @@ use futures_util::{StreamExt, TryStreamExt};
 use opendal::options::{ReadOptions, ReaderOptions};
 use opendal::{ErrorKind, Metadata, Operator};
 
+use super::S3Settings;
 use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::budget::Budget;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
 use super::layers::CALL_LIMIT;
-use super::S3Settings;
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 use clash::KnownFolders;

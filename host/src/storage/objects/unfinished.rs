@@ -83,8 +83,9 @@ impl Unfinished {
 
     async fn list(&self, after: &str) -> Result<Page> {
         let answer = self.send(Method::GET, &format!("?uploads={after}")).await?;
-        quick_xml::de::from_reader(std::io::Cursor::new(answer.to_bytes()))
-            .map_err(|_| StorageError::other("the storage service lists its unfinished uploads in a form of its own"))
+        quick_xml::de::from_reader(std::io::Cursor::new(answer.to_bytes())).map_err(|_| {
+            StorageError::other("the storage service lists its unfinished uploads in a form of its own")
+        })
     }
 
     async fn abort(&self, begun: &Begun) -> Result<()> {
@@ -96,7 +97,8 @@ impl Unfinished {
     }
 
     async fn send(&self, method: Method, path: &str) -> Result<Buffer> {
-        let bad = |error: &dyn std::fmt::Display| StorageError::other(format!("a request cannot be made: {error}"));
+        let bad =
+            |error: &dyn std::fmt::Display| StorageError::other(format!("a request cannot be made: {error}"));
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         let (mut parts, ()) = request.body(()).map_err(|error| bad(&error))?.into_parts();
         self.signer.sign(&mut parts, None).await.map_err(|error| bad(&error))?;
