@@ -90,6 +90,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let watch = config.plugins.watch;
     let registry = Registry::build(config).await?;
+    let presence = registry.enter().await?;
     let _watching = watch.then(|| registry.watch());
     let _tidying = registry.tidy();
     welcome(&registry, address).await?;
@@ -102,7 +103,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         let registry = registry.clone();
         async move { registry.dispatch(request, peer).await }
     };
-    server::serve(listener, settings, service, stop).await;
+    tokio::select! {
+        _ = server::serve(listener, settings, service, stop) => {}
+        () = presence.lost() => anyhow::bail!("another host has taken over the storage"),
+    }
+    presence.leave().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -19,7 +19,9 @@
 //! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
 //! | `backend` | the kinds of stores behind one set of functions |
 //! | `files`, `objects` | a folder; any opendal service |
-//! | `layers` | the services, with timeouts and retries |
+//! | `layers` | the services, with retries |
+//! | `budget` | what uploads may keep in memory, all of them together |
+//! | `presence` | which hosts work on a bucket |
 
 mod backend;
 mod budget;
@@ -31,6 +33,7 @@ mod layers;
 mod listing;
 mod locks;
 mod objects;
+mod presence;
 mod reader;
 mod scoped;
 mod staging;
@@ -51,6 +54,7 @@ pub use digest::{Algorithm, Digest, DigestState};
 pub use error::{Reason, StorageError};
 pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use listing::{ListOptions, Listing};
+pub use presence::{Company, Presence};
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
@@ -144,6 +148,14 @@ impl Storage {
         match &self.backend {
             Backend::Files(_) => true,
             Backend::Objects(store) => store.is_safe_to_share(),
+        }
+    }
+
+    /// Is it a service that other machines may reach?
+    fn is_remote(&self) -> bool {
+        match &self.backend {
+            Backend::Files(_) => false,
+            Backend::Objects(store) => !store.is_private(),
         }
     }
 

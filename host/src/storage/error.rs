@@ -72,9 +72,9 @@ pub enum StorageError {
     /// No space or quota left.
     #[error(transparent)]
     Full(Reason),
-    /// The bucket is in another region.
-    #[error(transparent)]
-    Misplaced(Reason),
+    /// The named field of the settings does not fit the service.
+    #[error("{1}")]
+    Setting(&'static str, #[source] Reason),
     /// Everything else.
     #[error(transparent)]
     Other(Reason),
@@ -95,19 +95,13 @@ impl StorageError {
         Self::Unavailable(message.into())
     }
 
-    pub(super) fn denied(
+    /// `field` of the settings, and what to do about it.
+    pub(super) fn setting(
+        field: &'static str,
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self::Denied(Reason::with(message, source))
-    }
-
-    /// A bucket that is asked for in another place than where it is.
-    pub(super) fn misplaced(source: opendal::Error) -> Self {
-        Self::Misplaced(Reason::with(
-            "the storage service keeps this bucket in another region; set the region that it is in",
-            source,
-        ))
+        Self::Setting(field, Reason::with(message, source))
     }
 
     /// The same, its sentence beginning with what it is about.
@@ -117,7 +111,7 @@ impl StorageError {
             Self::Denied(reason) => Self::Denied(reason.about(subject)),
             Self::Unavailable(reason) => Self::Unavailable(reason.about(subject)),
             Self::Full(reason) => Self::Full(reason.about(subject)),
-            Self::Misplaced(reason) => Self::Misplaced(reason.about(subject)),
+            Self::Setting(field, reason) => Self::Setting(field, reason.about(subject)),
             Self::Other(reason) => Self::Other(reason.about(subject)),
             error => error,
         }

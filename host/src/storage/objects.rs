@@ -91,7 +91,7 @@ impl Objects {
     }
 
     /// In the memory of this process?
-    fn is_private(&self) -> bool {
+    pub fn is_private(&self) -> bool {
         matches!(self.swap, Swap::Noted(_))
     }
 

@@ -16,6 +16,7 @@ use crate::storage::key::PRIVATE;
 const WORTH_A_WARNING: i64 = 5;
 /// S3 refuses signatures that are further away.
 const TOO_FAR: i64 = 15 * 60;
+const LIST: &str = "list";
 /// A start that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -66,37 +67,50 @@ async fn may_list(operator: &Operator) -> Result<()> {
     let options = ListOptions { limit: Some(1), ..ListOptions::default() };
     let listed =
         async { operator.lister_options(&format!("{PRIVATE}/probe/"), options).await?.try_next().await };
-    listed.await.map(|_| ()).map_err(|error| refused(error, "list"))
+    listed.await.map(|_| ()).map_err(|error| refused(error, LIST))
 }
 
-/// The service's own code is in the error's text.
+/// What the service's own code means for the settings. The code is in the error's text.
 fn refused(error: opendal::Error, doing: &str) -> StorageError {
     let said = error.to_string();
-    let says = |code: &str| said.contains(&format!("code: \"{code}\""));
-    if says("NoSuchBucket") || (error.kind() == ErrorKind::NotFound && doing == "list") {
-        return StorageError::NotFound;
+    let says = |codes: &[&str]| codes.iter().any(|code| said.contains(&format!("code: \"{code}\"")));
+    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidAccessKey"]) {
+        let sentence = "the storage service does not know this access key with this secret; check both";
+        return StorageError::setting("access_key and access_secret", sentence, error);
     }
-    if says("InvalidAccessKeyId") || says("SignatureDoesNotMatch") {
-        return StorageError::denied(
-            "the storage service does not know this access key with this secret; check both",
-            error,
-        );
+    if says(&["RequestTimeTooSkewed"]) {
+        let sentence = "the storage service refuses this machine's clock; set it (NTP)";
+        return StorageError::setting("endpoint", sentence, error);
     }
-    if says("RequestTimeTooSkewed") {
-        return StorageError::denied("the storage service refuses this machine's clock; set it (NTP)", error);
+    if says(&["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]) {
+        let sentence = format!("the bucket is in another region{}; set the one that it is in", words_of(&said));
+        return StorageError::setting("region", sentence, error);
     }
-    if says("PermanentRedirect")
-        || says("AuthorizationHeaderMalformed")
-        || says("IllegalLocationConstraintException")
-    {
-        return StorageError::misplaced(error);
+    if says(&["NoSuchBucket"]) || (error.kind() == ErrorKind::NotFound && doing == LIST) {
+        return StorageError::setting("bucket_name", "there is no such bucket; make it, or correct the name", error);
     }
+    let is_first = doing == LIST;
     match StorageError::from(error) {
-        StorageError::Denied(reason) => StorageError::Denied(reason.about(&format!(
-            "the access key may not {doing} objects in this bucket; it must be allowed to list, read, write and delete"
-        ))),
+        StorageError::Denied(reason) => {
+            let sentence = format!(
+                "the access key may not {doing} objects here; it must be allowed to list, read, write and delete in \
+                 the whole bucket"
+            );
+            StorageError::setting("access_key", sentence, reason)
+        }
+        StorageError::Unavailable(reason) if is_first => {
+            let sentence = "nothing that speaks S3 answers there; is it running, and are endpoint, port and use_ssl \
+                            right?";
+            StorageError::setting("endpoint", sentence, reason)
+        }
         error => error,
     }
+}
+
+/// What the service says besides its code: it may name the right region.
+fn words_of(said: &str) -> String {
+    let words = said.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", resource"));
+    words.map_or_else(String::new, |(words, _)| format!(" ({})", words.replace('\\', "")))
 }
 
 async fn conditions(operator: &Operator, path: &str) -> Result<Honoured> {
