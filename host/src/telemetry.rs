@@ -19,7 +19,8 @@ const SECRETIVE: [&str; 2] = ["reqsign_core=info", "reqsign_aws_v4=info"];
 pub fn start(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     // It tells secrets in its debugging.
-    let filter = SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
+    let filter =
+        SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests do that) keeps the first.
     let _ = match format {

@@ -147,7 +147,8 @@ async fn beat(backend: Backend, mut mark: Mark, must_be_alone: bool, lost: watch
         let was_silent = last.elapsed() > WATCHED_FOR;
         last = Instant::now();
         // Others may have taken us for dead meanwhile.
-        if must_be_alone && was_silent && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty()) {
+        if must_be_alone && was_silent && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty())
+        {
             tracing::error!("another host took over the storage while this one could not reach it; it ends");
             let _ = lost.send(true);
             return;
@@ -163,7 +164,10 @@ async fn be_alone(backend: &Backend, mark: &Mark, ours: &ObjectInfo) -> Result<(
             backend.remove(&info.key, &Precondition::Any).await?;
             continue;
         }
-        tracing::info!(machine = name, "a host was here a moment ago; it is watched for {WATCHED_FOR:?} to see whether it lives");
+        tracing::info!(
+            machine = name,
+            "a host was here a moment ago; it is watched for {WATCHED_FOR:?} to see whether it lives"
+        );
         if lives(backend, &info).await? {
             return Err(StorageError::invalid(format!(
                 "another host (on {name}) works on this storage now, and [server] hosts = \"one\" says that there is \

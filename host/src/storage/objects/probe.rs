@@ -74,7 +74,7 @@ async fn may_list(operator: &Operator) -> Result<()> {
 fn refused(error: opendal::Error, doing: &str) -> StorageError {
     let said = error.to_string();
     let says = |codes: &[&str]| codes.iter().any(|code| said.contains(&format!("code: \"{code}\"")));
-    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidAccessKey"]) {
+    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidAccessKey", "XAdminUserNotFound"]) {
         let sentence = "the storage service does not know this access key with this secret; check both";
         return StorageError::setting("access_key and access_secret", sentence, error);
     }
@@ -83,11 +83,16 @@ fn refused(error: opendal::Error, doing: &str) -> StorageError {
         return StorageError::setting("endpoint", sentence, error);
     }
     if says(&["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]) {
-        let sentence = format!("the bucket is in another region{}; set the one that it is in", words_of(&said));
+        let sentence =
+            format!("the bucket is in another region{}; set the one that it is in", words_of(&said));
         return StorageError::setting("region", sentence, error);
     }
     if says(&["NoSuchBucket"]) || (error.kind() == ErrorKind::NotFound && doing == LIST) {
-        return StorageError::setting("bucket_name", "there is no such bucket; make it, or correct the name", error);
+        return StorageError::setting(
+            "bucket_name",
+            "there is no such bucket; make it, or correct the name",
+            error,
+        );
     }
     let is_first = doing == LIST;
     match StorageError::from(error) {

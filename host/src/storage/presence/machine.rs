@@ -25,9 +25,8 @@ impl Process {
 
     /// False unless it is certain: a process of another machine may be alive.
     pub fn is_gone(&self) -> bool {
-        let is_ours = surroundings().is_some_and(|(boot, namespace)| {
-            boot == self.boot && namespace == self.namespace
-        });
+        let is_ours =
+            surroundings().is_some_and(|(boot, namespace)| boot == self.boot && namespace == self.namespace);
         is_ours && beginning_of(self.id).as_ref() != Some(&self.began)
     }
 }
