@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Reservation;
@@ -14,6 +15,9 @@ use super::error::{Result, StorageError};
 use super::files::{FileContent, Files, StagingFile};
 use super::listing::{Listing, PathListing};
 use super::objects::{Objects, PrivateObjects, RemoteContent};
+
+/// Small calls of one request under way at the same time.
+const SIDE_BY_SIDE: usize = 16;
 
 /// What is known of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,6 +205,15 @@ impl Backend {
 
     pub async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool> {
         each!(self, store => store.remove(path, precondition).await)
+    }
+
+    /// Removes private objects that nothing names any more, side by side.
+    pub async fn discard(&self, paths: Vec<String>) -> Result<()> {
+        stream::iter(paths)
+            .map(|path| async move { each!(self, store => store.discard(&path).await) })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await
     }
 
     pub async fn list(&self, listing: &PathListing) -> Result<Listing> {

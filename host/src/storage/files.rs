@@ -193,6 +193,10 @@ impl Files {
         .await
     }
 
+    pub async fn discard(self: &Arc<Self>, path: &str) -> Result<()> {
+        self.remove(path, &Precondition::Any).await.map(|_| ())
+    }
+
     pub async fn list(self: &Arc<Self>, listing: &PathListing) -> Result<Listing> {
         let (files, listing) = (self.clone(), listing.clone());
         run(move || walk::page(&files, &listing)).await

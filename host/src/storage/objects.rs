@@ -39,12 +39,14 @@ pub(super) use parts::PrivateObjects;
 pub(super) use sink::ObjectSink;
 use swap::Swap;
 pub(super) use transport::Transport;
-use unfinished::Unfinished;
+pub(super) use unfinished::Unfinished;
 
 /// Small requests of one call under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
 /// So much of small parts is read and written again sooner than joined by the service.
 const IN_ONE_REQUEST: u64 = 2 * parts::PART;
+/// No multipart upload of ours takes longer.
+const JOINED_WITHIN: Duration = Duration::from_hours(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Objects {
@@ -307,6 +309,14 @@ impl Objects {
         .await
     }
 
+    /// Without a look at it: for private objects that nothing names any more.
+    pub async fn discard(&self, path: &str) -> Result<()> {
+        match self.swap {
+            Swap::Noted(_) => self.remove(path, &Precondition::Any).await.map(|_| ()),
+            Swap::Conditional(_) => within(async { Ok(self.operator.delete(path).await?) }).await,
+        }
+    }
+
     pub async fn list(&self, listing: &PathListing) -> Result<Listing> {
         match self.swap {
             Swap::Noted(_) => self.list_whole(listing).await,
@@ -330,7 +340,9 @@ impl Objects {
             }
         }
         if let Some(unfinished) = &self.unfinished {
-            removed += unfinished.give_up(before).await.unwrap_or_else(|error| {
+            // One that is younger may be under way.
+            let longest = SystemTime::now().checked_sub(JOINED_WITHIN).unwrap_or(SystemTime::UNIX_EPOCH);
+            removed += unfinished.give_up(before.min(longest)).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "unfinished multipart uploads cannot be looked after: {error}");
                 0
             });

@@ -14,9 +14,7 @@
 mod append;
 mod session;
 
-use std::time::SystemTime;
-
-use super::backend::{Backend, Content, ObjectInfo, Precondition};
+use super::backend::{Content, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
@@ -219,12 +217,4 @@ struct Target {
     expect: Vec<Digest>,
     precondition: Precondition,
     content_type: Option<String>,
-}
-
-/// Expired uploads and parts without a session.
-async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    match Session::load(backend, id).await? {
-        Some((session, _)) => Ok(session.is_expired()),
-        None => session::all_older(backend, id, before).await,
-    }
 }

@@ -96,7 +96,8 @@ impl Unfinished {
         }
     }
 
-    async fn send(&self, method: Method, path: &str) -> Result<Buffer> {
+    /// `path` is below the bucket, or the query of the bucket itself.
+    pub(in crate::storage) async fn send(&self, method: Method, path: &str) -> Result<Buffer> {
         let bad =
             |error: &dyn std::fmt::Display| StorageError::other(format!("a request cannot be made: {error}"));
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));

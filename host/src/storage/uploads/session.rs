@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::storage::LEFTOVERS_KEPT_FOR;
@@ -12,13 +11,13 @@ use crate::storage::digest::{Algorithm, DigestState, SavedState};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::key::PRIVATE;
 use crate::storage::listing::PathListing;
+use crate::storage::sweep::Sweep;
 
 const DOCUMENT: &str = "session.json";
 /// A session of 10,000 parts has about 700 KiB.
 const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 const PAGE: usize = 1000;
 const FINISHING_FOR: Duration = Duration::from_mins(15);
-const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
@@ -121,7 +120,7 @@ pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
     backend.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
     loop {
         let page = backend.list(&listing(folder(id), false, None)).await?;
-        remove_all(backend, page.objects.into_iter().map(|object| object.key).collect()).await?;
+        backend.discard(page.objects.into_iter().map(|object| object.key).collect()).await?;
         if page.next.is_none() {
             return Ok(());
         }
@@ -129,27 +128,19 @@ pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
 }
 
 pub(super) async fn remove_parts(backend: &Backend, id: &str, parts: &[Kept]) -> Result<()> {
-    remove_all(backend, parts.iter().map(|part| path(id, &part.name)).collect()).await
+    backend.discard(parts.iter().map(|part| path(id, &part.name)).collect()).await
 }
 
-async fn remove_all(backend: &Backend, paths: Vec<String>) -> Result<()> {
-    stream::iter(paths)
-        .map(|path| async move { backend.remove(&path, &Precondition::Any).await })
-        .buffer_unordered(SIDE_BY_SIDE)
-        .try_for_each(async |_| Ok(()))
-        .await
-}
-
-/// Removes uploads that have expired, and parts whose session is gone since
-/// `before`. Counts them.
-pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> Result<u64> {
+/// Removes uploads that nobody has gone on with since `before`, and parts whose session
+/// is gone since then; or only counts them.
+pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime, sweep: Sweep) -> Result<u64> {
     let root = format!("{PRIVATE}/uploads/");
     let (mut removed, mut after) = (0, None);
     loop {
         let page = backend.list(&listing(root.clone(), true, after)).await?;
         for folder in &page.folders {
             let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
-            match sweep_one(backend, id, before).await {
+            match sweep_one(backend, id, before, sweep).await {
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
                 Err(error) => {
@@ -164,15 +155,23 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
     }
 }
 
-async fn sweep_one(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    let is_left_over = super::is_left_over(backend, id, before).await?;
-    if is_left_over {
+async fn sweep_one(backend: &Backend, id: &str, before: SystemTime, sweep: Sweep) -> Result<bool> {
+    let is_left_over = is_left_over(backend, id, before).await?;
+    if is_left_over && sweep == Sweep::Remove {
         remove(backend, id).await?;
     }
     Ok(is_left_over)
 }
 
-pub(super) async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+/// Each append writes the document again: its time is that of the last.
+async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+    match backend.stat(&path(id, DOCUMENT)).await? {
+        Some(document) => Ok(document.modified.is_some_and(|modified| modified < before)),
+        None => all_older(backend, id, before).await,
+    }
+}
+
+async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
     let page = backend.list(&listing(folder(id), false, None)).await?;
     Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
 }
