@@ -139,11 +139,6 @@ impl Registry {
         self.actor("/v2").with_password("pusher", &accounts::password("pusher"))
     }
 
-    /// `packhouse ARGUMENTS` beside the running process; its standard output. Panics when it fails.
-    pub async fn command(&self, arguments: &[&str]) -> String {
-        accounts::run(&self.home, arguments, "").await
-    }
-
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))
