@@ -3,6 +3,8 @@
 //! [`Registry`] is the whole server without its sockets: build it from a
 //! configuration, hand it requests, reach its storage and its users.
 
+mod auth;
+
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -16,14 +18,15 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
-
+use crate::auth::{Auth, AuthError, Scope};
 use crate::config::{Config, ConfigError, Hosts, MountConfig, StorageConfig, StorageKind};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
+
+pub use auth::open_auth;
 
 /// Between two looks for left-overs.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
@@ -63,7 +66,7 @@ impl Registry {
     pub async fn build(config: Config) -> Result<Self, BuildError> {
         let file = || config.file.display().to_string();
         for key in config.auth.not_used() {
-            tracing::warn!(key, "[auth] {key} is set, and this version has no use for it");
+            tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = configured_mounts(&config)?;
         Mounts::new(configured.clone()).map_err(|source| BuildError::Mount { file: file(), source })?;
@@ -340,18 +343,6 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
         }),
     }
-}
-
-/// Opens the users and tokens that a configuration names; also for the command line.
-pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
-    let settings = auth::Settings {
-        token_store: TokenStoreKind::parse(&config.auth.token_store)
-            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
-        database: config.auth.database.clone(),
-        anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
-    };
-    let file = || config.file.display().to_string();
-    Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
 }
 
 fn gate_settings(config: &Config) -> GateSettings {

@@ -152,6 +152,7 @@ impl Registry {
             credentials,
             peer: asked.peer.ip,
             caller: None,
+            lacking: None,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
             limits: DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 },
             now: SystemTime::now(),

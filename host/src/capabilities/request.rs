@@ -34,6 +34,8 @@ pub struct RequestContext {
     pub peer: IpAddr,
     /// Known after the first question about it.
     pub caller: Option<Caller>,
+    /// What the caller's access token lacked when that was last asked for.
+    pub lacking: Option<String>,
     pub limits: DataLimits,
     pub tokens: TokenRules,
     pub now: SystemTime,
