@@ -3,6 +3,7 @@
 //! [`Registry`] is the whole server without its sockets: build it from a
 //! configuration, hand it requests, reach its storage and its users.
 
+mod auth;
 mod layout;
 
 use std::convert::Infallible;
@@ -16,8 +17,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
-
+use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
 use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
 use crate::maintenance::Caretaker;
@@ -26,6 +26,8 @@ use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
+
+pub use auth::open_auth;
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,7 @@ impl Registry {
     /// that cannot be loaded is an error.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
         for key in config.auth.not_used() {
-            tracing::warn!(key, "[auth] {key} is set, and this version has no use for it");
+            tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = layout::configured_mounts(&config)?;
         let storage = open_storage(&config).await?;
@@ -286,18 +288,6 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             part_buffers: config.part_buffers.0,
         }),
     }
-}
-
-/// Opens the users and tokens that a configuration names; also for the command line.
-pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
-    let settings = auth::Settings {
-        token_store: TokenStoreKind::parse(&config.auth.token_store)
-            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
-        database: config.auth.database.clone(),
-        anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
-    };
-    let file = || config.file.display().to_string();
-    Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
 }
 
 /// What one call of a plugin may move.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use auth::{AuthConfig, NpmTokens, OciTokens};
+pub use auth::{AuthConfig, NpmTokens, OciTokens, TokenKey};
 pub use maintenance::{Every, MaintenanceConfig};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
@@ -75,6 +75,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.storage.check()?;
         self.server.check()?;
+        self.auth.check()?;
         self.mount.iter().try_for_each(|(name, mount)| mount.check(name))
     }
 
