@@ -26,7 +26,8 @@ impl RequestContext {
     /// Looks the caller up, once a request.
     async fn identify(&mut self) -> Result<(), AuthError> {
         if self.caller.is_none() {
-            self.caller = Some(self.auth.identify(&self.credentials, self.peer, &self.mount.name).await?);
+            self.caller =
+                Some(self.auth.identify(&self.credentials, self.peer, &self.ground.mount.name).await?);
         }
         Ok(())
     }
@@ -34,10 +35,10 @@ impl RequestContext {
     fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
         let Some(caller) = &self.caller else { return Decision::SignIn };
         let question = Question {
-            anonymous: self.mount.anonymous.as_deref(),
-            resource: &Subject { protocol: &self.mount.name, kind, name },
+            anonymous: self.ground.mount.anonymous.as_deref(),
+            resource: &Subject { protocol: &self.ground.mount.name, kind, name },
             action,
-            read_action: self.description.read_actions.get(kind).map_or("read", String::as_str),
+            read_action: self.ground.description.read_actions.get(kind).map_or("read", String::as_str),
         };
         self.auth.decide_listed(&question, caller, listed)
     }
@@ -55,21 +56,22 @@ impl RequestContext {
 
     /// A scope as the plugin writes it: with its protocol in the place of the mount.
     fn scope(&self, written: &str) -> Result<Scope, AuthError> {
-        let rest = written.strip_prefix(&self.description.protocol).filter(|rest| rest.starts_with(':'));
+        let rest =
+            written.strip_prefix(&self.ground.description.protocol).filter(|rest| rest.starts_with(':'));
         match rest {
-            Some(rest) => Scope::parse(&format!("{}{rest}", self.mount.name)),
+            Some(rest) => Scope::parse(&format!("{}{rest}", self.ground.mount.name)),
             None => Scope::parse(written),
         }
     }
 
     /// `login` is needed to see passwords and secrets.
     fn needs_login_grant(&self) -> Result<(), HostError> {
-        if self.mount.is_granted("login") {
+        if self.ground.mount.is_granted("login") {
             return Ok(());
         }
         Err(HostError::denied(format!(
             "logging in is not granted here: add \"login\" to `grants` of [mount.{}] in the configuration",
-            self.mount.name
+            self.ground.mount.name
         )))
     }
 }
@@ -193,9 +195,9 @@ impl wit::Host for State {
         let signed = request.auth.sign_access(
             account.as_ref(),
             &AccessRequest {
-                mount: &request.mount.name,
-                anonymous: request.mount.anonymous.as_deref(),
-                read_actions: &request.description.read_actions,
+                mount: &request.ground.mount.name,
+                anonymous: request.ground.mount.anonymous.as_deref(),
+                read_actions: &request.ground.description.read_actions,
                 service: &service,
                 wanted: &wanted,
             },

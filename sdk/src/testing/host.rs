@@ -3,6 +3,7 @@
 use super::policy::{Bearer, Identity};
 use super::request::Actor;
 use super::state::{self, LogLine, Shared};
+use super::upkeep::Upkeep;
 use crate::auth::Wanted;
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol};
@@ -181,6 +182,11 @@ impl Host {
         let state = self.state.borrow();
         let found = state.signed.iter().find(|signed| signed.secret == secret);
         found.map(|signed| signed.access.clone())
+    }
+
+    /// A run of maintenance that is about to begin. The store's clock is [`Host::now`].
+    pub fn upkeep(&self) -> Upkeep<'_> {
+        Upkeep::new(Shared::clone(&self.state))
     }
 
     /// All keys, in order.
