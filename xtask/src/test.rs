@@ -54,12 +54,17 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let folder = clients
             .as_ref()
             .map_or_else(|| workspace.cache.join("clients"), |clients| clients.folder.clone());
+        let host = programs.iter().find(|program| program.is_host_library());
+        let host = host.map(|program| program.executable().to_owned());
         for stage in stages(options) {
             let mut counts = Counts::default();
             report.stage(stage.name, || {
                 for program in programs.iter().filter(|program| (stage.takes)(program)) {
                     let mut command = program.command();
                     prepare(&mut command, workspace, stage.in_full);
+                    if let Some(host) = &host {
+                        command.env("PACKHOUSE_HOST_TESTS", host);
+                    }
                     command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
                     counts.add(report::watch(&mut command)?);
                 }
