@@ -19,13 +19,13 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
 use crate::capabilities::ground::DataLimits;
-use crate::config::{Config, ConfigError, Hosts, StorageConfig, StorageKind};
+use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
-use crate::storage::{self, S3Settings, Storage, StorageError};
+use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,20 @@ impl Registry {
         }));
         registry.lay_out();
         Ok(registry)
+    }
+
+    /// Shows other hosts on the same storage that this one is there; an error when it
+    /// should be the only one and is not.
+    pub async fn enter(&self) -> Result<Presence, BuildError> {
+        let config = &self.0.config;
+        let company = match config.server.hosts {
+            Hosts::One => Company::One,
+            Hosts::Many => Company::Many,
+        };
+        self.0.storage.enter(company).await.map_err(|source| match source {
+            StorageError::Invalid(sentence) => config.error(sentence).into(),
+            source => storage_error(config, source),
+        })
     }
 
     /// Takes up changes of the plugin folder until the result is dropped.
@@ -234,11 +248,12 @@ pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
 
 async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
     let settings = storage_settings(&config.storage);
-    Storage::open(&settings).await.map_err(|source| BuildError::Storage {
-        file: config.file.display().to_string(),
-        key: blamed_key(config.storage.kind, &source),
-        source,
-    })
+    Storage::open(&settings).await.map_err(|source| storage_error(config, source))
+}
+
+fn storage_error(config: &Config, source: StorageError) -> BuildError {
+    let key = blamed_key(config.storage.kind, &source);
+    BuildError::Storage { file: config.file.display().to_string(), key, source }
 }
 
 /// The key to look at when a storage does not open.
@@ -246,7 +261,7 @@ fn blamed_key(kind: StorageKind, error: &StorageError) -> &'static str {
     match (kind, error) {
         (StorageKind::Fs, _) => "root",
         (StorageKind::S3, StorageError::Denied(_)) => "access_key and access_secret",
-        (StorageKind::S3, StorageError::NotFound) => "bucket_name",
+        (StorageKind::S3, StorageError::Setting(field, _)) => field,
         (StorageKind::S3, _) => "endpoint",
         (StorageKind::Memory, _) => "type",
     }
@@ -264,6 +279,11 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             bucket_name: config.bucket_name.clone().unwrap_or_default(),
             access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
+            addressing: match config.addressing {
+                Addressing::Path => storage::Addressing::Path,
+                Addressing::VirtualHost => storage::Addressing::VirtualHost,
+            },
+            part_buffers: config.part_buffers.0,
         }),
     }
 }

@@ -26,7 +26,7 @@ pub use maintenance::{Every, MaintenanceConfig};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
 pub use server::{Hosts, LimitsConfig, ServerConfig};
-pub use storage::{StorageConfig, StorageKind};
+pub use storage::{Addressing, StorageConfig, StorageKind};
 
 /// The whole of `registry.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]

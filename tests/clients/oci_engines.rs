@@ -4,5 +4,5 @@ use packhouse_tests::on_every_engine as on_every;
 
 #[path = "../protocols/oci_referrers.rs"]
 mod referrers;
-#[path = "../protocols/oci_stories.rs"]
+#[path = "../protocols/oci.rs"]
 mod stories;

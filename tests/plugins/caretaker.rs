@@ -28,7 +28,7 @@ async fn collect(registry: &Registry) -> Ended {
         if !registry.keys().contains(&"good/blobs/left-over".to_owned()) {
             return ended;
         }
-        assert!(ended.stdout.contains("good: looked at 1 objects"), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains("good: looked at 1 object,"), "{}{}", ended.stdout, ended.stderr);
     }
 }
 

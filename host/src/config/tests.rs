@@ -73,3 +73,54 @@ fn values_that_cannot_be_are_named_with_their_remedy() {
             .contains("PACKHOUSE_NO_SUCH_VARIABLE is not set")
     );
 }
+
+#[test]
+fn a_bucket_is_told_by_keys_of_its_own() {
+    let with = |lines: &str| {
+        format!(
+            "[storage]\ntype = \"s3\"\nbucket_name = \"packages\"\naccess_key = \"key\"\naccess_secret = \"word\"\n{lines}"
+        )
+    };
+    for (endpoint, remedy) in [
+        ("https://s3.example.com/", "write \"s3.example.com\" and use_ssl = true"),
+        ("http://10.0.0.1:9000", "use_ssl = false"),
+        ("s3.example.com/packages", "bucket_name"),
+        ("s3.example.com:9000", "write \"s3.example.com\" and port = 9000"),
+        ("key:word@s3.example.com", "access_key"),
+        ("", "s3.example.com"),
+    ] {
+        let told = refusal(&with(&format!("endpoint = \"{endpoint}\"")));
+        assert!(told.contains(remedy), "{endpoint}: {told}");
+    }
+    for endpoint in ["s3.example.com", "10.0.0.1", "[::1]"] {
+        Config::parse(&with(&format!("endpoint = \"{endpoint}\"")), Path::new("registry.toml")).unwrap();
+    }
+    let ours = with("endpoint = \"s3.example.com\"\naddressing = \"virtual-host\"\n");
+    Config::parse(&ours, Path::new("registry.toml")).unwrap();
+    assert!(refusal(&ours.replace("\"packages\"", "\"my.packages\"")).contains("addressing = \"path\""));
+    assert!(refusal(&ours.replace("\"packages\"", "\"a/b\"")).contains("bucket_name"));
+    assert!(refusal(&ours.replace("virtual-host", "dns")).contains("virtual-host"));
+    assert!(refusal(&with("endpoint = \"s3.example.com\"\npart_buffers = \"1MiB\"")).contains("32MiB"));
+}
+
+#[test]
+fn a_secret_may_be_in_the_environment_or_in_a_file() {
+    use secrecy::ExposeSecret;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from a file\n").unwrap();
+    let text = |key: &str, secret: &str| {
+        format!(
+            "[storage]\ntype = \"s3\"\nendpoint = \"s3.example.com\"\nbucket_name = \"packages\"\n\
+             access_key = \"{key}\"\naccess_secret = \"{secret}\"\n"
+        )
+    };
+    // Cargo sets this one for every test.
+    let told = text("env:CARGO_MANIFEST_DIR", &format!("file:{}", file.path().display()));
+    let config = Config::parse(&told, Path::new("registry.toml")).unwrap();
+    let key = config.storage.access_key.as_ref().unwrap();
+    assert_eq!(key.0.expose_secret(), std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    assert_eq!(config.storage.access_secret.as_ref().unwrap().0.expose_secret(), "from a file");
+    assert!(!format!("{config:?}").contains("from a file"));
+    assert!(refusal(&text("key", "file:/no/such/file")).contains("/no/such/file"));
+    assert!(refusal(&text("env:PACKHOUSE_NO_SUCH_VARIABLE", "word")).contains("PACKHOUSE_NO_SUCH_VARIABLE"));
+}

@@ -40,19 +40,23 @@ fn condemn(step: &Step<'_>, digest: &ContentDigest) -> Result<(), Error> {
     let condemned = Condemned { run: step.run(), state: State::Condemned };
     match condemned.write(digest, Precondition::Absent) {
         Err(Error::Conflict) => {}
-        other => return other,
+        other => return other.map(drop),
     }
     let Some(document) = storage::get(&layout::condemned(digest))? else {
         return Ok(());
     };
-    let is_removing = matches!(document.json::<Condemned>(), Ok(Condemned { state: State::Deleting, .. }));
-    if is_removing || !is_older(step, &document.info, LONGEST_RUN) {
+    let is_free = match document.json::<Condemned>().map(|found| found.state) {
+        Ok(State::Rescued) => true,
+        Ok(State::Deleting) => false,
+        Ok(State::Condemned) | Err(_) => is_older(step, &document.info, LONGEST_RUN),
+    };
+    if !is_free {
         return Ok(());
     }
     match condemned.write(digest, document.precondition()) {
         // Somebody has rescued it, or has been quicker.
         Err(Error::Conflict) => Ok(()),
-        other => other,
+        other => other.map(drop),
     }
 }
 

@@ -39,7 +39,7 @@ fn decide(step: &Step<'_>, digest: &ContentDigest, document: &Document) -> Resul
             }
             let deleting = Condemned { run: step.run(), state: State::Deleting };
             match deleting.write(digest, document.precondition()) {
-                Ok(()) => remove(step, digest),
+                Ok(_) => remove(step, digest),
                 // Rescued in this moment.
                 Err(Error::Conflict) => Ok(()),
                 Err(other) => Err(other),
@@ -52,6 +52,7 @@ fn decide(step: &Step<'_>, digest: &ContentDigest, document: &Document) -> Resul
                 remove(step, digest)
             }
         }
+        Ok(Condemned { state: State::Rescued, .. }) => spare(step, document),
         Ok(Condemned { state: State::Condemned, .. }) if is_older(LONGEST_RUN) => spare(step, document),
         Ok(_) => Ok(()),
         Err(error) => {
