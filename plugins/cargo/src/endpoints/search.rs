@@ -26,23 +26,25 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     let mut visible = allowed(&catalog, &present);
     visible.sort_by_key(|present| !query.names(present.name.as_str()));
     let read = catalog.refresh(visible.iter().copied())?;
-    let mut found: Vec<(u32, Entry)> = visible
-        .iter()
-        .map(|present| catalog.entry(&present.name))
-        .filter_map(|entry| Some((query.score(&entry)?, entry)))
+    let mut found: Vec<(u32, &Present)> = visible
+        .into_iter()
+        .filter_map(|present| Some((query.score(&catalog.entry(&present.name))?, present)))
         .collect();
     found.sort_by(|(score, one), (other, next)| other.cmp(score).then_with(|| one.name.cmp(&next.name)));
+    let page: Vec<&Present> =
+        found.iter().skip(skipped).take(per_page).map(|(_, present)| *present).collect();
+    // Where there is more to read than one request reads, at least what is shown was read.
+    let read = read + catalog.refresh(page.iter().copied())?;
     if let Err(error) = catalog.save(&present, read) {
         log::warn(
             "the catalog could not be written; the next search reads again",
             &[("error", &error.to_string())],
         );
     }
-    let crates: Vec<Value> = found
+    let crates: Vec<Value> = page
         .iter()
-        .skip(skipped)
-        .take(per_page)
-        .map(|(_, entry)| {
+        .map(|present| catalog.entry(&present.name))
+        .map(|entry| {
             json!({
                 "name": entry.name,
                 "max_version": entry.newest,

@@ -5,16 +5,34 @@
 use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
 use packhouse_plugin::{auth, clock};
 
-use super::super::{JSON, load_owners, parse_owners};
+use super::super::{JSON, load_owners, parse_owners, spelling};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::CrateName;
 use crate::owners::Owners;
 
+/// 409 for a name that is another spelling of one that is there. Nothing is taken yet.
+pub fn check_free(name: &CrateName) -> Result<(), Error> {
+    if let Some(owners) = load_owners(name)?
+        && owners.name != name.as_str()
+    {
+        let other = CrateName::parse(&owners.name)?;
+        if storage::stat(&layout::index(&other))?.is_some() {
+            return Err(taken(name, &other));
+        }
+    }
+    let variants = name.variants();
+    let keys: Vec<String> = variants.iter().map(layout::index).collect();
+    let found = if keys.is_empty() { Vec::new() } else { storage::stat_many(&keys)? };
+    match variants.iter().zip(found).find(|(_, info)| info.is_some()) {
+        Some((variant, _)) => Err(taken(name, &spelling(variant)?.unwrap_or_else(|| variant.clone()))),
+        None => Ok(()),
+    }
+}
+
 /// Takes the name, or 409. A name that is taken and has no version yet is that of a publish
 /// under way, or of one that a crash ended.
 pub fn reserve(name: &CrateName) -> Result<(), Error> {
-    refuse_variants(name)?;
     let publisher = auth::caller().map(|account| account.name());
     Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
         let Some(document) = document else {
@@ -69,20 +87,6 @@ pub fn taken(name: &CrateName, there: &CrateName) -> Error {
             "the crate is called {there} here, and {name} is too much like it; use that name or another one"
         ),
     )
-}
-
-/// Of buckets of other systems: is there a crate that differs in `-` and `_` alone?
-fn refuse_variants(name: &CrateName) -> Result<(), Error> {
-    let variants = name.variants();
-    if variants.is_empty() {
-        return Ok(());
-    }
-    let keys: Vec<String> = variants.iter().map(layout::index).collect();
-    let found = storage::stat_many(&keys)?;
-    match variants.iter().zip(found).find(|(_, info)| info.is_some()) {
-        Some((variant, _)) => Err(taken(name, variant)),
-        None => Ok(()),
-    }
 }
 
 fn is_left_over(document: &Document) -> bool {

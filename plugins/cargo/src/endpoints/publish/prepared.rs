@@ -20,7 +20,8 @@ impl Prepared {
     /// Refuses what could not be published now.
     pub fn check(name: &CrateName, version: &Version) -> Result<(), Error> {
         let current = storage::get(&layout::index(name))?;
-        check_against(name, version, current.as_ref())
+        check_against(name, version, current.as_ref())?;
+        if current.is_none() { super::name::check_free(name) } else { Ok(()) }
     }
 
     /// Reads what is there and adds the line: 409 when the version or another spelling of
