@@ -40,20 +40,32 @@ impl Backend {
     }
 }
 
-/// Runs stories (`async fn story(registry: Registry)`) on every store, each on a fresh registry
-/// with the npm plugin.
+/// Runs stories (`async fn story(registry: Registry)`) on every store, each on a fresh registry:
+/// with the npm plugin, or with `Options` said before `=>`.
 #[macro_export]
 macro_rules! on_every_backend {
-    ($($story:ident)*) => {
-        $crate::on_every_backend! { on_the_file_system, $crate::Backend::FileSystem, $($story)* }
-        $crate::on_every_backend! { in_memory, $crate::Backend::Memory, $($story)* }
-        $crate::on_every_backend! { on_s3, $crate::Backend::s3(), $($story)* }
+    ($options:expr => $($story:ident)*) => {
+        $crate::stories! { on_the_file_system, Some($crate::Backend::FileSystem), $options, $($story)* }
+        $crate::stories! { in_memory, Some($crate::Backend::Memory), $options, $($story)* }
+        $crate::stories! { on_s3, Some($crate::Backend::s3()), $options, $($story)* }
     };
-    ($name:ident, $backend:expr, $($story:ident)*) => {
+    ($($story:ident)*) => {
+        $crate::on_every_backend! { $crate::Options::npm() => $($story)* }
+    };
+}
+
+/// One module of stories on one store, or of nothing where that store is missing.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stories {
+    ($name:ident, $backend:expr, $options:expr, $($story:ident)*) => {
         mod $name {
+            #[allow(unused_imports, reason = "what the options are made with")]
+            use super::*;
             $(#[tokio::test]
             async fn $story() {
-                let options = $crate::Options::npm().on($backend);
+                let Some(backend) = $backend else { return };
+                let options = $options.on(backend);
                 super::$story($crate::Registry::start(options).await).await;
             })*
         }

@@ -120,6 +120,12 @@ impl Registry {
         self.actor("/npm").with_token(&user.token)
     }
 
+    /// Somebody who may do everything with all crates, below `/cargo`.
+    pub async fn crate_publisher(&self) -> Actor {
+        let user = self.user("publisher", &["cargo:crate:*:write"]).await;
+        self.actor("/cargo").with_token(&user.token)
+    }
+
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))

@@ -6,6 +6,9 @@ use crate::backend::Backend;
 pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
      features = { publish = true, unpublish = true, search = true }\n";
 
+/// The default mount of Cargo.
+pub const CARGO: &str = "[mount.cargo]\nfeatures = { publish = true, yank = true, search = true }\n";
+
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
 pub struct Options {
@@ -24,6 +27,11 @@ impl Options {
     /// The npm plugin, mounted at `/npm`, readable by everybody.
     pub fn npm() -> Self {
         Self::mounts(NPM)
+    }
+
+    /// The Cargo plugin, mounted at `/cargo`, readable by everybody.
+    pub fn cargo() -> Self {
+        Self { plugins: vec!["cargo".to_owned()], ..Self::mounts(CARGO) }
     }
 
     /// These `[mount.…]` tables, and the npm plugin's file.
