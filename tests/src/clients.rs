@@ -26,14 +26,8 @@ pub struct Run {
 
 impl Run {
     pub(crate) async fn of(mut command: Command) -> Self {
-        command.stdin(Stdio::null());
-        Self::with_input(command).await
-    }
-
-    /// The same, reading what it was given.
-    pub(crate) async fn with_input(mut command: Command) -> Self {
         let told = format!("{:?}", command.as_std());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
         let output = timeout(PATIENCE, child.wait_with_output()).await;
         let output = output.unwrap_or_else(|_| panic!("{told} does not end")).expect("its output");

@@ -1,10 +1,11 @@
 //! Cargo itself: the one that these tests were built with.
 
 use super::Run;
+use crate::terminal::Terminal;
+use portable_pty::CommandBuilder;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -39,13 +40,19 @@ impl Cargo {
         Run::of(self.command(folder, arguments)).await
     }
 
-    /// `cargo login`, which reads the token from its standard input.
-    pub async fn log_in(&self, token: &str) -> Run {
-        let file = self.path("token");
-        fs::write(&file, token).expect("written");
-        let mut command = self.command(self.home.path(), &["login"]);
-        command.stdin(Stdio::from(fs::File::open(file).expect("it is there")));
-        Run::with_input(command).await
+    /// `cargo login` at a terminal, where it says at which address tokens are to be had.
+    pub fn log_in(&self, address: &str, token: &str) {
+        let command = self.command(self.home.path(), &["login"]);
+        let mut builder = CommandBuilder::new(command.as_std().get_program());
+        builder.args(command.as_std().get_args());
+        builder.cwd(self.home.path());
+        builder.env_clear();
+        for (name, value) in command.as_std().get_envs() {
+            builder.env(name, value.expect("it is set"));
+        }
+        let mut terminal = Terminal::run(builder);
+        terminal.answer(address, token);
+        terminal.end();
     }
 
     /// A folder with these files.
