@@ -1,5 +1,7 @@
-//! The three stores that every protocol suite runs on.
+//! The stores that protocol suites run on: three in every run, and the engines of others in
+//! the tier of clients.
 
+use crate::engine::{self, Engine};
 use crate::object_store::ObjectStore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +15,8 @@ pub enum Backend {
     Memory,
     /// Shared by every registry that is given this one.
     S3(Arc<ObjectStore>),
+    /// Shared likewise; reached at this port, which may be a proxy's before the engine.
+    Engine(Arc<Engine>, u16),
 }
 
 impl Backend {
@@ -21,20 +25,32 @@ impl Backend {
         Self::S3(Arc::new(ObjectStore::start()))
     }
 
+    /// A fresh bucket on an engine of its own; none when it is not installed.
+    pub async fn engine(kind: engine::Kind) -> Option<Self> {
+        Some(Self::direct(&Engine::start(kind).await?))
+    }
+
+    /// On this engine, without anything between.
+    pub fn direct(engine: &Arc<Engine>) -> Self {
+        Self::Engine(Arc::clone(engine), engine.port())
+    }
+
     /// The `[storage]` table.
     pub(crate) fn configuration(&self) -> String {
         match self {
             Self::FileSystem => "[storage]\ntype = \"fs\"\nroot = \"data\"\n".to_owned(),
             Self::Memory => "[storage]\ntype = \"memory\"\n".to_owned(),
             Self::S3(store) => store.configuration(),
+            Self::Engine(_, port) => engine::configuration(*port),
         }
     }
 
-    /// Where its objects lie as files, for looking and for fixtures; none in memory.
+    /// Where its objects lie as files, for looking and for fixtures; none elsewhere.
     pub(crate) fn folder(&self, home: &Path) -> Option<PathBuf> {
         match self {
             Self::FileSystem => Some(home.join("data")),
             Self::Memory => None,
+            Self::Engine(engine, _) => engine.bucket(),
             Self::S3(store) => Some(store.bucket()),
         }
     }
@@ -51,6 +67,23 @@ macro_rules! on_every_backend {
     };
     ($($story:ident)*) => {
         $crate::on_every_backend! { $crate::Options::npm() => $($story)* }
+    };
+}
+
+/// As [`on_every_backend!`], on the S3 servers of others. None of it runs where they are missing,
+/// which `cargo xtask test` tells and CI does not accept.
+#[macro_export]
+macro_rules! on_every_engine {
+    ($options:expr => $($story:ident)*) => {
+        $crate::stories! {
+            on_versitygw, $crate::Backend::engine($crate::engine::Kind::VersityGw).await, $options, $($story)*
+        }
+        $crate::stories! {
+            on_moto, $crate::Backend::engine($crate::engine::Kind::Moto).await, $options, $($story)*
+        }
+    };
+    ($($story:ident)*) => {
+        $crate::on_every_engine! { $crate::Options::npm() => $($story)* }
     };
 }
 
