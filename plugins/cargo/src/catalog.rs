@@ -5,7 +5,7 @@
 //! moment ago on any host, and reads little. The catalog is written back when enough has
 //! changed; losing it, or losing a race about it, costs reading and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufReader;
 
 use packhouse_plugin::storage::{self, Document, Precondition, Reader};
@@ -104,10 +104,7 @@ impl Catalog {
     /// Reads what has changed of these, in order, until a bound is reached. How many were
     /// read.
     pub fn refresh<'a>(&mut self, crates: impl Iterator<Item = &'a Present>) -> Result<usize, Error> {
-        let is_stale = |present: &&Present| {
-            self.crates.get(present.name.as_str()).is_none_or(|entry| entry.seen != present.seen)
-        };
-        let stale: Vec<&Present> = crates.filter(is_stale).take(READS).collect();
+        let stale: Vec<&Present> = crates.filter(|present| self.is_stale(present)).take(READS).collect();
         let keys: Vec<String> = stale.iter().map(|present| layout::index(&present.name)).collect();
         let (mut bytes, mut read) = (0, 0);
         for (present, document) in stale.iter().zip(storage::get_each(&keys)) {
@@ -126,13 +123,25 @@ impl Catalog {
         Ok(read)
     }
 
-    /// Writes it back without those that are gone, when `read` makes it worth it.
+    /// How many crates are missing, have changed, or are gone.
+    pub fn outdated(&self, present: &[Present]) -> usize {
+        let stale = present.iter().filter(|present| self.is_stale(present)).count();
+        let known = present.iter().filter(|present| self.crates.contains_key(present.name.as_str())).count();
+        stale + self.crates.len() - known
+    }
+
+    fn is_stale(&self, present: &Present) -> bool {
+        self.crates.get(present.name.as_str()).is_none_or(|entry| entry.seen != present.seen)
+    }
+
+    /// Writes it back when `read` makes it worth it.
     pub fn save(&mut self, present: &[Present], read: usize) -> Result<(), Error> {
-        if read < WORTH_WRITING {
-            return Ok(());
-        }
-        let there: std::collections::HashSet<&str> =
-            present.iter().map(|present| present.name.as_str()).collect();
+        if read < WORTH_WRITING { Ok(()) } else { self.write(present) }
+    }
+
+    /// Writes it back without those that are gone.
+    pub fn write(&mut self, present: &[Present]) -> Result<(), Error> {
+        let there: HashSet<&str> = present.iter().map(|present| present.name.as_str()).collect();
         self.crates.retain(|name, _| there.contains(name.as_str()));
         let bytes = serde_json::to_vec(self)
             .map_err(|error| Error::Invalid(format!("the catalog is no JSON: {error}")))?;

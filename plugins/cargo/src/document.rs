@@ -56,6 +56,11 @@ impl<'a> Index<'a> {
         self.raw_lines().filter_map(parse)
     }
 
+    /// All lines, in order; none for one that cannot be read.
+    pub fn all_lines(self) -> impl Iterator<Item = Option<Line<'a>>> {
+        self.raw_lines().map(parse)
+    }
+
     /// The spelling of the name; none when no line can be read.
     pub fn name(self) -> Option<CrateName> {
         self.lines().find_map(|line| CrateName::parse(&line.name).ok())

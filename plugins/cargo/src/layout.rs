@@ -21,6 +21,12 @@ pub const CATALOG: &str = "catalog.json";
 /// The documents of owners lie below this.
 pub const OWNERS: &str = "owners/";
 
+/// What stands in the configuration for other readers of the bucket: where files lie, seen
+/// from it. Cargo is never given this one.
+pub fn configuration() -> String {
+    format!("{{\"dl\":\"{CRATES}{{crate}}/{{crate}}-{{version}}.crate\"}}")
+}
+
 /// The key of the index file.
 pub fn index(name: &CrateName) -> String {
     format!("{INDEX}{}/{}", name.index_folder(), name.lower())

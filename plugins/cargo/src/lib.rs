@@ -7,7 +7,8 @@
 //!   what the documents say; they know no HTTP
 //! - [`upload`], [`archive`], [`manifest`]: what a publisher sends, read in bounded memory
 //!   and held against each other
-//! - [`error`]: the table of errors; `endpoints`: one file a noun
+//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: what looks
+//!   after the bucket
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -20,6 +21,7 @@ pub mod document;
 mod endpoints;
 pub mod error;
 pub mod layout;
+mod maintenance;
 pub mod manifest;
 pub mod name;
 pub mod owners;
@@ -30,7 +32,7 @@ pub mod upload;
 /// The protocol.
 pub struct Cargo;
 
-packhouse_plugin::export!(Cargo);
+packhouse_plugin::export!(Cargo, maintenance);
 
 const SETUP: &str = r#"# ~/.cargo/config.toml
 [registries.packhouse]

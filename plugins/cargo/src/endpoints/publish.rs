@@ -115,9 +115,8 @@ fn commit(publication: &Publication<'_>, staged: &mut Staged) -> Result<(), Erro
 
 /// What is nice to have beside a new crate. It is visible already, so a failure is only told.
 fn after_the_first(name: &CrateName) {
-    let config = json!({ "dl": format!("{}{{crate}}/{{crate}}-{{version}}.crate", layout::CRATES) });
-    let written =
-        storage::put(layout::CONFIG, config.to_string().as_bytes(), Precondition::Absent, Some(JSON));
+    let configuration = layout::configuration();
+    let written = storage::put(layout::CONFIG, configuration.as_bytes(), Precondition::Absent, Some(JSON));
     let listed = name::list_publisher(name);
     for (what, error) in [
         (
