@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    Account, AuthError, Decision, Issued, Question, Resource as Subject, Scope, Token, TokenRequest,
+    Account, AuthError, Caller, Decision, Issued, Question, Resource as Subject, Scope, Token, TokenRequest,
     parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
@@ -30,7 +30,19 @@ impl RequestContext {
     }
 
     fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        let Some(caller) = &self.caller else { return Decision::SignIn };
+        self.caller
+            .as_ref()
+            .map_or(Decision::SignIn, |caller| self.decide_of(caller, kind, name, action, listed))
+    }
+
+    fn decide_of(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        name: &str,
+        action: &str,
+        listed: &[String],
+    ) -> Decision {
         let question = Question {
             anonymous: self.ground.mount.anonymous.as_deref(),
             resource: &Subject { protocol: &self.ground.mount.name, kind, name },
@@ -98,6 +110,12 @@ impl wit::Host for State {
         request.identify().await.map_err(away)?;
         let allowed = |name: &String| request.decide(&kind, name, &action, &[]) == Decision::Granted;
         Ok(names.into_iter().filter(allowed).collect())
+    }
+
+    async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        Ok(request.decide_of(&Caller::anonymous(), &kind, &name, &action, &[]) == Decision::Granted)
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {

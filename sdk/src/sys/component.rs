@@ -8,7 +8,7 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, caller, check, check_listed, filter_allowed, rejection, user_exists,
+    Account, authenticate, caller, check, check_listed, filter_allowed, is_public, rejection, user_exists,
 };
 pub(crate) use http::{Body, Request, Response};
 pub(crate) use storage::{

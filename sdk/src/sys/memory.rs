@@ -9,7 +9,7 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, caller, check, check_listed, filter_allowed, rejection, user_exists,
+    Account, authenticate, caller, check, check_listed, filter_allowed, is_public, rejection, user_exists,
 };
 pub(crate) use body::Body;
 pub(crate) use http::{Request, Response, Sent};

@@ -12,17 +12,16 @@ use crate::name::CrateName;
 /// No crate has this name: only who may read all crates may read it.
 const EVERY_CRATE: &str = "*";
 
-/// `GET /config.json` (registry index, "Index Configuration"). Nobody in particular gets it
-/// where everybody may read everything; elsewhere a 401 makes cargo send its token.
+/// `GET /config.json` (registry index, "Index Configuration"). Where not everybody may read
+/// everything, a 401 makes cargo send its token, and whoever is signed in gets it.
 pub fn read_config(call: &Call) -> Result<Response, Error> {
-    let may_read_all = auth::check(CRATE, EVERY_CRATE, "read");
-    if may_read_all == Decision::SignIn {
+    if auth::check(CRATE, EVERY_CRATE, "read") == Decision::SignIn {
         auth::require(CRATE, EVERY_CRATE, "read")?;
     }
     let base_url = call.base_url();
     let mut config = json!({ "dl": format!("{base_url}/api/v1/crates"), "api": base_url });
-    // Cargo sends a token here when it was asked for one, and goes on doing so when told.
-    if may_read_all == Decision::Forbidden || auth::caller().is_some() {
+    if !auth::is_public(CRATE, EVERY_CRATE, "read") {
+        // Cargo sends the token with every request when it is told so here.
         config["auth-required"] = json!(true);
     }
     Ok(Response::new(200).json(&config))

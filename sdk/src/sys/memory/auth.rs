@@ -10,6 +10,10 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     state::current().borrow().check(kind, name, action)
 }
 
+pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    state::current().borrow().is_public(kind, name, action)
+}
+
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
     state::current().borrow().check_listed(kind, name, action, listed)
 }
