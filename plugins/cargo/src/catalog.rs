@@ -167,9 +167,11 @@ impl Entry {
 }
 
 fn read_about(name: &CrateName, version: &Version) -> Result<manifest::About, Error> {
-    let Some(reader) = Reader::open(&layout::crate_file(name, version))? else {
-        return Ok(manifest::About::default());
-    };
+    let mut reader = Reader::open(&layout::crate_file(name, version))?;
+    if reader.is_none() {
+        reader = Reader::open(&layout::lower_crate_file(name, version))?;
+    }
+    let Some(reader) = reader else { return Ok(manifest::About::default()) };
     let bytes = archive::glance_at_manifest(BufReader::with_capacity(GLANCE, reader));
     Ok(bytes.map(|bytes| manifest::about(&bytes)).unwrap_or_default())
 }

@@ -37,6 +37,12 @@ pub fn crate_file(name: &CrateName, version: &Version) -> String {
     format!("{CRATES}{name}/{name}-{version}.crate")
 }
 
+/// Where another system may have put it: with the name in lower case.
+pub fn lower_crate_file(name: &CrateName, version: &Version) -> String {
+    let name = name.lower();
+    format!("{CRATES}{name}/{name}-{version}.crate")
+}
+
 /// The key of the owners' document.
 pub fn owners(name: &CrateName) -> String {
     format!("{OWNERS}{}.json", name.canonical())

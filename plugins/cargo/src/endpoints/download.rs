@@ -17,10 +17,12 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let document = load(&name)?;
     let line = Index::new(&document.bytes).find(&version).ok_or_else(|| no_version(&name, &version))?;
     let spelled = CrateName::parse(&line.name)?;
-    let response = Response::new(200)
-        .content_type("application/gzip")
-        .object(&layout::crate_file(&spelled, &version))?
-        .ok_or_else(|| no_version(&name, &version))?;
+    let mut response = Response::new(200).content_type("application/gzip");
+    if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
+        && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()
+    {
+        return Err(no_version(&name, &version));
+    }
     // A version is never replaced, and its bytes are compressed.
     Ok(response.filename(&format!("{spelled}-{version}.crate")).immutable().no_compression())
 }

@@ -92,9 +92,12 @@ fn verify_version(
     line: &Line<'_>,
     done: &mut Done,
 ) -> Result<(), Error> {
-    let key = layout::crate_file(name, version);
+    let keys = [layout::crate_file(name, version), layout::lower_crate_file(name, version)];
     done.versions += 1;
-    let size = storage::stat(&key)?.map_or(0, |info| info.size);
+    let found = storage::stat_many(&keys)?.into_iter().flatten().next();
+    let size = found.as_ref().map_or(0, |info| info.size);
+    let [key, _] = keys;
+    let key = found.map_or(key, |info| info.key);
     done.bytes += size;
     step.checked(1, size);
     let why = match digest(&key)? {

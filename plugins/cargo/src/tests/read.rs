@@ -29,13 +29,15 @@ fn the_configuration_is_made_for_the_address_that_was_asked() {
     let host = host();
     host.insert("config.json", r#"{"dl":"https://old.example.com/dl"}"#).unwrap();
     for path in ["/config.json", "/index/config.json"] {
-        assert_eq!(
-            get(&host, path).json(),
-            json!({
-                "dl": "https://registry.example.com/cargo/api/v1/crates",
-                "api": "https://registry.example.com/cargo",
-            })
-        );
+        for anybody in [host.anonymous(), host.as_user("ann"), host.as_user("eve")] {
+            assert_eq!(
+                anybody.get(path).send::<Cargo>().json(),
+                json!({
+                    "dl": "https://registry.example.com/cargo/api/v1/crates",
+                    "api": "https://registry.example.com/cargo",
+                })
+            );
+        }
     }
 }
 
@@ -50,6 +52,18 @@ fn a_file_is_downloaded_as_it_was_published() {
         assert!(reply.is_immutable() && !reply.may_compress());
         assert_eq!(reply.filename(), Some("Demo-1.0.0-rc.1+x.crate"));
     }
+}
+
+#[test]
+fn a_file_in_a_folder_of_lower_case_is_found() {
+    let host = host();
+    let line = json!({ "name": "Old", "vers": "1.0.0", "deps": [], "cksum": sha256(b"old"), "features": {} });
+    host.insert("index/3/o/old", line.to_string()).unwrap();
+    host.insert("crates/old/old-1.0.0.crate", "old").unwrap();
+    assert_eq!(get(&host, "/api/v1/crates/Old/1.0.0/download").bytes(), b"old");
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
+    host.set_now(host.now() + 7 * 24 * 60 * 60 * 1000);
+    assert_eq!(host.upkeep().collect::<Cargo>().unwrap().left_over, Vec::<String>::new());
 }
 
 #[test]
@@ -105,6 +119,7 @@ fn a_registry_that_is_public_in_part_asks_for_the_token_too() {
     let host = private_host().anonymous_grants(&["cargo:crate:open-*:read"]);
     Publish::new("open-one", "1.0.0").done(&host);
     assert_eq!(get(&host, "/config.json").status(), 401);
+    assert_eq!(host.as_user("eve").get("/config.json").send::<Cargo>().json()["auth-required"], true);
     assert_eq!(get(&host, "/op/en/open-one").status(), 200);
 }
 
