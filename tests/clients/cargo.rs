@@ -242,6 +242,11 @@ async fn a_crate_of_sixty_megabytes_is_published_and_built_from() {
     let desk = desk().await;
     let folder = desk.library("large", "1.0.0");
     std::fs::write(folder.join("data.bin"), noise(1, 60 << 20)).unwrap_or_else(|error| panic!("{error}"));
+    // Refused before it is sent, and told so.
+    let reader = desk.registry.user("reader", &[]).await;
+    let reader = Cargo::new(&desk.registry.url("/cargo"), Some(&reader.token));
+    let refused = reader.run(&folder, &["publish", "--no-verify"]).await.fails();
+    assert!(refused.contains("lacks the permission cargo:crate:large:write"), "{refused}");
     desk.cargo.run(&folder, &["publish", "--no-verify"]).await.ok();
     let reader = desk.reader();
     let program =

@@ -4,10 +4,12 @@
 
 use http::Method;
 use packhouse_tests::cargo::{self, Crate};
+#[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
+use packhouse_tests::on_every_backend as on_every;
 use packhouse_tests::{Actor, Options, Registry};
 use serde_json::{Value, json};
 
-packhouse_tests::on_every_backend! {
+crate::on_every! {
     Options::cargo() =>
     what_is_published_is_served
     the_index_lies_at_the_root_and_below_index

@@ -3,9 +3,11 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::{self, Crate};
-use packhouse_tests::{Backend, Options, Registry};
+use packhouse_tests::{Backend, Options, Registry, accounts};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::fs;
+use std::time::{Duration, SystemTime};
 
 /// In the order of their bytes.
 const KEYS_OF_THE_FIXTURE: [&str; 6] = [
@@ -45,7 +47,7 @@ async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_one_key()
         let registry = Registry::start(Options::cargo().on(backend)).await;
         registry.home().copy_into_bucket("cargo-bucket");
         let publisher = registry.crate_publisher().await;
-        let stored = std::fs::read_to_string(registry.home().objects().join("cargo/index/le/ft/left_pad"));
+        let stored = fs::read_to_string(registry.home().objects().join("cargo/index/le/ft/left_pad"));
         let index = publisher.get("/le/ft/left_pad").await.expect(200);
         assert_eq!(index.text(), stored.unwrap_or_default(), "as it was found");
         for line in cargo::lines(&index) {
@@ -78,6 +80,34 @@ async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_one_key()
 }
 
 #[tokio::test]
+async fn a_bucket_is_reindexed_verified_and_collected() {
+    let registry = Registry::start(Options::cargo()).await;
+    registry.home().copy_into_bucket("cargo-bucket");
+    let publisher = registry.crate_publisher().await;
+    let run = |arguments: &'static [&'static str]| accounts::run(registry.home(), arguments, "");
+    let told = run(&["reindex", "cargo"]).await;
+    for key in ["config.json", "owners/left-pad.json", "owners/acme-tools.json", "catalog.json"] {
+        assert!(told.contains(&format!("rebuilt cargo/{key}")), "{key}: {told}");
+    }
+    assert!(run(&["reindex", "cargo"]).await.contains("rebuilt nothing"));
+    assert!(run(&["verify", "cargo"]).await.contains("all is well"));
+    let found = publisher.get("/api/v1/crates?q=acme").await.expect(200).json();
+    assert_eq!(found["crates"][0]["description"], "Tools of acme");
+
+    let left_over = registry.home().objects().join("cargo/crates/Left_Pad/Left_Pad-9.0.0.crate");
+    let written = fs::write(&left_over, "of a publish that a crash ended").and_then(|()| {
+        let week_ago = SystemTime::now() - Duration::from_hours(7 * 24);
+        fs::File::options().write(true).open(&left_over)?.set_modified(week_ago)
+    });
+    written.unwrap_or_else(|error| panic!("{error}"));
+    let told = run(&["gc", "cargo"]).await;
+    assert!(told.contains("removed cargo/crates/Left_Pad/Left_Pad-9.0.0.crate"), "{told}");
+    assert!(!left_over.exists());
+    Crate::new("Left_Pad", "9.0.0").publish(&publisher).await.expect(200);
+    assert!(run(&["verify", "cargo"]).await.contains("all is well"));
+}
+
+#[tokio::test]
 async fn what_was_stored_outlives_the_process() {
     for backend in [Backend::FileSystem, Backend::s3()] {
         let mut registry = Registry::start(Options::cargo().on(backend)).await;
@@ -96,8 +126,8 @@ async fn one_more_version_is_published_to_ten_thousand() {
     let registry = Registry::start(Options::cargo()).await;
     let publisher = registry.crate_publisher().await;
     let folder = registry.home().objects().join("cargo/index/ma/ny");
-    std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
-    std::fs::write(folder.join("many"), ten_thousand_versions()).unwrap_or_else(|error| panic!("{error}"));
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
+    fs::write(folder.join("many"), ten_thousand_versions()).unwrap_or_else(|error| panic!("{error}"));
 
     let package = Crate::new("many", "2.0.0");
     package.publish(&publisher).await.expect(200);
