@@ -1,6 +1,6 @@
 //! What a client of a Cargo registry should not send: refused in cargo's own shape, and nothing
 //! is stored.
-#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use http::Method;
 use packhouse_tests::cargo::{self, Crate};

@@ -11,6 +11,7 @@ pub fn url(base_url: &str) -> String {
 }
 
 /// `GET /me`.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
 pub fn show_login(call: &Call) -> Result<Response, Error> {
     let index = escape(&format!("sparse+{}/", call.base_url()));
     Ok(Response::new(200).html(format!(

@@ -56,7 +56,7 @@ pub fn add_owners(call: &Call) -> Result<Response, Error> {
         }
         Ok(())
     })?;
-    Ok(told(format!("{} may now publish {name}", users.join(", "))))
+    Ok(told(&format!("{} may now publish {name}", users.join(", "))))
 }
 
 /// `DELETE /api/v1/crates/{crate}/owners`. One owner must stay.
@@ -75,7 +75,7 @@ pub fn remove_owners(call: &Call) -> Result<Response, Error> {
         }
         Ok(())
     })?;
-    Ok(told(format!("{} may no longer publish {name}", users.join(", "))))
+    Ok(told(&format!("{} may no longer publish {name}", users.join(", "))))
 }
 
 fn read_users(call: &Call) -> Result<Vec<String>, Error> {
@@ -104,6 +104,6 @@ fn bad(sentence: String) -> Error {
     Error::because(error::BAD_OWNER, sentence)
 }
 
-fn told(sentence: String) -> Response {
+fn told(sentence: &str) -> Response {
     Response::new(200).json(&json!({ "ok": true, "msg": sentence }))
 }
