@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -69,16 +70,12 @@ impl<'a> Index<'a> {
     /// The line of a version.
     pub fn find(self, version: &Version) -> Option<Line<'a>> {
         let version = version.to_string();
-        self.raw_lines()
-            .filter(|line| may_be_of(line, &version))
-            .filter_map(parse)
-            .filter(|line| line.vers == version)
-            .last()
+        self.lines_with(&format!("\"{version}\"")).filter(|line| line.vers == version).last()
     }
 
     /// A version that is there and differs in build metadata at most.
     pub fn find_same_release(self, version: &Version) -> Option<Version> {
-        self.lines()
+        self.lines_with(&format!("\"{}", version.without_build()))
             .filter_map(|line| Version::parse(&line.vers).ok())
             .find(|there| there.is_same_release(version))
     }
@@ -106,10 +103,13 @@ impl<'a> Index<'a> {
     /// seen that the version is there.
     pub fn with_yanked(self, version: &Version, yanked: bool) -> Option<Vec<u8>> {
         let version = version.to_string();
+        let quoted = format!("\"{version}\"");
+        let finder = Finder::new(&quoted);
         let mut changed = false;
         let mut bytes = Vec::with_capacity(self.bytes.len() + 16);
         for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
-            match changed_line(line, &version, yanked) {
+            let changed_line = may_hold(line, &finder).then(|| changed_line(line, &version, yanked));
+            match changed_line.flatten() {
                 Some(new) => {
                     changed = true;
                     bytes.extend_from_slice(&new);
@@ -121,6 +121,13 @@ impl<'a> Index<'a> {
         changed.then_some(bytes)
     }
 
+    /// The lines in which this may stand, which must be of version numbers and quotes.
+    /// Tells most lines apart without parsing them: of ten thousand one is meant.
+    fn lines_with(self, text: &str) -> impl Iterator<Item = Line<'a>> {
+        let finder = Finder::new(text).into_owned();
+        self.raw_lines().filter(move |line| may_hold(line, &finder)).filter_map(parse)
+    }
+
     fn raw_lines(self) -> impl Iterator<Item = &'a [u8]> {
         self.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
@@ -130,19 +137,14 @@ fn parse(line: &[u8]) -> Option<Line<'_>> {
     serde_json::from_slice(line).ok()
 }
 
-/// Tells most lines of other versions apart without parsing them: of ten thousand lines
-/// one is meant. What holds an escape may say anything.
-fn may_be_of(line: &[u8], version: &str) -> bool {
-    let quoted = format!("\"{version}\"");
-    line.contains(&b'\\') || line.windows(quoted.len()).any(|part| part == quoted.as_bytes())
+/// What holds an escape may say anything.
+fn may_hold(line: &[u8], finder: &Finder<'_>) -> bool {
+    finder.find(line).is_some() || memchr::memchr(b'\\', line).is_some()
 }
 
 /// The line with `yanked` set to this; none when it is another version's or is so already.
 /// Members that are not known here stay.
 fn changed_line(line: &[u8], version: &str, yanked: bool) -> Option<Vec<u8>> {
-    if !may_be_of(line, version) {
-        return None;
-    }
     let there = parse(line)?;
     if there.vers != version || there.is_yanked() == yanked {
         return None;

@@ -29,6 +29,9 @@ fn lines_of_another_system_are_read() {
     assert!(index.find(&version("3.0.0")).is_none());
     assert_eq!(index.newest().unwrap().0, version("2.0.0-rc.1"));
     assert_eq!(index.find_same_release(&version("1.1.0+x")), Some(version("1.1.0")));
+    assert_eq!(index.find_same_release(&version("2.0.0-rc.1+x")), Some(version("2.0.0-rc.1")));
+    assert_eq!(index.find_same_release(&version("2.0.0-rc.10")), None);
+    assert_eq!(index.find_same_release(&version("2.0.0")), None);
     assert!(Index::new(b"").name().is_none());
 }
 

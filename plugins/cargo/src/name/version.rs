@@ -40,8 +40,9 @@ impl Version {
         parts(&self.0) == parts(&other.0) && self.0.pre == other.0.pre
     }
 
-    pub fn is_prerelease(&self) -> bool {
-        !self.0.pre.is_empty()
+    /// As text, less its build metadata.
+    pub fn without_build(&self) -> String {
+        semver::Version { build: semver::BuildMetadata::EMPTY, ..self.0.clone() }.to_string()
     }
 }
 
