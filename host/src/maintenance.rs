@@ -43,9 +43,13 @@ use crate::storage::{Storage, StorageError};
 pub use findings::{Amount, Finding, Tally};
 pub use run::{Run, RunError};
 
+use findings::{counted, or_nothing};
 use lease::{Attempt, Lease};
 use run::Target;
 
+/// What is staged or uploaded belongs to a request under way when it was touched so lately,
+/// however short the grace is: a request that rests for longer has been cut off.
+const UNDER_WAY: Duration = Duration::from_mins(5);
 /// Between two looks whether another host's collection has ended.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The longest rest between two steps in a host that serves.
@@ -208,7 +212,7 @@ impl Caretaker {
         }
         let target = self.target(mount, &generation);
         let (tally, ended) = run::run(&target, order, pace, witness).await;
-        witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order)));
+        witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order, ended.is_ok())));
         if let Err(error) = &ended {
             witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
         }
@@ -225,11 +229,8 @@ impl Caretaker {
         match sweep(&self.storage, order).await {
             Ok(count) => {
                 let verb = if order.dry_run { "would remove" } else { "removed" };
-                let what = match count {
-                    0 => "nothing".to_owned(),
-                    1 => "1 left-over that nobody went on with".to_owned(),
-                    _ => format!("{count} left-overs that nobody went on with"),
-                };
+                let what =
+                    or_nothing(count, || format!("{} that nobody went on with", counted(count, "left-over")));
                 let line = format!("uploads and staging: {verb} {what}");
                 witness.tell(Tone::Summary, &line);
                 true
@@ -268,6 +269,7 @@ impl Caretaker {
 }
 
 async fn sweep(storage: &Storage, order: &Order) -> Result<u64, StorageError> {
-    let before = storage.now().await?.checked_sub(order.older_than).unwrap_or(SystemTime::UNIX_EPOCH);
+    let kept = order.older_than.max(UNDER_WAY);
+    let before = storage.now().await?.checked_sub(kept).unwrap_or(SystemTime::UNIX_EPOCH);
     if order.dry_run { storage.count_left_overs(before).await } else { storage.sweep(before).await }
 }

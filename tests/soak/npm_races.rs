@@ -2,14 +2,19 @@
 //! Every run has a sample; `cargo xtask test --tier soak` has it all.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::{self, Package};
 use packhouse_tests::races::{at_once, in_full, rounds};
-use packhouse_tests::{Actor, Answer, Options, Registry};
+use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 use serde_json::{Map, Value};
 
 /// Several processes on one directory.
 async fn shared() -> Registry {
-    Registry::start(Options::npm().server("hosts = \"many\"")).await
+    shared_on(Backend::FileSystem).await
+}
+
+async fn shared_on(backend: Backend) -> Registry {
+    Registry::start(Options::npm().on(backend).server("hosts = \"many\"")).await
 }
 
 async fn publish(by: Actor, package: Package) -> Answer {
@@ -31,11 +36,20 @@ async fn thirty_two_writers_of_one_package_lose_nothing_through_one_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_two_writers_of_one_package_lose_nothing_through_two_processes() {
-    let first = shared().await;
+    two_processes(&shared().await, rounds(20, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_writers_of_one_package_lose_nothing_through_two_processes_on_versitygw() {
+    let Some(backend) = Backend::engine(Kind::VersityGw).await else { return };
+    two_processes(&shared_on(backend).await, rounds(10, 1)).await;
+}
+
+async fn two_processes(first: &Registry, rounds: u64) {
     let second = first.second_process().await;
     let publisher = first.publisher().await;
     let both = [publisher.clone(), publisher.at(second.url("/npm"))];
-    for round in 0..rounds(20, 1) {
+    for round in 0..rounds {
         thirty_two_writers(&both, &format!("demo-{round}")).await;
     }
 }

@@ -14,7 +14,7 @@ pub struct User {
 
 /// A new user who holds these scopes.
 pub(crate) async fn add(home: &Home, name: &str, scopes: &[&str]) -> User {
-    let password = format!("password of {name}");
+    let password = password(name);
     let mut arguments = vec!["user", "add", name, "--password-stdin"];
     for scope in scopes {
         arguments.extend(["--grant", scope]);
@@ -22,6 +22,11 @@ pub(crate) async fn add(home: &Home, name: &str, scopes: &[&str]) -> User {
     run(home, &arguments, &format!("{password}\n")).await;
     let token = run(home, &["token", "create", name], "").await;
     User { name: name.to_owned(), password, token: token.trim().to_owned() }
+}
+
+/// What [`add`] gives to a user of this name.
+pub(crate) fn password(name: &str) -> String {
+    format!("password of {name}")
 }
 
 /// `packhouse ARGUMENTS`; its standard output. Panics when it fails.

@@ -21,12 +21,14 @@ pub mod engine;
 pub mod npm;
 pub mod object_store;
 pub mod oci;
+pub mod orders;
 pub mod races;
 pub mod registry;
 pub mod server;
 pub mod slow;
 pub mod swaps;
 pub mod terminal;
+pub mod tmpfs;
 pub mod toxiproxy;
 pub mod wait;
 

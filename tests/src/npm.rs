@@ -135,6 +135,15 @@ pub fn shasum(bytes: &[u8]) -> String {
     digits
 }
 
+/// SHA-256 in hexadecimal digits.
+pub fn hexadecimal_sha256(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in sha2::Sha256::digest(bytes) {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
 /// SHA-512 as a subresource integrity.
 pub fn integrity(bytes: &[u8]) -> String {
     format!("sha512-{}", STANDARD.encode(sha2::Sha512::digest(bytes)))

@@ -4,7 +4,7 @@ mod home;
 mod options;
 mod process;
 
-pub use home::{Home, built, example};
+pub use home::{Home, built, example, files_below};
 pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;
 pub(crate) use process::command;
@@ -94,6 +94,14 @@ impl Registry {
         self.process.logs()
     }
 
+    /// The most memory that the process has had in RAM, in bytes (proc(5): `VmHWM`, in kB).
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("such a line");
+        let kilobytes = line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+        kilobytes.expect("a number") * 1024
+    }
+
     /// The folder that it runs in.
     pub fn home(&self) -> &Home {
         &self.home
@@ -130,6 +138,11 @@ impl Registry {
     pub async fn pusher(&self) -> Actor {
         let user = self.user("pusher", &["oci:repository:*:*"]).await;
         self.actor("/v2").with_password(&user.name, &user.password)
+    }
+
+    /// The one of [`Registry::pusher`], after a restart.
+    pub fn pusher_again(&self) -> Actor {
+        self.actor("/v2").with_password("pusher", &accounts::password("pusher"))
     }
 
     /// Nobody, below this base path.

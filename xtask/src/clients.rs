@@ -8,6 +8,7 @@ mod deny;
 mod golang;
 mod node;
 mod python;
+mod system;
 
 pub use deny::cargo_deny;
 
@@ -36,6 +37,7 @@ impl Clients {
         found.extend(debian::ensure());
         found.extend(python::ensure(&folder));
         found.extend(golang::ensure(&folder));
+        found.extend(system::ensure(&folder));
         Self { folder, found }
     }
 

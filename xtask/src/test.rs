@@ -22,7 +22,8 @@ pub struct Options {
     filter: Option<String>,
 }
 
-/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick.
+/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick;
+/// `clients_large_*` is of the clients as a sample, and of the soak in full.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Tier {
     /// Unit and protocol tests, and a sample of the races; needs no network
@@ -46,8 +47,8 @@ impl Options {
 /// True when nothing failed, and under `CI=true` nothing was missing.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let mut report = Report::default();
-    let clients = options
-        .wants(Tier::Clients)
+    // The long races run on the S3 servers of others too.
+    let clients = (options.wants(Tier::Clients) || options.wants(Tier::Soak))
         .then(|| report.timed("clients to be had", || Clients::ensure(workspace)));
     if let Some(programs) = build(workspace, &mut report) {
         let folder = clients
@@ -103,13 +104,26 @@ fn stages(options: &Options) -> Vec<Stage> {
     }
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
+        stages.push(Stage { name: "large blobs", takes: is_large, in_full: true });
     } else if options.wants(Tier::Quick) {
         stages.push(soak(false, "races and kills, a sample"));
     }
     if options.wants(Tier::Clients) {
-        stages.push(Stage { name: "clients", takes: |program| program.is_of("clients"), in_full: false });
+        stages.push(Stage { name: "clients", takes: is_client, in_full: false });
+        if !options.wants(Tier::Soak) {
+            stages.push(Stage { name: "large blobs, a sample", takes: is_large, in_full: false });
+        }
     }
     stages
+}
+
+/// Real clients at work on blobs that take long in full.
+fn is_large(program: &Program) -> bool {
+    program.is_of("clients_large")
+}
+
+fn is_client(program: &Program) -> bool {
+    program.is_of("clients") && !is_large(program)
 }
 
 fn is_quick(program: &Program) -> bool {

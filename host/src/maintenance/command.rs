@@ -27,8 +27,8 @@ pub enum MaintenanceCommand {
         #[arg(long)]
         dry_run: bool,
         /// Keep what was written in so much time, since it may belong to a request that is
-        /// under way; unless said, as `[maintenance] older_than` says. With `0s` uploads
-        /// that rest at this moment end
+        /// under way; unless said, as `[maintenance] older_than` says. Uploads that were
+        /// gone on with in the last five minutes stay even with `0s`
         #[arg(long, value_name = "TIME", value_parser = parse_span)]
         older_than: Option<Duration>,
     },

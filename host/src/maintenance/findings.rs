@@ -43,9 +43,18 @@ impl Amount {
 /// `3 objects (1.2 KiB)`
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.objects == 1 { "object" } else { "objects" };
-        write!(formatter, "{} {word} ({})", self.objects, ByteSize(self.bytes))
+        write!(formatter, "{} ({})", counted(self.objects, "object"), ByteSize(self.bytes))
     }
+}
+
+/// `1 object`, `3 objects`
+pub fn counted(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+/// `nothing`, or what `some` makes of it.
+pub fn or_nothing(count: u64, some: impl FnOnce() -> String) -> String {
+    if count == 0 { "nothing".to_owned() } else { some() }
 }
 
 /// The counts of one run.
@@ -68,48 +77,34 @@ impl Tally {
         }
     }
 
-    /// The counts as one line, without a full stop.
-    pub fn line(&self, order: &Order) -> String {
-        let (checked, dry) = (self.checked, order.dry_run);
-        match order.task {
+    /// The counts as one line, without a full stop; `is_whole` when the run came to its end.
+    pub fn line(&self, order: &Order, is_whole: bool) -> String {
+        let looked_at = format!("looked at {}", counted(self.checked.objects, "object"));
+        let done = match order.task {
             Task::Collect => {
-                let verb = if dry { "would remove" } else { "removed" };
-                let kept = match self.kept.objects {
-                    0 => String::new(),
-                    1 => format!("; {} is left over too and stays for now, being recent", self.kept),
-                    _ => format!("; {} are left over too and stay for now, being recent", self.kept),
-                };
-                let damaged = self.damaged_part();
-                let left_over = match self.left_over.objects {
-                    0 => "nothing".to_owned(),
-                    _ => self.left_over.to_string(),
-                };
-                format!("looked at {} objects, {verb} {left_over}{kept}{damaged}", checked.objects)
+                let verb = if order.dry_run { "would remove" } else { "removed" };
+                let left_over = or_nothing(self.left_over.objects, || self.left_over.to_string());
+                format!("{verb} {left_over}{}", self.kept_part())
             }
             Task::Reindex => {
-                let verb = if dry { "would rebuild" } else { "rebuilt" };
-                let rebuilt = match self.rebuilt {
-                    0 => "nothing".to_owned(),
-                    1 => "1 document".to_owned(),
-                    count => format!("{count} documents"),
-                };
-                let damaged = self.damaged_part();
-                format!("looked at {} objects, {verb} {rebuilt}{damaged}", checked.objects)
+                let verb = if order.dry_run { "would rebuild" } else { "rebuilt" };
+                format!("{verb} {}", or_nothing(self.rebuilt, || counted(self.rebuilt, "document")))
             }
-            Task::Verify => {
-                let damaged = match self.damaged {
-                    0 => ", all is well".to_owned(),
-                    _ => self.damaged_part(),
-                };
-                format!("looked at {} objects, read {}{damaged}", checked.objects, ByteSize(checked.bytes))
-            }
-        }
+            Task::Verify => format!("read {}", ByteSize(self.checked.bytes)),
+        };
+        let damaged = match (self.damaged, order.task) {
+            (0, Task::Verify) if is_whole => ", all is well".to_owned(),
+            (0, _) => String::new(),
+            (count, _) => format!("; damaged: {count}"),
+        };
+        format!("{looked_at}, {done}{damaged}")
     }
 
-    fn damaged_part(&self) -> String {
-        match self.damaged {
+    fn kept_part(&self) -> String {
+        match self.kept.objects {
             0 => String::new(),
-            count => format!("; damaged: {count}"),
+            1 => format!("; {} is left over too and stays for now, being recent", self.kept),
+            _ => format!("; {} are left over too and stay for now, being recent", self.kept),
         }
     }
 }

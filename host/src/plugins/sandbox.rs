@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, Instance, Linker, Resource};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig,
-    Store, Trap,
+    Store, Trap, WasmBacktrace,
 };
 
 use crate::auth::AuthError;
@@ -246,6 +246,8 @@ fn explain(error: &wasmtime::Error) -> CallError {
             "it ran out of stack, or touched memory out of bounds".into()
         }
         Some(trap) => trap.to_string(),
+        // A rule of ours that was broken: where in the plugin's code says nothing to people.
+        None if error.downcast_ref::<WasmBacktrace>().is_some() => error.root_cause().to_string(),
         None => format!("{error:#}"),
     };
     match error.downcast_ref::<LastWords>() {

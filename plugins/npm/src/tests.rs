@@ -16,6 +16,7 @@ use crate::{Npm, integrity, samples};
 mod hostile;
 mod large;
 mod login;
+mod maintenance;
 mod owners;
 mod publish;
 mod read;

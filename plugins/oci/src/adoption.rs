@@ -6,9 +6,9 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Error, log};
 
 use crate::digest::ContentDigest;
-use crate::document::Manifest;
+use crate::document::{Manifest, ManifestError, Referrer};
 use crate::name::RepositoryName;
-use crate::{holdings, layout, membership, referrers, tag_map};
+use crate::{holdings, layout, media_types, membership, referrers, tag_map};
 
 /// Adopts the repository unless that was done; true when it was done now.
 pub fn ensure(repository: &RepositoryName) -> Result<bool, Error> {
@@ -25,11 +25,8 @@ fn adopt(repository: &RepositoryName) -> Result<(), Error> {
     for manifest in holdings::manifests(repository) {
         let (digest, document) = manifest?;
         has_manifests = true;
-        match Manifest::parse(&document.bytes) {
-            Ok(manifest) => {
-                write_members(repository, &manifest)?;
-                write_referrer(repository, &digest, &document, &manifest)?;
-            }
+        match Derived::of(repository, &digest, &document) {
+            Ok(derived) => derived?.write(repository)?,
             Err(error) => {
                 let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
                 log::error("a stored manifest cannot be read", &fields);
@@ -39,33 +36,66 @@ fn adopt(repository: &RepositoryName) -> Result<(), Error> {
     if has_manifests {
         tag_map::create(repository)?;
     }
-    storage::put(&layout::adopted(repository), b"{}", Precondition::Any, Some("application/json"))?;
-    Ok(())
+    mark(repository)
 }
 
-/// Those that are missing.
-pub fn write_members(repository: &RepositoryName, manifest: &Manifest) -> Result<(), Error> {
-    let named = manifest.named();
-    let keys: Vec<String> = named.iter().map(|digest| layout::member(repository, digest)).collect();
-    for (digest, member) in named.iter().zip(storage::stat_many(&keys)?) {
-        if !member.is_some_and(|member| membership::is_settled(&member)) {
+/// Says that members and referrers of the repository are complete.
+pub fn mark(repository: &RepositoryName) -> Result<(), Error> {
+    let key = layout::adopted(repository);
+    storage::put(&key, b"{}", Precondition::Any, Some("application/json")).map(|_| ())
+}
+
+/// What follows from one manifest and is missing or differs.
+pub struct Derived {
+    members: Vec<ContentDigest>,
+    referrer: Option<(ContentDigest, ContentDigest, Referrer)>,
+}
+
+impl Derived {
+    /// Members of blobs that are here, and the entry of a manifest that has a subject. The
+    /// outer error says that the document is no manifest.
+    pub fn of(
+        repository: &RepositoryName,
+        digest: &ContentDigest,
+        document: &Document,
+    ) -> Result<Result<Self, Error>, ManifestError> {
+        let manifest = Manifest::parse(&document.bytes)?;
+        Ok(Self::of_manifest(repository, digest, document, &manifest))
+    }
+
+    fn of_manifest(
+        repository: &RepositoryName,
+        digest: &ContentDigest,
+        document: &Document,
+        manifest: &Manifest,
+    ) -> Result<Self, Error> {
+        let members = membership::missing(repository, &manifest.named())?;
+        let mut derived = Self { members, referrer: None };
+        if let Some(subject) = manifest.subject() {
+            let media_type = media_types::find(repository, digest, document, manifest)?;
+            let referrer = manifest.referrer(&media_type, digest, document.info.size);
+            if !referrers::is_stored(repository, &subject, digest, &referrer)? {
+                derived.referrer = Some((subject, digest.clone(), referrer));
+            }
+        }
+        Ok(derived)
+    }
+
+    /// The keys of what is to be written.
+    pub fn keys(&self, repository: &RepositoryName) -> Vec<String> {
+        let members = self.members.iter().map(|digest| layout::member(repository, digest));
+        let referrer = self.referrer.iter();
+        let referrer = referrer.map(|(subject, digest, _)| layout::referrer(repository, subject, digest));
+        members.chain(referrer).collect()
+    }
+
+    pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
+        for digest in &self.members {
             membership::settle(repository, digest)?;
         }
+        match &self.referrer {
+            Some((subject, digest, referrer)) => referrers::write(repository, subject, digest, referrer),
+            None => Ok(()),
+        }
     }
-    Ok(())
-}
-
-/// The entry of a manifest that has a subject, if it is missing.
-pub fn write_referrer(
-    repository: &RepositoryName,
-    digest: &ContentDigest,
-    document: &Document,
-    manifest: &Manifest,
-) -> Result<(), Error> {
-    let Some(subject) = manifest.subject() else {
-        return Ok(());
-    };
-    let media_type = crate::media_types::find(repository, digest, document, manifest)?;
-    let referrer = manifest.referrer(&media_type, digest, document.info.size);
-    referrers::write(repository, &subject, digest, &referrer)
 }

@@ -3,9 +3,10 @@
 //!
 //! # Invariants
 //! - The document at [`layout::condemned`] changes by compare-and-swap only, so that of a
-//!   rescue and a removal exactly one happens.
+//!   rescue and a removal exactly one happens. A rescue is a swap too: not every store
+//!   removes by version in one step.
 
-use packhouse_plugin::storage;
+use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
 use packhouse_plugin::{Error, log};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub enum State {
     Condemned,
     /// It is being removed, or already is.
     Deleting,
+    /// Whoever brought it has taken it out of the collection's hands.
+    Rescued,
 }
 
 /// How a blob stands after [`rescue`].
@@ -45,20 +48,29 @@ pub fn rescue(digest: &ContentDigest) -> Result<Standing, Error> {
         let Some(document) = storage::get(&key)? else {
             return Ok(Standing::Safe);
         };
-        match document.json::<Condemned>() {
-            Ok(Condemned { state: State::Condemned, .. }) => {}
-            Ok(_) => return Ok(Standing::Deleting),
+        let condemned = match document.json::<Condemned>() {
+            Ok(Condemned { run, state: State::Condemned }) => Condemned { run, state: State::Rescued },
+            Ok(Condemned { state: State::Rescued, .. }) => return Ok(Standing::Safe),
+            Ok(Condemned { state: State::Deleting, .. }) => return Ok(Standing::Deleting),
             Err(error) => {
                 log::error("a condemnation cannot be read", &[("error", &error.to_string())]);
                 return Ok(Standing::Deleting);
             }
-        }
-        match storage::remove(&key, document.precondition()) {
-            Ok(_) => return Ok(Standing::Safe),
+        };
+        match condemned.write(digest, document.precondition()) {
+            Ok(rescued) => return clear(&rescued).map(|()| Standing::Safe),
             // The collection, or another rescuer, was quicker: what is there now decides.
             Err(Error::Conflict) => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// A rescue has done its work with its swap: what another run makes of it is that run's.
+fn clear(rescued: &ObjectInfo) -> Result<(), Error> {
+    match storage::remove(&rescued.key, Precondition::Version(&rescued.version)) {
+        Ok(_) | Err(Error::Conflict) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -79,4 +91,13 @@ pub fn rescue_all(digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error
 /// Waits until a removal that has begun has ended; `Unavailable` when it takes too long.
 pub fn wait(digest: &ContentDigest, attempt: u32) -> Result<(), Error> {
     storage::wait_turn(&layout::condemned(digest), attempt)
+}
+
+impl Condemned {
+    /// Writes it down; `Conflict` when somebody else was quicker.
+    pub fn write(&self, digest: &ContentDigest, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
+        let bytes = serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))?;
+        let key = layout::condemned(digest);
+        storage::put(&key, &bytes, precondition, Some("application/json"))
+    }
 }

@@ -1,6 +1,6 @@
 //! All manifests of one repository, page by page, each with its bytes.
 
-use packhouse_plugin::storage::{self, Document, Documents, ListingOptions};
+use packhouse_plugin::storage::{self, Document, Documents, ListingOptions, ObjectInfo};
 use packhouse_plugin::{Error, log};
 
 use crate::digest::ContentDigest;
@@ -10,12 +10,18 @@ use crate::name::RepositoryName;
 /// In the order of their digests; 1 MiB of them or one larger is held at a time. What lies
 /// among the manifests and is none is passed over.
 pub fn manifests(repository: &RepositoryName) -> Manifests {
-    Manifests { prefix: layout::manifests(repository), after: None, ended: false, documents: None }
+    manifests_since(repository, 0)
+}
+
+/// Those that were written at this moment or later, in milliseconds of the store's clock.
+pub fn manifests_since(repository: &RepositoryName, since: u64) -> Manifests {
+    Manifests { prefix: layout::manifests(repository), since, after: None, ended: false, documents: None }
 }
 
 /// Made by [`manifests`].
 pub struct Manifests {
     prefix: String,
+    since: u64,
     after: Option<String>,
     ended: bool,
     documents: Option<Documents>,
@@ -31,7 +37,9 @@ impl Manifests {
             ..ListingOptions::new(&self.prefix)
         };
         let listing = storage::list_page(&options)?;
-        let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
+        let objects = listing.objects.into_iter();
+        let is_wanted = |object: &ObjectInfo| object.modified.is_none_or(|moment| moment >= self.since);
+        let keys: Vec<String> = objects.filter(is_wanted).map(|object| object.key).collect();
         self.documents = Some(storage::get_each(&keys));
         self.ended = listing.next.is_none();
         self.after = listing.next;

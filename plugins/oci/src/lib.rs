@@ -9,7 +9,7 @@
 //!   how that stays true beside a garbage collection
 //! - `tag_map`, `referrers`, `media_types`, `holdings`: what else is stored of a repository
 //! - [`access`], [`error`]: permissions and challenges, the table of errors
-//! - `endpoints`: one file a noun
+//! - `endpoints`: one file a noun; `maintenance`: collecting, rebuilding, verifying
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -25,6 +25,7 @@ mod endpoints;
 pub mod error;
 mod holdings;
 pub mod layout;
+mod maintenance;
 mod media_types;
 mod membership;
 pub mod name;
@@ -35,7 +36,7 @@ mod tag_map;
 /// The protocol.
 pub struct Oci;
 
-packhouse_plugin::export!(Oci);
+packhouse_plugin::export!(Oci, maintenance);
 
 /// Clients take the host only, whatever path the mount has.
 const SETUP: &str = "\

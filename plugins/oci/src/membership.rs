@@ -90,6 +90,18 @@ pub fn settle(repository: &RepositoryName, digest: &ContentDigest) -> Result<(),
     storage::put(&layout::member(repository, digest), SETTLED, Precondition::Any, JSON).map(|_| ())
 }
 
+/// Which of these blobs are here and not settled in the repository.
+pub fn missing(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error> {
+    let members: Vec<String> = digests.iter().map(|digest| layout::member(repository, digest)).collect();
+    let members = storage::stat_many(&members)?;
+    let lacking = digests.iter().zip(members);
+    let lacking = lacking.filter(|(_, member)| !member.as_ref().is_some_and(is_settled));
+    let lacking: Vec<&ContentDigest> = lacking.map(|(digest, _)| digest).collect();
+    let blobs: Vec<String> = lacking.iter().map(|digest| layout::blob(digest)).collect();
+    let here = lacking.into_iter().zip(storage::stat_many(&blobs)?).filter(|(_, blob)| blob.is_some());
+    Ok(here.map(|(digest, _)| digest.clone()).collect())
+}
+
 /// False when the repository did not have it.
 pub fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     storage::remove(&layout::member(repository, digest), Precondition::Any)
@@ -99,7 +111,7 @@ pub fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<boo
 /// is called once.
 ///
 /// The order keeps a garbage collection from removing what is acknowledged: the note first,
-/// then a look at what is condemned, then the bytes, then once more the same look, since the
+/// then a look at what is condemned, then the bytes, then all of it once more, since the
 /// bytes may have taken long.
 pub fn admit<T, E: From<Error>>(
     repository: &RepositoryName,
@@ -114,29 +126,35 @@ pub fn admit<T, E: From<Error>>(
             return Err(error);
         }
     };
-    settle(repository, digest)?;
+    if secure(repository, digest)? {
+        return Ok(committed);
+    }
+    let sentence = "the blob was removed by the garbage collection while it came in; send it again";
+    Err(Error::Unavailable(sentence.to_owned()).into())
+}
+
+/// Lets a repository have a blob that the caller may see. False when it is gone.
+pub fn mount(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+    secure(repository, digest)
+}
+
+/// Says that the repository has the blob and sees to it that nobody is after it; false, and
+/// nothing is said, when its bytes are not here.
+fn secure(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     let mut attempt = 0;
-    while condemned::rescue(digest)? == Standing::Deleting {
+    loop {
+        settle(repository, digest)?;
+        if condemned::rescue(digest)? == Standing::Safe {
+            match look(repository, digest)? {
+                Look::Member(_) => return Ok(true),
+                Look::Nothing => return remove(repository, digest).map(|_| false),
+                // A collection that was at its end has taken the member along.
+                Look::BytesOnly => {}
+            }
+        }
         attempt += 1;
         condemned::wait(digest, attempt)?;
     }
-    if storage::stat(&layout::blob(digest))?.is_none() {
-        let sentence = "the blob was removed by the garbage collection while it came in; send it again";
-        return Err(Error::Unavailable(sentence.to_owned()).into());
-    }
-    Ok(committed)
-}
-
-/// Lets a repository have a blob that is here and that the caller may see. False when it is
-/// gone.
-pub fn mount(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
-    let note = note_safely(repository, digest)?;
-    if storage::stat(&layout::blob(digest))?.is_none() {
-        note.withdraw()?;
-        return Ok(false);
-    }
-    settle(repository, digest)?;
-    Ok(true)
 }
 
 /// A note in place, and nobody after the blob.

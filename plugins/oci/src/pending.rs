@@ -50,6 +50,23 @@ impl Drop for Pending {
     }
 }
 
+/// The id of a push into the repository that is under way and names the blob.
+pub fn naming(repository: &RepositoryName, blob: &ContentDigest) -> Result<Option<String>, Error> {
+    let keys: Vec<String> = storage::list(layout::PENDING)
+        .map(|object| object.map(|object| object.key))
+        .collect::<Result<_, _>>()?;
+    let blob = blob.to_string();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let content = document?.map(|document| document.json::<Content>()).transpose();
+        let names =
+            |content: Content| content.repository == repository.as_str() && content.blobs.contains(&blob);
+        if content.ok().flatten().is_some_and(names) {
+            return Ok(key.strip_prefix(layout::PENDING).map(|id| format!("of the push {id}")));
+        }
+    }
+    Ok(None)
+}
+
 /// A random UUID (RFC 9562, version 4).
 fn identifier() -> String {
     let mut bytes = random::bytes(16);

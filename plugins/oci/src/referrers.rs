@@ -21,6 +21,18 @@ pub fn write(
     storage::put(&key, &bytes, Precondition::Any, Some("application/json")).map(|_| ())
 }
 
+/// Is the entry there, as it would be written?
+pub fn is_stored(
+    repository: &RepositoryName,
+    subject: &ContentDigest,
+    digest: &ContentDigest,
+    referrer: &Referrer,
+) -> Result<bool, Error> {
+    let stored = storage::get(&layout::referrer(repository, subject, digest))?;
+    let bytes = serde_json::to_vec(referrer).map_err(|error| Error::Invalid(error.to_string()))?;
+    Ok(stored.is_some_and(|stored| stored.bytes == bytes))
+}
+
 pub fn remove(
     repository: &RepositoryName,
     subject: &ContentDigest,

@@ -22,6 +22,8 @@ mod lists;
 mod manifests;
 mod permissions;
 mod referrers;
+
+mod upkeep;
 mod uploads;
 
 /// Reading is public; ann may do everything, bob may push below `bob/`.

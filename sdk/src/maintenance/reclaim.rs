@@ -9,18 +9,19 @@
 //! | who removes | who publishes |
 //! |---|---|
 //! | 1. writes the mark | 1. gives the blob its key |
-//! | 2. looks at the blob again: recent, it stays | 2. takes the mark away, if there is one |
+//! | 2. looks at the blob again: recent, it stays | 2. swaps the mark to "kept", if there is one |
 //! | 3. reads the document again: named, it stays | 3. names it in the document |
-//! | 4. swaps the mark to "removing": gone, it stays | |
+//! | 4. swaps the mark to "removing": changed, it stays | |
 //! | 5. removes the blob, then the mark | |
 //!
 //! Whoever gives the key after step 4 finds a mark that is "removing", waits for its end,
-//! and looks whether the blob is still there. The marks lie at `reclaimed/{sha256 of the
-//! key}`; one of a run that was killed counts for ten minutes.
+//! and looks whether the blob is still there. The mark is swapped and not taken away, since
+//! not every store removes by version in one step. The marks lie at `reclaimed/{sha256 of
+//! the key}`; one of a run that was killed counts for ten minutes.
 
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
-use crate::storage::{self, GRACE, Precondition, wait_turn};
+use crate::storage::{self, Document, GRACE, Precondition, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, find_digest};
 
@@ -29,8 +30,9 @@ const MARKS: &str = "reclaimed/";
 const DEAD: u64 = 10 * 60 * 1000;
 /// How often a publisher looks whether a removal has ended.
 const ATTEMPTS: u32 = 60;
-const REMOVING: &str = "removing";
 const ANNOUNCED: &str = "announced";
+const REMOVING: &str = "removing";
+const KEPT: &str = "kept";
 
 impl Step<'_> {
     /// Removes a blob that its document does not name, and says so; leaves it when it is
@@ -70,10 +72,10 @@ impl Step<'_> {
     fn announce(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         let mark = mark_of(key)?;
         let text = format!("{ANNOUNCED} by {}: {key}", self.run());
-        let there = storage::stat(&mark)?;
+        let there = storage::get(&mark)?;
         let precondition = match &there {
             None => Precondition::Absent,
-            Some(mark) if is_dead(mark, self.started()) => Precondition::Version(&mark.version),
+            Some(mark) if is_dead(&mark.info, self.started()) || says(mark, KEPT) => mark.precondition(),
             Some(_) => return Ok(None),
         };
         match storage::put(&mark, text.as_bytes(), precondition, None) {
@@ -119,19 +121,30 @@ pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
 pub(crate) fn hold(key: &str) -> Result<bool, Error> {
     let mark = mark_of(key)?;
     for attempt in 1..=ATTEMPTS {
-        let Some(found) = storage::get(&mark)? else {
-            return if attempt == 1 { Ok(true) } else { Ok(storage::stat(key)?.is_some()) };
-        };
-        if found.bytes.starts_with(ANNOUNCED.as_bytes()) {
-            match storage::remove(&mark, found.precondition()) {
+        match storage::get(&mark)? {
+            None if attempt == 1 => return Ok(true),
+            None => return Ok(storage::stat(key)?.is_some()),
+            Some(found) if says(&found, REMOVING) => wait_turn(&mark, attempt)?,
+            Some(found) if says(&found, KEPT) => return Ok(storage::stat(key)?.is_some()),
+            Some(found) => match storage::put(&mark, KEPT.as_bytes(), found.precondition(), None) {
                 Err(Error::Conflict) => {}
-                removed => removed.map(drop)?,
-            }
-        } else {
-            wait_turn(&mark, attempt)?;
+                // It has done its work; what another run makes of it meanwhile is that run's.
+                kept => return clear(&kept?).map(|()| true),
+            },
         }
     }
     Err(Error::Unavailable("what lay there is being removed; try again".to_owned()))
+}
+
+fn clear(mark: &ObjectInfo) -> Result<(), Error> {
+    match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
+        Ok(_) | Err(Error::Conflict) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn says(mark: &Document, word: &str) -> bool {
+    mark.bytes.starts_with(word.as_bytes())
 }
 
 fn mark_of(key: &str) -> Result<String, Error> {

@@ -8,7 +8,8 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, caller, check, check_listed, filter_allowed, is_public, rejection, user_exists,
+    Account, authenticate, bearer_challenge, caller, check, check_listed, filter_allowed, has_credentials,
+    is_public, rejection, sign_access, user_exists,
 };
 pub(crate) use http::{Body, Request, Response};
 pub(crate) use storage::{

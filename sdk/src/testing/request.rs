@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::policy::Identity;
+use super::policy::{Bearer, Identity};
 use super::reply::Reply;
 use super::state::{self, Shared};
 use crate::sys;
@@ -24,11 +24,12 @@ pub struct Actor {
     state: Shared,
     identity: Option<Identity>,
     rejection: Option<String>,
+    bearer: Option<Bearer>,
 }
 
 impl Actor {
     pub(crate) fn new(state: &Shared) -> Actor {
-        Actor { state: Rc::clone(state), identity: None, rejection: None }
+        Actor { state: Rc::clone(state), identity: None, rejection: None, bearer: None }
     }
 
     pub(crate) fn signed_in(self, identity: Identity) -> Actor {
@@ -37,6 +38,11 @@ impl Actor {
 
     pub(crate) fn rejected(self, reason: &str) -> Actor {
         Actor { rejection: Some(reason.to_owned()), ..self }
+    }
+
+    /// By a signed access token.
+    pub(crate) fn bearing(self, identity: Option<Identity>, bearer: Bearer) -> Actor {
+        Actor { identity, bearer: Some(bearer), ..self }
     }
 
     pub fn get(&self, path: &str) -> TestRequest {
@@ -86,11 +92,13 @@ impl Actor {
             let mut state = self.state.borrow_mut();
             let caller = std::mem::replace(&mut state.caller, self.identity.clone());
             let rejection = std::mem::replace(&mut state.rejection, self.rejection.clone());
-            (caller, rejection)
+            let bearer = std::mem::replace(&mut state.bearer, self.bearer.clone());
+            state.lacking = None;
+            (caller, rejection, bearer)
         };
         let result = work();
         let mut state = self.state.borrow_mut();
-        (state.caller, state.rejection) = before;
+        (state.caller, state.rejection, state.bearer) = before;
         result
     }
 }

@@ -3,6 +3,7 @@
 use super::Options;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Removed when dropped.
@@ -51,6 +52,16 @@ impl Home {
             let target = objects.join(&key);
             fs::create_dir_all(target.parent().expect("a parent")).expect("a folder");
             fs::copy(source.join(&key), target).expect("the object is copied");
+        }
+    }
+
+    /// Makes every object so much older than it is. Panics where objects are no files.
+    pub fn age(&self, by: Duration) {
+        let objects = self.objects();
+        for key in files_below(&objects) {
+            let file = fs::File::open(objects.join(&key)).expect("an object");
+            let modified = file.metadata().and_then(|there| there.modified()).expect("a time");
+            file.set_modified(modified - by).expect("a file of ours");
         }
     }
 

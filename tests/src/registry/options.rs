@@ -53,6 +53,11 @@ impl Options {
         Self::oci().open()
     }
 
+    /// Both of them, readable by everybody.
+    pub fn npm_and_oci() -> Self {
+        Self::oci_mounts(&format!("{NPM}{OCI}")).plugin("npm")
+    }
+
     /// These `[mount.…]` tables, and the OCI plugin's file.
     pub fn oci_mounts(tables: &str) -> Self {
         let options = Self { plugins: vec!["oci".to_owned()], ..Self::mounts(tables) };

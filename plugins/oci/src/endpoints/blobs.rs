@@ -1,6 +1,6 @@
 //! `GET, HEAD, DELETE /v2/{repository}/blobs/{digest}`.
 
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, clock};
 use serde_json::json;
 
 use super::{BYTES, CONTENT_DIGEST, digest, repository, require_feature};
@@ -8,8 +8,11 @@ use crate::access::{Access, is_allowed, require};
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::error::{self, Error};
-use crate::name::RepositoryName;
-use crate::{holdings, layout, membership};
+use crate::holdings::Manifests;
+use crate::{holdings, layout, membership, pending};
+
+/// What the clocks of host and store may differ by, in milliseconds.
+const CLOCKS_DIFFER: u64 = 60_000;
 
 /// Whoever may push is promised that the blob stays for a while: clients skip what they find.
 pub fn read_blob(call: &Call) -> Result<Response, Error> {
@@ -34,19 +37,27 @@ pub fn delete_blob(call: &Call) -> Result<Response, Error> {
     require_feature("deletion")?;
     require(&repository, Access::Delete)?;
     membership::find(&repository, &digest)?.ok_or_else(|| unknown(&digest))?;
-    if let Some(manifest) = naming(&repository, &digest)? {
-        let sentence = format!("the manifest {manifest} still names this blob; delete the manifest first");
-        return Err(
-            Error::because(error::BLOB_NAMED, sentence).detail(json!({ "manifest": manifest.to_string() }))
-        );
+    let began = clock::now();
+    if let Some(manifest) = naming(holdings::manifests(&repository), &digest)? {
+        return Err(named(&manifest.to_string()));
     }
     membership::remove(&repository, &digest)?;
+    // A push that has looked before this is seen by one of these two, and keeps its blob.
+    let later = holdings::manifests_since(&repository, began.saturating_sub(CLOCKS_DIFFER));
+    let by = match pending::naming(&repository, &digest)? {
+        Some(push) => Some(push),
+        None => naming(later, &digest)?.map(|manifest| manifest.to_string()),
+    };
+    if let Some(by) = by {
+        membership::mount(&repository, &digest)?;
+        return Err(named(&by));
+    }
     Ok(Response::new(202))
 }
 
-/// A manifest of the repository that names the blob.
-fn naming(repository: &RepositoryName, blob: &ContentDigest) -> Result<Option<ContentDigest>, Error> {
-    for manifest in holdings::manifests(repository) {
+/// The first of these manifests that names the blob.
+fn naming(manifests: Manifests, blob: &ContentDigest) -> Result<Option<ContentDigest>, Error> {
+    for manifest in manifests {
         let (digest, document) = manifest?;
         // One that cannot be read names nobody knows what.
         if Manifest::parse(&document.bytes).map_or(true, |manifest| manifest.named().contains(blob)) {
@@ -54,6 +65,11 @@ fn naming(repository: &RepositoryName, blob: &ContentDigest) -> Result<Option<Co
         }
     }
     Ok(None)
+}
+
+fn named(by: &str) -> Error {
+    let sentence = format!("the manifest {by} still names this blob; delete the manifest first");
+    Error::because(error::BLOB_NAMED, sentence).detail(json!({ "manifest": by }))
 }
 
 fn unknown(digest: &ContentDigest) -> Error {

@@ -1,0 +1,32 @@
+//! Removes blobs that nothing names, and what interrupted requests have left.
+//!
+//! What is named is marked; what is not is condemned; what is named is marked once more, and
+//! what is condemned still is removed. Whoever brings a blob or a manifest meanwhile is seen
+//! by the second marking, or sees the condemnation and takes it away ([`crate::condemned`]).
+//!
+//! # Invariants
+//! - Between condemning and removing a blob there is a whole marking: members, then pushes
+//!   under way, then manifests, as a push becomes each of these in turn.
+//! - The bytes of a blob go only after its condemnation was swapped to `deleting`.
+//! - A manifest that cannot be read ends the run: nobody knows what it names.
+
+use super::Phase;
+
+mod condemn;
+mod left_over;
+mod mark;
+mod remove;
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "pending", step: mark::pending },
+    Phase { name: "members", step: mark::members },
+    Phase { name: "manifests", step: mark::manifests },
+    Phase { name: "condemn", step: condemn::blobs },
+    Phase { name: "members again", step: mark::members },
+    Phase { name: "pending again", step: mark::pending },
+    Phase { name: "manifests again", step: mark::later_manifests },
+    Phase { name: "remove", step: remove::condemned },
+    Phase { name: "left members", step: left_over::members },
+    Phase { name: "left referrers", step: left_over::referrers },
+    Phase { name: "left types", step: left_over::types },
+];

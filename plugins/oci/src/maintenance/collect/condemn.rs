@@ -1,0 +1,66 @@
+//! Writes down which blobs are going to be removed, for all who may bring them meanwhile.
+
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use super::mark;
+use crate::condemned::{Condemned, State};
+use crate::digest::ContentDigest;
+use crate::layout;
+use crate::maintenance::{KEYS, page};
+
+/// A run that has condemned a blob this long ago is dead, in milliseconds.
+pub const LONGEST_RUN: u64 = 60 * 60 * 1000;
+
+/// Blobs that are neither named nor recent. A dry run ends with them.
+pub fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::BLOBS, after, KEYS)?;
+    step.checked(listing.objects.len() as u64, 0);
+    let blobs: Vec<(ContentDigest, &ObjectInfo)> =
+        listing.objects.iter().filter_map(|blob| Some((layout::digest_of(&blob.key)?, blob))).collect();
+    let digests: Vec<ContentDigest> = blobs.iter().map(|(digest, _)| digest.clone()).collect();
+    for ((digest, blob), (is_named, is_recent)) in blobs.iter().zip(mark::marks(step, &digests)) {
+        if is_named {
+            continue;
+        }
+        if is_recent || step.is_recent(blob) {
+            step.kept(1, blob.size);
+        } else if step.is_dry_run() {
+            step.left_over(&blob.key, blob.size, "no manifest names it");
+        } else {
+            condemn(step, digest)?;
+        }
+    }
+    Ok(listing.next)
+}
+
+/// Leaves what another run has in its hands, unless that run is dead.
+fn condemn(step: &Step<'_>, digest: &ContentDigest) -> Result<(), Error> {
+    let condemned = Condemned { run: step.run(), state: State::Condemned };
+    match condemned.write(digest, Precondition::Absent) {
+        Err(Error::Conflict) => {}
+        other => return other.map(drop),
+    }
+    let Some(document) = storage::get(&layout::condemned(digest))? else {
+        return Ok(());
+    };
+    let is_free = match document.json::<Condemned>().map(|found| found.state) {
+        Ok(State::Rescued) => true,
+        Ok(State::Deleting) => false,
+        Ok(State::Condemned) | Err(_) => is_older(step, &document.info, LONGEST_RUN),
+    };
+    if !is_free {
+        return Ok(());
+    }
+    match condemned.write(digest, document.precondition()) {
+        // Somebody has rescued it, or has been quicker.
+        Err(Error::Conflict) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Was it written so long before this run, in milliseconds?
+pub fn is_older(step: &Step<'_>, info: &ObjectInfo, age: u64) -> bool {
+    info.modified.is_some_and(|moment| moment.saturating_add(age) < step.started())
+}

@@ -1,0 +1,92 @@
+//! Small objects that say something of what is no longer there: interrupted uploads and
+//! deletions leave them. Each is looked at once more after it was removed and comes back
+//! where that was too early: rewriting the same bytes does not always show.
+
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use crate::digest::ContentDigest;
+use crate::layout;
+use crate::maintenance::{KEYS, page};
+use crate::membership;
+use crate::name::RepositoryName;
+
+/// Notes of uploads that have not ended, and members of blobs that are gone.
+pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::MEMBERS, after, KEYS)?;
+    let old: Vec<&ObjectInfo> = listing.objects.iter().filter(|member| !step.is_recent(member)).collect();
+    let blob_of = |member: &&ObjectInfo| Some(layout::blob(&layout::member_of(&member.key)?.0));
+    let blobs: Vec<(&ObjectInfo, String)> =
+        old.iter().filter_map(|member| Some((*member, blob_of(member)?))).collect();
+    let keys: Vec<&String> = blobs.iter().map(|(_, blob)| blob).collect();
+    for ((member, blob), found) in blobs.iter().zip(storage::stat_many(&keys)?) {
+        if !membership::is_settled(member) {
+            if step.remove(member)? {
+                step.left_over(&member.key, member.size, "its upload has not ended");
+            }
+        } else if found.is_none() {
+            drop_unless(step, member, "its blob is gone", blob)?;
+        }
+    }
+    Ok(listing.next)
+}
+
+/// Entries of manifests that are gone.
+pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    of_manifests(step, layout::REFERRERS, after, |rest| {
+        let (segment, rest) = rest.split_once('/')?;
+        Some((segment.to_owned(), rest.split_once('/')?.1.to_owned()))
+    })
+}
+
+/// Media types of manifests that are gone.
+pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    of_manifests(step, layout::TYPES, after, |rest| {
+        rest.split_once('/').map(|(segment, digest)| (segment.to_owned(), digest.to_owned()))
+    })
+}
+
+/// `parts` reads the repository's segment and the manifest's digest out of a key.
+fn of_manifests(
+    step: &Step<'_>,
+    prefix: &str,
+    after: Option<&str>,
+    parts: fn(&str) -> Option<(String, String)>,
+) -> Result<Option<String>, Error> {
+    let listing = page(prefix, after, KEYS)?;
+    let manifest_of = |object: &ObjectInfo| {
+        let (segment, digest) = parts(object.key.strip_prefix(prefix)?)?;
+        let repository = RepositoryName::from_segment(&segment).ok()?;
+        Some(layout::manifest(&repository, &ContentDigest::parse(&digest).ok()?))
+    };
+    let old = listing.objects.iter().filter(|object| !step.is_recent(object));
+    let old: Vec<(&ObjectInfo, String)> =
+        old.filter_map(|object| Some((object, manifest_of(object)?))).collect();
+    let keys: Vec<&String> = old.iter().map(|(_, manifest)| manifest).collect();
+    for ((object, manifest), found) in old.iter().zip(storage::stat_many(&keys)?) {
+        if found.is_none() {
+            drop_unless(step, object, "its manifest is gone", manifest)?;
+        }
+    }
+    Ok(listing.next)
+}
+
+/// Removes an object that is about another one, which is not there.
+fn drop_unless(step: &Step<'_>, object: &ObjectInfo, why: &str, other: &str) -> Result<(), Error> {
+    let Some(document) = storage::get(&object.key)? else {
+        return Ok(());
+    };
+    if !step.remove(object)? {
+        return Ok(());
+    }
+    if !step.is_dry_run() && storage::stat(other)?.is_some() {
+        let kind = document.info.content_type.as_deref();
+        return match storage::put(&object.key, &document.bytes, Precondition::Absent, kind) {
+            Ok(_) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        };
+    }
+    step.left_over(&object.key, object.size, why);
+    Ok(())
+}

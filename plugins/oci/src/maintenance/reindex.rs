@@ -1,0 +1,87 @@
+//! Writes what follows from manifests: members, referrers, documents of tags, marks of
+//! adoption. It removes nothing, and changes nothing where all is well.
+
+use std::collections::BTreeSet;
+
+use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage;
+
+use super::{DOCUMENTS, KEYS, Phase, page};
+use crate::adoption::{self, Derived};
+use crate::name::RepositoryName;
+use crate::{layout, tag_map};
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "manifests", step: from_manifests },
+    // When every manifest has been read.
+    Phase { name: "marks", step: marks },
+];
+
+fn from_manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::MANIFESTS, after, DOCUMENTS)?;
+    let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
+    let mut repositories = BTreeSet::new();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let (Some((repository, digest)), Some(document)) = (layout::manifest_of(key), document?) else {
+            continue;
+        };
+        step.checked(1, document.bytes.len() as u64);
+        match Derived::of(&repository, &digest, &document) {
+            Ok(derived) => write(step, &repository, &derived?)?,
+            Err(error) => step.damaged(key, &error.to_string()),
+        }
+        repositories.insert(repository);
+    }
+    for repository in &repositories {
+        make_tags(step, repository)?;
+    }
+    Ok(listing.next)
+}
+
+fn write(step: &Step<'_>, repository: &RepositoryName, derived: &Derived) -> Result<(), Error> {
+    let keys = derived.keys(repository);
+    if !keys.is_empty() && !step.is_dry_run() {
+        derived.write(repository)?;
+    }
+    tell(step, &keys);
+    Ok(())
+}
+
+/// Each once: two manifests may name one blob, and in a dry run both miss its member.
+fn tell(step: &Step<'_>, keys: &[String]) {
+    let new = keys.iter().zip(step.remembered(keys)).filter(|(_, is_told)| !is_told);
+    new.for_each(|(key, _)| step.rebuilt(key));
+    step.remember(keys);
+}
+
+/// An empty document where there is none: it makes the repository found.
+fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
+    let key = layout::tags(repository);
+    if storage::stat(&key)?.is_some() {
+        return Ok(());
+    }
+    if !step.is_dry_run() {
+        tag_map::create(repository)?;
+    }
+    tell(step, &[key]);
+    Ok(())
+}
+
+/// Every repository with a manifest has a document of tags by now.
+fn marks(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::TAGS, after, KEYS)?;
+    let repositories = listing.objects.iter().filter_map(|object| layout::repository_of_tags(&object.key));
+    let repositories: Vec<RepositoryName> = repositories.collect();
+    let keys: Vec<String> = repositories.iter().map(layout::adopted).collect();
+    let found = storage::stat_many(&keys)?;
+    for ((repository, key), _) in
+        repositories.iter().zip(&keys).zip(found).filter(|(_, found)| found.is_none())
+    {
+        if !step.is_dry_run() {
+            adoption::mark(repository)?;
+        }
+        step.rebuilt(key);
+    }
+    Ok(listing.next)
+}

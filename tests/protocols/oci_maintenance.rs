@@ -1,0 +1,189 @@
+//! `packhouse gc`, `reindex` and `verify` on images: what is named stays, whatever names it;
+//! what is derived comes back; what is damaged is found.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use packhouse_tests::oci::{Content, Hand, Image, index};
+use packhouse_tests::registry::files_below;
+use packhouse_tests::{Backend, Options, Registry};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+const DERIVED: [&str; 3] = ["oci/members/", "oci/referrers/", "oci/adopted/"];
+
+async fn registry(backend: Backend) -> Registry {
+    Registry::start(Options::open_oci().on(backend)).await
+}
+
+fn hand(registry: &Registry, repository: &str) -> Hand {
+    Hand::new(&registry.actor("/v2"), repository)
+}
+
+/// Lets two days pass for everything that is stored.
+fn make_older(registry: &Registry) {
+    let folder = registry.home().objects();
+    for key in files_below(&folder).iter().filter(|key| key.starts_with("oci/")) {
+        let file = std::fs::File::options().write(true).open(folder.join(key)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(48)).unwrap();
+    }
+}
+
+fn objects(registry: &Registry) -> BTreeMap<String, Vec<u8>> {
+    let folder = registry.home().objects();
+    let keys = files_below(&folder).into_iter().filter(|key| key.starts_with("oci/"));
+    keys.map(|key| (key.clone(), std::fs::read(folder.join(key)).unwrap())).collect()
+}
+
+/// Two repositories with all kinds of manifests: images, an index, an artifact that refers.
+async fn push_everything(registry: &Registry) -> (Vec<(Hand, Image, &'static str)>, Content) {
+    let (app, deep) = (hand(registry, "app"), hand(registry, "team/deep/tool"));
+    let (amd64, arm64) =
+        (Image::of("app", "amd64", &[("a", b"a")]), Image::of("app", "arm64", &[("b", b"b")]));
+    let tool = Image::new("tool");
+    app.push(&amd64, "amd64").await;
+    app.push(&arm64, "arm64").await;
+    let both = index(&[(&amd64, "amd64"), (&arm64, "arm64")]);
+    app.try_push_manifest(&both, "latest").await.unwrap().expect(201);
+    deep.push(&tool, "v1").await;
+    let signature = Image::referring_to(&tool.manifest, "application/x.signature", "signed");
+    let reference = signature.manifest.digest.clone();
+    for blob in &signature.blobs {
+        deep.try_push_blob(blob).await.unwrap().expect(201);
+    }
+    deep.try_push_manifest(&signature.manifest, &reference).await.unwrap().expect(201);
+    let all = vec![(app.clone(), amd64, "amd64"), (app, arm64, "arm64"), (deep, tool, "v1")];
+    (all, signature.manifest)
+}
+
+#[tokio::test]
+async fn what_any_manifest_names_stays_and_the_rest_goes_after_the_grace() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let registry = registry(backend).await;
+        let (all, signature) = push_everything(&registry).await;
+        let gone = Image::new("gone");
+        let app = hand(&registry, "app");
+        app.push(&gone, "gone").await;
+        let path = app.path(&format!("/manifests/{}", gone.manifest.digest));
+        registry.actor("/v2").delete(&path).await.expect(202);
+        let left_over = Content::new("text/plain", "a blob whose manifest never came");
+        app.try_push_blob(&left_over).await.unwrap().expect(201);
+
+        let before = registry.keys();
+        let said = registry.order(&["gc"]).await.expect(0);
+        assert!(said.contains("stay for now"), "{said}");
+        assert_eq!(registry.keys(), before, "all of it is recent");
+        make_older(&registry);
+        let dry = registry.order(&["gc", "--dry-run"]).await.expect(0);
+        assert!(dry.contains("would remove oci/blobs/sha256/"), "{dry}");
+        assert_eq!(registry.keys(), before);
+        let said = registry.order(&["gc"]).await.expect(0);
+        for blob in gone.blobs.iter().chain([&left_over]) {
+            let key = format!("oci/blobs/{}", blob.digest.replace(':', "/"));
+            assert!(said.contains(&format!("removed {key}")), "{key}: {said}");
+            assert!(!registry.keys().contains(&key));
+        }
+        for (hand, image, tag) in &all {
+            hand.expect_whole(image, tag, "after gc").await;
+        }
+        let tool = &all[2];
+        assert_eq!(tool.0.referrers(&tool.1.manifest.digest).await, [signature.digest]);
+        assert!(!registry.keys().iter().any(|key| key.contains("condemned") || key.contains("pending")));
+        registry.order(&["verify"]).await.expect(0);
+        let again = registry.order(&["gc"]).await.expect(0);
+        assert!(again.contains("oci: looked at") && again.contains("removed nothing"), "{again}");
+        app.push(&gone, "gone").await;
+        app.expect_whole(&gone, "gone", "what was collected can be pushed anew").await;
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_derived_is_restored_byte_for_byte() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let registry = registry(backend).await;
+        let (all, signature) = push_everything(&registry).await;
+        let before = objects(&registry);
+        let is_derived = |key: &String| DERIVED.iter().any(|prefix| key.starts_with(prefix));
+        let derived: Vec<_> = before.keys().filter(|key| is_derived(key)).collect();
+        assert!(derived.len() >= 9, "{derived:?}");
+        for key in &derived {
+            std::fs::remove_file(registry.home().objects().join(key)).unwrap();
+        }
+        let said = registry.order(&["reindex", "--dry-run"]).await.expect(0);
+        assert!(said.contains("would rebuild oci/"), "{said}");
+        assert!(objects(&registry).keys().all(|key| !is_derived(key)));
+        let said = registry.order(&["reindex"]).await.expect(0);
+        assert!(said.contains(&format!("rebuilt {} documents", derived.len())), "{said}");
+        assert_eq!(objects(&registry), before);
+        for (hand, image, tag) in &all {
+            hand.expect_whole(image, tag, "after reindex").await;
+        }
+        let tool = &all[2];
+        assert_eq!(tool.0.referrers(&tool.1.manifest.digest).await, [signature.digest]);
+        registry.order(&["verify"]).await.expect(0);
+        let again = registry.order(&["reindex"]).await.expect(0);
+        assert!(again.contains("rebuilt nothing"), "{again}");
+    }
+}
+
+#[tokio::test]
+async fn a_collection_that_was_killed_at_any_moment_is_finished_by_the_next() {
+    let registry = registry(Backend::FileSystem).await;
+    let (all, _) = push_everything(&registry).await;
+    let app = hand(&registry, "app");
+    for number in 0..200 {
+        let left_over = Content::new("text/plain", format!("left over {number}"));
+        app.try_push_blob(&left_over).await.unwrap().expect(201);
+    }
+    make_older(&registry);
+    registry.order_and_kill(&["gc"], "removed oci/blobs/").await;
+    let condemned = registry.keys().iter().filter(|key| key.starts_with("oci/condemned/")).count();
+    assert!(condemned > 0, "it was killed in its middle");
+    // Those who push do not wait for a run that is dead.
+    app.push(&Image::new("meanwhile"), "meanwhile").await;
+    make_older(&registry);
+    registry.order(&["gc"]).await.expect(0);
+    let rest: Vec<_> = registry.keys();
+    assert!(!rest.iter().any(|key| key.starts_with("oci/condemned/")), "{rest:?}");
+    for (hand, image, tag) in &all {
+        hand.expect_whole(image, tag, "after both").await;
+    }
+    app.expect_whole(&Image::new("meanwhile"), "meanwhile", "after both").await;
+    let blobs = rest.iter().filter(|key| key.starts_with("oci/blobs/")).count();
+    registry.order(&["gc"]).await.expect(0);
+    assert_eq!(registry.keys().iter().filter(|key| key.starts_with("oci/blobs/")).count(), blobs);
+    registry.order(&["verify"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn verify_names_a_flipped_byte_and_what_is_missing() {
+    let registry = registry(Backend::FileSystem).await;
+    let (all, _) = push_everything(&registry).await;
+    registry.order(&["verify"]).await.expect(0);
+    let path =
+        |blob: &Content| registry.home().objects().join("oci/blobs").join(blob.digest.replace(':', "/"));
+    let (flipped, missing) = (&all[0].1.blobs[1], &all[2].1.blobs[1]);
+    let mut bytes = flipped.bytes.clone();
+    bytes[5] ^= 1;
+    std::fs::write(path(flipped), bytes).unwrap();
+    std::fs::remove_file(path(missing)).unwrap();
+    let said = registry.order(&["verify"]).await.expect(1);
+    let damaged: Vec<_> = said.lines().filter(|line| line.starts_with("oci: damaged: ")).collect();
+    assert!(damaged.iter().any(|line| line.contains(&flipped.digest.replace(':', "/"))), "{said}");
+    assert!(damaged.iter().any(|line| line.contains(&missing.digest)), "{said}");
+    assert_eq!(damaged.len(), 2, "{said}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_keeps_everything() {
+    let registry = registry(Backend::FileSystem).await;
+    push_everything(&registry).await;
+    let left_over = Content::new("text/plain", "left over");
+    hand(&registry, "app").try_push_blob(&left_over).await.unwrap().expect(201);
+    make_older(&registry);
+    let manifest = registry.keys().into_iter().find(|key| key.starts_with("oci/manifests/app/")).unwrap();
+    std::fs::write(registry.home().objects().join(&manifest), "{torn").unwrap();
+    let before = registry.keys();
+    let ended = registry.order(&["gc"]).await;
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains(manifest.strip_prefix("oci/").unwrap()), "{}", ended.stderr);
+    assert_eq!(registry.keys(), before);
+}
