@@ -3,13 +3,18 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::{self, Crate};
+use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::noise;
 use packhouse_tests::races::{at_once, rounds};
-use packhouse_tests::{Actor, Answer, Options, Registry};
+use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 
-/// Several processes on one directory.
+/// Several processes on one store, here a directory.
 async fn shared() -> Registry {
-    Registry::start(Options::cargo().server("hosts = \"many\"")).await
+    shared_on(Backend::FileSystem).await
+}
+
+async fn shared_on(backend: Backend) -> Registry {
+    Registry::start(Options::cargo().on(backend).server("hosts = \"many\"")).await
 }
 
 async fn publish(by: Actor, version: Crate) -> Answer {
@@ -17,8 +22,19 @@ async fn publish(by: Actor, version: Crate) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thirty_two_writers_of_one_crate_lose_nothing_through_two_processes() {
-    let first = shared().await;
+async fn thirty_two_writers_of_one_crate_lose_nothing_on_the_file_system() {
+    thirty_two_writers(Backend::FileSystem).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_writers_of_one_crate_lose_nothing_on_versitygw() {
+    let Some(backend) = Backend::engine(Kind::VersityGw).await else { return };
+    thirty_two_writers(backend).await;
+}
+
+/// Through two processes.
+async fn thirty_two_writers(backend: Backend) {
+    let first = shared_on(backend).await;
     let second = first.second_process().await;
     let publisher = first.crate_publisher().await;
     let both = [publisher.clone(), publisher.at(second.url("/cargo"))];
