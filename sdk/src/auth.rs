@@ -120,6 +120,12 @@ pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> V
     names.chunks(FILTER_MANY).flat_map(|names| sys::filter_allowed(kind, owned(names), action)).collect()
 }
 
+/// May anybody do that, signed in or not? For what tells clients whether to send credentials
+/// at all; it says nothing of this caller.
+pub fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    sys::is_public(kind, name, action)
+}
+
 /// Why the credentials that were sent do not count, or not for what was last asked for, in
 /// words for the user; none when they do, or none were sent.
 pub fn rejection() -> Option<String> {

@@ -2,11 +2,13 @@
 //!
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
+mod cargo;
 pub mod conformance;
 mod desk;
 mod node;
 pub mod oci;
 
+pub use cargo::Cargo;
 pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 

@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod backend;
+pub mod cargo;
 pub mod clients;
 pub mod engine;
 pub mod npm;

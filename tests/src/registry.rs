@@ -128,6 +128,12 @@ impl Registry {
         self.actor("/npm").with_token(&user.token)
     }
 
+    /// Somebody who may do everything with all crates, below `/cargo`.
+    pub async fn crate_publisher(&self) -> Actor {
+        let user = self.user("publisher", &["cargo:crate:*:write"]).await;
+        self.actor("/cargo").with_token(&user.token)
+    }
+
     /// Somebody who may pull, push and delete in every repository, below `/v2`, with a password.
     pub async fn pusher(&self) -> Actor {
         let user = self.user("pusher", &["oci:repository:*:*"]).await;

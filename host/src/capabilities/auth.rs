@@ -33,7 +33,19 @@ impl RequestContext {
     }
 
     fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        let Some(caller) = &self.caller else { return Decision::SignIn };
+        self.caller
+            .as_ref()
+            .map_or(Decision::SignIn, |caller| self.decide_of(caller, kind, name, action, listed))
+    }
+
+    fn decide_of(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        name: &str,
+        action: &str,
+        listed: &[String],
+    ) -> Decision {
         let question = Question {
             anonymous: self.ground.mount.anonymous.as_deref(),
             resource: &Subject { protocol: &self.ground.mount.name, kind, name },
@@ -112,6 +124,12 @@ impl wit::Host for State {
         request.identify().await.map_err(away)?;
         let allowed = |name: &String| request.decide(&kind, name, &action, &[]) == Decision::Granted;
         Ok(names.into_iter().filter(allowed).collect())
+    }
+
+    async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        Ok(request.decide_of(&Caller::anonymous(), &kind, &name, &action, &[]) == Decision::Granted)
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {

@@ -9,7 +9,7 @@ mod uploads;
 
 pub(crate) use auth::{
     Account, authenticate, bearer_challenge, caller, check, check_listed, filter_allowed, has_credentials,
-    rejection, sign_access, user_exists,
+    is_public, rejection, sign_access, user_exists,
 };
 pub(crate) use http::{Body, Request, Response};
 pub(crate) use storage::{

@@ -89,6 +89,12 @@ impl State {
         self.decide(Question { kind, name, action }, &[])
     }
 
+    /// For everybody, whoever is calling.
+    pub(crate) fn is_public(&self, kind: &str, name: &str, action: &str) -> bool {
+        let asked = Question { kind, name, action };
+        self.anonymous.iter().any(|scope| self.scope_allows(scope, asked))
+    }
+
     /// A user who is listed counts as if the action were granted to them.
     pub(crate) fn check_listed(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
         let counted = listed.get(..MOST_LISTED).unwrap_or(listed);

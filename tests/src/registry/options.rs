@@ -6,6 +6,9 @@ use crate::backend::Backend;
 pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
      features = { publish = true, unpublish = true, search = true }\n";
 
+/// The default mount of Cargo.
+pub const CARGO: &str = "[mount.cargo]\nfeatures = { publish = true, yank = true, search = true }\n";
+
 /// The default mount of OCI, with its alias at the root.
 pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true }\n";
@@ -33,6 +36,11 @@ impl Options {
     /// The npm plugin, mounted at `/npm`, readable by everybody.
     pub fn npm() -> Self {
         Self::mounts(NPM)
+    }
+
+    /// The Cargo plugin, mounted at `/cargo`, readable by everybody.
+    pub fn cargo() -> Self {
+        Self { plugins: vec!["cargo".to_owned()], ..Self::mounts(CARGO) }
     }
 
     /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.

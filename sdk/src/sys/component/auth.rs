@@ -9,6 +9,10 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     auth::check(kind, name, action).into()
 }
 
+pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    auth::is_public(kind, name, action)
+}
+
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
     auth::check_listed(kind, name, action, listed).into()
 }

@@ -20,6 +20,10 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     decision
 }
 
+pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    state::current().borrow().is_public(kind, name, action)
+}
+
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
     let state = state::current();
     let decision = state.borrow().check_listed(kind, name, action, listed);
