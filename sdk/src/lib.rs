@@ -6,7 +6,7 @@
 //! do. HEAD, ranges, conditional requests and compression are the host's.
 //!
 //! # Layout
-//! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`]: HTTP
+//! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
 //! - [`Error`], [`Failure`], [`Descriptor`]: what goes wrong, and how it is answered
@@ -79,6 +79,7 @@ pub mod digests;
 mod error;
 mod failure;
 pub mod log;
+mod part;
 pub mod random;
 mod request;
 mod response;
@@ -107,6 +108,7 @@ pub use call::Call;
 pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
 pub use error::{Descriptor, Error};
 pub use failure::Failure;
+pub use part::Part;
 pub use request::Request;
 pub use response::Response;
 pub use router::{Handler, RouteError, Router};

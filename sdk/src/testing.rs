@@ -25,6 +25,7 @@
 pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
+pub(crate) mod multipart;
 pub(crate) mod policy;
 mod reply;
 mod request;
@@ -32,5 +33,5 @@ pub(crate) mod state;
 
 pub use host::Host;
 pub use reply::Reply;
-pub use request::{Actor, TestRequest};
+pub use request::{Actor, FormField, TestRequest};
 pub use state::LogLine;
