@@ -9,6 +9,7 @@
 //! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
+//! - [`tar`]: reading what is inside packages
 //! - [`Error`], [`Failure`], [`Descriptor`]: what goes wrong, and how it is answered
 //! - `testing`: the same host in memory, so that endpoints run under `cargo test`
 //!
@@ -88,6 +89,7 @@ mod segment;
 pub mod settings;
 pub mod storage;
 mod sys;
+pub mod tar;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod types;

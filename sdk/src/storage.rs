@@ -9,8 +9,9 @@
 //!
 //! # Order of a publish
 //! Check the permission, stage, verify digests and inner metadata, prepare all that can
-//! fail, [`Staged::commit`] with [`Precondition::Absent`], then [`update`] the document.
+//! fail, [`Staged::claim`] the key, then [`update`] the document.
 
+mod claim;
 mod document;
 mod listing;
 mod reader;
@@ -18,6 +19,7 @@ mod update;
 mod writer;
 
 pub use crate::types::{ObjectInfo, Precondition};
+pub use claim::{Claim, GRACE};
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put};
 pub use listing::{List, Listing, ListingOptions, list, list_page};
 pub use reader::Reader;

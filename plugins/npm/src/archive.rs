@@ -1,14 +1,10 @@
 //! Reads `package.json` out of a tarball, and never unpacks more than a bound: what comes
-//! in is hostile until shown otherwise. It knows gzip and
-//! tar (POSIX ustar, pax and GNU long names), and nothing of npm but that file's name.
+//! in is hostile until shown otherwise. It knows nothing of npm but that file's name.
 
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
-
-pub use header::Entry;
-
-mod header;
+use packhouse_plugin::tar::{self, Entry, Kind};
 
 /// The most bytes that are unpacked in search of the file: a package that has none before
 /// it is refused, and what comes after it is not looked at.
@@ -57,6 +53,15 @@ impl std::fmt::Display for ArchiveError {
 
 impl std::error::Error for ArchiveError {}
 
+impl From<tar::Error> for ArchiveError {
+    fn from(error: tar::Error) -> Self {
+        match error {
+            tar::Error::Unreadable(error) => Self::Unreadable(error),
+            tar::Error::NotTar => Self::NotTar,
+        }
+    }
+}
+
 /// The bytes of `{folder}/package.json` in a gzipped tar archive. Of several the last one
 /// would overwrite the others when unpacked, so all must be the same.
 pub fn package_json(tarball: impl Read) -> Result<Vec<u8>, ArchiveError> {
@@ -80,19 +85,18 @@ fn read_within(tarball: impl Read, limit: u64) -> Result<Vec<u8>, ArchiveError> 
 /// Looks through all of the archive.
 fn find(archive: &mut impl Read, found: &mut Option<Vec<u8>>) -> Result<(), ArchiveError> {
     while let Some(entry) = Entry::read(archive)? {
-        if !entry.is_file || !is_package_json(&entry.path) {
-            skip(archive, entry.padded_size())?;
+        if entry.kind != Kind::File || !is_package_json(&entry.path) {
+            tar::skip(archive, entry.padded_size())?;
             continue;
         }
         if entry.size > FILE_LIMIT {
             return Err(ArchiveError::FileTooLarge);
         }
-        let file = read_exactly(archive, entry.size)?;
+        let file = tar::read_content(archive, &entry)?;
         if found.as_ref().is_some_and(|other| *other != file) {
             return Err(ArchiveError::Ambiguous);
         }
         *found = Some(file);
-        skip(archive, entry.padded_size() - entry.size)?;
     }
     Ok(())
 }
@@ -107,17 +111,6 @@ fn is_package_json(path: &[u8]) -> bool {
         (Some(_), Some(b"package.json"), None) => true,
         _ => false,
     }
-}
-
-fn read_exactly(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, ArchiveError> {
-    let mut bytes = Vec::new();
-    archive.take(size).read_to_end(&mut bytes).map_err(ArchiveError::Unreadable)?;
-    if bytes.len() as u64 == size { Ok(bytes) } else { Err(ArchiveError::NotTar) }
-}
-
-fn skip(archive: &mut impl Read, size: u64) -> Result<(), ArchiveError> {
-    let skipped = io::copy(&mut archive.take(size), &mut io::sink()).map_err(ArchiveError::Unreadable)?;
-    if skipped == size { Ok(()) } else { Err(ArchiveError::NotTar) }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 //! - A version that is there is never replaced.
 
 use packhouse_plugin::auth::{self, Decision};
-use packhouse_plugin::storage::{self, Document, Precondition, Staged};
-use packhouse_plugin::{Call, Response, clock, log};
+use packhouse_plugin::storage::{self, Claim, Document, Precondition, Staged};
+use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
 
 use super::{
@@ -30,14 +30,6 @@ mod verify;
 
 pub use change::{Changes, apply};
 pub use received::receive_outline;
-
-/// A tarball that lies at its key without being named is, when younger than this, that of
-/// a publish that may still name it. It must exceed the request's deadline plus the time
-/// a call to the host may take (half a minute each by default); five minutes leave room
-/// for longer ones, and are what another publisher waits at most after a crash.
-const GRACE: u64 = 5 * 60 * 1000;
-/// How often giving the tarball its key is tried against others.
-const ATTEMPTS: u32 = 8;
 
 /// See the module.
 pub fn put_package(call: &Call) -> Result<Response, Error> {
@@ -170,51 +162,16 @@ impl Prepared {
     }
 }
 
-/// Gives the tarball its key. Something may lie there already without being named: what a
-/// crash left, or what another publisher is about to name.
+/// Gives the tarball its key.
 fn commit(name: &PackageName, staged: &mut Staged, version: &str) -> Result<(), Error> {
-    use packhouse_plugin::Error::Conflict;
     let key = layout::file(name, &layout::tarball_name(name, version));
-    let content_type = Some("application/octet-stream");
-    let mut found: Option<String> = None;
-    for attempt in 1..=ATTEMPTS {
-        let precondition = found.as_deref().map_or(Precondition::Absent, Precondition::Version);
-        match staged.commit(&key, &[], precondition, content_type) {
-            Ok(_) => return Ok(()),
-            Err(Conflict) => found = may_replace(name, &key, staged, version)?,
-            Err(error) => return Err(error.into()),
-        }
-        if attempt > 1 {
-            storage::wait_turn(&key, attempt)?;
-        }
-    }
-    Err(Error::new(error::BEING_PUBLISHED))
-}
-
-/// The version of what lies at the key, when it may be written over: the packument does
-/// not name it, and it is the same bytes or too old to be somebody's publish under way.
-/// None when nothing is there any more.
-fn may_replace(
-    name: &PackageName,
-    key: &str,
-    staged: &Staged,
-    version: &str,
-) -> Result<Option<String>, Error> {
-    let Some(info) = storage::stat(key)? else {
-        return Ok(None);
+    let is_named = || -> Result<bool, Error> {
+        let document = storage::get(&layout::index(name))?;
+        document.map_or(Ok(false), |document| Ok(parse(&document)?.version(version).is_some()))
     };
-    if let Some(document) = storage::get(&layout::index(name))?
-        && parse(&document)?.version(version).is_some()
-    {
-        return Err(Error::version_exists(version));
+    match staged.claim(&key, Some("application/octet-stream"), is_named)? {
+        Claim::Committed => Ok(()),
+        Claim::Named => Err(Error::version_exists(version)),
+        Claim::Busy => Err(Error::new(error::BEING_PUBLISHED)),
     }
-    let ours = staged.digest(packhouse_plugin::digests::SHA512)?;
-    let theirs = match storage::digests(key, &[packhouse_plugin::digests::SHA512]) {
-        // Replaced meanwhile: the next try sees what is there then.
-        Err(packhouse_plugin::Error::Conflict) => return Ok(Some(info.version)),
-        theirs => theirs?,
-    };
-    let same = theirs.is_some_and(|theirs| theirs.contains(&ours));
-    let old = info.modified.is_some_and(|modified| clock::now().saturating_sub(modified) > GRACE);
-    if same || old { Ok(Some(info.version)) } else { Err(Error::new(error::BEING_PUBLISHED)) }
 }

@@ -1,0 +1,139 @@
+//! Giving a staged blob its key in a publish, where others may do the same and crashes
+//! leave things behind. It knows no document: the caller says whether it names the blob.
+
+use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
+use crate::storage::{Precondition, Staged, digests, stat, wait_turn};
+use crate::types::Digest;
+use crate::{Error, clock};
+
+/// Milliseconds. A blob that lies at its key without being named by its document is, when
+/// younger than this, that of a publish that may still name it. It exceeds the request's
+/// deadline plus the time that a call to the host may take, and is what another publisher
+/// waits at most after a crash.
+pub const GRACE: u64 = 5 * 60 * 1000;
+/// The weakest first.
+const STRENGTH: [&str; 5] = [MD5, SHA1, SHA256, BLAKE2B256, SHA512];
+/// How often giving it the key is tried against others.
+const ATTEMPTS: u32 = 8;
+
+/// What became of [`Staged::claim`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Claim {
+    /// It lies at the key, and the document is to name it now.
+    Committed,
+    /// The document names the key already; nothing was changed.
+    Named,
+    /// Somebody else is publishing other bytes there; nothing was changed.
+    Busy,
+}
+
+impl Staged {
+    /// Gives it a key that no document names yet, in the order of a publish (see
+    /// [`crate::storage`]): all that can fail comes before, and after it only the swap of
+    /// the document. `is_named` reads the document anew and tells whether it names the key;
+    /// it is asked only when something lies there.
+    ///
+    /// What lies there unnamed is what a crash left, or what another publisher is about to
+    /// name: the same bytes are renewed, others are replaced when older than [`GRACE`].
+    /// The bytes are compared by the strongest digest that was computed, so ask for one.
+    pub fn claim<E: From<Error>>(
+        &mut self,
+        key: &str,
+        content_type: Option<&str>,
+        mut is_named: impl FnMut() -> Result<bool, E>,
+    ) -> Result<Claim, E> {
+        let mut found: Option<String> = None;
+        for attempt in 1..=ATTEMPTS {
+            let precondition = found.as_deref().map_or(Precondition::Absent, Precondition::Version);
+            match self.commit(key, &[], precondition, content_type) {
+                Ok(_) => return Ok(Claim::Committed),
+                Err(Error::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if attempt > 1 {
+                wait_turn(key, attempt)?;
+            }
+            found = match stat(key)? {
+                None => None,
+                Some(_) if is_named()? => return Ok(Claim::Named),
+                Some(info) => {
+                    let old = info.modified.is_some_and(|at| clock::now().saturating_sub(at) > GRACE);
+                    if !old && !self.is_same_as(key)? {
+                        return Ok(Claim::Busy);
+                    }
+                    Some(info.version)
+                }
+            };
+        }
+        Ok(Claim::Busy)
+    }
+
+    /// True also for what is replaced at this moment: the next try sees what is there then.
+    fn is_same_as(&self, key: &str) -> Result<bool, Error> {
+        let strength = |digest: &Digest| STRENGTH.iter().position(|name| *name == digest.algorithm);
+        let Some(ours) = self.digests().into_iter().max_by_key(strength) else {
+            return Err(Error::Invalid("a blob is staged without a digest to compare it by".to_owned()));
+        };
+        match digests(key, &[&ours.algorithm]) {
+            Err(Error::Conflict) => Ok(true),
+            theirs => Ok(theirs?.is_some_and(|theirs| theirs.contains(&ours))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+    use crate::storage::{Writer, get, put};
+    use crate::testing::Host;
+
+    fn staged(bytes: &[u8]) -> Staged {
+        let mut writer = Writer::new(&["sha256"]);
+        writer.add(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn claim(bytes: &[u8], named: bool) -> Claim {
+        staged(bytes).claim("blob", None, || Ok::<_, Error>(named)).unwrap()
+    }
+
+    #[test]
+    fn a_free_key_is_taken_without_looking_at_the_document() {
+        let _host = Host::new();
+        let claim = staged(b"new").claim("blob", None, || Err(Error::NotFound));
+        assert_eq!(claim, Ok(Claim::Committed));
+        assert_eq!(get("blob").unwrap().unwrap().bytes, b"new");
+    }
+
+    #[test]
+    fn what_is_named_stays() {
+        let host = Host::new();
+        put("blob", b"there", Precondition::Any, None).unwrap();
+        host.set_now(host.now() + 2 * GRACE);
+        assert_eq!(claim(b"new", true), Claim::Named);
+        assert_eq!(get("blob").unwrap().unwrap().bytes, b"there");
+    }
+
+    #[test]
+    fn what_a_crash_left_is_renewed_at_once_or_replaced_after_the_grace() {
+        let host = Host::new();
+        let before = put("blob", b"left", Precondition::Any, None).unwrap();
+        assert_eq!(claim(b"other", false), Claim::Busy);
+        assert_eq!(claim(b"left", false), Claim::Committed);
+        let renewed = host.object_info("blob").unwrap();
+        assert_ne!(renewed.version, before.version, "it may be about to be removed");
+        host.set_now(host.now() + 2 * GRACE);
+        assert_eq!(claim(b"other", false), Claim::Committed);
+        assert_eq!(get("blob").unwrap().unwrap().bytes, b"other");
+    }
+
+    #[test]
+    fn a_lost_race_is_looked_at_again() {
+        let host = Host::new();
+        host.race("blob", "theirs");
+        assert_eq!(claim(b"ours", false), Claim::Busy);
+        assert_eq!(get("blob").unwrap().unwrap().bytes, b"theirs");
+    }
+}

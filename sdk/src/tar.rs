@@ -1,0 +1,284 @@
+//! The entries of a tar archive, one header at a time (POSIX.1-2017, pax interchange
+//! format; GNU long names). It reads from anything, holds no more than one header and its
+//! extensions, and knows nothing of what an archive is for: packages of several protocols
+//! are tar archives, and what comes in is hostile until shown otherwise.
+//!
+//! # Examples
+//! ```
+//! use packhouse_plugin::tar::{self, Entry};
+//!
+//! fn names(mut archive: impl std::io::Read) -> Result<Vec<String>, tar::Error> {
+//!     let mut names = Vec::new();
+//!     while let Some(entry) = Entry::read(&mut archive)? {
+//!         names.push(String::from_utf8_lossy(&entry.path).into_owned());
+//!         tar::skip(&mut archive, entry.padded_size())?;
+//!     }
+//!     Ok(names)
+//! }
+//! assert!(names([0; 1024].as_slice())?.is_empty());
+//! # Ok::<(), tar::Error>(())
+//! ```
+
+use std::fmt;
+use std::io::{self, Read};
+
+const BLOCK: usize = 512;
+/// The largest pax header or long name that is read.
+const EXTENSION_LIMIT: u64 = 1 << 20;
+
+/// Why an archive cannot be read on.
+#[derive(Debug)]
+pub enum Error {
+    /// What it is read from failed, e.g. a damaged gzip.
+    Unreadable(io::Error),
+    /// It is no tar archive, is damaged, or ends too early.
+    NotTar,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Unreadable(error) => write!(formatter, "the archive cannot be read: {error}"),
+            Error::NotTar => formatter.write_str("this is no readable tar archive"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What an entry is when it is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Folder,
+    SymbolicLink,
+    HardLink,
+    /// Devices, pipes, sparse files, global headers, and what is unknown.
+    Other,
+}
+
+/// What a header says of the entry after it. Its content of [`Entry::size`] bytes comes
+/// next, padded to [`Entry::padded_size`].
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// As it is written: it may hold `..` or begin with `/`.
+    pub path: Vec<u8>,
+    /// Where a link leads, as it is written; empty for what is none.
+    pub target: Vec<u8>,
+    /// Bytes.
+    pub size: u64,
+    pub kind: Kind,
+}
+
+impl Entry {
+    /// The next entry, with its extensions applied; none at the archive's end. `NotTar`
+    /// when two extensions name it differently: programs disagree on which one counts.
+    pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
+        let mut extensions = Extensions::default();
+        loop {
+            let block = read_block(archive)?;
+            let Some(block) = block.filter(|block| block.iter().any(|byte| *byte != 0)) else {
+                return Ok(None);
+            };
+            let header = Header(&block);
+            header.check()?;
+            match header.kind() {
+                b'x' => extensions.add_records(&read_extension(archive, header.size()?)?)?,
+                b'L' => extensions.set_path(until_nul(&read_extension(archive, header.size()?)?))?,
+                b'K' => extensions.set_target(until_nul(&read_extension(archive, header.size()?)?))?,
+                _ => return extensions.apply_to(&header).map(Some),
+            }
+        }
+    }
+
+    /// How many bytes it takes up, its padding included.
+    pub fn padded_size(&self) -> u64 {
+        padded(self.size)
+    }
+}
+
+/// All of an entry's content, its padding taken too. The caller has looked at its size.
+pub fn read_content(archive: &mut impl Read, entry: &Entry) -> Result<Vec<u8>, Error> {
+    let content = read_exactly(archive, entry.size)?;
+    skip(archive, entry.padded_size() - entry.size)?;
+    Ok(content)
+}
+
+/// Leaves out so many bytes; `NotTar` when there are fewer.
+pub fn skip(archive: &mut impl Read, size: u64) -> Result<(), Error> {
+    let skipped = io::copy(&mut archive.take(size), &mut io::sink()).map_err(Error::Unreadable)?;
+    if skipped == size { Ok(()) } else { Err(Error::NotTar) }
+}
+
+/// What pax headers and GNU long names say of the entry after them.
+#[derive(Default)]
+struct Extensions {
+    path: Option<Vec<u8>>,
+    target: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl Extensions {
+    fn add_records(&mut self, records: &[u8]) -> Result<(), Error> {
+        for (name, value) in pax_records(records)? {
+            match name {
+                b"path" => self.set_path(value)?,
+                b"linkpath" => self.set_target(value)?,
+                b"size" => self.size = Some(decimal(value).ok_or(Error::NotTar)?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn set_path(&mut self, path: &[u8]) -> Result<(), Error> {
+        set_once(&mut self.path, path)
+    }
+
+    fn set_target(&mut self, target: &[u8]) -> Result<(), Error> {
+        set_once(&mut self.target, target)
+    }
+
+    fn apply_to(self, header: &Header<'_>) -> Result<Entry, Error> {
+        Ok(Entry {
+            path: self.path.unwrap_or_else(|| header.path()),
+            target: self.target.unwrap_or_else(|| header.target()),
+            size: match self.size {
+                Some(size) => size,
+                None => header.size()?,
+            },
+            kind: match header.kind() {
+                b'0' | 0 | b'7' => Kind::File,
+                b'5' => Kind::Folder,
+                b'2' => Kind::SymbolicLink,
+                b'1' => Kind::HardLink,
+                _ => Kind::Other,
+            },
+        })
+    }
+}
+
+fn set_once(place: &mut Option<Vec<u8>>, value: &[u8]) -> Result<(), Error> {
+    match place {
+        Some(there) if there != value => Err(Error::NotTar),
+        _ => {
+            *place = Some(value.to_vec());
+            Ok(())
+        }
+    }
+}
+
+struct Header<'a>(&'a [u8]);
+
+impl Header<'_> {
+    fn field(&self, start: usize, length: usize) -> &[u8] {
+        self.0.get(start..start + length).unwrap_or_default()
+    }
+
+    /// The sum of all bytes, its own field counted as spaces.
+    fn check(&self) -> Result<(), Error> {
+        let stated = octal(self.field(148, 8)).ok_or(Error::NotTar)?;
+        let sum: u64 = self
+            .0
+            .iter()
+            .enumerate()
+            .map(|(index, byte)| if (148..156).contains(&index) { u64::from(b' ') } else { u64::from(*byte) })
+            .sum();
+        if sum == stated { Ok(()) } else { Err(Error::NotTar) }
+    }
+
+    fn kind(&self) -> u8 {
+        self.0.get(156).copied().unwrap_or_default()
+    }
+
+    fn size(&self) -> Result<u64, Error> {
+        let field = self.field(124, 12);
+        match field.split_first() {
+            // GNU: a binary number behind a set bit.
+            Some((0x80, rest)) => rest
+                .iter()
+                .try_fold(0u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)))
+                .ok_or(Error::NotTar),
+            _ => octal(field).ok_or(Error::NotTar),
+        }
+    }
+
+    fn path(&self) -> Vec<u8> {
+        let name = until_nul(self.field(0, 100));
+        let prefix = until_nul(self.field(345, 155));
+        if self.field(257, 8) == b"ustar\x0000" && !prefix.is_empty() {
+            [prefix, b"/", name].concat()
+        } else {
+            name.to_vec()
+        }
+    }
+
+    fn target(&self) -> Vec<u8> {
+        until_nul(self.field(157, 100)).to_vec()
+    }
+}
+
+fn read_block(archive: &mut impl Read) -> Result<Option<Vec<u8>>, Error> {
+    let mut block = Vec::with_capacity(BLOCK);
+    archive.take(BLOCK as u64).read_to_end(&mut block).map_err(Error::Unreadable)?;
+    match block.len() {
+        0 => Ok(None),
+        BLOCK => Ok(Some(block)),
+        _ => Err(Error::NotTar),
+    }
+}
+
+fn read_exactly(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    archive.take(size).read_to_end(&mut bytes).map_err(Error::Unreadable)?;
+    if bytes.len() as u64 == size { Ok(bytes) } else { Err(Error::NotTar) }
+}
+
+fn read_extension(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> {
+    if size > EXTENSION_LIMIT {
+        return Err(Error::NotTar);
+    }
+    let bytes = read_exactly(archive, size)?;
+    skip(archive, padded(size) - size)?;
+    Ok(bytes)
+}
+
+/// `{length} {name}={value}\n`, one after the other.
+fn pax_records(mut bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Error> {
+    let mut records = Vec::new();
+    while !until_nul(bytes).is_empty() {
+        let space = bytes.iter().position(|byte| *byte == b' ').ok_or(Error::NotTar)?;
+        let length = bytes.get(..space).and_then(decimal).ok_or(Error::NotTar)?;
+        let length = usize::try_from(length).map_err(|_| Error::NotTar)?;
+        let record = bytes.get(space + 1..length).and_then(|record| record.strip_suffix(b"\n"));
+        let record = record.ok_or(Error::NotTar)?;
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or(Error::NotTar)?;
+        let (name, value) = record.split_at(equals);
+        records.push((name, value.get(1..).unwrap_or_default()));
+        bytes = bytes.get(length..).unwrap_or_default();
+    }
+    Ok(records)
+}
+
+fn padded(size: u64) -> u64 {
+    size.checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX)
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn octal(field: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(until_nul(field)).ok()?.trim();
+    if text.is_empty() {
+        return Some(0);
+    }
+    u64::from_str_radix(text, 8).ok()
+}
+
+fn decimal(bytes: &[u8]) -> Option<u64> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Headers, sound and hostile, made by hand.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use super::*;
+
+fn entry(kind: u8, path: &str, content: &[u8]) -> Vec<u8> {
+    let mut entry = vec![0u8; BLOCK];
+    entry[..path.len()].copy_from_slice(path.as_bytes());
+    entry[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    entry[156] = kind;
+    entry[257..265].copy_from_slice(b"ustar\x0000");
+    fix_checksum(&mut entry);
+    entry.extend_from_slice(content);
+    entry.resize(entry.len().next_multiple_of(BLOCK), 0);
+    entry
+}
+
+fn fix_checksum(archive: &mut [u8]) {
+    archive[148..156].fill(b' ');
+    let sum: u32 = archive[..BLOCK].iter().map(|byte| u32::from(*byte)).sum();
+    archive[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+fn read_all(archive: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>, Error> {
+    let mut archive = archive;
+    let mut entries = Vec::new();
+    while let Some(entry) = Entry::read(&mut archive)? {
+        let content = read_content(&mut archive, &entry)?;
+        entries.push((entry, content));
+    }
+    Ok(entries)
+}
+
+#[test]
+fn reads_entries_of_every_kind() {
+    let mut archive = entry(b'0', "a/file", b"content");
+    archive.extend(entry(b'5', "a/folder/", b""));
+    let mut link = entry(b'2', "a/link", b"");
+    link[157..161].copy_from_slice(b"../b");
+    fix_checksum(&mut link);
+    archive.extend(link);
+    archive.extend(entry(b'3', "a/device", b""));
+    archive.extend([0; 1024]);
+    let entries = read_all(&archive).unwrap();
+    let kinds: Vec<Kind> = entries.iter().map(|(entry, _)| entry.kind).collect();
+    assert_eq!(kinds, [Kind::File, Kind::Folder, Kind::SymbolicLink, Kind::Other]);
+    assert_eq!(entries[0].1, b"content");
+    assert_eq!(entries[2].0.target, b"../b");
+}
+
+#[test]
+fn long_names_and_pax_records_count() {
+    let long = format!("a/{}", "x".repeat(200));
+    let mut archive = entry(b'L', "././@LongLink", long.as_bytes());
+    archive.extend(entry(b'0', "cut", b"long"));
+    archive.extend(entry(b'x', "pax", b"20 path=a/pax-named\n28 linkpath=/a/pax/target/x\n"));
+    archive.extend(entry(b'2', "cut", b""));
+    let entries = read_all(&archive).unwrap();
+    assert_eq!(entries[0].0.path, long.as_bytes());
+    assert_eq!(entries[1].0.path, b"a/pax-named");
+    assert_eq!(entries[1].0.target, b"/a/pax/target/x");
+}
+
+#[test]
+fn two_names_for_one_entry_are_refused() {
+    let mut archive = entry(b'L', "././@LongLink", b"a/one");
+    archive.extend(entry(b'x', "pax", b"14 path=a/two\n"));
+    archive.extend(entry(b'0', "cut", b""));
+    assert!(matches!(read_all(&archive), Err(Error::NotTar)));
+}
+
+#[test]
+fn records_that_lie_are_refused() {
+    for records in ["99 path=a\n", "path=a\n", "5 path=a\n", "8 path=a", "8 pathaa\n"] {
+        let mut archive = entry(b'x', "pax", records.as_bytes());
+        archive.extend(entry(b'0', "file", b""));
+        assert!(matches!(read_all(&archive), Err(Error::NotTar)), "{records}");
+    }
+}
+
+#[test]
+fn an_extension_may_not_fill_the_memory() {
+    let mut archive = entry(b'x', "pax", b"");
+    archive[124..135].copy_from_slice(b"77777777777");
+    fix_checksum(&mut archive);
+    assert!(matches!(read_all(&archive), Err(Error::NotTar)));
+}
+
+#[test]
+fn what_is_no_archive_or_is_cut_is_refused() {
+    assert!(matches!(read_all(&[b'a'; 2000]), Err(Error::NotTar)));
+    assert!(matches!(read_all(&[0; 100]), Err(Error::NotTar)));
+    let whole = entry(b'0', "a", &[1; 600]);
+    assert!(matches!(read_all(&whole[..1000]), Err(Error::NotTar)));
+    assert!(read_all(b"").unwrap().is_empty());
+}
