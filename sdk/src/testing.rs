@@ -22,6 +22,7 @@
 //! assert_eq!(host.anonymous().get("/elsewhere").send::<Demo>().status(), 404);
 //! ```
 
+pub mod archive;
 pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
