@@ -1,0 +1,121 @@
+//! Projects of which no document of ours speaks: the files of a bucket that an earlier system
+//! has written, or that were copied in. They are served as they are found, and nothing is
+//! written by reading them.
+
+use std::collections::HashMap;
+use std::io::BufReader;
+
+use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
+use packhouse_plugin::storage::{self, ObjectInfo, Reader};
+use packhouse_plugin::{digests, find_digest};
+
+use super::{Depth, timestamp};
+use crate::document::{File, Project};
+use crate::error::Error;
+use crate::layout;
+use crate::metadata::{self, CoreMetadata};
+use crate::name::{FileName, ProjectName};
+use crate::{sdist, wheel};
+
+/// Where a read asks for no digests: the store would have to read so many bytes.
+const QUICK_BYTES: u64 = 64 << 20;
+/// Into how many files a read looks.
+const QUICK_FILES: usize = 100;
+/// How much of an archive is fetched from the host at once, in bytes.
+const READ: usize = 256 * 1024;
+
+/// The project as its files say; none when it has none.
+pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Error> {
+    let folder = layout::folder(name);
+    let objects = storage::list(&folder).collect::<Result<Vec<_>, _>>()?;
+    let by_name: HashMap<&str, &ObjectInfo> =
+        objects.iter().filter_map(|info| Some((info.key.strip_prefix(&folder)?, info))).collect();
+    let mut files: Vec<(FileName, &ObjectInfo)> = objects
+        .iter()
+        .filter_map(|info| {
+            let file = FileName::parse_stored(name, info.key.strip_prefix(&folder)?)?;
+            Some((file, info))
+        })
+        .collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    files.sort_by(|(one, _), (other, _)| (&one.version, one.as_str()).cmp(&(&other.version, other.as_str())));
+    let total: u64 = files.iter().map(|(_, info)| info.size).sum();
+    let is_full = depth == Depth::Full;
+    let look = Look {
+        digests: is_full || total <= QUICK_BYTES,
+        inside: is_full || files.len() <= QUICK_FILES,
+        sdists: is_full,
+    };
+    let mut project = Project::from(name);
+    for (file, info) in files {
+        project.files.push(describe(&file, info, &by_name, look)?);
+    }
+    Ok(Some(project))
+}
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+struct Look {
+    digests: bool,
+    inside: bool,
+    sdists: bool,
+}
+
+fn describe(
+    file: &FileName,
+    info: &ObjectInfo,
+    others: &HashMap<&str, &ObjectInfo>,
+    look: Look,
+) -> Result<File, Error> {
+    let computed = if look.digests {
+        storage::digests(&info.key, &[SHA256, MD5, BLAKE2B256])?.unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let hex = |algorithm| find_digest(&computed, algorithm).map(|digest| digest.hex.clone());
+    let beside = |ending: &str| others.get(format!("{file}{ending}").as_str()).copied();
+    let bytes = match beside(layout::CORE_METADATA).filter(|info| info.size <= metadata::LIMIT) {
+        Some(sidecar) => storage::get(&sidecar.key)?.map(|document| document.bytes),
+        None if look.inside => inside(file, &info.key, look.sdists)?,
+        None => None,
+    };
+    let metadata = bytes.as_deref().map(CoreMetadata::parse).unwrap_or_default();
+    Ok(File {
+        filename: file.as_str().to_owned(),
+        version: file.version.to_string(),
+        size: info.size,
+        uploaded: timestamp(info.modified.unwrap_or_default()),
+        sha256: hex(SHA256),
+        md5: hex(MD5),
+        blake2b_256: hex(BLAKE2B256),
+        requires_python: metadata.requires_python().map(str::to_owned),
+        metadata_sha256: bytes.map(|bytes| sha256(&bytes)).transpose()?,
+        provenance: beside(layout::PROVENANCE).is_some(),
+        yanked: None,
+        uploader: None,
+    })
+}
+
+/// The core metadata inside a stored file; none when there is none to be found.
+pub fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Vec<u8>>, Error> {
+    let is_wheel = file.is_wheel();
+    if !is_wheel && (!with_sdists || !file.as_str().ends_with(".tar.gz")) {
+        return Ok(None);
+    }
+    let Some(reader) = Reader::open(key)? else {
+        return Ok(None);
+    };
+    Ok(if is_wheel {
+        wheel::find_metadata(&|offset, max| reader.read_at(offset, max), reader.size())?
+    } else {
+        sdist::find_metadata(BufReader::with_capacity(READ, reader))?
+    })
+}
+
+/// In lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> Result<String, Error> {
+    let computed = digests::of(bytes, &[SHA256])?;
+    Ok(find_digest(&computed, SHA256).map(|digest| digest.hex.clone()).unwrap_or_default())
+}
