@@ -6,6 +6,7 @@
 mod debian;
 mod deny;
 mod node;
+mod pypi;
 
 pub use deny::cargo_deny;
 
@@ -30,7 +31,8 @@ impl Clients {
     /// Installs what is missing, as far as it may.
     pub fn ensure(workspace: &Workspace) -> Self {
         let folder = workspace.cache.join("clients");
-        let found = node::ensure(&folder);
+        let mut found = node::ensure(&folder);
+        found.extend(pypi::ensure(&folder));
         Self { folder, found }
     }
 
