@@ -3,12 +3,12 @@
 //! [`Registry`] is the whole server without its sockets: build it from a
 //! configuration, hand it requests, reach its storage and its users.
 
-use std::collections::BTreeSet;
+mod layout;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -18,15 +18,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
 
-use crate::config::{Config, ConfigError, Hosts, MountConfig, StorageConfig, StorageKind};
+use crate::capabilities::ground::DataLimits;
+use crate::config::{Config, ConfigError, Hosts, StorageConfig, StorageKind};
+use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
 use crate::storage::{self, S3Settings, Storage, StorageError};
-
-/// Between two looks for left-overs.
-const TIDY_EVERY: Duration = Duration::from_hours(1);
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +60,10 @@ impl Registry {
     /// Builds everything that a configuration names; a plugin that a mount needs and
     /// that cannot be loaded is an error.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
-        let file = || config.file.display().to_string();
         for key in config.auth.not_used() {
             tracing::warn!(key, "[auth] {key} is set, and this version has no use for it");
         }
-        let configured = configured_mounts(&config)?;
-        Mounts::new(configured.clone()).map_err(|source| BuildError::Mount { file: file(), source })?;
+        let configured = layout::configured_mounts(&config)?;
         let storage = open_storage(&config).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
@@ -74,12 +71,7 @@ impl Registry {
             return Err(config.error(message).into());
         }
         let auth = open_auth(&config).await?;
-        let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, guest_limits(&config))
-            .await
-            .map_err(|source| BuildError::Plugins { file: file(), source })?;
-        for mount in configured.iter().filter(|mount| mount.enabled) {
-            needs_plugin(&config, &plugins, mount)?;
-        }
+        let plugins = load_plugins(&config, &configured).await?;
         let gate = Gate::new(gate_settings(&config));
         let registry = Self(Arc::new(Rooms {
             config,
@@ -104,26 +96,6 @@ impl Registry {
             }
         });
         Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
-    }
-
-    /// Removes now and every hour what crashed hosts have left half-done in the storage,
-    /// until the result is dropped.
-    pub fn tidy(&self) -> AbortOnDropHandle<()> {
-        let storage = self.0.storage.clone();
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut hours = tokio::time::interval(TIDY_EVERY);
-            loop {
-                hours.tick().await;
-                match storage.sweep().await {
-                    Ok(0) => {}
-                    Ok(removed) => tracing::info!(
-                        removed,
-                        "{removed} left-overs of crashed hosts and expired uploads were removed"
-                    ),
-                    Err(error) => tracing::warn!(error = %error, "left-overs cannot be removed now: {error}"),
-                }
-            }
-        }))
     }
 
     /// Answers one request that came from this machine; for embedding and tests.
@@ -180,29 +152,21 @@ impl Registry {
         Arc::clone(&self.0.mounts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What looks after the storage beside the requests.
+    pub(crate) fn caretaker(&self) -> Caretaker {
+        Caretaker {
+            storage: self.0.storage.clone(),
+            plugins: Arc::clone(&self.0.plugins),
+            mounts: self.mounts(),
+            limits: data_limits(&self.0.config),
+            gate: Some(self.0.gate.clone()),
+        }
+    }
+
     /// Lays out the mounts: those of the configuration, and one for each plugin that
     /// none of them names.
     fn lay_out(&self) {
-        let mut all = self.0.configured.clone();
-        if self.0.config.plugins.auto_mount {
-            let named: BTreeSet<_> = all.iter().map(|mount| mount.plugin.clone()).collect();
-            let mut serving = self.0.plugins.all_serving();
-            // A file that is named like its protocol goes before one that only says so.
-            serving.sort_by_key(|(plugin, generation)| *plugin != generation.description.protocol);
-            for (plugin, generation) in serving {
-                if named.contains(&plugin) {
-                    continue;
-                }
-                let mount = automatic_mount(&plugin, &generation.description.protocol);
-                match Mounts::new(all.iter().cloned().chain([mount.clone()])) {
-                    Ok(_) => all.push(mount),
-                    Err(error) => {
-                        tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}");
-                    }
-                }
-            }
-        }
-        match Mounts::new(all) {
+        match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins) {
             Ok(mounts) => *self.0.mounts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mounts),
             Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
         }
@@ -234,76 +198,38 @@ where
     }
 }
 
-fn needs_plugin(config: &Config, plugins: &Plugins, mount: &Mount) -> Result<(), BuildError> {
-    if plugins.serving(&mount.plugin).is_some() {
-        return Ok(());
-    }
-    let file = plugins.folder().join(format!("{}.wasm", mount.plugin));
-    let message = match plugins.last_error(&mount.plugin) {
-        Some(reason) => {
-            format!("[mount.{}] needs {}, which cannot be loaded: {reason}", mount.name, file.display())
-        }
-        None => format!(
-            "[mount.{}] needs {}, which is not there: put it there, or set `enabled = false`",
-            mount.name,
-            file.display()
-        ),
-    };
-    Err(config.error(message).into())
-}
-
-fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
-    config.mount.iter().map(|(name, mount)| configured_mount(config, name, mount)).collect()
-}
-
-fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<Mount, BuildError> {
-    let settings = serde_json::to_string(&mount.settings).map_err(|error| {
-        config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}"))
-    })?;
-    let default_path = if mount.host.is_some() { String::new() } else { format!("/{name}") };
-    let base_path =
-        mount.base_path.as_deref().map_or(default_path, |path| path.trim_end_matches('/').to_owned());
-    let key = format!("[mount.{name}] anonymous");
-    let anonymous =
-        mount.anonymous.as_deref().map(|scopes| parse_scopes(config, &key, scopes)).transpose()?;
-    let prefix = mount.prefix.clone().unwrap_or_else(|| name.to_owned());
-    storage::check_prefix(&prefix)
-        .map_err(|error| config.error(format!("[mount.{name}] prefix: {error}")))?;
-    Ok(Mount {
-        name: name.to_owned(),
-        plugin: mount.plugin.clone().unwrap_or_else(|| name.to_owned()),
-        enabled: mount.enabled,
-        base_path,
-        host: mount.host.as_ref().map(|host| host.to_ascii_lowercase()),
-        prefix,
-        features: mount.features.clone(),
-        grants: mount.grants.iter().cloned().collect(),
-        anonymous,
-        settings,
-    })
-}
-
-/// The mount of a plugin that the configuration does not name: no grants, everything
-/// else as the plugin says.
-fn automatic_mount(plugin: &str, protocol: &str) -> Mount {
-    Mount {
-        name: protocol.to_owned(),
-        plugin: plugin.to_owned(),
-        enabled: true,
-        base_path: format!("/{protocol}"),
-        host: None,
-        prefix: protocol.to_owned(),
-        features: [].into(),
-        grants: [].into(),
-        anonymous: None,
-        settings: "{}".into(),
-    }
-}
-
 fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Scope>, BuildError> {
     let parse =
         |scope: &String| Scope::parse(scope).map_err(|error| config.error(format!("{key}: {error}")).into());
     scopes.iter().map(parse).collect()
+}
+
+/// Loads what the mounts need; one that is not there, or cannot be loaded, is an error.
+async fn load_plugins(config: &Config, configured: &[Mount]) -> Result<Plugins, BuildError> {
+    let file = || config.file.display().to_string();
+    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, guest_limits(config))
+        .await
+        .map_err(|source| BuildError::Plugins { file: file(), source })?;
+    for mount in configured.iter().filter(|mount| mount.enabled) {
+        layout::needs_plugin(config, &plugins, mount)?;
+    }
+    Ok(plugins)
+}
+
+/// What looks after the storage without a server; for the command line.
+pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
+    let configured = layout::configured_mounts(config)?;
+    let storage = open_storage(config).await?;
+    let plugins = load_plugins(config, &configured).await?;
+    let mounts = layout::all_mounts(config, &configured, &plugins)
+        .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
+    Ok(Caretaker {
+        storage,
+        plugins: Arc::new(plugins),
+        mounts: Arc::new(mounts),
+        limits: data_limits(config),
+        gate: None,
+    })
 }
 
 async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
@@ -352,6 +278,12 @@ pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
     };
     let file = || config.file.display().to_string();
     Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
+}
+
+/// What one call of a plugin may move.
+pub(crate) fn data_limits(config: &Config) -> DataLimits {
+    let limits = &config.server.limits;
+    DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 }
 }
 
 fn gate_settings(config: &Config) -> GateSettings {

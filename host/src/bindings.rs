@@ -6,14 +6,17 @@
 //! Getters that only look at what is in memory are synchronous: they cost a plain
 //! call. Everything that may wait for a client or a store is asynchronous on the
 //! host's side, and still an ordinary call for the plugin.
+//!
+//! The world is the one with every export; a plugin need not have them all, so what is
+//! made of the world as a whole is not used (`plugins/linked.rs` looks each one up).
 
 use crate::capabilities::{
-    HostError, about, auth, body, digests, request, response, staged, storage, uploads,
+    HostError, about, auth, body, digests, request, response, staged, storage, upkeep, uploads,
 };
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "protocol",
+    world: "caretaker",
     imports: {
         "packhouse:plugin/http.[method]body.read": async | trappable,
         "packhouse:plugin/http.[method]body.slice": async | trappable,
@@ -51,6 +54,7 @@ wasmtime::component::bindgen!({
         "packhouse:plugin/http.staged": staged::StagedObject,
         "packhouse:plugin/storage.reader": storage::ObjectReader,
         "packhouse:plugin/storage.writer": storage::ObjectWriter,
+        "packhouse:plugin/upkeep.step": upkeep::StepHandle,
         "packhouse:plugin/uploads.upload": uploads::UploadSession,
     },
     trappable_error_type: {

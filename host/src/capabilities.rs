@@ -16,6 +16,7 @@ pub mod body;
 mod clock;
 pub mod digests;
 mod error;
+pub mod ground;
 mod log;
 mod random;
 pub mod request;
@@ -23,6 +24,7 @@ pub mod response;
 mod settings;
 pub mod staged;
 pub mod storage;
+pub mod upkeep;
 pub mod uploads;
 mod wasi;
 
@@ -30,8 +32,10 @@ use std::sync::Arc;
 
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
-pub use error::HostError;
+pub use error::{HostError, sentence};
+pub use ground::Ground;
 pub use request::RequestContext;
+pub use upkeep::StepContext;
 
 use crate::plugins::clock::{GuestClock, Outside};
 use crate::plugins::memory::MemoryLimit;
@@ -48,16 +52,26 @@ const MOST_HELD_BESIDE_REPLY: u64 = 16 << 20;
 /// Objects that one request may have open at a time.
 const MOST_OPEN_OBJECTS: usize = 64;
 
+const ONLY_ABOUT: &str = "`describe` may use nothing but `about`";
+
 /// Counts as one open object until it is dropped.
 pub struct OpenObject(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+/// What an instance of a plugin is made for.
+pub enum Work {
+    /// Saying what it is.
+    Description,
+    Request(Box<RequestContext>),
+    /// One step of maintenance.
+    Step(Box<StepContext>),
+}
 
 /// All that one guest instance can reach; made for one call and dropped after it.
 pub struct State {
     pub table: ResourceTable,
     pub memory: MemoryLimit,
     pub clock: Arc<GuestClock>,
-    /// None while a plugin describes itself.
-    request: Option<Box<RequestContext>>,
+    work: Work,
     wasi: Option<Box<wasi::Wasi>>,
     log: log::Budget,
     waiting_calls: u32,
@@ -69,14 +83,14 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(memory: MemoryLimit, clock: Arc<GuestClock>, request: Option<Box<RequestContext>>) -> Self {
+    pub fn new(memory: MemoryLimit, clock: Arc<GuestClock>, work: Work) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_RESOURCES);
         Self {
             table,
             memory,
             clock,
-            request,
+            work,
             wasi: None,
             log: log::Budget::default(),
             waiting_calls: 0,
@@ -86,11 +100,25 @@ impl State {
         }
     }
 
-    /// The request being answered; a trap while the plugin describes itself.
+    /// The request being answered; a trap in anything else.
     fn request(&mut self) -> wasmtime::Result<&mut RequestContext> {
-        self.request
-            .as_deref_mut()
-            .ok_or_else(|| wasmtime::Error::msg("`describe` may use nothing but `about`"))
+        match &mut self.work {
+            Work::Request(request) => Ok(request),
+            Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
+            Work::Step(_) => Err(wasmtime::Error::msg(
+                "a step of maintenance has no request: nobody is asking, and nothing can be answered",
+            )),
+        }
+    }
+
+    /// What a request and a step of maintenance both stand on; a trap while the plugin
+    /// describes itself.
+    fn ground(&self) -> wasmtime::Result<&Ground> {
+        match &self.work {
+            Work::Request(request) => Ok(&request.ground),
+            Work::Step(step) => Ok(&step.ground),
+            Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
+        }
     }
 
     /// To be held during a call that may wait: the time until it is dropped is not
@@ -107,7 +135,7 @@ impl State {
 
     /// Counts bytes that the host holds for the guest; a trap when they are too many.
     fn hold(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        let most = self.request()?.limits.reply.saturating_add(MOST_HELD_BESIDE_REPLY);
+        let most = self.ground()?.limits.reply.saturating_add(MOST_HELD_BESIDE_REPLY);
         self.held_bytes = self.held_bytes.saturating_add(bytes as u64);
         if self.held_bytes > most {
             return Err(wasmtime::Error::msg(format!(
@@ -131,9 +159,9 @@ impl State {
         Ok(self.table.push(value)?)
     }
 
-    /// The request's context with what its answer varied on, once it is answered.
-    pub fn into_request(self) -> Option<Box<RequestContext>> {
-        self.request
+    /// What the instance was made for, with what came of it.
+    pub fn into_work(self) -> Work {
+        self.work
     }
 }
 

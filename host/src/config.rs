@@ -9,6 +9,7 @@
 //! - **A secret is never printed**: it is a [`values::Secret`] from the start.
 
 mod auth;
+mod maintenance;
 mod mounts;
 mod plugins;
 mod server;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use auth::{AuthConfig, NpmTokens, OciTokens};
+pub use maintenance::{Every, MaintenanceConfig};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
 pub use server::{Hosts, LimitsConfig, ServerConfig};
@@ -34,6 +36,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub auth: AuthConfig,
     pub plugins: PluginsConfig,
+    pub maintenance: MaintenanceConfig,
     /// `[mount.<name>]`: a named repository each.
     pub mount: BTreeMap<String, MountConfig>,
     /// Where it was read from, for the words of later errors; relative paths in it

@@ -11,11 +11,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
-use crate::app::Registry;
+use crate::app::{Registry, data_limits};
 use crate::auth::Credentials;
 use crate::body::{self, RequestBody};
-use crate::capabilities::RequestContext;
-use crate::capabilities::request::{DataLimits, TokenRules};
+use crate::capabilities::request::TokenRules;
+use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
 use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
@@ -135,11 +135,17 @@ impl Registry {
             tracing::error!(error = %error, "the mount's prefix cannot be used: {error}");
             Failure::Internal
         })?;
-        let limits = &self.config().server.limits;
         let tokens = self.config().auth.client_tokens();
-        Ok(Box::new(RequestContext {
+        let ground = Ground {
             mount: Arc::clone(found.mount),
             description: Arc::clone(&generation.description),
+            storage,
+            is_read_only: false,
+            limits: data_limits(self.config()),
+            now: SystemTime::now(),
+        };
+        Ok(Box::new(RequestContext {
+            ground,
             method: asked.parts.method.clone(),
             path: found.path.to_owned(),
             query: asked.parts.uri.query().map(str::to_owned),
@@ -147,14 +153,11 @@ impl Registry {
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
             body,
-            storage,
             auth: self.auth().clone(),
             credentials,
             peer: asked.peer.ip,
             caller: None,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
-            limits: DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 },
-            now: SystemTime::now(),
             vary: Vec::new(),
         }))
     }

@@ -12,6 +12,7 @@ pub mod body;
 pub mod capabilities;
 pub mod config;
 mod dispatch;
+pub mod maintenance;
 pub mod mounts;
 pub mod plugins;
 pub mod respond;

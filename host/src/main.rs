@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::FirstUser;
+use packhouse::maintenance::command::{self, MaintenanceCommand};
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What exits that found something damaged, or could not do all of it.
+const NOT_WELL: u8 = 1;
 /// What a failed start exits with.
 const CANNOT_START: u8 = 2;
 
@@ -44,6 +47,8 @@ enum Command {
     Serve,
     #[command(flatten)]
     Admin(AdminCommand),
+    #[command(flatten)]
+    Maintenance(MaintenanceCommand),
 }
 
 fn main() -> ExitCode {
@@ -55,7 +60,8 @@ fn main() -> ExitCode {
         .context("the runtime does not start")
         .and_then(|runtime| runtime.block_on(run(arguments)));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NOT_WELL),
         Err(error) => {
             // One sentence, causes included, and no backtrace.
             eprintln!("packhouse: {}", sentence(&error));
@@ -74,12 +80,15 @@ fn raise_file_limit() {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
+/// True when all is well.
+async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let config = Config::load(&arguments.config)?;
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await,
-        Command::Admin(command) => Ok(admin::run(command, &app::open_auth(&config).await?).await?),
+        Command::Serve => serve(config).await?,
+        Command::Admin(command) => admin::run(command, &app::open_auth(&config).await?).await?,
+        Command::Maintenance(command) => return command::run(command, &config).await,
     }
+    Ok(true)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
@@ -91,7 +100,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let watch = config.plugins.watch;
     let registry = Registry::build(config).await?;
     let _watching = watch.then(|| registry.watch());
-    let _tidying = registry.tidy();
+    let _looking_after = registry.look_after();
     welcome(&registry, address).await?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;

@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod description;
 pub mod generations;
+mod linked;
 pub mod loader;
 pub mod memory;
 pub mod sandbox;

@@ -19,9 +19,11 @@
 //! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
 //! | `backend` | the kinds of stores behind one set of functions |
 //! | `files`, `objects` | a folder; any opendal service |
+//! | `clock`, `sweep` | the store's own time; what crashes left behind |
 //! | `layers` | the services, with timeouts and retries |
 
 mod backend;
+mod clock;
 mod digest;
 mod error;
 mod files;
@@ -33,6 +35,7 @@ mod objects;
 mod reader;
 mod scoped;
 mod staging;
+mod sweep;
 mod uploads;
 
 #[cfg(test)]
@@ -40,7 +43,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -137,11 +140,9 @@ impl Storage {
         Ok(Scope::new(self.backend.clone(), &Key::parse(prefix)?))
     }
 
-    /// Removes what crashed hosts left in staging, and expired uploads. Counts
-    /// them. For maintenance: it lists all of both.
-    pub async fn sweep(&self) -> Result<u64> {
-        let before = SystemTime::now().checked_sub(LEFTOVERS_KEPT_FOR).unwrap_or(SystemTime::UNIX_EPOCH);
-        let staging = self.backend.sweep_staging(before).await?;
-        Ok(staging + uploads::sweep(&self.backend, before).await?)
+    /// The keys below a folder of the host's own, `.packhouse/{room}/`: for what a room
+    /// of the host keeps for itself.
+    pub(crate) fn private(&self, room: &'static str) -> Scope {
+        Scope::private(self.backend.clone(), room)
     }
 }

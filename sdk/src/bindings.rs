@@ -1,11 +1,14 @@
 //! The imports and the export of `wit/`, as generated, and what joins the export to a
-//! [`Protocol`]. Only `sys` and the `export!` macro use it.
+//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` beside it adds
+//! maintenance for protocols that have it.
 #![allow(clippy::all, clippy::pedantic, unsafe_code, missing_docs, reason = "generated code")]
 
 use crate::{Description, Protocol, Request};
 use exports::packhouse::plugin::handler::Guest;
 use packhouse::plugin::about;
 use packhouse::plugin::http;
+
+pub mod caretaker;
 
 wit_bindgen::generate!({
     path: "../wit",
@@ -16,7 +19,7 @@ wit_bindgen::generate!({
     default_bindings_module: "packhouse_plugin::bindings",
 });
 
-/// A protocol as the contract's `handler`.
+/// A protocol as the contract's `handler`, and as its `maintenance` where it has that.
 pub struct Component<P>(std::marker::PhantomData<P>);
 
 impl<P: Protocol> Guest for Component<P> {

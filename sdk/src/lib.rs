@@ -8,6 +8,7 @@
 //! # Layout
 //! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
+//! - [`maintenance`]: looking after what a mount has stored
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
 //! - [`tar`]: reading what is inside packages
 //! - [`Error`], [`Failure`], [`Descriptor`]: what goes wrong, and how it is answered
@@ -80,6 +81,7 @@ pub mod digests;
 mod error;
 mod failure;
 pub mod log;
+pub mod maintenance;
 mod part;
 pub mod random;
 mod request;
@@ -131,11 +133,18 @@ pub trait Protocol {
     fn handle(request: Request) -> Response;
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`.
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`, or
+/// `export!(MyProtocol, maintenance);` when it implements [`maintenance::Maintenance`] too.
 /// Does nothing when not compiled to WebAssembly.
 #[cfg(not(target_family = "wasm"))]
 #[macro_export]
 macro_rules! export {
+    ($protocol:ty, maintenance) => {
+        const _: () = {
+            const fn implements_maintenance<P: $crate::maintenance::Maintenance>() {}
+            implements_maintenance::<$protocol>();
+        };
+    };
     ($protocol:ty) => {
         const _: () = {
             const fn implements_protocol<P: $crate::Protocol>() {}
@@ -144,10 +153,21 @@ macro_rules! export {
     };
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`.
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`, or
+/// `export!(MyProtocol, maintenance);` when it implements [`maintenance::Maintenance`] too.
 #[cfg(target_family = "wasm")]
 #[macro_export]
 macro_rules! export {
+    ($protocol:ty, maintenance) => {
+        #[allow(unsafe_code, reason = "the component's entry points")]
+        const _: () = {
+            type PackhouseComponent = $crate::__Component<$protocol>;
+    $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
+            $crate::bindings::caretaker::__export_maintenance!(
+                PackhouseComponent with_types_in $crate::bindings::caretaker
+            );
+        };
+    };
     ($protocol:ty) => {
         #[allow(unsafe_code, reason = "the component's entry points")]
         const _: () = {

@@ -31,8 +31,11 @@ pub(crate) mod policy;
 mod reply;
 mod request;
 pub(crate) mod state;
+mod upkeep;
 
 pub use host::Host;
 pub use reply::Reply;
 pub use request::{Actor, FormField, TestRequest};
 pub use state::LogLine;
+pub(crate) use upkeep::Run;
+pub use upkeep::{Outcome, Upkeep};

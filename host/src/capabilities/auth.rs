@@ -32,31 +32,32 @@ impl RequestContext {
     fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
         let Some(caller) = &self.caller else { return Decision::SignIn };
         let question = Question {
-            anonymous: self.mount.anonymous.as_deref(),
-            resource: &Subject { protocol: &self.mount.name, kind, name },
+            anonymous: self.ground.mount.anonymous.as_deref(),
+            resource: &Subject { protocol: &self.ground.mount.name, kind, name },
             action,
-            read_action: self.description.read_actions.get(kind).map_or("read", String::as_str),
+            read_action: self.ground.description.read_actions.get(kind).map_or("read", String::as_str),
         };
         self.auth.decide_listed(&question, caller, listed)
     }
 
     /// A scope as the plugin writes it: with its protocol in the place of the mount.
     fn scope(&self, written: &str) -> Result<Scope, AuthError> {
-        let rest = written.strip_prefix(&self.description.protocol).filter(|rest| rest.starts_with(':'));
+        let rest =
+            written.strip_prefix(&self.ground.description.protocol).filter(|rest| rest.starts_with(':'));
         match rest {
-            Some(rest) => Scope::parse(&format!("{}{rest}", self.mount.name)),
+            Some(rest) => Scope::parse(&format!("{}{rest}", self.ground.mount.name)),
             None => Scope::parse(written),
         }
     }
 
     /// `login` is needed to see passwords and secrets.
     fn needs_login_grant(&self) -> Result<(), HostError> {
-        if self.mount.is_granted("login") {
+        if self.ground.mount.is_granted("login") {
             return Ok(());
         }
         Err(HostError::denied(format!(
             "logging in is not granted here: add \"login\" to `grants` of [mount.{}] in the configuration",
-            self.mount.name
+            self.ground.mount.name
         )))
     }
 }

@@ -31,11 +31,12 @@ impl State {
         compute: &[Algorithm],
     ) -> Result<Writer, HostError> {
         let request = self.request()?;
-        let limit = limit.map_or(request.limits.upload, |limit| limit.min(request.limits.upload));
+        let limit =
+            limit.map_or(request.ground.limits.upload, |limit| limit.min(request.ground.limits.upload));
         if request.body.length(layer).is_some_and(|length| length > limit) {
             return Err(StorageError::TooLarge(limit).into());
         }
-        let mut writer = request.storage.writer(compute, limit).await?;
+        let mut writer = request.ground.storage.writer(compute, limit).await?;
         while let Some(chunk) = request.body.chunk(layer).await? {
             writer.write(chunk).await?;
         }
@@ -47,9 +48,9 @@ impl State {
         let request = self.request()?;
         Ok(match precondition {
             Precondition::Any => false,
-            Precondition::Absent => request.storage.stat(key).await?.is_some(),
+            Precondition::Absent => request.ground.storage.stat(key).await?.is_some(),
             Precondition::Version(version) => {
-                request.storage.stat(key).await?.is_none_or(|info| &info.version != version)
+                request.ground.storage.stat(key).await?.is_none_or(|info| &info.version != version)
             }
         })
     }

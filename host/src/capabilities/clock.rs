@@ -6,10 +6,10 @@ use crate::capabilities::storage::milliseconds;
 
 impl wit::Host for State {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(milliseconds(self.request()?.now).unwrap_or(0))
+        Ok(milliseconds(self.ground()?.now).unwrap_or(0))
     }
 
     fn passed(&mut self, moment: u64) -> wasmtime::Result<bool> {
-        Ok(milliseconds(self.request()?.now).unwrap_or(0) >= moment)
+        Ok(milliseconds(self.ground()?.now).unwrap_or(0) >= moment)
     }
 }

@@ -34,6 +34,26 @@ impl types::Host for State {
     }
 }
 
+/// An error that a plugin ends a call with, as a sentence for people.
+pub fn sentence(error: types::Error) -> String {
+    match error {
+        types::Error::NotFound => "nothing is stored under a key that was needed".into(),
+        types::Error::Conflict => "others kept changing the same object".into(),
+        types::Error::DigestMismatch(mismatch) => format!(
+            "a digest should be {}:{} and is {}:{}",
+            mismatch.expected.algorithm,
+            mismatch.expected.hex,
+            mismatch.computed.algorithm,
+            mismatch.computed.hex
+        ),
+        types::Error::TooLarge(limit) => format!("something is larger than {limit} bytes"),
+        types::Error::Truncated => "something ended too early".into(),
+        types::Error::Invalid(message) | types::Error::Denied(message) => message,
+        types::Error::Unavailable(message) => format!("not answering, try again: {message}"),
+        types::Error::Other(failure) => format!("{}: {}", failure.code, failure.message),
+    }
+}
+
 impl From<wasmtime::Error> for HostError {
     fn from(error: wasmtime::Error) -> Self {
         Self::Trap(error)

@@ -1,8 +1,6 @@
 //! `http.request`: the request as a plugin sees it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, Method};
 use wasmtime::component::Resource;
@@ -10,15 +8,11 @@ use wasmtime::component::Resource;
 use crate::auth::{Auth, Caller, Credentials};
 use crate::bindings::packhouse::plugin::http as wit;
 use crate::body::RequestBody;
-use crate::capabilities::{State, body::BodyHandle};
-use crate::mounts::Mount;
-use crate::plugins::description::Description;
-use crate::storage::Scope;
+use crate::capabilities::{Ground, State, body::BodyHandle};
 
 /// One request and everything that its plugin may use to answer it.
 pub struct RequestContext {
-    pub mount: Arc<Mount>,
-    pub description: Arc<Description>,
+    pub ground: Ground,
     pub method: Method,
     /// Below the mount, percent-encoded, with its leading `/`.
     pub path: String,
@@ -28,26 +22,14 @@ pub struct RequestContext {
     /// Without any header that may hold a credential.
     pub headers: HeaderMap,
     pub body: RequestBody,
-    pub storage: Scope,
     pub auth: Auth,
     pub credentials: Credentials,
     pub peer: IpAddr,
     /// Known after the first question about it.
     pub caller: Option<Caller>,
-    pub limits: DataLimits,
     pub tokens: TokenRules,
-    pub now: SystemTime,
     /// Names of the headers that the answer depends on.
     pub vary: Vec<HeaderName>,
-}
-
-/// Bytes that one request may move.
-#[derive(Debug, Clone, Copy)]
-pub struct DataLimits {
-    /// Of one upload.
-    pub upload: u64,
-    /// Of the answer that a plugin builds in memory.
-    pub reply: u64,
 }
 
 /// What clients may be given tokens for.

@@ -153,7 +153,7 @@ impl wit::HostResponse for State {
     }
 
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
-        let limit = self.request()?.limits.reply;
+        let limit = self.ground()?.limits.reply;
         self.hold(bytes.len())?;
         self.table.get_mut(&handle)?.write(bytes, limit);
         Ok(())
@@ -167,7 +167,7 @@ impl wit::HostResponse for State {
         let _outside = self.wait()?;
         let source = key(&source)?;
         let open = self.open_one()?;
-        let Some(reader) = self.request()?.storage.open(&source).await? else { return Ok(None) };
+        let Some(reader) = self.ground()?.storage.open(&source).await? else { return Ok(None) };
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
         response.flush();

@@ -5,15 +5,15 @@ use crate::capabilities::State;
 
 impl wit::Host for State {
     fn get(&mut self) -> wasmtime::Result<String> {
-        Ok(self.request()?.mount.settings.clone())
+        Ok(self.ground()?.mount.settings.clone())
     }
 
     fn feature(&mut self, name: String) -> wasmtime::Result<bool> {
-        let request = self.request()?;
-        Ok(request
+        let ground = self.ground()?;
+        Ok(ground
             .description
             .features
             .get(&name)
-            .is_some_and(|&default| request.mount.feature(&name, default)))
+            .is_some_and(|&default| ground.mount.feature(&name, default)))
     }
 }

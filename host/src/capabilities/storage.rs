@@ -37,13 +37,13 @@ pub struct ObjectWriter {
 impl wit::Host for State {
     async fn stat(&mut self, name: String) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.storage.stat(&key(&name)?).await?.map(Into::into))
+        Ok(self.ground()?.storage.stat(&key(&name)?).await?.map(Into::into))
     }
 
     async fn stat_many(&mut self, names: Vec<String>) -> Result<Vec<Option<types::ObjectInfo>>, HostError> {
         let _outside = self.wait()?;
         let keys = many(&names)?;
-        let storage = &self.request()?.storage;
+        let storage = &self.ground()?.storage;
         let found: Vec<_> = futures_util::stream::iter(keys)
             .map(|key| async move { storage.stat(&key).await })
             .buffered(SIDE_BY_SIDE)
@@ -54,13 +54,13 @@ impl wit::Host for State {
 
     async fn get(&mut self, name: String) -> Result<Option<wit::Document>, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document))
+        Ok(self.ground()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document))
     }
 
     async fn get_many(&mut self, names: Vec<String>) -> Result<Vec<Option<wit::Document>>, HostError> {
         let _outside = self.wait()?;
         let keys = many(&names)?;
-        let storage = &self.request()?.storage;
+        let storage = &self.ground()?.storage;
         let mut found = futures_util::stream::iter(keys)
             .map(|key| async move { storage.get(&key, PIECE as u64).await })
             .buffered(SIDE_BY_SIDE);
@@ -91,7 +91,7 @@ impl wit::Host for State {
         if bytes.len() > PIECE {
             return Err(StorageError::TooLarge(PIECE as u64).into());
         }
-        let storage = &self.request()?.storage;
+        let storage = self.ground()?.storage_to_change()?;
         let info = storage
             .put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref())
             .await?;
@@ -100,7 +100,7 @@ impl wit::Host for State {
 
     async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.storage.remove(&key(&name)?, &precondition(condition)).await?)
+        Ok(self.ground()?.storage_to_change()?.remove(&key(&name)?, &precondition(condition)).await?)
     }
 
     async fn list_objects(&mut self, options: wit::ListingOptions) -> Result<wit::Listing, HostError> {
@@ -114,7 +114,7 @@ impl wit::Host for State {
             after: options.after,
             limit: options.limit as usize,
         };
-        let listing = self.request()?.storage.list(&options).await?;
+        let listing = self.ground()?.storage.list(&options).await?;
         Ok(wit::Listing {
             objects: listing.objects.into_iter().map(Into::into).collect(),
             folders: listing.folders,
@@ -129,7 +129,7 @@ impl wit::Host for State {
         condition: types::Precondition,
     ) -> Result<types::ObjectInfo, HostError> {
         let _outside = self.wait()?;
-        let storage = &self.request()?.storage;
+        let storage = self.ground()?.storage_to_change()?;
         Ok(storage.copy(&key(&source)?, &key(&target)?, &precondition(condition)).await?.into())
     }
 
@@ -152,7 +152,7 @@ impl wit::Host for State {
         wanted: Vec<String>,
     ) -> Result<Option<Vec<types::Digest>>, HostError> {
         let _outside = self.wait()?;
-        let found = self.request()?.storage.digests(&key(&name)?, &algorithms(&wanted)?).await?;
+        let found = self.ground()?.storage.digests(&key(&name)?, &algorithms(&wanted)?).await?;
         Ok(found.map(|digests| digests.into_iter().map(Into::into).collect()))
     }
 }
@@ -161,7 +161,7 @@ impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
         let open = self.open_one()?;
-        let Some(reader) = self.request()?.storage.open(&key(&name)?).await? else { return Ok(None) };
+        let Some(reader) = self.ground()?.storage.open(&key(&name)?).await? else { return Ok(None) };
         Ok(Some(self.push(ObjectReader(reader, open))?))
     }
 
@@ -205,8 +205,8 @@ impl State {
         if self.table.get(handle)?.writer.is_none() {
             let algorithms = algorithms(&self.table.get(handle)?.algorithms)?;
             let open = self.open_one()?;
-            let request = self.request()?;
-            let opened = request.storage.writer(&algorithms, request.limits.upload).await?;
+            let ground = self.ground()?;
+            let opened = ground.storage_to_change()?.writer(&algorithms, ground.limits.upload).await?;
             self.table.get_mut(handle)?.writer = Some((opened, open));
         }
         let writer = self.table.get_mut(handle)?.writer.as_mut();

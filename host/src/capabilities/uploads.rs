@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::{types, uploads as wit};
 use crate::capabilities::body::BodyHandle;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
-use crate::capabilities::{HostError, State};
+use crate::capabilities::{HostError, State, Work};
 use crate::storage::{StorageError, Upload};
 
 /// Bytes of a label.
@@ -26,13 +26,15 @@ impl wit::HostUpload for State {
         if label.len() > LONGEST_LABEL {
             return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
         }
-        let upload = self.request()?.storage.start_upload(&label, &algorithms(&compute)?).await?;
+        let upload = self.ground()?.storage_to_change()?.start_upload(&label, &algorithms(&compute)?).await?;
         Ok(self.push(UploadSession(upload))?)
     }
 
     async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {
         let _outside = self.wait()?;
-        let Some(upload) = self.request()?.storage.open_upload(&id).await? else { return Ok(None) };
+        let Some(upload) = self.ground()?.storage_to_change()?.open_upload(&id).await? else {
+            return Ok(None);
+        };
         Ok(Some(self.push(UploadSession(upload))?))
     }
 
@@ -57,15 +59,15 @@ impl wit::HostUpload for State {
     ) -> Result<u64, HostError> {
         let _outside = self.wait()?;
         let layer = self.table.get(&body)?.0;
-        let request = self.request.as_deref_mut().ok_or_else(|| HostError::invalid("no request"))?;
+        let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
         let upload = &mut self.table.get_mut(&handle)?.0;
-        let left = request.limits.upload.saturating_sub(upload.offset());
+        let left = request.ground.limits.upload.saturating_sub(upload.offset());
         let mut append = upload.append(at).await?;
         let mut taken = 0_u64;
         while let Some(chunk) = request.body.chunk(layer).await? {
             taken += chunk.len() as u64;
             if taken > left {
-                return Err(StorageError::TooLarge(request.limits.upload).into());
+                return Err(StorageError::TooLarge(request.ground.limits.upload).into());
             }
             append.write(chunk).await?;
         }

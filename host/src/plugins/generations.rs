@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Mutex, watch};
 
-use crate::bindings::ProtocolPre;
-use crate::capabilities::{RequestContext, State};
+use crate::capabilities::{RequestContext, StepContext};
 use crate::plugins::description::Description;
+use crate::plugins::linked::Linked;
 use crate::plugins::loader::{LoadError, Loader, first_line};
 use crate::plugins::sandbox::{CallError, GuestLimits, Sandbox};
 use crate::respond::Reply;
@@ -26,7 +26,7 @@ pub struct Generation {
     pub hash: String,
     pub loaded: SystemTime,
     pub description: Arc<Description>,
-    linked: ProtocolPre<State>,
+    linked: Linked,
     sandbox: Arc<Sandbox>,
 }
 
@@ -34,6 +34,17 @@ impl Generation {
     /// Answers one request in a fresh instance.
     pub async fn handle(&self, request: Box<RequestContext>) -> Result<Reply, CallError> {
         self.sandbox.handle(&self.linked, request).await
+    }
+
+    /// Whether it can look after what it has stored.
+    pub fn has_maintenance(&self) -> bool {
+        self.linked.has_maintenance()
+    }
+
+    /// Does one step of maintenance in a fresh instance. Gives where the next one goes on;
+    /// none at the end.
+    pub async fn step(&self, step: Box<StepContext>) -> Result<Option<String>, CallError> {
+        self.sandbox.step(&self.linked, step).await
     }
 }
 

@@ -4,18 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, Instance, Linker, Resource};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig,
     Store, Trap,
 };
 
 use crate::auth::AuthError;
-use crate::bindings::{Protocol, ProtocolPre};
+use crate::bindings::Caretaker;
 use crate::capabilities::request::RequestHandle;
-use crate::capabilities::{RequestContext, Shared, State};
+use crate::capabilities::upkeep::StepHandle;
+use crate::capabilities::{RequestContext, Shared, State, StepContext, Work, sentence};
+use crate::maintenance::Task;
 use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
 use crate::plugins::description::Description;
+use crate::plugins::linked::Linked;
 use crate::plugins::memory::{MemoryLimit, OutOfMemory};
 use crate::respond::Reply;
 
@@ -26,8 +29,9 @@ const TICK: Duration = Duration::from_millis(10);
 const MOST_BYTES_PER_CALL: usize = 4 << 20;
 /// Core instances and tables of one component.
 const PER_COMPONENT: u32 = 8;
-/// Instances beyond those of requests, for plugins that are being loaded.
-const FOR_LOADING: u32 = 4;
+/// Instances beyond those of requests, for plugins that are being loaded and for steps of
+/// maintenance.
+const BESIDE_REQUESTS: u32 = 8;
 
 /// What one call may take.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +73,7 @@ impl Sandbox {
         let engine = Engine::new(&engine_config(limits))?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        Protocol::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        Caretaker::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         start_ticking(&engine)?;
         Ok(Self { engine, linker, limits })
     }
@@ -79,16 +83,19 @@ impl Sandbox {
     }
 
     /// Binds a component to what the host offers.
-    pub fn link(&self, component: &Component) -> wasmtime::Result<ProtocolPre<State>> {
-        ProtocolPre::new(self.linker.instantiate_pre(component)?)
+    pub fn link(&self, component: &Component) -> wasmtime::Result<Linked> {
+        Linked::new(self.linker.instantiate_pre(component)?)
     }
 
     /// Asks a plugin what it is.
-    pub async fn describe(&self, plugin: &ProtocolPre<State>) -> Result<Description, CallError> {
+    pub async fn describe(&self, plugin: &Linked) -> Result<Description, CallError> {
         let clock = GuestClock::start();
         let call = async {
-            let (mut store, instance) = self.instantiate(plugin, None, &clock).await?;
-            let described = instance.packhouse_plugin_handler().call_describe(&mut store).await?;
+            let (mut store, instance) = self.instantiate(plugin, Work::Description, &clock).await?;
+            // Not called, but its functions must have the types of the contract.
+            plugin.maintenance(&mut store, &instance)?;
+            let handler = plugin.handler(&mut store, &instance)?;
+            let described = handler.call_describe(&mut store).await?;
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
@@ -98,21 +105,48 @@ impl Sandbox {
     }
 
     /// Lets a plugin answer one request. Its instance is gone when this returns.
-    pub async fn handle(
-        &self,
-        plugin: &ProtocolPre<State>,
-        request: Box<RequestContext>,
-    ) -> Result<Reply, CallError> {
+    pub async fn handle(&self, plugin: &Linked, request: Box<RequestContext>) -> Result<Reply, CallError> {
         let clock = GuestClock::start();
         let call = async {
-            let (mut store, instance) = self.instantiate(plugin, Some(request), &clock).await?;
+            let (mut store, instance) = self.instantiate(plugin, Work::Request(request), &clock).await?;
             let handle = store.data_mut().table.push(RequestHandle)?;
-            let called = instance.packhouse_plugin_handler().call_handle(&mut store, handle).await;
+            let handler = plugin.handler(&mut store, &instance)?;
+            let called = handler.call_handle(&mut store, handle).await;
             let response = called.map_err(|error| with_last_words(error, store.data()))?;
             let mut state = store.into_data();
             let response = state.table.delete(response)?;
-            let vary = state.into_request().map(|request| request.vary).unwrap_or_default();
+            let vary = match state.into_work() {
+                Work::Request(request) => request.vary,
+                Work::Description | Work::Step(_) => Vec::new(),
+            };
             Ok(response.finish(vary))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+    }
+
+    /// Lets a plugin do one step of maintenance, and gives where the next one goes on. An
+    /// error of the plugin is an `Answer`.
+    pub async fn step(&self, plugin: &Linked, step: Box<StepContext>) -> Result<Option<String>, CallError> {
+        let (clock, task) = (GuestClock::start(), step.task);
+        let call = async {
+            let (mut store, instance) = self.instantiate(plugin, Work::Step(step), &clock).await?;
+            let Some(guest) = plugin.maintenance(&mut store, &instance)? else {
+                return Err(wasmtime::Error::msg("it has no maintenance"));
+            };
+            let handle = store.data_mut().table.push(StepHandle)?;
+            let lent = Resource::new_borrow(handle.rep());
+            let called = match task {
+                Task::Collect => guest.call_collect(&mut store, lent).await,
+                Task::Reindex => guest.call_reindex(&mut store, lent).await,
+                Task::Verify => guest.call_verify(&mut store, lent).await,
+            };
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            let next = match store.into_data().into_work() {
+                Work::Step(step) => step.into_next(),
+                Work::Description | Work::Request(_) => None,
+            };
+            Ok(answered.map(|()| next).map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
         answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
@@ -120,16 +154,16 @@ impl Sandbox {
 
     async fn instantiate(
         &self,
-        plugin: &ProtocolPre<State>,
-        request: Option<Box<RequestContext>>,
+        plugin: &Linked,
+        work: Work,
         clock: &Arc<GuestClock>,
-    ) -> wasmtime::Result<(Store<State>, Protocol)> {
-        let state = State::new(MemoryLimit::new(self.limits.memory), Arc::clone(clock), request);
+    ) -> wasmtime::Result<(Store<State>, Instance)> {
+        let state = State::new(MemoryLimit::new(self.limits.memory), Arc::clone(clock), work);
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_hostcall_fuel(MOST_BYTES_PER_CALL);
-        let instance = plugin.instantiate_async(&mut store).await?;
+        let instance = plugin.instantiate(&mut store).await?;
         Ok((store, instance))
     }
 }
@@ -138,7 +172,7 @@ impl Sandbox {
 /// memory, and the kernel tells which pages were touched.
 fn engine_config(limits: GuestLimits) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    let instances = limits.instances.saturating_add(FOR_LOADING);
+    let instances = limits.instances.saturating_add(BESIDE_REQUESTS);
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(PER_COMPONENT))
         .total_memories(instances)

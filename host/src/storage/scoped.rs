@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::backend::{Backend, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, unique};
 use super::error::{Result, StorageError};
-use super::key::{Key, check_length};
+use super::key::{Key, PRIVATE, check_length};
 use super::listing::{ListOptions, Listing, PathListing};
 use super::reader::Reader;
 use super::staging::Writer;
@@ -25,6 +25,11 @@ pub struct Scope {
 impl Scope {
     pub(super) fn new(backend: Backend, prefix: &Key) -> Self {
         Self { backend, prefix: format!("{prefix}/").into() }
+    }
+
+    /// Below a folder of the host's own.
+    pub(super) fn private(backend: Backend, room: &'static str) -> Self {
+        Self { backend, prefix: format!("{PRIVATE}/{room}/").into() }
     }
 
     pub(super) fn backend(&self) -> &Backend {

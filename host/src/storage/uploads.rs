@@ -8,11 +8,9 @@
 
 mod session;
 
-use std::time::SystemTime;
-
 use bytes::Bytes;
 
-use super::backend::{Backend, Content, Material, ObjectInfo, Precondition};
+use super::backend::{Content, Material, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
@@ -210,13 +208,5 @@ impl Upload {
         let path = session::path(&self.id, &name);
         self.scope.backend().commit(material, &path, &Precondition::Absent, None).await?;
         Ok(Part { name, size })
-    }
-}
-
-/// Expired uploads and parts without a session.
-async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    match Session::load(backend, id).await? {
-        Some((session, _)) => Ok(session.is_expired()),
-        None => session::all_older(backend, id, before).await,
     }
 }

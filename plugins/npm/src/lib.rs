@@ -8,6 +8,7 @@
 //! - [`json`], [`walker`], [`archive`], [`integrity`]: reading what clients send, in
 //!   bounded memory
 //! - [`error`]: the table of errors; `endpoints`: one file a noun
+//! - `maintenance`: what interrupted publishes left, and whether all is what it should be
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -24,6 +25,7 @@ pub mod error;
 pub mod integrity;
 pub mod json;
 pub mod layout;
+mod maintenance;
 pub mod name;
 #[cfg(test)]
 mod samples;
@@ -32,7 +34,7 @@ pub mod walker;
 /// The protocol.
 pub struct Npm;
 
-packhouse_plugin::export!(Npm);
+packhouse_plugin::export!(Npm, maintenance);
 
 const SETUP: &str = "\
 npm config set registry {base_url}/

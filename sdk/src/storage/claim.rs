@@ -2,6 +2,7 @@
 //! leave things behind. It knows no document: the caller says whether it names the blob.
 
 use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
+use crate::maintenance::hold;
 use crate::storage::{Precondition, Staged, digests, stat, wait_turn};
 use crate::types::Digest;
 use crate::{Error, clock};
@@ -24,7 +25,8 @@ pub enum Claim {
     Committed,
     /// The document names the key already; nothing was changed.
     Named,
-    /// Somebody else is publishing other bytes there; nothing was changed.
+    /// Somebody else is publishing other bytes there, or a collection is removing what a
+    /// crash left there; the document must not name it.
     Busy,
 }
 
@@ -47,7 +49,8 @@ impl Staged {
         for attempt in 1..=ATTEMPTS {
             let precondition = found.as_deref().map_or(Precondition::Absent, Precondition::Version);
             match self.commit(key, &[], precondition, content_type) {
-                Ok(_) => return Ok(Claim::Committed),
+                // A collection may have been about to remove what lay there before.
+                Ok(_) => return Ok(if hold(key)? { Claim::Committed } else { Claim::Busy }),
                 Err(Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -4,6 +4,7 @@ mod auth;
 mod convert;
 mod http;
 mod storage;
+mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
@@ -14,6 +15,7 @@ pub(crate) use storage::{
     Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat, stat_many,
     wait_turn,
 };
+pub(crate) use upkeep::Step;
 pub(crate) use uploads::Upload;
 
 use self::convert::{from_digests, owned};

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod http;
 mod storage;
+mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
@@ -16,6 +17,7 @@ pub(crate) use storage::{
     Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat, stat_many,
     wait_turn,
 };
+pub(crate) use upkeep::Step;
 pub(crate) use uploads::Upload;
 
 use std::cell::RefCell;

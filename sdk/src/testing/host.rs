@@ -3,6 +3,7 @@
 use super::policy::Identity;
 use super::request::Actor;
 use super::state::{self, LogLine, Shared};
+use super::upkeep::Upkeep;
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol};
 
@@ -149,6 +150,11 @@ impl Host {
             read_only: stored.token.read_only,
             scopes: stored.token.scopes.clone(),
         })
+    }
+
+    /// A run of maintenance that is about to begin. The store's clock is [`Host::now`].
+    pub fn upkeep(&self) -> Upkeep<'_> {
+        Upkeep::new(Shared::clone(&self.state))
     }
 
     /// All keys, in order.

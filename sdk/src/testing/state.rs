@@ -82,6 +82,8 @@ pub(crate) struct State {
     /// What is written while a key is read in pieces.
     pub(crate) read_races: BTreeMap<String, VecDeque<Vec<u8>>>,
     pub(crate) failures: VecDeque<Error>,
+    /// During a step of maintenance in which nothing may be changed.
+    pub(crate) is_read_only: bool,
     serial: u64,
 }
 
@@ -109,6 +111,7 @@ impl Default for State {
             lost_races: BTreeMap::new(),
             read_races: BTreeMap::new(),
             failures: VecDeque::new(),
+            is_read_only: false,
             serial: 0,
         }
     }
@@ -155,6 +158,14 @@ impl State {
         self.failures.pop_front().map_or(Ok(()), Err)
     }
 
+    /// `Denied` in a step of maintenance that may change nothing.
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        if self.is_read_only {
+            return Err(Error::Denied("this run may change nothing".to_owned()));
+        }
+        Ok(())
+    }
+
     pub(crate) fn check_precondition(&self, key: &str, precondition: Precondition<'_>) -> Result<(), Error> {
         let version = self.objects.get(key).map(|object| object.info.version.as_str());
         let holds = match precondition {
@@ -174,6 +185,7 @@ impl State {
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
         self.fail_if_asked()?;
+        self.check_writable()?;
         self.check_place(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
@@ -183,6 +195,7 @@ impl State {
     /// False when nothing was there.
     pub(crate) fn remove(&mut self, key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
         self.fail_if_asked()?;
+        self.check_writable()?;
         check_key(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;

@@ -100,7 +100,7 @@ on_every_store! {
         for id in ["", "..", "a/b", "none", &"x".repeat(65)] {
             assert!(house.scope().open_upload(id).await.unwrap().is_none());
         }
-        assert_eq!(house.storage.sweep().await.unwrap(), 0);
+        assert_eq!(house.storage.sweep(std::time::UNIX_EPOCH).await.unwrap(), 0);
         upload.cancel().await.unwrap();
     }
 }

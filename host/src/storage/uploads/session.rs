@@ -11,6 +11,7 @@ use crate::storage::digest::{Algorithm, DigestState, SavedState};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::key::PRIVATE;
 use crate::storage::listing::PathListing;
+use crate::storage::sweep::Sweep;
 
 const DOCUMENT: &str = "session.json";
 /// A session of 10,000 parts has about 700 KiB.
@@ -111,16 +112,16 @@ pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
     }
 }
 
-/// Removes uploads that have expired, and parts whose session is gone since
-/// `before`. Counts them.
-pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> Result<u64> {
+/// Removes uploads that nobody has gone on with since `before`, and parts whose session
+/// is gone since then; or only counts them.
+pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime, sweep: Sweep) -> Result<u64> {
     let root = format!("{PRIVATE}/uploads/");
     let (mut removed, mut after) = (0, None);
     loop {
         let page = backend.list(&listing(root.clone(), true, after)).await?;
         for folder in &page.folders {
             let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
-            match sweep_one(backend, id, before).await {
+            match sweep_one(backend, id, before, sweep).await {
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
                 Err(error) => {
@@ -135,15 +136,23 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime) -> 
     }
 }
 
-async fn sweep_one(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    let is_left_over = super::is_left_over(backend, id, before).await?;
-    if is_left_over {
+async fn sweep_one(backend: &Backend, id: &str, before: SystemTime, sweep: Sweep) -> Result<bool> {
+    let is_left_over = is_left_over(backend, id, before).await?;
+    if is_left_over && sweep == Sweep::Remove {
         remove(backend, id).await?;
     }
     Ok(is_left_over)
 }
 
-pub(super) async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+/// Each append writes the document again: its time is that of the last.
+async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+    match backend.stat(&path(id, DOCUMENT)).await? {
+        Some(document) => Ok(document.modified.is_some_and(|modified| modified < before)),
+        None => all_older(backend, id, before).await,
+    }
+}
+
+async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
     let page = backend.list(&listing(path(id, ""), false, None)).await?;
     Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
 }

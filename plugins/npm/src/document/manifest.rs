@@ -69,6 +69,17 @@ impl<'a> Manifest<'a> {
         Object::parse_lenient(self.dist()).text("shasum")
     }
 
+    /// What Subresource Integrity the manifest names, as it stands there.
+    pub fn integrity(self) -> Option<String> {
+        Object::parse_lenient(self.dist()).text("integrity")
+    }
+
+    /// Where its attestations are read, as it stands there.
+    pub fn attestations_url(self) -> Option<String> {
+        let dist = Object::parse_lenient(self.dist());
+        Object::parse_lenient(dist.get_source("attestations")).text("url")
+    }
+
     /// Whether a provenance bundle came with it.
     pub fn has_attestations(self) -> bool {
         Object::parse_lenient(self.dist()).contains("attestations")

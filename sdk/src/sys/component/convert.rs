@@ -32,6 +32,26 @@ impl From<types::Error> for Error {
     }
 }
 
+/// The way back, for what an export answers.
+impl From<Error> for types::Error {
+    fn from(error: Error) -> types::Error {
+        match error {
+            Error::NotFound => types::Error::NotFound,
+            Error::Conflict => types::Error::Conflict,
+            Error::DigestMismatch { expected, computed } => types::Error::DigestMismatch(types::Mismatch {
+                expected: to_digest(&expected),
+                computed: to_digest(&computed),
+            }),
+            Error::TooLarge(limit) => types::Error::TooLarge(limit),
+            Error::Truncated => types::Error::Truncated,
+            Error::Invalid(message) => types::Error::Invalid(message),
+            Error::Denied(message) => types::Error::Denied(message),
+            Error::Unavailable(message) => types::Error::Unavailable(message),
+            Error::Other { code, message } => types::Error::Other(types::Failure { code, message }),
+        }
+    }
+}
+
 impl From<types::Digest> for Digest {
     fn from(digest: types::Digest) -> Digest {
         Digest { algorithm: digest.algorithm, hex: digest.hex }
@@ -43,10 +63,11 @@ pub(super) fn from_digests(digests: Vec<types::Digest>) -> Vec<Digest> {
 }
 
 pub(super) fn to_digests(digests: &[Digest]) -> Vec<types::Digest> {
-    let digests = digests
-        .iter()
-        .map(|digest| types::Digest { algorithm: digest.algorithm.clone(), hex: digest.hex.clone() });
-    digests.collect()
+    digests.iter().map(to_digest).collect()
+}
+
+fn to_digest(digest: &Digest) -> types::Digest {
+    types::Digest { algorithm: digest.algorithm.clone(), hex: digest.hex.clone() }
 }
 
 pub(super) fn to_precondition(precondition: Precondition<'_>) -> types::Precondition {

@@ -18,6 +18,7 @@ impl Upload {
         let id = {
             let mut state = state.borrow_mut();
             state.fail_if_asked()?;
+            state.check_writable()?;
             let id = Digest::from_bytes("random", &state.random(16)).hex;
             let upload = StoredUpload { label: label.to_owned(), bytes: Vec::new() };
             state.uploads.insert(id.clone(), upload);
@@ -52,6 +53,7 @@ impl Upload {
 
     pub(crate) fn append(&self, at: Option<u64>, length: Option<u64>, body: &Body) -> Result<u64, Error> {
         self.state.borrow_mut().fail_if_asked()?;
+        self.state.borrow().check_writable()?;
         if at.is_some_and(|at| at != self.offset()) {
             return Err(Error::Conflict);
         }
@@ -84,6 +86,7 @@ impl Upload {
     pub(crate) fn cancel(&self) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
+        state.check_writable()?;
         state.uploads.remove(&self.id).map(|_| ()).ok_or(Error::NotFound)
     }
 }

@@ -1,0 +1,273 @@
+//! Looking after what is stored, without stopping requests: `gc`, `reindex` and `verify`
+//! by command, `gc` on a schedule too. What is live, derived or damaged is known to the
+//! plugins alone; this room drives their optional export step by step, and sweeps what
+//! the host itself has left over.
+//!
+//! # Layout
+//! | part | what |
+//! |---|---|
+//! | `run`, `words` | one run over one mount, and the words that it remembers |
+//! | `findings` | what was found, counted and in words |
+//! | `lease` | one collection at a time among the hosts of a store |
+//! | `schedule` | collecting in a running host |
+//! | `command` | the sub-commands |
+//!
+//! # Invariants
+//! - **Being killed loses nothing**: nothing of a run lasts but what plugins wrote by
+//!   compare-and-swap, and a lease that expires.
+//! - **A dry run changes nothing**, whatever the plugin does: its store is read-only.
+//! - **A mount's failure is its own**: the other mounts' runs go on.
+//! - **The lease is for courtesy**, never for safety: two collections at once are safe.
+
+pub mod command;
+pub mod findings;
+mod lease;
+mod run;
+mod schedule;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::capabilities::ground::DataLimits;
+use crate::mounts::{Mount, Mounts};
+use crate::plugins::{Generation, Plugins};
+use crate::server::Gate;
+use crate::storage::{Storage, StorageError};
+
+pub use findings::{Amount, Finding, Tally};
+pub use run::{Run, RunError};
+
+use lease::{Attempt, Lease};
+use run::Target;
+
+/// Between two looks whether another host's collection has ended.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest rest between two steps in a host that serves.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// Between two looks whether requests still wait for a place.
+const YIELD: Duration = Duration::from_millis(50);
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Collect,
+    Reindex,
+    Verify,
+}
+
+/// One order, by command or by schedule.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub task: Task,
+    /// Change nothing, say what would be.
+    pub dry_run: bool,
+    /// Keep what was written in so much time before the run.
+    pub older_than: Duration,
+    /// By name; empty for all.
+    pub mounts: Vec<String>,
+}
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Finding,
+    Damage,
+    Summary,
+    Failure,
+    Remark,
+}
+
+/// Whoever is told.
+pub trait Witness: Send {
+    /// One line, without a full stop.
+    fn tell(&mut self, tone: Tone, line: &str);
+}
+
+/// Why an order cannot be carried out at all; one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum MaintenanceError {
+    #[error("there is no mount {name:?} that is enabled; there is {known}")]
+    NoSuchMount { name: String, known: String },
+    #[error("the plugin {plugin} of [mount.{mount}] has no maintenance: there is nothing to order")]
+    NoMaintenance { mount: String, plugin: String },
+    #[error("the store: {0}")]
+    Storage(#[from] StorageError),
+}
+
+/// How fast steps follow each other, and whether they still may.
+pub struct Pace {
+    stop: CancellationToken,
+    /// Of the requests that are served beside.
+    gate: Option<Gate>,
+}
+
+impl Pace {
+    /// Does a step, then rests where requests are served. None when it was stopped.
+    async fn step<F: Future>(&self, step: F) -> Option<F::Output> {
+        let began = Instant::now();
+        let output = tokio::select! {
+            output = step => output,
+            () = self.stop.cancelled() => return None,
+        };
+        if let Some(gate) = &self.gate {
+            // Half of the time is the requests' alone, and more while they wait.
+            tokio::time::sleep(began.elapsed().min(LONGEST_REST)).await;
+            while gate.waiting() > 0 && !self.stop.is_cancelled() {
+                tokio::time::sleep(YIELD).await;
+            }
+        }
+        Some(output)
+    }
+}
+
+/// Everything that maintenance works with.
+pub struct Caretaker {
+    pub storage: Storage,
+    pub plugins: Arc<Plugins>,
+    pub mounts: Arc<Mounts>,
+    pub limits: DataLimits,
+    /// Set where requests are served beside: they go first.
+    pub gate: Option<Gate>,
+}
+
+impl Caretaker {
+    /// Carries out an order, waiting for another collection to end first. True when every
+    /// mount's run came to its end and nothing damaged was found.
+    pub async fn perform(&self, order: &Order, witness: &mut dyn Witness) -> Result<bool, MaintenanceError> {
+        let mounts = self.chosen(order)?;
+        if order.task != Task::Collect || order.dry_run {
+            return Ok(self.go_over(&mounts, order, &CancellationToken::new(), witness).await);
+        }
+        let mut told = false;
+        loop {
+            match lease::take(&self.storage, None).await? {
+                Attempt::Taken(lease) => return self.collect(&mounts, order, lease, witness).await,
+                Attempt::Held(holder) if !told => {
+                    told = true;
+                    let line = format!("{holder} is collecting in this store: waiting until it has ended");
+                    witness.tell(Tone::Remark, &line);
+                }
+                Attempt::Held(_) | Attempt::NotDue(_) => {}
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    async fn collect(
+        &self,
+        mounts: &[Arc<Mount>],
+        order: &Order,
+        lease: Lease,
+        witness: &mut dyn Witness,
+    ) -> Result<bool, MaintenanceError> {
+        let is_well = self.go_over(mounts, order, lease.lost(), witness).await;
+        lease.finish(order.mounts.is_empty()).await?;
+        Ok(is_well)
+    }
+
+    /// The mounts, and after all of them what is the host's own.
+    async fn go_over(
+        &self,
+        mounts: &[Arc<Mount>],
+        order: &Order,
+        stop: &CancellationToken,
+        witness: &mut dyn Witness,
+    ) -> bool {
+        let pace = Pace { stop: stop.clone(), gate: self.gate.clone() };
+        let mut is_well = true;
+        for mount in mounts {
+            is_well &= self.look_after(mount, order, &pace, witness).await;
+        }
+        if order.task == Task::Collect && order.mounts.is_empty() && !stop.is_cancelled() {
+            is_well &= self.sweep(order, witness).await;
+        }
+        is_well
+    }
+
+    async fn look_after(
+        &self,
+        mount: &Arc<Mount>,
+        order: &Order,
+        pace: &Pace,
+        witness: &mut dyn Witness,
+    ) -> bool {
+        let name = &mount.name;
+        let Some(generation) = self.plugins.serving(&mount.plugin) else {
+            witness.tell(Tone::Failure, &format!("{name}: {}", RunError::NoPlugin));
+            return false;
+        };
+        if !generation.has_maintenance() {
+            witness.tell(Tone::Summary, &format!("{name}: its plugin has no maintenance, nothing to do"));
+            return true;
+        }
+        let target = self.target(mount, &generation);
+        let (tally, ended) = run::run(&target, order, pace, witness).await;
+        witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order)));
+        if let Err(error) = &ended {
+            witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
+        }
+        ended.is_ok() && tally.damaged == 0
+    }
+
+    fn target<'a>(&'a self, mount: &'a Arc<Mount>, generation: &'a Generation) -> Target<'a> {
+        Target { storage: &self.storage, mount, generation, limits: self.limits }
+    }
+
+    /// Removes or counts what crashed hosts have left half-done, and uploads that nobody
+    /// went on with.
+    async fn sweep(&self, order: &Order, witness: &mut dyn Witness) -> bool {
+        match sweep(&self.storage, order).await {
+            Ok(count) => {
+                let verb = if order.dry_run { "would remove" } else { "removed" };
+                let what = match count {
+                    0 => "nothing".to_owned(),
+                    1 => "1 left-over that nobody went on with".to_owned(),
+                    _ => format!("{count} left-overs that nobody went on with"),
+                };
+                let line = format!("uploads and staging: {verb} {what}");
+                witness.tell(Tone::Summary, &line);
+                true
+            }
+            Err(error) => {
+                witness.tell(Tone::Failure, &format!("uploads and staging: stopped before the end: {error}"));
+                false
+            }
+        }
+    }
+
+    /// The enabled mounts that an order is about, by name.
+    fn chosen(&self, order: &Order) -> Result<Vec<Arc<Mount>>, MaintenanceError> {
+        let mut all: Vec<_> = self.mounts.iter().filter(|mount| mount.enabled).cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        if order.mounts.is_empty() {
+            return Ok(all);
+        }
+        order.mounts.iter().map(|name| self.named(&all, name)).collect()
+    }
+
+    fn named(&self, all: &[Arc<Mount>], name: &str) -> Result<Arc<Mount>, MaintenanceError> {
+        let Some(mount) = all.iter().find(|mount| mount.name == name) else {
+            let known: Vec<_> = all.iter().map(|mount| mount.name.as_str()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(MaintenanceError::NoSuchMount { name: name.to_owned(), known });
+        };
+        match self.plugins.serving(&mount.plugin) {
+            Some(generation) if !generation.has_maintenance() => Err(MaintenanceError::NoMaintenance {
+                mount: mount.name.clone(),
+                plugin: mount.plugin.clone(),
+            }),
+            _ => Ok(Arc::clone(mount)),
+        }
+    }
+}
+
+async fn sweep(storage: &Storage, order: &Order) -> Result<u64, StorageError> {
+    let before = storage.now().await?.checked_sub(order.older_than).unwrap_or(SystemTime::UNIX_EPOCH);
+    if order.dry_run { storage.count_left_overs(before).await } else { storage.sweep(before).await }
+}

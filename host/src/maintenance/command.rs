@@ -1,0 +1,108 @@
+//! The sub-commands `gc`, `reindex` and `verify`: their arguments and what they print. It
+//! must not know how a run goes.
+//!
+//! What was found and the counts go to the output; remarks and failures to the other.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use crate::app;
+use crate::config::{Config, StorageKind};
+use crate::maintenance::{Order, Task, Tone, Witness};
+
+/// What the administrator orders.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MaintenanceCommand {
+    /// Remove what nothing names any more and what interrupted requests left behind
+    ///
+    /// Requests are served meanwhile, by this and other hosts. Exit code 1 when a mount
+    /// could not be collected to its end, 2 when nothing could be done.
+    Gc {
+        /// Only these mounts
+        #[arg(value_name = "MOUNT")]
+        mounts: Vec<String>,
+        /// Change nothing, print what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        /// Keep what was written in so much time, since it may belong to a request that is
+        /// under way; unless said, as `[maintenance] older_than` says. With `0s` uploads
+        /// that rest at this moment end
+        #[arg(long, value_name = "TIME", value_parser = parse_span)]
+        older_than: Option<Duration>,
+    },
+    /// Write every derived document that is missing or differs
+    ///
+    /// Removes nothing. Exit code 1 when a mount could not be done to its end, 2 when
+    /// nothing could be done.
+    Reindex {
+        /// Only these mounts
+        #[arg(value_name = "MOUNT")]
+        mounts: Vec<String>,
+        /// Change nothing, print what would be written
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Read everything and report what does not match its digest, or is missing
+    ///
+    /// Changes nothing. Exit code 1 when something is damaged or a mount could not be read
+    /// to its end, 2 when nothing could be done.
+    Verify {
+        /// Only these mounts
+        #[arg(value_name = "MOUNT")]
+        mounts: Vec<String>,
+    },
+}
+
+impl MaintenanceCommand {
+    fn order(self, config: &Config) -> Order {
+        let default = config.maintenance.older_than.0;
+        let (task, mounts, dry_run, older_than) = match self {
+            Self::Gc { mounts, dry_run, older_than } => {
+                (Task::Collect, mounts, dry_run, older_than.unwrap_or(default))
+            }
+            Self::Reindex { mounts, dry_run } => (Task::Reindex, mounts, dry_run, default),
+            Self::Verify { mounts } => (Task::Verify, mounts, false, default),
+        };
+        Order { task, dry_run, older_than, mounts }
+    }
+}
+
+/// Does what was ordered. True when all went well and nothing is damaged.
+///
+/// # Errors
+/// One sentence that says what to do, when nothing could be done.
+pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result<bool> {
+    if config.storage.kind == StorageKind::Memory {
+        return Err(config
+            .error("[storage] type = \"memory\" keeps everything in the server's own memory: there is nothing to look after from here")
+            .into());
+    }
+    let order = command.order(config);
+    let caretaker = app::open_caretaker(config).await?;
+    if order.task != Task::Verify && !order.dry_run && !caretaker.storage.is_safe_to_share() {
+        return Err(config
+            .error("[storage] this bucket does not honour conditional writes, so only the host that serves it may change it: let it collect by itself ([maintenance] gc), or order a dry run")
+            .into());
+    }
+    Ok(caretaker.perform(&order, &mut Printed).await?)
+}
+
+/// Tells this process's terminal.
+struct Printed;
+
+impl Witness for Printed {
+    /// A reader that went away is no failure of what was done.
+    fn tell(&mut self, tone: Tone, line: &str) {
+        let _ = match tone {
+            Tone::Finding | Tone::Damage | Tone::Summary => writeln!(io::stdout(), "{line}"),
+            Tone::Failure | Tone::Remark => writeln!(io::stderr(), "packhouse: {line}"),
+        };
+    }
+}
+
+fn parse_span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("{text:?} is no span of time: write it like `24h`, `30m` or `0s`"))
+}

@@ -1,0 +1,246 @@
+//! One collection at a time among the hosts of a store: a document that who collects
+//! writes again every few seconds, and that counts for no longer than it is fresh. Also
+//! where hosts read when the last one ended. It does not know what collecting is.
+//!
+//! # Layout
+//! `.packhouse/maintenance/gc.json`: [`Document`], changed by compare-and-swap.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::storage::{Key, ObjectInfo, Precondition, Scope, Storage, StorageError};
+
+/// Without a sign of life for so long, whoever collected is taken for dead.
+pub const EXPIRES: Duration = Duration::from_secs(15);
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(5);
+const KEY: &str = "gc.json";
+const LARGEST: u64 = 64 << 10;
+/// Lost races for the document before giving up.
+const ATTEMPTS: u32 = 10;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Document {
+    /// Who collects; none when nobody does.
+    holder: Option<Holder>,
+    /// Counts up, so that each sign of life makes another version.
+    beats: u64,
+    /// When a collection of all mounts last ended, in milliseconds by the store's clock.
+    finished: Option<u64>,
+}
+
+/// Who collects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    id: String,
+    process: u32,
+    machine: String,
+    /// Milliseconds by the store's clock.
+    since: u64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(self.since.min(LATEST)));
+        write!(formatter, "process {} on {} (since {since})", self.process, self.machine)
+    }
+}
+
+/// The last moment that has a date with four digits.
+const LATEST: u64 = 253_402_300_799_000;
+
+/// What came of trying to take it.
+pub enum Attempt {
+    Taken(Lease),
+    Held(Holder),
+    /// For so long.
+    NotDue(Duration),
+}
+
+/// Held until it is finished or dropped; kept fresh meanwhile.
+pub struct Lease {
+    lost: CancellationToken,
+    end: tokio::sync::oneshot::Sender<bool>,
+    keeping: AbortOnDropHandle<Result<(), StorageError>>,
+}
+
+/// The document as it was read.
+struct Found {
+    document: Document,
+    info: Option<ObjectInfo>,
+}
+
+/// Takes it if nobody holds it; with `every`, only when the last collection is so long ago.
+pub async fn take(storage: &Storage, every: Option<Duration>) -> Result<Attempt, StorageError> {
+    let scope = storage.private("maintenance");
+    for _ in 0..ATTEMPTS {
+        let now = storage.now().await?;
+        let found = read(&scope).await?;
+        if let Some(holder) = found.fresh_holder(now) {
+            return Ok(Attempt::Held(holder));
+        }
+        let written = match (every, found.document.finished) {
+            // Nobody has collected yet: counting begins now.
+            (Some(every), None) => {
+                let begun = Document { finished: Some(milliseconds(now)), ..Document::default() };
+                write(&scope, &begun, &found.precondition()).await.map(|_| Attempt::NotDue(every))
+            }
+            (Some(every), Some(finished)) if left(finished, every, now) > Duration::ZERO => {
+                return Ok(Attempt::NotDue(left(finished, every, now)));
+            }
+            _ => found.take_over(&scope, storage, now).await.map(Attempt::Taken),
+        };
+        match written {
+            Err(StorageError::Conflict) => {}
+            other => return other,
+        }
+    }
+    Err(StorageError::Unavailable("too many hosts want to collect at once; try again".into()))
+}
+
+impl Found {
+    /// Who holds it, unless there was no sign of life for too long.
+    fn fresh_holder(&self, now: SystemTime) -> Option<Holder> {
+        let modified = self.info.as_ref()?.modified?;
+        let age = now.duration_since(modified).unwrap_or_default();
+        self.document.holder.clone().filter(|_| age < EXPIRES)
+    }
+
+    fn precondition(&self) -> Precondition {
+        let version = self.info.as_ref().map(|info| info.version.clone());
+        version.map_or(Precondition::Absent, Precondition::Version)
+    }
+
+    async fn take_over(
+        &self,
+        scope: &Scope,
+        storage: &Storage,
+        now: SystemTime,
+    ) -> Result<Lease, StorageError> {
+        let holder = Holder {
+            id: uuid::Uuid::new_v4().to_string(),
+            process: std::process::id(),
+            machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            since: milliseconds(now),
+        };
+        let document = Document {
+            holder: Some(holder),
+            beats: self.document.beats + 1,
+            finished: self.document.finished,
+        };
+        let version = write(scope, &document, &self.precondition()).await?;
+        let (lost, (end, ended)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
+        let keeper =
+            Keeper { storage: storage.clone(), scope: scope.clone(), document, version, lost: lost.clone() };
+        Ok(Lease { lost, end, keeping: AbortOnDropHandle::new(tokio::spawn(keeper.keep(ended))) })
+    }
+}
+
+impl Lease {
+    /// Cancelled when somebody else has taken it.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    /// Gives it back; `whole` when all mounts were collected, and the next collection has
+    /// time again.
+    pub async fn finish(self, whole: bool) -> Result<(), StorageError> {
+        let Self { end, keeping, .. } = self;
+        // Nobody hears it when the lease was lost.
+        let _ = end.send(whole);
+        keeping.await.unwrap_or(Ok(()))
+    }
+}
+
+/// Keeps a lease fresh.
+struct Keeper {
+    storage: Storage,
+    scope: Scope,
+    document: Document,
+    version: String,
+    lost: CancellationToken,
+}
+
+impl Keeper {
+    async fn keep(mut self, mut ended: tokio::sync::oneshot::Receiver<bool>) -> Result<(), StorageError> {
+        let mut fresh = Instant::now();
+        loop {
+            tokio::select! {
+                whole = &mut ended => return self.give_back(whole.unwrap_or(false)).await,
+                () = tokio::time::sleep(BEAT) => {}
+            }
+            self.document.beats += 1;
+            match self.write().await {
+                Ok(()) => fresh = Instant::now(),
+                Err(StorageError::Conflict) => break,
+                Err(error) if fresh.elapsed() < EXPIRES => {
+                    tracing::debug!(error = %error, "a sign of life could not be written: {error}");
+                }
+                Err(_) => break,
+            }
+        }
+        self.lost.cancel();
+        Ok(())
+    }
+
+    async fn give_back(mut self, whole: bool) -> Result<(), StorageError> {
+        self.document.holder = None;
+        self.document.beats += 1;
+        if whole {
+            self.document.finished = Some(milliseconds(self.storage.now().await?));
+        }
+        match self.write().await {
+            // It is somebody else's by now.
+            Err(StorageError::Conflict) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn write(&mut self) -> Result<(), StorageError> {
+        let precondition = Precondition::Version(self.version.clone());
+        self.version = write(&self.scope, &self.document, &precondition).await?;
+        Ok(())
+    }
+}
+
+fn key() -> Result<Key, StorageError> {
+    Key::parse(KEY)
+}
+
+async fn read(scope: &Scope) -> Result<Found, StorageError> {
+    let Some((info, bytes)) = scope.get(&key()?, LARGEST).await? else {
+        return Ok(Found { document: Document::default(), info: None });
+    };
+    let document = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        tracing::warn!(error = %error, "the document of collections is damaged and is made anew: {error}");
+        Document::default()
+    });
+    Ok(Found { document, info: Some(info) })
+}
+
+/// Gives the new version.
+async fn write(
+    scope: &Scope,
+    document: &Document,
+    precondition: &Precondition,
+) -> Result<String, StorageError> {
+    let bytes = serde_json::to_vec(document)
+        .map_err(|error| StorageError::Invalid(format!("the document of collections: {error}")))?;
+    let info = scope.put(&key()?, Bytes::from(bytes), precondition, Some("application/json")).await?;
+    Ok(info.version)
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    crate::capabilities::storage::milliseconds(time).unwrap_or(0)
+}
+
+/// How long it is until `every` after `finished`.
+fn left(finished: u64, every: Duration, now: SystemTime) -> Duration {
+    let due = UNIX_EPOCH + Duration::from_millis(finished.min(LATEST)) + every;
+    due.duration_since(now).unwrap_or_default()
+}

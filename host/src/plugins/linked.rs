@@ -1,0 +1,51 @@
+//! A component bound to what the host offers, and where in it the exports are that the
+//! host may call.
+
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
+
+use crate::bindings::exports::packhouse::plugin::{handler, maintenance};
+use crate::capabilities::State;
+
+/// The export that a plugin may have or not.
+const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.0";
+
+/// A component that can be instantiated.
+pub struct Linked {
+    component: InstancePre<State>,
+    handler: handler::GuestIndices,
+    maintenance: Option<maintenance::GuestIndices>,
+}
+
+impl Linked {
+    /// Looks the exports up. One that is there and not as the contract wants it is an error.
+    pub fn new(component: InstancePre<State>) -> wasmtime::Result<Self> {
+        let has_maintenance = component.component().get_export_index(None, MAINTENANCE).is_some();
+        Ok(Self {
+            handler: handler::GuestIndices::new(&component)?,
+            maintenance: has_maintenance.then(|| maintenance::GuestIndices::new(&component)).transpose()?,
+            component,
+        })
+    }
+
+    pub fn has_maintenance(&self) -> bool {
+        self.maintenance.is_some()
+    }
+
+    pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        self.component.instantiate_async(store).await
+    }
+
+    pub fn handler(&self, store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<handler::Guest> {
+        self.handler.load(store, instance)
+    }
+
+    /// None where the plugin has no such export.
+    pub fn maintenance(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Option<maintenance::Guest>> {
+        self.maintenance.as_ref().map(|indices| indices.load(store, instance)).transpose()
+    }
+}

@@ -1,0 +1,62 @@
+//! What crashed hosts left behind and nobody goes on with: staged bytes, uploads, and the
+//! small objects that the store's clock was read from. It must not know what the bytes
+//! were for.
+
+use std::time::SystemTime;
+
+use super::Storage;
+use super::backend::{Backend, Precondition};
+use super::clock::CLOCK;
+use super::error::Result;
+use super::key::PRIVATE;
+use super::listing::PathListing;
+use super::uploads;
+
+const PAGE: usize = 1000;
+
+/// Whether what is found is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    Remove,
+    Count,
+}
+
+impl Storage {
+    /// Removes what was staged before this moment (by the store's clock) and is still
+    /// staged, and uploads that nobody has gone on with since. Counts them. For
+    /// maintenance: it lists all of both.
+    pub async fn sweep(&self, before: SystemTime) -> Result<u64> {
+        let staging = self.backend.sweep_staging(before).await?;
+        let clocks = sweep_room(&self.backend, CLOCK, before, Sweep::Remove).await?;
+        Ok(staging + clocks + uploads::sweep(&self.backend, before, Sweep::Remove).await?)
+    }
+
+    /// Counts what [`Storage::sweep`] would remove, and removes nothing.
+    pub async fn count_left_overs(&self, before: SystemTime) -> Result<u64> {
+        let staging = sweep_room(&self.backend, "staging", before, Sweep::Count).await?;
+        let clocks = sweep_room(&self.backend, CLOCK, before, Sweep::Count).await?;
+        Ok(staging + clocks + uploads::sweep(&self.backend, before, Sweep::Count).await?)
+    }
+}
+
+/// What is old of a folder of the host's own.
+async fn sweep_room(backend: &Backend, room: &str, before: SystemTime, sweep: Sweep) -> Result<u64> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let listing =
+            PathListing { prefix: format!("{PRIVATE}/{room}/"), folders: false, after, limit: PAGE };
+        let page = backend.list(&listing).await?;
+        for object in &page.objects {
+            if object.modified.is_some_and(|modified| modified < before) {
+                if sweep == Sweep::Remove {
+                    backend.remove(&object.key, &Precondition::Any).await?;
+                }
+                count += 1;
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(count),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Each tarball against what its packument says of it. It changes nothing.
+
+use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::{Digest, Error, find_digest};
+
+use super::Stored;
+use crate::document::Manifest;
+use crate::integrity::{self, Verdict};
+use crate::json::Object;
+use crate::layout;
+use crate::name::PackageName;
+
+/// Keys of one step.
+const KEYS: u32 = 500;
+/// Versions after which a step ends, and bytes.
+const MOST_VERSIONS: usize = 200;
+const MOST_READ: u64 = 1 << 30;
+
+/// What a step has done so far.
+#[derive(Default)]
+struct Done {
+    versions: usize,
+    bytes: u64,
+}
+
+impl Done {
+    fn is_enough(&self) -> bool {
+        self.versions >= MOST_VERSIONS || self.bytes >= MOST_READ
+    }
+}
+
+/// One step: packages in the order of their keys, until enough was read. The cursor is the
+/// number of the package's versions that were read before, and the packument's key.
+pub fn verify(step: &Step<'_>) -> Result<(), Error> {
+    let cursor = step.cursor();
+    let (read, after) = match cursor.as_deref().and_then(|cursor| cursor.split_once(' ')) {
+        Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
+        None => (0, None),
+    };
+    let mut done = Done::default();
+    if let Some(key) = after.filter(|_| read > 0)
+        && !verify_package(step, key, read, &mut done)?
+    {
+        return Ok(());
+    }
+    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
+    for object in &page.objects {
+        if !verify_package(step, &object.key, 0, &mut done)? {
+            return Ok(());
+        }
+    }
+    page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+    Ok(())
+}
+
+/// The package whose packument this is, less the versions that were read before. False,
+/// with the cursor set, when the step has done enough.
+fn verify_package(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Result<bool, Error> {
+    let Some(name) = layout::package_of_index(key) else { return Ok(true) };
+    let stored = Stored::read(&name)?;
+    if read == 0 {
+        step.checked(1, stored.size());
+    }
+    if let Stored::Damaged(why) = &stored {
+        step.damaged(key, why);
+    }
+    let Some(packument) = stored.packument() else { return Ok(true) };
+    for (index, (version, manifest)) in packument.versions().enumerate().skip(read) {
+        if done.is_enough() {
+            step.set_cursor(&format!("{index} {key}"));
+            return Ok(false);
+        }
+        verify_version(step, &name, version, Manifest(manifest), done)?;
+    }
+    Ok(true)
+}
+
+fn verify_version(
+    step: &Step<'_>,
+    name: &PackageName,
+    version: &str,
+    manifest: Manifest<'_>,
+    done: &mut Done,
+) -> Result<(), Error> {
+    let before = done.bytes;
+    done.versions += 1;
+    let key = layout::file(name, &layout::tarball_name(name, version));
+    let trouble = match compare(&key, manifest, done) {
+        Ok(trouble) => trouble,
+        // A version that cannot be a key: nothing can lie there.
+        Err(Error::Invalid(why)) => Some(why),
+        Err(error) => return Err(error),
+    };
+    step.checked(1, done.bytes - before);
+    if let Some(why) = trouble
+        && is_still_so(name, version, manifest)?
+    {
+        step.damaged(&key, &why);
+    }
+    verify_bundle(step, name, version, manifest)
+}
+
+/// What is wrong with a tarball; none when all is well.
+fn compare(key: &str, manifest: Manifest<'_>, done: &mut Done) -> Result<Option<String>, Error> {
+    let Some(info) = storage::stat(key)? else {
+        return Ok(Some("it is missing, and the packument names it".to_owned()));
+    };
+    let Some(computed) = digests(key)? else {
+        return Ok(Some("it is missing, and the packument names it".to_owned()));
+    };
+    done.bytes += info.size;
+    let differs = |what: &str, computed: String| {
+        Ok(Some(format!("its bytes have {computed}, and the packument says another {what}")))
+    };
+    if let Some(declared) = manifest.integrity()
+        && integrity::compare(&declared, &computed) == Verdict::Differs
+    {
+        let strongest = find_digest(&computed, SHA512).map(integrity::text);
+        return differs("integrity", strongest.unwrap_or_default());
+    }
+    match (manifest.shasum(), find_digest(&computed, SHA1)) {
+        (Some(declared), Some(sha1)) if !declared.eq_ignore_ascii_case(&sha1.hex) => {
+            differs("shasum", sha1.to_string())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// None when nothing is there. What is replaced while it is read is read again, once.
+fn digests(key: &str) -> Result<Option<Vec<Digest>>, Error> {
+    match storage::digests(key, &[SHA1, SHA256, SHA512]) {
+        Err(Error::Conflict) => storage::digests(key, &[SHA1, SHA256, SHA512]),
+        read => read,
+    }
+}
+
+/// Whether the packument still says the same of this version: it may have been unpublished
+/// or published anew while its tarball was read.
+fn is_still_so(name: &PackageName, version: &str, manifest: Manifest<'_>) -> Result<bool, Error> {
+    let stored = Stored::read(name)?;
+    Ok(stored.packument().and_then(|packument| packument.version(version).map(|now| now == manifest.0))
+        == Some(true))
+}
+
+/// The bundle that the packument names, where it is one of ours.
+fn verify_bundle(
+    step: &Step<'_>,
+    name: &PackageName,
+    version: &str,
+    manifest: Manifest<'_>,
+) -> Result<(), Error> {
+    let ours = layout::attestations_path(name, version);
+    let Some(sha1) = manifest.shasum().filter(|_| manifest.attestations_url() == Some(ours)) else {
+        return Ok(());
+    };
+    let key = layout::provenance(name, version, &sha1);
+    let bundle = storage::get(&key)?;
+    step.checked(1, bundle.as_ref().map_or(0, |bundle| bundle.bytes.len() as u64));
+    let why = match &bundle {
+        None => "it is missing, and the packument names it",
+        Some(bundle) if Object::parse_bytes(&bundle.bytes).is_err() => "it is no JSON object",
+        Some(_) => return Ok(()),
+    };
+    if is_still_so(name, version, manifest)? {
+        step.damaged(&key, why);
+    }
+    Ok(())
+}

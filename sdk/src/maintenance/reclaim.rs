@@ -1,0 +1,146 @@
+//! Removing a blob that no document names, while others may be publishing it again: the
+//! other half of [`Staged::claim`](crate::storage::Staged::claim).
+//!
+//! A version cannot tell a blob from the same bytes written anew (on some stores it is a
+//! hash of them), so removing by version alone could take away what somebody has just
+//! given its key and is about to name. Therefore who removes announces it first, in a mark
+//! beside the blobs, and who publishes looks for the mark after giving the key:
+//!
+//! | who removes | who publishes |
+//! |---|---|
+//! | 1. writes the mark | 1. gives the blob its key |
+//! | 2. looks at the blob again: recent, it stays | 2. takes the mark away, if there is one |
+//! | 3. reads the document again: named, it stays | 3. names it in the document |
+//! | 4. swaps the mark to "removing": gone, it stays | |
+//! | 5. removes the blob, then the mark | |
+//!
+//! Whoever gives the key after step 4 finds a mark that is "removing", waits for its end,
+//! and looks whether the blob is still there. The marks lie at `reclaimed/{sha256 of the
+//! key}`; one of a run that was killed counts for ten minutes.
+
+use crate::digests::{self, SHA256};
+use crate::maintenance::Step;
+use crate::storage::{self, GRACE, Precondition, wait_turn};
+use crate::types::ObjectInfo;
+use crate::{Error, find_digest};
+
+const MARKS: &str = "reclaimed/";
+/// Milliseconds after which a mark is that of a run that was killed.
+const DEAD: u64 = 10 * 60 * 1000;
+/// How often a publisher looks whether a removal has ended.
+const ATTEMPTS: u32 = 60;
+const REMOVING: &str = "removing";
+const ANNOUNCED: &str = "announced";
+
+impl Step<'_> {
+    /// Removes a blob that its document does not name, and says so; leaves it when it is
+    /// recent, named after all, or being published again at this moment. `info` is as the
+    /// listing showed it; `is_named` reads the document anew.
+    ///
+    /// However short the run's grace is, what is younger than [`GRACE`] stays: its publish
+    /// may be about to name it. For blobs that are given their keys by
+    /// [`Staged::claim`](crate::storage::Staged::claim), and for no others.
+    pub fn reclaim<E: From<Error>>(
+        &self,
+        info: &ObjectInfo,
+        why: &str,
+        mut is_named: impl FnMut() -> Result<bool, E>,
+    ) -> Result<(), E> {
+        if self.is_recent_blob(info) {
+            self.kept(1, info.size);
+        } else if self.is_dry_run() {
+            self.left_over(&info.key, info.size, why);
+        } else if let Some(mut mark) = self.announce(&info.key)? {
+            let removed = self.remove_announced(info, &mut mark, &mut is_named);
+            // Only if it is ours still: a publisher may have taken it away.
+            self.remove(&mark)?;
+            if removed? {
+                self.left_over(&info.key, info.size, why);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_recent_blob(&self, info: &ObjectInfo) -> bool {
+        let floor = self.started().saturating_sub(GRACE);
+        self.is_recent(info) || info.modified.is_none_or(|modified| modified >= floor)
+    }
+
+    /// None when another run has announced it.
+    fn announce(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
+        let mark = mark_of(key)?;
+        let text = format!("{ANNOUNCED} by {}: {key}", self.run());
+        let there = storage::stat(&mark)?;
+        let precondition = match &there {
+            None => Precondition::Absent,
+            Some(mark) if is_dead(mark, self.started()) => Precondition::Version(&mark.version),
+            Some(_) => return Ok(None),
+        };
+        match storage::put(&mark, text.as_bytes(), precondition, None) {
+            Err(Error::Conflict) => Ok(None),
+            written => written.map(Some),
+        }
+    }
+
+    /// False when it stays.
+    fn remove_announced<E: From<Error>>(
+        &self,
+        info: &ObjectInfo,
+        mark: &mut ObjectInfo,
+        is_named: &mut impl FnMut() -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let now = storage::stat(&info.key)?;
+        let is_same = now.is_some_and(|now| now.version == info.version && !self.is_recent_blob(&now));
+        if !is_same || is_named()? {
+            return Ok(false);
+        }
+        let text = format!("{REMOVING} by {}: {}", self.run(), info.key);
+        match storage::put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None) {
+            Err(Error::Conflict) => return Ok(false),
+            written => *mark = written?,
+        }
+        Ok(self.remove(info)?)
+    }
+}
+
+/// Takes away the marks of runs that were killed; for the first step of a collection.
+pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
+    for mark in storage::list(MARKS) {
+        let mark = mark?;
+        if is_dead(&mark, step.started()) {
+            step.remove(&mark)?;
+        }
+    }
+    Ok(())
+}
+
+/// To be called after a blob was given its key and before a document names it. False when
+/// a collection has removed it.
+pub(crate) fn hold(key: &str) -> Result<bool, Error> {
+    let mark = mark_of(key)?;
+    for attempt in 1..=ATTEMPTS {
+        let Some(found) = storage::get(&mark)? else {
+            return if attempt == 1 { Ok(true) } else { Ok(storage::stat(key)?.is_some()) };
+        };
+        if found.bytes.starts_with(ANNOUNCED.as_bytes()) {
+            match storage::remove(&mark, found.precondition()) {
+                Err(Error::Conflict) => {}
+                removed => removed.map(drop)?,
+            }
+        } else {
+            wait_turn(&mark, attempt)?;
+        }
+    }
+    Err(Error::Unavailable("what lay there is being removed; try again".to_owned()))
+}
+
+fn mark_of(key: &str) -> Result<String, Error> {
+    let digests = digests::of(key.as_bytes(), &[SHA256])?;
+    let digest = find_digest(&digests, SHA256).ok_or_else(|| Error::Invalid("no digest".to_owned()))?;
+    Ok(format!("{MARKS}{}", digest.hex))
+}
+
+/// Of a run that was killed, as seen at `now`.
+fn is_dead(mark: &ObjectInfo, now: u64) -> bool {
+    mark.modified.is_some_and(|modified| modified.saturating_add(DEAD) < now)
+}

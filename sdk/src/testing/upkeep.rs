@@ -1,0 +1,147 @@
+//! Runs of maintenance: all steps, one after the other, as the real host drives them.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::state::{self, Shared};
+use crate::maintenance::{Maintenance, Step};
+use crate::{Error, sys};
+
+/// As the real host: a cursor is no longer.
+const LONGEST_CURSOR: usize = 4 << 10;
+/// Milliseconds of the grace unless set: a day.
+const GRACE: u64 = 24 * 60 * 60 * 1000;
+
+type StepOf = fn(&Step<'_>) -> Result<(), Error>;
+
+/// What the steps of one run share.
+#[derive(Default)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) cursor: Option<String>,
+    pub(crate) next: Option<String>,
+    pub(crate) is_dry: bool,
+    pub(crate) started: u64,
+    pub(crate) keep_since: u64,
+    pub(crate) words: BTreeSet<String>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What a run has reported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Keys that were removed, or in a dry run would have been.
+    pub left_over: Vec<String>,
+    pub left_over_bytes: u64,
+    /// Objects that look left over and are recent.
+    pub kept: u64,
+    pub damaged: Vec<String>,
+    pub rebuilt: Vec<String>,
+    /// Objects that were looked at.
+    pub checked: u64,
+    pub checked_bytes: u64,
+    pub steps: usize,
+    /// Everything but counts, with the reasons, in the order it was said.
+    pub lines: Vec<String>,
+}
+
+/// A run that is about to begin; made by [`super::Host::upkeep`].
+#[must_use]
+pub struct Upkeep<'a> {
+    state: Shared,
+    is_dry: bool,
+    grace: u64,
+    most_steps: usize,
+    between: Option<Box<dyn FnMut(usize) + 'a>>,
+}
+
+impl<'a> Upkeep<'a> {
+    pub(crate) fn new(state: Shared) -> Upkeep<'a> {
+        Upkeep { state, is_dry: false, grace: GRACE, most_steps: usize::MAX, between: None }
+    }
+
+    /// Changes nothing: what writes or removes is `Denied`.
+    pub fn dry_run(self) -> Upkeep<'a> {
+        Upkeep { is_dry: true, ..self }
+    }
+
+    /// Keeps what was written in the last so many milliseconds; a day unless set.
+    pub fn older_than(self, milliseconds: u64) -> Upkeep<'a> {
+        Upkeep { grace: milliseconds, ..self }
+    }
+
+    /// The host is killed after so many steps.
+    pub fn killed_after(self, steps: usize) -> Upkeep<'a> {
+        Upkeep { most_steps: steps, ..self }
+    }
+
+    /// Somebody else is at work after each step but the last; told how many there were.
+    pub fn between(self, work: impl FnMut(usize) + 'a) -> Upkeep<'a> {
+        Upkeep { between: Some(Box::new(work)), ..self }
+    }
+
+    /// All steps of [`Maintenance::collect`].
+    pub fn collect<P: Maintenance>(self) -> Result<Outcome, Error> {
+        self.run::<P>(P::collect)
+    }
+
+    /// All steps of [`Maintenance::reindex`].
+    pub fn reindex<P: Maintenance>(self) -> Result<Outcome, Error> {
+        self.run::<P>(P::reindex)
+    }
+
+    /// All steps of [`Maintenance::verify`], in which nothing can be changed.
+    pub fn verify<P: Maintenance>(self) -> Result<Outcome, Error> {
+        self.dry_run().run::<P>(P::verify)
+    }
+
+    fn run<P: Maintenance>(mut self, step: StepOf) -> Result<Outcome, Error> {
+        state::make_current(&self.state);
+        self.state.borrow_mut().describe(P::describe());
+        let run = RefCell::new(self.begin());
+        let mut seen = BTreeSet::new();
+        loop {
+            self.take(&run, step)?;
+            let steps = run.borrow().outcome.steps;
+            let Some(cursor) = run.borrow_mut().next.take() else { break };
+            if cursor.len() > LONGEST_CURSOR {
+                return Err(Error::Invalid("the cursor is longer than 4 KiB".to_owned()));
+            }
+            if !seen.insert(cursor.clone()) {
+                return Err(Error::Invalid(format!("no progress: the cursor {cursor:?} came twice")));
+            }
+            if steps >= self.most_steps {
+                break;
+            }
+            run.borrow_mut().cursor = Some(cursor);
+            if let Some(between) = &mut self.between {
+                between(steps);
+            }
+        }
+        Ok(run.into_inner().outcome)
+    }
+
+    fn begin(&self) -> Run {
+        let mut state = self.state.borrow_mut();
+        let id = format!("00000000-0000-4000-8000-{:012x}", state.next_serial());
+        let started = state.now;
+        Run {
+            id,
+            is_dry: self.is_dry,
+            started,
+            keep_since: started.saturating_sub(self.grace),
+            ..Run::default()
+        }
+    }
+
+    /// One step; what it staged and did not commit is gone then.
+    fn take(&self, run: &RefCell<Run>, step: StepOf) -> Result<(), Error> {
+        self.state.borrow_mut().is_read_only = self.is_dry;
+        let done = step(&Step::new(sys::Step::new(run)));
+        let mut state = self.state.borrow_mut();
+        state.is_read_only = false;
+        state.staging.clear();
+        run.borrow_mut().outcome.steps += 1;
+        done
+    }
+}
