@@ -134,11 +134,9 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
         if let Some(setup) = &plugin.description.setup {
             let base_url = format!("{origin}{}", mount.base_path);
-            println!(
-                "\n{} at {base_url}:\n{}",
-                plugin.description.title,
-                setup.replace("{base_url}", &base_url)
-            );
+            let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+            let setup = setup.replace("{base_url}", &base_url).replace("{host}", host);
+            println!("\n{} at {base_url}:\n{setup}", plugin.description.title);
         }
     }
     println!();

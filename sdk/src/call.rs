@@ -1,5 +1,6 @@
 //! A request that the router has matched: what an endpoint gets.
 
+use crate::Error;
 use crate::accept;
 use crate::body::Body;
 use crate::request::Request;
@@ -72,6 +73,14 @@ impl Call {
     /// The first value of this name in the query, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         self.query_pairs().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The pairs of a body that is a form (`application/x-www-form-urlencoded`), in order;
+    /// `TooLarge` above `limit` bytes, `Invalid` when it is not UTF-8.
+    pub fn form(&self, limit: u64) -> Result<Vec<(String, String)>, Error> {
+        let body = String::from_utf8(self.body().read_all(limit)?)
+            .map_err(|_| Error::Invalid("the form is not UTF-8".to_owned()))?;
+        Ok(segment::query_pairs(&body))
     }
 
     /// The values joined with `, `; none when absent.

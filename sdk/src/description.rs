@@ -94,7 +94,8 @@ impl Description {
         self
     }
 
-    /// Lines for people to paste into their client, with `{base_url}`.
+    /// Lines for people to paste into their client, with `{base_url}`, or `{host}` for
+    /// clients that take no path.
     #[must_use]
     pub fn setup(mut self, text: &str) -> Description {
         self.setup = Some(text.to_owned());

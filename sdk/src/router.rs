@@ -15,10 +15,10 @@ pub type Handler<E> = fn(&Call) -> Result<Response, E>;
 ///
 /// A pattern is a path of segments, matched against what the client sent, still
 /// percent-encoded: `name` is itself, `{name}` is one segment that is not empty (also
-/// `{name}.json`, `v{version}`), and `{name...}`, only at the end, is the rest: one
-/// segment or more. A trailing `/` counts. When several patterns match, the first
-/// segment in which they differ decides: the literal one, then `{name}.json`, then
-/// `{name}`, then the rest.
+/// `{name}.json`, `v{version}`), and `{name...}`, once in a pattern, is as many segments
+/// as are left for it: one or more, none of them empty unless it ends the pattern. A
+/// trailing `/` counts. When several patterns match, the first segment in which they
+/// differ decides: the literal one, then `{name}.json`, then `{name}`, then `{name...}`.
 pub struct Router<E> {
     routes: Vec<Route<E>>,
 }
@@ -180,43 +180,66 @@ enum Kind {
 }
 
 fn match_pattern(pattern: &'static str, path: &str) -> Option<Match> {
-    let mut kinds = Vec::new();
-    let mut parameters = Vec::new();
+    let pattern = pattern.strip_prefix('/')?;
+    let mut found = Match { kinds: Vec::new(), parameters: Vec::new() };
     let mut position = 1;
     let mut left = Some(path.strip_prefix('/')?);
-    for segment in pattern.strip_prefix('/')?.split('/') {
+    // How many segments of the pattern are left behind the current one.
+    let mut behind = pattern.matches('/').count();
+    for segment in pattern.split('/') {
         let rest = left?;
-        let (before, name, after) = split_parameter(segment);
-        if let Some(name) = name.and_then(|name| name.strip_suffix("...")) {
-            if rest.is_empty() {
-                return None;
-            }
-            kinds.push(Kind::Rest);
-            parameters.push((name, position..position + rest.len()));
-            return Some(Match { kinds, parameters });
-        }
-        let (actual, remaining) = match rest.split_once('/') {
-            Some((actual, remaining)) => (actual, Some(remaining)),
-            None => (rest, None),
+        let length = match rest_name(segment) {
+            Some(name) => found.take_rest(name, rest, behind, position)?,
+            None => found.take_segment(segment, rest, position)?,
         };
-        match name {
-            None if actual == segment => kinds.push(Kind::Literal),
-            None => return None,
-            Some(name) => {
-                let value = actual.strip_prefix(before)?.strip_suffix(after)?;
-                if value.is_empty() {
-                    return None;
-                }
-                let plain = before.is_empty() && after.is_empty();
-                kinds.push(if plain { Kind::Parameter } else { Kind::Affixed });
-                let start = position + before.len();
-                parameters.push((name, start..start + value.len()));
-            }
-        }
-        position += actual.len() + 1;
-        left = remaining;
+        position += length + 1;
+        left = rest.get(length + 1..);
+        behind = behind.saturating_sub(1);
     }
-    left.is_none().then_some(Match { kinds, parameters })
+    left.is_none().then_some(found)
+}
+
+impl Match {
+    /// One segment at the start of `rest`; gives its length.
+    fn take_segment(&mut self, segment: &'static str, rest: &str, position: usize) -> Option<usize> {
+        let actual = rest.split('/').next().unwrap_or_default();
+        let (before, name, after) = split_parameter(segment);
+        let Some(name) = name else {
+            self.kinds.push(Kind::Literal);
+            return (actual == segment).then_some(actual.len());
+        };
+        let value = actual.strip_prefix(before)?.strip_suffix(after)?;
+        if value.is_empty() {
+            return None;
+        }
+        let plain = before.is_empty() && after.is_empty();
+        self.kinds.push(if plain { Kind::Parameter } else { Kind::Affixed });
+        let start = position + before.len();
+        self.parameters.push((name, start..start + value.len()));
+        Some(actual.len())
+    }
+
+    /// All of `rest` but its last `behind` segments; gives its length.
+    fn take_rest(&mut self, name: &'static str, rest: &str, behind: usize, position: usize) -> Option<usize> {
+        let taken = match behind.checked_sub(1) {
+            None => rest,
+            Some(last) => {
+                let (slash, _) = rest.rmatch_indices('/').nth(last)?;
+                rest.get(..slash)?
+            }
+        };
+        if taken.is_empty() {
+            return None;
+        }
+        self.kinds.push(Kind::Rest);
+        self.parameters.push((name, position..position + taken.len()));
+        Some(taken.len())
+    }
+}
+
+/// The name in `{name...}`.
+fn rest_name(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{')?.strip_suffix("...}")
 }
 
 /// `a{name}b` is (`a`, `name`, `b`); a literal has no name.

@@ -33,6 +33,13 @@ impl Protocol for Demo {
             .get("/simple/{project}/", package_page)
             .get("/accept/type", negotiate)
             .get("/query/all", query)
+            .post("/form/all", |call| Ok(Response::new(200).json(&call.form(100)?)))
+            .get("/deep/{name...}/files/{file}", |call| {
+                Ok(Response::new(200).text(format!("{} of {}", call.decoded("file")?, call.decoded("name")?)))
+            })
+            .post("/deep/{name...}/files/", |call| {
+                Ok(Response::new(201).text(format!("new in {}", call.param("name"))))
+            })
             .handle(request)
     }
 }
@@ -90,6 +97,20 @@ fn gives_parameters_as_sent_and_decoded() {
 }
 
 #[test]
+fn a_name_of_many_segments_may_stand_before_what_follows_it() {
+    assert_eq!(get("/deep/a/files/x").1, "x of a");
+    assert_eq!(get("/deep/a/b%20c/d/files/x").1, "x of a/b c/d");
+    assert_eq!(get("/deep/files/files/files/files").1, "files of files/files");
+    assert_eq!(get("/deep/files/x").1, "rest deep/files/x", "no segment is left for the name");
+    assert_eq!(get("/deep/a/files/x/y").1, "rest deep/a/files/x/y");
+    assert_eq!(get("/deep/a//b/files/x").0, 400);
+    assert_eq!(get("/deep/a/%2e%2e/files/x").0, 400);
+    let host = Host::new();
+    assert_eq!(host.anonymous().post("/deep/a/b/files/").send::<Demo>().text(), "new in a/b");
+    assert_eq!(host.anonymous().post("/deep/a/b/files/x").send::<Demo>().status(), 405);
+}
+
+#[test]
 fn refuses_paths_that_could_mean_something_else() {
     for path in ["/a/..%2f/b", "/a/%2e%2e/b", "/a/b%00", "/a/b%2fc", "/a//b", "/%zz"] {
         assert_eq!(get(path).0, 400, "{path}");
@@ -128,6 +149,17 @@ fn negotiates_and_asks_only_for_the_headers_it_needs() {
     let reply = host.anonymous().get("/accept/type").header("accept", "text/html").send::<Demo>();
     assert_eq!(reply.status(), 406);
     assert!(host.anonymous().get("/-/ping").send::<Demo>().asked_headers().is_empty());
+}
+
+#[test]
+fn reads_a_form() {
+    let host = Host::new();
+    let post = |body: &[u8]| host.anonymous().post("/form/all").body(body).send::<Demo>();
+    let pairs = post(b"scope=a%3Ab+c&scope=d&x").json();
+    assert_eq!(pairs, serde_json::json!([["scope", "a:b c"], ["scope", "d"], ["x", ""]]));
+    assert_eq!(post(b"").json(), serde_json::json!([]));
+    assert_eq!(post(b"a=\xff").status(), 400);
+    assert_eq!(post(&[b'a'; 101]).status(), 413);
 }
 
 #[test]

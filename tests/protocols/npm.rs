@@ -4,12 +4,14 @@
 
 use http::Method;
 use packhouse_tests::npm::{self, Package};
+#[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
+use packhouse_tests::on_every_backend as on_every;
 use packhouse_tests::{Actor, Registry};
 use serde_json::{Value, json};
 
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
 
-packhouse_tests::on_every_backend! {
+crate::on_every! {
     what_is_published_is_served
     a_scope_is_spelled_in_three_ways
     an_abbreviated_document_is_what_installing_needs

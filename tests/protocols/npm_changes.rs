@@ -2,10 +2,12 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::Package;
+#[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
+use packhouse_tests::on_every_backend as on_every;
 use packhouse_tests::{Actor, Registry};
 use serde_json::json;
 
-packhouse_tests::on_every_backend! {
+crate::on_every! {
     tags_are_set_and_removed
     a_deprecation_keeps_every_version
     a_version_is_unpublished_in_the_steps_of_npm

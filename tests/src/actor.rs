@@ -58,6 +58,14 @@ impl Actor {
         self
     }
 
+    /// The same, sending these headers each time, in the place of those of the same name.
+    #[must_use]
+    pub fn with_headers(&self, headers: HeaderMap) -> Self {
+        let mut actor = self.clone();
+        actor.headers.extend(headers);
+        actor
+    }
+
     /// The same person at another address, e.g. a second process.
     #[must_use]
     pub fn at(&self, base: String) -> Self {

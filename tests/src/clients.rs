@@ -2,16 +2,23 @@
 //!
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
+pub mod conformance;
+mod desk;
 mod node;
+pub mod oci;
 
+pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_mins(3);
+/// Long enough for a gigabyte on a slow machine; it only ends what hangs.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// How a client ended.
 #[derive(Debug)]
@@ -23,10 +30,19 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) async fn of(mut command: Command) -> Self {
+    pub(crate) async fn of(command: Command) -> Self {
+        Self::with_input(command, b"").await
+    }
+
+    /// Its output is read once it has taken all its input.
+    pub(crate) async fn with_input(mut command: Command, input: &[u8]) -> Self {
         let told = format!("{:?}", command.as_std());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{told} does not start: {error}"));
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // One that reads no input may have ended already.
+        let _ = stdin.write_all(input).await;
+        drop(stdin);
         let output = timeout(PATIENCE, child.wait_with_output()).await;
         let output = output.unwrap_or_else(|_| panic!("{told} does not end")).expect("its output");
         Self {
@@ -50,4 +66,17 @@ impl Run {
         assert!(!self.success, "{}\nshould fail: {}\n{}", self.command, self.stdout, self.stderr);
         format!("{}\n{}", self.stdout, self.stderr)
     }
+}
+
+/// A program below the folder that `cargo xtask clients` fills; it may be missing.
+pub(crate) fn installed(program: &str) -> PathBuf {
+    std::env::var_os("PACKHOUSE_CLIENTS").map_or_else(default_folder, PathBuf::from).join(program)
+}
+
+/// As `cargo xtask clients` chooses it.
+fn default_folder() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache =
+        || variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
+    variable("PACKHOUSE_CACHE").unwrap_or_else(|| cache().join("packhouse")).join("clients")
 }

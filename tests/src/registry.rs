@@ -5,7 +5,7 @@ mod options;
 mod process;
 
 pub use home::{Home, built, example};
-pub use options::Options;
+pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;
 pub(crate) use process::command;
 
@@ -104,7 +104,7 @@ impl Registry {
         &self.home.options.backend
     }
 
-    /// All keys of the bucket but the host's own, sorted. Panics in memory.
+    /// All keys of the bucket but the host's own, sorted. Panics where they are no files.
     pub fn keys(&self) -> Vec<String> {
         self.home.keys()
     }
@@ -118,6 +118,12 @@ impl Registry {
     pub async fn publisher(&self) -> Actor {
         let user = self.user("publisher", &["npm:package:*:write", "npm:package:*:delete"]).await;
         self.actor("/npm").with_token(&user.token)
+    }
+
+    /// Somebody who may pull, push and delete in every repository, below `/v2`, with a password.
+    pub async fn pusher(&self) -> Actor {
+        let user = self.user("pusher", &["oci:repository:*:*"]).await;
+        self.actor("/v2").with_password(&user.name, &user.password)
     }
 
     /// Nobody, below this base path.

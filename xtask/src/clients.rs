@@ -5,8 +5,10 @@
 
 mod debian;
 mod deny;
+mod golang;
 mod node;
 mod pypi;
+mod python;
 
 pub use deny::cargo_deny;
 
@@ -21,7 +23,7 @@ pub struct Clients {
     pub found: Vec<Client>,
 }
 
-/// One package manager.
+/// One program: a package manager, or a server that the tests start.
 pub struct Client {
     pub name: &'static str,
     pub version: Result<String, String>,
@@ -33,6 +35,9 @@ impl Clients {
         let folder = workspace.cache.join("clients");
         let mut found = node::ensure(&folder);
         found.extend(pypi::ensure(&folder));
+        found.extend(debian::ensure());
+        found.extend(python::ensure(&folder));
+        found.extend(golang::ensure(&folder));
         Self { folder, found }
     }
 
@@ -50,8 +55,8 @@ pub fn run(workspace: &Workspace) -> bool {
     let clients = Clients::ensure(workspace);
     for client in &clients.found {
         match &client.version {
-            Ok(version) => println!("{:<14} {version}", client.name),
-            Err(why) => println!("{:<14} missing: {why}", client.name),
+            Ok(version) => println!("{:<16} {version}", client.name),
+            Err(why) => println!("{:<16} missing: {why}", client.name),
         }
     }
     clients.missing().is_empty()

@@ -37,7 +37,7 @@ enum Command {
     Check,
     /// Measure against bare hyper (and nginx), as ratios
     Bench(bench::Options),
-    /// Install the package managers that the tests drive
+    /// Install the clients and servers that the tests drive
     Clients,
     /// Build a release with its plugins into `dist/`
     Dist(dist::Options),

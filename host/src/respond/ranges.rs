@@ -56,7 +56,9 @@ fn byte_range_set(header: &str) -> Option<&str> {
 }
 
 /// One range-spec as a range within `size`: empty when nothing of it is there,
-/// none when it is malformed.
+/// none when it is malformed. One that ends before it starts is in no content: RFC 9110
+/// §14.2 lets us ignore or refuse it, and who asked for a part is better told than sent
+/// the whole.
 fn resolve(spec: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
     match (first, last) {
@@ -64,7 +66,8 @@ fn resolve(spec: &str, size: u64) -> Option<Range<u64>> {
         (first, "") => Some(number(first)?.min(size)..size),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then(|| first.min(size)..last.saturating_add(1).min(size))
+            let end = if first <= last { last.saturating_add(1) } else { first };
+            Some(first.min(size)..end.min(size))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! npm 11, pnpm, yarn classic and yarn berry.
 
-use super::Run;
+use super::{Run, installed};
 use crate::npm::Package;
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub struct Project {
 impl Client {
     /// None when it is not installed. `registry` is a mount's URL without a trailing slash.
     pub fn find(kind: Kind, registry: &str, token: Option<&str>) -> Option<Self> {
-        if !installed(kind.program()).is_file() {
+        if !installed(&kind.program()).is_file() {
             return None;
         }
         let home = tempfile::tempdir().expect("a home");
@@ -115,11 +115,11 @@ impl Client {
     }
 
     fn program(&self) -> OsString {
-        if self.kind == Kind::Pnpm { installed(self.kind.program()).into() } else { "node".into() }
+        if self.kind == Kind::Pnpm { installed(&self.kind.program()).into() } else { "node".into() }
     }
 
     fn script(&self) -> Option<PathBuf> {
-        (self.kind != Kind::Pnpm).then(|| installed(self.kind.program()))
+        (self.kind != Kind::Pnpm).then(|| installed(&self.kind.program()))
     }
 
     fn environment(&self) -> Vec<(&'static str, OsString)> {
@@ -159,25 +159,13 @@ impl Project {
 }
 
 impl Kind {
-    fn program(self) -> &'static str {
-        match self {
+    fn program(self) -> String {
+        let path = match self {
             Self::Npm => "npm/bin/npm-cli.js",
             Self::Pnpm => ".bin/pnpm",
             Self::YarnClassic => "yarn/bin/yarn.js",
             Self::YarnBerry => "@yarnpkg/cli-dist/bin/yarn.js",
-        }
+        };
+        format!("node/node_modules/{path}")
     }
-}
-
-fn installed(program: &str) -> PathBuf {
-    let folder = std::env::var_os("PACKHOUSE_CLIENTS").map_or_else(default_folder, PathBuf::from);
-    folder.join("node/node_modules").join(program)
-}
-
-/// As `cargo xtask clients` chooses it.
-fn default_folder() -> PathBuf {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache =
-        || variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
-    variable("PACKHOUSE_CACHE").unwrap_or_else(|| cache().join("packhouse")).join("clients")
 }

@@ -56,7 +56,8 @@ impl Home {
 
     pub(crate) fn keys(&self) -> Vec<String> {
         let mut keys = files_below(&self.objects());
-        keys.retain(|key| !key.starts_with(".packhouse/"));
+        // The host's own, and the work in progress of the engine versitygw.
+        keys.retain(|key| !key.starts_with(".packhouse/") && !key.starts_with(".sgwtmp/"));
         keys
     }
 }

@@ -6,6 +6,14 @@ use crate::backend::Backend;
 pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
      features = { publish = true, unpublish = true, search = true }\n";
 
+/// The default mount of OCI, with its alias at the root.
+pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
+     features = { referrers = true, deletion = true }\n";
+
+/// The same with manifests that may name what is not there.
+pub const OCI_SPARSE: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
+     features = { referrers = true, deletion = true, sparse = true }\n";
+
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
 pub struct Options {
@@ -14,6 +22,7 @@ pub struct Options {
     pub(crate) server: String,
     pub(crate) limits: String,
     pub(crate) anonymous: Vec<String>,
+    pub(crate) auth: String,
     pub(crate) mounts: String,
     pub(crate) plugins: Vec<String>,
     pub(crate) whole: Option<String>,
@@ -26,6 +35,28 @@ impl Options {
         Self::mounts(NPM)
     }
 
+    /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.
+    pub fn oci() -> Self {
+        Self::oci_mounts(OCI)
+    }
+
+    /// As [`Options::oci`], and anybody may push and delete too.
+    pub fn open_oci() -> Self {
+        Self::oci().open()
+    }
+
+    /// These `[mount.…]` tables, and the OCI plugin's file.
+    pub fn oci_mounts(tables: &str) -> Self {
+        let options = Self { plugins: vec!["oci".to_owned()], ..Self::mounts(tables) };
+        options.anonymous(&["*:*:*:read", "*:*:*:pull"])
+    }
+
+    /// Anybody may do everything with images.
+    #[must_use]
+    pub fn open(self) -> Self {
+        self.anonymous(&["oci:repository:*:*"])
+    }
+
     /// These `[mount.…]` tables, and the npm plugin's file.
     pub fn mounts(tables: &str) -> Self {
         Self {
@@ -34,6 +65,7 @@ impl Options {
             server: String::new(),
             limits: String::new(),
             anonymous: vec!["*:*:*:read".to_owned()],
+            auth: String::new(),
             mounts: tables.to_owned(),
             plugins: vec!["npm".to_owned()],
             whole: None,
@@ -76,6 +108,13 @@ impl Options {
         self
     }
 
+    /// More lines for `[auth]`, and tables below it.
+    #[must_use]
+    pub fn auth(mut self, lines: &str) -> Self {
+        self.auth.push_str(lines);
+        self
+    }
+
     /// One more plugin or guest: `NAME.wasm`, from where they were built.
     #[must_use]
     pub fn plugin(mut self, name: &str) -> Self {
@@ -109,11 +148,12 @@ impl Options {
         };
         format!(
             "[server]\nlisten = \"{}\"\n{}\n{limits}{}[auth]\ndatabase = \"users/packhouse.sqlite\"\n\
-             token_store = \"database\"\nanonymous = {:?}\n[plugins]\ndir = \"plugins\"\ncache = \"{}\"\n{}\n",
+             token_store = \"database\"\nanonymous = {:?}\n{}\n[plugins]\ndir = \"plugins\"\ncache = \"{}\"\n{}\n",
             self.listen,
             self.server,
             self.backend.configuration(),
             self.anonymous,
+            self.auth,
             super::home::shared_code_cache().display(),
             self.mounts,
         )

@@ -1,4 +1,5 @@
-//! The clients that speak npm: pinned, installed together by whichever npm the machine has.
+//! What comes from npm: the clients that speak it, and the S3 engine s3rver; pinned, installed
+//! together by whichever npm the machine has.
 
 use super::{Client, debian};
 use crate::command;
@@ -13,17 +14,19 @@ const MANIFEST: &str = r#"{
     "@yarnpkg/cli-dist": "4.18.1",
     "npm": "11.19.1",
     "pnpm": "12.21.0",
+    "s3rver": "3.7.1",
     "yarn": "1.22.22"
   }
 }
 "#;
 
 /// Name, what runs it (none: it runs by itself), and the program below `node_modules`.
-const PROGRAMS: [(&str, Option<&str>, &str); 4] = [
+const PROGRAMS: [(&str, Option<&str>, &str); 5] = [
     ("npm", Some("node"), "npm/bin/npm-cli.js"),
     ("pnpm", None, ".bin/pnpm"),
     ("yarn classic", Some("node"), "yarn/bin/yarn.js"),
     ("yarn berry", Some("node"), "@yarnpkg/cli-dist/bin/yarn.js"),
+    ("s3rver", Some("node"), "s3rver/bin/s3rver.js"),
 ];
 
 /// Installs them into `folder/node` unless they are there; tells what then runs.

@@ -1,0 +1,235 @@
+//! A manifest, read for what it names. Its bytes are kept exactly as they came; nothing here
+//! ever writes one.
+//!
+//! The members that the known kinds share are read in documents of any media type, so that an
+//! artifact of a kind that is yet to be invented keeps its blobs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{
+    DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA_1, Descriptor, IMAGE_INDEX, IMAGE_MANIFEST, Referrer,
+};
+use crate::digest::{ContentDigest, is_digest};
+
+/// What is read of a manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Manifest {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    /// Of OCI's former artifact manifest.
+    blobs: Option<Vec<Descriptor>>,
+    /// Children: of an index, or of Docker's list.
+    manifests: Option<Vec<Descriptor>>,
+    subject: Option<Descriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+    /// Of Docker's schema 1.
+    fs_layers: Option<Vec<SchemaOneLayer>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SchemaOneLayer {
+    blob_sum: String,
+}
+
+/// Why bytes are no manifest that can be taken, in words for who made them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestError(String);
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+fn refuse(reason: impl Into<String>) -> ManifestError {
+    ManifestError(reason.into())
+}
+
+impl Manifest {
+    /// What is stored already, however odd it is: only what it names must be readable.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        // A list would be read as members in order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse("the manifest cannot be read: it is no JSON object"));
+        }
+        serde_json::from_slice(bytes).map_err(|error| refuse(format!("the manifest cannot be read: {error}")))
+    }
+
+    /// What somebody pushes as `content_type`, `None` for not said; see [`Manifest::check`].
+    pub fn receive(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
+        let manifest = Self::parse(bytes)?;
+        manifest.check(content_type)?;
+        Ok(manifest)
+    }
+
+    /// Every descriptor must be one; the rest is checked where the kind is known.
+    fn check(&self, content_type: Option<&str>) -> Result<(), ManifestError> {
+        if let (Some(said), Some(sent)) = (self.media_type.as_deref(), content_type)
+            && said != sent
+        {
+            return Err(refuse(format!(
+                "the manifest says that its media type is {said:?}, and the Content-Type is {sent:?}: send \
+                 the same"
+            )));
+        }
+        for (place, descriptor) in self.descriptors() {
+            check_descriptor(place, descriptor)?;
+        }
+        let kind = self.media_type(content_type);
+        if self.schema_version == Some(1)
+            || kind.starts_with("application/vnd.docker.distribution.manifest.v1+")
+        {
+            return Err(refuse(
+                "manifests of Docker's schema 1 are not taken: push with a client that writes schema 2 or OCI",
+            ));
+        }
+        match kind.as_str() {
+            IMAGE_MANIFEST | DOCKER_MANIFEST => self.check_image(),
+            IMAGE_INDEX | DOCKER_LIST => self.check_index(),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_image(&self) -> Result<(), ManifestError> {
+        self.check_version()?;
+        if self.config.is_none() {
+            return Err(refuse("an image manifest needs a `config`"));
+        }
+        if self.manifests.is_some() {
+            return Err(refuse("an image manifest has no `manifests`: it could be read as an index"));
+        }
+        Ok(())
+    }
+
+    fn check_index(&self) -> Result<(), ManifestError> {
+        self.check_version()?;
+        if self.config.is_some() || self.layers.is_some() {
+            return Err(refuse(
+                "an index has neither `config` nor `layers`: it could be read as an image manifest",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_version(&self) -> Result<(), ManifestError> {
+        match self.schema_version {
+            Some(2) => Ok(()),
+            _ => Err(refuse("the manifest needs a `schemaVersion` of 2")),
+        }
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = (&'static str, &Descriptor)> {
+        let lists = [("layers", &self.layers), ("blobs", &self.blobs), ("manifests", &self.manifests)];
+        let lists = lists
+            .into_iter()
+            .flat_map(|(place, list)| list.iter().flatten().map(move |descriptor| (place, descriptor)));
+        let config = self.config.iter().map(|descriptor| ("config", descriptor));
+        let subject = self.subject.iter().map(|descriptor| ("subject", descriptor));
+        config.chain(lists).chain(subject)
+    }
+
+    /// What it says it is, else what it was sent or stored as, else what it looks like.
+    pub fn media_type(&self, known: Option<&str>) -> String {
+        let said = self.media_type.as_deref().filter(|kind| is_media_type(kind));
+        said.or(known).unwrap_or_else(|| self.looks_like()).to_owned()
+    }
+
+    /// Does the document itself say what it is?
+    pub fn says_its_type(&self) -> bool {
+        self.media_type.as_deref().is_some_and(is_media_type)
+    }
+
+    /// The kind that its members are those of.
+    pub fn looks_like(&self) -> &'static str {
+        if self.schema_version == Some(1) {
+            DOCKER_SCHEMA_1
+        } else if self.manifests.is_some() {
+            IMAGE_INDEX
+        } else {
+            IMAGE_MANIFEST
+        }
+    }
+
+    /// Blobs that must be here for the manifest to be of use.
+    pub fn needed_blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        let blobs = self.config.iter().chain(self.layers.iter().flatten()).chain(self.blobs.iter().flatten());
+        blobs.filter(|descriptor| !descriptor.is_foreign())
+    }
+
+    /// Children of an index: manifests, or blobs where a build cache is kept in an index.
+    pub fn children(&self) -> impl Iterator<Item = &Descriptor> {
+        self.manifests.iter().flatten()
+    }
+
+    /// Everything that may be a blob and must not be removed while this manifest is here.
+    pub fn named(&self) -> Vec<ContentDigest> {
+        let described = self.descriptors().filter(|(place, _)| *place != "subject");
+        let described = described.filter_map(|(_, descriptor)| descriptor.content());
+        let old = self.fs_layers.iter().flatten();
+        let old = old.filter_map(|layer| ContentDigest::parse(&layer.blob_sum).ok());
+        let mut named: Vec<ContentDigest> = described.chain(old).collect();
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
+    pub fn subject(&self) -> Option<ContentDigest> {
+        self.subject.as_ref().and_then(Descriptor::content)
+    }
+
+    /// How the list of referrers shows it (distribution-spec, "Listing Referrers").
+    pub fn referrer(&self, media_type: &str, digest: &ContentDigest, size: u64) -> Referrer {
+        let own = self.artifact_type.clone().filter(|kind| !kind.is_empty());
+        let of_config = || {
+            let config = self.config.as_ref().filter(|_| self.manifests.is_none())?;
+            Some(config.media_type.clone()).filter(|kind| !kind.is_empty())
+        };
+        Referrer {
+            media_type: media_type.to_owned(),
+            digest: digest.to_string(),
+            size,
+            artifact_type: own.or_else(of_config),
+            annotations: self.annotations.clone().unwrap_or_default(),
+        }
+    }
+}
+
+fn check_descriptor(place: &str, descriptor: &Descriptor) -> Result<(), ManifestError> {
+    let digest = descriptor.digest.as_str();
+    if !is_digest(digest) {
+        return Err(refuse(format!("a descriptor in `{place}` has no valid digest: {:.200}", digest)));
+    }
+    if digest.starts_with("sha256:") || digest.starts_with("sha512:") || place == "subject" {
+        ContentDigest::parse(digest)
+            .map_err(|error| refuse(format!("a descriptor in `{place}`: {error}")))?;
+    }
+    if !is_media_type(&descriptor.media_type) {
+        return Err(refuse(format!("the descriptor of {digest} in `{place}` has no `mediaType`")));
+    }
+    if descriptor.size.is_none() {
+        return Err(refuse(format!("the descriptor of {digest} in `{place}` has no `size`")));
+    }
+    Ok(())
+}
+
+/// `type/subtype`, fit for a header. Parameters are none of it.
+pub fn is_media_type(text: &str) -> bool {
+    let name = |part: &str| {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        !part.is_empty() && part.bytes().all(token)
+    };
+    text.len() <= 255 && text.split_once('/').is_some_and(|(kind, subtype)| name(kind) && name(subtype))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+use serde_json::{Value, json};
+
+use super::*;
+
+fn digest(letter: char) -> String {
+    format!("sha256:{}", letter.to_string().repeat(64))
+}
+
+fn descriptor(letter: char) -> Value {
+    json!({ "mediaType": "application/x", "digest": digest(letter), "size": 1 })
+}
+
+fn receive(document: &Value, content_type: &str) -> Result<Manifest, String> {
+    let bytes = document.to_string().into_bytes();
+    Manifest::receive(&bytes, Some(content_type)).map_err(|error| error.to_string())
+}
+
+fn image() -> Value {
+    json!({ "schemaVersion": 2, "config": descriptor('a'), "layers": [descriptor('b'), descriptor('b')] })
+}
+
+#[test]
+fn an_image_names_its_config_and_layers() {
+    let manifest = receive(&image(), IMAGE_MANIFEST).unwrap();
+    let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
+    assert_eq!(named, [digest('a'), digest('b')]);
+    assert_eq!(manifest.needed_blobs().count(), 3);
+    assert_eq!(manifest.media_type(None), IMAGE_MANIFEST);
+    assert!(receive(&image(), DOCKER_MANIFEST).is_ok());
+    assert!(receive(&json!({ "anything": [1] }), "application/vnd.example.any+json").is_ok());
+}
+
+#[test]
+fn an_index_has_children_and_may_be_empty() {
+    let index = json!({ "schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [descriptor('c')] });
+    let manifest = receive(&index, IMAGE_INDEX).unwrap();
+    assert_eq!(manifest.children().count(), 1);
+    assert_eq!(manifest.needed_blobs().count(), 0);
+    assert_eq!(manifest.named().len(), 1, "a child may be a blob of a build cache");
+    for empty in [json!([]), Value::Null] {
+        assert!(receive(&json!({ "schemaVersion": 2, "manifests": empty }), IMAGE_INDEX).is_ok());
+    }
+}
+
+#[test]
+fn foreign_layers_need_not_be_here() {
+    let mut document = image();
+    let kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    let with_urls =
+        json!({ "mediaType": "application/x", "digest": digest('d'), "size": 1, "urls": ["https://e"] });
+    document
+        .as_object_mut()
+        .unwrap()
+        .insert("layers".into(), json!([{ "mediaType": kind, "digest": digest('c'), "size": 1 }, with_urls]));
+    let manifest = receive(&document, IMAGE_MANIFEST).unwrap();
+    assert_eq!(manifest.needed_blobs().count(), 1);
+    assert_eq!(manifest.named().len(), 3);
+}
+
+#[test]
+fn what_is_no_manifest_is_refused_with_a_sentence() {
+    let with = |name: &str, value: Value| {
+        let mut document = image();
+        document.as_object_mut().unwrap().insert(name.to_owned(), value);
+        document
+    };
+    let short = json!({ "mediaType": "application/x", "digest": "sha256:00", "size": 1 });
+    let no_type = json!({ "digest": digest('a'), "size": 1 });
+    let no_size = json!({ "mediaType": "application/x", "digest": digest('a') });
+    let negative = json!({ "mediaType": "application/x", "digest": digest('a'), "size": -1 });
+    let other = json!({ "mediaType": "application/x", "digest": "sha384:00", "size": 1 });
+    for (document, sentence) in [
+        (with("config", short.clone()), "no digest"),
+        (with("layers", json!([no_type])), "mediaType"),
+        (with("layers", json!([no_size])), "size"),
+        (with("layers", json!([negative])), "cannot be read"),
+        (with("layers", json!({})), "cannot be read"),
+        (with("subject", other), "use sha256"),
+        (with("manifests", json!([])), "index"),
+        (with("schemaVersion", json!(1)), "schema 1"),
+        (with("schemaVersion", json!("2")), "cannot be read"),
+        (with("mediaType", json!(IMAGE_INDEX)), "send the same"),
+        (json!({ "schemaVersion": 2 }), "config"),
+        (json!([]), "cannot be read"),
+    ] {
+        let error = receive(&document, IMAGE_MANIFEST).unwrap_err();
+        assert!(error.contains(sentence), "{error:?} should say {sentence:?}");
+    }
+    assert!(receive(&with("manifests", json!([])), IMAGE_INDEX).unwrap_err().contains("image manifest"));
+    assert!(Manifest::receive(b"\x1f\x8b", None).is_err());
+}
+
+#[test]
+fn a_referrer_says_what_kind_of_artifact_it_is() {
+    let digest = ContentDigest::parse(&digest('f')).unwrap();
+    let artifact_type = |document: Value| {
+        let manifest = Manifest::parse(document.to_string().as_bytes()).unwrap();
+        manifest.referrer(IMAGE_MANIFEST, &digest, 3).artifact_type
+    };
+    let mut document = image();
+    assert_eq!(artifact_type(document.clone()).as_deref(), Some("application/x"));
+    document.as_object_mut().unwrap().insert("artifactType".into(), json!("a/b"));
+    assert_eq!(artifact_type(document).as_deref(), Some("a/b"));
+    assert_eq!(artifact_type(json!({ "schemaVersion": 2, "manifests": [], "artifactType": "" })), None);
+    let referrer = Manifest::default().referrer(IMAGE_INDEX, &digest, 3);
+    let text = serde_json::to_string(&referrer).unwrap();
+    assert_eq!(text, format!(r#"{{"mediaType":"{IMAGE_INDEX}","digest":"{digest}","size":3}}"#));
+}
+
+#[test]
+fn layers_of_dockers_first_schema_are_still_known() {
+    let document = json!({ "schemaVersion": 1, "fsLayers": [{ "blobSum": digest('a') }] });
+    let manifest = Manifest::parse(document.to_string().as_bytes()).unwrap();
+    assert_eq!(manifest.named().len(), 1);
+    assert_eq!(manifest.media_type(None), DOCKER_SCHEMA_1);
+}
+
+#[test]
+fn only_plain_media_types_reach_a_header() {
+    for kind in [IMAGE_INDEX, "text/plain", "a/b+c.d-e_f"] {
+        assert!(is_media_type(kind), "{kind}");
+    }
+    for kind in ["", "a", "a/", "/b", "a/b; c=d", "a/b\r\nx: y", "a/b/c", "ä/b"] {
+        assert!(!is_media_type(kind), "{kind:?}");
+    }
+}

@@ -1,0 +1,73 @@
+//! The map of tags to digests. What an earlier system wrote into it and cannot be read here
+//! stays as it is.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::digest::ContentDigest;
+use crate::name::Tag;
+
+/// In the order of the tags' bytes, which is the order in which they are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags(BTreeMap<String, Value>);
+
+impl Tags {
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes).map(Self)
+    }
+
+    /// The same tags always give the same bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&self.0)
+    }
+
+    pub fn get(&self, tag: &Tag) -> Option<ContentDigest> {
+        ContentDigest::parse(self.0.get(tag.as_str())?.as_str()?).ok()
+    }
+
+    /// True when that is a change.
+    pub fn set(&mut self, tag: &Tag, digest: &ContentDigest) -> bool {
+        let digest = Value::String(digest.to_string());
+        self.0.insert(tag.as_str().to_owned(), digest.clone()) != Some(digest)
+    }
+
+    /// True when it was there.
+    pub fn remove(&mut self, tag: &Tag) -> bool {
+        self.0.remove(tag.as_str()).is_some()
+    }
+
+    /// Removes the tags of one manifest; true when there were some.
+    pub fn remove_all(&mut self, digest: &ContentDigest) -> bool {
+        let before = self.0.len();
+        let digest = digest.to_string();
+        self.0.retain(|_, value| value.as_str() != Some(&digest));
+        self.0.len() != before
+    }
+
+    /// Names behind this one, in order.
+    pub fn names_after<'a>(&'a self, last: &'a str) -> impl Iterator<Item = &'a str> {
+        let range = (std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded);
+        self.0.range::<str, _>(range).map(|(name, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn tags_are_kept_in_order_and_nothing_else_is_touched() {
+        let digest = ContentDigest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        let mut tags = Tags::parse(br#"{"b":"odd","Z z":3}"#).unwrap();
+        let (a, b) = (Tag::parse("a").unwrap(), Tag::parse("b").unwrap());
+        assert_eq!(tags.get(&b), None);
+        assert!(tags.set(&a, &digest) && !tags.set(&a, &digest));
+        assert_eq!(tags.get(&a), Some(digest.clone()));
+        assert_eq!(tags.names_after("").collect::<Vec<_>>(), ["Z z", "a", "b"]);
+        assert_eq!(tags.names_after("a").collect::<Vec<_>>(), ["b"]);
+        assert!(tags.remove_all(&digest) && !tags.remove_all(&digest) && !tags.remove(&a));
+        assert_eq!(tags.to_bytes().unwrap(), br#"{"Z z":3,"b":"odd"}"#);
+    }
+}

@@ -1,0 +1,77 @@
+//! One file a noun; here is what several of them need: what a request is about, where things
+//! are found, and how a list is cut into pages.
+
+use packhouse_plugin::{Call, Response, settings};
+
+use crate::digest::ContentDigest;
+use crate::error::{self, Error};
+use crate::name::RepositoryName;
+
+pub mod api;
+pub mod blobs;
+pub mod catalog;
+pub mod manifests;
+pub mod referrers;
+pub mod tags;
+pub mod uploads;
+
+/// What blobs are served as.
+const BYTES: &str = "application/octet-stream";
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// The repository in the path.
+fn repository(call: &Call) -> Result<RepositoryName, Error> {
+    Ok(RepositoryName::parse(&call.decoded("repository")?)?)
+}
+
+/// The digest in the path.
+fn digest(call: &Call) -> Result<ContentDigest, Error> {
+    Ok(ContentDigest::parse(&call.decoded("digest")?)?)
+}
+
+/// The feature is on, or 405.
+fn require_feature(feature: &str) -> Result<(), Error> {
+    if settings::feature(feature) {
+        return Ok(());
+    }
+    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
+}
+
+/// A path below this protocol's own root, at the address that the client uses: `/v2/…` or
+/// `/oci/v2/…`. Without a host, which a proxy may have replaced.
+fn location(call: &Call, path: &str) -> String {
+    if let Some(alias) = call.alias() {
+        return format!("{alias}/{path}");
+    }
+    let base = call.base_url();
+    let behind_scheme = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
+    let below_host = behind_scheme.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
+    format!("{below_host}/v2/{path}")
+}
+
+fn blob_location(call: &Call, repository: &RepositoryName, digest: &ContentDigest) -> String {
+    location(call, &format!("{repository}/blobs/{digest}"))
+}
+
+/// `n` of the query, if it is there: how many entries a page has.
+fn page_size(call: &Call) -> Result<Option<usize>, Error> {
+    let Some(text) = call.query("n") else {
+        return Ok(None);
+    };
+    let number = text.parse().map_err(|_| {
+        let sentence = format!("`n` is the number of entries of a page, and {text:.20?} is none");
+        Error::because(error::PAGE_INVALID, sentence)
+    })?;
+    Ok(Some(number))
+}
+
+/// Tells where the next page is (RFC 8288).
+fn link_to_next(response: Response, call: &Call, path: &str, query: &[(&str, &str)]) -> Response {
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    let target = location(call, path);
+    response.header("link", &format!("<{target}?{}>; rel=\"next\"", query.join("&")))
+}
+
+fn escape(value: &str) -> String {
+    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

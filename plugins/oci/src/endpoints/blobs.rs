@@ -1,0 +1,62 @@
+//! `GET, HEAD, DELETE /v2/{repository}/blobs/{digest}`.
+
+use packhouse_plugin::{Call, Response};
+use serde_json::json;
+
+use super::{BYTES, CONTENT_DIGEST, digest, repository, require_feature};
+use crate::access::{Access, is_allowed, require};
+use crate::digest::ContentDigest;
+use crate::document::Manifest;
+use crate::error::{self, Error};
+use crate::name::RepositoryName;
+use crate::{holdings, layout, membership};
+
+/// Whoever may push is promised that the blob stays for a while: clients skip what they find.
+pub fn read_blob(call: &Call) -> Result<Response, Error> {
+    let (repository, digest) = (repository(call)?, digest(call)?);
+    require(&repository, Access::Pull)?;
+    let member = membership::find(&repository, &digest)?.ok_or_else(|| unknown(&digest))?;
+    if !member.is_fresh() && is_allowed(&repository, Access::Push) {
+        member.confirm()?;
+    }
+    let response = Response::new(200)
+        .content_type(BYTES)
+        .header(CONTENT_DIGEST, &digest.to_string())
+        .header("etag", &format!("\"{digest}\""))
+        .no_compression();
+    response.object(&layout::blob(&digest))?.ok_or_else(|| unknown(&digest))
+}
+
+/// The repository no longer has the blob; its bytes stay as long as another one has them, and
+/// until the garbage collection.
+pub fn delete_blob(call: &Call) -> Result<Response, Error> {
+    let (repository, digest) = (repository(call)?, digest(call)?);
+    require_feature("deletion")?;
+    require(&repository, Access::Delete)?;
+    membership::find(&repository, &digest)?.ok_or_else(|| unknown(&digest))?;
+    if let Some(manifest) = naming(&repository, &digest)? {
+        let sentence = format!("the manifest {manifest} still names this blob; delete the manifest first");
+        return Err(
+            Error::because(error::BLOB_NAMED, sentence).detail(json!({ "manifest": manifest.to_string() }))
+        );
+    }
+    membership::remove(&repository, &digest)?;
+    Ok(Response::new(202))
+}
+
+/// A manifest of the repository that names the blob.
+fn naming(repository: &RepositoryName, blob: &ContentDigest) -> Result<Option<ContentDigest>, Error> {
+    for manifest in holdings::manifests(repository) {
+        let (digest, document) = manifest?;
+        // One that cannot be read names nobody knows what.
+        if Manifest::parse(&document.bytes).map_or(true, |manifest| manifest.named().contains(blob)) {
+            return Ok(Some(digest));
+        }
+    }
+    Ok(None)
+}
+
+fn unknown(digest: &ContentDigest) -> Error {
+    let sentence = format!("this repository has no blob {digest}");
+    Error::because(error::BLOB_UNKNOWN, sentence).detail(json!({ "digest": digest.to_string() }))
+}

@@ -1,0 +1,103 @@
+//! `GET, HEAD, DELETE /v2/{repository}/manifests/{tag or digest}`; pushing is in `push`.
+
+use packhouse_plugin::storage::{self, Document, Precondition};
+use packhouse_plugin::{Call, Error as HostError, Response};
+use serde_json::json;
+
+use super::{BYTES, CONTENT_DIGEST, repository, require_feature};
+use crate::access::{Access, require};
+use crate::digest::ContentDigest;
+use crate::document::Manifest;
+use crate::error::{self, Error};
+use crate::name::{Reference, RepositoryName, Tag};
+use crate::{layout, media_types, referrers, tag_map};
+
+mod push;
+
+pub use push::push_manifest;
+
+/// How often a deletion looks again when the manifest is pushed at the same time.
+const ATTEMPTS: u32 = 10;
+
+/// The bytes as they were pushed.
+pub fn read_manifest(call: &Call) -> Result<Response, Error> {
+    let repository = repository(call)?;
+    require(&repository, Access::Pull)?;
+    let reference = reference(call)?;
+    let digest = match &reference {
+        Reference::Digest(digest) => digest.clone(),
+        Reference::Tag(tag) => tag_map::resolve(&repository, tag)?.ok_or_else(|| unknown(&reference))?,
+    };
+    let key = layout::manifest(&repository, &digest);
+    let document = storage::get(&key)?.ok_or_else(|| unknown(&reference))?;
+    let media_type = media_type(&repository, &digest, &document)?;
+    let response = Response::new(200)
+        .content_type(&media_type)
+        .header(CONTENT_DIGEST, &digest.to_string())
+        .header("etag", &format!("\"{digest}\""));
+    Ok(response.bytes(document.bytes))
+}
+
+/// A tag goes alone; a digest takes its tags and its entry among the referrers along.
+pub fn delete_manifest(call: &Call) -> Result<Response, Error> {
+    let repository = repository(call)?;
+    require_feature("deletion")?;
+    require(&repository, Access::Delete)?;
+    match reference(call)? {
+        Reference::Tag(tag) => delete_tag(&repository, &tag)?,
+        Reference::Digest(digest) => delete_digest(&repository, &digest)?,
+    }
+    Ok(Response::new(202))
+}
+
+fn delete_tag(repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
+    if tag_map::resolve(repository, tag)?.is_some() && tag_map::remove(repository, tag)? {
+        return Ok(());
+    }
+    Err(unknown(&Reference::Tag(tag.clone())))
+}
+
+/// The tags go first, so that none stands for nothing; and once more at the end, for one that
+/// a push has set meanwhile.
+fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
+    let key = layout::manifest(repository, digest);
+    for attempt in 1..=ATTEMPTS {
+        let document = storage::get(&key)?.ok_or_else(|| unknown(&Reference::Digest(digest.clone())))?;
+        tag_map::remove_all(repository, digest)?;
+        if let Some(subject) = Manifest::parse(&document.bytes).ok().and_then(|manifest| manifest.subject()) {
+            referrers::remove(repository, &subject, digest)?;
+        }
+        match storage::remove(&key, Precondition::Version(&document.info.version)) {
+            Ok(_) => {
+                media_types::forget(repository, digest)?;
+                return Ok(tag_map::remove_all(repository, digest)?);
+            }
+            // Pushed again meanwhile.
+            Err(HostError::Conflict) => storage::wait_turn(&key, attempt)?,
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(Error::new(error::BUSY))
+}
+
+/// What a stored manifest is served as, also when it is none.
+fn media_type(
+    repository: &RepositoryName,
+    digest: &ContentDigest,
+    document: &Document,
+) -> Result<String, Error> {
+    match Manifest::parse(&document.bytes) {
+        Ok(manifest) => Ok(media_types::find(repository, digest, document, &manifest)?),
+        Err(_) => Ok(document.info.content_type.clone().unwrap_or_else(|| BYTES.to_owned())),
+    }
+}
+
+/// The tag or digest in the path.
+fn reference(call: &Call) -> Result<Reference, Error> {
+    Ok(Reference::parse(&call.decoded("reference")?)?)
+}
+
+fn unknown(reference: &Reference) -> Error {
+    let sentence = format!("this repository has no manifest {reference}");
+    Error::because(error::MANIFEST_UNKNOWN, sentence).detail(json!({ "reference": reference.to_string() }))
+}

@@ -1,0 +1,187 @@
+//! The token endpoint, `GET` and `POST {mount}/token`: credentials become a signed access
+//! token for what a client is about to do (distribution's "Token Authentication
+//! Specification" and "OAuth2 Token Authentication").
+//!
+//! Passwords go to the host and come back as an account; what the token holds is the host's
+//! decision.
+
+use packhouse_plugin::auth::{self, Account, TokenRequest, Wanted};
+use packhouse_plugin::{Call, Error as HostError, Response};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::access::REPOSITORY;
+use crate::error::{self, Error};
+
+/// Of the body, in bytes.
+const LARGEST_FORM: u64 = 64 * 1024;
+/// Of a refresh token, in seconds: 90 days.
+const REFRESH_LIFETIME: u64 = 90 * 24 * 60 * 60;
+const ACTIONS: [&str; 3] = ["pull", "push", "delete"];
+
+/// Who asks, for what.
+struct Grant {
+    account: Option<Account>,
+    service: String,
+    wanted: Vec<Wanted>,
+    /// A refresh token that is handed back as it came.
+    refresh: Option<String>,
+    /// A new one is wished.
+    offline: bool,
+}
+
+/// Basic credentials, which the host has read, or none.
+pub fn get_token(call: &Call) -> Result<Response, Error> {
+    let query = call.query_pairs();
+    let grant = Grant {
+        account: caller()?,
+        service: first(&query, "service"),
+        wanted: wanted(&query),
+        refresh: None,
+        offline: first(&query, "offline_token") == "true",
+    };
+    answer(&grant)
+}
+
+/// A form that holds the credentials: `grant_type` `password` or `refresh_token`. Without one
+/// it is as [`get_token`].
+pub fn post_token(call: &Call) -> Result<Response, Error> {
+    let form = call.form(LARGEST_FORM)?;
+    let refresh = Some(first(&form, "refresh_token")).filter(|token| !token.is_empty());
+    let account = match first(&form, "grant_type").as_str() {
+        "password" => {
+            let (name, password) = (first(&form, "username"), first(&form, "password"));
+            Some(auth::authenticate_password(&name, &password).map_err(refused)?)
+        }
+        "refresh_token" => {
+            Some(auth::authenticate_token(refresh.as_deref().unwrap_or_default()).map_err(refused)?)
+        }
+        "" => caller()?,
+        other => {
+            let sentence = format!("{other:.50?} is no grant_type: use password or refresh_token");
+            return Err(Error::because(error::REQUEST_INVALID, sentence));
+        }
+    };
+    let grant = Grant {
+        account,
+        service: first(&form, "service"),
+        wanted: wanted(&form),
+        offline: refresh.is_none() && first(&form, "access_type") == "offline",
+        refresh,
+    };
+    answer(&grant)
+}
+
+/// The account that signed in, if anybody did; wrong credentials are never nobody's.
+fn caller() -> Result<Option<Account>, Error> {
+    match auth::rejection() {
+        Some(rejection) => Err(Error::because(error::UNAUTHORIZED, rejection).basic()),
+        None => Ok(auth::caller()),
+    }
+}
+
+fn answer(grant: &Grant) -> Result<Response, Error> {
+    let token = auth::sign_access(grant.account.as_ref(), &grant.service, &grant.wanted)?;
+    let mut answer = json!({
+        "token": token.secret,
+        "access_token": token.secret,
+        "expires_in": token.lifetime_seconds,
+        "issued_at": timestamp(token.issued),
+    });
+    if let (Some(refresh), Some(answer)) = (refresh(grant)?, answer.as_object_mut()) {
+        answer.insert("refresh_token".to_owned(), json!(refresh));
+    }
+    Ok(Response::new(200).header("cache-control", "no-store").json(&answer))
+}
+
+/// A refresh token where one is wished and can be had: it needs an account, and the mount's
+/// grant `login`.
+fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
+    let account = grant.account.as_ref().filter(|_| grant.offline);
+    let Some(account) = account else {
+        return Ok(grant.refresh.clone());
+    };
+    let request = TokenRequest {
+        label: Some("docker login".to_owned()),
+        read_only: account.read_only(),
+        lifetime: Some(REFRESH_LIFETIME),
+        ..TokenRequest::default()
+    };
+    match account.issue_token(&request) {
+        Ok(issued) => Ok(Some(issued.secret)),
+        Err(HostError::Denied(_)) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Which of name, password and token it is that does not count, is not told.
+fn refused(error: HostError) -> Error {
+    match error {
+        HostError::Denied(sentence) => Error::because(error::UNAUTHORIZED, sentence).basic(),
+        other => other.into(),
+    }
+}
+
+/// The scopes of all `scope` values, each `{kind}:{name}:{action},{action}`; several may
+/// stand in one value with spaces between. What this registry has no such thing of is left
+/// out, as the token would not hold it.
+fn wanted(pairs: &[(String, String)]) -> Vec<Wanted> {
+    let scopes = pairs.iter().filter(|(name, _)| name == "scope").flat_map(|(_, value)| value.split(' '));
+    scopes.filter_map(parse_scope).collect()
+}
+
+fn parse_scope(scope: &str) -> Option<Wanted> {
+    let (kind, rest) = scope.split_once(':')?;
+    let (name, actions) = rest.rsplit_once(':')?;
+    // `repository(plugin)`: a class of repositories, of which there is one here.
+    let kind = kind.split('(').next().unwrap_or_default();
+    match (kind, name) {
+        // Whatever may be pulled when the token is used.
+        ("registry", "catalog") => Some(Wanted::new(REPOSITORY, "*", &["pull"])),
+        // `*` is no repository, and would mean all of them.
+        (REPOSITORY, name) if name != "*" => {
+            let all = actions.split(',').any(|action| action == "*");
+            let asked = |action: &&str| all || actions.split(',').any(|asked| asked == *action);
+            let actions: Vec<&str> = ACTIONS.into_iter().filter(asked).collect();
+            (!actions.is_empty()).then(|| Wanted::new(REPOSITORY, name, &actions))
+        }
+        _ => None,
+    }
+}
+
+/// The first value of a name; empty when it is not there.
+fn first(pairs: &[(String, String)], name: &str) -> String {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+/// RFC 3339, in UTC.
+fn timestamp(milliseconds: u64) -> String {
+    let seconds = i64::try_from(milliseconds / 1000).unwrap_or_default();
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_as_clients_write_them() {
+        let pairs = |values: &[&str]| -> Vec<(String, String)> {
+            values.iter().map(|value| ("scope".to_owned(), (*value).to_owned())).collect()
+        };
+        let repository = |name: &str, actions: &[&str]| Wanted::new("repository", name, actions);
+        assert_eq!(
+            wanted(&pairs(&["repository:a/b:pull,push repository(plugin):c:*", "registry:catalog:*"])),
+            [
+                repository("a/b", &["pull", "push"]),
+                repository("c", &["pull", "push", "delete"]),
+                repository("*", &["pull"])
+            ]
+        );
+        for scope in ["", "x", "repository:a", "repository:a:", "repository:a:own", "repository:*:push", "other:a:pull"] {
+            assert_eq!(wanted(&pairs(&[scope])), [], "{scope}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Says that a manifest is on its way, so that no garbage collection removes a blob between
+//! the look at it and the manifest that names it.
+
+use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::{Error, log, random};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::ContentDigest;
+use crate::layout;
+use crate::name::RepositoryName;
+
+/// What is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    pub repository: String,
+    pub blobs: Vec<String>,
+}
+
+/// One push. Dropped, it takes its document away; what a crash leaves is dead after an hour.
+pub struct Pending {
+    key: Option<String>,
+}
+
+impl Pending {
+    /// Before anything of the push is looked at. Nothing is written when it names nothing.
+    pub fn begin(repository: &RepositoryName, blobs: &[ContentDigest]) -> Result<Self, Error> {
+        if blobs.is_empty() {
+            return Ok(Self { key: None });
+        }
+        let content = Content {
+            repository: repository.to_string(),
+            blobs: blobs.iter().map(ToString::to_string).collect(),
+        };
+        let key = layout::pending(&identifier());
+        let bytes = serde_json::to_vec(&content).map_err(|error| Error::Invalid(error.to_string()))?;
+        storage::put(&key, &bytes, Precondition::Absent, Some("application/json"))?;
+        Ok(Self { key: Some(key) })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(key) = &self.key else {
+            return;
+        };
+        // The push stands or falls without it.
+        if let Err(error) = storage::remove(key, Precondition::Any) {
+            log::warn("a push could not be cleared away", &[("key", key), ("error", &error.to_string())]);
+        }
+    }
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn identifier() -> String {
+    let mut bytes = random::bytes(16);
+    if let Some(version) = bytes.get_mut(6) {
+        *version = (*version & 0x0f) | 0x40;
+    }
+    if let Some(variant) = bytes.get_mut(8) {
+        *variant = (*variant & 0x3f) | 0x80;
+    }
+    let hex = packhouse_plugin::Digest::from_bytes("random", &bytes).hex;
+    let part = |range| hex.get(range).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+}

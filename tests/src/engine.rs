@@ -1,0 +1,124 @@
+//! S3 servers that others wrote, started by the tests, each with a bucket of its own.
+//!
+//! They are installed by `cargo xtask clients`; one that is missing is told there.
+
+use crate::clients::installed;
+use crate::server::Server;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub(crate) const BUCKET: &str = "packages";
+/// s3rver knows this pair only, so all are given it.
+pub(crate) const KEY: &str = "S3RVER";
+pub(crate) const SECRET: &str = "S3RVER";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The most complete; its objects are files.
+    VersityGw,
+    /// Keeps everything in memory; checks no signatures.
+    Moto,
+    /// Ignores conditional writes: what comes last, wins.
+    S3rver,
+}
+
+/// One running server with an empty bucket; stops when dropped, and its objects are gone then.
+pub struct Engine {
+    kind: Kind,
+    server: Server,
+    folder: TempDir,
+}
+
+impl Engine {
+    /// None when it is not installed.
+    pub async fn start(kind: Kind) -> Option<Arc<Self>> {
+        if !kind.program().is_file() {
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Server::start(kind.command(&folder)).await;
+        if kind == Kind::Moto {
+            let bucket = format!("http://127.0.0.1:{}/{BUCKET}", server.port());
+            let made = reqwest::Client::new().put(bucket).send().await.expect("it answers");
+            assert!(made.status().is_success(), "no bucket: {made:?}");
+        }
+        Some(Arc::new(Self { kind, server, folder }))
+    }
+
+    /// On 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    /// Its objects as files, beside the engine's own; none where they are kept otherwise.
+    pub(crate) fn bucket(&self) -> Option<PathBuf> {
+        (self.kind == Kind::VersityGw).then(|| self.folder.path().join(BUCKET))
+    }
+
+    /// What the server has written so far.
+    pub fn output(&self) -> String {
+        self.server.output()
+    }
+}
+
+/// The `[storage]` table for an engine at this port, which may be a proxy's before it.
+pub(crate) fn configuration(port: u16) -> String {
+    format!(
+        "[storage]\ntype = \"s3\"\nendpoint = \"127.0.0.1\"\nport = {port}\nuse_ssl = false\n\
+         region = \"{REGION}\"\nbucket_name = \"{BUCKET}\"\naccess_key = \"{KEY}\"\naccess_secret = \"{SECRET}\"\n"
+    )
+}
+
+impl Kind {
+    fn program(self) -> PathBuf {
+        match self {
+            Self::VersityGw => installed("go/versitygw"),
+            Self::Moto => installed("python/bin/moto_server"),
+            Self::S3rver => installed("node/node_modules/s3rver/bin/s3rver.js"),
+        }
+    }
+
+    fn command(self, folder: &TempDir) -> Command {
+        let program = self.program();
+        match self {
+            Self::VersityGw => {
+                std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
+                let mut command = Command::new(program);
+                command.args([
+                    "--port",
+                    "127.0.0.1:0",
+                    "--region",
+                    REGION,
+                    "--keep-alive",
+                    "--quiet",
+                    "posix",
+                ]);
+                command.arg(folder.path()).env("ROOT_ACCESS_KEY", KEY).env("ROOT_SECRET_KEY", SECRET);
+                command
+            }
+            Self::Moto => {
+                let mut command = Command::new(program);
+                command.args(["-H", "127.0.0.1", "-p", "0"]);
+                command
+            }
+            Self::S3rver => {
+                let mut command = Command::new("node");
+                command.arg(program).arg("--directory").arg(folder.path());
+                command.args([
+                    "--address",
+                    "127.0.0.1",
+                    "--port",
+                    "0",
+                    "--silent",
+                    "--configure-bucket",
+                    BUCKET,
+                ]);
+                command
+            }
+        }
+    }
+}
