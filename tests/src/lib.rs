@@ -20,6 +20,7 @@ pub mod engine;
 pub mod npm;
 pub mod object_store;
 pub mod oci;
+pub mod pypi;
 pub mod races;
 pub mod registry;
 pub mod server;

@@ -13,10 +13,10 @@ use crate::layout;
 use crate::name::{ProjectName, Version};
 
 mod change;
-mod directory;
+pub(crate) mod directory;
 pub mod files;
-mod found;
-mod pages;
+pub(crate) mod found;
+pub(crate) mod pages;
 pub mod projects;
 pub mod releases;
 pub mod simple;
@@ -25,7 +25,7 @@ pub mod upload;
 /// The kind of this protocol's scopes.
 const PACKAGE: &str = "package";
 /// Of documents in the store, where it keeps content types.
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// The largest body of a request that is small by nature, in bytes.
 const SMALL_BODY: u64 = 64 * 1024;
 

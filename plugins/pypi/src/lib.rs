@@ -8,7 +8,8 @@
 //! - [`simple`], [`legacy_json`]: what is rendered of a document
 //! - [`wheel`], [`sdist`], [`metadata`], [`attestation`]: reading what clients upload, in
 //!   bounded memory
-//! - [`error`]: the table of errors; `endpoints`: one file a noun
+//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//!   what is stored
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -21,6 +22,7 @@ mod endpoints;
 pub mod error;
 pub mod layout;
 pub mod legacy_json;
+mod maintenance;
 pub mod metadata;
 pub mod name;
 #[cfg(test)]
@@ -32,7 +34,7 @@ pub mod wheel;
 /// The protocol.
 pub struct Pypi;
 
-packhouse_plugin::export!(Pypi);
+packhouse_plugin::export!(Pypi, maintenance);
 
 const SETUP: &str = "\
 pip install --index-url {base_url}/simple/ NAME

@@ -1,6 +1,6 @@
 //! The clients that speak PyPI: pinned, in one virtual environment of their own.
 
-use super::{Client, debian};
+use super::{Client, python};
 use crate::command;
 use std::fs;
 use std::path::Path;
@@ -30,30 +30,13 @@ fn install(home: &Path) -> Result<(), String> {
     if fs::read_to_string(&stamp).is_ok_and(|there| there == REQUIREMENTS) {
         return Ok(());
     }
-    environment(home)?;
+    python::environment(home)?;
     let mut pip = Command::new(home.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(REQUIREMENTS.lines());
     if !command::succeeds(&mut pip).unwrap_or(false) {
         return Err("`pip install` of the clients failed".to_owned());
     }
     fs::write(&stamp, REQUIREMENTS).map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
-}
-
-/// Debian splits off what a virtual environment needs.
-fn environment(home: &Path) -> Result<(), String> {
-    if make(Path::new("python3"), home) {
-        return Ok(());
-    }
-    debian::install(&["python3", "python3-venv"])?;
-    if make(Path::new("/usr/bin/python3"), home) {
-        Ok(())
-    } else {
-        Err("`python3 -m venv` failed".to_owned())
-    }
-}
-
-fn make(python: &Path, home: &Path) -> bool {
-    command::succeeds(Command::new(python).args(["-m", "venv", "--clear"]).arg(home)).unwrap_or(false)
 }
 
 fn version(home: &Path, name: &str) -> Result<String, String> {

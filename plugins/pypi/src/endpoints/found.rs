@@ -26,76 +26,96 @@ const READ: usize = 256 * 1024;
 
 /// The project as its files say; none when it has none.
 pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Error> {
-    let folder = layout::folder(name);
-    let objects = storage::list(&folder).collect::<Result<Vec<_>, _>>()?;
-    let by_name: HashMap<&str, &ObjectInfo> =
-        objects.iter().filter_map(|info| Some((info.key.strip_prefix(&folder)?, info))).collect();
-    let mut files: Vec<(FileName, &ObjectInfo)> = objects
-        .iter()
-        .filter_map(|info| {
-            let file = FileName::parse_stored(name, info.key.strip_prefix(&folder)?)?;
-            Some((file, info))
-        })
-        .collect();
-    if files.is_empty() {
+    let folder = Folder::list(name)?;
+    if folder.files.is_empty() {
         return Ok(None);
     }
-    files.sort_by(|(one, _), (other, _)| (&one.version, one.as_str()).cmp(&(&other.version, other.as_str())));
-    let total: u64 = files.iter().map(|(_, info)| info.size).sum();
+    let total: u64 = folder.files.iter().map(|(_, info)| info.size).sum();
     let is_full = depth == Depth::Full;
     let look = Look {
         digests: is_full || total <= QUICK_BYTES,
-        inside: is_full || files.len() <= QUICK_FILES,
+        inside: is_full || folder.files.len() <= QUICK_FILES,
         sdists: is_full,
     };
     let mut project = Project::from(name);
-    for (file, info) in files {
-        project.files.push(describe(&file, info, &by_name, look)?);
+    for (file, info) in &folder.files {
+        project.files.push(folder.describe(file, info, look)?);
     }
     Ok(Some(project))
 }
 
+/// What lies in the folder of a project.
+pub struct Folder {
+    /// The distributions, by version and name.
+    pub files: Vec<(FileName, ObjectInfo)>,
+    /// All objects, by their names.
+    objects: HashMap<String, ObjectInfo>,
+}
+
 /// What is looked at.
 #[derive(Clone, Copy)]
-struct Look {
+pub struct Look {
     digests: bool,
     inside: bool,
     sdists: bool,
 }
 
-fn describe(
-    file: &FileName,
-    info: &ObjectInfo,
-    others: &HashMap<&str, &ObjectInfo>,
-    look: Look,
-) -> Result<File, Error> {
-    let computed = if look.digests {
-        storage::digests(&info.key, &[SHA256, MD5, BLAKE2B256])?.unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let hex = |algorithm| find_digest(&computed, algorithm).map(|digest| digest.hex.clone());
-    let beside = |ending: &str| others.get(format!("{file}{ending}").as_str()).copied();
-    let bytes = match beside(layout::CORE_METADATA).filter(|info| info.size <= metadata::LIMIT) {
-        Some(sidecar) => storage::get(&sidecar.key)?.map(|document| document.bytes),
-        None if look.inside => inside(file, &info.key, look.sdists)?,
-        None => None,
-    };
-    let metadata = bytes.as_deref().map(CoreMetadata::parse).unwrap_or_default();
-    Ok(File {
-        filename: file.as_str().to_owned(),
-        version: file.version.to_string(),
-        size: info.size,
-        uploaded: timestamp(info.modified.unwrap_or_default()),
-        sha256: hex(SHA256),
-        md5: hex(MD5),
-        blake2b_256: hex(BLAKE2B256),
-        requires_python: metadata.requires_python().map(str::to_owned),
-        metadata_sha256: bytes.map(|bytes| sha256(&bytes)).transpose()?,
-        provenance: beside(layout::PROVENANCE).is_some(),
-        yanked: None,
-        uploader: None,
-    })
+impl Look {
+    /// At everything.
+    pub const ALL: Self = Self { digests: true, inside: true, sdists: true };
+}
+
+impl Folder {
+    /// As it is now.
+    pub fn list(name: &ProjectName) -> Result<Self, packhouse_plugin::Error> {
+        let folder = layout::folder(name);
+        let mut objects = HashMap::new();
+        for info in storage::list(&folder) {
+            let info = info?;
+            if let Some(file) = info.key.strip_prefix(&folder) {
+                objects.insert(file.to_owned(), info);
+            }
+        }
+        let mut files: Vec<(FileName, ObjectInfo)> = objects
+            .iter()
+            .filter_map(|(file, info)| Some((FileName::parse_stored(name, file)?, info.clone())))
+            .collect();
+        files.sort_by(|(one, _), (other, _)| {
+            (&one.version, one.as_str()).cmp(&(&other.version, other.as_str()))
+        });
+        Ok(Self { files, objects })
+    }
+
+    /// What a document says of a file.
+    pub fn describe(&self, file: &FileName, info: &ObjectInfo, look: Look) -> Result<File, Error> {
+        let computed = if look.digests {
+            storage::digests(&info.key, &[SHA256, MD5, BLAKE2B256])?.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let hex = |algorithm| find_digest(&computed, algorithm).map(|digest| digest.hex.clone());
+        let beside = |ending: &str| self.objects.get(format!("{file}{ending}").as_str());
+        let bytes = match beside(layout::CORE_METADATA).filter(|info| info.size <= metadata::LIMIT) {
+            Some(sidecar) => storage::get(&sidecar.key)?.map(|document| document.bytes),
+            None if look.inside => inside(file, &info.key, look.sdists)?,
+            None => None,
+        };
+        let metadata = bytes.as_deref().map(CoreMetadata::parse).unwrap_or_default();
+        Ok(File {
+            filename: file.as_str().to_owned(),
+            version: file.version.to_string(),
+            size: info.size,
+            uploaded: timestamp(info.modified.unwrap_or_default()),
+            sha256: hex(SHA256),
+            md5: hex(MD5),
+            blake2b_256: hex(BLAKE2B256),
+            requires_python: metadata.requires_python().map(str::to_owned),
+            metadata_sha256: bytes.map(|bytes| sha256(&bytes)).transpose()?,
+            provenance: beside(layout::PROVENANCE).is_some(),
+            yanked: None,
+            uploader: None,
+        })
+    }
 }
 
 /// The core metadata inside a stored file; none when there is none to be found.

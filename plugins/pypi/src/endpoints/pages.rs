@@ -13,7 +13,7 @@ use crate::layout;
 use crate::name::ProjectName;
 use crate::simple::{Links, ProjectPage, RootPage, html};
 
-const HTML: &str = "text/html; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
 /// How old the stored list may be before it is written anew, in milliseconds.
 const INTERVAL: u64 = 60_000;
 
@@ -22,17 +22,25 @@ pub fn write_project(name: &ProjectName) {
     told(name.as_str(), try_write_project(name));
 }
 
+/// The page of a project as it should lie in the bucket; none when there should be none.
+pub fn render_project(name: &ProjectName) -> Result<Option<Vec<u8>>, Error> {
+    let project = load(name, Depth::Quick)?.map(|loaded| loaded.project);
+    let Some(project) = project.filter(|project| !project.files.is_empty()) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    let page = ProjectPage { name, project: &project, links: Links::Relative };
+    html::write_project(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    Ok(Some(bytes))
+}
+
 fn try_write_project(name: &ProjectName) -> Result<(), Error> {
     // The document is read behind the page: of two writers the later one has seen the later
     // document, and the other is told that the page has changed.
     Update::new(&layout::page(name)).content_type(HTML).run(|current| {
-        let project = load(name, Depth::Quick)?.map(|loaded| loaded.project);
-        let Some(project) = project.filter(|project| !project.files.is_empty()) else {
+        let Some(bytes) = render_project(name)? else {
             return Ok(if current.is_some() { Change::Remove } else { Change::Keep });
         };
-        let mut bytes = Vec::new();
-        let page = ProjectPage { name, project: &project, links: Links::Relative };
-        html::write_project(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
         let is_same = current.is_some_and(|document| document.bytes == bytes);
         Ok::<_, Error>(if is_same { Change::Keep } else { Change::Write(bytes) })
     })?;
@@ -50,9 +58,7 @@ fn try_refresh_root(names: &[String]) -> Result<(), Error> {
     if modified.is_some_and(|modified| clock::now().saturating_sub(modified) < INTERVAL) {
         return Ok(());
     }
-    let mut bytes = Vec::new();
-    let page = RootPage { names, links: Links::Relative };
-    html::write_root(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    let bytes = render_root(names)?;
     let precondition =
         stored.as_ref().map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
     if stored.as_ref().is_some_and(|info| info.size == bytes.len() as u64) {
@@ -66,6 +72,14 @@ fn try_refresh_root(names: &[String]) -> Result<(), Error> {
         Err(packhouse_plugin::Error::Conflict) | Ok(_) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The list of all projects as it should lie in the bucket.
+pub fn render_root(names: &[String]) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let page = RootPage { names, links: Links::Relative };
+    html::write_root(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    Ok(bytes)
 }
 
 fn told(page: &str, written: Result<(), Error>) {
