@@ -7,10 +7,12 @@ pub mod conformance;
 mod desk;
 mod node;
 pub mod oci;
+mod python;
 
 pub use cargo::Cargo;
 pub use desk::Desk;
 pub use node::{Client, Kind, Project};
+pub use python::{Program, Python};
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -22,6 +22,7 @@ pub mod npm;
 pub mod object_store;
 pub mod oci;
 pub mod orders;
+pub mod pypi;
 pub mod races;
 pub mod registry;
 pub mod server;

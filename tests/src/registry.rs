@@ -145,6 +145,12 @@ impl Registry {
         self.actor("/v2").with_password("pusher", &accounts::password("pusher"))
     }
 
+    /// Somebody who may upload and delete everything on `pypi`, with a password as twine sends it.
+    pub async fn uploader(&self) -> Actor {
+        let user = self.user("uploader", &["pypi:package:*:write"]).await;
+        self.actor("/pypi").with_password(&user.name, &user.password)
+    }
+
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))

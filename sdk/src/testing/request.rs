@@ -103,6 +103,15 @@ impl Actor {
     }
 }
 
+/// A field of a form.
+#[derive(Clone, Copy, Debug)]
+pub struct FormField<'a> {
+    pub name: &'a str,
+    /// Of a file.
+    pub filename: Option<&'a str>,
+    pub content: &'a [u8],
+}
+
 /// A request that is about to be sent.
 #[must_use]
 pub struct TestRequest {
@@ -133,6 +142,24 @@ impl TestRequest {
     /// A body of JSON and its content type.
     pub fn json(self, body: &serde_json::Value) -> TestRequest {
         self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// A form (`multipart/form-data`) of these fields, and its content type.
+    pub fn form(self, fields: &[FormField<'_>]) -> TestRequest {
+        const BOUNDARY: &str = "packhouse-test-boundary";
+        let mut body = Vec::new();
+        for field in fields {
+            let filename = field.filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"{filename}\r\n\r\n",
+                field.name
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(field.content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.header("content-type", &format!("multipart/form-data; boundary={BOUNDARY}")).body(body)
     }
 
     /// The length is not declared.
@@ -173,6 +200,8 @@ impl TestRequest {
             Error::Truncated
         });
         let head = self.method == "HEAD";
+        let typed = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let content_type = typed.map(|(_, value)| value.clone());
         self.headers.retain(|(name, _)| !may_hold_credential(&name.to_ascii_lowercase()));
         sys::Request {
             method: if head { "GET".to_owned() } else { self.method },
@@ -180,7 +209,7 @@ impl TestRequest {
             query: self.query,
             alias: self.alias,
             headers: self.headers,
-            body: sys::Body::root(self.body, length, broken),
+            body: sys::Body::of_request(self.body, length, broken, content_type),
             asked,
         }
     }

@@ -17,6 +17,10 @@ pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
 pub const OCI_SPARSE: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true, sparse = true }\n";
 
+/// The default mount of PyPI, with its aliases at the root.
+pub const PYPI: &str = "[mount.pypi]\ngrants = [\"/simple\", \"/packages\", \"/legacy\"]\n\
+     features = { upload = true, delete = true }\n";
+
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
 pub struct Options {
@@ -62,6 +66,12 @@ impl Options {
     pub fn oci_mounts(tables: &str) -> Self {
         let options = Self { plugins: vec!["oci".to_owned()], ..Self::mounts(tables) };
         options.anonymous(&["*:*:*:read", "*:*:*:pull"])
+    }
+
+    /// The PyPI plugin, mounted at `/pypi`, `/simple`, `/packages` and `/legacy`, readable by
+    /// everybody.
+    pub fn pypi() -> Self {
+        Self { plugins: vec!["pypi".to_owned()], ..Self::mounts(PYPI) }
     }
 
     /// Anybody may do everything with images.
