@@ -3,6 +3,7 @@
 //! [`Registry`] is the whole server without its sockets: build it from a
 //! configuration, hand it requests, reach its storage and its users.
 
+mod auth;
 mod layout;
 
 use std::convert::Infallible;
@@ -16,16 +17,17 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{self, Auth, AuthError, Scope, TokenStoreKind};
-
+use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
-use crate::config::{Config, ConfigError, Hosts, StorageConfig, StorageKind};
+use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
-use crate::storage::{self, S3Settings, Storage, StorageError};
+use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
+
+pub use auth::open_auth;
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,7 @@ impl Registry {
     /// that cannot be loaded is an error.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
         for key in config.auth.not_used() {
-            tracing::warn!(key, "[auth] {key} is set, and this version has no use for it");
+            tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = layout::configured_mounts(&config)?;
         let storage = open_storage(&config).await?;
@@ -84,6 +86,20 @@ impl Registry {
         }));
         registry.lay_out();
         Ok(registry)
+    }
+
+    /// Shows other hosts on the same storage that this one is there; an error when it
+    /// should be the only one and is not.
+    pub async fn enter(&self) -> Result<Presence, BuildError> {
+        let config = &self.0.config;
+        let company = match config.server.hosts {
+            Hosts::One => Company::One,
+            Hosts::Many => Company::Many,
+        };
+        self.0.storage.enter(company).await.map_err(|source| match source {
+            StorageError::Invalid(sentence) => config.error(sentence).into(),
+            source => storage_error(config, source),
+        })
     }
 
     /// Takes up changes of the plugin folder until the result is dropped.
@@ -234,11 +250,12 @@ pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
 
 async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
     let settings = storage_settings(&config.storage);
-    Storage::open(&settings).await.map_err(|source| BuildError::Storage {
-        file: config.file.display().to_string(),
-        key: blamed_key(config.storage.kind, &source),
-        source,
-    })
+    Storage::open(&settings).await.map_err(|source| storage_error(config, source))
+}
+
+fn storage_error(config: &Config, source: StorageError) -> BuildError {
+    let key = blamed_key(config.storage.kind, &source);
+    BuildError::Storage { file: config.file.display().to_string(), key, source }
 }
 
 /// The key to look at when a storage does not open.
@@ -246,7 +263,7 @@ fn blamed_key(kind: StorageKind, error: &StorageError) -> &'static str {
     match (kind, error) {
         (StorageKind::Fs, _) => "root",
         (StorageKind::S3, StorageError::Denied(_)) => "access_key and access_secret",
-        (StorageKind::S3, StorageError::NotFound) => "bucket_name",
+        (StorageKind::S3, StorageError::Setting(field, _)) => field,
         (StorageKind::S3, _) => "endpoint",
         (StorageKind::Memory, _) => "type",
     }
@@ -264,20 +281,13 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
             bucket_name: config.bucket_name.clone().unwrap_or_default(),
             access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
             access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
+            addressing: match config.addressing {
+                Addressing::Path => storage::Addressing::Path,
+                Addressing::VirtualHost => storage::Addressing::VirtualHost,
+            },
+            part_buffers: config.part_buffers.0,
         }),
     }
-}
-
-/// Opens the users and tokens that a configuration names; also for the command line.
-pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
-    let settings = auth::Settings {
-        token_store: TokenStoreKind::parse(&config.auth.token_store)
-            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
-        database: config.auth.database.clone(),
-        anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
-    };
-    let file = || config.file.display().to_string();
-    Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
 }
 
 /// What one call of a plugin may move.

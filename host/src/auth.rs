@@ -4,7 +4,8 @@
 //! # Layout
 //! `credentials` reads what was sent and removes it; `identity` says who that is;
 //! `policy` and `scope` decide what they may do; `tokens` and `accounts` change what
-//! there is; `passwords` and `throttle` guard the one secret that people choose;
+//! there is; `signing` makes signed access tokens and says who sends one (`access` is what
+//! they hold, `jwt` their form and keys); `passwords` and `throttle` guard the one secret that people choose;
 //! `stores` names the stores there are, `users` and `token_store` hold one file each.
 //!
 //! # Invariants
@@ -13,15 +14,18 @@
 //! - What was revoked or changed on this host counts at once here, and within a second
 //!   on every other host of the same store (see [`identity::FRESH`]).
 
+pub mod access;
 pub mod accounts;
 mod cache;
 mod clock;
 pub mod credentials;
 mod database;
 pub mod identity;
+pub mod jwt;
 mod passwords;
 pub mod policy;
 pub mod scope;
+pub mod signing;
 mod stores;
 mod throttle;
 pub mod token_store;
@@ -35,12 +39,15 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
+pub use access::{Access, Entry};
 pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
 pub use identity::{Account, Caller};
 pub use policy::Decision;
 pub use scope::{Resource, Scope};
+pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::TokenStoreKind;
 pub use token_store::Token;
 pub use tokens::{Issued, TokenRequest, parse_network};
@@ -49,6 +56,7 @@ pub use users::{User, UserName};
 use cache::Cache;
 use clock::Clock;
 use passwords::Passwords;
+use signing::Signing;
 use stores::Stores;
 use throttle::Throttle;
 use token_store::SecretHash;
@@ -62,6 +70,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// What everybody may do, signed in or not.
     pub anonymous: Vec<Scope>,
+    /// Signed access tokens; none where they are switched off.
+    pub access: Option<AccessSettings>,
 }
 
 /// Everything that goes wrong here, each with what to do about it.
@@ -145,11 +155,13 @@ pub struct Auth {
 struct Inner {
     anonymous: Vec<Scope>,
     stores: Stores,
+    signing: Option<Signing>,
     clock: Clock,
     passwords: Passwords,
     throttle: Throttle,
     known_users: Cache<String, Arc<User>>,
     known_tokens: Cache<SecretHash, identity::Known>,
+    known_by_id: Cache<Uuid, Arc<Token>>,
     /// How many uses of tokens are being noted at once.
     noting: Arc<Semaphore>,
     /// When expired tokens were last cleared away, in milliseconds.
@@ -160,20 +172,26 @@ impl Auth {
     /// Opens the store.
     ///
     /// # Errors
-    /// `Open` when the database file can't be used.
+    /// `Open` when the database file can't be used; `Invalid` for a key that can't.
     pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
         let stores = Stores::open(settings.token_store, &settings.database).await?;
-        Ok(Self::over(stores, settings.anonymous.clone(), Clock::default()))
+        let signing = match &settings.access {
+            Some(access) => Some(Signing::open(access, &stores).await?),
+            None => None,
+        };
+        Ok(Self::over(stores, settings.anonymous.clone(), signing, Clock::default()))
     }
 
-    fn over(stores: Stores, anonymous: Vec<Scope>, clock: Clock) -> Self {
+    fn over(stores: Stores, anonymous: Vec<Scope>, signing: Option<Signing>, clock: Clock) -> Self {
         let inner = Inner {
             anonymous,
             stores,
+            signing,
             passwords: Passwords::new(clock.clone()),
             throttle: Throttle::default(),
             known_users: Cache::new(identity::FRESH, clock.clone()),
             known_tokens: Cache::new(identity::FRESH, clock.clone()),
+            known_by_id: Cache::new(identity::FRESH, clock.clone()),
             noting: Arc::new(Semaphore::new(4)),
             cleared: AtomicU64::new(0),
             clock,
@@ -225,6 +243,7 @@ impl Auth {
     /// Everything read from the store so far is read again before it is used.
     fn forget_known(&self) {
         self.inner.known_tokens.clear();
+        self.inner.known_by_id.clear();
         self.inner.known_users.clear();
     }
 }

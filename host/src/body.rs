@@ -11,7 +11,7 @@
 //! # Layout
 //! - `source`: the client's frames, with the limits of size and of silence
 //! - `layer`: one layer: what it holds, what was read last
-//! - `json_string`, `base64`: the decoders, free of any waiting
+//! - `json_string`, `base64`, `multipart`: the decoders, free of any waiting
 //!
 //! # Invariants
 //! - A body that did not come completely never looks as if it had.
@@ -20,6 +20,7 @@
 mod base64;
 mod json_string;
 mod layer;
+mod multipart;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use layer::{State, Transform};
+use multipart::{Behind, Form};
 use source::Source;
+
+pub use multipart::PartHead;
 
 /// The most that one [`RequestBody::read`] gives, in bytes.
 pub const MAX_READ: usize = 1 << 20;
@@ -88,6 +92,8 @@ pub struct RequestBody {
     /// Never empty: the first is the root.
     layers: Vec<State>,
     serial: u64,
+    /// Once parts of it were asked for.
+    form: Option<Form>,
 }
 
 impl RequestBody {
@@ -97,7 +103,8 @@ impl RequestBody {
         Incoming: http_body::Body<Data = Bytes> + Send + 'static,
         Incoming::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self { source: Source::new(body, limits), layers: vec![State::new(0, Transform::Root)], serial: 0 }
+        let layers = vec![State::new(0, Transform::Root)];
+        Self { source: Source::new(body, limits), layers, serial: 0, form: None }
     }
 
     pub fn empty() -> Self {
@@ -120,7 +127,7 @@ impl RequestBody {
         match self.layers.get(layer.index).filter(|state| state.serial == layer.serial)?.transform {
             Transform::Root => self.source.length(),
             Transform::Slice { length, .. } => Some(length),
-            Transform::JsonString(_) | Transform::Base64(_) => None,
+            Transform::JsonString(_) | Transform::Base64(_) | Transform::Part(_) => None,
         }
     }
 
@@ -185,6 +192,73 @@ impl RequestBody {
     pub async fn base64(&mut self, layer: Layer) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         self.push(layer, Transform::Base64(base64::Decoder::default()))
+    }
+
+    /// The next part of the form that the whole body is (RFC 7578), as a layer of its
+    /// own; none after the last. `Invalid` for another content type, `Truncated` when the
+    /// body ends before the form does. What follows the form is not looked at.
+    pub async fn next_part(
+        &mut self,
+        content_type: Option<&str>,
+    ) -> Result<Option<(PartHead, Layer)>, BodyError> {
+        let root = Self::root();
+        let mut form = match self.form.take() {
+            Some(form) => form,
+            None => Form::new(content_type)?,
+        };
+        let next = self.read_next_part(root, &mut form).await;
+        if let Err(error) = &next {
+            form.failed = Some(error.clone());
+        }
+        self.form = Some(form);
+        next
+    }
+
+    async fn read_next_part(
+        &mut self,
+        root: Layer,
+        form: &mut Form,
+    ) -> Result<Option<(PartHead, Layer)>, BodyError> {
+        if let Some(error) = &form.failed {
+            return Err(error.clone());
+        }
+        if form.ended {
+            return Ok(None);
+        }
+        if !form.begun {
+            self.push(root, Transform::Part(form.preamble()))?;
+            form.begun = true;
+        }
+        // Skips what was not read of the part before, or before the first.
+        let index = self.uncover(root).await?;
+        match self.read_part_head(index).await? {
+            Some(head) => Ok(Some((head, self.push(root, Transform::Part(form.part()?))?))),
+            None => {
+                form.ended = true;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What stands behind a delimiter; none when it was the last.
+    async fn read_part_head(&mut self, index: usize) -> Result<Option<PartHead>, BodyError> {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < multipart::MAX_HEADERS {
+            let piece = self.pull(index, multipart::MAX_HEADERS).await?.ok_or(BodyError::Truncated)?;
+            bytes.extend_from_slice(&piece);
+            match multipart::read_head(&bytes)? {
+                Behind::Partial => {}
+                Behind::End => return Ok(None),
+                Behind::Part(head, length) => {
+                    layer::give_back(&mut self.layers, index, bytes.split_off(length).freeze());
+                    return Ok(Some(head));
+                }
+            }
+        }
+        Err(BodyError::Invalid(format!(
+            "the headers of a part of the form are longer than {} bytes",
+            multipart::MAX_HEADERS
+        )))
     }
 }
 

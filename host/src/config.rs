@@ -21,12 +21,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use auth::{AuthConfig, NpmTokens, OciTokens};
+pub use auth::{AuthConfig, NpmTokens, OciTokens, TokenKey};
 pub use maintenance::{Every, MaintenanceConfig};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
 pub use server::{Hosts, LimitsConfig, ServerConfig};
-pub use storage::{StorageConfig, StorageKind};
+pub use storage::{Addressing, StorageConfig, StorageKind};
 
 /// The whole of `registry.toml`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -75,6 +75,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.storage.check()?;
         self.server.check()?;
+        self.auth.check()?;
         self.mount.iter().try_for_each(|(name, mount)| mount.check(name))
     }
 

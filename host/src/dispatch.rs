@@ -157,6 +157,7 @@ impl Registry {
             credentials,
             peer: asked.peer.ip,
             caller: None,
+            lacking: None,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
             vary: Vec::new(),
         }))

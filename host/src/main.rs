@@ -99,6 +99,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let watch = config.plugins.watch;
     let registry = Registry::build(config).await?;
+    let presence = registry.enter().await?;
     let _watching = watch.then(|| registry.watch());
     let _looking_after = registry.look_after();
     welcome(&registry, address).await?;
@@ -111,7 +112,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         let registry = registry.clone();
         async move { registry.dispatch(request, peer).await }
     };
-    server::serve(listener, settings, service, stop).await;
+    tokio::select! {
+        _ = server::serve(listener, settings, service, stop) => {}
+        () = presence.lost() => anyhow::bail!("another host has taken over the storage"),
+    }
+    presence.leave().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -20,9 +20,12 @@
 //! | `backend` | the kinds of stores behind one set of functions |
 //! | `files`, `objects` | a folder; any opendal service |
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
-//! | `layers` | the services, with timeouts and retries |
+//! | `layers` | the services, with retries |
+//! | `budget` | what uploads may keep in memory, all of them together |
+//! | `presence` | which hosts work on a bucket |
 
 mod backend;
+mod budget;
 mod clock;
 mod digest;
 mod error;
@@ -32,6 +35,7 @@ mod layers;
 mod listing;
 mod locks;
 mod objects;
+mod presence;
 mod reader;
 mod scoped;
 mod staging;
@@ -53,6 +57,7 @@ pub use digest::{Algorithm, Digest, DigestState};
 pub use error::{Reason, StorageError};
 pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use listing::{ListOptions, Listing};
+pub use presence::{Company, Presence};
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
@@ -76,7 +81,7 @@ pub enum Settings {
     S3(S3Settings),
 }
 
-/// A bucket, addressed by path.
+/// A bucket.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
     /// Host name without scheme and port.
@@ -87,6 +92,19 @@ pub struct S3Settings {
     pub bucket_name: String,
     pub access_key: SecretString,
     pub access_secret: SecretString,
+    pub addressing: Addressing,
+    /// Bytes that all uploads of this process together may keep in memory.
+    pub part_buffers: u64,
+}
+
+/// Where a bucket's name goes in a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addressing {
+    /// `https://endpoint/bucket/key`
+    #[default]
+    Path,
+    /// `https://bucket.endpoint/key`
+    VirtualHost,
 }
 
 /// The rule for a scope's prefix: `Invalid` unless it is a key itself.
@@ -106,17 +124,18 @@ impl Storage {
     pub async fn open(settings: &Settings) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
-            (Settings::Memory, Some(operator)) => {
+            (Settings::Memory, Some((operator, _))) => {
                 Backend::Objects(Arc::new(objects::Objects::private(operator)))
             }
-            (Settings::S3(service), Some(operator)) => {
+            (Settings::S3(service), Some((operator, Some(transport)))) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store =
-                    objects::Objects::shared(operator).await.map_err(|error| error.about(&subject))?;
+                let store = objects::Objects::shared(operator, &transport, service)
+                    .await
+                    .map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))
             }
-            (_, None) => return Err(StorageError::other("this store is not part of this build")),
+            _ => return Err(StorageError::other("this store is not part of this build")),
         };
         Ok(Self { backend })
     }
@@ -132,6 +151,14 @@ impl Storage {
         match &self.backend {
             Backend::Files(_) => true,
             Backend::Objects(store) => store.is_safe_to_share(),
+        }
+    }
+
+    /// Is it a service that other machines may reach?
+    fn is_remote(&self) -> bool {
+        match &self.backend {
+            Backend::Files(_) => false,
+            Backend::Objects(store) => !store.is_private(),
         }
     }
 

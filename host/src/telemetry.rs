@@ -11,10 +11,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that are never heard below this, whatever is asked for.
+const SECRETIVE: [&str; 2] = ["reqsign_core=info", "reqsign_aws_v4=info"];
+
 /// Begins logging to standard error. `filter` is as in `PACKHOUSE_LOG`, e.g.
 /// `info` or `packhouse::plugins=debug,warn`.
 pub fn start(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // It tells secrets in its debugging.
+    let filter =
+        SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests do that) keeps the first.
     let _ = match format {

@@ -8,7 +8,8 @@ use crate::{Error, sys};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Granted,
-    /// 401: anonymous, or the credentials are wrong, expired or revoked.
+    /// 401: anonymous, or the credentials are wrong, expired or revoked, or a signed access
+    /// token does not hold this though whoever it was made for may do it.
     SignIn,
     /// 403: signed in, and not allowed.
     Forbidden,
@@ -119,10 +120,23 @@ pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> V
     names.chunks(FILTER_MANY).flat_map(|names| sys::filter_allowed(kind, owned(names), action)).collect()
 }
 
-/// Why the credentials that were sent do not count, in words for the user; none when they
-/// do, or none were sent.
+/// May anybody do that, signed in or not? For what tells clients whether to send credentials
+/// at all; it says nothing of this caller.
+pub fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    sys::is_public(kind, name, action)
+}
+
+/// Why the credentials that were sent do not count, or not for what was last asked for, in
+/// words for the user; none when they do, or none were sent.
 pub fn rejection() -> Option<String> {
     sys::rejection()
+}
+
+/// Were credentials sent that count? Also true for a signed access token that was made for
+/// nobody, for whom there is no [`caller`]: an endpoint at which clients only try their
+/// credentials asks this.
+pub fn has_credentials() -> bool {
+    sys::has_credentials()
 }
 
 /// None for nobody. What is made with it belongs to this caller alone: a response that
@@ -135,6 +149,13 @@ pub fn caller() -> Option<Account> {
 /// they are wrong, or when the mount has no grant `login`.
 pub fn authenticate_password(name: &str, password: &str) -> Result<Account, Error> {
     authenticate("password", &[("name", name), ("password", password)])
+}
+
+/// Trades the secret of a token that [`Account::issue_token`] made (e.g. sent as a refresh
+/// token) for an account that is narrowed to what the token was. `Denied` when it does not
+/// count, for a signed access token, or when the mount has no grant `login`.
+pub fn authenticate_token(secret: &str) -> Result<Account, Error> {
+    authenticate("token", &[("token", secret)])
 }
 
 /// Other kinds of proof, where configured; `Invalid` elsewhere.
@@ -189,6 +210,65 @@ impl fmt::Debug for Issued {
     }
 }
 
+/// Actions on one thing of this mount, as [`check`] names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub kind: String,
+    pub name: String,
+    pub actions: Vec<String>,
+}
+
+impl Wanted {
+    pub fn new<S: AsRef<str>>(kind: &str, name: &str, actions: &[S]) -> Wanted {
+        let actions = actions.iter().map(|action| action.as_ref().to_owned()).collect();
+        Wanted { kind: kind.to_owned(), name: name.to_owned(), actions }
+    }
+}
+
+/// A signed access token; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// Sent as `Authorization: Bearer {secret}`; it counts at this mount only.
+    pub secret: String,
+    /// Milliseconds since the Unix epoch.
+    pub issued: u64,
+    /// From `issued` on.
+    pub lifetime_seconds: u64,
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("AccessToken");
+        shown.field("issued", &self.issued).field("lifetime_seconds", &self.lifetime_seconds);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// The value of `WWW-Authenticate` that asks for an access token for the wanted:
+/// `Bearer realm="…",service="…",scope="kind:name:a,b …"`. `endpoint` is the path below the
+/// mount at which the protocol itself gives out tokens; it stands as the realm where the
+/// configuration names no other token server. An entry with white space, control characters
+/// or quotes is left out. None where signed tokens are switched off.
+pub fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
+    sys::bearer_challenge(endpoint, wanted)
+}
+
+/// Signs an access token that holds what the account (none: nobody) may do of the wanted at
+/// this moment, each once, possibly nothing. The name `*` stands for whatever the bearer may
+/// do those actions on when the token is used (e.g. to list it). `service` is whom the client wants it for;
+/// empty for the mount's own.
+///
+/// `Invalid` for another service or more than 100 wanted; `Denied` where signed tokens are
+/// switched off or another token server is configured, and for an account that itself came
+/// with an access token.
+pub fn sign_access(
+    account: Option<&Account>,
+    service: &str,
+    wanted: &[Wanted],
+) -> Result<AccessToken, Error> {
+    sys::sign_access(account.map(|account| &account.raw), service, wanted)
+}
+
 /// Somebody who has proved who they are.
 pub struct Account {
     raw: sys::Account,
@@ -209,7 +289,8 @@ impl Account {
     }
 
     /// Never for more, or longer, than what this account came with: `Denied`, as without
-    /// the grant `login`. `Invalid` for a bad scope or network.
+    /// the grant `login`, and always for one that came with a signed access token.
+    /// `Invalid` for a bad scope or network.
     pub fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         self.raw.issue_token(request)
     }

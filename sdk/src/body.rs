@@ -6,15 +6,16 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
+use crate::part::Part;
 use crate::storage::Staged;
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
 /// See `wit/http.wit`.
 ///
-/// [`Body::slice`], [`Body::json_string`] and [`Body::base64`] give a body that is cut or
-/// decoded from this one and borrows it, so that nothing can be read past it meanwhile.
-/// The next call here first skips what was not read there.
+/// [`Body::slice`], [`Body::json_string`], [`Body::base64`] and [`Body::next_part`] give a
+/// body that is cut or decoded from this one and borrows it, so that nothing can be read past
+/// it meanwhile. The next call here first skips what was not read there.
 ///
 /// ```compile_fail
 /// # fn read(call: &packhouse_plugin::Call) -> Result<(), packhouse_plugin::Error> {
@@ -129,6 +130,28 @@ impl Body<'_> {
     /// All that is left, as JSON; `TooLarge` above `limit` bytes, `Invalid` for bad JSON.
     pub fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T, Error> {
         Ok(serde_json::from_slice(&self.read_all(limit)?)?)
+    }
+
+    /// The next part of a `multipart/form-data` request; none after the last. `Invalid` when
+    /// the request is none, above 1000 parts and above 16 KiB of headers before one;
+    /// `Truncated` when the body ends before the form does.
+    ///
+    /// ```
+    /// # use packhouse_plugin::{Call, Error, storage::Staged};
+    /// fn read(call: &Call) -> Result<Option<Staged>, Error> {
+    ///     let mut form = call.body();
+    ///     let mut staged = None;
+    ///     while let Some(mut part) = form.next_part()? {
+    ///         match part.name().as_str() {
+    ///             "content" => staged = Some(part.body().stage(None, &[])?),
+    ///             _ => drop(part.text(64 * 1024)?),
+    ///         }
+    ///     }
+    ///     Ok(staged)
+    /// }
+    /// ```
+    pub fn next_part(&mut self) -> Result<Option<Part<'_>>, Error> {
+        Ok(self.raw.next_part()?.map(Part::new))
     }
 
     /// Takes all that is left into a place that nobody can see, computing digests of

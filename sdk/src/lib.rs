@@ -6,7 +6,7 @@
 //! do. HEAD, ranges, conditional requests and compression are the host's.
 //!
 //! # Layout
-//! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`]: HTTP
+//! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`maintenance`]: looking after what a mount has stored
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
@@ -82,6 +82,7 @@ mod error;
 mod failure;
 pub mod log;
 pub mod maintenance;
+mod part;
 pub mod random;
 mod request;
 mod response;
@@ -111,6 +112,7 @@ pub use call::Call;
 pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
 pub use error::{Descriptor, Error};
 pub use failure::Failure;
+pub use part::Part;
 pub use request::Request;
 pub use response::Response;
 pub use router::{Handler, RouteError, Router};

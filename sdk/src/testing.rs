@@ -22,9 +22,11 @@
 //! assert_eq!(host.anonymous().get("/elsewhere").send::<Demo>().status(), 404);
 //! ```
 
+pub mod archive;
 pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
+pub(crate) mod multipart;
 pub(crate) mod policy;
 mod reply;
 mod request;
@@ -33,7 +35,7 @@ mod upkeep;
 
 pub use host::Host;
 pub use reply::Reply;
-pub use request::{Actor, TestRequest};
+pub use request::{Actor, FormField, TestRequest};
 pub use state::LogLine;
 pub(crate) use upkeep::Run;
 pub use upkeep::{Outcome, Upkeep};

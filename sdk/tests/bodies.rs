@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::io::Read;
 
 use packhouse_plugin::storage::Precondition;
-use packhouse_plugin::testing::{Host, Reply, TestRequest};
+use packhouse_plugin::testing::{FormField, Host, Reply, TestRequest};
 use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{
     Call, Description, Digest, Error, Failure, PIECE, Protocol, Request, Response, Router, SaveOptions,
@@ -232,4 +232,53 @@ fn a_large_response_is_written_in_pieces() {
     assert_eq!((reply.status(), reply.fault()), (200, None));
     assert_eq!(reply.json().as_array().unwrap().len(), 3000);
     assert_eq!(reply.header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn a_form_comes_part_by_part() {
+    let field = |name, filename, content| FormField { name, filename, content };
+    let fields = [
+        field("name", None, b"demo".as_slice()),
+        field("content", Some("demo.whl"), b"0123\r\n--456"),
+        field("empty", None, b""),
+    ];
+    let host = Host::new();
+    let reply = send(host.anonymous().put("/").form(&fields), |call| {
+        let mut form = call.body();
+        let mut first = form.next_part()?.unwrap();
+        assert_eq!((first.name().as_str(), first.filename()), ("name", None));
+        assert!(first.header("Content-Disposition").unwrap().contains("form-data"));
+        assert_eq!(first.text(4)?, "demo");
+        let mut second = form.next_part()?.unwrap();
+        assert_eq!(second.filename().as_deref(), Some("demo.whl"));
+        assert_eq!(second.body().read(3)?, b"012");
+        assert_eq!(second.body().stage(None, &[])?.read_all(20)?, b"3\r\n--456");
+        let mut third = form.next_part()?.unwrap();
+        assert_eq!((third.name().as_str(), third.text(10)?.as_str()), ("empty", ""));
+        assert!(form.next_part()?.is_none());
+        assert!(form.next_part()?.is_none());
+        Ok(())
+    });
+    assert_eq!(reply.status(), 204, "{}", reply.text());
+}
+
+#[test]
+fn what_is_no_whole_form_is_told() {
+    with_body("--x--", |call| {
+        assert!(matches!(call.body().next_part().map(|_| ()), Err(Error::Invalid(_))));
+        Ok(())
+    });
+    let host = Host::new();
+    let whole = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nabc\r\n--x--";
+    for length in 0..whole.len() - 1 {
+        let request = host.anonymous().put("/").header("content-type", "multipart/form-data; boundary=x");
+        let reply = send(request.body(&whole[..length]), |call| {
+            let mut form = call.body();
+            while let Some(mut part) = form.next_part()? {
+                part.text(10)?;
+            }
+            Ok(())
+        });
+        assert_eq!(reply.status(), 400, "after {length} bytes");
+    }
 }

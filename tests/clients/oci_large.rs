@@ -66,14 +66,18 @@ async fn regctl_pushes_over_a_line_that_breaks_again_and_again() {
     let desk = Desk::with_login().await;
     let port = desk.registry.address().rsplit(':').next().and_then(|port| port.parse().ok());
     let proxy = proxies.before(port.unwrap_or_else(|| panic!("an address with a port"))).await;
-    let Some(regctl) = Tool::find_at(Kind::Regctl, &format!("127.0.0.1:{}", proxy.port())).await else {
-        return;
-    };
+    let address = format!("127.0.0.1:{}", proxy.port());
+    let Some(regctl) = Tool::find_at(Kind::Regctl, &address).await else { return };
+    let Some(oras) = Tool::find_at(Kind::Oras, &address).await else { return };
     let Some(user) = &desk.user else { return };
-    regctl.login(&user.name, &user.password).await.ok();
-
+    for tool in [&regctl, &oras] {
+        tool.login(&user.name, &user.password).await.ok();
+    }
     let bytes = noise(13, 10 * MEBIBYTE);
     proxy.break_after(3 * MEBIBYTE + 512 * 1024).await;
+    // A client that sends it in one piece never gets through.
+    oras.write("blob.bin", &bytes);
+    oras.run(&["blob", "push", "--plain-http", &oras.reference("broken/line"), "blob.bin"]).await.fails();
     // From standard input it does not know the size, and so sends chunks.
     regctl.tell(&bytes, &["blob", "put", &regctl.reference("broken/line")]).await.ok();
     let there = desk.hand("broken/line").blob(&sha256(&bytes)).await;

@@ -87,6 +87,33 @@ async fn a_secret_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_secret_for_access_tokens_that_is_too_short_is_told_and_not_shown() {
+    let options = Options::npm().whole("[auth]\njwt_secret = \"guess-me\"\n");
+    let ended = refused(options, &["registry.toml", "jwt_secret", "32"]).await;
+    assert!(!ended.stderr.contains("guess-me"), "the secret is not shown: {}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_key_for_access_tokens_that_cannot_be_used_is_named_with_its_file() {
+    let keys = |file: &str, algorithm: &str| {
+        format!(
+            "[[auth.oci_tokens.keys]]\nkid = \"first\"\nalgorithm = \"{algorithm}\"\nprivate_key = \"{file}\"\n"
+        )
+    };
+    refused(Options::npm().whole(keys("absent.pem", "ES256")), &["registry.toml", "first", "absent.pem"])
+        .await;
+    let words = ["registry.toml", "first", "registry.toml holds no such key", "BEGIN PRIVATE KEY"];
+    refused(Options::npm().whole(keys("registry.toml", "ES256")), &words).await;
+    refused(Options::npm().whole(keys("registry.toml", "HS1")), &["registry.toml", "HS1", "`EdDSA`"]).await;
+}
+
+#[tokio::test]
+async fn a_token_server_without_a_key_to_verify_by_is_told() {
+    let options = Options::npm().whole("[auth.oci_tokens]\nrealm = \"https://auth.example.com/token\"\n");
+    refused(options, &["registry.toml", "realm", "jwt_secret", "keys"]).await;
+}
+
+#[tokio::test]
 async fn a_scope_that_is_none_is_named() {
     refused(Options::npm().anonymous(&["npm:read"]), &["registry.toml", "anonymous", "npm:read"]).await;
 }

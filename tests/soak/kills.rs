@@ -87,11 +87,11 @@ async fn outlives_kills(backend: Backend) {
     }
     let by = somebody.at(registry.url(""));
     check(&by, &ledger, "at the end").await;
-    registry.command(&["verify"]).await;
+    registry.order(&["verify"]).await.expect(0);
     // Nothing that the kills left is young enough to belong to somebody still at work.
     registry.home().age(LONG_AGO);
-    registry.command(&["gc", "--older-than", "0s"]).await;
-    registry.command(&["verify"]).await;
+    registry.order(&["gc", "--older-than", "0s"]).await.expect(0);
+    registry.order(&["verify"]).await.expect(0);
     check(&by, &ledger, "after collecting").await;
     expect_no_left_overs(&registry);
 }

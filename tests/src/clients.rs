@@ -2,13 +2,17 @@
 //!
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
+mod cargo;
 pub mod conformance;
 mod desk;
 mod node;
 pub mod oci;
+mod python;
 
+pub use cargo::Cargo;
 pub use desk::Desk;
 pub use node::{Client, Kind, Project};
+pub use python::{Program, Python};
 
 use std::path::PathBuf;
 use std::process::Stdio;

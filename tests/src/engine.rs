@@ -54,6 +54,11 @@ impl Engine {
         self.server.port()
     }
 
+    /// `127.0.0.1:PORT/KEY/SECRET`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}/{KEY}/{SECRET}", self.port())
+    }
+
     /// Its objects as files, beside the engine's own; none where they are kept otherwise.
     pub(crate) fn bucket(&self) -> Option<PathBuf> {
         (self.kind == Kind::VersityGw).then(|| self.folder.path().join(BUCKET))

@@ -15,12 +15,14 @@
 pub mod accounts;
 pub mod actor;
 pub mod backend;
+pub mod cargo;
 pub mod clients;
 pub mod engine;
 pub mod npm;
 pub mod object_store;
 pub mod oci;
 pub mod orders;
+pub mod pypi;
 pub mod races;
 pub mod registry;
 pub mod server;

@@ -128,6 +128,12 @@ impl Registry {
         self.actor("/npm").with_token(&user.token)
     }
 
+    /// Somebody who may do everything with all crates, below `/cargo`.
+    pub async fn crate_publisher(&self) -> Actor {
+        let user = self.user("publisher", &["cargo:crate:*:write"]).await;
+        self.actor("/cargo").with_token(&user.token)
+    }
+
     /// Somebody who may pull, push and delete in every repository, below `/v2`, with a password.
     pub async fn pusher(&self) -> Actor {
         let user = self.user("pusher", &["oci:repository:*:*"]).await;
@@ -139,9 +145,10 @@ impl Registry {
         self.actor("/v2").with_password("pusher", &accounts::password("pusher"))
     }
 
-    /// `packhouse ARGUMENTS` beside the running process; its standard output. Panics when it fails.
-    pub async fn command(&self, arguments: &[&str]) -> String {
-        accounts::run(&self.home, arguments, "").await
+    /// Somebody who may upload and delete everything on `pypi`, with a password as twine sends it.
+    pub async fn uploader(&self) -> Actor {
+        let user = self.user("uploader", &["pypi:package:*:write"]).await;
+        self.actor("/pypi").with_password(&user.name, &user.password)
     }
 
     /// Nobody, below this base path.

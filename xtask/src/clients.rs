@@ -7,6 +7,7 @@ mod debian;
 mod deny;
 mod golang;
 mod node;
+mod pypi;
 mod python;
 mod system;
 
@@ -34,6 +35,7 @@ impl Clients {
     pub fn ensure(workspace: &Workspace) -> Self {
         let folder = workspace.cache.join("clients");
         let mut found = node::ensure(&folder);
+        found.extend(pypi::ensure(&folder));
         found.extend(debian::ensure());
         found.extend(python::ensure(&folder));
         found.extend(golang::ensure(&folder));

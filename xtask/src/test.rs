@@ -22,7 +22,8 @@ pub struct Options {
     filter: Option<String>,
 }
 
-/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick.
+/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick;
+/// `clients_large_*` is of the clients as a sample, and of the soak in full.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Tier {
     /// Unit and protocol tests, and a sample of the races; needs no network
@@ -53,12 +54,17 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let folder = clients
             .as_ref()
             .map_or_else(|| workspace.cache.join("clients"), |clients| clients.folder.clone());
+        let host = programs.iter().find(|program| program.is_host_library());
+        let host = host.map(|program| program.executable().to_owned());
         for stage in stages(options) {
             let mut counts = Counts::default();
             report.stage(stage.name, || {
                 for program in programs.iter().filter(|program| (stage.takes)(program)) {
                     let mut command = program.command();
                     prepare(&mut command, workspace, stage.in_full);
+                    if let Some(host) = &host {
+                        command.env("PACKHOUSE_HOST_TESTS", host);
+                    }
                     command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
                     counts.add(report::watch(&mut command)?);
                 }
@@ -103,13 +109,26 @@ fn stages(options: &Options) -> Vec<Stage> {
     }
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
+        stages.push(Stage { name: "large blobs", takes: is_large, in_full: true });
     } else if options.wants(Tier::Quick) {
         stages.push(soak(false, "races and kills, a sample"));
     }
     if options.wants(Tier::Clients) {
-        stages.push(Stage { name: "clients", takes: |program| program.is_of("clients"), in_full: false });
+        stages.push(Stage { name: "clients", takes: is_client, in_full: false });
+        if !options.wants(Tier::Soak) {
+            stages.push(Stage { name: "large blobs, a sample", takes: is_large, in_full: false });
+        }
     }
     stages
+}
+
+/// Real clients at work on blobs that take long in full.
+fn is_large(program: &Program) -> bool {
+    program.is_of("clients_large")
+}
+
+fn is_client(program: &Program) -> bool {
+    program.is_of("clients") && !is_large(program)
 }
 
 fn is_quick(program: &Program) -> bool {

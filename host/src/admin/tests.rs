@@ -32,6 +32,7 @@ impl Shell {
             token_store: TokenStoreKind::Memory,
             database: "unused".into(),
             anonymous: Vec::new(),
+            access: None,
         };
         Self { auth: Auth::open(&settings).await.unwrap(), secrets: Secrets::Fixed("correct horse".into()) }
     }
@@ -47,7 +48,7 @@ impl Shell {
     }
 
     async fn sign_in(&self, credentials: Credentials) -> Caller {
-        self.auth.identify(&credentials, [192, 0, 2, 1].into()).await.unwrap()
+        self.auth.identify(&credentials, [192, 0, 2, 1].into(), "demo").await.unwrap()
     }
 
     fn may(&self, caller: &Caller, action: &str) -> bool {

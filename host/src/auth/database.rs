@@ -27,7 +27,8 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
         name     TEXT NOT NULL UNIQUE,
@@ -55,7 +56,14 @@ const STEPS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX tokens_by_owner ON tokens (owner);
     CREATE INDEX tokens_by_end ON tokens (expires) WHERE expires IS NOT NULL;
-"];
+",
+    "
+    CREATE TABLE secrets (
+        name  TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The open file. Cloning is cheap and shares it.
 #[derive(Debug, Clone)]

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::access::Access;
 use super::credentials::{Credentials, Sent, has_token_form};
+use super::jwt;
 use super::passwords::{self, Fingerprint};
 use super::scope::Scope;
 use super::throttle::TooMany;
@@ -35,6 +37,8 @@ pub struct Caller {
     pub account: Option<Account>,
     /// Why the credentials that were sent do not count; one sentence for the user.
     pub rejection: Option<String>,
+    /// What the access token holds that was sent, if one was; also with no account.
+    pub access: Option<Arc<Access>>,
 }
 
 impl Caller {
@@ -45,12 +49,17 @@ impl Caller {
 
     /// Somebody who has proved who they are.
     pub fn signed_in(account: Account) -> Self {
-        Self { account: Some(account), rejection: None }
+        Self { account: Some(account), ..Self::default() }
     }
 
     /// Somebody whose credentials do not count.
     pub fn rejected(why: impl Into<String>) -> Self {
-        Self { account: None, rejection: Some(why.into()) }
+        Self { rejection: Some(why.into()), ..Self::default() }
+    }
+
+    /// Were credentials sent that count?
+    pub fn has_credentials(&self) -> bool {
+        self.rejection.is_none() && (self.account.is_some() || self.access.is_some())
     }
 }
 
@@ -60,11 +69,22 @@ pub struct Account {
     user: Arc<User>,
     /// None when signed in with the password.
     token: Option<Arc<Token>>,
+    /// Came with an access token that was made with that password or token?
+    bearer: bool,
 }
 
 impl Account {
     pub(super) fn new(user: Arc<User>, token: Option<Arc<Token>>) -> Self {
-        Self { user, token }
+        Self { user, token, bearer: false }
+    }
+
+    /// The same, come with an access token.
+    pub(super) fn bearing(self) -> Self {
+        Self { bearer: true, ..self }
+    }
+
+    pub(super) fn is_bearer(&self) -> bool {
+        self.bearer
     }
 
     /// The user's name.
@@ -105,22 +125,32 @@ impl Account {
 pub(super) type Known = (Arc<User>, Arc<Token>);
 
 impl Auth {
-    /// Says who sent these credentials from this address. Wrong credentials are a
-    /// rejected caller, not an error. A password that was not verified lately costs a
+    /// Says who sent these credentials from this address to this mount. Wrong credentials
+    /// are a rejected caller, not an error. A password that was not verified lately costs a
     /// slow hash, and after wrong attempts a wait.
     ///
     /// # Errors
     /// `Unavailable` when the store is away and `Busy` when too many passwords wait to be
     /// verified: then nobody can be told from anybody.
-    pub async fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Result<Caller, AuthError> {
+    pub async fn identify(
+        &self,
+        credentials: &Credentials,
+        peer: IpAddr,
+        mount: &str,
+    ) -> Result<Caller, AuthError> {
         let answer = match &credentials.0 {
             Sent::Nothing => return Ok(Caller::anonymous()),
             Sent::Unreadable(why) => return Ok(Caller::rejected(*why)),
-            Sent::Token(secret) => self.by_token(secret, peer).await,
-            Sent::Password { name, password } => self.authenticate_password(name, password, peer).await,
+            Sent::Token(secret) if jwt::has_form(secret.expose_secret()) => {
+                self.by_access_token(secret, peer, mount).await
+            }
+            Sent::Token(secret) => self.authenticate_token(secret, peer).await.map(Caller::signed_in),
+            Sent::Password { name, password } => {
+                self.authenticate_password(name, password, peer).await.map(Caller::signed_in)
+            }
         };
         match answer {
-            Ok(account) => Ok(Caller::signed_in(account)),
+            Ok(caller) => Ok(caller),
             Err(error @ (AuthError::Unavailable { .. } | AuthError::Busy(_))) => Err(error),
             Err(error) => Ok(Caller::rejected(error.to_string())),
         }
@@ -139,7 +169,7 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<Account, AuthError> {
         if has_token_form(password.expose_secret()) {
-            match self.by_token(password, peer).await {
+            match self.authenticate_token(password, peer).await {
                 // It may be a password that only looks like a token.
                 Err(AuthError::Denied(why)) if why == UNKNOWN && UserName::parse(name).is_ok() => {}
                 answer => return answer,
@@ -163,21 +193,36 @@ impl Auth {
         Ok(Account::new(self.by_password(name, password, peer).await?, None))
     }
 
-    async fn by_token(&self, secret: &SecretString, peer: IpAddr) -> Result<Account, AuthError> {
-        let denied = |why: &str| Err(AuthError::Denied(why.to_owned()));
+    /// The account of a token that was issued here, and is no access token; it narrows the
+    /// account.
+    ///
+    /// # Errors
+    /// `Denied` when it does not count, `Unavailable` when the store is away.
+    pub async fn authenticate_token(
+        &self,
+        secret: &SecretString,
+        peer: IpAddr,
+    ) -> Result<Account, AuthError> {
+        let unknown = || AuthError::Denied(UNKNOWN.to_owned());
         if !has_token_form(secret.expose_secret()) {
-            return denied(UNKNOWN);
+            return Err(unknown());
         }
-        let Some((user, token)) = self.known_token(SecretHash::of(secret.expose_secret())).await? else {
-            return denied(UNKNOWN);
-        };
-        if token.is_expired(self.inner.clock.unix_millis()) {
-            return denied(EXPIRED);
-        }
-        if !token.may_come_from(peer) {
-            return denied(ELSEWHERE);
-        }
+        let known = self.known_token(SecretHash::of(secret.expose_secret())).await?;
+        let (user, token) = known.ok_or_else(unknown)?;
+        self.check_use(&token, peer)?;
         Ok(Account::new(user, Some(token)))
+    }
+
+    /// May this token be used now, and from there?
+    pub(super) fn check_use(&self, token: &Token, peer: IpAddr) -> Result<(), AuthError> {
+        let why = if token.is_expired(self.inner.clock.unix_millis()) {
+            EXPIRED
+        } else if !token.may_come_from(peer) {
+            ELSEWHERE
+        } else {
+            return Ok(());
+        };
+        Err(AuthError::Denied(why.to_owned()))
     }
 
     async fn known_token(&self, secret: SecretHash) -> Result<Option<Known>, AuthError> {

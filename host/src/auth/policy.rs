@@ -6,6 +6,9 @@
 //! - What the configuration makes public holds for everybody, signed in or not.
 //! - A token's scopes narrow the grants of its user; they never add to them.
 //! - A read-only token reads, whatever else would be allowed.
+//! - An access token narrows what its user may do to what it holds: the rest is `SignIn`,
+//!   since another token may be had for it, but what the user may not do is `Forbidden`.
+//!   One of the configuration's own token server is the authority itself.
 
 use super::identity::{Account, Caller};
 use super::scope::{Resource, Scope};
@@ -34,7 +37,26 @@ pub fn decide(
         return Decision::SignIn;
     }
     let public = allowed(anonymous, resource, action);
-    let Some(account) = &caller.account else {
+    let person = || decide_for(caller.account.as_ref(), public, resource, action, read_action);
+    let Some(access) = &caller.access else {
+        return person();
+    };
+    let within = public || access.holds(resource, action);
+    match if access.outside { Decision::Granted } else { person() } {
+        Decision::Granted if !within => Decision::SignIn,
+        decision => decision,
+    }
+}
+
+/// By today's grants, and what somebody signed in with. None is nobody.
+fn decide_for(
+    account: Option<&Account>,
+    public: bool,
+    resource: &Resource<'_>,
+    action: &str,
+    read_action: &str,
+) -> Decision {
+    let Some(account) = account else {
         return if public { Decision::Granted } else { Decision::SignIn };
     };
     let own = || allowed(account.grants(), resource, action) && is_within_token(account, resource, action);
@@ -50,7 +72,9 @@ pub fn decide(
 pub fn lets_through(caller: &Caller, resource: &Resource<'_>, action: &str, read_action: &str) -> bool {
     let account = caller.account.as_ref().filter(|_| caller.rejection.is_none());
     account.is_some_and(|account| {
-        may_use(account, action, read_action) && is_within_token(account, resource, action)
+        may_use(account, action, read_action)
+            && is_within_token(account, resource, action)
+            && caller.access.as_ref().is_none_or(|access| access.holds(resource, action))
     })
 }
 

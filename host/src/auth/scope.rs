@@ -143,7 +143,7 @@ fn covers_name(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn covers_action(pattern: &str, action: &str) -> bool {
+pub(super) fn covers_action(pattern: &str, action: &str) -> bool {
     matches(pattern, action) || included(pattern).contains(&action)
 }
 

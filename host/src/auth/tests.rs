@@ -20,13 +20,13 @@ pub const PASSWORD: &str = "correct horse";
 
 /// A host over memory, whose clock only moves on when told to; reads are public.
 pub fn host() -> Auth {
-    Auth::over(Stores::in_memory(), scopes(&["*:*:*:read"]), Clock::without_waiting())
+    Auth::over(Stores::in_memory(), scopes(&["*:*:*:read"]), None, Clock::without_waiting())
 }
 
 /// A host over a database file.
 pub async fn host_on(path: &std::path::Path) -> Auth {
     let database = Database::open(path, PATIENCE).await.unwrap();
-    Auth::over(Stores::of_database(database), scopes(&["*:*:*:read"]), Clock::without_waiting())
+    Auth::over(Stores::of_database(database), scopes(&["*:*:*:read"]), None, Clock::without_waiting())
 }
 
 pub fn scopes(texts: &[&str]) -> Vec<Scope> {
@@ -43,11 +43,11 @@ pub async fn add_user(auth: &Auth, name: &str, grants: &[&str]) {
 }
 
 pub async fn sign_in(auth: &Auth, name: &str, password: &str) -> Caller {
-    auth.identify(&Credentials::password(name, password.into()), HERE).await.unwrap()
+    auth.identify(&Credentials::password(name, password.into()), HERE, "demo").await.unwrap()
 }
 
 pub async fn show(auth: &Auth, secret: &SecretString) -> Caller {
-    auth.identify(&Credentials::token(secret.clone()), HERE).await.unwrap()
+    auth.identify(&Credentials::token(secret.clone()), HERE, "demo").await.unwrap()
 }
 
 /// Signed in with a token that was made so.
@@ -275,7 +275,7 @@ async fn what_one_host_revokes_or_changes_stops_on_the_other_within_a_second() {
 async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("users.sqlite"), PATIENCE).await.unwrap();
-    let auth = Auth::over(Stores::of_database(database.clone()), Vec::new(), Clock::without_waiting());
+    let auth = Auth::over(Stores::of_database(database.clone()), Vec::new(), None, Clock::without_waiting());
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
@@ -283,11 +283,14 @@ async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     database.readers().close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
     for credentials in [Credentials::token(secret), Credentials::password("ann", PASSWORD.into())] {
-        let error = auth.identify(&credentials, HERE).await.unwrap_err();
+        let error = auth.identify(&credentials, HERE, "demo").await.unwrap_err();
         assert!(matches!(error, AuthError::Unavailable { .. }), "{error}");
     }
     assert!(auth.probe().await.is_err());
-    assert!(auth.identify(&Credentials::default(), HERE).await.is_ok(), "who sends nothing needs no store");
+    assert!(
+        auth.identify(&Credentials::default(), HERE, "demo").await.is_ok(),
+        "who sends nothing needs no store"
+    );
 }
 
 #[tokio::test]

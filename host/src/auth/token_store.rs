@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -74,6 +75,8 @@ pub trait TokenStore: Send + Sync {
     fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>>;
     /// The token with this secret, expired or not.
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
+    /// The token of this id, expired or not.
+    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
     /// The tokens of one owner, or all, in the order in which they were made.
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>>;
     /// Removes the token of this id; with an owner only when it is theirs. False when
@@ -84,6 +87,10 @@ pub trait TokenStore: Send + Sync {
     /// Notes that it was used at `now`, unless that is less than a minute after the use
     /// that is noted. A token that is gone is no error.
     fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>>;
+    /// The secret that all hosts on this store share: the one that is kept, or `fresh` from
+    /// now on. Of several that ask at once all get the same.
+    fn shared_secret<'a>(&'a self, fresh: &'a SecretString)
+    -> BoxFuture<'a, Result<SecretString, AuthError>>;
     /// Removes tokens that expired before `time` and says how many.
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>>;
 }

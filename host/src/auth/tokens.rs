@@ -5,7 +5,8 @@
 //! - A token never allows more, from more places, or for longer than what its maker
 //!   signed in with; what the request leaves open is taken over from that.
 //! - The secret is given out once and stored as a hash only.
-//! - An account that was narrowed can revoke nothing but what it signed in with.
+//! - An account that was narrowed can revoke nothing but what it signed in with, and one
+//!   that came with a signed access token can neither make, see nor revoke any.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -79,6 +80,7 @@ impl Auth {
     /// `Denied` when it would allow more, or for longer, than the account; `Invalid` for
     /// a bad label or lifetime; `Unavailable` when the store is away.
     pub async fn issue(&self, account: &Account, request: &TokenRequest) -> Result<Issued, AuthError> {
+        check_no_bearer(account)?;
         let secret = Uuid::new_v4().to_string();
         let token = self.design(account, request, &secret)?;
         self.inner.stores.tokens.add(&token, SecretHash::of(&secret)).await?;
@@ -88,7 +90,11 @@ impl Auth {
     }
 
     /// The account's tokens that have not expired, oldest first.
+    ///
+    /// # Errors
+    /// `Denied` for an account that came with an access token; `Unavailable`.
     pub async fn list(&self, account: &Account) -> Result<Vec<Token>, AuthError> {
+        check_no_bearer(account)?;
         let now = self.inner.clock.unix_millis();
         let mut tokens = self.inner.stores.tokens.list(Some(account.user().id)).await?;
         tokens.retain(|token| !token.is_expired(now));
@@ -102,6 +108,7 @@ impl Auth {
     /// `Denied` when the account was narrowed and the token is not the one that it
     /// signed in with; `Unavailable` when the store is away.
     pub async fn revoke(&self, account: &Account, id: &str) -> Result<bool, AuthError> {
+        check_no_bearer(account)?;
         let Ok(given) = Uuid::try_parse(id) else {
             return Ok(false);
         };
@@ -175,6 +182,14 @@ impl Auth {
             tracing::warn!(%error, "expired tokens could not be cleared away");
         }
     }
+}
+
+/// An access token is for access, and for nothing that outlives it.
+fn check_no_bearer(account: &Account) -> Result<(), AuthError> {
+    if account.is_bearer() {
+        return deny("an access token can't look after tokens: sign in with the password or another token");
+    }
+    Ok(())
 }
 
 fn check_label(label: Option<&str>) -> Result<(), AuthError> {

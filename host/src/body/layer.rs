@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{BodyError, base64, json_string};
+use super::{BodyError, base64, json_string, multipart};
 
 /// What a layer does with the bytes of the one below it.
 pub(super) enum Transform {
@@ -17,6 +17,7 @@ pub(super) enum Transform {
     },
     JsonString(json_string::Decoder),
     Base64(base64::Decoder),
+    Part(multipart::Decoder),
 }
 
 /// One layer.
@@ -171,6 +172,7 @@ impl Transform {
             Self::Root => Ok(Decoded { output: Bytes::new(), rest: Bytes::new(), ended: true }),
             Self::Slice { left, .. } => slice(left, input),
             Self::JsonString(decoder) => decoder.decode(input.ok_or(BodyError::Truncated)?),
+            Self::Part(decoder) => decoder.decode(input),
             Self::Base64(decoder) => match input {
                 Some(input) => decoder.decode(&input),
                 None => decoder.finish(),

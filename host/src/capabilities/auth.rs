@@ -1,13 +1,15 @@
 //! `auth`: who is calling and what they may do. Credentials stay in the host.
 
+mod challenge;
+
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    Account, AuthError, Decision, Issued, Question, Resource as Subject, Scope, Token, TokenRequest,
-    parse_network,
+    AccessRequest, AccessToken, Account, AuthError, Caller, Decision, Entry, Issued, Question,
+    Resource as Subject, Scope, Token, TokenRequest, parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
@@ -24,13 +26,26 @@ impl RequestContext {
     /// Looks the caller up, once a request.
     async fn identify(&mut self) -> Result<(), AuthError> {
         if self.caller.is_none() {
-            self.caller = Some(self.auth.identify(&self.credentials, self.peer).await?);
+            self.caller =
+                Some(self.auth.identify(&self.credentials, self.peer, &self.ground.mount.name).await?);
         }
         Ok(())
     }
 
     fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        let Some(caller) = &self.caller else { return Decision::SignIn };
+        self.caller
+            .as_ref()
+            .map_or(Decision::SignIn, |caller| self.decide_of(caller, kind, name, action, listed))
+    }
+
+    fn decide_of(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        name: &str,
+        action: &str,
+        listed: &[String],
+    ) -> Decision {
         let question = Question {
             anonymous: self.ground.mount.anonymous.as_deref(),
             resource: &Subject { protocol: &self.ground.mount.name, kind, name },
@@ -38,6 +53,17 @@ impl RequestContext {
             read_action: self.ground.description.read_actions.get(kind).map_or("read", String::as_str),
         };
         self.auth.decide_listed(&question, caller, listed)
+    }
+
+    /// As [`Self::decide`], and keeps why an access token that counts is not enough.
+    fn decide_and_say(&mut self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
+        let decision = self.decide(kind, name, action, listed);
+        let counts =
+            self.caller.as_ref().is_some_and(|caller| caller.access.is_some() && caller.rejection.is_none());
+        self.lacking = (counts && decision == Decision::SignIn).then(|| {
+            format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
+        });
+        decision
     }
 
     /// A scope as the plugin writes it: with its protocol in the place of the mount.
@@ -67,7 +93,7 @@ impl wit::Host for State {
         let _outside = self.wait()?;
         let request = self.request()?;
         request.identify().await.map_err(away)?;
-        Ok(request.decide(&kind, &name, &action, &[]).into())
+        Ok(request.decide_and_say(&kind, &name, &action, &[]).into())
     }
 
     async fn check_listed(
@@ -81,7 +107,7 @@ impl wit::Host for State {
         let request = self.request()?;
         request.identify().await.map_err(away)?;
         listed.truncate(MOST_LISTED);
-        Ok(request.decide(&kind, &name, &action, &listed).into())
+        Ok(request.decide_and_say(&kind, &name, &action, &listed).into())
     }
 
     async fn filter_allowed(
@@ -100,11 +126,25 @@ impl wit::Host for State {
         Ok(names.into_iter().filter(allowed).collect())
     }
 
+    async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        Ok(request.decide_of(&Caller::anonymous(), &kind, &name, &action, &[]) == Decision::Granted)
+    }
+
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
         let _outside = self.wait()?;
         let request = self.request()?;
         request.identify().await.map_err(away)?;
-        Ok(request.caller.as_ref().and_then(|caller| caller.rejection.clone()))
+        let rejection = request.caller.as_ref().and_then(|caller| caller.rejection.clone());
+        Ok(rejection.or_else(|| request.lacking.clone()))
+    }
+
+    async fn has_credentials(&mut self) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        let request = self.request()?;
+        request.identify().await.map_err(away)?;
+        Ok(request.caller.as_ref().is_some_and(Caller::has_credentials))
     }
 
     async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
@@ -123,26 +163,64 @@ impl wit::Host for State {
         let _outside = self.wait()?;
         let request = self.request()?;
         request.needs_login_grant()?;
-        if kind != "password" {
-            return Err(HostError::invalid(format!(
-                "no kind of sign-in is called {kind:?}; there is `password`"
-            )));
-        }
-        let value =
-            |wanted: &str| values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-        let (Some(name), Some(password)) = (value("name"), value("password")) else {
-            return Err(HostError::invalid("signing in needs `name` and `password`"));
+        let value = |wanted: &str| {
+            let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
         };
-        let account = request
-            .auth
-            .authenticate_only_password(&name, &SecretString::from(password), request.peer)
-            .await?;
+        let (auth, peer) = (&request.auth, request.peer);
+        let account = match kind.as_str() {
+            "password" => {
+                let password = SecretString::from(value("password")?);
+                auth.authenticate_only_password(&value("name")?, &password, peer).await?
+            }
+            "token" => auth.authenticate_token(&SecretString::from(value("token")?), peer).await?,
+            _ => {
+                return Err(HostError::invalid(format!(
+                    "no kind of sign-in is called {kind:?}; there are `password` and `token`"
+                )));
+            }
+        };
         Ok(self.push(SignedIn(account))?)
     }
 
     async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         Ok(self.request()?.auth.user_exists(&name).await?)
+    }
+
+    async fn bearer_challenge(
+        &mut self,
+        endpoint: String,
+        wanted: Vec<wit::Wanted>,
+    ) -> wasmtime::Result<Option<String>> {
+        let _outside = self.wait()?;
+        Ok(challenge::bearer(self.request()?, &endpoint, &wanted))
+    }
+
+    async fn sign_access(
+        &mut self,
+        account: Option<Resource<SignedIn>>,
+        service: String,
+        wanted: Vec<wit::Wanted>,
+    ) -> Result<wit::AccessToken, HostError> {
+        let _outside = self.wait()?;
+        let account = match account {
+            Some(handle) => Some(self.table.get(&handle)?.0.clone()),
+            None => None,
+        };
+        let request = self.request()?;
+        let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
+        let signed = request.auth.sign_access(
+            account.as_ref(),
+            &AccessRequest {
+                mount: &request.ground.mount.name,
+                anonymous: request.ground.mount.anonymous.as_deref(),
+                read_actions: &request.ground.description.read_actions,
+                service: &service,
+                wanted: &wanted,
+            },
+        )?;
+        Ok(signed.into())
     }
 }
 
@@ -214,6 +292,22 @@ impl From<Decision> for wit::Decision {
             Decision::Granted => Self::Granted,
             Decision::SignIn => Self::SignIn,
             Decision::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+impl From<wit::Wanted> for Entry {
+    fn from(wanted: wit::Wanted) -> Self {
+        Self { kind: wanted.kind, name: wanted.name, actions: wanted.actions }
+    }
+}
+
+impl From<AccessToken> for wit::AccessToken {
+    fn from(signed: AccessToken) -> Self {
+        Self {
+            secret: signed.secret.expose_secret().to_owned(),
+            issued: signed.issued,
+            lifetime_seconds: signed.lifetime.as_secs(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::http as wit;
-use crate::body::Layer;
+use crate::body::{Layer, PartHead, RequestBody};
 use crate::capabilities::staged::StagedObject;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::{HostError, PIECE, State};
@@ -11,6 +11,12 @@ use crate::storage::{Algorithm, Digest, Key, Precondition, StorageError, Writer}
 
 /// The request's body, or a body cut or decoded from it.
 pub struct BodyHandle(pub Layer);
+
+/// A part of a form.
+pub struct PartHandle {
+    head: PartHead,
+    layer: Layer,
+}
 
 impl State {
     fn layer(&self, handle: &Resource<BodyHandle>) -> Result<Layer, HostError> {
@@ -93,6 +99,24 @@ impl wit::HostBody for State {
         Ok(self.push(BodyHandle(inner))?)
     }
 
+    async fn next_part(
+        &mut self,
+        handle: Resource<BodyHandle>,
+    ) -> Result<Option<Resource<PartHandle>>, HostError> {
+        let _outside = self.wait()?;
+        if self.layer(&handle)? != RequestBody::root() {
+            return Err(HostError::invalid("only the whole body can be a form"));
+        }
+        let request = self.request()?;
+        let content_type = request.headers.get(http::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let Some((head, layer)) = request.body.next_part(content_type.as_deref()).await? else {
+            return Ok(None);
+        };
+        self.hold(head.headers.iter().map(|(name, value)| name.len() + value.len()).sum())?;
+        Ok(Some(self.push(PartHandle { head, layer })?))
+    }
+
     async fn stage(
         &mut self,
         handle: Resource<BodyHandle>,
@@ -131,6 +155,32 @@ impl wit::HostBody for State {
     }
 
     fn drop(&mut self, handle: Resource<BodyHandle>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl wit::HostPart for State {
+    fn name(&mut self, handle: Resource<PartHandle>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.head.name.clone())
+    }
+
+    fn filename(&mut self, handle: Resource<PartHandle>) -> wasmtime::Result<Option<String>> {
+        Ok(self.table.get(&handle)?.head.filename.clone())
+    }
+
+    fn header(&mut self, handle: Resource<PartHandle>, name: String) -> wasmtime::Result<Option<String>> {
+        let headers = &self.table.get(&handle)?.head.headers;
+        let found = headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(&name));
+        Ok(found.map(|(_, value)| value.clone()))
+    }
+
+    fn body(&mut self, handle: Resource<PartHandle>) -> wasmtime::Result<Resource<BodyHandle>> {
+        let layer = self.table.get(&handle)?.layer;
+        self.push(BodyHandle(layer))
+    }
+
+    fn drop(&mut self, handle: Resource<PartHandle>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
     }

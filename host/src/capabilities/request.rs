@@ -27,6 +27,8 @@ pub struct RequestContext {
     pub peer: IpAddr,
     /// Known after the first question about it.
     pub caller: Option<Caller>,
+    /// What the caller's access token lacked when that was last asked for.
+    pub lacking: Option<String>,
     pub tokens: TokenRules,
     /// Names of the headers that the answer depends on.
     pub vary: Vec<HeaderName>,

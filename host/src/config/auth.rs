@@ -1,10 +1,19 @@
 //! `[auth]`: users, tokens, and what anybody may do.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use crate::config::values::Secret;
+use crate::config::values::{Secret, Span};
+
+/// Bytes of the shortest `jwt_secret`: as many as an HS256 signature has.
+const SHORTEST_SECRET: usize = 32;
+/// How long an access token may live.
+const LIFETIMES: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(1)];
+const MOST_KEYS: usize = 16;
 
 /// `[auth]`
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +25,7 @@ pub struct AuthConfig {
     pub token_store: String,
     /// Scopes that need no account.
     pub anonymous: Vec<String>,
+    /// Signs access tokens, by HS256.
     pub jwt_secret: Option<Secret>,
     pub npm_tokens: NpmTokens,
     pub oci_tokens: OciTokens,
@@ -31,12 +41,45 @@ pub struct NpmTokens {
 }
 
 /// `[auth.oci_tokens]`: signed access tokens.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OciTokens {
     pub enabled: bool,
+    /// The address of another token server; none: the mount gives out its own.
     pub realm: Option<String>,
-    pub service: Option<String>,
+    /// Whom tokens are for.
+    pub service: String,
+    /// Who signs them; none: the same word, or with a `realm` anybody who has a key.
+    pub issuer: Option<String>,
+    pub lifetime: Span,
+    /// The first private one signs, all verify.
+    pub keys: Vec<TokenKey>,
+}
+
+/// `[[auth.oci_tokens.keys]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKey {
+    /// The name by which a token says who signed it.
+    pub kid: String,
+    /// A word that the auth room knows.
+    pub algorithm: String,
+    /// A file in PEM; one of the two.
+    pub private_key: Option<PathBuf>,
+    pub public_key: Option<PathBuf>,
+}
+
+impl Default for OciTokens {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            realm: None,
+            service: "packhouse".into(),
+            issuer: None,
+            lifetime: Span(Duration::from_mins(5)),
+            keys: Vec::new(),
+        }
+    }
 }
 
 impl Default for AuthConfig {
@@ -44,7 +87,7 @@ impl Default for AuthConfig {
         Self {
             database: PathBuf::from("data/packhouse.sqlite"),
             token_store: "database".into(),
-            anonymous: vec!["*:*:*:read".into()],
+            anonymous: vec!["*:*:*:read".into(), "*:*:*:pull".into()],
             jwt_secret: None,
             npm_tokens: NpmTokens::default(),
             oci_tokens: OciTokens::default(),
@@ -66,14 +109,102 @@ pub struct ClientTokens {
 }
 
 impl AuthConfig {
-    /// Keys that are set and that this version has no use for.
+    /// Keys that are set and that this configuration has no use for.
     pub fn not_used(&self) -> Vec<&'static str> {
-        let keys = [("jwt_secret", self.jwt_secret.is_some()), ("oci_tokens", self.oci_tokens.enabled)];
+        let off = !self.oci_tokens.enabled;
+        let keys = [
+            ("jwt_secret", off && self.jwt_secret.is_some()),
+            ("oci_tokens.realm", off && self.oci_tokens.realm.is_some()),
+            ("oci_tokens.keys", off && !self.oci_tokens.keys.is_empty()),
+        ];
         keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
+    }
+
+    /// How access tokens are signed; none where they are switched off.
+    pub fn access_tokens(&self) -> Option<&OciTokens> {
+        Some(&self.oci_tokens).filter(|tokens| tokens.enabled)
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        let secret = self.jwt_secret.as_ref().map(|secret| secret.0.expose_secret().len());
+        if let Some(length) = secret.filter(|length| *length < SHORTEST_SECRET) {
+            return Err(format!(
+                "[auth] jwt_secret has {length} bytes, too few to be safe: give it {SHORTEST_SECRET} random bytes \
+                 at least, or leave it out and one is made"
+            ));
+        }
+        self.access_tokens().map_or(Ok(()), |tokens| tokens.check(secret.is_some()))
     }
 
     /// What holds for tokens that clients ask for.
     pub fn client_tokens(&self) -> ClientTokens {
         ClientTokens { enabled: self.npm_tokens.enabled, read_only: self.npm_tokens.default_readonly }
     }
+}
+
+impl OciTokens {
+    fn check(&self, has_secret: bool) -> Result<(), String> {
+        let words = [("service", Some(&self.service)), ("issuer", self.issuer.as_ref())];
+        for (key, word) in words {
+            if word.is_some_and(|word| !is_fit(word)) {
+                return Err(format!(
+                    "[auth.oci_tokens] {key}: write a word without white space and quotes, e.g. \"packhouse\""
+                ));
+            }
+        }
+        let is_address = |realm: &str| {
+            let rest = realm.strip_prefix("https://").or_else(|| realm.strip_prefix("http://"));
+            rest.is_some_and(is_fit)
+        };
+        if self.realm.as_deref().is_some_and(|realm| !is_address(realm)) {
+            return Err("[auth.oci_tokens] realm: write the whole address of the token server, \
+                        e.g. \"https://auth.example.com/token\""
+                .into());
+        }
+        let [least, most] = LIFETIMES;
+        if !(least..=most).contains(&self.lifetime.0) {
+            return Err("[auth.oci_tokens] lifetime: write a span between \"1m\" and \"1h\"; clients fetch \
+                        new tokens by themselves"
+                .into());
+        }
+        self.check_keys()?;
+        let signs = has_secret || self.keys.iter().any(|key| key.private_key.is_some());
+        match (&self.realm, self.keys.is_empty()) {
+            (Some(_), true) if !has_secret => Err("[auth.oci_tokens] realm: give the key that its tokens are \
+                                                   signed with, as [auth] jwt_secret or in [[auth.oci_tokens.keys]]"
+                .into()),
+            (None, false) if !signs => Err("[[auth.oci_tokens.keys]] can only verify: give one of them a \
+                                            `private_key`, or name the token server that signs as `realm`"
+                .into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_keys(&self) -> Result<(), String> {
+        if self.keys.len() > MOST_KEYS {
+            return Err(format!(
+                "[[auth.oci_tokens.keys]]: there are more than {MOST_KEYS}: remove those whose tokens have expired"
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for key in &self.keys {
+            let place = format!("[[auth.oci_tokens.keys]] {:?}", key.kid);
+            if key.kid.is_empty() || key.kid.len() > 200 || key.kid.chars().any(char::is_control) {
+                return Err(format!("{place}: write a `kid` of 1 to 200 characters"));
+            }
+            if !seen.insert(&key.kid) {
+                return Err(format!("{place}: two keys have this `kid`: name one of them otherwise"));
+            }
+            if key.private_key.is_some() == key.public_key.is_some() {
+                return Err(format!("{place}: name one file, as `private_key` or as `public_key`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// May it stand in a challenge, between quotes?
+fn is_fit(word: &str) -> bool {
+    let unfit = |letter: char| !letter.is_ascii_graphic() || "\"\\".contains(letter);
+    !word.is_empty() && word.len() <= 1024 && !word.chars().any(unfit)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::config::values::Secret;
+use crate::config::values::{Secret, Size};
 
 /// `[storage]`
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +22,18 @@ pub struct StorageConfig {
     pub bucket_name: Option<String>,
     pub access_key: Option<Secret>,
     pub access_secret: Option<Secret>,
+    /// Where the bucket's name goes in a URL.
+    pub addressing: Addressing,
+    /// Memory for what uploads to a bucket are sending, all of them together.
+    pub part_buffers: Size,
+}
+
+/// `https://endpoint/bucket/key` or `https://bucket.endpoint/key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    Path,
+    VirtualHost,
 }
 
 /// Kinds of storage.
@@ -45,6 +57,8 @@ impl Default for StorageConfig {
             bucket_name: None,
             access_key: None,
             access_secret: None,
+            addressing: Addressing::Path,
+            part_buffers: Size(64 << 20),
         }
     }
 }
@@ -64,9 +78,69 @@ impl StorageConfig {
             ("access_key", self.access_key.is_none()),
             ("access_secret", self.access_secret.is_none()),
         ];
-        match missing.iter().find(|(_, missing)| *missing) {
-            Some((key, _)) => Err(format!("[storage] type = \"s3\" needs `{key}`")),
-            None => Ok(()),
+        if let Some((key, _)) = missing.iter().find(|(_, missing)| *missing) {
+            return Err(format!("[storage] type = \"s3\" needs `{key}`"));
         }
+        let bucket = self.bucket_name.as_deref().unwrap_or_default();
+        check_endpoint(self.endpoint.as_deref().unwrap_or_default())?;
+        check_bucket(bucket)?;
+        if self.addressing == Addressing::VirtualHost && bucket.contains('.') {
+            return Err(format!(
+                "[storage] bucket_name is {bucket:?}: a name with a dot cannot be part of a host name under TLS, use \
+                 addressing = \"path\""
+            ));
+        }
+        if self.part_buffers.0 < LEAST_BUFFERS || self.part_buffers.0 > MOST_BUFFERS {
+            return Err("[storage] part_buffers must be \"32MiB\" to \"64GiB\"".into());
+        }
+        Ok(())
     }
+}
+
+/// One upload of large parts, and one join of small ones.
+const LEAST_BUFFERS: u64 = 32 << 20;
+const MOST_BUFFERS: u64 = 64 << 30;
+
+/// A host name or address and nothing else: the rest has keys of its own.
+fn check_endpoint(endpoint: &str) -> Result<(), String> {
+    let remedy = if let Some(bare) = endpoint.strip_prefix("https://") {
+        format!("write \"{}\" and use_ssl = true", host_of(bare))
+    } else if let Some(bare) = endpoint.strip_prefix("http://") {
+        format!("write \"{}\" and use_ssl = false", host_of(bare))
+    } else if endpoint.contains("://") {
+        "only http and https are spoken: leave the scheme out".to_owned()
+    } else if endpoint.contains(['/', '?', '#']) {
+        format!("leave the path out: write \"{}\"; the bucket is named by bucket_name", host_of(endpoint))
+    } else if endpoint.contains('@') {
+        "credentials go into access_key and access_secret".to_owned()
+    } else if has_port(endpoint) {
+        let (host, port) = endpoint.rsplit_once(':').unwrap_or((endpoint, "443"));
+        format!("write \"{host}\" and port = {port}")
+    } else if endpoint.is_empty() || endpoint.contains(char::is_whitespace) {
+        "write it like \"s3.example.com\"".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(format!("[storage] endpoint is {endpoint:?}: {remedy}"))
+}
+
+fn host_of(bare: &str) -> &str {
+    bare.split(['/', '?', '#']).next().unwrap_or(bare)
+}
+
+/// An IPv6 address has colons of its own, inside brackets.
+fn has_port(endpoint: &str) -> bool {
+    let after = endpoint.rsplit_once(']').map_or(endpoint, |(_, after)| after);
+    after.contains(':')
+}
+
+/// What S3 allows, loosely: a bucket's name is a segment of a URL.
+fn check_bucket(name: &str) -> Result<(), String> {
+    let is_name = name.len() >= 3
+        && name.len() <= 63
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name {
+        return Ok(());
+    }
+    Err(format!("[storage] bucket_name is {name:?}: it has 3 to 63 letters, digits, dots and hyphens"))
 }

@@ -13,7 +13,7 @@ fn an_empty_file_is_a_whole_configuration() {
     let config = Config::parse("", Path::new("registry.toml")).unwrap();
     assert_eq!(config.server.listen.port(), 8080);
     assert_eq!(config.storage.kind, StorageKind::Fs);
-    assert_eq!(config.auth.anonymous, ["*:*:*:read"]);
+    assert_eq!(config.auth.anonymous, ["*:*:*:read", "*:*:*:pull"]);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_earlier_systems_words_are_read_with_its_defaults() {
         access_key = "key"
         access_secret = "secret"
         [auth]
-        jwt_secret = "secret"
+        jwt_secret = "a secret that is long enough, really"
         token_store = "database"
         anonymous = ["*:*:*:read", "demo:*:*:pull"]
         [auth.npm_tokens]
@@ -51,7 +51,8 @@ fn the_earlier_systems_words_are_read_with_its_defaults() {
     "#;
     let config = Config::parse(text, Path::new("registry.toml")).unwrap();
     assert_eq!((config.storage.port, config.storage.use_ssl), (443, true));
-    assert!(!format!("{config:?}").contains("\"secret\""), "secrets are not printed");
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("\"secret\"") && !printed.contains("long enough"), "secrets are not printed");
 }
 
 #[test]
@@ -60,6 +61,43 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
         refusal("[storage]\ntype = \"fs\"\nendpont = \"x\"\n"),
         "registry.toml:3: unknown key `endpont`, did you mean `endpoint`?"
     );
+}
+
+#[test]
+fn access_tokens_that_cannot_be_signed_or_verified_are_named_with_the_remedy() {
+    let tokens = |lines: &str| refusal(&format!("[auth.oci_tokens]\n{lines}\n"));
+    let key = |kid: &str, rest: &str| {
+        format!("[[auth.oci_tokens.keys]]\nkid = \"{kid}\"\nalgorithm = \"ES256\"\n{rest}\n")
+    };
+    assert!(refusal("[auth]\njwt_secret = \"too short\"").contains("jwt_secret has 9 bytes"));
+    assert!(!refusal("[auth]\njwt_secret = \"too short\"").contains("too short\""));
+    assert!(tokens("realm = \"auth.example.com\"").contains("https://auth.example.com/token"));
+    assert!(tokens("realm = \"https://auth.example.com/token\"").contains("jwt_secret"));
+    assert!(tokens("service = \"my registry\"").contains("service"));
+    assert!(tokens("service = \"\"").contains("service"));
+    assert!(tokens("issuer = \"a\\\"b\"").contains("issuer"));
+    for lifetime in ["0s", "59s", "61m", "soon"] {
+        assert!(tokens(&format!("lifetime = \"{lifetime}\"")).contains("1m"), "{lifetime}");
+    }
+    assert!(refusal(&key("one", "public_key = \"a.pem\"")).contains("private_key"));
+    assert!(refusal(&key("one", "")).contains("private_key"));
+    assert!(refusal(&key("one", "public_key = \"a.pem\"\nprivate_key = \"b.pem\"")).contains("one file"));
+    assert!(refusal(&key("", "private_key = \"a.pem\"")).contains("kid"));
+    let twice = key("one", "private_key = \"a.pem\"") + &key("one", "private_key = \"b.pem\"");
+    assert!(refusal(&twice).contains("two keys"));
+    assert!(refusal("[[auth.oci_tokens.keys]]\nalgorithm = \"ES256\"\n").contains("kid"));
+    let many: String = (0..17).map(|kid| key(&kid.to_string(), "private_key = \"a.pem\"")).collect();
+    assert!(refusal(&many).contains("more than 16"));
+}
+
+#[test]
+fn what_is_switched_off_is_not_needed_and_told_when_it_is_set() {
+    let text = "[auth.oci_tokens]\nenabled = false\nrealm = \"https://auth.example.com/token\"";
+    let config = Config::parse(text, Path::new("registry.toml")).unwrap();
+    assert!(config.auth.access_tokens().is_none());
+    assert_eq!(config.auth.not_used(), ["oci_tokens.realm"]);
+    let config = Config::parse("", Path::new("registry.toml")).unwrap();
+    assert!(config.auth.access_tokens().is_some() && config.auth.not_used().is_empty());
 }
 
 #[test]
@@ -72,4 +110,55 @@ fn values_that_cannot_be_are_named_with_their_remedy() {
         refusal("[auth]\njwt_secret = \"env:PACKHOUSE_NO_SUCH_VARIABLE\"")
             .contains("PACKHOUSE_NO_SUCH_VARIABLE is not set")
     );
+}
+
+#[test]
+fn a_bucket_is_told_by_keys_of_its_own() {
+    let with = |lines: &str| {
+        format!(
+            "[storage]\ntype = \"s3\"\nbucket_name = \"packages\"\naccess_key = \"key\"\naccess_secret = \"word\"\n{lines}"
+        )
+    };
+    for (endpoint, remedy) in [
+        ("https://s3.example.com/", "write \"s3.example.com\" and use_ssl = true"),
+        ("http://10.0.0.1:9000", "use_ssl = false"),
+        ("s3.example.com/packages", "bucket_name"),
+        ("s3.example.com:9000", "write \"s3.example.com\" and port = 9000"),
+        ("key:word@s3.example.com", "access_key"),
+        ("", "s3.example.com"),
+    ] {
+        let told = refusal(&with(&format!("endpoint = \"{endpoint}\"")));
+        assert!(told.contains(remedy), "{endpoint}: {told}");
+    }
+    for endpoint in ["s3.example.com", "10.0.0.1", "[::1]"] {
+        Config::parse(&with(&format!("endpoint = \"{endpoint}\"")), Path::new("registry.toml")).unwrap();
+    }
+    let ours = with("endpoint = \"s3.example.com\"\naddressing = \"virtual-host\"\n");
+    Config::parse(&ours, Path::new("registry.toml")).unwrap();
+    assert!(refusal(&ours.replace("\"packages\"", "\"my.packages\"")).contains("addressing = \"path\""));
+    assert!(refusal(&ours.replace("\"packages\"", "\"a/b\"")).contains("bucket_name"));
+    assert!(refusal(&ours.replace("virtual-host", "dns")).contains("virtual-host"));
+    assert!(refusal(&with("endpoint = \"s3.example.com\"\npart_buffers = \"1MiB\"")).contains("32MiB"));
+}
+
+#[test]
+fn a_secret_may_be_in_the_environment_or_in_a_file() {
+    use secrecy::ExposeSecret;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from a file\n").unwrap();
+    let text = |key: &str, secret: &str| {
+        format!(
+            "[storage]\ntype = \"s3\"\nendpoint = \"s3.example.com\"\nbucket_name = \"packages\"\n\
+             access_key = \"{key}\"\naccess_secret = \"{secret}\"\n"
+        )
+    };
+    // Cargo sets this one for every test.
+    let told = text("env:CARGO_MANIFEST_DIR", &format!("file:{}", file.path().display()));
+    let config = Config::parse(&told, Path::new("registry.toml")).unwrap();
+    let key = config.storage.access_key.as_ref().unwrap();
+    assert_eq!(key.0.expose_secret(), std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    assert_eq!(config.storage.access_secret.as_ref().unwrap().0.expose_secret(), "from a file");
+    assert!(!format!("{config:?}").contains("from a file"));
+    assert!(refusal(&text("key", "file:/no/such/file")).contains("/no/such/file"));
+    assert!(refusal(&text("env:PACKHOUSE_NO_SUCH_VARIABLE", "word")).contains("PACKHOUSE_NO_SUCH_VARIABLE"));
 }

@@ -6,12 +6,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 
+use super::budget::Reservation;
 use super::error::{Result, StorageError};
 use super::files::{FileContent, Files, StagingFile};
 use super::listing::{Listing, PathListing};
-use super::objects::{Objects, RemoteContent, StagingObject};
+use super::objects::{Objects, PrivateObjects, RemoteContent};
+
+/// Small calls of one request under way at the same time.
+const SIDE_BY_SIDE: usize = 16;
 
 /// What is known of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +60,28 @@ pub(super) enum Content {
     Memory(Bytes),
     File(FileContent),
     Remote(RemoteContent),
+    /// One behind the other; none of them is a chain.
+    Chain(Arc<[Content]>),
 }
 
 impl Content {
+    pub fn chain(mut contents: Vec<Self>) -> Self {
+        match contents.pop() {
+            Some(only) if contents.is_empty() => only,
+            Some(last) => {
+                contents.push(last);
+                Self::Chain(contents.into())
+            }
+            None => Self::Memory(Bytes::new()),
+        }
+    }
+
     pub fn size(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
             Self::File(content) => content.size,
             Self::Remote(content) => content.size,
+            Self::Chain(contents) => contents.iter().map(Self::size).sum(),
         }
     }
 
@@ -71,7 +91,32 @@ impl Content {
             Self::Memory(bytes) => slice(bytes, &range),
             Self::File(content) => content.read(range).await,
             Self::Remote(content) => content.read(range).await,
+            Self::Chain(_) => {
+                let mut whole = BytesMut::new();
+                for (content, range) in self.links(&range) {
+                    whole.extend_from_slice(&Box::pin(content.read(range)).await?);
+                }
+                Ok(whole.freeze())
+            }
         }
+    }
+
+    /// What of which content `range` consists of; the whole is one itself unless it is
+    /// a chain.
+    pub fn links(&self, range: &Range<u64>) -> Vec<(Self, Range<u64>)> {
+        let Self::Chain(contents) = self else {
+            return vec![(self.clone(), range.clone())];
+        };
+        let (mut links, mut at) = (Vec::new(), 0);
+        for content in contents.iter() {
+            let end = at + content.size();
+            let (from, to) = (range.start.max(at), range.end.min(end));
+            if from < to {
+                links.push((content.clone(), from - at..to - at));
+            }
+            at = end;
+        }
+        links
     }
 }
 
@@ -86,17 +131,30 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
 /// Complete bytes without a key. Dropping it removes them.
 pub(super) enum Material {
     File(StagingFile),
-    /// One behind the other; `staging` is what must be removed after it.
+    /// One behind the other.
     Objects {
         contents: Vec<Content>,
-        _staging: Option<StagingObject>,
+        /// What must be removed after it.
+        objects: Option<PrivateObjects>,
+        /// In the budget, for those in memory.
+        _room: Option<Reservation>,
     },
 }
 
 impl Material {
     pub fn objects(contents: Vec<Content>) -> Self {
-        Self::Objects { contents, _staging: None }
+        Self::Objects { contents, objects: None, _room: None }
     }
+}
+
+/// Bytes that a document of the host's own names, below a folder beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub name: String,
+    pub size: u64,
+    /// Spares a look at it where the store can read by version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// The store itself.
@@ -149,13 +207,54 @@ impl Backend {
         each!(self, store => store.remove(path, precondition).await)
     }
 
+    /// Removes private objects that nothing names any more, side by side.
+    pub async fn discard(&self, paths: Vec<String>) -> Result<()> {
+        stream::iter(paths)
+            .map(|path| async move { each!(self, store => store.discard(&path).await) })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await
+    }
+
     pub async fn list(&self, listing: &PathListing) -> Result<Listing> {
         each!(self, store => store.list(listing).await)
     }
 
-    /// A place to put bytes into that nobody sees.
-    pub fn sink(&self) -> Sink {
-        each!(self, store => store.sink())
+    /// A place to put bytes into that nobody sees. A store that cannot move objects
+    /// puts them below `folder` at once, a private path that ends with `/`.
+    pub fn sink(&self, folder: &str) -> Sink {
+        match self {
+            Self::Files(store) => store.sink(),
+            Self::Objects(store) => store.sink(folder),
+        }
+    }
+
+    /// Names for material below `folder`, which is the one that its sink was given.
+    pub async fn keep(&self, material: Material, folder: &str) -> Result<Vec<Kept>> {
+        each!(self, store => store.keep(material, folder).await)
+    }
+
+    /// What was kept below `folder`. `NotFound` or damaged ones may show only when
+    /// they are read.
+    pub async fn kept(&self, folder: &str, kept: &Kept) -> Result<Content> {
+        let path = format!("{folder}{}", kept.name);
+        let content = each!(self, store => store.kept(&path, kept).await)?;
+        match content.size() == kept.size {
+            true => Ok(content),
+            false => Err(StorageError::other(format!("`{path}` is damaged"))),
+        }
+    }
+
+    /// Several small ones below `folder`, put together into one there.
+    pub async fn merge(&self, folder: &str, parts: &[Kept]) -> Result<Kept> {
+        let mut contents = Vec::with_capacity(parts.len());
+        for part in parts {
+            contents.push(self.kept(folder, part).await?);
+        }
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let material = self.join(contents).await?;
+        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
+        Ok(Kept { name, size: info.size, version: Some(info.version) })
     }
 
     /// Several contents of this store, one behind the other, as new material. The

@@ -19,7 +19,7 @@ impl Reason {
 }
 
 impl Reason {
-    fn about(self, subject: &str) -> Self {
+    pub(super) fn about(self, subject: &str) -> Self {
         Self { message: format!("{subject}: {}", self.message), ..self }
     }
 }
@@ -72,6 +72,9 @@ pub enum StorageError {
     /// No space or quota left.
     #[error(transparent)]
     Full(Reason),
+    /// The named field of the settings does not fit the service.
+    #[error("{1}")]
+    Setting(&'static str, #[source] Reason),
     /// Everything else.
     #[error(transparent)]
     Other(Reason),
@@ -92,6 +95,15 @@ impl StorageError {
         Self::Unavailable(message.into())
     }
 
+    /// `field` of the settings, and what to do about it.
+    pub(super) fn setting(
+        field: &'static str,
+        message: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Setting(field, Reason::with(message, source))
+    }
+
     /// The same, its sentence beginning with what it is about.
     pub(super) fn about(self, subject: &str) -> Self {
         match self {
@@ -99,6 +111,7 @@ impl StorageError {
             Self::Denied(reason) => Self::Denied(reason.about(subject)),
             Self::Unavailable(reason) => Self::Unavailable(reason.about(subject)),
             Self::Full(reason) => Self::Full(reason.about(subject)),
+            Self::Setting(field, reason) => Self::Setting(field, reason.about(subject)),
             Self::Other(reason) => Self::Other(reason.about(subject)),
             error => error,
         }
@@ -139,6 +152,9 @@ impl From<opendal::Error> for StorageError {
     fn from(error: opendal::Error) -> Self {
         use opendal::ErrorKind as Kind;
         let retryable = error.is_temporary() || error.is_persistent();
+        if is_about_space(&error) {
+            return Self::Full(Reason::with("no space or quota is left in the storage service", error));
+        }
         match error.kind() {
             Kind::NotFound => Self::NotFound,
             Kind::ConditionNotMatch | Kind::AlreadyExists => Self::Conflict,
@@ -160,6 +176,13 @@ impl From<opendal::Error> for StorageError {
             _ => Self::Other(Reason::with("the storage service failed", error)),
         }
     }
+}
+
+/// Services have codes of their own for it; the code is in the text.
+fn is_about_space(error: &opendal::Error) -> bool {
+    const CODES: [&str; 5] =
+        ["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"];
+    error.message().contains("code: \"") && CODES.iter().any(|code| error.message().contains(code))
 }
 
 impl From<tokio::task::JoinError> for StorageError {

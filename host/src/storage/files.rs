@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::sync::OwnedRwLockWriteGuard;
 
-use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
+use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::error::{Result, StorageError};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
@@ -193,6 +193,10 @@ impl Files {
         .await
     }
 
+    pub async fn discard(self: &Arc<Self>, path: &str) -> Result<()> {
+        self.remove(path, &Precondition::Any).await.map(|_| ())
+    }
+
     pub async fn list(self: &Arc<Self>, listing: &PathListing) -> Result<Listing> {
         let (files, listing) = (self.clone(), listing.clone());
         run(move || walk::page(&files, &listing)).await
@@ -200,6 +204,17 @@ impl Files {
 
     pub fn sink(self: &Arc<Self>) -> Sink {
         Sink::File(FileSink::new(self.clone()))
+    }
+
+    pub async fn keep(self: &Arc<Self>, material: Material, folder: &str) -> Result<Vec<Kept>> {
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
+        Ok(vec![Kept { name, size: info.size, version: None }])
+    }
+
+    pub async fn kept(self: &Arc<Self>, path: &str, _kept: &Kept) -> Result<Content> {
+        let opened = self.open(path).await?;
+        opened.map(|(_, content)| content).ok_or(StorageError::NotFound)
     }
 
     pub async fn join(self: &Arc<Self>, contents: Vec<Content>) -> Result<Material> {
@@ -301,7 +316,7 @@ fn file_parts(contents: Vec<Content>) -> Result<Vec<FileContent>> {
         .into_iter()
         .map(|content| match content {
             Content::File(content) => Ok(content),
-            Content::Memory(_) | Content::Remote(_) => Err(StorageError::other("stored in another store")),
+            _ => Err(StorageError::other("stored in another store")),
         })
         .collect()
 }

@@ -1,47 +1,71 @@
-//! Opendal operators with what every one of them needs: timeouts and retries.
-//! The one place that names services: another one is a feature and a line here.
+//! Opendal operators with what every one of them needs: a transport that notices
+//! silence, and retries. The one place that names services: another one is a feature
+//! and a line here.
 
 use std::time::Duration;
 
-use opendal::Operator;
-use opendal::layers::{RetryLayer, TimeoutLayer};
+use opendal::layers::{RetryEvent, RetryLayer};
 use opendal::services;
+use opendal::{HttpTransporter, OperationContext, Operator};
 use secrecy::ExposeSecret;
 
 use super::error::Result;
-use super::{S3Settings, Settings};
+use super::objects::Transport;
+use super::{Addressing, S3Settings, Settings};
 
-/// For calls that carry no content.
-const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// For each piece of a transfer, and for ending a multipart upload; never for a
-/// whole transfer.
-const PIECE_TIMEOUT: Duration = Duration::from_mins(1);
-const RETRIES: usize = 3;
+/// Together with the silences of the transport and [`CALL_LIMIT`] they bound every call.
+const RETRIES: usize = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// For a call that carries no content or a small one, retries included.
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) fn operator(settings: &Settings) -> Result<Option<Operator>> {
+/// An operator, and the transport below it when there is one.
+pub(super) type Layered = (Operator, Option<Transport>);
+
+pub(super) fn operator(settings: &Settings) -> Result<Option<Layered>> {
     Ok(match settings {
         Settings::Fs { .. } => None,
-        Settings::Memory => Some(Operator::new(services::Memory::default())?),
-        Settings::S3(settings) => Some(layered(Operator::new(s3(settings))?)),
+        Settings::Memory => Some((Operator::new(services::Memory::default())?, None)),
+        Settings::S3(settings) => {
+            let transport = Transport::new()?;
+            let context =
+                OperationContext::new().with_http_transport(HttpTransporter::new(transport.clone()));
+            let operator = Operator::new(s3(settings))?.with_context(context).layer(retries());
+            Some((operator, Some(transport)))
+        }
     })
 }
 
 fn s3(settings: &S3Settings) -> services::S3 {
-    opendal_http_transport_reqwest::install_default();
     let scheme = if settings.use_ssl { "https" } else { "http" };
-    services::S3::default()
+    let service = services::S3::default()
         .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))
         .region(&settings.region)
         .bucket(&settings.bucket_name)
         .access_key_id(settings.access_key.expose_secret())
         .secret_access_key(settings.access_secret.expose_secret())
         .disable_config_load()
-        .disable_ec2_metadata()
+        .disable_ec2_metadata();
+    match settings.addressing {
+        Addressing::Path => service,
+        Addressing::VirtualHost => service.enable_virtual_host_style(),
+    }
 }
 
-/// Each attempt has its timeout: the retries are outside.
-fn layered(operator: Operator) -> Operator {
-    operator
-        .layer(TimeoutLayer::new().with_timeout(CALL_TIMEOUT).with_io_timeout(PIECE_TIMEOUT))
-        .layer(RetryLayer::new().with_max_times(RETRIES).with_jitter())
+fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
+    RetryLayer::new()
+        .with_max_times(RETRIES)
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_factor(3.0)
+        .with_jitter()
+        .with_notify(|event: RetryEvent<'_>| {
+            tracing::debug!(
+                attempt = event.attempt,
+                error = %event.err,
+                "the storage service is asked again in {:?}",
+                event.retry_after
+            );
+        })
 }

@@ -7,37 +7,46 @@
 //! exact, with the second many are.
 
 mod clash;
+mod join;
 mod pages;
+mod parts;
+mod probe;
 mod sink;
 mod swap;
+mod transport;
+mod unfinished;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use opendal::options::{ReadOptions, ReaderOptions, WriteOptions};
+use futures_util::{StreamExt, TryStreamExt};
+use opendal::options::{ReadOptions, ReaderOptions};
 use opendal::{ErrorKind, Metadata, Operator};
 
-use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
+use super::S3Settings;
+use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
+use super::budget::Budget;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
+use super::layers::CALL_LIMIT;
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 use clash::KnownFolders;
-pub(super) use sink::{ObjectSink, StagingObject};
+pub(super) use parts::PrivateObjects;
+pub(super) use sink::ObjectSink;
 use swap::Swap;
+pub(super) use transport::Transport;
+pub(super) use unfinished::Unfinished;
 
-/// Up to here bytes are collected and written in one call; above it they go to a
-/// staging object piece by piece.
-const WHOLE_UP_TO: u64 = 8 * 1024 * 1024;
-/// One part of a multipart copy, unless the whole would have too many of them.
-const COPIED_PART: u64 = 64 * 1024 * 1024;
-const MOST_PARTS: u64 = 9_000;
-/// One call of opendal copies no more.
-const COPIED_AT_ONCE: u64 = 4 * 1024 * 1024 * 1024;
+/// Small requests of one call under way at the same time.
+const SIDE_BY_SIDE: usize = 16;
+/// So much of small parts is read and written again sooner than joined by the service.
+const IN_ONE_REQUEST: u64 = 2 * parts::PART;
+/// No multipart upload of ours takes longer.
+const JOINED_WITHIN: Duration = Duration::from_hours(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Objects {
@@ -45,6 +54,9 @@ pub(super) struct Objects {
     locks: KeyLocks,
     swap: Swap,
     folders: KnownFolders,
+    budget: Budget,
+    /// None in memory.
+    unfinished: Option<Unfinished>,
 }
 
 /// One version of an object in a service that answers conditional reads.
@@ -59,22 +71,30 @@ pub(super) struct RemoteContent {
 impl Objects {
     /// The only writer is this process: versions are kept beside the objects.
     pub fn private(operator: Operator) -> Self {
-        Self::with(operator, Swap::noted())
+        Self::with(operator, Swap::noted(), Budget::new(u64::MAX), None)
     }
 
-    /// Asks the service what it honours, with a handful of small objects.
-    pub async fn shared(operator: Operator) -> Result<Self> {
-        let swap = Swap::probed(&operator).await?;
-        Ok(Self::with(operator, swap))
+    /// Asks the service what it honours, with a handful of small objects. All that
+    /// uploads keep in memory comes out of one budget.
+    pub async fn shared(operator: Operator, transport: &Transport, settings: &S3Settings) -> Result<Self> {
+        let swap = Swap::probed(probe::ask(&operator, transport).await?);
+        let unfinished = Unfinished::new(settings, transport);
+        Ok(Self::with(operator, swap, Budget::new(settings.part_buffers), Some(unfinished)))
     }
 
-    fn with(operator: Operator, swap: Swap) -> Self {
-        Self { operator, locks: KeyLocks::default(), swap, folders: KnownFolders::default() }
+    fn with(operator: Operator, swap: Swap, budget: Budget, unfinished: Option<Unfinished>) -> Self {
+        let (locks, folders) = (KeyLocks::default(), KnownFolders::default());
+        Self { operator, locks, swap, folders, budget, unfinished }
     }
 
     /// May several hosts write to it at once?
     pub fn is_safe_to_share(&self) -> bool {
-        self.swap.honours_writes()
+        self.swap.is_safe_to_share()
+    }
+
+    /// In the memory of this process?
+    pub fn is_private(&self) -> bool {
+        matches!(self.swap, Swap::Noted(_))
     }
 
     pub async fn probe(&self) -> Result<()> {
@@ -88,7 +108,7 @@ impl Objects {
 
     pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        self.look_up(path).await
+        within(self.look_up(path)).await
     }
 
     async fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
@@ -106,7 +126,7 @@ impl Objects {
     pub async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         match self.swap {
             Swap::Noted(_) => self.get_noted(path, limit).await,
-            Swap::Conditional(_) => self.get_remote(path, limit).await,
+            Swap::Conditional(_) => within(self.get_remote(path, limit)).await,
         }
     }
 
@@ -138,7 +158,9 @@ impl Objects {
         }
         let mut bytes = BytesMut::with_capacity(usize::try_from(info.size).unwrap_or(0));
         while let Some(piece) = stream.try_next().await? {
-            piece.for_each(|piece| bytes.extend_from_slice(&piece));
+            for piece in piece {
+                bytes.extend_from_slice(&piece);
+            }
             if bytes.len() as u64 > info.size {
                 return Err(StorageError::Conflict);
             }
@@ -151,7 +173,7 @@ impl Objects {
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = self.look_up(path).await? else {
+        let Some(info) = within(self.look_up(path)).await? else {
             return Ok(None);
         };
         let content = match self.swap {
@@ -177,13 +199,18 @@ impl Objects {
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let _hold = self.locks.write(path).await;
-        self.refuse_clash(path, precondition).await?;
-        self.swap.put(self, path, bytes, precondition, content_type).await
+        within(async {
+            let _hold = self.locks.write(path).await;
+            self.refuse_clash(path, precondition).await?;
+            self.swap.put(self, path, bytes, precondition, content_type).await
+        })
+        .await
     }
 
+    /// In a task of its own: what is begun is brought to its end, or given up in good
+    /// order, whatever becomes of the caller.
     pub async fn commit(
-        &self,
+        self: &Arc<Self>,
         material: &Material,
         path: &str,
         precondition: &Precondition,
@@ -192,62 +219,72 @@ impl Objects {
         let Material::Objects { contents, .. } = material else {
             return Err(StorageError::other("staged in another store"));
         };
+        let (store, contents, path) = (Arc::clone(self), contents.clone(), path.to_owned());
+        let (precondition, content_type) = (precondition.clone(), content_type.map(str::to_owned));
+        tokio::spawn(async move {
+            store.commit_contents(&contents, &path, &precondition, content_type.as_deref()).await
+        })
+        .await?
+    }
+
+    async fn commit_contents(
+        &self,
+        contents: &[Content],
+        path: &str,
+        precondition: &Precondition,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        if let [Content::Memory(bytes)] = contents {
+            return self.put(path, bytes.clone(), precondition, content_type).await;
+        }
         let size = contents.iter().map(Content::size).sum::<u64>();
-        if size <= WHOLE_UP_TO || matches!(self.swap, Swap::Noted(_)) {
+        if size <= parts::PART || self.is_private() || (size <= IN_ONE_REQUEST && join::passes(contents)) {
+            let _room = self.budget.reserve(size).await?;
             let bytes = read_all(contents).await?;
             return self.put(path, bytes, precondition, content_type).await;
         }
         let _hold = self.locks.write(path).await;
-        self.refuse_clash(path, precondition).await?;
-        self.check(path, precondition).await?;
-        let options = self.swap.write_options(precondition, content_type);
-        self.assemble(contents, size, path, options).await
+        within(self.refuse_clash(path, precondition)).await?;
+        within(self.check(path, precondition)).await?;
+        let options = swap::write_options(precondition, content_type, self.swap.honours_joins());
+        self.join(contents, path, options).await
     }
 
-    /// Copies parts inside the service where it can; opendal reads what is too
-    /// small for a part of its own.
-    async fn assemble(
-        &self,
-        contents: &[Content],
-        size: u64,
-        path: &str,
-        options: WriteOptions,
-    ) -> Result<ObjectInfo> {
-        let part = COPIED_PART.max(size / MOST_PARTS);
-        let options = WriteOptions { chunk: usize::try_from(part).ok(), ..options };
-        let content_type = options.content_type.clone();
-        let (options, mark) = swap::marked(options);
-        let mut writer = self.operator.writer_options(path, options).await?;
-        let written = async {
-            for content in contents {
-                append(&mut writer, content).await?;
-            }
-            Ok::<_, StorageError>(writer.close().await?)
+    /// Gives material names of its own below `folder`, for a document to name.
+    pub async fn keep(self: &Arc<Self>, material: Material, folder: &str) -> Result<Vec<Kept>> {
+        let Material::Objects { contents, objects, .. } = material else {
+            return Err(StorageError::other("staged in another store"));
         };
-        let error = match written.await {
-            Ok(metadata) => {
-                return Ok(swap::written(path, size, &metadata, content_type.as_deref()));
-            }
-            Err(error) => error,
-        };
-        if matches!(error, StorageError::Conflict | StorageError::NotFound)
-            && let Some(info) = self.written_by(path, &mark).await?
-        {
-            return Ok(info);
+        let mut kept = Vec::with_capacity(contents.len());
+        for content in &contents {
+            kept.push(match content {
+                Content::Remote(remote) => remote.kept(folder)?,
+                Content::Memory(bytes) => {
+                    let name = uuid::Uuid::new_v4().simple().to_string();
+                    let path = format!("{folder}{name}");
+                    let info = self.put(&path, bytes.clone(), &Precondition::Any, None).await?;
+                    Kept { name, size: info.size, version: Some(info.version) }
+                }
+                _ => return Err(StorageError::other("stored in another way")),
+            });
         }
-        if let Err(error) = writer.abort().await {
-            tracing::debug!(%error, path, "a multipart upload could not be given up");
+        if let Some(objects) = objects {
+            objects.keep();
         }
-        Err(error)
+        Ok(kept)
     }
 
-    /// An answer may be lost and the request tried again: the second one then
-    /// finds the first one's object in its way. The mark tells.
-    async fn written_by(&self, path: &str, mark: &str) -> Result<Option<ObjectInfo>> {
-        let metadata = self.metadata(path).await?;
-        Ok(metadata
-            .filter(|metadata| swap::is_marked(metadata, mark))
-            .map(|found| swap::remote_info(path, &found)))
+    /// Without a look: a version that is not there shows when it is read.
+    pub async fn kept(&self, path: &str, kept: &Kept) -> Result<Content> {
+        match (&self.swap, &kept.version) {
+            (Swap::Conditional(_), Some(version)) => {
+                Ok(Content::Remote(self.remote(path, version, kept.size)))
+            }
+            _ => match self.open(path).await? {
+                Some((_, content)) => Ok(content),
+                None => Err(StorageError::NotFound),
+            },
+        }
     }
 
     async fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
@@ -259,25 +296,37 @@ impl Objects {
     }
 
     pub async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool> {
-        let _hold = self.locks.write(path).await;
-        let current = self.look_up(path).await?;
-        precondition.check(current.as_ref().map(|info| info.version.as_str()))?;
-        if current.is_none() {
-            return Ok(false);
+        within(async {
+            let _hold = self.locks.write(path).await;
+            let current = self.look_up(path).await?;
+            precondition.check(current.as_ref().map(|info| info.version.as_str()))?;
+            if current.is_none() {
+                return Ok(false);
+            }
+            self.swap.remove(&self.operator, path, precondition).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Without a look at it: for private objects that nothing names any more.
+    pub async fn discard(&self, path: &str) -> Result<()> {
+        match self.swap {
+            Swap::Noted(_) => self.remove(path, &Precondition::Any).await.map(|_| ()),
+            Swap::Conditional(_) => within(async { Ok(self.operator.delete(path).await?) }).await,
         }
-        self.swap.remove(&self.operator, path, precondition).await?;
-        Ok(true)
     }
 
     pub async fn list(&self, listing: &PathListing) -> Result<Listing> {
         match self.swap {
             Swap::Noted(_) => self.list_whole(listing).await,
-            Swap::Conditional(_) => self.list_pages(listing).await,
+            Swap::Conditional(_) => within(self.list_pages(listing)).await,
         }
     }
 
-    pub fn sink(self: &Arc<Self>) -> Sink {
-        Sink::Object(Box::new(ObjectSink::new(self.clone())))
+    /// Its part objects go into `folder`.
+    pub fn sink(self: &Arc<Self>, folder: &str) -> Sink {
+        Sink::Object(Box::new(ObjectSink::new(Arc::clone(self), folder.to_owned())))
     }
 
     pub async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {
@@ -290,11 +339,32 @@ impl Objects {
                 removed += 1;
             }
         }
+        if let Some(unfinished) = &self.unfinished {
+            // One that is younger may be under way.
+            let longest = SystemTime::now().checked_sub(JOINED_WITHIN).unwrap_or(SystemTime::UNIX_EPOCH);
+            removed += unfinished.give_up(before.min(longest)).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "unfinished multipart uploads cannot be looked after: {error}");
+                0
+            });
+        }
         Ok(removed)
     }
 }
 
+/// A call that carries little, retries included: whoever waits for it gets an answer.
+async fn within<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(CALL_LIMIT, call).await {
+        Ok(result) => result,
+        Err(_) => Err(StorageError::unavailable("the storage service does not answer; try again")),
+    }
+}
+
 impl RemoteContent {
+    fn kept(&self, folder: &str) -> Result<Kept> {
+        let name = self.path.strip_prefix(folder).ok_or_else(|| StorageError::other("kept elsewhere"))?;
+        Ok(Kept { name: name.to_owned(), size: self.size, version: Some(swap::version_of(&self.etag)) })
+    }
+
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -322,33 +392,17 @@ fn replaced(error: opendal::Error) -> StorageError {
     }
 }
 
-async fn append(writer: &mut opendal::Writer, content: &Content) -> Result<()> {
-    let remote = match content {
-        Content::Remote(remote) => remote,
-        Content::Memory(bytes) => return Ok(writer.write(bytes.clone()).await?),
-        Content::File(_) => return Err(StorageError::other("stored in another store")),
-    };
-    let mut at = 0;
-    while at < remote.size {
-        let end = (at + COPIED_AT_ONCE).min(remote.size);
-        let options = ReadOptions {
-            range: (at..end).into(),
-            if_match: Some(remote.etag.clone()),
-            ..ReadOptions::default()
-        };
-        writer.copy_from_options(&remote.path, options).await.map_err(replaced)?;
-        at = end;
-    }
-    Ok(())
-}
-
+/// Side by side, in order.
 async fn read_all(contents: &[Content]) -> Result<Bytes> {
     if let [Content::Memory(bytes)] = contents {
         return Ok(bytes.clone());
     }
     let mut whole = BytesMut::new();
-    for content in contents {
-        whole.extend_from_slice(&content.read(0..content.size()).await?);
+    let mut pieces = futures_util::stream::iter(contents.to_vec())
+        .map(|content| async move { content.read(0..content.size()).await })
+        .buffered(SIDE_BY_SIDE);
+    while let Some(piece) = pieces.try_next().await? {
+        whole.extend_from_slice(&piece);
     }
     Ok(whole.freeze())
 }

@@ -107,6 +107,13 @@ fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Byte
             })
             .boxed(),
         Content::File(_) => read_ahead(content, range),
+        Content::Chain(_) => {
+            let links = content
+                .links(&range)
+                .into_iter()
+                .map(|(link, part)| Ok::<_, StorageError>(pieces(link, part)));
+            stream::iter(links).try_flatten().boxed()
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use super::scoped::Scope;
 
 /// Collected before it goes to the store and the hasher.
 const BATCH: usize = 1024 * 1024;
+/// Where a store that cannot move objects keeps what has no key yet.
+const STAGING: &str = ".packhouse/staging/";
 /// Hashing less than this is quicker than asking another thread to.
 const HASHED_HERE: usize = 16 * 1024;
 
@@ -27,7 +29,7 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn new(scope: Scope, algorithms: &[Algorithm], limit: u64) -> Self {
-        let intake = Intake::new(scope.backend().sink(), DigestState::new(algorithms));
+        let intake = Intake::new(scope.backend().sink(STAGING), DigestState::new(algorithms));
         Self { scope, intake, limit }
     }
 

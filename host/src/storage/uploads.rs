@@ -4,35 +4,46 @@
 //!
 //! # Layout
 //! - `.packhouse/uploads/<id>/session.json`: [`Session`].
-//! - `.packhouse/uploads/<id>/<part>`: the bytes of one append.
+//! - `.packhouse/uploads/<id>/<part>`: bytes of one or more appends.
+//!
+//! # Invariants
+//! **What the document does not name was not appended**, whatever objects lie beside it.
+//! **Nothing is appended to an upload that is being finished**: the document says that
+//! it is before its parts are joined.
 
+mod append;
 mod session;
 
-use bytes::Bytes;
-
-use super::backend::{Content, Material, ObjectInfo, Precondition};
+use super::backend::{Content, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
 use super::reader;
 use super::scoped::Scope;
 use super::staging::{Intake, compare};
+pub use append::Append;
+use session::Session;
 pub(super) use session::sweep;
-use session::{Part, Session};
+
+/// How often a finish begins again because something was appended meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// One upload as it was when last looked at.
+#[derive(Clone)]
 pub struct Upload {
     scope: Scope,
     id: String,
     session: Session,
     version: String,
+    /// Looked at a moment ago, and not used since.
+    is_fresh: bool,
 }
 
 pub(super) async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
     let id = uuid::Uuid::new_v4().to_string();
     let session = Session::new(scope.prefix(), label, &unique(algorithms));
     let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
-    Ok(Upload { scope: scope.clone(), id, session, version })
+    Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
 
 pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
@@ -49,7 +60,7 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
         session::remove(scope.backend(), id).await?;
         return Ok(None);
     }
-    Ok(Some(Upload { scope: scope.clone(), id: id.to_owned(), session, version }))
+    Ok(Some(Upload { scope: scope.clone(), id: id.to_owned(), session, version, is_fresh: true }))
 }
 
 impl Upload {
@@ -68,21 +79,27 @@ impl Upload {
         self.session.offset()
     }
 
-    /// Begins to append; `Conflict` with no byte taken unless it stands at `at`.
-    /// Nothing is appended before [`Append::finish`].
+    /// Begins to append; `Conflict` with no byte taken unless it stands at `at`, and
+    /// while it is being finished. Nothing is appended before [`Append::finish`].
     pub async fn append(&mut self, at: Option<u64>) -> Result<Append<'_>> {
-        self.refresh().await?;
-        if at.is_some_and(|at| at != self.offset()) {
+        let stands =
+            |upload: &Self| at.is_none_or(|at| at == upload.offset()) && !upload.session.is_being_finished();
+        if !std::mem::take(&mut self.is_fresh) || !stands(self) {
+            self.refresh().await?;
+        }
+        if !stands(self) {
             return Err(StorageError::Conflict);
         }
         let hasher = DigestState::restore(&self.session.digests);
-        let intake = Intake::new(self.scope.backend().sink(), hasher);
-        Ok(Append { upload: self, intake })
+        let intake = Intake::new(self.scope.backend().sink(&session::folder(&self.id)), hasher);
+        Ok(Append::new(self, intake))
     }
 
     /// Joins the parts under `key` and ends the upload. After an error it is as it
     /// was. The digests named at the start are known; others, and BLAKE2b (whose
     /// state cannot be kept), cost reading the parts.
+    ///
+    /// In a task of its own: a caller that goes away does not leave it half-finished.
     pub async fn finish(
         &mut self,
         key: &Key,
@@ -90,18 +107,61 @@ impl Upload {
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let path = self.scope.path(key)?;
-        self.refresh().await?;
-        let contents = self.open_parts().await?;
-        compare(expect, &self.digests(expect, &contents).await?)?;
+        let target = Target {
+            path: self.scope.path(key)?,
+            expect: expect.to_vec(),
+            precondition: precondition.clone(),
+            content_type: content_type.map(str::to_owned),
+        };
+        let mut upload = self.clone();
+        let (upload, finished) = tokio::spawn(async move {
+            let finished = upload.finish_as(&target).await;
+            (upload, finished)
+        })
+        .await?;
+        *self = upload;
+        finished.map(|info| self.scope.relative_info(info))
+    }
+
+    async fn finish_as(&mut self, target: &Target) -> Result<ObjectInfo> {
+        let contents = self.settle(&target.expect).await?;
+        match self.commit(contents, target).await {
+            Ok(info) => {
+                if let Err(error) = session::remove(self.scope.backend(), &self.id).await {
+                    tracing::warn!(%error, upload = self.id, "a finished upload could not be cleared away; it will expire");
+                }
+                Ok(info)
+            }
+            Err(error) => {
+                if let Err(error) = self.save(self.session.taking_more()).await {
+                    tracing::warn!(%error, upload = self.id, "an upload that could not be finished takes no more for a while");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Its parts, after which none can come: the document says so. Another host may
+    /// have begun to finish it and be gone; if it is there, both write the same.
+    async fn settle(&mut self, expect: &[Digest]) -> Result<Vec<Content>> {
+        for _ in 0..ATTEMPTS {
+            if !std::mem::take(&mut self.is_fresh) {
+                self.refresh().await?;
+            }
+            let contents = self.contents().await?;
+            compare(expect, &self.digests(expect, &contents).await?)?;
+            match self.save(self.session.being_finished()).await {
+                Err(StorageError::Conflict) => {}
+                saved => return saved.map(|()| contents),
+            }
+        }
+        Err(StorageError::unavailable("the upload is changed all the time; try again"))
+    }
+
+    async fn commit(&self, contents: Vec<Content>, target: &Target) -> Result<ObjectInfo> {
         let backend = self.scope.backend();
         let material = backend.join(contents).await?;
-        let info = backend.commit(&material, &path, precondition, content_type).await?;
-        drop(material);
-        if let Err(error) = session::remove(backend, &self.id).await {
-            tracing::warn!(%error, upload = self.id, "a finished upload could not be cleared away; it will expire");
-        }
-        Ok(self.scope.relative_info(info))
+        backend.commit(&material, &target.path, &target.precondition, target.content_type.as_deref()).await
     }
 
     /// Removes it and its bytes.
@@ -117,15 +177,19 @@ impl Upload {
         Ok(())
     }
 
-    async fn open_parts(&self) -> Result<Vec<Content>> {
+    /// `Conflict` when somebody else changed it since it was looked at.
+    async fn save(&mut self, session: Session) -> Result<()> {
+        let known = Precondition::Version(self.version.clone());
+        self.version = session.save(self.scope.backend(), &self.id, &known).await?;
+        self.session = session;
+        Ok(())
+    }
+
+    async fn contents(&self) -> Result<Vec<Content>> {
+        let folder = session::folder(&self.id);
         let mut contents = Vec::with_capacity(self.session.parts.len());
         for part in &self.session.parts {
-            let opened = self.scope.backend().open(&session::path(&self.id, &part.name)).await?;
-            let (_, content) = opened.ok_or(StorageError::NotFound)?;
-            if content.size() != part.size {
-                return Err(StorageError::other("a part of the upload is damaged"));
-            }
-            contents.push(content);
+            contents.push(self.scope.backend().kept(&folder, part).await?);
         }
         Ok(contents)
     }
@@ -147,66 +211,10 @@ impl Upload {
     }
 }
 
-/// One append on its way. Dropped, nothing was appended.
-pub struct Append<'a> {
-    upload: &'a mut Upload,
-    intake: Intake,
-}
-
-impl Append<'_> {
-    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.intake.write(bytes).await
-    }
-
-    /// Bytes of this append so far.
-    pub fn written(&self) -> u64 {
-        self.intake.written()
-    }
-
-    /// Gives the new offset. `Truncated` and unchanged unless it was `length`
-    /// bytes; `Conflict` and unchanged when another append came first.
-    pub async fn finish(self, length: Option<u64>) -> Result<u64> {
-        let Self { upload, intake } = self;
-        let size = intake.written();
-        if length.is_some_and(|length| length != size) {
-            return Err(StorageError::Truncated);
-        }
-        let (material, _, hasher) = intake.finish().await?;
-        let mut session = upload.session.clone();
-        session.touch(&hasher.save());
-        let part = if size > 0 { Some(upload.place(&material, size).await?) } else { None };
-        session.parts.extend(part.clone());
-        let backend = upload.scope.backend();
-        match session.save(backend, &upload.id, &Precondition::Version(upload.version.clone())).await {
-            Ok(version) => {
-                (upload.session, upload.version) = (session, version);
-                Ok(upload.offset())
-            }
-            // Another append came first: nothing names our part.
-            Err(StorageError::Conflict) => {
-                if let Some(part) = part {
-                    backend.remove(&session::path(&upload.id, &part.name), &Precondition::Any).await?;
-                }
-                upload.refresh().await?;
-                Err(StorageError::Conflict)
-            }
-            // It may have been saved and only its answer lost: the session says. A part that
-            // it does not name goes with the session.
-            Err(error) => {
-                upload.refresh().await?;
-                let is_named = |part: &Part| upload.session.parts.iter().any(|saved| saved.name == part.name);
-                if part.as_ref().is_some_and(is_named) { Ok(upload.offset()) } else { Err(error) }
-            }
-        }
-    }
-}
-
-impl Upload {
-    /// Under a name that no other append takes.
-    async fn place(&self, material: &Material, size: u64) -> Result<Part> {
-        let name = format!("{:06}-{}", self.session.parts.len(), uuid::Uuid::new_v4().simple());
-        let path = session::path(&self.id, &name);
-        self.scope.backend().commit(material, &path, &Precondition::Absent, None).await?;
-        Ok(Part { name, size })
-    }
+/// Where an upload ends, and under which conditions.
+struct Target {
+    path: String,
+    expect: Vec<Digest>,
+    precondition: Precondition,
+    content_type: Option<String>,
 }

@@ -1,23 +1,17 @@
 //! Who may do what on a repository, and what a client is told to get where it may not. It
 //! knows no storage.
 
-use packhouse_plugin::auth::{self, Decision};
+use packhouse_plugin::auth::{self, Decision, Wanted};
 
 use crate::error::Error;
 use crate::name::RepositoryName;
 
 /// The kind of this protocol's scopes.
 pub const REPOSITORY: &str = "repository";
-/// How the challenge and tokens name this registry when nothing is configured.
-const REALM: &str = "Basic realm=\"oci\"";
-
-/// A permission that clients ask a token for: `{kind}:{name}:{actions}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    pub kind: String,
-    pub name: String,
-    pub actions: Vec<String>,
-}
+/// Where this mount gives out tokens, below its path.
+pub const TOKEN_ENDPOINT: &str = "/token";
+/// The challenge of the token endpoint itself, and of a registry without signed tokens.
+pub const BASIC: &str = "Basic realm=\"oci\"";
 
 /// What a request does to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,18 +40,9 @@ impl Access {
     }
 }
 
-impl Wanted {
-    pub fn on(repository: &RepositoryName, access: Access) -> Self {
-        Self::new(REPOSITORY, repository.as_str(), access.actions())
-    }
-
-    pub fn new(kind: &str, name: &str, actions: &[&str]) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            actions: actions.iter().map(|&action| action.to_owned()).collect(),
-        }
-    }
+/// What a token for this is asked for.
+pub fn wanted(repository: &RepositoryName, access: Access) -> Wanted {
+    Wanted::new(REPOSITORY, repository.as_str(), access.actions())
 }
 
 /// The caller may do this on the repository, or 401 or 403.
@@ -68,9 +53,9 @@ pub fn require(repository: &RepositoryName, access: Access) -> Result<(), Error>
 /// The same for a request that a client needs a larger token for.
 pub fn require_with(repository: &RepositoryName, access: Access, more: &[Wanted]) -> Result<(), Error> {
     auth::require(REPOSITORY, repository.as_str(), access.action()).map_err(|denied| {
-        let mut wanted = vec![Wanted::on(repository, access)];
-        wanted.extend_from_slice(more);
-        Error::denied(&denied, wanted)
+        let mut all = vec![wanted(repository, access)];
+        all.extend_from_slice(more);
+        Error::denied(&denied, all)
     })
 }
 
@@ -79,7 +64,8 @@ pub fn is_allowed(repository: &RepositoryName, access: Access) -> bool {
     auth::check(REPOSITORY, repository.as_str(), access.action()) == Decision::Granted
 }
 
-/// The value of `WWW-Authenticate`.
-pub fn challenge(_wanted: &[Wanted]) -> String {
-    REALM.to_owned()
+/// The value of `WWW-Authenticate`: Bearer, for a token that holds the wanted, where this
+/// registry knows signed tokens.
+pub fn challenge(wanted: &[Wanted]) -> String {
+    auth::bearer_challenge(TOKEN_ENDPOINT, wanted).unwrap_or_else(|| BASIC.to_owned())
 }

@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod manifests;
 pub mod referrers;
 pub mod tags;
+pub mod token;
 pub mod uploads;
 
 /// What blobs are served as.

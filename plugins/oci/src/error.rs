@@ -1,11 +1,11 @@
 //! Everything that this protocol answers when it does not do what was asked: a table of
 //! descriptors, and the shape that clients read (distribution-spec, "Error Codes").
 
-use packhouse_plugin::auth::Denied;
+use packhouse_plugin::auth::{Denied, Wanted};
 use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError, log};
 use serde_json::{Value, json};
 
-use crate::access::Wanted;
+use crate::access;
 use crate::digest::DigestError;
 use crate::document::ManifestError;
 use crate::name::{NameError, ReferenceError, TagError};
@@ -91,6 +91,11 @@ impl Error {
         Self { wanted, ..error }
     }
 
+    /// 401 where credentials are traded for a token: they can only be Basic.
+    pub fn credentials(rejection: impl ToString) -> Self {
+        Self::because(UNAUTHORIZED, rejection).header("www-authenticate", access::BASIC)
+    }
+
     /// What it is about, for programs.
     #[must_use]
     pub fn detail(self, detail: Value) -> Self {
@@ -130,8 +135,9 @@ impl From<Error> for Response {
         for (name, value) in &error.headers {
             response = response.header(name, value);
         }
-        if error.descriptor.status == 401 {
-            response = response.header("www-authenticate", &crate::access::challenge(&error.wanted));
+        let has_challenge = error.headers.iter().any(|(name, _)| *name == "www-authenticate");
+        if error.descriptor.status == 401 && !has_challenge {
+            response = response.header("www-authenticate", &access::challenge(&error.wanted));
         }
         response
     }

@@ -13,7 +13,7 @@
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
-use crate::endpoints::{api, blobs, catalog, manifests, referrers as referrer_lists, tags, uploads};
+use crate::endpoints::{api, blobs, catalog, manifests, referrers as referrer_lists, tags, token, uploads};
 use crate::error::Error;
 
 pub mod access;
@@ -53,6 +53,7 @@ impl Protocol for Oci {
         Description::new("oci", "OCI images and artifacts", env!("CARGO_PKG_VERSION"))
             .root_alias(ROOT)
             .scope(access::REPOSITORY, &["pull", "push", "delete"], "pull")
+            .wish("login", "docker login and others trade a password or a refresh token for a token")
             .feature("referrers", true, "what refers to a manifest can be listed")
             .feature("deletion", true, "manifests, tags and blobs can be deleted")
             .feature("sparse", false, "manifests may name blobs and manifests that are not here")
@@ -71,6 +72,8 @@ impl Protocol for Oci {
 
 fn routes() -> Router<Error> {
     Router::new()
+        .get(access::TOKEN_ENDPOINT, token::get_token)
+        .post(access::TOKEN_ENDPOINT, token::post_token)
         .get("/v2", api::read_root)
         .get("/v2/", api::read_root)
         .get("/v2/_catalog", catalog::list_repositories)

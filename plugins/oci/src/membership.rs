@@ -33,14 +33,20 @@ pub struct Member {
 /// Looks whether the repository has the blob. What a repository of an earlier system has is
 /// found out by reading its manifests, once.
 pub fn find(repository: &RepositoryName, digest: &ContentDigest) -> Result<Option<Member>, Error> {
-    match look(repository, digest)? {
-        Look::Member(member) => Ok(Some(member)),
-        Look::BytesOnly if adoption::ensure(repository)? => match look(repository, digest)? {
-            Look::Member(member) => Ok(Some(member)),
-            Look::BytesOnly | Look::Nothing => Ok(None),
-        },
-        Look::BytesOnly | Look::Nothing => Ok(None),
+    Ok(find_all(repository, std::slice::from_ref(digest))?.pop().flatten())
+}
+
+/// The same for several, side by side, in the order asked.
+pub fn find_all(
+    repository: &RepositoryName,
+    digests: &[ContentDigest],
+) -> Result<Vec<Option<Member>>, Error> {
+    let mut looks = look(repository, digests)?;
+    if looks.iter().any(|look| matches!(look, Look::BytesOnly)) && adoption::ensure(repository)? {
+        looks = look(repository, digests)?;
     }
+    let member = |look| if let Look::Member(member) = look { Some(member) } else { None };
+    Ok(looks.into_iter().map(member).collect())
 }
 
 enum Look {
@@ -50,14 +56,19 @@ enum Look {
     Nothing,
 }
 
-fn look(repository: &RepositoryName, digest: &ContentDigest) -> Result<Look, Error> {
-    let mut found = storage::stat_many(&[layout::member(repository, digest), layout::blob(digest)])?;
-    let (blob, member) = (found.pop().flatten(), found.pop().flatten());
-    Ok(match (member, blob) {
-        (_, None) => Look::Nothing,
-        (Some(info), Some(_)) if is_settled(&info) => Look::Member(Member { info }),
-        (_, Some(_)) => Look::BytesOnly,
-    })
+fn look(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<Look>, Error> {
+    let pairs = digests.iter().map(|digest| [layout::member(repository, digest), layout::blob(digest)]);
+    let keys: Vec<String> = pairs.flatten().collect();
+    let mut found = storage::stat_many(&keys)?.into_iter();
+    let mut looks = Vec::with_capacity(digests.len());
+    while let (Some(member), Some(blob)) = (found.next(), found.next()) {
+        looks.push(match (member, blob) {
+            (_, None) => Look::Nothing,
+            (Some(info), Some(_)) if is_settled(&info) => Look::Member(Member { info }),
+            (_, Some(_)) => Look::BytesOnly,
+        });
+    }
+    Ok(looks)
 }
 
 /// Told from its length, so that nothing needs to be read.
@@ -145,11 +156,11 @@ fn secure(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, E
     loop {
         settle(repository, digest)?;
         if condemned::rescue(digest)? == Standing::Safe {
-            match look(repository, digest)? {
-                Look::Member(_) => return Ok(true),
-                Look::Nothing => return remove(repository, digest).map(|_| false),
+            match look(repository, std::slice::from_ref(digest))?.pop() {
+                Some(Look::Member(_)) => return Ok(true),
+                Some(Look::Nothing) | None => return remove(repository, digest).map(|_| false),
                 // A collection that was at its end has taken the member along.
-                Look::BytesOnly => {}
+                Some(Look::BytesOnly) => {}
             }
         }
         attempt += 1;

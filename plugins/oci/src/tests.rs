@@ -22,6 +22,7 @@ mod lists;
 mod manifests;
 mod permissions;
 mod referrers;
+mod tokens;
 
 mod upkeep;
 mod uploads;

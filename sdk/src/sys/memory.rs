@@ -9,9 +9,10 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, caller, check, check_listed, filter_allowed, rejection, user_exists,
+    Account, authenticate, bearer_challenge, caller, check, check_listed, filter_allowed, has_credentials,
+    is_public, rejection, sign_access, user_exists,
 };
-pub(crate) use body::Body;
+pub(crate) use body::{Body, Part};
 pub(crate) use http::{Request, Response, Sent};
 pub(crate) use storage::{
     Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat, stat_many,

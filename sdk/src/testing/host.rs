@@ -1,9 +1,10 @@
 //! Setting up a host, and looking at what a plugin has left in it.
 
-use super::policy::Identity;
+use super::policy::{Bearer, Identity};
 use super::request::Actor;
 use super::state::{self, LogLine, Shared};
 use super::upkeep::Upkeep;
+use crate::auth::Wanted;
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol};
 
@@ -75,6 +76,20 @@ impl Host {
         self
     }
 
+    /// Signed access tokens come from this address, not from the protocol's own endpoint.
+    #[must_use]
+    pub fn token_server(self, realm: &str) -> Host {
+        self.state.borrow_mut().access_rules.realm = Some(realm.to_owned());
+        self
+    }
+
+    /// Signed access tokens are switched off.
+    #[must_use]
+    pub fn without_access_tokens(self) -> Host {
+        self.state.borrow_mut().access_rules.enabled = false;
+        self
+    }
+
     /// Turns a feature on or off; without it, what the description says.
     #[must_use]
     pub fn feature(self, name: &str, enabled: bool) -> Host {
@@ -135,21 +150,38 @@ impl Host {
         Actor::new(&self.state).rejected(reason)
     }
 
-    /// Whoever has this token; one that is unknown, revoked or expired does not count.
+    /// Whoever has this token, opaque or signed; one that is unknown, revoked or expired
+    /// does not count.
     pub fn with_token(&self, secret: &str) -> Actor {
         let state = self.state.borrow();
-        let found = state.tokens.iter().find(|stored| stored.secret == secret);
-        let Some(stored) = found else {
-            return self.rejected("the token is unknown or was revoked");
-        };
-        if stored.token.expires.is_some_and(|moment| state.now >= moment) {
-            return self.rejected("the token has expired");
+        if let Some(signed) = state.signed.iter().find(|signed| signed.secret == secret) {
+            let token = signed.identity.as_ref().and_then(|identity| identity.token.as_ref());
+            if state.now >= signed.expires {
+                return self.rejected("the access token has expired");
+            }
+            if token.is_some_and(|id| !state.tokens.iter().any(|stored| stored.token.id == *id)) {
+                return self.rejected("the token that the access token was made with was revoked");
+            }
+            let bearer = Bearer { access: signed.access.clone(), outside: false };
+            return Actor::new(&self.state).bearing(signed.identity.clone(), bearer);
         }
-        Actor::new(&self.state).signed_in(Identity {
-            name: stored.owner.clone(),
-            read_only: stored.token.read_only,
-            scopes: stored.token.scopes.clone(),
-        })
+        match state.identity_of(secret) {
+            Ok(identity) => Actor::new(&self.state).signed_in(identity),
+            Err(why) => self.rejected(why),
+        }
+    }
+
+    /// Whoever has an access token that the token server of [`Host::token_server`] signed
+    /// for this; its word counts alone.
+    pub fn with_outside_access(&self, access: &[Wanted]) -> Actor {
+        Actor::new(&self.state).bearing(None, Bearer { access: access.to_vec(), outside: true })
+    }
+
+    /// What a signed access token holds; none when it is no such token.
+    pub fn access(&self, secret: &str) -> Option<Vec<Wanted>> {
+        let state = self.state.borrow();
+        let found = state.signed.iter().find(|signed| signed.secret == secret);
+        found.map(|signed| signed.access.clone())
     }
 
     /// A run of maintenance that is about to begin. The store's clock is [`Host::now`].

@@ -1,7 +1,7 @@
 //! Who may do what, by the rules of the real host: scopes `{protocol}:{kind}:{name}:{action}`.
 
 use super::state::State;
-use crate::auth::Decision;
+use crate::auth::{Decision, Wanted};
 
 /// Names of an owners' list that count.
 const MOST_LISTED: usize = 1000;
@@ -13,6 +13,27 @@ pub(crate) struct Identity {
     pub(crate) read_only: bool,
     /// Of the token; empty for all that the user has.
     pub(crate) scopes: Vec<String>,
+    /// The id and end of the token.
+    pub(crate) token: Option<String>,
+    pub(crate) expires: Option<u64>,
+}
+
+/// A signed access token, as it came with a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer {
+    pub(crate) access: Vec<Wanted>,
+    /// Signed by the token server of the configuration, whose word counts alone.
+    pub(crate) outside: bool,
+}
+
+impl Bearer {
+    fn holds(&self, asked: Question<'_>) -> bool {
+        self.access.iter().any(|held| {
+            let all = held.name == "*" && !self.outside;
+            let same = held.kind == asked.kind && (all || held.name == asked.name);
+            same && held.actions.iter().any(|action| covers_action(action, asked.action))
+        })
+    }
 }
 
 /// What is asked for.
@@ -24,8 +45,54 @@ struct Question<'a> {
 }
 
 impl State {
+    /// Whose an opaque token is; the reason when it does not count.
+    pub(crate) fn identity_of(&self, secret: &str) -> Result<Identity, &'static str> {
+        let found = self.tokens.iter().find(|stored| stored.secret == secret);
+        let stored = found.ok_or("the token is unknown or was revoked")?;
+        if stored.token.expires.is_some_and(|moment| self.now >= moment) {
+            return Err("the token has expired");
+        }
+        Ok(Identity {
+            name: stored.owner.clone(),
+            read_only: stored.token.read_only,
+            scopes: stored.token.scopes.clone(),
+            token: Some(stored.token.id.clone()),
+            expires: stored.token.expires,
+        })
+    }
+
+    /// What somebody (none: nobody) may do of the wanted, each once.
+    pub(crate) fn granted_of(&self, identity: Option<&Identity>, wanted: &[Wanted]) -> Vec<Wanted> {
+        let mut granted: Vec<Wanted> = Vec::new();
+        for Wanted { kind, name, actions } in wanted {
+            for action in actions {
+                if name != "*" && !self.may(identity, Question { kind, name, action }) {
+                    continue;
+                }
+                let same = granted.iter_mut().find(|held| held.kind == *kind && held.name == *name);
+                match same {
+                    Some(held) if held.actions.contains(action) => {}
+                    Some(held) => held.actions.push(action.clone()),
+                    None => granted.push(Wanted::new(kind, name, &[action])),
+                }
+            }
+        }
+        granted
+    }
+
+    fn may(&self, identity: Option<&Identity>, asked: Question<'_>) -> bool {
+        let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
+        self.decide_usual(identity, asked, public, &[]) == Decision::Granted
+    }
+
     pub(crate) fn check(&self, kind: &str, name: &str, action: &str) -> Decision {
         self.decide(Question { kind, name, action }, &[])
+    }
+
+    /// For everybody, whoever is calling.
+    pub(crate) fn is_public(&self, kind: &str, name: &str, action: &str) -> bool {
+        let asked = Question { kind, name, action };
+        self.anonymous.iter().any(|scope| self.scope_allows(scope, asked))
     }
 
     /// A user who is listed counts as if the action were granted to them.
@@ -34,13 +101,32 @@ impl State {
         self.decide(Question { kind, name, action }, counted)
     }
 
+    /// An access token narrows what its user may do to what it holds; what is public, it
+    /// narrows for nobody.
     fn decide(&self, asked: Question<'_>, listed: &[String]) -> Decision {
         if self.rejection.is_some() {
             return Decision::SignIn;
         }
+        let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
+        let usual = self.decide_usual(self.caller.as_ref(), asked, public, listed);
+        match &self.bearer {
+            None => usual,
+            Some(bearer) if bearer.outside && (public || bearer.holds(asked)) => Decision::Granted,
+            Some(bearer) if bearer.outside => Decision::SignIn,
+            Some(bearer) if usual == Decision::Granted && !public && !bearer.holds(asked) => Decision::SignIn,
+            Some(_) => usual,
+        }
+    }
+
+    fn decide_usual(
+        &self,
+        identity: Option<&Identity>,
+        asked: Question<'_>,
+        public: bool,
+        listed: &[String],
+    ) -> Decision {
         let allows = |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, asked));
-        let public = allows(&self.anonymous);
-        let Some(identity) = &self.caller else {
+        let Some(identity) = identity else {
             return if public { Decision::Granted } else { Decision::SignIn };
         };
         let may_use = !identity.read_only

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::policy::Identity;
+use super::policy::{Bearer, Identity};
 use super::reply::Reply;
 use super::state::{self, Shared};
 use crate::sys;
@@ -24,11 +24,12 @@ pub struct Actor {
     state: Shared,
     identity: Option<Identity>,
     rejection: Option<String>,
+    bearer: Option<Bearer>,
 }
 
 impl Actor {
     pub(crate) fn new(state: &Shared) -> Actor {
-        Actor { state: Rc::clone(state), identity: None, rejection: None }
+        Actor { state: Rc::clone(state), identity: None, rejection: None, bearer: None }
     }
 
     pub(crate) fn signed_in(self, identity: Identity) -> Actor {
@@ -37,6 +38,11 @@ impl Actor {
 
     pub(crate) fn rejected(self, reason: &str) -> Actor {
         Actor { rejection: Some(reason.to_owned()), ..self }
+    }
+
+    /// By a signed access token.
+    pub(crate) fn bearing(self, identity: Option<Identity>, bearer: Bearer) -> Actor {
+        Actor { identity, bearer: Some(bearer), ..self }
     }
 
     pub fn get(&self, path: &str) -> TestRequest {
@@ -86,13 +92,24 @@ impl Actor {
             let mut state = self.state.borrow_mut();
             let caller = std::mem::replace(&mut state.caller, self.identity.clone());
             let rejection = std::mem::replace(&mut state.rejection, self.rejection.clone());
-            (caller, rejection)
+            let bearer = std::mem::replace(&mut state.bearer, self.bearer.clone());
+            state.lacking = None;
+            (caller, rejection, bearer)
         };
         let result = work();
         let mut state = self.state.borrow_mut();
-        (state.caller, state.rejection) = before;
+        (state.caller, state.rejection, state.bearer) = before;
         result
     }
+}
+
+/// A field of a form.
+#[derive(Clone, Copy, Debug)]
+pub struct FormField<'a> {
+    pub name: &'a str,
+    /// Of a file.
+    pub filename: Option<&'a str>,
+    pub content: &'a [u8],
 }
 
 /// A request that is about to be sent.
@@ -125,6 +142,24 @@ impl TestRequest {
     /// A body of JSON and its content type.
     pub fn json(self, body: &serde_json::Value) -> TestRequest {
         self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// A form (`multipart/form-data`) of these fields, and its content type.
+    pub fn form(self, fields: &[FormField<'_>]) -> TestRequest {
+        const BOUNDARY: &str = "packhouse-test-boundary";
+        let mut body = Vec::new();
+        for field in fields {
+            let filename = field.filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"{filename}\r\n\r\n",
+                field.name
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(field.content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.header("content-type", &format!("multipart/form-data; boundary={BOUNDARY}")).body(body)
     }
 
     /// The length is not declared.
@@ -165,6 +200,8 @@ impl TestRequest {
             Error::Truncated
         });
         let head = self.method == "HEAD";
+        let typed = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let content_type = typed.map(|(_, value)| value.clone());
         self.headers.retain(|(name, _)| !may_hold_credential(&name.to_ascii_lowercase()));
         sys::Request {
             method: if head { "GET".to_owned() } else { self.method },
@@ -172,7 +209,7 @@ impl TestRequest {
             query: self.query,
             alias: self.alias,
             headers: self.headers,
-            body: sys::Body::root(self.body, length, broken),
+            body: sys::Body::of_request(self.body, length, broken, content_type),
             asked,
         }
     }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use super::hash;
-use super::policy::Identity;
+use super::policy::{Bearer, Identity};
 use crate::Error;
-use crate::auth::Token;
+use crate::auth::{Token, Wanted};
 use crate::description::{Description, ScopeKind};
 use crate::log::Level;
 use crate::types::{Digest, ObjectInfo, Precondition};
@@ -54,6 +54,21 @@ pub(crate) struct StoredToken {
     pub(crate) secret: String,
 }
 
+/// A signed access token; what is in a real one.
+pub(crate) struct Signed {
+    pub(crate) secret: String,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) access: Vec<Wanted>,
+    pub(crate) expires: u64,
+}
+
+/// How signed access tokens are configured.
+pub(crate) struct AccessRules {
+    pub(crate) enabled: bool,
+    /// The token server that is not the mount itself.
+    pub(crate) realm: Option<String>,
+}
+
 pub(crate) struct StoredUpload {
     pub(crate) label: String,
     pub(crate) bytes: Vec<u8>,
@@ -73,6 +88,12 @@ pub(crate) struct State {
     pub(crate) grants: BTreeSet<String>,
     pub(crate) caller: Option<Identity>,
     pub(crate) rejection: Option<String>,
+    /// What the caller's access token holds, if they sent one.
+    pub(crate) bearer: Option<Bearer>,
+    /// What it lacked when that was last asked for.
+    pub(crate) lacking: Option<String>,
+    pub(crate) access_rules: AccessRules,
+    pub(crate) signed: Vec<Signed>,
     pub(crate) base_url: String,
     pub(crate) now: u64,
     pub(crate) log: Vec<LogLine>,
@@ -103,6 +124,10 @@ impl Default for State {
             grants: BTreeSet::new(),
             caller: None,
             rejection: None,
+            bearer: None,
+            lacking: None,
+            access_rules: AccessRules { enabled: true, realm: None },
+            signed: Vec::new(),
             base_url: "https://registry.example.com/demo".to_owned(),
             now: 1_767_225_600_000,
             log: Vec::new(),

@@ -1,4 +1,4 @@
-//! Archives as npm makes them: a ustar of files below `package/`, gzipped.
+//! Archives as package managers make them: a ustar of files below one folder, gzipped.
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -7,11 +7,16 @@ use std::io::{Read as _, Write as _};
 
 const BLOCK: usize = 512;
 
-/// A `.tgz` of these files, the same bytes each time. Paths below 90 characters.
+/// A `.tgz` of these files below `package/`, as npm makes it, the same bytes each time.
 pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    archive_below("package", files)
+}
+
+/// The same below another folder. Paths below 100 characters, the folder included.
+pub fn archive_below(folder: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
     for (path, content) in files {
-        zipped.write_all(&header(path, content.len())).expect("memory");
+        zipped.write_all(&header(&format!("{folder}/{path}"), content.len())).expect("memory");
         zipped.write_all(content).expect("memory");
         zipped.write_all(&vec![0; content.len().next_multiple_of(BLOCK) - content.len()]).expect("memory");
     }
@@ -32,7 +37,7 @@ fn header(path: &str, size: usize) -> [u8; BLOCK] {
     let mut put = |offset: usize, text: &str| {
         header[offset..offset + text.len()].copy_from_slice(text.as_bytes());
     };
-    put(0, &format!("package/{path}"));
+    put(0, path);
     put(100, "0000644\0");
     put(108, "0000000\0");
     put(116, "0000000\0");

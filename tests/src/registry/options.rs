@@ -6,6 +6,9 @@ use crate::backend::Backend;
 pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
      features = { publish = true, unpublish = true, search = true }\n";
 
+/// The default mount of Cargo.
+pub const CARGO: &str = "[mount.cargo]\nfeatures = { publish = true, yank = true, search = true }\n";
+
 /// The default mount of OCI, with its alias at the root.
 pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true }\n";
@@ -13,6 +16,10 @@ pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
 /// The same with manifests that may name what is not there.
 pub const OCI_SPARSE: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true, sparse = true }\n";
+
+/// The default mount of PyPI, with its aliases at the root.
+pub const PYPI: &str = "[mount.pypi]\ngrants = [\"/simple\", \"/packages\", \"/legacy\"]\n\
+     features = { upload = true, delete = true }\n";
 
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
@@ -35,6 +42,11 @@ impl Options {
         Self::mounts(NPM)
     }
 
+    /// The Cargo plugin, mounted at `/cargo`, readable by everybody.
+    pub fn cargo() -> Self {
+        Self { plugins: vec!["cargo".to_owned()], ..Self::mounts(CARGO) }
+    }
+
     /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.
     pub fn oci() -> Self {
         Self::oci_mounts(OCI)
@@ -54,6 +66,12 @@ impl Options {
     pub fn oci_mounts(tables: &str) -> Self {
         let options = Self { plugins: vec!["oci".to_owned()], ..Self::mounts(tables) };
         options.anonymous(&["*:*:*:read", "*:*:*:pull"])
+    }
+
+    /// The PyPI plugin, mounted at `/pypi`, `/simple`, `/packages` and `/legacy`, readable by
+    /// everybody.
+    pub fn pypi() -> Self {
+        Self { plugins: vec!["pypi".to_owned()], ..Self::mounts(PYPI) }
     }
 
     /// Anybody may do everything with images.

@@ -30,8 +30,8 @@ fn install(home: &Path) -> Result<(), String> {
     fs::write(&stamp, REQUIREMENTS).map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
 }
 
-/// Debian splits off what a virtual environment needs.
-fn environment(home: &Path) -> Result<(), String> {
+/// A fresh virtual environment. Debian splits off what it needs.
+pub fn environment(home: &Path) -> Result<(), String> {
     if make(Path::new("python3"), home) {
         return Ok(());
     }

@@ -15,10 +15,24 @@ pub struct Program {
     package: String,
     /// Of the target: a library's, a binary's, or a test file's, e.g. `clients_npm`.
     name: String,
+    /// Tests of a library, beside a program of the same name.
+    is_library: bool,
     executable: PathBuf,
 }
 
+/// The crate whose suites also run on stores that are started outside of it.
+const HOST: &str = "packhouse";
+
 impl Program {
+    /// The tests inside the host's library.
+    pub fn is_host_library(&self) -> bool {
+        self.package == HOST && self.is_library
+    }
+
+    pub fn executable(&self) -> &Path {
+        &self.executable
+    }
+
     /// From the crate of black-box tests.
     pub fn is_black_box(&self) -> bool {
         self.package == BLACK_BOX
@@ -59,6 +73,7 @@ fn test_program(message: &Value) -> Option<Program> {
         package_folder: manifest.parent()?.to_path_buf(),
         package: package_name(message.get("package_id")?.as_str()?)?,
         name: message.get("target")?.get("name")?.as_str()?.to_owned(),
+        is_library: message.get("target")?.get("kind")?.as_array()?.iter().any(|kind| kind == "lib"),
         executable: PathBuf::from(executable),
     })
 }

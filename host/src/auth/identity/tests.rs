@@ -14,7 +14,7 @@ use crate::auth::tests::{HERE, PASSWORD, add_user, host, show, sign_in};
 use crate::auth::{TokenRequest, parse_network};
 
 async fn rejection(auth: &Auth, credentials: &Credentials, peer: IpAddr) -> String {
-    auth.identify(credentials, peer).await.unwrap().rejection.expect("rejected")
+    auth.identify(credentials, peer, "demo").await.unwrap().rejection.expect("rejected")
 }
 
 async fn token(auth: &Auth, request: TokenRequest) -> SecretString {
@@ -36,7 +36,7 @@ async fn a_user_is_recognised_by_password_token_or_token_in_the_password_s_place
         let account = caller.account.unwrap();
         assert_eq!((account.name().as_str(), account.read_only()), ("ann", true));
     }
-    let nobody = auth.identify(&Credentials::default(), HERE).await.unwrap();
+    let nobody = auth.identify(&Credentials::default(), HERE, "demo").await.unwrap();
     assert!(nobody.account.is_none() && nobody.rejection.is_none());
 }
 
@@ -80,7 +80,8 @@ async fn a_token_says_why_it_does_not_count() {
     assert!(rejection(&auth, &Credentials::token(home.clone()), HERE).await.contains("network"));
     let revoked = Credentials::password("__token__", "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0".into());
     assert!(rejection(&auth, &revoked, HERE).await.contains("unknown"));
-    let at_home = auth.identify(&Credentials::token(home), "::ffff:10.1.2.3".parse().unwrap()).await.unwrap();
+    let at_home =
+        auth.identify(&Credentials::token(home), "::ffff:10.1.2.3".parse().unwrap(), "demo").await.unwrap();
     assert!(at_home.account.is_some());
     for unknown in ["0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0", "npm_abc", "x"] {
         assert!(rejection(&auth, &Credentials::token(unknown.into()), HERE).await.contains("unknown"));

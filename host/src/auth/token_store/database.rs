@@ -3,6 +3,7 @@
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
@@ -42,6 +43,14 @@ impl TokenStore for Database {
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
+            query.fetch_optional(self.readers()).await?.map(|row| read(&row)).transpose()
+        }
+        .boxed()
+    }
+
+    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM tokens WHERE id = ?").bind(id.as_bytes().to_vec());
             query.fetch_optional(self.readers()).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
@@ -89,6 +98,25 @@ impl TokenStore for Database {
             let query = query.bind(id.as_bytes().to_vec()).bind(stored(now)).bind(stored(TOUCH_INTERVAL));
             query.execute(&mut *transaction).await?;
             Ok(transaction.commit().await?)
+        }
+        .boxed()
+    }
+
+    fn shared_secret<'a>(
+        &'a self,
+        fresh: &'a SecretString,
+    ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
+        async move {
+            let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
+            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers()).await? {
+                return Ok(row.try_get::<String, _>(0)?.into());
+            }
+            let mut transaction = self.write().await?;
+            let add = sqlx::query("INSERT OR IGNORE INTO secrets (name, value) VALUES ('access tokens', ?)");
+            add.bind(fresh.expose_secret().to_owned()).execute(&mut *transaction).await?;
+            let row = sqlx::query(kept).fetch_one(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(row.try_get::<String, _>(0)?.into())
         }
         .boxed()
     }

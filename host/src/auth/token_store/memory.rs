@@ -2,10 +2,11 @@
 //! are gone when it ends. It must not know anything else of this room's stores.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::{SecretHash, TOUCH_INTERVAL, Token, TokenStore};
@@ -13,11 +14,14 @@ use crate::auth::AuthError;
 
 /// Tokens by the hash of their secret.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<SecretHash, Token>>);
+pub struct Memory {
+    tokens: Mutex<HashMap<SecretHash, Token>>,
+    secret: OnceLock<SecretString>,
+}
 
 impl Memory {
     fn tokens(&self) -> MutexGuard<'_, HashMap<SecretHash, Token>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remove_where(&self, gone: impl Fn(&Token) -> bool) -> u64 {
@@ -40,6 +44,10 @@ impl TokenStore for Memory {
 
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         done(self.tokens().get(&secret).cloned())
+    }
+
+    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
+        done(self.tokens().values().find(|token| token.id == id).cloned())
     }
 
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>> {
@@ -66,6 +74,13 @@ impl TokenStore for Memory {
             token.last_used = Some(now);
         }
         done(())
+    }
+
+    fn shared_secret<'a>(
+        &'a self,
+        fresh: &'a SecretString,
+    ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
+        done(self.secret.get_or_init(|| fresh.clone()).clone())
     }
 
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>> {

@@ -7,6 +7,8 @@
     reason = "a test may fail loudly"
 )]
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 use crate::auth::database::{Database, PATIENCE};
 
@@ -39,6 +41,8 @@ every_store! {
     all_tokens_of_an_owner_are_removed_together
     a_use_is_noted_once_a_minute
     expired_tokens_are_forgotten_in_time
+    a_token_is_found_by_its_id
+    one_secret_is_kept_and_given_to_all
 }
 
 fn token(owner: Uuid, created: u64) -> Token {
@@ -162,4 +166,21 @@ fn a_token_is_used_from_its_networks_only() {
     ] {
         assert_eq!(home.may_come_from(address.parse().unwrap()), answer, "{address}");
     }
+}
+
+async fn a_token_is_found_by_its_id(store: &dyn TokenStore) {
+    let wanted = token(Uuid::new_v4(), 1);
+    added(store, wanted.clone()).await;
+    added(store, token(Uuid::new_v4(), 2)).await;
+    assert_eq!(store.find_by_id(wanted.id).await.unwrap(), Some(wanted));
+    assert_eq!(store.find_by_id(Uuid::new_v4()).await.unwrap(), None);
+}
+
+async fn one_secret_is_kept_and_given_to_all(store: &dyn TokenStore) {
+    let fresh = ["one", "two", "three"].map(SecretString::from);
+    let (one, two) = tokio::join!(store.shared_secret(&fresh[0]), store.shared_secret(&fresh[1]));
+    let kept = one.unwrap();
+    assert_eq!(kept.expose_secret(), two.unwrap().expose_secret());
+    assert_eq!(kept.expose_secret(), store.shared_secret(&fresh[2]).await.unwrap().expose_secret());
+    assert!(fresh[..2].iter().any(|fresh| fresh.expose_secret() == kept.expose_secret()));
 }

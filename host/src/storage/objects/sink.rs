@@ -1,132 +1,238 @@
-//! Staging in a service without renames: small things stay in memory until they
-//! get their key, large ones go to an object of their own, part by part.
+//! Staging in a service without renames: what is small stays in memory until it gets
+//! its key; what grows becomes part objects, several on their way at a time.
+//!
+//! # Invariants
+//! **All bytes held here are reserved in the process's budget**, and an upload whose
+//! next bytes do not come gives its room back when others wait for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use opendal::options::WriteOptions;
-use opendal::{Operator, Writer};
-use tokio::runtime::Handle;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::swap::{Swap, remote_info};
-use super::{Objects, WHOLE_UP_TO};
+use super::Objects;
+use super::parts::{PART, Parts, PrivateObjects};
 use crate::storage::backend::{Content, Material};
+use crate::storage::budget::Reservation;
 use crate::storage::error::{Result, StorageError};
-use crate::storage::key::PRIVATE;
 
-/// One part in flight; with the service's 10,000 parts that makes 78 GiB.
-const PART: usize = 8 * 1024 * 1024;
+/// A part whose next bytes take longer makes room for others who wait.
+const MOMENT: Duration = Duration::from_millis(500);
 
-pub(crate) struct ObjectSink {
-    store: Arc<Objects>,
+pub(crate) struct ObjectSink(State);
+
+enum State {
+    /// A store in memory, and the first pieces on their way to another.
+    Small(Arc<Objects>, String, Gathered),
+    Large(Collector),
+}
+
+/// Bytes of one part, and the room they take.
+#[derive(Default)]
+struct Gathered {
     pieces: Vec<Bytes>,
     size: u64,
-    large: Option<Large>,
-}
-
-/// A multipart upload that is given up when dropped.
-struct Large {
-    operator: Operator,
-    path: String,
-    writer: Option<Writer>,
-}
-
-/// A finished staging object, removed when dropped.
-pub(crate) struct StagingObject {
-    operator: Operator,
-    path: String,
+    room: Option<Reservation>,
 }
 
 impl ObjectSink {
-    pub fn new(store: Arc<Objects>) -> Self {
-        Self { store, pieces: Vec::new(), size: 0, large: None }
+    /// Part objects go into `folder`, a private one that ends with `/`.
+    pub fn new(store: Arc<Objects>, folder: String) -> Self {
+        Self(State::Small(store, folder, Gathered::default()))
     }
 
     pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        if let State::Small(store, folder, gathered) = &mut self.0 {
+            if gathered.pieces.is_empty() || store.is_private() {
+                return gathered.add(store, pieces).await;
+            }
+            let first = std::mem::take(gathered);
+            self.0 = State::Large(Collector::start(Arc::clone(store), std::mem::take(folder), first));
+        }
+        match &mut self.0 {
+            State::Large(collector) => collector.take(pieces).await,
+            State::Small(..) => Ok(()),
+        }
+    }
+
+    pub async fn close(self) -> Result<(Material, Content)> {
+        match self.0 {
+            State::Small(_, _, gathered) => Ok(gathered.into_material()),
+            State::Large(collector) => collector.close().await,
+        }
+    }
+}
+
+impl Gathered {
+    /// The first pieces: there may be no more, so no more room is taken than they need.
+    async fn add(&mut self, store: &Objects, pieces: Vec<Bytes>) -> Result<()> {
         self.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         self.pieces.extend(pieces);
-        if self.size <= WHOLE_UP_TO || matches!(self.store.swap, Swap::Noted(_)) {
-            return Ok(());
+        if !store.is_private() && self.room.is_none() {
+            self.room = Some(store.budget.reserve(self.size).await?);
         }
-        let large = match &mut self.large {
-            Some(large) => large,
-            empty => empty.insert(Large::begin(&self.store.operator).await?),
-        };
-        large.write(std::mem::take(&mut self.pieces)).await
+        Ok(())
     }
 
-    pub async fn close(mut self) -> Result<(Material, Content)> {
-        let Some(large) = self.large.take() else {
-            let content = Content::Memory(joined(self.pieces));
-            return Ok((Material::objects(vec![content.clone()]), content));
-        };
-        let (staging, version) = large.finish().await?;
-        let content = Content::Remote(self.store.remote(&staging.path, &version, self.size));
-        Ok((Material::Objects { contents: vec![content.clone()], _staging: Some(staging) }, content))
+    fn into_material(mut self) -> (Material, Content) {
+        if let Some(room) = &mut self.room {
+            room.shrink(self.size);
+        }
+        let content = Content::Memory(joined(self.pieces));
+        let material = Material::Objects { contents: vec![content.clone()], objects: None, _room: self.room };
+        (material, content)
     }
 }
 
-impl Large {
-    async fn begin(operator: &Operator) -> Result<Self> {
-        let path = format!("{PRIVATE}/staging/{}", uuid::Uuid::new_v4().simple());
-        let options = WriteOptions { chunk: Some(PART), ..WriteOptions::default() };
-        let writer = operator.writer_options(&path, options).await?;
-        Ok(Self { operator: operator.clone(), path, writer: Some(writer) })
+enum Message {
+    Pieces(Vec<Bytes>),
+    End,
+}
+
+/// The task that makes parts of what comes. It ends by itself when nobody is left who
+/// could send more, and removes what it has written then.
+struct Collector {
+    to: mpsc::Sender<Message>,
+    task: JoinHandle<Result<(Material, Content)>>,
+}
+
+impl Collector {
+    fn start(store: Arc<Objects>, folder: String, first: Gathered) -> Self {
+        let (to, from) = mpsc::channel(1);
+        Self { to, task: tokio::spawn(collect(store, folder, first, from)) }
     }
 
-    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => Ok(writer.write(pieces).await?),
-            None => Err(StorageError::other("written after its end")),
+    async fn take(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        match self.to.send(Message::Pieces(pieces)).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure().await),
         }
     }
 
-    async fn finish(mut self) -> Result<(StagingObject, String)> {
-        let Some(writer) = &mut self.writer else {
-            return Err(StorageError::other("finished twice"));
-        };
-        let metadata = writer.close().await?;
-        self.writer = None;
-        let staging = StagingObject { operator: self.operator.clone(), path: self.path.clone() };
-        Ok((staging, remote_info(&self.path, &metadata).version))
+    async fn close(self) -> Result<(Material, Content)> {
+        // Its end says why, if it has ended early.
+        drop(self.to.send(Message::End).await);
+        self.task.await?
+    }
+
+    /// It does not listen any more: why?
+    async fn failure(&mut self) -> StorageError {
+        match (&mut self.task).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(_)) => StorageError::other("written after its end"),
+            Err(error) => error.into(),
+        }
     }
 }
 
-impl Drop for Large {
-    fn drop(&mut self) {
-        if let (Some(mut writer), Ok(runtime)) = (self.writer.take(), Handle::try_current()) {
-            let path = std::mem::take(&mut self.path);
-            runtime.spawn(async move {
-                if let Err(error) = writer.abort().await {
-                    tracing::warn!(%error, path, "an unfinished staging object could not be given up");
+async fn collect(
+    store: Arc<Objects>,
+    folder: String,
+    first: Gathered,
+    mut from: mpsc::Receiver<Message>,
+) -> Result<(Material, Content)> {
+    let mut parts = Parts::new(Arc::clone(&store), folder);
+    let mut part = first;
+    let gathered = gather(&store, &mut parts, &mut part, &mut from).await;
+    let settled = match gathered {
+        Ok(()) if parts.is_empty() => return Ok(part.into_material()),
+        Ok(()) => finish(&mut parts, part).await,
+        Err(error) => Err(error),
+    };
+    match settled {
+        Ok(contents) => Ok(of_parts(&store, contents)),
+        Err(error) => {
+            // Whoever waits for the reason hears it before the tidying.
+            tokio::spawn(parts.discard());
+            Err(error)
+        }
+    }
+}
+
+/// Until the end; `Truncated` when nobody is left who could say that it was all.
+async fn gather(
+    store: &Objects,
+    parts: &mut Parts,
+    part: &mut Gathered,
+    from: &mut mpsc::Receiver<Message>,
+) -> Result<()> {
+    if !part.room.as_mut().is_some_and(|room| room.grow(PART)) {
+        send(parts, part).await?;
+    }
+    loop {
+        let message = if part.size == 0 {
+            from.recv().await
+        } else {
+            tokio::select! {
+                message = from.recv() => message,
+                () = others_wait(store) => {
+                    send(parts, part).await?;
+                    continue;
                 }
-            });
+            }
+        };
+        match message {
+            Some(Message::Pieces(pieces)) => take(store, parts, part, pieces).await?,
+            Some(Message::End) => return Ok(()),
+            None => return Err(StorageError::Truncated),
         }
     }
 }
 
-impl Drop for StagingObject {
-    fn drop(&mut self) {
-        let Ok(runtime) = Handle::try_current() else {
+/// Ends after a moment without bytes, as soon as others wait for room.
+async fn others_wait(store: &Objects) {
+    let mut moments = tokio::time::interval_at(Instant::now() + MOMENT, MOMENT);
+    loop {
+        moments.tick().await;
+        if store.budget.is_waited_for() {
             return;
-        };
-        let (operator, path) = (self.operator.clone(), std::mem::take(&mut self.path));
-        runtime.spawn(async move {
-            if let Err(error) = operator.delete(&path).await {
-                tracing::warn!(%error, path, "a staging object could not be removed");
-            }
-        });
+        }
     }
+}
+
+/// Fills the part, sends it when it is full, and goes on with the next.
+async fn take(store: &Objects, parts: &mut Parts, part: &mut Gathered, pieces: Vec<Bytes>) -> Result<()> {
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            if part.room.is_none() {
+                part.room = Some(store.budget.reserve(PART).await?);
+            }
+            let left = usize::try_from(PART - part.size).unwrap_or(usize::MAX);
+            let fitting = piece.split_to(piece.len().min(left));
+            part.size += fitting.len() as u64;
+            part.pieces.push(fitting);
+            if part.size >= PART {
+                send(parts, part).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn send(parts: &mut Parts, part: &mut Gathered) -> Result<()> {
+    let Gathered { pieces, room, .. } = std::mem::take(part);
+    parts.send(pieces, room).await
+}
+
+async fn finish(parts: &mut Parts, mut part: Gathered) -> Result<Vec<Content>> {
+    if part.size > 0 {
+        send(parts, &mut part).await?;
+    }
+    parts.settle().await
+}
+
+fn of_parts(store: &Objects, contents: Vec<Content>) -> (Material, Content) {
+    let objects = Some(PrivateObjects::of(&store.operator, &contents));
+    let content = Content::chain(contents.clone());
+    (Material::Objects { contents, objects, _room: None }, content)
 }
 
 fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     if pieces.len() <= 1 {
         return pieces.pop().unwrap_or_default();
     }
-    let size = pieces.iter().map(Bytes::len).sum();
-    let mut whole = BytesMut::with_capacity(size);
-    for piece in &pieces {
-        whole.extend_from_slice(piece);
-    }
-    whole.freeze()
+    pieces.concat().into()
 }

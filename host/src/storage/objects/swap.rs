@@ -8,14 +8,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use opendal::options::{DeleteOptions, WriteOptions};
-use opendal::{ErrorKind, Metadata, Operator};
+use opendal::{Metadata, Operator};
 use tokio::sync::OwnedRwLockReadGuard;
 
 use super::Objects;
 use crate::storage::backend::{ObjectInfo, Precondition};
 use crate::storage::digest::hex;
-use crate::storage::error::{Result, StorageError};
-use crate::storage::key::PRIVATE;
+use crate::storage::error::Result;
 use crate::storage::locks::KeyLocks;
 
 /// Whose write it was, to tell a lost answer from a lost race.
@@ -35,8 +34,13 @@ pub(super) struct Note {
 /// What a service does with conditions, as probed: some ignore them silently.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Honoured {
-    write: bool,
-    remove: bool,
+    /// Of one write.
+    pub write: bool,
+    /// When parts become an object.
+    pub join: bool,
+    pub remove: bool,
+    /// Can it make parts of other objects' bytes by itself?
+    pub copy: bool,
 }
 
 impl Swap {
@@ -44,16 +48,29 @@ impl Swap {
         Self::Noted(Mutex::default())
     }
 
-    pub async fn probed(operator: &Operator) -> Result<Self> {
-        let honoured = probe(operator).await?;
-        if !honoured.write {
+    pub fn probed(honoured: Honoured) -> Self {
+        if !(honoured.write && honoured.join) {
             tracing::warn!("the storage service ignores conditional writes: only one host may use it");
         }
-        Ok(Self::Conditional(honoured))
+        Self::Conditional(honoured)
     }
 
-    pub fn honours_writes(&self) -> bool {
+    fn honours_writes(&self) -> bool {
         matches!(self, Self::Conditional(Honoured { write: true, .. }))
+    }
+
+    pub fn honours_joins(&self) -> bool {
+        matches!(self, Self::Conditional(Honoured { join: true, .. }))
+    }
+
+    /// May several hosts change documents and blobs at once?
+    pub fn is_safe_to_share(&self) -> bool {
+        self.honours_writes() && self.honours_joins()
+    }
+
+    /// Can it make parts of other objects' bytes?
+    pub fn copies(&self) -> bool {
+        matches!(self, Self::Conditional(Honoured { copy: true, .. }))
     }
 
     /// Noted versions belong to the bytes only while nobody writes.
@@ -77,20 +94,6 @@ impl Swap {
         })
     }
 
-    /// The conditions that the service honours; the others were checked before.
-    pub fn write_options(&self, precondition: &Precondition, content_type: Option<&str>) -> WriteOptions {
-        let mut options =
-            WriteOptions { content_type: content_type.map(str::to_owned), ..WriteOptions::default() };
-        if self.honours_writes() {
-            match precondition {
-                Precondition::Any => {}
-                Precondition::Absent => options.if_not_exists = true,
-                Precondition::Version(version) => options.if_match = Some(etag_of(version)),
-            }
-        }
-        options
-    }
-
     /// With the key's lock held.
     pub async fn put(
         &self,
@@ -100,7 +103,7 @@ impl Swap {
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let options = self.write_options(precondition, content_type);
+        let options = write_options(precondition, content_type, self.honours_writes());
         if let Self::Noted(notes) = self {
             store.check(path, precondition).await?;
             let size = bytes.len() as u64;
@@ -128,10 +131,9 @@ impl Swap {
         let (options, mark) = marked(options);
         let error = match store.operator.write_options(path, bytes, options).await {
             Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
-            Err(error) if error.kind() == ErrorKind::ConditionNotMatch => error,
-            Err(error) => return Err(error.into()),
+            Err(error) => error.into(),
         };
-        store.written_by(path, &mark).await?.ok_or_else(|| error.into())
+        store.written_after_all(path, &mark, &error).await.ok_or(error)
     }
 
     /// With the key's lock held and the precondition checked.
@@ -150,6 +152,22 @@ impl Swap {
     }
 }
 
+/// With the condition, unless the service does not honour it: then it was checked before.
+pub(super) fn write_options(
+    precondition: &Precondition,
+    content_type: Option<&str>,
+    honoured: bool,
+) -> WriteOptions {
+    let mut options =
+        WriteOptions { content_type: content_type.map(str::to_owned), ..WriteOptions::default() };
+    match precondition {
+        Precondition::Absent if honoured => options.if_not_exists = true,
+        Precondition::Version(version) if honoured => options.if_match = Some(etag_of(version)),
+        _ => {}
+    }
+    options
+}
+
 /// A write with whose it is.
 pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
     let mark = uuid::Uuid::new_v4().simple().to_string();
@@ -165,7 +183,7 @@ pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
     ObjectInfo {
         key: path.to_owned(),
         size: metadata.content_length(),
-        version: metadata.etag().unwrap_or_default().trim_matches('"').to_owned(),
+        version: version_of(metadata.etag().unwrap_or_default()),
         modified: metadata.last_modified().map(SystemTime::from),
         content_type: metadata.content_type().map(str::to_owned),
     }
@@ -181,36 +199,11 @@ pub(super) fn etag_of(version: &str) -> String {
     if version.starts_with("W/") { version.to_owned() } else { format!("\"{version}\"") }
 }
 
+/// What a document calls the version that the service knows by this ETag.
+pub(super) fn version_of(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
 fn hash_version(bytes: &[u8]) -> String {
     hex(blake3::hash(bytes).as_bytes().get(..16).unwrap_or_default())
-}
-
-/// Tries every condition where it must fail.
-async fn probe(operator: &Operator) -> Result<Honoured> {
-    let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-    let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };
-    let wrong = || Some(etag_of("00000000000000000000000000000000"));
-    operator.write(&path, "first").await?;
-    let second = operator.write_options(&path, "second", absent()).await;
-    let third = operator
-        .write_options(&path, "third", WriteOptions { if_match: wrong(), ..WriteOptions::default() })
-        .await;
-    let write = is_refusal(second)? && is_refusal(third)?;
-    let removal =
-        operator.delete_options(&path, DeleteOptions { if_match: wrong(), ..DeleteOptions::default() }).await;
-    let remove = is_refusal(removal)?;
-    operator.delete(&path).await?;
-    Ok(Honoured { write, remove })
-}
-
-/// Was the condition honoured? An error of another kind that may pass is no answer.
-fn is_refusal<T>(result: opendal::Result<T>) -> Result<bool> {
-    match result {
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::ConditionNotMatch => Ok(true),
-        Err(error) => match StorageError::from(error) {
-            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => Err(error),
-            _ => Ok(false),
-        },
-    }
 }

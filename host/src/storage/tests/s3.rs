@@ -1,7 +1,12 @@
-//! A small S3 service inside the test, on a port of its own.
+//! S3 services for the suite: a small one inside the test, on a port of its own, which
+//! can also lose answers; or another engine, when the environment names one.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use http::Method;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -10,7 +15,59 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::storage::{S3Settings, Settings};
+use crate::storage::objects::{Transport, Unfinished};
+use crate::storage::{Addressing, S3Settings, Settings};
+
+/// `host:port`, then the key and its secret, with `/` between.
+const ENGINE: &str = "PACKHOUSE_STORAGE_SUITE_S3";
+
+/// A bucket of its own on an engine that was started for the suite, when there is one.
+pub async fn engine() -> Option<Settings> {
+    let told = std::env::var(ENGINE).ok()?;
+    let mut words = told.split(['/', ':']);
+    let mut next = || words.next().unwrap().to_owned();
+    let settings = S3Settings {
+        endpoint: next(),
+        port: next().parse().unwrap(),
+        use_ssl: false,
+        region: "us-east-1".into(),
+        bucket_name: format!("suite-{}", uuid::Uuid::new_v4().simple()),
+        access_key: next().into(),
+        access_secret: next().into(),
+        addressing: Addressing::Path,
+        part_buffers: 64 << 20,
+    };
+    Unfinished::new(&settings, &Transport::new().unwrap()).send(Method::PUT, "").await.unwrap();
+    Some(Settings::S3(settings))
+}
+
+/// Which answers to writes are lost: the first one of each request that is made again.
+#[derive(Clone, Default)]
+pub struct Losses {
+    seen: Arc<Mutex<HashSet<String>>>,
+    lost: Arc<AtomicUsize>,
+}
+
+impl Losses {
+    pub fn count(&self) -> usize {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// A request without anything that tells it from its repetition.
+    fn takes<B>(&self, request: &http::Request<B>) -> bool {
+        let writes = [Method::PUT, Method::POST].contains(request.method());
+        let mark = request.headers().get("x-amz-meta-packhouse-write");
+        let query = request.uri().query().unwrap_or_default();
+        let is_about_parts = query.contains("uploadId");
+        let name = format!("{} {} {mark:?}", request.method(), request.uri());
+        let is_taken = writes
+            && (mark.is_some() || is_about_parts)
+            && !query.contains("uploads")
+            && self.seen.lock().unwrap().insert(name);
+        self.lost.fetch_add(usize::from(is_taken), Ordering::Relaxed);
+        is_taken
+    }
+}
 
 pub struct Server {
     address: SocketAddr,
@@ -20,6 +77,10 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::losing(None).await
+    }
+
+    pub async fn losing(losses: Option<Losses>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bucket")).unwrap();
         let engine = s3s_fs::FileSystem::new(folder.path()).unwrap();
@@ -30,7 +91,18 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
+                let (service, losses) = (service.clone(), losses.clone());
+                let service = hyper::service::service_fn(move |request| {
+                    let is_lost = losses.as_ref().is_some_and(|losses| losses.takes(&request));
+                    let answer = hyper::service::Service::call(&service, request);
+                    async move {
+                        match answer.await {
+                            Ok(_) if is_lost => Err("the answer is lost".to_owned()),
+                            Ok(answer) => Ok(answer),
+                            Err(error) => Err(format!("{error:?}")),
+                        }
+                    }
+                });
                 tokio::spawn(async move {
                     let server = Builder::new(TokioExecutor::new());
                     drop(server.serve_connection(TokioIo::new(socket), service).await);
@@ -41,7 +113,11 @@ impl Server {
     }
 
     pub fn settings(&self) -> Settings {
-        Settings::S3(S3Settings {
+        Settings::S3(self.s3_settings())
+    }
+
+    pub fn s3_settings(&self) -> S3Settings {
+        S3Settings {
             endpoint: self.address.ip().to_string(),
             port: self.address.port(),
             use_ssl: false,
@@ -49,6 +125,8 @@ impl Server {
             bucket_name: "bucket".into(),
             access_key: "key".into(),
             access_secret: "secret".into(),
-        })
+            addressing: Addressing::Path,
+            part_buffers: 64 << 20,
+        }
     }
 }

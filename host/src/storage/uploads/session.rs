@@ -1,12 +1,12 @@
 //! The document of an upload and the folder around it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::storage::LEFTOVERS_KEPT_FOR;
-use crate::storage::backend::{Backend, Precondition};
+use crate::storage::backend::{Backend, Kept, Precondition};
 use crate::storage::digest::{Algorithm, DigestState, SavedState};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::key::PRIVATE;
@@ -17,6 +17,7 @@ const DOCUMENT: &str = "session.json";
 /// A session of 10,000 parts has about 700 KiB.
 const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 const PAGE: usize = 1000;
+const FINISHING_FOR: Duration = Duration::from_mins(15);
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
@@ -24,15 +25,12 @@ pub(super) struct Session {
     pub scope: String,
     pub label: String,
     pub digests: Vec<SavedState>,
-    pub parts: Vec<Part>,
+    pub parts: Vec<Kept>,
     /// Of the last append, in seconds since the Unix epoch.
     touched: u64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub name: String,
-    pub size: u64,
+    /// Since when a host joins the parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finishing: Option<u64>,
 }
 
 impl Session {
@@ -43,11 +41,25 @@ impl Session {
             digests: DigestState::new(algorithms).save(),
             parts: Vec::new(),
             touched: now(),
+            finishing: None,
         }
     }
 
     pub fn offset(&self) -> u64 {
         self.parts.iter().map(|part| part.size).sum()
+    }
+
+    /// Joining takes no longer: a host that began earlier is gone.
+    pub fn is_being_finished(&self) -> bool {
+        self.finishing.is_some_and(|since| now().saturating_sub(since) < FINISHING_FOR.as_secs())
+    }
+
+    pub fn being_finished(&self) -> Self {
+        Self { finishing: Some(now()), ..self.clone() }
+    }
+
+    pub fn taking_more(&self) -> Self {
+        Self { finishing: None, ..self.clone() }
     }
 
     pub fn is_expired(&self) -> bool {
@@ -94,22 +106,29 @@ pub(super) fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-pub(super) fn path(id: &str, name: &str) -> String {
-    format!("{PRIVATE}/uploads/{id}/{name}")
+/// Ends with `/`.
+pub(super) fn folder(id: &str) -> String {
+    format!("{PRIVATE}/uploads/{id}/")
+}
+
+fn path(id: &str, name: &str) -> String {
+    format!("{}{name}", folder(id))
 }
 
 /// The document first: without it the upload has ended, whatever happens then.
 pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
     backend.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
     loop {
-        let page = backend.list(&listing(path(id, ""), false, None)).await?;
-        for object in &page.objects {
-            backend.remove(&object.key, &Precondition::Any).await?;
-        }
+        let page = backend.list(&listing(folder(id), false, None)).await?;
+        backend.discard(page.objects.into_iter().map(|object| object.key).collect()).await?;
         if page.next.is_none() {
             return Ok(());
         }
     }
+}
+
+pub(super) async fn remove_parts(backend: &Backend, id: &str, parts: &[Kept]) -> Result<()> {
+    backend.discard(parts.iter().map(|part| path(id, &part.name)).collect()).await
 }
 
 /// Removes uploads that nobody has gone on with since `before`, and parts whose session
@@ -153,7 +172,7 @@ async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result
 }
 
 async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    let page = backend.list(&listing(path(id, ""), false, None)).await?;
+    let page = backend.list(&listing(folder(id), false, None)).await?;
     Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
 }
 

@@ -15,7 +15,7 @@ pub fn read_root(_: &Call) -> Result<Response, Error> {
         return Err(Error::because(error::UNAUTHORIZED, rejection));
     }
     let may_push = || auth::check(REPOSITORY, "*", "push") == Decision::Granted;
-    if auth::caller().is_none() && !may_push() {
+    if !auth::has_credentials() && !may_push() {
         return Err(Error::new(error::UNAUTHORIZED));
     }
     Ok(Response::new(200).json(&json!({})))

@@ -1,11 +1,11 @@
 //! `GET /v2/_catalog`: the repositories that the caller may pull from.
 
-use packhouse_plugin::auth::Denied;
+use packhouse_plugin::auth::{Denied, Wanted};
 use packhouse_plugin::{Call, Response, auth, storage};
 use serde_json::json;
 
 use super::{link_to_next, page_size};
-use crate::access::{Access, REPOSITORY, Wanted};
+use crate::access::{Access, REPOSITORY};
 use crate::error::Error;
 use crate::layout;
 
@@ -26,7 +26,7 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
         names.extend(repository.map(|repository| repository.to_string()).filter(|name| *name > last));
     }
     let mut names = auth::filter_allowed(REPOSITORY, &names, Access::Pull.action());
-    if names.is_empty() && last.is_empty() && auth::caller().is_none() {
+    if names.is_empty() && last.is_empty() && !auth::has_credentials() {
         return Err(sign_in());
     }
     names.sort_unstable();

@@ -76,7 +76,7 @@ pub fn post_token(call: &Call) -> Result<Response, Error> {
 /// The account that signed in, if anybody did; wrong credentials are never nobody's.
 fn caller() -> Result<Option<Account>, Error> {
     match auth::rejection() {
-        Some(rejection) => Err(Error::because(error::UNAUTHORIZED, rejection).basic()),
+        Some(rejection) => Err(Error::credentials(rejection)),
         None => Ok(auth::caller()),
     }
 }
@@ -118,7 +118,7 @@ fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
 /// Which of name, password and token it is that does not count, is not told.
 fn refused(error: HostError) -> Error {
     match error {
-        HostError::Denied(sentence) => Error::because(error::UNAUTHORIZED, sentence).basic(),
+        HostError::Denied(sentence) => Error::credentials(sentence),
         other => other.into(),
     }
 }
@@ -180,7 +180,15 @@ mod tests {
                 repository("*", &["pull"])
             ]
         );
-        for scope in ["", "x", "repository:a", "repository:a:", "repository:a:own", "repository:*:push", "other:a:pull"] {
+        for scope in [
+            "",
+            "x",
+            "repository:a",
+            "repository:a:",
+            "repository:a:own",
+            "repository:*:push",
+            "other:a:pull",
+        ] {
             assert_eq!(wanted(&pairs(&[scope])), [], "{scope}");
         }
     }

@@ -5,7 +5,7 @@ use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{Call, Response};
 
 use super::{blob_location, location, repository};
-use crate::access::{Access, Wanted, require, require_with};
+use crate::access::{Access, require, require_with, wanted};
 use crate::digest::{Algorithm, ContentDigest};
 use crate::error::{self, Error};
 use crate::name::RepositoryName;
@@ -28,7 +28,7 @@ const UPLOAD_ID: &str = "docker-upload-uuid";
 pub fn start_upload(call: &Call) -> Result<Response, Error> {
     let repository = repository(call)?;
     let mount = mount::Wish::of(call)?;
-    let more = mount.as_ref().and_then(mount::Wish::source).map(|source| Wanted::on(source, Access::Pull));
+    let more = mount.as_ref().and_then(mount::Wish::source).map(|source| wanted(source, Access::Pull));
     require_with(&repository, Access::Push, more.as_slice())?;
     if let Some(mount) = mount
         && mount.fulfil(&repository)?

@@ -55,13 +55,16 @@ fn a_challenge_names_what_a_token_must_hold() {
     let off = desk().without_access_tokens();
     assert_eq!(challenge(off.anonymous(), "GET", "/v2/"), "Basic realm=\"oci\"");
     let elsewhere = desk().token_server("https://tokens.example.com/");
-    assert!(challenge(elsewhere.anonymous(), "GET", "/v2/").contains("realm=\"https://tokens.example.com/\""));
+    assert!(
+        challenge(elsewhere.anonymous(), "GET", "/v2/").contains("realm=\"https://tokens.example.com/\"")
+    );
 }
 
 #[test]
 fn a_token_holds_what_the_account_may_of_what_was_asked() {
     let host = desk();
-    let scopes = "scope=repository:bob/x:pull,push&scope=repository:open/y:pull,push,delete%20repository:secret:pull";
+    let scopes =
+        "scope=repository:bob/x:pull,push&scope=repository:open/y:pull,push,delete%20repository:secret:pull";
     let reply = host.as_user("bob").get(&format!("/token?service=packhouse&{scopes}")).send::<Oci>();
     let secret = token(&reply);
     assert_eq!(reply.json()["expires_in"], 300);
@@ -95,7 +98,8 @@ fn nobody_gets_a_token_for_what_is_public() {
 #[test]
 fn wrong_credentials_are_never_nobodys() {
     let host = desk();
-    let wrong = host.rejected("the password is wrong").get("/token?scope=repository:open/a:pull").send::<Oci>();
+    let wrong =
+        host.rejected("the password is wrong").get("/token?scope=repository:open/a:pull").send::<Oci>();
     assert_refused(&wrong, 401, "UNAUTHORIZED", "the password is wrong");
     for body in [
         "grant_type=password&username=ann&password=wrong",
@@ -128,7 +132,10 @@ fn a_password_becomes_a_token_and_a_refresh_token() {
     let offline = host.as_user("bob").get("/token?offline_token=true").send::<Oci>();
     let refresh = offline.json()["refresh_token"].as_str().unwrap().to_owned();
     assert_eq!(host.with_token(&refresh).get("/v2/").send::<Oci>().status(), 200);
-    assert_eq!(host.anonymous().get("/token?offline_token=true").send::<Oci>().json()["refresh_token"], Value::Null);
+    assert_eq!(
+        host.anonymous().get("/token?offline_token=true").send::<Oci>().json()["refresh_token"],
+        Value::Null
+    );
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 use super::convert;
 use crate::Error;
-use crate::auth::{Decision, Issued, Token, TokenRequest};
+use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
 use crate::bindings::packhouse::plugin::auth;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     auth::check(kind, name, action).into()
+}
+
+pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    auth::is_public(kind, name, action)
 }
 
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
@@ -22,6 +26,10 @@ pub(crate) fn rejection() -> Option<String> {
     auth::rejection()
 }
 
+pub(crate) fn has_credentials() -> bool {
+    auth::has_credentials()
+}
+
 pub(crate) fn caller() -> Option<Account> {
     auth::caller().map(Account)
 }
@@ -32,6 +40,32 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
 
 pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
     Ok(auth::user_exists(name)?)
+}
+
+pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
+    auth::bearer_challenge(endpoint, &converted(wanted))
+}
+
+pub(crate) fn sign_access(
+    account: Option<&Account>,
+    service: &str,
+    wanted: &[Wanted],
+) -> Result<AccessToken, Error> {
+    let signed = auth::sign_access(account.map(|account| &account.0), service, &converted(wanted))?;
+    Ok(AccessToken {
+        secret: signed.secret,
+        issued: signed.issued,
+        lifetime_seconds: signed.lifetime_seconds,
+    })
+}
+
+fn converted(wanted: &[Wanted]) -> Vec<auth::Wanted> {
+    let convert = |wanted: &Wanted| auth::Wanted {
+        kind: wanted.kind.clone(),
+        name: wanted.name.clone(),
+        actions: wanted.actions.clone(),
+    };
+    wanted.iter().map(convert).collect()
 }
 
 pub(crate) struct Account(auth::Account);

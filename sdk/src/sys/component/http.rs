@@ -70,6 +70,10 @@ impl Body {
         Ok(Body(self.0.base64()?))
     }
 
+    pub(crate) fn next_part(&self) -> Result<Option<Part>, Error> {
+        Ok(self.0.next_part()?.map(Part))
+    }
+
     pub(crate) fn stage(&self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {
         Ok(Staged(self.0.stage(limit, &owned(compute))?))
     }
@@ -84,6 +88,26 @@ impl Body {
         };
         let saved = self.0.save(key, &options)?;
         Ok(Saved { info: saved.info.into(), digests: from_digests(saved.digests) })
+    }
+}
+
+pub(crate) struct Part(http::Part);
+
+impl Part {
+    pub(crate) fn name(&self) -> String {
+        self.0.name()
+    }
+
+    pub(crate) fn filename(&self) -> Option<String> {
+        self.0.filename()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.0.header(name)
+    }
+
+    pub(crate) fn body(&self) -> Body {
+        Body(self.0.body())
     }
 }
 

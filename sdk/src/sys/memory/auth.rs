@@ -1,17 +1,40 @@
 //! Who is calling, by the simple policy of `testing`.
 
 use crate::Error;
-use crate::auth::{Decision, Issued, Token, TokenRequest};
+use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
 use crate::testing::policy::{Identity, is_scope};
-use crate::testing::state::{self, Shared, StoredToken};
+use crate::testing::state::{self, Shared, Signed, State, StoredToken};
 use crate::types::Digest;
 
+/// Whom access tokens are for.
+const SERVICE: &str = "packhouse";
+/// Seconds that they live, at most.
+const LIFETIME: u64 = 300;
+/// Things that are wanted at once.
+const MOST_WANTED: usize = 100;
+
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
-    state::current().borrow().check(kind, name, action)
+    let state = state::current();
+    let decision = state.borrow().check(kind, name, action);
+    note_lack(&mut state.borrow_mut(), decision, kind, name, action);
+    decision
+}
+
+pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    state::current().borrow().is_public(kind, name, action)
 }
 
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-    state::current().borrow().check_listed(kind, name, action, listed)
+    let state = state::current();
+    let decision = state.borrow().check_listed(kind, name, action, listed);
+    note_lack(&mut state.borrow_mut(), decision, kind, name, action);
+    decision
+}
+
+/// As the real host, says why a token that counts is not enough.
+fn note_lack(state: &mut State, decision: Decision, kind: &str, name: &str, action: &str) {
+    let lacks = decision == Decision::SignIn && state.bearer.is_some() && state.rejection.is_none();
+    state.lacking = lacks.then(|| format!("the access token does not hold {kind}:{name}:{action}"));
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
@@ -22,25 +45,42 @@ pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Ve
 }
 
 pub(crate) fn rejection() -> Option<String> {
-    state::current().borrow().rejection.clone()
+    let state = state::current();
+    let state = state.borrow();
+    state.rejection.clone().or_else(|| state.lacking.clone())
+}
+
+pub(crate) fn has_credentials() -> bool {
+    let state = state::current();
+    let state = state.borrow();
+    state.rejection.is_none() && (state.caller.is_some() || state.bearer.is_some())
 }
 
 pub(crate) fn caller() -> Option<Account> {
     let state = state::current();
-    let identity = state.borrow().caller.clone()?;
-    Some(Account { state, identity })
+    let (identity, bearer) = {
+        let state = state.borrow();
+        (state.caller.clone()?, state.bearer.is_some())
+    };
+    Some(Account { state, identity, bearer })
 }
 
 pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
     let state = state::current();
     require_login(&state)?;
-    if kind != "password" {
-        return Err(Error::Invalid(format!("`{kind}` is not configured")));
-    }
     let value = |name: &str| {
         let pair = values.iter().find(|(key, _)| *key == name);
         pair.map(|(_, value)| *value)
     };
+    match kind {
+        "password" => {}
+        "token" => {
+            let identity = state.borrow().identity_of(value("token").unwrap_or_default());
+            let identity = identity.map_err(|why| Error::Denied(why.to_owned()))?;
+            return Ok(Account { state, identity, bearer: false });
+        }
+        _ => return Err(Error::Invalid(format!("`{kind}` is not configured"))),
+    }
     let name = value("name").unwrap_or_default();
     let right = {
         let state = state.borrow();
@@ -51,7 +91,7 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
         return Err(Error::Denied("the name or password is wrong".to_owned()));
     }
     let identity = Identity { name: name.to_owned(), ..Identity::default() };
-    Ok(Account { state, identity })
+    Ok(Account { state, identity, bearer: false })
 }
 
 fn require_login(state: &Shared) -> Result<(), Error> {
@@ -68,9 +108,79 @@ pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
     Ok(known)
 }
 
+pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
+    let state = state::current();
+    let state = state.borrow();
+    if !state.access_rules.enabled {
+        return None;
+    }
+    let own = || format!("{}{endpoint}", state.base_url);
+    let realm = state.access_rules.realm.clone().unwrap_or_else(own);
+    let unfit = |part: &str| part.chars().any(|c| c.is_whitespace() || c.is_control() || "\"\\".contains(c));
+    let fit = |wanted: &&Wanted| {
+        let mut parts = [&wanted.kind, &wanted.name].into_iter().chain(&wanted.actions);
+        !wanted.actions.is_empty() && !parts.any(|part| unfit(part))
+    };
+    let scopes: Vec<String> = wanted
+        .iter()
+        .filter(fit)
+        .map(|wanted| format!("{}:{}:{}", wanted.kind, wanted.name, wanted.actions.join(",")))
+        .collect();
+    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"");
+    if !scopes.is_empty() {
+        challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+    }
+    if state.rejection.is_some() {
+        challenge.push_str(",error=\"invalid_token\"");
+    } else if state.lacking.is_some() {
+        challenge.push_str(",error=\"insufficient_scope\"");
+    }
+    Some(challenge)
+}
+
+pub(crate) fn sign_access(
+    account: Option<&Account>,
+    service: &str,
+    wanted: &[Wanted],
+) -> Result<AccessToken, Error> {
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    if !state.access_rules.enabled || state.access_rules.realm.is_some() {
+        return Err(Error::Denied("this registry signs no access tokens".to_owned()));
+    }
+    if account.is_some_and(|account| account.bearer) {
+        return Err(Error::Denied("an access token makes no other tokens".to_owned()));
+    }
+    if !service.is_empty() && service != SERVICE {
+        return Err(Error::Invalid(format!("the service here is `{SERVICE}`")));
+    }
+    if wanted.len() > MOST_WANTED {
+        return Err(Error::Invalid(format!("more than {MOST_WANTED} are wanted at once")));
+    }
+    let identity = account.map(|account| account.identity.clone());
+    let access = state.granted_of(identity.as_ref(), wanted);
+    let issued = state.now;
+    let end = identity.as_ref().and_then(|identity| identity.expires).unwrap_or(u64::MAX);
+    let lifetime_seconds = LIFETIME.min(end.saturating_sub(issued) / 1000);
+    let secret = format!("access.{}", Digest::from_bytes("random", &state.random(16)).hex);
+    let expires = issued + lifetime_seconds * 1000;
+    state.signed.push(Signed { secret: secret.clone(), identity, access, expires });
+    Ok(AccessToken { secret, issued, lifetime_seconds })
+}
+
+/// An access token is for nothing but access.
+fn not_a_bearer(account: &Account) -> Result<(), Error> {
+    if account.bearer {
+        return Err(Error::Denied("an access token cannot look after tokens".to_owned()));
+    }
+    Ok(())
+}
+
 pub(crate) struct Account {
     state: Shared,
     identity: Identity,
+    /// Did it come with a signed access token?
+    bearer: bool,
 }
 
 impl Account {
@@ -90,6 +200,7 @@ impl Account {
 
     pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         require_login(&self.state)?;
+        not_a_bearer(self)?;
         if self.identity.read_only && !request.read_only {
             return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
         }
@@ -123,6 +234,7 @@ impl Account {
     }
 
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
+        not_a_bearer(self)?;
         self.state.borrow_mut().fail_if_asked()?;
         let state = self.state.borrow();
         let own = state.tokens.iter().filter(|token| token.owner == self.identity.name);
@@ -130,6 +242,7 @@ impl Account {
     }
 
     pub(crate) fn revoke_token(&self, id: &str) -> Result<bool, Error> {
+        not_a_bearer(self)?;
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
         let before = state.tokens.len();

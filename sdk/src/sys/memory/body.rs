@@ -10,7 +10,7 @@ use super::within_piece;
 use crate::Error;
 use crate::body::{SaveOptions, Saved};
 use crate::testing::state;
-use crate::testing::{decode, hash};
+use crate::testing::{decode, hash, multipart};
 
 /// Handles of one request's body share it.
 #[derive(Clone)]
@@ -25,6 +25,35 @@ struct Layer {
     length: Option<u64>,
     /// What stands behind the last byte instead of an end.
     broken: Option<Error>,
+    /// Of the request, in its whole body only.
+    content_type: Option<String>,
+    /// None in what was cut from another body.
+    form: Option<multipart::Form>,
+}
+
+/// One field or file of a form.
+pub(crate) struct Part {
+    headers: Vec<(String, String)>,
+    body: Body,
+}
+
+impl Part {
+    pub(crate) fn name(&self) -> String {
+        multipart::parameter(&self.headers, "name").unwrap_or_default()
+    }
+
+    pub(crate) fn filename(&self) -> Option<String> {
+        multipart::parameter(&self.headers, "filename")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    }
+
+    pub(crate) fn body(&self) -> Body {
+        self.body.clone()
+    }
 }
 
 impl Layer {
@@ -44,6 +73,17 @@ impl Layer {
 impl Body {
     pub(crate) fn root(bytes: Vec<u8>, length: Option<u64>, broken: Option<Error>) -> Body {
         Body(Rc::new(RefCell::new(Layer { bytes, length, broken, ..Layer::default() })))
+    }
+
+    /// The whole body of a request.
+    pub(crate) fn of_request(
+        bytes: Vec<u8>,
+        length: Option<u64>,
+        broken: Option<Error>,
+        content_type: Option<String>,
+    ) -> Body {
+        let form = Some(multipart::Form::default());
+        Body(Rc::new(RefCell::new(Layer { bytes, length, broken, content_type, form, ..Layer::default() })))
     }
 
     pub(crate) fn length(&self) -> Option<u64> {
@@ -104,6 +144,22 @@ impl Body {
         let mut layer = self.0.borrow_mut();
         let decoded = decode::base64(layer.left());
         Ok(layer.part(decoded))
+    }
+
+    pub(crate) fn next_part(&self) -> Result<Option<Part>, Error> {
+        let mut layer = self.0.borrow_mut();
+        let mut form = layer
+            .form
+            .take()
+            .ok_or_else(|| Error::Invalid("only the whole body can be a form".to_owned()))?;
+        let found = form.next(layer.content_type.as_deref(), layer.left());
+        layer.form = Some(form);
+        let Some(found) = found? else {
+            return Ok(None);
+        };
+        layer.position += found.consumed;
+        layer.last_read = 0;
+        Ok(Some(Part { headers: found.headers, body: Body::root(found.content, None, None) }))
     }
 
     pub(crate) fn stage(&self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {

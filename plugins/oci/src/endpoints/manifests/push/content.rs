@@ -17,22 +17,22 @@ use crate::name::RepositoryName;
 pub fn check(repository: &RepositoryName, manifest: &Manifest, named: &[ContentDigest]) -> Result<(), Error> {
     let lost = condemned::rescue_all(named)?;
     let children = missing_children(repository, manifest)?;
-    let needed = manifest.needed_blobs().chain(children);
-    let missing = |descriptor: &&Descriptor| -> Result<bool, Error> {
-        let Some(digest) = descriptor.content().filter(|digest| !lost.contains(digest)) else {
-            return Ok(true);
-        };
-        match membership::find(repository, &digest)? {
-            Some(member) => member.confirm().map(|()| false).map_err(Error::from),
-            None => Ok(true),
-        }
-    };
-    let mut unknown: Vec<&str> = Vec::new();
-    for descriptor in needed {
-        if !unknown.contains(&descriptor.digest.as_str()) && missing(&descriptor)? {
-            unknown.push(&descriptor.digest);
+    let needed: Vec<&Descriptor> = manifest.needed_blobs().chain(children).collect();
+    let mut known: Vec<ContentDigest> = needed.iter().filter_map(|descriptor| descriptor.content()).collect();
+    known.retain(|digest| !lost.contains(digest));
+    known.sort_unstable();
+    known.dedup();
+    let mut here = Vec::with_capacity(known.len());
+    for (digest, member) in known.iter().zip(membership::find_all(repository, &known)?) {
+        if let Some(member) = member {
+            member.confirm()?;
+            here.push(digest.to_string());
         }
     }
+    let mut unknown: Vec<&str> = needed.iter().map(|descriptor| descriptor.digest.as_str()).collect();
+    unknown.retain(|digest| !here.iter().any(|known| known == digest));
+    unknown.sort_unstable();
+    unknown.dedup();
     if unknown.is_empty() || settings::feature("sparse") {
         return Ok(());
     }

@@ -1,0 +1,40 @@
+//! Hands the configuration's users and tokens to the auth room.
+
+use super::{BuildError, parse_scopes};
+use crate::auth::jwt::keys::KeyFile;
+use crate::auth::{self, AccessSettings, Auth, TokenStoreKind};
+use crate::config::{Config, TokenKey};
+
+/// Opens the users and tokens that a configuration names; also for the command line.
+pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
+    let settings = auth::Settings {
+        token_store: TokenStoreKind::parse(&config.auth.token_store)
+            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
+        database: config.auth.database.clone(),
+        anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
+        access: access_settings(config),
+    };
+    let file = || config.file.display().to_string();
+    Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
+}
+
+fn access_settings(config: &Config) -> Option<AccessSettings> {
+    let tokens = config.auth.access_tokens()?;
+    Some(AccessSettings {
+        secret: config.auth.jwt_secret.clone().map(|secret| secret.0),
+        keys: tokens.keys.iter().filter_map(key_file).collect(),
+        realm: tokens.realm.clone(),
+        service: tokens.service.clone(),
+        issuer: tokens.issuer.clone(),
+        lifetime: tokens.lifetime.0,
+    })
+}
+
+fn key_file(key: &TokenKey) -> Option<KeyFile> {
+    Some(KeyFile {
+        kid: key.kid.clone(),
+        algorithm: key.algorithm.clone(),
+        path: key.private_key.as_ref().or(key.public_key.as_ref())?.clone(),
+        private: key.private_key.is_some(),
+    })
+}

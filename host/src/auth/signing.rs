@@ -1,0 +1,353 @@
+//! Signed access tokens: what is put into one, and who somebody is who sends one. It must
+//! not know how a token is signed, nor over which protocol it was asked for.
+//!
+//! # Invariants
+//! - A token holds no more than whoever it is made for may do at that moment, lives no
+//!   longer than what they signed in with, and counts at one mount only.
+//! - It counts no longer than its user, the grants and the token that it was made with:
+//!   they are looked up as if they had been sent themselves.
+//! - A token of the configuration's own token server is that server's word, and nothing
+//!   of it is looked up here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::access::{self, Access, Entry};
+use super::identity::{Account, Caller};
+use super::jwt::keys::{KeyFile, Keys};
+use super::jwt::{Expected, Flaw};
+use super::policy::{self, Decision};
+use super::scope::{Resource, Scope};
+use super::stores::Stores;
+use super::token_store::Token;
+use super::{Auth, AuthError};
+
+/// Things that one token may be wanted for.
+const MOST_WANTED: usize = 100;
+/// By how much the clocks of two hosts may differ, in seconds.
+const LEEWAY: f64 = 30.0;
+
+const FORGED: &str = "the access token was not signed by this registry: sign in again";
+const FOREIGN: &str = "the access token was made for another service: sign in again";
+const OTHER_MOUNT: &str = "the access token was made for another part of this registry: sign in again";
+const EXPIRED: &str = "the access token has expired: fetch another";
+const EARLY: &str = "the access token counts from a later moment on: compare the clocks of both machines";
+const GONE: &str = "the user or token that the access token was made with is gone: sign in again";
+
+/// How signed access tokens are set up.
+#[derive(Debug, Clone)]
+pub struct AccessSettings {
+    /// Shared with whoever else signs or verifies; of at least
+    /// [`SHORTEST_SECRET`](super::jwt::keys::SHORTEST_SECRET) bytes.
+    pub secret: Option<SecretString>,
+    pub keys: Vec<KeyFile>,
+    /// The address of another token server, which then signs alone.
+    pub realm: Option<String>,
+    /// Whom tokens are for.
+    pub service: String,
+    /// Who signs them; none for `service`, and for anybody with a key when another token
+    /// server signs.
+    pub issuer: Option<String>,
+    pub lifetime: Duration,
+}
+
+/// The settings, with their keys read.
+pub(super) struct Signing {
+    keys: Keys,
+    realm: Option<String>,
+    service: String,
+    issuer: Option<String>,
+    lifetime: Duration,
+}
+
+/// What an access token is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// The mount that it is to count at.
+    pub mount: &'a str,
+    /// As in [`Auth::decide`].
+    pub anonymous: Option<&'a [Scope]>,
+    /// The protocol's words for reading, by the type of thing.
+    pub read_actions: &'a BTreeMap<String, String>,
+    /// Whom the client wants it for; empty for this registry.
+    pub service: &'a str,
+    pub wanted: &'a [Entry],
+}
+
+/// A token just signed.
+#[derive(Clone)]
+pub struct AccessToken {
+    pub secret: SecretString,
+    /// Milliseconds since the Unix epoch.
+    pub issued: u64,
+    pub lifetime: Duration,
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("AccessToken");
+        shown.field("issued", &self.issued).field("lifetime", &self.lifetime).finish_non_exhaustive()
+    }
+}
+
+/// Where clients fetch access tokens, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenServer<'a> {
+    /// None when the mount itself gives them out.
+    pub realm: Option<&'a str>,
+    pub service: &'a str,
+}
+
+/// The claims that are signed; times are in seconds (RFC 7519 section 4.1).
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    exp: u64,
+    nbf: u64,
+    iat: u64,
+    jti: String,
+    access: Vec<Entry>,
+    packhouse: Ours,
+}
+
+/// What only this registry puts into a token.
+#[derive(Serialize, Deserialize)]
+struct Ours {
+    mount: String,
+    /// The ids of the user and of the token that it was made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// The claims that are read.
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(default)]
+    sub: Option<String>,
+    exp: f64,
+    #[serde(default)]
+    nbf: Option<f64>,
+    #[serde(default)]
+    access: Option<Vec<Entry>>,
+    #[serde(default)]
+    packhouse: Option<Ours>,
+}
+
+impl Signing {
+    /// Reads the keys. Without any, the secret is one that all hosts on the store share.
+    ///
+    /// # Errors
+    /// `Invalid` for a key that cannot be used; `Unavailable` when the store is away.
+    pub async fn open(settings: &AccessSettings, stores: &Stores) -> Result<Self, AuthError> {
+        let secret = match &settings.secret {
+            None if settings.keys.is_empty() => Some(stores.tokens.shared_secret(&fresh_secret()).await?),
+            given => given.clone(),
+        };
+        let issuer = match &settings.realm {
+            Some(_) => settings.issuer.clone(),
+            None => Some(settings.issuer.as_ref().unwrap_or(&settings.service).clone()),
+        };
+        Ok(Self {
+            keys: Keys::read(&settings.keys, secret.as_ref())?,
+            realm: settings.realm.clone(),
+            service: settings.service.clone(),
+            issuer,
+            lifetime: settings.lifetime,
+        })
+    }
+
+    /// The claims of a token that counts at this moment (seconds since the Unix epoch).
+    fn read(&self, token: &SecretString, now: f64) -> Result<Sent, &'static str> {
+        let expected = Expected { audience: &self.service, issuer: self.issuer.as_deref() };
+        let sent: Sent = self.keys.verify(token, &expected).map_err(|flaw| match flaw {
+            Flaw::Forged => FORGED,
+            Flaw::Foreign => FOREIGN,
+        })?;
+        if sent.exp + LEEWAY <= now {
+            return Err(EXPIRED);
+        }
+        if sent.nbf.is_some_and(|start| start > now + LEEWAY) {
+            return Err(EARLY);
+        }
+        Ok(sent)
+    }
+}
+
+impl Auth {
+    /// Where clients fetch access tokens; none where signed tokens are switched off.
+    pub fn token_server(&self) -> Option<TokenServer<'_>> {
+        let signing = self.inner.signing.as_ref()?;
+        Some(TokenServer { realm: signing.realm.as_deref(), service: &signing.service })
+    }
+
+    /// Signs a token that holds what the account (none: nobody) may do of the wanted.
+    ///
+    /// # Errors
+    /// `Denied` when none are signed here, or not for this account; `Invalid` for another
+    /// service, or when too much is wanted.
+    pub fn sign_access(
+        &self,
+        account: Option<&Account>,
+        request: &AccessRequest<'_>,
+    ) -> Result<AccessToken, AuthError> {
+        let signing = self.signer()?;
+        check(signing, account, request)?;
+        let issued = self.inner.clock.unix_millis();
+        let lifetime = lifetime(signing, account, issued)?;
+        let (from, seconds) = (issued / 1000, lifetime.as_secs());
+        let claims = Claims {
+            iss: signing.issuer.as_deref().unwrap_or(&signing.service),
+            sub: account.map_or("", |account| account.name().as_str()),
+            aud: &signing.service,
+            exp: from + seconds,
+            nbf: from,
+            iat: from,
+            jti: Uuid::new_v4().to_string(),
+            access: self.allowed_of(account, request),
+            packhouse: Ours {
+                mount: request.mount.to_owned(),
+                user: account.map(|account| account.user().id.to_string()),
+                token: account.and_then(Account::token).map(|token| token.id.to_string()),
+            },
+        };
+        Ok(AccessToken { secret: signing.keys.sign(&claims)?, issued, lifetime })
+    }
+
+    fn signer(&self) -> Result<&Signing, AuthError> {
+        let denied = |why: &str| AuthError::Denied(why.to_owned());
+        let signing = self.inner.signing.as_ref();
+        let signing = signing.ok_or_else(|| denied("signed access tokens are switched off here"))?;
+        match &signing.realm {
+            Some(_) => Err(denied(
+                "access tokens for this registry are given out by another token server: ask the one in the challenge",
+            )),
+            None => Ok(signing),
+        }
+    }
+
+    fn allowed_of(&self, account: Option<&Account>, request: &AccessRequest<'_>) -> Vec<Entry> {
+        let caller = account.cloned().map_or_else(Caller::anonymous, Caller::signed_in);
+        let anonymous = request.anonymous.unwrap_or(&self.inner.anonymous);
+        access::put_together(request.wanted, |kind, name, action| {
+            let resource = Resource { protocol: request.mount, kind, name };
+            let read_action = request.read_actions.get(kind).map_or("read", String::as_str);
+            policy::decide(anonymous, &caller, &resource, action, read_action) == Decision::Granted
+        })
+    }
+
+    /// Who sent this access token, at this mount.
+    pub(super) async fn by_access_token(
+        &self,
+        secret: &SecretString,
+        peer: IpAddr,
+        mount: &str,
+    ) -> Result<Caller, AuthError> {
+        let Some(signing) = &self.inner.signing else {
+            return deny("signed access tokens are switched off here: sign in with another");
+        };
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit for 285,000 years")]
+        let now = self.inner.clock.unix_millis() as f64 / 1000.0;
+        let sent = signing.read(secret, now).or_else(deny)?;
+        let outside = signing.realm.is_some();
+        let caller = match &sent.packhouse {
+            Some(ours) if ours.mount != mount => return deny(OTHER_MOUNT),
+            Some(ours) if !outside => self.bearer(ours, sent.sub.as_deref(), peer).await?,
+            None if !outside => return deny(FOREIGN),
+            _ => Caller::anonymous(),
+        };
+        let access = Access { entries: sent.access.unwrap_or_default(), outside };
+        Ok(Caller { access: Some(Arc::new(access)), ..caller })
+    }
+
+    /// Whoever a token of this registry was made for.
+    async fn bearer(&self, ours: &Ours, name: Option<&str>, peer: IpAddr) -> Result<Caller, AuthError> {
+        let Some(user) = &ours.user else {
+            return Ok(Caller::anonymous());
+        };
+        let known = self.known_user(name.unwrap_or_default()).await?;
+        // Another user may have that name by now.
+        let Some(known) = known.filter(|known| known.id.to_string() == *user) else {
+            return deny(GONE);
+        };
+        let token = match &ours.token {
+            Some(id) => Some(self.made_with(id, known.id, peer).await?),
+            None => None,
+        };
+        Ok(Caller::signed_in(Account::new(known, token).bearing()))
+    }
+
+    async fn made_with(&self, id: &str, owner: Uuid, peer: IpAddr) -> Result<Arc<Token>, AuthError> {
+        let token = match Uuid::try_parse(id) {
+            Ok(id) => self.known_token_of(id).await?,
+            Err(_) => None,
+        };
+        let token = token.filter(|token| token.owner == owner).map_or_else(|| deny(GONE), Ok)?;
+        self.check_use(&token, peer)?;
+        Ok(token)
+    }
+
+    async fn known_token_of(&self, id: Uuid) -> Result<Option<Arc<Token>>, AuthError> {
+        let known = &self.inner.known_by_id;
+        if let Some(token) = known.get(&id) {
+            return Ok(Some(token));
+        }
+        let ticket = known.ticket();
+        let token = self.inner.stores.tokens.find_by_id(id).await?.map(Arc::new);
+        if let Some(token) = &token {
+            known.put(ticket, id, Arc::clone(token));
+        }
+        Ok(token)
+    }
+}
+
+/// As many random bytes as the signature has, as text.
+fn fresh_secret() -> SecretString {
+    SecretString::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
+}
+
+fn check(signing: &Signing, account: Option<&Account>, request: &AccessRequest<'_>) -> Result<(), AuthError> {
+    if account.is_some_and(Account::is_bearer) {
+        return deny("an access token makes no other tokens: sign in with the password or another token");
+    }
+    if !request.service.is_empty() && request.service != signing.service {
+        return Err(AuthError::Invalid(format!(
+            "access tokens are given out for the service `{}` here: ask for that one",
+            signing.service
+        )));
+    }
+    if request.wanted.len() > MOST_WANTED {
+        return Err(AuthError::Invalid(format!(
+            "an access token holds at most {MOST_WANTED} things: ask for fewer at once"
+        )));
+    }
+    Ok(())
+}
+
+fn lifetime(signing: &Signing, account: Option<&Account>, now: u64) -> Result<Duration, AuthError> {
+    let end = account.and_then(Account::token).and_then(|token| token.expires);
+    let left = end.map_or(u64::MAX, |end| end.saturating_sub(now) / 1000);
+    if left == 0 {
+        return deny("the token that you are signed in with is about to expire: sign in again");
+    }
+    Ok(signing.lifetime.min(Duration::from_secs(left)))
+}
+
+fn deny<T>(why: &str) -> Result<T, AuthError> {
+    Err(AuthError::Denied(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

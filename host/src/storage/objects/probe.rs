@@ -1,0 +1,192 @@
+//! What a service honours, found out at the start with a handful of small objects
+//! under `.packhouse/probe/`; and one sentence for each way in which it cannot be used.
+
+use std::time::Duration;
+
+use opendal::layers::CapabilityOverrideLayer;
+use opendal::options::{DeleteOptions, ListOptions, ReadOptions, WriteOptions};
+use opendal::{ErrorKind, Operator};
+
+use super::Transport;
+use super::swap::{Honoured, etag_of};
+use crate::storage::error::{Result, StorageError};
+use crate::storage::key::PRIVATE;
+
+/// A clock that is further away is worth a warning: what is old is told by time.
+const WORTH_A_WARNING: i64 = 5;
+/// S3 refuses signatures that are further away.
+const TOO_FAR: i64 = 15 * 60;
+const LIST: &str = "list";
+/// A start that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Tries every condition where it must fail. The sentences of its errors say what to do.
+pub(super) async fn ask(operator: &Operator, transport: &Transport) -> Result<Honoured> {
+    let asked = tokio::time::timeout(PATIENCE, ask_all(operator)).await;
+    let ahead = transport.seconds_ahead();
+    check_clock(ahead)?;
+    match asked {
+        Ok(honoured) => honoured,
+        Err(_) => Err(StorageError::unavailable("the storage service answers too slowly to be used")),
+    }
+}
+
+fn check_clock(ahead: Option<i64>) -> Result<()> {
+    let Some(ahead) = ahead.filter(|ahead| ahead.abs() > WORTH_A_WARNING) else {
+        return Ok(());
+    };
+    let side = if ahead > 0 { "behind" } else { "ahead of" };
+    let away = ahead.abs();
+    if away > TOO_FAR {
+        return Err(StorageError::other(format!(
+            "this machine's clock is {away} s {side} the storage service's, which refuses signatures more than \
+             {TOO_FAR} s away; set the clock (NTP)"
+        )));
+    }
+    tracing::warn!(
+        seconds = ahead,
+        "this machine's clock is {away} s {side} the storage service's; set it (NTP)"
+    );
+    Ok(())
+}
+
+async fn ask_all(operator: &Operator) -> Result<Honoured> {
+    let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
+    may_list(operator).await?;
+    operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
+    let asked = conditions(operator, &path).await;
+    let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
+    let honoured = asked?;
+    removed?;
+    Ok(honoured)
+}
+
+/// The first request: it meets whatever is wrong with the settings.
+async fn may_list(operator: &Operator) -> Result<()> {
+    use futures_util::TryStreamExt;
+    let options = ListOptions { limit: Some(1), ..ListOptions::default() };
+    let listed =
+        async { operator.lister_options(&format!("{PRIVATE}/probe/"), options).await?.try_next().await };
+    listed.await.map(|_| ()).map_err(|error| refused(error, LIST))
+}
+
+/// What the service's own code means for the settings. The code is in the error's text.
+fn refused(error: opendal::Error, doing: &str) -> StorageError {
+    let said = error.to_string();
+    let says = |codes: &[&str]| codes.iter().any(|code| said.contains(&format!("code: \"{code}\"")));
+    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidAccessKey", "XAdminUserNotFound"]) {
+        let sentence = "the storage service does not know this access key with this secret; check both";
+        return StorageError::setting("access_key and access_secret", sentence, error);
+    }
+    if says(&["RequestTimeTooSkewed"]) {
+        let sentence = "the storage service refuses this machine's clock; set it (NTP)";
+        return StorageError::setting("endpoint", sentence, error);
+    }
+    if says(&["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]) {
+        let sentence =
+            format!("the bucket is in another region{}; set the one that it is in", words_of(&said));
+        return StorageError::setting("region", sentence, error);
+    }
+    if says(&["NoSuchBucket"]) || (error.kind() == ErrorKind::NotFound && doing == LIST) {
+        return StorageError::setting(
+            "bucket_name",
+            "there is no such bucket; make it, or correct the name",
+            error,
+        );
+    }
+    let is_first = doing == LIST;
+    match StorageError::from(error) {
+        StorageError::Denied(reason) => {
+            let sentence = format!(
+                "the access key may not {doing} objects here; it must be allowed to list, read, write and delete in \
+                 the whole bucket"
+            );
+            StorageError::setting("access_key", sentence, reason)
+        }
+        StorageError::Unavailable(reason) if is_first => {
+            let sentence = "nothing that speaks S3 answers there; is it running, and are endpoint, port and use_ssl \
+                            right?";
+            StorageError::setting("endpoint", sentence, reason)
+        }
+        error => error,
+    }
+}
+
+/// What the service says besides its code: it may name the right region.
+fn words_of(said: &str) -> String {
+    let words = said.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", resource"));
+    words.map_or_else(String::new, |(words, _)| format!(" ({})", words.replace('\\', "")))
+}
+
+async fn conditions(operator: &Operator, path: &str) -> Result<Honoured> {
+    let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };
+    let other = || WriteOptions { if_match: wrong(), ..WriteOptions::default() };
+    let second = operator.write_options(path, "second", absent()).await;
+    let third = operator.write_options(path, "third", other()).await;
+    let write = is_refusal(second)? && is_refusal(third)?;
+    let (copy, joined) = part_copy(operator, path, absent()).await?;
+    let join = joined && part_copy(operator, path, other()).await?.1;
+    let removal = DeleteOptions { if_match: wrong(), ..DeleteOptions::default() };
+    let remove = is_refusal(operator.delete_options(path, removal).await)?;
+    Ok(Honoured { write, join, copy, remove })
+}
+
+fn wrong() -> Option<String> {
+    Some(etag_of("00000000000000000000000000000000"))
+}
+
+/// A multipart upload of one part that is copied from another object, completed under
+/// a condition that does not hold. Could it be copied? Was the condition honoured?
+async fn part_copy(operator: &Operator, target: &str, options: WriteOptions) -> Result<(bool, bool)> {
+    let source = format!("{target}-source");
+    operator.write(&source, "part").await?;
+    let asked = copy_one(operator, &source, target, options).await;
+    operator.delete(&source).await?;
+    asked
+}
+
+async fn copy_one(
+    operator: &Operator,
+    source: &str,
+    target: &str,
+    options: WriteOptions,
+) -> Result<(bool, bool)> {
+    // The last part may be as small as it likes, which opendal does not count on.
+    let operator = operator.clone().layer(CapabilityOverrideLayer::new(|mut capability| {
+        capability.write_multi_min_size = Some(1);
+        capability
+    }));
+    let mut writer = operator.writer_options(target, WriteOptions { chunk: Some(4), ..options }).await?;
+    let range = ReadOptions { range: (0..4_u64).into(), ..ReadOptions::default() };
+    let copied = match writer.copy_from_options(source, range).await {
+        Ok(()) => writer.close().await,
+        Err(error) => Err(error),
+    };
+    let answer = match copied {
+        Ok(_) => return Ok((true, false)),
+        Err(error) if error.kind() == ErrorKind::ConditionNotMatch => (true, true),
+        Err(error) => match StorageError::from(error) {
+            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => return Err(error),
+            error => {
+                tracing::debug!(%error, "the storage service does not copy parts");
+                (false, false)
+            }
+        },
+    };
+    if let Err(error) = writer.abort().await {
+        tracing::debug!(%error, "the probe's multipart upload could not be given up; the sweep will");
+    }
+    Ok(answer)
+}
+
+/// Was the condition honoured? An error of another kind that may pass is no answer.
+fn is_refusal<T>(result: opendal::Result<T>) -> Result<bool> {
+    match result {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::ConditionNotMatch => Ok(true),
+        Err(error) => match StorageError::from(error) {
+            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => Err(error),
+            _ => Ok(false),
+        },
+    }
+}

@@ -1,0 +1,213 @@
+//! HTTP below the object stores: a request is given up when nothing moves, never
+//! while something does, however long it takes. It must not know what is asked.
+//!
+//! It also notes how far the service's clock is from ours, which every answer tells.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+use tokio::time::{Instant, Sleep};
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Without a byte moving.
+const SILENCE: Duration = Duration::from_secs(15);
+/// A service that copies says nothing until it has done so.
+const COPYING: Duration = Duration::from_mins(2);
+/// The same for one that puts thousands of parts together.
+const JOINING: Duration = Duration::from_mins(5);
+/// A body is handed out in pieces of this size, so that its progress shows.
+const PIECE: usize = 64 * 1024;
+const UNKNOWN: i64 = i64::MIN;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(in crate::storage) struct Transport {
+    client: reqwest::Client,
+    ahead: Arc<AtomicI64>,
+}
+
+impl Transport {
+    pub fn new() -> opendal::Result<Self> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no HTTP client").set_source(error))?;
+        Ok(Self { client, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+    }
+
+    /// Seconds that the service's clock is ahead of ours, by its last answer.
+    pub fn seconds_ahead(&self) -> Option<i64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+    }
+
+    fn note_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        if let Some(date) = date {
+            self.ahead.store(seconds(date) - seconds(SystemTime::now()), Ordering::Relaxed);
+        }
+    }
+
+    async fn send(&self, request: Request<Buffer>, sent: &Sent) -> opendal::Result<reqwest::Response> {
+        let patience = patience(&request);
+        let url = reqwest::Url::parse(&request.uri().to_string())
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no URL").set_source(error))?;
+        let (parts, body) = request.into_parts();
+        let mut sending = self.client.request(parts.method, url).headers(parts.headers);
+        if !body.is_empty() {
+            sending = sending.body(reqwest::Body::wrap(WatchedBody::new(body, sent.clone())));
+        }
+        let mut answer = std::pin::pin!(sending.send());
+        loop {
+            let give_up = sent.last() + patience;
+            match tokio::time::timeout_at(give_up, &mut answer).await {
+                Ok(answer) => return answer.map_err(|error| broken("no answer came", error)),
+                Err(_) if sent.last() + patience > Instant::now() => {}
+                Err(_) => return Err(silent()),
+            }
+        }
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let is_head = request.method() == Method::HEAD;
+        let uri = request.uri().clone();
+        let sent = Sent::now();
+        let mut answer = self.send(request, &sent).await?;
+        self.note_clock(answer.headers());
+        let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !is_head);
+        let length = length
+            .filter(|_| !answer.headers().contains_key(CONTENT_ENCODING))
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let mut response =
+            Response::builder().status(answer.status()).version(answer.version()).extension(uri);
+        if let Some(headers) = response.headers_mut() {
+            std::mem::swap(headers, answer.headers_mut());
+        }
+        let pieces = answer.bytes_stream().map_err(|error| broken("an answer broke off", error));
+        let pieces = PatientStream { pieces: Box::pin(pieces.map_ok(Buffer::from)), silence: None };
+        response
+            .body(HttpBody::new(pieces, length))
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no response").set_source(error))
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// How long the service may be silent about this request.
+fn patience(request: &Request<Buffer>) -> Duration {
+    let is_about_parts = request.uri().query().is_some_and(|query| query.contains("uploadId="));
+    if request.method() == Method::POST && is_about_parts {
+        JOINING
+    } else if request.headers().contains_key("x-amz-copy-source") {
+        COPYING
+    } else {
+        SILENCE
+    }
+}
+
+/// Whatever it was, trying again may help: a request of ours is never wrong by itself.
+fn broken(what: &'static str, error: reqwest::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, what).set_temporary().set_source(error.without_url())
+}
+
+fn silent() -> Error {
+    Error::new(ErrorKind::Unexpected, "the storage service fell silent").set_temporary()
+}
+
+/// When the last byte went out.
+#[derive(Clone)]
+struct Sent(Arc<Mutex<Instant>>);
+
+impl Sent {
+    fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+struct WatchedBody {
+    left: Buffer,
+    piece: Bytes,
+    length: u64,
+    sent: Sent,
+}
+
+impl WatchedBody {
+    fn new(body: Buffer, sent: Sent) -> Self {
+        let length = body.len() as u64;
+        Self { left: body, piece: Bytes::new(), length, sent }
+    }
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.sent.again();
+        while self.piece.is_empty() {
+            match self.left.next() {
+                Some(piece) => self.piece = piece,
+                None => return Poll::Ready(None),
+            }
+        }
+        let size = self.piece.len().min(PIECE);
+        let piece = self.piece.split_to(size);
+        self.length -= size as u64;
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+type Pieces = Pin<Box<dyn Stream<Item = opendal::Result<Buffer>> + Send + Sync>>;
+
+/// The time runs only while somebody waits for the next piece: a slow reader of ours
+/// is not the service's fault.
+struct PatientStream {
+    pieces: Pieces,
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream for PatientStream {
+    type Item = opendal::Result<Buffer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Poll::Ready(next) = self.pieces.as_mut().poll_next(context) {
+            self.silence = None;
+            return Poll::Ready(next);
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE)));
+        silence.as_mut().poll(context).map(|()| Some(Err(silent())))
+    }
+}

@@ -1,0 +1,196 @@
+//! Looks through a `.crate`, a gzipped tar archive, and reads the `Cargo.toml` in it. What
+//! comes in is hostile until shown otherwise: nothing is unpacked anywhere, memory is
+//! bounded, and so is what a bomb may cost. It knows no storage and no HTTP.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::GzDecoder;
+use packhouse_plugin::tar::{self, Entry, Kind};
+
+use crate::name::{CrateName, Version};
+
+/// The most bytes that a crate may unpack to: cargo itself unpacks no more of a crate below
+/// 26 MiB.
+pub const UNPACK_LIMIT: u64 = 512 << 20;
+/// The largest `Cargo.toml` that is read.
+pub const MANIFEST_LIMIT: u64 = 1 << 20;
+/// What is unpacked of a crate in search of its description: cargo writes `Cargo.toml`
+/// among the first.
+const GLANCE_LIMIT: u64 = 8 << 20;
+
+const MANIFEST: &str = "Cargo.toml";
+/// What cargo writes beside an unpacked crate.
+const RESERVED: &str = ".cargo-ok";
+
+/// Why a file is no crate.
+#[derive(Debug)]
+pub enum ArchiveError {
+    /// No gzip, or damaged.
+    Unreadable(io::Error),
+    /// No tar inside, or damaged.
+    NotTar,
+    /// Something follows the archive's end.
+    Trailing,
+    /// It unpacks to more than [`UNPACK_LIMIT`] bytes.
+    TooLarge,
+    /// A path, and what it should begin with.
+    Outside(String, String),
+    /// A path that is a link or a device.
+    NoFile(String),
+    /// A path that would be another one on some system.
+    BadPath(String),
+    /// All of it was seen.
+    NoManifest,
+    /// A second `Cargo.toml`, or one in other letters.
+    ManyManifests,
+    /// It has more than [`MANIFEST_LIMIT`] bytes.
+    ManifestTooLarge,
+}
+
+impl fmt::Display for ArchiveError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(formatter, "the crate is not a readable gzip file: {error}"),
+            Self::NotTar => formatter.write_str("the crate holds no readable tar archive"),
+            Self::Trailing => formatter.write_str("the crate has more bytes behind its end"),
+            Self::TooLarge => write!(
+                formatter,
+                "the crate unpacks to more than {} MiB, more than cargo would unpack",
+                UNPACK_LIMIT >> 20
+            ),
+            Self::Outside(path, folder) => {
+                write!(formatter, "the crate holds {path:?}, which is not below {folder}/")
+            }
+            Self::NoFile(path) => write!(
+                formatter,
+                "the crate holds {path:?}, which is a link or a device; a crate is made of plain files"
+            ),
+            Self::BadPath(path) => {
+                write!(formatter, "the crate holds {path:?}, which is no path that every system can have")
+            }
+            Self::NoManifest => formatter.write_str("the crate holds no Cargo.toml; publish with cargo"),
+            Self::ManyManifests => formatter.write_str("the crate holds several Cargo.toml; leave one"),
+            Self::ManifestTooLarge => {
+                write!(formatter, "the Cargo.toml in the crate is larger than {MANIFEST_LIMIT} bytes")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ArchiveError {}
+
+impl From<tar::Error> for ArchiveError {
+    fn from(error: tar::Error) -> Self {
+        match error {
+            tar::Error::Unreadable(error) => Self::Unreadable(error),
+            tar::Error::NotTar => Self::NotTar,
+        }
+    }
+}
+
+/// The bytes of the one `Cargo.toml` of this version, when all else in the file is as it
+/// should be too.
+pub fn read_manifest(
+    file: impl BufRead,
+    name: &CrateName,
+    version: &Version,
+) -> Result<Vec<u8>, ArchiveError> {
+    read_within(file, &format!("{name}-{version}"), UNPACK_LIMIT)
+}
+
+fn read_within(file: impl BufRead, folder: &str, limit: u64) -> Result<Vec<u8>, ArchiveError> {
+    let mut archive = GzDecoder::new(file).take(limit);
+    let manifest = look_through(&mut archive, folder).and_then(|manifest| {
+        check_rest(&mut archive)?;
+        Ok(manifest)
+    });
+    if archive.limit() == 0 {
+        return Err(ArchiveError::TooLarge);
+    }
+    let manifest = manifest?.ok_or(ArchiveError::NoManifest)?;
+    // Cargo reads the first gzip member only; a second one would be seen by others.
+    let mut file = archive.into_inner().into_inner();
+    let left = file.fill_buf().map_err(ArchiveError::Unreadable)?;
+    if left.is_empty() { Ok(manifest) } else { Err(ArchiveError::Trailing) }
+}
+
+fn look_through(archive: &mut impl Read, folder: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
+    let mut manifest = None;
+    while let Some(entry) = Entry::read(archive)? {
+        let path = check_entry(&entry, folder)?;
+        if !path.eq_ignore_ascii_case(MANIFEST) {
+            tar::skip(archive, entry.padded_size())?;
+            continue;
+        }
+        if manifest.is_some() || path != MANIFEST || entry.kind != Kind::File {
+            return Err(ArchiveError::ManyManifests);
+        }
+        if entry.size > MANIFEST_LIMIT {
+            return Err(ArchiveError::ManifestTooLarge);
+        }
+        manifest = Some(tar::read_content(archive, &entry)?);
+    }
+    Ok(manifest)
+}
+
+/// The entry's path below the folder, when it is a file or folder there.
+fn check_entry<'a>(entry: &'a Entry, folder: &str) -> Result<&'a str, ArchiveError> {
+    let shown = || String::from_utf8_lossy(&entry.path).chars().take(200).collect::<String>();
+    let path = std::str::from_utf8(&entry.path).map_err(|_| ArchiveError::BadPath(shown()))?;
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    if first != folder {
+        return Err(ArchiveError::Outside(shown(), folder.to_owned()));
+    }
+    match entry.kind {
+        Kind::File | Kind::Folder => {}
+        Kind::SymbolicLink | Kind::HardLink | Kind::Other => return Err(ArchiveError::NoFile(shown())),
+    }
+    let rest = if entry.kind == Kind::Folder { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
+    let is_folder_itself = rest.is_empty() && entry.kind == Kind::Folder;
+    if is_folder_itself || (rest != RESERVED && rest.split('/').all(is_plain)) {
+        return Ok(rest);
+    }
+    Err(ArchiveError::BadPath(shown()))
+}
+
+/// A name that is one file name on every system; cargo packages no others.
+fn is_plain(name: &str) -> bool {
+    let special = |letter: char| {
+        letter.is_control() || matches!(letter, '\\' | '<' | '>' | ':' | '"' | '|' | '?' | '*')
+    };
+    !matches!(name, "" | "." | "..") && !name.contains(special)
+}
+
+/// Behind the last entry an archive is padded with zeros.
+fn check_rest(archive: &mut impl Read) -> Result<(), ArchiveError> {
+    let mut buffer = [0; 4096];
+    loop {
+        match archive.read(&mut buffer).map_err(ArchiveError::Unreadable)? {
+            0 => return Ok(()),
+            count => {
+                if buffer.iter().take(count).any(|byte| *byte != 0) {
+                    return Err(ArchiveError::Trailing);
+                }
+            }
+        }
+    }
+}
+
+/// The first `Cargo.toml` of a crate that is in the registry already, for what it says of
+/// itself; none when there is none near the start.
+pub fn glance_at_manifest(file: impl BufRead) -> Option<Vec<u8>> {
+    let mut archive = GzDecoder::new(file).take(GLANCE_LIMIT);
+    while let Some(entry) = Entry::read(&mut archive).ok()? {
+        let path = String::from_utf8_lossy(&entry.path);
+        let is_manifest = path.split_once('/').is_some_and(|(_, file)| file == MANIFEST);
+        if is_manifest && entry.size <= MANIFEST_LIMIT {
+            return tar::read_content(&mut archive, &entry).ok();
+        }
+        tar::skip(&mut archive, entry.padded_size()).ok()?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

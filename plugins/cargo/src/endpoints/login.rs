@@ -1,0 +1,39 @@
+//! Where `cargo login` sends people: how to come by a token. There is nothing to sign in to
+//! here, since tokens are made by the registry's administrator.
+
+use packhouse_plugin::{Call, Response};
+
+use crate::error::Error;
+
+/// The page's address.
+pub fn url(base_url: &str) -> String {
+    format!("{base_url}/me")
+}
+
+/// `GET /me`.
+#[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
+pub fn show_login(call: &Call) -> Result<Response, Error> {
+    let index = escape(&format!("sparse+{}/", call.base_url()));
+    Ok(Response::new(200).html(format!(
+        r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>A token for cargo</title>
+<style>body {{ font-family: sans-serif; max-width: 40em; margin: 2em auto; line-height: 1.5 }}</style>
+<h1>A token for cargo</h1>
+<p>Tokens are made on the machine of the registry, by whoever runs it:</p>
+<pre>packhouse token create YOUR-NAME --label cargo</pre>
+<p>Tell cargo of the registry in <code>~/.cargo/config.toml</code>:</p>
+<pre>[registries.packhouse]
+index = "{index}"
+credential-provider = ["cargo:token"]</pre>
+<p>Then give it the token:</p>
+<pre>cargo login --registry packhouse</pre>
+</html>
+"#
+    )))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

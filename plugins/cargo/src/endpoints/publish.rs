@@ -1,0 +1,152 @@
+//! `PUT /api/v1/crates/new`: a new version.
+//!
+//! # Invariants
+//! - Nothing is visible before the index names it, and nothing that can fail stands between
+//!   giving the file its key and writing the index.
+//! - A version that is there is never replaced.
+//! - What a publish costs does not depend on how many other crates there are.
+
+use std::io::BufReader;
+
+use packhouse_plugin::auth;
+use packhouse_plugin::digests::SHA256;
+use packhouse_plugin::storage::{self, Claim, Precondition, Staged};
+use packhouse_plugin::{Call, Response, clock, log};
+use serde_json::json;
+
+use super::{CRATE, JSON, require, require_feature, require_listed};
+use crate::archive;
+use crate::document::{Index, Release};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::manifest::Manifest;
+use crate::name::{CrateName, Version};
+use crate::upload::NewCrate;
+use prepared::Prepared;
+
+mod name;
+mod prepared;
+mod received;
+
+/// How much of a crate is fetched from the host at once, in bytes.
+const READ: usize = 256 * 1024;
+/// The longest line that a version may have in the index, in bytes.
+const LINE_LIMIT: usize = 1 << 20;
+
+/// A version that is about to be named by the index.
+struct Publication<'a> {
+    name: &'a CrateName,
+    version: &'a Version,
+    line: Vec<u8>,
+}
+
+/// See the module.
+pub fn publish(call: &Call) -> Result<Response, Error> {
+    // Whose crate it is, is known when the request is read; nobody in particular is refused
+    // before.
+    if auth::caller().is_none() {
+        auth::require(CRATE, "*", "write")?;
+    }
+    require_feature("publish")?;
+    let mut body = call.body();
+    let (mut new, size) = received::read_request(&mut body)?;
+    let (name, version) = (CrateName::parse(&new.name)?, Version::parse(&new.vers)?);
+    require_listed(&name, "write")?;
+    new.check()?;
+    // Before the file is taken, so that a mistake costs nobody an upload.
+    Prepared::check(&name, &version)?;
+    let mut staged = received::stage_file(&mut body, size)?;
+    agree(&mut new, &name, &version, &mut staged)?;
+    let checksum = staged.digest(SHA256)?.hex;
+    let line = Release { new: &new, checksum: &checksum, published: clock::now() }.to_line()?;
+    if line.len() > LINE_LIMIT {
+        return Err(Error::because(
+            error::TOO_LARGE,
+            format!("dependencies and features would take more than {LINE_LIMIT} bytes in the index"),
+        ));
+    }
+    make_visible(&Publication { name: &name, version: &version, line }, &mut staged)?;
+    Ok(Response::new(200).json(&json!({
+        "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] },
+    })))
+}
+
+/// The file holds what the request says.
+fn agree(new: &mut NewCrate, name: &CrateName, version: &Version, staged: &mut Staged) -> Result<(), Error> {
+    let manifest = archive::read_manifest(BufReader::with_capacity(READ, staged), name, version)?;
+    Ok(Manifest::parse(&manifest)?.agree(new)?)
+}
+
+/// In the order of a publish: prepared, the key, the document.
+fn make_visible(publication: &Publication<'_>, staged: &mut Staged) -> Result<(), Error> {
+    let Publication { name, version, .. } = publication;
+    let prepared = Prepared::new(publication)?;
+    if prepared.is_first() {
+        name::reserve(name)?;
+    }
+    commit(publication, staged)?;
+    let is_first = prepared.write(publication)?;
+    log::info(
+        "published a version",
+        &[("crate.name", name.as_str()), ("crate.version", &version.to_string())],
+    );
+    if is_first {
+        after_the_first(name);
+    }
+    Ok(())
+}
+
+/// Gives the file its key.
+fn commit(publication: &Publication<'_>, staged: &mut Staged) -> Result<(), Error> {
+    let Publication { name, version, .. } = publication;
+    let is_named = || -> Result<bool, Error> {
+        let document = storage::get(&layout::index(name))?;
+        Ok(document.is_some_and(|document| Index::new(&document.bytes).find(version).is_some()))
+    };
+    match staged.claim(&layout::crate_file(name, version), Some("application/gzip"), is_named)? {
+        Claim::Committed => Ok(()),
+        Claim::Named => Err(version_exists(name, version, version)),
+        Claim::Busy => Err(Error::because(
+            error::BEING_PUBLISHED,
+            format!("{name} {version} is being published by somebody else; try again in a few minutes"),
+        )),
+    }
+}
+
+/// What is nice to have beside a new crate. It is visible already, so a failure is only told.
+fn after_the_first(name: &CrateName) {
+    let configuration = layout::configuration();
+    let written = storage::put(layout::CONFIG, configuration.as_bytes(), Precondition::Absent, Some(JSON));
+    let listed = name::list_publisher(name);
+    for (what, error) in [
+        (
+            "config.json",
+            written.err().filter(|error| *error != packhouse_plugin::Error::Conflict).map(Error::from),
+        ),
+        ("the list of owners", listed.err()),
+    ] {
+        if let Some(error) = error {
+            let fields = [("crate.name", name.as_str()), ("what", what), ("error", &error.to_string())];
+            log::warn("a crate was published, and something beside it could not be written", &fields);
+        }
+    }
+}
+
+/// 409, in the words of crates.io.
+fn version_exists(name: &CrateName, version: &Version, there: &Version) -> Error {
+    let sentence = if version == there {
+        format!("crate version `{name}@{version}` is already uploaded; publish another version")
+    } else {
+        format!(
+            "crate version `{name}@{there}` is already uploaded, and {version} differs in build metadata only; \
+             publish another version"
+        )
+    };
+    Error::because(error::VERSION_EXISTS, sentence)
+}
+
+/// The caller may publish this crate, which is there or is to be new; or 401 or 403. Owners
+/// count only of a crate that is there.
+fn require_publish(name: &CrateName, is_there: bool) -> Result<(), Error> {
+    if is_there { require_listed(name, "write") } else { require(name, "write") }
+}

@@ -1,0 +1,94 @@
+//! The name of a new crate: taken by a document that is named after its canonical form, so
+//! that two spellings of one name cannot both be new. Buckets of other systems have no such
+//! documents: there the index files of the other spellings are looked up.
+
+use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
+use packhouse_plugin::{auth, clock};
+
+use super::super::{JSON, load_owners, parse_owners, spelling};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::CrateName;
+use crate::owners::Owners;
+
+/// 409 for a name that is another spelling of one that is there. Nothing is taken yet.
+pub fn check_free(name: &CrateName) -> Result<(), Error> {
+    if let Some(owners) = load_owners(name)?
+        && owners.name != name.as_str()
+    {
+        let other = CrateName::parse(&owners.name)?;
+        if storage::stat(&layout::index(&other))?.is_some() {
+            return Err(taken(name, &other));
+        }
+    }
+    let variants = name.variants();
+    let keys: Vec<String> = variants.iter().map(layout::index).collect();
+    let found = if keys.is_empty() { Vec::new() } else { storage::stat_many(&keys)? };
+    match variants.iter().zip(found).find(|(_, info)| info.is_some()) {
+        Some((variant, _)) => Err(taken(name, &spelling(variant)?.unwrap_or_else(|| variant.clone()))),
+        None => Ok(()),
+    }
+}
+
+/// Takes the name, or 409. A name that is taken and has no version yet is that of a publish
+/// under way, or of one that a crash ended.
+pub fn reserve(name: &CrateName) -> Result<(), Error> {
+    let publisher = auth::caller().map(|account| account.name());
+    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
+        let Some(document) = document else {
+            return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
+        };
+        let there = parse_owners(document)?;
+        if there.name == name.as_str() && !is_left_over(document) {
+            return Ok(Change::Keep);
+        }
+        if there.name != name.as_str() {
+            let other = CrateName::parse(&there.name)?;
+            if storage::stat(&layout::index(&other))?.is_some() {
+                return Err(taken(name, &other));
+            }
+            if !is_left_over(document) {
+                return Err(Error::because(
+                    error::BEING_PUBLISHED,
+                    format!("the crate {other} is being published; {name} is too much like it"),
+                ));
+            }
+        }
+        Ok::<_, Error>(Change::json(&Owners::new(name, publisher.clone()))?)
+    })?;
+    Ok(())
+}
+
+/// After a first version: its publisher is listed, also when another one took the name at
+/// the same moment.
+pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
+    let Some(publisher) = auth::caller().map(|account| account.name()) else {
+        return Ok(());
+    };
+    if load_owners(name)?.is_some_and(|owners| owners.owners.contains(&publisher)) {
+        return Ok(());
+    }
+    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
+        let mut owners = match document {
+            Some(document) => parse_owners(document)?,
+            None => Owners::new(name, None),
+        };
+        owners.add(&publisher);
+        Ok::<_, Error>(Change::json(&owners)?)
+    })?;
+    Ok(())
+}
+
+/// 409 for a name that is another spelling of one that is there.
+pub fn taken(name: &CrateName, there: &CrateName) -> Error {
+    Error::because(
+        error::NAME_TAKEN,
+        format!(
+            "the crate is called {there} here, and {name} is too much like it; use that name or another one"
+        ),
+    )
+}
+
+fn is_left_over(document: &Document) -> bool {
+    document.info.modified.is_some_and(|at| clock::now().saturating_sub(at) > GRACE)
+}

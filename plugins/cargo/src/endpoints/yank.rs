@@ -1,0 +1,36 @@
+//! Yanking: a version that is yanked is not chosen any more, and still downloaded by who has
+//! it in a lock file.
+
+use packhouse_plugin::storage::{Change, Update};
+use packhouse_plugin::{Call, Response, log};
+
+use super::{TEXT, crate_name, crate_version, done, no_crate, no_version, require_feature, require_listed};
+use crate::document::Index;
+use crate::error::Error;
+use crate::layout;
+
+/// `DELETE /api/v1/crates/{crate}/{version}/yank`.
+pub fn yank(call: &Call) -> Result<Response, Error> {
+    set_yanked(call, true)
+}
+
+/// `PUT /api/v1/crates/{crate}/{version}/unyank`.
+pub fn unyank(call: &Call) -> Result<Response, Error> {
+    set_yanked(call, false)
+}
+
+fn set_yanked(call: &Call, yanked: bool) -> Result<Response, Error> {
+    let name = crate_name(call)?;
+    require_listed(&name, "yank")?;
+    require_feature("yank")?;
+    let version = crate_version(call)?;
+    Update::new(&layout::index(&name)).content_type(TEXT).run(|document| {
+        let document = document.ok_or_else(|| no_crate(&name))?;
+        let index = Index::new(&document.bytes);
+        index.find(&version).ok_or_else(|| no_version(&name, &version))?;
+        Ok::<_, Error>(index.with_yanked(&version, yanked).map_or(Change::Keep, Change::Write))
+    })?;
+    let fields = [("crate.name", name.as_str()), ("crate.version", &version.to_string())];
+    log::info(if yanked { "yanked a version" } else { "unyanked a version" }, &fields);
+    Ok(done())
+}

@@ -1,0 +1,111 @@
+//! What is derived, written anew: the configuration for other readers of the bucket, the
+//! names that are taken (where another system has laid out the index), and the catalog.
+//!
+//! Index files are not derived: what they say beside a file's bytes (yanked, when it was
+//! published) stands nowhere else.
+
+use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, ListingOptions, Precondition, list_page};
+
+use crate::catalog::{self, Catalog};
+use crate::document::Index;
+use crate::layout;
+use crate::name::CrateName;
+use crate::owners::Owners;
+
+/// Index files of one step.
+const KEYS: u32 = 300;
+/// What a cursor begins with when the names are done.
+const CATALOG: &str = "catalog ";
+const JSON: &str = "application/json";
+
+/// One step: a page of names, then some hundred crates of the catalog.
+pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
+    let cursor = step.cursor();
+    if cursor.is_none() {
+        write_configuration(step)?;
+    }
+    match cursor.as_deref().map(|cursor| cursor.strip_prefix(CATALOG).ok_or(cursor)) {
+        Some(Ok(number)) => fill_catalog(step, number.parse().unwrap_or(0)),
+        Some(Err(after)) => take_names(step, Some(after)),
+        None => take_names(step, None),
+    }
+}
+
+fn write_configuration(step: &Step<'_>) -> Result<(), Error> {
+    let wanted = layout::configuration();
+    let there = storage::get(layout::CONFIG)?;
+    step.checked(1, wanted.len() as u64);
+    if there.as_ref().is_some_and(|there| there.bytes == wanted.as_bytes()) {
+        return Ok(());
+    }
+    if !step.is_dry_run() {
+        storage::put(layout::CONFIG, wanted.as_bytes(), Precondition::Any, Some(JSON))?;
+    }
+    step.rebuilt(layout::CONFIG);
+    Ok(())
+}
+
+fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
+    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::INDEX) })?;
+    let names: Vec<CrateName> =
+        page.objects.iter().filter_map(|object| layout::crate_of_index(&object.key)).collect();
+    step.checked(names.len() as u64, 0);
+    let keys: Vec<String> = names.iter().map(layout::owners).collect();
+    for (name, taken) in names.iter().zip(storage::stat_many(&keys)?) {
+        if taken.is_none() {
+            take_name(step, name)?;
+        }
+    }
+    match page.next {
+        Some(next) => step.set_cursor(&next),
+        None => step.set_cursor(&format!("{CATALOG}0")),
+    }
+    Ok(())
+}
+
+/// With no owners: nobody knows who published it first.
+fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
+    let document = match storage::get(&layout::index(name)) {
+        Ok(Some(document)) => document,
+        Ok(None) | Err(Error::TooLarge(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let Some(spelled) = Index::new(&document.bytes).name() else { return Ok(()) };
+    let key = layout::owners(&spelled);
+    if !step.is_dry_run() {
+        let bytes = serde_json::to_vec(&Owners::new(&spelled, None))?;
+        match storage::put(&key, &bytes, Precondition::Absent, Some(JSON)) {
+            // Somebody publishes it at this moment, or another spelling was there first.
+            Err(Error::Conflict) => return Ok(()),
+            written => written?,
+        };
+    }
+    step.rebuilt(&key);
+    Ok(())
+}
+
+/// Some hundred crates more.
+fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
+    let mut catalog = Catalog::load()?;
+    let present = catalog::list()?;
+    let outdated = catalog.outdated(&present);
+    step.checked(outdated.min(KEYS as usize) as u64, 0);
+    if outdated == 0 {
+        return Ok(());
+    }
+    if step.is_dry_run() {
+        step.rebuilt(layout::CATALOG);
+        return Ok(());
+    }
+    let read = catalog.refresh(present.iter())?;
+    catalog.write(&present)?;
+    if number == 0 {
+        step.rebuilt(layout::CATALOG);
+    }
+    if read > 0 {
+        step.set_cursor(&format!("{CATALOG}{}", number + 1));
+    }
+    Ok(())
+}

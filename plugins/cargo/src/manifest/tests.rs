@@ -1,0 +1,130 @@
+//! What must agree between a crate's `Cargo.toml` and its publish request.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use super::*;
+use serde_json::{Value, json};
+
+/// As cargo 1.95 writes it.
+const MANIFEST: &str = r#"
+[package]
+edition = "2024"
+rust-version = "1.85"
+name = "demo"
+version = "1.0.0"
+build = false
+description = "A demo"
+keywords = ["one", "two"]
+links = "native"
+
+[features]
+default = ["json"]
+json = ["dep:serde", "serde?/alloc"]
+
+[lib]
+name = "demo"
+path = "src/lib.rs"
+
+[dependencies.serde]
+version = "1.0"
+features = ["derive", "alloc"]
+optional = true
+default-features = false
+
+[dependencies.renamed]
+version = "=0.1.0"
+package = "old-name"
+registry-index = "sparse+http://127.0.0.1:1/cargo/"
+
+[dev-dependencies.local]
+path = "../local"
+
+[build-dependencies]
+cc = "1"
+
+[target.'cfg(any(unix,windows))'.dependencies.libc]
+version = "0.2"
+"#;
+
+fn request() -> Value {
+    let dependency = |name: &str, requirement: &str, kind: &str| {
+        json!({ "name": name, "version_req": requirement, "kind": kind, "features": [], "optional": false,
+                "default_features": true, "target": null, "registry": null, "explicit_name_in_toml": null })
+    };
+    let mut serde = dependency("serde", "^1.0", "normal");
+    serde["features"] = json!(["alloc", "derive"]);
+    serde["optional"] = json!(true);
+    serde["default_features"] = json!(false);
+    let mut renamed = dependency("old-name", "=0.1.0", "normal");
+    renamed["explicit_name_in_toml"] = json!("renamed");
+    let mut libc = dependency("libc", "^0.2", "normal");
+    libc["target"] = json!("cfg(any(unix, windows))");
+    json!({
+        "name": "demo", "vers": "1.0.0", "links": "native", "rust_version": "1.85",
+        "features": { "default": ["json"], "json": ["dep:serde", "serde?/alloc"] },
+        "deps": [serde, renamed, dependency("cc", "^1", "build"), libc],
+    })
+}
+
+fn agree(request: Value) -> Result<(), Disagreement> {
+    let mut request: NewCrate = serde_json::from_value(request).unwrap();
+    Manifest::parse(MANIFEST.as_bytes()).unwrap().agree(&mut request)
+}
+
+#[test]
+fn what_cargo_writes_agrees() {
+    assert_eq!(agree(request()), Ok(()));
+}
+
+#[test]
+fn a_missing_rust_version_is_taken_from_the_manifest() {
+    let mut old = request();
+    old["rust_version"] = Value::Null;
+    let mut new: NewCrate = serde_json::from_value(old).unwrap();
+    assert_eq!(Manifest::parse(MANIFEST.as_bytes()).unwrap().agree(&mut new), Ok(()));
+    assert_eq!(new.rust_version.as_deref(), Some("1.85"));
+}
+
+#[test]
+fn every_difference_is_told() {
+    let changes: [(fn(&mut Value), &str); 12] = [
+        (|new| new["name"] = json!("other"), "the name: demo there, other here"),
+        (|new| new["vers"] = json!("1.0.1"), "the version: 1.0.0 there, 1.0.1 here"),
+        (|new| new["links"] = Value::Null, "`links`: native there, none here"),
+        (|new| new["rust_version"] = json!("1.60"), "`rust-version`: 1.85 there, 1.60 here"),
+        (|new| new["features"]["more"] = json!([]), "the feature more: none there, [] here"),
+        (|new| new["features"]["json"] = json!(["dep:serde"]), "the feature json"),
+        (|new| new["deps"][0]["optional"] = json!(false), "the normal dependency on serde"),
+        (|new| new["deps"][0]["features"] = json!(["std"]), "the normal dependency on serde"),
+        (|new| new["deps"][1]["name"] = json!("evil"), "old-name =0.1.0 there, evil =0.1.0 here"),
+        (|new| new["deps"][2]["version_req"] = json!("^2"), "cc ^1 there, cc ^2 here"),
+        (
+            |new| new["deps"][2]["kind"] = json!("normal"),
+            "the build dependency on cc: cc ^1 there, none here",
+        ),
+        (|new| new["deps"][3]["target"] = Value::Null, "the normal dependency on libc"),
+    ];
+    for (change, told) in changes {
+        let mut changed = request();
+        change(&mut changed);
+        let error = agree(changed).unwrap_err().to_string();
+        assert!(error.contains(told), "{error:?} should say {told:?}");
+    }
+}
+
+#[test]
+fn what_is_no_manifest_is_refused() {
+    for text in ["", "[package]\nname = \"a\"", "not toml", "[package]\nname = 1\nversion = \"1.0.0\""] {
+        assert!(matches!(Manifest::parse(text.as_bytes()), Err(Disagreement::Unreadable(_))), "{text}");
+    }
+    assert!(Manifest::parse(b"\xff").is_err());
+    let deep = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(Manifest::parse(deep.as_bytes()).is_err());
+}
+
+#[test]
+fn a_search_shows_what_the_manifest_says() {
+    let told = about(MANIFEST.as_bytes());
+    assert_eq!(told.description.as_deref(), Some("A demo"));
+    assert_eq!(told.keywords, ["one", "two"]);
+    assert_eq!(about(b"nothing"), About::default());
+}

@@ -1,0 +1,180 @@
+//! What a publisher should not send: each has a sentence, and nothing is stored.
+
+use super::*;
+
+fn refuse(host: &Host, publish: &Publish, status: u16, sentence: &str) {
+    assert_refused(host, &publish.send(&host.as_user("ann")), status, sentence);
+}
+
+#[test]
+fn lengths_that_lie_are_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let body = Publish::new("demo", "1.0.0").body();
+    let with = |position: usize, change: i64| {
+        let mut body = body.clone();
+        let field: [u8; 4] = body[position..position + 4].try_into().unwrap();
+        let lie = u32::try_from(i64::from(u32::from_le_bytes(field)) + change).unwrap();
+        body[position..position + 4].copy_from_slice(&lie.to_le_bytes());
+        body
+    };
+    let file_length = 4 + usize::try_from(u32::from_le_bytes(body[..4].try_into().unwrap())).unwrap();
+    let lies = [
+        with(0, 1),
+        with(0, -1),
+        with(0, 1_000_000),
+        with(file_length, 1),
+        with(file_length, -1),
+        [body.clone(), b"more".to_vec()].concat(),
+        body[..body.len() - 1].to_vec(),
+        body[..file_length].to_vec(),
+        body[..7].to_vec(),
+        body[..3].to_vec(),
+        Vec::new(),
+    ];
+    for lie in lies {
+        for chunked in [false, true] {
+            let request = ann.put("/api/v1/crates/new").body(&lie);
+            let request = if chunked { request.chunked() } else { request };
+            assert_refused(&host, &request.send::<Cargo>(), 400, "");
+        }
+    }
+}
+
+#[test]
+fn metadata_has_a_bound() {
+    let host = host();
+    let mut body = (9_u32 << 20).to_le_bytes().to_vec();
+    body.resize(64, b' ');
+    assert_refused(&host, &send(&host.as_user("ann"), &body), 413, "shorten the readme");
+}
+
+#[test]
+fn a_client_that_breaks_off_leaves_nothing() {
+    let host = host();
+    let body = Publish::new("demo", "1.0.0").body();
+    for length in [2, 6, 100, body.len() - 10] {
+        let request = host.as_user("ann").put("/api/v1/crates/new").body(&body).broken_after(length);
+        assert_refused(&host, &request.send::<Cargo>(), 400, "");
+    }
+}
+
+#[test]
+fn json_that_is_none_is_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let deep = format!("{{\"name\":\"demo\",\"vers\":\"1.0.0\",\"x\":{}", "[".repeat(1_000_000));
+    for json in ["", "{", "null", "[]", "{\"name\":\"demo\"}", "{\"name\":1,\"vers\":\"1.0.0\"}", &deep] {
+        let body = samples::publish_body(json, b"file");
+        assert_refused(&host, &send(&ann, &body), 400, "");
+    }
+}
+
+#[test]
+fn names_and_versions_that_are_none_are_refused() {
+    let host = host();
+    for name in ["../demo", "de/mo", "", "demo\0", "dé", "2demo", "nul"] {
+        let mut publish = Publish::new("demo", "1.0.0");
+        publish.request["name"] = json!(name);
+        refuse(&host, &publish, 400, "is not a valid crate name");
+    }
+    for version in ["1.0", "../1.0.0", "", "1.0.0/x", "01.0.0"] {
+        let mut publish = Publish::new("demo", "1.0.0");
+        publish.request["vers"] = json!(version);
+        refuse(&host, &publish, 400, "is not a valid version");
+    }
+}
+
+#[test]
+fn a_crate_that_is_another_one_is_refused() {
+    let host = host();
+    let folder = Publish::with_file("demo", "1.0.0", Publish::new("other", "1.0.0").file);
+    refuse(&host, &folder, 400, "is not below demo-1.0.0/");
+    for (name, version, told) in
+        [("evil", "1.0.0", "the name: evil there"), ("demo", "6.6.6", "the version: 6.6.6 there")]
+    {
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\n");
+        let file = samples::crate_file("demo", "1.0.0", &manifest);
+        refuse(&host, &Publish::with_file("demo", "1.0.0", file), 400, told);
+    }
+}
+
+#[test]
+fn dependencies_that_are_hidden_are_refused() {
+    let host = host();
+    let publish = Publish::with_manifest("demo", "1.0.0", "[dependencies]\nevil = \"1\"\n");
+    refuse(&host, &publish, 400, "the normal dependency on evil: evil ^1 there, none here");
+    let mut publish = Publish::new("demo", "1.0.0");
+    publish.request["deps"] = json!([{ "name": "evil", "version_req": "^1" }]);
+    refuse(&host, &publish, 400, "the normal dependency on evil: none there, evil ^1 here");
+    publish.request["deps"] = json!([{ "name": "evil", "version_req": "latest" }]);
+    refuse(&host, &publish, 400, "no valid version requirement");
+}
+
+#[test]
+fn archives_that_are_traps_are_refused() {
+    let host = host();
+    let manifest: (&str, &[u8]) =
+        ("demo-1.0.0/Cargo.toml", b"[package]\nname = \"demo\"\nversion = \"1.0.0\"\n");
+    let with = |entry: Vec<u8>| {
+        let archive = [samples::tar(&[manifest])[..1024].to_vec(), entry, vec![0; 1024]].concat();
+        Publish::with_file("demo", "1.0.0", samples::gzip(&archive))
+    };
+    let mut link = samples::tar_entry(b'2', "demo-1.0.0/link", b"");
+    link[157..172].copy_from_slice(b"../../etc/passw");
+    samples::fix_checksum(&mut link);
+    refuse(&host, &with(link), 400, "which is a link or a device");
+    let traversal = samples::tar_entry(b'0', "demo-1.0.0/../../evil", b"x");
+    refuse(&host, &with(traversal), 400, "no path that every system can have");
+    refuse(&host, &with(samples::tar_entry(b'0', "evil", b"x")), 400, "not below demo-1.0.0/");
+    refuse(&host, &Publish::with_file("demo", "1.0.0", b"no gzip".to_vec()), 400, "not a readable gzip file");
+    refuse(&host, &Publish::with_file("demo", "1.0.0", Vec::new()), 400, "not a readable gzip file");
+    let cut = Publish::new("demo", "1.0.0").file;
+    let cut = cut[..cut.len() / 2].to_vec();
+    refuse(&host, &Publish::with_file("demo", "1.0.0", cut), 400, "the crate");
+}
+
+#[test]
+fn an_upload_over_the_mounts_limit_is_refused() {
+    let host = host().upload_limit(100);
+    refuse(&host, &Publish::new("demo", "1.0.0"), 413, "larger than");
+}
+
+#[test]
+fn an_index_line_has_a_bound() {
+    let host = host();
+    let features: serde_json::Map<String, Value> =
+        (0..2000).map(|number| (format!("feature-{number}-{}", "x".repeat(600)), json!([]))).collect();
+    let mut manifest = String::from("[features]\n");
+    for name in features.keys() {
+        writeln!(manifest, "{name} = []").unwrap();
+    }
+    // More than a manifest may have is refused by that already.
+    let mut publish = Publish::with_manifest("demo", "1.0.0", &manifest);
+    publish.request["features"] = Value::Object(features);
+    refuse(&host, &publish, 400, "the Cargo.toml in the crate is larger than");
+}
+
+#[test]
+fn paths_with_tricks_find_nothing() {
+    let host = host();
+    Publish::new("demo", "1.0.0").done(&host);
+    for (path, status) in [
+        ("/de/mo/%2e%2e", 400),
+        ("/de/mo/..%2fdemo", 400),
+        ("/de/mo/demo%00", 400),
+        ("/de/mo/Demo", 404),
+        ("/De/Mo/demo", 404),
+        ("/3/d/demo", 404),
+        ("/mo/de/demo", 404),
+        ("/index/de/mo/demo/x", 404),
+        ("/api/v1/crates/demo/..%2f1.0.0/download", 400),
+        ("/api/v1/crates/..%2fdemo/1.0.0/download", 400),
+        ("/api/v1/crates/demo/1.0.1/download", 404),
+        ("/api/v1/crates/demo/1/download", 400),
+        ("/owners/demo.json", 404),
+        ("/crates/demo/demo-1.0.0.crate", 400),
+    ] {
+        assert_told(&get(&host, path), status, "");
+    }
+}

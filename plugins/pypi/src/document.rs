@@ -1,0 +1,228 @@
+//! A project's document: the one that says which files there are. What it does not name is not
+//! there, whatever lies in the store beside it. It must not know HTTP or storage; embedders
+//! read stored documents with it too. The README shows its form.
+//!
+//! # Invariants
+//! - Digests and times are those of the bytes that were taken; URLs are never stored.
+//! - A document of another form is told apart by its `format`, and never misread.
+//!
+//! # Examples
+//! ```
+//! let stored = br#"{"format":"packhouse-pypi-1","name":"Demo","files":[]}"#;
+//! let project = packhouse_pypi::document::Project::parse(stored)?;
+//! assert_eq!(project.map(|project| project.name).as_deref(), Some("Demo"));
+//! assert!(packhouse_pypi::document::Project::parse(b"<another system's>")?.is_none());
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{ProjectName, Version};
+
+/// What is written into each document; another number is another form.
+const FORMAT: &str = "packhouse-pypi-1";
+/// What the formats of this protocol begin with.
+const FORMATS: &str = "packhouse-pypi-";
+
+/// A project's document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    format: Format,
+    /// As the publisher writes it.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// In the order of their uploads.
+    pub files: Vec<File>,
+}
+
+/// What becomes of a project (PEP 792).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub status: Marker,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The status markers of PEP 792.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Marker {
+    Active,
+    /// Takes no uploads.
+    Archived,
+    /// Takes no uploads, and offers no files.
+    Quarantined,
+    /// Like active, with a warning.
+    Deprecated,
+}
+
+/// One distribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    pub filename: String,
+    /// Normalised (PEP 440).
+    pub version: String,
+    /// Bytes.
+    pub size: u64,
+    /// RFC 3339, in UTC.
+    pub uploaded: String,
+    /// Lower-case hexadecimal; none only where a large bucket was not read through yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake2b_256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_python: Option<String>,
+    /// The SHA-256 of the core metadata inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata_sha256: Option<String>,
+    /// Whether attestations are kept beside it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub provenance: bool,
+    /// Why it should no longer be used; an empty text when no reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yanked: Option<String>,
+    /// Who uploaded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader: Option<String>,
+}
+
+/// Reads as [`FORMAT`] and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Format {
+    #[serde(rename = "packhouse-pypi-1")]
+    One,
+}
+
+/// How a document that is not read says what it is.
+#[derive(Deserialize)]
+struct Probe {
+    format: Option<serde_json::Value>,
+}
+
+impl Project {
+    /// Reads a stored document; none when it is another system's. An error when it is one of
+    /// ours that is damaged or newer.
+    pub fn parse(bytes: &[u8]) -> Result<Option<Self>, serde_json::Error> {
+        let error = match serde_json::from_slice(bytes) {
+            Ok(project) => return Ok(Some(project)),
+            Err(error) => error,
+        };
+        let format = serde_json::from_slice::<Probe>(bytes).ok().and_then(|probe| probe.format);
+        let is_ours = match format.as_ref().and_then(serde_json::Value::as_str) {
+            Some(format) => format.starts_with(FORMATS),
+            // Cut off, it may still show whose it is.
+            None => bytes.starts_with(format!("{{\"format\":\"{FORMATS}").as_bytes()),
+        };
+        if is_ours { Err(error) } else { Ok(None) }
+    }
+
+    /// The document of a project without files.
+    pub fn new(name: &str) -> Self {
+        debug_assert_eq!(serde_json::to_string(&Format::One).ok(), Some(format!("\"{FORMAT}\"")));
+        Self { format: Format::One, name: name.to_owned(), status: None, files: Vec::new() }
+    }
+
+    /// As it is stored.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    pub fn file(&self, filename: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.filename == filename)
+    }
+
+    /// Files of a version, however it is written.
+    pub fn files_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a File> {
+        self.files.iter().filter(move |file| file.is_of(version))
+    }
+
+    /// All versions that have files, the oldest first.
+    pub fn versions(&self) -> Vec<Version> {
+        let mut written: Vec<&str> = self.files.iter().map(|file| file.version.as_str()).collect();
+        written.sort_unstable();
+        written.dedup();
+        let mut versions: Vec<Version> =
+            written.into_iter().filter_map(|version| Version::parse(version).ok()).collect();
+        versions.sort();
+        versions.dedup();
+        versions
+    }
+
+    /// What people mean who name no version: the newest that is neither yanked nor a
+    /// pre-release, else the newest that is not yanked, else the newest.
+    pub fn latest(&self) -> Option<Version> {
+        let versions = self.versions();
+        let is_yanked = |version: &Version| self.files_of(version).all(|file| file.yanked.is_some());
+        let offered = |version: &&Version| !is_yanked(version);
+        let stable = |version: &&Version| !version.is_pre() && !is_yanked(version);
+        let newest = versions.iter().rfind(stable).or_else(|| versions.iter().rfind(offered));
+        newest.or(versions.last()).cloned()
+    }
+
+    pub fn marker(&self) -> Marker {
+        self.status.as_ref().map_or(Marker::Active, |status| status.status)
+    }
+
+    /// Whether new files are taken.
+    pub fn takes_uploads(&self) -> bool {
+        !matches!(self.marker(), Marker::Archived | Marker::Quarantined)
+    }
+
+    /// Whether files may be downloaded.
+    pub fn offers_files(&self) -> bool {
+        self.marker() != Marker::Quarantined
+    }
+}
+
+impl File {
+    pub fn is_of(&self, version: &Version) -> bool {
+        Version::parse(&self.version).is_ok_and(|own| own == *version)
+    }
+
+    pub fn is_wheel(&self) -> bool {
+        self.filename.ends_with(".whl")
+    }
+
+    /// The SHA-256 of the core metadata, where clients may rely on it: of wheels. What a
+    /// source distribution says of itself, building it may change.
+    pub fn core_metadata(&self) -> Option<&str> {
+        self.metadata_sha256.as_deref().filter(|_| self.is_wheel())
+    }
+}
+
+impl Marker {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "active" => Some(Self::Active),
+            "archived" => Some(Self::Archived),
+            "quarantined" => Some(Self::Quarantined),
+            "deprecated" => Some(Self::Deprecated),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+            Self::Quarantined => "quarantined",
+            Self::Deprecated => "deprecated",
+        }
+    }
+}
+
+/// For the display name of a project that no document names.
+impl From<&ProjectName> for Project {
+    fn from(name: &ProjectName) -> Self {
+        Self::new(name.as_str())
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}

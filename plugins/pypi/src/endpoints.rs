@@ -1,0 +1,147 @@
+//! One file a noun; here is what several of them need: the project that a request is about,
+//! its document, and the permissions on it.
+
+use packhouse_plugin::auth;
+use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::{Call, Response, clock, log, settings};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::document::Project;
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::{ProjectName, Version};
+
+mod change;
+pub(crate) mod directory;
+pub mod files;
+pub(crate) mod found;
+pub(crate) mod pages;
+pub mod projects;
+pub mod releases;
+pub mod simple;
+pub mod upload;
+
+/// The kind of this protocol's scopes.
+const PACKAGE: &str = "package";
+/// Of documents in the store, where it keeps content types.
+pub(crate) const JSON: &str = "application/json";
+/// The largest body of a request that is small by nature, in bytes.
+const SMALL_BODY: u64 = 64 * 1024;
+
+/// A project as it is, and what its document was made of.
+struct Loaded {
+    project: Project,
+    /// Of the stored document; none when there is none.
+    version: Option<String>,
+    /// Whether that document is one of ours; else the files in the bucket speak.
+    is_ours: bool,
+}
+
+impl Loaded {
+    /// What must hold for the document to be written.
+    fn precondition(&self) -> Precondition<'_> {
+        self.version.as_deref().map_or(Precondition::Absent, Precondition::Version)
+    }
+}
+
+/// How much is looked into files of which no document speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// As far as a read may take.
+    Quick,
+    /// All of them, whatever their size.
+    Full,
+}
+
+/// The project, as its document says; or, where there is none of ours, as its files say. None
+/// when there is neither.
+fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
+    let stored = storage::get(&layout::document(name))?;
+    let mut version = None;
+    if let Some(document) = stored {
+        match Project::parse(&document.bytes) {
+            Ok(Some(project)) => {
+                return Ok(Some(Loaded { project, version: Some(document.info.version), is_ours: true }));
+            }
+            Ok(None) => version = Some(document.info.version),
+            Err(error) => {
+                let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
+                log::error("a project's document cannot be read; `reindex` makes it anew", &fields);
+                return Err(Error::new(error::HOST));
+            }
+        }
+    }
+    let found = found::project(name, depth)?;
+    Ok(found.map(|project| Loaded { project, version, is_ours: false }))
+}
+
+/// The project that can be seen, or 404: one without files is not there.
+fn read(name: &ProjectName) -> Result<Project, Error> {
+    load(name, Depth::Quick)?
+        .map(|loaded| loaded.project)
+        .filter(|project| !project.files.is_empty())
+        .ok_or_else(|| no_project(name))
+}
+
+fn no_project(name: &ProjectName) -> Error {
+    Error::because(error::NOT_FOUND, format!("{name} is not in this registry"))
+}
+
+fn no_file(name: &ProjectName, file: &str) -> Error {
+    Error::because(error::NOT_FOUND, format!("{name} has no file {file}"))
+}
+
+/// The project in the path, in any spelling.
+fn project(call: &Call) -> Result<ProjectName, Error> {
+    Ok(ProjectName::parse(&call.decoded("project")?)?)
+}
+
+/// The project in the path, and whether it is spelled as it is normalised.
+fn spelled(call: &Call) -> Result<(ProjectName, bool), Error> {
+    let written = call.decoded("project")?;
+    let name = ProjectName::parse(&written)?;
+    let is_normalised = call.param("project") == name.as_str();
+    Ok((name, is_normalised))
+}
+
+/// The version in the path.
+fn version(call: &Call) -> Result<Version, Error> {
+    Ok(Version::parse(&call.decoded("version")?)?)
+}
+
+/// A redirection that stays, from a path to another below the same folder, its query kept.
+fn moved(call: &Call, to: &str) -> Response {
+    let query = call.request().query().map(|query| format!("?{query}")).unwrap_or_default();
+    Response::redirect(301, &format!("{to}{query}"))
+}
+
+/// The caller may do this on the project, or 401 or 403.
+fn require(name: &ProjectName, action: &str) -> Result<(), Error> {
+    Ok(auth::require(PACKAGE, name.as_str(), action)?)
+}
+
+/// The feature is on, or 405.
+fn require_feature(feature: &str) -> Result<(), Error> {
+    if settings::feature(feature) {
+        return Ok(());
+    }
+    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
+}
+
+/// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.
+fn now() -> String {
+    timestamp(clock::now())
+}
+
+/// Milliseconds since the Unix epoch, as documents hold them.
+fn timestamp(milliseconds: u64) -> String {
+    let whole = i64::try_from(milliseconds / 1000).unwrap_or_default();
+    let Some(text) =
+        OffsetDateTime::from_unix_timestamp(whole).ok().and_then(|moment| moment.format(&Rfc3339).ok())
+    else {
+        return String::new();
+    };
+    let seconds = text.trim_end_matches('Z');
+    format!("{seconds}.{:03}Z", milliseconds % 1000)
+}

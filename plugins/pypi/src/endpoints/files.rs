@@ -1,0 +1,122 @@
+//! Distributions and what is kept beside them. What the document does not name is not there,
+//! even when its bytes are.
+
+use packhouse_plugin::{Call, Response, log};
+
+use super::{change, found, moved, no_file, no_project, project, read, require, require_feature, spelled};
+use crate::document::{File, Project};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::{FileName, ProjectName};
+
+/// `GET /packages/{project}/{file}`, and with `.metadata` (PEP 658) or `.provenance` (PEP 740)
+/// behind it.
+pub fn read_file(call: &Call) -> Result<Response, Error> {
+    let (name, is_normalised) = spelled(call)?;
+    require(&name, "read")?;
+    if !is_normalised {
+        return Ok(moved(call, &format!("../{name}/{}", call.param("file"))));
+    }
+    let wanted = call.decoded("file")?;
+    let project = read(&name)?;
+    if !project.offers_files() {
+        return Err(Error::new(error::QUARANTINED));
+    }
+    if let Some(file) = project.file(&wanted) {
+        return serve(&name, &file.filename, "application/octet-stream");
+    }
+    if let Some(file) = beside(&project, &wanted, layout::CORE_METADATA)
+        && file.metadata_sha256.is_some()
+    {
+        return serve_metadata(&name, file);
+    }
+    if let Some(file) = beside(&project, &wanted, layout::PROVENANCE)
+        && file.provenance
+    {
+        return serve_provenance(&name, file);
+    }
+    Err(no_file(&name, &wanted))
+}
+
+/// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
+/// `.provenance` behind it, where PyPI's own clients look.
+pub fn read_provenance(call: &Call) -> Result<Response, Error> {
+    read_attested(call).map_err(Error::as_json)
+}
+
+fn read_attested(call: &Call) -> Result<Response, Error> {
+    let name = project(call)?;
+    require(&name, "read")?;
+    let version = super::version(call)?;
+    let wanted = call.decoded("file")?;
+    let project = read(&name)?;
+    match project.file(&wanted) {
+        Some(file) if file.provenance && file.is_of(&version) => serve_provenance(&name, file),
+        Some(_) => {
+            let sentence = format!("{wanted} was uploaded without attestations");
+            Err(Error::because(error::NOT_FOUND, sentence))
+        }
+        None => Err(no_file(&name, &wanted)),
+    }
+}
+
+/// `DELETE /packages/{project}/{file}`.
+pub fn delete_file(call: &Call) -> Result<Response, Error> {
+    require_feature("delete")?;
+    let name = project(call)?;
+    require(&name, "delete")?;
+    let wanted = call.decoded("file")?;
+    if !change::remove_files(&name, |file| file.filename == wanted)? {
+        return Err(no_file(&name, &wanted));
+    }
+    log::info("deleted a file", &[("package.name", name.as_str()), ("package.file", &wanted)]);
+    Ok(Response::new(204))
+}
+
+/// `PUT /packages/{project}/{file}/yank`.
+pub fn yank_file(call: &Call) -> Result<Response, Error> {
+    set_yanked(call, Some(super::releases::reason(call)?))
+}
+
+/// `DELETE /packages/{project}/{file}/yank`.
+pub fn unyank_file(call: &Call) -> Result<Response, Error> {
+    set_yanked(call, None)
+}
+
+fn set_yanked(call: &Call, reason: Option<String>) -> Result<Response, Error> {
+    let name = project(call)?;
+    require(&name, "write")?;
+    let wanted = call.decoded("file")?;
+    super::releases::set_yanked(&name, reason.as_deref(), |file| file.filename == wanted)?
+        .ok_or_else(|| no_file(&name, &wanted))
+}
+
+/// The file beside which this lies.
+fn beside<'a>(project: &'a Project, wanted: &str, ending: &str) -> Option<&'a File> {
+    project.file(wanted.strip_suffix(ending)?)
+}
+
+fn serve(name: &ProjectName, file: &str, content_type: &str) -> Result<Response, Error> {
+    let response = Response::new(200).content_type(content_type);
+    let response = response.object(&layout::file(name, file))?;
+    // Not immutable: a file that was deleted may come back with other bytes.
+    response.map(Response::no_compression).ok_or_else(|| no_file(name, file))
+}
+
+/// As it was stored, or, where an earlier system has stored none, as it is inside the file.
+fn serve_metadata(name: &ProjectName, file: &File) -> Result<Response, Error> {
+    let key = layout::file(name, &format!("{}{}", file.filename, layout::CORE_METADATA));
+    let response = Response::new(200).content_type("text/plain; charset=utf-8");
+    if let Some(response) = response.object(&key)? {
+        return Ok(response.no_compression());
+    }
+    let filename = FileName::parse_stored(name, &file.filename).ok_or_else(|| no_project(name))?;
+    let bytes = found::inside(&filename, &layout::file(name, &file.filename), true)?;
+    let bytes = bytes.ok_or_else(|| no_file(name, &file.filename))?;
+    Ok(Response::new(200).content_type("text/plain; charset=utf-8").no_compression().bytes(bytes))
+}
+
+fn serve_provenance(name: &ProjectName, file: &File) -> Result<Response, Error> {
+    let object = format!("{}{}", file.filename, layout::PROVENANCE);
+    serve(name, &object, "application/vnd.pypi.integrity.v1+json")
+}

@@ -1,0 +1,141 @@
+//! Projects of which no document of ours speaks: the files of a bucket that an earlier system
+//! has written, or that were copied in. They are served as they are found, and nothing is
+//! written by reading them.
+
+use std::collections::HashMap;
+use std::io::BufReader;
+
+use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
+use packhouse_plugin::storage::{self, ObjectInfo, Reader};
+use packhouse_plugin::{digests, find_digest};
+
+use super::{Depth, timestamp};
+use crate::document::{File, Project};
+use crate::error::Error;
+use crate::layout;
+use crate::metadata::{self, CoreMetadata};
+use crate::name::{FileName, ProjectName};
+use crate::{sdist, wheel};
+
+/// Where a read asks for no digests: the store would have to read so many bytes.
+const QUICK_BYTES: u64 = 64 << 20;
+/// Into how many files a read looks.
+const QUICK_FILES: usize = 100;
+/// How much of an archive is fetched from the host at once, in bytes.
+const READ: usize = 256 * 1024;
+
+/// The project as its files say; none when it has none.
+pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Error> {
+    let folder = Folder::list(name)?;
+    if folder.files.is_empty() {
+        return Ok(None);
+    }
+    let total: u64 = folder.files.iter().map(|(_, info)| info.size).sum();
+    let is_full = depth == Depth::Full;
+    let look = Look {
+        digests: is_full || total <= QUICK_BYTES,
+        inside: is_full || folder.files.len() <= QUICK_FILES,
+        sdists: is_full,
+    };
+    let mut project = Project::from(name);
+    for (file, info) in &folder.files {
+        project.files.push(folder.describe(file, info, look)?);
+    }
+    Ok(Some(project))
+}
+
+/// What lies in the folder of a project.
+pub struct Folder {
+    /// The distributions, by version and name.
+    pub files: Vec<(FileName, ObjectInfo)>,
+    /// All objects, by their names.
+    objects: HashMap<String, ObjectInfo>,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub struct Look {
+    digests: bool,
+    inside: bool,
+    sdists: bool,
+}
+
+impl Look {
+    /// At everything.
+    pub const ALL: Self = Self { digests: true, inside: true, sdists: true };
+}
+
+impl Folder {
+    /// As it is now.
+    pub fn list(name: &ProjectName) -> Result<Self, packhouse_plugin::Error> {
+        let folder = layout::folder(name);
+        let mut objects = HashMap::new();
+        for info in storage::list(&folder) {
+            let info = info?;
+            if let Some(file) = info.key.strip_prefix(&folder) {
+                objects.insert(file.to_owned(), info);
+            }
+        }
+        let mut files: Vec<(FileName, ObjectInfo)> = objects
+            .iter()
+            .filter_map(|(file, info)| Some((FileName::parse_stored(name, file)?, info.clone())))
+            .collect();
+        files.sort_by(|(one, _), (other, _)| {
+            (&one.version, one.as_str()).cmp(&(&other.version, other.as_str()))
+        });
+        Ok(Self { files, objects })
+    }
+
+    /// What a document says of a file.
+    pub fn describe(&self, file: &FileName, info: &ObjectInfo, look: Look) -> Result<File, Error> {
+        let computed = if look.digests {
+            storage::digests(&info.key, &[SHA256, MD5, BLAKE2B256])?.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let hex = |algorithm| find_digest(&computed, algorithm).map(|digest| digest.hex.clone());
+        let beside = |ending: &str| self.objects.get(format!("{file}{ending}").as_str());
+        let bytes = match beside(layout::CORE_METADATA).filter(|info| info.size <= metadata::LIMIT) {
+            Some(sidecar) => storage::get(&sidecar.key)?.map(|document| document.bytes),
+            None if look.inside => inside(file, &info.key, look.sdists)?,
+            None => None,
+        };
+        let metadata = bytes.as_deref().map(CoreMetadata::parse).unwrap_or_default();
+        Ok(File {
+            filename: file.as_str().to_owned(),
+            version: file.version.to_string(),
+            size: info.size,
+            uploaded: timestamp(info.modified.unwrap_or_default()),
+            sha256: hex(SHA256),
+            md5: hex(MD5),
+            blake2b_256: hex(BLAKE2B256),
+            requires_python: metadata.requires_python().map(str::to_owned),
+            metadata_sha256: bytes.map(|bytes| sha256(&bytes)).transpose()?,
+            provenance: beside(layout::PROVENANCE).is_some(),
+            yanked: None,
+            uploader: None,
+        })
+    }
+}
+
+/// The core metadata inside a stored file; none when there is none to be found.
+pub fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Vec<u8>>, Error> {
+    let is_wheel = file.is_wheel();
+    if !is_wheel && (!with_sdists || !file.as_str().ends_with(".tar.gz")) {
+        return Ok(None);
+    }
+    let Some(reader) = Reader::open(key)? else {
+        return Ok(None);
+    };
+    Ok(if is_wheel {
+        wheel::find_metadata(&|offset, max| reader.read_at(offset, max), reader.size())?
+    } else {
+        sdist::find_metadata(BufReader::with_capacity(READ, reader))?
+    })
+}
+
+/// In lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> Result<String, Error> {
+    let computed = digests::of(bytes, &[SHA256])?;
+    Ok(find_digest(&computed, SHA256).map(|digest| digest.hex.clone()).unwrap_or_default())
+}

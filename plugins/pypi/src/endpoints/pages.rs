@@ -1,0 +1,90 @@
+//! The pages that lie in the bucket for other readers: derived from the documents, with
+//! relative links, and never served from here. That one cannot be written fails nothing.
+//!
+//! A project's page follows each change of its document. The list of all projects is written
+//! only when somebody reads it, and not more often than once in [`INTERVAL`].
+
+use packhouse_plugin::storage::{self, Change, Precondition, Update};
+use packhouse_plugin::{clock, log};
+
+use super::{Depth, load};
+use crate::error::Error;
+use crate::layout;
+use crate::name::ProjectName;
+use crate::simple::{Links, ProjectPage, RootPage, html};
+
+pub const HTML: &str = "text/html; charset=utf-8";
+/// How old the stored list may be before it is written anew, in milliseconds.
+const INTERVAL: u64 = 60_000;
+
+/// Writes the page of a project as its document is now.
+pub fn write_project(name: &ProjectName) {
+    told(name.as_str(), try_write_project(name));
+}
+
+/// The page of a project as it should lie in the bucket; none when there should be none.
+pub fn render_project(name: &ProjectName) -> Result<Option<Vec<u8>>, Error> {
+    let project = load(name, Depth::Quick)?.map(|loaded| loaded.project);
+    let Some(project) = project.filter(|project| !project.files.is_empty()) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    let page = ProjectPage { name, project: &project, links: Links::Relative };
+    html::write_project(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    Ok(Some(bytes))
+}
+
+fn try_write_project(name: &ProjectName) -> Result<(), Error> {
+    // The document is read behind the page: of two writers the later one has seen the later
+    // document, and the other is told that the page has changed.
+    Update::new(&layout::page(name)).content_type(HTML).run(|current| {
+        let Some(bytes) = render_project(name)? else {
+            return Ok(if current.is_some() { Change::Remove } else { Change::Keep });
+        };
+        let is_same = current.is_some_and(|document| document.bytes == bytes);
+        Ok::<_, Error>(if is_same { Change::Keep } else { Change::Write(bytes) })
+    })?;
+    Ok(())
+}
+
+/// Writes the list of all projects, if what is stored is old and says something else.
+pub fn refresh_root(names: &[String]) {
+    told("the list of projects", try_refresh_root(names));
+}
+
+fn try_refresh_root(names: &[String]) -> Result<(), Error> {
+    let stored = storage::stat(layout::ROOT_PAGE)?;
+    let modified = stored.as_ref().and_then(|info| info.modified);
+    if modified.is_some_and(|modified| clock::now().saturating_sub(modified) < INTERVAL) {
+        return Ok(());
+    }
+    let bytes = render_root(names)?;
+    let precondition =
+        stored.as_ref().map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
+    if stored.as_ref().is_some_and(|info| info.size == bytes.len() as u64) {
+        let current = storage::get(layout::ROOT_PAGE)?;
+        if current.is_some_and(|document| document.bytes == bytes) {
+            return Ok(());
+        }
+    }
+    match storage::put(layout::ROOT_PAGE, &bytes, precondition, Some(HTML)) {
+        // Somebody else was faster, which is as good.
+        Err(packhouse_plugin::Error::Conflict) | Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The list of all projects as it should lie in the bucket.
+pub fn render_root(names: &[String]) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let page = RootPage { names, links: Links::Relative };
+    html::write_root(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    Ok(bytes)
+}
+
+fn told(page: &str, written: Result<(), Error>) {
+    if let Err(error) = written {
+        let fields = [("page", page), ("error", &error.to_string())];
+        log::warn("a derived page could not be written", &fields);
+    }
+}

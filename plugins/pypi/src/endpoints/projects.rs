@@ -1,0 +1,118 @@
+//! The JSON API (`GET /pypi/{project}/json`, `GET /pypi/{project}/{version}/json`), the status
+//! of a project (PEP 792), and its end.
+
+use packhouse_plugin::{Call, Response, log, storage};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    SMALL_BODY, change, found, moved, no_project, project, read, require, require_feature, spelled, version,
+};
+use crate::document::{Marker, Project, Status};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::legacy_json::{self, Subject};
+use crate::metadata::CoreMetadata;
+use crate::name::{FileName, ProjectName, Version};
+use crate::simple::Links;
+
+/// `GET /pypi/{project}/json`: what is newest.
+pub fn read_project(call: &Call) -> Result<Response, Error> {
+    read_json(call, None).map_err(Error::as_json)
+}
+
+/// `GET /pypi/{project}/{version}/json`.
+pub fn read_version(call: &Call) -> Result<Response, Error> {
+    version(call).and_then(|version| read_json(call, Some(version))).map_err(Error::as_json)
+}
+
+fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
+    let (name, is_normalised) = spelled(call)?;
+    require(&name, "read")?;
+    if !is_normalised {
+        let to = match version {
+            Some(_) => format!("../../{name}/{}/json", call.param("version")),
+            None => format!("../{name}/json"),
+        };
+        return Ok(moved(call, &to));
+    }
+    let project = read(&name)?;
+    let is_whole = version.is_none();
+    let version = match version {
+        Some(version) if project.files_of(&version).next().is_some() => version,
+        Some(version) => {
+            let sentence = format!("{name} has no version {version}");
+            return Err(Error::because(error::NOT_FOUND, sentence));
+        }
+        None => project.latest().ok_or_else(|| no_project(&name))?,
+    };
+    let metadata = metadata_of(&name, &project, &version)?;
+    let base_url = call.base_url();
+    let subject = Subject {
+        name: &name,
+        project: &project,
+        version: &version,
+        metadata: &metadata,
+        links: Links::Absolute(&base_url),
+    };
+    Ok(Response::new(200).json(&legacy_json::describe(&subject, is_whole)))
+}
+
+/// What the version says of itself: the first of its files that says anything.
+fn metadata_of(name: &ProjectName, project: &Project, version: &Version) -> Result<CoreMetadata, Error> {
+    let mut files: Vec<_> = project.files_of(version).filter(|file| file.metadata_sha256.is_some()).collect();
+    files.sort_by_key(|file| !file.is_wheel());
+    for file in files {
+        let key = layout::file(name, &format!("{}{}", file.filename, layout::CORE_METADATA));
+        if let Some(document) = storage::get(&key)? {
+            return Ok(CoreMetadata::parse(&document.bytes));
+        }
+        if let Some(filename) = FileName::parse_stored(name, &file.filename)
+            && let Some(bytes) = found::inside(&filename, &layout::file(name, &file.filename), true)?
+        {
+            return Ok(CoreMetadata::parse(&bytes));
+        }
+    }
+    Ok(CoreMetadata::default())
+}
+
+#[derive(Deserialize)]
+struct NewStatus {
+    status: String,
+    reason: Option<String>,
+}
+
+/// `PUT /pypi/{project}/status`: `{"status": "archived", "reason": "…"}`.
+pub fn set_status(call: &Call) -> Result<Response, Error> {
+    let name = project(call)?;
+    require(&name, "write")?;
+    let wanted: NewStatus = call.body().json(SMALL_BODY)?;
+    let marker = Marker::parse(&wanted.status).ok_or_else(|| Error::new(error::BAD_STATUS))?;
+    let reason = wanted.reason.filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 1000) {
+        return Err(Error::because(error::BAD_STATUS, "a reason has up to 1000 characters"));
+    }
+    let status = (marker != Marker::Active || reason.is_some()).then_some(Status { status: marker, reason });
+    change::project(&name, |project| {
+        let is_other = project.status != status;
+        project.status.clone_from(&status);
+        Ok(is_other)
+    })?;
+    log::info(
+        "changed the status of a project",
+        &[("package.name", name.as_str()), ("package.status", marker.as_str())],
+    );
+    Ok(Response::new(200).json(&json!({ "ok": true, "status": marker.as_str() })))
+}
+
+/// `DELETE /pypi/{project}`: all of it.
+pub fn delete_project(call: &Call) -> Result<Response, Error> {
+    require_feature("delete")?;
+    let name = project(call)?;
+    require(&name, "delete")?;
+    if !change::remove_files(&name, |_| true)? {
+        return Err(no_project(&name));
+    }
+    log::info("deleted a project", &[("package.name", name.as_str())]);
+    Ok(Response::new(204))
+}

@@ -1,0 +1,100 @@
+//! The simple API: `GET /simple/` and `GET /simple/{project}/`, as HTML or JSON, whichever the
+//! client likes better.
+
+use packhouse_plugin::{Call, Response, auth};
+
+use super::{PACKAGE, directory, moved, pages, read, require, spelled};
+use crate::error::{self, Error};
+use crate::simple::{Links, ProjectPage, RootPage, html, json};
+
+/// What is offered, the first being what those get who ask for nothing.
+const OFFERS: [(&str, Form); 6] = [
+    ("text/html", Form::Html("text/html; charset=utf-8")),
+    (json::CONTENT_TYPE, Form::Json(json::CONTENT_TYPE)),
+    (html::CONTENT_TYPE, Form::Html(html::CONTENT_TYPE)),
+    ("application/vnd.pypi.simple.latest+json", Form::Json(json::CONTENT_TYPE)),
+    ("application/vnd.pypi.simple.latest+html", Form::Html(html::CONTENT_TYPE)),
+    ("application/json", Form::Json("application/json")),
+];
+
+/// A rendering and its content type.
+#[derive(Clone, Copy)]
+enum Form {
+    Html(&'static str),
+    Json(&'static str),
+}
+
+/// `GET /simple/`: the projects that the caller may read.
+pub fn read_root(call: &Call) -> Result<Response, Error> {
+    let form = negotiate(call)?;
+    let names = directory::project_names()?;
+    pages::refresh_root(&names);
+    let names = auth::filter_allowed(PACKAGE, &names, "read");
+    if names.is_empty() && auth::caller().is_none() {
+        // Somebody may see more once they have signed in.
+        auth::require(PACKAGE, "*", "read")?;
+    }
+    let base_url = call.base_url();
+    let page = RootPage { names: &names, links: Links::Absolute(&base_url) };
+    match form {
+        Form::Html(content_type) => {
+            let mut response = Response::new(200).content_type(content_type);
+            html::write_root(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
+            Ok(response)
+        }
+        Form::Json(content_type) => {
+            let mut response = Response::new(200).content_type(content_type);
+            json::write_root(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
+            Ok(response)
+        }
+    }
+}
+
+/// `GET /simple`.
+pub fn redirect_root(call: &Call) -> Result<Response, Error> {
+    Ok(moved(call, "simple/"))
+}
+
+/// `GET /simple/{project}/`.
+pub fn read_project(call: &Call) -> Result<Response, Error> {
+    let (name, is_normalised) = spelled(call)?;
+    require(&name, "read")?;
+    if !is_normalised {
+        return Ok(moved(call, &format!("../{name}/")));
+    }
+    let form = negotiate(call)?;
+    let project = read(&name)?;
+    let base_url = call.base_url();
+    let page = ProjectPage { name: &name, project: &project, links: Links::Absolute(&base_url) };
+    match form {
+        Form::Html(content_type) => {
+            let mut response = Response::new(200).content_type(content_type);
+            html::write_project(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
+            Ok(response)
+        }
+        Form::Json(content_type) => {
+            let mut response = Response::new(200).content_type(content_type);
+            json::write_project(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
+            Ok(response)
+        }
+    }
+}
+
+/// `GET /simple/{project}`: the page is a folder (PEP 503).
+pub fn redirect_project(call: &Call) -> Result<Response, Error> {
+    let (name, _) = spelled(call)?;
+    require(&name, "read")?;
+    Ok(moved(call, &format!("{name}/")))
+}
+
+/// By `?format=`, else by `Accept` (PEP 691), or 406.
+fn negotiate(call: &Call) -> Result<Form, Error> {
+    let names = OFFERS.map(|(name, _)| name);
+    let chosen = match call.query("format") {
+        // A `+` that was not escaped reads as a space.
+        Some(format) => names.iter().position(|name| *name == format.replace(' ', "+")),
+        None => call.accepts(&names),
+    };
+    let form = chosen.and_then(|index| OFFERS.get(index)).map(|(_, form)| *form);
+    form.ok_or_else(|| Error::new(error::NOT_ACCEPTABLE))
+}

@@ -1,0 +1,94 @@
+//! The PyPI protocol: the simple API as HTML and JSON, uploads, the JSON API, yanking and
+//! attestations, spoken as pip, uv, twine and poetry expect. Embedders read a bucket's
+//! documents with [`name`], [`layout`] and [`document`].
+//!
+//! # Layout
+//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a
+//!   project's document says; they know no HTTP
+//! - [`simple`], [`legacy_json`]: what is rendered of a document
+//! - [`wheel`], [`sdist`], [`metadata`], [`attestation`]: reading what clients upload, in
+//!   bounded memory
+//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//!   what is stored
+
+use packhouse_plugin::{Description, Protocol, Request, Response, Router};
+
+use crate::endpoints::{files, projects, releases, simple as index, upload};
+use crate::error::Error;
+
+pub mod attestation;
+pub mod document;
+mod endpoints;
+pub mod error;
+pub mod layout;
+pub mod legacy_json;
+mod maintenance;
+pub mod metadata;
+pub mod name;
+#[cfg(test)]
+mod samples;
+pub mod sdist;
+pub mod simple;
+pub mod wheel;
+
+/// The protocol.
+pub struct Pypi;
+
+packhouse_plugin::export!(Pypi, maintenance);
+
+const SETUP: &str = "\
+pip install --index-url {base_url}/simple/ NAME
+uv pip install --default-index {base_url}/simple/ NAME
+twine upload --repository-url {base_url}/legacy/ --username admin dist/*
+";
+
+/// Addresses at the root of the host, as those of pypi.org are.
+const ALIASES: [&str; 3] = ["/simple", "/packages", "/legacy"];
+
+impl Protocol for Pypi {
+    fn describe() -> Description {
+        let description = Description::new("pypi", "Python packages", env!("CARGO_PKG_VERSION"))
+            .scope("package", &["read", "write", "delete"], "read")
+            .feature("upload", true, "new files can be uploaded")
+            .feature("delete", true, "files, versions and projects can be deleted")
+            .failure_shape("text/plain; charset=utf-8", "{message}\n")
+            .setup(SETUP);
+        ALIASES.iter().fold(description, |description, alias| description.root_alias(alias))
+    }
+
+    fn handle(request: Request) -> Response {
+        let path = match request.alias() {
+            Some(alias) => format!("{alias}{}", request.path()),
+            None => request.path(),
+        };
+        routes().handle_path(request, path)
+    }
+}
+
+fn routes() -> Router<Error> {
+    Router::new()
+        .get("/simple", index::redirect_root)
+        .get("/simple/", index::read_root)
+        .get("/simple/{project}", index::redirect_project)
+        .get("/simple/{project}/", index::read_project)
+        .post("/legacy", upload::upload)
+        .post("/legacy/", upload::upload)
+        .post("/pypi/legacy/", upload::upload)
+        .get("/packages/{project}/{file}", files::read_file)
+        .delete("/packages/{project}/{file}", files::delete_file)
+        .put("/packages/{project}/{file}/yank", files::yank_file)
+        .delete("/packages/{project}/{file}/yank", files::unyank_file)
+        .get("/integrity/{project}/{version}/{file}/provenance", files::read_provenance)
+        .get("/pypi/{project}/json", projects::read_project)
+        .get("/pypi/{project}/{version}/json", projects::read_version)
+        .get("/{project}/json", projects::read_project)
+        .get("/{project}/{version}/json", projects::read_version)
+        .delete("/pypi/{project}", projects::delete_project)
+        .put("/pypi/{project}/status", projects::set_status)
+        .delete("/pypi/{project}/{version}", releases::delete_version)
+        .put("/pypi/{project}/{version}/yank", releases::yank_version)
+        .delete("/pypi/{project}/{version}/yank", releases::unyank_version)
+}
+
+#[cfg(test)]
+mod tests;

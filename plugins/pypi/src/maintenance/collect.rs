@@ -1,0 +1,139 @@
+//! Files that no document names, left behind by uploads and deletions that were interrupted,
+//! and documents that were begun and name none.
+//!
+//! # Invariants
+//! - A document is read after its files were listed: what was uploaded in between is named by
+//!   then.
+//! - Where no document of ours speaks, or one cannot be read, nothing is removed.
+
+use packhouse_plugin::maintenance::{Step, forget_claims};
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use super::Stored;
+use crate::document::Project;
+use crate::layout;
+use crate::name::{FileName, ProjectName};
+
+/// Keys of one step.
+const KEYS: u32 = 500;
+/// Bytes of documents after which a step ends.
+const MOST_READ: u64 = 16 << 20;
+
+/// One step: a page of keys, project by project; first the files, then the documents. The
+/// cursor is the key behind which the next step goes on.
+pub fn collect(step: &Step<'_>) -> Result<(), Error> {
+    let after = step.cursor();
+    if after.is_none() {
+        forget_claims(step)?;
+    }
+    // `metadata/` sorts before `packages/`: what the files leave empty is seen the next time.
+    let prefix = match after.as_deref() {
+        Some(after) if after.starts_with(layout::PACKAGES) => layout::PACKAGES,
+        _ => layout::METADATA,
+    };
+    let after = after.filter(|after| after != layout::PACKAGES);
+    let page =
+        list_page(&ListingOptions { after: after.as_deref(), limit: KEYS, ..ListingOptions::new(prefix) })?;
+    let mut read = 0;
+    for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
+        read += if prefix == layout::METADATA {
+            objects.iter().map(|object| collect_document(step, object)).sum::<Result<u64, Error>>()?
+        } else {
+            collect_project(step, objects)?
+        };
+        match objects.last() {
+            Some(last) if read > MOST_READ => {
+                step.set_cursor(&last.key);
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
+    match page.next {
+        Some(next) => step.set_cursor(&next),
+        None if prefix == layout::METADATA => step.set_cursor(layout::PACKAGES),
+        None => {}
+    }
+    Ok(())
+}
+
+fn folder(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A document without files is that of a first upload that never came to its end. Gives the
+/// bytes that were read.
+fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> {
+    step.checked(1, 0);
+    let Some(name) = layout::project_of_document(&object.key) else { return Ok(0) };
+    let stored = Stored::read(&name)?;
+    step.checked(0, stored.size());
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged(&object.key, why);
+    }
+    if let Stored::Project(document, project) = &stored
+        && project.files.is_empty()
+        && project.status.is_none()
+        && document.info.version == object.version
+    {
+        let floor = step.started().saturating_sub(GRACE);
+        if step.is_recent(object) || object.modified.is_none_or(|modified| modified >= floor) {
+            step.kept(1, object.size);
+        } else if step.remove(object)? {
+            step.left_over(&object.key, object.size, "it names no file");
+        }
+    }
+    Ok(stored.size())
+}
+
+/// The files of one project, or some of them. Gives the bytes that were read.
+fn collect_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
+    step.checked(objects.len() as u64, 0);
+    let Some((name, _)) = objects.first().and_then(|object| layout::project_of_file(&object.key)) else {
+        return Ok(0);
+    };
+    let stored = Stored::read(&name)?;
+    step.checked(0, stored.size());
+    if let Some(project) = stored.project() {
+        for object in objects {
+            if let Some(part) = Part::of(&name, &object.key)
+                && !part.is_named(project)
+            {
+                let is_named = || part.is_still_named(&name);
+                step.reclaim(object, "no document names it", is_named)?;
+            }
+        }
+    }
+    Ok(stored.size())
+}
+
+/// A distribution, or what lies beside one.
+struct Part {
+    file: String,
+    is_beside: bool,
+}
+
+impl Part {
+    /// None for what is not ours.
+    fn of(name: &ProjectName, key: &str) -> Option<Self> {
+        let (_, file) = layout::project_of_file(key)?;
+        let beside = [layout::CORE_METADATA, layout::PROVENANCE];
+        let main = beside.iter().find_map(|ending| file.strip_suffix(ending));
+        let part = Self { file: main.unwrap_or(file).to_owned(), is_beside: main.is_some() };
+        FileName::parse_stored(name, &part.file).map(|_| part)
+    }
+
+    fn is_named(&self, project: &Project) -> bool {
+        project.file(&self.file).is_some()
+    }
+
+    /// What lies beside a distribution stays as long as that one lies there.
+    fn is_still_named(&self, name: &ProjectName) -> Result<bool, Error> {
+        let stored = Stored::read(name)?;
+        if stored.project().is_none_or(|project| self.is_named(project)) {
+            return Ok(true);
+        }
+        Ok(self.is_beside && storage::stat(&layout::file(name, &self.file))?.is_some())
+    }
+}

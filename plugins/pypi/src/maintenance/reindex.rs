@@ -1,0 +1,172 @@
+//! Documents made of the files: what was copied in is added, what is known stays as it is.
+//! Then the pages that are derived from the documents.
+//!
+//! # Invariants
+//! - Nothing is removed: a file that a document names and that is not there is for `verify` to
+//!   tell.
+//! - A file that is younger than [`GRACE`] may be that of an upload under way, and is left to it.
+
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, list_page};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use super::{Stored, told};
+use crate::document::Project;
+use crate::endpoints::found::{Folder, Look};
+use crate::endpoints::{JSON, directory, pages};
+use crate::layout;
+use crate::name::{FileName, ProjectName};
+
+/// Folders of one listing.
+const FOLDERS: u32 = 100;
+/// Bytes of files that were read through after which a step ends.
+const MOST_READ: u64 = 1 << 30;
+/// How often a document is tried against others.
+const ATTEMPTS: u32 = 20;
+/// The cursor of the last step.
+const ROOT: &str = "root";
+
+/// One step: some projects, by the folders of their files, then by those of their documents;
+/// at the end the list of all. The cursor is the folder behind which the next step goes on.
+pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
+    let cursor = step.cursor();
+    if cursor.as_deref() == Some(ROOT) {
+        return write_root(step);
+    }
+    // The files first: their documents are there when their own folders are walked.
+    let is_documents = cursor.as_deref().is_some_and(|cursor| cursor.starts_with(layout::METADATA));
+    let prefix = if is_documents { layout::METADATA } else { layout::PACKAGES };
+    let after = cursor.filter(|cursor| cursor != prefix);
+    let options = ListingOptions {
+        folders: true,
+        after: after.as_deref(),
+        limit: FOLDERS,
+        ..ListingOptions::new(prefix)
+    };
+    let page = list_page(&options)?;
+    let mut read = 0;
+    for folder in &page.folders {
+        let name = folder.strip_prefix(prefix).map(|name| name.trim_end_matches('/'));
+        if let Some(name) = name.and_then(ProjectName::parse_normalised) {
+            if !is_documents {
+                read += write_document(step, &name)?;
+            }
+            write_page(step, &name, is_documents)?;
+        }
+        if read > MOST_READ {
+            step.set_cursor(folder);
+            return Ok(());
+        }
+    }
+    match page.next {
+        Some(next) => step.set_cursor(&next),
+        None if is_documents => step.set_cursor(ROOT),
+        None => step.set_cursor(layout::METADATA),
+    }
+    Ok(())
+}
+
+/// Gives the bytes that were read through.
+fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
+    let key = layout::document(name);
+    let folder = Folder::list(name)?;
+    step.checked(folder.files.len() as u64, 0);
+    let mut read = 0;
+    for attempt in 1..=ATTEMPTS {
+        let stored = Stored::read(name)?;
+        let (known, version) = match stored {
+            Stored::Project(document, project) => (Some(project), Some(document.info.version)),
+            Stored::Foreign(document) | Stored::Damaged(Some(document), _) => {
+                (None, Some(document.info.version))
+            }
+            Stored::Nothing => (None, None),
+            Stored::Damaged(None, why) => {
+                step.damaged(&key, &why);
+                return Ok(read);
+            }
+        };
+        let missing = missing(step, known.as_ref(), &folder);
+        if missing.is_empty() {
+            return Ok(read);
+        }
+        read += missing.iter().map(|(_, info)| info.size).sum::<u64>();
+        let project = with_files(known, name, &folder, &missing)?;
+        if step.is_dry_run() {
+            step.rebuilt(&key);
+            return Ok(read);
+        }
+        let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
+        let bytes = project.to_bytes()?;
+        match storage::put(&key, &bytes, precondition, Some(JSON)) {
+            Ok(_) => {
+                step.rebuilt(&key);
+                return Ok(read);
+            }
+            Err(Error::Conflict) => storage::wait_turn(&key, attempt)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Unavailable(format!("`{key}` changes faster than it can be rebuilt")))
+}
+
+/// The files that the document does not name, and may.
+fn missing<'a>(
+    step: &Step<'_>,
+    known: Option<&Project>,
+    folder: &'a Folder,
+) -> Vec<&'a (FileName, ObjectInfo)> {
+    let floor = step.started().saturating_sub(GRACE);
+    let is_missing = |(file, info): &&(FileName, ObjectInfo)| match known {
+        Some(project) => {
+            project.file(file.as_str()).is_none() && info.modified.is_some_and(|modified| modified < floor)
+        }
+        // Nothing speaks of any of them: they are served already as they are found.
+        None => true,
+    };
+    folder.files.iter().filter(is_missing).collect()
+}
+
+fn with_files(
+    known: Option<Project>,
+    name: &ProjectName,
+    folder: &Folder,
+    missing: &[&(FileName, ObjectInfo)],
+) -> Result<Project, Error> {
+    let mut project = known.unwrap_or_else(|| Project::from(name));
+    for (file, info) in missing {
+        project.files.push(folder.describe(file, info, Look::ALL).map_err(told)?);
+    }
+    Ok(project)
+}
+
+/// The derived page of a project. `only_missing`: it was written with its files already.
+fn write_page(step: &Step<'_>, name: &ProjectName, only_missing: bool) -> Result<(), Error> {
+    let key = layout::page(name);
+    if only_missing && storage::stat(&key)?.is_some() {
+        return Ok(());
+    }
+    // Damaged documents are told by `verify`, and leave the page as it is.
+    let Ok(Some(bytes)) = pages::render_project(name) else { return Ok(()) };
+    if storage::get(&key)?.is_some_and(|stored| stored.bytes == bytes) {
+        return Ok(());
+    }
+    step.rebuilt(&key);
+    if !step.is_dry_run() {
+        pages::write_project(name);
+    }
+    Ok(())
+}
+
+fn write_root(step: &Step<'_>) -> Result<(), Error> {
+    let names = directory::project_names().map_err(told)?;
+    let bytes = pages::render_root(&names).map_err(told)?;
+    let stored = storage::get(layout::ROOT_PAGE)?;
+    if stored.as_ref().is_some_and(|stored| stored.bytes == bytes) || (stored.is_none() && names.is_empty()) {
+        return Ok(());
+    }
+    step.rebuilt(layout::ROOT_PAGE);
+    if !step.is_dry_run() {
+        storage::put(layout::ROOT_PAGE, &bytes, Precondition::Any, Some(pages::HTML))?;
+    }
+    Ok(())
+}

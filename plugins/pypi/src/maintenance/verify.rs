@@ -1,0 +1,131 @@
+//! Each file against what its document says of it. It changes nothing.
+
+use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::{Digest, Error, find_digest};
+
+use super::Stored;
+use crate::document::{File, Project};
+use crate::layout;
+use crate::name::ProjectName;
+
+/// Documents of one listing.
+const KEYS: u32 = 500;
+/// Files after which a step ends, and bytes.
+const MOST_FILES: usize = 200;
+const MOST_READ: u64 = 1 << 30;
+
+/// What a step has done so far.
+#[derive(Default)]
+struct Done {
+    files: usize,
+    bytes: u64,
+}
+
+/// One step: projects in the order of their keys, until enough was read. The cursor is the
+/// number of the project's files that were read before, and the document's key.
+pub fn verify(step: &Step<'_>) -> Result<(), Error> {
+    let cursor = step.cursor();
+    let (read, after) = match cursor.as_deref().and_then(|cursor| cursor.split_once(' ')) {
+        Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
+        None => (0, None),
+    };
+    let mut done = Done::default();
+    if let Some(key) = after.filter(|_| read > 0)
+        && !verify_project(step, key, read, &mut done)?
+    {
+        return Ok(());
+    }
+    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::METADATA) })?;
+    for object in &page.objects {
+        if !verify_project(step, &object.key, 0, &mut done)? {
+            return Ok(());
+        }
+    }
+    page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+    Ok(())
+}
+
+/// The project whose document this is, less the files that were read before. False, with the
+/// cursor set, when the step has done enough.
+fn verify_project(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Result<bool, Error> {
+    let Some(name) = layout::project_of_document(key) else { return Ok(true) };
+    let stored = Stored::read(&name)?;
+    if read == 0 {
+        step.checked(1, stored.size());
+    }
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged(key, why);
+    }
+    let Some(project) = stored.project() else { return Ok(true) };
+    for (index, file) in project.files.iter().enumerate().skip(read) {
+        if done.files >= MOST_FILES || done.bytes >= MOST_READ {
+            step.set_cursor(&format!("{index} {key}"));
+            return Ok(false);
+        }
+        verify_file(step, &name, file, done)?;
+    }
+    Ok(true)
+}
+
+fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, done: &mut Done) -> Result<(), Error> {
+    done.files += 1;
+    let key = layout::file(name, &file.filename);
+    let computed = digests(&key, &[SHA256, MD5, BLAKE2B256])?;
+    step.checked(1, file.size);
+    done.bytes += file.size;
+    let stated = [(SHA256, &file.sha256), (MD5, &file.md5), (BLAKE2B256, &file.blake2b_256)];
+    tell(step, name, file, &key, trouble(computed.as_deref(), &stated))?;
+
+    // Without it, the metadata is read from inside the file.
+    let key = format!("{key}{}", layout::CORE_METADATA);
+    if let Some(computed) = digests(&key, &[SHA256])? {
+        step.checked(1, 0);
+        tell(step, name, file, &key, trouble(Some(&computed), &[(SHA256, &file.metadata_sha256)]))?;
+    }
+    if file.provenance {
+        let key = layout::file(name, &format!("{}{}", file.filename, layout::PROVENANCE));
+        step.checked(1, 0);
+        let is_missing = storage::stat(&key)?.is_none();
+        tell(step, name, file, &key, is_missing.then(|| MISSING.to_owned()))?;
+    }
+    Ok(())
+}
+
+const MISSING: &str = "it is missing, and the document names it";
+
+/// What is wrong; none when all is well.
+fn trouble(computed: Option<&[Digest]>, stated: &[(&str, &Option<String>)]) -> Option<String> {
+    let Some(computed) = computed else { return Some(MISSING.to_owned()) };
+    stated.iter().find_map(|(algorithm, stated)| {
+        let computed = find_digest(computed, algorithm)?;
+        let stated = stated.as_deref()?;
+        (!stated.eq_ignore_ascii_case(&computed.hex))
+            .then(|| format!("its bytes have {computed}, and the document says {stated}"))
+    })
+}
+
+/// Reports it, unless the document has changed its mind meanwhile.
+fn tell(
+    step: &Step<'_>,
+    name: &ProjectName,
+    file: &File,
+    key: &str,
+    trouble: Option<String>,
+) -> Result<(), Error> {
+    let Some(why) = trouble else { return Ok(()) };
+    let still = |project: &Project| project.file(&file.filename) == Some(file);
+    if Stored::read(name)?.project().is_some_and(still) {
+        step.damaged(key, &why);
+    }
+    Ok(())
+}
+
+/// None when nothing is there. What is replaced while it is read is read again, once.
+fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
+    match storage::digests(key, algorithms) {
+        Err(Error::Conflict) => storage::digests(key, algorithms),
+        read => read,
+    }
+}

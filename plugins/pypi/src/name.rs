@@ -1,0 +1,127 @@
+//! What Python calls things: projects and versions. Each is parsed once, at the edge; a name
+//! is kept in its normalised form alone, so that two ways of writing it are one key. Knows no
+//! storage and no HTTP.
+//!
+//! # Invariants
+//! - A [`ProjectName`] holds `a-z`, `0-9` and single `-` between them: one segment of a key
+//!   and of a URL, as it is.
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use filename::{FileKind, FileName, FileNameError, Form};
+
+mod filename;
+
+/// The longest name, in bytes: what leaves room for a version and tags in a file's name.
+const LENGTH: usize = 128;
+/// The longest version, in bytes.
+const VERSION_LENGTH: usize = 128;
+
+/// A project's name, normalised (PEP 503).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProjectName(String);
+
+/// A name that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameError(String);
+
+impl fmt::Display for NameError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = self.0.chars().take(LENGTH).collect();
+        write!(
+            formatter,
+            "{shown:?} is not a valid project name: it takes up to {LENGTH} letters, digits, `-`, `_` and \
+             `.`, and begins and ends with a letter or digit"
+        )
+    }
+}
+
+impl std::error::Error for NameError {}
+
+impl ProjectName {
+    /// A name in any spelling (the grammar of the core metadata's `Name`).
+    pub fn parse(name: &str) -> Result<Self, NameError> {
+        let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = name.as_bytes();
+        let is_valid = name.len() <= LENGTH
+            && is_edge(bytes.first())
+            && is_edge(bytes.last())
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+        if is_valid { Ok(Self(normalise(name))) } else { Err(NameError(name.to_owned())) }
+    }
+
+    /// A name that is normalised already; none otherwise.
+    pub fn parse_normalised(name: &str) -> Option<Self> {
+        Self::parse(name).ok().filter(|parsed| parsed.0 == name)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Runs of `-`, `_` and `.` become one `-`, letters lower case.
+fn normalise(name: &str) -> String {
+    let mut normalised = String::with_capacity(name.len());
+    for character in name.chars() {
+        if !matches!(character, '-' | '_' | '.') {
+            normalised.push(character.to_ascii_lowercase());
+        } else if !normalised.ends_with('-') {
+            normalised.push('-');
+        }
+    }
+    normalised
+}
+
+/// A version (PEP 440). Compared as versions are: `1.0` is `1.0.0`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pep440_rs::Version);
+
+/// A version that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionError(String);
+
+impl fmt::Display for VersionError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = self.0.chars().take(VERSION_LENGTH).collect();
+        write!(formatter, "{shown:?} is not a valid version (PEP 440), as 1.0.0 or 2.0rc1 is")
+    }
+}
+
+impl std::error::Error for VersionError {}
+
+impl Version {
+    /// In any spelling; shown normalised.
+    pub fn parse(version: &str) -> Result<Self, VersionError> {
+        let parsed = Some(version)
+            .filter(|version| version.len() <= VERSION_LENGTH)
+            .and_then(|version| pep440_rs::Version::from_str(version).ok());
+        parsed.map(Self).ok_or_else(|| VersionError(version.to_owned()))
+    }
+
+    /// A pre-release or a development release.
+    pub fn is_pre(&self) -> bool {
+        self.0.any_prerelease()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Whether this is a `Requires-Python` that clients can read.
+pub fn is_specifier(text: &str) -> bool {
+    pep440_rs::VersionSpecifiers::from_str(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! A source distribution is a gzipped tar archive. It is read through once, in bounded memory,
+//! and nothing of it is kept but its `PKG-INFO`: what comes in is hostile until shown
+//! otherwise.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use packhouse_plugin::Error as HostError;
+use packhouse_plugin::tar::{self, Entry, Kind};
+
+use crate::metadata;
+use crate::name::{ProjectName, Version};
+use crate::wheel::{RATIO, SMALL};
+
+/// The most bytes that an archive may unpack to; all of them are looked at.
+pub const UNPACK_LIMIT: u64 = 512 << 20;
+
+/// What `git archive` puts first, with the commit in it.
+const GLOBAL_HEADER: &[u8] = b"pax_global_header";
+/// The largest of those, in bytes.
+const GLOBAL_HEADER_LIMIT: u64 = 64 << 10;
+
+/// Why a source distribution is none.
+#[derive(Debug)]
+pub enum SdistError {
+    /// The bytes could not be had.
+    Host(HostError),
+    /// No gzip or no tar, or damaged.
+    Unreadable(String),
+    /// Something in it must not be.
+    Refused(String),
+}
+
+impl fmt::Display for SdistError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(error) => error.fmt(formatter),
+            Self::Unreadable(reason) => {
+                write!(formatter, "the source distribution is not a readable .tar.gz archive: {reason}")
+            }
+            Self::Refused(reason) => {
+                write!(formatter, "the source distribution cannot be taken: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SdistError {}
+
+impl From<io::Error> for SdistError {
+    fn from(error: io::Error) -> Self {
+        let is_hosts = error.get_ref().is_some_and(|inner| inner.is::<HostError>());
+        if is_hosts { Self::Host(error.into()) } else { Self::Unreadable(error.to_string()) }
+    }
+}
+
+impl From<tar::Error> for SdistError {
+    fn from(error: tar::Error) -> Self {
+        match error {
+            tar::Error::Unreadable(error) => error.into(),
+            tar::Error::NotTar => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+fn refused(reason: impl Into<String>) -> SdistError {
+    SdistError::Refused(reason.into())
+}
+
+/// The `PKG-INFO` of a source distribution of this version of this project, `size` bytes
+/// packed. All of the archive is read.
+pub fn read_metadata(
+    packed: impl Read,
+    size: u64,
+    project: &ProjectName,
+    version: &Version,
+) -> Result<Vec<u8>, SdistError> {
+    let limit = size.saturating_mul(RATIO).clamp(SMALL, UNPACK_LIMIT);
+    read_within(packed, limit, project, version)
+}
+
+fn read_within(
+    packed: impl Read,
+    limit: u64,
+    project: &ProjectName,
+    version: &Version,
+) -> Result<Vec<u8>, SdistError> {
+    let mut archive = MultiGzDecoder::new(packed).take(limit + 1);
+    let found = look_through(&mut archive, |folder| {
+        folder.rsplit_once('-').is_some_and(|(name, inside)| {
+            ProjectName::parse(name).ok().as_ref() == Some(project)
+                && Version::parse(inside).ok().as_ref() == Some(version)
+        })
+    });
+    if archive.limit() == 0 {
+        return Err(refused(format!("it unpacks to more than {limit} bytes")));
+    }
+    found?.ok_or_else(|| refused("it has no PKG-INFO in its folder"))
+}
+
+/// The `PKG-INFO` of an archive that is stored already: it is only looked up, since it is
+/// served whatever it is.
+pub fn find_metadata(packed: impl Read) -> Result<Option<Vec<u8>>, HostError> {
+    let mut archive = MultiGzDecoder::new(packed).take(SMALL);
+    match look_up(&mut archive) {
+        Err(SdistError::Host(error)) => Err(error),
+        Err(_) => Ok(None),
+        Ok(found) => Ok(found),
+    }
+}
+
+fn look_up(archive: &mut impl Read) -> Result<Option<Vec<u8>>, SdistError> {
+    while let Some(entry) = Entry::read(archive)? {
+        let path = String::from_utf8_lossy(&entry.path);
+        let is_ours = path.split_once('/').is_some_and(|(_, file)| file == "PKG-INFO");
+        if is_ours && entry.kind == Kind::File && entry.size <= metadata::LIMIT {
+            return Ok(Some(tar::read_content(archive, &entry)?));
+        }
+        tar::skip(archive, entry.padded_size())?;
+    }
+    Ok(None)
+}
+
+/// Reads all of it. `belongs` says whether a folder is that of the distribution.
+fn look_through(
+    archive: &mut impl Read,
+    belongs: impl Fn(&str) -> bool,
+) -> Result<Option<Vec<u8>>, SdistError> {
+    let mut folder: Option<String> = None;
+    let mut found = None;
+    while let Some(entry) = Entry::read(archive)? {
+        if entry.kind == Kind::Other && entry.path == GLOBAL_HEADER {
+            check_global_header(archive, &entry)?;
+            continue;
+        }
+        let path = clean_path(&entry.path)?;
+        let (first, rest) = path.split_once('/').unwrap_or((&path, ""));
+        match &folder {
+            Some(folder) if folder == first => {}
+            Some(folder) => return Err(refused(format!("it has the folders {folder:?} and {first:?}"))),
+            None if belongs(first) => folder = Some(first.to_owned()),
+            None => {
+                let shown: String = first.chars().take(200).collect();
+                return Err(refused(format!("its folder {shown:?} is not called {{name}}-{{version}}")));
+            }
+        }
+        check_link(&entry, &path)?;
+        if rest != "PKG-INFO" {
+            tar::skip(archive, entry.padded_size())?;
+            continue;
+        }
+        if entry.kind != Kind::File || entry.size > metadata::LIMIT || found.is_some() {
+            let limit = metadata::LIMIT;
+            return Err(refused(format!("it must have one PKG-INFO, a file of up to {limit} bytes")));
+        }
+        found = Some(tar::read_content(archive, &entry)?);
+    }
+    // The end of the archive, and with it its checksum.
+    io::copy(archive, &mut io::sink())?;
+    Ok(found)
+}
+
+/// Settings for all entries after it: none that clients would take for their names.
+fn check_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), SdistError> {
+    if entry.size <= GLOBAL_HEADER_LIMIT {
+        let content = tar::read_content(archive, entry)?;
+        let content = String::from_utf8_lossy(&content);
+        if [" path=", " linkpath=", " size="].iter().all(|record| !content.contains(record)) {
+            return Ok(());
+        }
+    }
+    Err(refused("its global header changes what is in it"))
+}
+
+/// The path without `./` and a last `/`, if it stays below the folder that it is unpacked to.
+fn clean_path(path: &[u8]) -> Result<String, SdistError> {
+    let shown = || String::from_utf8_lossy(path).chars().take(200).collect::<String>();
+    let text = std::str::from_utf8(path).unwrap_or("\0");
+    let text = text.strip_prefix("./").unwrap_or(text);
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let is_fine = !text.is_empty()
+        && !text.chars().any(|character| character.is_control() || character == '\\')
+        && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if is_fine {
+        Ok(text.to_owned())
+    } else {
+        Err(refused(format!("it holds the path {:?}, which may lead elsewhere", shown())))
+    }
+}
+
+/// A link must stay within the distribution's folder, and a device has no place in it.
+fn check_link(entry: &Entry, path: &str) -> Result<(), SdistError> {
+    let link = String::from_utf8_lossy(&entry.target);
+    let is_fine = match entry.kind {
+        Kind::File | Kind::Folder => true,
+        Kind::SymbolicLink => stays_within(path.split('/').count().saturating_sub(1), &link),
+        Kind::HardLink => {
+            let same_folder = link.split('/').next() == path.split('/').next();
+            same_folder && stays_within(0, &link)
+        }
+        Kind::Other => return Err(refused(format!("{path:?} is no file, folder or link"))),
+    };
+    if is_fine { Ok(()) } else { Err(refused(format!("the link {path:?} leads out of its folder"))) }
+}
+
+/// Follows a link from so many folders deep: never above the first folder.
+fn stays_within(mut depth: usize, link: &str) -> bool {
+    let from_root = depth == 0;
+    if link.is_empty() || link.starts_with('/') || link.contains(['\\', '\0']) {
+        return false;
+    }
+    for part in link.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(above) if above >= 1 => depth = above,
+                _ => return false,
+            },
+            _ => depth += 1,
+        }
+    }
+    from_root || depth >= 1
+}

@@ -1,0 +1,266 @@
+//! Uploads that are not what they say. Each is refused with a sentence, and nothing is stored.
+
+use super::*;
+
+/// A wheel of `demo` 1.0 with this content is refused.
+#[track_caller]
+fn refuse_wheel(content: Vec<u8>, sentence: &str) {
+    let host = host();
+    let upload = Upload::of("demo", "1.0", "bdist_wheel", "demo-1.0-py3-none-any.whl", content);
+    assert_refused(&host, &upload.send(&host.as_user("ann")), 400, sentence);
+}
+
+/// A source distribution of `demo` 1.0 with this content is refused.
+#[track_caller]
+fn refuse_sdist(content: Vec<u8>, sentence: &str) {
+    let host = host();
+    let upload = Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", content);
+    assert_refused(&host, &upload.send(&host.as_user("ann")), 400, sentence);
+}
+
+#[test]
+fn forms_that_are_none() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let upload = Upload::wheel("demo", "1.0");
+    for (upload, sentence) in [
+        (upload.clone().without(":action"), ":action"),
+        (upload.clone().field(":action", "submit"), "submit"),
+        (upload.clone().field("protocol_version", "2"), "protocol_version"),
+        (upload.clone().without("name"), "`name`"),
+        (upload.clone().without("version"), "`version`"),
+        (upload.clone().without("filetype"), "`filetype`"),
+        (upload.clone().field("name", "../evil"), "not a valid project name"),
+        (upload.clone().field("version", "latest"), "not a valid version"),
+    ] {
+        assert_refused(&host, &upload.send(&ann), 400, sentence);
+    }
+    let reply = ann.post("/legacy/").json(&json!({})).send::<Pypi>();
+    assert_refused(&host, &reply, 400, "form");
+    let field = |name, content| FormField { name, filename: None, content };
+    let fields = [
+        field(":action", b"file_upload".as_slice()),
+        field("name", b"demo"),
+        field("version", b"1.0"),
+        field("filetype", b"sdist"),
+    ];
+    let reply = ann.post("/legacy/").form(&fields).send::<Pypi>();
+    assert_refused(&host, &reply, 400, "`content`");
+}
+
+#[test]
+fn a_form_without_its_end() {
+    let host = host();
+    let body = "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\ndemo\r\n--x\r\n\
+                Content-Disposition: form-data; name=\"content\"; filename=\"a.whl\"\r\n\r\nhalf of it";
+    let request = host.as_user("ann").post("/legacy/");
+    let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
+    assert_refused(&host, &request.send::<Pypi>(), 400, "ended too early");
+}
+
+#[test]
+fn two_files_in_one_form() {
+    let host = host();
+    let file = FormField { name: "content", filename: Some("a.whl"), content: b"1" };
+    let name = FormField { name: "name", filename: None, content: b"demo" };
+    let reply = host.as_user("ann").post("/legacy/").form(&[name, file, file]).send::<Pypi>();
+    assert_refused(&host, &reply, 400, "several");
+}
+
+#[test]
+fn digests_that_differ() {
+    for (field, right) in [("sha256_digest", 64), ("md5_digest", 32), ("blake2_256_digest", 64)] {
+        let host = host();
+        let upload = Upload::wheel("demo", "1.0").field(field, &"0".repeat(right));
+        assert_refused(&host, &upload.send(&host.as_user("ann")), 400, "upload it again");
+    }
+}
+
+#[test]
+fn names_that_do_not_agree() {
+    let host = host();
+    let ann = host.as_user("ann");
+    for (filename, sentence) in [
+        ("other-1.0-py3-none-any.whl", "of the project other"),
+        ("demo-1.1-py3-none-any.whl", "of the version 1.1"),
+        ("demo-1.0.whl", "a wheel is called"),
+        ("demo-1.0.exe", "only wheels"),
+        ("demo-1.0.tar.gz", "is a sdist"),
+        ("../demo-1.0-py3-none-any.whl", "begins with a letter"),
+        ("demo/../demo-1.0-py3-none-any.whl", "letters, digits"),
+        ("", "begins with a letter"),
+    ] {
+        let upload = Upload { filename: filename.to_owned(), ..Upload::wheel("demo", "1.0") };
+        assert_refused(&host, &upload.send(&ann), 400, sentence);
+    }
+}
+
+#[test]
+fn metadata_that_does_not_agree() {
+    let metadata = |name: &str, version: &str| samples::metadata(name, version);
+    refuse_wheel(samples::wheel_with("demo-1.0", &metadata("other", "1.0"), &[]), "the name \"other\"");
+    refuse_wheel(samples::wheel_with("demo-1.0", &metadata("demo", "2.0"), &[]), "the version \"2.0\"");
+    refuse_wheel(samples::wheel_with("demo-2.0", &metadata("demo", "1.0"), &[]), "is not that of demo 1.0");
+    refuse_wheel(samples::wheel_with("other-1.0", &metadata("demo", "1.0"), &[]), "is not that of demo 1.0");
+    refuse_wheel(samples::wheel_with("demo-1.0", "Name: demo\n", &[]), "Version");
+    let sdist = |folder: &str, name: &str, version: &str| {
+        let path = format!("{folder}/PKG-INFO");
+        samples::gzip(&samples::tar(&[(&path, metadata(name, version).as_bytes())]))
+    };
+    refuse_sdist(sdist("demo-1.0", "other", "1.0"), "the name \"other\"");
+    refuse_sdist(sdist("demo-1.0", "demo", "2.0"), "the version \"2.0\"");
+    refuse_sdist(sdist("demo-2.0", "demo", "1.0"), "is not called");
+}
+
+#[test]
+fn wheels_that_are_none() {
+    let whole = samples::wheel("demo", "1.0");
+    refuse_wheel(b"this is no archive".to_vec(), "not a readable zip archive");
+    refuse_wheel(Vec::new(), "not a readable zip archive");
+    refuse_wheel(whole[..whole.len() - 30].to_vec(), "not a readable zip archive");
+    refuse_wheel(samples::sdist("demo", "1.0"), "not a readable zip archive");
+    refuse_wheel([b"junk", whole.as_slice()].concat(), "before the archive");
+    refuse_wheel([whole.as_slice(), b"junk"].concat(), "behind the end");
+    let mut cut = whole.clone();
+    // The beginning of the first file's data is gone.
+    cut.drain(60..70);
+    refuse_wheel(cut, "");
+}
+
+#[test]
+fn wheels_that_lack_something() {
+    let metadata = samples::metadata("demo", "1.0");
+    let info = ("demo-1.0.dist-info/METADATA", metadata.as_bytes());
+    refuse_wheel(samples::zip(&[("demo.py", b"1")]), "0 .dist-info folders");
+    refuse_wheel(samples::zip(&[info]), "has no demo-1.0.dist-info/WHEEL");
+    let second = [("other-1.0.dist-info/METADATA", b"x".as_slice())];
+    refuse_wheel(samples::wheel_with("demo-1.0", &metadata, &second), "2 .dist-info folders");
+}
+
+#[test]
+fn wheels_with_path_tricks() {
+    let metadata = samples::metadata("demo", "1.0");
+    for path in ["../evil.py", "/etc/evil", "a/../../evil", "a//b", "./a", "C:/evil", "a\\..\\b", "a\0b"] {
+        // The writer would mend such paths: they are put where a harmless one of their length was.
+        let harmless = "x".repeat(path.len());
+        let wheel = samples::wheel_with("demo-1.0", &metadata, &[(&harmless, b"1")]);
+        let wheel = replace_all(&wheel, harmless.as_bytes(), path.as_bytes());
+        refuse_wheel(wheel, "may lead elsewhere");
+    }
+    let twice = [("a.py", b"1".as_slice()), ("b.py", b"2")];
+    let twice = samples::wheel_with("demo-1.0", &metadata, &twice);
+    refuse_wheel(replace_all(&twice, b"b.py", b"a.py"), "twice");
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &[("front.py", b"1")]);
+    // Only at its front, which comes first.
+    let at = wheel.windows(8).position(|window| window == b"front.py").unwrap();
+    let mut other_front = wheel.clone();
+    other_front[at..at + 8].copy_from_slice(b"other.py");
+    refuse_wheel(other_front, "at its front");
+}
+
+fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut replaced = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = replaced[at..].windows(from.len()).position(|window| window == from) {
+        at += found;
+        replaced[at..at + from.len()].copy_from_slice(to);
+        at += from.len();
+    }
+    replaced
+}
+
+#[test]
+fn wheels_that_are_bombs() {
+    let metadata = samples::metadata("demo", "1.0");
+    let zeros = vec![0; 70 << 20];
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &[("zeros", &zeros)]);
+    refuse_wheel(wheel, "times its size");
+    let large = format!("{metadata}{}", "x".repeat(5 << 20));
+    refuse_wheel(samples::wheel_with("demo-1.0", &large, &[]), "METADATA is larger");
+}
+
+#[test]
+fn wheels_whose_files_overlap() {
+    let metadata = samples::metadata("demo", "1.0");
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &[("a.py", b"1"), ("b.py", b"2")]);
+    // In the directory, the second file is where the first one is.
+    let at = wheel.windows(4).rposition(|window| window == b"b.py").unwrap();
+    let mut overlapping = wheel.clone();
+    overlapping[at - 4..at].copy_from_slice(&[0, 0, 0, 0]);
+    refuse_wheel(overlapping, "overlap");
+}
+
+#[test]
+fn sdists_that_are_none() {
+    let whole = samples::sdist("demo", "1.0");
+    refuse_sdist(b"this is no archive".to_vec(), "not a readable .tar.gz");
+    refuse_sdist(whole[..whole.len() - 20].to_vec(), "not a readable .tar.gz");
+    refuse_sdist(whole[..whole.len() - 4].to_vec(), "not a readable .tar.gz");
+    refuse_sdist(samples::wheel("demo", "1.0"), "not a readable .tar.gz");
+    refuse_sdist(samples::gzip(&[b'x'; 2000]), "not a readable .tar.gz");
+    refuse_sdist(samples::gzip(&samples::tar(&[("demo-1.0/demo.py", b"1")])), "no PKG-INFO");
+    let mut broken = whole.clone();
+    let middle = broken.len() - 6;
+    broken[middle] ^= 0xff;
+    refuse_sdist(broken, "not a readable .tar.gz");
+}
+
+#[test]
+fn sdists_with_path_tricks() {
+    let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let with = |entry: Vec<u8>| samples::gzip(&samples::tar_of([info.clone(), entry]));
+    for path in ["demo-1.0/../../evil", "/etc/evil", "../evil", "demo-1.0//x", "demo-1.0\\..\\x"] {
+        refuse_sdist(with(samples::tar_entry(b'0', path, b"x")), "may lead elsewhere");
+    }
+    refuse_sdist(with(samples::tar_entry(b'0', "other/evil", b"x")), "folders");
+    for link in ["/etc/passwd", "../../evil", "../x", "a/../../../x", ""] {
+        refuse_sdist(with(samples::tar_entry(b'2', "demo-1.0/link", link.as_bytes())), "leads out");
+    }
+    for link in ["/etc/passwd", "../demo-1.0/x", "other/x", "demo-1.0/../x"] {
+        refuse_sdist(with(samples::tar_entry(b'1', "demo-1.0/link", link.as_bytes())), "leads out");
+    }
+    refuse_sdist(with(samples::tar_entry(b'3', "demo-1.0/device", b"")), "no file, folder or link");
+    refuse_sdist(with(info.clone()), "one PKG-INFO");
+    let host = host();
+    let global = |record: &[u8]| {
+        let header = samples::tar_entry(b'g', "pax_global_header", record);
+        samples::gzip(&samples::tar_of([header, info.clone()]))
+    };
+    refuse_sdist(global(b"20 path=other/file\n"), "global header");
+    Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", global(b"18 comment=0123456\n")).done(&host);
+    let host = self::host();
+    let fine = with(samples::tar_entry(b'2', "demo-1.0/docs/readme", b"../README"));
+    Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", fine).done(&host);
+}
+
+#[test]
+fn sdists_that_are_bombs() {
+    let zeros = vec![0; 70 << 20];
+    let info = samples::metadata("demo", "1.0");
+    let files = [("demo-1.0/PKG-INFO", info.as_bytes()), ("demo-1.0/zeros", zeros.as_slice())];
+    refuse_sdist(samples::gzip(&samples::tar(&files)), "unpacks to more than");
+}
+
+#[test]
+fn paths_that_lead_elsewhere() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    let before = host.objects();
+    for path in [
+        "/simple/%2e%2e/",
+        "/simple/demo%2f..%2fdemo/",
+        "/packages/demo/..%2f..%2fmetadata%2fdemo%2fmetadata.json",
+        "/packages/demo/%2e%2e",
+        "/packages/%2e%2e/metadata",
+        "/packages/demo/demo-1.0-py3-none-any.whl%00",
+        "/packages/demo/index.html",
+        "/pypi/%2e%2e/json",
+        "/simple/a%20b/",
+    ] {
+        let reply = get(&host, path);
+        assert!(matches!(reply.status(), 400 | 404), "{path}: {}", reply.status());
+        let reply = host.as_user("ann").delete(path).send::<Pypi>();
+        assert!(matches!(reply.status(), 400 | 404 | 405), "{path}: {}", reply.status());
+    }
+    assert_eq!(host.objects(), before);
+}

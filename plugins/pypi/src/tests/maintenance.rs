@@ -1,0 +1,158 @@
+//! Collecting, rebuilding and verifying.
+
+use super::*;
+
+const MINUTE: u64 = 60 * 1000;
+
+/// A project of one wheel and one source distribution, uploaded an hour ago.
+fn uploaded() -> Host {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    Upload::sdist("demo", "1.0").done(&host);
+    host.set_now(host.now() + 60 * MINUTE);
+    host
+}
+
+#[test]
+fn what_no_document_names_is_collected_once_it_is_old() {
+    let host = uploaded();
+    let before = host.objects();
+    for ending in ["", ".metadata", ".provenance"] {
+        host.insert(&format!("packages/demo/demo-2.0-py3-none-any.whl{ending}"), b"left").unwrap();
+    }
+    host.insert("packages/demo/readme.txt", b"somebody's own").unwrap();
+    let outcome = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.kept), (0, 3), "{outcome:?}");
+    host.set_now(host.now() + 10 * MINUTE);
+    let dry = host.upkeep().older_than(0).dry_run().collect::<Pypi>().unwrap();
+    assert!(dry.left_over.contains(&"packages/demo/demo-2.0-py3-none-any.whl".to_owned()), "{dry:?}");
+    for _ in 0..2 {
+        host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    }
+    let mut expected = before;
+    expected.push("packages/demo/readme.txt".to_owned());
+    expected.sort();
+    assert_eq!(host.objects(), expected);
+    assert_eq!(names(&page(&host, "/simple/demo/")).len(), 2);
+}
+
+#[test]
+fn files_of_which_no_document_of_ours_speaks_are_never_collected() {
+    let host = host();
+    host.insert("packages/old/old-1.0-py3-none-any.whl", samples::wheel("old", "1.0")).unwrap();
+    host.insert("packages/odd/odd-1.0-py3-none-any.whl", samples::wheel("odd", "1.0")).unwrap();
+    host.insert("metadata/odd/metadata.json", "{\"name\":\"odd\"}").unwrap();
+    host.insert("packages/cut/cut-1.0-py3-none-any.whl", samples::wheel("cut", "1.0")).unwrap();
+    host.insert("metadata/cut/metadata.json", "{\"format\":\"packhouse-pypi-1\",\"na").unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    let before = host.objects();
+    let outcome = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!(host.objects(), before);
+    assert_eq!(outcome.damaged, ["metadata/cut/metadata.json"]);
+}
+
+#[test]
+fn a_document_that_was_begun_and_names_nothing_is_collected() {
+    let host = uploaded();
+    let mut document = host.object_json("metadata/demo/metadata.json");
+    document["files"] = json!([]);
+    host.insert("metadata/begun/metadata.json", document.to_string()).unwrap();
+    assert_eq!(host.upkeep().older_than(0).collect::<Pypi>().unwrap().kept, 1);
+    host.set_now(host.now() + 10 * MINUTE);
+    let outcome = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!(outcome.left_over, ["metadata/begun/metadata.json"]);
+    assert_eq!(host.object("metadata/begun/metadata.json"), None);
+}
+
+#[test]
+fn an_upload_during_a_collection_stays() {
+    let host = uploaded();
+    let upload = Upload::wheel("demo", "2.0");
+    host.insert("packages/demo/demo-2.0-py3-none-any.whl", &upload.content).unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    let again = upload.clone();
+    host.upkeep().older_than(0).between(|_| drop(again.clone().done(&host))).collect::<Pypi>().unwrap();
+    assert_eq!(get(&host, "/packages/demo/demo-2.0-py3-none-any.whl").bytes(), upload.content);
+}
+
+#[test]
+fn documents_are_rebuilt_from_the_files_and_what_is_known_stays() {
+    let host = uploaded();
+    assert_eq!(host.as_user("ann").put("/pypi/demo/1.0/yank?reason=old").send::<Pypi>().status(), 200);
+    host.insert("packages/demo/demo-2.0-py3-none-any.whl", samples::wheel("demo", "2.0")).unwrap();
+    host.insert("packages/copied/copied-1.0.tar.gz", samples::sdist("copied", "1.0")).unwrap();
+    host.insert("packages/odd/odd-1.0-py3-none-any.whl", samples::wheel("odd", "1.0")).unwrap();
+    host.insert("metadata/odd/metadata.json", "{\"name\":\"odd\",\"another\":\"system\"}").unwrap();
+    host.insert("packages/cut/cut-1.0-py3-none-any.whl", samples::wheel("cut", "1.0")).unwrap();
+    host.insert("metadata/cut/metadata.json", "{\"format\":\"packhouse-pypi-1\",\"na").unwrap();
+    host.set_now(host.now() + 10 * MINUTE);
+    let before = host.objects();
+    let dry = host.upkeep().dry_run().reindex::<Pypi>().unwrap();
+    assert_eq!(host.objects(), before);
+    let outcome = host.upkeep().reindex::<Pypi>().unwrap();
+    for name in ["copied", "cut", "demo", "odd"] {
+        for key in [format!("metadata/{name}/metadata.json"), format!("simple/{name}/index.html")] {
+            assert!(outcome.rebuilt.contains(&key), "{key}: {outcome:?}");
+        }
+        assert!(dry.rebuilt.contains(&format!("metadata/{name}/metadata.json")), "{dry:?}");
+    }
+    assert!(outcome.rebuilt.contains(&"simple/index.html".to_owned()));
+    let demo = page(&host, "/simple/demo/");
+    assert_eq!(demo["versions"], json!(["1.0", "2.0"]));
+    assert_eq!((&demo["files"][0]["yanked"], &demo["files"][2]["yanked"]), (&json!("old"), &json!(false)));
+    assert_eq!(host.object_json("metadata/demo/metadata.json")["files"][0]["uploader"], "ann");
+    let copied = page(&host, "/simple/copied/");
+    assert_eq!(copied["files"][0]["requires-python"], ">=3.9");
+    assert_eq!(page(&host, "/simple/")["projects"].as_array().unwrap().len(), 4);
+    // Where all is well, nothing changes.
+    assert_eq!(host.upkeep().reindex::<Pypi>().unwrap().rebuilt, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_being_uploaded_is_left_to_its_upload() {
+    let host = uploaded();
+    host.insert("packages/demo/demo-2.0-py3-none-any.whl", samples::wheel("demo", "2.0")).unwrap();
+    host.upkeep().reindex::<Pypi>().unwrap();
+    assert_eq!(page(&host, "/simple/demo/")["versions"], json!(["1.0"]));
+}
+
+#[test]
+fn what_is_not_as_the_document_says_is_told() {
+    let host = uploaded();
+    let outcome = host.upkeep().verify::<Pypi>().unwrap();
+    assert_eq!(outcome.damaged, Vec::<String>::new(), "{outcome:?}");
+    host.insert("packages/demo/demo-1.0.tar.gz", b"other bytes").unwrap();
+    host.insert("packages/demo/demo-1.0.tar.gz.metadata", b"Name: other").unwrap();
+    host.remove("packages/demo/demo-1.0-py3-none-any.whl");
+    host.insert("metadata/cut/metadata.json", "{\"format\":\"packhouse-pypi-1\",\"na").unwrap();
+    let outcome = host.upkeep().verify::<Pypi>().unwrap();
+    assert_eq!(
+        outcome.damaged,
+        [
+            "metadata/cut/metadata.json",
+            "packages/demo/demo-1.0-py3-none-any.whl",
+            "packages/demo/demo-1.0.tar.gz",
+            "packages/demo/demo-1.0.tar.gz.metadata",
+        ]
+    );
+}
+
+#[test]
+fn many_files_are_verified_in_several_steps() {
+    let host = host();
+    let upload = Upload::wheel("demo", "1.0").done(&host);
+    let mut document = host.object_json("metadata/demo/metadata.json");
+    let file = document["files"][0].clone();
+    for number in 1..500 {
+        let filename = format!("demo-1.{number}-py3-none-any.whl");
+        host.insert(&format!("packages/demo/{filename}"), &upload.content).unwrap();
+        let mut file = file.clone();
+        file["filename"] = filename.into();
+        document["files"].as_array_mut().unwrap().push(file);
+    }
+    host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
+    let outcome = host.upkeep().verify::<Pypi>().unwrap();
+    assert_eq!((outcome.damaged.len(), outcome.steps), (0, 3), "{:?}", outcome.lines);
+    host.remove("packages/demo/demo-1.499-py3-none-any.whl");
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged.len(), 1);
+}

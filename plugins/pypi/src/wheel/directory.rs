@@ -1,0 +1,210 @@
+//! The central directory of an archive: which entries there are, where, and whether all of
+//! them may be.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
+
+use super::window::Window;
+use super::{ENTRIES, RATIO, SMALL, WheelError};
+use crate::name::{ProjectName, Version};
+
+/// The fixed part of an entry's front, in bytes (APPNOTE 4.3.7).
+const FRONT: u64 = 30;
+/// More entries than this are looked at through a wider window.
+const FEW: usize = 64;
+const WIDE: u32 = 1 << 20;
+/// The longest name and extra fields of an entry's front.
+const VARIABLE: usize = 2 * 65_535;
+/// What a wheel's information must hold (PEP 427).
+const REQUIRED: [&str; 3] = ["METADATA", "WHEEL", "RECORD"];
+
+/// One entry: names are remembered by their hashes, since there may be many.
+struct Entry {
+    wayfinder: ZipArchiveEntryWayfinder,
+    start: u64,
+    /// Where it ends at the earliest.
+    end: u64,
+    name: u64,
+}
+
+/// All of it.
+pub struct Directory {
+    entries: Vec<Entry>,
+    hasher: RandomState,
+    /// The folders called `….dist-info`, and which of [`REQUIRED`] they hold.
+    infos: Vec<Info>,
+}
+
+struct Info {
+    folder: String,
+    found: [Option<(ZipArchiveEntryWayfinder, CompressionMethod)>; 3],
+}
+
+impl Directory {
+    /// Reads it, and refuses what must not be.
+    pub fn read(archive: &ZipArchive<Window<'_>>, size: u64) -> Result<Self, WheelError> {
+        if archive.end_offset() != size {
+            return Err(WheelError::refused("something stands behind the end of the archive"));
+        }
+        let mut directory = Self { entries: Vec::new(), hasher: RandomState::new(), infos: Vec::new() };
+        let mut unpacked = 0_u64;
+        let mut names = HashSet::new();
+        let mut buffer = vec![0; rawzip::MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
+        let mut records = archive.entries(&mut buffer);
+        while let Some(record) = records.next_entry()? {
+            unpacked = unpacked.saturating_add(record.uncompressed_size_hint());
+            let hash = directory.add(&record)?;
+            if !names.insert(hash) {
+                let name = shown(record.file_path().as_ref());
+                return Err(WheelError::refused(format!("it holds {name} twice")));
+            }
+        }
+        if directory.entries.len() as u64 != archive.entries_hint() {
+            return Err(WheelError::NotZip("its directory has not as many entries as it says".to_owned()));
+        }
+        if unpacked > SMALL.max(size.saturating_mul(RATIO)) {
+            return Err(WheelError::refused(format!(
+                "it unpacks to {unpacked} bytes, more than {RATIO} times its size"
+            )));
+        }
+        directory.check_places(archive.directory_offset())?;
+        Ok(directory)
+    }
+
+    /// Gives the hash of its name.
+    fn add(&mut self, record: &ZipFileHeaderRecord<'_>) -> Result<u64, WheelError> {
+        if self.entries.len() == ENTRIES {
+            return Err(WheelError::refused(format!("it holds more than {ENTRIES} files")));
+        }
+        let path = record.file_path();
+        let name: &[u8] = path.as_ref();
+        check_path(name)?;
+        if record.flags().is_encrypted() {
+            return Err(WheelError::refused(format!("{} is encrypted", shown(name))));
+        }
+        if record.mode().is_symlink() {
+            return Err(WheelError::refused(format!("{} is a symbolic link", shown(name))));
+        }
+        let start = record.local_header_offset();
+        let end = start
+            .saturating_add(FRONT)
+            .saturating_add(name.len() as u64)
+            .saturating_add(record.compressed_size_hint());
+        let hash = self.hasher.hash_one(name);
+        let wayfinder = record.wayfinder();
+        self.entries.push(Entry { wayfinder, start, end, name: hash });
+        self.note_info(name, wayfinder, record.compression_method());
+        Ok(hash)
+    }
+
+    fn note_info(&mut self, name: &[u8], wayfinder: ZipArchiveEntryWayfinder, method: CompressionMethod) {
+        let Some((folder, file)) = std::str::from_utf8(name).ok().and_then(|name| name.split_once('/'))
+        else {
+            return;
+        };
+        if !folder.ends_with(".dist-info") {
+            return;
+        }
+        if self.infos.iter().all(|info| info.folder != folder) {
+            self.infos.push(Info { folder: folder.to_owned(), found: [None; 3] });
+        }
+        let place = REQUIRED.iter().position(|required| *required == file);
+        let info = self.infos.iter_mut().find(|info| info.folder == folder);
+        if let (Some(place), Some(info)) = (place, info)
+            && let Some(found) = info.found.get_mut(place)
+        {
+            *found = Some((wayfinder, method));
+        }
+    }
+
+    /// From the very front one entry after the other, none in another, all before the
+    /// directory.
+    fn check_places(&mut self, directory: u64) -> Result<(), WheelError> {
+        self.entries.sort_by_key(|entry| entry.start);
+        if self.entries.first().is_some_and(|first| first.start != 0) {
+            return Err(WheelError::refused("something stands before the archive"));
+        }
+        let ends = self.entries.iter().map(|entry| entry.end);
+        let next_starts = self.entries.iter().skip(1).map(|entry| entry.start).chain([directory]);
+        if ends.zip(next_starts).any(|(end, next)| end > next) {
+            return Err(WheelError::refused("its files overlap each other"));
+        }
+        Ok(())
+    }
+
+    /// Each entry's front has the name that the directory has: a client that unpacks while it
+    /// downloads sees nothing else.
+    pub fn check_fronts(&self, archive: &ZipArchive<Window<'_>>) -> Result<(), WheelError> {
+        if self.entries.len() > FEW {
+            archive.get_ref().widen(WIDE);
+        }
+        let mut buffer = vec![0; VARIABLE];
+        for entry in &self.entries {
+            let local = archive.get_entry(entry.wayfinder)?;
+            let header = local.local_header(&mut buffer)?;
+            let path = header.file_path();
+            let name: &[u8] = path.as_ref();
+            if self.hasher.hash_one(name) != entry.name {
+                return Err(WheelError::refused(format!(
+                    "a file is called {} at its front, and otherwise in the directory",
+                    shown(name)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The `METADATA` of the only `{name}-{version}.dist-info` folder.
+    pub fn info(
+        &self,
+        project: &ProjectName,
+        version: &Version,
+    ) -> Result<(ZipArchiveEntryWayfinder, CompressionMethod), WheelError> {
+        let [info] = self.infos.as_slice() else {
+            let count = self.infos.len();
+            return Err(WheelError::refused(format!("it has {count} .dist-info folders, and must have one")));
+        };
+        let stem = info.folder.strip_suffix(".dist-info").unwrap_or_default();
+        let belongs = stem.split_once('-').is_some_and(|(name, inside)| {
+            ProjectName::parse(name).ok().as_ref() == Some(project)
+                && Version::parse(&inside.replace('_', "-")).ok().as_ref() == Some(version)
+        });
+        if !belongs {
+            let folder = shown(info.folder.as_bytes());
+            return Err(WheelError::refused(format!("its {folder} is not that of {project} {version}")));
+        }
+        for (file, found) in REQUIRED.iter().zip(&info.found) {
+            if found.is_none() {
+                return Err(WheelError::refused(format!("it has no {}/{file}", info.folder)));
+            }
+        }
+        self.any_info().ok_or_else(|| WheelError::refused("it has no METADATA"))
+    }
+
+    /// The first `METADATA` of a `.dist-info` folder.
+    pub fn any_info(&self) -> Option<(ZipArchiveEntryWayfinder, CompressionMethod)> {
+        self.infos.iter().find_map(|info| info.found.first().copied().flatten())
+    }
+}
+
+/// A path that stays below the folder that it is unpacked to, on every system.
+fn check_path(path: &[u8]) -> Result<(), WheelError> {
+    let text = std::str::from_utf8(path).unwrap_or("\0");
+    let inner = text.strip_suffix('/').unwrap_or(text);
+    let is_fine = !inner.is_empty()
+        && !text.chars().any(|character| character.is_control() || character == '\\')
+        && inner.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && !matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    if is_fine {
+        Ok(())
+    } else {
+        Err(WheelError::refused(format!("it holds the path {}, which may lead elsewhere", shown(path))))
+    }
+}
+
+fn shown(path: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(path).chars().take(200).collect();
+    format!("{text:?}")
+}

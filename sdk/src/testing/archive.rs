@@ -1,0 +1,52 @@
+//! Tar archives made by hand, sound and, with a little help, hostile.
+
+/// One entry with its header and padding. `kind` is the header's flag: `b'0'` is a file,
+/// `b'2'` a symbolic link to `content`. Paths and links up to 100 bytes; what is longer is cut.
+pub fn tar_entry(kind: u8, path: &str, content: &[u8]) -> Vec<u8> {
+    let is_link = matches!(kind, b'1' | b'2');
+    let (link, content) = if is_link { (content, [].as_slice()) } else { ([].as_slice(), content) };
+    let mut header = Vec::with_capacity(512);
+    let mut field = |text: &[u8], length: usize| {
+        let end = header.len() + length;
+        header.extend_from_slice(text.get(..length).unwrap_or(text));
+        header.resize(end, 0);
+    };
+    field(path.as_bytes(), 100);
+    field(b"0000644", 24);
+    field(format!("{:011o}", content.len()).as_bytes(), 24);
+    field(b"        ", 8);
+    field(&[kind], 1);
+    field(link, 100);
+    field(b"ustar\0", 255);
+    let mut entry = header;
+    fix_checksum(&mut entry);
+    entry.extend_from_slice(content);
+    entry.resize(entry.len().next_multiple_of(512), 0);
+    entry
+}
+
+/// Makes the first header's checksum right again.
+pub fn fix_checksum(archive: &mut [u8]) {
+    let mut sum: u32 = 8 * u32::from(b' ');
+    for (index, byte) in archive.iter().take(512).enumerate() {
+        if !(148..156).contains(&index) {
+            sum += u32::from(*byte);
+        }
+    }
+    let text = format!("{sum:06o}\0 ");
+    for (slot, byte) in archive.iter_mut().skip(148).zip(text.bytes()) {
+        *slot = byte;
+    }
+}
+
+/// A whole archive of these files.
+pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    tar_of(files.iter().map(|(path, content)| tar_entry(b'0', path, content)))
+}
+
+/// A whole archive of these entries.
+pub fn tar_of(entries: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut archive: Vec<u8> = entries.into_iter().flatten().collect();
+    archive.extend([0; 1024]);
+    archive
+}

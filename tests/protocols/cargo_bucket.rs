@@ -1,0 +1,160 @@
+//! The bucket itself: keys exactly as documented, buckets of an earlier system, and an index
+//! file of ten thousand versions.
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use packhouse_tests::cargo::{self, Crate};
+use packhouse_tests::{Backend, Options, Registry, accounts};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+/// In the order of their bytes.
+const KEYS_OF_THE_FIXTURE: [&str; 6] = [
+    "cargo/config.json",
+    "cargo/crates/Left_Pad/Left_Pad-1.0.0.crate",
+    "cargo/crates/Left_Pad/Left_Pad-1.1.0.crate",
+    "cargo/crates/acme-tools/acme-tools-0.1.0.crate",
+    "cargo/index/ac/me/acme-tools",
+    "cargo/index/le/ft/left_pad",
+];
+
+#[tokio::test]
+async fn a_publish_writes_the_documented_keys_and_no_others() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let registry = Registry::start(Options::cargo().on(backend)).await;
+        let publisher = registry.crate_publisher().await;
+        for (name, version) in [("Demo", "1.0.0"), ("Demo", "1.1.0-rc.1+b"), ("abc", "0.1.0")] {
+            Crate::new(name, version).publish(&publisher).await.expect(200);
+        }
+        let expected = [
+            "cargo/config.json",
+            "cargo/crates/Demo/Demo-1.0.0.crate",
+            "cargo/crates/Demo/Demo-1.1.0-rc.1+b.crate",
+            "cargo/crates/abc/abc-0.1.0.crate",
+            "cargo/index/3/a/abc",
+            "cargo/index/de/mo/demo",
+            "cargo/owners/abc.json",
+            "cargo/owners/demo.json",
+        ];
+        assert_eq!(registry.keys(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_one_key() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let registry = Registry::start(Options::cargo().on(backend)).await;
+        registry.home().copy_into_bucket("cargo-bucket");
+        let publisher = registry.crate_publisher().await;
+        let stored = fs::read_to_string(registry.home().objects().join("cargo/index/le/ft/left_pad"));
+        let index = publisher.get("/le/ft/left_pad").await.expect(200);
+        assert_eq!(index.text(), stored.unwrap_or_default(), "as it was found");
+        for line in cargo::lines(&index) {
+            let path =
+                format!("/api/v1/crates/Left_Pad/{}/download", line["vers"].as_str().unwrap_or_default());
+            let file = publisher.get(&path).await.expect(200);
+            assert_eq!(line["cksum"], cargo::checksum(&file.body));
+        }
+        let dl = publisher.get("/config.json").await.expect(200).json();
+        assert_eq!(dl["dl"], registry.url("/cargo/api/v1/crates"), "not the old address");
+        let found = publisher.get("/api/v1/crates?q=pad").await.expect(200).json();
+        assert_eq!(
+            found["crates"][0],
+            json!({"name": "Left_Pad", "max_version": "1.0.0", "description": "Pads to the left"})
+        );
+
+        let refused = Crate::new("left-pad", "2.0.0").publish(&publisher).await.expect(409);
+        assert!(refused.text().contains("the crate is called Left_Pad here"), "{refused:?}");
+        publisher.delete("/api/v1/crates/Left_Pad/1.0.0/yank").await.expect(200);
+        publisher.put("/api/v1/crates/Left_Pad/1.0.0/unyank", &json!({})).await.expect(200);
+        Crate::new("Left_Pad", "1.2.0").publish(&publisher).await.expect(200);
+        let mut expected = KEYS_OF_THE_FIXTURE.map(str::to_owned).to_vec();
+        expected.push("cargo/crates/Left_Pad/Left_Pad-1.2.0.crate".to_owned());
+        expected.sort();
+        assert_eq!(registry.keys(), expected);
+        let lines = cargo::lines(&publisher.get("/le/ft/left_pad").await.expect(200));
+        assert_eq!(lines[0]["comment"], "an unknown member stays", "what was there stays");
+        assert_eq!(lines[2]["vers"], "1.2.0");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_is_reindexed_verified_and_collected() {
+    let registry = Registry::start(Options::cargo()).await;
+    registry.home().copy_into_bucket("cargo-bucket");
+    let publisher = registry.crate_publisher().await;
+    let run = |arguments: &'static [&'static str]| accounts::run(registry.home(), arguments, "");
+    let told = run(&["reindex", "cargo"]).await;
+    for key in ["config.json", "owners/left-pad.json", "owners/acme-tools.json", "catalog.json"] {
+        assert!(told.contains(&format!("rebuilt cargo/{key}")), "{key}: {told}");
+    }
+    assert!(run(&["reindex", "cargo"]).await.contains("rebuilt nothing"));
+    assert!(run(&["verify", "cargo"]).await.contains("all is well"));
+    let found = publisher.get("/api/v1/crates?q=acme").await.expect(200).json();
+    assert_eq!(found["crates"][0]["description"], "Tools of acme");
+
+    let left_over = registry.home().objects().join("cargo/crates/Left_Pad/Left_Pad-9.0.0.crate");
+    let written = fs::write(&left_over, "of a publish that a crash ended").and_then(|()| {
+        let week_ago = SystemTime::now() - Duration::from_hours(7 * 24);
+        fs::File::options().write(true).open(&left_over)?.set_modified(week_ago)
+    });
+    written.unwrap_or_else(|error| panic!("{error}"));
+    let told = run(&["gc", "cargo"]).await;
+    assert!(told.contains("removed cargo/crates/Left_Pad/Left_Pad-9.0.0.crate"), "{told}");
+    assert!(!left_over.exists());
+    Crate::new("Left_Pad", "9.0.0").publish(&publisher).await.expect(200);
+    assert!(run(&["verify", "cargo"]).await.contains("all is well"));
+}
+
+#[tokio::test]
+async fn what_was_stored_outlives_the_process() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let mut registry = Registry::start(Options::cargo().on(backend)).await;
+        let publisher = registry.crate_publisher().await;
+        let demo = Crate::new("demo", "1.0.0");
+        demo.publish(&publisher).await.expect(200);
+        registry.restart().await;
+        let publisher = publisher.at(registry.url("/cargo"));
+        assert!(publisher.get(&demo.download_path()).await.expect(200).body == demo.archive());
+        Crate::new("demo", "1.0.1").publish(&publisher).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn one_more_version_is_published_to_ten_thousand() {
+    let registry = Registry::start(Options::cargo()).await;
+    let publisher = registry.crate_publisher().await;
+    let folder = registry.home().objects().join("cargo/index/ma/ny");
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
+    fs::write(folder.join("many"), ten_thousand_versions()).unwrap_or_else(|error| panic!("{error}"));
+
+    let package = Crate::new("many", "2.0.0");
+    package.publish(&publisher).await.expect(200);
+    let versions = cargo::versions(&publisher.get("/ma/ny/many").await.expect(200));
+    assert_eq!((versions.len(), versions.last().map(String::as_str)), (10_001, Some("2.0.0")));
+    assert!(publisher.get(&package.download_path()).await.expect(200).body == package.archive());
+    publisher.delete("/api/v1/crates/many/1.0.5000/yank").await.expect(200);
+    let lines = cargo::lines(&publisher.get("/ma/ny/many").await.expect(200));
+    let yanked: Vec<_> =
+        lines.iter().filter(|line| line["yanked"] == true).map(|line| &line["vers"]).collect();
+    assert_eq!(yanked, ["1.0.5000"]);
+}
+
+/// As large as such files are: about 10 MB.
+fn ten_thousand_versions() -> String {
+    let dependency = |number: u32| {
+        json!({"name": format!("dependency-{number}"), "req": "^1.2.3", "features": ["std"], "optional": false,
+               "default_features": true, "target": null, "kind": "normal", "registry": null, "package": null})
+    };
+    let dependencies: Vec<_> = (0..6).map(dependency).collect();
+    let mut file = String::new();
+    for number in 0..10_000 {
+        let line = json!({
+            "name": "many", "vers": format!("1.0.{number}"), "deps": dependencies, "cksum": "a".repeat(64),
+            "features": {"default": ["std"], "std": []}, "yanked": false, "links": null,
+        });
+        writeln!(file, "{line}").unwrap_or_else(|error| panic!("{error}"));
+    }
+    file
+}
