@@ -95,7 +95,7 @@ async fn an_old_bucket_is_served_and_taken_care_of_on_s3() {
 }
 
 async fn an_upload_goes_on_through_another_process(backend: Backend) {
-    let mut registry = Registry::start(Options::oci().on(backend)).await;
+    let mut registry = Registry::start(Options::oci().on(backend).server("hosts = \"many\"")).await;
     let second = registry.second_process().await;
     let pusher = registry.pusher().await;
     let here = Hand::new(&pusher, "demo");
