@@ -31,6 +31,7 @@ mod validators;
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use conditions::Verdict;
 use content::Content;
@@ -42,6 +43,9 @@ pub use content::{BoxError, Part, StoredObject};
 pub use failure::{Failure, FailureShape};
 pub use stream::{BodyStreamError, ResponseBody};
 pub use validators::settle_etag;
+
+/// The longest reason phrase, in bytes.
+const LONGEST_REASON: usize = 300;
 
 /// What of the request decides how a reply is sent. The method is the client's:
 /// the plugin has seen `GET` for a `HEAD`.
@@ -56,6 +60,8 @@ pub struct RequestHead<'a> {
 #[derive(Clone)]
 pub struct Reply {
     pub status: StatusCode,
+    /// What a failure says behind its status in HTTP/1.1.
+    pub reason: Option<String>,
     /// As the plugin set them; those that are the host's are ignored.
     pub headers: HeaderMap,
     /// The body, in order.
@@ -79,6 +85,7 @@ impl Reply {
     pub fn new(status: StatusCode) -> Self {
         Self {
             status,
+            reason: None,
             headers: HeaderMap::new(),
             body: Vec::new(),
             immutable: false,
@@ -238,7 +245,18 @@ fn assemble(reply: Reply, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
+    if let Some(phrase) = reply.reason.filter(|_| reply.status.as_u16() >= 400).and_then(reason_phrase) {
+        response.extensions_mut().insert(phrase);
+    }
     response
+}
+
+/// RFC 9112 §4: visible ASCII and spaces, on the status line.
+fn reason_phrase(text: String) -> Option<ReasonPhrase> {
+    let visible = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
+    let line = text.split(['\r', '\n']).next().unwrap_or_default();
+    let phrase: String = line.chars().map(visible).take(LONGEST_REASON).collect();
+    if phrase.is_empty() { None } else { ReasonPhrase::try_from(phrase).ok() }
 }
 
 /// A response of bytes that needs nothing of the above, such as a health check.

@@ -43,6 +43,13 @@ impl Response {
         self
     }
 
+    /// The reason phrase of a failure (400 and above) in HTTP/1.1, for clients that show it
+    /// instead of the body. What it may not hold is replaced, and it is cut at 300 bytes.
+    pub fn reason(self, phrase: &str) -> Response {
+        self.raw.set_reason(phrase);
+        self
+    }
+
     /// Replaces what was set under this name. `Content-Length`, `Vary`,
     /// `Transfer-Encoding`, `Accept-Ranges` and hop-by-hop headers are the host's and
     /// ignored here. A name or value that HTTP forbids makes it a 500.

@@ -2,7 +2,7 @@
 //! versions, a private registry, and a wheel of 400 MB.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_tests::clients::{Program, Python};
+use packhouse_tests::clients::{Program, Python, Run};
 use packhouse_tests::npm::noise;
 use packhouse_tests::pypi::{Distribution, sha256};
 use packhouse_tests::{Options, Registry, User};
@@ -67,8 +67,19 @@ async fn other_bytes_under_the_same_name_are_refused_and_can_be_skipped() {
     let other = Distribution::wheel_with("demo", "1.0", "", &[("more.py", b"1")]);
     let said = desk.python.twine(&desk.user, &["--verbose"], &[&other]).await.fails();
     assert!(said.contains("409") && said.contains("File already exists"), "{said}");
-    let said = desk.python.twine(&desk.user, &["--skip-existing"], &[&other]).await.ok();
-    assert!(said.contains("already exist"), "{said}");
+    // twine's command takes `--skip-existing` for pypi.org only; what it makes of the answer is
+    // asked of it here.
+    let script = format!(
+        "from twine.commands.upload import skip_upload\n\
+         from twine.package import PackageFile\n\
+         from twine.repository import Repository\n\
+         file = PackageFile.from_filename('dist/{}', None)\n\
+         answer = Repository('{}/legacy/', '{}', '{}').upload(file)\n\
+         print(answer.status_code, skip_upload(answer, True, file))\n",
+        other.filename, desk.python.registry, desk.user.name, desk.user.password
+    );
+    let said = desk.python.run(Program::Python, ".", &["-c", &script]).await.ok();
+    assert!(said.contains("409 True"), "{said}");
     desk.python.pip_install("here", &["demo"]).await.ok();
     assert!(!desk.python.folder("here").join("more.py").exists());
 }
@@ -87,12 +98,18 @@ async fn who_may_not_is_told_by_twine_and_uv() {
     assert!(said.contains("401") || said.to_lowercase().contains("unauthorized"), "{said}");
 }
 
-async fn uv_publish(desk: &Desk, user: &User, distribution: &Distribution) -> packhouse_tests::clients::Run {
+async fn uv_publish(desk: &Desk, user: &User, distribution: &Distribution) -> Run {
+    uv_publish_with(desk, user, distribution, &[]).await
+}
+
+async fn uv_publish_with(desk: &Desk, user: &User, distribution: &Distribution, more: &[&str]) -> Run {
     let file = desk.python.write(&format!("uv/{}", distribution.filename), &distribution.content);
     let url = format!("{}/legacy/", desk.python.registry);
     let file = file.to_string_lossy();
     let mut arguments = vec!["publish", "--publish-url", &url, "--trusted-publishing", "never"];
-    arguments.extend(["--username", &user.name, "--password", &user.password, &file]);
+    arguments.extend(["--username", &user.name, "--password", &user.password]);
+    arguments.extend(more);
+    arguments.push(&file);
     desk.python.run(Program::Uv, ".", &arguments).await
 }
 
@@ -106,6 +123,10 @@ async fn uv_publishes_installs_and_filters_by_age() {
     let other = Distribution::wheel_with("demo", "1.0", "", &[("more.py", b"1")]);
     let said = uv_publish(&desk, &desk.user, &other).await.fails();
     assert!(said.contains("File already exists"), "{said}");
+    // With the index to look at first, the same is not sent again.
+    let index = format!("{}/simple/", desk.python.registry);
+    uv_publish_with(&desk, &desk.user, &wheel, &["--check-url", &index]).await.ok();
+    uv_publish_with(&desk, &desk.user, &other, &["--check-url", &index]).await.fails();
 
     desk.python.uv_install("here", &["demo"]).await.ok();
     assert_eq!(desk.python.import("here", "demo").await, "demo 1.1", "built from source");
@@ -227,8 +248,10 @@ async fn poetry_publishes_locks_and_installs() {
     let url = format!("{}/legacy/", desk.python.registry);
     desk.python.run(Program::Poetry, "made", &["config", "repositories.local", &url]).await.ok();
     let (name, password) = (desk.user.name.as_str(), desk.user.password.as_str());
-    let publish = ["publish", "--build", "--repository", "local", "--username", name, "--password", password];
-    desk.python.run(Program::Poetry, "made", &publish).await.ok();
+    let publish = ["publish", "--repository", "local", "--username", name, "--password", password];
+    let first = [&publish[..], &["--build"]].concat();
+    desk.python.run(Program::Poetry, "made", &first).await.ok();
+    // What was built lies there still: asked to build again, it would ask back.
     let again = [&publish[..], &["--skip-existing"]].concat();
     desk.python.run(Program::Poetry, "made", &again).await.ok();
 

@@ -80,7 +80,8 @@ async fn nobody_gets_a_token_for_what_is_public() {
     Hand::new(&registry.pusher().await, "open/demo").push(&image, "1.0").await;
     let nobody = registry.actor("/v2");
     let challenge = Challenge::of(nobody.get("/").await);
-    let challenge = Challenge { scope: "repository:open/demo:pull repository:secret:pull".to_owned(), ..challenge };
+    let challenge =
+        Challenge { scope: "repository:open/demo:pull repository:secret:pull".to_owned(), ..challenge };
     let bearer = nobody.clone().with_token(&secret(challenge.answer(&nobody).await));
     Hand::new(&bearer, "open/demo").expect_whole(&image, "1.0", "with nobody's token").await;
     bearer.get("/secret/tags/list").await.expect(401);

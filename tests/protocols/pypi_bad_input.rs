@@ -56,8 +56,8 @@ async fn files_that_are_not_what_they_say(registry: Registry) {
         (as_wheel(&Distribution::wheel("other", "1.0").content), "other-1.0.dist-info"),
         (Distribution::wheel_with("demo", "1.0", "", &[("../../evil.py", b"1")]), "lead elsewhere"),
         (Distribution::wheel_with("demo", "1.0", "", &[("a.py", b"1"), ("a.py", b"2")]), "twice"),
-        (Distribution { filename: "../demo-1.0-py3-none-any.whl".into(), ..wheel() }, "the file name"),
-        (Distribution { filename: "demo-1.0-py3-none-any.exe".into(), ..wheel() }, "only wheels"),
+        (wheel().called("../demo-1.0-py3-none-any.whl"), "the file name"),
+        (wheel().called("demo-1.0-py3-none-any.exe"), "only wheels"),
         (
             Distribution::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", wheel().content),
             "not a readable .tar.gz",

@@ -78,7 +78,10 @@ async fn a_bad_line_to_the_bucket_loses_nothing_and_hangs_nobody() {
         assert!(!told.objects.is_empty() && !told.versions.is_empty(), "worker {number} did nothing");
     }
     let refused: usize = told.iter().map(|told| told.refused).sum();
-    println!("{refused} requests were told 503, {} objects are there", told.iter().map(|told| told.objects.len()).sum::<usize>());
+    println!(
+        "{refused} requests were told 503, {} objects are there",
+        told.iter().map(|told| told.objects.len()).sum::<usize>()
+    );
     assert!(!registry.logs().contains("panicked"), "{}", registry.logs());
 }
 
@@ -120,7 +123,8 @@ impl Worker {
     }
 
     async fn write(&mut self, turn: u64) {
-        let (seed, size) = (self.number * 1_000_000 + turn, SIZES[usize::try_from(turn).unwrap_or(0) % SIZES.len()]);
+        let (seed, size) =
+            (self.number * 1_000_000 + turn, SIZES[usize::try_from(turn).unwrap_or(0) % SIZES.len()]);
         let path = format!("/object/{}/{turn}", self.number);
         let sent = self.objects.send(Method::PUT, &path, noise(seed, size));
         if in_time(sent).await.is_done(&[StatusCode::CREATED]) {

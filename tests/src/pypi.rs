@@ -116,6 +116,13 @@ impl Distribution {
         self
     }
 
+    /// The same bytes under another file name.
+    #[must_use]
+    pub fn called(mut self, filename: &str) -> Self {
+        filename.clone_into(&mut self.filename);
+        self
+    }
+
     /// The normalised name of the project.
     pub fn project(&self) -> String {
         self.name.to_lowercase().replace(['_', '.'], "-")

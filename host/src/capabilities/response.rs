@@ -22,6 +22,7 @@ const KEPT_WHOLE: usize = 32 << 10;
 /// the end, since HTTP wants one answer and the setters answer nothing.
 pub struct ResponseBuilder {
     status: u16,
+    reason: Option<String>,
     headers: HeaderMap,
     parts: Vec<Part>,
     tail: BytesMut,
@@ -37,6 +38,7 @@ impl ResponseBuilder {
     fn new(status: u16) -> Self {
         Self {
             status,
+            reason: None,
             headers: HeaderMap::new(),
             parts: Vec::new(),
             tail: BytesMut::new(),
@@ -101,6 +103,7 @@ impl ResponseBuilder {
             .ok_or_else(|| format!("{} is not a status that can be answered", self.status))?;
         Ok(Reply {
             status,
+            reason: self.reason,
             headers: self.headers,
             body: self.parts,
             immutable: self.immutable,
@@ -121,6 +124,12 @@ impl wit::HostResponse for State {
 
     fn set_status(&mut self, handle: Resource<ResponseBuilder>, status: u16) -> wasmtime::Result<()> {
         self.table.get_mut(&handle)?.status = status;
+        Ok(())
+    }
+
+    fn set_reason(&mut self, handle: Resource<ResponseBuilder>, phrase: String) -> wasmtime::Result<()> {
+        self.hold(phrase.len())?;
+        self.table.get_mut(&handle)?.reason = Some(phrase);
         Ok(())
     }
 

@@ -558,3 +558,23 @@ async fn a_tag_settled_before_is_the_one_that_is_sent() {
     settle_etag(&mut divided).await;
     assert_eq!(divided.headers["etag"], plain.headers["etag"]);
 }
+
+#[tokio::test]
+async fn a_failure_may_say_its_reason_on_the_status_line() {
+    let reason = |status: StatusCode, text: &str| {
+        let reply = Reply { reason: Some(text.to_owned()), ..Reply::new(status) };
+        async move {
+            let (method, headers) = (Method::POST, HeaderMap::new());
+            let response = respond(RequestHead { method: &method, headers: &headers }, reply).await;
+            let phrase = response.extensions().get::<hyper::ext::ReasonPhrase>().cloned();
+            phrase.map(|phrase| String::from_utf8(phrase.as_bytes().to_vec()).unwrap())
+        }
+    };
+    let exists = reason(StatusCode::CONFLICT, "File already exists: a-1.0.whl").await;
+    assert_eq!(exists.as_deref(), Some("File already exists: a-1.0.whl"));
+    let tricky = reason(StatusCode::BAD_REQUEST, "\u{e4}\tb\r\nSet-Cookie: x").await;
+    assert_eq!(tricky.as_deref(), Some("??b"));
+    assert_eq!(reason(StatusCode::BAD_REQUEST, &"x".repeat(400)).await.map(|text| text.len()), Some(300));
+    assert_eq!(reason(StatusCode::BAD_REQUEST, "\n").await, None);
+    assert_eq!(reason(StatusCode::OK, "Fine").await, None);
+}

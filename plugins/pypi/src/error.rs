@@ -1,6 +1,7 @@
 //! Everything that this protocol answers when it does not do what was asked: a table of
-//! descriptors, and the shape that clients read: one sentence of text, which twine and uv
-//! show; and `{"message": …}` where the answer would have been JSON.
+//! descriptors, and the shape that clients read: one sentence as text, which uv shows, and as
+//! the reason phrase, which twine shows; and `{"message": …}` where the answer would have been
+//! JSON.
 
 use packhouse_plugin::auth::Denied;
 use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError, log};
@@ -93,7 +94,7 @@ impl std::error::Error for Error {}
 
 impl From<Error> for Response {
     fn from(error: Error) -> Self {
-        let response = Response::new(error.status());
+        let response = Response::new(error.status()).reason(&error.sentence);
         let response = if error.json {
             response.json(&json!({ "message": error.sentence, "code": error.code() }))
         } else {

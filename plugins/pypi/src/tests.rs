@@ -142,6 +142,7 @@ fn assert_refused(host: &Host, reply: &Reply, status: u16, sentence: &str) {
     assert_eq!(reply.status(), status, "{}", reply.text());
     assert!(reply.text().contains(sentence), "{:?} should say {sentence:?}", reply.text());
     assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(reply.reason(), Some(reply.text().trim()), "twine shows the reason phrase");
     assert_eq!(host.objects(), Vec::<String>::new());
     assert_eq!(host.staged(), 0);
 }

@@ -31,6 +31,11 @@ impl Reply {
         self.sent.status
     }
 
+    /// The reason phrase that was set.
+    pub fn reason(&self) -> Option<&str> {
+        self.sent.reason.as_deref()
+    }
+
     /// Why the host answers 500 instead of what the plugin said, if it does.
     pub fn fault(&self) -> Option<&str> {
         self.sent.fault.as_deref()

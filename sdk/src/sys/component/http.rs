@@ -126,6 +126,10 @@ impl Response {
         self.0.set_status(status);
     }
 
+    pub(crate) fn set_reason(&self, phrase: &str) {
+        self.0.set_reason(phrase);
+    }
+
     pub(crate) fn set_header(&self, name: &str, value: &str) {
         self.0.set_header(name, value);
     }

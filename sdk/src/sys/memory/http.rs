@@ -80,6 +80,7 @@ impl Request {
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) status: u16,
+    pub(crate) reason: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Stored objects, in the order they were added.
@@ -115,6 +116,10 @@ impl Response {
             self.fail(format!("{status} is no final status"));
         }
         self.sent.borrow_mut().status = status;
+    }
+
+    pub(crate) fn set_reason(&self, phrase: &str) {
+        self.sent.borrow_mut().reason = Some(phrase.to_owned());
     }
 
     pub(crate) fn set_header(&self, name: &str, value: &str) {
