@@ -11,6 +11,7 @@ use clap::Subcommand;
 use crate::app;
 use crate::config::{Config, StorageKind};
 use crate::maintenance::{Order, Task, Tone, Witness};
+use crate::storage::Company;
 
 /// What the administrator orders.
 #[derive(Debug, Clone, Subcommand)]
@@ -81,12 +82,18 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
     }
     let order = command.order(config);
     let caretaker = app::open_caretaker(config).await?;
-    if order.task != Task::Verify && !order.dry_run && !caretaker.storage.is_safe_to_share() {
-        return Err(config
-            .error("[storage] this bucket does not honour conditional writes, so only the host that serves it may change it: let it collect by itself ([maintenance] gc), or order a dry run")
-            .into());
+    if order.task == Task::Verify || order.dry_run {
+        return Ok(caretaker.perform(&order, &mut Printed).await?);
     }
-    Ok(caretaker.perform(&order, &mut Printed).await?)
+    // Beside hosts only where the store keeps changes of several processes apart.
+    let storage = |error| config.error(format!("[storage] {error}"));
+    let presence = caretaker.storage.enter(Company::Guest).await.map_err(storage)?;
+    let done = tokio::select! {
+        done = caretaker.perform(&order, &mut Printed) => done.map_err(anyhow::Error::from),
+        () = presence.lost() => Err(anyhow::anyhow!("a host has taken the storage over: order it again")),
+    };
+    presence.leave().await;
+    done
 }
 
 /// Tells this process's terminal.

@@ -17,6 +17,14 @@ fn an_upload_rescues_what_is_condemned() {
 }
 
 #[test]
+fn what_somebody_else_has_rescued_is_safe() {
+    let host = host();
+    condemn(&host, "layer", "rescued");
+    upload(&host.as_user("ann"), "a", "layer");
+    assert_eq!(get(&host, &format!("/v2/a/blobs/{}", digest("layer"))).status(), 200);
+}
+
+#[test]
 fn an_upload_waits_for_a_removal_that_has_begun_and_gives_up() {
     let host = host();
     condemn(&host, "layer", "deleting");

@@ -166,6 +166,18 @@ fn what_another_run_has_in_its_hands_is_left_to_it_until_it_is_dead() {
 }
 
 #[test]
+fn what_was_rescued_once_is_condemned_anew_when_nothing_names_it() {
+    let host = host();
+    upload(&host.as_user("ann"), "a", "rescued");
+    wait(&host, DAY);
+    let key = format!("condemned/sha256/{}", hex(&digest("rescued")));
+    host.insert(&key, json!({ "run": "other", "state": "rescued" }).to_string()).unwrap();
+    wait(&host, 1000);
+    assert_eq!(collect(&host, 0).left_over, [blob_key("rescued")]);
+    assert!(passing(&host).is_empty());
+}
+
+#[test]
 fn a_run_that_was_killed_is_finished_by_a_later_one() {
     for killed_after in 1..12 {
         let host = host();
