@@ -21,7 +21,12 @@ pub struct Target {
 
 impl Target {
     pub fn new(address: String, path: &str, process: u32) -> Self {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json\r\n\r\n");
+        Self::accepting(address, path, "application/json", process)
+    }
+
+    /// Where a media type of its own is asked for.
+    pub fn accepting(address: String, path: &str, accept: &str, process: u32) -> Self {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\n\r\n");
         Self { address, request, process }
     }
 }

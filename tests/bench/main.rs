@@ -1,7 +1,8 @@
 //! `packhouse-bench`: how fast Packhouse answers, as ratios of medians over alternating
 //! rounds in one run. Absolute figures are of one machine and one hour; ratios last.
 //!
-//! `cargo xtask bench` builds and runs it. `--rounds` and `--seconds` make it longer.
+//! `cargo xtask bench` builds and runs it. `--rounds` and `--seconds` make it longer,
+//! `--only small` or `--only oci` shorter.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,11 +12,14 @@
 )]
 
 mod bare;
+mod docker_registry;
+mod large;
 mod load;
 mod nginx;
 mod processor;
 mod report;
 mod start;
+mod transfer;
 
 use std::time::Duration;
 
@@ -48,9 +52,16 @@ async fn main() {
         rounds: usize::try_from(number("--rounds", 7)).expect("a small number"),
         round: Duration::from_millis(number("--milliseconds", 1500)),
     };
-    start::measure(length.rounds).await;
-    small_get(&length).await;
-    packument(&length).await;
+    let only = option(&arguments, "--only");
+    let is_wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    if is_wanted("small") {
+        start::measure(length.rounds).await;
+        small_get(&length).await;
+        packument(&length).await;
+    }
+    if is_wanted("oci") {
+        large::measure(&length).await;
+    }
 }
 
 fn option(arguments: &[String], name: &str) -> Option<String> {

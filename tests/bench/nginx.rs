@@ -42,6 +42,11 @@ impl Nginx {
         Some(Self { child, address, _folder: folder })
     }
 
+    /// It serves the bytes at `/body.json`.
+    pub fn address(&self) -> String {
+        self.address.clone()
+    }
+
     pub fn target(&self) -> Target {
         Target::new(self.address.clone(), "/body.json", self.child.id().expect("it runs"))
     }

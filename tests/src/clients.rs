@@ -73,7 +73,7 @@ impl Run {
 }
 
 /// A program below the folder that `cargo xtask clients` fills; it may be missing.
-pub(crate) fn installed(program: &str) -> PathBuf {
+pub fn installed(program: &str) -> PathBuf {
     std::env::var_os("PACKHOUSE_CLIENTS").map_or_else(default_folder, PathBuf::from).join(program)
 }
 
