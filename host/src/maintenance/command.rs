@@ -88,8 +88,9 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
     // Beside hosts only where the store keeps changes of several processes apart.
     let storage = |error| config.error(format!("[storage] {error}"));
     let presence = caretaker.storage.enter(Company::Guest).await.map_err(storage)?;
+    let mut printed = Printed;
     let done = tokio::select! {
-        done = caretaker.perform(&order, &mut Printed) => done.map_err(anyhow::Error::from),
+        done = caretaker.perform(&order, &mut printed) => done.map_err(anyhow::Error::from),
         () = presence.lost() => Err(anyhow::anyhow!("a host has taken the storage over: order it again")),
     };
     presence.leave().await;

@@ -47,7 +47,7 @@ impl Loaded {
 
 /// How much is looked into files of which no document speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
+pub(crate) enum Depth {
     /// As far as a read may take.
     Quick,
     /// All of them, whatever their size.
