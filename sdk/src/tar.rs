@@ -243,8 +243,11 @@ fn read_extension(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> 
     Ok(bytes)
 }
 
+/// A name and its value.
+type Record<'a> = (&'a [u8], &'a [u8]);
+
 /// `{length} {name}={value}\n`, one after the other.
-fn pax_records(mut bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Error> {
+fn pax_records(mut bytes: &[u8]) -> Result<Vec<Record<'_>>, Error> {
     let mut records = Vec::new();
     while !until_nul(bytes).is_empty() {
         let space = bytes.iter().position(|byte| *byte == b' ').ok_or(Error::NotTar)?;

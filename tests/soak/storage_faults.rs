@@ -22,6 +22,7 @@ const SIZES: [usize; 3] = [2_000, 700_000, 9_500_000];
 /// What one worker was told is there.
 #[derive(Default)]
 struct Acknowledged {
+    worker: u64,
     objects: Vec<(String, u64, usize)>,
     versions: Vec<String>,
     refused: usize,
@@ -49,7 +50,7 @@ async fn a_bad_line_to_the_bucket_loses_nothing_and_hangs_nobody() {
             number,
             objects: registry.actor("/objects").with_token(&user.token),
             npm: registry.actor("/npm").with_token(&user.token),
-            told: Acknowledged::default(),
+            told: Acknowledged { worker: number, ..Acknowledged::default() },
         };
         workers.spawn(worker.work(Arc::clone(&stop)));
     }
@@ -63,7 +64,8 @@ async fn a_bad_line_to_the_bucket_loses_nothing_and_hangs_nobody() {
     })
     .await;
     let reader = registry.actor("/npm");
-    for (number, told) in told.iter().enumerate() {
+    for told in &told {
+        let number = told.worker;
         for (path, seed, size) in &told.objects {
             let found = objects.get(path).await.expect(200);
             assert!(found.body == noise(*seed, *size), "{path}: other bytes");
@@ -71,7 +73,7 @@ async fn a_bad_line_to_the_bucket_loses_nothing_and_hangs_nobody() {
         let document = reader.get(&format!("/demo-{number}")).await;
         for version in &told.versions {
             assert!(document.json()["versions"][version].is_object(), "{version} is lost: {document:?}");
-            let package = package(number as u64, version);
+            let package = package(number, version);
             let file = reader.get(&package.tarball_path()).await.expect(200);
             assert!(file.body == package.tarball(), "{version}: other bytes");
         }

@@ -110,11 +110,10 @@ impl State {
         let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
         let usual = self.decide_usual(self.caller.as_ref(), asked, public, listed);
         match &self.bearer {
-            None => usual,
             Some(bearer) if bearer.outside && (public || bearer.holds(asked)) => Decision::Granted,
             Some(bearer) if bearer.outside => Decision::SignIn,
             Some(bearer) if usual == Decision::Granted && !public && !bearer.holds(asked) => Decision::SignIn,
-            Some(_) => usual,
+            Some(_) | None => usual,
         }
     }
 

@@ -73,7 +73,15 @@ impl Objects {
         mark: &str,
         error: &StorageError,
     ) -> Option<ObjectInfo> {
-        if !matches!(error, StorageError::Conflict | StorageError::NotFound | StorageError::Unavailable(_)) {
+        // Services also deny what is about an upload that has ended.
+        let may_be = matches!(
+            error,
+            StorageError::Conflict
+                | StorageError::NotFound
+                | StorageError::Unavailable(_)
+                | StorageError::Denied(_)
+        );
+        if !may_be {
             return None;
         }
         let metadata = self.metadata(path).await.ok()??;

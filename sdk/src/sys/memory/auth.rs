@@ -128,7 +128,7 @@ pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<Stri
         .collect();
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"");
     if !scopes.is_empty() {
-        challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+        challenge.extend([",scope=\"", &scopes.join(" "), "\""]);
     }
     if state.rejection.is_some() {
         challenge.push_str(",error=\"invalid_token\"");
