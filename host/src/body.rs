@@ -231,12 +231,11 @@ impl RequestBody {
         }
         // Skips what was not read of the part before, or before the first.
         let index = self.uncover(root).await?;
-        match self.read_part_head(index).await? {
-            Some(head) => Ok(Some((head, self.push(root, Transform::Part(form.part()?))?))),
-            None => {
-                form.ended = true;
-                Ok(None)
-            }
+        if let Some(head) = self.read_part_head(index).await? {
+            Ok(Some((head, self.push(root, Transform::Part(form.part()?))?)))
+        } else {
+            form.ended = true;
+            Ok(None)
         }
     }
 

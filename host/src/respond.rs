@@ -245,14 +245,16 @@ fn assemble(reply: Reply, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
-    if let Some(phrase) = reply.reason.filter(|_| reply.status.as_u16() >= 400).and_then(reason_phrase) {
+    if let Some(phrase) =
+        reply.reason.filter(|_| reply.status.as_u16() >= 400).as_deref().and_then(reason_phrase)
+    {
         response.extensions_mut().insert(phrase);
     }
     response
 }
 
 /// RFC 9112 §4: visible ASCII and spaces, on the status line.
-fn reason_phrase(text: String) -> Option<ReasonPhrase> {
+fn reason_phrase(text: &str) -> Option<ReasonPhrase> {
     let visible = |character: char| if matches!(character, ' '..='~') { character } else { '?' };
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     let phrase: String = line.chars().map(visible).take(LONGEST_REASON).collect();

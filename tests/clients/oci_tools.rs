@@ -36,7 +36,7 @@ async fn crane_pushes_copies_by_mounting_and_deletes(desk: Desk) -> Option<()> {
     crane.run(&["tag", &second, "v3"]).await.ok();
     assert_eq!(crane.run(&["ls", &crane.reference("copied/here")]).await.ok().trim(), "v2\nv3");
     assert_eq!(crane.run(&["digest", &second]).await.ok().trim(), image.manifest.digest);
-    let catalog = crane.run(&["catalog", &crane.reference("").trim_end_matches('/').to_owned()]).await.ok();
+    let catalog = crane.run(&["catalog", crane.reference("").trim_end_matches('/')]).await.ok();
     assert_eq!(catalog.lines().collect::<Vec<_>>(), [deep, "copied/here"]);
 
     crane.run(&["pull", "--format", "oci", &second, "pulled"]).await.ok();
@@ -110,7 +110,7 @@ async fn oras_copies_an_artifact_with_what_refers_to_it(desk: Desk) -> Option<()
     oras.run(&["cp", "--recursive", "--from-plain-http", "--to-plain-http", &from, &to]).await.ok();
     let second = desk.hand("signed/second");
     second.expect_whole(&image, "v1", "the image").await;
-    assert_eq!(second.referrers(&image.manifest.digest).await, [note.manifest.digest.clone()]);
+    assert_eq!(second.referrers(&image.manifest.digest).await, std::slice::from_ref(&note.manifest.digest));
     second.expect_whole(&note, &note.manifest.digest, "the note").await;
     oras.run(&["resolve", "--plain-http", &to]).await.ok();
 

@@ -10,9 +10,10 @@ const STORIES: usize = 30;
 
 /// The test program of the host's library, as `cargo xtask test` built it.
 fn program() -> PathBuf {
-    std::env::var_os("PACKHOUSE_HOST_TESTS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("PACKHOUSE_HOST_TESTS is not set: run this by `cargo xtask test`"))
+    std::env::var_os("PACKHOUSE_HOST_TESTS").map_or_else(
+        || panic!("PACKHOUSE_HOST_TESTS is not set: run this by `cargo xtask test`"),
+        PathBuf::from,
+    )
 }
 
 async fn passes_on(kind: Kind) {

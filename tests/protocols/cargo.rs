@@ -27,9 +27,9 @@ fn told(answer: &packhouse_tests::Answer) -> String {
 }
 
 async fn what_is_published_is_served(registry: Registry) {
-    let (publisher, anybody) = (registry.crate_publisher().await, registry.actor("/cargo"));
+    let (owner, anybody) = (registry.crate_publisher().await, registry.actor("/cargo"));
     let demo = Crate::new("Demo", "1.0.0");
-    let answer = demo.publish(&publisher).await.expect(200).json();
+    let answer = demo.publish(&owner).await.expect(200).json();
     assert_eq!(answer, json!({"warnings": {"invalid_categories": [], "invalid_badges": [], "other": []}}));
 
     let mut line = cargo::lines(&anybody.get(&demo.index_path()).await.expect(200)).remove(0);

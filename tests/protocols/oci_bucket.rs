@@ -1,6 +1,6 @@
 //! Buckets that an earlier system has left, the registry's own upkeep of them, and uploads
 //! that outlive a process.
-#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used, reason = "a test may fail loudly")]
 
 use packhouse_tests::accounts::run;
 use packhouse_tests::oci::{Content, Hand, Image, LAYER};

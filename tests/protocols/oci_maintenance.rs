@@ -68,7 +68,11 @@ async fn expect_everything(all: &Tagged, signature: Option<&Content>, what: &str
     }
     if let Some(signature) = signature {
         let (hand, tool, _) = &all[2];
-        assert_eq!(hand.referrers(&tool.manifest.digest).await, [signature.digest.clone()], "{what}");
+        assert_eq!(
+            hand.referrers(&tool.manifest.digest).await,
+            std::slice::from_ref(&signature.digest),
+            "{what}"
+        );
     }
 }
 

@@ -39,5 +39,5 @@ async fn what_refers_to_a_manifest_is_listed(registry: Registry) {
     assert_eq!(filtered.json()["manifests"][0]["digest"], late.manifest.digest);
     assert_eq!(hand.referrers(&early.manifest.digest).await, Vec::<String>::new(), "none, and no error");
     pusher.delete(&hand.path(&format!("/manifests/{}", late.manifest.digest))).await.expect(202);
-    assert_eq!(hand.referrers(&image.manifest.digest).await, [early.manifest.digest.clone()]);
+    assert_eq!(hand.referrers(&image.manifest.digest).await, std::slice::from_ref(&early.manifest.digest));
 }

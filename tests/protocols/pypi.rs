@@ -120,7 +120,7 @@ async fn a_page_is_negotiated_and_revalidated(registry: Registry) {
 
 async fn a_file_is_read_in_parts_and_never_compressed(registry: Registry) {
     let (uploader, anybody) = (registry.uploader().await, registry.actor("/pypi"));
-    let wheel = Distribution::wheel_with("demo", "1.0", "", &[("large.txt", &[b'x'; 100_000])]);
+    let wheel = Distribution::wheel_with("demo", "1.0", "", &[("large.txt", &b"x".repeat(100_000))]);
     wheel.upload(&uploader).await.expect(200);
     let part = anybody.clone().with_header("range", "bytes=-22").get(&wheel.path()).await.expect(206);
     assert!(part.body == wheel.content[wheel.content.len() - 22..], "the end of the archive");

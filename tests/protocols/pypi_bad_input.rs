@@ -1,5 +1,5 @@
 //! Uploads that are broken, lie, or are cut off: each has a sentence, and nothing is stored.
-#![allow(clippy::panic, reason = "a test may fail loudly")]
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 #[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
 use packhouse_tests::on_every_backend as on_every;

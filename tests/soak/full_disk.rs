@@ -75,23 +75,23 @@ async fn a_publish_to_a_full_disk_is_told_so_and_loses_nothing() {
     let package = |number: u64| {
         Package::new("demo", &format!("1.0.{number}")).file("data.bin", noise(number, 1_500_000))
     };
-    let mut published = Vec::new();
+    let mut taken = Vec::new();
     let refusal = loop {
-        let number = published.len() as u64;
+        let number = taken.len() as u64;
         let answer = publisher.put(&package(number).path(), &package(number).publish()).await;
         if answer.status != StatusCode::CREATED {
             break answer;
         }
-        published.push(number);
-        assert!(published.len() < 20, "more than the disk can hold");
+        taken.push(number);
+        assert!(taken.len() < 20, "more than the disk can hold");
     };
     expect_clear(&refusal);
     registry.restart().await;
     let publisher = publisher.at(registry.url("/npm"));
     let document = publisher.get("/demo").await.expect(200).json();
     let versions = document["versions"].as_object().map_or(0, serde_json::Map::len);
-    assert_eq!(versions, published.len(), "nothing more and nothing less");
-    for &number in &published {
+    assert_eq!(versions, taken.len(), "nothing more and nothing less");
+    for &number in &taken {
         let file = publisher.get(&package(number).tarball_path()).await.expect(200);
         assert!(file.body == package(number).tarball(), "the same bytes");
     }

@@ -122,7 +122,7 @@ async fn write_until_killed(
 impl Piece {
     /// Half of the writers publish packages, the other half push images.
     fn is_package(self) -> bool {
-        self.writer % 2 == 0
+        self.writer.is_multiple_of(2)
     }
 
     fn seed(self) -> u64 {

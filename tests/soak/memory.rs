@@ -40,9 +40,9 @@ async fn stays_small(backend: Backend) {
         async move {
             let digest = large.digest();
             if client % 2 == 0 {
-                large.push(&pusher, &digest).await
+                large.push(&pusher, &digest).await;
             } else {
-                large.push_chunks(&pusher, &digest).await
+                large.push_chunks(&pusher, &digest).await;
             }
             large.pull(&pusher, &digest).await;
         }

@@ -42,7 +42,7 @@ impl Backend {
     pub(crate) fn configuration(&self) -> String {
         match self {
             Self::Small(small) => {
-                format!("[storage]\ntype = \"fs\"\nroot = {:?}\n", small.path().join("data"))
+                format!("[storage]\ntype = \"fs\"\nroot = \"{}\"\n", small.path().join("data").display())
             }
             Self::FileSystem => "[storage]\ntype = \"fs\"\nroot = \"data\"\n".to_owned(),
             Self::Memory => "[storage]\ntype = \"memory\"\n".to_owned(),

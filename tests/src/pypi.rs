@@ -47,7 +47,7 @@ impl Distribution {
             (metadata_path.as_str(), metadata.as_bytes()),
             (wheel_path.as_str(), wheel.as_bytes()),
         ]);
-        let mut record: String = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
+        let mut record: String = files.iter().flat_map(|(path, _)| [*path, ",,\n"]).collect();
         let _ = writeln!(record, "{record_path},,");
         files.push((&record_path, record.as_bytes()));
         Self::of(name, version, "bdist_wheel", &format!("{module}-{version}-py3-none-any.whl"), zip(&files))

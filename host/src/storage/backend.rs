@@ -239,9 +239,10 @@ impl Backend {
     pub async fn kept(&self, folder: &str, kept: &Kept) -> Result<Content> {
         let path = format!("{folder}{}", kept.name);
         let content = each!(self, store => store.kept(&path, kept).await)?;
-        match content.size() == kept.size {
-            true => Ok(content),
-            false => Err(StorageError::other(format!("`{path}` is damaged"))),
+        if content.size() == kept.size {
+            Ok(content)
+        } else {
+            Err(StorageError::other(format!("`{path}` is damaged")))
         }
     }
 

@@ -52,7 +52,7 @@ pub enum Company {
 pub struct Presence {
     mark: Option<(Backend, String)>,
     lost: watch::Receiver<bool>,
-    _beats: Option<AbortOnDropHandle<()>>,
+    beats: Option<AbortOnDropHandle<()>>,
 }
 
 /// What one process says of itself.
@@ -73,11 +73,11 @@ impl Storage {
         let (_silent, lost) = watch::channel(false);
         let needed = self.is_remote() && (company != Company::Guest || !self.is_safe_to_share());
         if !needed {
-            return Ok(Presence { mark: None, lost, _beats: None });
+            return Ok(Presence { mark: None, lost, beats: None });
         }
         let mut mark = Mark::of_this_process();
         let ours = mark.write(&self.backend).await?;
-        let presence = Presence { mark: Some((self.backend.clone(), mark.path())), lost, _beats: None };
+        let presence = Presence { mark: Some((self.backend.clone(), mark.path())), lost, beats: None };
         if company != Company::Many
             && let Err(error) = be_alone(&self.backend, &mark, &ours).await
         {
@@ -87,7 +87,7 @@ impl Storage {
         let (tell, lost) = watch::channel(false);
         let must_be_alone = !self.is_safe_to_share();
         let beats = tokio::spawn(beat(self.backend.clone(), mark, must_be_alone, tell));
-        Ok(Presence { lost, _beats: Some(AbortOnDropHandle::new(beats)), ..presence })
+        Ok(Presence { lost, beats: Some(AbortOnDropHandle::new(beats)), ..presence })
     }
 }
 
@@ -103,7 +103,7 @@ impl Presence {
 
     /// A clean end: the next host need not wait.
     pub async fn leave(mut self) {
-        self._beats = None;
+        drop(self.beats.take());
         if let Some((backend, path)) = self.mark.take()
             && let Err(error) = backend.remove(&path, &Precondition::Any).await
         {
@@ -137,15 +137,15 @@ impl Mark {
 async fn beat(backend: Backend, mut mark: Mark, must_be_alone: bool, lost: watch::Sender<bool>) {
     let mut beats = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last = Instant::now();
+    let mut beaten = Instant::now();
     loop {
         beats.tick().await;
         if let Err(error) = mark.write(&backend).await {
             tracing::debug!(%error, "no sign of life could be given: {error}");
             continue;
         }
-        let was_silent = last.elapsed() > WATCHED_FOR;
-        last = Instant::now();
+        let was_silent = beaten.elapsed() > WATCHED_FOR;
+        beaten = Instant::now();
         // Others may have taken us for dead meanwhile.
         if must_be_alone && was_silent && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty())
         {

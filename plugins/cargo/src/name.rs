@@ -126,7 +126,9 @@ impl CrateName {
                     spelling.push(same);
                 }
             } else {
-                spellings.iter_mut().for_each(|spelling| spelling.push(letter));
+                for spelling in &mut spellings {
+                    spelling.push(letter);
+                }
             }
         }
         spellings.retain(|spelling| *spelling != own);

@@ -52,7 +52,7 @@ descriptors! {
 pub struct Error {
     descriptor: Descriptor,
     sentence: String,
-    detail: Value,
+    detail: Box<Value>,
     headers: Vec<(&'static str, String)>,
     /// What a token would have to allow, for the challenge of a 401.
     wanted: Vec<Wanted>,
@@ -70,7 +70,7 @@ impl Error {
         Self {
             descriptor,
             sentence: sentence.to_string(),
-            detail: Value::Null,
+            detail: Box::new(Value::Null),
             headers: Vec::new(),
             wanted: Vec::new(),
         }
@@ -99,7 +99,7 @@ impl Error {
     /// What it is about, for programs.
     #[must_use]
     pub fn detail(self, detail: Value) -> Self {
-        Self { detail, ..self }
+        Self { detail: Box::new(detail), ..self }
     }
 
     #[must_use]
@@ -129,7 +129,7 @@ impl From<Error> for Response {
     fn from(error: Error) -> Self {
         let mut entry = json!({ "code": error.code(), "message": error.sentence });
         if let (Some(entry), false) = (entry.as_object_mut(), error.detail.is_null()) {
-            entry.insert("detail".to_owned(), error.detail);
+            entry.insert("detail".to_owned(), *error.detail);
         }
         let mut response = Response::new(error.descriptor.status).json(&json!({ "errors": [entry] }));
         for (name, value) in &error.headers {
@@ -156,13 +156,12 @@ impl From<packhouse_plugin::Error> for Error {
         use packhouse_plugin::Error as Host;
         let descriptor = match &error {
             Host::NotFound => UPLOAD_UNKNOWN,
-            Host::Conflict => BUSY,
+            Host::Conflict | Host::Unavailable(_) => BUSY,
             Host::DigestMismatch { .. } => DIGEST_INVALID,
             Host::TooLarge(_) => TOO_LARGE,
             Host::Truncated => SIZE_INVALID,
             Host::Invalid(_) => REQUEST_INVALID,
             Host::Denied(_) => DENIED,
-            Host::Unavailable(_) => BUSY,
             other => Descriptor { status: other.status(), ..HOST },
         };
         if descriptor.status >= 500 {

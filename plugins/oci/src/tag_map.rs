@@ -23,7 +23,13 @@ pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentD
 
 /// Lets these tags stand for a manifest; without tags it makes the document if there is none.
 pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) -> Result<(), Error> {
-    change(repository, |map| tags.iter().fold(false, |changed, tag| map.set(tag, digest) || changed))
+    change(repository, |map| {
+        let mut changed = false;
+        for tag in tags {
+            changed |= map.set(tag, digest);
+        }
+        changed
+    })
 }
 
 /// An empty document, if there is none.

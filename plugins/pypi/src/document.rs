@@ -184,7 +184,7 @@ impl File {
     }
 
     pub fn is_wheel(&self) -> bool {
-        self.filename.ends_with(".whl")
+        self.filename.strip_suffix(".whl").is_some()
     }
 
     /// The SHA-256 of the core metadata, where clients may rely on it: of wheels. What a

@@ -71,7 +71,7 @@ impl Error {
 
     /// To be answered as JSON.
     #[must_use]
-    pub fn as_json(self) -> Self {
+    pub fn in_json(self) -> Self {
         Self { json: true, ..self }
     }
 

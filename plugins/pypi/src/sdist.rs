@@ -50,7 +50,9 @@ impl std::error::Error for SdistError {}
 
 impl From<io::Error> for SdistError {
     fn from(error: io::Error) -> Self {
-        let is_hosts = error.get_ref().is_some_and(|inner| inner.is::<HostError>());
+        let is_hosts = error.get_ref().is_some_and(
+            <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<HostError>,
+        );
         if is_hosts { Self::Host(error.into()) } else { Self::Unreadable(error.to_string()) }
     }
 }

@@ -74,7 +74,9 @@ impl From<rawzip::Error> for WheelError {
 
 impl From<io::Error> for WheelError {
     fn from(error: io::Error) -> Self {
-        let is_hosts = error.get_ref().is_some_and(|inner| inner.is::<HostError>());
+        let is_hosts = error.get_ref().is_some_and(
+            <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<HostError>,
+        );
         if is_hosts { Self::Host(error.into()) } else { Self::NotZip(error.to_string()) }
     }
 }

@@ -123,7 +123,11 @@ impl Tool {
         let registries = format!("[[registry]]\nlocation = {}\ninsecure = true\n", json!(self.registry));
         self.write(".config/containers/registries.conf", registries);
         let (root, run) = (self.home().join("storage"), self.home().join("running"));
-        let storage = format!("[storage]\ndriver = \"vfs\"\ngraphroot = {root:?}\nrunroot = {run:?}\n");
+        let storage = format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            root.display(),
+            run.display()
+        );
         self.write("storage.conf", storage);
         let policy = r#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
         self.write(".config/containers/policy.json", policy);

@@ -426,7 +426,7 @@ async fn more_than_a_hundred_things_are_too_many() {
 async fn a_token_that_is_about_to_end_is_traded_for_none() {
     let auth = host_with_users().await;
     let ann = account(&auth, "ann").await;
-    let short = TokenRequest { lifetime: Some(Duration::from_secs(60)), ..TokenRequest::default() };
+    let short = TokenRequest { lifetime: Some(Duration::from_mins(1)), ..TokenRequest::default() };
     let made = auth.issue(&ann, &short).await.unwrap();
     let narrowed = show(&auth, &made.secret).await.account.unwrap();
     auth.inner.clock.sleep(Duration::from_millis(59_500)).await;

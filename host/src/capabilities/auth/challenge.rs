@@ -13,10 +13,10 @@ pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Op
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", server.service);
     let scopes = scopes(wanted);
     if !scopes.is_empty() {
-        challenge.push_str(&format!(",scope=\"{scopes}\""));
+        challenge.extend([",scope=\"", &scopes, "\""]);
     }
     if let Some(error) = error(request) {
-        challenge.push_str(&format!(",error=\"{error}\""));
+        challenge.extend([",error=\"", error, "\""]);
     }
     Some(challenge)
 }

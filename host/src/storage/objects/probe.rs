@@ -120,19 +120,19 @@ fn words_of(said: &str) -> String {
 
 async fn conditions(operator: &Operator, path: &str) -> Result<Honoured> {
     let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };
-    let other = || WriteOptions { if_match: wrong(), ..WriteOptions::default() };
+    let other = || WriteOptions { if_match: Some(wrong()), ..WriteOptions::default() };
     let second = operator.write_options(path, "second", absent()).await;
     let third = operator.write_options(path, "third", other()).await;
     let write = is_refusal(second)? && is_refusal(third)?;
     let (copy, joined) = part_copy(operator, path, absent()).await?;
     let join = joined && part_copy(operator, path, other()).await?.1;
-    let removal = DeleteOptions { if_match: wrong(), ..DeleteOptions::default() };
+    let removal = DeleteOptions { if_match: Some(wrong()), ..DeleteOptions::default() };
     let remove = is_refusal(operator.delete_options(path, removal).await)?;
-    Ok(Honoured { write, join, copy, remove })
+    Ok(Honoured { write, join, remove, copy })
 }
 
-fn wrong() -> Option<String> {
-    Some(etag_of("00000000000000000000000000000000"))
+fn wrong() -> String {
+    etag_of("00000000000000000000000000000000")
 }
 
 /// A multipart upload of one part that is copied from another object, completed under

@@ -33,6 +33,7 @@ pub(super) struct Note {
 
 /// What a service does with conditions, as probed: some ignore them silently.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is the answer to a question of its own")]
 pub(super) struct Honoured {
     /// Of one write.
     pub write: bool,

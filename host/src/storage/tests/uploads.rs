@@ -175,7 +175,7 @@ async fn part_sizes(house: &House, id: &str) -> Vec<u64> {
         let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
         let named = document["parts"].as_array().unwrap().len();
         let page = uploads.list(&options).await.unwrap();
-        let parts: Vec<_> = page.objects.iter().filter(|part| !part.key.ends_with(".json")).collect();
+        let parts: Vec<_> = page.objects.iter().filter(|part| !part.key.ends_with("/session.json")).collect();
         if parts.len() == named || std::time::Instant::now() > deadline {
             return parts.iter().map(|part| part.size).collect();
         }

@@ -86,7 +86,7 @@ impl Upload {
         let folder = session::folder(&self.id);
         change.added = self.scope.backend().keep(material, &folder).await?;
         change.session.parts.extend(change.added.iter().cloned());
-        let small = self.small_parts_at_the_end(&change.session);
+        let small = Self::small_parts_at_the_end(&change.session);
         if small.len() > 1 && small.iter().map(|part| part.size).sum::<u64>() >= TOGETHER {
             match self.scope.backend().merge(&folder, &small).await {
                 Ok(merged) => {
@@ -102,7 +102,7 @@ impl Upload {
         Ok(change)
     }
 
-    fn small_parts_at_the_end(&self, session: &Session) -> Vec<Kept> {
+    fn small_parts_at_the_end(session: &Session) -> Vec<Kept> {
         let parts = &session.parts;
         let large = parts.iter().rposition(|part| part.size >= SMALL).map_or(0, |at| at + 1);
         parts.get(large..).unwrap_or_default().to_vec()

@@ -19,11 +19,13 @@ pub fn read_config(call: &Call) -> Result<Response, Error> {
         auth::require(CRATE, EVERY_CRATE, "read")?;
     }
     let base_url = call.base_url();
-    let mut config = json!({ "dl": format!("{base_url}/api/v1/crates"), "api": base_url });
-    if !auth::is_public(CRATE, EVERY_CRATE, "read") {
+    let downloads = format!("{base_url}/api/v1/crates");
+    let config = if auth::is_public(CRATE, EVERY_CRATE, "read") {
+        json!({ "dl": downloads, "api": base_url })
+    } else {
         // Cargo sends the token with every request when it is told so here.
-        config["auth-required"] = json!(true);
-    }
+        json!({ "dl": downloads, "api": base_url, "auth-required": true })
+    };
     Ok(Response::new(200).json(&config))
 }
 

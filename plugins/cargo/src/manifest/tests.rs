@@ -86,7 +86,8 @@ fn a_missing_rust_version_is_taken_from_the_manifest() {
 
 #[test]
 fn every_difference_is_told() {
-    let changes: [(fn(&mut Value), &str); 12] = [
+    type Alter = fn(&mut Value);
+    let alterations: [(Alter, &str); 12] = [
         (|new| new["name"] = json!("other"), "the name: demo there, other here"),
         (|new| new["vers"] = json!("1.0.1"), "the version: 1.0.0 there, 1.0.1 here"),
         (|new| new["links"] = Value::Null, "`links`: native there, none here"),
@@ -103,9 +104,9 @@ fn every_difference_is_told() {
         ),
         (|new| new["deps"][3]["target"] = Value::Null, "the normal dependency on libc"),
     ];
-    for (change, told) in changes {
+    for (alter, told) in alterations {
         let mut changed = request();
-        change(&mut changed);
+        alter(&mut changed);
         let error = agree(changed).unwrap_err().to_string();
         assert!(error.contains(told), "{error:?} should say {told:?}");
     }

@@ -207,7 +207,7 @@ impl Manifest {
 fn check_descriptor(place: &str, descriptor: &Descriptor) -> Result<(), ManifestError> {
     let digest = descriptor.digest.as_str();
     if !is_digest(digest) {
-        return Err(refuse(format!("a descriptor in `{place}` has no valid digest: {:.200}", digest)));
+        return Err(refuse(format!("a descriptor in `{place}` has no valid digest: {digest:.200}")));
     }
     if digest.starts_with("sha256:") || digest.starts_with("sha512:") || place == "subject" {
         ContentDigest::parse(digest)

@@ -103,7 +103,7 @@ fn merge_fallback(
     let Ok(index) = Manifest::parse(&index.bytes) else {
         return Ok(());
     };
-    for listed in index.children().filter_map(|child| child.content()) {
+    for listed in index.children().filter_map(super::super::document::Descriptor::content) {
         let is_known = |referrer: &Referrer| referrer.digest == listed.to_string();
         // An entry of ours may stand on an earlier page.
         let own = layout::referrer(repository, subject, &listed);

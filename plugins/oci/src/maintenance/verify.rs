@@ -80,7 +80,7 @@ fn fault(
         Err(error) => return Ok(Some(error.to_string())),
     };
     if !settings::feature("sparse") {
-        for blob in manifest.needed_blobs().filter_map(|blob| blob.content()) {
+        for blob in manifest.needed_blobs().filter_map(super::super::document::Descriptor::content) {
             if storage::stat(&layout::blob(&blob))?.is_none() {
                 return Ok(Some(format!("it names the blob {blob}, which is not here")));
             }

@@ -46,8 +46,8 @@ fn it_is_adopted_once() {
         Some(&b"{}"[..])
     );
     leave(&host, "old", "later", &image("later"));
-    let later = format!("/v2/old/blobs/{}", digest("later"));
-    assert_eq!(get(&host, &later).status(), 404, "what is copied in later takes a reindex");
+    let copied_in = format!("/v2/old/blobs/{}", digest("later"));
+    assert_eq!(get(&host, &copied_in).status(), 404, "what is copied in later takes a reindex");
     assert_eq!(get(&host, &layer).status(), 200);
 }
 

@@ -77,7 +77,8 @@ fn several_tags_come_with_one_push() {
     assert_eq!(host.object_json("tags/a/tags.json"), tags);
     let bad = put(&ann, "a", &format!("{digest}?tag=ok&tag=-bad"), &image("layer"));
     assert_refused(&bad, 400, "MANIFEST_INVALID", "-bad");
-    let many: String = (0..101).map(|number| format!("&tag=t{number}")).collect();
+    let many: Vec<String> = (0..101).map(|number| format!("tag=t{number}")).collect();
+    let many = many.join("&");
     assert_refused(
         &put(&ann, "a", &format!("{digest}?{many}"), &image("layer")),
         414,

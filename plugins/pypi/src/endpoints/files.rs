@@ -41,7 +41,7 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
 /// `.provenance` behind it, where PyPI's own clients look.
 pub fn read_provenance(call: &Call) -> Result<Response, Error> {
-    read_attested(call).map_err(Error::as_json)
+    read_attested(call).map_err(Error::in_json)
 }
 
 fn read_attested(call: &Call) -> Result<Response, Error> {
@@ -75,7 +75,7 @@ pub fn delete_file(call: &Call) -> Result<Response, Error> {
 
 /// `PUT /packages/{project}/{file}/yank`.
 pub fn yank_file(call: &Call) -> Result<Response, Error> {
-    set_yanked(call, Some(super::releases::reason(call)?))
+    set_yanked(call, Some(&super::releases::reason(call)?))
 }
 
 /// `DELETE /packages/{project}/{file}/yank`.
@@ -83,11 +83,11 @@ pub fn unyank_file(call: &Call) -> Result<Response, Error> {
     set_yanked(call, None)
 }
 
-fn set_yanked(call: &Call, reason: Option<String>) -> Result<Response, Error> {
+fn set_yanked(call: &Call, reason: Option<&str>) -> Result<Response, Error> {
     let name = project(call)?;
     require(&name, "write")?;
     let wanted = call.decoded("file")?;
-    super::releases::set_yanked(&name, reason.as_deref(), |file| file.filename == wanted)?
+    super::releases::set_yanked(&name, reason, |file| file.filename == wanted)?
         .ok_or_else(|| no_file(&name, &wanted))
 }
 

@@ -78,15 +78,14 @@ pub fn set_yanked(
 /// Why something is yanked: `?reason=`, or the body: `{"reason": …}` or plain text. Empty when
 /// nothing was said.
 pub fn reason(call: &Call) -> Result<String, Error> {
-    let reason = match call.query("reason") {
-        Some(reason) => reason,
-        None => {
-            let body = call.body().read_all(SMALL_BODY)?;
-            if body.first() == Some(&b'{') {
-                serde_json::from_slice::<Reason>(&body)?.reason
-            } else {
-                String::from_utf8_lossy(&body).into_owned()
-            }
+    let reason = if let Some(reason) = call.query("reason") {
+        reason
+    } else {
+        let body = call.body().read_all(SMALL_BODY)?;
+        if body.first() == Some(&b'{') {
+            serde_json::from_slice::<Reason>(&body)?.reason
+        } else {
+            String::from_utf8_lossy(&body).into_owned()
         }
     };
     let reason = reason.trim();

@@ -104,12 +104,12 @@ fn check_kind(form: &Form, field: &str, known: &[&str]) -> Result<(), Error> {
 }
 
 /// The digest of what came in, when it is the one that was stated.
-fn check_digest(staged: &Staged, algorithm: &str, stated: Option<String>) -> Result<String, Error> {
+fn check_digest(staged: &Staged, algorithm: &str, said: Option<String>) -> Result<String, Error> {
     let computed = staged.digest(algorithm)?.hex;
-    match stated {
-        Some(stated) if !stated.eq_ignore_ascii_case(&computed) => Err(Error::because(
+    match said {
+        Some(said) if !said.eq_ignore_ascii_case(&computed) => Err(Error::because(
             error::BAD_DIGEST,
-            format!("the upload's {algorithm} is {stated}, and the file has {computed}; upload it again"),
+            format!("the upload's {algorithm} is {said}, and the file has {computed}; upload it again"),
         )),
         _ => Ok(computed),
     }
