@@ -87,7 +87,7 @@ const WORKSPACE: [(&str, &str); 12] = [
     (
         "acme_text/Cargo.toml",
         "[package]\nname = \"acme_text\"\nversion.workspace = true\nedition.workspace = true\nrust-version.workspace = true\n\
-         [dependencies]\nacme-core = { path = \"../acme-core\", version = \"0.1\", registry = \"loop\" }\n",
+         [features]\ncore = []\n[dependencies]\nacme-core = { path = \"../acme-core\", version = \"0.1\", registry = \"loop\" }\n",
     ),
     ("acme_text/src/lib.rs", "pub fn text() -> String { format!(\"text({})\", acme_core::core()) }\n"),
     (
@@ -100,9 +100,8 @@ const WORKSPACE: [(&str, &str); 12] = [
     (
         "acme-json/Cargo.toml",
         "[package]\nname = \"acme-json\"\nversion.workspace = true\nedition.workspace = true\n[features]\n\
-         default = [\"text\"]\ntext = [\"dep:acme_text\", \"words?/core\"]\nwords = [\"dep:words\"]\n[dependencies]\n\
-         acme_text = { path = \"../acme_text\", version = \"0.1.0\", registry = \"loop\", optional = true }\n\
-         words = { package = \"acme_text\", path = \"../acme_text\", version = \">=0.1, <2\", registry = \"loop\", optional = true }\n\
+         default = [\"text\"]\ntext = [\"dep:acme_text\", \"acme_text?/core\"]\n[dependencies]\n\
+         acme_text = { path = \"../acme_text\", version = \">=0.1, <2\", registry = \"loop\", optional = true }\n\
          [target.'cfg(any(unix,windows))'.dependencies]\nacme-core = { path = \"../acme-core\", version = \"0.1\", registry = \"loop\" }\n\
          [dev-dependencies]\nacme-macros = { path = \"../acme-macros\" }\n",
     ),

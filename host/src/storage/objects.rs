@@ -45,6 +45,9 @@ pub(super) use unfinished::Unfinished;
 const SIDE_BY_SIDE: usize = 16;
 /// So much of small parts is read and written again sooner than joined by the service.
 const IN_ONE_REQUEST: u64 = 2 * parts::PART;
+/// A service may take a condition with one write and not when it joins parts: no document
+/// that is changed by compare-and-swap is larger.
+const LARGEST_DOCUMENT: u64 = 8 * parts::PART;
 /// No multipart upload of ours takes longer.
 const JOINED_WITHIN: Duration = Duration::from_hours(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -238,7 +241,7 @@ impl Objects {
             return self.put(path, bytes.clone(), precondition, content_type).await;
         }
         let size = contents.iter().map(Content::size).sum::<u64>();
-        if size <= parts::PART || self.is_private() || (size <= IN_ONE_REQUEST && join::passes(contents)) {
+        if size <= self.most_in_one_request(contents, precondition) {
             let _room = self.budget.reserve(size).await?;
             let bytes = read_all(contents).await?;
             return self.put(path, bytes, precondition, content_type).await;
@@ -246,8 +249,21 @@ impl Objects {
         let _hold = self.locks.write(path).await;
         within(self.refuse_clash(path, precondition)).await?;
         within(self.check(path, precondition)).await?;
-        let options = swap::write_options(precondition, content_type, self.swap.honours_joins());
+        let options = swap::write_options(precondition, content_type, self.swap.honours_join(precondition));
         self.join(contents, path, options).await
+    }
+
+    /// Above this the parts are joined by the service.
+    fn most_in_one_request(&self, contents: &[Content], precondition: &Precondition) -> u64 {
+        if self.is_private() {
+            u64::MAX
+        } else if self.swap.honours_writes() && !self.swap.honours_join(precondition) {
+            LARGEST_DOCUMENT
+        } else if join::passes(contents) {
+            IN_ONE_REQUEST
+        } else {
+            parts::PART
+        }
     }
 
     /// Gives material names of its own below `folder`, for a document to name.

@@ -125,10 +125,10 @@ async fn conditions(operator: &Operator, path: &str) -> Result<Honoured> {
     let third = operator.write_options(path, "third", other()).await;
     let write = is_refusal(second)? && is_refusal(third)?;
     let (copy, joined) = part_copy(operator, path, absent()).await?;
-    let join = joined && part_copy(operator, path, other()).await?.1;
+    let replace = joined && part_copy(operator, path, other()).await?.1;
     let removal = DeleteOptions { if_match: Some(wrong()), ..DeleteOptions::default() };
     let remove = is_refusal(operator.delete_options(path, removal).await)?;
-    Ok(Honoured { write, join, remove, copy })
+    Ok(Honoured { write, join: joined, replace, remove, copy })
 }
 
 fn wrong() -> String {
@@ -165,6 +165,8 @@ async fn copy_one(
     let answer = match copied {
         Ok(_) => return Ok((true, false)),
         Err(error) if error.kind() == ErrorKind::ConditionNotMatch => (true, true),
+        // 501 is an answer, and not one that may pass.
+        Err(error) if error.to_string().contains("code: \"NotImplemented\"") => (false, false),
         Err(error) => match StorageError::from(error) {
             error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => return Err(error),
             error => {

@@ -37,8 +37,10 @@ pub(super) struct Note {
 pub(super) struct Honoured {
     /// Of one write.
     pub write: bool,
-    /// When parts become an object.
+    /// When parts become a new object.
     pub join: bool,
+    /// When parts replace an object.
+    pub replace: bool,
     pub remove: bool,
     /// Can it make parts of other objects' bytes by itself?
     pub copy: bool,
@@ -56,17 +58,23 @@ impl Swap {
         Self::Conditional(honoured)
     }
 
-    fn honours_writes(&self) -> bool {
+    pub fn honours_writes(&self) -> bool {
         matches!(self, Self::Conditional(Honoured { write: true, .. }))
     }
 
-    pub fn honours_joins(&self) -> bool {
-        matches!(self, Self::Conditional(Honoured { join: true, .. }))
+    /// Whether joining parts carries this condition, or does so with none.
+    pub fn honours_join(&self, precondition: &Precondition) -> bool {
+        let Self::Conditional(honoured) = self else { return false };
+        match precondition {
+            Precondition::Any => true,
+            Precondition::Absent => honoured.join,
+            Precondition::Version(_) => honoured.replace,
+        }
     }
 
     /// May several hosts change documents and blobs at once?
     pub fn is_safe_to_share(&self) -> bool {
-        self.honours_writes() && self.honours_joins()
+        self.honours_writes() && self.honours_join(&Precondition::Absent)
     }
 
     /// Can it make parts of other objects' bytes?
