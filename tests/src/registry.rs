@@ -4,7 +4,7 @@ mod home;
 mod options;
 mod process;
 
-pub use home::{Home, built, example, files_below};
+pub use home::{Home, built, example, files_below, program};
 pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;
 pub(crate) use process::command;

@@ -11,12 +11,14 @@ static UPDATED: OnceLock<bool> = OnceLock::new();
 
 /// Name of the program, and the package that brings it. Any version will do: they are the
 /// distribution's to pin.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("skopeo", "skopeo"),
     ("podman", "podman"),
     ("buildah", "buildah"),
     // What buildah and podman run commands with.
     ("crun", "crun"),
+    // What the page for plugin authors asks its routes with.
+    ("curl", "curl"),
     // Only its command line is used; no daemon is started.
     ("docker", "docker.io"),
 ];
