@@ -135,6 +135,11 @@ impl Answer {
         self
     }
 
+    /// Method and address, as it was asked.
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
