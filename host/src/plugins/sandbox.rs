@@ -27,8 +27,11 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes that one call of the host may carry: a piece, with room for names beside it.
 const MOST_BYTES_PER_CALL: usize = 4 << 20;
-/// Core instances and tables of one component.
-const PER_COMPONENT: u32 = 8;
+/// Core instances of one component: an interpreter comes as a dozen modules that are linked
+/// inside of it. Nothing is set aside for them.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Tables of one component: address space is set aside for each.
+const TABLES_PER_COMPONENT: u32 = 8;
 /// Instances beyond those of requests, for plugins that are being loaded and for steps of
 /// maintenance.
 const BESIDE_REQUESTS: u32 = 8;
@@ -174,13 +177,13 @@ fn engine_config(limits: GuestLimits) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     let instances = limits.instances.saturating_add(BESIDE_REQUESTS);
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(PER_COMPONENT))
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_memories(instances)
-        .total_tables(instances.saturating_mul(PER_COMPONENT))
+        .total_tables(instances.saturating_mul(TABLES_PER_COMPONENT))
         .total_stacks(instances)
-        .max_core_instances_per_component(PER_COMPONENT)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(1)
-        .max_tables_per_component(PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
         .table_elements(20_000)
         .max_memory_size(limits.memory)
         .max_unused_warm_slots(100)
