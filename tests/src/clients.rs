@@ -3,6 +3,7 @@
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
 mod cargo;
+pub mod componentize;
 pub mod conformance;
 mod desk;
 mod node;

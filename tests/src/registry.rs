@@ -4,6 +4,7 @@ mod home;
 mod options;
 mod process;
 
+pub(crate) use home::guests;
 pub use home::{Home, built, example, files_below, program};
 pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;

@@ -107,12 +107,16 @@ pub fn example(name: &str) -> PathBuf {
 /// A plugin's file, or a fixture guest's.
 pub fn built(plugin: &str) -> PathBuf {
     let plugins = folder("PACKHOUSE_PLUGINS", || Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins"));
-    let guests = folder("PACKHOUSE_GUESTS", || beside_us("../guests"));
     let file = format!("{plugin}.wasm");
-    let found = [plugins.join(&file), guests.join(&file)].into_iter().find(|path| path.is_file());
+    let found = [plugins.join(&file), guests().join(&file)].into_iter().find(|path| path.is_file());
     found.unwrap_or_else(|| {
         panic!("{file} is not built: run `cargo xtask plugins`, or the tests as `cargo xtask test`")
     })
+}
+
+/// Where fixture guests lie that were built.
+pub(crate) fn guests() -> PathBuf {
+    folder("PACKHOUSE_GUESTS", || beside_us("../guests"))
 }
 
 /// Compiled code is shared by all tests, so that each start is quick.

@@ -1,4 +1,5 @@
-//! What is written in Python: the S3 engine moto, in an environment of its own.
+//! What pip brings beside the clients of PyPI: the S3 engine moto, and componentize-py, which
+//! makes a plugin of a Python module; in an environment of their own.
 
 use super::{Client, debian};
 use crate::command;
@@ -6,14 +7,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What pip is asked for; also the stamp that says it is done. Only what an S3 server needs.
-const REQUIREMENTS: &str = "moto[s3]==5.2.5\nflask==3.1.3\nflask-cors==6.0.5\n";
+/// What pip is asked for; also the stamp that says it is done. Of moto only what an S3 server
+/// needs.
+const REQUIREMENTS: &str = "moto[s3]==5.2.5\nflask==3.1.3\nflask-cors==6.0.5\ncomponentize-py==0.25.1\n";
 
 /// Installs them into `folder/python` unless they are there.
 pub fn ensure(folder: &Path) -> Vec<Client> {
     let home = folder.join("python");
-    let version = install(&home).and_then(|()| version(&home));
-    vec![Client { name: "moto", version }]
+    let installed = install(&home);
+    let moto = installed.clone().and_then(|()| moto(&home));
+    let componentize = installed.and_then(|()| componentize(&home));
+    vec![Client { name: "moto", version: moto }, Client { name: "componentize-py", version: componentize }]
 }
 
 fn install(home: &Path) -> Result<(), String> {
@@ -25,7 +29,7 @@ fn install(home: &Path) -> Result<(), String> {
     let mut pip = Command::new(home.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(REQUIREMENTS.lines());
     if !command::succeeds(&mut pip).unwrap_or(false) {
-        return Err("`pip install` of moto failed".to_owned());
+        return Err("`pip install` of moto and componentize-py failed".to_owned());
     }
     fs::write(&stamp, REQUIREMENTS).map_err(|error| format!("{} cannot be written: {error}", stamp.display()))
 }
@@ -47,8 +51,13 @@ fn make(python: &Path, home: &Path) -> bool {
     command::succeeds(Command::new(python).args(["-m", "venv", "--clear"]).arg(home)).unwrap_or(false)
 }
 
-fn version(home: &Path) -> Result<String, String> {
+fn moto(home: &Path) -> Result<String, String> {
     const TELL: &str = "import moto.server, flask_cors; print(moto.__version__)";
     command::answer(Command::new(home.join("bin/python")).args(["-c", TELL]))
         .ok_or_else(|| "`import moto.server` fails".to_owned())
+}
+
+fn componentize(home: &Path) -> Result<String, String> {
+    command::answer(Command::new(home.join("bin/componentize-py")).arg("--version"))
+        .ok_or_else(|| "`componentize-py --version` fails".to_owned())
 }
