@@ -22,7 +22,7 @@ use crate::capabilities::ground::DataLimits;
 use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
-use crate::plugins::{Generation, GuestLimits, Plugins, Watcher};
+use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
@@ -41,7 +41,7 @@ pub enum BuildError {
     #[error("{file}: [auth] {source}")]
     Auth { file: String, source: AuthError },
     #[error("{file}: [plugins] {source}")]
-    Plugins { file: String, source: crate::plugins::generations::PluginsError },
+    Plugins { file: String, source: PluginsError },
 }
 
 /// The whole server without its sockets. Cheap to clone.
@@ -62,6 +62,16 @@ impl Registry {
     /// Builds everything that a configuration names; a plugin that a mount needs and
     /// that cannot be loaded is an error.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
+        Self::build_offering(config, |_| Ok(())).await
+    }
+
+    /// As [`Registry::build`], for a program that offers its plugins something beside the
+    /// contract, which `more` adds to what they can import.
+    pub async fn build_offering(
+        config: Config,
+        more: impl FnOnce(&mut Imports) -> LinkResult<()>,
+    ) -> Result<Self, BuildError> {
+        let sandbox = sandbox(&config, more)?;
         for key in config.auth.not_used() {
             tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
@@ -73,7 +83,7 @@ impl Registry {
             return Err(config.error(message).into());
         }
         let auth = open_auth(&config).await?;
-        let plugins = load_plugins(&config, &configured).await?;
+        let plugins = load_plugins(&config, &configured, sandbox).await?;
         let gate = Gate::new(gate_settings(&config));
         let registry = Self(Arc::new(Rooms {
             config,
@@ -221,22 +231,36 @@ fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Sco
 }
 
 /// Loads what the mounts need; one that is not there, or cannot be loaded, is an error.
-async fn load_plugins(config: &Config, configured: &[Mount]) -> Result<Plugins, BuildError> {
-    let file = || config.file.display().to_string();
-    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, guest_limits(config))
+async fn load_plugins(
+    config: &Config,
+    configured: &[Mount],
+    sandbox: Sandbox,
+) -> Result<Plugins, BuildError> {
+    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, sandbox)
         .await
-        .map_err(|source| BuildError::Plugins { file: file(), source })?;
+        .map_err(|source| plugins_error(config, source))?;
     for mount in configured.iter().filter(|mount| mount.enabled) {
         layout::needs_plugin(config, &plugins, mount)?;
     }
     Ok(plugins)
 }
 
+fn sandbox(
+    config: &Config,
+    more: impl FnOnce(&mut Imports) -> LinkResult<()>,
+) -> Result<Sandbox, BuildError> {
+    Sandbox::new(guest_limits(config), more).map_err(|source| plugins_error(config, source))
+}
+
+fn plugins_error(config: &Config, source: PluginsError) -> BuildError {
+    BuildError::Plugins { file: config.file.display().to_string(), source }
+}
+
 /// What looks after the storage without a server; for the command line.
 pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
     let configured = layout::configured_mounts(config)?;
     let storage = open_storage(config).await?;
-    let plugins = load_plugins(config, &configured).await?;
+    let plugins = load_plugins(config, &configured, sandbox(config, |_| Ok(()))?).await?;
     let mounts = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {

@@ -20,6 +20,7 @@ pub mod memory;
 pub mod sandbox;
 mod watcher;
 
-pub use generations::{Generation, PluginStatus, Plugins};
-pub use sandbox::{CallError, GuestLimits};
+pub use generations::{Generation, PluginStatus, Plugins, PluginsError};
+pub use sandbox::{CallError, GuestLimits, Imports, Sandbox};
+pub use wasmtime::Result as LinkResult;
 pub use watcher::Watcher;

@@ -11,7 +11,7 @@ use crate::capabilities::{RequestContext, StepContext};
 use crate::plugins::description::Description;
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::{LoadError, Loader, first_line};
-use crate::plugins::sandbox::{CallError, GuestLimits, Sandbox};
+use crate::plugins::sandbox::{CallError, Sandbox};
 use crate::respond::Reply;
 
 /// How long a file must have been gone before its plugin stops serving, so that
@@ -116,9 +116,7 @@ pub struct Plugins {
 
 impl Plugins {
     /// Loads every plugin of `folder`; one that fails is kept with its reason.
-    pub async fn load(folder: &Path, cache: &Path, limits: GuestLimits) -> Result<Self, PluginsError> {
-        let sandbox =
-            Sandbox::new(limits).map_err(|error| PluginsError::Engine(first_line(&format!("{error:#}"))))?;
+    pub async fn load(folder: &Path, cache: &Path, sandbox: Sandbox) -> Result<Self, PluginsError> {
         let loader = Loader::new(cache, sandbox.engine())?;
         let plugins = Self {
             folder: folder.to_owned(),

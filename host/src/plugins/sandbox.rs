@@ -18,9 +18,14 @@ use crate::capabilities::{RequestContext, Shared, State, StepContext, Work, sent
 use crate::maintenance::Task;
 use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
 use crate::plugins::description::Description;
+use crate::plugins::generations::PluginsError;
 use crate::plugins::linked::Linked;
+use crate::plugins::loader::first_line;
 use crate::plugins::memory::{MemoryLimit, OutOfMemory};
 use crate::respond::Reply;
+
+/// Everything that plugins can import.
+pub type Imports = Linker<State>;
 
 /// How often a running guest gives way to others.
 const TICK: Duration = Duration::from_millis(10);
@@ -67,16 +72,29 @@ pub enum CallError {
 /// The engine with everything that plugins import.
 pub struct Sandbox {
     engine: Engine,
-    linker: Linker<State>,
+    linker: Imports,
     limits: GuestLimits,
 }
 
 impl Sandbox {
-    pub fn new(limits: GuestLimits) -> wasmtime::Result<Self> {
+    /// Offers plugins the contract, and what `more` adds to it.
+    pub fn new(
+        limits: GuestLimits,
+        more: impl FnOnce(&mut Imports) -> wasmtime::Result<()>,
+    ) -> Result<Self, PluginsError> {
+        let sandbox = Self::offering(limits, more);
+        sandbox.map_err(|error| PluginsError::Engine(first_line(&format!("{error:#}"))))
+    }
+
+    fn offering(
+        limits: GuestLimits,
+        more: impl FnOnce(&mut Imports) -> wasmtime::Result<()>,
+    ) -> wasmtime::Result<Self> {
         let engine = Engine::new(&engine_config(limits))?;
-        let mut linker = Linker::new(&engine);
+        let mut linker = Imports::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         Caretaker::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        more(&mut linker)?;
         start_ticking(&engine)?;
         Ok(Self { engine, linker, limits })
     }
