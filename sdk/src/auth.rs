@@ -173,12 +173,12 @@ pub fn user_exists(name: &str) -> Result<bool, Error> {
 pub struct TokenRequest {
     pub label: Option<String>,
     pub read_only: bool,
-    /// Scopes; empty for all that the account has.
-    pub scopes: Vec<String>,
-    /// Seconds; none for no end.
-    pub lifetime: Option<u64>,
+    /// Empty for all that the account may; `*` in a name is any run of characters.
+    pub scopes: Vec<Wanted>,
+    /// None for as long as the account itself.
+    pub lifetime_seconds: Option<u64>,
     /// Networks it may be used from, e.g. `10.0.0.0/8`; empty for all.
-    pub cidr: Vec<String>,
+    pub networks: Vec<String>,
 }
 
 /// A token without its secret. Times are milliseconds since the Unix epoch.
@@ -193,8 +193,9 @@ pub struct Token {
     pub expires: Option<u64>,
     pub last_used: Option<u64>,
     pub read_only: bool,
+    /// `{mount}:{kind}:{name}:{action}`, to be shown; empty for all that the user may.
     pub scopes: Vec<String>,
-    pub cidr: Vec<String>,
+    pub networks: Vec<String>,
 }
 
 /// A new token. The secret is to be shown once, and `Debug` does not.
@@ -284,8 +285,8 @@ impl Account {
     }
 
     /// Signed in with something that can only read.
-    pub fn read_only(&self) -> bool {
-        self.raw.read_only()
+    pub fn is_read_only(&self) -> bool {
+        self.raw.is_read_only()
     }
 
     /// Never for more, or longer, than what this account came with: `Denied`, as without

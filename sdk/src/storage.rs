@@ -52,11 +52,6 @@ pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> 
     sys::remove(key, precondition)
 }
 
-/// Within the store. The precondition is about `target`; `NotFound` without a source.
-pub fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
-    sys::copy(source, target, precondition)
-}
-
 /// Digests of a stored object, in the order of `algorithms`; none when nothing is there.
 /// The store reads it through once.
 pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {

@@ -118,7 +118,7 @@ fn it_ends_with_its_time_or_with_the_token_that_it_was_made_with() {
     let host = host().grant("login").password("ann", "secret");
     let (issued, account) = host.anonymous().run(|| {
         let account = auth::authenticate_password("ann", "secret").unwrap();
-        let request = TokenRequest { lifetime: Some(100), ..TokenRequest::default() };
+        let request = TokenRequest { lifetime_seconds: Some(100), ..TokenRequest::default() };
         (account.issue_token(&request).unwrap(), account)
     });
     let secret = fetch(&host.with_token(&issued.secret), "one");
@@ -155,7 +155,7 @@ fn a_refresh_token_signs_in_where_login_is_granted() {
     });
     host.anonymous().run(|| {
         let account = auth::authenticate_token(&secret).unwrap();
-        assert!(account.name() == "ann" && account.read_only());
+        assert!(account.name() == "ann" && account.is_read_only());
         let signed = auth::sign_access(Some(&account), "", &[Wanted::new("thing", "one", &["push", "pull"])]);
         assert_eq!(host.access(&signed.unwrap().secret).unwrap(), [Wanted::new("thing", "one", &["pull"])]);
         assert!(matches!(auth::authenticate_token("unknown"), Err(Error::Denied(_))));

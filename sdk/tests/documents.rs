@@ -204,17 +204,6 @@ fn writes_and_reads_streams() {
 }
 
 #[test]
-fn copies_within_the_store() {
-    let host = Host::new();
-    let missing = storage::copy("a", "b", Precondition::Any);
-    assert_eq!(missing, Err(Error::NotFound));
-    host.insert("a", "1").unwrap();
-    storage::copy("a", "b", Precondition::Absent).unwrap();
-    assert_eq!(host.object("b").unwrap(), b"1");
-    assert_eq!(storage::copy("a", "b", Precondition::Absent), Err(Error::Conflict));
-}
-
-#[test]
 fn digests_are_those_of_the_standards() {
     let _host = Host::new();
     let hex = |algorithm| digests::of(b"abc", &[algorithm]).unwrap().remove(0).hex;

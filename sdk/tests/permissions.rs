@@ -7,7 +7,7 @@
     reason = "a test may fail loudly"
 )]
 
-use packhouse_plugin::auth::{self, Decision, TokenRequest};
+use packhouse_plugin::auth::{self, Decision, TokenRequest, Wanted};
 use packhouse_plugin::testing::{Actor, Host};
 use packhouse_plugin::{
     Call, Description, Error, Failure, Protocol, Request, Response, Router, clock, random, settings,
@@ -129,7 +129,7 @@ fn whoever_is_listed_may_as_if_it_were_granted() {
 fn a_token_narrows_what_being_listed_gives() {
     let host = Host::new().grant("login").password("bob", "correct").describe::<Demo>();
     let account = auth::authenticate_password("bob", "correct").unwrap();
-    let scopes = vec!["demo:package:a:write".to_owned()];
+    let scopes = vec![Wanted::new("package", "a", &["write"])];
     let issued = account.issue_token(&TokenRequest { scopes, ..TokenRequest::default() }).unwrap();
     let bob = host.with_token(&issued.secret);
     let ask = |name: &str| bob.run(|| auth::check_listed("package", name, "delete", &["bob"]));
@@ -166,8 +166,8 @@ fn a_password_becomes_a_token_that_can_be_revoked() {
     assert!(matches!(auth::authenticate_password("ann", "wrong"), Err(Error::Denied(_))));
     let account = auth::authenticate_password("ann", "correct").unwrap();
     let request = TokenRequest {
-        lifetime: Some(60),
-        scopes: vec!["demo:package:left-pad:write".to_owned()],
+        lifetime_seconds: Some(60),
+        scopes: vec![Wanted::new("package", "left-pad", &["write"])],
         ..TokenRequest::default()
     };
     let issued = account.issue_token(&request).unwrap();

@@ -45,13 +45,23 @@ impl Scope {
     /// # Errors
     /// `Invalid` with one sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
+        let [protocol, kind, name, action] = split(text).ok_or_else(|| {
+            refuse(text, "write four parts, `protocol:type:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
+        })?;
+        Self::of(protocol, kind, name, action)
+    }
+
+    /// From its parts.
+    ///
+    /// # Errors
+    /// `Invalid` with one sentence that says what to write instead.
+    pub fn of(protocol: &str, kind: &str, name: &str, action: &str) -> Result<Self, AuthError> {
+        let parts = [protocol, kind, name, action];
+        let text = parts.join(":");
         if text.len() > LONGEST {
             return Err(AuthError::Invalid(format!("a scope has at most {LONGEST} bytes: shorten it")));
         }
-        let parts = split(text).ok_or_else(|| {
-            refuse(text, "write four parts, `protocol:type:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
-        })?;
-        check(text, parts)?;
+        check(&text, parts)?;
         let [protocol, kind, name, action] = parts.map(str::to_owned);
         Ok(Self { protocol, kind, name, action })
     }

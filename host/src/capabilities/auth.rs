@@ -66,14 +66,11 @@ impl RequestContext {
         decision
     }
 
-    /// A scope as the plugin writes it: with its protocol in the place of the mount.
-    fn scope(&self, written: &str) -> Result<Scope, AuthError> {
-        let rest =
-            written.strip_prefix(&self.ground.description.protocol).filter(|rest| rest.starts_with(':'));
-        match rest {
-            Some(rest) => Scope::parse(&format!("{}{rest}", self.ground.mount.name)),
-            None => Scope::parse(written),
-        }
+    /// What a plugin wants of its mount, as scopes.
+    fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
+        let mount = &self.ground.mount.name;
+        let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
+        each.map(|(wanted, action)| Scope::of(mount, &wanted.kind, &wanted.name, action)).collect()
     }
 
     /// `login` is needed to see passwords and secrets.
@@ -233,7 +230,7 @@ impl wit::HostAccount for State {
         Ok(self.table.get(&handle)?.0.email().map(str::to_owned))
     }
 
-    fn read_only(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<bool> {
+    fn is_read_only(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<bool> {
         Ok(self.table.get(&handle)?.0.read_only())
     }
 
@@ -254,13 +251,9 @@ impl wit::HostAccount for State {
         let wanted = TokenRequest {
             label: wanted.label,
             read_only: wanted.read_only || request.tokens.read_only,
-            scopes: wanted
-                .scopes
-                .iter()
-                .map(|scope| request.scope(scope))
-                .collect::<Result<Vec<Scope>, AuthError>>()?,
-            lifetime: wanted.lifetime.map(Duration::from_secs),
-            cidr: wanted.cidr.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
+            scopes: request.scopes(&wanted.scopes)?,
+            lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
+            cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
         };
         let Issued { token, secret } = request.auth.issue(&account, &wanted).await?;
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
@@ -273,11 +266,11 @@ impl wit::HostAccount for State {
         Ok(self.request()?.auth.list(&account).await?.into_iter().map(Into::into).collect())
     }
 
-    async fn revoke_token(&mut self, handle: Resource<SignedIn>, id: String) -> Result<bool, HostError> {
+    async fn revoke_token(&mut self, handle: Resource<SignedIn>, named: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.request()?.needs_login_grant()?;
-        Ok(self.request()?.auth.revoke(&account, &id).await?)
+        Ok(self.request()?.auth.revoke(&account, &named).await?)
     }
 
     async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {
@@ -323,7 +316,7 @@ impl From<Token> for wit::Token {
             last_used: token.last_used,
             read_only: token.read_only,
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
-            cidr: token.cidr.iter().map(ToString::to_string).collect(),
+            networks: token.cidr.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `http.staged`: bytes that have arrived and have no key yet.
+//! `storage.staged`: bytes that have arrived and have no key yet.
 
 use wasmtime::component::Resource;
 
-use crate::bindings::packhouse::plugin::{http as wit, types};
+use crate::bindings::packhouse::plugin::{storage as wit, types};
 use crate::capabilities::body::piece;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::{HostError, OpenObject, State};
@@ -42,11 +42,11 @@ impl wit::HostStaged for State {
         handle: Resource<StagedObject>,
         offset: u64,
         length: u64,
-        compute: Vec<String>,
+        wanted: Vec<String>,
     ) -> Result<Vec<types::Digest>, HostError> {
         let _outside = self.wait()?;
-        let algorithms = algorithms(&compute)?;
-        let digests = self.table.get(&handle)?.0.digest_range(offset, length, &algorithms).await?;
+        let wanted = algorithms(&wanted)?;
+        let digests = self.table.get(&handle)?.0.digest_range(offset, length, &wanted).await?;
         Ok(digests.into_iter().map(Into::into).collect())
     }
 
@@ -64,7 +64,7 @@ impl wit::HostStaged for State {
         Ok(staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }
 
-    fn drop(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
     }

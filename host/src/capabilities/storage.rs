@@ -122,17 +122,6 @@ impl wit::Host for State {
         })
     }
 
-    async fn copy(
-        &mut self,
-        source: String,
-        target: String,
-        condition: types::Precondition,
-    ) -> Result<types::ObjectInfo, HostError> {
-        let _outside = self.wait()?;
-        let storage = self.ground()?.storage_to_change()?;
-        Ok(storage.copy(&key(&source)?, &key(&target)?, &precondition(condition)).await?.into())
-    }
-
     async fn wait_turn(&mut self, _key: String, attempt: u32) -> Result<(), HostError> {
         let _outside = self.wait()?;
         // The plugin's own count says how long to wait; the host's, when it is enough.

@@ -1,7 +1,7 @@
 //! `npm token list | create | revoke`: `/-/npm/v1/tokens`. A secret is shown once, when it
 //! is made; after that a token is known by its key and the first characters of its secret.
 
-use packhouse_plugin::auth::{self, Token, TokenRequest};
+use packhouse_plugin::auth::{self, Token, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Response, log};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub fn list_tokens(_: &Call) -> Result<Response, Error> {
 /// For who is signed in and says the password once more.
 pub fn create_token(call: &Call) -> Result<Response, Error> {
     let caller = require_account()?;
-    if caller.read_only() {
+    if caller.is_read_only() {
         let sentence = "a read-only token cannot make tokens; sign in with npm login";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
@@ -79,7 +79,7 @@ fn describe(token: &Token, shown: &str) -> Value {
         "token": shown,
         "key": token.id,
         "name": token.label,
-        "cidr_whitelist": Some(&token.cidr).filter(|cidr| !cidr.is_empty()),
+        "cidr_whitelist": Some(&token.networks).filter(|networks| !networks.is_empty()),
         "readonly": token.read_only,
         "created": timestamp(token.created),
         "updated": timestamp(token.created),
@@ -127,22 +127,22 @@ impl Request {
             } else {
                 self.wanted_scopes(if read_only { "read" } else { "write" })?
             },
-            lifetime: self.expires.map(|days| days.saturating_mul(DAY)),
-            cidr: self.cidr_whitelist.clone().unwrap_or_default(),
+            lifetime_seconds: self.expires.map(|days| days.saturating_mul(DAY)),
+            networks: self.cidr_whitelist.clone().unwrap_or_default(),
         })
     }
 
-    fn wanted_scopes(&self, action: &str) -> Result<Vec<String>, Error> {
+    fn wanted_scopes(&self, action: &str) -> Result<Vec<Wanted>, Error> {
         let mut wanted = Vec::new();
         for package in &self.packages {
             let name = PackageName::parse(package)?;
-            wanted.push(format!("npm:package:{name}:{action}"));
+            wanted.push(Wanted::new("package", &name.to_string(), &[action]));
         }
         for scope in &self.scopes {
             let scope = scope.trim_start_matches('@');
             // A name in the scope is one exactly when the scope is one.
             PackageName::parse(&format!("@{scope}/x"))?;
-            wanted.push(format!("npm:package:@{scope}/*:{action}"));
+            wanted.push(Wanted::new("package", &format!("@{scope}/*"), &[action]));
         }
         Ok(wanted)
     }

@@ -104,8 +104,8 @@ fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
     };
     let request = TokenRequest {
         label: Some("docker login".to_owned()),
-        read_only: account.read_only(),
-        lifetime: Some(REFRESH_LIFETIME),
+        read_only: account.is_read_only(),
+        lifetime_seconds: Some(REFRESH_LIFETIME),
         ..TokenRequest::default()
     };
     match account.issue_token(&request) {

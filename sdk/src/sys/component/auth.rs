@@ -79,17 +79,17 @@ impl Account {
         self.0.email()
     }
 
-    pub(crate) fn read_only(&self) -> bool {
-        self.0.read_only()
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.0.is_read_only()
     }
 
     pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         let request = auth::TokenRequest {
             label: request.label.clone(),
             read_only: request.read_only,
-            scopes: request.scopes.clone(),
-            lifetime: request.lifetime,
-            cidr: request.cidr.clone(),
+            scopes: converted(&request.scopes),
+            lifetime_seconds: request.lifetime_seconds,
+            networks: request.networks.clone(),
         };
         let issued = self.0.issue_token(&request)?;
         Ok(Issued { token: issued.token.into(), secret: issued.secret })
@@ -125,7 +125,7 @@ impl From<auth::Token> for Token {
             last_used: token.last_used,
             read_only: token.read_only,
             scopes: token.scopes,
-            cidr: token.cidr,
+            networks: token.networks,
         }
     }
 }

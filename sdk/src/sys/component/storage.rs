@@ -2,7 +2,7 @@
 
 use super::convert::{from_digests, owned, to_digests, to_precondition};
 use crate::Error;
-use crate::bindings::packhouse::plugin::{http, storage};
+use crate::bindings::packhouse::plugin::storage;
 use crate::storage::{Document, Listing, ListingOptions};
 use crate::types::{Digest, ObjectInfo, Precondition};
 
@@ -50,10 +50,6 @@ pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Erro
         folders: listing.folders,
         next: listing.next,
     })
-}
-
-pub(crate) fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
-    Ok(storage::copy(source, target, &to_precondition(precondition))?.into())
 }
 
 pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
@@ -105,7 +101,7 @@ impl Writer {
     }
 }
 
-pub(crate) struct Staged(pub(super) http::Staged);
+pub(crate) struct Staged(pub(super) storage::Staged);
 
 impl Staged {
     pub(crate) fn size(&self) -> u64 {

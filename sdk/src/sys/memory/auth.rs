@@ -194,7 +194,7 @@ impl Account {
         user.and_then(|user| user.email.clone())
     }
 
-    pub(crate) fn read_only(&self) -> bool {
+    pub(crate) fn is_read_only(&self) -> bool {
         self.identity.read_only
     }
 
@@ -204,26 +204,26 @@ impl Account {
         if self.identity.read_only && !request.read_only {
             return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
         }
-        if let Some(scope) = request.scopes.iter().find(|scope| !is_scope(scope)) {
+        let scopes = scopes_of(self.state.borrow().protocol.as_deref(), &request.scopes);
+        if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
             return Err(Error::Invalid(format!("`{scope}` is no scope")));
         }
-        if let Some(network) = request.cidr.iter().find(|network| !network.contains('/')) {
+        if let Some(network) = request.networks.iter().find(|network| !network.contains('/')) {
             return Err(Error::Invalid(format!("`{network}` is no network")));
         }
         let mut state = self.state.borrow_mut();
         let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
-        let scopes =
-            if request.scopes.is_empty() { self.identity.scopes.clone() } else { request.scopes.clone() };
+        let scopes = if scopes.is_empty() { self.identity.scopes.clone() } else { scopes };
         let token = Token {
             id: format!("token-{}", state.next_serial()),
             hint: secret.chars().take(8).collect(),
             label: request.label.clone(),
             created: state.now,
-            expires: request.lifetime.map(|seconds| state.now + seconds * 1000),
+            expires: request.lifetime_seconds.map(|seconds| state.now + seconds * 1000),
             last_used: None,
             read_only: request.read_only,
             scopes,
-            cidr: request.cidr.clone(),
+            networks: request.networks.clone(),
         };
         state.tokens.push(StoredToken {
             token: token.clone(),
@@ -254,4 +254,14 @@ impl Account {
         state.tokens.retain(|stored| !own(stored));
         Ok(state.tokens.len() < before)
     }
+}
+
+/// What is wanted of the mount, as scopes.
+fn scopes_of(mount: Option<&str>, wanted: &[Wanted]) -> Vec<String> {
+    let mount = mount.unwrap_or("*");
+    let of = |wanted: &Wanted| {
+        let scope = |action: &String| format!("{mount}:{}:{}:{action}", wanted.kind, wanted.name);
+        wanted.actions.iter().map(scope).collect::<Vec<_>>()
+    };
+    wanted.iter().flat_map(of).collect()
 }

@@ -71,13 +71,6 @@ pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, 
     state::current().borrow_mut().remove(key, precondition)
 }
 
-pub(crate) fn copy(source: &str, target: &str, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
-    let state = state::current();
-    let mut state = state.borrow_mut();
-    let Object { info, bytes } = state.look_up(source)?.ok_or(Error::NotFound)?;
-    state.write(target, bytes, precondition, info.content_type.as_deref())
-}
-
 pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
     let object = state::current().borrow_mut().look_up(key)?;
     object.map(|object| hash::all(&object.bytes, algorithms)).transpose()

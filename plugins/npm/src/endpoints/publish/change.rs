@@ -215,7 +215,7 @@ fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Re
         return Ok(false);
     }
     require(name, "read")?;
-    if account.read_only() {
+    if account.is_read_only() {
         let sentence = "this token can only read, and a star is written";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
