@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
 use http::Method;
@@ -194,4 +195,45 @@ async fn an_exception_is_a_500_of_one_request() {
     keeper.get("/boxes/tools").await.expect(200);
     // People who run it are told where.
     assert!(registry.logs().contains("KeyError: \"a mistake of the plugin's own\""), "{}", registry.logs());
+}
+
+#[tokio::test]
+async fn what_is_stored_is_looked_after() {
+    let Some(registry) = registry().await else { return };
+    let keeper = keeper(&registry).await;
+    for box_name in ["tools", "toys"] {
+        keeper.send(Method::PUT, &format!("/boxes/{box_name}/saw"), "sharp").await.expect(201);
+    }
+    let objects = registry.home().objects().join("drawer");
+    std::fs::write(objects.join("files/toys/left-over"), "left over").unwrap();
+    registry.home().age(Duration::from_hours(48));
+
+    let collected = registry.order(&["gc", "drawer"]).await.expect(0);
+    assert!(collected.contains("drawer/files/toys/left-over"), "{collected}");
+    assert!(!registry.keys().contains(&"drawer/files/toys/left-over".to_owned()));
+    let index = objects.join("indexes/toys.json");
+    let before = std::fs::read(&index).unwrap();
+    std::fs::remove_file(&index).unwrap();
+    let rebuilt = registry.order(&["reindex", "drawer"]).await.expect(0);
+    assert!(rebuilt.contains("drawer/indexes/toys.json"), "{rebuilt}");
+    assert_eq!(std::fs::read(&index).unwrap(), before);
+    registry.order(&["verify", "drawer"]).await.expect(0);
+    std::fs::write(objects.join("files/tools/saw"), "blunt").unwrap();
+    let damaged = registry.order(&["verify", "drawer"]).await.expect(1);
+    assert!(damaged.contains("drawer/files/tools/saw"), "{damaged}");
+}
+
+#[tokio::test]
+async fn an_access_token_is_signed_for_who_asks() {
+    let Some(registry) = registry().await else { return };
+    let keeper = keeper(&registry).await;
+    keeper.send(Method::PUT, "/boxes/tools/saw", "sharp").await.expect(201);
+    for asking in [&keeper, &registry.actor("/drawer")] {
+        let signed = asking.send(Method::POST, "/passes/tools", "").await.expect(201);
+        assert!(signed.header("www-authenticate").contains("scope=\"box:tools:read\""));
+        let pass = signed.json()["pass"].as_str().unwrap().to_owned();
+        let bearer = registry.actor("/drawer").with_token(&pass);
+        assert_eq!(bearer.get("/boxes/tools/saw").await.expect(200).text(), "sharp");
+        bearer.send(Method::PUT, "/boxes/tools/axe", "heavy").await.expect(401);
+    }
 }

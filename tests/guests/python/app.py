@@ -1,9 +1,9 @@
 """A protocol of files in boxes, in Python: nothing of it was made for Rust.
 
-It is written against the world `protocol` of `wit/` alone. To build it by hand, in this folder:
+It is written against the world `caretaker` of `wit/` alone. To build it by hand, in this folder:
 
     pip install componentize-py==0.25.1
-    componentize-py -d ../../../wit -w protocol componentize app -o ../../../plugins/drawer.wasm
+    componentize-py -d ../../../wit -w caretaker componentize app -o ../../../plugins/drawer.wasm
 
 With `bindings FOLDER` instead of `componentize …` it writes the interfaces as Python, with their
 documentation, for an editor.
@@ -32,7 +32,11 @@ What to know:
     POST   /uploads/{box}/{name}       begins an upload in pieces
     PATCH  /uploads/{id}?at=           appends a piece
     PUT    /uploads/{id}?sha256=       ends it
+    POST   /passes/{box}               a signed access token that reads the box, for the caller
     GET    /day                        what else a plugin may ask of its host
+
+The index of a box is derived from its files: `packhouse reindex` writes it anew, `verify` compares,
+and `gc` removes files that no index names.
 """
 
 import json
@@ -41,7 +45,7 @@ from urllib.parse import parse_qs, unquote
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import about, auth, clock, digests, log, random, settings, storage, types, uploads
+from wit_world.imports import about, auth, clock, digests, log, random, settings, storage, types, upkeep, uploads
 from wit_world.imports.http import Body, Request, Response, SaveOptions
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -54,6 +58,76 @@ class Refused(Exception):
 
     def __init__(self, status: int, why: str):
         self.status, self.why = status, why
+
+
+class Maintenance(exports.Maintenance):
+    """One box a step."""
+
+    def collect(self, step: upkeep.Step) -> None:
+        for box in next_box(step):
+            files = files_of(box)
+            named = (read_index(box) or {}).keys()
+            for name, info in files.items():
+                if name in named:
+                    continue
+                if (info.modified or 0) >= step.keep_since():
+                    step.kept(1, info.size)
+                    continue
+                if not step.is_dry_run():
+                    storage.remove(info.key, types.Precondition_Version(info.version))
+                step.left_over(info.key, info.size, f"no index of {box} names it")
+            step.checked(len(files), 0)
+
+    def reindex(self, step: upkeep.Step) -> None:
+        for box in next_box(step):
+            index = {name: entry_of(info) for name, info in files_of(box).items()}
+            if (read_index(box) or {}) == index:
+                continue
+            if not step.is_dry_run():
+                change_index(box, lambda there: (there.clear(), there.update(index)))
+            step.rebuilt(index_key(box))
+
+    def verify(self, step: upkeep.Step) -> None:
+        for box in next_box(step):
+            files = files_of(box)
+            for name, entry in (read_index(box) or {}).items():
+                info = files.get(name)
+                if info is None:
+                    step.damaged(file_key(box, name), "the index names it, and it is not there")
+                elif entry_of(info) != entry:
+                    step.damaged(file_key(box, name), "it is not what the index says")
+            step.checked(len(files), sum(info.size for info in files.values()))
+
+
+def next_box(step: upkeep.Step):
+    """The box of this step, and where the next one goes on."""
+    page = storage.list_objects(
+        storage.ListingOptions("files/", folders=True, after=step.cursor(), limit=1)
+    )
+    if page.next is not None:
+        step.set_cursor(page.next)
+    return [folder.split("/")[1] for folder in page.folders]
+
+
+def files_of(box: str) -> dict[str, types.ObjectInfo]:
+    files: dict[str, types.ObjectInfo] = {}
+    after = None
+    while True:
+        page = storage.list_objects(storage.ListingOptions(f"files/{box}/", folders=False, after=after, limit=1000))
+        files.update({info.key.split("/")[2]: info for info in page.objects})
+        after = page.next
+        if after is None:
+            return files
+
+
+def entry_of(info: types.ObjectInfo) -> dict:
+    computed = storage.digests(info.key, [SHA256])
+    return {"size": info.size, "sha256": computed[0].hex if computed else None, "version": info.version}
+
+
+def read_index(box: str) -> dict | None:
+    document = storage.get(index_key(box))
+    return json.loads(document.bytes) if document else None
 
 
 class Handler(exports.Handler):
@@ -97,6 +171,8 @@ def answer(request: Request) -> Response:
             return append(upload, queried(request, "at"), request.body())
         case "PUT", ["uploads", upload]:
             return finish(upload, queried(request, SHA256))
+        case "POST", ["passes", box]:
+            return pass_for(parsed(box))
         case "GET", ["day"]:
             return day()
         case "GET", ["mistake"]:
@@ -117,10 +193,10 @@ def boxes() -> Response:
 
 def index_of(box: str) -> Response:
     require(box, "read")
-    index = undisturbed(index_key(box), storage.get)
+    index = read_index(box)
     if index is None:
         raise Refused(404, f"there is no box {box}")
-    return in_json(200, json.loads(index.bytes))
+    return in_json(200, index)
 
 
 def show(box: str, name: str) -> Response:
@@ -189,6 +265,16 @@ def opened(id: str) -> tuple[uploads.Upload, str, str]:
     box, name = upload.label().split("/")
     require(box, "write")
     return upload, box, name
+
+
+def pass_for(box: str) -> Response:
+    wanted = [auth.Wanted("box", box, ["read"])]
+    signed = auth.sign_access(auth.caller(), "", wanted)
+    response = in_json(201, {"pass": signed.secret, "seconds": signed.lifetime_seconds})
+    challenge = auth.bearer_challenge("/passes", wanted)
+    if challenge is not None:
+        response.set_header("www-authenticate", challenge)
+    return response
 
 
 def day() -> Response:

@@ -27,7 +27,7 @@ pub async fn build() -> Option<()> {
     fs::copy(&app, folder.path().join("app.py")).expect("the guest's source");
     fs::create_dir_all(guests()).expect("a folder for guests");
     let beside = guests().join(format!("python.{}", std::process::id()));
-    let mut build = command(&program, &["--world", "protocol", "--wit-path"]);
+    let mut build = command(&program, &["--world", "caretaker", "--wit-path"]);
     build.arg(contract).args(["componentize", "app", "--output"]).arg(&beside);
     build.arg("--python-path").arg(folder.path());
     Run::of(build).await.ok();
