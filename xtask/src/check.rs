@@ -1,7 +1,8 @@
 //! `cargo xtask check`: what a machine can say about the source without running it.
 
+use crate::tools::CARGO_DENY;
 use crate::workspace::Workspace;
-use crate::{clients, command, plugins, target};
+use crate::{command, contract, plugins, target};
 use anyhow::Result;
 use std::process::Command;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 /// Every step runs, also after one that failed. True when all went well.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     target::ensure()?;
-    let deny = clients::cargo_deny(workspace)?;
+    let deny = CARGO_DENY.ensure(workspace)?;
     let mut steps = vec![
         ("fmt", cargo(workspace, &["fmt", "--all", "--check"])),
         ("clippy", cargo(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
@@ -26,6 +27,9 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
             failed.push(name);
         }
         eprintln!("  {name}: {:.1} s", started.elapsed().as_secs_f64());
+    }
+    if !contract::check(workspace)? {
+        failed.push("contract");
     }
     if !failed.is_empty() {
         println!("check failed: {}", failed.join(", "));

@@ -4,14 +4,11 @@
 //! Each kind of program has its file; this one only asks them and tells.
 
 mod debian;
-mod deny;
 mod golang;
 mod node;
 mod pypi;
 mod python;
 mod system;
-
-pub use deny::cargo_deny;
 
 use crate::workspace::Workspace;
 use std::path::PathBuf;

@@ -6,11 +6,13 @@ mod bench;
 mod check;
 mod clients;
 mod command;
+mod contract;
 mod dist;
 mod plugins;
 mod serve;
 mod target;
 mod test;
+mod tools;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -33,7 +35,8 @@ enum Command {
     Plugins,
     /// Run the tests
     Test(test::Options),
-    /// Formatting, clippy with warnings denied, licences and sources of dependencies
+    /// Formatting, clippy with warnings denied, licences and sources of dependencies,
+    /// the contract beside what was released of it
     Check,
     /// Measure against bare hyper (and nginx), as ratios
     Bench(bench::Options),

@@ -1,0 +1,97 @@
+//! Whether plugins that were built for a released contract can be served by this one: each folder
+//! of `wit/released` beside `wit`, as `wit/README.md` promises.
+
+use crate::command;
+use crate::tools::WASM_TOOLS;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Stands for whatever comes after every release: two of one version cannot be compared.
+const NEXT: &str = "0.1.9999";
+
+/// True when this contract holds all that was released, and a released one was not touched.
+pub fn check(workspace: &Workspace) -> Result<bool> {
+    let tools = WASM_TOOLS.ensure(workspace)?;
+    let wit = workspace.root.join("wit");
+    let mut holds = true;
+    for released in folders(&wit.join("released"))? {
+        let version = version(&released)?;
+        if version == self::version(&wit)? && !same(&wit, &released)? {
+            println!(
+                "wit/ says that it is {version}, which was released and is another: give it the next version"
+            );
+            holds = false;
+        }
+        let both = lay_out(workspace, &wit, &released, &version)?;
+        for world in ["protocol", "caretaker"] {
+            let mut check = Command::new(&tools);
+            check.args(["component", "semver-check"]);
+            check.arg("--prev").arg(format!("packhouse:plugin/{world}@{version}"));
+            check.arg("--new").arg(format!("packhouse:plugin/{world}@{NEXT}")).arg(&both);
+            holds &= command::succeeds(&mut check)?;
+        }
+    }
+    Ok(holds)
+}
+
+/// A package of the contract as it is, with the released one to compare it with.
+fn lay_out(workspace: &Workspace, wit: &Path, released: &Path, version: &str) -> Result<PathBuf> {
+    let both = workspace.target.join("contract").join(version);
+    let beside = both.join("deps/released");
+    if both.exists() {
+        fs::remove_dir_all(&both).with_context(|| format!("{} cannot be removed", both.display()))?;
+    }
+    fs::create_dir_all(&beside).with_context(|| format!("{} cannot be made", beside.display()))?;
+    for (from, to) in [(wit, &both), (released, &beside)] {
+        for (name, text) in texts(from)? {
+            let text =
+                if from == wit { text.replace(&package(&self::version(wit)?), &package(NEXT)) } else { text };
+            fs::write(to.join(&name), text).with_context(|| format!("{name} cannot be written"))?;
+        }
+    }
+    Ok(both)
+}
+
+fn package(version: &str) -> String {
+    format!("package packhouse:plugin@{version};")
+}
+
+/// The package's, from `world.wit`.
+fn version(folder: &Path) -> Result<String> {
+    let world = folder.join("world.wit");
+    let text = fs::read_to_string(&world).with_context(|| format!("{} cannot be read", world.display()))?;
+    let named =
+        text.lines().find_map(|line| line.strip_prefix("package packhouse:plugin@")?.strip_suffix(';'));
+    Ok(named.with_context(|| format!("{} names no package", world.display()))?.to_owned())
+}
+
+fn same(wit: &Path, released: &Path) -> Result<bool> {
+    Ok(texts(wit)? == texts(released)?)
+}
+
+/// Names and contents of the interfaces, sorted.
+fn texts(folder: &Path) -> Result<Vec<(String, String)>> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().extension().is_some_and(|extension| extension == "wit") {
+            texts.push((name, fs::read_to_string(entry.path())?));
+        }
+    }
+    ensure!(!texts.is_empty(), "{} holds no interface", folder.display());
+    texts.sort();
+    Ok(texts)
+}
+
+fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(parent).with_context(|| format!("{} cannot be read", parent.display()))? {
+        folders.push(entry?.path());
+    }
+    folders.sort();
+    Ok(folders)
+}
