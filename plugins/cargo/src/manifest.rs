@@ -13,6 +13,9 @@ use serde::Deserialize;
 
 use crate::upload::{self, Features, Kind, NewCrate};
 
+/// What cargo calls crates.io in a request; a manifest leaves it out.
+const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
+
 /// What a registry needs of a `Cargo.toml`.
 #[derive(Debug, Deserialize)]
 pub struct Manifest {
@@ -63,6 +66,8 @@ struct DependencyTable {
     default_features: Option<bool>,
     #[serde(default)]
     features: Vec<String>,
+    /// None for crates.io.
+    registry_index: Option<String>,
 }
 
 /// What is shown of a crate by a search.
@@ -80,6 +85,8 @@ pub enum Disagreement {
     Unreadable(String),
     /// What it says, and what the request says.
     Differs { what: String, manifest: String, request: String },
+    /// On one side, in two ways.
+    Twice(String),
 }
 
 impl fmt::Display for Disagreement {
@@ -93,6 +100,9 @@ impl fmt::Display for Disagreement {
                 "the Cargo.toml in the crate and the publish request do not agree on {what}: {manifest} there, \
                  {request} here; publish with an unchanged cargo"
             ),
+            Self::Twice(what) => {
+                write!(formatter, "{what} stands there twice; publish with an unchanged cargo")
+            }
         }
     }
 }
@@ -128,29 +138,55 @@ impl Manifest {
     }
 
     fn agree_on_dependencies(&self, request: &[upload::Dependency]) -> Result<(), Disagreement> {
-        let request: BTreeMap<Place, String> = request.iter().map(of_request).collect();
-        let manifest = self.dependencies();
+        let request = by_place(request.iter().map(of_request))?;
+        let manifest = by_place(self.dependencies())?;
         for place in manifest.keys().chain(request.keys()) {
-            let what = format!("the {} dependency on {}", place.kind, place.alias);
-            compare(&what, manifest.get(place), request.get(place))?;
+            let (there, here) = (manifest.get(place), request.get(place));
+            let what = place.to_string();
+            compare(&what, there.map(|told| &told.text), here.map(|told| &told.text))?;
+            if let (Some(there), Some(here)) = (there, here) {
+                agree_on_registry(&what, there, here)?;
+            }
         }
         Ok(())
     }
 
-    fn dependencies(&self) -> BTreeMap<Place, String> {
-        let tables = self.target.iter().map(|(target, table)| (Some(target), table));
-        let mut all = BTreeMap::new();
-        for (target, table) in tables.chain([(None, &self.dependencies)]) {
+    fn dependencies(&self) -> impl Iterator<Item = (Place, Told)> {
+        let tables = self.target.iter().map(|(target, table)| (Some(target.as_str()), table));
+        tables.chain([(None, &self.dependencies)]).flat_map(|(target, table)| {
             let kinds = [(Kind::Normal, &table.normal), (Kind::Dev, &table.dev), (Kind::Build, &table.build)];
-            for (kind, dependencies) in kinds {
-                for (alias, dependency) in dependencies {
-                    let place = Place::new(kind, target.map(String::as_str), alias);
-                    all.extend(dependency.told(kind, alias).map(|told| (place, told)));
-                }
-            }
-        }
-        all
+            kinds.into_iter().flat_map(move |(kind, dependencies)| {
+                dependencies.iter().filter_map(move |(alias, dependency)| {
+                    Some((Place::new(kind, target, alias), dependency.told(kind, alias)?))
+                })
+            })
+        })
     }
+}
+
+/// No place may say two things: one of them would not be looked at.
+fn by_place(
+    dependencies: impl Iterator<Item = (Place, Told)>,
+) -> Result<BTreeMap<Place, Told>, Disagreement> {
+    let mut places = BTreeMap::new();
+    for (place, told) in dependencies {
+        match places.get(&place) {
+            Some(there) if *there != told => return Err(Disagreement::Twice(place.to_string())),
+            _ => places.insert(place, told),
+        };
+    }
+    Ok(places)
+}
+
+/// A request names no registry when it is this one, and a manifest then has whatever address
+/// the publisher knows it by.
+fn agree_on_registry(what: &str, manifest: &Told, request: &Told) -> Result<(), Disagreement> {
+    let Some(here) = &request.registry else { return Ok(()) };
+    let there = manifest.registry.as_deref().unwrap_or(CRATES_IO);
+    if there.trim_end_matches('/') == here.trim_end_matches('/') {
+        return Ok(());
+    }
+    compare(&format!("the registry of {what}"), Some(&there.to_owned()), Some(here))
 }
 
 /// What tells one dependency from another.
@@ -169,9 +205,22 @@ impl Place {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the {} dependency on {}", self.kind, self.alias)
+    }
+}
+
+/// What is said of a dependency.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    text: String,
+    registry: Option<String>,
+}
+
 impl Dependency {
     /// What must be the same on both sides; none for what cargo leaves out of the request.
-    fn told(&self, kind: Kind, alias: &str) -> Option<String> {
+    fn told(&self, kind: Kind, alias: &str) -> Option<Told> {
         let unsaid = DependencyTable::default();
         let (version, table) = match self {
             Self::Version(version) => (Some(version), &unsaid),
@@ -180,26 +229,27 @@ impl Dependency {
         if version.is_none() && kind == Kind::Dev {
             return None;
         }
-        Some(tell(
+        let text = tell(
             table.package.as_deref().unwrap_or(alias),
             version.map_or("*", String::as_str),
             table.optional,
             table.default_features.unwrap_or(true),
             &table.features,
-        ))
+        );
+        Some(Told { text, registry: table.registry_index.clone() })
     }
 }
 
-fn of_request(dependency: &upload::Dependency) -> (Place, String) {
+fn of_request(dependency: &upload::Dependency) -> (Place, Told) {
     let place = Place::new(dependency.kind, dependency.target.as_deref(), dependency.alias());
-    let told = tell(
+    let text = tell(
         &dependency.name,
         &dependency.version_req,
         dependency.optional,
         dependency.default_features,
         &dependency.features,
     );
-    (place, told)
+    (place, Told { text, registry: dependency.registry.clone() })
 }
 
 fn tell(

@@ -57,6 +57,7 @@ fn request() -> Value {
     let mut renamed = dependency("old-name", "=0.1.0", "normal");
     renamed["explicit_name_in_toml"] = json!("renamed");
     let mut libc = dependency("libc", "^0.2", "normal");
+    libc["registry"] = json!(CRATES_IO);
     libc["target"] = json!("cfg(any(unix, windows))");
     json!({
         "name": "demo", "vers": "1.0.0", "links": "native", "rust_version": "1.85",
@@ -87,7 +88,7 @@ fn a_missing_rust_version_is_taken_from_the_manifest() {
 #[test]
 fn every_difference_is_told() {
     type Alter = fn(&mut Value);
-    let alterations: [(Alter, &str); 12] = [
+    let alterations: [(Alter, &str); 14] = [
         (|new| new["name"] = json!("other"), "the name: demo there, other here"),
         (|new| new["vers"] = json!("1.0.1"), "the version: 1.0.0 there, 1.0.1 here"),
         (|new| new["links"] = Value::Null, "`links`: native there, none here"),
@@ -103,6 +104,14 @@ fn every_difference_is_told() {
             "the build dependency on cc: cc ^1 there, none here",
         ),
         (|new| new["deps"][3]["target"] = Value::Null, "the normal dependency on libc"),
+        (
+            |new| new["deps"][1]["registry"] = json!("sparse+http://127.0.0.1:2/"),
+            "the registry of the normal dependency on renamed: sparse+http://127.0.0.1:1/cargo/ there",
+        ),
+        (
+            |new| new["deps"][0]["registry"] = json!("sparse+http://127.0.0.1:2/"),
+            "crates.io-index there, sparse+http://127.0.0.1:2/ here",
+        ),
     ];
     for (alter, told) in alterations {
         let mut changed = request();
@@ -113,6 +122,32 @@ fn every_difference_is_told() {
 }
 
 #[test]
+fn a_registry_may_have_a_slash_more_or_be_this_one() {
+    for registry in [json!("sparse+http://127.0.0.1:1/cargo"), Value::Null] {
+        let mut same = request();
+        same["deps"][1]["registry"] = registry;
+        assert_eq!(agree(same), Ok(()));
+    }
+}
+
+#[test]
+fn no_dependency_hides_behind_another_of_its_name() {
+    for place in [0, 4] {
+        let mut two = request();
+        let mut evil = two["deps"][0].clone();
+        evil["name"] = json!("evil");
+        evil["explicit_name_in_toml"] = json!("serde");
+        two["deps"].as_array_mut().unwrap().insert(place, evil);
+        let error = agree(two).unwrap_err().to_string();
+        assert!(error.starts_with("the normal dependency on serde stands there twice"), "{error}");
+    }
+    let mut same = request();
+    let again = same["deps"][0].clone();
+    same["deps"].as_array_mut().unwrap().push(again);
+    assert_eq!(agree(same), Ok(()), "for a target that is written in two ways");
+}
+
+#[test]
 fn what_is_no_manifest_is_refused() {
     for text in ["", "[package]\nname = \"a\"", "not toml", "[package]\nname = 1\nversion = \"1.0.0\""] {
         assert!(matches!(Manifest::parse(text.as_bytes()), Err(Disagreement::Unreadable(_))), "{text}");
@@ -120,6 +155,10 @@ fn what_is_no_manifest_is_refused() {
     assert!(Manifest::parse(b"\xff").is_err());
     let deep = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(Manifest::parse(deep.as_bytes()).is_err());
+    let dotted = format!("x{} = 1", ".x".repeat(200_000));
+    assert!(Manifest::parse(dotted.as_bytes()).is_err());
+    let header = format!("[x{}]", ".x".repeat(200_000));
+    assert!(Manifest::parse(header.as_bytes()).is_err());
 }
 
 #[test]

@@ -107,6 +107,13 @@ fn dependencies_that_are_hidden_are_refused() {
     let mut publish = Publish::new("demo", "1.0.0");
     publish.request["deps"] = json!([{ "name": "evil", "version_req": "^1" }]);
     refuse(&host, &publish, 400, "the normal dependency on evil: none there, evil ^1 here");
+    let named = json!({ "name": "good", "version_req": "^1" });
+    let hidden = json!({ "name": "evil", "version_req": "^1", "explicit_name_in_toml": "good" });
+    let mut two = Publish::with_manifest("demo", "1.0.0", "[dependencies]\ngood = \"1\"\n");
+    two.request["deps"] = json!([hidden, named]);
+    refuse(&host, &two, 400, "the normal dependency on good stands there twice");
+    two.request["deps"] = json!([{ "name": "good", "version_req": "^1", "registry": "sparse+http://evil/" }]);
+    refuse(&host, &two, 400, "the registry of the normal dependency on good");
     publish.request["deps"] = json!([{ "name": "evil", "version_req": "latest" }]);
     refuse(&host, &publish, 400, "no valid version requirement");
 }
@@ -143,15 +150,23 @@ fn an_upload_over_the_mounts_limit_is_refused() {
 #[test]
 fn an_index_line_has_a_bound() {
     let host = host();
-    let features: serde_json::Map<String, Value> =
-        (0..2000).map(|number| (format!("feature-{number}-{}", "x".repeat(600)), json!([]))).collect();
-    let mut manifest = String::from("[features]\n");
-    for name in features.keys() {
-        writeln!(manifest, "{name} = []").unwrap();
+    let names: Vec<String> = (0..5000).map(|number| format!("{}-{number}", "dependency".repeat(8))).collect();
+    let mut manifest = String::from("[dependencies]\n");
+    for name in &names {
+        writeln!(manifest, "{name} = \"1\"").unwrap();
     }
-    // More than a manifest may have is refused by that already.
     let mut publish = Publish::with_manifest("demo", "1.0.0", &manifest);
-    publish.request["features"] = Value::Object(features);
+    publish.request["deps"] = names.iter().map(|name| json!({ "name": name, "version_req": "^1" })).collect();
+    refuse(&host, &publish, 413, "dependencies and features would take more than 1048576 bytes");
+    publish.request["deps"] = vec![json!({ "name": "a", "version_req": "^1" }); 5001].into();
+    refuse(&host, &publish, 400, "may have at most 5000 dependencies");
+}
+
+#[test]
+fn a_manifest_has_a_bound() {
+    let host = host();
+    let long = "x".repeat(1 << 20);
+    let publish = Publish::with_manifest("demo", "1.0.0", &format!("description = \"{long}\"\n"));
     refuse(&host, &publish, 400, "the Cargo.toml in the crate is larger than");
 }
 
