@@ -2,7 +2,9 @@
 //! comes in is hostile until shown otherwise: nothing is unpacked anywhere, memory is
 //! bounded, and so is what a bomb may cost. It knows no storage and no HTTP.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
@@ -40,6 +42,8 @@ pub enum ArchiveError {
     NoFile(String),
     /// A path that would be another one on some system.
     BadPath(String),
+    /// A path of two files.
+    Twice(String),
     /// All of it was seen.
     NoManifest,
     /// A second `Cargo.toml`, or one in other letters.
@@ -69,6 +73,7 @@ impl fmt::Display for ArchiveError {
             Self::BadPath(path) => {
                 write!(formatter, "the crate holds {path:?}, which is no path that every system can have")
             }
+            Self::Twice(path) => write!(formatter, "the crate holds {path:?} twice"),
             Self::NoManifest => formatter.write_str("the crate holds no Cargo.toml; publish with cargo"),
             Self::ManyManifests => formatter.write_str("the crate holds several Cargo.toml; leave one"),
             Self::ManifestTooLarge => {
@@ -117,9 +122,13 @@ fn read_within(file: impl BufRead, folder: &str, limit: u64) -> Result<Vec<u8>, 
 
 fn look_through(archive: &mut impl Read, folder: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
     let mut manifest = None;
+    let mut files = Paths::default();
     while let Some(entry) = Entry::read(archive)? {
         let path = check_entry(&entry, folder)?;
         if !path.eq_ignore_ascii_case(MANIFEST) {
+            if entry.kind == Kind::File && !files.is_new(path) {
+                return Err(ArchiveError::Twice(shown(&entry)));
+            }
             tar::skip(archive, entry.padded_size())?;
             continue;
         }
@@ -134,32 +143,49 @@ fn look_through(archive: &mut impl Read, folder: &str) -> Result<Option<Vec<u8>>
     Ok(manifest)
 }
 
+/// The paths that were seen, as numbers: there may be a million of them.
+#[derive(Default)]
+struct Paths {
+    hasher: RandomState,
+    seen: HashSet<u64>,
+}
+
+impl Paths {
+    fn is_new(&mut self, path: &str) -> bool {
+        self.seen.insert(self.hasher.hash_one(path))
+    }
+}
+
+fn shown(entry: &Entry) -> String {
+    String::from_utf8_lossy(&entry.path).chars().take(200).collect()
+}
+
 /// The entry's path below the folder, when it is a file or folder there.
 fn check_entry<'a>(entry: &'a Entry, folder: &str) -> Result<&'a str, ArchiveError> {
-    let shown = || String::from_utf8_lossy(&entry.path).chars().take(200).collect::<String>();
-    let path = std::str::from_utf8(&entry.path).map_err(|_| ArchiveError::BadPath(shown()))?;
+    let path = std::str::from_utf8(&entry.path).map_err(|_| ArchiveError::BadPath(shown(entry)))?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     if first != folder {
-        return Err(ArchiveError::Outside(shown(), folder.to_owned()));
+        return Err(ArchiveError::Outside(shown(entry), folder.to_owned()));
     }
     match entry.kind {
         Kind::File | Kind::Folder => {}
-        Kind::SymbolicLink | Kind::HardLink | Kind::Other => return Err(ArchiveError::NoFile(shown())),
+        Kind::SymbolicLink | Kind::HardLink | Kind::Other => return Err(ArchiveError::NoFile(shown(entry))),
     }
     let rest = if entry.kind == Kind::Folder { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
     let is_folder_itself = rest.is_empty() && entry.kind == Kind::Folder;
-    if is_folder_itself || (rest != RESERVED && rest.split('/').all(is_plain)) {
+    let is_reserved = rest.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(RESERVED));
+    if is_folder_itself || (!is_reserved && rest.split('/').all(is_plain)) {
         return Ok(rest);
     }
-    Err(ArchiveError::BadPath(shown()))
+    Err(ArchiveError::BadPath(shown(entry)))
 }
 
-/// A name that is one file name on every system; cargo packages no others.
+/// A name that is one file name on every system: Windows leaves out a dot or space at the end.
 fn is_plain(name: &str) -> bool {
     let special = |letter: char| {
         letter.is_control() || matches!(letter, '\\' | '<' | '>' | ':' | '"' | '|' | '?' | '*')
     };
-    !matches!(name, "" | "." | "..") && !name.contains(special)
+    !name.is_empty() && !name.ends_with(['.', ' ']) && !name.contains(special)
 }
 
 /// Behind the last entry an archive is padded with zeros.

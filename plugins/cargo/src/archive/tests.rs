@@ -54,6 +54,10 @@ fn paths_that_lead_elsewhere_are_refused() {
         "demo-1.0.0/c:a",
         "demo-1.0.0/a\nb",
         "demo-1.0.0/.cargo-ok",
+        "demo-1.0.0/.Cargo-OK",
+        "demo-1.0.0/.cargo-ok/file",
+        "demo-1.0.0/Cargo.toml.",
+        "demo-1.0.0/src /lib.rs",
         "demo-1.0.0",
     ] {
         let error = read(&with_entry(&tar_entry(b'0', path, b""))).unwrap_err();
@@ -80,6 +84,16 @@ fn there_must_be_one_manifest() {
     let large = vec![b' '; usize::try_from(MANIFEST_LIMIT).unwrap() + 1];
     let error = read(&gzip(&tar(&[("demo-1.0.0/Cargo.toml", &large)]))).unwrap_err();
     assert!(matches!(error, ArchiveError::ManifestTooLarge), "{error}");
+}
+
+#[test]
+fn each_file_is_there_once() {
+    let one = ("demo-1.0.0/src/lib.rs", b"one".as_slice());
+    let error = read(&gzip(&tar(&[MANIFEST_ENTRY, one, ("demo-1.0.0/src/lib.rs", b"two")]))).unwrap_err();
+    assert!(matches!(&error, ArchiveError::Twice(path) if path == one.0), "{error}");
+    let folders = [tar_entry(b'5', "demo-1.0.0/src/", b""), tar_entry(b'5', "demo-1.0.0/src/", b"")];
+    assert!(read(&with_entry(&folders.concat())).is_ok());
+    assert!(read(&gzip(&tar(&[MANIFEST_ENTRY, one, ("demo-1.0.0/src/Lib.rs", b"two")]))).is_ok());
 }
 
 #[test]
