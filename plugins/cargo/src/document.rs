@@ -13,11 +13,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use features::Features;
+pub use from_end::find_from_end;
 pub use line::{Release, format_time};
 
 use crate::name::{CrateName, Version};
 
 mod features;
+mod from_end;
 mod line;
 
 /// The bytes of an index file.

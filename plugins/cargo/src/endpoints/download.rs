@@ -1,22 +1,25 @@
 //! Downloading a version's file. What the index does not name is not there, even when its
 //! bytes are.
 
+use packhouse_plugin::storage::{self, Reader};
 use packhouse_plugin::{Call, Response};
 
-use super::{crate_name, crate_version, load, no_version, require};
-use crate::document::Index;
+use super::{crate_name, crate_version, load, no_crate, no_version, require};
+use crate::document::{Index, find_from_end};
 use crate::error::Error;
 use crate::layout;
-use crate::name::CrateName;
+use crate::name::{CrateName, Version};
+
+/// A larger index file is not read as a whole, in bytes.
+const SMALL: u64 = 1 << 20;
 
 /// `GET /api/v1/crates/{crate}/{version}/download`, also of yanked versions.
 pub fn download(call: &Call) -> Result<Response, Error> {
     let name = crate_name(call)?;
     require(&name, "read")?;
     let version = crate_version(call)?;
-    let document = load(&name)?;
-    let line = Index::new(&document.bytes).find(&version).ok_or_else(|| no_version(&name, &version))?;
-    let spelled = CrateName::parse(&line.name)?;
+    let spelled = find(&name, &version)?.ok_or_else(|| no_version(&name, &version))?;
+    let spelled = CrateName::parse(&spelled)?;
     let mut response = Response::new(200).content_type("application/gzip");
     if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
         && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()
@@ -25,4 +28,21 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     }
     // A version is never replaced, and its bytes are compressed.
     Ok(response.filename(&format!("{spelled}-{version}.crate")).immutable().no_compression())
+}
+
+/// The name in the line of this version, in its spelling.
+fn find(name: &CrateName, version: &Version) -> Result<Option<String>, Error> {
+    use packhouse_plugin::Error as Host;
+    let key = layout::index(name);
+    let in_whole = |bytes: &[u8]| Index::new(bytes).find(version).map(|line| line.name.into_owned());
+    match storage::get_up_to(&key, SMALL) {
+        Err(Host::TooLarge(_)) => {}
+        small => return Ok(in_whole(&small?.ok_or_else(|| no_crate(name))?.bytes)),
+    }
+    let reader = Reader::open(&key)?.ok_or_else(|| no_crate(name))?;
+    match find_from_end(reader.size(), version, |offset, length| reader.read_at(offset, length)) {
+        // Replaced while it was read.
+        Err(Host::Conflict) => Ok(in_whole(&load(name)?.bytes)),
+        found => Ok(found?),
+    }
 }

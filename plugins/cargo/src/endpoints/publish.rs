@@ -10,7 +10,7 @@ use std::io::BufReader;
 
 use packhouse_plugin::auth;
 use packhouse_plugin::digests::SHA256;
-use packhouse_plugin::storage::{self, Claim, Precondition, Staged};
+use packhouse_plugin::storage::{self, Claim, Document, Precondition, Staged};
 use packhouse_plugin::{Call, Response, clock, log};
 use serde_json::json;
 
@@ -54,7 +54,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     require_listed(&name, "write")?;
     new.check()?;
     // Before the file is taken, so that a mistake costs nobody an upload.
-    Prepared::check(&name, &version)?;
+    let seen = Prepared::check(&name, &version)?;
     let mut staged = received::stage_file(&mut body, size)?;
     agree(&mut new, &name, &version, &mut staged)?;
     let checksum = staged.digest(SHA256)?.hex;
@@ -65,7 +65,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
             format!("dependencies and features would take more than {LINE_LIMIT} bytes in the index"),
         ));
     }
-    make_visible(&Publication { name: &name, version: &version, line }, &mut staged)?;
+    make_visible(&Publication { name: &name, version: &version, line }, seen, &mut staged)?;
     Ok(Response::new(200).json(&json!({
         "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] },
     })))
@@ -78,9 +78,13 @@ fn agree(new: &mut NewCrate, name: &CrateName, version: &Version, staged: &mut S
 }
 
 /// In the order of a publish: prepared, the key, the document.
-fn make_visible(publication: &Publication<'_>, staged: &mut Staged) -> Result<(), Error> {
+fn make_visible(
+    publication: &Publication<'_>,
+    seen: Option<Document>,
+    staged: &mut Staged,
+) -> Result<(), Error> {
     let Publication { name, version, .. } = publication;
-    let prepared = Prepared::new(publication)?;
+    let prepared = Prepared::of(publication, seen)?;
     if prepared.is_first() {
         name::reserve(name)?;
     }

@@ -17,18 +17,40 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Refuses what could not be published now.
-    pub fn check(name: &CrateName, version: &Version) -> Result<(), Error> {
+    /// Refuses what could not be published now. Gives what the index says so far.
+    pub fn check(name: &CrateName, version: &Version) -> Result<Option<Document>, Error> {
         let current = storage::get(&layout::index(name))?;
         check_against(name, version, current.as_ref())?;
-        if current.is_none() { super::name::check_free(name) } else { Ok(()) }
+        if current.is_none() {
+            super::name::check_free(name)?;
+        }
+        Ok(current)
+    }
+
+    /// What [`Prepared::check`] gave, with the line: it is read again when it has changed
+    /// since. 409 when the version or another spelling of the name is there by now.
+    pub fn of(publication: &Publication<'_>, seen: Option<Document>) -> Result<Self, Error> {
+        let now = storage::stat(&layout::index(publication.name))?;
+        let version = |document: &Document| document.info.version.clone();
+        if seen.as_ref().map(version) != now.map(|now| now.version) {
+            drop(seen);
+            return Self::new(publication);
+        }
+        // An upload may take long: an owner may be none any more.
+        require_publish(publication.name, seen.is_some())?;
+        Self::with_line(publication, seen)
     }
 
     /// Reads what is there and adds the line: 409 when the version or another spelling of
-    /// the name is there already, 413 when the file would grow over what can be read back.
-    pub fn new(publication: &Publication<'_>) -> Result<Self, Error> {
+    /// the name is there already.
+    fn new(publication: &Publication<'_>) -> Result<Self, Error> {
         let current = storage::get(&layout::index(publication.name))?;
         check_against(publication.name, publication.version, current.as_ref())?;
+        Self::with_line(publication, current)
+    }
+
+    /// 413 when the file would grow over what can be read back.
+    fn with_line(publication: &Publication<'_>, current: Option<Document>) -> Result<Self, Error> {
         let there = current.as_ref().map(|document| document.bytes.as_slice()).unwrap_or_default();
         let bytes = Index::new(there).with_line(&publication.line);
         if bytes.len() as u64 > storage::DEFAULT_LIMIT {
