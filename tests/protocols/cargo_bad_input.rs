@@ -5,6 +5,7 @@
 use http::Method;
 use packhouse_tests::cargo::{self, Crate};
 use packhouse_tests::npm::archive_below;
+use packhouse_tests::registry::files_below;
 use packhouse_tests::slow::{self, Pace};
 use packhouse_tests::{Actor, Answer, Options, Registry, User};
 use serde_json::json;
@@ -31,6 +32,8 @@ impl Desk {
         let told = answer.json()["errors"][0]["detail"].as_str().unwrap_or_default().to_owned();
         assert!(told.len() > 3 && told.contains(sentence), "should say {sentence:?}: {answer:?}");
         assert_eq!(self.registry.keys(), Vec::<String>::new(), "after {answer:?}");
+        let staged = files_below(&self.registry.home().objects().join(".packhouse/staging"));
+        assert_eq!(staged, Vec::<String>::new(), "after {answer:?}");
     }
 
     async fn refuses(&self, body: Vec<u8>, sentence: &str) {
@@ -101,6 +104,35 @@ async fn a_crate_that_says_something_else_is_refused() {
     desk.refuses(hidden.body(), "the normal dependency on evil").await;
     let invented = Crate::new("demo", "1.0.0").field("features", json!({"extra": []}));
     desk.refuses(invented.body(), "the feature extra").await;
+    let dependency = |name: &str, registry: Option<&str>| json!({"name": name, "version_req": "^1", "explicit_name_in_toml": "good", "registry": registry});
+    let two = |first, second| {
+        let renamed = "[dependencies.good]\npackage = \"serde\"\nversion = \"1\"";
+        Crate::new("demo", "1.0.0").line(renamed).field("deps", json!([first, second]))
+    };
+    let behind = two(dependency("evil", None), dependency("serde", None));
+    desk.refuses(behind.body(), "the normal dependency on good stands there twice").await;
+    let elsewhere = dependency("serde", Some("sparse+http://127.0.0.1:1/"));
+    let elsewhere = two(elsewhere.clone(), elsewhere);
+    desk.refuses(elsewhere.body(), "the registry of the normal dependency on good").await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_a_trap_is_refused() {
+    let desk = desk().await;
+    for line in [
+        format!("x = {}", "[".repeat(500_000)),
+        format!("x{} = 1", ".x".repeat(400_000)),
+        format!("[x{}]", ".x".repeat(400_000)),
+        format!(
+            "[features]{}",
+            (0..60_000).fold("x = []\n".to_owned(), |all, number| all + &format!("[a{number}.b]\n"))
+        ),
+    ] {
+        desk.refuses(Crate::new("demo", "1.0.0").line(&line).body(), "Cargo.toml in the crate").await;
+    }
+    let long = "x".repeat(1 << 20);
+    let large = Crate::new("demo", "1.0.0").line(&format!("description = {long:?}"));
+    desk.refuses(large.body(), "is larger than 1048576 bytes").await;
 }
 
 #[tokio::test]
@@ -118,6 +150,13 @@ async fn archives_that_are_traps_are_refused() {
     desk.refuses_file(&trap("..\\evil"), "no path that every system can have").await;
     desk.refuses_file(&trap("cargo.toml"), "several Cargo.toml").await;
     desk.refuses_file(&trap(".cargo-ok"), "no path that every system can have").await;
+    desk.refuses_file(&trap("Cargo.toml."), "no path that every system can have").await;
+    desk.refuses_file(&trap("/etc/hosts"), "no path that every system can have").await;
+    let manifest = Crate::new("demo", "1.0.0").manifest();
+    let twice = [("Cargo.toml", manifest.as_bytes()), ("build.rs", b"one"), ("build.rs", b"two")];
+    desk.refuses_file(&archive_below("demo-1.0.0", &twice), "\"demo-1.0.0/build.rs\" twice").await;
+    let without = archive_below("demo-1.0.0", &[("src/lib.rs", b"")]);
+    desk.refuses_file(&without, "the crate holds no Cargo.toml").await;
     desk.refuses_file(&archive_below("other-1.0.0", &[("Cargo.toml", b"")]), "not below demo-1.0.0/").await;
     desk.refuses_file(&linked(), "a link or a device").await;
 }
@@ -143,6 +182,7 @@ fn linked() -> Vec<u8> {
 #[tokio::test]
 async fn a_bomb_is_refused_in_bounded_time_and_memory() {
     let desk = desk().await;
+    let plain = desk.registry.peak_memory();
     let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     // One file of 1 GiB of zeros: a header, and the zeros without the end of the archive.
     let header = packhouse_tests::npm::gunzip(&archive_below("demo-1.0.0", &[("zeros", &[0; 1])]));
@@ -157,6 +197,8 @@ async fn a_bomb_is_refused_in_bounded_time_and_memory() {
         zipped.write_all(&zeros).expect("memory");
     }
     desk.refuses_file(&zipped.finish().expect("memory"), "unpacks to more than").await;
+    let grown = desk.registry.peak_memory() - plain;
+    assert!(grown < 100 << 20, "{grown} bytes for a bomb of 1 GiB");
 }
 
 #[tokio::test]
