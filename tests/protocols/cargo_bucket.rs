@@ -5,7 +5,6 @@
 use packhouse_tests::cargo::{self, Crate};
 use packhouse_tests::{Backend, Options, Registry, accounts};
 use serde_json::json;
-use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -125,9 +124,7 @@ async fn what_was_stored_outlives_the_process() {
 async fn one_more_version_is_published_to_ten_thousand() {
     let registry = Registry::start(Options::cargo()).await;
     let publisher = registry.crate_publisher().await;
-    let folder = registry.home().objects().join("cargo/index/ma/ny");
-    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
-    fs::write(folder.join("many"), ten_thousand_versions()).unwrap_or_else(|error| panic!("{error}"));
+    write(&registry, "cargo/index/ma/ny/many", &cargo::index_of("many", 10_000));
 
     let package = Crate::new("many", "2.0.0");
     package.publish(&publisher).await.expect(200);
@@ -141,20 +138,51 @@ async fn one_more_version_is_published_to_ten_thousand() {
     assert_eq!(yanked, ["1.0.5000"]);
 }
 
-/// As large as such files are: about 10 MB.
-fn ten_thousand_versions() -> String {
-    let dependency = |number: u32| {
-        json!({"name": format!("dependency-{number}"), "req": "^1.2.3", "features": ["std"], "optional": false,
-               "default_features": true, "target": null, "kind": "normal", "registry": null, "package": null})
-    };
-    let dependencies: Vec<_> = (0..6).map(dependency).collect();
-    let mut file = String::new();
-    for number in 0..10_000 {
-        let line = json!({
-            "name": "many", "vers": format!("1.0.{number}"), "deps": dependencies, "cksum": "a".repeat(64),
-            "features": {"default": ["std"], "std": []}, "yanked": false, "links": null,
-        });
-        writeln!(file, "{line}").unwrap_or_else(|error| panic!("{error}"));
+/// As somebody would by hand.
+fn write(registry: &Registry, key: &str, text: &str) {
+    let file = registry.home().objects().join(key);
+    let written = fs::create_dir_all(file.parent().unwrap_or(&file)).and_then(|()| fs::write(&file, text));
+    written.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[tokio::test]
+async fn a_publish_asks_the_store_for_as_much_whatever_else_is_there() {
+    let backend = Backend::s3();
+    let Backend::S3(store) = &backend else { panic!("the one that counts") };
+    let registry = Registry::start(Options::cargo().on(backend.clone())).await;
+    let publisher = registry.crate_publisher().await;
+    // So that `config.json` is there.
+    Crate::new("first", "1.0.0").publish(&publisher).await.expect(200);
+    store.asked();
+    let mut asked = Vec::new();
+    for name in ["alone", "crowd"] {
+        for version in ["1.0.0", "1.1.0"] {
+            Crate::new(name, version).publish(&publisher).await.expect(200);
+            asked.push(told(store.asked(), name));
+        }
+        // More than a page of a listing holds.
+        for number in 0..1200 {
+            let other = format!("cr/ow/crowd-{number}");
+            write(&registry, &format!("cargo/index/{other}"), &cargo::index_of(&other[6..], 1));
+            write(&registry, &format!("cargo/owners/crowd-{number}.json"), "{\"name\":\"x\",\"owners\":[]}");
+        }
     }
-    file
+    let [new_alone, next_alone, new_in_crowd, next_in_crowd] = asked.as_slice() else { panic!("four") };
+    for (alone, in_crowd) in [(new_alone, new_in_crowd), (next_alone, next_in_crowd)] {
+        assert_eq!(alone.0, in_crowd.0);
+        assert!(in_crowd.1 <= alone.1, "no page of a listing more: {} and {}", alone.1, in_crowd.1);
+    }
+    assert!(next_alone.0.contains(&"PUT /cargo/index/NAME".to_owned()), "{next_alone:?}");
+}
+
+/// What the store was asked for, with one name for all crates, and how many listings were among
+/// it: the host looks whether a new key is a folder.
+fn told(asked: Vec<String>, name: &str) -> (Vec<String>, usize) {
+    let folder = &cargo::index_path(name)[1..];
+    let (lists, others): (Vec<_>, Vec<_>) = asked.into_iter().partition(|line| line.starts_with("LIST"));
+    let others = others.iter().map(|line| line.replace(folder, "NAME").replace(name, "NAME"));
+    // Marks of maintenance are named by digests of keys.
+    let mut others: Vec<_> = others.map(|line| line.split("/reclaimed/").take(1).collect()).collect();
+    others.sort();
+    (others, lists.len())
 }

@@ -107,6 +107,25 @@ pub fn index_path(name: &str) -> String {
     format!("/{}/{}/{lower}", &lower[..2], &lower[2..4])
 }
 
+/// An index file of so many versions, `1.0.0` and on, about as large as such files are: 1 kB each.
+pub fn index_of(name: &str, versions: usize) -> String {
+    let dependency = |number: u32| {
+        json!({"name": format!("dependency-{number}"), "req": "^1.2.3", "features": ["std"], "optional": false,
+               "default_features": true, "target": null, "kind": "normal", "registry": null, "package": null})
+    };
+    let dependencies: Vec<_> = (0..6).map(dependency).collect();
+    let line = |number| {
+        json!({
+            "name": name, "vers": format!("1.0.{number}"), "deps": dependencies, "cksum": "a".repeat(64),
+            "features": {"default": ["std"], "std": []}, "yanked": false, "links": null,
+        })
+    };
+    (0..versions).fold(String::new(), |mut file, number| {
+        writeln!(file, "{}", line(number)).expect("memory");
+        file
+    })
+}
+
 /// Both parts of a publish's body with their lengths.
 pub fn body(json: &str, archive: &[u8]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("below 4 GiB").to_le_bytes();

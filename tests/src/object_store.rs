@@ -1,11 +1,15 @@
 //! An S3 server inside the test's process, on a folder, on a free port.
 
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -14,10 +18,14 @@ const BUCKET: &str = "packages";
 const KEY: &str = "test-key";
 const SECRET: &str = "test-secret";
 
+/// What it was asked for, in order.
+type Asked = Arc<Mutex<Vec<String>>>;
+
 /// Stops when dropped, and its objects are gone then.
 pub struct ObjectStore {
     folder: TempDir,
     address: SocketAddr,
+    asked: Asked,
     _stop: oneshot::Sender<()>,
 }
 
@@ -33,22 +41,30 @@ impl ObjectStore {
 
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
+        let asked = Asked::default();
+        let log = Arc::clone(&asked);
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
                 ready.send(listener.local_addr().expect("an address")).expect("somebody waits");
-                tokio::select! { () = serve(listener, service) => {}, _ = stopped => {} }
+                tokio::select! { () = serve(listener, service, log) => {}, _ = stopped => {} }
             });
         });
         let address = address.recv().expect("the server starts");
-        Self { folder, address, _stop: stop }
+        Self { folder, address, asked, _stop: stop }
     }
 
     /// The bucket's objects as files.
     pub fn bucket(&self) -> PathBuf {
         self.folder.path().join(BUCKET)
+    }
+
+    /// Methods and keys since this was asked last, and prefixes of listings; but for the host's
+    /// own objects.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().expect("nobody panics with it"))
     }
 
     pub(crate) fn configuration(&self) -> String {
@@ -65,16 +81,34 @@ impl ObjectStore {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service) {
+async fn serve(listener: TcpListener, service: S3Service, asked: Asked) {
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
-        let service = service.clone();
+        let (service, asked) = (service.clone(), Arc::clone(&asked));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let told = told(&request);
+            if !told.contains(".packhouse") {
+                asked.lock().expect("nobody panics with it").push(told);
+            }
+            Service::call(&service, request)
+        });
         tokio::spawn(async move {
             let server = Builder::new(TokioExecutor::new());
             // A client that goes away is its own business.
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });
+    }
+}
+
+fn told(request: &Request<Incoming>) -> String {
+    let (method, path) = (request.method(), request.uri().path());
+    let key = path.trim_start_matches('/').trim_start_matches(BUCKET);
+    let mut pairs = request.uri().query().unwrap_or_default().split('&');
+    let prefix = pairs.find_map(|pair| pair.strip_prefix("prefix="));
+    match prefix {
+        Some(prefix) if method == Method::GET => format!("LIST {prefix}"),
+        _ => format!("{method} {key}"),
     }
 }
