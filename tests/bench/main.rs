@@ -2,7 +2,7 @@
 //! rounds in one run. Absolute figures are of one machine and one hour; ratios last.
 //!
 //! `cargo xtask bench` builds and runs it. `--rounds` and `--seconds` make it longer,
-//! `--only small` or `--only oci` shorter.
+//! `--only small`, `--only oci` or `--only cargo` shorter.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,7 @@
 )]
 
 mod bare;
+mod crates;
 mod docker_registry;
 mod large;
 mod load;
@@ -61,6 +62,9 @@ async fn main() {
     }
     if is_wanted("oci") {
         large::measure(&length).await;
+    }
+    if is_wanted("cargo") {
+        crates::measure().await;
     }
 }
 
