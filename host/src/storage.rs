@@ -64,6 +64,7 @@ pub use staging::{Staged, Writer};
 pub use uploads::{Append, Upload};
 
 use error::Result;
+use layers::Layered;
 
 /// How long what a crash left behind, and an upload that nobody goes on with, is
 /// kept.
@@ -124,13 +125,13 @@ impl Storage {
     pub async fn open(settings: &Settings) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
-            (Settings::Memory, Some((operator, _))) => {
+            (Settings::Memory, Some(Layered { operator, .. })) => {
                 Backend::Objects(Arc::new(objects::Objects::private(operator)))
             }
-            (Settings::S3(service), Some((operator, Some(transport)))) => {
+            (Settings::S3(service), Some(Layered { operator, once, transport: Some(transport) })) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store = objects::Objects::shared(operator, &transport, service)
+                let store = objects::Objects::shared(operator, once, &transport, service)
                     .await
                     .map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))

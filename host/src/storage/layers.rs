@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use opendal::layers::{RetryEvent, RetryLayer};
 use opendal::services;
 use opendal::{HttpTransporter, OperationContext, Operator};
@@ -16,23 +17,33 @@ use super::{Addressing, S3Settings, Settings};
 /// Together with the silences of the transport and [`CALL_LIMIT`] they bound every call.
 const RETRIES: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FACTOR: f32 = 3.0;
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// For a call that carries no content or a small one, retries included.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// An operator, and the transport below it when there is one.
-pub(super) type Layered = (Operator, Option<Transport>);
+pub(super) struct Layered {
+    pub operator: Operator,
+    /// Without retries, see [`persistently`].
+    pub once: Operator,
+    /// Below both, when there is one.
+    pub transport: Option<Transport>,
+}
 
 pub(super) fn operator(settings: &Settings) -> Result<Option<Layered>> {
     Ok(match settings {
         Settings::Fs { .. } => None,
-        Settings::Memory => Some((Operator::new(services::Memory::default())?, None)),
+        Settings::Memory => {
+            let operator = Operator::new(services::Memory::default())?;
+            Some(Layered { once: operator.clone(), operator, transport: None })
+        }
         Settings::S3(settings) => {
             let transport = Transport::new()?;
             let context =
                 OperationContext::new().with_http_transport(HttpTransporter::new(transport.clone()));
-            let operator = Operator::new(s3(settings))?.with_context(context).layer(retries());
-            Some((operator, Some(transport)))
+            let once = Operator::new(s3(settings))?.with_context(context);
+            let operator = once.clone().layer(retries());
+            Some(Layered { operator, once, transport: Some(transport) })
         }
     })
 }
@@ -58,7 +69,7 @@ fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
-        .with_factor(3.0)
+        .with_factor(FACTOR)
         .with_jitter()
         .with_notify(|event: RetryEvent<'_>| {
             tracing::debug!(
@@ -68,4 +79,24 @@ fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
                 event.retry_after
             );
         })
+}
+
+/// For what must be retried as a whole: the layer goes on with a read that broke off
+/// where it broke off, in whatever is there by then unless the read is conditional.
+pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
+where
+    Call: Future<Output = opendal::Result<T>>,
+{
+    let pauses = ExponentialBuilder::new()
+        .with_max_times(RETRIES)
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_factor(FACTOR)
+        .with_jitter();
+    call.retry(pauses)
+        .when(opendal::Error::is_temporary)
+        .notify(|error, pause| {
+            tracing::debug!(%error, "the storage service is asked again in {pause:?}");
+        })
+        .await
 }

@@ -31,7 +31,7 @@ use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::budget::Budget;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
-use super::layers::CALL_LIMIT;
+use super::layers::{CALL_LIMIT, persistently};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 use clash::KnownFolders;
@@ -54,6 +54,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Objects {
     operator: Operator,
+    /// Without retries, for reads that must not go on in another version.
+    once: Operator,
     locks: KeyLocks,
     swap: Swap,
     folders: KnownFolders,
@@ -74,20 +76,31 @@ pub(super) struct RemoteContent {
 impl Objects {
     /// The only writer is this process: versions are kept beside the objects.
     pub fn private(operator: Operator) -> Self {
-        Self::with(operator, Swap::noted(), Budget::new(u64::MAX), None)
+        Self::with(operator.clone(), operator, Swap::noted(), Budget::new(u64::MAX), None)
     }
 
     /// Asks the service what it honours, with a handful of small objects. All that
     /// uploads keep in memory comes out of one budget.
-    pub async fn shared(operator: Operator, transport: &Transport, settings: &S3Settings) -> Result<Self> {
+    pub async fn shared(
+        operator: Operator,
+        once: Operator,
+        transport: &Transport,
+        settings: &S3Settings,
+    ) -> Result<Self> {
         let swap = Swap::probed(probe::ask(&operator, transport).await?);
         let unfinished = Unfinished::new(settings, transport);
-        Ok(Self::with(operator, swap, Budget::new(settings.part_buffers), Some(unfinished)))
+        Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished)))
     }
 
-    fn with(operator: Operator, swap: Swap, budget: Budget, unfinished: Option<Unfinished>) -> Self {
+    fn with(
+        operator: Operator,
+        once: Operator,
+        swap: Swap,
+        budget: Budget,
+        unfinished: Option<Unfinished>,
+    ) -> Self {
         let (locks, folders) = (KeyLocks::default(), KnownFolders::default());
-        Self { operator, locks, swap, folders, budget, unfinished }
+        Self { operator, once, locks, swap, folders, budget, unfinished }
     }
 
     /// May several hosts write to it at once?
@@ -145,33 +158,37 @@ impl Objects {
         Ok(Some((info, bytes)))
     }
 
-    /// One request gives bytes and version.
     async fn get_remote(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
-        let mut stream = self.operator.reader(path).await?.into_stream(..).await?;
-        let metadata = match stream.metadata().await {
-            Ok(metadata) => metadata,
+        let (metadata, bytes) = match persistently(|| self.get_once(path, limit)).await {
+            Ok(got) => got,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some(info) = self.swap.info(path, &metadata) else {
-            return Ok(None);
-        };
-        if info.size > limit {
-            return Err(StorageError::TooLarge(limit));
+        let bytes = bytes.ok_or(StorageError::TooLarge(limit))?;
+        Ok(self.swap.info(path, &metadata).map(|info| (info, bytes)))
+    }
+
+    /// One request gives bytes and version; when it breaks off, all of it is made again.
+    /// None for the bytes when there are more than `limit`.
+    async fn get_once(&self, path: &str, limit: u64) -> opendal::Result<(Metadata, Option<Bytes>)> {
+        let mut stream = self.once.reader(path).await?.into_stream(..).await?;
+        let metadata = stream.metadata().await?;
+        let size = metadata.content_length();
+        if size > limit {
+            return Ok((metadata, None));
         }
-        let mut bytes = BytesMut::with_capacity(usize::try_from(info.size).unwrap_or(0));
-        while let Some(piece) = stream.try_next().await? {
-            for piece in piece {
-                bytes.extend_from_slice(&piece);
+        let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or(0));
+        while let Some(pieces) = stream.try_next().await? {
+            bytes.extend(pieces);
+            if bytes.len() as u64 > size {
+                break;
             }
-            if bytes.len() as u64 > info.size {
-                return Err(StorageError::Conflict);
-            }
         }
-        if bytes.len() as u64 != info.size {
-            return Err(StorageError::unavailable("the storage service ended an object early; try again"));
+        if bytes.len() as u64 != size {
+            let sentence = "an object came in another length than announced";
+            return Err(opendal::Error::new(ErrorKind::Unexpected, sentence).set_temporary());
         }
-        Ok(Some((info, bytes.freeze())))
+        Ok((metadata, Some(bytes.freeze())))
     }
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {

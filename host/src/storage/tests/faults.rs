@@ -77,6 +77,26 @@ async fn an_upload_whose_answers_were_lost_has_every_part_once() {
     assert!(losses.count() >= 7, "{}", losses.count());
 }
 
+/// The rest of it would fit, but is another version's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_replaced_while_its_answer_breaks_off_is_one_version() {
+    let (storage, losses, _server) = losing().await;
+    let scope = storage.scope("demo").unwrap();
+    let [old, new] = ["old ", "new "].map(|word| word.repeat(50_000));
+    put(&scope, "doc", &old).await;
+    let barrier = losses.cut("demo/doc");
+    let reading = tokio::spawn({
+        let scope = scope.clone();
+        async move { scope.get(&key("doc"), 1 << 20).await }
+    });
+    barrier.wait().await;
+    let replaced = put(&scope, "doc", &new).await;
+    barrier.wait().await;
+    let (info, bytes) = reading.await.unwrap().unwrap().unwrap();
+    assert!(bytes == new, "there are bytes of the old version");
+    assert_eq!((info.size, info.version), (new.len() as u64, replaced.version));
+}
+
 /// More at once than there is room for, and some that stand still with half a part.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_that_stand_still_keep_no_room_from_others() {

@@ -1,18 +1,23 @@
 //! S3 services for the suite: a small one inside the test, on a port of its own, which
-//! can also lose answers; or another engine, when the environment names one.
+//! can also lose answers and break them off; or another engine, when the environment names one.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use http::Method;
+use futures_util::{StreamExt, stream};
+use http::{Method, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::storage::objects::{Transport, Unfinished};
@@ -41,11 +46,16 @@ pub async fn engine() -> Option<Settings> {
     Some(Settings::S3(settings))
 }
 
+/// The object, and what its answer waits for.
+type Cut = (String, Arc<Barrier>);
+
 /// Which answers to writes are lost: the first one of each request that is made again.
+/// And the next answer to a read that breaks off, when a test says so.
 #[derive(Clone, Default)]
 pub struct Losses {
     seen: Arc<Mutex<HashSet<String>>>,
     lost: Arc<AtomicUsize>,
+    cut: Arc<Mutex<Option<Cut>>>,
 }
 
 impl Losses {
@@ -67,6 +77,35 @@ impl Losses {
         self.lost.fetch_add(usize::from(is_taken), Ordering::Relaxed);
         is_taken
     }
+
+    /// The next answer with the object breaks off in its middle. It is waited for twice:
+    /// when half of it is out, and before the other half is lost.
+    pub fn cut(&self, path: &str) -> Arc<Barrier> {
+        let barrier = Arc::new(Barrier::new(2));
+        *self.cut.lock().unwrap() = Some((path.to_owned(), Arc::clone(&barrier)));
+        barrier
+    }
+
+    fn cuts<B>(&self, request: &http::Request<B>) -> Option<Arc<Barrier>> {
+        let is_named = |(path, _): &mut Cut| {
+            request.method() == Method::GET && request.uri().path() == format!("/bucket/{path}")
+        };
+        self.cut.lock().unwrap().take_if(is_named).map(|(_, barrier)| barrier)
+    }
+}
+
+/// All of the old bytes are here before anybody replaces them.
+async fn cut_off(answer: Response<Body>, barrier: Arc<Barrier>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let mut bytes = BodyExt::collect(body).await.unwrap().to_bytes();
+    bytes.truncate(bytes.len() / 2);
+    let half = stream::once(async move { Ok(Frame::data(bytes)) });
+    let end = stream::once(async move {
+        barrier.wait().await;
+        barrier.wait().await;
+        Err(std::io::Error::other("the answer breaks off"))
+    });
+    Response::from_parts(parts, Body::http_body_unsync(StreamBody::new(half.chain(end))))
 }
 
 pub struct Server {
@@ -94,11 +133,15 @@ impl Server {
                 let (service, losses) = (service.clone(), losses.clone());
                 let service = hyper::service::service_fn(move |request| {
                     let is_lost = losses.as_ref().is_some_and(|losses| losses.takes(&request));
+                    let cut = losses.as_ref().and_then(|losses| losses.cuts(&request));
                     let answer = hyper::service::Service::call(&service, request);
                     async move {
                         match answer.await {
                             Ok(_) if is_lost => Err("the answer is lost".to_owned()),
-                            Ok(answer) => Ok(answer),
+                            Ok(answer) => Ok(match cut {
+                                Some(barrier) => cut_off(answer, barrier).await,
+                                None => answer,
+                            }),
                             Err(error) => Err(format!("{error:?}")),
                         }
                     }
