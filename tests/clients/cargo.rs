@@ -2,7 +2,7 @@
 //! found, yanked, shared, and kept private. Nothing here needs a network.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_tests::cargo::Crate;
+use packhouse_tests::cargo::{self, Crate};
 use packhouse_tests::clients::Cargo;
 use packhouse_tests::npm::noise;
 use packhouse_tests::{Options, Registry, User};
@@ -33,12 +33,7 @@ impl Desk {
     }
 
     fn library(&self, name: &str, version: &str) -> PathBuf {
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\nlicense = \"MIT\"\n\
-             description = \"a library of {name}\"\n"
-        );
-        let code = format!("pub fn version() -> &'static str {{ \"{version}\" }}\n");
-        self.cargo.project(&format!("{name}-{version}"), &[("Cargo.toml", &manifest), ("src/lib.rs", &code)])
+        library(&self.cargo, name, version)
     }
 
     /// Somebody else's cargo, which has downloaded nothing.
@@ -69,6 +64,15 @@ async fn a_workspace_is_published_and_built_from_an_empty_home() {
         reader.run(&program, &["fetch", "--locked"]).await.ok();
         reader.run(&program, &["run", "--quiet", "--offline"]).await.ok();
     }
+}
+
+fn library(cargo: &Cargo, name: &str, version: &str) -> PathBuf {
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\nlicense = \"MIT\"\n\
+         description = \"a library of {name}\"\n"
+    );
+    let code = format!("pub fn version() -> &'static str {{ \"{version}\" }}\n");
+    cargo.project(&format!("{name}-{version}"), &[("Cargo.toml", &manifest), ("src/lib.rs", &code)])
 }
 
 /// Renamed dependencies, a name with `_`, a feature with `dep:`, a target, a dependency that is
@@ -206,7 +210,12 @@ async fn what_is_refused_is_said_by_cargo() {
     let reader = Cargo::new(&desk.registry.url("/cargo"), Some(&reader.token));
     let refused = reader.run(&desk.library("demo", "1.1.0"), &["publish", "--no-verify"]).await.fails();
     assert!(refused.contains("lacks the permission cargo:crate:demo:write"), "{refused}");
-    // Cargo asks the index before it uploads; a race is lost at the registry.
+    // Cargo asks the index before it uploads, and sees no yanked version there.
+    let folder = desk.library("demo", "1.0.0");
+    desk.cargo.run(&folder, &["yank", "demo@1.0.0"]).await.ok();
+    let yanked = desk.cargo.run(&folder, &["publish", "--no-verify"]).await.fails();
+    assert!(yanked.contains("crate version `demo@1.0.0` is already uploaded"), "{yanked}");
+    // Nor what wins a race.
     let publisher = desk.registry.actor("/cargo").with_token(&desk.user.token);
     let raced = Crate::new("demo", "1.0.0").publish(&publisher).await.expect(409);
     assert!(raced.text().contains("crate version `demo@1.0.0` is already uploaded"), "{raced:?}");
@@ -234,6 +243,32 @@ async fn a_private_registry_is_read_with_a_token_only() {
     let downloads = desk.registry.actor("/cargo");
     downloads.get("/api/v1/crates/secret/1.0.0/download").await.expect(401);
     downloads.get("/se/cr/secret").await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dependency_may_come_from_another_registry() {
+    let mounts = "[mount.cargo]\n[mount.inner]\nplugin = \"cargo\"\n";
+    let registry = Registry::start(Options::mounts(mounts).plugin("cargo")).await;
+    let other = registry.user("other", &["inner:crate:*:write"]).await;
+    let others = Cargo::new(&registry.url("/inner"), Some(&other.token));
+    let desk = on(registry, "/cargo").await;
+    others.run(&library(&others, "base", "1.0.0"), &["publish", "--no-verify"]).await.ok();
+
+    let configuration = format!("[registries.other]\nindex = \"sparse+{}/\"\n", desk.registry.url("/inner"));
+    let manifest = "[package]\nname = \"upper\"\nversion = \"1.0.0\"\nedition = \"2024\"\nlicense = \"MIT\"\n\
+                    description = \"on base\"\n[dependencies]\nbase = { version = \"1\", registry = \"other\" }\n";
+    let code = "pub fn version() -> String { format!(\"on {}\", base::version()) }\n";
+    let files =
+        [("Cargo.toml", manifest), ("src/lib.rs", code), (".cargo/config.toml", configuration.as_str())];
+    let folder = desk.cargo.project("upper", &files);
+    desk.cargo.run(&folder, &["publish"]).await.ok();
+    let line = cargo::lines(&desk.registry.actor("/cargo").get("/up/pe/upper").await.expect(200)).remove(0);
+    assert_eq!(line["deps"][0]["registry"], format!("sparse+{}/", desk.registry.url("/inner")));
+
+    let reader = desk.reader();
+    let dependencies = "upper = { version = \"1\", registry = \"loop\" }";
+    let program = reader.program("program", dependencies, "upper::version()");
+    assert_eq!(reader.run(&program, &["run", "--quiet"]).await.ok().trim(), "on 1.0.0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
