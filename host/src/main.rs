@@ -135,13 +135,16 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
         }
     }
     let origin = registry.config().server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    for mount in registry.mounts().iter().filter(|mount| mount.enabled && mount.host.is_none()) {
+    let mounts = registry.mounts();
+    let mut shown: Vec<_> = mounts.iter().filter(|mount| mount.enabled && mount.host.is_none()).collect();
+    shown.sort_by(|one, other| one.name.cmp(&other.name));
+    for mount in shown {
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
         if let Some(setup) = &plugin.description.setup {
             let base_url = format!("{origin}{}", mount.base_path);
             let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
             let setup = setup.replace("{base_url}", &base_url).replace("{host}", host);
-            println!("\n{} at {base_url}:\n{setup}", plugin.description.title);
+            println!("\n{} at {base_url}:\n{}", plugin.description.title, setup.trim_end());
         }
     }
     println!();

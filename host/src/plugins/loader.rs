@@ -25,6 +25,8 @@ const CHECKSUM: usize = 32;
 pub enum LoadError {
     #[error("it is no WASM component: {0}")]
     NoComponent(String),
+    #[error("it asks for more than a plugin may have: {0}")]
+    Unfit(String),
     #[error(
         "it is built for {0}, and this host speaks packhouse:plugin 0.1: use a build for 0.1, or a newer host"
     )]
@@ -86,7 +88,7 @@ impl Loader {
         }
         #[expect(unsafe_code, reason = "the code was made by this engine a moment ago")]
         let component = unsafe { Component::deserialize(&self.engine, &code) };
-        component.map_err(|error| LoadError::NoComponent(first_line(&format!("{error:#}"))))
+        component.map_err(|error| LoadError::Unfit(first_line(&format!("{error:#}"))))
     }
 
     /// Writes beside and renames, so that no reader meets half a file.

@@ -120,7 +120,7 @@ pub(crate) fn guests() -> PathBuf {
 }
 
 /// Compiled code is shared by all tests, so that each start is quick.
-pub(crate) fn shared_code_cache() -> PathBuf {
+pub fn shared_code_cache() -> PathBuf {
     beside_us("../code-cache")
 }
 
@@ -128,8 +128,10 @@ fn folder(variable: &str, otherwise: impl FnOnce() -> PathBuf) -> PathBuf {
     std::env::var_os(variable).map_or_else(otherwise, PathBuf::from)
 }
 
-/// In the folder of cargo's programs: tests lie one below it.
+/// In the folder of cargo's programs; tests lie in `deps` below it.
 fn beside_us(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a path of our own");
-    test.parent().and_then(Path::parent).expect("cargo's folders").join(name)
+    let us = std::env::current_exe().expect("a path of our own");
+    let folder = us.parent().expect("a folder of our own");
+    let programs = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    programs.expect("cargo's folders").join(name)
 }
