@@ -72,7 +72,8 @@ pub struct Entry {
 
 impl Entry {
     /// The next entry, with its extensions applied; none at the archive's end. `NotTar`
-    /// when two extensions name it differently: programs disagree on which one counts.
+    /// wherever programs disagree on what counts: extensions that say two things, ones in an
+    /// archive of a format that has none, records of several lines.
     pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
         let mut extensions = Extensions::default();
         loop {
@@ -82,6 +83,9 @@ impl Entry {
             };
             let header = Header(&block);
             header.check()?;
+            if matches!(header.kind(), b'x' | b'L' | b'K') && !header.may_be_extension() {
+                return Err(Error::NotTar);
+            }
             match header.kind() {
                 b'x' => extensions.add_records(&read_extension(archive, header.size()?)?)?,
                 b'L' => extensions.set_path(until_nul(&read_extension(archive, header.size()?)?))?,
@@ -124,7 +128,7 @@ impl Extensions {
             match name {
                 b"path" => self.set_path(value)?,
                 b"linkpath" => self.set_target(value)?,
-                b"size" => self.size = Some(decimal(value).ok_or(Error::NotTar)?),
+                b"size" => set_once(&mut self.size, decimal(value).ok_or(Error::NotTar)?)?,
                 _ => {}
             }
         }
@@ -132,20 +136,22 @@ impl Extensions {
     }
 
     fn set_path(&mut self, path: &[u8]) -> Result<(), Error> {
-        set_once(&mut self.path, path)
+        set_once(&mut self.path, path.to_vec())
     }
 
     fn set_target(&mut self, target: &[u8]) -> Result<(), Error> {
-        set_once(&mut self.target, target)
+        set_once(&mut self.target, target.to_vec())
     }
 
     fn apply_to(self, header: &Header<'_>) -> Result<Entry, Error> {
         Ok(Entry {
             path: self.path.unwrap_or_else(|| header.path()),
             target: self.target.unwrap_or_else(|| header.target()),
-            size: match self.size {
-                Some(size) => size,
-                None => header.size()?,
+            // Some programs take the header's when it is not 0.
+            size: match (self.size, header.size()?) {
+                (Some(size), 0) => size,
+                (Some(size), stated) if size != stated => return Err(Error::NotTar),
+                (_, stated) => stated,
             },
             kind: match header.kind() {
                 b'0' | 0 | b'7' => Kind::File,
@@ -158,11 +164,11 @@ impl Extensions {
     }
 }
 
-fn set_once(place: &mut Option<Vec<u8>>, value: &[u8]) -> Result<(), Error> {
+fn set_once<T: PartialEq>(place: &mut Option<T>, value: T) -> Result<(), Error> {
     match place {
-        Some(there) if there != value => Err(Error::NotTar),
+        Some(there) if *there != value => Err(Error::NotTar),
         _ => {
-            *place = Some(value.to_vec());
+            *place = Some(value);
             Ok(())
         }
     }
@@ -185,6 +191,11 @@ impl Header<'_> {
             .map(|(index, byte)| if (148..156).contains(&index) { u64::from(b' ') } else { u64::from(*byte) })
             .sum();
         if sum == stated { Ok(()) } else { Err(Error::NotTar) }
+    }
+
+    /// Only the formats of POSIX and GNU have extensions; others take such an entry for a file.
+    fn may_be_extension(&self) -> bool {
+        matches!(self.field(257, 8), b"ustar\x0000" | b"ustar  \0")
     }
 
     fn kind(&self) -> u8 {
@@ -246,21 +257,31 @@ fn read_extension(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> 
 /// A name and its value.
 type Record<'a> = (&'a [u8], &'a [u8]);
 
-/// `{length} {name}={value}\n`, one after the other.
+/// `{length} {name}={value}\n`, one after the other, and nothing but zeros behind them. Some
+/// programs go by the lines alone, so no line in a value may pass for a record that counts.
 fn pax_records(mut bytes: &[u8]) -> Result<Vec<Record<'_>>, Error> {
     let mut records = Vec::new();
-    while !until_nul(bytes).is_empty() {
+    while bytes.iter().any(|byte| *byte != 0) {
         let space = bytes.iter().position(|byte| *byte == b' ').ok_or(Error::NotTar)?;
         let length = bytes.get(..space).and_then(decimal).ok_or(Error::NotTar)?;
         let length = usize::try_from(length).map_err(|_| Error::NotTar)?;
         let record = bytes.get(space + 1..length).and_then(|record| record.strip_suffix(b"\n"));
-        let record = record.ok_or(Error::NotTar)?;
+        let record = record.filter(|record| !hides_a_record(record)).ok_or(Error::NotTar)?;
         let equals = record.iter().position(|byte| *byte == b'=').ok_or(Error::NotTar)?;
         let (name, value) = record.split_at(equals);
         records.push((name, value.get(1..).unwrap_or_default()));
         bytes = bytes.get(length..).unwrap_or_default();
     }
     Ok(records)
+}
+
+fn hides_a_record(record: &[u8]) -> bool {
+    let passes = |line: &[u8]| {
+        let text = line.iter().position(|byte| *byte == b' ').and_then(|space| line.get(space + 1..));
+        let counts = |name: &&[u8]| text.is_some_and(|text| text.starts_with(name));
+        [b"path=".as_slice(), b"linkpath=", b"size="].iter().any(counts)
+    };
+    record.split(|byte| *byte == b'\n').skip(1).any(passes)
 }
 
 fn padded(size: u64) -> u64 {

@@ -79,6 +79,44 @@ fn records_that_lie_are_refused() {
 }
 
 #[test]
+fn what_programs_read_differently_is_refused() {
+    let hidden: [&[u8]; 4] = [
+        b"28 comment=x\n14 path=a/two\n\n",
+        b"\0\n14 path=a/two\n",
+        b"10 size=1\n10 size=2\n",
+        b"12 size=512\n",
+    ];
+    for records in hidden {
+        let mut archive = entry(b'x', "pax", records);
+        archive.extend(entry(b'0', "a/one", b"content"));
+        assert!(matches!(read_all(&archive), Err(Error::NotTar)), "{records:?}");
+    }
+}
+
+/// Extended attributes of macOS are arbitrary bytes.
+#[test]
+fn a_value_of_several_lines_is_no_trap() {
+    let mut archive = entry(b'x', "pax", b"24 SCHILY.xattr.a=1\n 2\n\n14 path=a/two\n");
+    archive.extend(entry(b'0', "a/one", b"content"));
+    assert_eq!(read_all(&archive).unwrap()[0].0.path, b"a/two");
+}
+
+#[test]
+fn only_formats_that_have_extensions_may_use_them() {
+    for (kind, content) in [(b'x', b"14 path=a/two\n".as_slice()), (b'L', b"a/two"), (b'K', b"a/two")] {
+        for (magic, good) in
+            [(b"ustar\x0000", true), (b"ustar  \0", true), (&[0; 8], false), (b"ustar\0\0\0", false)]
+        {
+            let mut archive = entry(kind, "extension", content);
+            archive[257..265].copy_from_slice(magic);
+            fix_checksum(&mut archive);
+            archive.extend(entry(b'0', "a/one", b"content"));
+            assert_eq!(read_all(&archive).is_ok(), good, "{kind} {magic:?}");
+        }
+    }
+}
+
+#[test]
 fn an_extension_may_not_fill_the_memory() {
     let mut archive = entry(b'x', "pax", b"");
     archive[124..135].copy_from_slice(b"77777777777");

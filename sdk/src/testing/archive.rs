@@ -17,7 +17,7 @@ pub fn tar_entry(kind: u8, path: &str, content: &[u8]) -> Vec<u8> {
     field(b"        ", 8);
     field(&[kind], 1);
     field(link, 100);
-    field(b"ustar\0", 255);
+    field(b"ustar\x0000", 255);
     let mut entry = header;
     fix_checksum(&mut entry);
     entry.extend_from_slice(content);

@@ -140,3 +140,21 @@ fn a_glance_finds_the_manifest_of_any_folder() {
     assert_eq!(glance_at_manifest(file.as_slice()), Some(b"[package]".to_vec()));
     assert_eq!(glance_at_manifest(b"none".as_slice()), None);
 }
+
+/// Cargo takes extensions for files where the format has none, and goes by lines.
+#[test]
+fn an_extension_that_cargo_reads_differently_hides_no_manifest() {
+    let evil = |extension: Vec<u8>| {
+        let hidden = tar_entry(b'0', "demo-1.0.0/Cargo.toml", b"[package] # evil");
+        with_entry(&[extension, hidden].concat())
+    };
+    let record = b"26 path=demo-1.0.0/x.toml\n";
+    let mut old = tar_entry(b'x', "demo-1.0.0/pax", record);
+    old[257..265].fill(0);
+    crate::samples::fix_checksum(&mut old);
+    let lines = tar_entry(b'x', "pax", b"\0\n26 path=demo-1.0.0/x.toml\n");
+    for extension in [old, lines] {
+        let read = read(&evil(extension));
+        assert!(read.is_err(), "{read:?}");
+    }
+}
