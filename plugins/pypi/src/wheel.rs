@@ -3,7 +3,7 @@
 //!
 //! # Invariants
 //! - Clients that read the central directory and clients that read the archive from its front
-//!   see the same names.
+//!   see the same files: every byte of the archive belongs to one of them or to the directory.
 //! - No entry lies in another one, and all of it does not unpack to more than
 //!   [`crate::wheel::RATIO`] times its size, or [`crate::wheel::SMALL`].
 
@@ -20,6 +20,7 @@ use directory::Directory;
 use window::Window;
 
 mod directory;
+mod frame;
 mod window;
 
 /// How many times its size an archive may unpack to.

@@ -6,12 +6,15 @@ use std::hash::{BuildHasher, RandomState};
 
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
 
+use super::frame;
 use super::window::Window;
 use super::{ENTRIES, RATIO, SMALL, WheelError};
 use crate::name::{ProjectName, Version};
 
 /// The fixed part of an entry's front, in bytes (APPNOTE 4.3.7).
 const FRONT: u64 = 30;
+/// The fixed part of an entry of the directory, in bytes (APPNOTE 4.3.12).
+const HEADER: u64 = 46;
 /// More entries than this are looked at through a wider window.
 const FEW: usize = 64;
 const WIDE: u32 = 1 << 20;
@@ -21,12 +24,15 @@ const VARIABLE: usize = 2 * 65_535;
 const REQUIRED: [&str; 3] = ["METADATA", "WHEEL", "RECORD"];
 
 /// One entry: names are remembered by their hashes, since there may be many.
-struct Entry {
-    wayfinder: ZipArchiveEntryWayfinder,
-    start: u64,
+pub(super) struct Entry {
+    pub(super) wayfinder: ZipArchiveEntryWayfinder,
+    pub(super) start: u64,
     /// Where it ends at the earliest.
     end: u64,
     name: u64,
+    pub(super) method: CompressionMethod,
+    pub(super) crc: u32,
+    pub(super) has_descriptor: bool,
 }
 
 /// All of it.
@@ -35,6 +41,8 @@ pub struct Directory {
     hasher: RandomState,
     /// The folders called `….dist-info`, and which of [`REQUIRED`] they hold.
     infos: Vec<Info>,
+    /// Where its last entry ends.
+    end: u64,
 }
 
 struct Info {
@@ -48,7 +56,12 @@ impl Directory {
         if archive.end_offset() != size {
             return Err(WheelError::refused("something stands behind the end of the archive"));
         }
-        let mut directory = Self { entries: Vec::new(), hasher: RandomState::new(), infos: Vec::new() };
+        let mut directory = Self {
+            entries: Vec::new(),
+            hasher: RandomState::new(),
+            infos: Vec::new(),
+            end: archive.directory_offset(),
+        };
         let mut unpacked = 0_u64;
         let mut names = HashSet::new();
         let mut buffer = vec![0; rawzip::MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
@@ -81,6 +94,10 @@ impl Directory {
         let path = record.file_path();
         let name: &[u8] = path.as_ref();
         check_path(name)?;
+        if !name.is_ascii() && !record.flags().is_utf8() {
+            return Err(WheelError::refused(format!("{} does not say that it is UTF-8", shown(name))));
+        }
+        frame::check_extra_fields(record.extra_fields())?;
         if record.flags().is_encrypted() {
             return Err(WheelError::refused(format!("{} is encrypted", shown(name))));
         }
@@ -94,7 +111,19 @@ impl Directory {
             .saturating_add(record.compressed_size_hint());
         let hash = self.hasher.hash_one(name);
         let wayfinder = record.wayfinder();
-        self.entries.push(Entry { wayfinder, start, end, name: hash });
+        let variable = name.len() + record.extra_fields().remaining_bytes().len();
+        self.end = record.central_directory_offset()
+            + HEADER
+            + (variable + record.comment().as_bytes().len()) as u64;
+        self.entries.push(Entry {
+            wayfinder,
+            start,
+            end,
+            name: hash,
+            method: record.compression_method(),
+            crc: record.crc32(),
+            has_descriptor: record.flags().has_data_descriptor(),
+        });
         self.note_info(name, wayfinder, record.compression_method());
         Ok(hash)
     }
@@ -134,14 +163,18 @@ impl Directory {
         Ok(())
     }
 
-    /// Each entry's front has the name that the directory has: a client that unpacks while it
-    /// downloads sees nothing else.
+    /// A client that unpacks while it downloads sees the same as one that reads the directory:
+    /// each entry's front says what the directory says, the next one begins where it ends, and
+    /// behind the last one stands nothing but the directory and its end.
     pub fn check_fronts(&self, archive: &ZipArchive<Window<'_>>) -> Result<(), WheelError> {
+        frame::check_end(archive, self.end, self.entries.len() as u64)?;
         if self.entries.len() > FEW {
             archive.get_ref().widen(WIDE);
         }
         let mut buffer = vec![0; VARIABLE];
-        for entry in &self.entries {
+        let mut budget = frame::STREAMED;
+        let next_starts = self.entries.iter().skip(1).map(|entry| entry.start);
+        for (entry, next) in self.entries.iter().zip(next_starts.chain([archive.directory_offset()])) {
             let local = archive.get_entry(entry.wayfinder)?;
             let header = local.local_header(&mut buffer)?;
             let path = header.file_path();
@@ -151,6 +184,11 @@ impl Directory {
                     "a file is called {} at its front, and otherwise in the directory",
                     shown(name)
                 )));
+            }
+            frame::check_front(entry, &header)?;
+            frame::check_gap(archive, entry, &local, next)?;
+            if entry.has_descriptor {
+                budget = frame::check_streamed(entry, &local, budget)?;
             }
         }
         Ok(())
@@ -204,7 +242,7 @@ fn check_path(path: &[u8]) -> Result<(), WheelError> {
     }
 }
 
-fn shown(path: &[u8]) -> String {
+pub(super) fn shown(path: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(path).chars().take(200).collect();
     format!("{text:?}")
 }
