@@ -2,7 +2,9 @@
 //! and nothing of it is kept but its `PKG-INFO`: what comes in is hostile until shown
 //! otherwise.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
@@ -20,6 +22,8 @@ pub const UNPACK_LIMIT: u64 = 512 << 20;
 const GLOBAL_HEADER: &[u8] = b"pax_global_header";
 /// The largest of those, in bytes.
 const GLOBAL_HEADER_LIMIT: u64 = 64 << 10;
+/// The most symbolic links that an archive may have: all of them are remembered.
+const LINKS: usize = 10_000;
 
 /// Why a source distribution is none.
 #[derive(Debug)]
@@ -131,6 +135,7 @@ fn look_through(
 ) -> Result<Option<Vec<u8>>, SdistError> {
     let mut folder: Option<String> = None;
     let mut found = None;
+    let mut links = Links::default();
     while let Some(entry) = Entry::read(archive)? {
         if entry.kind == Kind::Other && entry.path == GLOBAL_HEADER {
             check_global_header(archive, &entry)?;
@@ -147,7 +152,7 @@ fn look_through(
                 return Err(refused(format!("its folder {shown:?} is not called {{name}}-{{version}}")));
             }
         }
-        check_link(&entry, &path)?;
+        links.check(&entry, &path)?;
         if rest != "PKG-INFO" {
             tar::skip(archive, entry.padded_size())?;
             continue;
@@ -168,7 +173,7 @@ fn check_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), Sdi
     if entry.size <= GLOBAL_HEADER_LIMIT {
         let content = tar::read_content(archive, entry)?;
         let content = String::from_utf8_lossy(&content);
-        if [" path=", " linkpath=", " size="].iter().all(|record| !content.contains(record)) {
+        if [" path=", " linkpath=", " size=", " GNU.sparse."].iter().all(|record| !content.contains(record)) {
             return Ok(());
         }
     }
@@ -191,36 +196,61 @@ fn clean_path(path: &[u8]) -> Result<String, SdistError> {
     }
 }
 
-/// A link must stay within the distribution's folder, and a device has no place in it.
-fn check_link(entry: &Entry, path: &str) -> Result<(), SdistError> {
-    let link = String::from_utf8_lossy(&entry.target);
-    let is_fine = match entry.kind {
-        Kind::File | Kind::Folder => true,
-        Kind::SymbolicLink => stays_within(path.split('/').count().saturating_sub(1), &link),
-        Kind::HardLink => {
-            let same_folder = link.split('/').next() == path.split('/').next();
-            same_folder && stays_within(0, &link)
-        }
-        Kind::Other => return Err(refused(format!("{path:?} is no file, folder or link"))),
-    };
-    if is_fine { Ok(()) } else { Err(refused(format!("the link {path:?} leads out of its folder"))) }
+/// The symbolic links so far, by the hashes of their paths. Nothing leads through one of them:
+/// then a path is as deep as it looks.
+#[derive(Default)]
+struct Links {
+    hasher: RandomState,
+    paths: HashSet<u64>,
 }
 
-/// Follows a link from so many folders deep: never above the first folder.
-fn stays_within(mut depth: usize, link: &str) -> bool {
-    let from_root = depth == 0;
-    if link.is_empty() || link.starts_with('/') || link.contains(['\\', '\0']) {
+impl Links {
+    /// A link must stay within the distribution's folder, and a device has no place in it.
+    fn check(&mut self, entry: &Entry, path: &str) -> Result<(), SdistError> {
+        if self.leads_through(path) {
+            return Err(refused(format!("{path:?} lies below a symbolic link")));
+        }
+        if entry.kind == Kind::Other {
+            return Err(refused(format!("{path:?} is no file, folder or link")));
+        }
+        if entry.kind != Kind::File && entry.size != 0 {
+            // Some programs go over its content, others take it for the next header.
+            return Err(refused(format!("{path:?} is no file, and has content")));
+        }
+        let is_fine = match entry.kind {
+            Kind::SymbolicLink => {
+                self.paths.insert(self.hasher.hash_one(path));
+                stays_within(path.split('/').count().saturating_sub(1), &entry.target)
+            }
+            Kind::HardLink => clean_path(&entry.target).is_ok_and(|target| {
+                target.split('/').next() == path.split('/').next() && !self.leads_through(&target)
+            }),
+            _ => true,
+        };
+        if self.paths.len() > LINKS {
+            return Err(refused(format!("it holds more than {LINKS} symbolic links")));
+        }
+        if is_fine { Ok(()) } else { Err(refused(format!("the link {path:?} leads out of its folder"))) }
+    }
+
+    /// Is it one of them, or below one?
+    fn leads_through(&self, path: &str) -> bool {
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        !self.paths.is_empty()
+            && ends
+                .filter_map(|end| path.get(..end))
+                .any(|above| self.paths.contains(&self.hasher.hash_one(above)))
+    }
+}
+
+/// Follows a symbolic link from so many folders deep: up first, and never above the first
+/// folder; from there only down, where other links may be that stay within as well.
+fn stays_within(depth: usize, target: &[u8]) -> bool {
+    let target = String::from_utf8_lossy(target);
+    if target.is_empty() || target.starts_with('/') || target.contains(['\\', '\0']) {
         return false;
     }
-    for part in link.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => match depth.checked_sub(1) {
-                Some(above) if above >= 1 => depth = above,
-                _ => return false,
-            },
-            _ => depth += 1,
-        }
-    }
-    from_root || depth >= 1
+    let parts = || target.split('/').filter(|part| !matches!(*part, "" | "."));
+    let up = parts().take_while(|part| *part == "..").count();
+    up < depth && parts().skip(up).all(|part| part != "..")
 }
