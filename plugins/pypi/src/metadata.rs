@@ -7,6 +7,8 @@ use crate::name::{ProjectName, Version, is_specifier};
 
 /// The largest that is read, in bytes.
 pub const LIMIT: u64 = 4 << 20;
+/// The longest `Requires-Python`, in bytes: it stands in the project's document once a file.
+const REQUIRES_PYTHON: usize = 1024;
 
 /// The fields of a distribution, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +25,8 @@ pub enum MetadataError {
     Differs { field: &'static str, inside: String, stated: String },
     /// No version specifier.
     BadRequiresPython(String),
+    /// Longer than documents hold.
+    LongRequiresPython,
 }
 
 impl fmt::Display for MetadataError {
@@ -34,6 +38,10 @@ impl fmt::Display for MetadataError {
             Self::Differs { field, inside, stated } => write!(
                 formatter,
                 "the metadata inside the distribution has the {field} {inside:?}, and the upload {stated:?}"
+            ),
+            Self::LongRequiresPython => write!(
+                formatter,
+                "the metadata inside the distribution has a Requires-Python of more than {REQUIRES_PYTHON} bytes"
             ),
             Self::BadRequiresPython(text) => write!(
                 formatter,
@@ -53,9 +61,10 @@ impl CoreMetadata {
         let mut fields: Vec<(String, String)> = Vec::new();
         let mut rest = text.as_ref();
         while !rest.is_empty() {
-            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
-            rest = behind;
-            let line = line.trim_end_matches('\r');
+            // Python reads a line's end in each of its forms.
+            let (line, behind) = rest.split_once(['\n', '\r']).unwrap_or((rest, ""));
+            let is_cr = rest.as_bytes().get(line.len()) == Some(&b'\r');
+            rest = behind.strip_prefix('\n').filter(|_| is_cr).unwrap_or(behind);
             if line.is_empty() {
                 break;
             }
@@ -90,7 +99,7 @@ impl CoreMetadata {
 
     /// Which Python it needs, where that can be read.
     pub fn requires_python(&self) -> Option<&str> {
-        self.first("Requires-Python").filter(|text| is_specifier(text))
+        self.first("Requires-Python").filter(|text| text.len() <= REQUIRES_PYTHON && is_specifier(text))
     }
 
     /// Does it belong to this version of this project?
@@ -105,6 +114,7 @@ impl CoreMetadata {
         }
         self.once("Metadata-Version")?;
         match self.first("Requires-Python") {
+            Some(text) if text.len() > REQUIRES_PYTHON => Err(MetadataError::LongRequiresPython),
             Some(text) if !is_specifier(text) => Err(MetadataError::BadRequiresPython(text.to_owned())),
             _ => Ok(()),
         }
@@ -149,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn what_documents_would_hold_too_often_is_not_taken() {
+        let long = ">=3,".repeat(300);
+        let text =
+            format!("Metadata-Version: 2.1\nName: foo_bar\nVersion: 1.0\nRequires-Python: {long}>=3\n");
+        assert_eq!(check(&text), Err(MetadataError::LongRequiresPython));
+        assert_eq!(CoreMetadata::parse(text.as_bytes()).requires_python(), None);
+    }
+
+    #[test]
     fn a_description_may_be_a_field() {
         let metadata = CoreMetadata::parse(b"Name: a\nDescription: one\n       |two\n        three\n");
         assert_eq!(metadata.first("Description"), Some("one\ntwo\nthree"));
@@ -163,6 +182,7 @@ mod tests {
             ("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", "\"other\""),
             ("Metadata-Version: 2.1\nName: foo_bar\nVersion: 1.1\n", "\"1.1\""),
             ("Metadata-Version: 2.1\nName: foo_bar\nVersion: 1.0\nRequires-Python: 3 or so\n", "3 or so"),
+            ("Metadata-Version: 2.1\nName: foo_bar\nVersion: 1.0\nSummary: a\rVersion: 2.0\n", "once"),
         ] {
             let error = check(text).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
