@@ -2,7 +2,7 @@
 //! its document, and the permissions on it.
 
 use packhouse_plugin::auth;
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
 use packhouse_plugin::{Call, Response, clock, log, settings};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -28,12 +28,16 @@ const PACKAGE: &str = "package";
 pub(crate) const JSON: &str = "application/json";
 /// The largest body of a request that is small by nature, in bytes.
 const SMALL_BODY: u64 = 64 * 1024;
+/// The longest reason that somebody gives, in characters.
+const REASON: usize = 1000;
 
 /// A project as it is, and what its document was made of.
 struct Loaded {
     project: Project,
     /// Of the stored document; none when there is none.
     version: Option<String>,
+    /// When it was written, in milliseconds since the Unix epoch.
+    modified: Option<u64>,
     /// Whether that document is one of ours; else the files in the bucket speak.
     is_ours: bool,
 }
@@ -62,7 +66,8 @@ fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
     if let Some(document) = stored {
         match Project::parse(&document.bytes) {
             Ok(Some(project)) => {
-                return Ok(Some(Loaded { project, version: Some(document.info.version), is_ours: true }));
+                let ObjectInfo { version, modified, .. } = document.info;
+                return Ok(Some(Loaded { project, version: Some(version), modified, is_ours: true }));
             }
             Ok(None) => version = Some(document.info.version),
             Err(error) => {
@@ -73,15 +78,38 @@ fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
         }
     }
     let found = found::project(name, depth)?;
-    Ok(found.map(|project| Loaded { project, version, is_ours: false }))
+    Ok(found.map(|project| Loaded { project, version, modified: None, is_ours: false }))
 }
 
 /// The project that can be seen, or 404: one without files is not there.
 fn read(name: &ProjectName) -> Result<Project, Error> {
+    read_dated(name).map(|loaded| loaded.project)
+}
+
+/// The same, and when it was last changed.
+fn read_dated(name: &ProjectName) -> Result<Loaded, Error> {
     load(name, Depth::Quick)?
-        .map(|loaded| loaded.project)
-        .filter(|project| !project.files.is_empty())
+        .filter(|loaded| !loaded.project.files.is_empty())
         .ok_or_else(|| no_project(name))
+}
+
+/// What is rendered of a project is as old as its document.
+fn dated(response: Response, modified: Option<u64>) -> Response {
+    match modified.and_then(http_date) {
+        Some(date) => response.header("last-modified", &date),
+        None => response,
+    }
+}
+
+/// Milliseconds since the Unix epoch as `Thu, 01 Jan 1970 00:00:00 GMT`.
+fn http_date(milliseconds: u64) -> Option<String> {
+    let seconds = i64::try_from(milliseconds / 1000).ok()?;
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    let (weekday, month) = (moment.weekday().to_string(), moment.month().to_string());
+    let (year, day) = (moment.year(), moment.day());
+    let (hour, minute, second) = moment.to_hms();
+    let (weekday, month) = (weekday.get(..3)?, month.get(..3)?);
+    Some(format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"))
 }
 
 fn no_project(name: &ProjectName) -> Error {
@@ -127,6 +155,21 @@ fn require_feature(feature: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
+}
+
+/// A reason as it is shown to people, in terminals too: one line of text.
+fn reason_line(text: &str) -> Result<&str, Error> {
+    // Marks that turn the direction of text round show something else than there is.
+    let is_odd = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let text = text.trim();
+    if text.chars().count() > REASON || text.chars().any(is_odd) {
+        let sentence = format!("a reason is one line of up to {REASON} characters of plain text");
+        return Err(Error::because(error::BAD_BODY, sentence));
+    }
+    Ok(text)
 }
 
 /// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.

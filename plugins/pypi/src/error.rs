@@ -84,6 +84,11 @@ impl Error {
     }
 }
 
+/// What a client has sent, as a sentence says it again: in quotes, and not at any length.
+pub fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(100).collect::<String>())
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.sentence)

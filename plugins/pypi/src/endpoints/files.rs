@@ -50,6 +50,9 @@ fn read_attested(call: &Call) -> Result<Response, Error> {
     let version = super::version(call)?;
     let wanted = call.decoded("file")?;
     let project = read(&name)?;
+    if !project.offers_files() {
+        return Err(Error::new(error::QUARANTINED));
+    }
     match project.file(&wanted) {
         Some(file) if file.provenance && file.is_of(&version) => serve_provenance(&name, file),
         Some(_) => {
@@ -75,19 +78,20 @@ pub fn delete_file(call: &Call) -> Result<Response, Error> {
 
 /// `PUT /packages/{project}/{file}/yank`.
 pub fn yank_file(call: &Call) -> Result<Response, Error> {
-    set_yanked(call, Some(&super::releases::reason(call)?))
+    set_yanked(call, true)
 }
 
 /// `DELETE /packages/{project}/{file}/yank`.
 pub fn unyank_file(call: &Call) -> Result<Response, Error> {
-    set_yanked(call, None)
+    set_yanked(call, false)
 }
 
-fn set_yanked(call: &Call, reason: Option<&str>) -> Result<Response, Error> {
+fn set_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
     let name = project(call)?;
     require(&name, "write")?;
     let wanted = call.decoded("file")?;
-    super::releases::set_yanked(&name, reason, |file| file.filename == wanted)?
+    let reason = is_yanked.then(|| super::releases::reason(call)).transpose()?;
+    super::releases::set_yanked(&name, reason.as_deref(), |file| file.filename == wanted)?
         .ok_or_else(|| no_file(&name, &wanted))
 }
 

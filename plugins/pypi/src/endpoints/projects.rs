@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    SMALL_BODY, change, found, moved, no_project, project, read, require, require_feature, spelled, version,
+    Loaded, SMALL_BODY, change, dated, found, moved, no_project, project, read_dated, reason_line, require,
+    require_feature, spelled, version,
 };
 use crate::document::{Marker, Project, Status};
 use crate::error::{self, Error};
@@ -36,7 +37,7 @@ fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
         };
         return Ok(moved(call, &to));
     }
-    let project = read(&name)?;
+    let Loaded { project, modified, .. } = read_dated(&name)?;
     let is_whole = version.is_none();
     let version = match version {
         Some(version) if project.files_of(&version).next().is_some() => version,
@@ -55,7 +56,7 @@ fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
         metadata: &metadata,
         links: Links::Absolute(&base_url),
     };
-    Ok(Response::new(200).json(&legacy_json::describe(&subject, is_whole)))
+    Ok(dated(Response::new(200), modified).json(&legacy_json::describe(&subject, is_whole)))
 }
 
 /// What the version says of itself: the first of its files that says anything.
@@ -88,10 +89,8 @@ pub fn set_status(call: &Call) -> Result<Response, Error> {
     require(&name, "write")?;
     let wanted: NewStatus = call.body().json(SMALL_BODY)?;
     let marker = Marker::parse(&wanted.status).ok_or_else(|| Error::new(error::BAD_STATUS))?;
-    let reason = wanted.reason.filter(|reason| !reason.is_empty());
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 1000) {
-        return Err(Error::because(error::BAD_STATUS, "a reason has up to 1000 characters"));
-    }
+    let reason = wanted.reason.as_deref().map(reason_line).transpose()?;
+    let reason = reason.filter(|reason| !reason.is_empty()).map(str::to_owned);
     let status = (marker != Marker::Active || reason.is_some()).then_some(Status { status: marker, reason });
     change::project(&name, |project| {
         let is_other = project.status != status;

@@ -4,13 +4,10 @@ use packhouse_plugin::{Call, Response, log};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{SMALL_BODY, change, project, require, require_feature, version};
+use super::{SMALL_BODY, change, project, reason_line, require, require_feature, version};
 use crate::document::File;
 use crate::error::{self, Error};
 use crate::name::{ProjectName, Version};
-
-/// The longest reason, in characters.
-const REASON: usize = 1000;
 
 #[derive(Deserialize)]
 struct Reason {
@@ -20,13 +17,12 @@ struct Reason {
 
 /// `PUT /pypi/{project}/{version}/yank`: all files of the version.
 pub fn yank_version(call: &Call) -> Result<Response, Error> {
-    let reason = reason(call)?;
-    set_version_yanked(call, Some(&reason))
+    set_version_yanked(call, true)
 }
 
 /// `DELETE /pypi/{project}/{version}/yank`.
 pub fn unyank_version(call: &Call) -> Result<Response, Error> {
-    set_version_yanked(call, None)
+    set_version_yanked(call, false)
 }
 
 /// `DELETE /pypi/{project}/{version}`.
@@ -43,11 +39,13 @@ pub fn delete_version(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(204))
 }
 
-fn set_version_yanked(call: &Call, reason: Option<&str>) -> Result<Response, Error> {
+fn set_version_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
     let name = project(call)?;
     require(&name, "write")?;
     let version = version(call)?;
-    set_yanked(&name, reason, |file| file.is_of(&version))?.ok_or_else(|| no_version(&name, &version))
+    let reason = is_yanked.then(|| reason(call)).transpose()?;
+    set_yanked(&name, reason.as_deref(), |file| file.is_of(&version))?
+        .ok_or_else(|| no_version(&name, &version))
 }
 
 /// Yanks the files that are meant, or no longer; none when none is.
@@ -88,12 +86,7 @@ pub fn reason(call: &Call) -> Result<String, Error> {
             String::from_utf8_lossy(&body).into_owned()
         }
     };
-    let reason = reason.trim();
-    if reason.chars().count() > REASON || reason.chars().any(char::is_control) {
-        let sentence = format!("a reason is one line of up to {REASON} characters");
-        return Err(Error::because(error::BAD_BODY, sentence));
-    }
-    Ok(reason.to_owned())
+    reason_line(&reason).map(str::to_owned)
 }
 
 fn no_version(name: &ProjectName, version: &Version) -> Error {

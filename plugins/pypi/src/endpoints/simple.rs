@@ -3,7 +3,7 @@
 
 use packhouse_plugin::{Call, Response, auth};
 
-use super::{PACKAGE, directory, moved, pages, read, require, spelled};
+use super::{Loaded, PACKAGE, dated, directory, moved, pages, read_dated, require, spelled};
 use crate::error::{self, Error};
 use crate::simple::{Links, ProjectPage, RootPage, html, json};
 
@@ -64,21 +64,21 @@ pub fn read_project(call: &Call) -> Result<Response, Error> {
         return Ok(moved(call, &format!("../{name}/")));
     }
     let form = negotiate(call)?;
-    let project = read(&name)?;
+    let Loaded { project, modified, .. } = read_dated(&name)?;
     let base_url = call.base_url();
     let page = ProjectPage { name: &name, project: &project, links: Links::Absolute(&base_url) };
+    let mut response = dated(Response::new(200), modified);
     match form {
         Form::Html(content_type) => {
-            let mut response = Response::new(200).content_type(content_type);
+            response = response.content_type(content_type);
             html::write_project(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
-            Ok(response)
         }
         Form::Json(content_type) => {
-            let mut response = Response::new(200).content_type(content_type);
+            response = response.content_type(content_type);
             json::write_project(&mut response, &page).map_err(packhouse_plugin::Error::from)?;
-            Ok(response)
         }
     }
+    Ok(response)
 }
 
 /// `GET /simple/{project}`: the page is a folder (PEP 503).

@@ -11,7 +11,7 @@ use packhouse_plugin::{Call, Response, log};
 
 use super::{Depth, JSON, Loaded, load, pages, require, require_feature};
 use crate::document::Project;
-use crate::error::{self, Error};
+use crate::error::{self, Error, shown};
 use crate::layout;
 use crate::name::ProjectName;
 use form::Form;
@@ -32,7 +32,7 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     match form.require(":action")? {
         "file_upload" => {}
         other => {
-            let sentence = format!("the action {other:?} is not known here; only `file_upload` is");
+            let sentence = format!("the action {} is not known here; only `file_upload` is", shown(other));
             return Err(Error::because(error::BAD_FORM, sentence));
         }
     }
@@ -123,6 +123,7 @@ fn adopted(verified: &Verified) -> Result<Loaded, Error> {
         let loaded = load(&verified.name, Depth::Full)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
             version: None,
+            modified: None,
             is_ours: false,
         });
         if loaded.is_ours {

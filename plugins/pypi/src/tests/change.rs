@@ -51,7 +51,14 @@ fn one_file_is_yanked_without_a_reason() {
     }
     let long = "x".repeat(1001);
     assert_eq!(put(&host, &format!("/pypi/demo/1.0/yank?reason={long}")).status(), 400);
-    assert_eq!(put(&host, "/pypi/demo/1.0/yank?reason=a%0ab").status(), 400);
+    for odd in ["a%0ab", "a%00b", "a%1b%5b31mb", "a%e2%80%aeb", "a%e2%80%a8b", "a%c2%85b"] {
+        assert_eq!(put(&host, &format!("/pypi/demo/1.0/yank?reason={odd}")).status(), 400, "{odd}");
+        assert_eq!(put(&host, &format!("/packages/demo/demo-1.0.tar.gz/yank?reason={odd}")).status(), 400);
+    }
+    assert_eq!(page(&host, "/simple/demo/")["files"][1]["yanked"], "old", "nothing was changed");
+    // Who may not is told that, whatever the reason.
+    let nobody = host.anonymous().put("/pypi/demo/1.0/yank?reason=a%0ab").send::<Pypi>();
+    assert_eq!(nobody.status(), 401);
 }
 
 #[test]
@@ -141,6 +148,10 @@ fn a_projects_status_is_shown_and_kept_to() {
         host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>().status()
     };
     assert_eq!(set("gone", None), 400);
+    for odd in ["two\nlines", "a\u{0}b", "\u{1b}[31m", "\u{202e}x", &"x".repeat(1001)] {
+        assert_eq!(set("archived", Some(odd)), 400, "{odd:?}");
+    }
+    assert_eq!(page(&host, "/simple/demo/")["project-status"], Value::Null);
     assert_eq!(set("archived", Some("it is <done>")), 200);
     let json = page(&host, "/simple/demo/");
     assert_eq!(json["project-status"], json!({ "status": "archived", "reason": "it is <done>" }));

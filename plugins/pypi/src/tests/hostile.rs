@@ -133,6 +133,10 @@ fn wheels_that_lack_something() {
     let info = ("demo-1.0.dist-info/METADATA", metadata.as_bytes());
     refuse_wheel(samples::zip(&[("demo.py", b"1")]), "0 .dist-info folders");
     refuse_wheel(samples::zip(&[info]), "has no demo-1.0.dist-info/WHEEL");
+    let wheel = ("demo-1.0.dist-info/WHEEL", b"Wheel-Version: 1.0\n".as_slice());
+    let record = ("demo-1.0.dist-info/RECORD", b"".as_slice());
+    refuse_wheel(samples::zip(&[info, wheel]), "has no demo-1.0.dist-info/RECORD");
+    refuse_wheel(samples::zip(&[wheel, record]), "has no demo-1.0.dist-info/METADATA");
     let second = [("other-1.0.dist-info/METADATA", b"x".as_slice())];
     refuse_wheel(samples::wheel_with("demo-1.0", &metadata, &second), "2 .dist-info folders");
 }
@@ -190,6 +194,97 @@ fn wheels_whose_files_overlap() {
     refuse_wheel(overlapping, "overlap");
 }
 
+/// The places of the directory and of its end.
+fn parts(wheel: &[u8]) -> (usize, usize) {
+    let directory = wheel.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    (directory, wheel.len() - 22)
+}
+
+/// Bytes put in at a place before the directory, of which its end knows.
+fn with_hidden(wheel: &[u8], at: usize, hidden: &[u8]) -> Vec<u8> {
+    let (directory, _) = parts(wheel);
+    let mut changed = [&wheel[..at], hidden, &wheel[at..]].concat();
+    let place = changed.len() - 6;
+    let moved = u32::try_from(directory + hidden.len()).unwrap();
+    changed[place..place + 4].copy_from_slice(&moved.to_le_bytes());
+    changed
+}
+
+#[test]
+fn wheels_in_which_something_hides() {
+    let wheel = samples::wheel("demo", "1.0");
+    let (directory, end) = parts(&wheel);
+    // A whole file that only those see who unpack while they download.
+    let evil = samples::zip(&[("evil.py", b"evil")]);
+    let hidden = &evil[..parts(&evil).0];
+    refuse_wheel(with_hidden(&wheel, directory, hidden), "between its files");
+    refuse_wheel(with_hidden(&wheel, directory, b"x"), "between its files");
+    // A signature may stand behind a directory: nothing has one, and anything fits into it.
+    let signed = [&wheel[..end], b"PK\x05\x05\x04\x00evil", &wheel[end..]].concat();
+    refuse_wheel(signed, "");
+    let mut commented = [wheel.as_slice(), b"comment"].concat();
+    commented[end + 20] = 7;
+    refuse_wheel(commented, "behind its directory");
+}
+
+#[test]
+fn wheels_that_say_two_things() {
+    let wheel = samples::wheel("demo", "1.0");
+    let (directory, end) = parts(&wheel);
+    let patched = |place: usize, byte: u8| {
+        let mut changed = wheel.clone();
+        changed[place] = byte;
+        changed
+    };
+    let of_the_front = "something else than the directory";
+    // The first file's method, size and flags at its front; then what stands behind its data.
+    for (place, byte) in [(8, 0), (18, 1), (22, 1), (14, 1), (6, 0)] {
+        refuse_wheel(patched(place, byte), of_the_front);
+    }
+    let second = wheel[4..].windows(4).position(|window| window == b"PK\x03\x04").unwrap() + 4;
+    refuse_wheel(patched(second - 1, 1), "between its files");
+    // How many there are, where and how large.
+    for place in [end + 4, end + 8, end + 14] {
+        refuse_wheel(patched(place, 9), "");
+    }
+    // Another name in an extra field of the first file.
+    let name_length = usize::from(wheel[directory + 28]);
+    let field = b"\x75\x70\x05\x00\x01evil";
+    let at = directory + 46 + name_length;
+    let mut named = [&wheel[..at], field.as_slice(), &wheel[at..]].concat();
+    named[directory + 30] = u8::try_from(field.len()).unwrap();
+    let size = u32::try_from(end - directory + field.len()).unwrap();
+    let place = named.len() - 10;
+    named[place..place + 4].copy_from_slice(&size.to_le_bytes());
+    refuse_wheel(named, "second name");
+}
+
+#[test]
+fn wheels_whose_data_ends_early() {
+    // What is deflated ends before its place does: behind it, other clients look for a file.
+    let metadata = samples::metadata("demo", "1.0");
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &[("a.py", b"1")]);
+    let name = wheel.windows(4).position(|window| window == b"a.py").unwrap();
+    let (directory, _) = parts(&wheel);
+    let size = directory + 20;
+    let packed = wheel[size];
+    let mut early = with_hidden(&wheel, name + 4 + usize::from(packed), b"evil");
+    let descriptor = name + 4 + usize::from(packed) + 4 + 8;
+    assert_eq!(early[descriptor], packed);
+    for place in [descriptor, size + 4] {
+        early[place] += 4;
+    }
+    // The files behind it have moved.
+    let mut at = parts(&early).0;
+    while early[at..].starts_with(b"PK\x01\x02") {
+        if early[at + 42] != 0 {
+            early[at + 42] += 4;
+        }
+        at += 46 + usize::from(early[at + 28]) + usize::from(early[at + 30]);
+    }
+    refuse_wheel(early, "ends before its place");
+}
+
 #[test]
 fn sdists_that_are_none() {
     let whole = samples::sdist("demo", "1.0");
@@ -220,6 +315,8 @@ fn sdists_with_path_tricks() {
         refuse_sdist(with(samples::tar_entry(b'1', "demo-1.0/link", link.as_bytes())), "leads out");
     }
     refuse_sdist(with(samples::tar_entry(b'3', "demo-1.0/device", b"")), "no file, folder or link");
+    refuse_sdist(with(filled(b'5', "demo-1.0/folder/")), "no file, and has content");
+    refuse_sdist(with(filled(b'2', "demo-1.0/link")), "no file, and has content");
     refuse_sdist(with(info.clone()), "one PKG-INFO");
     let host = host();
     let global = |record: &[u8]| {
@@ -227,9 +324,48 @@ fn sdists_with_path_tricks() {
         samples::gzip(&samples::tar_of([header, info.clone()]))
     };
     refuse_sdist(global(b"20 path=other/file\n"), "global header");
+    refuse_sdist(global(b"31 GNU.sparse.name=other/file\n"), "global header");
     Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", global(b"18 comment=0123456\n")).done(&host);
     let host = self::host();
     let fine = with(samples::tar_entry(b'2', "demo-1.0/docs/readme", b"../README"));
+    Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", fine).done(&host);
+}
+
+/// An entry that says that 512 bytes follow, with its checksum mended.
+fn filled(kind: u8, path: &str) -> Vec<u8> {
+    let mut entry = samples::tar_entry(kind, path, b"x");
+    entry.truncate(512);
+    entry[124..136].copy_from_slice(b"00000001000\0");
+    entry[148..156].copy_from_slice(b"        ");
+    let sum: u32 = entry.iter().map(|byte| u32::from(*byte)).sum();
+    entry[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    entry.extend([0; 512]);
+    entry
+}
+
+#[test]
+fn sdists_whose_links_lead_out_one_through_another() {
+    let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let link =
+        |path: &str, target: &str| samples::tar_entry(b'2', &format!("demo-1.0/{path}"), target.as_bytes());
+    let archive =
+        |entries: Vec<Vec<u8>>| samples::gzip(&samples::tar_of([vec![info.clone()], entries].concat()));
+    // Deeper by its name than by where it is.
+    refuse_sdist(archive(vec![link("a", "."), link("a/b", "..")]), "below a symbolic link");
+    let evil = samples::tar_entry(b'0', "demo-1.0/a/evil", b"x");
+    refuse_sdist(archive(vec![link("a", "p/q"), evil]), "below a symbolic link");
+    // Through one that is further up than it seems.
+    refuse_sdist(archive(vec![link("p/q/s", "../.."), link("t", "p/q/s/../..")]), "leads out");
+    // The same link, standing elsewhere.
+    let hard = samples::tar_entry(b'1', "demo-1.0/h", b"demo-1.0/p/q/s");
+    refuse_sdist(archive(vec![link("p/q/s", "../.."), hard]), "leads out");
+    // Written through by the next of its name.
+    let same = samples::tar_entry(b'0', "demo-1.0/a", b"x");
+    refuse_sdist(archive(vec![link("a", "b"), same]), "below a symbolic link");
+    let many = (0..10_001).map(|number| link(&format!("l{number}"), "x")).collect();
+    refuse_sdist(archive(many), "more than 10000 symbolic links");
+    let host = host();
+    let fine = archive(vec![link("docs/a", "../src/./a"), link("b", "docs/a")]);
     Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", fine).done(&host);
 }
 

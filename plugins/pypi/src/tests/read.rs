@@ -31,6 +31,10 @@ fn the_page_of_a_project_says_the_same_in_both_forms() {
             }],
         })
     );
+    for path in ["/simple/foo-bar/", "/foo-bar/json"] {
+        let reply = get(&host, path);
+        assert_eq!(reply.header("last-modified"), Some("Thu, 01 Jan 2026 00:00:00 GMT"), "{path}");
+    }
     let html = get(&host, "/simple/foo-bar/").text();
     assert!(html.contains("<meta name=\"pypi:repository-version\" content=\"1.4\">"), "{html}");
     let link = format!(

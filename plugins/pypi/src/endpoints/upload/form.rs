@@ -9,9 +9,6 @@ use crate::attestation;
 use crate::error::{self, Error};
 use crate::name::ProjectName;
 
-/// The most bytes of fields that are kept: none of them is large.
-const FIELDS: usize = 256 * 1024;
-
 /// What came in.
 pub struct Form {
     fields: Vec<(String, String)>,
@@ -62,11 +59,11 @@ impl Form {
             }
             wanted if WANTED.contains(&wanted) => {
                 let value = part.text(SMALL_BODY)?;
-                let held: usize = self.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-                if held + name.len() + value.len() > FIELDS {
-                    return Err(Error::because(error::TOO_LARGE, "the upload's form is too large"));
+                let value = value.trim();
+                // The first one counts, so that there are never more than there are names.
+                if !value.is_empty() && self.field(wanted).is_none() {
+                    self.fields.push((wanted.to_owned(), value.to_owned()));
                 }
-                self.fields.push((name, value.trim().to_owned()));
                 Ok(())
             }
             // The host goes over it.
@@ -92,8 +89,7 @@ impl Form {
 
     /// The first of this name that is not empty.
     pub fn field(&self, name: &str) -> Option<&str> {
-        let same = |(field, value): &&(String, String)| field == name && !value.is_empty();
-        self.fields.iter().find(same).map(|(_, value)| value.as_str())
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
     /// The same, or 400.

@@ -11,7 +11,7 @@ use super::super::{found, now};
 use super::form::{Content, Form};
 use crate::attestation;
 use crate::document::File;
-use crate::error::{self, Error};
+use crate::error::{self, Error, shown};
 use crate::metadata::CoreMetadata;
 use crate::name::{FileName, ProjectName, Version};
 use crate::{sdist, wheel};
@@ -54,8 +54,9 @@ pub fn verify(form: Form) -> Result<Verified, Error> {
     }
     if filename.package_type() != filetype {
         return Err(mismatch(format!(
-            "the file {filename} is a {}, and the upload says {filetype}",
-            filename.package_type()
+            "the file {filename} is a {}, and the upload says {}",
+            filename.package_type(),
+            shown(&filetype)
         )));
     }
     let digest = |algorithm, stated: Option<String>| check_digest(&staged, algorithm, stated);
@@ -97,7 +98,7 @@ fn check_kind(form: &Form, field: &str, known: &[&str]) -> Result<(), Error> {
     match form.field(field) {
         Some(value) if !known.contains(&value) => Err(Error::because(
             error::BAD_FORM,
-            format!("the upload's `{field}` is {value:?}, and must be {}", known.join(" or ")),
+            format!("the upload's `{field}` is {}, and must be {}", shown(value), known.join(" or ")),
         )),
         _ => Ok(()),
     }
@@ -109,7 +110,10 @@ fn check_digest(staged: &Staged, algorithm: &str, said: Option<String>) -> Resul
     match said {
         Some(said) if !said.eq_ignore_ascii_case(&computed) => Err(Error::because(
             error::BAD_DIGEST,
-            format!("the upload's {algorithm} is {said}, and the file has {computed}; upload it again"),
+            format!(
+                "the upload's {algorithm} is {}, and the file has {computed}; upload it again",
+                shown(&said)
+            ),
         )),
         _ => Ok(computed),
     }
