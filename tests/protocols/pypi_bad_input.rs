@@ -1,15 +1,25 @@
 //! Uploads that are broken, lie, or are cut off: each has a sentence, and nothing is stored.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+use packhouse_tests::npm::archive_below;
 #[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
 use packhouse_tests::on_every_backend as on_every;
-use packhouse_tests::pypi::{Distribution, send_form};
-use packhouse_tests::{Actor, Options, Registry};
+use packhouse_tests::pypi::{self, Distribution, send_form};
+use packhouse_tests::{Actor, Backend, Options, Registry};
 
 crate::on_every! { Options::pypi() =>
     forms_that_are_broken
     files_that_are_not_what_they_say
+    bombs
+    forms_of_many_fields
     a_client_that_hangs_up_leaves_nothing
+}
+
+/// No object is left in the bucket, where there is one to be looked into.
+fn assert_nothing_stored(registry: &Registry) {
+    if !matches!(registry.backend(), Backend::Memory) {
+        assert_eq!(registry.keys(), Vec::<String>::new());
+    }
 }
 
 /// It is refused with this, and the project is not there.
@@ -31,7 +41,7 @@ async fn forms_that_are_broken(registry: Registry) {
     uploader.clone().post("/legacy/", &serde_json::json!({})).await.expect(400);
     send_form(&uploader, "/legacy/", "no form at all").await.expect(400);
     uploader.get("/simple/demo/").await.expect(404);
-    assert!(uploader.get("/simple/").await.expect(200).text().contains("Simple index"));
+    assert_nothing_stored(&registry);
     send_form(&uploader, "/legacy/", whole).await.expect(200);
 }
 
@@ -75,6 +85,42 @@ async fn files_that_are_not_what_they_say(registry: Registry) {
         "not a readable .tar.gz",
     )
     .await;
+    assert_nothing_stored(&registry);
+}
+
+/// Small to send, and large once it is unpacked.
+async fn bombs(registry: Registry) {
+    let uploader = registry.uploader().await;
+    let zeros = vec![0; 70 << 20];
+    let info = pypi::metadata("demo", "1.0", "");
+    let files: [(&str, &[u8]); 2] = [("PKG-INFO", info.as_bytes()), ("zeros", &zeros)];
+    let sdist = archive_below("demo-1.0", &files);
+    assert!(sdist.len() < 1 << 20);
+    let sdist = Distribution::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", sdist);
+    refuse(&uploader, &sdist, "unpacks to more than").await;
+    // The directory says that there is more than could be packed into it.
+    let mut wheel = Distribution::wheel("demo", "1.0").content.to_vec();
+    let directory = wheel.windows(4).position(|window| window == b"PK\x01\x02").unwrap_or_default();
+    wheel[directory + 24..directory + 28].copy_from_slice(&u32::MAX.wrapping_sub(1).to_le_bytes());
+    let wheel = Distribution::of("demo", "1.0", "bdist_wheel", "demo-1.0-py3-none-any.whl", wheel);
+    refuse(&uploader, &wheel, "times its size").await;
+    assert_nothing_stored(&registry);
+}
+
+/// Twelve megabytes in front of the file, each field as large as it may be.
+async fn forms_of_many_fields(registry: Registry) {
+    let uploader = registry.uploader().await;
+    let filler = "x".repeat(60_000);
+    let mut wheel = Distribution::wheel("demo", "1.0");
+    for number in 0..200 {
+        wheel = wheel.field(&format!("filler_{number}"), &filler);
+    }
+    wheel.upload(&uploader).await.expect(200);
+    let long = Distribution::wheel("demo", "1.1").field("sha256_digest", &filler);
+    let answer = long.upload(&uploader).await.expect(400);
+    assert!(answer.text().len() < 1000, "what is odd is not said again at length");
+    let larger = Distribution::wheel("demo", "1.1").field("name", &"x".repeat(70_000));
+    larger.upload(&uploader).await.expect(413);
 }
 
 async fn a_client_that_hangs_up_leaves_nothing(registry: Registry) {
@@ -92,5 +138,6 @@ async fn a_client_that_hangs_up_leaves_nothing(registry: Registry) {
     let uploading = sender.try_send(http::Method::POST, "/legacy/", body).await;
     assert!(uploading.is_err(), "the client gave up: {uploading:?}");
     uploader.get("/simple/demo/").await.expect(404);
+    assert_nothing_stored(&registry);
     send_form(&uploader, "/legacy/", form).await.expect(200);
 }

@@ -2,22 +2,11 @@
 //! of ten thousand versions.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_tests::pypi::{self, Distribution};
+use packhouse_tests::pypi::{self, Distribution, KEYS_OF_THE_FIXTURE};
 use packhouse_tests::{Actor, Backend, Options, Registry};
 use serde_json::{Value, json};
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
-
-/// In the order of their bytes.
-const KEYS_OF_THE_FIXTURE: [&str; 7] = [
-    "pypi/metadata/old-tools/metadata.json",
-    "pypi/packages/old-base/old_base-0.1-py3-none-any.whl",
-    "pypi/packages/old-tools/old_tools-1.0-py3-none-any.whl",
-    "pypi/packages/old-tools/old_tools-1.0.tar.gz",
-    "pypi/packages/old-tools/old_tools-1.1-py3-none-any.whl",
-    "pypi/simple/index.html",
-    "pypi/simple/old-tools/index.html",
-];
 
 async fn page(by: &Actor, path: &str) -> Value {
     by.clone().with_header("accept", JSON).get(path).await.expect(200).json()

@@ -72,6 +72,13 @@ impl Actor {
         Self { base, ..self.clone() }
     }
 
+    /// The same, told where a redirection leads instead of following it.
+    #[must_use]
+    pub fn staying(self) -> Self {
+        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        Self { client: client.build().expect("a client"), ..self }
+    }
+
     /// Where this actor speaks to.
     pub fn base(&self) -> &str {
         &self.base

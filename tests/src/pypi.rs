@@ -1,6 +1,7 @@
 //! Distributions as Python tools make and upload them, made by hand.
 
 mod archive;
+pub mod many;
 
 pub use archive::zip;
 
@@ -9,11 +10,23 @@ use crate::{Actor, Answer};
 use bytes::Bytes;
 use http::Method;
 use reqwest::Body;
+use serde_json::json;
 use sha2::Digest as _;
 use std::fmt::Write as _;
 
 /// Between the parts of a form.
 const BOUNDARY: &str = "----------------packhouse-test";
+
+/// What lies in the fixture `pypi-bucket`, in the order of their bytes.
+pub const KEYS_OF_THE_FIXTURE: [&str; 7] = [
+    "pypi/metadata/old-tools/metadata.json",
+    "pypi/packages/old-base/old_base-0.1-py3-none-any.whl",
+    "pypi/packages/old-tools/old_tools-1.0-py3-none-any.whl",
+    "pypi/packages/old-tools/old_tools-1.0.tar.gz",
+    "pypi/packages/old-tools/old_tools-1.1-py3-none-any.whl",
+    "pypi/simple/index.html",
+    "pypi/simple/old-tools/index.html",
+];
 
 /// A file to be uploaded.
 #[derive(Clone)]
@@ -114,6 +127,27 @@ impl Distribution {
         self.fields.retain(|(field, _)| field != name);
         self.fields.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With an attestation about it (PEP 740), signed by nobody.
+    #[must_use]
+    pub fn attested(self) -> Self {
+        let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": self.filename, "digest": {"sha256": self.sha256()}}],
+            "predicateType": "https://example.com/attestations/v1",
+            "predicate": null,
+        });
+        let attestations = json!([{
+            "version": 1,
+            "verification_material": {
+                "certificate": encode("a certificate"),
+                "transparency_entries": [{"logIndex": "1"}],
+            },
+            "envelope": {"statement": encode(&statement.to_string()), "signature": encode("a signature")},
+        }]);
+        self.field("attestations", &attestations.to_string())
     }
 
     /// The same bytes under another file name.
