@@ -2,7 +2,7 @@
 //! rounds in one run. Absolute figures are of one machine and one hour; ratios last.
 //!
 //! `cargo xtask bench` builds and runs it. `--rounds` and `--seconds` make it longer,
-//! `--only small`, `--only oci` or `--only cargo` shorter.
+//! `--only small`, `--only oci`, `--only cargo` or `--only pypi` shorter.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod large;
 mod load;
 mod nginx;
 mod processor;
+mod projects;
 mod report;
 mod start;
 mod transfer;
@@ -65,6 +66,9 @@ async fn main() {
     }
     if is_wanted("cargo") {
         crates::measure().await;
+    }
+    if is_wanted("pypi") {
+        projects::measure().await;
     }
 }
 
