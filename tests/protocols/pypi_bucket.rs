@@ -33,6 +33,7 @@ async fn an_upload_writes_the_documented_keys_and_no_others() {
             "pypi/packages/demo-tools/Demo_Tools-1.0-py3-none-any.whl.metadata",
             "pypi/packages/demo-tools/Demo_Tools-1.0.tar.gz",
             "pypi/packages/demo-tools/Demo_Tools-1.0.tar.gz.metadata",
+            "pypi/simple/changed",
             "pypi/simple/demo-tools/index.html",
         ];
         assert_eq!(registry.keys(), expected);

@@ -7,6 +7,8 @@
 //! - `packages/{name}/{file}.metadata`: the core metadata inside it (PEP 658)
 //! - `packages/{name}/{file}.provenance`: its attestations (PEP 740; an object of ours)
 //! - `simple/index.html`, `simple/{name}/index.html`: pages derived for other readers
+//! - `simple/projects.json`, `simple/changed`: the list of all projects, and whether it is
+//!   behind (objects of ours)
 //!
 //! `{name}` is normalised (PEP 503).
 
@@ -18,6 +20,10 @@ pub const METADATA: &str = "metadata/";
 pub const PACKAGES: &str = "packages/";
 /// The derived list of all projects.
 pub const ROOT_PAGE: &str = "simple/index.html";
+/// What the last walk over all projects has found; an object of ours.
+pub const LIST: &str = "simple/projects.json";
+/// Made anew when a project comes or goes; an object of ours.
+pub const MARK: &str = "simple/changed";
 /// The ending of a distribution's core metadata.
 pub const CORE_METADATA: &str = ".metadata";
 /// The ending of a distribution's attestations.

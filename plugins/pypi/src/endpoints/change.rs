@@ -4,7 +4,7 @@
 use packhouse_plugin::log;
 use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
 
-use super::{Depth, JSON, load, no_project, pages};
+use super::{Depth, JSON, directory, load, no_project, pages};
 use crate::document::{File, Project};
 use crate::error::Error;
 use crate::layout;
@@ -57,6 +57,7 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
     }
     if is_empty {
         remove_leftover(&layout::document(name), &version);
+        directory::changed();
     }
     Ok(true)
 }

@@ -2,20 +2,18 @@
 //! relative links, and never served from here. That one cannot be written fails nothing.
 //!
 //! A project's page follows each change of its document. The list of all projects is written
-//! only when somebody reads it, and not more often than once in [`INTERVAL`].
+//! only when somebody reads it, and not more often than once in [`directory::INTERVAL`].
 
 use packhouse_plugin::storage::{self, Change, Precondition, Update};
 use packhouse_plugin::{clock, log};
 
-use super::{Depth, load};
+use super::{Depth, directory, load};
 use crate::error::Error;
 use crate::layout;
 use crate::name::ProjectName;
 use crate::simple::{Links, ProjectPage, RootPage, html};
 
 pub const HTML: &str = "text/html; charset=utf-8";
-/// How old the stored list may be before it is written anew, in milliseconds.
-const INTERVAL: u64 = 60_000;
 
 /// Writes the page of a project as its document is now.
 pub fn write_project(name: &ProjectName) {
@@ -55,7 +53,7 @@ pub fn refresh_root(names: &[String]) {
 fn try_refresh_root(names: &[String]) -> Result<(), Error> {
     let stored = storage::stat(layout::ROOT_PAGE)?;
     let modified = stored.as_ref().and_then(|info| info.modified);
-    if modified.is_some_and(|modified| clock::now().saturating_sub(modified) < INTERVAL) {
+    if modified.is_some_and(|modified| clock::now().saturating_sub(modified) < directory::INTERVAL) {
         return Ok(());
     }
     let bytes = render_root(names)?;

@@ -3,7 +3,7 @@
 
 use packhouse_plugin::{Call, Response, auth};
 
-use super::{Loaded, PACKAGE, dated, directory, moved, pages, read_dated, require, spelled};
+use super::{Loaded, PACKAGE, dated, directory, moved, read_dated, require, spelled};
 use crate::error::{self, Error};
 use crate::simple::{Links, ProjectPage, RootPage, html, json};
 
@@ -28,7 +28,6 @@ enum Form {
 pub fn read_root(call: &Call) -> Result<Response, Error> {
     let form = negotiate(call)?;
     let names = directory::project_names()?;
-    pages::refresh_root(&names);
     let names = auth::filter_allowed(PACKAGE, &names, "read");
     if names.is_empty() && auth::caller().is_none() {
         // Somebody may see more once they have signed in.

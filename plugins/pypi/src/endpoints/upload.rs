@@ -9,7 +9,7 @@
 use packhouse_plugin::storage::{self, Claim, Precondition};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{Depth, JSON, Loaded, load, pages, require, require_feature};
+use super::{Depth, JSON, Loaded, directory, load, pages, require, require_feature};
 use crate::document::Project;
 use crate::error::{self, Error, shown};
 use crate::layout;
@@ -40,8 +40,11 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     let verified = verify::verify(form)?;
     let name = verified.name.clone();
     let (file, version) = (verified.file.filename.clone(), verified.version.to_string());
-    if publish(verified)? {
+    if let Some(published) = publish(verified)? {
         pages::write_project(&name);
+        if published == Published::First {
+            directory::changed();
+        }
         let fields =
             [("package.name", name.as_str()), ("package.version", &version), ("package.file", &file)];
         log::info("published a file", &fields);
@@ -49,14 +52,22 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).text("OK\n"))
 }
 
-/// False when the same file was there already.
-fn publish(mut verified: Verified) -> Result<bool, Error> {
+/// What a file is to its project.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Published {
+    /// Its only one: nobody could see the project before.
+    First,
+    Another,
+}
+
+/// None when the same file was there already.
+fn publish(mut verified: Verified) -> Result<Option<Published>, Error> {
     let Some(prepared) = Prepared::new(&verified)? else {
-        return Ok(false);
+        return Ok(None);
     };
     let key = layout::file(&verified.name, &verified.file.filename);
     if !claim(&key, &mut verified)? {
-        return Ok(false);
+        return Ok(None);
     }
     storage::put(
         &format!("{key}{}", layout::CORE_METADATA),
@@ -76,6 +87,7 @@ struct Prepared {
     bytes: Vec<u8>,
     /// None when there is none.
     version: Option<String>,
+    published: Published,
 }
 
 impl Prepared {
@@ -87,24 +99,29 @@ impl Prepared {
         if !is_new(verified, &loaded.project)? {
             return Ok(None);
         }
-        Ok(Some(Self { bytes: with_file(verified, loaded.project)?, version: loaded.version }))
+        let is_first = loaded.project.files.is_empty();
+        Ok(Some(Self {
+            bytes: with_file(verified, loaded.project)?,
+            version: loaded.version,
+            published: if is_first { Published::First } else { Published::Another },
+        }))
     }
 
     /// Writes it, made anew whenever somebody else was faster.
-    fn write(mut self, verified: &Verified) -> Result<bool, Error> {
+    fn write(mut self, verified: &Verified) -> Result<Option<Published>, Error> {
         let key = layout::document(&verified.name);
         let mut attempt = 1;
         loop {
             let precondition = self.version.as_deref().map_or(Precondition::Absent, Precondition::Version);
             match storage::put(&key, &self.bytes, precondition, Some(JSON)) {
-                Ok(_) => return Ok(true),
+                Ok(_) => return Ok(Some(self.published)),
                 Err(packhouse_plugin::Error::Conflict) => {
                     // Two of them at once may be more than there is room for.
                     self.bytes = Vec::new();
                     storage::wait_turn(&key, attempt)?;
                     match Self::new(verified)? {
                         Some(next) => self = next,
-                        None => return Ok(false),
+                        None => return Ok(None),
                     }
                     attempt += 1;
                 }

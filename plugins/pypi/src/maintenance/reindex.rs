@@ -158,7 +158,7 @@ fn write_page(step: &Step<'_>, name: &ProjectName, only_missing: bool) -> Result
 }
 
 fn write_root(step: &Step<'_>) -> Result<(), Error> {
-    let names = directory::project_names().map_err(told)?;
+    let names = directory::walk().map_err(told)?;
     let bytes = pages::render_root(&names).map_err(told)?;
     let stored = storage::get(layout::ROOT_PAGE)?;
     if stored.as_ref().is_some_and(|stored| stored.bytes == bytes) || (stored.is_none() && names.is_empty()) {
@@ -167,6 +167,7 @@ fn write_root(step: &Step<'_>) -> Result<(), Error> {
     step.rebuilt(layout::ROOT_PAGE);
     if !step.is_dry_run() {
         storage::put(layout::ROOT_PAGE, &bytes, Precondition::Any, Some(pages::HTML))?;
+        directory::changed();
     }
     Ok(())
 }

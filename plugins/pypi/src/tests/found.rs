@@ -31,7 +31,7 @@ fn files_are_served_as_they_are_found_and_reading_writes_nothing() {
     assert_eq!(get(&host, "/packages/demo/readme.txt").status(), 404);
     assert_eq!(get(&host, "/pypi/demo/json").json()["info"]["summary"], "a project");
     assert_eq!(page(&host, "/simple/")["projects"], json!([{ "name": "demo" }]));
-    assert_eq!(host.objects().len(), before.len() + 1, "only the derived list");
+    assert_eq!(host.objects().len(), before.len() + 2, "only the derived lists");
 }
 
 #[test]

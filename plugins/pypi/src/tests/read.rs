@@ -156,6 +156,38 @@ fn the_stored_list_is_written_when_it_is_read_and_not_too_often() {
 }
 
 #[test]
+fn all_projects_are_looked_for_only_after_one_came_or_went() {
+    let host = host();
+    let listed = || {
+        let json = page(&host, "/simple/");
+        let projects = json["projects"].as_array().unwrap().iter();
+        projects.map(|project| project["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    Upload::wheel("one", "1.0").done(&host);
+    assert_eq!(listed(), ["one"]);
+    // What is copied in tells nobody, and neither does a version more.
+    host.insert("packages/copied/copied-1.0.tar.gz", samples::sdist("copied", "1.0")).unwrap();
+    Upload::wheel("one", "2.0").done(&host);
+    assert_eq!(listed(), ["one"]);
+    Upload::wheel("two", "1.0").done(&host);
+    assert_eq!(listed(), ["copied", "one", "two"]);
+    host.insert("packages/later/later-1.0.tar.gz", samples::sdist("later", "1.0")).unwrap();
+    assert_eq!(listed(), ["copied", "one", "two"]);
+    host.set_now(host.now() + 61_000);
+    assert_eq!(listed(), ["copied", "later", "one", "two"], "no list counts for long");
+    assert_eq!(host.as_user("ann").delete("/pypi/one").send::<Pypi>().status(), 204);
+    assert_eq!(listed(), ["copied", "later", "two"]);
+    // A list that was found before the last mark, or that is damaged, is none.
+    let before = host.object("simple/projects.json").unwrap();
+    Upload::wheel("three", "1.0").done(&host);
+    listed();
+    host.insert("simple/projects.json", before).unwrap();
+    assert_eq!(listed(), ["copied", "later", "three", "two"]);
+    host.insert("simple/projects.json", b"{").unwrap();
+    assert_eq!(listed(), ["copied", "later", "three", "two"]);
+}
+
+#[test]
 fn files_are_served_as_they_came_with_their_metadata() {
     let host = host();
     let wheel = Upload::wheel("demo", "1.0").done(&host);

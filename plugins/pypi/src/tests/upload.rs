@@ -18,6 +18,7 @@ fn a_wheel_and_its_sdist_are_stored_by_the_layout() {
             "packages/foo-bar/Foo.Bar-1.0-py3-none-any.whl.metadata",
             "packages/foo-bar/foo_bar-1.0.tar.gz",
             "packages/foo-bar/foo_bar-1.0.tar.gz.metadata",
+            "simple/changed",
             "simple/foo-bar/index.html",
         ]
     );
