@@ -7,7 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_mins(3);
+/// A slow disk takes its time over 20,000 projects.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 impl Registry {
     /// `packhouse ARGUMENTS` to its end, logging only what is wrong.
