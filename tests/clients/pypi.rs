@@ -124,6 +124,27 @@ async fn clients_upload_to_each_of_the_addresses() {
 }
 
 #[tokio::test]
+async fn attestations_that_twine_and_uv_send_are_served() {
+    let Some(desk) = desk().await else { return };
+    for (name, folder) in [("by-twine", "dist"), ("by-uv", "uv")] {
+        let wheel = Distribution::wheel(name, "1.0");
+        let beside = format!("{folder}/{}.publish.attestation", wheel.filename);
+        let beside = desk.python.write(&beside, wheel.attestation().to_string());
+        if folder == "uv" {
+            uv_publish_with(&desk, &desk.user, &wheel, &[&beside.to_string_lossy()]).await.ok();
+        } else {
+            let more = ["--attestations", &beside.to_string_lossy()];
+            desk.python.twine(&desk.user, &more, &[&wheel]).await.ok();
+        }
+        let anybody = desk.registry.actor("/pypi");
+        let served = anybody.get(&format!("{}.provenance", wheel.path())).await.expect(200).json();
+        assert_eq!(served["attestation_bundles"][0]["attestations"], json!([wheel.attestation()]));
+        let page = anybody.get(&format!("/simple/{name}/")).await.expect(200).text();
+        assert!(page.contains("data-provenance="), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_is_told_by_twine_and_uv() {
     let Some(desk) = desk().await else { return };
     let reader = desk.registry.user("reader", &["pypi:package:*:read"]).await;

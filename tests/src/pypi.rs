@@ -10,7 +10,7 @@ use crate::{Actor, Answer};
 use bytes::Bytes;
 use http::Method;
 use reqwest::Body;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::Digest as _;
 use std::fmt::Write as _;
 
@@ -129,9 +129,15 @@ impl Distribution {
         self
     }
 
-    /// With an attestation about it (PEP 740), signed by nobody.
+    /// The same with [`Distribution::attestation`].
     #[must_use]
     pub fn attested(self) -> Self {
+        let attestations = json!([self.attestation()]);
+        self.field("attestations", &attestations.to_string())
+    }
+
+    /// An attestation about it (PEP 740), signed by nobody.
+    pub fn attestation(&self) -> Value {
         let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v1",
@@ -139,15 +145,14 @@ impl Distribution {
             "predicateType": "https://example.com/attestations/v1",
             "predicate": null,
         });
-        let attestations = json!([{
+        json!({
             "version": 1,
             "verification_material": {
                 "certificate": encode("a certificate"),
                 "transparency_entries": [{"logIndex": "1"}],
             },
             "envelope": {"statement": encode(&statement.to_string()), "signature": encode("a signature")},
-        }]);
-        self.field("attestations", &attestations.to_string())
+        })
     }
 
     /// The same bytes under another file name.
