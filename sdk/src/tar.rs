@@ -129,6 +129,8 @@ impl Extensions {
                 b"path" => self.set_path(value)?,
                 b"linkpath" => self.set_target(value)?,
                 b"size" => set_once(&mut self.size, decimal(value).ok_or(Error::NotTar)?)?,
+                // The path of a sparse file, for those who know sparse files.
+                name if name.starts_with(b"GNU.sparse.") => return Err(Error::NotTar),
                 _ => {}
             }
         }
@@ -190,12 +192,18 @@ impl Header<'_> {
             .enumerate()
             .map(|(index, byte)| if (148..156).contains(&index) { u64::from(b' ') } else { u64::from(*byte) })
             .sum();
-        if sum == stated { Ok(()) } else { Err(Error::NotTar) }
+        // Python takes a prefix from archives of any format.
+        let is_plain = self.is_posix() || self.field(345, 1) == b"\0";
+        if sum == stated && is_plain { Ok(()) } else { Err(Error::NotTar) }
+    }
+
+    fn is_posix(&self) -> bool {
+        self.field(257, 8) == b"ustar\x0000"
     }
 
     /// Only the formats of POSIX and GNU have extensions; others take such an entry for a file.
     fn may_be_extension(&self) -> bool {
-        matches!(self.field(257, 8), b"ustar\x0000" | b"ustar  \0")
+        self.is_posix() || self.field(257, 8) == b"ustar  \0"
     }
 
     fn kind(&self) -> u8 {
@@ -217,11 +225,7 @@ impl Header<'_> {
     fn path(&self) -> Vec<u8> {
         let name = until_nul(self.field(0, 100));
         let prefix = until_nul(self.field(345, 155));
-        if self.field(257, 8) == b"ustar\x0000" && !prefix.is_empty() {
-            [prefix, b"/", name].concat()
-        } else {
-            name.to_vec()
-        }
+        if self.is_posix() && !prefix.is_empty() { [prefix, b"/", name].concat() } else { name.to_vec() }
     }
 
     fn target(&self) -> Vec<u8> {

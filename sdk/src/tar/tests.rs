@@ -80,7 +80,8 @@ fn records_that_lie_are_refused() {
 
 #[test]
 fn what_programs_read_differently_is_refused() {
-    let hidden: [&[u8]; 4] = [
+    let hidden: [&[u8]; 5] = [
+        b"25 GNU.sparse.name=a/two\n",
         b"28 comment=x\n14 path=a/two\n\n",
         b"\0\n14 path=a/two\n",
         b"10 size=1\n10 size=2\n",
@@ -99,6 +100,18 @@ fn a_value_of_several_lines_is_no_trap() {
     let mut archive = entry(b'x', "pax", b"24 SCHILY.xattr.a=1\n 2\n\n14 path=a/two\n");
     archive.extend(entry(b'0', "a/one", b"content"));
     assert_eq!(read_all(&archive).unwrap()[0].0.path, b"a/two");
+}
+
+#[test]
+fn only_one_format_has_a_prefix() {
+    for (magic, good) in [(b"ustar\x0000", true), (b"ustar  \0", false), (&[0; 8], false)] {
+        let mut archive = entry(b'0', "one", b"content");
+        archive[257..265].copy_from_slice(magic);
+        archive[345..348].copy_from_slice(b"a/b");
+        fix_checksum(&mut archive);
+        let read = read_all(&archive).map(|entries| entries[0].0.path.clone());
+        assert_eq!(read.ok(), good.then(|| b"a/b/one".to_vec()), "{magic:?}");
+    }
 }
 
 #[test]
