@@ -4,7 +4,7 @@
 //! A file is replaced by a rename, and only when its bytes changed, so that a running host
 //! sees whole files and no needless generations.
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, cargo_home};
 use crate::{command, target};
 use anyhow::{Context, Result};
 use std::fs;
@@ -75,14 +75,30 @@ fn build_together(workspace: &Workspace, guests: &[Guest]) -> Result<()> {
     for guest in guests {
         cargo.args(["--package", &guest.package]);
     }
+    cargo.env(FLAGS, without_our_paths(workspace));
     command::run(cargo.env("CARGO_TARGET_DIR", &workspace.target))
+}
+
+/// Where cargo takes flags for what it compiles for the sandbox.
+const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+
+/// Flags by which a component, in the places that its panics name, says nothing of this machine,
+/// and so has the same bytes on every one.
+fn without_our_paths(workspace: &Workspace) -> String {
+    let mut flags = vec![format!("--remap-path-prefix={}=.", workspace.root.display())];
+    let registries = fs::read_dir(cargo_home().join("registry/src"));
+    for registry in registries.into_iter().flatten().flatten() {
+        flags.push(format!("--remap-path-prefix={}=crates", registry.path().display()));
+    }
+    flags.sort();
+    flags.join("\u{1f}")
 }
 
 /// For a guest that may lie outside the workspace.
 fn build_alone(workspace: &Workspace, guest: &Guest) -> Result<()> {
     let mut cargo = command::cargo(&workspace.root);
     cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
-    cargo.arg("--manifest-path").arg(&guest.manifest);
+    cargo.arg("--manifest-path").arg(&guest.manifest).env(FLAGS, without_our_paths(workspace));
     command::run(cargo.env("CARGO_TARGET_DIR", &workspace.target))
 }
 
