@@ -62,7 +62,14 @@ impl<'a> Append<'a> {
             // Another append came first, or the answer was lost: the document says. It may
             // not answer either; then what it does not name goes with the upload.
             Err(error) => {
-                upload.refresh().await?;
+                match upload.refresh().await {
+                    // It has ended and been cleared away, maybe before these came.
+                    Err(StorageError::NotFound) => {
+                        upload.remove_later(change.added);
+                        return Err(StorageError::NotFound);
+                    }
+                    refreshed => refreshed?,
+                }
                 let is_named = |part: &Kept| upload.session.parts.contains(part);
                 if change.added.last().is_some_and(is_named) {
                     upload.remove_later(change.replaced);
