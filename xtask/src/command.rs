@@ -50,6 +50,14 @@ pub fn read(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
     Ok(child.wait()?.success())
 }
 
+/// Runs to the end; whether it succeeded, and all that it printed, below its name.
+pub fn captured(command: &mut Command) -> Result<(bool, String)> {
+    let name = shown(command);
+    let output = command.output().with_context(|| format!("`{name}` does not start"))?;
+    let printed = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat();
+    Ok((output.status.success(), format!("+ {name}\n{printed}")))
+}
+
 /// What a quick question answers on standard output, trimmed; none when it fails.
 pub fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

@@ -3,13 +3,14 @@
 
 mod programs;
 mod report;
+mod side_by_side;
 
 use crate::clients::Clients;
 use crate::workspace::Workspace;
 use crate::{command, plugins};
 use anyhow::Result;
 use programs::Program;
-use report::{Counts, Report};
+use report::Report;
 use std::process::Command;
 
 /// Which tests.
@@ -57,19 +58,16 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let host = programs.iter().find(|program| program.is_host_library());
         let host = host.map(|program| program.executable().to_owned());
         for stage in stages(options) {
-            let mut counts = Counts::default();
-            report.stage(stage.name, || {
-                for program in programs.iter().filter(|program| (stage.takes)(program)) {
-                    let mut command = program.command();
-                    prepare(&mut command, workspace, stage.in_full);
-                    if let Some(host) = &host {
-                        command.env("PACKHOUSE_HOST_TESTS", host);
-                    }
-                    command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
-                    counts.add(report::watch(&mut command)?);
+            let commands = programs.iter().filter(|program| (stage.takes)(program)).map(|program| {
+                let mut command = program.command();
+                prepare(&mut command, workspace, stage.in_full);
+                if let Some(host) = &host {
+                    command.env("PACKHOUSE_HOST_TESTS", host);
                 }
-                Ok(counts)
-            })?;
+                command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
+                command
+            });
+            report.stage(stage.name, || side_by_side::run(commands.collect(), stage.side_by_side))?;
         }
         if options.wants(Tier::Quick) {
             let mut documents =
@@ -98,25 +96,28 @@ struct Stage {
     name: &'static str,
     takes: fn(&Program) -> bool,
     in_full: bool,
+    /// Programs at one time: most of a black-box test is waiting for a process.
+    side_by_side: usize,
 }
 
 fn stages(options: &Options) -> Vec<Stage> {
-    let soak = |in_full, name| Stage { name, takes: |program| program.is_of("soak"), in_full };
+    let stage = |name, takes| Stage { name, takes, in_full: false, side_by_side: 1 };
+    let soak = |in_full, name| Stage { in_full, ..stage(name, |program: &Program| program.is_of("soak")) };
     let mut stages = Vec::new();
     if options.wants(Tier::Quick) {
-        stages.push(Stage { name: "inside", takes: |program| !program.is_black_box(), in_full: false });
-        stages.push(Stage { name: "outside", takes: is_quick, in_full: false });
+        stages.push(stage("inside", |program| !program.is_black_box()));
+        stages.push(Stage { side_by_side: 4, ..stage("outside", is_quick) });
     }
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
-        stages.push(Stage { name: "large blobs", takes: is_large, in_full: true });
+        stages.push(Stage { in_full: true, ..stage("large blobs", is_large) });
     } else if options.wants(Tier::Quick) {
         stages.push(soak(false, "races and kills, a sample"));
     }
     if options.wants(Tier::Clients) {
-        stages.push(Stage { name: "clients", takes: is_client, in_full: false });
+        stages.push(stage("clients", is_client));
         if !options.wants(Tier::Soak) {
-            stages.push(Stage { name: "large blobs, a sample", takes: is_large, in_full: false });
+            stages.push(stage("large blobs, a sample", is_large));
         }
     }
     stages

@@ -48,6 +48,18 @@ pub fn watch(command: &mut Command) -> Result<Counts> {
     Ok(counts)
 }
 
+/// As [`watch`], and shows what it prints once it has ended.
+pub fn watch_whole(command: &mut Command) -> Result<Counts> {
+    let (succeeded, printed) = command::captured(command)?;
+    print!("{printed}");
+    let mut counts = Counts::default();
+    printed.lines().filter_map(Counts::of_line).for_each(|result| counts.add(result));
+    if !succeeded && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    Ok(counts)
+}
+
 /// The stages so far.
 #[derive(Default)]
 pub struct Report {
