@@ -42,7 +42,7 @@ uv pip install --default-index {base_url}/simple/ NAME
 twine upload --repository-url {base_url}/legacy/ --username admin dist/*
 ";
 
-/// Addresses at the root of the host, as those of pypi.org are.
+/// Addresses at the root of the host, as clients know them.
 const ALIASES: [&str; 3] = ["/simple", "/packages", "/legacy"];
 
 impl Protocol for Pypi {
