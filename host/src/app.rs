@@ -71,7 +71,6 @@ impl Registry {
         config: Config,
         more: impl FnOnce(&mut Imports) -> LinkResult<()>,
     ) -> Result<Self, BuildError> {
-        let sandbox = sandbox(&config, more)?;
         for key in config.auth.not_used() {
             tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
@@ -83,7 +82,7 @@ impl Registry {
             return Err(config.error(message).into());
         }
         let auth = open_auth(&config).await?;
-        let plugins = load_plugins(&config, &configured, sandbox).await?;
+        let plugins = load_plugins(&config, &configured, more).await?;
         let gate = Gate::new(gate_settings(&config));
         let registry = Self(Arc::new(Rooms {
             config,
@@ -234,33 +233,22 @@ fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Sco
 async fn load_plugins(
     config: &Config,
     configured: &[Mount],
-    sandbox: Sandbox,
+    more: impl FnOnce(&mut Imports) -> LinkResult<()>,
 ) -> Result<Plugins, BuildError> {
-    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, sandbox)
-        .await
-        .map_err(|source| plugins_error(config, source))?;
+    let failed = |source| BuildError::Plugins { file: config.file.display().to_string(), source };
+    let sandbox = Sandbox::new(guest_limits(config), more).map_err(failed)?;
+    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, sandbox).await.map_err(failed)?;
     for mount in configured.iter().filter(|mount| mount.enabled) {
         layout::needs_plugin(config, &plugins, mount)?;
     }
     Ok(plugins)
 }
 
-fn sandbox(
-    config: &Config,
-    more: impl FnOnce(&mut Imports) -> LinkResult<()>,
-) -> Result<Sandbox, BuildError> {
-    Sandbox::new(guest_limits(config), more).map_err(|source| plugins_error(config, source))
-}
-
-fn plugins_error(config: &Config, source: PluginsError) -> BuildError {
-    BuildError::Plugins { file: config.file.display().to_string(), source }
-}
-
 /// What looks after the storage without a server; for the command line.
 pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
     let configured = layout::configured_mounts(config)?;
     let storage = open_storage(config).await?;
-    let plugins = load_plugins(config, &configured, sandbox(config, |_| Ok(()))?).await?;
+    let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
     let mounts = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
