@@ -45,6 +45,7 @@ impl Scope {
     /// # Errors
     /// `Invalid` with one sentence that says what to write instead.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
+        check_length(text)?;
         let [protocol, kind, name, action] = split(text).ok_or_else(|| {
             refuse(text, "write four parts, `protocol:type:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
         })?;
@@ -58,9 +59,7 @@ impl Scope {
     pub fn of(protocol: &str, kind: &str, name: &str, action: &str) -> Result<Self, AuthError> {
         let parts = [protocol, kind, name, action];
         let text = parts.join(":");
-        if text.len() > LONGEST {
-            return Err(AuthError::Invalid(format!("a scope has at most {LONGEST} bytes: shorten it")));
-        }
+        check_length(&text)?;
         check(&text, parts)?;
         let [protocol, kind, name, action] = parts.map(str::to_owned);
         Ok(Self { protocol, kind, name, action })
@@ -116,6 +115,14 @@ fn split(text: &str) -> Option<[&str; 4]> {
     let (kind, rest) = rest.split_once(':')?;
     let (name, action) = rest.rsplit_once(':')?;
     Some([protocol, kind, name, action])
+}
+
+/// Before anything is told about it in its own words.
+fn check_length(text: &str) -> Result<(), AuthError> {
+    if text.len() > LONGEST {
+        return Err(AuthError::Invalid(format!("a scope has at most {LONGEST} bytes: shorten it")));
+    }
+    Ok(())
 }
 
 fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), AuthError> {

@@ -191,3 +191,11 @@ fn any_text_is_either_read_back_or_refused() {
         }
     }
 }
+
+#[test]
+fn what_is_too_long_is_not_said_again() {
+    for text in ["a".repeat(5000), format!("demo:package:{}:read", "a".repeat(5000))] {
+        let told = Scope::parse(&text).unwrap_err().to_string();
+        assert!(told.contains("1024") && told.len() < 200, "{told}");
+    }
+}
