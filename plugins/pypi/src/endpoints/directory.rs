@@ -47,11 +47,9 @@ pub fn project_names() -> Result<Vec<String>, Error> {
 
 /// A project came or went: the next one who asks for all of them walks.
 pub fn changed() {
-    let written = storage::put(MARK, &random::bytes(16), Precondition::Any, None);
-    if let Err(error) = written {
-        let fields = [("error", error.to_string())];
-        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-        log::warn("the list of projects is behind for a minute: its mark could not be made", &fields);
+    if let Err(error) = storage::put(MARK, &random::bytes(16), Precondition::Any, None) {
+        let sentence = "the list of projects is behind for a minute: its mark could not be made";
+        log::warn(sentence, &[("error", &error.to_string())]);
     }
 }
 
