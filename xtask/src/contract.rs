@@ -16,16 +16,23 @@ const NEXT: &str = "0.1.9999";
 pub fn check(workspace: &Workspace) -> Result<bool> {
     let tools = WASM_TOOLS.ensure(workspace)?;
     let wit = workspace.root.join("wit");
+    let (current, interfaces) = (version(&wit)?, texts(&wit)?);
+    let next: Vec<_> = interfaces
+        .iter()
+        .map(|(name, text)| (name.clone(), text.replace(&package(&current), &package(NEXT))))
+        .collect();
     let mut holds = true;
     for released in folders(&wit.join("released"))? {
         let version = version(&released)?;
-        if version == self::version(&wit)? && !same(&wit, &released)? {
+        let texts = texts(&released)?;
+        if version == current && texts != interfaces {
             println!(
                 "wit/ says that it is {version}, which was released and is another: give it the next version"
             );
             holds = false;
         }
-        let both = lay_out(workspace, &wit, &released, &version)?;
+        let both = workspace.target.join("contract").join(&version);
+        lay_out(&both, &next, &texts)?;
         for world in ["protocol", "caretaker"] {
             let mut check = Command::new(&tools);
             check.args(["component", "semver-check"]);
@@ -37,22 +44,19 @@ pub fn check(workspace: &Workspace) -> Result<bool> {
     Ok(holds)
 }
 
-/// A package of the contract as it is, with the released one to compare it with.
-fn lay_out(workspace: &Workspace, wit: &Path, released: &Path, version: &str) -> Result<PathBuf> {
-    let both = workspace.target.join("contract").join(version);
-    let beside = both.join("deps/released");
-    if both.exists() {
-        fs::remove_dir_all(&both).with_context(|| format!("{} cannot be removed", both.display()))?;
+/// A package in this folder: the contract as it comes next, with the released one to compare with.
+fn lay_out(folder: &Path, next: &[(String, String)], released: &[(String, String)]) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
+    let beside = folder.join("deps/released");
     fs::create_dir_all(&beside).with_context(|| format!("{} cannot be made", beside.display()))?;
-    for (from, to) in [(wit, &both), (released, &beside)] {
-        for (name, text) in texts(from)? {
-            let text =
-                if from == wit { text.replace(&package(&self::version(wit)?), &package(NEXT)) } else { text };
-            fs::write(to.join(&name), text).with_context(|| format!("{name} cannot be written"))?;
+    for (folder, texts) in [(folder, next), (&beside, released)] {
+        for (name, text) in texts {
+            fs::write(folder.join(name), text).with_context(|| format!("{name} cannot be written"))?;
         }
     }
-    Ok(both)
+    Ok(())
 }
 
 fn package(version: &str) -> String {
@@ -66,10 +70,6 @@ fn version(folder: &Path) -> Result<String> {
     let named =
         text.lines().find_map(|line| line.strip_prefix("package packhouse:plugin@")?.strip_suffix(';'));
     Ok(named.with_context(|| format!("{} names no package", world.display()))?.to_owned())
-}
-
-fn same(wit: &Path, released: &Path) -> Result<bool> {
-    Ok(texts(wit)? == texts(released)?)
 }
 
 /// Names and contents of the interfaces, sorted.

@@ -9,6 +9,7 @@ use crate::{command, target};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const PROFILE: &str = "plugin";
 
@@ -70,13 +71,18 @@ fn package_name(manifest: &Path) -> Result<String> {
 }
 
 fn build_together(workspace: &Workspace, guests: &[Guest]) -> Result<()> {
-    let mut cargo = command::cargo(&workspace.root);
-    cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
+    let mut cargo = build_for_the_sandbox(workspace);
     for guest in guests {
         cargo.args(["--package", &guest.package]);
     }
-    cargo.env(FLAGS, without_our_paths(workspace));
-    command::run(cargo.env("CARGO_TARGET_DIR", &workspace.target))
+    command::run(&mut cargo)
+}
+
+fn build_for_the_sandbox(workspace: &Workspace) -> Command {
+    let mut cargo = command::cargo(&workspace.root);
+    cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
+    cargo.env(FLAGS, without_our_paths(workspace)).env("CARGO_TARGET_DIR", &workspace.target);
+    cargo
 }
 
 /// Where cargo takes flags for what it compiles for the sandbox.
@@ -96,10 +102,7 @@ fn without_our_paths(workspace: &Workspace) -> String {
 
 /// For a guest that may lie outside the workspace.
 fn build_alone(workspace: &Workspace, guest: &Guest) -> Result<()> {
-    let mut cargo = command::cargo(&workspace.root);
-    cargo.args(["build", "--lib", "--profile", PROFILE, "--target", target::WASM]);
-    cargo.arg("--manifest-path").arg(&guest.manifest).env(FLAGS, without_our_paths(workspace));
-    command::run(cargo.env("CARGO_TARGET_DIR", &workspace.target))
+    command::run(build_for_the_sandbox(workspace).arg("--manifest-path").arg(&guest.manifest))
 }
 
 fn install_all(workspace: &Workspace, guests: &[Guest], folder: &Path) -> Result<()> {

@@ -45,14 +45,16 @@ impl Workspace {
 
 /// Where cargo keeps the sources of dependencies.
 pub fn cargo_home() -> PathBuf {
-    let home = || PathBuf::from(variable("HOME").unwrap_or_else(|| OsString::from(".")));
     variable("CARGO_HOME").map_or_else(|| home().join(".cargo"), PathBuf::from)
 }
 
 fn user_cache() -> PathBuf {
-    let home = || PathBuf::from(variable("HOME").unwrap_or_else(|| OsString::from(".")));
     let base = variable("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
     base.join("packhouse")
+}
+
+fn home() -> PathBuf {
+    PathBuf::from(variable("HOME").unwrap_or_else(|| OsString::from(".")))
 }
 
 fn variable(name: &str) -> Option<OsString> {

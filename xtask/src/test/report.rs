@@ -18,6 +18,11 @@ impl Counts {
         self.failed += other.failed;
     }
 
+    /// A program that breaks off without saying so counts as a failure.
+    fn of_one_that(self, succeeded: bool) -> Self {
+        if succeeded || self.failed > 0 { self } else { Self { failed: 1, ..self } }
+    }
+
     /// From libtest's `test result: ok. 3 passed; 0 failed; …`.
     fn of_line(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix("test result: ")?.split_whitespace();
@@ -34,7 +39,7 @@ impl Counts {
     }
 }
 
-/// Runs a test program and counts. One that breaks off without saying so counts as a failure.
+/// Runs a test program and counts.
 pub fn watch(command: &mut Command) -> Result<Counts> {
     let mut counts = Counts::default();
     let succeeded = command::watched(command, |line| {
@@ -42,10 +47,7 @@ pub fn watch(command: &mut Command) -> Result<Counts> {
             counts.add(result);
         }
     })?;
-    if !succeeded && counts.failed == 0 {
-        counts.failed = 1;
-    }
-    Ok(counts)
+    Ok(counts.of_one_that(succeeded))
 }
 
 /// As [`watch`], and shows what it prints once it has ended.
@@ -54,10 +56,7 @@ pub fn watch_whole(command: &mut Command) -> Result<Counts> {
     print!("{printed}");
     let mut counts = Counts::default();
     printed.lines().filter_map(Counts::of_line).for_each(|result| counts.add(result));
-    if !succeeded && counts.failed == 0 {
-        counts.failed = 1;
-    }
-    Ok(counts)
+    Ok(counts.of_one_that(succeeded))
 }
 
 /// The stages so far.

@@ -8,19 +8,14 @@ use std::thread;
 
 /// Runs them all, in their order as far as so many at one time allow, and counts.
 pub fn run(commands: Vec<Command>, at_once: usize) -> Result<Counts> {
-    if at_once < 2 {
-        let mut counts = Counts::default();
-        for mut command in commands {
-            counts.add(report::watch(&mut command)?);
-        }
-        return Ok(counts);
-    }
+    // One alone is shown as it goes.
+    let watch = if at_once > 1 { report::watch_whole } else { report::watch };
     let waiting = Mutex::new(commands.into_iter());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
         let mut counts = Counts::default();
         while let Some(mut command) = next() {
-            counts.add(report::watch_whole(&mut command)?);
+            counts.add(watch(&mut command)?);
         }
         Ok(counts)
     };
