@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use packhouse_tests::page;
+use packhouse_tests::registry::copy_below;
 
 #[test]
 fn the_page_for_plugin_authors_does_what_it_shows() {
@@ -13,7 +14,7 @@ fn the_page_for_plugin_authors_does_what_it_shows() {
     let folder = tempfile::tempdir().unwrap();
     let checkout = folder.path().join("packhouse");
     for ours in ["sdk", "wit"] {
-        copy(&workspace.join(ours), &checkout.join(ours));
+        copy_below(&workspace.join(ours), &checkout.join(ours));
     }
     std::fs::write(checkout.join("Cargo.toml"), standalone_manifest(workspace)).unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
@@ -32,17 +33,4 @@ fn standalone_manifest(workspace: &Path) -> String {
     let ours = ["packhouse = ", "packhouse-npm", "default-members"];
     let kept = manifest.lines().filter(|line| !ours.iter().any(|word| line.starts_with(word)));
     kept.collect::<Vec<_>>().join("\n").replace(members, "members = [\"sdk\"]")
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

@@ -141,3 +141,33 @@ fn ten_thousand_versions() -> Value {
     }
     json!({"format": "packhouse-pypi-1", "name": "many", "files": files})
 }
+
+#[tokio::test]
+async fn an_upload_asks_the_store_for_as_much_whatever_else_is_there() {
+    let backend = Backend::s3();
+    let Backend::S3(store) = &backend else { panic!("the one that counts") };
+    let registry = Registry::start(Options::pypi().on(backend.clone())).await;
+    let uploader = registry.uploader().await;
+    store.asked();
+    let mut asked = Vec::new();
+    for name in ["alone", "crowd"] {
+        for version in ["1.0", "1.1"] {
+            Distribution::wheel(name, version).upload(&uploader).await.expect(200);
+            asked.push(store.cost(&[name]));
+        }
+        // More than a page of a listing holds.
+        for number in 0..1200 {
+            let other = Distribution::wheel(&format!("crowd-{number}"), "1.0");
+            let folder = registry.home().objects().join("pypi/packages").join(other.project());
+            std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{error}"));
+            std::fs::write(folder.join(&other.filename), &other.content)
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    let [new_alone, next_alone, new_in_crowd, next_in_crowd] = asked.as_slice() else { panic!("four") };
+    for (alone, in_crowd) in [(new_alone, new_in_crowd), (next_alone, next_in_crowd)] {
+        assert_eq!(alone.0, in_crowd.0);
+        assert!(in_crowd.1 <= alone.1, "no page of a listing more: {} and {}", alone.1, in_crowd.1);
+    }
+    assert!(next_alone.0.contains(&"PUT /pypi/metadata/NAME/metadata.json".to_owned()), "{next_alone:?}");
+}

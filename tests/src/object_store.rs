@@ -67,6 +67,20 @@ impl ObjectStore {
         std::mem::take(&mut *self.asked.lock().expect("nobody panics with it"))
     }
 
+    /// What it was asked since that was asked last, to be compared with another time: in no
+    /// order, with one name for all of these, and how many listings were among it (the host
+    /// looks whether a new key is a folder).
+    pub fn cost(&self, names: &[&str]) -> (Vec<String>, usize) {
+        let (lists, others): (Vec<_>, Vec<_>) =
+            self.asked().into_iter().partition(|line| line.starts_with("LIST"));
+        let hidden = |line: String| names.iter().fold(line, |line, name| line.replace(name, "NAME"));
+        // Marks of maintenance are named by digests of keys.
+        let plain = |line: String| hidden(line).split("/reclaimed/").take(1).collect();
+        let mut others: Vec<String> = others.into_iter().map(plain).collect();
+        others.sort();
+        (others, lists.len())
+    }
+
     pub(crate) fn configuration(&self) -> String {
         self.configuration_with_secret(SECRET)
     }

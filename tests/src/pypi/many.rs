@@ -32,13 +32,6 @@ pub enum Step {
     Read { path: &'static str, accept: &'static str, again: bool },
 }
 
-impl Step {
-    /// Does it change anything?
-    pub fn is_publish(self) -> bool {
-        matches!(self, Self::NewProject | Self::NewVersion)
-    }
-}
-
 impl std::fmt::Display for Step {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -113,24 +106,4 @@ impl Mount {
         by.get(path).await.expect(if again { 304 } else { 200 });
         started.elapsed()
     }
-}
-
-/// Both mounts in turn, so often; the medians of each step.
-pub async fn compare(small: &mut Mount, large: &mut Mount, times: usize) -> Vec<(Step, [Duration; 2])> {
-    let mut compared = Vec::new();
-    for step in STEPS {
-        let mut took = [Vec::new(), Vec::new()];
-        // Reading changes nothing: fewer times tell as much.
-        for _ in 0..if step.is_publish() { times } else { times / 5 } {
-            took[0].push(small.time(step).await);
-            took[1].push(large.time(step).await);
-        }
-        compared.push((step, took.map(median)));
-    }
-    compared
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

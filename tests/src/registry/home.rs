@@ -47,12 +47,7 @@ impl Home {
     /// Copies a tree of files into the bucket, as somebody would by hand.
     pub fn copy_into_bucket(&self, fixture: &str) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture);
-        let objects = self.objects();
-        for key in files_below(&source) {
-            let target = objects.join(&key);
-            fs::create_dir_all(target.parent().expect("a parent")).expect("a folder");
-            fs::copy(source.join(&key), target).expect("the object is copied");
-        }
+        copy_below(&source, &self.objects());
     }
 
     /// Makes every object so much older than it is. Panics where objects are no files.
@@ -70,6 +65,15 @@ impl Home {
         // The host's own, and the work in progress of the engine versitygw.
         keys.retain(|key| !key.starts_with(".packhouse/") && !key.starts_with(".sgwtmp/"));
         keys
+    }
+}
+
+/// Copies all files below a folder to the same places below another.
+pub fn copy_below(source: &Path, target: &Path) {
+    for file in files_below(source) {
+        let copy = target.join(&file);
+        fs::create_dir_all(copy.parent().expect("a parent")).expect("a folder");
+        fs::copy(source.join(&file), copy).expect("the file is copied");
     }
 }
 
