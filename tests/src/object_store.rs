@@ -1,18 +1,21 @@
 //! An S3 server inside the test's process, on a folder, on a free port.
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
-use hyper::{Method, Request};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{RwLock, oneshot};
 
 const BUCKET: &str = "packages";
 const KEY: &str = "test-key";
@@ -20,6 +23,11 @@ const SECRET: &str = "test-secret";
 
 /// What it was asked for, in order.
 type Asked = Arc<Mutex<Vec<String>>>;
+
+/// S3 looks at a condition and changes the object in one step, and its bytes and their ETag
+/// are of one moment. s3s-fs takes two steps for either, so it is changed by one at a time, with
+/// nobody reading.
+type Turns = Arc<RwLock<()>>;
 
 /// Stops when dropped, and its objects are gone then.
 pub struct ObjectStore {
@@ -96,17 +104,18 @@ impl ObjectStore {
 }
 
 async fn serve(listener: TcpListener, service: S3Service, asked: Asked) {
+    let turns = Turns::default();
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
-        let (service, asked) = (service.clone(), Arc::clone(&asked));
+        let (service, turns, asked) = (service.clone(), Arc::clone(&turns), Arc::clone(&asked));
         let service = service_fn(move |request: Request<Incoming>| {
             let told = told(&request);
             if !told.contains(".packhouse") {
                 asked.lock().expect("nobody panics with it").push(told);
             }
-            Service::call(&service, request)
+            in_turn(service.clone(), Arc::clone(&turns), request)
         });
         tokio::spawn(async move {
             let server = Builder::new(TokioExecutor::new());
@@ -114,6 +123,22 @@ async fn serve(listener: TcpListener, service: S3Service, asked: Asked) {
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });
     }
+}
+
+/// Its turn begins when all of the request is here: whoever sends slowly keeps nobody waiting.
+async fn in_turn(
+    service: S3Service,
+    turns: Turns,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let only_reads = [Method::GET, Method::HEAD].contains(&head.method);
+    let _turn = if only_reads { (Some(turns.read().await), None) } else { (None, Some(turns.write().await)) };
+    service
+        .call(Request::from_parts(head, Body::from(body)))
+        .await
+        .map_err(|error| format!("{error:?}").into())
 }
 
 fn told(request: &Request<Incoming>) -> String {

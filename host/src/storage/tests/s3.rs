@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt, stream};
-use http::{Method, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::Body;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, RwLock};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::storage::objects::{Transport, Unfinished};
@@ -50,13 +51,19 @@ pub async fn engine() -> Option<Settings> {
 type Cut = (String, Arc<Barrier>);
 
 /// Which answers to writes are lost: the first one of each request that is made again.
-/// And the next answer to a read that breaks off, when a test says so.
+/// And the next answer to a read that breaks off, or the next write that stumbles, when a
+/// test says so.
 #[derive(Clone, Default)]
 pub struct Losses {
     seen: Arc<Mutex<HashSet<String>>>,
     lost: Arc<AtomicUsize>,
     cut: Arc<Mutex<Option<Cut>>>,
+    stumble: Arc<Mutex<Option<String>>>,
 }
+
+/// As versitygw 1.8 has it when the folder of the key is removed while it writes.
+const STUMBLED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>ExistingObjectIsDirectory</Code>\
+    <Message>Existing Object is a directory.</Message></Error>";
 
 impl Losses {
     pub fn count(&self) -> usize {
@@ -64,7 +71,7 @@ impl Losses {
     }
 
     /// A request without anything that tells it from its repetition.
-    fn takes<B>(&self, request: &http::Request<B>) -> bool {
+    fn takes<B>(&self, request: &Request<B>) -> bool {
         let writes = [Method::PUT, Method::POST].contains(request.method());
         let mark = request.headers().get("x-amz-meta-packhouse-write");
         let query = request.uri().query().unwrap_or_default();
@@ -78,6 +85,22 @@ impl Losses {
         is_taken
     }
 
+    /// The next write of the object is refused, which says nothing about the one after it.
+    pub fn stumble(&self, path: &str) {
+        *self.stumble.lock().unwrap() = Some(path.to_owned());
+    }
+
+    pub fn has_stumbled(&self) -> bool {
+        self.stumble.lock().unwrap().is_none()
+    }
+
+    fn stumbles<B>(&self, request: &Request<B>) -> bool {
+        let is_named = |path: &mut String| {
+            request.method() == Method::PUT && request.uri().path() == format!("/bucket/{path}")
+        };
+        self.stumble.lock().unwrap().take_if(is_named).is_some()
+    }
+
     /// The next answer with the object breaks off in its middle. It is waited for twice:
     /// when half of it is out, and before the other half is lost.
     pub fn cut(&self, path: &str) -> Arc<Barrier> {
@@ -86,7 +109,7 @@ impl Losses {
         barrier
     }
 
-    fn cuts<B>(&self, request: &http::Request<B>) -> Option<Arc<Barrier>> {
+    fn cuts<B>(&self, request: &Request<B>) -> Option<Arc<Barrier>> {
         let is_named = |(path, _): &mut Cut| {
             request.method() == Method::GET && request.uri().path() == format!("/bucket/{path}")
         };
@@ -106,6 +129,23 @@ async fn cut_off(answer: Response<Body>, barrier: Arc<Barrier>) -> Response<Body
         Err(std::io::Error::other("the answer breaks off"))
     });
     Response::from_parts(parts, Body::http_body_unsync(StreamBody::new(half.chain(end))))
+}
+
+/// S3 looks at a condition and changes the object in one step, and its bytes and their ETag
+/// are of one moment. s3s-fs takes two steps for either, so it is changed by one at a time, with
+/// nobody reading.
+type Turns = Arc<RwLock<()>>;
+
+async fn in_turn(
+    service: S3Service,
+    turns: Turns,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, String> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let only_reads = [Method::GET, Method::HEAD].contains(&head.method);
+    let _turn = if only_reads { (Some(turns.read().await), None) } else { (None, Some(turns.write().await)) };
+    service.call(Request::from_parts(head, Body::from(body))).await.map_err(|error| format!("{error:?}"))
 }
 
 pub struct Server {
@@ -128,21 +168,27 @@ impl Server {
         let service = builder.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let turns = Turns::default();
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (service, losses) = (service.clone(), losses.clone());
+                let (service, turns, losses) = (service.clone(), Arc::clone(&turns), losses.clone());
                 let service = hyper::service::service_fn(move |request| {
+                    let stumbles = losses.as_ref().is_some_and(|losses| losses.stumbles(&request));
                     let is_lost = losses.as_ref().is_some_and(|losses| losses.takes(&request));
                     let cut = losses.as_ref().and_then(|losses| losses.cuts(&request));
-                    let answer = hyper::service::Service::call(&service, request);
+                    let answer = in_turn(service.clone(), Arc::clone(&turns), request);
                     async move {
+                        if stumbles {
+                            let told = Response::builder().status(StatusCode::CONFLICT);
+                            return Ok(told.body(Body::from(STUMBLED.to_owned())).unwrap());
+                        }
                         match answer.await {
                             Ok(_) if is_lost => Err("the answer is lost".to_owned()),
                             Ok(answer) => Ok(match cut {
                                 Some(barrier) => cut_off(answer, barrier).await,
                                 None => answer,
                             }),
-                            Err(error) => Err(format!("{error:?}")),
+                            Err(error) => Err(error),
                         }
                     }
                 });
