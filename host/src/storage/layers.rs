@@ -81,19 +81,23 @@ fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
         })
 }
 
-/// For what must be retried as a whole: the layer goes on with a read that broke off
-/// where it broke off, in whatever is there by then unless the read is conditional.
-pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
-where
-    Call: Future<Output = opendal::Result<T>>,
-{
-    let pauses = ExponentialBuilder::new()
+/// Between the attempts of what must not be retried by the layer, which goes on with a
+/// read that broke off where it broke off, in whatever is there by then.
+pub(super) fn pauses() -> ExponentialBuilder {
+    ExponentialBuilder::new()
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
         .with_factor(FACTOR)
-        .with_jitter();
-    call.retry(pauses)
+        .with_jitter()
+}
+
+/// For what must be retried as a whole.
+pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
+where
+    Call: Future<Output = opendal::Result<T>>,
+{
+    call.retry(pauses())
         .when(opendal::Error::is_temporary)
         .notify(|error, pause| {
             tracing::debug!(%error, "the storage service is asked again in {pause:?}");

@@ -11,19 +11,17 @@ mod join;
 mod pages;
 mod parts;
 mod probe;
+mod remote;
 mod sink;
 mod swap;
 mod transport;
 mod unfinished;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use opendal::options::{ReadOptions, ReaderOptions};
 use opendal::{ErrorKind, Metadata, Operator};
 
 use super::S3Settings;
@@ -36,6 +34,7 @@ use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 use clash::KnownFolders;
 pub(super) use parts::PrivateObjects;
+pub(super) use remote::RemoteContent;
 pub(super) use sink::ObjectSink;
 use swap::Swap;
 pub(super) use transport::Transport;
@@ -62,15 +61,6 @@ pub(super) struct Objects {
     budget: Budget,
     /// None in memory.
     unfinished: Option<Unfinished>,
-}
-
-/// One version of an object in a service that answers conditional reads.
-#[derive(Clone)]
-pub(super) struct RemoteContent {
-    operator: Operator,
-    path: String,
-    etag: String,
-    pub size: u64,
 }
 
 impl Objects {
@@ -204,12 +194,7 @@ impl Objects {
     }
 
     fn remote(&self, path: &str, version: &str, size: u64) -> RemoteContent {
-        RemoteContent {
-            operator: self.operator.clone(),
-            path: path.into(),
-            etag: swap::etag_of(version),
-            size,
-        }
+        RemoteContent { once: self.once.clone(), path: path.into(), etag: swap::etag_of(version), size }
     }
 
     pub async fn put(
@@ -389,39 +374,6 @@ async fn within<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     match tokio::time::timeout(CALL_LIMIT, call).await {
         Ok(result) => result,
         Err(_) => Err(StorageError::unavailable("the storage service does not answer; try again")),
-    }
-}
-
-impl RemoteContent {
-    fn kept(&self, folder: &str) -> Result<Kept> {
-        let name = self.path.strip_prefix(folder).ok_or_else(|| StorageError::other("kept elsewhere"))?;
-        Ok(Kept { name: name.to_owned(), size: self.size, version: Some(swap::version_of(&self.etag)) })
-    }
-
-    pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        if range.is_empty() {
-            return Ok(Bytes::new());
-        }
-        let options =
-            ReadOptions { range: range.into(), if_match: Some(self.etag.clone()), ..ReadOptions::default() };
-        Ok(self.operator.read_options(&self.path, options).await.map_err(replaced)?.to_bytes())
-    }
-
-    /// One request for all of it, pulled as it is read.
-    pub async fn stream(&self, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let options = ReaderOptions { if_match: Some(self.etag.clone()), ..ReaderOptions::default() };
-        let reader = self.operator.reader_options(&self.path, options).await?;
-        let stream = reader.into_stream(range).await?;
-        Ok(Box::pin(stream.map_ok(|piece| piece.to_bytes()).map_err(replaced)))
-    }
-}
-
-/// While a version is being read, its absence means the same as another version,
-/// and so does a range outside of it: ours are inside.
-fn replaced(error: opendal::Error) -> StorageError {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::RangeNotSatisfied => StorageError::Conflict,
-        _ => error.into(),
     }
 }
 

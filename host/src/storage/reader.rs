@@ -97,9 +97,7 @@ pub(super) async fn hash(
 
 fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     match content {
-        Content::Remote(remote) => {
-            stream::once(async move { remote.stream(range).await }).try_flatten().boxed()
-        }
+        Content::Remote(remote) => remote.stream(range),
         Content::Memory(_) => stream::iter(cut(range))
             .then(move |piece| {
                 let content = content.clone();

@@ -8,7 +8,8 @@ use opendal::{ErrorKind, Writer};
 use futures_util::TryStreamExt;
 
 use super::parts::PART;
-use super::{Objects, RemoteContent, replaced, swap};
+use super::remote::{RemoteContent, replaced};
+use super::{Objects, swap};
 use crate::storage::backend::{Content, ObjectInfo};
 use crate::storage::error::{Result, StorageError};
 
@@ -115,7 +116,7 @@ async fn copy(writer: &mut Writer, remote: &RemoteContent, part: u64) -> Result<
 
 /// For a service that cannot copy parts.
 async fn pass(writer: &mut Writer, remote: &RemoteContent) -> Result<()> {
-    let mut pieces = remote.stream(0..remote.size).await?;
+    let mut pieces = remote.stream(0..remote.size);
     while let Some(piece) = pieces.try_next().await? {
         writer.write(piece).await?;
     }

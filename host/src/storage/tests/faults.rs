@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use tokio::task::JoinSet;
 
 use super::s3::{Losses, Server};
@@ -95,6 +96,42 @@ async fn a_document_that_is_replaced_while_its_answer_breaks_off_is_one_version(
     let (info, bytes) = reading.await.unwrap().unwrap().unwrap();
     assert!(bytes == new, "there are bytes of the old version");
     assert_eq!((info.size, info.version), (new.len() as u64, replaced.version));
+}
+
+/// By a service that does not listen to `If-Match`: what comes to the reader is of one version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_that_breaks_off_goes_on_in_its_version_or_ends() {
+    let (storage, losses, _server) = losing().await;
+    let scope = storage.scope("demo").unwrap();
+    let [old, new] = ["old ", "new "].map(|word| word.repeat(50_000));
+    for is_replaced in [false, true] {
+        put(&scope, "blob", &old).await;
+        let reader = scope.open(&key("blob")).await.unwrap().unwrap();
+        let barrier = losses.cut("demo/blob");
+        let reading = tokio::spawn(async move {
+            let all: Result<Vec<Bytes>, _> = reader.stream(0..u64::MAX).try_collect().await;
+            all.map(|pieces| pieces.concat())
+        });
+        barrier.wait().await;
+        if is_replaced {
+            put(&scope, "blob", &new).await;
+        }
+        barrier.wait().await;
+        match reading.await.unwrap() {
+            Ok(bytes) => assert!(!is_replaced && bytes == old.as_bytes(), "there are bytes of two versions"),
+            Err(error) => assert!(is_replaced && matches!(error, StorageError::Conflict), "{error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_beside_the_removal_of_its_folder_is_made_again() {
+    let (storage, losses, _server) = losing().await;
+    let scope = storage.scope("demo").unwrap();
+    losses.stumble("demo/folder/doc");
+    scope.put(&key("folder/doc"), "one".into(), &Precondition::Absent, None).await.unwrap();
+    assert!(losses.has_stumbled());
+    assert_eq!(text_of(&scope, "folder/doc").await.as_deref(), Some("one"));
 }
 
 /// More at once than there is room for, and some that stand still with half a part.
