@@ -5,6 +5,7 @@ use crate::bindings::packhouse::plugin::types;
 use crate::body::BodyError;
 use crate::capabilities::State;
 use crate::storage::StorageError;
+use crate::telemetry::with_causes;
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -82,17 +83,17 @@ impl From<StorageError> for HostError {
             StorageError::Invalid(message) => types::Error::Invalid(message),
             StorageError::Full(message) => other("storage-full", message.to_string()),
             error @ StorageError::Denied(_) => {
-                tracing::error!(error = %error, "the store refused the host: {error}");
+                tracing::error!(error = with_causes(&error), "the store refused the host: {error}");
                 types::Error::Unavailable(
                     "the registry's store refused the host's own credentials or permissions".into(),
                 )
             }
             error @ StorageError::Unavailable(_) => {
-                tracing::warn!(error = %error, "the store did not answer: {error}");
+                tracing::warn!(error = with_causes(&error), "the store did not answer: {error}");
                 types::Error::Unavailable("the registry's store is not answering, try again".into())
             }
             error => {
-                tracing::error!(error = %error, "the store failed: {error}");
+                tracing::error!(error = with_causes(&error), "the store failed: {error}");
                 other("storage", "the registry's store failed".into())
             }
         })

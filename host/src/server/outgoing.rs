@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::progress::InFlight;
 use crate::respond::{BodyStreamError, ResponseBody};
+use crate::telemetry::with_causes;
 
 pub(super) struct Outgoing {
     body: ResponseBody,
@@ -31,7 +32,7 @@ impl Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyStreamError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Err(error))) = &polled {
-            tracing::warn!(error = %chain(error), "an answer broke off in the middle");
+            tracing::warn!(error = with_causes(error), "an answer broke off in the middle");
         }
         polled
     }
@@ -43,16 +44,4 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-/// An error with what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, TryStreamExt, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 use tokio::time::{Instant, Sleep};
@@ -24,6 +24,10 @@ const SILENCE: Duration = Duration::from_secs(15);
 const COPYING: Duration = Duration::from_mins(2);
 /// The same for one that puts thousands of parts together.
 const JOINING: Duration = Duration::from_mins(5);
+/// How a service that keeps objects as files answers a write when the last other object of
+/// its folder is removed at that moment, and the folder with it. The folder that a key cannot be
+/// written over was looked for before (`clash.rs`).
+const FOLDER_WENT_AWAY: &str = "<Code>ExistingObjectIsDirectory</Code>";
 /// A body is handed out in pieces of this size, so that its progress shows.
 const PIECE: usize = 64 * 1024;
 const UNKNOWN: i64 = i64::MIN;
@@ -90,15 +94,19 @@ impl HttpTransport for Transport {
         let length = length
             .filter(|_| !answer.headers().contains_key(CONTENT_ENCODING))
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        let mut response =
-            Response::builder().status(answer.status()).version(answer.version()).extension(uri);
+        let status = answer.status();
+        let mut response = Response::builder().status(status).version(answer.version()).extension(uri);
         if let Some(headers) = response.headers_mut() {
             std::mem::swap(headers, answer.headers_mut());
         }
         let pieces = answer.bytes_stream().map_err(|error| broken("an answer broke off", error));
         let pieces = PatientStream { pieces: Box::pin(pieces.map_ok(Buffer::from)), silence: None };
+        let mut body = HttpBody::new(pieces, length);
+        if status == StatusCode::CONFLICT {
+            body = stumbled(body).await?;
+        }
         response
-            .body(HttpBody::new(pieces, length))
+            .body(body)
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no response").set_source(error))
     }
 }
@@ -122,6 +130,16 @@ fn patience(request: &Request<Buffer>) -> Duration {
 /// Whatever it was, trying again may help: a request of ours is never wrong by itself.
 fn broken(what: &'static str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Unexpected, what).set_temporary().set_source(error.without_url())
+}
+
+/// A conflict that is none the next time is an error that passes; any other stays as it is.
+async fn stumbled(mut body: HttpBody) -> opendal::Result<HttpBody> {
+    let told = body.to_buffer().await?;
+    if String::from_utf8_lossy(&told.to_bytes()).contains(FOLDER_WENT_AWAY) {
+        return Err(Error::new(ErrorKind::Unexpected, "a folder of the service went away").set_temporary());
+    }
+    let length = told.len() as u64;
+    Ok(HttpBody::new(stream::iter([Ok(told)]), Some(length)))
 }
 
 fn silent() -> Error {
