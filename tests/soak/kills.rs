@@ -71,7 +71,8 @@ async fn outlives_kills(backend: Backend) {
         registry.kill().await;
         let mut these = Ledger::default();
         for writer in writers {
-            let (acknowledged, unknown) = writer.await.unwrap_or_else(|error| panic!("{error}"));
+            let (acknowledged, unknown) =
+                writer.await.unwrap_or_else(|error| panic!("{error}\n{}", registry.logs()));
             these.acknowledged.extend(acknowledged);
             these.unknown.insert(unknown);
         }
