@@ -1,0 +1,108 @@
+//! `README.md`, done as it says: a first start, and the commands of whoever runs the registry.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use packhouse_tests::npm::{Package, noise};
+use packhouse_tests::registry::{built, shared_code_cache};
+use packhouse_tests::{page, program};
+use serde_json::json;
+use tempfile::TempDir;
+
+const LISTENING: &str = "packhouse is listening on ";
+/// From here on the page is about a registry that is there.
+const COMMANDS: &str = "## Users and tokens";
+
+#[test]
+fn a_first_start_says_what_the_readme_shows() {
+    let readme = readme();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+
+    let folder = laid_out();
+    let mut command = Command::new(program());
+    command.current_dir(folder.path()).env_remove("PACKHOUSE_ADMIN_PASSWORD");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        said.push(line.unwrap());
+        if said.last().unwrap().starts_with(LISTENING) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let address = said.last().unwrap().trim_start_matches(LISTENING).trim_start_matches("http://").to_owned();
+    let said = said.join("\n").replace(&address, "127.0.0.1:8080");
+    assert_eq!(without_password(&said), without_password(shown));
+}
+
+#[test]
+fn the_commands_of_the_readme_print_what_it_shows() {
+    let readme = readme();
+    let (_, commands) = readme.split_once(COMMANDS).unwrap();
+
+    let folder = laid_out();
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(program(), folder.path().join("bin/packhouse")).unwrap();
+    forget_a_version(&folder.path().join("data/objects"));
+    let path = format!("{}/bin:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    page::follow(commands, folder.path(), &[("PATH", &path), ("PASSWORD", "correct horse battery staple")]);
+    let key = fs::read_to_string(folder.path().join("token-key.pem")).unwrap();
+    assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"), "a key file is made");
+}
+
+fn readme() -> String {
+    fs::read_to_string(workspace().join("README.md")).unwrap()
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The default configuration and its plugins, on a free port.
+fn laid_out() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("plugins")).unwrap();
+    for plugin in ["cargo", "npm", "oci", "pypi"] {
+        fs::copy(built(plugin), folder.path().join(format!("plugins/{plugin}.wasm"))).unwrap();
+    }
+    let configuration = fs::read_to_string(workspace().join("registry.toml")).unwrap();
+    let cache = format!("\"{}\"", shared_code_cache().display());
+    let configuration =
+        configuration.replace("127.0.0.1:8080", "127.0.0.1:0").replace("\"data/cache\"", &cache);
+    fs::write(folder.path().join("registry.toml"), configuration).unwrap();
+    folder
+}
+
+/// What a publish leaves that ended between its two writes, two days ago.
+fn forget_a_version(objects: &Path) {
+    let [known, forgotten] =
+        ["1.0.0", "1.1.0"].map(|version| Package::new("demo", version).file("data.bin", noise(1, 1_250_000)));
+    let published = known.publish();
+    let document = json!({
+        "name": "demo", "dist-tags": {"latest": "1.0.0"}, "versions": published["versions"],
+        "time": {"created": "2026-01-02T03:04:05.000Z", "1.0.0": "2026-01-02T03:04:05.000Z"},
+    });
+    for (key, bytes) in [
+        (known.index_key(), document.to_string().into_bytes()),
+        (known.tarball_key(), known.tarball()),
+        (forgotten.tarball_key(), forgotten.tarball()),
+    ] {
+        let path = objects.join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let long_ago = SystemTime::now() - Duration::from_hours(48);
+        fs::File::open(&path).unwrap().set_modified(long_ago).unwrap();
+    }
+}
+
+/// The lines, but for what is another one at each first start.
+fn without_password(text: &str) -> Vec<&str> {
+    let lines = text.trim().lines();
+    lines.map(|line| line.split_once("shown this once: ").map_or(line, |(before, _)| before)).collect()
+}
