@@ -16,7 +16,7 @@ use std::process::Command;
 /// Which tests.
 #[derive(clap::Args)]
 pub struct Options {
-    /// `quick` and `clients` unless said
+    /// `quick`, `races` and `clients` unless said
     #[arg(long, value_enum)]
     tier: Option<Tier>,
     /// Only tests whose name contains this
@@ -24,11 +24,14 @@ pub struct Options {
 }
 
 /// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick;
-/// `clients_large_*` is of the clients as a sample, and of the soak in full.
+/// `soak_*` is of the races as a sample, `clients_large_*` of the clients, and both are of the
+/// soak in full.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Tier {
-    /// Unit and protocol tests, and a sample of the races; needs no network
+    /// Unit and protocol tests; needs no network
     Quick,
+    /// A sample of the races and kills; needs no network
+    Races,
     /// The package managers themselves
     Clients,
     /// Long races and kills, in full
@@ -111,7 +114,7 @@ fn stages(options: &Options) -> Vec<Stage> {
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
         stages.push(Stage { in_full: true, ..stage("large blobs", is_large) });
-    } else if options.wants(Tier::Quick) {
+    } else if options.wants(Tier::Races) {
         stages.push(soak(false, "races and kills, a sample"));
     }
     if options.wants(Tier::Clients) {
