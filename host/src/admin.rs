@@ -43,7 +43,7 @@ pub enum UserCommand {
         /// An address for mail
         #[arg(long)]
         email: Option<String>,
-        /// What the user may do, as `protocol:type:name:action`; may be repeated
+        /// What the user may do, as `mount:kind:name:action`; may be repeated
         #[arg(long = "grant", value_name = "SCOPE")]
         grants: Vec<Scope>,
         /// Read the password from standard input (one line) instead of asking
@@ -62,7 +62,7 @@ pub enum UserCommand {
     Grant {
         /// The user's name
         name: UserName,
-        /// As `protocol:type:name:action`; `*` matches anything
+        /// As `mount:kind:name:action`; `*` matches anything
         #[arg(required = true, value_name = "SCOPE")]
         scopes: Vec<Scope>,
         /// Take these grants away instead

@@ -47,7 +47,7 @@ impl Scope {
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         check_length(text)?;
         let [protocol, kind, name, action] = split(text).ok_or_else(|| {
-            refuse(text, "write four parts, `protocol:type:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
+            refuse(text, "write four parts, `mount:kind:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
         })?;
         Self::of(protocol, kind, name, action)
     }
