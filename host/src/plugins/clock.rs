@@ -1,5 +1,5 @@
 //! The guest's clock: time spent inside a plugin, without the time that the host
-//! spends for it. A slow upload is not the guest's fault.
+//! spends for it. A slow upload is not the guest's fault, and neither is a busy machine.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// A guest that neither works nor is waited for (it sleeps) may take this many times its
 /// limit.
@@ -68,8 +70,9 @@ impl Drop for Outside {
 pub struct DeadlineMissed(pub Duration);
 
 /// A call of the guest that ends when the guest has worked for too long. The call gives
-/// way at every tick of the epoch, so that this is looked at while a guest loops; waiting
-/// for a processor that others hold does not count. A timer ends a guest that sleeps.
+/// way at every tick of the epoch, so that this is looked at while a guest loops. What its
+/// thread worked counts: waiting for a processor that others hold does not, between two ticks
+/// or within one. A timer ends a guest that sleeps.
 pub struct WithDeadline<F> {
     call: Pin<Box<F>>,
     clock: Arc<GuestClock>,
@@ -96,12 +99,14 @@ impl<F: Future> Future for WithDeadline<F> {
     type Output = Result<F::Output, DeadlineMissed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (begun, outside_before) = self.clock.read();
+        let (_, outside_before) = self.clock.read();
+        let begun = worked_by_this_thread();
         if let Poll::Ready(output) = self.call.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
-        let (ended, outside_after) = self.clock.read();
-        self.worked += (ended - begun).saturating_sub(outside_after.saturating_sub(outside_before));
+        let worked = worked_by_this_thread().saturating_sub(begun);
+        let (_, outside_after) = self.clock.read();
+        self.worked += worked.saturating_sub(outside_after.saturating_sub(outside_before));
         if Duration::from_nanos(self.worked) >= self.limit {
             return Poll::Ready(Err(DeadlineMissed(self.limit)));
         }
@@ -117,4 +122,11 @@ impl<F: Future> Future for WithDeadline<F> {
             self.timer = None;
         }
     }
+}
+
+/// Nanoseconds of a processor.
+fn worked_by_this_thread() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let [seconds, nanoseconds] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
