@@ -108,11 +108,14 @@ async fn a_password_sent_with_every_request_is_verified_once() {
     let start = Instant::now();
     assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
     let first = start.elapsed();
-    let start = Instant::now();
+    let mut quickest = first;
     for _ in 0..20 {
+        let start = Instant::now();
         assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
+        quickest = quickest.min(start.elapsed());
     }
-    assert!(start.elapsed() < first, "twenty remembered cost less than one verified");
+    // What is verified is worked at for as long each time; a busy machine only adds to either.
+    assert!(quickest * 5 < first, "remembered in {quickest:?}, verified in {first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
