@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// What is answered between two swaps, at least.
-const BETWEEN: u64 = 100;
+const BETWEEN: u64 = 200;
 
 /// Reads `path` at full speed while the file of `plugin` is replaced so many times, good and
 /// corrupt in turn. Panics when a request fails, a corrupt file is not reported, or another

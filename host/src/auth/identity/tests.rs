@@ -115,7 +115,7 @@ async fn a_password_sent_with_every_request_is_verified_once() {
         quickest = quickest.min(start.elapsed());
     }
     // What is verified is worked at for as long each time; a busy machine only adds to either.
-    assert!(quickest * 5 < first, "remembered in {quickest:?}, verified in {first:?}");
+    assert!(quickest * 20 < first, "remembered in {quickest:?}, verified in {first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
