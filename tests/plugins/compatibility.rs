@@ -122,7 +122,7 @@ fn released() -> Vec<PathBuf> {
 fn a_function_more_in_each_interface(imports: &mut Imports) -> LinkResult<()> {
     for interface in ["storage", "http", "auth", "digests", "uploads", "settings", "clock", "random", "log"] {
         imports
-            .instance(&format!("packhouse:plugin/{interface}@0.1.0"))?
+            .instance(&format!("packhouse:plugin/{interface}@0.1.1"))?
             .func_wrap("tell-more", |_, (word,): (String,)| Ok((format!("{word} and more"),)))?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::bindings::exports::packhouse::plugin::{handler, maintenance};
 use crate::capabilities::State;
 
 /// The export that a plugin may have or not.
-const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.0";
+const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.1";
 
 /// A component that can be instantiated.
 pub struct Linked {

@@ -15,16 +15,16 @@ wit_bindgen::generate!({
         package packhouse:sdk;
 
         world maintained {
-            import packhouse:plugin/upkeep@0.1.0;
-            export packhouse:plugin/maintenance@0.1.0;
+            import packhouse:plugin/upkeep@0.1.1;
+            export packhouse:plugin/maintenance@0.1.1;
         }
     ",
     path: "../wit",
     world: "packhouse:sdk/maintained",
     with: {
-        "packhouse:plugin/types@0.1.0": crate::bindings::packhouse::plugin::types,
-        "packhouse:plugin/upkeep@0.1.0": generate,
-        "packhouse:plugin/maintenance@0.1.0": generate,
+        "packhouse:plugin/types@0.1.1": crate::bindings::packhouse::plugin::types,
+        "packhouse:plugin/upkeep@0.1.1": generate,
+        "packhouse:plugin/maintenance@0.1.1": generate,
     },
     runtime_path: "::packhouse_plugin::__wit_bindgen::rt",
     pub_export_macro: true,
