@@ -80,6 +80,7 @@ mod description;
 pub mod digests;
 mod error;
 mod failure;
+pub mod gzip;
 pub mod log;
 pub mod maintenance;
 mod part;

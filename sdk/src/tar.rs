@@ -71,16 +71,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The next entry, with its extensions applied; none at the archive's end. `NotTar`
-    /// wherever programs disagree on what counts: extensions that say two things, ones in an
-    /// archive of a format that has none, records of several lines.
+    /// The next entry, with its extensions applied; none at the archive's end, which is two
+    /// blocks of zeros or the end of the file. `NotTar` wherever programs disagree on what
+    /// an archive contains: extensions that say two things, ones in an archive of a format that
+    /// has none, records of several lines, an entry behind a single block of zeros.
     pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
         let mut extensions = Extensions::default();
         loop {
-            let block = read_block(archive)?;
-            let Some(block) = block.filter(|block| block.iter().any(|byte| *byte != 0)) else {
-                return Ok(None);
-            };
+            let Some(block) = read_block(archive)? else { return Ok(None) };
+            if is_zero(&block) {
+                return check_end(archive).map(|()| None);
+            }
             let header = Header(&block);
             header.check()?;
             if matches!(header.kind(), b'x' | b'L' | b'K') && !header.may_be_extension() {
@@ -241,6 +242,17 @@ fn read_block(archive: &mut impl Read) -> Result<Option<Vec<u8>>, Error> {
         BLOCK => Ok(Some(block)),
         _ => Err(Error::NotTar),
     }
+}
+
+fn is_zero(block: &[u8]) -> bool {
+    block.iter().all(|byte| *byte == 0)
+}
+
+/// Behind the first block of zeros. Some programs end there, and others read on unless a second
+/// one follows.
+fn check_end(archive: &mut impl Read) -> Result<(), Error> {
+    let second = read_block(archive)?;
+    if second.is_none_or(|block| is_zero(&block)) { Ok(()) } else { Err(Error::NotTar) }
 }
 
 fn read_exactly(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::GzDecoder;
+use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
 
 use crate::name::{CrateName, Version};
@@ -28,11 +28,11 @@ const RESERVED: &str = ".cargo-ok";
 /// Why a file is no crate.
 #[derive(Debug)]
 pub enum ArchiveError {
-    /// No gzip, or damaged.
+    /// No gzip, damaged, cut, or followed by something else.
     Unreadable(io::Error),
     /// No tar inside, or damaged.
     NotTar,
-    /// Something follows the archive's end.
+    /// Something follows the end of the tar archive.
     Trailing,
     /// It unpacks to more than [`UNPACK_LIMIT`] bytes.
     TooLarge,
@@ -57,7 +57,9 @@ impl fmt::Display for ArchiveError {
         match self {
             Self::Unreadable(error) => write!(formatter, "the crate is not a readable gzip file: {error}"),
             Self::NotTar => formatter.write_str("the crate holds no readable tar archive"),
-            Self::Trailing => formatter.write_str("the crate has more bytes behind its end"),
+            Self::Trailing => {
+                formatter.write_str("more bytes follow the end of the tar archive in the crate")
+            }
             Self::TooLarge => write!(
                 formatter,
                 "the crate unpacks to more than {} MiB, more than cargo would unpack",
@@ -105,7 +107,8 @@ pub fn read_manifest(
 }
 
 fn read_within(file: impl BufRead, folder: &str, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-    let mut archive = GzDecoder::new(file).take(limit);
+    // Cargo reads the first gzip member only; a second one would be seen by others.
+    let mut archive = Decoder::new(file, Members::One).take(limit);
     let manifest = look_through(&mut archive, folder).and_then(|manifest| {
         check_rest(&mut archive)?;
         Ok(manifest)
@@ -113,11 +116,7 @@ fn read_within(file: impl BufRead, folder: &str, limit: u64) -> Result<Vec<u8>, 
     if archive.limit() == 0 {
         return Err(ArchiveError::TooLarge);
     }
-    let manifest = manifest?.ok_or(ArchiveError::NoManifest)?;
-    // Cargo reads the first gzip member only; a second one would be seen by others.
-    let mut file = archive.into_inner().into_inner();
-    let left = file.fill_buf().map_err(ArchiveError::Unreadable)?;
-    if left.is_empty() { Ok(manifest) } else { Err(ArchiveError::Trailing) }
+    manifest?.ok_or(ArchiveError::NoManifest)
 }
 
 fn look_through(archive: &mut impl Read, folder: &str) -> Result<Option<Vec<u8>>, ArchiveError> {
@@ -206,7 +205,7 @@ fn check_rest(archive: &mut impl Read) -> Result<(), ArchiveError> {
 /// The first `Cargo.toml` of a crate that is in the registry already, for what it says of
 /// itself; none when there is none near the start.
 pub fn glance_at_manifest(file: impl BufRead) -> Option<Vec<u8>> {
-    let mut archive = GzDecoder::new(file).take(GLANCE_LIMIT);
+    let mut archive = Decoder::new(file, Members::One).take(GLANCE_LIMIT);
     while let Some(entry) = Entry::read(&mut archive).ok()? {
         let path = String::from_utf8_lossy(&entry.path);
         let is_manifest = path.split_once('/').is_some_and(|(_, file)| file == MANIFEST);

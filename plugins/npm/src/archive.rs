@@ -1,21 +1,22 @@
-//! Reads `package.json` out of a tarball, and never unpacks more than a bound: what comes
-//! in is hostile until shown otherwise. It knows nothing of npm but that file's name.
+//! Reads `package.json` out of a tarball, and verifies the tarball to the end of the file. It
+//! never unpacks more than a bound: what comes in is hostile until shown otherwise. It knows
+//! nothing of npm but that file's name.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
-use flate2::read::MultiGzDecoder;
+use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
 
-/// The most bytes that are unpacked in search of the file: a package that has none before
-/// it is refused, and what comes after it is not looked at.
-pub const UNPACK_LIMIT: u64 = 256 << 20;
+/// The most bytes that a tarball may unpack to. All of them are unpacked, since the checksum that
+/// every client verifies is behind the last one.
+pub const UNPACK_LIMIT: u64 = 1 << 30;
 /// The largest `package.json` that is read.
 pub const FILE_LIMIT: u64 = 4 << 20;
 
 /// Why there is no `package.json` to be had.
 #[derive(Debug)]
 pub enum ArchiveError {
-    /// No gzip, or damaged.
+    /// No gzip, damaged, cut, or followed by something else.
     Unreadable(io::Error),
     /// No tar inside, or damaged.
     NotTar,
@@ -23,8 +24,8 @@ pub enum ArchiveError {
     Missing,
     /// It has more than [`FILE_LIMIT`] bytes.
     FileTooLarge,
-    /// More than [`UNPACK_LIMIT`] bytes come before it.
-    TooDeep,
+    /// It unpacks to more than [`UNPACK_LIMIT`] bytes.
+    TooLarge,
     /// There are several, and clients may take another one.
     Ambiguous,
 }
@@ -40,9 +41,10 @@ impl std::fmt::Display for ArchiveError {
             Self::FileTooLarge => {
                 write!(formatter, "the package.json in the tarball is larger than {FILE_LIMIT} bytes")
             }
-            Self::TooDeep => write!(
+            Self::TooLarge => write!(
                 formatter,
-                "the tarball has no package.json within its first {UNPACK_LIMIT} unpacked bytes"
+                "the tarball unpacks to more than {} MiB; publish a smaller package",
+                UNPACK_LIMIT >> 20
             ),
             Self::Ambiguous => {
                 formatter.write_str("the tarball holds several package.json that differ; leave one")
@@ -64,26 +66,22 @@ impl From<tar::Error> for ArchiveError {
 
 /// The bytes of `{folder}/package.json` in a gzipped tar archive. Of several the last one
 /// would overwrite the others when unpacked, so all must be the same.
-pub fn package_json(tarball: impl Read) -> Result<Vec<u8>, ArchiveError> {
+pub fn package_json(tarball: impl BufRead) -> Result<Vec<u8>, ArchiveError> {
     read_within(tarball, UNPACK_LIMIT)
 }
 
-fn read_within(tarball: impl Read, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-    let mut archive = MultiGzDecoder::new(tarball).take(limit);
-    let mut found = None;
-    let end = find(&mut archive, &mut found);
-    let is_cut = archive.limit() == 0;
-    match (end, found) {
-        (Err(ArchiveError::NotTar) | Ok(()), None) if is_cut => Err(ArchiveError::TooDeep),
-        (Err(ArchiveError::NotTar), Some(file)) if is_cut => Ok(file),
-        (Err(error), _) => Err(error),
-        (Ok(()), Some(file)) => Ok(file),
-        (Ok(()), None) => Err(ArchiveError::Missing),
+fn read_within(tarball: impl BufRead, limit: u64) -> Result<Vec<u8>, ArchiveError> {
+    let mut archive = Decoder::new(tarball, Members::Many).take(limit + 1);
+    let found = find(&mut archive);
+    if archive.limit() == 0 {
+        return Err(ArchiveError::TooLarge);
     }
+    found?.ok_or(ArchiveError::Missing)
 }
 
-/// Looks through all of the archive.
-fn find(archive: &mut impl Read, found: &mut Option<Vec<u8>>) -> Result<(), ArchiveError> {
+/// Looks through all of the archive, and then reads on to the end of the file.
+fn find(archive: &mut impl Read) -> Result<Option<Vec<u8>>, ArchiveError> {
+    let mut found: Option<Vec<u8>> = None;
     while let Some(entry) = Entry::read(archive)? {
         if entry.kind != Kind::File || !is_package_json(&entry.path) {
             tar::skip(archive, entry.padded_size())?;
@@ -96,9 +94,10 @@ fn find(archive: &mut impl Read, found: &mut Option<Vec<u8>>) -> Result<(), Arch
         if found.as_ref().is_some_and(|other| *other != file) {
             return Err(ArchiveError::Ambiguous);
         }
-        *found = Some(file);
+        found = Some(file);
     }
-    Ok(())
+    io::copy(archive, &mut io::sink()).map_err(ArchiveError::Unreadable)?;
+    Ok(found)
 }
 
 /// Clients strip the first folder, whatever it is called; a path that begins with `/` or

@@ -5,10 +5,10 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
-use flate2::read::MultiGzDecoder;
 use packhouse_plugin::Error as HostError;
+use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
 
 use crate::metadata;
@@ -77,7 +77,7 @@ fn refused(reason: impl Into<String>) -> SdistError {
 /// The `PKG-INFO` of a source distribution of this version of this project, `size` bytes
 /// packed. All of the archive is read.
 pub fn read_metadata(
-    packed: impl Read,
+    packed: impl BufRead,
     size: u64,
     project: &ProjectName,
     version: &Version,
@@ -87,12 +87,12 @@ pub fn read_metadata(
 }
 
 fn read_within(
-    packed: impl Read,
+    packed: impl BufRead,
     limit: u64,
     project: &ProjectName,
     version: &Version,
 ) -> Result<Vec<u8>, SdistError> {
-    let mut archive = MultiGzDecoder::new(packed).take(limit + 1);
+    let mut archive = Decoder::new(packed, Members::Many).take(limit + 1);
     let found = look_through(&mut archive, |folder| {
         folder.rsplit_once('-').is_some_and(|(name, inside)| {
             ProjectName::parse(name).ok().as_ref() == Some(project)
@@ -107,8 +107,8 @@ fn read_within(
 
 /// The `PKG-INFO` of an archive that is stored already: it is only looked up, since it is
 /// served whatever it is.
-pub fn find_metadata(packed: impl Read) -> Result<Option<Vec<u8>>, HostError> {
-    let mut archive = MultiGzDecoder::new(packed).take(SMALL);
+pub fn find_metadata(packed: impl BufRead) -> Result<Option<Vec<u8>>, HostError> {
+    let mut archive = Decoder::new(packed, Members::Many).take(SMALL);
     match look_up(&mut archive) {
         Err(SdistError::Host(error)) => Err(error),
         Err(_) => Ok(None),

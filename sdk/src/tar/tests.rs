@@ -145,3 +145,18 @@ fn what_is_no_archive_or_is_cut_is_refused() {
     assert!(matches!(read_all(&whole[..1000]), Err(Error::NotTar)));
     assert!(read_all(b"").unwrap().is_empty());
 }
+
+#[test]
+fn an_archive_ends_with_two_blocks_of_zeros_with_one_or_with_none() {
+    for zeros in [0, BLOCK, 2 * BLOCK, 20 * BLOCK] {
+        let archive = [entry(b'0', "a", b"1"), vec![0; zeros]].concat();
+        assert_eq!(read_all(&archive).unwrap().len(), 1, "{zeros} bytes of zeros");
+    }
+}
+
+/// Node's tar reads on behind one block of zeros, and Python's does not.
+#[test]
+fn an_entry_behind_a_single_block_of_zeros_is_an_error() {
+    let archive = [entry(b'0', "a", b"1"), vec![0; BLOCK], entry(b'0', "hidden", b"2")].concat();
+    assert!(matches!(read_all(&archive), Err(Error::NotTar)));
+}

@@ -33,11 +33,29 @@ fn several_of_them_must_be_the_same() {
 #[test]
 fn no_more_is_unpacked_than_the_limit() {
     let filler = [b'x'; 4096];
-    let first = gzip(&tar(&[("package/package.json", b"{}"), ("package/a", &filler)]));
-    assert_eq!(read_within(first.as_slice(), 2048).unwrap(), b"{}");
-    let late = gzip(&tar(&[("package/a", &filler), ("package/package.json", b"{}")]));
-    let error = read_within(late.as_slice(), 2048).unwrap_err();
-    assert!(matches!(error, ArchiveError::TooDeep), "{error}");
+    let tarball = gzip(&tar(&[("package/package.json", b"{}"), ("package/a", &filler)]));
+    assert_eq!(read_within(tarball.as_slice(), 16 << 10).unwrap(), b"{}");
+    let error = read_within(tarball.as_slice(), 2048).unwrap_err();
+    assert!(matches!(error, ArchiveError::TooLarge), "{error}");
+}
+
+/// Every client verifies the checksum at the end of the file.
+#[test]
+fn the_file_is_verified_to_its_end() {
+    let whole = gzip(&tar(&[("package/package.json", b"{}"), ("package/a.js", b"1")]));
+    for from_end in 1..=8 {
+        let mut damaged = whole.clone();
+        damaged[whole.len() - from_end] ^= 1;
+        let error = package_json(damaged.as_slice()).unwrap_err();
+        assert!(matches!(error, ArchiveError::Unreadable(_)), "byte {from_end} from the end: {error}");
+        let error = package_json(&whole[..whole.len() - from_end]).unwrap_err();
+        assert!(matches!(error, ArchiveError::Unreadable(_)), "{from_end} bytes missing: {error}");
+    }
+    let followed = [whole.clone(), b"junk".to_vec()].concat();
+    let error = package_json(followed.as_slice()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Unreadable(_)), "{error}");
+    let padded = [whole, vec![0; 512]].concat();
+    assert_eq!(package_json(padded.as_slice()).unwrap(), b"{}");
 }
 
 #[test]

@@ -298,6 +298,14 @@ fn sdists_that_are_none() {
     let middle = broken.len() - 6;
     broken[middle] ^= 0xff;
     refuse_sdist(broken, "not a readable .tar.gz");
+    refuse_sdist([whole, b"junk".to_vec()].concat(), "more bytes follow the end");
+}
+
+#[test]
+fn an_sdist_may_be_padded_with_zeros() {
+    let padded = [samples::sdist("demo", "1.0"), vec![0; 512]].concat();
+    let host = host();
+    Upload::sdist("demo", "1.0").content(padded).done(&host);
 }
 
 #[test]
