@@ -167,6 +167,14 @@ mod tests {
         assert_eq!(CoreMetadata::parse(text.as_bytes()).requires_python(), None);
     }
 
+    /// As it stands in real releases of openpyxl and celery.
+    #[test]
+    fn a_comma_at_the_end_of_requires_python_is_valid() {
+        let text = "Metadata-Version: 2.1\nName: foo_bar\nVersion: 1.0\nRequires-Python: >=3.6,\n";
+        assert_eq!(check(text), Ok(()));
+        assert_eq!(CoreMetadata::parse(text.as_bytes()).requires_python(), Some(">=3.6,"));
+    }
+
     #[test]
     fn a_description_may_be_a_field() {
         let metadata = CoreMetadata::parse(b"Name: a\nDescription: one\n       |two\n        three\n");

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-pub use filename::{FileKind, FileName, FileNameError, Form};
+pub use filename::{FileKind, FileName, FileNameError, Form, is_sdist_folder};
 
 mod filename;
 
@@ -106,6 +106,13 @@ impl Version {
         parsed.map(Self).ok_or_else(|| VersionError(version.to_owned()))
     }
 
+    /// Written in one way: without zeros at the end of the release, which do not count.
+    pub fn canonical(&self) -> String {
+        let release = self.0.release();
+        let length = release.iter().rposition(|number| *number != 0).map_or(1, |last| last + 1);
+        self.0.clone().with_release(release.iter().take(length)).to_string()
+    }
+
     /// A pre-release or a development release.
     pub fn is_pre(&self) -> bool {
         self.0.any_prerelease()
@@ -118,9 +125,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// Whether this is a `Requires-Python` that clients can read.
+/// Whether clients can read this as a `Requires-Python`. Like the reference implementation
+/// (`SpecifierSet` of `packaging`), it ignores empty parts between commas: `>=3.6,` is valid.
 pub fn is_specifier(text: &str) -> bool {
-    pep440_rs::VersionSpecifiers::from_str(text).is_ok()
+    let is_clause = |part: &str| pep440_rs::VersionSpecifier::from_str(part).is_ok();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).all(is_clause)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-pub use packhouse_plugin::testing::archive::{tar, tar_entry, tar_of};
+pub use packhouse_plugin::testing::archive::{fix_checksum, tar, tar_entry, tar_of};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 /// `METADATA` or `PKG-INFO` of a version that needs Python 3.9.

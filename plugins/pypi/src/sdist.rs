@@ -12,7 +12,7 @@ use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
 
 use crate::metadata;
-use crate::name::{ProjectName, Version};
+use crate::name::{ProjectName, Version, is_sdist_folder};
 use crate::wheel::{RATIO, SMALL};
 
 /// The most bytes that an archive may unpack to; all of them are looked at.
@@ -93,12 +93,7 @@ fn read_within(
     version: &Version,
 ) -> Result<Vec<u8>, SdistError> {
     let mut archive = Decoder::new(packed, Members::Many).take(limit + 1);
-    let found = look_through(&mut archive, |folder| {
-        folder.rsplit_once('-').is_some_and(|(name, inside)| {
-            ProjectName::parse(name).ok().as_ref() == Some(project)
-                && Version::parse(inside).ok().as_ref() == Some(version)
-        })
-    });
+    let found = look_through(&mut archive, |folder| is_sdist_folder(project, version, folder));
     if archive.limit() == 0 {
         return Err(refused(format!("it unpacks to more than {limit} bytes")));
     }
@@ -142,6 +137,9 @@ fn look_through(
             continue;
         }
         let path = clean_path(&entry.path)?;
+        if path.is_empty() && entry.kind == Kind::Folder && entry.size == 0 {
+            continue;
+        }
         let (first, rest) = path.split_once('/').unwrap_or((&path, ""));
         match &folder {
             Some(folder) if folder == first => {}
@@ -180,20 +178,22 @@ fn check_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), Sdi
     Err(refused("its global header changes what is in it"))
 }
 
-/// The path without `./` and a last `/`, if it stays below the folder that it is unpacked to.
+/// The path as programs unpack it, without `.`, repeated and last slashes; empty for `./` itself.
+/// Refused when it leads out of the folder that the archive is unpacked to. A path that is not
+/// UTF-8 is read as Latin-1: old archives have them, and their bytes are unpacked as they are.
 fn clean_path(path: &[u8]) -> Result<String, SdistError> {
-    let shown = || String::from_utf8_lossy(path).chars().take(200).collect::<String>();
-    let text = std::str::from_utf8(path).unwrap_or("\0");
-    let text = text.strip_prefix("./").unwrap_or(text);
-    let text = text.strip_suffix('/').unwrap_or(text);
+    let text = std::str::from_utf8(path)
+        .map_or_else(|_| path.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
     let is_fine = !text.is_empty()
-        && !text.chars().any(|character| character.is_control() || character == '\\')
-        && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        && !text.starts_with('/')
+        && !text.chars().any(|character| character.is_ascii_control() || character == '\\')
+        && text.split('/').all(|part| part != "..");
     if is_fine {
-        Ok(text.to_owned())
-    } else {
-        Err(refused(format!("it holds the path {:?}, which may lead elsewhere", shown())))
+        let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        return Ok(parts.join("/"));
     }
+    let shown: String = text.chars().take(200).collect();
+    Err(refused(format!("it holds the path {shown:?}, which may lead elsewhere")))
 }
 
 /// The symbolic links so far, by the hashes of their paths. Nothing leads through one of them:

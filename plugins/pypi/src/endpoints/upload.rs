@@ -10,10 +10,10 @@ use packhouse_plugin::storage::{self, Claim, Precondition};
 use packhouse_plugin::{Call, Response, log};
 
 use super::{Depth, JSON, Loaded, directory, load, pages, require, require_feature};
-use crate::document::Project;
+use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
 use crate::layout;
-use crate::name::ProjectName;
+use crate::name::{FileName, ProjectName};
 use form::Form;
 use verify::Verified;
 
@@ -167,18 +167,25 @@ fn is_new(verified: &Verified, project: &Project) -> Result<bool, Error> {
         let (name, marker) = (&verified.name, project.marker().as_str());
         return Err(Error::because(error::CLOSED, format!("{name} is {marker}, and takes no uploads")));
     }
-    let is_sdist = |filename: &str| filename.ends_with(".tar.gz");
-    let other = project.files_of(&verified.version).find(|other| is_sdist(&other.filename));
-    match other {
-        Some(other) if is_sdist(&file.filename) => Err(Error::because(
-            error::FILE_EXISTS,
-            format!(
-                "{} {} has a source distribution already, called {}; a version has one",
-                verified.name, verified.version, other.filename
-            ),
-        )),
-        _ => Ok(true),
+    let identity =
+        |file: &File| FileName::parse_stored(&verified.name, &file.filename).map(|name| name.identity());
+    let ours = identity(file);
+    let is_same = |other: &&File| ours.is_some() && identity(other) == ours;
+    match project.files_of(&verified.version).find(is_same) {
+        Some(other) => Err(Error::because(error::FILE_EXISTS, twin(verified, &other.filename))),
+        None => Ok(true),
     }
+}
+
+/// Why a file is refused that is another one for clients.
+fn twin(verified: &Verified, other: &str) -> String {
+    let Verified { name, version, .. } = verified;
+    if verified.file.is_wheel() {
+        return format!(
+            "{name} {version} has this wheel already, called {other}; raise the version, or add a build tag"
+        );
+    }
+    format!("{name} {version} has a source distribution already, called {other}; a version has one")
 }
 
 /// The document with the file in it.

@@ -20,8 +20,8 @@ pub struct FileName {
 /// What a file is, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileKind {
-    /// `python_tag`: e.g. `py3` or `cp311`.
-    Wheel { python_tag: String },
+    /// `python_tag`: e.g. `py3` or `cp311`. `build` is the build tag, empty without one.
+    Wheel { python_tag: String, abi_tag: String, platform_tag: String, build: String },
     /// A `.tar.gz`.
     Sdist,
     /// What is no longer uploaded, and still served: eggs, installers, other archives.
@@ -119,10 +119,24 @@ impl FileName {
         }
     }
 
+    /// The same for all names of one distribution. Clients take two files of one identity for the
+    /// same, and install either: names differ in spelling, versions in zeros, tags in order.
+    pub fn identity(&self) -> String {
+        let version = self.version.canonical();
+        match &self.kind {
+            FileKind::Wheel { python_tag, abi_tag, platform_tag, build } => {
+                let tags = [python_tag, abi_tag, platform_tag].map(|tag| tag_set(tag)).join("-");
+                format!("wheel {version} {} {tags}", build_number(build))
+            }
+            FileKind::Sdist => format!("sdist {version}"),
+            FileKind::Other { .. } => format!("other {}", self.text),
+        }
+    }
+
     /// `source`, or the first of the tags: how the JSON API calls it.
     pub fn python_version(&self) -> &str {
         match &self.kind {
-            FileKind::Wheel { python_tag } => python_tag,
+            FileKind::Wheel { python_tag, .. } => python_tag,
             _ => "source",
         }
     }
@@ -166,8 +180,39 @@ fn parse_wheel(project: &ProjectName, stem: &str) -> Result<(Version, FileKind),
     }
     check_name(project, name)?;
     let version = Version::parse(&version.replace('_', "-")).map_err(|error| error.to_string())?;
-    let python_tag = tags.first().copied().unwrap_or_default().to_owned();
-    Ok((version, FileKind::Wheel { python_tag }))
+    let tag = |place: usize| tags.get(place).copied().unwrap_or_default().to_owned();
+    let build = build.copied().unwrap_or_default().to_owned();
+    let (python_tag, abi_tag, platform_tag) = (tag(0), tag(1), tag(2));
+    Ok((version, FileKind::Wheel { python_tag, abi_tag, platform_tag, build }))
+}
+
+/// `py2.py3` stands for a set of tags, in any order and case (PEP 425).
+fn tag_set(compressed: &str) -> String {
+    let compressed = compressed.to_ascii_lowercase();
+    let mut tags: Vec<&str> = compressed.split('.').collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags.join(".")
+}
+
+/// A build tag is a number and what follows it (the binary distribution format).
+fn build_number(build: &str) -> String {
+    let digits = build.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = build.split_at(digits);
+    let number = number.trim_start_matches('0');
+    let number = if number.is_empty() && digits > 0 { "0" } else { number };
+    format!("{number}{rest}")
+}
+
+/// Is this the folder in a source distribution of this version? A version may contain dashes
+/// (`6.7.8-9` is a post-release), and so may the name before it.
+pub fn is_sdist_folder(project: &ProjectName, version: &Version, folder: &str) -> bool {
+    let parsed = |name, inside| (ProjectName::parse(name).ok(), Version::parse(inside).ok());
+    folder.match_indices('-').any(|(dash, _)| {
+        let (name, inside) = folder.split_at(dash);
+        let inside = inside.strip_prefix('-').unwrap_or(inside);
+        matches!(parsed(name, inside), (Some(name), Some(inside)) if name == *project && inside == *version)
+    })
 }
 
 /// `{name}-{version}` (PEP 625). Tools of old have left `-` in the name, so that the name says

@@ -114,3 +114,52 @@ fn files_of_old_are_still_known() {
         assert_eq!(FileName::parse_stored(&name, text), None, "{text}");
     }
 }
+
+#[test]
+fn specifiers_are_read_as_the_reference_implementation_reads_them() {
+    for text in [">=3.6,", ",>=3.6", ">=3.6,,<4", ">=3.9", ">= 3.9 , < 4", "==3.*", "~=3.8", "!=3.0.*", ""] {
+        assert!(is_specifier(text), "{text:?}");
+    }
+    for text in ["3 or so", ">=3.6;", ">=3.6 <4", ">=", "=3", ">=3.6.*"] {
+        assert!(!is_specifier(text), "{text:?}");
+    }
+}
+
+#[test]
+fn a_folder_may_be_called_by_any_spelling_of_the_version() {
+    let project = ProjectName::parse("leo").unwrap();
+    let version = Version::parse("6.7.8.post9").unwrap();
+    for folder in ["leo-6.7.8-9", "leo-6.7.8.post9", "Leo-6.7.8-post9"] {
+        assert!(is_sdist_folder(&project, &version, folder), "{folder}");
+    }
+    for folder in ["leo-6.7.8", "leo-6.7.8-10", "other-6.7.8-9", "leo", "6.7.8-9"] {
+        assert!(!is_sdist_folder(&project, &version, folder), "{folder}");
+    }
+}
+
+#[test]
+fn one_distribution_has_one_identity_however_its_file_is_called() {
+    let project = ProjectName::parse("same").unwrap();
+    let identity = |name: &str| FileName::parse(&project, name).unwrap().identity();
+    let wheel = identity("same-1.0-py3-none-any.whl");
+    for name in ["Same-1.0-py3-none-any.whl", "same-1.0.0-py3-none-any.whl", "same-1-PY3-none-any.whl"] {
+        assert_eq!(identity(name), wheel, "{name}");
+    }
+    assert_eq!(
+        identity("same-1.0-py2.py3-none-any.whl"),
+        identity("same-1.0-py3.py2-none-any.whl"),
+        "tags are a set"
+    );
+    assert_eq!(identity("same-1.0-01-py3-none-any.whl"), identity("same-1.0-1-py3-none-any.whl"));
+    for name in [
+        "same-1.0-1-py3-none-any.whl",
+        "same-1.0-1a-py3-none-any.whl",
+        "same-1.1-py3-none-any.whl",
+        "same-1.0-py3-none-win32.whl",
+        "same-1.0+local-py3-none-any.whl",
+        "same-1.0.tar.gz",
+    ] {
+        assert_ne!(identity(name), wheel, "{name}");
+    }
+    assert_eq!(identity("same-1.0.tar.gz"), identity("Same-1.0.0.tar.gz"));
+}

@@ -308,11 +308,30 @@ fn an_sdist_may_be_padded_with_zeros() {
     Upload::sdist("demo", "1.0").content(padded).done(&host);
 }
 
+/// Old tools and `tar` by hand write such archives, and pip unpacks them.
+#[test]
+fn unusual_paths_in_an_sdist_are_fine() {
+    let info = samples::tar_entry(b'0', "./demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let mut latin = samples::tar_entry(b'0', "demo-1.0/caf_.txt", b"x");
+    latin[12] = 0xe9;
+    samples::fix_checksum(&mut latin);
+    let entries = [
+        samples::tar_entry(b'5', "./", b""),
+        samples::tar_entry(b'5', "./demo-1.0/", b""),
+        info,
+        samples::tar_entry(b'0', "demo-1.0//x", b"x"),
+        samples::tar_entry(b'0', "demo-1.0/./y", b"x"),
+        latin,
+    ];
+    let host = host();
+    Upload::sdist("demo", "1.0").content(samples::gzip(&samples::tar_of(entries))).done(&host);
+}
+
 #[test]
 fn sdists_with_path_tricks() {
     let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
     let with = |entry: Vec<u8>| samples::gzip(&samples::tar_of([info.clone(), entry]));
-    for path in ["demo-1.0/../../evil", "/etc/evil", "../evil", "demo-1.0//x", "demo-1.0\\..\\x"] {
+    for path in ["demo-1.0/../../evil", "/etc/evil", "../evil", "./../evil", "demo-1.0\\..\\x"] {
         refuse_sdist(with(samples::tar_entry(b'0', path, b"x")), "may lead elsewhere");
     }
     refuse_sdist(with(samples::tar_entry(b'0', "other/evil", b"x")), "folders");

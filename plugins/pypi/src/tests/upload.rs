@@ -79,6 +79,19 @@ fn a_version_has_one_source_distribution() {
     Upload::sdist("foo-bar", "1.1").done(&host);
 }
 
+/// Clients take both for one, and install either.
+#[test]
+fn a_wheel_is_not_taken_again_under_another_spelling() {
+    let host = host();
+    Upload::wheel("same", "1.0").done(&host);
+    for (name, version) in [("Same", "1.0"), ("same", "1.0.0")] {
+        let reply = Upload::wheel(name, version).send(&host.as_user("ann"));
+        assert_eq!(reply.status(), 409, "{}", reply.text());
+        assert!(reply.text().contains("same-1.0-py3-none-any.whl"), "{}", reply.text());
+    }
+    assert_eq!(names(&page(&host, "/simple/same/")), ["same-1.0-py3-none-any.whl"]);
+}
+
 #[test]
 fn any_of_the_addresses_takes_uploads() {
     let host = host();

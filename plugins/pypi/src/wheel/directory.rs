@@ -93,10 +93,14 @@ impl Directory {
         }
         let path = record.file_path();
         let name: &[u8] = path.as_ref();
-        check_path(name)?;
-        if !name.is_ascii() && !record.flags().is_utf8() {
-            return Err(WheelError::refused(format!("{} does not say that it is UTF-8", shown(name))));
+        if !name.is_ascii() && (!record.flags().is_utf8() || std::str::from_utf8(name).is_err()) {
+            let path = shown(name);
+            return Err(WheelError::refused(format!(
+                "it holds the path {path}, which is not UTF-8 or does not say so; clients would read it \
+                 differently"
+            )));
         }
+        check_path(name)?;
         frame::check_extra_fields(record.extra_fields())?;
         if record.flags().is_encrypted() {
             return Err(WheelError::refused(format!("{} is encrypted", shown(name))));
