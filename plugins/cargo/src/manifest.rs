@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
+use cargo_platform::Platform;
 use semver::VersionReq;
 use serde::Deserialize;
 
@@ -193,14 +195,16 @@ fn agree_on_registry(what: &str, manifest: &Told, request: &Told) -> Result<(), 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     kind: Kind,
-    /// Without spaces: cargo writes a `cfg(…)` in its own way.
+    /// As cargo writes it: a manifest and a request may spell one `cfg(…)` differently.
     target: Option<String>,
     alias: String,
 }
 
 impl Place {
     fn new(kind: Kind, target: Option<&str>, alias: &str) -> Self {
-        let target = target.map(|target| target.replace(char::is_whitespace, ""));
+        let target = target.map(|target| {
+            Platform::from_str(target).map_or_else(|_| target.to_owned(), |platform| platform.to_string())
+        });
         Self { kind, target, alias: alias.to_owned() }
     }
 }

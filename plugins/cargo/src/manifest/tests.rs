@@ -41,7 +41,7 @@ path = "../local"
 [build-dependencies]
 cc = "1"
 
-[target.'cfg(any(unix,windows))'.dependencies.libc]
+[target.'cfg(any(unix, windows,))'.dependencies.libc]
 version = "0.2"
 "#;
 
