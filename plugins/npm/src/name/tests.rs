@@ -80,9 +80,37 @@ fn versions_are_strict() {
     for version in ["", "1", "1.0", "v1.0.0", " 1.0.0", "1.0.0.0", "01.0.0", "../1.0.0", "1.0.0-a/b"] {
         assert!(Version::parse(version).is_err(), "{version}");
     }
-    assert!(same_release("v1.0.0", "1.0.0"));
-    assert!(same_release("1.0.0+5", "1.0.0"));
-    assert!(!same_release("1.0.0-a", "1.0.0"));
+}
+
+/// Each pair is what `semver.clean(…, { loose: true })` of node-semver 7 makes of it.
+#[test]
+fn the_version_in_a_tarball_is_cleaned_as_npm_cleans_it() {
+    for (written, published) in [
+        ("v1.0.0", "1.0.0"),
+        (" = v1.0.0 ", "1.0.0"),
+        ("1.0.0+5", "1.0.0"),
+        ("01.02.03", "1.2.3"),
+        ("1.2.3beta", "1.2.3-beta"),
+        ("1.2.3-beta.01", "1.2.3-beta.1"),
+        ("1.2.3-0a", "1.2.3-0a"),
+        ("1.2.3-beta", "1.2.3beta"),
+        ("1.0.0-rc1+build.7", "1.0.0-rc1"),
+        ("000.0.0", "0.0.0"),
+    ] {
+        assert!(same_release(written, published), "{written:?} is {published}");
+    }
+    for (written, published) in [
+        ("1.0.0-a", "1.0.0"),
+        ("1.2", "1.2.0"),
+        ("1.2.3.4", "1.2.3"),
+        ("", "1.0.0"),
+        ("1.0.0-", "1.0.0"),
+        ("1.0.0+", "1.0.0"),
+        ("1.0.0 beta", "1.0.0-beta"),
+        ("one", "1.0.0"),
+    ] {
+        assert!(!same_release(written, published), "{written:?} is not {published}");
+    }
 }
 
 #[test]

@@ -195,3 +195,22 @@ fn a_stored_document_that_is_broken_is_said_so_in_the_log_only() {
     assert_eq!(reply.status(), 500);
     assert!(host.log().iter().any(|line| format!("{line:?}").contains("cannot be read")));
 }
+
+/// npm leaves build metadata out when it asks for a version: `1.0.0+x` could not be installed.
+#[test]
+fn a_version_with_build_metadata_is_refused() {
+    let host = host();
+    let reply = Publish::new("a", "1.0.0+x").send(&host.as_user("ann"));
+    assert_refused(&host, &reply, 400, "build metadata");
+}
+
+#[test]
+fn a_name_or_tags_of_another_type_are_refused() {
+    for (member, value) in [("name", json!(null)), ("name", json!(["a"])), ("dist-tags", json!([]))] {
+        let host = host();
+        let mut publish = Publish::new("a", "1.0.0");
+        publish.body[member] = value;
+        let reply = publish.send(&host.as_user("ann"));
+        assert_refused(&host, &reply, 400, member);
+    }
+}

@@ -47,6 +47,25 @@ fn attachments_may_come_before_the_metadata() {
 }
 
 #[test]
+fn an_attachment_may_be_called_as_npm_pack_calls_the_file() {
+    let host = host();
+    let mut publish = Publish::new("@example/pad", "1.0.0");
+    let attachment = publish.attachment().clone();
+    publish.body["_attachments"] = json!({ "example-pad-1.0.0.tgz": attachment });
+    publish.done(&host);
+}
+
+/// What npm cleans up before it publishes stays as it was in the tarball.
+#[test]
+fn name_and_version_in_the_tarball_are_compared_as_npm_cleans_them() {
+    for (version, written) in [("1.2.3-beta", "1.2.3beta"), ("1.2.3", " v01.02.03"), ("1.0.0", "1.0.0+x")] {
+        let host = host();
+        let tarball = samples::tarball(&json!({ "name": " a ", "version": written }).to_string());
+        Publish::with_tarball("a", version, tarball).done(&host);
+    }
+}
+
+#[test]
 fn a_version_is_published_once() {
     let host = host();
     let one = Publish::new("a", "1.0.0").done(&host);

@@ -31,10 +31,17 @@ pub struct Verified<'a> {
 
 /// Refuses with a 400 that says what does not agree.
 pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Result<Verified<'a>, Error> {
+    check_types(body)?;
     check_name(name, body.text("name").as_deref())?;
     let versions = Object::parse_lenient(body.get_source("versions"));
     let (version, manifest) = find_version(name, &versions, &tarball.name)?;
-    Version::parse(&version)?;
+    if Version::parse(&version)?.has_build_metadata() {
+        let sentence = format!(
+            "{version} has build metadata, which clients leave out when they ask for a version; publish it \
+             without what follows the `+`"
+        );
+        return Err(Error::because(error::BAD_VERSION, sentence));
+    }
     let file = layout::tarball_name(name, &version);
     if file.len() > layout::SEGMENT_LENGTH {
         return Err(mismatch("name and version together are too long"));
@@ -51,6 +58,16 @@ fn mismatch(sentence: impl ToString) -> Error {
     Error::because(error::MISMATCH, sentence)
 }
 
+/// Members that may be left out, and must be what they are when they are there.
+fn check_types(body: &Object<'_>) -> Result<(), Error> {
+    for (member, first, wanted) in [("name", '"', "a string"), ("dist-tags", '{', "an object")] {
+        if body.get_source(member).is_some_and(|source| !source.trim_start().starts_with(first)) {
+            return Err(Error::because(error::BAD_JSON, format!("`{member}` in the body must be {wanted}")));
+        }
+    }
+    Ok(())
+}
+
 fn check_name(name: &PackageName, stated: Option<&str>) -> Result<(), Error> {
     match stated {
         Some(stated) if stated != name.as_str() => {
@@ -60,17 +77,21 @@ fn check_name(name: &PackageName, stated: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// The version whose tarball the attachment is, and its manifest.
+/// The version whose tarball the attachment is, and its manifest. Clients name an attachment
+/// `@scope/name-1.0.0.tgz`, or as `npm pack` names the file: `scope-name-1.0.0.tgz`.
 fn find_version<'a>(
     name: &PackageName,
     versions: &Object<'a>,
     attachment: &str,
 ) -> Result<(String, Object<'a>), Error> {
     let file = attachment.rsplit('/').next().unwrap_or(attachment);
-    let version =
-        versions.names().find(|version| layout::tarball_name(name, version) == file).ok_or_else(|| {
-            mismatch(format!("the attachment {attachment} is the tarball of no version in the body"))
-        })?;
+    let is_named = |version: &str| {
+        let tarball = layout::tarball_name(name, version);
+        file == tarball || name.scope().is_some_and(|scope| file == format!("{scope}-{tarball}"))
+    };
+    let version = versions.names().find(|version| is_named(version)).ok_or_else(|| {
+        mismatch(format!("the attachment {attachment} is the tarball of no version in the body"))
+    })?;
     let text = versions.get_source(version).unwrap_or_default();
     Ok((version.to_owned(), Object::parse(text)?))
 }
@@ -135,7 +156,7 @@ fn check_package_json(name: &PackageName, version: &str, staged: &mut Staged) ->
     })?;
     let stated_name = inside.text("name").unwrap_or_default();
     let stated_version = inside.text("version").unwrap_or_default();
-    if stated_name == name.as_str() && same_release(&stated_version, version) {
+    if stated_name.trim() == name.as_str() && same_release(&stated_version, version) {
         return Ok(());
     }
     Err(mismatch(format!(
