@@ -6,7 +6,7 @@ use crate::clients::installed;
 use crate::server::Server;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use tempfile::TempDir;
 
 pub(crate) const BUCKET: &str = "packages";
@@ -29,7 +29,7 @@ pub enum Kind {
 /// One running server with an empty bucket; stops when dropped, and its objects are gone then.
 pub struct Engine {
     kind: Kind,
-    server: Server,
+    server: Mutex<Server>,
     folder: TempDir,
 }
 
@@ -46,12 +46,23 @@ impl Engine {
             let made = reqwest::Client::new().put(bucket).send().await.expect("it answers");
             assert!(made.status().is_success(), "no bucket: {made:?}");
         }
-        Some(Arc::new(Self { kind, server, folder }))
+        Some(Arc::new(Self { kind, server: Mutex::new(server), folder }))
     }
 
     /// On 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.server.port()
+        self.server().port()
+    }
+
+    /// SIGKILL, and the same on the same objects and another port.
+    pub async fn kill_and_start(&self) {
+        self.server().kill();
+        let server = Server::start(self.kind.command(&self.folder)).await;
+        *self.server() = server;
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().expect("nobody panics with it")
     }
 
     /// `127.0.0.1:PORT/KEY/SECRET`.
@@ -66,7 +77,7 @@ impl Engine {
 
     /// What the server has written so far.
     pub fn output(&self) -> String {
-        self.server.output()
+        self.server().output()
     }
 }
 
@@ -91,7 +102,7 @@ impl Kind {
         let program = self.program();
         match self {
             Self::VersityGw => {
-                std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
+                std::fs::create_dir_all(folder.path().join(BUCKET)).expect("a bucket");
                 let mut command = Command::new(program);
                 command.args([
                     "--port",

@@ -36,6 +36,12 @@ impl Server {
         self.port
     }
 
+    /// SIGKILL; returns when it has ended.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
+    }
+
     /// What it has written so far.
     pub fn output(&self) -> String {
         fs::read_to_string(self.output.path()).unwrap_or_default()

@@ -8,7 +8,6 @@ use backon::{ExponentialBuilder, Retryable};
 use opendal::layers::{RetryEvent, RetryLayer};
 use opendal::services;
 use opendal::{HttpTransporter, OperationContext, Operator};
-use secrecy::ExposeSecret;
 
 use super::error::Result;
 use super::objects::Transport;
@@ -38,7 +37,7 @@ pub(super) fn operator(settings: &Settings) -> Result<Option<Layered>> {
             Some(Layered { once: operator.clone(), operator, transport: None })
         }
         Settings::S3(settings) => {
-            let transport = Transport::new()?;
+            let transport = Transport::new(settings)?;
             let context =
                 OperationContext::new().with_http_transport(HttpTransporter::new(transport.clone()));
             let once = Operator::new(s3(settings))?.with_context(context);
@@ -54,8 +53,8 @@ fn s3(settings: &S3Settings) -> services::S3 {
         .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))
         .region(&settings.region)
         .bucket(&settings.bucket_name)
-        .access_key_id(settings.access_key.expose_secret())
-        .secret_access_key(settings.access_secret.expose_secret())
+        // The transport signs.
+        .skip_signature()
         .disable_config_load()
         .disable_ec2_metadata();
     match settings.addressing {

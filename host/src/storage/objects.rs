@@ -6,8 +6,11 @@
 //! honours conditions, carries the condition too: with the first one host is
 //! exact, with the second many are.
 
+mod bucket;
+mod checksum;
 mod clash;
 mod join;
+mod mark;
 mod pages;
 mod parts;
 mod probe;
@@ -32,13 +35,14 @@ use super::key::PRIVATE;
 use super::layers::{CALL_LIMIT, persistently};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
+pub(super) use bucket::Bucket;
 use clash::KnownFolders;
 pub(super) use parts::PrivateObjects;
 pub(super) use remote::RemoteContent;
 pub(super) use sink::ObjectSink;
 use swap::Swap;
 pub(super) use transport::Transport;
-pub(super) use unfinished::Unfinished;
+use unfinished::Unfinished;
 
 /// Small requests of one call under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -77,8 +81,9 @@ impl Objects {
         transport: &Transport,
         settings: &S3Settings,
     ) -> Result<Self> {
-        let swap = Swap::probed(probe::ask(&operator, transport).await?);
-        let unfinished = Unfinished::new(settings, transport);
+        let bucket = Bucket::new(settings, transport);
+        let swap = Swap::probed(probe::ask(&operator, transport, &bucket).await?);
+        let unfinished = Unfinished(bucket);
         Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished)))
     }
 

@@ -30,7 +30,7 @@ struct House {
     storage: Storage,
     settings: Settings,
     _folder: Option<TempDir>,
-    _server: Option<s3::Server>,
+    server: Option<s3::Server>,
     keeps_content_type: bool,
     /// The small S3 engine fails on a look at a folder, and on very long names.
     is_a_real_engine: bool,
@@ -67,6 +67,9 @@ impl House {
 
     /// Removal of staging objects in a remote service happens beside the caller.
     async fn assert_nothing_is_left_over(&self) {
+        if let Some(server) = &self.server {
+            assert_eq!(server.unchecked(), Vec::<String>::new(), "written without a checksum");
+        }
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         loop {
             let left = self.private_paths().await;
@@ -87,7 +90,7 @@ async fn on_files() -> House {
         storage: Storage::open(&settings).await.unwrap(),
         settings,
         _folder: Some(folder),
-        _server: None,
+        server: None,
         keeps_content_type: false,
         is_a_real_engine: true,
     }
@@ -100,7 +103,7 @@ async fn in_memory() -> House {
         storage: Storage::open(&settings).await.unwrap(),
         settings,
         _folder: None,
-        _server: None,
+        server: None,
         keeps_content_type: true,
         is_a_real_engine: true,
     }
@@ -113,7 +116,7 @@ async fn on_s3() -> House {
             storage: Storage::open(&settings).await.unwrap(),
             settings,
             _folder: None,
-            _server: None,
+            server: None,
             keeps_content_type: true,
             is_a_real_engine: true,
         };
@@ -124,7 +127,7 @@ async fn on_s3() -> House {
         storage: Storage::open(&server.settings()).await.unwrap(),
         settings: server.settings(),
         _folder: None,
-        _server: Some(server),
+        server: Some(server),
         keeps_content_type: true,
         is_a_real_engine: false,
     }

@@ -7,10 +7,11 @@ use opendal::{ErrorKind, Writer};
 
 use futures_util::TryStreamExt;
 
+use super::mark::{self, Found};
 use super::parts::PART;
 use super::remote::{RemoteContent, replaced};
 use super::{Objects, swap};
-use crate::storage::backend::{Content, ObjectInfo};
+use crate::storage::backend::{Content, ObjectInfo, Precondition};
 use crate::storage::error::{Result, StorageError};
 
 /// One part of a copy, unless the whole would have too many of them.
@@ -36,19 +37,56 @@ impl Objects {
         let _room = self.budget.reserve(if passing { 3 * PART } else { PART }).await?;
         let concurrent = if self.swap.copies() { SIDE_BY_SIDE } else { 1 };
         let content_type = options.content_type.clone();
-        let (options, mark) = swap::marked(WriteOptions { concurrent, ..options });
+        let (options, mark) = mark::marked(WriteOptions { concurrent, ..options });
         let mut writer = self.operator.writer_options(path, options).await?;
         let error = match self.fill(&mut writer, contents, size).await {
-            Ok(metadata) => return Ok(swap::written(path, size, &metadata, content_type.as_deref())),
+            Ok(metadata) => {
+                let info = swap::written(path, size, &metadata, content_type.as_deref());
+                return self.confirmed(info, passing).await;
+            }
             Err(error) => error,
         };
-        if let Some(info) = self.written_after_all(path, &mark, &error).await {
-            return Ok(info);
+        match self.find_own(path, &mark, contents, &error).await {
+            Found::Ours(info) => return Ok(info),
+            Found::Damaged(info) => {
+                self.take_away(&info).await;
+                return Err(StorageError::unavailable("the storage service damaged an object; try again"));
+            }
+            Found::NotOurs => {}
         }
         if let Err(error) = writer.abort().await {
             tracing::debug!(%error, path, "a multipart upload could not be given up; the sweep will");
         }
         Err(error)
+    }
+
+    /// What the service says that it joined. Parts that passed through this host may have been
+    /// cut on their way by a service that verifies no checksum: the length shows it.
+    async fn confirmed(&self, info: ObjectInfo, passing: bool) -> Result<ObjectInfo> {
+        if !passing {
+            return Ok(info);
+        }
+        match self.metadata(&info.key).await? {
+            Some(found)
+                if swap::remote_info(&info.key, &found).version == info.version
+                    && found.content_length() != info.size =>
+            {
+                self.take_away(&info).await;
+                Err(StorageError::unavailable(
+                    "the storage service kept a part of a write as a whole; try again",
+                ))
+            }
+            _ => Ok(info),
+        }
+    }
+
+    /// A damaged object that nobody was told of. Stays if it was replaced meanwhile, where the
+    /// service honours that condition.
+    async fn take_away(&self, info: &ObjectInfo) {
+        let known = Precondition::Version(info.version.clone());
+        if let Err(error) = self.swap.remove(&self.operator, &info.key, &known).await {
+            tracing::warn!(%error, path = info.key, "a damaged object stays in the storage service: {error}");
+        }
     }
 
     async fn fill(&self, writer: &mut Writer, contents: &[Content], size: u64) -> Result<opendal::Metadata> {
@@ -64,29 +102,6 @@ impl Objects {
             }
         }
         Ok(writer.close().await?)
-    }
-
-    /// An answer may be lost, and the request tried again: the second one then finds
-    /// the first one's object in its way. The mark tells.
-    pub(super) async fn written_after_all(
-        &self,
-        path: &str,
-        mark: &str,
-        error: &StorageError,
-    ) -> Option<ObjectInfo> {
-        // Services also deny what is about an upload that has ended.
-        let may_be = matches!(
-            error,
-            StorageError::Conflict
-                | StorageError::NotFound
-                | StorageError::Unavailable(_)
-                | StorageError::Denied(_)
-        );
-        if !may_be {
-            return None;
-        }
-        let metadata = self.metadata(path).await.ok()??;
-        swap::is_marked(&metadata, mark).then(|| swap::remote_info(path, &metadata))
     }
 }
 

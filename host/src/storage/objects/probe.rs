@@ -1,14 +1,22 @@
-//! What a service honours, found out at the start with a handful of small objects
-//! under `.packhouse/probe/`; and one sentence for each way in which it cannot be used.
+//! What a service honours, found out at the start with some small objects under
+//! `.packhouse/probe/`; and one sentence for each way in which it cannot be used.
+//!
+//! | part | what it asks |
+//! |---|---|
+//! | `checksums` | does the service refuse bytes that are not those that were sent? |
+//! | `conditions` | does it honour conditions? |
+
+mod checksums;
+mod conditions;
 
 use std::time::Duration;
 
-use opendal::layers::CapabilityOverrideLayer;
-use opendal::options::{DeleteOptions, ListOptions, ReadOptions, WriteOptions};
+use opendal::options::ListOptions;
 use opendal::{ErrorKind, Operator};
 
 use super::Transport;
-use super::swap::{Honoured, etag_of};
+use super::bucket::Bucket;
+use super::swap::Honoured;
 use crate::storage::error::{Result, StorageError};
 use crate::storage::key::PRIVATE;
 
@@ -20,9 +28,13 @@ const LIST: &str = "list";
 /// A start that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Tries every condition where it must fail. The sentences of its errors say what to do.
-pub(super) async fn ask(operator: &Operator, transport: &Transport) -> Result<Honoured> {
-    let asked = tokio::time::timeout(PATIENCE, ask_all(operator)).await;
+/// The sentences of its errors say what to do.
+pub(super) async fn ask(
+    operator: &Operator,
+    transport: &Transport,
+    bucket: &Bucket,
+) -> Result<Honoured> {
+    let asked = tokio::time::timeout(PATIENCE, ask_all(operator, transport, bucket)).await;
     let ahead = transport.seconds_ahead();
     check_clock(ahead)?;
     match asked {
@@ -50,11 +62,16 @@ fn check_clock(ahead: Option<i64>) -> Result<()> {
     Ok(())
 }
 
-async fn ask_all(operator: &Operator) -> Result<Honoured> {
+async fn ask_all(
+    operator: &Operator,
+    transport: &Transport,
+    bucket: &Bucket,
+) -> Result<Honoured> {
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
     may_list(operator).await?;
+    transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);
     operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
-    let asked = conditions(operator, &path).await;
+    let asked = conditions::ask(operator, &path).await;
     let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
     let honoured = asked?;
     removed?;
@@ -116,79 +133,4 @@ fn refused(error: opendal::Error, doing: &str) -> StorageError {
 fn words_of(said: &str) -> String {
     let words = said.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", resource"));
     words.map_or_else(String::new, |(words, _)| format!(" ({})", words.replace('\\', "")))
-}
-
-async fn conditions(operator: &Operator, path: &str) -> Result<Honoured> {
-    let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };
-    let other = || WriteOptions { if_match: Some(wrong()), ..WriteOptions::default() };
-    let second = operator.write_options(path, "second", absent()).await;
-    let third = operator.write_options(path, "third", other()).await;
-    let write = is_refusal(second)? && is_refusal(third)?;
-    let (copy, joined) = part_copy(operator, path, absent()).await?;
-    let replace = joined && part_copy(operator, path, other()).await?.1;
-    let removal = DeleteOptions { if_match: Some(wrong()), ..DeleteOptions::default() };
-    let remove = is_refusal(operator.delete_options(path, removal).await)?;
-    Ok(Honoured { write, join: joined, replace, remove, copy })
-}
-
-fn wrong() -> String {
-    etag_of("00000000000000000000000000000000")
-}
-
-/// A multipart upload of one part that is copied from another object, completed under
-/// a condition that does not hold. Could it be copied? Was the condition honoured?
-async fn part_copy(operator: &Operator, target: &str, options: WriteOptions) -> Result<(bool, bool)> {
-    let source = format!("{target}-source");
-    operator.write(&source, "part").await?;
-    let asked = copy_one(operator, &source, target, options).await;
-    operator.delete(&source).await?;
-    asked
-}
-
-async fn copy_one(
-    operator: &Operator,
-    source: &str,
-    target: &str,
-    options: WriteOptions,
-) -> Result<(bool, bool)> {
-    // The last part may be as small as it likes, which opendal does not count on.
-    let operator = operator.clone().layer(CapabilityOverrideLayer::new(|mut capability| {
-        capability.write_multi_min_size = Some(1);
-        capability
-    }));
-    let mut writer = operator.writer_options(target, WriteOptions { chunk: Some(4), ..options }).await?;
-    let range = ReadOptions { range: (0..4_u64).into(), ..ReadOptions::default() };
-    let copied = match writer.copy_from_options(source, range).await {
-        Ok(()) => writer.close().await,
-        Err(error) => Err(error),
-    };
-    let answer = match copied {
-        Ok(_) => return Ok((true, false)),
-        Err(error) if error.kind() == ErrorKind::ConditionNotMatch => (true, true),
-        // 501 is an answer, and not one that may pass.
-        Err(error) if error.to_string().contains("code: \"NotImplemented\"") => (false, false),
-        Err(error) => match StorageError::from(error) {
-            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => return Err(error),
-            error => {
-                tracing::debug!(%error, "the storage service does not copy parts");
-                (false, false)
-            }
-        },
-    };
-    if let Err(error) = writer.abort().await {
-        tracing::debug!(%error, "the probe's multipart upload could not be given up; the sweep will");
-    }
-    Ok(answer)
-}
-
-/// Was the condition honoured? An error of another kind that may pass is no answer.
-fn is_refusal<T>(result: opendal::Result<T>) -> Result<bool> {
-    match result {
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::ConditionNotMatch => Ok(true),
-        Err(error) => match StorageError::from(error) {
-            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => Err(error),
-            _ => Ok(false),
-        },
-    }
 }

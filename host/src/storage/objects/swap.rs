@@ -12,13 +12,14 @@ use opendal::{Metadata, Operator};
 use tokio::sync::OwnedRwLockReadGuard;
 
 use super::Objects;
-use crate::storage::backend::{ObjectInfo, Precondition};
+use super::mark::{self, Found};
+use crate::storage::backend::{Content, ObjectInfo, Precondition};
 use crate::storage::digest::hex;
-use crate::storage::error::Result;
+use crate::storage::error::{Result, StorageError};
 use crate::storage::locks::KeyLocks;
 
-/// Whose write it was, to tell a lost answer from a lost race.
-const WRITE_MARK: &str = "packhouse-write";
+/// Writes over our own damaged object before giving up.
+const REPAIRS: usize = 3;
 
 pub(super) enum Swap {
     Noted(Mutex<HashMap<String, Note>>),
@@ -137,12 +138,29 @@ impl Swap {
     ) -> Result<ObjectInfo> {
         let size = bytes.len() as u64;
         let content_type = options.content_type.clone();
-        let (options, mark) = marked(options);
-        let error = match store.operator.write_options(path, bytes, options).await {
-            Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
-            Err(error) => error.into(),
-        };
-        store.written_after_all(path, &mark, &error).await.ok_or(error)
+        let (mut options, mark) = mark::marked(options);
+        let contents = [Content::Memory(bytes.clone())];
+        for _ in 0..REPAIRS {
+            let error = match store.operator.write_options(path, bytes.clone(), options.clone()).await {
+                Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
+                Err(error) => error.into(),
+            };
+            match store.find_own(path, &mark, &contents, &error).await {
+                Found::Ours(info) => return Ok(info),
+                Found::NotOurs => return Err(error),
+                Found::Damaged(info) => {
+                    tracing::warn!(
+                        path,
+                        "the storage service kept a part of a write as a whole; it is written again"
+                    );
+                    options.if_not_exists = false;
+                    options.if_match = self.honours_writes().then(|| etag_of(&info.version));
+                }
+            }
+        }
+        Err(StorageError::unavailable(
+            "the storage service keeps parts of writes as wholes; look at the network between it and this host",
+        ))
     }
 
     /// With the key's lock held and the precondition checked.
@@ -175,17 +193,6 @@ pub(super) fn write_options(
         _ => {}
     }
     options
-}
-
-/// A write with whose it is.
-pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
-    let mark = uuid::Uuid::new_v4().simple().to_string();
-    let user_metadata = Some(HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
-    (WriteOptions { user_metadata, ..options }, mark)
-}
-
-pub(super) fn is_marked(metadata: &Metadata, mark: &str) -> bool {
-    metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
 }
 
 pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {

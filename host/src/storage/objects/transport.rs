@@ -1,7 +1,8 @@
 //! HTTP below the object stores: a request is given up when nothing moves, never
 //! while something does, however long it takes. It must not know what is asked.
 //!
-//! It also notes how far the service's clock is from ours, which every answer tells.
+//! It also notes how far the service's clock is from ours, which every answer tells, adds the
+//! checksum to a write, and signs: a checksum counts only when the signature holds it.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,11 +12,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+use reqsign_aws_v4::{Credential, RequestSigner, StaticCredentialProvider};
+use reqsign_core::Signer;
+use secrecy::ExposeSecret;
 use tokio::time::{Instant, Sleep};
+
+use super::checksum::{Checksum, Chosen};
+use crate::storage::S3Settings;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Without a byte moving.
@@ -28,6 +35,9 @@ const JOINING: Duration = Duration::from_mins(5);
 /// its folder is removed at that moment, and the folder with it. The folder that a key cannot be
 /// written over was looked for before (`clash.rs`).
 const FOLDER_WENT_AWAY: &str = "<Code>ExistingObjectIsDirectory</Code>";
+/// What a service says that did not receive the bytes that were sent.
+const DAMAGED_ON_THE_WAY: [&str; 3] =
+    ["<Code>BadDigest</Code>", "<Code>IncompleteBody</Code>", "<Code>XAmzContentChecksumMismatch</Code>"];
 /// A body is handed out in pieces of this size, so that its progress shows.
 const PIECE: usize = 64 * 1024;
 const UNKNOWN: i64 = i64::MIN;
@@ -36,18 +46,31 @@ const UNKNOWN: i64 = i64::MIN;
 #[derive(Clone)]
 pub(in crate::storage) struct Transport {
     client: reqwest::Client,
+    signer: Signer<Credential>,
+    chosen: Chosen,
     ahead: Arc<AtomicI64>,
 }
 
 impl Transport {
-    pub fn new() -> opendal::Result<Self> {
+    pub fn new(settings: &S3Settings) -> opendal::Result<Self> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .build()
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no HTTP client").set_source(error))?;
-        Ok(Self { client, ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+        let credentials = StaticCredentialProvider::new(
+            settings.access_key.expose_secret(),
+            settings.access_secret.expose_secret(),
+        );
+        let signer = RequestSigner::new("s3", &settings.region);
+        let signer = Signer::new(reqsign_core::Context::new(), credentials, signer);
+        Ok(Self { client, signer, chosen: Chosen::default(), ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+    }
+
+    /// What whole objects are written with from now on.
+    pub(super) fn choose(&self, checksum: Checksum) {
+        self.chosen.set(checksum);
     }
 
     /// Seconds that the service's clock is ahead of ours, by its last answer.
@@ -60,6 +83,23 @@ impl Transport {
         if let Some(date) = date {
             self.ahead.store(seconds(date) - seconds(SystemTime::now()), Ordering::Relaxed);
         }
+    }
+
+    /// With the checksum, signed.
+    async fn seal(&self, request: Request<Buffer>) -> opendal::Result<Request<Buffer>> {
+        let (mut parts, body) = request.into_parts();
+        self.chosen.add_to(&mut parts, &body).await;
+        let signed = self.signer.sign(&mut parts, None).await;
+        signed.map_err(|error| Error::new(ErrorKind::Unexpected, "no signature").set_source(error))?;
+        // The client writes it by itself.
+        parts.headers.remove(HOST);
+        Ok(Request::from_parts(parts, body))
+    }
+
+    /// The answer as the service gave it.
+    pub async fn ask(&self, request: Request<Buffer>) -> opendal::Result<(StatusCode, Buffer)> {
+        let (parts, mut body) = self.exchange(request).await?.into_parts();
+        Ok((parts.status, body.to_buffer().await?))
     }
 
     async fn send(&self, request: Request<Buffer>, sent: &Sent) -> opendal::Result<reqwest::Response> {
@@ -83,10 +123,11 @@ impl Transport {
     }
 }
 
-impl HttpTransport for Transport {
-    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+impl Transport {
+    async fn exchange(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
         let is_head = request.method() == Method::HEAD;
         let uri = request.uri().clone();
+        let request = self.seal(request).await?;
         let sent = Sent::now();
         let mut answer = self.send(request, &sent).await?;
         self.note_clock(answer.headers());
@@ -94,20 +135,27 @@ impl HttpTransport for Transport {
         let length = length
             .filter(|_| !answer.headers().contains_key(CONTENT_ENCODING))
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        let status = answer.status();
-        let mut response = Response::builder().status(status).version(answer.version()).extension(uri);
+        let mut response =
+            Response::builder().status(answer.status()).version(answer.version()).extension(uri);
         if let Some(headers) = response.headers_mut() {
             std::mem::swap(headers, answer.headers_mut());
         }
         let pieces = answer.bytes_stream().map_err(|error| broken("an answer broke off", error));
         let pieces = PatientStream { pieces: Box::pin(pieces.map_ok(Buffer::from)), silence: None };
-        let mut body = HttpBody::new(pieces, length);
-        if status == StatusCode::CONFLICT {
-            body = stumbled(body).await?;
-        }
         response
-            .body(body)
+            .body(HttpBody::new(pieces, length))
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no response").set_source(error))
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let (parts, body) = self.exchange(request).await?.into_parts();
+        let body = match parts.status {
+            StatusCode::CONFLICT | StatusCode::BAD_REQUEST => lasting(body).await?,
+            _ => body,
+        };
+        Ok(Response::from_parts(parts, body))
     }
 }
 
@@ -132,11 +180,16 @@ fn broken(what: &'static str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Unexpected, what).set_temporary().set_source(error.without_url())
 }
 
-/// A conflict that is none the next time is an error that passes; any other stays as it is.
-async fn stumbled(mut body: HttpBody) -> opendal::Result<HttpBody> {
+/// A refusal that is none the next time is an error that passes; any other stays as it is.
+async fn lasting(mut body: HttpBody) -> opendal::Result<HttpBody> {
     let told = body.to_buffer().await?;
-    if String::from_utf8_lossy(&told.to_bytes()).contains(FOLDER_WENT_AWAY) {
-        return Err(Error::new(ErrorKind::Unexpected, "a folder of the service went away").set_temporary());
+    let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
+    let passes = |sentence| Err(Error::new(ErrorKind::Unexpected, sentence).set_temporary());
+    if text.contains(FOLDER_WENT_AWAY) {
+        return passes("a folder of the service went away");
+    }
+    if DAMAGED_ON_THE_WAY.iter().any(|code| text.contains(code)) {
+        return passes("the service did not receive the bytes that were sent");
     }
     let length = told.len() as u64;
     Ok(HttpBody::new(stream::iter([Ok(told)]), Some(length)))

@@ -78,6 +78,76 @@ async fn an_upload_whose_answers_were_lost_has_every_part_once() {
     assert!(losses.count() >= 7, "{}", losses.count());
 }
 
+/// By a service that verifies no checksum: the connection ended in the middle of a write, which
+/// it took for the end of a shorter one. The repeated request finds that under its own mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_kept_in_part_is_never_acknowledged_as_it_is() {
+    let (storage, losses, _server) = losing().await;
+    let scope = storage.scope("demo").unwrap();
+    let bytes = pattern(300_000);
+    let is_whole = |name: &'static str, size: usize| {
+        let (scope, bytes) = (scope.clone(), pattern(size));
+        async move {
+            assert!(has_bytes(&scope, name, &bytes).await, "{name}: other bytes");
+        }
+    };
+
+    losses.keep_part("/demo/made", 100_000);
+    let made = scope.put(&key("made"), bytes.clone(), &Precondition::Absent, None).await.unwrap();
+    assert!(losses.has_kept_part());
+    is_whole("made", 300_000).await;
+
+    losses.keep_part("/demo/made", 1);
+    let known = Precondition::Version(made.version);
+    let changed = scope.put(&key("made"), pattern(200_000), &known, None).await.unwrap();
+    assert!(losses.has_kept_part());
+    assert_eq!(scope.stat(&key("made")).await.unwrap().unwrap().version, changed.version);
+    is_whole("made", 200_000).await;
+
+    losses.keep_part("/demo/any", 0);
+    scope.put(&key("any"), bytes.clone(), &Precondition::Any, None).await.unwrap();
+    is_whole("any", 300_000).await;
+
+    losses.keep_part("/demo/staged", 299_999);
+    let mut staged = stage(&scope, &bytes, &[]).await;
+    staged.commit(&key("staged"), &[], &Precondition::Absent, None).await.unwrap();
+    assert!(losses.has_kept_part());
+    is_whole("staged", 300_000).await;
+
+    losses.keep_part("/.packhouse/staging/", 1_000_000);
+    let mut large = stage(&scope, &pattern(LARGE), &[]).await;
+    large.commit(&key("large"), &[], &Precondition::Absent, None).await.unwrap();
+    assert!(losses.has_kept_part());
+    is_whole("large", LARGE).await;
+}
+
+async fn has_bytes(scope: &Scope, name: &str, bytes: &Bytes) -> bool {
+    let (info, found) = scope.get(&key(name), u64::MAX).await.unwrap().unwrap();
+    info.size == bytes.len() as u64 && found == bytes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_whose_documents_and_parts_were_kept_in_part_is_whole() {
+    let (storage, losses, _server) = losing().await;
+    let scope = storage.scope("demo").unwrap();
+    let part = pattern(3 * 1024 * 1024);
+    losses.keep_part("/session.json", 20);
+    let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+    assert!(losses.has_kept_part());
+    for number in 0..5 {
+        let place = if number % 2 == 0 { "/session.json" } else { "/.packhouse/uploads/" };
+        losses.keep_part(place, 30);
+        let mut append = upload.append(Some(number * part.len() as u64)).await.unwrap();
+        append.write(part.clone()).await.unwrap();
+        append.finish(None).await.unwrap();
+        assert!(losses.has_kept_part());
+    }
+    losses.keep_part("/demo/blob", 1_000);
+    let expect = [digest(Algorithm::Sha256, &part.repeat(5))];
+    upload.finish(&key("blob"), &expect, &Precondition::Absent, None).await.unwrap();
+    assert_eq!(scope.digests(&key("blob"), &[Algorithm::Sha256]).await.unwrap().unwrap(), expect);
+}
+
 /// The rest of it would fit, but is another version's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_is_replaced_while_its_answer_breaks_off_is_one_version() {

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, RwLock};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::storage::objects::{Transport, Unfinished};
+use crate::storage::objects::{Bucket, Transport};
 use crate::storage::{Addressing, S3Settings, Settings};
 
 /// `host:port`, then the key and its secret, with `/` between.
@@ -43,22 +43,23 @@ pub async fn engine() -> Option<Settings> {
         addressing: Addressing::Path,
         part_buffers: 64 << 20,
     };
-    Unfinished::new(&settings, &Transport::new().unwrap()).send(Method::PUT, "").await.unwrap();
+    Bucket::new(&settings, &Transport::new(&settings).unwrap()).send(Method::PUT, "").await.unwrap();
     Some(Settings::S3(settings))
 }
 
 /// The object, and what its answer waits for.
 type Cut = (String, Arc<Barrier>);
 
-/// Which answers to writes are lost: the first one of each request that is made again.
-/// And the next answer to a read that breaks off, or the next write that stumbles, when a
-/// test says so.
+/// Which answers to writes are lost: the first one of each request that is made again, unless
+/// a test says that all arrive. And the next answer to a read that breaks off, or the next write
+/// that stumbles or is kept in part, when a test says so.
 #[derive(Clone, Default)]
 pub struct Losses {
     seen: Arc<Mutex<HashSet<String>>>,
     lost: Arc<AtomicUsize>,
     cut: Arc<Mutex<Option<Cut>>>,
     stumble: Arc<Mutex<Option<String>>>,
+    part: Arc<Mutex<Option<(String, usize)>>>,
 }
 
 /// As versitygw 1.8 has it when the folder of the key is removed while it writes.
@@ -101,6 +102,25 @@ impl Losses {
         self.stumble.lock().unwrap().take_if(is_named).is_some()
     }
 
+    /// Of the next write whose path holds this, the service receives only so many bytes, keeps
+    /// them as the object, and its answer is lost.
+    pub fn keep_part(&self, path: &str, bytes: usize) {
+        *self.part.lock().unwrap() = Some((path.to_owned(), bytes));
+    }
+
+    pub fn has_kept_part(&self) -> bool {
+        self.part.lock().unwrap().is_none()
+    }
+
+    fn keeps_part<B>(&self, request: &Request<B>) -> Option<usize> {
+        let is_named = |(path, _): &mut (String, usize)| {
+            request.method() == Method::PUT
+                && !request.headers().contains_key("x-amz-copy-source")
+                && request.uri().path().contains(path.as_str())
+        };
+        self.part.lock().unwrap().take_if(is_named).map(|(_, bytes)| bytes)
+    }
+
     /// The next answer with the object breaks off in its middle. It is waited for twice:
     /// when half of it is out, and before the other half is lost.
     pub fn cut(&self, path: &str) -> Arc<Barrier> {
@@ -140,16 +160,33 @@ async fn in_turn(
     service: S3Service,
     turns: Turns,
     request: Request<Incoming>,
+    part: Option<usize>,
 ) -> Result<Response<Body>, String> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let (mut head, body) = request.into_parts();
+    let mut body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    if let Some(bytes) = part {
+        assert!(bytes < body.len(), "{} has {} bytes", head.uri, body.len());
+        body.truncate(bytes);
+        for name in ["authorization", "content-length", "x-amz-checksum-crc32c", "content-md5"] {
+            head.headers.remove(name);
+        }
+    }
     let only_reads = [Method::GET, Method::HEAD].contains(&head.method);
     let _turn = if only_reads { (Some(turns.read().await), None) } else { (None, Some(turns.write().await)) };
     service.call(Request::from_parts(head, Body::from(body))).await.map_err(|error| format!("{error:?}"))
 }
 
+/// A write that carries bytes and no checksum of them.
+fn is_unchecked<B>(request: &Request<B>) -> bool {
+    let has = |name| request.headers().contains_key(name);
+    request.method() == Method::PUT
+        && has("content-length")
+        && !["x-amz-copy-source", "x-amz-checksum-crc32c", "content-md5"].into_iter().any(has)
+}
+
 pub struct Server {
     address: SocketAddr,
+    unchecked: Arc<Mutex<Vec<String>>>,
     _folder: TempDir,
     _task: AbortOnDropHandle<()>,
 }
@@ -162,21 +199,31 @@ impl Server {
     pub async fn losing(losses: Option<Losses>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bucket")).unwrap();
-        let engine = s3s_fs::FileSystem::new(folder.path()).unwrap();
-        let mut builder = S3ServiceBuilder::new(engine);
+        let engine = || S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        let careless = engine().build();
+        let mut builder = engine();
         builder.set_auth(SimpleAuth::from_single("key", "secret"));
         let service = builder.build();
+        let unchecked = Arc::new(Mutex::new(Vec::new()));
+        let found = Arc::clone(&unchecked);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let turns = Turns::default();
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (service, turns, losses) = (service.clone(), Arc::clone(&turns), losses.clone());
+                let (service, careless) = (service.clone(), careless.clone());
+                let (turns, losses, found) = (Arc::clone(&turns), losses.clone(), Arc::clone(&found));
                 let service = hyper::service::service_fn(move |request| {
                     let stumbles = losses.as_ref().is_some_and(|losses| losses.stumbles(&request));
                     let is_lost = losses.as_ref().is_some_and(|losses| losses.takes(&request));
                     let cut = losses.as_ref().and_then(|losses| losses.cuts(&request));
-                    let answer = in_turn(service.clone(), Arc::clone(&turns), request);
+                    let part = losses.as_ref().and_then(|losses| losses.keeps_part(&request));
+                    let is_lost = is_lost || part.is_some();
+                    if is_unchecked(&request) {
+                        found.lock().unwrap().push(request.uri().to_string());
+                    }
+                    let service = if part.is_some() { careless.clone() } else { service.clone() };
+                    let answer = in_turn(service, Arc::clone(&turns), request, part);
                     async move {
                         if stumbles {
                             let told = Response::builder().status(StatusCode::CONFLICT);
@@ -198,7 +245,12 @@ impl Server {
                 });
             }
         });
-        Self { address, _folder: folder, _task: AbortOnDropHandle::new(task) }
+        Self { address, unchecked, _folder: folder, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Writes that carried bytes and no checksum of them.
+    pub fn unchecked(&self) -> Vec<String> {
+        self.unchecked.lock().unwrap().clone()
     }
 
     pub fn settings(&self) -> Settings {
