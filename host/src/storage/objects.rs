@@ -82,7 +82,7 @@ impl Objects {
         settings: &S3Settings,
     ) -> Result<Self> {
         let bucket = Bucket::new(settings, transport);
-        let swap = Swap::probed(probe::ask(&operator, transport, &bucket).await?);
+        let swap = Swap::probed(probe::ask(&operator, &once, transport, &bucket).await?);
         let unfinished = Unfinished(bucket);
         Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished)))
     }

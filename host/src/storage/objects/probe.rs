@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `checksums` | does the service refuse bytes that are not those that were sent? |
 //! | `conditions` | does it honour conditions? |
+//! | `races` | does it honour them for several writers at once? |
 
 mod checksums;
 mod conditions;
+mod races;
 
 use std::time::Duration;
 
@@ -31,10 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// The sentences of its errors say what to do.
 pub(super) async fn ask(
     operator: &Operator,
+    once: &Operator,
     transport: &Transport,
     bucket: &Bucket,
 ) -> Result<Honoured> {
-    let asked = tokio::time::timeout(PATIENCE, ask_all(operator, transport, bucket)).await;
+    let asked = tokio::time::timeout(PATIENCE, ask_all(operator, once, transport, bucket)).await;
     let ahead = transport.seconds_ahead();
     check_clock(ahead)?;
     match asked {
@@ -64,6 +67,7 @@ fn check_clock(ahead: Option<i64>) -> Result<()> {
 
 async fn ask_all(
     operator: &Operator,
+    once: &Operator,
     transport: &Transport,
     bucket: &Bucket,
 ) -> Result<Honoured> {
@@ -75,7 +79,7 @@ async fn ask_all(
     let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
     let honoured = asked?;
     removed?;
-    Ok(honoured)
+    races::confirm(honoured, once, &path).await
 }
 
 /// The first request: it meets whatever is wrong with the settings.
