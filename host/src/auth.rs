@@ -2,10 +2,11 @@
 //! It must not know storage, plugins, request bodies, or any protocol.
 //!
 //! # Layout
-//! `credentials` reads what was sent and removes it; `identity` says who that is;
-//! `policy` and `scope` decide what they may do; `tokens` and `accounts` change what
-//! there is; `signing` makes signed access tokens and says who sends one (`access` is what
-//! they hold, `jwt` their form and keys); `passwords` and `throttle` guard the one secret that people choose;
+//! `session` is the face for one request; `credentials` reads what was sent and removes it;
+//! `identity` says who that is; `policy` and `scope` decide what they may do; `tokens` and
+//! `accounts` change what there is; `signing` makes signed access tokens and says who sends one
+//! (`access` is what they hold, `jwt` their form and keys); `sign_in`, `passwords` and `throttle`
+//! guard the one secret that people choose;
 //! `stores` names the stores there are, `users` and `token_store` hold one file each.
 //!
 //! # Invariants
@@ -25,6 +26,8 @@ pub mod jwt;
 mod passwords;
 pub mod policy;
 pub mod scope;
+pub mod session;
+mod sign_in;
 pub mod signing;
 mod stores;
 mod throttle;
@@ -47,6 +50,7 @@ pub use credentials::Credentials;
 pub use identity::{Account, Caller};
 pub use policy::Decision;
 pub use scope::{Resource, Scope};
+pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::TokenStoreKind;
 pub use token_store::Token;
@@ -56,6 +60,7 @@ pub use users::{User, UserName};
 use cache::Cache;
 use clock::Clock;
 use passwords::Passwords;
+use sign_in::Lanes;
 use signing::Signing;
 use stores::Stores;
 use throttle::Throttle;
@@ -72,6 +77,20 @@ pub struct Settings {
     pub anonymous: Vec<Scope>,
     /// Signed access tokens; none where they are switched off.
     pub access: Option<AccessSettings>,
+    pub limits: Limits,
+}
+
+/// What clients may take of this room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sign-ins that may be verified or wait for it while their requests hold places.
+    pub sign_ins_in_place: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sign_ins_in_place: 64 }
+    }
 }
 
 /// Everything that goes wrong here, each with what to do about it.
@@ -158,6 +177,7 @@ struct Inner {
     signing: Option<Signing>,
     clock: Clock,
     passwords: Passwords,
+    lanes: Lanes,
     throttle: Throttle,
     known_users: Cache<String, Arc<User>>,
     known_tokens: Cache<SecretHash, identity::Known>,
@@ -179,15 +199,27 @@ impl Auth {
             Some(access) => Some(Signing::open(access, &stores).await?),
             None => None,
         };
-        Ok(Self::over(stores, settings.anonymous.clone(), signing, Clock::default()))
+        Ok(Self::within(settings.limits, stores, settings.anonymous.clone(), signing, Clock::default()))
     }
 
+    #[cfg(test)]
     fn over(stores: Stores, anonymous: Vec<Scope>, signing: Option<Signing>, clock: Clock) -> Self {
+        Self::within(Limits::default(), stores, anonymous, signing, clock)
+    }
+
+    fn within(
+        limits: Limits,
+        stores: Stores,
+        anonymous: Vec<Scope>,
+        signing: Option<Signing>,
+        clock: Clock,
+    ) -> Self {
         let inner = Inner {
             anonymous,
             stores,
             signing,
             passwords: Passwords::new(clock.clone()),
+            lanes: Lanes::new(limits.sign_ins_in_place),
             throttle: Throttle::default(),
             known_users: Cache::new(identity::FRESH, clock.clone()),
             known_tokens: Cache::new(identity::FRESH, clock.clone()),

@@ -3,8 +3,9 @@
 //! The only place that knows the order of these steps; each step is a room's.
 //! Remembered responses will stand between the caller and the plugin.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,7 +13,7 @@ use http_body::Body;
 use tracing::{Instrument, Span, field};
 
 use crate::app::{Registry, data_limits};
-use crate::auth::Credentials;
+use crate::auth::{Area, AuthError, Credentials, Session};
 use crate::body::{self, RequestBody};
 use crate::capabilities::request::TokenRules;
 use crate::capabilities::{Ground, RequestContext};
@@ -21,6 +22,7 @@ use crate::plugins::{CallError, Generation};
 use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
 use crate::server::Peer;
 use crate::status;
+use crate::telemetry::with_causes;
 
 /// What cannot be answered, and in whose words.
 struct Refusal {
@@ -104,12 +106,17 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
+        let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
+        // A password is verified before the request takes a place that others need.
+        if let Err(error) = session.admit().await {
+            return Err(Refusal { failure: away(&error), shape: shape() });
+        }
         let _place = self
             .gate()
             .enter(!body.is_empty())
             .await
             .map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
-        let context = self.context(asked, &found, &generation, body, credentials)?;
+        let context = self.context(asked, &found, &generation, body, session)?;
         let answered = generation.handle(context).await;
         answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })
     }
@@ -123,13 +130,28 @@ impl Registry {
         })
     }
 
+    fn session(
+        &self,
+        found: &Found<'_>,
+        generation: &Generation,
+        credentials: Credentials,
+        peer: IpAddr,
+    ) -> Session {
+        let area = Area {
+            mount: found.mount.name.clone(),
+            anonymous: found.mount.anonymous.clone(),
+            read_actions: generation.description.read_actions.clone(),
+        };
+        Session::new(self.auth().clone(), area, credentials, peer)
+    }
+
     fn context(
         &self,
         asked: &Asked<'_>,
         found: &Found<'_>,
         generation: &Generation,
         body: RequestBody,
-        credentials: Credentials,
+        session: Session,
     ) -> Result<Box<RequestContext>, Failure> {
         let storage = self.storage().scope(&found.mount.prefix).map_err(|error| {
             tracing::error!(error = %error, "the mount's prefix cannot be used: {error}");
@@ -153,11 +175,7 @@ impl Registry {
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
             body,
-            auth: self.auth().clone(),
-            credentials,
-            peer: asked.peer.ip,
-            caller: None,
-            lacking: None,
+            session,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
             vary: Vec::new(),
         }))
@@ -203,6 +221,23 @@ fn nothing_there() -> Failure {
     Failure::NotFound("nothing is served at this address".into())
 }
 
+/// Logs why nobody can be told from anybody, and says what the client is told.
+fn away(error: &AuthError) -> Failure {
+    match error {
+        AuthError::Throttled { seconds } => {
+            Failure::TooManyAttempts { retry_after: Duration::from_secs(*seconds) }
+        }
+        AuthError::Busy(_) => {
+            tracing::warn!(error = %error, "a sign-in was turned away: {error}");
+            Failure::Busy { retry_after: Duration::from_secs(1) }
+        }
+        error => {
+            tracing::error!(error = with_causes(error), "the caller cannot be identified: {error}");
+            Failure::IdentityUnavailable
+        }
+    }
+}
+
 /// Logs why a call gave no answer, and says what the client is told.
 fn explain(plugin: &str, error: &CallError) -> Failure {
     let failure = match error {
@@ -210,8 +245,8 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
         CallError::Deadline(_) => Failure::Deadline,
         CallError::OutOfMemory(_) => Failure::OutOfMemory,
-        CallError::Busy => Failure::Busy { retry_after: std::time::Duration::from_secs(1) },
-        CallError::AuthAway(_) => Failure::IdentityUnavailable,
+        CallError::Busy => Failure::Busy { retry_after: Duration::from_secs(1) },
+        CallError::Auth(error) => return away(error),
     };
     tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");
     failure

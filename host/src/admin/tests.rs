@@ -10,7 +10,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::auth::{Caller, Credentials, Decision, Resource, Settings, TokenStoreKind};
+use crate::auth::{Caller, Credentials, Decision, Limits, Resource, Settings, TokenStoreKind};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -33,6 +33,7 @@ impl Shell {
             database: "unused".into(),
             anonymous: Vec::new(),
             access: None,
+            limits: Limits::default(),
         };
         Self { auth: Auth::open(&settings).await.unwrap(), secrets: Secrets::Fixed("correct horse".into()) }
     }

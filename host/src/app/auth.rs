@@ -2,7 +2,7 @@
 
 use super::{BuildError, parse_scopes};
 use crate::auth::jwt::keys::KeyFile;
-use crate::auth::{self, AccessSettings, Auth, TokenStoreKind};
+use crate::auth::{self, AccessSettings, Auth, Limits, TokenStoreKind};
 use crate::config::{Config, TokenKey};
 
 /// Opens the users and tokens that a configuration names; also for the command line.
@@ -13,9 +13,16 @@ pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
         database: config.auth.database.clone(),
         anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
         access: access_settings(config),
+        limits: limits(config),
     };
     let file = || config.file.display().to_string();
     Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
+}
+
+fn limits(config: &Config) -> Limits {
+    let places = usize::try_from(config.server.limits.max_requests).unwrap_or(usize::MAX);
+    // So many sign-ins leave most places to others.
+    Limits { sign_ins_in_place: (places / 8).clamp(1, 64) }
 }
 
 fn access_settings(config: &Config) -> Option<AccessSettings> {

@@ -1,5 +1,6 @@
 //! Who is calling: from what was sent to a caller, by way of the stores and their
-//! short-lived copies. It must not know what the caller wants.
+//! short-lived copies. How a password is verified stands in `sign_in`. It must not know what
+//! the caller wants.
 //!
 //! # Invariants
 //! - A token or user is read again after [`FRESH`] at the latest, so that a revoked
@@ -15,17 +16,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::access::Access;
 use super::credentials::{Credentials, Sent, has_token_form};
 use super::jwt;
-use super::passwords::{self, Fingerprint};
 use super::scope::Scope;
-use super::throttle::TooMany;
+use super::sign_in::Lane;
 use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
-use super::users::{PasswordHash, User, UserName};
+use super::users::{User, UserName};
 use super::{Auth, AuthError};
 
 /// How long a token or user that was read is used without reading it again.
 pub const FRESH: Duration = Duration::from_millis(750);
 
-const WRONG: &str = "the user name or password is wrong: check both, or sign in with a token";
 const UNKNOWN: &str = "the token is unknown or was revoked: sign in again";
 const EXPIRED: &str = "the token has expired: sign in again, or make a new token";
 const ELSEWHERE: &str = "the token may not be used from this network address";
@@ -130,8 +129,8 @@ impl Auth {
     /// slow hash, and after wrong attempts a wait.
     ///
     /// # Errors
-    /// `Unavailable` when the store is away and `Busy` when too many passwords wait to be
-    /// verified: then nobody can be told from anybody.
+    /// `Unavailable` when the store is away, `Busy` when too many passwords wait to be
+    /// verified, `Throttled` after too many wrong ones: then nobody can be told from anybody.
     pub async fn identify(
         &self,
         credentials: &Credentials,
@@ -146,13 +145,13 @@ impl Auth {
             }
             Sent::Token(secret) => self.authenticate_token(secret, peer).await.map(Caller::signed_in),
             Sent::Password { name, password } => {
-                self.authenticate_password(name, password, peer).await.map(Caller::signed_in)
+                self.authenticate_password(name, password, peer, Lane::Waiting).await.map(Caller::signed_in)
             }
         };
         match answer {
             Ok(caller) => Ok(caller),
-            Err(error @ (AuthError::Unavailable { .. } | AuthError::Busy(_))) => Err(error),
-            Err(error) => Ok(Caller::rejected(error.to_string())),
+            Err(AuthError::Denied(why) | AuthError::Invalid(why)) => Ok(Caller::rejected(why)),
+            Err(error) => Err(error),
         }
     }
 
@@ -160,13 +159,14 @@ impl Auth {
     /// then narrows the account.
     ///
     /// # Errors
-    /// `Denied` when they are wrong, `Throttled` after too many wrong ones,
-    /// `Unavailable` when the store is away.
-    pub async fn authenticate_password(
+    /// `Denied` when they are wrong, `Throttled` after too many wrong ones, `Busy` when too
+    /// many wait to be verified, `Unavailable` when the store is away.
+    async fn authenticate_password(
         &self,
         name: &str,
         password: &SecretString,
         peer: IpAddr,
+        lane: Lane,
     ) -> Result<Account, AuthError> {
         if has_token_form(password.expose_secret()) {
             match self.authenticate_token(password, peer).await {
@@ -175,22 +175,23 @@ impl Auth {
                 answer => return answer,
             }
         }
-        let user = self.by_password(name, password, peer).await?;
+        let user = self.by_password(name, password, peer, lane).await?;
         Ok(Account::new(user, None))
     }
 
     /// The account of a name and its password, and of nothing else: for what a stolen
-    /// token must not be enough for.
+    /// token must not be enough for. The request holds a place meanwhile.
     ///
     /// # Errors
-    /// As [`Auth::authenticate_password`].
+    /// `Denied` when they are wrong, `Throttled` after too many wrong ones, `Busy` when too
+    /// many wait to be verified, `Unavailable` when the store is away.
     pub async fn authenticate_only_password(
         &self,
         name: &str,
         password: &SecretString,
         peer: IpAddr,
     ) -> Result<Account, AuthError> {
-        Ok(Account::new(self.by_password(name, password, peer).await?, None))
+        Ok(Account::new(self.by_password(name, password, peer, Lane::InPlace).await?, None))
     }
 
     /// The account of a token that was issued here, and is no access token; it narrows the
@@ -263,73 +264,6 @@ impl Auth {
         });
     }
 
-    async fn by_password(
-        &self,
-        name: &str,
-        password: &SecretString,
-        peer: IpAddr,
-    ) -> Result<Arc<User>, AuthError> {
-        if UserName::parse(name).is_err() || password.expose_secret().len() > passwords::LONGEST {
-            return Err(AuthError::Denied(WRONG.to_owned()));
-        }
-        let fingerprint = self.inner.passwords.fingerprint(name, password);
-        let user = self.known_user(name).await?;
-        if let Some(user) = self.remembered(&fingerprint, user) {
-            return Ok(user);
-        }
-        let verdict = self.inner.passwords.verdict(fingerprint);
-        let mut verdict = verdict.lock().await;
-        let user = self.known_user(name).await?;
-        let (user, right) = match &*verdict {
-            Some((against, right)) if *against == stored(user.as_deref()) => (user, *right),
-            _ => {
-                let (user, right) = self.attempt(name, password, peer).await?;
-                *verdict = Some((stored(user.as_deref()), right));
-                (user, right)
-            }
-        };
-        let user = user.filter(|_| right).ok_or_else(|| AuthError::Denied(WRONG.to_owned()))?;
-        self.inner.passwords.remember(fingerprint, user.password.clone());
-        Ok(user)
-    }
-
-    fn remembered(&self, fingerprint: &Fingerprint, user: Option<Arc<User>>) -> Option<Arc<User>> {
-        user.filter(|user| self.inner.passwords.is_remembered(fingerprint, &user.password))
-    }
-
-    /// One slow look at a password, counted and perhaps made to wait. The user is read
-    /// after the wait: the password may have been changed meanwhile.
-    async fn attempt(
-        &self,
-        name: &str,
-        password: &SecretString,
-        peer: IpAddr,
-    ) -> Result<(Option<Arc<User>>, bool), AuthError> {
-        let (throttle, clock) = (&self.inner.throttle, &self.inner.clock);
-        let wait =
-            throttle.begin(name, peer, clock.now()).map_err(|TooMany(wait)| AuthError::throttled(wait))?;
-        if !wait.is_zero() {
-            clock.sleep(wait).await;
-        }
-        let answer = self.look_at(name, password).await;
-        match answer {
-            Ok((_, true)) => throttle.succeed(name, peer, clock.now()),
-            Ok((_, false)) => tracing::info!(%peer, "a wrong password was sent"),
-            Err(_) => throttle.undo(name, peer, clock.now()),
-        }
-        answer
-    }
-
-    async fn look_at(
-        &self,
-        name: &str,
-        password: &SecretString,
-    ) -> Result<(Option<Arc<User>>, bool), AuthError> {
-        let user = self.known_user(name).await?;
-        let right = self.inner.passwords.verify(password, stored(user.as_deref()).as_ref()).await?;
-        Ok((user, right))
-    }
-
     pub(super) async fn known_user(&self, name: &str) -> Result<Option<Arc<User>>, AuthError> {
         let known_users = &self.inner.known_users;
         if let Some(user) = known_users.get(name) {
@@ -342,10 +276,6 @@ impl Auth {
         known_users.put(ticket, name.to_owned(), Arc::clone(&user));
         Ok(Some(user))
     }
-}
-
-fn stored(user: Option<&User>) -> Option<PasswordHash> {
-    user.map(|user| user.password.clone())
 }
 
 #[cfg(test)]

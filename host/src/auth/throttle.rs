@@ -1,14 +1,19 @@
-//! Slows down whoever guesses passwords: wrong attempts are counted for the name that
-//! was tried and for the address that tried, and each further attempt waits longer.
-//! It must not know passwords, nor whether a name exists.
+//! Limits how fast passwords can be guessed. It counts attempts and says how long each one
+//! waits. It must not know passwords, nor whether a name exists.
+//!
+//! Three things are counted: the attempts of strangers on one name, the attempts of strangers
+//! from one network, and the attempts of an acquaintance. An acquaintance is a network from
+//! which that name has signed in within [`ACQUAINTANCE`].
 //!
 //! # Invariants
 //! - An attempt counts as wrong from its beginning until it proves right, so that many
-//!   at once gain nothing.
-//! - Attempts on one name, or from one address, come one after another once they are
-//!   slowed; whoever would have to wait longer than [`PATIENCE`] is told to come back.
-//! - An address that has signed in as a name before is not slowed by what others do to
-//!   that name: nobody can be locked out from afar.
+//!   attempts at once gain nothing.
+//! - An acquaintance is not slowed by what strangers do, neither elsewhere nor in its own
+//!   network. Nobody can lock out others from afar, nor from the next desk.
+//! - The password with which an acquaintance signed in last is recognised by a short [`Tag`]
+//!   and does not wait. Whoever shares that network could use this to test passwords, so every
+//!   attempt with another tag, also a refused one, is charged to a budget ([`GUESSES`]). When it
+//!   is used up, nothing is recognised until it has recovered.
 //! - Counters are in this process only, bounded in number, and forgotten after
 //!   [`MEMORY`] without a wrong attempt.
 
@@ -18,20 +23,30 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest that an attempt is made to wait before it is looked at.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How long wrong attempts are remembered after the last of them.
 pub const MEMORY: Duration = Duration::from_mins(15);
-/// How long an address counts as one that a name signs in from.
+/// How long a network counts as one that a name signs in from.
 const ACQUAINTANCE: Duration = Duration::from_hours(24);
-/// Wrong attempts that cost nothing yet.
-const FREE_FOR_NAME: u32 = 5;
-const FREE_FOR_PEER: u32 = 20;
-/// The first delay; it doubles with each wrong attempt, up to the longest.
+/// Wrong passwords of an acquaintance within [`MEMORY`], above which its right password is not
+/// recognised.
+const GUESSES: u32 = 100;
+/// What one of them costs: after this time it is forgotten.
+const GUESS: Duration = Duration::from_secs(MEMORY.as_secs() / GUESSES as u64);
+/// The first delay; it doubles with each wrong attempt, up to the longest of the rule.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
-/// More counters of a kind than this are never held.
+/// No more counters of one kind than this are held.
 const MOST: usize = 10_000;
+
+/// From when on attempts wait, and for how long at most.
+struct Rule {
+    /// Wrong attempts without a delay.
+    free: u32,
+    longest: Duration,
+}
+
+const NAME: Rule = Rule { free: 5, longest: Duration::from_secs(5) };
+/// A network may be that of many people, so it is slowed less than a name.
+const NETWORK: Rule = Rule { free: 20, longest: Duration::from_secs(1) };
 
 /// The counters of one process.
 #[derive(Debug, Default)]
@@ -42,9 +57,15 @@ pub struct Throttle {
 #[derive(Debug, Default)]
 struct Counters {
     names: HashMap<String, Counter>,
-    peers: HashMap<IpAddr, Counter>,
-    acquainted: HashMap<(String, IpAddr), Instant>,
+    networks: HashMap<IpAddr, Counter>,
+    acquaintances: HashMap<Pair, Acquaintance>,
 }
+
+/// A name and the network that it was sent from.
+type Pair = (String, IpAddr);
+
+/// A short hash of credentials. Many passwords share one, so it tells little about the password.
+pub type Tag = u16;
 
 #[derive(Debug, Clone, Copy)]
 struct Counter {
@@ -54,53 +75,85 @@ struct Counter {
     open_at: Instant,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Acquaintance {
+    since: Instant,
+    tag: Tag,
+    own: Counter,
+    /// When all wrong passwords are forgotten: each moves it on by [`GUESS`].
+    guessed_until: Instant,
+}
+
+/// One attempt that is being made.
+#[derive(Debug)]
+#[must_use = "an attempt that is neither right nor undone counts as wrong"]
+pub struct Attempt {
+    /// To be waited for before the password is looked at.
+    pub wait: Duration,
+    pair: Pair,
+    is_stranger: bool,
+}
+
 /// Come back after this long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany(pub Duration);
 
 impl Throttle {
-    /// Counts an attempt and says how long to wait before it is looked at.
+    /// Counts an attempt with credentials of this tag.
     ///
     /// # Errors
-    /// `TooMany` when that would be longer than [`PATIENCE`]: it is not counted.
-    pub fn begin(&self, name: &str, peer: IpAddr, now: Instant) -> Result<Duration, TooMany> {
-        let peer = network_of(peer);
-        let mut counters = self.lock();
-        let acquainted = counters
-            .acquainted
-            .get(&(name.to_owned(), peer))
-            .is_some_and(|at| within(*at, now, ACQUAINTANCE));
-        let mut open_at = counters.peers.get(&peer).map_or(now, |counter| counter.open_at);
-        if !acquainted && let Some(counter) = counters.names.get(name) {
-            open_at = open_at.max(counter.open_at);
-        }
+    /// `TooMany` when it would have to wait longer than `patience`; it is not counted then,
+    /// except as a guess of an acquaintance.
+    pub fn begin(
+        &self,
+        name: &str,
+        peer: IpAddr,
+        tag: Tag,
+        patience: Duration,
+        now: Instant,
+    ) -> Result<Attempt, TooMany> {
+        let pair = (name.to_owned(), network_of(peer));
+        let counters = &mut *self.lock();
+        let acquaintance = counters.acquaintances.get_mut(&pair).filter(|known| known.is_current(now));
+        let is_stranger = acquaintance.is_none();
+        let open_at = match acquaintance {
+            Some(known) if known.recognises(tag, now) => now,
+            Some(known) => {
+                if known.tag != tag {
+                    known.guessed_until = known.guessed_until.max(now) + GUESS;
+                }
+                known.own.open_at
+            }
+            None => counters.open_to_strangers(&pair, now),
+        };
         let wait = open_at.saturating_duration_since(now);
-        if wait > PATIENCE {
+        if wait > patience {
             return Err(TooMany(wait));
         }
-        count(&mut counters.peers, peer, FREE_FOR_PEER, now);
-        if !acquainted {
-            count(&mut counters.names, name.to_owned(), FREE_FOR_NAME, now);
-        }
-        Ok(wait)
+        counters.count(&pair, is_stranger, now);
+        Ok(Attempt { wait, pair, is_stranger })
     }
 
-    /// The attempt was right: the name starts afresh, the address gets this one back.
-    pub fn succeed(&self, name: &str, peer: IpAddr, now: Instant) {
-        let peer = network_of(peer);
-        let mut counters = self.lock();
-        counters.names.remove(name);
-        give_back(&mut counters.peers, &peer, FREE_FOR_PEER, now);
-        make_room(&mut counters.acquainted, |at| within(*at, now, ACQUAINTANCE));
-        counters.acquainted.insert((name.to_owned(), peer), now);
+    /// Is the network one from which this name signed in, and from which few wrong passwords
+    /// were sent since? Only then may what was verified before be used again.
+    pub fn trusts(&self, name: &str, peer: IpAddr, now: Instant) -> bool {
+        let known = self.lock().acquaintances.get(&(name.to_owned(), network_of(peer))).copied();
+        known.is_some_and(|known| known.is_current(now) && known.has_few_guesses(now))
     }
 
-    /// The attempt could not be looked at: it counts for nobody.
-    pub fn undo(&self, name: &str, peer: IpAddr, now: Instant) {
-        let peer = network_of(peer);
-        let mut counters = self.lock();
-        give_back(&mut counters.peers, &peer, FREE_FOR_PEER, now);
-        give_back(&mut counters.names, name, FREE_FOR_NAME, now);
+    /// The attempt was right: it counts for nothing, and its sender is acquainted.
+    pub fn succeed(&self, attempt: Attempt, tag: Tag, now: Instant) {
+        let counters = &mut *self.lock();
+        counters.give_back(&attempt, now);
+        make_room(&mut counters.acquaintances, |known| known.is_current(now));
+        let fresh = Acquaintance { since: now, tag, own: Counter::new(now), guessed_until: now };
+        let known = counters.acquaintances.entry(attempt.pair).or_insert(fresh);
+        (known.since, known.tag) = (now, tag);
+    }
+
+    /// The attempt could not be looked at: it counts for nothing.
+    pub fn undo(&self, attempt: &Attempt, now: Instant) {
+        self.lock().give_back(attempt, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Counters> {
@@ -108,33 +161,85 @@ impl Throttle {
     }
 }
 
-fn count<K: Hash + Eq>(counters: &mut HashMap<K, Counter>, key: K, free: u32, now: Instant) {
-    make_room(counters, |counter| within(counter.last, now, MEMORY));
-    let counter = counters.entry(key).or_insert(Counter { wrong: 0, last: now, open_at: now });
-    if !within(counter.last, now, MEMORY) {
-        counter.wrong = 0;
+impl Counters {
+    fn open_to_strangers(&self, (name, network): &Pair, now: Instant) -> Instant {
+        let of_name = self.names.get(name).map_or(now, |counter| counter.open_at);
+        let of_network = self.networks.get(network).map_or(now, |counter| counter.open_at);
+        of_name.max(of_network)
     }
-    counter.wrong = counter.wrong.saturating_add(1);
-    counter.last = counter.last.max(now);
-    counter.open_at = counter.open_at.max(now) + delay(counter.wrong, free);
+
+    fn count(&mut self, pair: &Pair, is_stranger: bool, now: Instant) {
+        if !is_stranger {
+            if let Some(known) = self.acquaintances.get_mut(pair) {
+                known.own.count(&NAME, now);
+            }
+            return;
+        }
+        let (name, network) = pair;
+        make_room(&mut self.names, |counter| within(counter.last, now, MEMORY));
+        self.names.entry(name.clone()).or_insert(Counter::new(now)).count(&NAME, now);
+        make_room(&mut self.networks, |counter| within(counter.last, now, MEMORY));
+        self.networks.entry(*network).or_insert(Counter::new(now)).count(&NETWORK, now);
+    }
+
+    fn give_back(&mut self, Attempt { pair, is_stranger, .. }: &Attempt, now: Instant) {
+        if !is_stranger {
+            if let Some(known) = self.acquaintances.get_mut(pair) {
+                known.own.give_back(&NAME, now);
+            }
+            return;
+        }
+        let (name, network) = pair;
+        if let Some(counter) = self.names.get_mut(name) {
+            counter.give_back(&NAME, now);
+        }
+        if let Some(counter) = self.networks.get_mut(network) {
+            counter.give_back(&NETWORK, now);
+        }
+    }
 }
 
-fn give_back<K, Q>(counters: &mut HashMap<K, Counter>, key: &Q, free: u32, now: Instant)
-where
-    K: Hash + Eq + std::borrow::Borrow<Q>,
-    Q: Hash + Eq + ?Sized,
-{
-    if let Some(counter) = counters.get_mut(key) {
-        counter.wrong = counter.wrong.saturating_sub(1);
-        counter.open_at = counter.open_at.min(now + delay(counter.wrong, free));
+impl Counter {
+    fn new(now: Instant) -> Self {
+        Self { wrong: 0, last: now, open_at: now }
+    }
+
+    fn count(&mut self, rule: &Rule, now: Instant) {
+        if !within(self.last, now, MEMORY) {
+            self.wrong = 0;
+        }
+        self.wrong = self.wrong.saturating_add(1);
+        self.last = self.last.max(now);
+        self.open_at = self.open_at.max(now) + rule.delay(self.wrong);
+    }
+
+    fn give_back(&mut self, rule: &Rule, now: Instant) {
+        self.wrong = self.wrong.saturating_sub(1);
+        self.open_at = self.open_at.min(now + rule.delay(self.wrong));
     }
 }
 
-/// What the next attempt waits after so many wrong ones.
-fn delay(wrong: u32, free: u32) -> Duration {
-    match wrong.checked_sub(free) {
-        None => Duration::ZERO,
-        Some(over) => FIRST_DELAY.saturating_mul(1 << over.min(16)).min(LONGEST_DELAY),
+impl Rule {
+    /// What the next attempt waits after so many wrong ones.
+    fn delay(&self, wrong: u32) -> Duration {
+        match wrong.checked_sub(self.free) {
+            None => Duration::ZERO,
+            Some(over) => FIRST_DELAY.saturating_mul(1 << over.min(16)).min(self.longest),
+        }
+    }
+}
+
+impl Acquaintance {
+    fn is_current(&self, now: Instant) -> bool {
+        within(self.since, now, ACQUAINTANCE)
+    }
+
+    fn has_few_guesses(&self, now: Instant) -> bool {
+        self.guessed_until.saturating_duration_since(now) < MEMORY
+    }
+
+    fn recognises(&self, tag: Tag, now: Instant) -> bool {
+        self.tag == tag && self.has_few_guesses(now)
     }
 }
 
@@ -151,8 +256,8 @@ fn within(at: Instant, now: Instant, span: Duration) -> bool {
     now.saturating_duration_since(at) < span
 }
 
-/// One customer's IPv6 network counts as one address: it has more than can be counted.
-fn network_of(peer: IpAddr) -> IpAddr {
+/// One customer's IPv6 network counts as one address: it has more addresses than can be counted.
+pub fn network_of(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,
@@ -160,115 +265,4 @@ fn network_of(peer: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    //! Who waits, who does not, and for how long.
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail loudly"
-    )]
-    use super::*;
-
-    const GUESSER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
-
-    #[test]
-    fn the_first_wrong_attempts_are_free_and_later_ones_wait_longer_and_longer() {
-        let (throttle, mut now) = (Throttle::default(), Instant::now());
-        let mut waits = Vec::new();
-        for _ in 0..15 {
-            let wait = throttle.begin("ann", GUESSER, now).unwrap();
-            now += wait;
-            waits.push(wait);
-        }
-        assert!(waits[..5].iter().all(Duration::is_zero), "{waits:?}");
-        assert_eq!(waits[5], FIRST_DELAY);
-        assert!(waits.is_sorted());
-        assert_eq!(waits[14], LONGEST_DELAY);
-    }
-
-    #[test]
-    fn attempts_made_at_once_queue_up_and_are_then_refused() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        let answers: Vec<_> = (0..50).map(|_| throttle.begin("ann", GUESSER, now)).collect();
-        let looked_at = answers.iter().filter(|answer| answer.is_ok()).count();
-        assert!((6..15).contains(&looked_at), "{looked_at}");
-        let TooMany(wait) = answers[49].unwrap_err();
-        assert!(wait > PATIENCE && wait <= PATIENCE + LONGEST_DELAY, "{wait:?}");
-    }
-
-    #[test]
-    fn guessing_at_many_names_slows_the_address() {
-        let (throttle, mut now) = (Throttle::default(), Instant::now());
-        let mut slowest = Duration::ZERO;
-        for number in 0..40 {
-            let wait = throttle.begin(&format!("name{number}"), GUESSER, now).unwrap();
-            now += wait;
-            slowest = slowest.max(wait);
-        }
-        assert_eq!(slowest, LONGEST_DELAY);
-        assert_eq!(throttle.begin("ann", HOME, now), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn a_right_attempt_starts_the_name_afresh() {
-        let (throttle, mut now) = (Throttle::default(), Instant::now());
-        for _ in 0..8 {
-            now += throttle.begin("ann", GUESSER, now).unwrap();
-        }
-        throttle.succeed("ann", HOME, now);
-        assert_eq!(throttle.begin("ann", HOME, now), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn nobody_is_locked_out_from_afar() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        throttle.begin("ann", HOME, now).unwrap();
-        throttle.succeed("ann", HOME, now);
-        while throttle.begin("ann", GUESSER, now).is_ok() {}
-        assert_eq!(throttle.begin("ann", HOME, now), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn right_attempts_never_slow_an_address() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        for number in 0..200 {
-            let name = format!("name{number}");
-            assert_eq!(throttle.begin(&name, HOME, now), Ok(Duration::ZERO));
-            throttle.succeed(&name, HOME, now);
-        }
-    }
-
-    #[test]
-    fn an_attempt_that_could_not_be_looked_at_counts_for_nobody() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        for _ in 0..100 {
-            assert_eq!(throttle.begin("ann", HOME, now), Ok(Duration::ZERO));
-            throttle.undo("ann", HOME, now);
-        }
-    }
-
-    #[test]
-    fn wrong_attempts_are_forgotten_after_a_while_and_counters_stay_bounded() {
-        let (throttle, now) = (Throttle::default(), Instant::now());
-        while throttle.begin("ann", GUESSER, now).is_ok() {}
-        let later = now + MEMORY + PATIENCE;
-        assert_eq!(throttle.begin("ann", GUESSER, later), Ok(Duration::ZERO));
-        assert_eq!(throttle.begin("ann", GUESSER, later), Ok(Duration::ZERO));
-        for number in 0..u32::try_from(MOST * 2).unwrap() {
-            let _ = throttle.begin(&number.to_string(), IpAddr::V4(number.into()), now);
-        }
-        let counters = throttle.lock();
-        assert!(counters.names.len() <= MOST && counters.peers.len() <= MOST);
-    }
-
-    #[test]
-    fn one_network_of_version_6_counts_as_one_address() {
-        let (one, two): (IpAddr, IpAddr) =
-            ("2001:db8::1".parse().unwrap(), "2001:db8::ffff:2".parse().unwrap());
-        assert_eq!(network_of(one), network_of(two));
-        assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), GUESSER);
-    }
-}
+mod tests;

@@ -4,12 +4,11 @@ mod challenge;
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    AccessRequest, AccessToken, Account, AuthError, Caller, Decision, Entry, Issued, Question,
-    Resource as Subject, Scope, Token, TokenRequest, parse_network,
+    AccessToken, Account, AuthError, Decision, Entry, Issued, Scope, Token, TokenRequest, parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
@@ -23,49 +22,6 @@ const MOST_FILTERED: usize = 10_000;
 pub struct SignedIn(Account);
 
 impl RequestContext {
-    /// Looks the caller up, once a request.
-    async fn identify(&mut self) -> Result<(), AuthError> {
-        if self.caller.is_none() {
-            self.caller =
-                Some(self.auth.identify(&self.credentials, self.peer, &self.ground.mount.name).await?);
-        }
-        Ok(())
-    }
-
-    fn decide(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        self.caller
-            .as_ref()
-            .map_or(Decision::SignIn, |caller| self.decide_of(caller, kind, name, action, listed))
-    }
-
-    fn decide_of(
-        &self,
-        caller: &Caller,
-        kind: &str,
-        name: &str,
-        action: &str,
-        listed: &[String],
-    ) -> Decision {
-        let question = Question {
-            anonymous: self.ground.mount.anonymous.as_deref(),
-            resource: &Subject { protocol: &self.ground.mount.name, kind, name },
-            action,
-            read_action: self.ground.description.read_actions.get(kind).map_or("read", String::as_str),
-        };
-        self.auth.decide_listed(&question, caller, listed)
-    }
-
-    /// As [`Self::decide`], and keeps why an access token that counts is not enough.
-    fn decide_and_say(&mut self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        let decision = self.decide(kind, name, action, listed);
-        let counts =
-            self.caller.as_ref().is_some_and(|caller| caller.access.is_some() && caller.rejection.is_none());
-        self.lacking = (counts && decision == Decision::SignIn).then(|| {
-            format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
-        });
-        decision
-    }
-
     /// What a plugin wants of its mount, as scopes.
     fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
         let mount = &self.ground.mount.name;
@@ -88,9 +44,7 @@ impl RequestContext {
 impl wit::Host for State {
     async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
-        Ok(request.decide_and_say(&kind, &name, &action, &[]).into())
+        Ok(self.request()?.session.check(&kind, &name, &action, &[]).await?.into())
     }
 
     async fn check_listed(
@@ -101,10 +55,8 @@ impl wit::Host for State {
         mut listed: Vec<String>,
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
         listed.truncate(MOST_LISTED);
-        Ok(request.decide_and_say(&kind, &name, &action, &listed).into())
+        Ok(self.request()?.session.check(&kind, &name, &action, &listed).await?.into())
     }
 
     async fn filter_allowed(
@@ -117,38 +69,27 @@ impl wit::Host for State {
             return Err(wasmtime::Error::msg(format!("more than {MOST_FILTERED} names to filter at once")));
         }
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
-        let allowed = |name: &String| request.decide(&kind, name, &action, &[]) == Decision::Granted;
-        Ok(names.into_iter().filter(allowed).collect())
+        Ok(self.request()?.session.filter(&kind, names, &action).await?)
     }
 
     async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        Ok(request.decide_of(&Caller::anonymous(), &kind, &name, &action, &[]) == Decision::Granted)
+        Ok(self.request()?.session.public(&kind, &name, &action))
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
-        let rejection = request.caller.as_ref().and_then(|caller| caller.rejection.clone());
-        Ok(rejection.or_else(|| request.lacking.clone()))
+        Ok(self.request()?.session.rejection().await?)
     }
 
     async fn has_credentials(&mut self) -> wasmtime::Result<bool> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
-        Ok(request.caller.as_ref().is_some_and(Caller::has_credentials))
+        Ok(self.request()?.session.caller().await?.has_credentials())
     }
 
     async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
         let _outside = self.wait()?;
-        let request = self.request()?;
-        request.identify().await.map_err(away)?;
-        let account = request.caller.as_ref().and_then(|caller| caller.account.clone());
+        let account = self.request()?.session.caller().await?.account.clone();
         account.map(|account| self.push(SignedIn(account))).transpose()
     }
 
@@ -164,13 +105,10 @@ impl wit::Host for State {
             let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
         };
-        let (auth, peer) = (&request.auth, request.peer);
+        let session = &mut request.session;
         let account = match kind.as_str() {
-            "password" => {
-                let password = SecretString::from(value("password")?);
-                auth.authenticate_only_password(&value("name")?, &password, peer).await?
-            }
-            "token" => auth.authenticate_token(&SecretString::from(value("token")?), peer).await?,
+            "password" => session.sign_in(&value("name")?, &value("password")?.into()).await?,
+            "token" => session.sign_in_by_token(&value("token")?.into()).await?,
             _ => {
                 return Err(HostError::invalid(format!(
                     "no kind of sign-in is called {kind:?}; there are `password` and `token`"
@@ -180,9 +118,13 @@ impl wit::Host for State {
         Ok(self.push(SignedIn(account))?)
     }
 
+    fn retry_after(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.request()?.session.retry_after().map(|wait| wait.as_secs()))
+    }
+
     async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.auth.user_exists(&name).await?)
+        Ok(self.request()?.session.auth().user_exists(&name).await?)
     }
 
     async fn bearer_challenge(
@@ -207,16 +149,7 @@ impl wit::Host for State {
         };
         let request = self.request()?;
         let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
-        let signed = request.auth.sign_access(
-            account.as_ref(),
-            &AccessRequest {
-                mount: &request.ground.mount.name,
-                anonymous: request.ground.mount.anonymous.as_deref(),
-                read_actions: &request.ground.description.read_actions,
-                service: &service,
-                wanted: &wanted,
-            },
-        )?;
+        let signed = request.session.sign_access(account.as_ref(), &service, &wanted)?;
         Ok(signed.into())
     }
 }
@@ -255,7 +188,7 @@ impl wit::HostAccount for State {
             lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
             cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
         };
-        let Issued { token, secret } = request.auth.issue(&account, &wanted).await?;
+        let Issued { token, secret } = request.session.auth().issue(&account, &wanted).await?;
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
     }
 
@@ -263,14 +196,14 @@ impl wit::HostAccount for State {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.request()?.needs_login_grant()?;
-        Ok(self.request()?.auth.list(&account).await?.into_iter().map(Into::into).collect())
+        Ok(self.request()?.session.auth().list(&account).await?.into_iter().map(Into::into).collect())
     }
 
     async fn revoke_token(&mut self, handle: Resource<SignedIn>, named: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.request()?.needs_login_grant()?;
-        Ok(self.request()?.auth.revoke(&account, &named).await?)
+        Ok(self.request()?.session.auth().revoke(&account, &named).await?)
     }
 
     async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {
@@ -319,10 +252,4 @@ impl From<Token> for wit::Token {
             networks: token.cidr.iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-/// Without its store of users the host can decide nothing: the request ends, and is
-/// answered as a store that is away.
-fn away(error: AuthError) -> wasmtime::Error {
-    wasmtime::Error::from(error)
 }

@@ -1,11 +1,9 @@
 //! `http.request`: the request as a plugin sees it.
 
-use std::net::IpAddr;
-
 use http::{HeaderMap, HeaderName, Method};
 use wasmtime::component::Resource;
 
-use crate::auth::{Auth, Caller, Credentials};
+use crate::auth::Session;
 use crate::bindings::packhouse::plugin::http as wit;
 use crate::body::RequestBody;
 use crate::capabilities::{Ground, State, body::BodyHandle};
@@ -22,13 +20,8 @@ pub struct RequestContext {
     /// Without any header that may hold a credential.
     pub headers: HeaderMap,
     pub body: RequestBody,
-    pub auth: Auth,
-    pub credentials: Credentials,
-    pub peer: IpAddr,
-    /// Known after the first question about it.
-    pub caller: Option<Caller>,
-    /// What the caller's access token lacked when that was last asked for.
-    pub lacking: Option<String>,
+    /// Whoever sent it.
+    pub session: Session,
     pub tokens: TokenRules,
     /// Names of the headers that the answer depends on.
     pub vary: Vec<HeaderName>,

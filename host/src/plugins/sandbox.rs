@@ -65,8 +65,8 @@ pub enum CallError {
     OutOfMemory(String),
     #[error("all places for plugin instances are taken")]
     Busy,
-    #[error("the store of users is away: {0}")]
-    AuthAway(String),
+    #[error("the caller cannot be identified: {0}")]
+    Auth(#[source] AuthError),
 }
 
 /// The engine with everything that plugins import.
@@ -120,9 +120,7 @@ impl Sandbox {
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
-        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline)
-            .await?
-            .map_err(|error| explain(&error))
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?.map_err(explain)
     }
 
     /// Lets a plugin answer one request. Its instance is gone when this returns.
@@ -143,7 +141,7 @@ impl Sandbox {
             Ok(response.finish(vary))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
-        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+        answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
     /// Lets a plugin do one step of maintenance, and gives where the next one goes on. An
@@ -170,7 +168,7 @@ impl Sandbox {
             Ok(answered.map(|()| next).map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
-        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+        answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
     async fn instantiate(
@@ -251,16 +249,17 @@ fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
 }
 
 /// What a failed call means.
-fn explain(error: &wasmtime::Error) -> CallError {
+fn explain(error: wasmtime::Error) -> CallError {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
         return CallError::OutOfMemory(error.to_string());
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallError::Busy;
     }
-    if let Some(error) = error.downcast_ref::<AuthError>() {
-        return CallError::AuthAway(error.to_string());
-    }
+    let error = match error.downcast::<AuthError>() {
+        Ok(error) => return CallError::Auth(error),
+        Err(error) => error,
+    };
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::UnreachableCodeReached) => "it panicked".into(),
         Some(Trap::MemoryOutOfBounds | Trap::StackOverflow) => {

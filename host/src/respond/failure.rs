@@ -56,6 +56,10 @@ pub enum Failure {
     PluginUnavailable(Sentence),
     StorageUnavailable,
     StorageFull,
+    /// Too many wrong passwords were sent.
+    TooManyAttempts {
+        retry_after: Duration,
+    },
     /// Users and tokens cannot be looked up.
     IdentityUnavailable,
     NotImplemented(Sentence),
@@ -77,6 +81,7 @@ impl Failure {
             | Self::PluginUnavailable(_)
             | Self::StorageUnavailable
             | Self::IdentityUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
             Self::OutOfMemory | Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -106,6 +111,10 @@ impl Failure {
             Self::OutOfMemory => "the plugin needed more than it may use".into(),
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
             Self::StorageFull => "the storage is full".into(),
+            Self::TooManyAttempts { retry_after } => {
+                let seconds = whole_seconds(*retry_after);
+                format!("too many wrong passwords were sent: try again in {seconds} seconds").into()
+            }
             Self::IdentityUnavailable => "users cannot be looked up now, please try again".into(),
             Self::Internal => "something went wrong on the server".into(),
         }
@@ -114,7 +123,7 @@ impl Failure {
     /// How long a client should wait before it tries again.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy { retry_after } => Some(*retry_after),
+            Self::Busy { retry_after } | Self::TooManyAttempts { retry_after } => Some(*retry_after),
             Self::StorageUnavailable | Self::IdentityUnavailable | Self::PluginUnavailable(_) => {
                 Some(Duration::from_secs(5))
             }

@@ -10,6 +10,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::auth::passwords;
 use crate::auth::tests::{HERE, PASSWORD, add_user, host, show, sign_in};
 use crate::auth::{TokenRequest, parse_network};
 

@@ -1,13 +1,13 @@
 //! The challenge that tells a client where to fetch an access token, and for what
 //! (RFC 6750 section 3, and the distribution token specification).
 
-use crate::auth::Caller;
+use crate::auth::Session;
 use crate::bindings::packhouse::plugin::auth::Wanted;
 use crate::capabilities::RequestContext;
 
 /// None where signed tokens are switched off.
 pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Option<String> {
-    let server = request.auth.token_server()?;
+    let server = request.session.token_server()?;
     let own = || format!("{}{endpoint}", request.base_url);
     let realm = server.realm.map_or_else(own, str::to_owned);
     let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", server.service);
@@ -15,22 +15,18 @@ pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Op
     if !scopes.is_empty() {
         challenge.extend([",scope=\"", &scopes, "\""]);
     }
-    if let Some(error) = error(request) {
+    if let Some(error) = error(&request.session) {
         challenge.extend([",error=\"", error, "\""]);
     }
     Some(challenge)
 }
 
 /// Nobody who sent no credentials is told that they are wrong.
-fn error(request: &RequestContext) -> Option<&'static str> {
-    if request.caller.as_ref().is_some_and(is_rejected) {
+fn error(session: &Session) -> Option<&'static str> {
+    if session.is_rejected() {
         return Some("invalid_token");
     }
-    request.lacking.as_ref().map(|_| "insufficient_scope")
-}
-
-fn is_rejected(caller: &Caller) -> bool {
-    caller.rejection.is_some()
+    session.is_lacking().then_some("insufficient_scope")
 }
 
 fn scopes(wanted: &[Wanted]) -> String {

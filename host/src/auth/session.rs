@@ -1,0 +1,222 @@
+//! One request's caller, and what is asked about them. `dispatch` makes a session before the
+//! request has a place and an instance; the capabilities translate between it and the contract.
+//! It must not know plugins, request bodies, or the contract.
+//!
+//! # Invariants
+//! - The caller is identified once per request, and only when something depends on it.
+//! - What may take long is done by [`Session::admit`], before the request has a place: a password
+//!   is verified there, and wrong ones are waited for there.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::access::Entry;
+use super::credentials::{Credentials, Sent};
+use super::identity::{Account, Caller};
+use super::policy::Decision;
+use super::scope::{Resource, Scope};
+use super::signing::{AccessRequest, AccessToken, TokenServer};
+use super::{Auth, AuthError, Question};
+
+/// Where a request goes, as far as permissions depend on it.
+#[derive(Debug, Clone, Default)]
+pub struct Area {
+    /// The mount's name, which is the first part of a scope.
+    pub mount: String,
+    /// What everybody may do here, where that differs from what everybody may do elsewhere.
+    pub anonymous: Option<Vec<Scope>>,
+    /// The protocol's words for reading, by the type of thing.
+    pub read_actions: BTreeMap<String, String>,
+}
+
+/// One request's caller.
+pub struct Session {
+    auth: Auth,
+    area: Area,
+    credentials: Credentials,
+    peer: IpAddr,
+    /// Known after the first question about it.
+    caller: Option<Caller>,
+    /// What the caller's access token lacked when that was last asked for.
+    lacking: Option<String>,
+    /// How long the last attempt to sign in was told to wait.
+    retry_after: Option<Duration>,
+}
+
+impl Session {
+    /// Somebody who sent these credentials from this address. Looks nothing up.
+    pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
+        Self { auth, area, credentials, peer, caller: None, lacking: None, retry_after: None }
+    }
+
+    /// Verifies a password that was sent, before the request takes its place. Other credentials
+    /// are quickly looked up, and only when something asks for the caller.
+    ///
+    /// # Errors
+    /// `Throttled` after too many wrong passwords, `Busy` when too many wait to be verified,
+    /// `Unavailable` when the store is away.
+    pub async fn admit(&mut self) -> Result<(), AuthError> {
+        if matches!(self.credentials.0, Sent::Password { .. }) {
+            self.identify().await?;
+        }
+        Ok(())
+    }
+
+    /// May the caller do `action` on this? A user in `listed` counts as if it were granted to
+    /// them; what their token was narrowed to still holds.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn check(
+        &mut self,
+        kind: &str,
+        name: &str,
+        action: &str,
+        listed: &[String],
+    ) -> Result<Decision, AuthError> {
+        let caller = self.identify().await?;
+        let counts = caller.access.is_some() && caller.rejection.is_none();
+        let decision = self.decide(self.caller.as_ref(), kind, name, action, listed);
+        self.lacking = (counts && decision == Decision::SignIn).then(|| {
+            format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
+        });
+        Ok(decision)
+    }
+
+    /// Of these names, those on which the caller may do `action`.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn filter(
+        &mut self,
+        kind: &str,
+        mut names: Vec<String>,
+        action: &str,
+    ) -> Result<Vec<String>, AuthError> {
+        self.identify().await?;
+        let caller = self.caller.as_ref();
+        names.retain(|name| self.decide(caller, kind, name, action, &[]) == Decision::Granted);
+        Ok(names)
+    }
+
+    /// May anybody do that, signed in or not? Looks nothing up.
+    pub fn public(&self, kind: &str, name: &str, action: &str) -> bool {
+        self.decide(Some(&Caller::anonymous()), kind, name, action, &[]) == Decision::Granted
+    }
+
+    /// Who is calling.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn caller(&mut self) -> Result<&Caller, AuthError> {
+        self.identify().await
+    }
+
+    /// Why the credentials do not count, or not for what was last asked for.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn rejection(&mut self) -> Result<Option<String>, AuthError> {
+        let rejection = self.identify().await?.rejection.clone();
+        Ok(rejection.or_else(|| self.lacking.clone()))
+    }
+
+    /// Were the credentials rejected, as far as somebody has asked?
+    pub fn is_rejected(&self) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.rejection.is_some())
+    }
+
+    /// Did the access token lack what was last asked for?
+    pub fn is_lacking(&self) -> bool {
+        self.lacking.is_some()
+    }
+
+    /// The account of a name and password that came in the body.
+    ///
+    /// # Errors
+    /// `Denied` when they are wrong, and as [`Session::admit`].
+    pub async fn sign_in(&mut self, name: &str, password: &SecretString) -> Result<Account, AuthError> {
+        let answer = self.auth.authenticate_only_password(name, password, self.peer).await;
+        self.retry_after = match &answer {
+            Err(AuthError::Throttled { seconds }) => Some(Duration::from_secs(*seconds)),
+            _ => None,
+        };
+        answer
+    }
+
+    /// The account of a token's secret that came in the body.
+    ///
+    /// # Errors
+    /// `Denied` when it does not count, `Unavailable` when the store is away.
+    pub async fn sign_in_by_token(&mut self, secret: &SecretString) -> Result<Account, AuthError> {
+        self.auth.authenticate_token(secret, self.peer).await
+    }
+
+    /// How long the last attempt to sign in has to wait; none when it was looked at.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Signs an access token for this mount.
+    ///
+    /// # Errors
+    /// As [`Auth::sign_access`].
+    pub fn sign_access(
+        &self,
+        account: Option<&Account>,
+        service: &str,
+        wanted: &[Entry],
+    ) -> Result<AccessToken, AuthError> {
+        self.auth.sign_access(
+            account,
+            &AccessRequest {
+                mount: &self.area.mount,
+                anonymous: self.area.anonymous.as_deref(),
+                read_actions: &self.area.read_actions,
+                service,
+                wanted,
+            },
+        )
+    }
+
+    /// Where clients fetch access tokens for this mount.
+    pub fn token_server(&self) -> Option<TokenServer<'_>> {
+        self.auth.token_server()
+    }
+
+    /// The room behind the session, for what does not depend on the caller.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    async fn identify(&mut self) -> Result<&Caller, AuthError> {
+        if self.caller.is_none() {
+            let caller = self.auth.identify(&self.credentials, self.peer, &self.area.mount).await?;
+            self.caller = Some(caller);
+        }
+        Ok(self.caller.get_or_insert_default())
+    }
+
+    fn decide(
+        &self,
+        caller: Option<&Caller>,
+        kind: &str,
+        name: &str,
+        action: &str,
+        listed: &[String],
+    ) -> Decision {
+        let question = Question {
+            anonymous: self.area.anonymous.as_deref(),
+            resource: &Resource { protocol: &self.area.mount, kind, name },
+            action,
+            read_action: self.area.read_actions.get(kind).map_or("read", String::as_str),
+        };
+        caller.map_or(Decision::SignIn, |caller| self.auth.decide_listed(&question, caller, listed))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! When a caller is looked up, and what one request learns of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+use super::*;
+use crate::auth::Stores;
+use crate::auth::clock::Clock;
+use crate::auth::database::{Database, PATIENCE};
+use crate::auth::tests::{HERE, PASSWORD, add_user, host, scopes};
+use crate::auth::tokens::TokenRequest;
+
+fn session(auth: &Auth, credentials: Credentials) -> Session {
+    let area = Area { mount: "demo".to_owned(), ..Area::default() };
+    Session::new(auth.clone(), area, credentials, HERE)
+}
+
+async fn may(session: &mut Session, name: &str, action: &str) -> Decision {
+    session.check("package", name, action, &[]).await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_is_looked_up_until_something_depends_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("users.sqlite"), PATIENCE).await.unwrap();
+    let stores = Stores::of_database(database.clone());
+    let auth = Auth::over(stores, scopes(&["*:*:*:read"]), None, Clock::without_waiting());
+    add_user(&auth, "ann", &[]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
+    database.readers().close().await;
+    auth.inner.clock.sleep(Duration::from_secs(1)).await;
+
+    let mut asked = session(&auth, Credentials::token(secret));
+    asked.admit().await.unwrap();
+    assert!(asked.public("package", "a", "read") && !asked.public("package", "a", "write"));
+    let away = asked.check("package", "a", "read", &[]).await.unwrap_err();
+    assert!(matches!(away, AuthError::Unavailable { .. }), "{away}");
+}
+
+#[tokio::test]
+async fn a_password_is_verified_before_the_request_has_a_place() {
+    let auth = host();
+    add_user(&auth, "ann", &["demo:package:a:write"]).await;
+    let mut right = session(&auth, Credentials::password("ann", PASSWORD.into()));
+    right.admit().await.unwrap();
+    auth.remove_user("ann").await.unwrap();
+    assert_eq!(may(&mut right, "a", "write").await, Decision::Granted, "it is not looked up again");
+
+    let mut wrong = session(&auth, Credentials::password("ann", "wrong".into()));
+    wrong.admit().await.unwrap();
+    assert!(wrong.is_rejected());
+    assert_eq!(may(&mut wrong, "a", "read").await, Decision::SignIn);
+    assert!(wrong.rejection().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn too_many_wrong_passwords_are_told_apart_from_a_wrong_one() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let mut wrong = session(&auth, Credentials::password("ann", "wrong".into()));
+    wrong.admit().await.unwrap();
+    // As many as are looked at for the time being.
+    let (throttle, now) = (&auth.inner.throttle, auth.inner.clock.now());
+    while throttle.begin("ann", HERE, 0, Duration::from_secs(15), now).is_ok() {}
+    let mut header = session(&auth, Credentials::password("ann", PASSWORD.into()));
+    let refused = header.admit().await.unwrap_err();
+    assert!(matches!(refused, AuthError::Throttled { .. }), "{refused}");
+
+    let mut by_body = session(&auth, Credentials::default());
+    assert_eq!(by_body.retry_after(), None);
+    let refused = by_body.sign_in("ann", &PASSWORD.into()).await.unwrap_err();
+    assert!(matches!(refused, AuthError::Throttled { .. }), "{refused}");
+    assert!(by_body.retry_after().is_some_and(|wait| wait >= Duration::from_secs(1)));
+}
