@@ -163,6 +163,13 @@ pub fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Erro
     sys::authenticate(kind, values).map(|raw| Account { raw })
 }
 
+/// How many seconds a client should wait before it signs in again: some after an
+/// [`authenticate`] that was `Denied` because too many wrong passwords had been sent. Answer
+/// 429 with this number as `Retry-After` then.
+pub fn retry_after() -> Option<u64> {
+    sys::retry_after()
+}
+
 /// Is there a user of this name? For owner lists.
 pub fn user_exists(name: &str) -> Result<bool, Error> {
     sys::user_exists(name)

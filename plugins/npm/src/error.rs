@@ -38,6 +38,7 @@ descriptors! {
     TOO_LARGE 413 "too_large" "this is larger than the registry takes"
     SIGN_IN 401 "sign_in" "sign in first: npm login"
     BAD_LOGIN 401 "bad_login" "user name and password do not match an account; accounts are made by the administrator"
+    TOO_MANY_LOGINS 429 "too_many_logins" "too many wrong passwords were sent; try again later"
     FORBIDDEN 403 "forbidden" "this account lacks a permission"
     VERSION_EXISTS 403 "version_exists" "You cannot publish over the previously published versions"
     ACCESS_FIXED 403 "access_fixed" "who may read and write is set in the registry's permissions, not by npm access"
@@ -53,6 +54,8 @@ descriptors! {
 pub struct Error {
     descriptor: Descriptor,
     sentence: String,
+    /// Seconds until the client should try again.
+    retry_after: Option<u64>,
 }
 
 impl Error {
@@ -64,7 +67,13 @@ impl Error {
     /// A sentence that says more.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self { descriptor, sentence: sentence.to_string() }
+        Self { descriptor, sentence: sentence.to_string(), retry_after: None }
+    }
+
+    /// The client should try again after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// Npm's wording, which clients look for.
@@ -96,7 +105,10 @@ impl From<Error> for Response {
         } else {
             json!({ "error": error.sentence, "reason": error.code() })
         };
-        let response = Response::new(error.status()).json(&body);
+        let mut response = Response::new(error.status()).json(&body);
+        if let Some(seconds) = error.retry_after {
+            response = response.header("retry-after", &seconds.to_string());
+        }
         match error.code() {
             // npm reads the first challenge: `Basic` alone makes it say "Incorrect or
             // missing password", `Bearer` that the token is invalid.

@@ -36,6 +36,7 @@ descriptors! {
     SIZE_INVALID 400 "SIZE_INVALID" "the content is not as long as was said; send it again"
     TOO_LARGE 413 "SIZE_INVALID" "this is larger than the registry takes"
     UNAUTHORIZED 401 "UNAUTHORIZED" "sign in first: docker login"
+    TOO_MANY 429 "TOOMANYREQUESTS" "too many wrong passwords were sent; try again later"
     DENIED 403 "DENIED" "this account lacks a permission"
     PAGE_INVALID 400 "UNSUPPORTED" "`n` is no number"
     REQUEST_INVALID 400 "UNSUPPORTED" "this cannot be asked"

@@ -76,6 +76,13 @@ impl Host {
         self
     }
 
+    /// Too many wrong passwords were sent: none is looked at for so many seconds.
+    #[must_use]
+    pub fn throttled(self, seconds: u64) -> Host {
+        self.state.borrow_mut().retry_after = Some(seconds);
+        self
+    }
+
     /// Signed access tokens come from this address, not from the protocol's own endpoint.
     #[must_use]
     pub fn token_server(self, realm: &str) -> Host {

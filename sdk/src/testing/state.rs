@@ -93,6 +93,8 @@ pub(crate) struct State {
     /// What it lacked when that was last asked for.
     pub(crate) lacking: Option<String>,
     pub(crate) access_rules: AccessRules,
+    /// Seconds for which passwords are not looked at.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) signed: Vec<Signed>,
     pub(crate) base_url: String,
     pub(crate) now: u64,
@@ -127,6 +129,7 @@ impl Default for State {
             bearer: None,
             lacking: None,
             access_rules: AccessRules { enabled: true, realm: None },
+            retry_after: None,
             signed: Vec::new(),
             base_url: "https://registry.example.com/demo".to_owned(),
             now: 1_767_225_600_000,

@@ -68,10 +68,14 @@ pub fn user_in_path(call: &Call) -> Result<String, Error> {
         .ok_or_else(|| Error::new(error::NO_ROUTE))
 }
 
-/// Wrong name or wrong password, in the host's words: which of them it is, is not told.
+/// Wrong name or wrong password, in the host's words: which of them it is, is not told. 429
+/// when too many wrong ones were sent.
 pub fn refused(error: packhouse_plugin::Error) -> Error {
-    match error {
-        packhouse_plugin::Error::Denied(sentence) => Error::because(error::BAD_LOGIN, sentence),
-        other => other.into(),
+    match (error, auth::retry_after()) {
+        (packhouse_plugin::Error::Denied(sentence), Some(seconds)) => {
+            Error::because(error::TOO_MANY_LOGINS, sentence).retry_after(seconds)
+        }
+        (packhouse_plugin::Error::Denied(sentence), None) => Error::because(error::BAD_LOGIN, sentence),
+        (other, _) => other.into(),
     }
 }

@@ -45,6 +45,14 @@ fn a_wrong_password_is_a_401_that_npm_understands() {
 }
 
 #[test]
+fn too_many_wrong_passwords_are_a_429_that_says_when_to_try_again() {
+    let host = host().throttled(7);
+    let reply = log_in(&host, "ann", "secret");
+    assert_refused(&host, &reply, 429, "too many");
+    assert_eq!(reply.header("retry-after"), Some("7"));
+}
+
+#[test]
 fn nobody_is_asked_to_sign_in() {
     let host = host();
     for path in ["/-/whoami", "/-/npm/v1/user", "/-/npm/v1/tokens", "/-/user/org.couchdb.user:ann"] {

@@ -115,11 +115,15 @@ fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
     }
 }
 
-/// Which of name, password and token it is that does not count, is not told.
+/// Which of name, password and token it is that does not count, is not told. 429 when too many
+/// wrong passwords were sent.
 fn refused(error: HostError) -> Error {
-    match error {
-        HostError::Denied(sentence) => Error::credentials(sentence),
-        other => other.into(),
+    match (error, auth::retry_after()) {
+        (HostError::Denied(sentence), Some(seconds)) => {
+            Error::because(error::TOO_MANY, sentence).header("retry-after", seconds.to_string())
+        }
+        (HostError::Denied(sentence), None) => Error::credentials(sentence),
+        (other, _) => other.into(),
     }
 }
 

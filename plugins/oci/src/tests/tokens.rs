@@ -115,6 +115,14 @@ fn wrong_credentials_are_never_nobodys() {
 }
 
 #[test]
+fn too_many_wrong_passwords_are_a_429_that_says_when_to_try_again() {
+    let host = desk().throttled(7);
+    let reply = form(&host, "grant_type=password&username=bob&password=secret");
+    assert_refused(&reply, 429, "TOOMANYREQUESTS", "too many");
+    assert_eq!(reply.header("retry-after"), Some("7"));
+}
+
+#[test]
 fn a_password_becomes_a_token_and_a_refresh_token() {
     let host = desk();
     let body = "grant_type=password&username=bob&password=secret&client_id=docker&service=packhouse\

@@ -38,6 +38,10 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
     Ok(Account(auth::authenticate(kind, &convert::pairs(values))?))
 }
 
+pub(crate) fn retry_after() -> Option<u64> {
+    auth::retry_after()
+}
+
 pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
     Ok(auth::user_exists(name)?)
 }

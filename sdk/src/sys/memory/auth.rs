@@ -68,6 +68,9 @@ pub(crate) fn caller() -> Option<Account> {
 pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
     let state = state::current();
     require_login(&state)?;
+    if kind == "password" && state.borrow().retry_after.is_some() {
+        return Err(Error::Denied("too many wrong passwords were sent".to_owned()));
+    }
     let value = |name: &str| {
         let pair = values.iter().find(|(key, _)| *key == name);
         pair.map(|(_, value)| *value)
@@ -99,6 +102,10 @@ fn require_login(state: &Shared) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Denied("this mount has no grant `login`".to_owned()))
+}
+
+pub(crate) fn retry_after() -> Option<u64> {
+    state::current().borrow().retry_after
 }
 
 pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
