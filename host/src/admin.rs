@@ -210,7 +210,7 @@ async fn look_after_tokens(
     match command {
         TokenCommand::Create { user, label, read_only, scopes, expires, cidr } => {
             let account = auth.account(user.as_str()).await?;
-            let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr };
+            let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr, mount: None };
             let issued = auth.issue(&account, &request).await?;
             terminal.remark(&format!(
                 "Made the token {} of {user}. Its secret is shown this once:",

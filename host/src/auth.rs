@@ -85,11 +85,24 @@ pub struct Settings {
 pub struct Limits {
     /// Sign-ins that may be verified or wait for it while their requests hold places.
     pub sign_ins_in_place: usize,
+    /// Tokens of one user that have not expired; a quarter of them may be such as were issued
+    /// without a password check.
+    pub tokens_per_user: u64,
+    /// How long a token lives at most that was issued without a password check.
+    pub longest_lifetime: Duration,
+    /// When such a token expires if nobody uses it.
+    pub idle_lifetime: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sign_ins_in_place: 64 }
+        let days = |days: u64| Duration::from_hours(days * 24);
+        Self {
+            sign_ins_in_place: 64,
+            tokens_per_user: 200,
+            longest_lifetime: days(90),
+            idle_lifetime: days(30),
+        }
     }
 }
 
@@ -172,6 +185,7 @@ pub struct Auth {
 }
 
 struct Inner {
+    limits: Limits,
     anonymous: Vec<Scope>,
     stores: Stores,
     signing: Option<Signing>,
@@ -215,6 +229,7 @@ impl Auth {
         clock: Clock,
     ) -> Self {
         let inner = Inner {
+            limits,
             anonymous,
             stores,
             signing,

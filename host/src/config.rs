@@ -76,6 +76,7 @@ impl Config {
         self.storage.check()?;
         self.server.check()?;
         self.auth.check()?;
+        self.auth.check_services(&self.mount)?;
         self.mount.iter().try_for_each(|(name, mount)| mount.check(name))
     }
 

@@ -175,7 +175,7 @@ pub fn user_exists(name: &str) -> Result<bool, Error> {
     sys::user_exists(name)
 }
 
-/// What a new token may do. `Default` is all that the account may, for ever.
+/// What a new token may do. `Default` is all that the account may, for as long as possible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenRequest {
     pub label: Option<String>,
@@ -296,9 +296,12 @@ impl Account {
         self.raw.is_read_only()
     }
 
-    /// Never for more, or longer, than what this account came with: `Denied`, as without
-    /// the grant `login`, and always for one that came with a signed access token.
-    /// `Invalid` for a bad scope or network.
+    /// A token that is valid at this mount. Never for more, or longer, than what this account came
+    /// with: `Denied`, as without the grant `login`, when the user has too many tokens, and always
+    /// for one that came with a signed access token. `Invalid` for a bad scope or network.
+    ///
+    /// Only a token for an account of [`authenticate_password`] may live for ever. Any other expires
+    /// after 90 days at most, and when nobody uses it for 30 days.
     pub fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         self.raw.issue_token(request)
     }

@@ -183,6 +183,33 @@ fn a_password_becomes_a_token_that_can_be_revoked() {
 }
 
 #[test]
+fn a_token_for_which_no_password_was_checked_expires_and_is_one_of_few() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let host = Host::new().grant("login").user("ann", &[]).password("ann", "correct");
+    let issue = |account: auth::Account| account.issue_token(&TokenRequest::default());
+    let proved = || auth::authenticate_password("ann", "correct").unwrap();
+    assert_eq!(issue(proved()).unwrap().token.expires, None);
+    let caller = || host.as_user("ann").run(|| issue(auth::caller().unwrap()));
+    let issued = caller().unwrap();
+    assert!(issued.token.expires.is_some_and(|end| end <= host.now() + 90 * DAY));
+    let by_token = host.anonymous().run(|| issue(auth::authenticate_token(&issued.secret).unwrap()));
+    assert!(by_token.unwrap().token.expires <= issued.token.expires);
+    while caller().is_ok() {}
+    let made = proved().list_tokens().unwrap().len();
+    assert_eq!(made, 51);
+    assert!(issue(proved()).is_ok(), "those with a password have more room");
+    host.set_now(host.now() + 90 * DAY);
+    assert!(caller().is_ok(), "what expired makes room");
+}
+
+#[test]
+fn too_many_wrong_passwords_are_told_from_a_wrong_one() {
+    let _host = Host::new().grant("login").password("ann", "correct").throttled(7);
+    assert!(matches!(auth::authenticate_password("ann", "correct"), Err(Error::Denied(_))));
+    assert_eq!(auth::retry_after(), Some(7));
+}
+
+#[test]
 fn a_mount_without_the_grant_cannot_sign_in() {
     let _host = Host::new().password("ann", "correct");
     assert!(matches!(auth::authenticate_password("ann", "correct"), Err(Error::Denied(_))));

@@ -33,7 +33,7 @@ pub(super) async fn grants(
     Ok(())
 }
 
-/// `ID  OWNER  HINT…  LABEL  access  created  used  expires  scopes  networks`
+/// `ID  OWNER  HINT…  LABEL  access  created  used  expires  scopes  networks  mount`
 pub(super) async fn tokens(
     auth: &Auth,
     user: Option<&UserName>,
@@ -59,13 +59,14 @@ fn line(token: &Token, owner: &str) -> String {
     columns.push(if token.read_only { "read-only" } else { "full" }.to_owned());
     columns.push(format!("created {}", moment(token.created)));
     columns.push(token.last_used.map_or("never used".to_owned(), |used| format!("used {}", moment(used))));
-    columns.push(token.expires.map_or("no end".to_owned(), |end| {
+    columns.push(token.end().map_or("no end".to_owned(), |end| {
         let word =
             if UNIX_EPOCH + Duration::from_millis(end) <= SystemTime::now() { "expired" } else { "expires" };
         format!("{word} {}", moment(end))
     }));
     columns.push(if token.scopes.is_empty() { "all scopes".to_owned() } else { joined(&token.scopes) });
     columns.push(if token.cidr.is_empty() { "any network".to_owned() } else { joined(&token.cidr) });
+    columns.push(token.mount.as_ref().map_or("any mount".to_owned(), |mount| format!("only {mount}")));
     columns.join("\t")
 }
 

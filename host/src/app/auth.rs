@@ -1,9 +1,11 @@
 //! Hands the configuration's users and tokens to the auth room.
 
+use std::collections::BTreeMap;
+
 use super::{BuildError, parse_scopes};
 use crate::auth::jwt::keys::KeyFile;
 use crate::auth::{self, AccessSettings, Auth, Limits, TokenStoreKind};
-use crate::config::{Config, TokenKey};
+use crate::config::{Config, MountConfig, TokenKey};
 
 /// Opens the users and tokens that a configuration names; also for the command line.
 pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
@@ -22,7 +24,12 @@ pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
 fn limits(config: &Config) -> Limits {
     let places = usize::try_from(config.server.limits.max_requests).unwrap_or(usize::MAX);
     // So many sign-ins leave most places to others.
-    Limits { sign_ins_in_place: (places / 8).clamp(1, 64) }
+    Limits {
+        sign_ins_in_place: (places / 8).clamp(1, 64),
+        tokens_per_user: config.auth.tokens_per_user.into(),
+        longest_lifetime: config.auth.refresh_lifetime.0,
+        idle_lifetime: config.auth.refresh_idle.0,
+    }
 }
 
 fn access_settings(config: &Config) -> Option<AccessSettings> {
@@ -32,9 +39,15 @@ fn access_settings(config: &Config) -> Option<AccessSettings> {
         keys: tokens.keys.iter().filter_map(key_file).collect(),
         realm: tokens.realm.clone(),
         service: tokens.service.clone(),
+        services: services(config),
         issuer: tokens.issuer.clone(),
         lifetime: tokens.lifetime.0,
     })
+}
+
+fn services(config: &Config) -> BTreeMap<String, String> {
+    let named = |(name, mount): (&String, &MountConfig)| Some((name.clone(), mount.token_service.clone()?));
+    config.mount.iter().filter_map(named).collect()
 }
 
 fn key_file(key: &TokenKey) -> Option<KeyFile> {

@@ -139,7 +139,7 @@ impl Auth {
     /// `NotFound`; `Unavailable`.
     pub async fn account(&self, name: &str) -> Result<Account, AuthError> {
         let user = self.known_user(name).await?.ok_or_else(|| AuthError::no_user(name))?;
-        Ok(Account::new(user, None))
+        Ok(Account::new(user, None).proved())
     }
 
     /// The tokens of everybody, expired ones too, oldest first.

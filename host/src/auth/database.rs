@@ -27,7 +27,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -62,6 +62,11 @@ const STEPS: [&str; 2] = [
         name  TEXT PRIMARY KEY NOT NULL,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    // Tokens of earlier versions stay valid at all mounts.
+    "
+    ALTER TABLE tokens ADD COLUMN mount TEXT;
+    ALTER TABLE tokens ADD COLUMN idle INTEGER;
 ",
 ];
 

@@ -28,6 +28,7 @@ pub const FRESH: Duration = Duration::from_millis(750);
 const UNKNOWN: &str = "the token is unknown or was revoked: sign in again";
 const EXPIRED: &str = "the token has expired: sign in again, or make a new token";
 const ELSEWHERE: &str = "the token may not be used from this network address";
+const OTHER_MOUNT: &str = "the token was issued by another part of this registry: sign in here, or use a token of `packhouse token`";
 
 /// Who sent a request.
 #[derive(Debug, Clone, Default)]
@@ -70,16 +71,28 @@ pub struct Account {
     token: Option<Arc<Token>>,
     /// Came with an access token that was made with that password or token?
     bearer: bool,
+    /// Was the password given for this very sign-in? What accompanies a request proves less: a
+    /// client sends it to whatever it asks for.
+    proved: bool,
 }
 
 impl Account {
     pub(super) fn new(user: Arc<User>, token: Option<Arc<Token>>) -> Self {
-        Self { user, token, bearer: false }
+        Self { user, token, bearer: false, proved: false }
     }
 
     /// The same, come with an access token.
     pub(super) fn bearing(self) -> Self {
         Self { bearer: true, ..self }
+    }
+
+    /// The same, whose password was given for this very sign-in.
+    pub(super) fn proved(self) -> Self {
+        Self { proved: true, ..self }
+    }
+
+    pub(super) fn is_proved(&self) -> bool {
+        self.proved
     }
 
     pub(super) fn is_bearer(&self) -> bool {
@@ -143,9 +156,9 @@ impl Auth {
             Sent::Token(secret) if jwt::has_form(secret.expose_secret()) => {
                 self.by_access_token(secret, peer, mount).await
             }
-            Sent::Token(secret) => self.authenticate_token(secret, peer).await.map(Caller::signed_in),
+            Sent::Token(secret) => self.authenticate_token(secret, peer, mount).await.map(Caller::signed_in),
             Sent::Password { name, password } => {
-                self.authenticate_password(name, password, peer, Lane::Waiting).await.map(Caller::signed_in)
+                self.authenticate_password(name, password, peer, mount).await.map(Caller::signed_in)
             }
         };
         match answer {
@@ -166,16 +179,16 @@ impl Auth {
         name: &str,
         password: &SecretString,
         peer: IpAddr,
-        lane: Lane,
+        mount: &str,
     ) -> Result<Account, AuthError> {
         if has_token_form(password.expose_secret()) {
-            match self.authenticate_token(password, peer).await {
+            match self.authenticate_token(password, peer, mount).await {
                 // It may be a password that only looks like a token.
                 Err(AuthError::Denied(why)) if why == UNKNOWN && UserName::parse(name).is_ok() => {}
                 answer => return answer,
             }
         }
-        let user = self.by_password(name, password, peer, lane).await?;
+        let user = self.by_password(name, password, peer, Lane::Waiting).await?;
         Ok(Account::new(user, None))
     }
 
@@ -191,7 +204,7 @@ impl Auth {
         password: &SecretString,
         peer: IpAddr,
     ) -> Result<Account, AuthError> {
-        Ok(Account::new(self.by_password(name, password, peer, Lane::InPlace).await?, None))
+        Ok(Account::new(self.by_password(name, password, peer, Lane::InPlace).await?, None).proved())
     }
 
     /// The account of a token that was issued here, and is no access token; it narrows the
@@ -203,6 +216,7 @@ impl Auth {
         &self,
         secret: &SecretString,
         peer: IpAddr,
+        mount: &str,
     ) -> Result<Account, AuthError> {
         let unknown = || AuthError::Denied(UNKNOWN.to_owned());
         if !has_token_form(secret.expose_secret()) {
@@ -210,16 +224,18 @@ impl Auth {
         }
         let known = self.known_token(SecretHash::of(secret.expose_secret())).await?;
         let (user, token) = known.ok_or_else(unknown)?;
-        self.check_use(&token, peer)?;
+        self.check_use(&token, peer, mount)?;
         Ok(Account::new(user, Some(token)))
     }
 
-    /// May this token be used now, and from there?
-    pub(super) fn check_use(&self, token: &Token, peer: IpAddr) -> Result<(), AuthError> {
+    /// May this token be used now, from there, at this mount?
+    pub(super) fn check_use(&self, token: &Token, peer: IpAddr, mount: &str) -> Result<(), AuthError> {
         let why = if token.is_expired(self.inner.clock.unix_millis()) {
             EXPIRED
         } else if !token.may_come_from(peer) {
             ELSEWHERE
+        } else if !token.is_for(mount) {
+            OTHER_MOUNT
         } else {
             return Ok(());
         };

@@ -19,7 +19,12 @@ use super::identity::{Account, Caller};
 use super::policy::Decision;
 use super::scope::{Resource, Scope};
 use super::signing::{AccessRequest, AccessToken, TokenServer};
+use super::token_store::Token;
+use super::tokens::{Issued, TokenRequest};
 use super::{Auth, AuthError, Question};
+
+/// Tokens that one request is issued. A sign-in needs one.
+const MOST_ISSUED: u32 = 4;
 
 /// Where a request goes, as far as permissions depend on it.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +49,13 @@ pub struct Session {
     lacking: Option<String>,
     /// How long the last attempt to sign in was told to wait.
     retry_after: Option<Duration>,
+    issued: u32,
 }
 
 impl Session {
     /// Somebody who sent these credentials from this address. Looks nothing up.
     pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
-        Self { auth, area, credentials, peer, caller: None, lacking: None, retry_after: None }
+        Self { auth, area, credentials, peer, caller: None, lacking: None, retry_after: None, issued: 0 }
     }
 
     /// Verifies a password that was sent, before the request takes its place. Other credentials
@@ -152,12 +158,34 @@ impl Session {
     /// # Errors
     /// `Denied` when it does not count, `Unavailable` when the store is away.
     pub async fn sign_in_by_token(&mut self, secret: &SecretString) -> Result<Account, AuthError> {
-        self.auth.authenticate_token(secret, self.peer).await
+        self.auth.authenticate_token(secret, self.peer, &self.area.mount).await
     }
 
     /// How long the last attempt to sign in has to wait; none when it was looked at.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Makes a token that is valid at this mount only.
+    ///
+    /// # Errors
+    /// As [`Auth::issue`], and `Denied` for more than a few in one request.
+    pub async fn issue(&mut self, account: &Account, request: TokenRequest) -> Result<Issued, AuthError> {
+        if self.issued >= MOST_ISSUED {
+            return Err(AuthError::Denied(format!("one request is issued at most {MOST_ISSUED} tokens")));
+        }
+        self.issued += 1;
+        self.auth.issue(account, &TokenRequest { mount: Some(self.area.mount.clone()), ..request }).await
+    }
+
+    /// The account's tokens that are valid at this mount.
+    ///
+    /// # Errors
+    /// As [`Auth::list`].
+    pub async fn list(&self, account: &Account) -> Result<Vec<Token>, AuthError> {
+        let mut tokens = self.auth.list(account).await?;
+        tokens.retain(|token| token.is_for(&self.area.mount));
+        Ok(tokens)
     }
 
     /// Signs an access token for this mount.
@@ -184,7 +212,7 @@ impl Session {
 
     /// Where clients fetch access tokens for this mount.
     pub fn token_server(&self) -> Option<TokenServer<'_>> {
-        self.auth.token_server()
+        self.auth.token_server(&self.area.mount)
     }
 
     /// The room behind the session, for what does not depend on the caller.

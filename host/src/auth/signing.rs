@@ -7,8 +7,9 @@
 //! - It counts no longer than its user, the grants and the token that it was made with:
 //!   they are looked up as if they had been sent themselves.
 //! - A token of the configuration's own token server is that server's word, and nothing
-//!   of it is looked up here.
+//!   of it is looked up here. It is valid at the mount that its audience names, and at no other.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -34,7 +35,7 @@ use super::{Auth, AuthError};
 /// Things that one token may be wanted for.
 const MOST_WANTED: usize = 100;
 /// By how much the clocks of two hosts may differ, in seconds.
-const LEEWAY: f64 = 30.0;
+const LEEWAY: f64 = 120.0;
 
 const FORGED: &str = "the access token was not signed by this registry: sign in again";
 const FOREIGN: &str = "the access token was made for another service: sign in again";
@@ -52,8 +53,11 @@ pub struct AccessSettings {
     pub keys: Vec<KeyFile>,
     /// The address of another token server, which then signs alone.
     pub realm: Option<String>,
-    /// Whom tokens are for.
+    /// Whom tokens are for. Where another token server signs, a mount that `services` does not
+    /// name has `{service}/{mount}`.
     pub service: String,
+    /// Whom the tokens of another token server are for, by the mount that they are valid at.
+    pub services: BTreeMap<String, String>,
     /// Who signs them; none for `service`, and for anybody with a key when another token
     /// server signs.
     pub issuer: Option<String>,
@@ -65,6 +69,7 @@ pub(super) struct Signing {
     keys: Keys,
     realm: Option<String>,
     service: String,
+    services: BTreeMap<String, String>,
     issuer: Option<String>,
     lifetime: Duration,
 }
@@ -100,11 +105,11 @@ impl fmt::Debug for AccessToken {
 }
 
 /// Where clients fetch access tokens, and for whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServer<'a> {
     /// None when the mount itself gives them out.
     pub realm: Option<&'a str>,
-    pub service: &'a str,
+    pub service: Cow<'a, str>,
 }
 
 /// The claims that are signed; times are in seconds (RFC 7519 section 4.1).
@@ -164,14 +169,25 @@ impl Signing {
             keys: Keys::read(&settings.keys, secret.as_ref())?,
             realm: settings.realm.clone(),
             service: settings.service.clone(),
+            services: settings.services.clone(),
             issuer,
             lifetime: settings.lifetime,
         })
     }
 
-    /// The claims of a token that counts at this moment (seconds since the Unix epoch).
-    fn read(&self, token: &SecretString, now: f64) -> Result<Sent, &'static str> {
-        let expected = Expected { audience: &self.service, issuer: self.issuer.as_deref() };
+    /// Whom tokens are for that are valid at this mount. Ours say their mount, those of another
+    /// token server say it by their audience.
+    fn service(&self, mount: &str) -> Cow<'_, str> {
+        match (&self.realm, self.services.get(mount)) {
+            (None, _) => Cow::Borrowed(&self.service),
+            (Some(_), Some(service)) => Cow::Borrowed(service),
+            (Some(_), None) => Cow::Owned(format!("{}/{mount}", self.service)),
+        }
+    }
+
+    /// The claims of a token that is valid at this moment (seconds since the Unix epoch).
+    fn read(&self, token: &SecretString, now: f64, mount: &str) -> Result<Sent, &'static str> {
+        let expected = Expected { audience: &self.service(mount), issuer: self.issuer.as_deref() };
         let sent: Sent = self.keys.verify(token, &expected).map_err(|flaw| match flaw {
             Flaw::Forged => FORGED,
             Flaw::Foreign => FOREIGN,
@@ -187,10 +203,10 @@ impl Signing {
 }
 
 impl Auth {
-    /// Where clients fetch access tokens; none where signed tokens are switched off.
-    pub fn token_server(&self) -> Option<TokenServer<'_>> {
+    /// Where clients fetch access tokens for a mount; none where signed tokens are switched off.
+    pub fn token_server(&self, mount: &str) -> Option<TokenServer<'_>> {
         let signing = self.inner.signing.as_ref()?;
-        Some(TokenServer { realm: signing.realm.as_deref(), service: &signing.service })
+        Some(TokenServer { realm: signing.realm.as_deref(), service: signing.service(mount) })
     }
 
     /// Signs a token that holds what the account (none: nobody) may do of the wanted.
@@ -260,11 +276,11 @@ impl Auth {
         };
         #[expect(clippy::cast_precision_loss, reason = "milliseconds fit for 285,000 years")]
         let now = self.inner.clock.unix_millis() as f64 / 1000.0;
-        let sent = signing.read(secret, now).or_else(deny)?;
+        let sent = signing.read(secret, now, mount).or_else(deny)?;
         let outside = signing.realm.is_some();
         let caller = match &sent.packhouse {
             Some(ours) if ours.mount != mount => return deny(OTHER_MOUNT),
-            Some(ours) if !outside => self.bearer(ours, sent.sub.as_deref(), peer).await?,
+            Some(ours) if !outside => self.bearer(ours, sent.sub.as_deref(), peer, mount).await?,
             None if !outside => return deny(FOREIGN),
             _ => Caller::anonymous(),
         };
@@ -273,7 +289,13 @@ impl Auth {
     }
 
     /// Whoever a token of this registry was made for.
-    async fn bearer(&self, ours: &Ours, name: Option<&str>, peer: IpAddr) -> Result<Caller, AuthError> {
+    async fn bearer(
+        &self,
+        ours: &Ours,
+        name: Option<&str>,
+        peer: IpAddr,
+        mount: &str,
+    ) -> Result<Caller, AuthError> {
         let Some(user) = &ours.user else {
             return Ok(Caller::anonymous());
         };
@@ -283,19 +305,25 @@ impl Auth {
             return deny(GONE);
         };
         let token = match &ours.token {
-            Some(id) => Some(self.made_with(id, known.id, peer).await?),
+            Some(id) => Some(self.made_with(id, known.id, peer, mount).await?),
             None => None,
         };
         Ok(Caller::signed_in(Account::new(known, token).bearing()))
     }
 
-    async fn made_with(&self, id: &str, owner: Uuid, peer: IpAddr) -> Result<Arc<Token>, AuthError> {
+    async fn made_with(
+        &self,
+        id: &str,
+        owner: Uuid,
+        peer: IpAddr,
+        mount: &str,
+    ) -> Result<Arc<Token>, AuthError> {
         let token = match Uuid::try_parse(id) {
             Ok(id) => self.known_token_of(id).await?,
             Err(_) => None,
         };
         let token = token.filter(|token| token.owner == owner).map_or_else(|| deny(GONE), Ok)?;
-        self.check_use(&token, peer)?;
+        self.check_use(&token, peer, mount)?;
         Ok(token)
     }
 
@@ -337,7 +365,7 @@ fn check(signing: &Signing, account: Option<&Account>, request: &AccessRequest<'
 }
 
 fn lifetime(signing: &Signing, account: Option<&Account>, now: u64) -> Result<Duration, AuthError> {
-    let end = account.and_then(Account::token).and_then(|token| token.expires);
+    let end = account.and_then(Account::token).and_then(Token::end);
     let left = end.map_or(u64::MAX, |end| end.saturating_sub(now) / 1000);
     if left == 0 {
         return deny("the token that you are signed in with is about to expire: sign in again");

@@ -215,6 +215,106 @@ async fn a_token_lives_no_longer_and_in_no_other_place_than_its_maker_s() {
     assert!(less.expires < same.expires && less.cidr[0].to_string() == "192.0.2.1/32");
 }
 
+/// The account of a caller, as a plugin gets it.
+async fn caller(auth: &Auth, name: &str) -> Account {
+    sign_in(auth, name, PASSWORD).await.account.unwrap()
+}
+
+fn through(mount: &str) -> TokenRequest {
+    TokenRequest { mount: Some(mount.to_owned()), ..TokenRequest::default() }
+}
+
+async fn at(auth: &Auth, mount: &str, secret: &SecretString) -> Caller {
+    auth.identify(&Credentials::token(secret.clone()), HERE, mount).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_token_that_was_issued_through_a_mount_is_valid_at_that_mount_only() {
+    let auth = host();
+    add_user(&auth, "ann", &["*:*:*:*"]).await;
+    let ann = auth.authenticate_only_password("ann", &PASSWORD.into(), HERE).await.unwrap();
+    let issued = auth.issue(&ann, &through("demo")).await.unwrap();
+    let own = at(&auth, "demo", &issued.secret).await.account.expect("at its own mount");
+    let elsewhere = at(&auth, "other", &issued.secret).await;
+    assert!(elsewhere.rejection.unwrap().contains("another part"));
+    let as_password = Credentials::password("ann", issued.secret.clone());
+    assert!(auth.identify(&as_password, HERE, "other").await.unwrap().rejection.is_some());
+    assert!(auth.authenticate_token(&issued.secret, HERE, "other").await.is_err());
+    let child = auth.issue(&own, &TokenRequest::default()).await.unwrap();
+    assert_eq!(child.token.mount.as_deref(), Some("demo"), "its children neither");
+    let everywhere = auth.issue(&auth.account("ann").await.unwrap(), &TokenRequest::default()).await.unwrap();
+    for mount in ["demo", "other"] {
+        assert!(at(&auth, mount, &everywhere.secret).await.account.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_which_no_password_was_checked_expires() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let limits = Limits::default();
+    let proved = auth.authenticate_only_password("ann", &PASSWORD.into(), HERE).await.unwrap();
+    let lasting = auth.issue(&proved, &through("demo")).await.unwrap().token;
+    assert_eq!((lasting.expires, lasting.idle), (None, None));
+    let ann = caller(&auth, "ann").await;
+    for wished in [None, Some(Duration::MAX), Some(limits.longest_lifetime * 2)] {
+        let request = TokenRequest { lifetime: wished, ..through("demo") };
+        let token = auth.issue(&ann, &request).await.unwrap().token;
+        let most = token.created + u64::try_from(limits.longest_lifetime.as_millis()).unwrap();
+        assert!(token.expires.is_some_and(|end| end <= most), "{token:?}");
+        assert!(token.idle.is_some() && token.end() < token.expires, "{token:?}");
+    }
+    let brief = TokenRequest { lifetime: Some(HOUR), ..through("demo") };
+    let brief = auth.issue(&ann, &brief).await.unwrap();
+    assert_eq!(brief.token.expires, Some(brief.token.created + 3_600_000));
+    let child = at(&auth, "demo", &brief.secret).await.account.unwrap();
+    let child = auth.issue(&child, &through("demo")).await.unwrap().token;
+    assert_eq!(child.expires, brief.token.expires, "no longer than its maker's");
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_uses_expires_and_one_in_use_does_not() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let ann = caller(&auth, "ann").await;
+    let unused = auth.issue(&ann, &through("demo")).await.unwrap();
+    let used = auth.issue(&ann, &through("demo")).await.unwrap();
+    let idle = Limits::default().idle_lifetime;
+    auth.inner.clock.sleep(idle / 2).await;
+    assert!(at(&auth, "demo", &used.secret).await.account.is_some());
+    while auth.list(&ann).await.unwrap().iter().all(|token| token.last_used.is_none()) {
+        tokio::task::yield_now().await;
+    }
+    auth.inner.clock.sleep(idle / 2).await;
+    assert!(at(&auth, "demo", &unused.secret).await.rejection.unwrap().contains("expired"));
+    assert!(at(&auth, "demo", &used.secret).await.account.is_some());
+}
+
+#[tokio::test]
+async fn a_user_has_a_limited_number_of_tokens_and_few_without_a_password_check() {
+    let limits = Limits { tokens_per_user: 8, ..Limits::default() };
+    let auth = Auth::within(limits, Stores::in_memory(), Vec::new(), None, Clock::without_waiting());
+    add_user(&auth, "ann", &[]).await;
+    let ann = caller(&auth, "ann").await;
+    let mut answers = Vec::new();
+    for _ in 0..500 {
+        answers.push(auth.issue(&ann, &through("demo")).await);
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
+    assert!(refused(answers.pop().unwrap()).contains("without a password check"));
+    let proved = auth.authenticate_only_password("ann", &PASSWORD.into(), HERE).await.unwrap();
+    for _ in 0..6 {
+        auth.issue(&proved, &through("demo")).await.unwrap();
+    }
+    let why = refused(auth.issue(&proved, &through("demo")).await);
+    assert!(why.contains("8 tokens") && why.contains("revoke"), "{why}");
+    let administrator = auth.account("ann").await.unwrap();
+    auth.issue(&administrator, &TokenRequest::default()).await.unwrap();
+    auth.inner.clock.sleep(limits.idle_lifetime).await;
+    auth.revoke_any(auth.list(&ann).await.unwrap()[0].id).await.unwrap();
+    auth.issue(&ann, &through("demo")).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_narrowed_token_revokes_nothing_but_itself() {
     let auth = host();

@@ -53,12 +53,29 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     /// Networks that it may be used from; empty for all.
     pub cidr: Vec<IpNet>,
+    /// The mount that it was issued through and is limited to; none for all mounts.
+    pub mount: Option<String>,
+    /// It expires when it is not used for so long, in milliseconds. Set for tokens that were
+    /// issued without a password check, and for no others.
+    pub idle: Option<u64>,
 }
 
 impl Token {
-    /// Has it come to its end?
+    /// Has it expired?
     pub fn is_expired(&self, now: u64) -> bool {
-        self.expires.is_some_and(|expires| expires <= now)
+        self.end().is_some_and(|end| end <= now)
+    }
+
+    /// When it expires unless it is used before; none for never.
+    pub fn end(&self) -> Option<u64> {
+        let used = self.last_used.unwrap_or(self.created);
+        let unused = self.idle.map(|idle| used.saturating_add(idle));
+        self.expires.into_iter().chain(unused).min()
+    }
+
+    /// May it be used at this mount?
+    pub fn is_for(&self, mount: &str) -> bool {
+        self.mount.as_deref().is_none_or(|own| own == mount)
     }
 
     /// May it be used from this address?
@@ -68,11 +85,36 @@ impl Token {
     }
 }
 
+/// How many tokens one owner may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Of all kinds.
+    pub all: u64,
+    /// That were issued without a password check.
+    pub idle: u64,
+    /// What expired before counts no longer.
+    pub now: u64,
+}
+
+impl Quota {
+    /// Is there room for this token beside so many that its owner has?
+    fn has_room(&self, token: &Token, all: u64, idle: u64) -> bool {
+        all < self.all && (token.idle.is_none() || idle < self.idle)
+    }
+}
+
 /// What keeps tokens. Everything written is there for all hosts on the same store as
 /// soon as the call is over. Every function answers `Unavailable` when the store is away.
 pub trait TokenStore: Send + Sync {
-    /// Adds a token under the hash of its secret.
-    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>>;
+    /// Adds a token under the hash of its secret. Where the quota leaves no room, its owner's
+    /// expired tokens are removed; false, and nothing added, when that does not help. Of
+    /// several callers at once, on any host, no more are added than there is room for.
+    fn add<'a>(
+        &'a self,
+        token: &'a Token,
+        secret: SecretHash,
+        quota: Option<Quota>,
+    ) -> BoxFuture<'a, Result<bool, AuthError>>;
     /// The token with this secret, expired or not.
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
     /// The token of this id, expired or not.

@@ -4,6 +4,10 @@
 //! # Invariants
 //! - A token never allows more, from more places, or for longer than what its maker
 //!   signed in with; what the request leaves open is taken over from that.
+//! - A token that was issued through a mount is valid at that mount only.
+//! - A token whose maker's password was not checked for it ([`Account`] of a request's caller, or
+//!   of another token) expires, at a fixed time and when it is not used. Few of them fit beside
+//!   the tokens that a user made with the password.
 //! - The secret is given out once and stored as a hash only.
 //! - An account that was narrowed can revoke nothing but what it signed in with, and one
 //!   that came with a signed access token can neither make, see nor revoke any.
@@ -19,7 +23,7 @@ use uuid::Uuid;
 
 use super::identity::Account;
 use super::scope::Scope;
-use super::token_store::{SecretHash, Token};
+use super::token_store::{Quota, SecretHash, Token};
 use super::{Auth, AuthError};
 
 /// The longest label, in characters.
@@ -42,6 +46,9 @@ pub struct TokenRequest {
     pub lifetime: Option<Duration>,
     /// Networks it may be used from; empty for those of the account.
     pub cidr: Vec<IpNet>,
+    /// The mount through which it is asked for, which it is limited to. None when the
+    /// administrator makes it: then it is valid at all mounts, and no number is too many.
+    pub mount: Option<String>,
 }
 
 /// A token just made.
@@ -77,13 +84,16 @@ impl Auth {
     /// Makes a token for the account.
     ///
     /// # Errors
-    /// `Denied` when it would allow more, or for longer, than the account; `Invalid` for
-    /// a bad label or lifetime; `Unavailable` when the store is away.
+    /// `Denied` when it would allow more, or for longer, than the account, or when the user has
+    /// too many; `Invalid` for a bad label or lifetime; `Unavailable` when the store is away.
     pub async fn issue(&self, account: &Account, request: &TokenRequest) -> Result<Issued, AuthError> {
         check_no_bearer(account)?;
         let secret = Uuid::new_v4().to_string();
         let token = self.design(account, request, &secret)?;
-        self.inner.stores.tokens.add(&token, SecretHash::of(&secret)).await?;
+        let quota = request.mount.as_ref().map(|_| self.quota(token.created));
+        if !self.inner.stores.tokens.add(&token, SecretHash::of(&secret), quota).await? {
+            return deny(&self.too_many(&token));
+        }
         self.clear_expired().await;
         tracing::info!(user.name = %account.name(), token.id = %token.id, "a token was made");
         Ok(Issued { token, secret: secret.into() })
@@ -144,12 +154,48 @@ impl Auth {
             hint: secret.chars().take(8).collect(),
             label: request.label.clone(),
             created,
-            expires: end(account, request.lifetime, created)?,
+            expires: end(account, self.lifetime(account, request), created)?,
             last_used: None,
             read_only: request.read_only,
             scopes: self.narrow(account, &request.scopes)?,
             cidr: place(account, &request.cidr)?,
+            mount: request.mount.clone().or_else(|| account.token()?.mount.clone()),
+            idle: (!account.is_proved()).then(|| millis(self.inner.limits.idle_lifetime)),
         })
+    }
+
+    /// What is wished for, or less for an account whose password was not checked for it.
+    fn lifetime(&self, account: &Account, request: &TokenRequest) -> Option<Duration> {
+        if account.is_proved() {
+            return request.lifetime;
+        }
+        let longest = self.inner.limits.longest_lifetime;
+        let left = account.token().and_then(|token| token.expires);
+        let left = left.map(|end| Duration::from_millis(end.saturating_sub(self.inner.clock.unix_millis())));
+        match (request.lifetime, left) {
+            (Some(wished), _) => Some(wished.min(longest)),
+            // Without a wish, as long as the maker's own.
+            (None, Some(left)) if left <= longest => None,
+            (None, _) => Some(longest),
+        }
+    }
+
+    fn quota(&self, now: u64) -> Quota {
+        let all = self.inner.limits.tokens_per_user;
+        Quota { all, idle: (all / 4).max(1), now }
+    }
+
+    fn too_many(&self, token: &Token) -> String {
+        let Quota { all, idle, .. } = self.quota(token.created);
+        match token.idle {
+            None => format!(
+                "this user has {all} tokens, as many as one may have: revoke some that are no longer needed"
+            ),
+            Some(_) => format!(
+                "this user has {idle} tokens that were issued without a password check, or {all} in all, as many \
+                 as one may have: revoke some that are no longer needed"
+            ),
+        }
     }
 
     fn narrow(&self, account: &Account, wanted: &[Scope]) -> Result<Vec<Scope>, AuthError> {

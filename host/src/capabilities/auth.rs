@@ -187,8 +187,9 @@ impl wit::HostAccount for State {
             scopes: request.scopes(&wanted.scopes)?,
             lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
             cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
+            mount: None,
         };
-        let Issued { token, secret } = request.session.auth().issue(&account, &wanted).await?;
+        let Issued { token, secret } = request.session.issue(&account, wanted).await?;
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
     }
 
@@ -196,7 +197,7 @@ impl wit::HostAccount for State {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.request()?.needs_login_grant()?;
-        Ok(self.request()?.session.auth().list(&account).await?.into_iter().map(Into::into).collect())
+        Ok(self.request()?.session.list(&account).await?.into_iter().map(Into::into).collect())
     }
 
     async fn revoke_token(&mut self, handle: Resource<SignedIn>, named: String) -> Result<bool, HostError> {
@@ -241,11 +242,11 @@ impl From<AccessToken> for wit::AccessToken {
 impl From<Token> for wit::Token {
     fn from(token: Token) -> Self {
         Self {
+            expires: token.end(),
             id: token.id.to_string(),
             hint: token.hint,
             label: token.label,
             created: token.created,
-            expires: token.expires,
             last_used: token.last_used,
             read_only: token.read_only,
             scopes: token.scopes.iter().map(ToString::to_string).collect(),

@@ -1,12 +1,13 @@
 //! `[auth]`: users, tokens, and what anybody may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
+use crate::config::mounts::MountConfig;
 use crate::config::values::{Secret, Span};
 
 /// Bytes of the shortest `jwt_secret`: as many as an HS256 signature has.
@@ -14,6 +15,8 @@ const SHORTEST_SECRET: usize = 32;
 /// How long an access token may live.
 const LIFETIMES: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(1)];
 const MOST_KEYS: usize = 16;
+const MOST_TOKENS: u32 = 100_000;
+const SHORTEST_REFRESH: Duration = Duration::from_hours(1);
 
 /// `[auth]`
 #[derive(Debug, Clone, Deserialize)]
@@ -27,6 +30,13 @@ pub struct AuthConfig {
     pub anonymous: Vec<String>,
     /// Signs access tokens, by HS256.
     pub jwt_secret: Option<Secret>,
+    /// Tokens that clients of one user may have at one time.
+    pub tokens_per_user: u32,
+    /// How long a token lives at most that a client got without a password in a form, such as
+    /// the refresh token of `docker login`.
+    pub refresh_lifetime: Span,
+    /// When such a token expires if nobody uses it.
+    pub refresh_idle: Span,
     pub npm_tokens: NpmTokens,
     pub oci_tokens: OciTokens,
 }
@@ -47,7 +57,8 @@ pub struct OciTokens {
     pub enabled: bool,
     /// The address of another token server; none: the mount gives out its own.
     pub realm: Option<String>,
-    /// Whom tokens are for.
+    /// Whom tokens are for; those of another token server at a mount: `{service}/{mount}`, or the
+    /// mount's `token_service`.
     pub service: String,
     /// Who signs them; none: the same word, or with a `realm` anybody who has a key.
     pub issuer: Option<String>,
@@ -89,6 +100,9 @@ impl Default for AuthConfig {
             token_store: "database".into(),
             anonymous: vec!["*:*:*:read".into(), "*:*:*:pull".into()],
             jwt_secret: None,
+            tokens_per_user: 200,
+            refresh_lifetime: Span(Duration::from_hours(90 * 24)),
+            refresh_idle: Span(Duration::from_hours(30 * 24)),
             npm_tokens: NpmTokens::default(),
             oci_tokens: OciTokens::default(),
         }
@@ -133,7 +147,40 @@ impl AuthConfig {
                  at least, or leave it out and one is made"
             ));
         }
+        if self.tokens_per_user == 0 || self.tokens_per_user > MOST_TOKENS {
+            return Err(format!("[auth] tokens_per_user must be 1 to {MOST_TOKENS}"));
+        }
+        let spans = [("refresh_lifetime", self.refresh_lifetime), ("refresh_idle", self.refresh_idle)];
+        if let Some((key, _)) = spans.iter().find(|(_, span)| span.0 < SHORTEST_REFRESH) {
+            return Err(format!("[auth] {key} must be an hour at least: write it like \"30d\""));
+        }
         self.access_tokens().map_or(Ok(()), |tokens| tokens.check(secret.is_some()))
+    }
+
+    /// Whom the tokens of another token server are for, by mount; a mount that is not named here
+    /// has `{service}/{mount}`.
+    pub(super) fn check_services(&self, mounts: &BTreeMap<String, MountConfig>) -> Result<(), String> {
+        let own = format!("{}/", self.oci_tokens.service);
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (mount, config) in mounts {
+            let Some(service) = &config.token_service else { continue };
+            if !is_fit(service) {
+                return Err(format!(
+                    "[mount.{mount}] token_service: write a word without white space and quotes, e.g. \"{own}{mount}\""
+                ));
+            }
+            if service.strip_prefix(&own).is_some_and(|other| other != mount) {
+                return Err(format!(
+                    "[mount.{mount}] token_service is {service:?}, which stands for another mount: choose one that does not begin with {own:?}"
+                ));
+            }
+            if let Some(other) = seen.insert(service, mount) {
+                return Err(format!(
+                    "[mount.{other}] and [mount.{mount}] have the same token_service {service:?}: a token for one would be valid at the other"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What holds for tokens that clients ask for.

@@ -22,6 +22,9 @@ pub struct MountConfig {
     pub grants: Vec<String>,
     /// Scopes that need no account here, instead of those in `[auth]`.
     pub anonymous: Option<Vec<String>>,
+    /// Whom the tokens of another token server are for that are valid here, where `[auth.oci_tokens]`
+    /// names one; `{service}/{mount}` unless set.
+    pub token_service: Option<String>,
     /// Handed to the plugin as they are.
     pub settings: toml::Table,
 }
@@ -37,6 +40,7 @@ impl Default for MountConfig {
             features: BTreeMap::new(),
             grants: Vec::new(),
             anonymous: None,
+            token_service: None,
             settings: toml::Table::new(),
         }
     }

@@ -56,6 +56,24 @@ fn the_earlier_systems_words_are_read_with_its_defaults() {
 }
 
 #[test]
+fn no_two_mounts_take_the_tokens_of_one_service() {
+    let with = |one: &str, two: &str| {
+        format!("[mount.one]\ntoken_service = {one:?}\n[mount.two]\ntoken_service = {two:?}\n")
+    };
+    assert!(refusal(&with("registry", "registry")).contains("a token for one would be valid at the other"));
+    assert!(refusal(&with("packhouse/two", "registry")).contains("stands for another mount"));
+    assert!(refusal(&with("a b", "registry")).contains("white space"));
+    assert!(Config::parse(&with("packhouse/one", "registry"), Path::new("registry.toml")).is_ok());
+}
+
+#[test]
+fn the_rules_for_tokens_have_bounds() {
+    assert!(refusal("[auth]\ntokens_per_user = 0").contains("1 to"));
+    assert!(refusal("[auth]\nrefresh_idle = \"1m\"").contains("refresh_idle must be an hour at least"));
+    assert!(refusal("[auth]\nrefresh_lifetime = \"0s\"").contains("refresh_lifetime must be"));
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     assert_eq!(
         refusal("[storage]\ntype = \"fs\"\nendpont = \"x\"\n"),

@@ -52,6 +52,8 @@ pub(crate) struct StoredToken {
     pub(crate) token: Token,
     pub(crate) owner: String,
     pub(crate) secret: String,
+    /// Was it issued without a password check?
+    pub(crate) idle: bool,
 }
 
 /// A signed access token; what is in a real one.

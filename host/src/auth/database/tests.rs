@@ -111,8 +111,10 @@ async fn what_one_host_writes_the_other_reads_at_once() {
         read_only: false,
         scopes: Vec::new(),
         cidr: Vec::new(),
+        mount: None,
+        idle: None,
     };
-    tokens(&there).add(&token, secret).await.unwrap();
+    tokens(&there).add(&token, secret, None).await.unwrap();
     assert_eq!(tokens(&here).find(secret).await.unwrap(), Some(token.clone()));
     tokens(&here).remove(token.id, None).await.unwrap();
     assert_eq!(tokens(&there).find(secret).await.unwrap(), None);
@@ -182,9 +184,36 @@ async fn a_damaged_narrowing_never_widens_a_token() {
         read_only: false,
         scopes: vec![Scope::parse("a:b:c:d").unwrap()],
         cidr: Vec::new(),
+        mount: None,
+        idle: None,
     };
-    tokens(&database).add(&token, secret).await.unwrap();
+    tokens(&database).add(&token, secret, None).await.unwrap();
     sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'").execute(&database.writer).await.unwrap();
     let refusal = tokens(&database).find(secret).await.unwrap_err();
     assert!(matches!(refusal, AuthError::Unavailable { .. }), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_version_keeps_its_tokens_valid_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let earlier = SqlitePool::connect_with(options).await.unwrap();
+    for step in STEPS.into_iter().take(2) {
+        sqlx::raw_sql(step).execute(&earlier).await.unwrap();
+    }
+    let secret = SecretHash::of("secret");
+    let add = sqlx::query(
+        "INSERT INTO tokens (id, owner, secret, hint, created, read_only, scopes, cidr)
+         VALUES (?1, ?1, ?2, 'hint', 7, 0, '', '')",
+    );
+    let id = Uuid::new_v4();
+    add.bind(id.as_bytes().to_vec()).bind(secret.0.to_vec()).execute(&earlier).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 2").execute(&earlier).await.unwrap();
+    earlier.close().await;
+
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let token = tokens(&database).find(secret).await.unwrap().unwrap();
+    assert_eq!((token.id, token.created, token.end()), (id, 7, None));
+    assert!(token.is_for("any") && token.is_for("other"));
 }

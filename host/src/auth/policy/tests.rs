@@ -47,6 +47,8 @@ fn with_token(grants: &[&str], narrowed_to: &[&str], read_only: bool) -> Caller 
         read_only,
         scopes: scopes(narrowed_to),
         cidr: Vec::new(),
+        mount: None,
+        idle: None,
     };
     Caller::signed_in(Account::new(user(grants), Some(Arc::new(token))))
 }

@@ -77,3 +77,24 @@ async fn too_many_wrong_passwords_are_told_apart_from_a_wrong_one() {
     assert!(matches!(refused, AuthError::Throttled { .. }), "{refused}");
     assert!(by_body.retry_after().is_some_and(|wait| wait >= Duration::from_secs(1)));
 }
+
+#[tokio::test]
+async fn what_a_mount_issues_is_for_that_mount_and_limited_in_number() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let mut asked = session(&auth, Credentials::password("ann", PASSWORD.into()));
+    let ann = asked.caller().await.unwrap().account.clone().unwrap();
+    let elsewhere = TokenRequest { mount: Some("other".to_owned()), ..TokenRequest::default() };
+    let issued = asked.issue(&ann, elsewhere).await.unwrap().token;
+    assert_eq!(issued.mount.as_deref(), Some("demo"), "whatever is asked for");
+    for _ in 1..MOST_ISSUED {
+        asked.issue(&ann, TokenRequest::default()).await.unwrap();
+    }
+    let refused = asked.issue(&ann, TokenRequest::default()).await.unwrap_err();
+    assert!(matches!(refused, AuthError::Denied(_)), "{refused}");
+
+    let other = Area { mount: "other".to_owned(), ..Area::default() };
+    let other = Session::new(auth.clone(), other, Credentials::default(), HERE);
+    assert!(other.list(&ann).await.unwrap().is_empty());
+    assert_eq!(asked.list(&ann).await.unwrap().len(), 4);
+}

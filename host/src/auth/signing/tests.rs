@@ -30,6 +30,7 @@ fn settings() -> AccessSettings {
         keys: Vec::new(),
         realm: None,
         service: "packhouse".to_owned(),
+        services: BTreeMap::new(),
         issuer: None,
         lifetime: FIVE_MINUTES,
     }
@@ -283,7 +284,7 @@ async fn an_access_token_makes_lists_and_revokes_no_tokens_and_signs_no_other() 
 async fn an_access_token_is_no_password_and_no_refresh_token() {
     let auth = host_with_users().await;
     let token = sign(&auth, Some(&account(&auth, "ann").await), &[thing("ann/a", &["push"])]);
-    assert!(auth.authenticate_token(&token.secret, HERE).await.is_err());
+    assert!(auth.authenticate_token(&token.secret, HERE, "demo").await.is_err());
     assert!(auth.authenticate_only_password("ann", &token.secret, HERE).await.is_err());
     let by_basic = sign_in(&auth, "ann", token.secret.expose_secret()).await;
     assert!(by_basic.rejection.is_some() && by_basic.account.is_none());
@@ -322,8 +323,26 @@ async fn it_expires_and_no_sooner() {
     let token = sign(&auth, Some(&account(&auth, "ann").await), &[thing("ann/a", &["push"])]);
     auth.inner.clock.sleep(FIVE_MINUTES).await;
     assert!(show(&auth, &token.secret).await.rejection.is_none(), "clocks may differ a little");
-    auth.inner.clock.sleep(Duration::from_secs(31)).await;
+    auth.inner.clock.sleep(Duration::from_secs(121)).await;
     assert_eq!(rejection(&auth, &token).await, EXPIRED);
+}
+
+#[tokio::test]
+async fn the_clocks_of_two_hosts_may_differ_by_two_minutes() {
+    let stores = Stores::in_memory();
+    let (ahead, behind) =
+        (host_with(&settings(), stores.clone()).await, host_with(&settings(), stores).await);
+    add_user(&ahead, "ann", &["demo:thing:*:push"]).await;
+    let apart = Duration::from_mins(2);
+    ahead.inner.clock.sleep(apart).await;
+    let early = sign(&ahead, Some(&account(&ahead, "ann").await), &[thing("a", &["push"])]);
+    assert_eq!(show(&behind, &early.secret).await.rejection, None);
+    let late = sign(&behind, Some(&account(&behind, "ann").await), &[thing("a", &["push"])]);
+    ahead.inner.clock.sleep(FIVE_MINUTES - Duration::from_secs(5)).await;
+    assert_eq!(show(&ahead, &late.secret).await.rejection, None, "until its end by the clock of its signer");
+    ahead.inner.clock.sleep(Duration::from_secs(10)).await;
+    let too_early = sign(&ahead, None, &[]);
+    assert_eq!(rejection(&behind, &too_early).await, EARLY);
 }
 
 #[tokio::test]
@@ -368,7 +387,7 @@ async fn another_token_server_s_word_counts_alone() {
     let auth = host_of_a_realm(None).await;
     let now = auth.inner.clock.unix_millis() / 1000;
     let token = outside_token(&json!({
-        "iss": "them", "aud": ["packhouse", "more"], "sub": "somebody@example.com", "exp": now + 60, "nbf": now - 5,
+        "iss": "them", "aud": ["packhouse/demo", "more"], "sub": "somebody@example.com", "exp": now + 60, "nbf": now - 5,
         "access": [{ "type": "thing", "class": "image", "name": "a/b", "actions": ["pull", "push"] },
                    { "type": "thing", "name": "*", "actions": ["pull"] }]
     }));
@@ -379,7 +398,7 @@ async fn another_token_server_s_word_counts_alone() {
     assert_eq!(may(&auth, &caller, "a/b", "delete"), Decision::SignIn);
     assert_eq!(may(&auth, &caller, "other", "pull"), Decision::SignIn, "a star is no name of a thing");
     assert_eq!(may(&auth, &caller, "open/a", "pull"), Decision::Granted, "public for everybody");
-    let empty = outside_token(&json!({ "aud": "packhouse", "exp": now + 60, "access": null }));
+    let empty = outside_token(&json!({ "aud": "packhouse/demo", "exp": now + 60, "access": null }));
     let caller = show(&auth, &empty.secret).await;
     assert!(caller.has_credentials());
     assert_eq!(may(&auth, &caller, "a/b", "pull"), Decision::SignIn);
@@ -392,23 +411,54 @@ async fn another_token_server_s_tokens_have_an_audience_a_time_and_an_issuer() {
     let with = |aud: &str, iss: &str, exp: u64, nbf: u64| {
         outside_token(&json!({ "iss": iss, "aud": aud, "exp": exp, "nbf": nbf, "access": [] }))
     };
-    assert!(show(&auth, &with("packhouse", "them", now + 60, now).secret).await.has_credentials());
+    assert!(show(&auth, &with("packhouse/demo", "them", now + 60, now).secret).await.has_credentials());
     assert_eq!(rejection(&auth, &with("elsewhere", "them", now + 60, now)).await, FOREIGN);
-    assert_eq!(rejection(&auth, &with("packhouse", "us", now + 60, now)).await, FOREIGN);
-    assert_eq!(rejection(&auth, &with("packhouse", "them", now - 60, now)).await, EXPIRED);
-    assert_eq!(rejection(&auth, &with("packhouse", "them", now + 600, now + 300)).await, EARLY);
+    assert_eq!(rejection(&auth, &with("packhouse/demo", "us", now + 60, now)).await, FOREIGN);
+    assert_eq!(rejection(&auth, &with("packhouse/demo", "them", now - 150, now)).await, EXPIRED);
+    assert_eq!(rejection(&auth, &with("packhouse/demo", "them", now + 600, now + 300)).await, EARLY);
+}
+
+#[tokio::test]
+async fn another_token_server_s_token_is_valid_at_the_mount_that_its_audience_names() {
+    let settings = AccessSettings {
+        secret: Some(SECRET.into()),
+        realm: Some("https://auth.example.com/token".to_owned()),
+        services: [("named".to_owned(), "registry".to_owned())].into(),
+        ..settings()
+    };
+    let auth = host_with(&settings, Stores::in_memory()).await;
+    let now = auth.inner.clock.unix_millis() / 1000;
+    let valid_at = async |audience: &str| -> Vec<&str> {
+        let access = json!([{ "type": "thing", "name": "a", "actions": ["push"] }]);
+        let token = outside_token(&json!({ "aud": audience, "exp": now + 60, "access": access }));
+        let mut mounts = Vec::new();
+        for mount in ["demo", "other", "named"] {
+            let caller = auth.identify(&Credentials::token(token.secret.clone()), HERE, mount).await.unwrap();
+            if caller.has_credentials() {
+                mounts.push(mount);
+            }
+        }
+        mounts
+    };
+    assert_eq!(valid_at("packhouse/demo").await, ["demo"]);
+    assert_eq!(valid_at("packhouse/other").await, ["other"]);
+    assert_eq!(valid_at("registry").await, ["named"]);
+    for audience in ["packhouse", "packhouse/named", "packhouse/", "demo", ""] {
+        assert!(valid_at(audience).await.is_empty(), "{audience}");
+    }
+    assert_eq!(auth.token_server("named").unwrap().service, "registry");
 }
 
 #[tokio::test]
 async fn where_another_server_signs_or_none_does_nothing_is_signed() {
     let auth = host_of_a_realm(None).await;
     assert_eq!(
-        auth.token_server(),
-        Some(TokenServer { realm: Some("https://auth.example.com/token"), service: "packhouse" })
+        auth.token_server("demo"),
+        Some(TokenServer { realm: Some("https://auth.example.com/token"), service: "packhouse/demo".into() })
     );
     assert!(matches!(sign_at(&auth, "demo", None, "", &[]), Err(AuthError::Denied(_))));
     let off = crate::auth::tests::host();
-    assert_eq!(off.token_server(), None);
+    assert_eq!(off.token_server("demo"), None);
     assert!(matches!(sign_at(&off, "demo", None, "", &[]), Err(AuthError::Denied(_))));
     let token = sign(&host().await, None, &[]);
     assert!(show(&off, &token.secret).await.rejection.unwrap().contains("switched off"));

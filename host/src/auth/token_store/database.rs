@@ -5,37 +5,35 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::{SecretHash, TOUCH_INTERVAL, Token, TokenStore};
+use super::{Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::auth::AuthError;
 use crate::auth::database::{Database, loaded, stored};
 use crate::auth::scope::Scope;
 use crate::auth::users::database::{damaged, uuid};
 
 impl TokenStore for Database {
-    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>> {
+    fn add<'a>(
+        &'a self,
+        token: &'a Token,
+        secret: SecretHash,
+        quota: Option<Quota>,
+    ) -> BoxFuture<'a, Result<bool, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let query = sqlx::query(
-                "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            );
-            let query = query
-                .bind(token.id.as_bytes().to_vec())
-                .bind(token.owner.as_bytes().to_vec())
-                .bind(secret.0.to_vec())
-                .bind(token.hint.clone())
-                .bind(token.label.clone())
-                .bind(stored(token.created))
-                .bind(token.expires.map(stored))
-                .bind(token.last_used.map(stored))
-                .bind(token.read_only)
-                .bind(lines(&token.scopes))
-                .bind(lines(&token.cidr));
-            query.execute(&mut *transaction).await?;
-            Ok(transaction.commit().await?)
+            if let Some(quota) = quota
+                && !has_room(&mut transaction, token, quota).await?
+            {
+                clear(&mut transaction, quota.now, Some(token.owner)).await?;
+                if !has_room(&mut transaction, token, quota).await? {
+                    return Ok(false);
+                }
+            }
+            insert(&mut transaction, token, secret).await?;
+            transaction.commit().await?;
+            Ok(true)
         }
         .boxed()
     }
@@ -124,13 +122,54 @@ impl TokenStore for Database {
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let query = sqlx::query("DELETE FROM tokens WHERE expires < ?").bind(stored(time));
-            let removed = query.execute(&mut *transaction).await?.rows_affected();
+            let removed = clear(&mut transaction, time, None).await?;
             transaction.commit().await?;
             Ok(removed)
         }
         .boxed()
     }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    token: &Token,
+    secret: SecretHash,
+) -> Result<(), AuthError> {
+    let query = sqlx::query(
+        "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr, mount, idle)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    let query = query
+        .bind(token.id.as_bytes().to_vec())
+        .bind(token.owner.as_bytes().to_vec())
+        .bind(secret.0.to_vec())
+        .bind(token.hint.clone())
+        .bind(token.label.clone())
+        .bind(stored(token.created))
+        .bind(token.expires.map(stored))
+        .bind(token.last_used.map(stored))
+        .bind(token.read_only)
+        .bind(lines(&token.scopes))
+        .bind(lines(&token.cidr))
+        .bind(token.mount.clone())
+        .bind(token.idle.map(stored));
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn has_room(connection: &mut SqliteConnection, token: &Token, quota: Quota) -> Result<bool, AuthError> {
+    let query = sqlx::query("SELECT COUNT(*), COUNT(idle) FROM tokens WHERE owner = ?");
+    let row = query.bind(token.owner.as_bytes().to_vec()).fetch_one(connection).await?;
+    Ok(quota.has_room(token, loaded(row.try_get(0)?), loaded(row.try_get(1)?)))
+}
+
+/// Removes what expired before `time`, of one owner or of all.
+async fn clear(connection: &mut SqliteConnection, time: u64, owner: Option<Uuid>) -> Result<u64, AuthError> {
+    let query = sqlx::query(
+        "DELETE FROM tokens WHERE (?2 IS NULL OR owner = ?2)
+         AND (expires < ?1 OR COALESCE(last_used, created) + idle < ?1)",
+    );
+    Ok(query.bind(stored(time)).bind(bytes(owner)).execute(connection).await?.rows_affected())
 }
 
 fn read(row: &SqliteRow) -> Result<Token, AuthError> {
@@ -157,6 +196,8 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
             .map(network)
             .collect::<Result<_, _>>()
             .map_err(damaged)?,
+        mount: row.try_get("mount")?,
+        idle: row.try_get::<Option<i64>, _>("idle")?.map(loaded),
     })
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, ready};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{SecretHash, TOUCH_INTERVAL, Token, TokenStore};
+use super::{Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::auth::AuthError;
 
 /// Tokens by the hash of their secret.
@@ -37,9 +37,28 @@ fn done<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, AuthError>> {
 }
 
 impl TokenStore for Memory {
-    fn add<'a>(&'a self, token: &'a Token, secret: SecretHash) -> BoxFuture<'a, Result<(), AuthError>> {
-        self.tokens().insert(secret, token.clone());
-        done(())
+    fn add<'a>(
+        &'a self,
+        token: &'a Token,
+        secret: SecretHash,
+        quota: Option<Quota>,
+    ) -> BoxFuture<'a, Result<bool, AuthError>> {
+        let mut tokens = self.tokens();
+        let has_room = |tokens: &HashMap<SecretHash, Token>| {
+            let own = tokens.values().filter(|other| other.owner == token.owner);
+            let (all, idle) =
+                own.fold((0, 0), |(all, idle), other| (all + 1, idle + u64::from(other.idle.is_some())));
+            quota.is_none_or(|quota| quota.has_room(token, all, idle))
+        };
+        if !has_room(&tokens) {
+            let now = quota.map_or(0, |quota| quota.now);
+            tokens.retain(|_, other| other.owner != token.owner || !other.is_expired(now));
+        }
+        let added = has_room(&tokens);
+        if added {
+            tokens.insert(secret, token.clone());
+        }
+        done(added)
     }
 
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
@@ -84,6 +103,6 @@ impl TokenStore for Memory {
     }
 
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>> {
-        done(self.remove_where(|token| token.expires.is_some_and(|expires| expires < time)))
+        done(self.remove_where(|token| token.end().is_some_and(|end| end < time)))
     }
 }

@@ -43,6 +43,10 @@ every_store! {
     expired_tokens_are_forgotten_in_time
     a_token_is_found_by_its_id
     one_secret_is_kept_and_given_to_all
+    an_owner_has_no_more_tokens_than_the_quota
+    what_expired_makes_room
+    no_more_are_added_at_once_than_there_is_room_for
+    an_unused_token_is_forgotten_in_time
 }
 
 fn token(owner: Uuid, created: u64) -> Token {
@@ -57,12 +61,14 @@ fn token(owner: Uuid, created: u64) -> Token {
         read_only: false,
         scopes: Vec::new(),
         cidr: Vec::new(),
+        mount: None,
+        idle: None,
     }
 }
 
 async fn added(store: &dyn TokenStore, token: Token) -> SecretHash {
     let secret = SecretHash::of(&Uuid::new_v4().to_string());
-    store.add(&token, secret).await.unwrap();
+    assert!(store.add(&token, secret, None).await.unwrap());
     secret
 }
 
@@ -76,6 +82,8 @@ async fn a_token_is_found_by_its_secret_as_it_was_added(store: &dyn TokenStore) 
         scopes: ["demo:package:@a/*:write", "demo:package:b:read"]
             .map(|text| Scope::parse(text).unwrap())
             .to_vec(),
+        mount: Some("demo".to_owned()),
+        idle: Some(86_400_000),
         cidr: ["10.0.0.0/8", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec(),
         ..token(Uuid::new_v4(), 1)
     };
@@ -183,4 +191,58 @@ async fn one_secret_is_kept_and_given_to_all(store: &dyn TokenStore) {
     assert_eq!(kept.expose_secret(), two.unwrap().expose_secret());
     assert_eq!(kept.expose_secret(), store.shared_secret(&fresh[2]).await.unwrap().expose_secret());
     assert!(fresh[..2].iter().any(|fresh| fresh.expose_secret() == kept.expose_secret()));
+}
+
+const QUOTA: Quota = Quota { all: 4, idle: 2, now: 100 };
+
+async fn add_within(store: &dyn TokenStore, token: Token) -> bool {
+    store.add(&token, SecretHash::of(&Uuid::new_v4().to_string()), Some(QUOTA)).await.unwrap()
+}
+
+async fn an_owner_has_no_more_tokens_than_the_quota(store: &dyn TokenStore) {
+    let (ann, bob) = (Uuid::new_v4(), Uuid::new_v4());
+    let idle = |owner| Token { idle: Some(1_000), ..token(owner, 1) };
+    assert!(add_within(store, idle(ann)).await && add_within(store, idle(ann)).await);
+    assert!(!add_within(store, idle(ann)).await, "others still have room");
+    assert!(add_within(store, token(ann, 1)).await && add_within(store, token(ann, 1)).await);
+    assert!(!add_within(store, token(ann, 1)).await);
+    assert!(add_within(store, idle(bob)).await && add_within(store, token(bob, 1)).await);
+    assert_eq!(store.list(Some(ann)).await.unwrap().len(), 4);
+    added(store, token(ann, 1)).await;
+    assert_eq!(store.list(Some(ann)).await.unwrap().len(), 5, "the administrator has no quota");
+}
+
+async fn what_expired_makes_room(store: &dyn TokenStore) {
+    let (ann, bob) = (Uuid::new_v4(), Uuid::new_v4());
+    let expired = |owner| Token { expires: Some(50), ..token(owner, 1) };
+    let unused = |owner| Token { idle: Some(10), ..token(owner, 1) };
+    for owner in [ann, bob] {
+        for old in [expired(owner), expired(owner), unused(owner)] {
+            assert!(add_within(store, old).await);
+        }
+    }
+    let kept = Token { idle: Some(10), last_used: Some(95), ..token(ann, 1) };
+    assert!(add_within(store, kept.clone()).await);
+    assert!(add_within(store, token(ann, 2)).await);
+    let left: Vec<Token> = store.list(Some(ann)).await.unwrap();
+    assert!(left.len() == 2 && left.iter().any(|token| token.id == kept.id), "{left:?}");
+    assert_eq!(store.list(Some(bob)).await.unwrap().len(), 3, "those of others stay");
+}
+
+async fn no_more_are_added_at_once_than_there_is_room_for(store: &dyn TokenStore) {
+    let ann = Uuid::new_v4();
+    let added = futures_util::future::join_all((0..20).map(|_| add_within(store, token(ann, 1)))).await;
+    assert_eq!(added.into_iter().filter(|added| *added).count(), 4);
+    assert_eq!(store.list(Some(ann)).await.unwrap().len(), 4);
+}
+
+async fn an_unused_token_is_forgotten_in_time(store: &dyn TokenStore) {
+    let owner = Uuid::new_v4();
+    let unused = Token { idle: Some(10), ..token(owner, 1) };
+    let used = Token { last_used: Some(20), ..Token { id: Uuid::new_v4(), ..unused.clone() } };
+    assert!(unused.is_expired(11) && !unused.is_expired(10) && !used.is_expired(29) && used.is_expired(30));
+    added(store, unused).await;
+    added(store, used.clone()).await;
+    assert_eq!(store.forget_expired(25).await.unwrap(), 1);
+    assert_eq!(store.list(None).await.unwrap(), [used]);
 }

@@ -12,6 +12,12 @@ const SERVICE: &str = "packhouse";
 const LIFETIME: u64 = 300;
 /// Things that are wanted at once.
 const MOST_WANTED: usize = 100;
+/// Tokens of one user, and those of them that were issued without a password check.
+const MOST_TOKENS: usize = 200;
+const MOST_IDLE: usize = 50;
+/// In milliseconds: how long such a token lives at most, and when nobody uses it.
+const LONGEST: u64 = 90 * 24 * 60 * 60 * 1000;
+const IDLE: u64 = 30 * 24 * 60 * 60 * 1000;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     let state = state::current();
@@ -62,7 +68,7 @@ pub(crate) fn caller() -> Option<Account> {
         let state = state.borrow();
         (state.caller.clone()?, state.bearer.is_some())
     };
-    Some(Account { state, identity, bearer })
+    Some(Account { state, identity, bearer, proved: false })
 }
 
 pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
@@ -80,7 +86,7 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
         "token" => {
             let identity = state.borrow().identity_of(value("token").unwrap_or_default());
             let identity = identity.map_err(|why| Error::Denied(why.to_owned()))?;
-            return Ok(Account { state, identity, bearer: false });
+            return Ok(Account { state, identity, bearer: false, proved: false });
         }
         _ => return Err(Error::Invalid(format!("`{kind}` is not configured"))),
     }
@@ -94,7 +100,7 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
         return Err(Error::Denied("the name or password is wrong".to_owned()));
     }
     let identity = Identity { name: name.to_owned(), ..Identity::default() };
-    Ok(Account { state, identity, bearer: false })
+    Ok(Account { state, identity, bearer: false, proved: true })
 }
 
 fn require_login(state: &Shared) -> Result<(), Error> {
@@ -188,6 +194,8 @@ pub(crate) struct Account {
     identity: Identity,
     /// Did it come with a signed access token?
     bearer: bool,
+    /// Was the password given for this very sign-in?
+    proved: bool,
 }
 
 impl Account {
@@ -219,6 +227,7 @@ impl Account {
             return Err(Error::Invalid(format!("`{network}` is no network")));
         }
         let mut state = self.state.borrow_mut();
+        self.check_quota(&state)?;
         let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
         let scopes = if scopes.is_empty() { self.identity.scopes.clone() } else { scopes };
         let token = Token {
@@ -226,7 +235,7 @@ impl Account {
             hint: secret.chars().take(8).collect(),
             label: request.label.clone(),
             created: state.now,
-            expires: request.lifetime_seconds.map(|seconds| state.now + seconds * 1000),
+            expires: self.end(request, state.now),
             last_used: None,
             read_only: request.read_only,
             scopes,
@@ -236,8 +245,28 @@ impl Account {
             token: token.clone(),
             owner: self.identity.name.clone(),
             secret: secret.clone(),
+            idle: !self.proved,
         });
         Ok(Issued { token, secret })
+    }
+
+    fn check_quota(&self, state: &State) -> Result<(), Error> {
+        let lives = |stored: &&StoredToken| stored.token.expires.is_none_or(|end| end > state.now);
+        let own = state.tokens.iter().filter(|stored| stored.owner == self.identity.name).filter(lives);
+        let (all, idle) = own.fold((0, 0), |(all, idle), stored| (all + 1, idle + usize::from(stored.idle)));
+        if all < MOST_TOKENS && (self.proved || idle < MOST_IDLE) {
+            return Ok(());
+        }
+        Err(Error::Denied("this user has as many tokens as one may have".to_owned()))
+    }
+
+    fn end(&self, request: &TokenRequest, now: u64) -> Option<u64> {
+        let wished = request.lifetime_seconds.map(|seconds| seconds.saturating_mul(1000));
+        if self.proved {
+            return wished.map(|wished| now.saturating_add(wished));
+        }
+        let longest = wished.unwrap_or(LONGEST).min(LONGEST).min(IDLE);
+        Some(self.identity.expires.unwrap_or(u64::MAX).min(now + longest))
     }
 
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
