@@ -7,9 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
-use cargo_platform::Platform;
 use semver::VersionReq;
 use serde::Deserialize;
 
@@ -195,16 +193,15 @@ fn agree_on_registry(what: &str, manifest: &Told, request: &Told) -> Result<(), 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     kind: Kind,
-    /// As cargo writes it: a manifest and a request may spell one `cfg(…)` differently.
+    /// Without white space and without a comma before a bracket: a manifest and a request may
+    /// spell one `cfg(…)` differently.
     target: Option<String>,
     alias: String,
 }
 
 impl Place {
     fn new(kind: Kind, target: Option<&str>, alias: &str) -> Self {
-        let target = target.map(|target| {
-            Platform::from_str(target).map_or_else(|_| target.to_owned(), |platform| platform.to_string())
-        });
+        let target = target.map(|target| target.replace(char::is_whitespace, "").replace(",)", ")"));
         Self { kind, target, alias: alias.to_owned() }
     }
 }
