@@ -35,6 +35,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::capabilities::ground::DataLimits;
+use crate::capabilities::resources::Resources;
 use crate::mounts::{Mount, Mounts};
 use crate::plugins::{Generation, Plugins};
 use crate::server::Gate;
@@ -136,6 +137,7 @@ pub struct Caretaker {
     pub plugins: Arc<Plugins>,
     pub mounts: Arc<Mounts>,
     pub limits: DataLimits,
+    pub resources: Resources,
     /// Set where requests are served beside: they go first.
     pub gate: Option<Gate>,
 }
@@ -220,7 +222,13 @@ impl Caretaker {
     }
 
     fn target<'a>(&'a self, mount: &'a Arc<Mount>, generation: &'a Generation) -> Target<'a> {
-        Target { storage: &self.storage, mount, generation, limits: self.limits }
+        Target {
+            storage: &self.storage,
+            mount,
+            generation,
+            limits: self.limits,
+            resources: self.resources.clone(),
+        }
     }
 
     /// Removes or counts what crashed hosts have left half-done, and uploads that nobody

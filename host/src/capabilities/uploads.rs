@@ -59,6 +59,7 @@ impl wit::HostUpload for State {
     ) -> Result<u64, HostError> {
         let _outside = self.wait()?;
         let layer = self.table.get(&body)?.0;
+        let _open = self.open_one().await?;
         let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
         let upload = &mut self.table.get_mut(&handle)?.0;
         let left = request.ground.limits.upload.saturating_sub(upload.offset());
@@ -84,6 +85,7 @@ impl wit::HostUpload for State {
     ) -> Result<types::ObjectInfo, HostError> {
         let _outside = self.wait()?;
         let (target, expect) = (key(&target)?, digest_list(&expect)?);
+        let _open = self.open_one().await?;
         let upload = &mut self.table.get_mut(&handle)?.0;
         Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }

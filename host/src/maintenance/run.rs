@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::capabilities::ground::DataLimits;
+use crate::capabilities::resources::Resources;
 use crate::capabilities::{Ground, StepContext};
 use crate::maintenance::findings::{Finding, Tally};
 use crate::maintenance::words::{TooMany, Words};
@@ -106,6 +107,7 @@ pub struct Target<'a> {
     pub mount: &'a Arc<Mount>,
     pub generation: &'a Generation,
     pub limits: DataLimits,
+    pub resources: Resources,
 }
 
 impl Target<'_> {
@@ -116,6 +118,7 @@ impl Target<'_> {
             storage: self.storage.scope(&self.mount.prefix)?,
             is_read_only: order.dry_run || order.task == Task::Verify,
             limits: self.limits,
+            resources: self.resources.clone(),
             now: SystemTime::now(),
         };
         Ok(StepContext::new(ground, order.task, Arc::clone(run), cursor))

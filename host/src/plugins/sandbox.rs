@@ -13,6 +13,7 @@ use wasmtime::{
 use crate::auth::AuthError;
 use crate::bindings::Caretaker;
 use crate::capabilities::request::RequestHandle;
+use crate::capabilities::resources::NoMemory;
 use crate::capabilities::upkeep::StepHandle;
 use crate::capabilities::{RequestContext, Shared, State, StepContext, Work, sentence};
 use crate::maintenance::Task;
@@ -67,6 +68,8 @@ pub enum CallError {
     Busy,
     #[error("the caller cannot be identified: {0}")]
     Auth(#[source] AuthError),
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
 }
 
 /// The engine with everything that plugins import.
@@ -255,6 +258,9 @@ fn explain(error: wasmtime::Error) -> CallError {
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallError::Busy;
+    }
+    if let Some(error) = error.downcast_ref::<NoMemory>() {
+        return CallError::NoMemory(*error);
     }
     let error = match error.downcast::<AuthError>() {
         Ok(error) => return CallError::Auth(error),

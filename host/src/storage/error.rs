@@ -4,6 +4,7 @@
 use std::io;
 
 use super::digest::Digest;
+use crate::descriptors::is_out_of_descriptors;
 
 /// A sentence for people, and the error below it for the log.
 #[derive(Debug)]
@@ -129,6 +130,12 @@ impl StorageError {
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if is_out_of_descriptors(&error) {
+            return Self::Unavailable(Reason::with(
+                "the system allows no more open files; try again, or raise its limit",
+                error,
+            ));
+        }
         match error.kind() {
             Kind::NotFound => Self::NotFound,
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
