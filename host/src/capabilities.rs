@@ -20,6 +20,7 @@ pub mod ground;
 mod log;
 mod random;
 pub mod request;
+pub mod resources;
 pub mod response;
 mod settings;
 pub mod staged;
@@ -39,6 +40,7 @@ pub use upkeep::StepContext;
 
 use crate::plugins::clock::{GuestClock, Outside};
 use crate::plugins::memory::MemoryLimit;
+use crate::shares::Held;
 
 /// Resources that one request may hold at a time.
 const MOST_RESOURCES: usize = 4096;
@@ -54,8 +56,11 @@ const MOST_OPEN_OBJECTS: usize = 64;
 
 const ONLY_ABOUT: &str = "`describe` may use nothing but `about`";
 
-/// Counts as one open object until it is dropped.
-pub struct OpenObject(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+/// Counts as one open object of its request and of the host until it is dropped.
+pub struct OpenObject {
+    _of_request: Arc<()>,
+    _of_host: Held,
+}
 
 /// What an instance of a plugin is made for.
 pub enum Work {
@@ -146,13 +151,15 @@ impl State {
     }
 
     /// A token for one open object (a file, on a file system), to be kept with it.
-    fn open_one(&self) -> Result<OpenObject, HostError> {
-        let token = OpenObject(Arc::clone(&self.open_objects));
+    async fn open_one(&mut self) -> Result<OpenObject, HostError> {
+        let of_request = Arc::clone(&self.open_objects);
         if Arc::strong_count(&self.open_objects) > MOST_OPEN_OBJECTS {
             let message = format!("more than {MOST_OPEN_OBJECTS} objects open in one request");
             return Err(wasmtime::Error::msg(message).into());
         }
-        Ok(token)
+        let resources = self.ground()?.resources.clone();
+        let of_host = resources.open_file().await.map_err(|_| HostError::no_files())?;
+        Ok(OpenObject { _of_request: of_request, _of_host: of_host })
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
