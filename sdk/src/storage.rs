@@ -58,6 +58,24 @@ pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Er
     sys::digests(key, algorithms)
 }
 
+/// What time it is by the store's clock, in milliseconds since the Unix epoch. Compute ages
+/// from [`ObjectInfo::modified`] with it, never with [`crate::clock::now`], which is the
+/// clock of the host: the two may differ by any amount.
+///
+/// It is never ahead of the store's clock, and behind by at most two seconds and the time of
+/// one answer of the store. It seldom costs a request. `Unavailable` when the store does not
+/// answer. Hosts of contract 0.1.0 do not have it, and do not load a plugin that calls it.
+pub fn now() -> Result<u64, Error> {
+    sys::store_now()
+}
+
+/// Milliseconds since the object was last written, by the store's clock. None where the
+/// store does not say when that was. Up to two seconds too large.
+pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
+    let Some(modified) = info.modified else { return Ok(None) };
+    Ok(Some(now()?.saturating_sub(modified)))
+}
+
 /// For hand-written loops; [`update`] calls it. To be called after a `Conflict` on `key`,
 /// before reading it again: waits as long as is wise. `attempt` counts from 1.
 /// `Unavailable` when it is time to give up.

@@ -135,6 +135,11 @@ impl wit::Host for State {
         Ok(())
     }
 
+    async fn now(&mut self) -> Result<u64, HostError> {
+        let _outside = self.wait()?;
+        Ok(milliseconds(self.ground()?.storage.now().await?).unwrap_or(0))
+    }
+
     async fn digests(
         &mut self,
         name: String,

@@ -2,6 +2,7 @@
 //! it turns keys into paths and paths back into keys.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -52,6 +53,11 @@ impl Scope {
 
     pub(super) fn relative_info(&self, info: ObjectInfo) -> ObjectInfo {
         ObjectInfo { key: self.relative(info.key), ..info }
+    }
+
+    /// What time it is by the store's clock. Seldom costs a request.
+    pub async fn now(&self) -> Result<SystemTime> {
+        self.backend.now().await
     }
 
     /// None when nothing is there. One look-up in the store.

@@ -41,7 +41,7 @@ pub struct Upload {
 
 pub(super) async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
     let id = uuid::Uuid::new_v4().to_string();
-    let session = Session::new(scope.prefix(), label, &unique(algorithms));
+    let session = Session::new(scope.prefix(), label, &unique(algorithms), scope.now().await?);
     let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
     Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
@@ -56,7 +56,7 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
     if session.scope != scope.prefix() {
         return Ok(None);
     }
-    if session.is_expired() {
+    if session.is_expired(scope.now().await?) {
         session::remove(scope.backend(), id).await?;
         return Ok(None);
     }
@@ -82,8 +82,10 @@ impl Upload {
     /// Begins to append; `Conflict` with no byte taken unless it stands at `at`, and
     /// while it is being finished. Nothing is appended before [`Append::finish`].
     pub async fn append(&mut self, at: Option<u64>) -> Result<Append<'_>> {
-        let stands =
-            |upload: &Self| at.is_none_or(|at| at == upload.offset()) && !upload.session.is_being_finished();
+        let now = self.scope.now().await?;
+        let stands = |upload: &Self| {
+            at.is_none_or(|at| at == upload.offset()) && !upload.session.is_being_finished(now)
+        };
         if !std::mem::take(&mut self.is_fresh) || !stands(self) {
             self.refresh().await?;
         }
@@ -150,7 +152,7 @@ impl Upload {
             }
             let contents = self.contents().await?;
             compare(expect, &self.digests(expect, &contents).await?)?;
-            match self.save(self.session.being_finished()).await {
+            match self.save(self.session.being_finished(self.scope.now().await?)).await {
                 Err(StorageError::Conflict) => {}
                 saved => return saved.map(|()| contents),
             }

@@ -191,7 +191,7 @@ impl Host {
         found.map(|signed| signed.access.clone())
     }
 
-    /// A run of maintenance that is about to begin. The store's clock is [`Host::now`].
+    /// A run of maintenance that is about to begin, now by [`Host::store_now`].
     pub fn upkeep(&self) -> Upkeep<'_> {
         Upkeep::new(Shared::clone(&self.state))
     }
@@ -257,13 +257,24 @@ impl Host {
         self.state.borrow_mut().failures.push_back(error);
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch. The store's clock moves along.
     pub fn set_now(&self, moment: u64) {
         self.state.borrow_mut().now = moment;
     }
 
     pub fn now(&self) -> u64 {
         self.state.borrow().now
+    }
+
+    /// Sets the store's clock so many milliseconds ahead of the host's, or behind it. They
+    /// agree unless this is called.
+    pub fn set_store_ahead(&self, milliseconds: i64) {
+        self.state.borrow_mut().store_ahead = milliseconds;
+    }
+
+    /// What time it is by the store's clock.
+    pub fn store_now(&self) -> u64 {
+        self.state.borrow().store_now()
     }
 
     /// Bytes that were staged and are still held by somebody.

@@ -99,7 +99,10 @@ pub(crate) struct State {
     pub(crate) retry_after: Option<u64>,
     pub(crate) signed: Vec<Signed>,
     pub(crate) base_url: String,
+    /// By the host's clock.
     pub(crate) now: u64,
+    /// How far the store's clock is ahead of the host's, in milliseconds.
+    pub(crate) store_ahead: i64,
     pub(crate) log: Vec<LogLine>,
     pub(crate) upload_limit: u64,
     pub(crate) document_limit: u64,
@@ -135,6 +138,7 @@ impl Default for State {
             signed: Vec::new(),
             base_url: "https://registry.example.com/demo".to_owned(),
             now: 1_767_225_600_000,
+            store_ahead: 0,
             log: Vec::new(),
             upload_limit: 1 << 30,
             document_limit: 256 << 20,
@@ -175,6 +179,11 @@ impl State {
         }
         self.scopes = description.scopes;
         self.protocol = Some(description.protocol);
+    }
+
+    /// By the store's clock.
+    pub(crate) fn store_now(&self) -> u64 {
+        self.now.saturating_add_signed(self.store_ahead)
     }
 
     pub(crate) fn look_up(&mut self, key: &str) -> Result<Option<Object>, Error> {
@@ -237,7 +246,7 @@ impl State {
             key: key.to_owned(),
             size: bytes.len() as u64,
             version: format!("v{}", self.next_serial()),
-            modified: Some(self.now),
+            modified: Some(self.store_now()),
             content_type: content_type.map(str::to_owned),
         };
         let object = Object { info: info.clone(), bytes };

@@ -85,7 +85,7 @@ impl<'a> Append<'a> {
 impl Upload {
     async fn extend(&self, material: Material, size: u64, hasher: &DigestState) -> Result<Change> {
         let mut session = self.session.clone();
-        session.touch(&hasher.save());
+        session.touch(&hasher.save(), self.scope.now().await?);
         let mut change = Change { session, added: Vec::new(), replaced: Vec::new() };
         if size == 0 {
             return Ok(change);

@@ -26,21 +26,21 @@ pub(super) struct Session {
     pub label: String,
     pub digests: Vec<SavedState>,
     pub parts: Vec<Kept>,
-    /// Of the last append, in seconds since the Unix epoch.
+    /// When the last append came, in seconds since the Unix epoch by the store's clock.
     touched: u64,
-    /// Since when a host joins the parts.
+    /// Since when a host joins the parts, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finishing: Option<u64>,
 }
 
 impl Session {
-    pub fn new(scope: &str, label: &str, algorithms: &[Algorithm]) -> Self {
+    pub fn new(scope: &str, label: &str, algorithms: &[Algorithm], now: SystemTime) -> Self {
         Self {
             scope: scope.to_owned(),
             label: label.to_owned(),
             digests: DigestState::new(algorithms).save(),
             parts: Vec::new(),
-            touched: now(),
+            touched: seconds(now),
             finishing: None,
         }
     }
@@ -50,30 +50,30 @@ impl Session {
     }
 
     /// Joining takes no longer: a host that began earlier is gone.
-    pub fn is_being_finished(&self) -> bool {
-        self.finishing.is_some_and(|since| now().saturating_sub(since) < FINISHING_FOR.as_secs())
+    pub fn is_being_finished(&self, now: SystemTime) -> bool {
+        self.finishing.is_some_and(|since| seconds(now).saturating_sub(since) < FINISHING_FOR.as_secs())
     }
 
-    pub fn being_finished(&self) -> Self {
-        Self { finishing: Some(now()), ..self.clone() }
+    pub fn being_finished(&self, now: SystemTime) -> Self {
+        Self { finishing: Some(seconds(now)), ..self.clone() }
     }
 
     pub fn taking_more(&self) -> Self {
         Self { finishing: None, ..self.clone() }
     }
 
-    pub fn is_expired(&self) -> bool {
-        now().saturating_sub(self.touched) > LEFTOVERS_KEPT_FOR.as_secs()
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        seconds(now).saturating_sub(self.touched) > LEFTOVERS_KEPT_FOR.as_secs()
     }
 
     /// After an append whose hasher went on to `digests`. States that could not be
     /// restored stay without one: they are computed at the end.
-    pub fn touch(&mut self, digests: &[SavedState]) {
+    pub fn touch(&mut self, digests: &[SavedState], now: SystemTime) {
         for saved in &mut self.digests {
             let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
             saved.state = went_on.and_then(|state| state.state.clone());
         }
-        self.touched = now();
+        self.touched = seconds(now);
     }
 
     pub async fn load(backend: &Backend, id: &str) -> Result<Option<(Self, String)>> {
@@ -98,8 +98,8 @@ impl Session {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 pub(super) fn is_id(id: &str) -> bool {

@@ -2,8 +2,8 @@
 //! that two spellings of one name cannot both be new. Buckets of other systems have no such
 //! documents: there the index files of the other spellings are looked up.
 
+use packhouse_plugin::auth;
 use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
-use packhouse_plugin::{auth, clock};
 
 use super::super::{JSON, load_owners, parse_owners, spelling};
 use crate::error::{self, Error};
@@ -39,7 +39,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
             return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
         };
         let there = parse_owners(document)?;
-        if there.name == name.as_str() && !is_left_over(document) {
+        if there.name == name.as_str() && !is_left_over(document)? {
             return Ok(Change::Keep);
         }
         if there.name != name.as_str() {
@@ -47,7 +47,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
             if storage::stat(&layout::index(&other))?.is_some() {
                 return Err(taken(name, &other));
             }
-            if !is_left_over(document) {
+            if !is_left_over(document)? {
                 return Err(Error::because(
                     error::BEING_PUBLISHED,
                     format!("the crate {other} is being published; {name} is too much like it"),
@@ -89,6 +89,6 @@ pub fn taken(name: &CrateName, there: &CrateName) -> Error {
     )
 }
 
-fn is_left_over(document: &Document) -> bool {
-    document.info.modified.is_some_and(|at| clock::now().saturating_sub(at) > GRACE)
+fn is_left_over(document: &Document) -> Result<bool, Error> {
+    Ok(storage::age(&document.info)?.is_some_and(|age| age > GRACE))
 }
