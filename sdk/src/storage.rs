@@ -9,12 +9,15 @@
 //!
 //! # Order of a publish
 //! Check the permission, stage, verify digests and inner metadata, prepare all that can
-//! fail, [`Staged::claim`] the key, then [`update`] the document.
+//! fail, [`Staged::claim`] the key, then [`update`] the document. [`Publish`] keeps to this
+//! order, and [`Removal`] to that of taking a version away.
 
 mod claim;
 mod document;
 mod listing;
+mod publish;
 mod reader;
+mod removal;
 mod update;
 mod writer;
 
@@ -22,7 +25,9 @@ pub use crate::types::{ObjectInfo, Precondition};
 pub use claim::{Claim, GRACE};
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put};
 pub use listing::{List, Listing, ListingOptions, list, list_page};
+pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;
+pub use removal::Removal;
 pub use update::{Change, Update, update};
 pub use writer::{Staged, Writer};
 

@@ -224,6 +224,15 @@ impl Host {
         Ok(state.insert(key, bytes.as_ref().into(), None))
     }
 
+    /// Gives an object this version, e.g. one that it had before: on some stores the same
+    /// bytes always have the same.
+    pub fn set_version(&self, key: &str, version: &str) {
+        let mut state = self.state.borrow_mut();
+        if let Some(object) = state.objects.get_mut(key) {
+            version.clone_into(&mut object.info.version);
+        }
+    }
+
     /// Removes an object; false when nothing was there.
     pub fn remove(&self, key: &str) -> bool {
         let mut state = self.state.borrow_mut();
@@ -243,6 +252,22 @@ impl Host {
         let mut state = self.state.borrow_mut();
         let races = state.lost_races.entry(key.to_owned()).or_default();
         races.push_back(Some(bytes.into()));
+    }
+
+    /// The answer to the next change of `key` is lost, and somebody else changes the object
+    /// before the host asks again: the change is made, then `others` gets what is there and
+    /// gives what they make of it, and the plugin is told `Conflict`. May be called several
+    /// times.
+    pub fn lose_answer(&self, key: &str, others: impl FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>> + 'static) {
+        let mut state = self.state.borrow_mut();
+        state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(others), Error::Conflict));
+    }
+
+    /// The next change of `key` is made, and answered with this error all the same, as when
+    /// the store went away in between. May be called several times.
+    pub fn break_answer(&self, key: &str, error: Error) {
+        let mut state = self.state.borrow_mut();
+        state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(|there| there), error));
     }
 
     /// Somebody else writes these bytes just before the next piece of `key` is read: what

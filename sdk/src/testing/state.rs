@@ -76,6 +76,9 @@ pub(crate) struct StoredUpload {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Somebody else's change of an object.
+pub(crate) type Others = Box<dyn FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>>>;
+
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, Object>,
     pub(crate) staging: BTreeMap<u64, Rc<[u8]>>,
@@ -109,6 +112,8 @@ pub(crate) struct State {
     pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
     /// What is written while a key is read in pieces.
     pub(crate) read_races: BTreeMap<String, VecDeque<Vec<u8>>>,
+    /// What others make of a key after a change that is made, and how that is answered.
+    pub(crate) lost_answers: BTreeMap<String, VecDeque<(Others, Error)>>,
     pub(crate) failures: VecDeque<Error>,
     /// During a step of maintenance in which nothing may be changed.
     pub(crate) is_read_only: bool,
@@ -144,6 +149,7 @@ impl Default for State {
             document_limit: 256 << 20,
             lost_races: BTreeMap::new(),
             read_races: BTreeMap::new(),
+            lost_answers: BTreeMap::new(),
             failures: VecDeque::new(),
             is_read_only: false,
             serial: 0,
@@ -228,7 +234,8 @@ impl State {
         self.check_place(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
-        Ok(self.insert(key, bytes.into(), content_type))
+        let info = self.insert(key, bytes.into(), content_type);
+        self.lose_answer(key).map_or(Ok(info), Err)
     }
 
     /// False when nothing was there.
@@ -238,7 +245,23 @@ impl State {
         check_key(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
-        Ok(self.objects.remove(key).is_some())
+        let was_there = self.objects.remove(key).is_some();
+        self.lose_answer(key).map_or(Ok(was_there), Err)
+    }
+
+    /// Somebody else writes after a change whose answer is lost, if a test has asked for it.
+    /// How it is answered instead.
+    fn lose_answer(&mut self, key: &str) -> Option<Error> {
+        let (others, error) = self.lost_answers.get_mut(key)?.pop_front()?;
+        let there = self.objects.get(key).cloned();
+        match others(there.as_ref().map(|object| object.bytes.to_vec())) {
+            Some(bytes) => {
+                let content_type = there.and_then(|object| object.info.content_type);
+                self.insert(key, bytes.into(), content_type.as_deref());
+            }
+            None => drop(self.objects.remove(key)),
+        }
+        Some(error)
     }
 
     pub(crate) fn insert(&mut self, key: &str, bytes: Rc<[u8]>, content_type: Option<&str>) -> ObjectInfo {

@@ -45,9 +45,9 @@ pub fn add_owners(call: &Call) -> Result<Response, Error> {
             return Err(bad(format!("there is no user {user} here; owners are users of this registry")));
         }
     }
-    change(&name, |owners| {
+    change(&name, |owners, has_tried| {
         for user in &users {
-            if !owners.add(user) {
+            if !owners.add(user) && !has_tried {
                 return Err(bad(format!("{user} is an owner already")));
             }
         }
@@ -64,9 +64,9 @@ pub fn remove_owners(call: &Call) -> Result<Response, Error> {
     let name = crate_name(call)?;
     require_listed(&name, "owner")?;
     let users = read_users(call)?;
-    change(&name, |owners| {
+    change(&name, |owners, has_tried| {
         for user in &users {
-            if !owners.remove(user) {
+            if !owners.remove(user) && !has_tried {
                 return Err(bad(format!("{user} is no owner of {name}")));
             }
         }
@@ -86,16 +86,15 @@ fn read_users(call: &Call) -> Result<Vec<String>, Error> {
     Ok(users.users)
 }
 
-/// Changes the list of a crate that is there. One of another system begins with none.
-fn change(name: &CrateName, change: impl Fn(&mut Owners) -> Result<(), Error>) -> Result<(), Error> {
+/// Changes the list of a crate that is there. One of another system begins with none. The
+/// second argument of `change` tells whether this request may have made the change already.
+fn change(name: &CrateName, change: impl Fn(&mut Owners, bool) -> Result<(), Error>) -> Result<(), Error> {
     let spelled = spelling(name)?.ok_or_else(|| no_crate(name))?;
-    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
-        let mut owners = match document {
-            Some(document) => parse_owners(document)?,
-            None => Owners::new(&spelled, None),
-        };
-        change(&mut owners)?;
-        Ok::<_, Error>(Change::json(&owners)?)
+    Update::new(&layout::owners(name)).content_type(JSON).run_telling(|document, has_tried| {
+        let there = document.map(parse_owners).transpose()?;
+        let mut owners = there.clone().unwrap_or_else(|| Owners::new(&spelled, None));
+        change(&mut owners, has_tried)?;
+        Ok::<_, Error>(if there.as_ref() == Some(&owners) { Change::Keep } else { Change::json(&owners)? })
     })?;
     Ok(())
 }

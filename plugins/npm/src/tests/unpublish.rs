@@ -3,13 +3,13 @@
 use super::*;
 
 /// A path with the document's present revision.
-fn at_revision(host: &Host, package: &str, path: &str) -> String {
+pub fn at_revision(host: &Host, package: &str, path: &str) -> String {
     let document = host.as_user("ann").get(&format!("/{package}?write=true")).send::<Npm>();
     format!("{path}/-rev/{}", document.json()["_rev"].as_str().unwrap())
 }
 
 /// What npm sends to remove a version.
-fn without(host: &Host, package: &str, version: &str) -> Value {
+pub fn without(host: &Host, package: &str, version: &str) -> Value {
     let mut body = get(host, &format!("/{package}?write=true")).json();
     body["versions"].as_object_mut().unwrap().shift_remove(version);
     let tags = body["dist-tags"].as_object_mut().unwrap();

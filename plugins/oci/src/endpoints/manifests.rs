@@ -62,7 +62,14 @@ fn delete_tag(repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
 fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
     let key = layout::manifest(repository, digest);
     for attempt in 1..=ATTEMPTS {
-        let document = storage::get(&key)?.ok_or_else(|| unknown(&Reference::Digest(digest.clone())))?;
+        let Some(document) = storage::get(&key)? else {
+            if attempt == 1 {
+                return Err(unknown(&Reference::Digest(digest.clone())));
+            }
+            // Removed by the attempt before, whose answer was lost.
+            media_types::forget(repository, digest)?;
+            return Ok(tag_map::remove_all(repository, digest)?);
+        };
         tag_map::remove_all(repository, digest)?;
         if let Some(subject) = Manifest::parse(&document.bytes).ok().and_then(|manifest| manifest.subject()) {
             referrers::remove(repository, &subject, digest)?;

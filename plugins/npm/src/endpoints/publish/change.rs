@@ -55,7 +55,8 @@ impl<'a> Changes<'a> {
         })
     }
 
-    fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
+    /// Versions that are there and go away.
+    pub fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
         match &self.versions {
             Some(versions) if self.removes => packument
                 .versions()
@@ -66,6 +67,26 @@ impl<'a> Changes<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// Has it been made already, with `removed` among it? Asked after a write that met another
+/// one: its answer may have been lost.
+pub fn is_made(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    mut changes: Changes<'_>,
+    removed: &[String],
+) -> bool {
+    if removed.iter().any(|version| packument.version(version).is_some()) {
+        return false;
+    }
+    changes.removes = false;
+    if !removed.is_empty() {
+        // What they stand for may have been moved since.
+        changes.tags = None;
+        changes.versions = None;
+    }
+    apply(name, packument, &changes).is_ok_and(|any| !any)
 }
 
 /// `PUT /{package}` without attachments.
