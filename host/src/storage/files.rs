@@ -120,7 +120,7 @@ impl Files {
             return Ok(now);
         }
         let asked = Instant::now();
-        let told = clock::read(&self.private("staging"))?;
+        let told = clock::read(&self.private("staging")).map_err(vanished)?;
         self.clock.note(asked, told, clock::TICK);
         Ok(self.clock.now(CLOCK_FRESH).unwrap_or(told))
     }
@@ -312,6 +312,16 @@ impl FileContent {
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let file = self.file.clone();
         run(move || read_range(&file, range)).await
+    }
+}
+
+/// The folder was made when the store was opened.
+fn vanished(error: io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            StorageError::unavailable("the storage folder has vanished; is it mounted?")
+        }
+        _ => error.into(),
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod clocks;
 mod documents;
 mod faults;
 mod keys;
