@@ -182,3 +182,20 @@ fn what_an_account_owns_is_listed_and_taken_away() {
     assert_eq!((&stored["maintainers"], &stored["_ownerIds"]), (&json!([]), &Value::Null));
     assert!(stored["versions"]["1.0.0"].is_object());
 }
+
+#[test]
+fn a_name_is_authorised_as_it_is_stored_however_it_is_encoded() {
+    let host = host().user("mia", &["npm:package:@example/a:write"]).user("mal", &["npm:package:a:write"]);
+    Publish::new("@example/a", "1.0.0").done(&host);
+    for name in ["@example/a", "@example%2fa", "@example%2Fa", "%40example%2fa", "%40example/a"] {
+        let path = format!("/-/package/{name}/dist-tags/stable");
+        let set = |who: &str| host.as_user(who).put(&path).json(&json!("1.0.0")).send::<Npm>().status();
+        assert_eq!((set("mia"), set("mal")), (201, 403), "{name}");
+    }
+    // Names of an earlier time may hold capitals; they are other packages.
+    let stored = host.object("packages/@example/a/index.json").unwrap();
+    let legacy = String::from_utf8(stored).unwrap().replace("@example/a", "@example/A");
+    host.insert("packages/@example/A/index.json", legacy).unwrap();
+    let tag = host.as_user("mia").put("/-/package/@example%2fA/dist-tags/stable").json(&json!("1.0.0"));
+    assert_eq!(tag.send::<Npm>().status(), 403);
+}
