@@ -55,7 +55,7 @@ pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::TokenStoreKind;
 pub use token_store::Token;
 pub use tokens::{Issued, TokenRequest, parse_network};
-pub use users::{User, UserName};
+pub use users::{Holder, User, UserName};
 
 use cache::Cache;
 use clock::Clock;
@@ -178,6 +178,15 @@ pub struct Question<'a> {
     pub read_action: &'a str,
 }
 
+/// Who a package lists as its owners.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owners<'a> {
+    /// Of accounts.
+    pub ids: &'a [String],
+    /// Of owners whose ids are not known. A name means the first user who had it.
+    pub names: &'a [String],
+}
+
 /// The room's face. Cloning is cheap and shares everything.
 #[derive(Clone)]
 pub struct Auth {
@@ -265,17 +274,14 @@ impl Auth {
         self.inner.stores.lasting
     }
 
-    /// As [`Auth::decide`], where a user in `listed` counts as if the action were granted to
+    /// As [`Auth::decide`], where one of the owners counts as if the action were granted to
     /// them; what their token was narrowed to still holds.
-    pub fn decide_listed(&self, asked: &Question<'_>, caller: &Caller, listed: &[String]) -> Decision {
+    pub fn decide_owned(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
         let Question { anonymous, resource, action, read_action } = *asked;
         let decision = self.decide(anonymous, caller, resource, action, read_action);
-        let is_listed = || {
-            let name = caller.account.as_ref().map(|account| account.name().as_str());
-            name.is_some_and(|name| listed.iter().any(|listed| listed == name))
-        };
+        let is_owner = || caller.account.as_ref().is_some_and(|account| account.is_one_of(owners));
         let let_through = || policy::lets_through(caller, resource, action, read_action);
-        if decision == Decision::Forbidden && is_listed() && let_through() {
+        if decision == Decision::Forbidden && is_owner() && let_through() {
             Decision::Granted
         } else {
             decision

@@ -64,6 +64,8 @@ pub enum Work {
     Request(Box<RequestContext>),
     /// One step of maintenance.
     Step(Box<StepContext>),
+    /// Looking at owner lists, or changing one, for an administrator.
+    Ownership(Box<Ground>),
 }
 
 /// All that one guest instance can reach; made for one call and dropped after it.
@@ -108,6 +110,9 @@ impl State {
             Work::Step(_) => Err(wasmtime::Error::msg(
                 "a step of maintenance has no request: nobody is asking, and nothing can be answered",
             )),
+            Work::Ownership(_) => Err(wasmtime::Error::msg(
+                "`ownership` is called without a request: nobody is asking, and nothing can be answered",
+            )),
         }
     }
 
@@ -117,6 +122,7 @@ impl State {
         match &self.work {
             Work::Request(request) => Ok(&request.ground),
             Work::Step(step) => Ok(&step.ground),
+            Work::Ownership(ground) => Ok(ground),
             Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
         }
     }

@@ -14,6 +14,7 @@ pub mod config;
 mod dispatch;
 pub mod maintenance;
 pub mod mounts;
+pub mod ownership;
 pub mod plugins;
 pub mod respond;
 pub mod server;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::FirstUser;
 use packhouse::maintenance::command::{self, MaintenanceCommand};
+use packhouse::ownership::OfConfig;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::{Config, Registry, admin, app, server};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -85,7 +86,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let config = Config::load(&arguments.config)?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await?,
-        Command::Admin(command) => admin::run(command, &app::open_auth(&config).await?).await?,
+        Command::Admin(command) => {
+            let auth = app::open_auth(&config).await?;
+            return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
+        }
         Command::Maintenance(command) => return command::run(command, &config).await,
     }
     Ok(true)

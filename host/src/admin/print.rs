@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Terminal;
+use super::ownerships::Standing;
 use crate::auth::{Auth, AuthError, Token, UserName};
 
 /// `NAME  EMAIL  GRANTS`
@@ -15,17 +16,22 @@ pub(super) async fn users(auth: &Auth, terminal: &mut Terminal<'_>) -> Result<()
     Ok(())
 }
 
-/// The grants of one user, one a line.
+/// The grants of one user, one a line. `standing` is what the user owns, where that was asked.
 pub(super) async fn grants(
     auth: &Auth,
     name: &UserName,
+    standing: Option<&Standing>,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
     let account = auth.account(name.as_str()).await?;
-    if account.grants().is_empty() {
-        terminal.remark(&format!("{name} has no grants now, and may do what everybody may."));
-    } else {
-        terminal.remark(&format!("{name} may now, besides what everybody may:"));
+    match (account.grants().is_empty(), standing) {
+        (true, Some(standing)) if standing.is_clear() => terminal
+            .remark(&format!("{name} has no grants now and owns nothing: it may do what everybody may.")),
+        (true, _) => terminal.remark(&format!("{name} has no grants now.")),
+        (false, Some(standing)) if standing.is_clear() => {
+            terminal.remark(&format!("{name} owns nothing, and has these grants now:"));
+        }
+        (false, _) => terminal.remark(&format!("{name} has these grants now:")),
     }
     for grant in account.grants() {
         terminal.print(&grant.to_string());

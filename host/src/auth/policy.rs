@@ -25,7 +25,7 @@ pub enum Decision {
 }
 
 /// Decides for one resource and action. `read_action` is the protocol's own word for
-/// reading this type of thing; a read-only token may do it besides `read` and `pull`.
+/// reading this type of thing; a read-only token may do it besides `read`, `pull` and `list`.
 pub fn decide(
     anonymous: &[Scope],
     caller: &Caller,
@@ -80,7 +80,7 @@ pub fn lets_through(caller: &Caller, resource: &Resource<'_>, action: &str, read
 
 /// A read-only token reads and does nothing else.
 fn may_use(account: &Account, action: &str, read_action: &str) -> bool {
-    !account.read_only() || action == read_action || matches!(action, "read" | "pull")
+    !account.read_only() || action == read_action || matches!(action, "read" | "pull" | "list")
 }
 
 fn is_within_token(account: &Account, resource: &Resource<'_>, action: &str) -> bool {

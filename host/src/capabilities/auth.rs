@@ -8,12 +8,13 @@ use secrecy::ExposeSecret;
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    AccessToken, Account, AuthError, Decision, Entry, Issued, Scope, Token, TokenRequest, parse_network,
+    AccessToken, Account, AuthError, Decision, Entry, Issued, Owners, Scope, Token, TokenRequest,
+    parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
 
-/// Names of an owners' list that count.
+/// Ids, and names, of an owners' list that count.
 const MOST_LISTED: usize = 1000;
 /// Names that are filtered at once.
 const MOST_FILTERED: usize = 10_000;
@@ -44,7 +45,7 @@ impl RequestContext {
 impl wit::Host for State {
     async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.check(&kind, &name, &action, &[]).await?.into())
+        Ok(self.request()?.session.check(&kind, &name, &action, Owners::default()).await?.into())
     }
 
     async fn check_listed(
@@ -56,7 +57,23 @@ impl wit::Host for State {
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
         listed.truncate(MOST_LISTED);
-        Ok(self.request()?.session.check(&kind, &name, &action, &listed).await?.into())
+        let owners = Owners { ids: &[], names: &listed };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+    }
+
+    async fn check_owned(
+        &mut self,
+        kind: String,
+        name: String,
+        action: String,
+        mut ids: Vec<String>,
+        mut names: Vec<String>,
+    ) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        ids.truncate(MOST_LISTED);
+        names.truncate(MOST_LISTED);
+        let owners = Owners { ids: &ids, names: &names };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
     }
 
     async fn filter_allowed(
@@ -127,6 +144,11 @@ impl wit::Host for State {
         Ok(self.request()?.session.auth().user_exists(&name).await?)
     }
 
+    async fn account_id(&mut self, name: String) -> Result<Option<String>, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.auth().account_id(&name).await?.map(|id| id.to_string()))
+    }
+
     async fn bearer_challenge(
         &mut self,
         endpoint: String,
@@ -157,6 +179,10 @@ impl wit::Host for State {
 impl wit::HostAccount for State {
     fn name(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
         Ok(self.table.get(&handle)?.0.name().to_string())
+    }
+
+    fn id(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.id().to_string())
     }
 
     fn email(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<Option<String>> {

@@ -1,5 +1,6 @@
-//! What a plugin stands on in every call, be it a request or a step of maintenance: its
-//! mount, and the part of the store that is the mount's. It knows neither of the two.
+//! What a plugin stands on in every call, be it a request, a step of maintenance or a question
+//! about owners: its mount, and the part of the store that is the mount's. It knows none of
+//! these.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -34,7 +35,7 @@ impl Ground {
     pub fn storage_to_change(&self) -> Result<&Scope, HostError> {
         if self.is_read_only {
             return Err(HostError::denied(
-                "nothing may be changed in a dry run, nor while what is stored is verified",
+                "nothing may be changed in a dry run, while what is stored is verified, or while owners are listed",
             ));
         }
         Ok(&self.storage)

@@ -10,12 +10,14 @@ use wasmtime::{
     Store, Trap, WasmBacktrace,
 };
 
-use crate::auth::AuthError;
-use crate::bindings::Caretaker;
+use crate::auth::{AuthError, Holder};
+use crate::bindings::Registrar;
+use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
 use crate::capabilities::upkeep::StepHandle;
-use crate::capabilities::{RequestContext, Shared, State, StepContext, Work, sentence};
+use crate::capabilities::{Ground, RequestContext, Shared, State, StepContext, Work, sentence};
 use crate::maintenance::Task;
+use crate::ownership::Page;
 use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
 use crate::plugins::description::Description;
 use crate::plugins::generations::PluginsError;
@@ -93,7 +95,7 @@ impl Sandbox {
         let engine = Engine::new(&engine_config(limits))?;
         let mut linker = Imports::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        Caretaker::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        Registrar::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         more(&mut linker)?;
         start_ticking(&engine)?;
         Ok(Self { engine, linker, limits })
@@ -115,6 +117,7 @@ impl Sandbox {
             let (mut store, instance) = self.instantiate(plugin, Work::Description, &clock).await?;
             // Not called, but its functions must have the types of the contract.
             plugin.maintenance(&mut store, &instance)?;
+            plugin.ownership(&mut store, &instance)?;
             let handler = plugin.handler(&mut store, &instance)?;
             let described = handler.call_describe(&mut store).await?;
             let builder = store.data_mut().table.delete(described)?;
@@ -136,7 +139,7 @@ impl Sandbox {
             let response = state.table.delete(response)?;
             let vary = match state.into_work() {
                 Work::Request(request) => request.vary,
-                Work::Description | Work::Step(_) => Vec::new(),
+                Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
             };
             Ok(response.finish(vary))
         };
@@ -163,12 +166,63 @@ impl Sandbox {
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             let next = match store.into_data().into_work() {
                 Work::Step(step) => step.into_next(),
-                Work::Description | Work::Request(_) => None,
+                Work::Description | Work::Request(_) | Work::Ownership(_) => None,
             };
             Ok(answered.map(|()| next).map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)
+    }
+
+    /// Asks a plugin for one page of what a user owns. An error of the plugin is an `Answer`.
+    pub async fn owned_by(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        holder: &Holder,
+        cursor: Option<&str>,
+    ) -> Result<Page, CallError> {
+        let clock = GuestClock::start();
+        let (id, name) = named(holder);
+        let call = async {
+            let (mut store, guest) = self.registrar(plugin, ground, &clock).await?;
+            let called = guest.call_owned_by(&mut store, &id, name, cursor).await;
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            Ok(answered.map(|(things, next)| Page { things, next }).map_err(sentence))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+    }
+
+    /// Has a plugin take a user off the owner list of a thing (its kind and name).
+    pub async fn disown(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        holder: &Holder,
+        (kind, thing): (&str, &str),
+    ) -> Result<bool, CallError> {
+        let clock = GuestClock::start();
+        let (id, name) = named(holder);
+        let call = async {
+            let (mut store, guest) = self.registrar(plugin, ground, &clock).await?;
+            let called = guest.call_disown(&mut store, &id, name, kind, thing).await;
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            Ok(answered.map_err(sentence))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+    }
+
+    async fn registrar(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        clock: &Arc<GuestClock>,
+    ) -> wasmtime::Result<(Store<State>, ownership::Guest)> {
+        let (mut store, instance) = self.instantiate(plugin, Work::Ownership(ground), clock).await?;
+        let guest = plugin.ownership(&mut store, &instance)?;
+        Ok((store, guest.ok_or_else(|| wasmtime::Error::msg("it cannot say who owns what"))?))
     }
 
     async fn instantiate(
@@ -185,6 +239,11 @@ impl Sandbox {
         let instance = plugin.instantiate(&mut store).await?;
         Ok((store, instance))
     }
+}
+
+/// A user as the contract names one: the id, and the name where it means the user.
+fn named(holder: &Holder) -> (String, Option<&str>) {
+    (holder.id.to_string(), holder.owns_by_name.then_some(holder.name.as_str()))
 }
 
 /// Settings measured to make a fresh instance cheap: warm slots keep some of their

@@ -23,6 +23,7 @@ mod owners;
 mod publish;
 mod read;
 mod search;
+mod spelling;
 mod yank;
 
 /// Reads are public; ann may do everything, bob may read.

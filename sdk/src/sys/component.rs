@@ -8,8 +8,8 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, bearer_challenge, caller, check, check_listed, filter_allowed, has_credentials,
-    is_public, rejection, retry_after, sign_access, user_exists,
+    Account, account_id, authenticate, bearer_challenge, caller, check, check_listed, check_owned,
+    filter_allowed, has_credentials, is_public, rejection, retry_after, sign_access, user_exists,
 };
 pub(crate) use http::{Body, Part, Request, Response};
 pub(crate) use storage::{

@@ -11,7 +11,7 @@ use crate::{Error, Protocol};
 /// A host in memory. The one that was made last on this thread is the one that
 /// `storage`, `auth` and the others reach, also outside a request.
 pub struct Host {
-    state: Shared,
+    pub(super) state: Shared,
 }
 
 impl Default for Host {
@@ -29,15 +29,33 @@ impl Host {
     }
 
     /// Adds a user with scopes `{protocol}:{kind}:{name}:{action}`; `*` is anything, and
-    /// `write` includes `read`, `delete`, `yank` and `owner`.
+    /// `write` includes `read`, `delete`, `yank` and `owner`, and `read` includes `list`.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.scopes.extend(scopes.iter().map(|&scope| scope.to_owned()));
         }
         self
+    }
+
+    /// Removes a user. Whoever gets the name later, with [`Host::user`], is somebody else.
+    #[must_use]
+    pub fn remove_user(self, name: &str) -> Host {
+        {
+            let mut state = self.state.borrow_mut();
+            state.users.remove(name);
+            state.removed_users.insert(name.to_owned());
+            state.tokens.retain(|token| token.owner != name);
+        }
+        self
+    }
+
+    /// The id of a user's account; empty when there is no such user.
+    pub fn account_id(&self, name: &str) -> String {
+        let state = self.state.borrow();
+        state.users.get(name).map(|user| user.id.clone()).unwrap_or_default()
     }
 
     /// What a user can sign in with ([`crate::auth::authenticate_password`]).
@@ -45,7 +63,7 @@ impl Host {
     pub fn password(self, name: &str, password: &str) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.password = Some(password.to_owned());
         }
         self
@@ -55,7 +73,7 @@ impl Host {
     pub fn email(self, name: &str, email: &str) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.email = Some(email.to_owned());
         }
         self

@@ -41,8 +41,10 @@ pub(crate) struct Object {
     pub(crate) bytes: Rc<[u8]>,
 }
 
-#[derive(Default)]
 pub(crate) struct User {
+    pub(crate) id: String,
+    /// Whether owners who are recorded by this name alone mean this user.
+    pub(crate) owns_by_name: bool,
     pub(crate) scopes: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) email: Option<String>,
@@ -88,6 +90,8 @@ pub(crate) struct State {
     pub(crate) features: BTreeMap<String, bool>,
     pub(crate) settings: String,
     pub(crate) users: BTreeMap<String, User>,
+    /// The names that removed users had.
+    pub(crate) removed_users: BTreeSet<String>,
     pub(crate) tokens: Vec<StoredToken>,
     pub(crate) anonymous: Vec<String>,
     pub(crate) grants: BTreeSet<String>,
@@ -131,6 +135,7 @@ impl Default for State {
             features: BTreeMap::new(),
             settings: "{}".to_owned(),
             users: BTreeMap::new(),
+            removed_users: BTreeSet::new(),
             tokens: Vec::new(),
             anonymous: Vec::new(),
             grants: BTreeSet::new(),
@@ -162,6 +167,19 @@ impl State {
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
+    }
+
+    /// The user of this name, added when there is none.
+    pub(crate) fn user(&mut self, name: &str) -> &mut User {
+        let number = self.next_serial();
+        let owns_by_name = !self.removed_users.contains(name);
+        self.users.entry(name.to_owned()).or_insert_with(|| User {
+            id: format!("00000000-0000-4000-8000-{number:012x}"),
+            owns_by_name,
+            scopes: Vec::new(),
+            password: None,
+            email: None,
+        })
     }
 
     /// The same at every run, so that tests can be repeated.

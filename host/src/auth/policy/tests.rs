@@ -28,6 +28,7 @@ fn user(grants: &[&str]) -> Arc<User> {
         password: PasswordHash::new(String::new()),
         grants: scopes(grants),
         created: 0,
+        owns_by_name: true,
     })
 }
 

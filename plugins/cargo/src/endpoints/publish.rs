@@ -8,13 +8,14 @@
 
 use std::io::BufReader;
 
-use packhouse_plugin::auth;
+use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{self, Document, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, clock, log};
 use serde_json::json;
 
-use super::{CRATE, JSON, TEXT, require, require_feature, require_listed};
+use super::stored::StoredName;
+use super::{CRATE, JSON, TEXT, require_feature};
 use crate::archive;
 use crate::document::Release;
 use crate::error::{self, Error};
@@ -52,7 +53,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     let mut body = call.body();
     let (mut new, size) = received::read_request(&mut body)?;
     let (name, version) = (CrateName::parse(&new.name)?, Version::parse(&new.vers)?);
-    require_listed(&name, "write")?;
+    require_publish(&name, StoredName::find(&name)?.as_ref())?;
     new.check()?;
     // Before the file is taken, so that a mistake costs nobody an upload.
     let seen = prepared::check(&name, &version)?;
@@ -147,8 +148,15 @@ fn version_exists(name: &CrateName, version: &Version, there: &Version) -> Error
     Error::because(error::VERSION_EXISTS, sentence)
 }
 
-/// The caller may publish this crate, which is there or is to be new; or 401 or 403. Owners
-/// count only of a crate that is there.
-fn require_publish(name: &CrateName, is_there: bool) -> Result<(), Error> {
-    if is_there { require_listed(name, "write") } else { require(name, "write") }
+/// The caller may publish this crate, which is to be new unless it is `stored`; or 401 or 403.
+/// Owners count only of a crate that is there. 409 when it is there in another spelling.
+fn require_publish(name: &CrateName, stored: Option<&StoredName>) -> Result<(), Error> {
+    if let Some(stored) = stored.filter(|stored| stored.name() == name) {
+        return match stored.decide_owned("write")? {
+            Decision::Granted => Ok(()),
+            denied => Err(stored.denied(name, "write", denied)),
+        };
+    }
+    auth::require(CRATE, name.as_str(), "write")?;
+    stored.map_or(Ok(()), |stored| Err(name::taken(name, stored.name())))
 }

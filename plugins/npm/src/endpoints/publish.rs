@@ -7,7 +7,7 @@
 //!   provenance bundle and the packument.
 //! - A version that is there is never replaced.
 
-use packhouse_plugin::auth::{self, Decision};
+use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused};
 use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
@@ -71,6 +71,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         sha1: &verified.sha1,
         integrity: &verified.integrity,
         publisher: caller(),
+        owner: auth::caller().map(|account| Owner::of(&account)),
         provenance: bundle.as_ref().map(|_| super::provenance::PREDICATE.to_owned()),
         published: &published,
     };

@@ -2,6 +2,7 @@
 
 use packhouse_plugin::storage::{self, Document, Entry};
 
+use super::super::stored::StoredName;
 use super::{Publication, require_publish, version_exists};
 use crate::document::Index;
 use crate::error::{self, Error};
@@ -43,14 +44,12 @@ pub fn look(publication: &Publication<'_>, current: Option<&Document>) -> Result
 
 fn check_against(name: &CrateName, version: &Version, current: Option<&Document>) -> Result<(), Error> {
     // Asked again of what is built on: an owner may be none any more.
-    require_publish(name, current.is_some())?;
+    let stored = current.map(StoredName::of_document).transpose()?;
+    require_publish(name, stored.as_ref())?;
     let Some(document) = current else {
         return Ok(name.check_new()?);
     };
     let index = Index::new(&document.bytes);
-    if let Some(spelled) = index.name().filter(|spelled| spelled != name) {
-        return Err(super::name::taken(name, &spelled));
-    }
     match index.find_same_release(version) {
         Some(there) => Err(version_exists(name, version, &there)),
         None => Ok(()),
