@@ -23,6 +23,7 @@ use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, Respon
 use crate::server::Peer;
 use crate::status;
 use crate::telemetry::with_causes;
+use crate::text::{printable, printable_path};
 
 /// What cannot be answered, and in whose words.
 struct Refusal {
@@ -45,8 +46,8 @@ impl Registry {
     {
         let span = tracing::info_span!(
             "request",
-            http.method = %request.method(),
-            http.path = shown(request.uri().path()),
+            http.method = %printable(request.method().as_str()),
+            http.path = %printable_path(request.uri().path()),
             client.ip = %peer.ip,
             mount = field::Empty,
             plugin.generation = field::Empty,
@@ -76,8 +77,8 @@ impl Registry {
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{} {} {}",
-            parts.method,
-            shown(parts.uri.path()),
+            printable(parts.method.as_str()),
+            printable_path(parts.uri.path()),
             response.status().as_u16()
         );
         response
@@ -208,13 +209,6 @@ impl Asked<'_> {
     fn host(&self) -> Option<&str> {
         self.peer.host.as_deref()
     }
-}
-
-/// A path as it is logged: what looks like the secret of a token is left out, since a
-/// client that signs out names it there.
-fn shown(path: &str) -> String {
-    let shown = |segment| if uuid::Uuid::try_parse(segment).is_ok() { "…" } else { segment };
-    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn nothing_there() -> Failure {
