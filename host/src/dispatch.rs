@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
@@ -173,12 +173,13 @@ impl Registry {
             path: found.path.to_owned(),
             query: asked.parts.uri.query().map(str::to_owned),
             base_url: self.base_url(found.mount, asked),
+            base_url_vary: self.base_url_vary(found.mount, asked),
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
             body,
             session,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
-            vary: Vec::new(),
+            vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
     }
 
@@ -190,6 +191,14 @@ impl Registry {
                 format!("{}://{host}{}", asked.peer.scheme, mount.base_path)
             }
         }
+    }
+
+    /// The headers of a proxy that choose [`Self::base_url`].
+    fn base_url_vary(&self, mount: &Mount, asked: &Asked<'_>) -> Vec<HeaderName> {
+        if self.config().server.public_url.is_some() && mount.host.is_none() {
+            return Vec::new();
+        }
+        asked.peer.scheme_from.iter().chain(&asked.peer.host_from).cloned().collect()
     }
 
     fn body_limits(&self) -> body::Limits {
