@@ -3,6 +3,8 @@
 //! The only place that knows the order of these steps; each step is a room's.
 //! Remembered responses will stand between the caller and the plugin.
 
+mod cross_site;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -64,12 +66,13 @@ impl Registry {
         let started = std::time::Instant::now();
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, self.body_limits());
+        let is_anonymous = !Credentials::are_in(&parts.headers);
+        let is_forged = self.is_forged(&parts, &peer);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        let is_anonymous = credentials.is_empty();
-        let asked = Asked { parts: &parts, peer };
+        let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
         let reply = match self.reply(&asked, body, credentials).await {
-            Ok(reply) => Reply { public: is_anonymous, ..reply },
+            Ok(reply) => reply,
             Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
         };
         let response = respond(head, reply).await;
@@ -107,6 +110,10 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
+        if asked.is_forged {
+            let failure = Failure::Forbidden(FORGED.into());
+            return Err(Refusal { failure, shape: shape() });
+        }
         let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
         // A password is verified before the request takes a place that others need.
         if let Err(error) = session.admit().await {
@@ -119,7 +126,23 @@ impl Registry {
             .map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
         let context = self.context(asked, &found, &generation, body, session)?;
         let answered = generation.handle(context).await;
-        answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })
+        let reply = answered
+            .map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })?;
+        Ok(Reply { public: asked.is_anonymous && self.is_public(found.mount, &generation), ..reply })
+    }
+
+    /// Whether anybody may read everything on this mount.
+    fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
+        let read_actions = &generation.description.read_actions;
+        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, read_actions)
+    }
+
+    fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+        let public_url = self.config().server.public_url.as_deref();
+        let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+        let public = public.and_then(|rest| rest.split('/').next());
+        let hosts = public.into_iter().chain(peer.host.as_deref());
+        cross_site::is_forged(&parts.method, &parts.headers, hosts)
     }
 
     fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Failure> {
@@ -210,7 +233,15 @@ impl Registry {
 struct Asked<'a> {
     parts: &'a http::request::Parts,
     peer: Peer,
+    /// No header of the request may have held a credential.
+    is_anonymous: bool,
+    /// Another web site made a browser send it.
+    is_forged: bool,
 }
+
+/// The answer to a forged request.
+const FORGED: &str = "another web site sent this request with the password that your browser keeps for this registry: \
+     use a command-line client, or open the registry's own address";
 
 impl Asked<'_> {
     /// The host name that the client used, with its port; none for one that cannot stand
