@@ -13,18 +13,18 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
-use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
+use crate::config::{Addressing, Config, ConfigError, Hosts, ServerConfig, StorageConfig, StorageKind};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
 use crate::respond::{BoxError, ResponseBody};
-use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
+use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 pub use auth::open_auth;
@@ -130,7 +130,7 @@ impl Registry {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let peer = TrustedProxies::default().peer(IpAddr::from([127, 0, 0, 1]), &parts);
+        let peer = Peer::direct(IpAddr::from([127, 0, 0, 1]), &parts);
         self.dispatch(Request::from_parts(parts, body), peer).await
     }
 
@@ -163,7 +163,7 @@ impl Registry {
             head_timeout: server.limits.header_timeout.0,
             write_timeout: server.limits.idle_timeout.0,
             drain: server.limits.drain.0,
-            trusted_proxies: TrustedProxies::new(server.trusted_proxies.clone()),
+            trusted_proxies: trusted_proxies(server),
             ..ServerSettings::default()
         }
     }
@@ -306,6 +306,12 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
 pub(crate) fn data_limits(config: &Config) -> DataLimits {
     let limits = &config.server.limits;
     DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 }
+}
+
+fn trusted_proxies(server: &ServerConfig) -> TrustedProxies {
+    let names = server.forwarded.iter().map(|header| HeaderName::from_static(header.name()));
+    let networks = server.trusted_proxies.iter().map(|network| network.0);
+    TrustedProxies::new(networks.collect(), names.collect())
 }
 
 fn gate_settings(config: &Config) -> GateSettings {

@@ -35,6 +35,7 @@ pub mod token_store;
 pub mod tokens;
 pub mod users;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -267,6 +268,17 @@ impl Auth {
         read_action: &str,
     ) -> Decision {
         policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
+    }
+
+    /// Whether anybody may read everything on a mount. `anonymous` stands in for what
+    /// everybody may do elsewhere; `read_actions` has the action that reads each kind.
+    pub fn is_public(
+        &self,
+        anonymous: Option<&[Scope]>,
+        mount: &str,
+        read_actions: &BTreeMap<String, String>,
+    ) -> bool {
+        policy::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, read_actions)
     }
 
     /// Do users and tokens outlive this process?

@@ -30,6 +30,7 @@ mod wasi;
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
 pub use error::{HostError, sentence};
@@ -76,6 +77,8 @@ pub struct State {
     work: Work,
     wasi: Option<Box<wasi::Wasi>>,
     log: log::Budget,
+    /// What the plugin was told in confidence.
+    secrets: Vec<SecretString>,
     waiting_calls: u32,
     /// Lost races that were waited for.
     turns: u32,
@@ -95,6 +98,7 @@ impl State {
             work,
             wasi: None,
             log: log::Budget::default(),
+            secrets: Vec::new(),
             waiting_calls: 0,
             turns: 0,
             held_bytes: 0,

@@ -21,6 +21,7 @@ pub mod server;
 mod status;
 pub mod storage;
 pub mod telemetry;
+pub mod text;
 
 pub use app::{BuildError, Registry};
 pub use config::Config;

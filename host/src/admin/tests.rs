@@ -328,3 +328,24 @@ async fn nothing_is_done_to_a_store_that_nobody_else_sees() {
         assert!(refusal.contains("set it to `database`"), "{refusal}");
     }
 }
+
+#[tokio::test]
+async fn what_clients_chose_is_listed_escaped_and_bounded() {
+    let shell = Shell::new().await;
+    shell
+        .run("user add ann --email a\u{202e}nn@example.com --grant demo:package:\u{202e}*:read")
+        .await
+        .unwrap();
+    let (output, _) = shell.run("user list").await.unwrap();
+    assert_eq!(output, "ann\ta\\u{202e}nn@example.com\tdemo:package:\\u{202e}*:read\n");
+    shell.run("token create ann --label x\u{202e}y").await.unwrap();
+    let (output, _) = shell.run("token list").await.unwrap();
+    assert!(output.contains("\tx\\u{202e}y\t"), "{output}");
+    let scope = format!("demo:package:{}:read", "\u{202e}".repeat(300));
+    shell.run(&format!("token create ann --scope {scope}")).await.unwrap();
+    let (output, _) = shell.run("token list").await.unwrap();
+    assert!(
+        !output.contains('\u{202e}') && output.len() < 1000 && output.contains(" bytes more)"),
+        "{output}"
+    );
+}

@@ -10,6 +10,8 @@
 //!   since another token may be had for it, but what the user may not do is `Forbidden`.
 //!   One of the configuration's own token server is the authority itself.
 
+use std::collections::BTreeMap;
+
 use super::identity::{Account, Caller};
 use super::scope::{Resource, Scope};
 
@@ -46,6 +48,18 @@ pub fn decide(
         Decision::Granted if !within => Decision::SignIn,
         decision => decision,
     }
+}
+
+/// Whether anybody may read everything that a mount has. `read_actions` has the action that
+/// reads each kind of thing.
+pub fn is_public(anonymous: &[Scope], mount: &str, read_actions: &BTreeMap<String, String>) -> bool {
+    let may_read = |kind: &str, action: &str| {
+        Scope::of(mount, kind, "*", action).is_ok_and(|all| anonymous.iter().any(|scope| scope.covers(&all)))
+    };
+    if read_actions.is_empty() {
+        return may_read("*", "read");
+    }
+    read_actions.iter().all(|(kind, action)| may_read(kind, action))
 }
 
 /// By today's grants, and what somebody signed in with. None is nobody.

@@ -116,8 +116,11 @@ impl wit::Host for State {
         values: Vec<(String, String)>,
     ) -> Result<Resource<SignedIn>, HostError> {
         let _outside = self.wait()?;
+        self.request()?.needs_login_grant()?;
+        for (_, value) in values.iter().filter(|(name, _)| matches!(name.as_str(), "password" | "token")) {
+            self.hide(&SecretString::from(value.as_str()));
+        }
         let request = self.request()?;
-        request.needs_login_grant()?;
         let value = |wanted: &str| {
             let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
@@ -172,6 +175,7 @@ impl wit::Host for State {
         let request = self.request()?;
         let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
         let signed = request.session.sign_access(account.as_ref(), &service, &wanted)?;
+        self.hide(&signed.secret);
         Ok(signed.into())
     }
 }
@@ -216,6 +220,7 @@ impl wit::HostAccount for State {
             mount: None,
         };
         let Issued { token, secret } = request.session.issue(&account, wanted).await?;
+        self.hide(&secret);
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
     }
 

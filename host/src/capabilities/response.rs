@@ -107,7 +107,7 @@ impl ResponseBuilder {
             headers: self.headers,
             body: self.parts,
             immutable: self.immutable,
-            public: true,
+            public: false,
             filename: self.filename,
             ranges: self.ranges,
             compression: self.compression,

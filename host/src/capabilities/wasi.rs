@@ -47,6 +47,6 @@ impl State {
         let contents = self.wasi.as_ref()?.errors.contents();
         let text: String = String::from_utf8_lossy(&contents).chars().take(MOST_LOGGED).collect();
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        (!line.is_empty()).then_some(line)
+        (!line.is_empty()).then(|| self.without_secrets(&line))
     }
 }

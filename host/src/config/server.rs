@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::config::values::{Size, Span};
+use crate::config::values::{Network, Size, Span};
 
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
@@ -19,9 +18,34 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// How many hosts share the storage.
     pub hosts: Hosts,
-    /// Proxies whose `Forwarded` and `X-Forwarded-*` headers count.
-    pub trusted_proxies: Vec<IpNet>,
+    /// The addresses of the proxies in front of the host.
+    pub trusted_proxies: Vec<Network>,
+    /// The headers that every one of these proxies sets in every request.
+    pub forwarded: Vec<ForwardedHeader>,
     pub limits: LimitsConfig,
+}
+
+/// A header in which a proxy tells who called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// RFC 7239: the address, the scheme and the host.
+    Forwarded,
+    XForwardedFor,
+    XForwardedProto,
+    XForwardedHost,
+}
+
+impl ForwardedHeader {
+    /// The header's name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::XForwardedProto => "x-forwarded-proto",
+            Self::XForwardedHost => "x-forwarded-host",
+        }
+    }
 }
 
 /// How many hosts share one storage.
@@ -65,6 +89,7 @@ impl Default for ServerConfig {
             public_url: None,
             hosts: Hosts::One,
             trusted_proxies: Vec::new(),
+            forwarded: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -100,6 +125,7 @@ impl ServerConfig {
                 ));
             }
         }
+        self.check_proxies()?;
         if self.limits.max_requests == 0 || self.limits.max_requests > 4096 {
             return Err("[server.limits] max_requests must be 1 to 4096".into());
         }
@@ -118,5 +144,29 @@ impl ServerConfig {
             return Err("[server.limits] guest_memory must be \"2MiB\" to \"4GiB\"".into());
         }
         Ok(())
+    }
+
+    /// A header that the proxy does not set is what the client sent, so the administrator
+    /// names each header that may be trusted.
+    fn check_proxies(&self) -> Result<(), String> {
+        match (self.trusted_proxies.is_empty(), self.forwarded.is_empty()) {
+            (false, true) => Err(
+                "[server] trusted_proxies is set without `forwarded`: list the headers that your proxy sets in \
+                 every request, e.g. forwarded = [\"x-forwarded-for\", \"x-forwarded-proto\"] (see \
+                 docs/behind-a-proxy.md); a header that it only passes on would be the client's word"
+                    .into(),
+            ),
+            (true, false) => Err(
+                "[server] forwarded is set without `trusted_proxies`: list the addresses of your proxies there, \
+                 e.g. trusted_proxies = [\"127.0.0.1\"]"
+                    .into(),
+            ),
+            _ if self.forwarded.contains(&ForwardedHeader::Forwarded) && self.forwarded.len() > 1 => Err(
+                "[server] forwarded lists \"forwarded\" beside other headers, which tell the same: list the \
+                 one kind that your proxy sets"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
     }
 }

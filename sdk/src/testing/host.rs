@@ -251,6 +251,18 @@ impl Host {
         }
     }
 
+    /// As [`Host::insert`], with a content type, as an earlier system may have stored it.
+    pub fn insert_typed(
+        &self,
+        key: &str,
+        bytes: impl AsRef<[u8]>,
+        content_type: &str,
+    ) -> Result<ObjectInfo, Error> {
+        let mut state = self.state.borrow_mut();
+        state.check_place(key)?;
+        Ok(state.insert(key, bytes.as_ref().into(), Some(content_type)))
+    }
+
     /// Removes an object; false when nothing was there.
     pub fn remove(&self, key: &str) -> bool {
         let mut state = self.state.borrow_mut();

@@ -87,7 +87,7 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
     Err(Error::new(error::BUSY))
 }
 
-/// What a stored manifest is served as, also when it is none.
+/// What a stored manifest is served as, also when it cannot be read.
 fn media_type(
     repository: &RepositoryName,
     digest: &ContentDigest,
@@ -95,7 +95,9 @@ fn media_type(
 ) -> Result<String, Error> {
     match Manifest::parse(&document.bytes) {
         Ok(manifest) => Ok(media_types::find(repository, digest, document, &manifest)?),
-        Err(_) => Ok(document.info.content_type.clone().unwrap_or_else(|| BYTES.to_owned())),
+        Err(_) => {
+            Ok(media_types::stored(document.info.content_type.as_deref()).unwrap_or_else(|| BYTES.to_owned()))
+        }
     }
 }
 
