@@ -15,6 +15,7 @@ mod claim;
 mod document;
 mod listing;
 mod reader;
+mod scan;
 mod update;
 mod writer;
 
@@ -23,6 +24,7 @@ pub use claim::{Claim, GRACE};
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put};
 pub use listing::{List, Listing, ListingOptions, list, list_page};
 pub use reader::Reader;
+pub use scan::{Scan, scan};
 pub use update::{Change, Update, update};
 pub use writer::{Staged, Writer};
 
