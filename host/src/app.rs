@@ -5,6 +5,7 @@
 
 mod auth;
 mod layout;
+mod machine;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -19,7 +20,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
-use crate::config::{Addressing, Config, ConfigError, Hosts, ServerConfig, StorageConfig, StorageKind};
+use crate::config::{
+    Addressing, Config, ConfigError, Hosts, LimitsConfig, ServerConfig, StorageConfig, StorageKind,
+};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
@@ -305,7 +308,12 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
 /// What one call of a plugin may move.
 pub(crate) fn data_limits(config: &Config) -> DataLimits {
     let limits = &config.server.limits;
-    DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 }
+    DataLimits {
+        upload: limits.max_upload.0,
+        reply: limits.max_reply.0,
+        work: limits.guest_work.0,
+        open_uploads: limits.max_open_uploads,
+    }
 }
 
 fn trusted_proxies(server: &ServerConfig) -> TrustedProxies {
@@ -323,11 +331,23 @@ fn gate_settings(config: &Config) -> GateSettings {
     }
 }
 
+/// Bytes of memory of all plugin instances together. Unless configured, a quarter of the
+/// machine's, and at least what two instances may have.
+fn all_guest_memory(limits: &LimitsConfig) -> u64 {
+    let quarter = || machine::memory() / 4;
+    let total = limits.guest_memory_total.map_or_else(quarter, |total| total.0);
+    total.max(limits.guest_memory.0.saturating_mul(2))
+}
+
 fn guest_limits(config: &Config) -> GuestLimits {
     let limits = &config.server.limits;
     GuestLimits {
         memory: usize::try_from(limits.guest_memory.0).unwrap_or(usize::MAX),
+        all_memory: usize::try_from(all_guest_memory(limits)).unwrap_or(usize::MAX),
+        queue: limits.max_queued,
+        patience: limits.queue_timeout.0,
         deadline: limits.guest_deadline.0,
+        total: limits.request_timeout.0,
         instances: limits.max_requests,
     }
 }

@@ -278,8 +278,8 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::Trapped(_) => Failure::Trapped,
         CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
         CallError::Deadline(_) => Failure::Deadline,
-        CallError::OutOfMemory(_) => Failure::OutOfMemory,
-        CallError::Busy => Failure::Busy { retry_after: Duration::from_secs(1) },
+        CallError::LimitReached(_) => Failure::OutOfMemory,
+        CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
         CallError::Auth(error) => return away(error),
     };
     tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");

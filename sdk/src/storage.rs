@@ -18,6 +18,7 @@ mod listing;
 mod publish;
 mod reader;
 mod removal;
+mod scan;
 mod update;
 mod writer;
 
@@ -28,6 +29,7 @@ pub use listing::{List, Listing, ListingOptions, list, list_page};
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;
 pub use removal::Removal;
+pub use scan::{Scan, scan};
 pub use update::{Change, Update, update};
 pub use writer::{Staged, Writer};
 

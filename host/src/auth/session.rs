@@ -71,6 +71,16 @@ impl Session {
         Ok(())
     }
 
+    /// Whose uses are counted together: an account's, or without one an address's.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn counted_as(&mut self) -> Result<String, AuthError> {
+        let peer = self.peer;
+        let account = self.caller().await?.account.as_ref();
+        Ok(account.map_or_else(|| format!("address {peer}"), |account| format!("user {}", account.name())))
+    }
+
     /// May the caller do `action` on this? One of the owners counts as if it were granted to
     /// them; what their token was narrowed to still holds.
     ///

@@ -19,6 +19,9 @@ const MOST_LISTED: usize = 1000;
 /// Names that are filtered at once.
 const MOST_FILTERED: usize = 10_000;
 
+/// Bytes that an account takes in the host.
+const ACCOUNT: usize = 1 << 10;
+
 /// Somebody who has proved who they are.
 pub struct SignedIn(Account);
 
@@ -107,7 +110,9 @@ impl wit::Host for State {
     async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
         let _outside = self.wait()?;
         let account = self.request()?.session.caller().await?.account.clone();
-        account.map(|account| self.push(SignedIn(account))).transpose()
+        let Some(account) = account else { return Ok(None) };
+        self.usage.keep(ACCOUNT)?;
+        self.push(SignedIn(account)).map(Some)
     }
 
     async fn authenticate(
@@ -135,6 +140,7 @@ impl wit::Host for State {
                 )));
             }
         };
+        self.usage.keep(ACCOUNT)?;
         Ok(self.push(SignedIn(account))?)
     }
 

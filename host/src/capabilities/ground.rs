@@ -21,6 +21,9 @@ pub struct Ground {
     pub now: SystemTime,
 }
 
+/// A step of maintenance may use this many times the host's work of a request.
+const STEP_FACTOR: u64 = 256;
+
 /// Bytes that one call may move.
 #[derive(Debug, Clone, Copy)]
 pub struct DataLimits {
@@ -28,6 +31,18 @@ pub struct DataLimits {
     pub upload: u64,
     /// Of the answer that a plugin builds in memory.
     pub reply: u64,
+    /// That the host reads, hashes, copies or writes for the plugin, beside what the client
+    /// sends.
+    pub work: u64,
+    /// Upload sessions of one caller on one mount, at one time.
+    pub open_uploads: usize,
+}
+
+impl DataLimits {
+    /// A step of maintenance may read through many large objects: nobody waits for it.
+    pub fn of_a_step(self) -> Self {
+        Self { work: self.work.saturating_mul(STEP_FACTOR), ..self }
+    }
 }
 
 impl Ground {

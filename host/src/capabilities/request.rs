@@ -76,11 +76,13 @@ impl wit::HostRequest for State {
     }
 
     fn header(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Option<String>> {
-        let request = self.request()?;
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
-        if request.vary.len() < MOST_VARYING && !request.vary.contains(&name) {
-            request.vary.push(name.clone());
+        let vary = &mut self.request()?.vary;
+        if vary.len() < MOST_VARYING && !vary.contains(&name) {
+            vary.push(name.clone());
+            self.usage.keep(name.as_str().len())?;
         }
+        let request = self.request()?;
         let values: Vec<_> = request
             .headers
             .get_all(&name)

@@ -66,8 +66,15 @@ pub struct LimitsConfig {
     pub idle_timeout: Span,
     /// Time inside a plugin for one request; what the host waits for does not count.
     pub guest_deadline: Span,
+    /// For one request in all, without the time in which bytes move.
+    pub request_timeout: Span,
+    /// Bytes that the host reads, hashes, copies or writes for a plugin in one request, beside
+    /// what the client sends.
+    pub guest_work: Size,
     /// Memory of one plugin instance.
     pub guest_memory: Size,
+    /// Memory of all plugin instances together; a quarter of the machine's unless set.
+    pub guest_memory_total: Option<Size>,
     /// For requests to finish after SIGTERM.
     pub drain: Span,
     pub max_connections: usize,
@@ -78,6 +85,8 @@ pub struct LimitsConfig {
     pub queue_timeout: Span,
     /// Of one upload.
     pub max_upload: Size,
+    /// Upload sessions that one caller may have open on one mount.
+    pub max_open_uploads: usize,
     /// Of a reply that a plugin makes itself.
     pub max_reply: Size,
 }
@@ -102,13 +111,17 @@ impl Default for LimitsConfig {
             header_timeout: seconds(15),
             idle_timeout: seconds(60),
             guest_deadline: seconds(10),
+            request_timeout: seconds(300),
+            guest_work: Size(4 << 30),
             guest_memory: Size(128 << 20),
+            guest_memory_total: None,
             drain: seconds(30),
             max_connections: 10_000,
             max_requests: 512,
             max_queued: 2_000,
             queue_timeout: seconds(10),
             max_upload: Size(20 << 30),
+            max_open_uploads: 500,
             max_reply: Size(96 << 20),
         }
     }
@@ -136,12 +149,21 @@ impl ServerConfig {
             ("header_timeout", self.limits.header_timeout),
             ("idle_timeout", self.limits.idle_timeout),
             ("guest_deadline", self.limits.guest_deadline),
+            ("request_timeout", self.limits.request_timeout),
         ];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.0.is_zero()) {
             return Err(format!("[server.limits] {key} must be longer than nothing: write it like \"30s\""));
         }
+        if !(1..=900).contains(&self.limits.max_open_uploads) {
+            return Err("[server.limits] max_open_uploads must be 1 to 900".into());
+        }
         if self.limits.guest_memory.0 < (2 << 20) || self.limits.guest_memory.0 > (4 << 30) {
             return Err("[server.limits] guest_memory must be \"2MiB\" to \"4GiB\"".into());
+        }
+        if let Some(total) = self.limits.guest_memory_total
+            && total.0 / 2 < self.limits.guest_memory.0
+        {
+            return Err("[server.limits] guest_memory_total must be at least twice guest_memory".into());
         }
         Ok(())
     }

@@ -281,7 +281,7 @@ impl Plugins {
             Unloadable::Ever(format!("it does not fit the contract of this host: {reason}"))
         })?;
         let description = self.sandbox.describe(&linked).await.map_err(|error| match error {
-            CallError::Busy | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
+            CallError::Busy(_) | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
             error => Unloadable::Ever(first_line(&error.to_string())),
         })?;
         Ok(Some(Generation {

@@ -15,15 +15,17 @@ use crate::bindings::Registrar;
 use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
 use crate::capabilities::upkeep::StepHandle;
-use crate::capabilities::{Ground, RequestContext, Shared, State, StepContext, Work, sentence};
+use crate::capabilities::{
+    Ground, LimitReached, RequestContext, Shared, State, StepContext, Work, sentence,
+};
 use crate::maintenance::Task;
 use crate::ownership::Page;
-use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
+use crate::plugins::clock::{DeadlineMissed, GuestClock, TimeLimits, WithDeadline};
 use crate::plugins::description::Description;
 use crate::plugins::generations::PluginsError;
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::first_line;
-use crate::plugins::memory::{MemoryLimit, OutOfMemory};
+use crate::plugins::memory::{BudgetSettings, MemoryBudget, MemoryLimit, NoMemoryLeft, OutOfMemory};
 use crate::respond::Reply;
 
 /// Everything that plugins can import.
@@ -43,15 +45,32 @@ const TABLES_PER_COMPONENT: u32 = 8;
 /// maintenance.
 const BESIDE_REQUESTS: u32 = 8;
 
+/// A step of maintenance may take this many times as long as a request.
+const STEP_FACTOR: u32 = 12;
+
 /// What one call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestLimits {
-    /// Bytes of memory.
+    /// Bytes of memory of one instance.
     pub memory: usize,
+    /// Bytes of memory of all instances together.
+    pub all_memory: usize,
+    /// Instances that may wait for memory to begin.
+    pub queue: usize,
+    /// How long an instance waits for memory.
+    pub patience: Duration,
     /// Time in the guest.
     pub deadline: Duration,
+    /// Time of a request without that in which bytes move.
+    pub total: Duration,
     /// Instances at one time.
     pub instances: u32,
+}
+
+impl GuestLimits {
+    fn times(&self, factor: u32) -> TimeLimits {
+        TimeLimits { work: self.deadline, total: self.total.saturating_mul(factor) }
+    }
 }
 
 /// Why a call gave no answer.
@@ -63,10 +82,11 @@ pub enum CallError {
     Answer(String),
     #[error(transparent)]
     Deadline(#[from] DeadlineMissed),
+    /// Of memory, or of what the host does for it.
     #[error("{0}")]
-    OutOfMemory(String),
-    #[error("all places for plugin instances are taken")]
-    Busy,
+    LimitReached(String),
+    #[error("{0}")]
+    Busy(String),
     #[error("the caller cannot be identified: {0}")]
     Auth(#[source] AuthError),
 }
@@ -76,6 +96,7 @@ pub struct Sandbox {
     engine: Engine,
     linker: Imports,
     limits: GuestLimits,
+    memory: MemoryBudget,
 }
 
 impl Sandbox {
@@ -98,7 +119,13 @@ impl Sandbox {
         Registrar::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         more(&mut linker)?;
         start_ticking(&engine)?;
-        Ok(Self { engine, linker, limits })
+        let memory = MemoryBudget::new(BudgetSettings {
+            bytes: limits.all_memory,
+            growth: limits.memory.min(limits.all_memory / 2),
+            queue: limits.queue,
+            patience: limits.patience,
+        });
+        Ok(Self { engine, linker, limits, memory })
     }
 
     pub fn engine(&self) -> &Engine {
@@ -123,7 +150,7 @@ impl Sandbox {
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
-        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?.map_err(explain)
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?.map_err(explain)
     }
 
     /// Lets a plugin answer one request. Its instance is gone when this returns.
@@ -143,7 +170,7 @@ impl Sandbox {
             };
             Ok(response.finish(vary))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
@@ -170,7 +197,7 @@ impl Sandbox {
             };
             Ok(answered.map(|()| next).map_err(sentence))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(STEP_FACTOR)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
@@ -231,9 +258,10 @@ impl Sandbox {
         work: Work,
         clock: &Arc<GuestClock>,
     ) -> wasmtime::Result<(Store<State>, Instance)> {
-        let state = State::new(MemoryLimit::new(self.limits.memory), Arc::clone(clock), work);
+        let memory = MemoryLimit::new(self.limits.memory, &self.memory, Arc::clone(clock));
+        let state = State::new(memory, Arc::clone(clock), work);
         let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter_async(|state| &mut state.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_hostcall_fuel(MOST_BYTES_PER_CALL);
         let instance = plugin.instantiate(&mut store).await?;
@@ -310,10 +338,16 @@ fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
 /// What a failed call means.
 fn explain(error: wasmtime::Error) -> CallError {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
-        return CallError::OutOfMemory(error.to_string());
+        return CallError::LimitReached(error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<LimitReached>() {
+        return CallError::LimitReached(error.to_string());
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallError::Busy;
+        return CallError::Busy("all places for plugin instances are taken".into());
+    }
+    if let Some(error) = error.downcast_ref::<NoMemoryLeft>() {
+        return CallError::Busy(error.to_string());
     }
     let error = match error.downcast::<AuthError>() {
         Ok(error) => return CallError::Auth(error),

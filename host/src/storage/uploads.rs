@@ -6,12 +6,15 @@
 //! - `.packhouse/uploads/<id>/session.json`: [`Session`].
 //! - `.packhouse/uploads/<id>/<part>`: bytes of one or more appends.
 //!
+//! An id tells whose upload it is, so that those of one owner can be counted by a listing.
+//!
 //! # Invariants
 //! **What the document does not name was not appended**, whatever objects lie beside it.
 //! **Nothing is appended to an upload that is being finished**: the document says that
 //! it is before its parts are joined.
 
 mod append;
+mod identity;
 mod session;
 
 use super::backend::{Content, ObjectInfo, Precondition};
@@ -39,9 +42,29 @@ pub struct Upload {
     is_fresh: bool,
 }
 
-pub(super) async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let session = Session::new(scope.prefix(), label, &unique(algorithms), scope.now().await?);
+/// Whose uploads are counted together, and how many may be open.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    pub name: &'a str,
+    pub most: usize,
+}
+
+pub(super) async fn start(
+    scope: &Scope,
+    label: &str,
+    algorithms: &[Algorithm],
+    owner: Owner<'_>,
+) -> Result<Upload> {
+    let now = scope.now().await?;
+    let group = identity::Group::new(scope.prefix(), owner.name);
+    if session::count(scope.backend(), group.prefix(), owner.most, now).await? >= owner.most {
+        return Err(StorageError::Busy(format!(
+            "{} uploads of this caller are open: finish or cancel some, or try again later",
+            owner.most
+        )));
+    }
+    let id = group.new_id();
+    let session = Session::new(scope.prefix(), label, &unique(algorithms), now);
     let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
     Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
@@ -77,6 +100,11 @@ impl Upload {
     /// Bytes so far, also after a `Conflict`.
     pub fn offset(&self) -> u64 {
         self.session.offset()
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        self.session.memory()
     }
 
     /// Begins to append; `Conflict` with no byte taken unless it stands at `at`, and

@@ -8,6 +8,9 @@ use crate::document::Tags;
 use crate::layout;
 use crate::name::{RepositoryName, Tag};
 
+/// The longest value of a tag, in bytes.
+const LONGEST_VALUE: u64 = 1 << 20;
+
 /// None when the repository has no document of tags.
 pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
     let Some(document) = storage::get(&layout::tags(repository))? else {
@@ -16,9 +19,23 @@ pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
     parse(&document.bytes, &document.info.key).map(Some)
 }
 
-/// The digest that a tag stands for.
+/// The digest that a tag stands for. The document is not read whole: every pull by tag asks
+/// for one.
 pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentDigest>, Error> {
-    Ok(load(repository)?.and_then(|tags| tags.get(tag)))
+    let found = storage::scan(&layout::tags(repository), |scan| {
+        if !scan.begin_object()? {
+            return Err(scan.damaged());
+        }
+        while let Some(name) = scan.next_member()? {
+            if name == tag.as_str() {
+                return scan.value(LONGEST_VALUE).map(Some);
+            }
+            scan.skip()?;
+        }
+        Ok(None)
+    })?;
+    let text: Option<String> = found.flatten().and_then(|value| serde_json::from_slice(&value).ok());
+    Ok(text.and_then(|text| ContentDigest::parse(&text).ok()))
 }
 
 /// Lets these tags stand for a manifest; without tags it makes the document if there is none.

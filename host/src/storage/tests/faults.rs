@@ -64,7 +64,7 @@ async fn a_join_whose_answer_was_lost_has_happened() {
 async fn an_upload_whose_answers_were_lost_has_every_part_once() {
     let (storage, losses, _server) = losing().await;
     let scope = storage.scope("demo").unwrap();
-    let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+    let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
     let part = pattern(3 * 1024 * 1024);
     for number in 1..=5 {
         let mut append = upload.append(Some((number - 1) * part.len() as u64)).await.unwrap();
