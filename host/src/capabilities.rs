@@ -86,6 +86,7 @@ impl State {
         let usage = Usage::new(match &work {
             Work::Request(request) => Some(request.ground.limits),
             Work::Step(step) => Some(step.ground.limits),
+            Work::Ownership(ground) => Some(ground.limits),
             Work::Description => None,
         });
         Self {

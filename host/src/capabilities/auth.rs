@@ -4,7 +4,7 @@ mod challenge;
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::auth::{

@@ -56,7 +56,7 @@ impl State {
             Work::Request(request) => {
                 [secrets_of(&request.path), secrets_of(request.query.as_deref().unwrap_or_default())].concat()
             }
-            Work::Description | Work::Step(_) => Vec::new(),
+            Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
         };
         let mut text = text.to_owned();
         for secret in known.chain(sent).filter(|secret| !secret.is_empty()) {

@@ -217,8 +217,8 @@ impl Sandbox {
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             Ok(answered.map(|(things, next)| Page { things, next }).map_err(sentence))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
-        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
+        answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
     /// Has a plugin take a user off the owner list of a thing (its kind and name).
@@ -237,8 +237,8 @@ impl Sandbox {
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             Ok(answered.map_err(sentence))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
-        answer.map_err(|error: wasmtime::Error| explain(&error))?.map_err(CallError::Answer)
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
+        answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
     async fn registrar(
