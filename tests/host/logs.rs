@@ -94,7 +94,7 @@ async fn the_list_of_tokens_shows_a_label_as_text() {
 async fn what_maintenance_says_of_a_key_is_harmless() {
     let mounts = "[mount.caretaker]\n[maintenance]\ngc = \"off\"\n";
     let registry = Registry::start(Options::mounts(mounts).plugin("caretaker")).await;
-    let folder = registry.home().objects().join("caretaker/blobs");
+    let folder = registry.home().objects().join("caretaker/names");
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join("a\u{202e}gpj.exe"), b"x").expect("a file");
     for order in ["verify", "gc"] {
