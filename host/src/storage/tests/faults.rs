@@ -132,7 +132,7 @@ async fn an_upload_whose_documents_and_parts_were_kept_in_part_is_whole() {
     let scope = storage.scope("demo").unwrap();
     let part = pattern(3 * 1024 * 1024);
     losses.keep_part("/session.json", 20);
-    let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+    let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
     assert!(losses.has_kept_part());
     for number in 0..5 {
         let place = if number % 2 == 0 { "/session.json" } else { "/.packhouse/uploads/" };
