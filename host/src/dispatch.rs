@@ -3,13 +3,15 @@
 //! The only place that knows the order of these steps; each step is a room's.
 //! Remembered responses will stand between the caller and the plugin.
 
+mod cross_site;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::EXPECT;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
@@ -26,6 +28,7 @@ use crate::server::{Load, Pass, Peer};
 use crate::shares::Client;
 use crate::status;
 use crate::telemetry::with_causes;
+use crate::text::{printable, printable_path};
 
 /// Bodies up to this size, in bytes, are received before their request takes a place: all
 /// that sign in or ask for a token are smaller.
@@ -52,8 +55,8 @@ impl Registry {
     {
         let span = tracing::info_span!(
             "request",
-            http.method = %request.method(),
-            http.path = shown(request.uri().path()),
+            http.method = %printable(request.method().as_str()),
+            http.path = %printable_path(request.uri().path()),
             client.ip = %peer.ip,
             mount = field::Empty,
             plugin.generation = field::Empty,
@@ -70,12 +73,13 @@ impl Registry {
         let started = std::time::Instant::now();
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, self.body_limits());
+        let is_anonymous = !Credentials::are_in(&parts.headers);
+        let is_forged = self.is_forged(&parts, &peer);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        let is_anonymous = credentials.is_empty();
-        let asked = Asked { parts: &parts, peer };
+        let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
         let (reply, place) = match self.reply(&asked, body, credentials).await {
-            Ok((reply, place)) => (Reply { public: is_anonymous, ..reply }, place),
+            Ok(answer) => answer,
             Err(refusal) => (refusal.failure.reply(refusal.shape.as_ref()), None),
         };
         let mut response = respond(head, reply).await;
@@ -86,8 +90,8 @@ impl Registry {
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{} {} {}",
-            parts.method,
-            shown(parts.uri.path()),
+            printable(parts.method.as_str()),
+            printable_path(parts.uri.path()),
             response.status().as_u16()
         );
         response
@@ -117,6 +121,9 @@ impl Registry {
             return Err(nothing_there().into());
         }
         let refuse = |failure| Refusal { failure, shape: shape() };
+        if asked.is_forged {
+            return Err(refuse(Failure::Forbidden(FORGED.into())));
+        }
         let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
         // A password is verified before the request takes a place that others need.
         session.admit().await.map_err(|error| refuse(away(&error)))?;
@@ -130,7 +137,8 @@ impl Registry {
         let context = self.context(asked, &found, &generation, body, session, resources)?;
         let answered = generation.handle(context).await;
         let reply = answered.map_err(|error| refuse(explain(&found.mount.plugin, &error)))?;
-        Ok((reply, Some(place)))
+        let public = asked.is_anonymous && self.is_public(found.mount, &generation);
+        Ok((Reply { public, ..reply }, Some(place)))
     }
 
     /// Receives a small body before its request takes a place, so that a client that sends
@@ -166,6 +174,20 @@ impl Registry {
         }
         body.limit_time(limits.anonymous_upload.0);
         Ok(Load::StrangersUpload)
+    }
+
+    /// Whether anybody may read everything on this mount.
+    fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
+        let read_actions = &generation.description.read_actions;
+        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, read_actions)
+    }
+
+    fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+        let public_url = self.config().server.public_url.as_deref();
+        let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+        let public = public.and_then(|rest| rest.split('/').next());
+        let hosts = public.into_iter().chain(peer.host.as_deref());
+        cross_site::is_forged(&parts.method, &parts.headers, hosts)
     }
 
     fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Failure> {
@@ -221,12 +243,13 @@ impl Registry {
             path: found.path.to_owned(),
             query: asked.parts.uri.query().map(str::to_owned),
             base_url: self.base_url(found.mount, asked),
+            base_url_vary: self.base_url_vary(found.mount, asked),
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
             body,
             session,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
-            vary: Vec::new(),
+            vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
     }
 
@@ -240,6 +263,14 @@ impl Registry {
         }
     }
 
+    /// The headers of a proxy that choose [`Self::base_url`].
+    fn base_url_vary(&self, mount: &Mount, asked: &Asked<'_>) -> Vec<HeaderName> {
+        if self.config().server.public_url.is_some() && mount.host.is_none() {
+            return Vec::new();
+        }
+        asked.peer.scheme_from.iter().chain(&asked.peer.host_from).cloned().collect()
+    }
+
     fn body_limits(&self) -> body::Limits {
         let limits = &self.config().server.limits;
         body::Limits { idle: limits.idle_timeout.0, rate: limits.min_rate.0, ..body::Limits::default() }
@@ -250,7 +281,15 @@ impl Registry {
 struct Asked<'a> {
     parts: &'a http::request::Parts,
     peer: Peer,
+    /// No header of the request may have held a credential.
+    is_anonymous: bool,
+    /// Another web site made a browser send it.
+    is_forged: bool,
 }
+
+/// The answer to a forged request.
+const FORGED: &str = "another web site sent this request with the password that your browser keeps for this registry: \
+     use a command-line client, or open the registry's own address";
 
 impl Asked<'_> {
     /// The host name that the client used, with its port; none for one that cannot stand
@@ -258,13 +297,6 @@ impl Asked<'_> {
     fn host(&self) -> Option<&str> {
         self.peer.host.as_deref()
     }
-}
-
-/// A path as it is logged: what looks like the secret of a token is left out, since a
-/// client that signs out names it there.
-fn shown(path: &str) -> String {
-    let shown = |segment| if uuid::Uuid::try_parse(segment).is_ok() { "…" } else { segment };
-    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn nothing_there() -> Failure {
@@ -294,8 +326,8 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::Trapped(_) => Failure::Trapped,
         CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
         CallError::Deadline(_) => Failure::Deadline,
-        CallError::OutOfMemory(_) => Failure::OutOfMemory,
-        CallError::Busy => Failure::Busy { retry_after: Duration::from_secs(1) },
+        CallError::LimitReached(_) => Failure::OutOfMemory,
+        CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
         CallError::Auth(error) => return away(error),
         CallError::NoMemory(_) => {
             tracing::debug!(plugin, "plugin {plugin}: {error}");

@@ -15,6 +15,7 @@ pub mod descriptors;
 mod dispatch;
 pub mod maintenance;
 pub mod mounts;
+pub mod ownership;
 pub mod pace;
 pub mod plugins;
 pub mod respond;
@@ -23,6 +24,7 @@ pub mod shares;
 mod status;
 pub mod storage;
 pub mod telemetry;
+pub mod text;
 
 pub use app::{BuildError, Registry};
 pub use config::Config;

@@ -17,6 +17,10 @@ use crate::shares::{Held, Memory, counted};
 const MOST_HEADERS: usize = 100;
 /// Bytes of one header's value.
 const LONGEST_HEADER: usize = 16 << 10;
+/// Characters of a bad header's name that are shown.
+const LONGEST_SHOWN: usize = 100;
+/// Bytes that a response takes in the host beside its parts.
+const RESPONSE: usize = 1 << 10;
 /// Pieces from this size on are kept as they came instead of being gathered.
 const KEPT_WHOLE: usize = 32 << 10;
 /// The least that is taken of the memory for answers at once.
@@ -71,6 +75,7 @@ impl ResponseBuilder {
         {
             return Some((name, value));
         }
+        let name: String = name.chars().take(LONGEST_SHOWN).collect();
         self.fail(format!("the header {name:?} or its value is not allowed in HTTP"));
         None
     }
@@ -144,7 +149,7 @@ impl ResponseBuilder {
             headers: self.headers,
             body: self.parts,
             immutable: self.immutable,
-            public: true,
+            public: false,
             filename: self.filename,
             ranges: self.ranges,
             compression: self.compression,
@@ -157,6 +162,7 @@ impl ResponseBuilder {
 impl wit::HostResponse for State {
     fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
         let memory = self.request()?.ground.resources.replies();
+        self.usage.keep(RESPONSE)?;
         self.push(ResponseBuilder::new(status, memory))
     }
 
@@ -166,7 +172,7 @@ impl wit::HostResponse for State {
     }
 
     fn set_reason(&mut self, handle: Resource<ResponseBuilder>, phrase: String) -> wasmtime::Result<()> {
-        self.hold(phrase.len())?;
+        self.usage.keep(phrase.len())?;
         self.table.get_mut(&handle)?.reason = Some(phrase);
         Ok(())
     }
@@ -177,7 +183,7 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        self.hold(name.len() + value.len())?;
+        self.usage.keep(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.insert(name, value);
@@ -191,7 +197,7 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        self.hold(name.len() + value.len())?;
+        self.usage.keep(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.append(name, value);
@@ -201,7 +207,7 @@ impl wit::HostResponse for State {
 
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
         let limit = self.ground()?.limits.reply;
-        self.hold(bytes.len())?;
+        self.usage.keep(bytes.len())?;
         Ok(self.table.get_mut(&handle)?.write(bytes, limit)?)
     }
 
@@ -228,7 +234,7 @@ impl wit::HostResponse for State {
     }
 
     fn set_filename(&mut self, handle: Resource<ResponseBuilder>, name: String) -> wasmtime::Result<()> {
-        self.hold(name.len())?;
+        self.usage.keep(name.len())?;
         self.table.get_mut(&handle)?.filename = Some(name);
         Ok(())
     }

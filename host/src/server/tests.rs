@@ -590,7 +590,7 @@ async fn one_address_cannot_take_all_connections() {
 #[tokio::test]
 async fn a_proxy_has_no_share_of_connections() {
     let half = Share::new(0.5).unwrap();
-    let trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()], Vec::new());
     let settings = ServerSettings {
         max_connections: 4,
         client_share: half,
