@@ -49,6 +49,19 @@ enum Command {
     Admin(AdminCommand),
     #[command(flatten)]
     Maintenance(MaintenanceCommand),
+    /// Look after the store itself
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Say that the configured storage is the right one for the configured users
+    ///
+    /// A host uses only the storage that its users belong to. After moving to another bucket
+    /// or folder, or after losing the user database, this makes the two belong together. A
+    /// storage that is new gets an identity. Servers must be started again.
+    Adopt,
 }
 
 fn main() -> ExitCode {
@@ -87,6 +100,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         Command::Serve => serve(config).await?,
         Command::Admin(command) => admin::run(command, &app::open_auth(&config).await?).await?,
         Command::Maintenance(command) => return command::run(command, &config).await,
+        Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
     }
     Ok(true)
 }
@@ -102,7 +116,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let presence = registry.enter().await?;
     let _watching = watch.then(|| registry.watch());
     let _looking_after = registry.look_after();
-    welcome(&registry, address).await?;
+    // Users are not made beside a store that may belong to others.
+    if registry.storage().probe().await.is_ok() {
+        welcome(&registry, address).await?;
+    }
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     println!("packhouse is listening on http://{address}");

@@ -106,6 +106,9 @@ pub async fn respond(request: RequestHead<'_>, mut reply: Reply) -> Response<Res
     }
     headers::keep_the_plugins(&mut reply.headers);
     headers::add_the_hosts(&mut reply);
+    if reply.status == StatusCode::SERVICE_UNAVAILABLE {
+        failure::say_when(&mut reply.headers);
+    }
     let content = Content::new(std::mem::take(&mut reply.body));
     if matches!(reply.status.as_u16(), 204 | 205 | 304) {
         return without_content(reply);

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::content::Part;
 use super::{Reply, RequestHead, ResponseBody, respond};
@@ -55,6 +55,8 @@ pub enum Failure {
     /// The plugin is there but cannot be used now, e.g. it failed to load.
     PluginUnavailable(Sentence),
     StorageUnavailable,
+    /// It can be read.
+    StorageTakesNoWrites,
     StorageFull,
     /// Too many wrong passwords were sent.
     TooManyAttempts {
@@ -64,6 +66,14 @@ pub enum Failure {
     IdentityUnavailable,
     NotImplemented(Sentence),
     Internal,
+}
+
+/// When what is away may be back.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// For a plugin's own reply that something is away, unless it says when to try again.
+pub(super) fn say_when(headers: &mut HeaderMap) {
+    headers.entry(RETRY_AFTER).or_insert_with(|| HeaderValue::from(whole_seconds(AGAIN)));
 }
 
 impl Failure {
@@ -80,6 +90,7 @@ impl Failure {
             Self::Busy { .. }
             | Self::PluginUnavailable(_)
             | Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
             | Self::IdentityUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -110,6 +121,7 @@ impl Failure {
             Self::Deadline => "the plugin took too long to answer".into(),
             Self::OutOfMemory => "the plugin needed more than it may use".into(),
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
+            Self::StorageTakesNoWrites => "the storage can be read, and takes no writes now".into(),
             Self::StorageFull => "the storage is full".into(),
             Self::TooManyAttempts { retry_after } => {
                 let seconds = whole_seconds(*retry_after);
@@ -124,9 +136,10 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after } | Self::TooManyAttempts { retry_after } => Some(*retry_after),
-            Self::StorageUnavailable | Self::IdentityUnavailable | Self::PluginUnavailable(_) => {
-                Some(Duration::from_secs(5))
-            }
+            Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
+            | Self::IdentityUnavailable
+            | Self::PluginUnavailable(_) => Some(AGAIN),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@
 
 mod documents;
 mod faults;
+mod home;
 mod keys;
 mod listings;
 mod races;

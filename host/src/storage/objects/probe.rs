@@ -72,18 +72,21 @@ async fn ask_all(
     bucket: &Bucket,
 ) -> Result<Honoured> {
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-    may_list(operator).await?;
     transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);
     operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
     let asked = conditions::ask(operator, &path).await;
     let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
     let honoured = asked?;
     removed?;
-    races::confirm(honoured, once, &path).await
+    let honoured = races::confirm(honoured, once, &path).await?;
+    if !(honoured.write && honoured.join) {
+        tracing::warn!("the storage service ignores conditional writes: only one host may use it");
+    }
+    Ok(honoured)
 }
 
 /// The first request: it meets whatever is wrong with the settings.
-async fn may_list(operator: &Operator) -> Result<()> {
+pub(super) async fn may_list(operator: &Operator) -> Result<()> {
     use futures_util::TryStreamExt;
     let options = ListOptions { limit: Some(1), ..ListOptions::default() };
     let listed =
