@@ -1,35 +1,50 @@
-//! Logs: one line an event, with the fields of its request beside it.
+//! Logs: one line for each event, with the fields of its request.
+//!
+//! # Invariants
+//! - Whatever a client, a plugin or a store put into a value, it stays one line of bounded
+//!   length, and a terminal shows every character of it.
+
+mod line;
+#[cfg(test)]
+mod tests;
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// Libraries that are never heard below this, whatever is asked for.
+/// Libraries whose debug messages contain secrets. They are never logged below this level,
+/// whatever the filter says.
 const SECRETIVE: [&str; 2] = ["reqsign_core=info", "reqsign_aws_v4=info"];
 
 /// Begins logging to standard error. `filter` is as in `PACKHOUSE_LOG`, e.g.
 /// `info` or `packhouse::plugins=debug,warn`.
 pub fn start(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // It tells secrets in its debugging.
     let filter =
         SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
     // A second start in one process (tests do that) keeps the first.
     let _ = match format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_writer(line::Lines).try_init(),
+        LogFormat::Text => builder
+            .fmt_fields(format::debug_fn(line::value).delimited(" "))
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr)
+            .try_init(),
     };
 }
 
-/// An error with what caused it, on one line. Many name their cause themselves: none is told twice.
+/// An error with its causes, on one line. Many errors contain the text of their cause: it is
+/// not repeated.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

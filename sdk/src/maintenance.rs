@@ -62,7 +62,7 @@
 mod reclaim;
 
 pub use reclaim::forget_claims;
-pub(crate) use reclaim::hold;
+pub(crate) use reclaim::{ANNOUNCED, DEAD, REMOVING, clear, hold, mark_of};
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

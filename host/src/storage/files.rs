@@ -15,6 +15,7 @@
 //! **Every call enters the folder anew**, and finds nothing in one that is not the store.
 //! **No symbolic link in the folder is followed.**
 
+mod clock;
 mod inside;
 mod lock;
 mod place;
@@ -28,12 +29,13 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
+use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::identity::{Opening, StoreId};
 use super::listing::{Listing, PathListing};
@@ -50,11 +52,22 @@ use version::Versions;
 /// mount then costs a thread, not the request.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The file system is asked again what time it is after so long.
+const CLOCK_FRESH: Duration = Duration::from_secs(10);
 
 pub(super) struct Files {
     root: Root,
     locks: KeyLocks,
     versions: Versions,
+    /// Of the file system, which may be another machine's.
+    clock: StoreClock,
+}
+
+/// Whether a staged file was written a moment ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    New,
+    Unknown,
 }
 
 /// One version of a file, held open.
@@ -74,6 +87,7 @@ impl Files {
             root: Root::new(root, opening),
             locks: KeyLocks::default(),
             versions: Versions::default(),
+            clock: StoreClock::default(),
         };
         let files = Arc::new(files);
         let prepared = files.clone();
@@ -106,6 +120,27 @@ impl Files {
         }
     }
 
+    /// By the clock that dates the files.
+    pub async fn now(self: &Arc<Self>) -> Result<SystemTime> {
+        if let Some(now) = self.clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        let files = self.clone();
+        run(move || files.look_at_clock()).await
+    }
+
+    /// The same, for what runs off the asynchronous threads already.
+    fn look_at_clock(&self) -> Result<SystemTime> {
+        if let Some(now) = self.clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        let asked = Instant::now();
+        let told = self.root.inside(|inside| Ok(Some(clock::read(inside.folder_itself(sink::STAGING))?)))?;
+        let told = told.ok_or(StorageError::NotFound)?;
+        self.clock.note(asked, told, clock::TICK);
+        Ok(self.clock.now(CLOCK_FRESH).unwrap_or(told))
+    }
+
     pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || files.root.inside(|inside| files.look_up(inside, &path))).await
@@ -122,7 +157,7 @@ impl Files {
                 return Err(StorageError::TooLarge(limit));
             }
             let bytes = read_whole(&file, metadata.len())?;
-            let version = files.versions.of_bytes(&metadata, &bytes);
+            let version = files.versions.of_bytes(&metadata, &bytes, files.look_at_clock().ok());
             Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
         })
         .await
@@ -135,7 +170,7 @@ impl Files {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
-            let version = files.versions.of_file(&metadata, &file)?;
+            let version = files.version_of_file(&metadata, &file)?;
             let content = FileContent { file: Arc::new(file), path: path.clone(), size: metadata.len() };
             Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
         })
@@ -151,7 +186,7 @@ impl Files {
     ) -> Result<ObjectInfo> {
         let files = self.clone();
         let staged = run(move || sink::stage(&files, &bytes)).await?;
-        self.commit_file(&staged, path, precondition).await
+        self.commit_file(&staged, path, precondition, Age::New).await
     }
 
     pub async fn commit(
@@ -162,7 +197,7 @@ impl Files {
         _content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
         match material {
-            Material::File(staged) => self.commit_file(staged, path, precondition).await,
+            Material::File(staged) => self.commit_file(staged, path, precondition, Age::Unknown).await,
             Material::Objects { .. } => Err(StorageError::other("staged in another store")),
         }
     }
@@ -172,6 +207,7 @@ impl Files {
         staged: &StagingFile,
         path: &str,
         precondition: &Precondition,
+        age: Age,
     ) -> Result<ObjectInfo> {
         let hold = self.hold(path).await?;
         let (files, staged, path, precondition) =
@@ -181,6 +217,9 @@ impl Files {
             let placed = files.root.inside(|inside| {
                 let lock = ShardLock::take(inside, &path)?;
                 files.check(inside, &path, &precondition)?;
+                if age == Age::Unknown {
+                    staged.renew()?;
+                }
                 place::place(inside, &staged, &path)?;
                 Ok(Some(lock))
             });
@@ -188,7 +227,7 @@ impl Files {
             let metadata = staged.file().metadata()?;
             let version = match staged.version() {
                 Some(version) => version,
-                None => files.versions.of_file(&metadata, staged.file())?,
+                None => files.version_of_file(&metadata, staged.file())?,
             };
             Ok(object_info(path, metadata.len(), version, &metadata))
         })
@@ -266,6 +305,10 @@ impl Files {
         precondition.check(current.as_ref().map(|info| info.version.as_str()))
     }
 
+    fn version_of_file(&self, metadata: &std::fs::Metadata, file: &File) -> Result<String> {
+        self.versions.of_file(metadata, file, self.look_at_clock().ok())
+    }
+
     fn look_up(&self, inside: &Inside, path: &str) -> Result<Option<ObjectInfo>> {
         let metadata = match inside.metadata(path) {
             Ok(metadata) if metadata.is_file() => metadata,
@@ -280,7 +323,7 @@ impl Files {
             return Ok(None);
         };
         let metadata = file.metadata()?;
-        let version = self.versions.of_file(&metadata, &file)?;
+        let version = self.version_of_file(&metadata, &file)?;
         Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)))
     }
 }

@@ -9,8 +9,8 @@
 //!   it is there; the garbage collection goes by it.
 //! - Bytes are never removed here.
 
+use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Change, ObjectInfo, Precondition};
-use packhouse_plugin::{Error, clock};
 
 use crate::condemned::{self, Standing};
 use crate::digest::ContentDigest;
@@ -22,7 +22,8 @@ const SETTLED: &[u8] = b"{}";
 /// What the note of an upload holds; of another length than a settled member.
 const NOTE: &[u8] = b"{\"upload\":true}";
 const JSON: Option<&str> = Some("application/json");
-/// A member that was written less than this ago says the same as one written now.
+/// A member that was written less than this ago says the same as one written now. In
+/// milliseconds, by the store's clock.
 const FRESH: u64 = 60_000;
 
 /// A blob that a repository has.
@@ -78,14 +79,14 @@ pub fn is_settled(member: &ObjectInfo) -> bool {
 
 impl Member {
     /// Was it written so lately that confirming it changes nothing?
-    pub fn is_fresh(&self) -> bool {
-        self.info.modified.unwrap_or(0).saturating_add(FRESH) > clock::now()
+    pub fn is_fresh(&self) -> Result<bool, Error> {
+        Ok(storage::age(&self.info)?.is_some_and(|age| age < FRESH))
     }
 
     /// To be called when somebody who may rely on it is told that the blob is there: from now
     /// on it counts as brought at this moment.
     pub fn confirm(&self) -> Result<(), Error> {
-        if self.is_fresh() {
+        if self.is_fresh()? {
             return Ok(());
         }
         match storage::put(&self.info.key, SETTLED, Precondition::Version(&self.info.version), JSON) {

@@ -131,6 +131,11 @@ impl Inside {
         Ok(entries)
     }
 
+    /// An open folder, to set its time.
+    pub fn folder_itself(&self, path: &str) -> io::Result<File> {
+        self.folder(path).map(File::from)
+    }
+
     fn folder(&self, path: &str) -> io::Result<OwnedFd> {
         self.open_at(path, READ_FOLDER, Mode::empty())
     }

@@ -3,11 +3,12 @@
 
 use packhouse_plugin::{Call, Response};
 
-use super::{load, package, parse, require};
-use crate::document::Manifest;
+use super::{package, require};
 use crate::error::{self, Error};
-use crate::layout;
 use crate::name::PackageName;
+use find::find;
+
+mod find;
 
 /// `GET /{package}/-/{file}`, and `/@scope/name/-/@scope/{file}`, which some lock files
 /// made against other registries hold.
@@ -25,23 +26,6 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         .ok_or_else(|| no_file(&name, &file))?;
     // Not immutable: an unpublished version may come back with other bytes.
     Ok(response.no_compression())
-}
-
-/// The key of a file that the packument names.
-fn find(name: &PackageName, file: &str) -> Result<String, Error> {
-    let document = load(name)?;
-    let packument = parse(&document)?;
-    if let Some(version) = layout::version_of_file(name, file, "tgz") {
-        if packument.version(version).is_some() {
-            return Ok(layout::file(name, file));
-        }
-    } else if let Some(version) = layout::version_of_file(name, file, "sigstore") {
-        let manifest = packument.version(version).map(Manifest);
-        if let Some(sha1) = manifest.and_then(Manifest::shasum) {
-            return Ok(layout::provenance(name, version, &sha1));
-        }
-    }
-    Err(no_file(name, file))
 }
 
 fn is_scope_of(name: &PackageName, segment: &str) -> bool {
