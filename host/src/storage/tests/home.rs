@@ -39,7 +39,7 @@ async fn call_all(scope: &Scope) -> Vec<(&'static str, Result<(), StorageError>)
         ("remove", scope.remove(&key("none"), &Precondition::Any).await.map(drop)),
         ("copy", scope.copy(&there, &key("copied"), &Precondition::Any).await.map(drop)),
         ("stage", staged.await),
-        ("upload", scope.start_upload("", &[]).await.map(drop)),
+        ("upload", scope.start_upload("", &[], OWNER).await.map(drop)),
         ("open upload", scope.open_upload("none").await.map(drop)),
     ]
 }
