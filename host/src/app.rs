@@ -4,8 +4,10 @@
 //! configuration, hand it requests, reach its storage and its users.
 
 mod auth;
+mod home;
 mod layout;
 mod machine;
+mod safety;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -34,6 +36,7 @@ use crate::shares::{Budget, Client};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 pub use auth::open_auth;
+pub use home::adopt;
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +91,14 @@ impl Registry {
             tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = layout::configured_mounts(&config)?;
-        let storage = open_storage(&config).await?;
+        safety::check(&config)?;
+        let auth = open_auth(&config).await?;
+        let storage = home::open(&config, &auth).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
             return Err(config.error(message).into());
         }
-        let auth = open_auth(&config).await?;
         let plugins = load_plugins(&config, &configured, more).await?;
         let descriptors = share_out(&config)?;
         let registry = Self(Arc::new(Rooms {
@@ -273,10 +277,12 @@ async fn load_plugins(
     Ok(plugins)
 }
 
-/// What looks after the storage without a server; for the command line.
-pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
+/// What looks after the storage without a server; for the command line. Nothing is written to
+/// the storage when it `only_reads`.
+pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretaker, BuildError> {
     let configured = layout::configured_mounts(config)?;
-    let storage = open_storage(config).await?;
+    safety::check(config)?;
+    let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
     let mounts = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
@@ -288,11 +294,6 @@ pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
         resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
         gate: None,
     })
-}
-
-async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
-    let settings = storage_settings(&config.storage);
-    Storage::open(&settings).await.map_err(|source| storage_error(config, source))
 }
 
 fn storage_error(config: &Config, source: StorageError) -> BuildError {

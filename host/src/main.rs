@@ -53,6 +53,19 @@ enum Command {
     Admin(AdminCommand),
     #[command(flatten)]
     Maintenance(MaintenanceCommand),
+    /// Look after the store itself
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Say that the configured storage is the right one for the configured users
+    ///
+    /// A host uses only the storage that its users belong to. After moving to another bucket
+    /// or folder, or after losing the user database, this makes the two belong together. A
+    /// storage that is new gets an identity. Servers must be started again.
+    Adopt,
 }
 
 fn main() -> ExitCode {
@@ -90,6 +103,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
         }
         Command::Maintenance(command) => return command::run(command, &config).await,
+        Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
     }
     Ok(true)
 }
@@ -105,7 +119,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let presence = registry.enter().await?;
     let _watching = watch.then(|| registry.watch());
     let _looking_after = registry.look_after();
-    welcome(&registry, address).await?;
+    // Users are not made beside a store that may belong to others.
+    if registry.storage().probe().await.is_ok() {
+        welcome(&registry, address).await?;
+    }
     let ending = Ending::default();
     end_on_signals(ending.clone())?;
     println!("packhouse is listening on http://{address}");

@@ -152,7 +152,16 @@ impl Caretaker {
         }
         let mut told = false;
         loop {
-            match lease::take(&self.storage, None).await? {
+            let attempt = match lease::take(&self.storage, None).await {
+                // Collecting is what makes room, and needs the lease for courtesy only.
+                Err(StorageError::Full(reason)) => {
+                    witness
+                        .tell(Tone::Remark, &format!("{reason}: collecting without a word to other hosts"));
+                    return Ok(self.go_over(&mounts, order, &CancellationToken::new(), witness).await);
+                }
+                attempt => attempt?,
+            };
+            match attempt {
                 Attempt::Taken(lease) => return self.collect(&mounts, order, lease, witness).await,
                 Attempt::Held(holder) if !told => {
                     told = true;
@@ -173,7 +182,11 @@ impl Caretaker {
         witness: &mut dyn Witness,
     ) -> Result<bool, MaintenanceError> {
         let is_well = self.go_over(mounts, order, lease.lost(), witness).await;
-        lease.finish(order.mounts.is_empty()).await?;
+        match lease.finish(order.mounts.is_empty()).await {
+            // It expires.
+            Err(StorageError::Full(_)) => {}
+            finished => finished?,
+        }
         Ok(is_well)
     }
 

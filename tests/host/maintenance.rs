@@ -171,7 +171,8 @@ async fn two_at_once_both_end_well() {
 #[tokio::test]
 async fn a_host_collects_by_itself_and_serves_meanwhile() {
     let mounts = "[mount.caretaker]\n[maintenance]\ngc = \"1s\"\n";
-    let registry = Registry::start(Options::mounts(mounts).plugin("caretaker")).await;
+    let options = Options::mounts(mounts).plugin("caretaker").server("hosts = \"many\"");
+    let registry = Registry::start(options).await;
     let named = named_blob(&registry, "named");
     let two = registry.second_process().await;
     for round in 0..3 {

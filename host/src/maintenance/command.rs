@@ -82,8 +82,9 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
             .into());
     }
     let order = command.order(config);
-    let caretaker = app::open_caretaker(config).await?;
-    if order.task == Task::Verify || order.dry_run {
+    let only_reads = order.task == Task::Verify || order.dry_run;
+    let caretaker = app::open_caretaker(config, only_reads).await?;
+    if only_reads {
         return Ok(caretaker.perform(&order, &mut Printed).await?);
     }
     // Beside hosts only where the store keeps changes of several processes apart.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::content::Part;
 use super::{Reply, RequestHead, ResponseBody, respond};
@@ -60,6 +60,8 @@ pub enum Failure {
     /// The plugin is there but cannot be used now, e.g. it failed to load.
     PluginUnavailable(Sentence),
     StorageUnavailable,
+    /// It can be read.
+    StorageTakesNoWrites,
     StorageFull,
     /// Too many wrong passwords were sent.
     TooManyAttempts {
@@ -86,6 +88,7 @@ impl Failure {
             Self::Busy { .. }
             | Self::PluginUnavailable(_)
             | Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
             | Self::IdentityUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -117,6 +120,7 @@ impl Failure {
             Self::Deadline => "the plugin took too long to answer".into(),
             Self::OutOfMemory => "the plugin needed more than it may use".into(),
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
+            Self::StorageTakesNoWrites => "the storage can be read, and takes no writes now".into(),
             Self::StorageFull => "the storage is full".into(),
             Self::TooManyAttempts { retry_after } => {
                 let seconds = whole_seconds(*retry_after);
@@ -131,7 +135,10 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after } | Self::TooManyAttempts { retry_after } => Some(*retry_after),
-            Self::StorageUnavailable | Self::IdentityUnavailable | Self::PluginUnavailable(_) => Some(AWAY),
+            Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
+            | Self::IdentityUnavailable
+            | Self::PluginUnavailable(_) => Some(AWAY),
             _ => None,
         }
     }

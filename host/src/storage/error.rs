@@ -139,6 +139,12 @@ impl From<io::Error> for StorageError {
                 error,
             ));
         }
+        if super::files::is_link(&error) {
+            return Self::Other(Reason::with(
+                "there is a symbolic link in the storage folder, and none is followed there; replace it with what it leads to",
+                error,
+            ));
+        }
         match error.kind() {
             Kind::NotFound => Self::NotFound,
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
@@ -164,6 +170,9 @@ impl From<opendal::Error> for StorageError {
         let retryable = error.is_temporary() || error.is_persistent();
         if is_about_space(&error) {
             return Self::Full(Reason::with("no space or quota is left in the storage service", error));
+        }
+        if error.message().contains("code: \"NoSuchBucket\"") {
+            return Self::Unavailable(Reason::with("the bucket is not there", error));
         }
         match error.kind() {
             Kind::NotFound => Self::NotFound,
