@@ -1,8 +1,16 @@
-//! Logs: one line an event, with the fields of its request beside it.
+//! Logs: one line an event, with the fields of its request beside it. A line that repeats is
+//! suppressed for a while (`repeats`).
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use repeats::Repeats;
+
+mod repeats;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,12 +29,17 @@ pub fn start(format: LogFormat, filter: &str) {
     // It tells secrets in its debugging.
     let filter =
         SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second start in one process (tests do that) keeps the first.
-    let _ = match format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    let repeats = Repeats::default();
+    let filter = filter.and(repeats.clone());
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match format {
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
     };
+    // A second start in one process (tests do that) keeps the first.
+    if tracing_subscriber::registry().with(layer).try_init().is_ok() {
+        repeats.report();
+    }
 }
 
 /// An error with what caused it, on one line. Many name their cause themselves: none is told twice.
