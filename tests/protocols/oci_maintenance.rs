@@ -150,13 +150,13 @@ async fn a_collection_that_was_killed_at_any_moment_is_finished_by_the_next() {
         std::fs::write(registry.home().objects().join(key), left_over.bytes).unwrap();
     }
     make_older(&registry);
-    registry.order_and_kill(&["gc"], "removed oci/blobs/").await;
+    registry.order_and_kill(&["gc", "--orphans", "--many"], "removed oci/blobs/").await;
     let condemned = registry.keys().iter().filter(|key| key.starts_with("oci/condemned/")).count();
     assert!(condemned > 0, "it was killed in its middle");
     // Those who push do not wait for a run that is dead.
     app.push(&Image::new("meanwhile"), "meanwhile").await;
     make_older(&registry);
-    registry.order(&["gc"]).await.expect(0);
+    registry.order(&["gc", "--orphans", "--many"]).await.expect(0);
     let rest: Vec<_> = registry.keys();
     assert!(!rest.iter().any(|key| key.starts_with("oci/condemned/")), "{rest:?}");
     expect_everything(&all, signature.as_ref(), "after both").await;
@@ -198,6 +198,6 @@ async fn a_manifest_that_cannot_be_read_keeps_everything() {
     let before = registry.keys();
     let ended = registry.order(&["gc"]).await;
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.stderr.contains(manifest.strip_prefix("oci/").unwrap()), "{}", ended.stderr);
+    assert!(ended.stdout.contains(&format!("oci: damaged: {manifest}: its content is")), "{}", ended.stdout);
     assert_eq!(registry.keys(), before);
 }

@@ -88,6 +88,10 @@ impl wit::HostStep for State {
         Ok(self.step()?.run.is_dry)
     }
 
+    fn removes_orphans(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
+        Ok(self.step()?.run.removes_orphans)
+    }
+
     fn run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<String> {
         Ok(self.step()?.run.id.clone())
     }
@@ -118,6 +122,21 @@ impl wit::HostStep for State {
         why: String,
     ) -> wasmtime::Result<()> {
         self.step()?.find(Finding::LeftOver { key: line(&key), bytes, why: line(&why) })
+    }
+
+    fn ordered(&mut self, _: Resource<StepHandle>, objects: u64) -> wasmtime::Result<()> {
+        self.step()?.run.count_ordered(objects);
+        Ok(())
+    }
+
+    fn orphan(
+        &mut self,
+        _: Resource<StepHandle>,
+        key: String,
+        bytes: u64,
+        why: String,
+    ) -> wasmtime::Result<()> {
+        self.step()?.find(Finding::Orphan { key: line(&key), bytes, why: line(&why) })
     }
 
     fn kept(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {
