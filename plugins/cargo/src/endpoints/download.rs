@@ -2,7 +2,7 @@
 //! bytes are.
 
 use packhouse_plugin::storage::{self, Reader};
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Error as Host, Response};
 
 use super::{crate_name, crate_version, load, no_crate, no_version, require};
 use crate::document::{Index, find_from_end};
@@ -19,12 +19,17 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let version = crate_version(call)?;
     let spelled = find(&name, &version)?.ok_or_else(|| no_version(&name, &version))?;
-    let spelled = CrateName::parse(&spelled)?;
+    let spelled =
+        CrateName::parse(&spelled).ok().filter(|spelled| spelled.lower() == name.lower()).ok_or_else(
+            || Host::damaged(layout::index(&name), format!("its line of {version} is about {spelled:?}")),
+        )?;
     let mut response = Response::new(200).content_type("application/gzip");
     if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
         && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()
     {
-        return Err(no_version(&name, &version));
+        // Its digest is not compared: that would read each file twice.
+        let key = layout::crate_file(&spelled, &version);
+        return Err(Host::damaged(key, "it is missing, and the index names it: publish it again").into());
     }
     // A version is never replaced, and its bytes are compressed.
     Ok(response.filename(&format!("{spelled}-{version}.crate")).immutable().no_compression())
@@ -32,7 +37,6 @@ pub fn download(call: &Call) -> Result<Response, Error> {
 
 /// The name in the line of this version, in its spelling.
 fn find(name: &CrateName, version: &Version) -> Result<Option<String>, Error> {
-    use packhouse_plugin::Error as Host;
     let key = layout::index(name);
     let in_whole = |bytes: &[u8]| Index::new(bytes).find(version).map(|line| line.name.into_owned());
     match storage::get_up_to(&key, SMALL) {

@@ -3,6 +3,7 @@
 use packhouse_plugin::storage::{self, Document, Precondition};
 
 use super::super::TEXT;
+use super::repair::Broken;
 use super::{Publication, require_publish, version_exists};
 use crate::document::Index;
 use crate::error::{self, Error};
@@ -16,15 +17,28 @@ pub struct Prepared {
     version: Option<String>,
 }
 
+/// What a publish meets.
+pub enum Seen {
+    /// The version is free; what the index says so far.
+    Free(Option<Document>),
+    /// The version is there, and its stored file is damaged.
+    Broken(Broken),
+}
+
 impl Prepared {
-    /// Refuses what could not be published now. Gives what the index says so far.
-    pub fn check(name: &CrateName, version: &Version) -> Result<Option<Document>, Error> {
+    /// Refuses what could not be published now.
+    pub fn check(name: &CrateName, version: &Version) -> Result<Seen, Error> {
         let current = storage::get(&layout::index(name))?;
-        check_against(name, version, current.as_ref())?;
+        match (check_against(name, version, current.as_ref()), &current) {
+            (Err(error), Some(document)) if error.code() == error::VERSION_EXISTS.code => {
+                return Broken::find(name, version, document)?.map(Seen::Broken).ok_or(error);
+            }
+            (checked, _) => checked?,
+        }
         if current.is_none() {
             super::name::check_free(name)?;
         }
-        Ok(current)
+        Ok(Seen::Free(current))
     }
 
     /// What [`Prepared::check`] gave, with the line: it is read again when it has changed
@@ -96,6 +110,8 @@ fn check_against(name: &CrateName, version: &Version, current: Option<&Document>
         return Ok(name.check_new()?);
     };
     let index = Index::new(&document.bytes);
+    // A new line would hide that others are lost.
+    index.check(name).map_err(|why| document.damaged(why))?;
     if let Some(spelled) = index.name().filter(|spelled| spelled != name) {
         return Err(super::name::taken(name, &spelled));
     }
