@@ -5,7 +5,8 @@
 //! - Nothing is visible before the packument names it, and nothing that can fail stands
 //!   between giving the tarball its key and writing the packument, except writing the
 //!   provenance bundle and the packument.
-//! - A version that is there is never replaced.
+//! - A version that is there is never replaced; the same bytes again repair the stored tarball
+//!   if it is damaged.
 
 use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::storage::{self, Claim, Document, Precondition, Staged};
@@ -13,11 +14,12 @@ use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
 
 use super::{
-    JSON, PACKAGE, caller, now, package, parse, require, require_any, require_feature, require_in,
+    JSON, PACKAGE, caller, now, package, parse_whole, require, require_any, require_feature, require_in,
     require_listed,
 };
-use crate::document::{Packument, Release, revision};
+use crate::document::{Manifest, Packument, Release, revision};
 use crate::error::{self, Error};
+use crate::integrity::{self, Verdict};
 use crate::json::Object;
 use crate::layout;
 use crate::name::PackageName;
@@ -30,6 +32,9 @@ mod verify;
 
 pub use change::{Changes, apply};
 pub use received::receive_outline;
+
+/// Of tarballs in the store, where it keeps content types.
+const TARBALL: &str = "application/octet-stream";
 
 /// See the module.
 pub fn put_package(call: &Call) -> Result<Response, Error> {
@@ -71,7 +76,13 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         provenance: bundle.as_ref().map(|_| super::provenance::PREDICATE.to_owned()),
         published: &published,
     };
-    let prepared = Prepared::new(&release)?;
+    let prepared = match Prepared::new(&release) {
+        Err(error) if error.code() == error::VERSION_EXISTS.code => {
+            let version = repair(&release, &mut verified.staged)?.ok_or(error)?;
+            return Ok(published_as(name, &version));
+        }
+        prepared => prepared?,
+    };
     commit(name, &mut verified.staged, &verified.version)?;
     if let Some(bundle) = bundle {
         let key = layout::provenance(name, &verified.version, &verified.sha1);
@@ -80,12 +91,31 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let version = prepared.write(&release)?;
     let fields = [("package.name", name.as_str()), ("package.version", release.version)];
     log::info("published a version", &fields);
-    Ok(Response::new(201).json(&json!({
+    Ok(published_as(name, &version))
+}
+
+fn published_as(name: &PackageName, version: &str) -> Response {
+    Response::new(201).json(&json!({
         "ok": true,
         "success": true,
         "id": name.as_str(),
-        "rev": revision(&version),
-    })))
+        "rev": revision(version),
+    }))
+}
+
+/// A version that is there with the same bytes, and whose stored tarball is damaged, is
+/// repaired. Gives the stored version of the packument; none when there is nothing to repair.
+fn repair(release: &Release<'_>, staged: &mut Staged) -> Result<Option<String>, Error> {
+    let Some(document) = storage::get(&layout::index(release.name))? else { return Ok(None) };
+    let packument = parse_whole(release.name, &document)?;
+    let Some(manifest) = packument.version(release.version).map(Manifest) else { return Ok(None) };
+    let is_same = match manifest.integrity() {
+        Some(declared) => integrity::compare(&declared, &staged.digests()) == Verdict::Agrees,
+        None => manifest.shasum().is_some_and(|sha1| sha1.eq_ignore_ascii_case(release.sha1)),
+    };
+    let key = layout::file(release.name, &layout::tarball_name(release.name, release.version));
+    let is_repaired = is_same && staged.repair(&key, Some(TARBALL))?;
+    Ok(is_repaired.then_some(document.info.version))
 }
 
 /// Yarn berry sends the readme beside the manifest instead of in it.
@@ -119,7 +149,7 @@ impl Prepared {
         // Asked again of what is built on: an owner may be none any more, and a package
         // that is new takes a grant.
         let mut packument = if let Some(document) = current {
-            let packument = parse(document)?;
+            let packument = parse_whole(release.name, document)?;
             require_in(release.name, &packument, "write")?;
             packument
         } else {
@@ -167,9 +197,9 @@ fn commit(name: &PackageName, staged: &mut Staged, version: &str) -> Result<(), 
     let key = layout::file(name, &layout::tarball_name(name, version));
     let is_named = || -> Result<bool, Error> {
         let document = storage::get(&layout::index(name))?;
-        document.map_or(Ok(false), |document| Ok(parse(&document)?.version(version).is_some()))
+        document.map_or(Ok(false), |document| Ok(parse_whole(name, &document)?.version(version).is_some()))
     };
-    match staged.claim(&key, Some("application/octet-stream"), is_named)? {
+    match staged.claim(&key, Some(TARBALL), is_named)? {
         Claim::Committed => Ok(()),
         Claim::Named => Err(Error::version_exists(version)),
         Claim::Busy => Err(Error::new(error::BEING_PUBLISHED)),

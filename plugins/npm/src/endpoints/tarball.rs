@@ -1,7 +1,7 @@
 //! Downloading a version's tarball, or the provenance bundle that came with it. What the
 //! packument does not name is not there, even when its bytes are.
 
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Error as HostError, Response};
 
 use super::{load, package, parse, require};
 use crate::document::Manifest;
@@ -19,10 +19,10 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         return Err(no_file(&name, &file));
     }
     let key = find(&name, &file)?;
-    let response = Response::new(200)
-        .content_type("application/octet-stream")
-        .object(&key)?
-        .ok_or_else(|| no_file(&name, &file))?;
+    let response = Response::new(200).content_type("application/octet-stream").object(&key)?;
+    // Its digest is not compared: that would read each file twice.
+    let missing = || HostError::damaged(&key, "it is missing, and the packument names it: publish it again");
+    let response = response.ok_or_else(missing)?;
     // Not immutable: an unpublished version may come back with other bytes.
     Ok(response.no_compression())
 }
@@ -37,6 +37,7 @@ fn find(name: &PackageName, file: &str) -> Result<String, Error> {
         }
     } else if let Some(version) = layout::version_of_file(name, file, "sigstore") {
         let manifest = packument.version(version).map(Manifest);
+        let manifest = manifest.filter(|manifest| manifest.has_attestations());
         if let Some(sha1) = manifest.and_then(Manifest::shasum) {
             return Ok(layout::provenance(name, version, &sha1));
         }

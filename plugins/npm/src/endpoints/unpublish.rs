@@ -2,12 +2,13 @@
 //! a tarball that it no longer names, or remove the whole package.
 
 use packhouse_plugin::digests::SHA1;
+use packhouse_plugin::maintenance::Removal;
 use packhouse_plugin::storage::{self, Document, ObjectInfo, Precondition};
 use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
 
 use super::publish::{Changes, apply, receive_outline};
-use super::{JSON, load, now, package, parse, require_any, require_feature, require_listed};
+use super::{JSON, load, now, package, parse, parse_whole, require_any, require_feature, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -24,7 +25,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let changes = Changes::of_revision(&body)?;
     let document = load(&name)?;
     check_revision(call, &document)?;
-    let mut packument = parse(&document)?;
+    let mut packument = parse_whole(&name, &document)?;
     if !apply(&name, &mut packument, &changes)? {
         return Ok(done(&name, &document.info.version));
     }
@@ -49,7 +50,7 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     let info = storage::stat(&key)?.ok_or_else(no_file)?;
     if let Some(document) = storage::get(&layout::index(&name))? {
         check_revision(call, &document)?;
-        if parse(&document)?.version(version).is_some() {
+        if parse_whole(&name, &document)?.version(version).is_some() {
             return Err(Error::new(error::STILL_LISTED));
         }
     }
@@ -80,9 +81,15 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     check_revision(call, &document)?;
     let files = files_of(&name, &parse(&document)?);
     let found = storage::stat_many(&files)?;
-    storage::remove(&layout::index(&name), document.precondition())?;
-    for info in found.into_iter().flatten() {
-        remove_leftover(&info.key, &info.version);
+    let index = layout::index(&name);
+    let removal = Removal::begin(&index, &files)?;
+    if let Err(error) = storage::remove(&index, document.precondition()) {
+        removal.finish();
+        return Err(error.into());
+    }
+    // The mark stays where a file does, so that a collection may remove the file.
+    if found.into_iter().flatten().all(|info| remove_leftover(&info.key, &info.version)) {
+        removal.finish();
     }
     log::info("removed a package", &[("package.name", name.as_str())]);
     Ok(Response::new(200).json(&json!({ "ok": true })))
@@ -102,12 +109,15 @@ fn files_of(name: &PackageName, packument: &Packument<'_>) -> Vec<String> {
 }
 
 /// Nobody can see it any more, so that failing to remove it is no failure: maintenance
-/// finds it. What was published anew meanwhile has another version, and stays.
-fn remove_leftover(key: &str, version: &str) {
-    if let Err(error) = storage::remove(key, Precondition::Version(version)) {
+/// finds it. What was published anew meanwhile has another version, and stays. False when
+/// something may lie there still.
+fn remove_leftover(key: &str, version: &str) -> bool {
+    let removed = storage::remove(key, Precondition::Version(version));
+    if let Err(error) = &removed {
         let fields = [("key", key), ("error", &error.to_string())];
         log::warn("a file that nothing names any more was left behind", &fields);
     }
+    removed.is_ok()
 }
 
 /// The client has seen the document as it is, or 409.
