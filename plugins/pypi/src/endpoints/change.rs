@@ -4,7 +4,7 @@
 use packhouse_plugin::log;
 use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
 
-use super::{Depth, JSON, directory, load, no_project, pages};
+use super::{JSON, directory, load_whole, no_project, pages};
 use crate::document::{File, Project};
 use crate::error::Error;
 use crate::layout;
@@ -19,11 +19,11 @@ pub fn project(
     let key = layout::document(name);
     let mut attempt = 1;
     loop {
-        let mut loaded = load(name, Depth::Full)?.ok_or_else(|| no_project(name))?;
+        let mut loaded = load_whole(name)?.ok_or_else(|| no_project(name))?;
         if !change(&mut loaded.project)? {
             return Ok(None);
         }
-        match storage::put(&key, &loaded.project.to_bytes()?, loaded.precondition(), Some(JSON)) {
+        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
             Ok(info) => {
                 pages::write_project(name);
                 return Ok(Some(info.version));
@@ -52,11 +52,13 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
     let Some(version) = version else {
         return Ok(false);
     };
-    for info in &leftovers {
-        remove_leftover(&info.key, &info.version);
-    }
+    // All of them are tried.
+    let left = leftovers.iter().filter(|info| !remove_leftover(&info.key, &info.version)).count();
     if is_empty {
-        remove_leftover(&layout::document(name), &version);
+        // As long as a file lies there, the document says that nobody should see it.
+        if left == 0 {
+            remove_leftover(&layout::document(name), &version);
+        }
         directory::changed();
     }
     Ok(true)
@@ -75,13 +77,16 @@ fn objects_of(name: &ProjectName, files: &[File]) -> Result<Vec<ObjectInfo>, Err
 }
 
 /// Nobody can see it any more, so that failing to remove it is no failure: maintenance finds
-/// it. What was written anew meanwhile has another version, and stays.
-fn remove_leftover(key: &str, version: &str) {
+/// it. What was written anew meanwhile has another version, and stays. False when something
+/// may lie there still.
+fn remove_leftover(key: &str, version: &str) -> bool {
     match storage::remove(key, Precondition::Version(version)) {
-        Ok(_) | Err(packhouse_plugin::Error::Conflict) => {}
+        Ok(_) => true,
+        Err(packhouse_plugin::Error::Conflict) => false,
         Err(error) => {
             let fields = [("key", key), ("error", &error.to_string())];
             log::warn("an object that nothing names any more was left behind", &fields);
+            false
         }
     }
 }

@@ -4,12 +4,13 @@
 //! - Nothing is visible before the document names it, and nothing that can fail stands between
 //!   giving the file its key and writing the document, except writing what is kept beside the
 //!   file, and the document.
-//! - A file that is there is never replaced; the same bytes again are a success.
+//! - A file that is there is never replaced; the same bytes again are a success, and repair
+//!   the stored file if it is damaged.
 
 use packhouse_plugin::storage::{self, Claim, Precondition};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{Depth, JSON, Loaded, directory, load, pages, require, require_feature};
+use super::{JSON, Loaded, directory, load_whole, pages, require, require_feature};
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
 use crate::layout;
@@ -62,10 +63,14 @@ enum Published {
 
 /// None when the same file was there already.
 fn publish(mut verified: Verified) -> Result<Option<Published>, Error> {
+    let key = layout::file(&verified.name, &verified.file.filename);
     let Some(prepared) = Prepared::new(&verified)? else {
+        if verified.staged.repair(&key, Some(BINARY))? {
+            let key = format!("{key}{}", layout::CORE_METADATA);
+            storage::put(&key, &verified.metadata, Precondition::Any, Some(TEXT))?;
+        }
         return Ok(None);
     };
-    let key = layout::file(&verified.name, &verified.file.filename);
     if !claim(&key, &mut verified)? {
         return Ok(None);
     }
@@ -137,7 +142,7 @@ fn adopted(verified: &Verified) -> Result<Loaded, Error> {
     let key = layout::document(&verified.name);
     let mut attempt = 1;
     loop {
-        let loaded = load(&verified.name, Depth::Full)?.unwrap_or_else(|| Loaded {
+        let loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
             version: None,
             modified: None,
@@ -148,7 +153,7 @@ fn adopted(verified: &Verified) -> Result<Loaded, Error> {
         }
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
-        match storage::put(&key, &loaded.project.to_bytes()?, loaded.precondition(), Some(JSON)) {
+        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
             Ok(info) => return Ok(Loaded { version: Some(info.version), is_ours: true, ..loaded }),
             Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
             Err(error) => return Err(error.into()),
@@ -192,7 +197,7 @@ fn twin(verified: &Verified, other: &str) -> String {
 fn with_file(verified: &Verified, mut project: Project) -> Result<Vec<u8>, Error> {
     project.name.clone_from(&verified.display_name);
     project.files.push(verified.file.clone());
-    let bytes = project.to_bytes()?;
+    let bytes = storage::to_json(&project)?;
     if bytes.len() as u64 > storage::DEFAULT_LIMIT {
         return Err(Error::because(
             error::TOO_LARGE,
@@ -216,7 +221,7 @@ fn exists(filename: &str) -> Error {
 fn claim(key: &str, verified: &mut Verified) -> Result<bool, Error> {
     let Verified { staged, name, file, .. } = verified;
     let claim = staged.claim(key, Some(BINARY), || {
-        let loaded = load(name, Depth::Full)?;
+        let loaded = load_whole(name)?;
         match loaded.as_ref().and_then(|loaded| loaded.project.file(&file.filename)) {
             Some(there) if there.sha256 != file.sha256 => Err(exists(&file.filename)),
             there => Ok(there.is_some()),
