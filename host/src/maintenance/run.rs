@@ -95,8 +95,8 @@ impl Run {
     }
 
     pub fn count_ordered(&self, objects: u64) {
-        let tally = &mut self.book().tally;
-        tally.ordered = tally.ordered.saturating_add(objects);
+        let mut book = self.book();
+        book.tally.ordered = book.tally.ordered.saturating_add(objects);
     }
 
     pub fn count_checked(&self, objects: u64, bytes: u64) {
