@@ -6,7 +6,10 @@
 //!   from the terminal or from standard input.
 //! - What another program may want to read (a secret, a list) is printed alone on the
 //!   output; remarks for people go to the other.
+//! - Access is taken away first, and asked about afterwards.
 
+mod consent;
+mod ownerships;
 mod print;
 mod secrets;
 
@@ -18,8 +21,11 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use crate::auth::{Auth, AuthError, NewUser, Scope, TokenRequest, UserName, parse_network};
+use crate::auth::{Auth, AuthError, Holder, NewUser, Scope, TokenRequest, UserName, parse_network};
+use crate::ownership::Desk;
 
+use consent::Consent;
+use ownerships::{Order, settle};
 use secrets::Secrets;
 
 /// What the administrator orders.
@@ -46,6 +52,10 @@ pub enum UserCommand {
         /// What the user may do, as `mount:kind:name:action`; may be repeated
         #[arg(long = "grant", value_name = "SCOPE")]
         grants: Vec<Scope>,
+        /// Packages whose owner lists hold only this name, and no account, belong to this
+        /// user, even if a removed user may have had the name: it is the same person
+        #[arg(long)]
+        owns_by_name: bool,
         /// Read the password from standard input (one line) instead of asking
         #[arg(long)]
         password_stdin: bool,
@@ -65,14 +75,28 @@ pub enum UserCommand {
         /// As `mount:kind:name:action`; `*` matches anything
         #[arg(required = true, value_name = "SCOPE")]
         scopes: Vec<Scope>,
-        /// Take these grants away instead
+        /// Take these grants away instead, and list what the user still owns
+        ///
+        /// Owners of a package may change it without a grant. Exit code 1 when a mount could
+        /// not be asked what the user owns there.
         #[arg(long)]
         remove: bool,
+        /// With --remove: also revoke the user's ownership of the packages that these scopes
+        /// name; without it, you are asked on a terminal
+        #[arg(long, requires = "remove")]
+        and_ownerships: bool,
     },
-    /// Remove a user and all its tokens
+    /// Remove a user and all its tokens, and list what the user still owns
+    ///
+    /// A removed user's ownerships have no effect any more, also for a new user of the same
+    /// name. Exit code 1 when a mount could not be asked what the user owns there.
     Remove {
         /// The user's name
         name: UserName,
+        /// Also take the user off the owner lists of packages; without it, you are asked on a
+        /// terminal. May be repeated when the user is gone already
+        #[arg(long)]
+        and_ownerships: bool,
     },
     /// List the users and what they may do
     List,
@@ -113,15 +137,21 @@ pub enum TokenCommand {
     },
 }
 
-/// Does what was ordered, with this process's terminal.
+/// Does what was ordered, with this process's terminal. False when it was done and something
+/// about what a user owns could not be found out or changed.
 ///
 /// # Errors
 /// One sentence that says what to do.
-pub async fn run(command: AdminCommand, auth: &Auth) -> Result<(), AuthError> {
+pub async fn run(command: AdminCommand, auth: &Auth, desk: &dyn Desk) -> Result<bool, AuthError> {
     check_lasting(auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
-    let mut terminal = Terminal { output: &mut output, remarks: &mut remarks, secrets: &Secrets::OfProcess };
-    perform(command, auth, &mut terminal).await
+    let mut terminal = Terminal {
+        output: &mut output,
+        remarks: &mut remarks,
+        secrets: &Secrets::OfProcess,
+        consent: Consent::OfProcess,
+    };
+    perform(command, auth, desk, &mut terminal).await
 }
 
 /// What is done here must be there when the server looks.
@@ -139,6 +169,7 @@ struct Terminal<'a> {
     output: &'a mut (dyn Write + Send),
     remarks: &'a mut (dyn Write + Send),
     secrets: &'a Secrets,
+    consent: Consent,
 }
 
 impl Terminal<'_> {
@@ -150,28 +181,45 @@ impl Terminal<'_> {
     fn remark(&mut self, text: &str) {
         let _ = writeln!(self.remarks, "{text}");
     }
+
+    /// A list below a remark.
+    fn remark_each(&mut self, items: &[impl std::fmt::Display]) {
+        for item in items {
+            let _ = writeln!(self.remarks, "  {item}");
+        }
+    }
 }
 
-async fn perform(command: AdminCommand, auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
+async fn perform(
+    command: AdminCommand,
+    auth: &Auth,
+    desk: &dyn Desk,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, AuthError> {
     match command {
-        AdminCommand::User(command) => look_after_users(command, auth, terminal).await,
-        AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await,
+        AdminCommand::User(command) => look_after_users(command, auth, desk, terminal).await,
+        AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await.map(|()| true),
     }
 }
 
 async fn look_after_users(
     command: UserCommand,
     auth: &Auth,
+    desk: &dyn Desk,
     terminal: &mut Terminal<'_>,
-) -> Result<(), AuthError> {
+) -> Result<bool, AuthError> {
     match command {
-        UserCommand::Add { name, email, grants, password_stdin } => {
+        UserCommand::Add { name, email, grants, owns_by_name, password_stdin } => {
             if auth.user_exists(name.as_str()).await? {
                 return Err(AuthError::user_exists(&name));
             }
             let password = terminal.secrets.read(&name, password_stdin).await?;
-            auth.add_user(NewUser { name: name.clone(), email, grants }, &password).await?;
+            let user = NewUser { name: name.clone(), email, grants, owns_by_name };
+            auth.add_user(user, &password).await?;
             terminal.remark(&format!("Added the user {name}."));
+            if !auth.account(name.as_str()).await?.holder().owns_by_name {
+                terminal.remark(&format!("A removed user may have had the name {name}. So packages whose owner lists hold this name without an account do not belong to the new user; if it is the same person, remove the user and add it again with --owns-by-name."));
+            }
         }
         UserCommand::Passwd { name, password_stdin } => {
             auth.account(name.as_str()).await?;
@@ -179,27 +227,66 @@ async fn look_after_users(
             auth.set_password(name.as_str(), &password).await?;
             terminal.remark(&format!("Changed the password of {name}; its tokens stay valid."));
         }
-        UserCommand::Grant { name, scopes, remove: false } => {
+        UserCommand::Grant { name, scopes, remove: false, .. } => {
             auth.grant(name.as_str(), &scopes).await?;
-            print::grants(auth, &name, terminal).await?;
+            print::grants(auth, &name, None, terminal).await?;
         }
-        UserCommand::Grant { name, scopes, remove: true } => {
+        UserCommand::Grant { name, scopes, remove: true, and_ownerships } => {
             let account = auth.account(name.as_str()).await?;
-            if let Some(scope) = scopes.iter().find(|scope| !account.grants().contains(scope)) {
+            let missing = scopes.iter().find(|scope| !account.grants().contains(scope));
+            // With the flag, a grant that is gone already still names what to revoke.
+            if let (Some(scope), false) = (missing, and_ownerships) {
                 return Err(AuthError::NotFound(format!(
                     "{name} has no grant `{scope}`: look at `user list` and name it as it stands there"
                 )));
             }
             auth.withdraw(name.as_str(), &scopes).await?;
-            print::grants(auth, &name, terminal).await?;
+            let order = Order { and_ownerships, within: Some(&scopes), is_removed: false };
+            let standing = settle(&account.holder(), &order, desk, terminal).await;
+            print::grants(auth, &name, Some(&standing), terminal).await?;
+            return Ok(standing.unknown.is_empty() && !standing.has_failed);
         }
-        UserCommand::Remove { name } => {
-            auth.remove_user(name.as_str()).await?;
-            terminal.remark(&format!("Removed the user {name} and its tokens."));
+        UserCommand::Remove { name, and_ownerships } => {
+            return remove_user(&name, and_ownerships, auth, desk, terminal).await;
         }
         UserCommand::List => print::users(auth, terminal).await?,
     }
-    Ok(())
+    Ok(true)
+}
+
+async fn remove_user(
+    name: &UserName,
+    and_ownerships: bool,
+    auth: &Auth,
+    desk: &dyn Desk,
+    terminal: &mut Terminal<'_>,
+) -> Result<bool, AuthError> {
+    let holders: Vec<Holder> = match auth.account(name.as_str()).await {
+        Ok(account) => {
+            auth.remove_user(name.as_str()).await?;
+            terminal.remark(&format!("Removed the user {name} and its tokens."));
+            vec![account.holder()]
+        }
+        Err(AuthError::NotFound(sentence)) => {
+            let removed = auth.removed_users(name.as_str()).await?;
+            if removed.is_empty() || !and_ownerships {
+                return Err(AuthError::NotFound(sentence));
+            }
+            terminal.remark(&format!("The user {name} was removed before."));
+            removed
+        }
+        Err(error) => return Err(error),
+    };
+    let order = Order { and_ownerships, within: None, is_removed: true };
+    let mut is_known = true;
+    for holder in holders {
+        let standing = settle(&holder, &order, desk, terminal).await;
+        is_known &= standing.unknown.is_empty() && !standing.has_failed;
+        if standing.is_clear() {
+            terminal.remark(&format!("No owner list names the removed user {name} any more."));
+        }
+    }
+    Ok(is_known)
 }
 
 async fn look_after_tokens(

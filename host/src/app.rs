@@ -5,6 +5,7 @@
 
 mod auth;
 mod layout;
+mod machine;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -13,18 +14,20 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
-use crate::config::{Addressing, Config, ConfigError, Hosts, StorageConfig, StorageKind};
+use crate::config::{
+    Addressing, Config, ConfigError, Hosts, LimitsConfig, ServerConfig, StorageConfig, StorageKind,
+};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
 use crate::respond::{BoxError, ResponseBody};
-use crate::server::{Gate, GateSettings, ServerSettings, TrustedProxies};
+use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 pub use auth::open_auth;
@@ -130,7 +133,7 @@ impl Registry {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let peer = TrustedProxies::default().peer(IpAddr::from([127, 0, 0, 1]), &parts);
+        let peer = Peer::direct(IpAddr::from([127, 0, 0, 1]), &parts);
         self.dispatch(Request::from_parts(parts, body), peer).await
     }
 
@@ -163,7 +166,7 @@ impl Registry {
             head_timeout: server.limits.header_timeout.0,
             write_timeout: server.limits.idle_timeout.0,
             drain: server.limits.drain.0,
-            trusted_proxies: TrustedProxies::new(server.trusted_proxies.clone()),
+            trusted_proxies: trusted_proxies(server),
             ..ServerSettings::default()
         }
     }
@@ -305,7 +308,18 @@ fn storage_settings(config: &StorageConfig) -> storage::Settings {
 /// What one call of a plugin may move.
 pub(crate) fn data_limits(config: &Config) -> DataLimits {
     let limits = &config.server.limits;
-    DataLimits { upload: limits.max_upload.0, reply: limits.max_reply.0 }
+    DataLimits {
+        upload: limits.max_upload.0,
+        reply: limits.max_reply.0,
+        work: limits.guest_work.0,
+        open_uploads: limits.max_open_uploads,
+    }
+}
+
+fn trusted_proxies(server: &ServerConfig) -> TrustedProxies {
+    let names = server.forwarded.iter().map(|header| HeaderName::from_static(header.name()));
+    let networks = server.trusted_proxies.iter().map(|network| network.0);
+    TrustedProxies::new(networks.collect(), names.collect())
 }
 
 fn gate_settings(config: &Config) -> GateSettings {
@@ -317,11 +331,23 @@ fn gate_settings(config: &Config) -> GateSettings {
     }
 }
 
+/// Bytes of memory of all plugin instances together. Unless configured, a quarter of the
+/// machine's, and at least what two instances may have.
+fn all_guest_memory(limits: &LimitsConfig) -> u64 {
+    let quarter = || machine::memory() / 4;
+    let total = limits.guest_memory_total.map_or_else(quarter, |total| total.0);
+    total.max(limits.guest_memory.0.saturating_mul(2))
+}
+
 fn guest_limits(config: &Config) -> GuestLimits {
     let limits = &config.server.limits;
     GuestLimits {
         memory: usize::try_from(limits.guest_memory.0).unwrap_or(usize::MAX),
+        all_memory: usize::try_from(all_guest_memory(limits)).unwrap_or(usize::MAX),
+        queue: limits.max_queued,
+        patience: limits.queue_timeout.0,
         deadline: limits.guest_deadline.0,
+        total: limits.request_timeout.0,
         instances: limits.max_requests,
     }
 }

@@ -35,6 +35,7 @@ pub mod token_store;
 pub mod tokens;
 pub mod users;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::TokenStoreKind;
 pub use token_store::Token;
 pub use tokens::{Issued, TokenRequest, parse_network};
-pub use users::{User, UserName};
+pub use users::{Holder, User, UserName};
 
 use cache::Cache;
 use clock::Clock;
@@ -178,6 +179,15 @@ pub struct Question<'a> {
     pub read_action: &'a str,
 }
 
+/// Who a package lists as its owners.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owners<'a> {
+    /// Of accounts.
+    pub ids: &'a [String],
+    /// Of owners whose ids are not known. A name means the first user who had it.
+    pub names: &'a [String],
+}
+
 /// The room's face. Cloning is cheap and shares everything.
 #[derive(Clone)]
 pub struct Auth {
@@ -260,22 +270,30 @@ impl Auth {
         policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
     }
 
+    /// Whether anybody may read everything on a mount. `anonymous` stands in for what
+    /// everybody may do elsewhere; `read_actions` has the action that reads each kind.
+    pub fn is_public(
+        &self,
+        anonymous: Option<&[Scope]>,
+        mount: &str,
+        read_actions: &BTreeMap<String, String>,
+    ) -> bool {
+        policy::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, read_actions)
+    }
+
     /// Do users and tokens outlive this process?
     pub fn is_lasting(&self) -> bool {
         self.inner.stores.lasting
     }
 
-    /// As [`Auth::decide`], where a user in `listed` counts as if the action were granted to
+    /// As [`Auth::decide`], where one of the owners counts as if the action were granted to
     /// them; what their token was narrowed to still holds.
-    pub fn decide_listed(&self, asked: &Question<'_>, caller: &Caller, listed: &[String]) -> Decision {
+    pub fn decide_owned(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
         let Question { anonymous, resource, action, read_action } = *asked;
         let decision = self.decide(anonymous, caller, resource, action, read_action);
-        let is_listed = || {
-            let name = caller.account.as_ref().map(|account| account.name().as_str());
-            name.is_some_and(|name| listed.iter().any(|listed| listed == name))
-        };
+        let is_owner = || caller.account.as_ref().is_some_and(|account| account.is_one_of(owners));
         let let_through = || policy::lets_through(caller, resource, action, read_action);
-        if decision == Decision::Forbidden && is_listed() && let_through() {
+        if decision == Decision::Forbidden && is_owner() && let_through() {
             Decision::Granted
         } else {
             decision

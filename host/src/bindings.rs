@@ -16,7 +16,7 @@ use crate::capabilities::{
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "caretaker",
+    world: "registrar",
     imports: {
         "packhouse:plugin/http.[method]body.read": async | trappable,
         "packhouse:plugin/http.[method]body.slice": async | trappable,
@@ -35,6 +35,7 @@ wasmtime::component::bindgen!({
         "packhouse:plugin/uploads.[method]upload.label": trappable,
         "packhouse:plugin/uploads.[method]upload.offset": trappable,
         "packhouse:plugin/uploads": async | trappable,
+        "packhouse:plugin/auth.[method]account.id": trappable,
         "packhouse:plugin/auth.[method]account.name": trappable,
         "packhouse:plugin/auth.[method]account.email": trappable,
         "packhouse:plugin/auth.[method]account.is-read-only": trappable,

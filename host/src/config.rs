@@ -25,7 +25,7 @@ pub use auth::{AuthConfig, NpmTokens, OciTokens, TokenKey};
 pub use maintenance::{Every, MaintenanceConfig};
 pub use mounts::MountConfig;
 pub use plugins::PluginsConfig;
-pub use server::{Hosts, LimitsConfig, ServerConfig};
+pub use server::{ForwardedHeader, Hosts, LimitsConfig, ServerConfig};
 pub use storage::{Addressing, StorageConfig, StorageKind};
 
 /// The whole of `registry.toml`.

@@ -3,12 +3,14 @@
 //! The only place that knows the order of these steps; each step is a room's.
 //! Remembered responses will stand between the caller and the plugin.
 
+mod cross_site;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
@@ -23,6 +25,7 @@ use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, Respon
 use crate::server::Peer;
 use crate::status;
 use crate::telemetry::with_causes;
+use crate::text::{printable, printable_path};
 
 /// What cannot be answered, and in whose words.
 struct Refusal {
@@ -45,8 +48,8 @@ impl Registry {
     {
         let span = tracing::info_span!(
             "request",
-            http.method = %request.method(),
-            http.path = shown(request.uri().path()),
+            http.method = %printable(request.method().as_str()),
+            http.path = %printable_path(request.uri().path()),
             client.ip = %peer.ip,
             mount = field::Empty,
             plugin.generation = field::Empty,
@@ -63,12 +66,13 @@ impl Registry {
         let started = std::time::Instant::now();
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, self.body_limits());
+        let is_anonymous = !Credentials::are_in(&parts.headers);
+        let is_forged = self.is_forged(&parts, &peer);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        let is_anonymous = credentials.is_empty();
-        let asked = Asked { parts: &parts, peer };
+        let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
         let reply = match self.reply(&asked, body, credentials).await {
-            Ok(reply) => Reply { public: is_anonymous, ..reply },
+            Ok(reply) => reply,
             Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
         };
         let response = respond(head, reply).await;
@@ -76,8 +80,8 @@ impl Registry {
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{} {} {}",
-            parts.method,
-            shown(parts.uri.path()),
+            printable(parts.method.as_str()),
+            printable_path(parts.uri.path()),
             response.status().as_u16()
         );
         response
@@ -106,6 +110,10 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
+        if asked.is_forged {
+            let failure = Failure::Forbidden(FORGED.into());
+            return Err(Refusal { failure, shape: shape() });
+        }
         let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
         // A password is verified before the request takes a place that others need.
         if let Err(error) = session.admit().await {
@@ -118,7 +126,23 @@ impl Registry {
             .map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
         let context = self.context(asked, &found, &generation, body, session)?;
         let answered = generation.handle(context).await;
-        answered.map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })
+        let reply = answered
+            .map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })?;
+        Ok(Reply { public: asked.is_anonymous && self.is_public(found.mount, &generation), ..reply })
+    }
+
+    /// Whether anybody may read everything on this mount.
+    fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
+        let read_actions = &generation.description.read_actions;
+        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, read_actions)
+    }
+
+    fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+        let public_url = self.config().server.public_url.as_deref();
+        let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
+        let public = public.and_then(|rest| rest.split('/').next());
+        let hosts = public.into_iter().chain(peer.host.as_deref());
+        cross_site::is_forged(&parts.method, &parts.headers, hosts)
     }
 
     fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Failure> {
@@ -172,12 +196,13 @@ impl Registry {
             path: found.path.to_owned(),
             query: asked.parts.uri.query().map(str::to_owned),
             base_url: self.base_url(found.mount, asked),
+            base_url_vary: self.base_url_vary(found.mount, asked),
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
             body,
             session,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
-            vary: Vec::new(),
+            vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
     }
 
@@ -191,6 +216,14 @@ impl Registry {
         }
     }
 
+    /// The headers of a proxy that choose [`Self::base_url`].
+    fn base_url_vary(&self, mount: &Mount, asked: &Asked<'_>) -> Vec<HeaderName> {
+        if self.config().server.public_url.is_some() && mount.host.is_none() {
+            return Vec::new();
+        }
+        asked.peer.scheme_from.iter().chain(&asked.peer.host_from).cloned().collect()
+    }
+
     fn body_limits(&self) -> body::Limits {
         body::Limits { size: u64::MAX, idle: self.config().server.limits.idle_timeout.0 }
     }
@@ -200,7 +233,15 @@ impl Registry {
 struct Asked<'a> {
     parts: &'a http::request::Parts,
     peer: Peer,
+    /// No header of the request may have held a credential.
+    is_anonymous: bool,
+    /// Another web site made a browser send it.
+    is_forged: bool,
 }
+
+/// The answer to a forged request.
+const FORGED: &str = "another web site sent this request with the password that your browser keeps for this registry: \
+     use a command-line client, or open the registry's own address";
 
 impl Asked<'_> {
     /// The host name that the client used, with its port; none for one that cannot stand
@@ -208,13 +249,6 @@ impl Asked<'_> {
     fn host(&self) -> Option<&str> {
         self.peer.host.as_deref()
     }
-}
-
-/// A path as it is logged: what looks like the secret of a token is left out, since a
-/// client that signs out names it there.
-fn shown(path: &str) -> String {
-    let shown = |segment| if uuid::Uuid::try_parse(segment).is_ok() { "…" } else { segment };
-    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn nothing_there() -> Failure {
@@ -244,8 +278,8 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::Trapped(_) => Failure::Trapped,
         CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
         CallError::Deadline(_) => Failure::Deadline,
-        CallError::OutOfMemory(_) => Failure::OutOfMemory,
-        CallError::Busy => Failure::Busy { retry_after: Duration::from_secs(1) },
+        CallError::LimitReached(_) => Failure::OutOfMemory,
+        CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
         CallError::Auth(error) => return away(error),
     };
     tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");

@@ -14,12 +14,14 @@ pub mod config;
 mod dispatch;
 pub mod maintenance;
 pub mod mounts;
+pub mod ownership;
 pub mod plugins;
 pub mod respond;
 pub mod server;
 mod status;
 pub mod storage;
 pub mod telemetry;
+pub mod text;
 
 pub use app::{BuildError, Registry};
 pub use config::Config;

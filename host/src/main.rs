@@ -8,7 +8,9 @@ use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::FirstUser;
 use packhouse::maintenance::command::{self, MaintenanceCommand};
+use packhouse::ownership::OfConfig;
 use packhouse::telemetry::{self, LogFormat};
+use packhouse::text::{LONGEST_LINE, printable, printable_up_to};
 use packhouse::{Config, Registry, admin, app, server};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use secrecy::{ExposeSecret, SecretString};
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::from(NOT_WELL),
         Err(error) => {
             // One sentence, causes included, and no backtrace.
-            eprintln!("packhouse: {}", sentence(&error));
+            eprintln!("packhouse: {}", printable_up_to(&sentence(&error), LONGEST_LINE));
             ExitCode::from(CANNOT_START)
         }
     }
@@ -85,7 +87,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let config = Config::load(&arguments.config)?;
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await?,
-        Command::Admin(command) => admin::run(command, &app::open_auth(&config).await?).await?,
+        Command::Admin(command) => {
+            let auth = app::open_auth(&config).await?;
+            return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
+        }
         Command::Maintenance(command) => return command::run(command, &config).await,
     }
     Ok(true)
@@ -144,7 +149,10 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
             let base_url = format!("{origin}{}", mount.base_path);
             let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
             let setup = setup.replace("{base_url}", &base_url).replace("{host}", host);
-            println!("\n{} at {base_url}:\n{}", plugin.description.title, setup.trim_end());
+            println!("\n{} at {base_url}:", printable(&plugin.description.title));
+            for line in setup.trim_end().lines() {
+                println!("{}", printable_up_to(line, LONGEST_LINE));
+            }
         }
     }
     println!();

@@ -89,6 +89,8 @@ pub struct Found<'a> {
     pub path: &'a str,
     /// The root alias that was used, if one was.
     pub alias: Option<&'a str>,
+    /// Whether another host name could lead to another mount.
+    pub by_host: bool,
 }
 
 impl Mounts {
@@ -119,8 +121,14 @@ impl Mounts {
             };
             let rest = if here { below(path, &route.path)? } else { return None };
             let alias = route.alias.then_some(route.path.as_str());
-            Some(Found { mount: &route.mount, path: if rest.is_empty() { "/" } else { rest }, alias })
+            let path = if rest.is_empty() { "/" } else { rest };
+            Some(Found { mount: &route.mount, path, alias, by_host: self.have_host() })
         })
+    }
+
+    /// Whether any mount is served under one host name only.
+    fn have_host(&self) -> bool {
+        self.routes.iter().any(|route| route.host.is_some())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mount>> {

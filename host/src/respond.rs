@@ -10,6 +10,8 @@
 //! - `ranges`: RFC 9110 §14
 //! - `encoding`: RFC 9110 §8.4 and §12.5.3
 //! - `headers`: which headers are the plugin's and which the host's
+//! - `browser`: what keeps a browser from running what somebody published
+//! - `caching`: `Cache-Control`, RFC 9111
 //! - `stream`: the response body; it ends in an error, never short
 //! - `failure`: every status that the host answers with on its own
 //!
@@ -17,6 +19,8 @@
 //! - A `Content-Length` that was sent is kept, or the connection breaks.
 //! - Two different byte sequences of one resource never share a strong ETag.
 
+mod browser;
+mod caching;
 mod conditions;
 mod content;
 mod encoding;
@@ -68,7 +72,8 @@ pub struct Reply {
     pub body: Vec<Part>,
     /// The content never changes at this URL.
     pub immutable: bool,
-    /// Nobody signed in for it, so that caches for everybody may keep it (RFC 9111 §3.5).
+    /// Anybody may have it, so a cache that several users share may keep it. Otherwise the
+    /// response says `private`.
     pub public: bool,
     /// For `Content-Disposition: attachment`.
     pub filename: Option<String>,
@@ -89,7 +94,7 @@ impl Reply {
             headers: HeaderMap::new(),
             body: Vec::new(),
             immutable: false,
-            public: true,
+            public: false,
             filename: None,
             ranges: true,
             compression: true,

@@ -61,7 +61,7 @@ pub use presence::{Company, Presence};
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
-pub use uploads::{Append, Upload};
+pub use uploads::{Append, Owner, Upload};
 
 use error::Result;
 use layers::Layered;

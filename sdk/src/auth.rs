@@ -79,12 +79,38 @@ pub fn check(kind: &str, name: &str, action: &str) -> Decision {
     sys::check(kind, name, action)
 }
 
+/// One owner of a package, as its document records them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The user name, to be shown.
+    pub name: String,
+    /// [`Account::id`]; none in what was recorded before there were ids, or by another system.
+    pub id: Option<String>,
+}
+
+impl Owner {
+    /// The account, to be recorded as an owner.
+    pub fn of(account: &Account) -> Owner {
+        Owner { name: account.name(), id: Some(account.id()) }
+    }
+}
+
 /// As [`check`], where a user named in `listed` counts as if `action` on this were granted
-/// to them: for protocols in which a package lists its owners. What a token was narrowed to
-/// still holds. At most 1000 of the names count.
+/// to them. A name means the first account that had it. Record [`Owner`]s and ask
+/// [`check_owned`] instead, unless the plugin must also run on hosts older than 0.1.1.
 pub fn check_listed<S: AsRef<str>>(kind: &str, name: &str, action: &str, listed: &[S]) -> Decision {
     let listed: Vec<String> = listed.iter().map(|user| user.as_ref().to_owned()).collect();
     sys::check_listed(kind, name, action, &listed)
+}
+
+/// As [`check`], where one of the owners counts as if `action` on this were granted to them:
+/// for protocols in which a package lists its owners. What a token was narrowed to still
+/// holds. At most 1000 owners with an id, and 1000 without, count.
+pub fn check_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Decision {
+    let ids: Vec<String> = owners.iter().filter_map(|owner| owner.id.clone()).collect();
+    let unknown = owners.iter().filter(|owner| owner.id.is_none());
+    let names: Vec<String> = unknown.map(|owner| owner.name.clone()).collect();
+    sys::check_owned(kind, name, action, &ids, &names)
 }
 
 /// The caller may do `action` on `{protocol}:{kind}:{name}`, or the reason why not.
@@ -101,6 +127,12 @@ pub fn require_listed<S: AsRef<str>>(
     listed: &[S],
 ) -> Result<(), Denied> {
     granted(check_listed(kind, name, action, listed), || format!("{kind}:{name}:{action}"))
+}
+
+/// As [`require`], where one of the owners counts as if it were granted to them; see
+/// [`check_owned`].
+pub fn require_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Result<(), Denied> {
+    granted(check_owned(kind, name, action, owners), || format!("{kind}:{name}:{action}"))
 }
 
 fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), Denied> {
@@ -173,6 +205,12 @@ pub fn retry_after() -> Option<u64> {
 /// Is there a user of this name? For owner lists.
 pub fn user_exists(name: &str) -> Result<bool, Error> {
     sys::user_exists(name)
+}
+
+/// The id of the account that has this user name now, to be recorded in an owner list; none
+/// when there is no such user.
+pub fn account_id(name: &str) -> Result<Option<String>, Error> {
+    sys::account_id(name)
 }
 
 /// What a new token may do. `Default` is all that the account may, for as long as possible.
@@ -287,6 +325,12 @@ impl Account {
         self.raw.name()
     }
 
+    /// A UUID that never changes and is never given to another account, unlike the name. For
+    /// documents that record who owns something; it is no secret.
+    pub fn id(&self) -> String {
+        self.raw.id()
+    }
+
     pub fn email(&self) -> Option<String> {
         self.raw.email()
     }
@@ -306,6 +350,8 @@ impl Account {
         self.raw.issue_token(request)
     }
 
+    /// Those of the account; only the token that it signed in with, where that is read-only
+    /// or narrowed.
     pub fn list_tokens(&self) -> Result<Vec<Token>, Error> {
         self.raw.list_tokens()
     }

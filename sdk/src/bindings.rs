@@ -1,6 +1,6 @@
 //! The imports and the export of `wit/`, as generated, and what joins the export to a
-//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` beside it adds
-//! maintenance for protocols that have it.
+//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` and
+//! `registrar` beside it add maintenance and ownership for protocols that have them.
 #![allow(clippy::all, clippy::pedantic, unsafe_code, missing_docs, reason = "generated code")]
 
 use crate::{Description, Protocol, Request};
@@ -9,6 +9,7 @@ use packhouse::plugin::about;
 use packhouse::plugin::http;
 
 pub mod caretaker;
+pub mod registrar;
 
 wit_bindgen::generate!({
     path: "../wit",
@@ -19,7 +20,8 @@ wit_bindgen::generate!({
     default_bindings_module: "packhouse_plugin::bindings",
 });
 
-/// A protocol as the contract's `handler`, and as its `maintenance` where it has that.
+/// A protocol as the contract's `handler`, and as its `maintenance` and `ownership` where it
+/// has them.
 pub struct Component<P>(std::marker::PhantomData<P>);
 
 impl<P: Protocol> Guest for Component<P> {

@@ -83,6 +83,7 @@ mod failure;
 pub mod gzip;
 pub mod log;
 pub mod maintenance;
+pub mod ownership;
 mod part;
 pub mod random;
 mod request;
@@ -134,46 +135,70 @@ pub trait Protocol {
     fn handle(request: Request) -> Response;
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`, or
-/// `export!(MyProtocol, maintenance);` when it implements [`maintenance::Maintenance`] too.
-/// Does nothing when not compiled to WebAssembly.
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`. The
+/// optional exports that it implements follow the name: `maintenance` for
+/// [`maintenance::Maintenance`], `ownership` for [`ownership::Ownership`], as in
+/// `export!(MyProtocol, maintenance, ownership);`. Does nothing when not compiled to
+/// WebAssembly.
 #[cfg(not(target_family = "wasm"))]
 #[macro_export]
 macro_rules! export {
+    ($protocol:ty $(, $export:ident)*) => {
+        const _: () = {
+            const fn implements_protocol<P: $crate::Protocol>() {}
+            implements_protocol::<$protocol>();
+            $($crate::__export!($protocol, $export);)*
+        };
+    };
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
     ($protocol:ty, maintenance) => {
         const _: () = {
             const fn implements_maintenance<P: $crate::maintenance::Maintenance>() {}
             implements_maintenance::<$protocol>();
         };
     };
-    ($protocol:ty) => {
+    ($protocol:ty, ownership) => {
         const _: () = {
-            const fn implements_protocol<P: $crate::Protocol>() {}
-            implements_protocol::<$protocol>();
+            const fn implements_ownership<P: $crate::ownership::Ownership>() {}
+            implements_ownership::<$protocol>();
         };
     };
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`, or
-/// `export!(MyProtocol, maintenance);` when it implements [`maintenance::Maintenance`] too.
+/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`. The
+/// optional exports that it implements follow the name: `maintenance` for
+/// [`maintenance::Maintenance`], `ownership` for [`ownership::Ownership`], as in
+/// `export!(MyProtocol, maintenance, ownership);`.
 #[cfg(target_family = "wasm")]
 #[macro_export]
 macro_rules! export {
-    ($protocol:ty, maintenance) => {
+    ($protocol:ty $(, $export:ident)*) => {
         #[allow(unsafe_code, reason = "the component's entry points")]
         const _: () = {
             type PackhouseComponent = $crate::__Component<$protocol>;
-    $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
-            $crate::bindings::caretaker::__export_maintenance!(
-                PackhouseComponent with_types_in $crate::bindings::caretaker
-            );
+            $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
+            $($crate::__export!($export);)*
         };
     };
-    ($protocol:ty) => {
-        #[allow(unsafe_code, reason = "the component's entry points")]
-        const _: () = {
-            type PackhouseComponent = $crate::__Component<$protocol>;
-    $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
-        };
+}
+
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    (maintenance) => {
+        $crate::bindings::caretaker::__export_maintenance!(
+            PackhouseComponent with_types_in $crate::bindings::caretaker
+        );
+    };
+    (ownership) => {
+        $crate::bindings::registrar::__export_ownership!(
+            PackhouseComponent with_types_in $crate::bindings::registrar
+        );
     };
 }

@@ -12,7 +12,7 @@
 //! A collection must not complete what damage began. A file of a package is removed only
 //! - next to the package's document, if that document exists, is complete, parses to its end
 //!   and does not name the file ([`Reference::Unnamed`]), or
-//! - if a request has marked the removal ([`Removal`]), or
+//! - if a request has marked the removal ([`RemovalMark`]), or
 //! - if the operator ordered to remove orphans ([`Step::removes_orphans`]).
 //!
 //! [`Step::reclaim`] keeps this rule: tell it what the document says. The host adds a bound:
@@ -73,9 +73,9 @@ mod orphan;
 mod reclaim;
 mod removal;
 
-pub(crate) use reclaim::hold;
+pub(crate) use reclaim::{ANNOUNCED, DEAD, REMOVING, clear, hold, mark_of};
 pub use reclaim::{Reference, forget_claims};
-pub use removal::Removal;
+pub use removal::RemovalMark;
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

@@ -9,12 +9,16 @@
 //!
 //! # Order of a publish
 //! Check the permission, stage, verify digests and inner metadata, prepare all that can
-//! fail, [`Staged::claim`] the key, then [`update`] the document.
+//! fail, [`Staged::claim`] the key, then [`update`] the document. [`Publish`] keeps to this
+//! order, and [`Removal`] to that of taking a version away.
 
 mod claim;
 mod document;
 mod listing;
+mod publish;
 mod reader;
+mod removal;
+mod scan;
 mod update;
 mod writer;
 
@@ -22,7 +26,10 @@ pub use crate::types::{ObjectInfo, Precondition};
 pub use claim::{Claim, GRACE};
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put, to_json};
 pub use listing::{List, Listing, ListingOptions, list, list_page};
+pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;
+pub use removal::Removal;
+pub use scan::{Scan, scan};
 pub use update::{Change, Update, update};
 pub use writer::{Staged, Writer};
 
@@ -56,6 +63,24 @@ pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> 
 /// The store reads it through once.
 pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
     sys::digests(key, algorithms)
+}
+
+/// What time it is by the store's clock, in milliseconds since the Unix epoch. Compute ages
+/// from [`ObjectInfo::modified`] with it, never with [`crate::clock::now`], which is the
+/// clock of the host: the two may differ by any amount.
+///
+/// It is never ahead of the store's clock, and behind by at most two seconds and the time of
+/// one answer of the store. It seldom costs a request. `Unavailable` when the store does not
+/// answer. Hosts of contract 0.1.0 do not have it, and do not load a plugin that calls it.
+pub fn now() -> Result<u64, Error> {
+    sys::store_now()
+}
+
+/// Milliseconds since the object was last written, by the store's clock. None where the
+/// store does not say when that was. Up to two seconds too large.
+pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
+    let Some(modified) = info.modified else { return Ok(None) };
+    Ok(Some(now()?.saturating_sub(modified)))
 }
 
 /// For hand-written loops; [`update`] calls it. To be called after a `Conflict` on `key`,

@@ -27,6 +27,7 @@ pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
 pub(crate) mod multipart;
+mod owned;
 pub(crate) mod policy;
 mod reply;
 mod request;

@@ -1,7 +1,7 @@
 //! Runs of maintenance against the host in memory, and removing against publishing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_plugin::maintenance::{Maintenance, Reference, Removal, Step, forget_claims};
+use packhouse_plugin::maintenance::{Maintenance, Reference, RemovalMark, Step, forget_claims};
 use packhouse_plugin::storage::{self, Claim, GRACE, ListingOptions, Precondition, Writer};
 use packhouse_plugin::testing::Host;
 use packhouse_plugin::{Description, Error, Protocol, Request, Response};
@@ -222,7 +222,7 @@ fn a_file_without_a_document_is_reported_and_goes_only_when_that_is_ordered() {
 #[test]
 fn a_file_whose_removal_a_request_has_marked_goes_without_an_order() {
     let host = with_left_over();
-    let _interrupted = Removal::begin("document", &["blob".to_owned()]).unwrap();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
     host.set_now(host.now() + HOUR);
     let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
     assert_eq!((run.left_over, run.ordered), (vec!["blob".to_owned()], 1));
@@ -233,7 +233,7 @@ fn a_file_whose_removal_a_request_has_marked_goes_without_an_order() {
 #[test]
 fn a_mark_says_nothing_of_what_is_published_after_it_or_of_a_document_that_stayed() {
     let host = with_left_over();
-    let _interrupted = Removal::begin("document", &["blob".to_owned()]).unwrap();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
     host.set_now(host.now() + 1);
     host.insert("blob", "published again").unwrap();
     host.set_now(host.now() + HOUR);
@@ -241,7 +241,7 @@ fn a_mark_says_nothing_of_what_is_published_after_it_or_of_a_document_that_staye
     assert_eq!(run.orphans, ["blob"]);
     let host = with_left_over();
     host.insert("document", "whole").unwrap();
-    let _interrupted = Removal::begin("document", &["blob".to_owned()]).unwrap();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
     host.set_now(host.now() + HOUR);
     host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
     assert_eq!(host.objects(), ["blob", "document"], "the mark of a removal that did not happen is gone");

@@ -7,7 +7,7 @@
     reason = "a test may fail loudly"
 )]
 
-use packhouse_plugin::auth::{self, Decision, TokenRequest, Wanted};
+use packhouse_plugin::auth::{self, Decision, Owner, TokenRequest, Wanted};
 use packhouse_plugin::testing::{Actor, Host};
 use packhouse_plugin::{
     Call, Description, Error, Failure, Protocol, Request, Response, Router, clock, random, settings,
@@ -123,6 +123,30 @@ fn whoever_is_listed_may_as_if_it_were_granted() {
     let many: Vec<String> = (0..1000).map(|number| format!("u{number}")).chain(["bob".to_owned()]).collect();
     let beyond = host.as_user("bob").run(|| auth::check_listed("package", "a", "write", &many));
     assert_eq!(beyond, Decision::Forbidden);
+}
+
+#[test]
+fn an_owner_is_an_account_and_not_a_name() {
+    let host = Host::new().user("bob", &[]).user("carol", &[]).describe::<Demo>();
+    let owner = |name: &str, id: Option<String>| Owner { name: name.to_owned(), id };
+    let ask = |host: &Host, who: &str, owners: &[Owner]| {
+        host.as_user(who).run(|| auth::check_owned("package", "a", "write", owners))
+    };
+    let by_id = [owner("bob", Some(host.account_id("bob")))];
+    let by_name = [owner("bob", None)];
+    for owners in [&by_id, &by_name] {
+        assert_eq!(ask(&host, "bob", owners), Decision::Granted);
+        assert_eq!(ask(&host, "carol", owners), Decision::Forbidden);
+    }
+    assert_eq!(auth::account_id("bob").unwrap(), Some(host.account_id("bob")));
+    let host = host.remove_user("bob").user("bob", &[]);
+    for owners in [&by_id, &by_name] {
+        assert_eq!(ask(&host, "bob", owners), Decision::Forbidden, "another bob");
+    }
+    let listed = host.as_user("bob").run(|| auth::check_listed("package", "a", "write", &["bob"]));
+    assert_eq!(listed, Decision::Forbidden);
+    let now = host.as_user("bob").run(|| Owner::of(&auth::caller().unwrap()));
+    assert_eq!(ask(&host, "bob", &[now]), Decision::Granted);
 }
 
 #[test]

@@ -35,7 +35,11 @@ async fn token(registry: &Registry) -> String {
     let password = "correct horse".to_owned().into();
     let name = UserName::parse("ann").unwrap();
     let grants = vec![Scope::parse("npm:package:*:write").unwrap()];
-    registry.auth().add_user(NewUser { name, email: None, grants }, &password).await.unwrap();
+    registry
+        .auth()
+        .add_user(NewUser { name, email: None, grants, owns_by_name: false }, &password)
+        .await
+        .unwrap();
     let account = registry.auth().account("ann").await.unwrap();
     let issued = registry.auth().issue(&account, &TokenRequest::default()).await.unwrap();
     issued.secret.expose_secret().to_owned()

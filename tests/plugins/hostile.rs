@@ -7,7 +7,8 @@
     reason = "a test may fail loudly"
 )]
 
-use packhouse_tests::registry::ADMIN_PASSWORD;
+use futures_util::future::join_all;
+use packhouse_tests::registry::{ADMIN_PASSWORD, files_below};
 use packhouse_tests::{Actor, Answer, Options, Registry};
 
 const MOUNTS: &str = "[mount.hostile]\n[mount.objects]\n";
@@ -17,7 +18,13 @@ async fn registry() -> Registry {
     let options = Options::mounts(MOUNTS)
         .plugin("hostile")
         .plugin("objects")
-        .limits("guest_deadline = \"1s\"\nguest_memory = \"64MiB\"\nmax_reply = \"16MiB\"");
+        .limits("guest_deadline = \"1s\"\nguest_memory = \"64MiB\"\nmax_reply = \"16MiB\"\n");
+    Registry::start(options).await
+}
+
+/// The same with these limits.
+async fn registry_with(limits: &str) -> Registry {
+    let options = Options::mounts(MOUNTS).plugin("hostile").plugin("objects").limits(limits);
     Registry::start(options).await
 }
 
@@ -89,7 +96,7 @@ async fn a_plugin_cannot_open_100_000_resources() {
 async fn a_plugin_that_calls_the_host_for_ever_is_stopped() {
     let registry = registry().await;
     let answer = try_it(&registry, "/calls").await;
-    assert!(matches!(answer.status.as_u16(), 500 | 504), "{}", answer.text());
+    assert!(matches!(answer.status.as_u16(), 504 | 507), "{}", answer.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,6 +167,92 @@ async fn no_credential_reaches_a_plugin_in_any_form() {
         assert!(names.iter().all(|name| ["accept", "user-agent"].contains(name)), "{name} left {names:?}");
         assert!(!registry.logs().contains(&user.token), "no secret is logged");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_instances_together_stay_within_their_memory() {
+    let registry =
+        registry_with("guest_memory = \"64MiB\"\nguest_memory_total = \"128MiB\"\nqueue_timeout = \"4s\"\n")
+            .await;
+    let hostile = registry.actor("/hostile").with_password("admin", ADMIN_PASSWORD);
+    hostile.get("/well").await.expect(200);
+    let before = resident_bytes(&registry);
+    let answers = join_all((0..24).map(|_| hostile.get("/hold-memory"))).await;
+    let peak = registry.peak_memory();
+    let served = answers.iter().filter(|answer| answer.status.as_u16() == 200).count();
+    for answer in answers.iter().filter(|answer| answer.status.as_u16() != 200) {
+        says(answer, 503);
+        assert_ne!(answer.header("retry-after"), "", "{}", answer.text());
+    }
+    assert!((1..24).contains(&served), "{served} of 24 were served");
+    // Beside the budget: what sockets and compiled code take.
+    assert!(peak < before + (128 + 64 << 20), "{} MiB, {} MiB before", peak >> 20, before >> 20);
+    registry.actor("/objects").get("/hello").await.expect(200);
+    hostile.get("/hold-memory").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_names_of_algorithms_are_not_kept() {
+    let registry = registry_with("").await;
+    let answer = try_it(&registry, "/algorithms").await.expect(200);
+    assert_eq!(answer.text(), "true");
+    assert!(registry.peak_memory() < 300 << 20, "{} MiB", registry.peak_memory() >> 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_open_writers_are_more_than_the_host_keeps() {
+    let registry = registry().await;
+    says(&try_it(&registry, "/writers").await, 507);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_reads_hashes_and_writes_for_a_plugin_has_a_limit() {
+    let registry = registry_with("guest_work = \"64MiB\"\n").await;
+    for path in ["/digests", "/digest-ranges", "/writing", "/reading", "/commits"] {
+        says(&try_it(&registry, path).await, 507);
+    }
+    let hostile = registry.actor("/hostile").with_password("admin", ADMIN_PASSWORD);
+    let answer = hostile.send(http::Method::PUT, "/finishes", vec![b'x'; 8 << 20]).await;
+    says(&answer, 507);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_starts_and_opens_a_few_uploads() {
+    let registry = registry().await;
+    for path in ["/uploads", "/same-upload"] {
+        says(&try_it(&registry, path).await, 507);
+    }
+    assert!(sessions(&registry) < 20, "{} sessions are open", sessions(&registry));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_has_a_few_uploads_open() {
+    let registry = registry_with("max_open_uploads = 5\n").await;
+    let ann = registry.user("ann", &[]).await;
+    let ann = registry.actor("/hostile").with_token(&ann.token);
+    for _ in 0..5 {
+        ann.get("/one-upload").await.expect(201);
+    }
+    for _ in 0..3 {
+        ann.get("/one-upload").await.expect(503);
+    }
+    assert_eq!(sessions(&registry), 5);
+    // Those of others are counted for them.
+    let bob = registry.user("bob", &[]).await;
+    registry.actor("/hostile").with_token(&bob.token).get("/one-upload").await.expect(201);
+    registry.actor("/hostile").get("/one-upload").await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_only_waits_has_an_end() {
+    let registry = registry_with("request_timeout = \"1s\"\n").await;
+    says(&try_it(&registry, "/dawdling").await, 504);
+}
+
+/// Upload sessions in the store.
+fn sessions(registry: &Registry) -> usize {
+    let keys = files_below(&registry.home().objects());
+    keys.iter().filter(|key| key.starts_with(".packhouse/uploads/") && key.ends_with("/session.json")).count()
 }
 
 fn resident_bytes(registry: &Registry) -> u64 {

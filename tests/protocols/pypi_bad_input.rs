@@ -1,11 +1,13 @@
 //! Uploads that are broken, lie, or are cut off: each has a sentence, and nothing is stored.
-#![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::archive_below;
 #[allow(unused_imports, reason = "the tier of clients runs these stories on other stores")]
 use packhouse_tests::on_every_backend as on_every;
 use packhouse_tests::pypi::{self, Distribution, send_form};
-use packhouse_tests::{Actor, Backend, Options, Registry};
+use packhouse_tests::{Actor, Backend, Options, Registry, User};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 crate::on_every! { Options::pypi() =>
     forms_that_are_broken
@@ -13,6 +15,7 @@ crate::on_every! { Options::pypi() =>
     bombs
     forms_of_many_fields
     a_client_that_hangs_up_leaves_nothing
+    who_may_not_upload_is_answered_before_the_file_is_sent
 }
 
 /// No object is left in the bucket, where there is one to be looked into.
@@ -140,4 +143,55 @@ async fn a_client_that_hangs_up_leaves_nothing(registry: Registry) {
     uploader.get("/simple/demo/").await.expect(404);
     assert_nothing_stored(&registry);
     send_form(&uploader, "/legacy/", form).await.expect(200);
+}
+
+/// The client declares 300 MiB and sends a little of it: the answer does not wait for more.
+async fn who_may_not_upload_is_answered_before_the_file_is_sent(registry: Registry) {
+    let (ann, bob) =
+        (registry.user("ann", &["pypi:package:demo:write"]).await, registry.user("bob", &[]).await);
+    let field = |name: &str, content: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{content}\r\n")
+    };
+    let file =
+        "--x\r\nContent-Disposition: form-data; name=\"content\"; filename=\"demo-1.0.tar.gz\"\r\n\r\n";
+    let (action, name) = (field(":action", "file_upload"), field("name", "demo"));
+    let junk =
+        format!("{}{}", "--x\r\nContent-Disposition: form-data; name=\"junk\"\r\n\r\n", "x".repeat(200_000));
+    let preamble = "x".repeat(200_000);
+    let basic = |user: &User| format!("authorization: Bearer {}\r\n", user.token);
+    for (who, credentials, body, statuses) in [
+        ("nobody, and a field before the name", String::new(), format!("{action}{junk}"), [401, 413]),
+        ("nobody, and what is no form yet", String::new(), preamble.clone(), [400, 401]),
+        ("nobody, and the name", String::new(), format!("{action}{name}"), [401, 401]),
+        ("nobody, and the file first", String::new(), format!("{file}{preamble}"), [401, 401]),
+        ("a user without a grant, and the file first", basic(&bob), format!("{file}{preamble}"), [400, 403]),
+        ("a user without a grant, and the name", basic(&bob), format!("{action}{name}"), [403, 403]),
+        ("an uploader, and the file first", basic(&ann), format!("{file}{preamble}"), [400, 400]),
+    ] {
+        let status = answer_to_the_beginning(&registry, &credentials, &body).await;
+        assert!(statuses.contains(&status), "{who}: {status}");
+    }
+    assert_nothing_stored(&registry);
+}
+
+/// The status of the answer to an upload of which only so much is sent.
+async fn answer_to_the_beginning(registry: &Registry, credentials: &str, body: &str) -> u16 {
+    let mut socket = TcpStream::connect(registry.address()).await.expect("a connection");
+    let head = format!(
+        "POST /legacy/ HTTP/1.1\r\nhost: {}\r\n{credentials}content-length: {}\r\n\
+         content-type: multipart/form-data; boundary=x\r\n\r\n",
+        registry.address(),
+        300 << 20
+    );
+    socket.write_all(head.as_bytes()).await.expect("it is sent");
+    let (mut answers, mut pieces) = socket.split();
+    let mut start = [0; 12];
+    let sent = async {
+        // The other side may stop to listen.
+        let _ = pieces.write_all(body.as_bytes()).await;
+    };
+    let read = async { answers.read_exact(&mut start).await.expect("an answer") };
+    tokio::join!(sent, read);
+    let status = std::str::from_utf8(&start[9..]).ok().and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("no status: {}", String::from_utf8_lossy(&start)))
 }

@@ -2,7 +2,7 @@
 //! the tier of clients.
 
 use crate::engine::{self, Engine};
-use crate::object_store::ObjectStore;
+use crate::object_store::{Faults, ObjectStore};
 use crate::tmpfs::Tmpfs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +26,12 @@ impl Backend {
     /// A fresh bucket on a server inside this process.
     pub fn s3() -> Self {
         Self::S3(Arc::new(ObjectStore::start()))
+    }
+
+    /// The same on a server with something wrong.
+    pub fn faulty_s3(faults: Faults) -> (Self, Arc<ObjectStore>) {
+        let store = Arc::new(ObjectStore::with(faults));
+        (Self::S3(Arc::clone(&store)), store)
     }
 
     /// A fresh bucket on an engine of its own; none when it is not installed.

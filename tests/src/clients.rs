@@ -85,3 +85,13 @@ fn default_folder() -> PathBuf {
         || variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
     variable("PACKHOUSE_CACHE").unwrap_or_else(|| cache().join("packhouse")).join("clients")
 }
+
+/// A program that `cargo xtask clients` has the system install; `None` where it is missing.
+pub fn system(program: &str) -> Option<std::process::Command> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    // Where Debian has servers, also for users whose PATH does not.
+    folders.push(PathBuf::from("/usr/sbin"));
+    let found = folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())?;
+    Some(std::process::Command::new(found))
+}

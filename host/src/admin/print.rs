@@ -1,34 +1,42 @@
-//! Lists of users and tokens as plain lines, one each, columns parted by tabs. It must
-//! not change anything, and never sees a secret.
+//! Lists of users and tokens: one line each, with tabs between the columns. It must not
+//! change anything, and never sees a secret. Labels, addresses and scopes may come from
+//! clients, so every such column is escaped.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Terminal;
+use super::ownerships::Standing;
 use crate::auth::{Auth, AuthError, Token, UserName};
+use crate::text::printable;
 
 /// `NAME  EMAIL  GRANTS`
 pub(super) async fn users(auth: &Auth, terminal: &mut Terminal<'_>) -> Result<(), AuthError> {
     for user in auth.list_users().await? {
         let email = user.email.unwrap_or_else(|| "-".to_owned());
-        terminal.print(&format!("{}\t{email}\t{}", user.name, joined(&user.grants)));
+        terminal.print(&format!("{}\t{}\t{}", user.name, printable(&email), joined(&user.grants)));
     }
     Ok(())
 }
 
-/// The grants of one user, one a line.
+/// The grants of one user, one a line. `standing` is what the user owns, where that was asked.
 pub(super) async fn grants(
     auth: &Auth,
     name: &UserName,
+    standing: Option<&Standing>,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
     let account = auth.account(name.as_str()).await?;
-    if account.grants().is_empty() {
-        terminal.remark(&format!("{name} has no grants now, and may do what everybody may."));
-    } else {
-        terminal.remark(&format!("{name} may now, besides what everybody may:"));
+    match (account.grants().is_empty(), standing) {
+        (true, Some(standing)) if standing.is_clear() => terminal
+            .remark(&format!("{name} has no grants now and owns nothing: it may do what everybody may.")),
+        (true, _) => terminal.remark(&format!("{name} has no grants now.")),
+        (false, Some(standing)) if standing.is_clear() => {
+            terminal.remark(&format!("{name} owns nothing, and has these grants now:"));
+        }
+        (false, _) => terminal.remark(&format!("{name} has these grants now:")),
     }
     for grant in account.grants() {
-        terminal.print(&grant.to_string());
+        terminal.print(&printable(&grant.to_string()).to_string());
     }
     Ok(())
 }
@@ -55,7 +63,7 @@ pub(super) async fn tokens(
 
 fn line(token: &Token, owner: &str) -> String {
     let mut columns = vec![token.id.to_string(), owner.to_owned(), format!("{}…", token.hint)];
-    columns.push(token.label.clone().unwrap_or_else(|| "-".to_owned()));
+    columns.push(token.label.as_deref().map_or("-".to_owned(), |label| printable(label).to_string()));
     columns.push(if token.read_only { "read-only" } else { "full" }.to_owned());
     columns.push(format!("created {}", moment(token.created)));
     columns.push(token.last_used.map_or("never used".to_owned(), |used| format!("used {}", moment(used))));
@@ -80,5 +88,5 @@ fn joined(items: &[impl ToString]) -> String {
     if items.is_empty() {
         return "-".to_owned();
     }
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    items.iter().map(|item| printable(&item.to_string()).to_string()).collect::<Vec<_>>().join(" ")
 }

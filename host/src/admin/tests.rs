@@ -7,10 +7,15 @@
     reason = "a test may fail loudly"
 )]
 
+use std::sync::Mutex;
+
 use clap::Parser;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
 
 use super::*;
 use crate::auth::{Caller, Credentials, Decision, Limits, Resource, Settings, TokenStoreKind};
+use crate::ownership::{Inventory, Thing, Unknown};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -21,6 +26,50 @@ struct Line {
 struct Shell {
     auth: Auth,
     secrets: Secrets,
+    consent: Consent,
+    lists: Lists,
+}
+
+/// Owner lists of one mount, `demo`, beside which a mount `old` cannot be asked.
+#[derive(Default)]
+struct Lists {
+    /// What is owned, and by whom: an id, or a name where the id is not known.
+    owned: Mutex<Vec<(Thing, String)>>,
+    unknown: Vec<Unknown>,
+    /// A thing that cannot be changed.
+    stuck: Option<&'static str>,
+}
+
+impl Lists {
+    fn add(&self, thing: &str, owner: &str) {
+        self.owned.lock().unwrap().push((thing_of(thing), owner.to_owned()));
+    }
+
+    fn is_meant(holder: &Holder, owner: &str) -> bool {
+        holder.id.to_string() == owner || holder.owns_by_name && holder.name.as_str() == owner
+    }
+}
+
+fn thing_of(name: &str) -> Thing {
+    Thing { mount: "demo".to_owned(), kind: "package".to_owned(), name: name.to_owned() }
+}
+
+impl Desk for Lists {
+    fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {
+        let owned = self.owned.lock().unwrap();
+        let things = owned.iter().filter(|(_, owner)| Self::is_meant(holder, owner));
+        let things = things.map(|(thing, _)| thing.clone()).collect();
+        ready(Inventory { things, unknown: self.unknown.clone() }).boxed()
+    }
+
+    fn disown<'a>(&'a self, holder: &'a Holder, things: &'a [Thing]) -> BoxFuture<'a, Vec<(Thing, String)>> {
+        let is_stuck = |thing: &Thing| self.stuck == Some(thing.name.as_str());
+        let failed: Vec<Thing> = things.iter().filter(|thing| is_stuck(thing)).cloned().collect();
+        self.owned.lock().unwrap().retain(|(thing, owner)| {
+            is_stuck(thing) || !things.contains(thing) || !Self::is_meant(holder, owner)
+        });
+        ready(failed.into_iter().map(|thing| (thing, "it is stuck".to_owned())).collect()).boxed()
+    }
 }
 
 /// What a command printed: its output, its remarks.
@@ -35,17 +84,41 @@ impl Shell {
             access: None,
             limits: Limits::default(),
         };
-        Self { auth: Auth::open(&settings).await.unwrap(), secrets: Secrets::Fixed("correct horse".into()) }
+        Self {
+            auth: Auth::open(&settings).await.unwrap(),
+            secrets: Secrets::Fixed("correct horse".into()),
+            consent: Consent::Fixed(false),
+            lists: Lists::default(),
+        }
+    }
+
+    async fn id(&self, name: &str) -> String {
+        self.auth.account(name).await.unwrap().id().to_string()
+    }
+
+    /// All that a command printed, and whether everything was found out and done.
+    async fn all(&self, line: &str) -> (String, bool) {
+        let ((output, remarks), is_well) = self.perform(line).await.unwrap();
+        (format!("{remarks}{output}"), is_well)
     }
 
     async fn run(&self, line: &str) -> Result<Printed, String> {
+        self.perform(line).await.map(|(printed, _)| printed)
+    }
+
+    async fn perform(&self, line: &str) -> Result<(Printed, bool), String> {
         let line = Line::try_parse_from(std::iter::once("packhouse").chain(line.split(' ')))
             .map_err(|error| error.to_string())?;
         let (mut output, mut remarks) = (Vec::new(), Vec::new());
-        let mut terminal = Terminal { output: &mut output, remarks: &mut remarks, secrets: &self.secrets };
-        let done = perform(line.command, &self.auth, &mut terminal).await;
-        done.map_err(|error| error.to_string())?;
-        Ok((String::from_utf8(output).unwrap(), String::from_utf8(remarks).unwrap()))
+        let mut terminal = Terminal {
+            output: &mut output,
+            remarks: &mut remarks,
+            secrets: &self.secrets,
+            consent: self.consent,
+        };
+        let done = perform(line.command, &self.auth, &self.lists, &mut terminal).await;
+        let is_well = done.map_err(|error| error.to_string())?;
+        Ok(((String::from_utf8(output).unwrap(), String::from_utf8(remarks).unwrap()), is_well))
     }
 
     async fn sign_in(&self, credentials: Credentials) -> Caller {
@@ -120,6 +193,96 @@ async fn a_read_only_token_only_reads() {
 }
 
 #[tokio::test]
+async fn removing_grants_lists_what_is_still_owned() {
+    let shell = Shell::new().await;
+    shell.run("user add ann --grant demo:package:a:write").await.unwrap();
+    shell.lists.add("a", &shell.id("ann").await);
+    shell.lists.add("b", "ann");
+    shell.lists.add("c", "bob");
+    let (said, is_well) = shell.all("user grant ann demo:package:a:write --remove").await;
+    assert!(is_well);
+    assert!(
+        said.contains("ann is an owner of these, and may change them without a grant:\n  demo:package:a\n")
+    );
+    assert!(
+        said.contains("ann is also an owner of these, which the scopes do not name:\n  demo:package:b\n")
+    );
+    assert!(said.contains("ann has no grants now.") && !said.contains("package:c"), "{said}");
+    assert!(!said.contains("owns nothing") && !said.contains("everybody may"), "{said}");
+
+    let again = "user grant ann demo:package:a:write --remove --and-ownerships";
+    let (said, _) = shell.all(again).await;
+    assert!(said.contains("Revoked: ann is no longer an owner of 1 of these."), "{said}");
+    assert_eq!(shell.lists.owned.lock().unwrap().len(), 2, "b is not what was named");
+    let (said, _) = shell.all("user grant ann *:*:*:* --remove --and-ownerships").await;
+    assert!(said.contains("ann has no grants now and owns nothing: it may do what everybody may."), "{said}");
+    assert!(shell.run("user grant ann demo:package:a:read --and-ownerships").await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_sits_at_the_terminal_is_asked_once() {
+    let mut shell = Shell::new().await;
+    shell.run("user add ann --grant demo:package:a:write").await.unwrap();
+    shell.lists.add("a", &shell.id("ann").await);
+    shell.consent = Consent::Fixed(true);
+    let (said, _) = shell.all("user grant ann demo:package:a:write --remove").await;
+    assert!(said.contains("Revoked") && said.contains("owns nothing"), "{said}");
+}
+
+#[tokio::test]
+async fn a_removed_user_is_taken_off_the_lists_also_later() {
+    let shell = Shell::new().await;
+    shell.run("user add ann").await.unwrap();
+    shell.lists.add("a", &shell.id("ann").await);
+    shell.lists.add("b", "ann");
+    let (said, _) = shell.all("user remove ann").await;
+    assert!(said.starts_with("Removed the user ann and its tokens.\n"), "{said}");
+    assert!(said.contains("has no effect, also for a new user of that name:\n  demo:package:a\n"), "{said}");
+    let (said, is_well) = shell.all("user remove ann --and-ownerships").await;
+    assert!(is_well && said.contains("no longer an owner of 2 of these"), "{said}");
+    assert!(said.ends_with("No owner list names the removed user ann any more.\n"), "{said}");
+    assert!(shell.lists.owned.lock().unwrap().is_empty());
+    assert!(shell.run("user remove bob --and-ownerships").await.is_err(), "there never was one");
+}
+
+#[tokio::test]
+async fn a_new_user_of_an_old_name_is_said_to_own_nothing_of_it() {
+    let shell = Shell::new().await;
+    assert!(!shell.all("user add ann").await.0.contains("removed user"));
+    shell.run("user remove ann").await.unwrap();
+    let (said, _) = shell.all("user add ann").await;
+    assert!(said.contains("A removed user may have had the name ann."), "{said}");
+    shell.lists.add("a", "ann");
+    let (said, _) = shell.all("user remove ann --and-ownerships").await;
+    assert!(said.contains("No owner list names"), "{said}");
+    assert_eq!(shell.lists.owned.lock().unwrap().len(), 1, "the entry is that of the first ann");
+    assert!(!shell.all("user add ann --owns-by-name").await.0.contains("removed user"));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_never_said_to_be_nothing() {
+    let mut shell = Shell::new().await;
+    let unknown = Unknown { mount: Some("old".to_owned()), why: "its plugin cannot say".to_owned() };
+    shell.lists = Lists { unknown: vec![unknown], stuck: Some("a"), ..Lists::default() };
+    shell.run("user add ann --grant *:*:*:*").await.unwrap();
+    shell.lists.add("a", &shell.id("ann").await);
+    shell.lists.add("b", &shell.id("ann").await);
+    let (said, is_well) = shell.all("user grant ann *:*:*:* --remove --and-ownerships").await;
+    assert!(!is_well);
+    for part in [
+        "ann is still listed as an owner of demo:package:a: it is stuck",
+        "Revoked: ann is no longer an owner of 1 of these.",
+        "What ann owns on the mount old is not known: its plugin cannot say.",
+        "ann has no grants now.",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("owns nothing"), "{said}");
+    let (said, is_well) = shell.all("user remove ann").await;
+    assert!(!is_well && !said.contains("No owner list"), "{said}");
+}
+
+#[tokio::test]
 async fn every_refusal_says_what_to_do() {
     let shell = Shell::new().await;
     shell.run("user add ann").await.unwrap();
@@ -161,7 +324,28 @@ async fn nothing_is_done_to_a_store_that_nobody_else_sees() {
     for command in
         [AdminCommand::User(UserCommand::List), AdminCommand::Token(TokenCommand::List { user: None })]
     {
-        let refusal = run(command, &shell.auth).await.unwrap_err().to_string();
+        let refusal = run(command, &shell.auth, &shell.lists).await.unwrap_err().to_string();
         assert!(refusal.contains("set it to `database`"), "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn what_clients_chose_is_listed_escaped_and_bounded() {
+    let shell = Shell::new().await;
+    shell
+        .run("user add ann --email a\u{202e}nn@example.com --grant demo:package:\u{202e}*:read")
+        .await
+        .unwrap();
+    let (output, _) = shell.run("user list").await.unwrap();
+    assert_eq!(output, "ann\ta\\u{202e}nn@example.com\tdemo:package:\\u{202e}*:read\n");
+    shell.run("token create ann --label x\u{202e}y").await.unwrap();
+    let (output, _) = shell.run("token list").await.unwrap();
+    assert!(output.contains("\tx\\u{202e}y\t"), "{output}");
+    let scope = format!("demo:package:{}:read", "\u{202e}".repeat(300));
+    shell.run(&format!("token create ann --scope {scope}")).await.unwrap();
+    let (output, _) = shell.run("token list").await.unwrap();
+    assert!(
+        !output.contains('\u{202e}') && output.len() < 1000 && output.contains(" bytes more)"),
+        "{output}"
+    );
 }

@@ -8,7 +8,7 @@ use super::identity::Account;
 use super::passwords;
 use super::scope::Scope;
 use super::token_store::Token;
-use super::users::{User, UserName};
+use super::users::{Holder, User, UserName};
 use super::{Auth, AuthError};
 
 /// The user that a first start makes.
@@ -23,6 +23,9 @@ pub struct NewUser {
     pub email: Option<String>,
     /// What they may do beyond what everybody may.
     pub grants: Vec<Scope>,
+    /// Owners who are recorded by this name alone mean this user, even if a removed user had
+    /// the name before.
+    pub owns_by_name: bool,
 }
 
 /// What became of the first user.
@@ -59,8 +62,12 @@ impl Auth {
         }
         let generated = password.is_none();
         let password = password.unwrap_or_else(passwords::generate);
-        let admin =
-            NewUser { name: UserName::parse(ADMIN)?, email: None, grants: vec![Scope::parse("*:*:*:*")?] };
+        let admin = NewUser {
+            name: UserName::parse(ADMIN)?,
+            email: None,
+            grants: vec![Scope::parse("*:*:*:*")?],
+            owns_by_name: false,
+        };
         let admin = self.design_user(admin, &password).await?;
         if !self.inner.stores.users.add_first(&admin).await? {
             return Ok(FirstUser::There);
@@ -122,6 +129,11 @@ impl Auth {
         self.changed(name, id.is_some())
     }
 
+    /// The removed users who had this name.
+    pub async fn removed_users(&self, name: &str) -> Result<Vec<Holder>, AuthError> {
+        self.inner.stores.users.removed(name).await
+    }
+
     /// All users in the order of their names.
     pub async fn list_users(&self) -> Result<Vec<User>, AuthError> {
         self.inner.stores.users.list().await
@@ -129,7 +141,15 @@ impl Auth {
 
     /// Is there a user of this name?
     pub async fn user_exists(&self, name: &str) -> Result<bool, AuthError> {
-        Ok(UserName::parse(name).is_ok() && self.known_user(name).await?.is_some())
+        Ok(self.account_id(name).await?.is_some())
+    }
+
+    /// The id of the user who has this name now.
+    pub async fn account_id(&self, name: &str) -> Result<Option<Uuid>, AuthError> {
+        if UserName::parse(name).is_err() {
+            return Ok(None);
+        }
+        Ok(self.known_user(name).await?.map(|user| user.id))
     }
 
     /// The account of a user, unasked for any proof: for the administrator, and for
@@ -163,6 +183,7 @@ impl Auth {
             password: hash,
             grants: user.grants,
             created: self.inner.clock.unix_millis(),
+            owns_by_name: user.owns_by_name,
         })
     }
 

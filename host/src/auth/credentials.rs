@@ -62,6 +62,12 @@ impl Credentials {
         Self(sent)
     }
 
+    /// Whether any header may hold a credential, also one that [`Credentials::take`] only
+    /// removes.
+    pub fn are_in(headers: &HeaderMap) -> bool {
+        headers.keys().any(may_hold_credential)
+    }
+
     /// Somebody's name and password (or token in its place).
     pub fn password(name: impl Into<String>, password: SecretString) -> Self {
         Self(by_password(name.into(), password))

@@ -27,7 +27,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -67,6 +67,19 @@ const STEPS: [&str; 3] = [
     "
     ALTER TABLE tokens ADD COLUMN mount TEXT;
     ALTER TABLE tokens ADD COLUMN idle INTEGER;
+",
+    // Removals before this step were not remembered. In a database that was in use by then,
+    // `*` says that any name may have been a removed user's.
+    "
+    ALTER TABLE users ADD COLUMN owns_by_name INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE removed_users (
+        id           BLOB NOT NULL,
+        name         TEXT NOT NULL,
+        owns_by_name INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX removed_users_by_name ON removed_users (name);
+    INSERT INTO removed_users (id, name, owns_by_name)
+        SELECT x'', '*', 1 WHERE EXISTS (SELECT 1 FROM users);
 ",
 ];
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
 
 use super::access::Access;
 use super::credentials::{Credentials, Sent, has_token_form};
@@ -19,8 +20,8 @@ use super::jwt;
 use super::scope::Scope;
 use super::sign_in::Lane;
 use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
-use super::users::{User, UserName};
-use super::{Auth, AuthError};
+use super::users::{Holder, User, UserName};
+use super::{Auth, AuthError, Owners};
 
 /// How long a token or user that was read is used without reading it again.
 pub const FRESH: Duration = Duration::from_millis(750);
@@ -102,6 +103,26 @@ impl Account {
     /// The user's name.
     pub fn name(&self) -> &UserName {
         &self.user.name
+    }
+
+    /// The user's id, which no other user ever gets.
+    pub fn id(&self) -> Uuid {
+        self.user.id
+    }
+
+    /// How owner lists name the user.
+    pub fn holder(&self) -> Holder {
+        self.user.holder()
+    }
+
+    /// Is the user one of these owners?
+    pub fn is_one_of(&self, owners: Owners<'_>) -> bool {
+        let by_id = || {
+            let id = self.user.id.to_string();
+            owners.ids.contains(&id)
+        };
+        let by_name = || owners.names.iter().any(|name| name == self.user.name.as_str());
+        by_id() || self.user.owns_by_name && by_name()
     }
 
     /// The user's address for mail, if known.

@@ -10,6 +10,8 @@
 //!   since another token may be had for it, but what the user may not do is `Forbidden`.
 //!   One of the configuration's own token server is the authority itself.
 
+use std::collections::BTreeMap;
+
 use super::identity::{Account, Caller};
 use super::scope::{Resource, Scope};
 
@@ -25,7 +27,7 @@ pub enum Decision {
 }
 
 /// Decides for one resource and action. `read_action` is the protocol's own word for
-/// reading this type of thing; a read-only token may do it besides `read` and `pull`.
+/// reading this type of thing; a read-only token may do it besides `read`, `pull` and `list`.
 pub fn decide(
     anonymous: &[Scope],
     caller: &Caller,
@@ -46,6 +48,18 @@ pub fn decide(
         Decision::Granted if !within => Decision::SignIn,
         decision => decision,
     }
+}
+
+/// Whether anybody may read everything that a mount has. `read_actions` has the action that
+/// reads each kind of thing.
+pub fn is_public(anonymous: &[Scope], mount: &str, read_actions: &BTreeMap<String, String>) -> bool {
+    let may_read = |kind: &str, action: &str| {
+        Scope::of(mount, kind, "*", action).is_ok_and(|all| anonymous.iter().any(|scope| scope.covers(&all)))
+    };
+    if read_actions.is_empty() {
+        return may_read("*", "read");
+    }
+    read_actions.iter().all(|(kind, action)| may_read(kind, action))
 }
 
 /// By today's grants, and what somebody signed in with. None is nobody.
@@ -80,7 +94,7 @@ pub fn lets_through(caller: &Caller, resource: &Resource<'_>, action: &str, read
 
 /// A read-only token reads and does nothing else.
 fn may_use(account: &Account, action: &str, read_action: &str) -> bool {
-    !account.read_only() || action == read_action || matches!(action, "read" | "pull")
+    !account.read_only() || action == read_action || matches!(action, "read" | "pull" | "list")
 }
 
 fn is_within_token(account: &Account, resource: &Resource<'_>, action: &str) -> bool {

@@ -9,7 +9,9 @@
 //! - `*` matches any run of characters, the empty one too, across `/` and `:`.
 //! - A name without `:` also covers what follows that name after a `:`: a grant on
 //!   `group` covers `group:item`, but not `group.sub:item`.
-//! - `write` includes `read`, `delete`, `yank` and `owner`; `push` includes `pull`.
+//! - `write` includes `read`, `delete`, `yank` and `owner`; `push` includes `pull`. Each of
+//!   `read` and `pull`, and what includes it, includes `list`: to see that something is
+//!   there. `list` includes nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,10 +69,14 @@ impl Scope {
 
     /// Does this scope allow `action` on `resource`?
     pub fn allows(&self, resource: &Resource<'_>, action: &str) -> bool {
+        self.is_about(resource) && covers_action(&self.action, action)
+    }
+
+    /// Does this scope name the resource, whatever its action?
+    pub fn is_about(&self, resource: &Resource<'_>) -> bool {
         matches(&self.protocol, resource.protocol)
             && matches(&self.kind, resource.kind)
             && covers_name(&self.name, resource.name)
-            && covers_action(&self.action, action)
     }
 
     /// Does this scope allow everything that `other` allows?
@@ -167,8 +173,9 @@ pub(super) fn covers_action(pattern: &str, action: &str) -> bool {
 /// The actions that one action brings along.
 fn included(action: &str) -> &'static [&'static str] {
     match action {
-        "write" => &["read", "delete", "yank", "owner"],
-        "push" => &["pull"],
+        "write" => &["read", "list", "delete", "yank", "owner"],
+        "push" => &["pull", "list"],
+        "read" | "pull" => &["list"],
         _ => &[],
     }
 }

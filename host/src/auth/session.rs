@@ -21,7 +21,7 @@ use super::scope::{Resource, Scope};
 use super::signing::{AccessRequest, AccessToken, TokenServer};
 use super::token_store::Token;
 use super::tokens::{Issued, TokenRequest};
-use super::{Auth, AuthError, Question};
+use super::{Auth, AuthError, Owners, Question};
 
 /// Tokens that one request is issued. A sign-in needs one.
 const MOST_ISSUED: u32 = 4;
@@ -71,7 +71,17 @@ impl Session {
         Ok(())
     }
 
-    /// May the caller do `action` on this? A user in `listed` counts as if it were granted to
+    /// Whose uses are counted together: an account's, or without one an address's.
+    ///
+    /// # Errors
+    /// As [`Session::admit`].
+    pub async fn counted_as(&mut self) -> Result<String, AuthError> {
+        let peer = self.peer;
+        let account = self.caller().await?.account.as_ref();
+        Ok(account.map_or_else(|| format!("address {peer}"), |account| format!("user {}", account.name())))
+    }
+
+    /// May the caller do `action` on this? One of the owners counts as if it were granted to
     /// them; what their token was narrowed to still holds.
     ///
     /// # Errors
@@ -81,11 +91,11 @@ impl Session {
         kind: &str,
         name: &str,
         action: &str,
-        listed: &[String],
+        owners: Owners<'_>,
     ) -> Result<Decision, AuthError> {
         let caller = self.identify().await?;
         let counts = caller.access.is_some() && caller.rejection.is_none();
-        let decision = self.decide(self.caller.as_ref(), kind, name, action, listed);
+        let decision = self.decide(self.caller.as_ref(), kind, name, action, owners);
         self.lacking = (counts && decision == Decision::SignIn).then(|| {
             format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
         });
@@ -104,13 +114,13 @@ impl Session {
     ) -> Result<Vec<String>, AuthError> {
         self.identify().await?;
         let caller = self.caller.as_ref();
-        names.retain(|name| self.decide(caller, kind, name, action, &[]) == Decision::Granted);
+        names.retain(|name| self.decide(caller, kind, name, action, Owners::default()) == Decision::Granted);
         Ok(names)
     }
 
     /// May anybody do that, signed in or not? Looks nothing up.
     pub fn public(&self, kind: &str, name: &str, action: &str) -> bool {
-        self.decide(Some(&Caller::anonymous()), kind, name, action, &[]) == Decision::Granted
+        self.decide(Some(&Caller::anonymous()), kind, name, action, Owners::default()) == Decision::Granted
     }
 
     /// Who is calling.
@@ -234,7 +244,7 @@ impl Session {
         kind: &str,
         name: &str,
         action: &str,
-        listed: &[String],
+        owners: Owners<'_>,
     ) -> Decision {
         let question = Question {
             anonymous: self.area.anonymous.as_deref(),
@@ -242,7 +252,7 @@ impl Session {
             action,
             read_action: self.area.read_actions.get(kind).map_or("read", String::as_str),
         };
-        caller.map_or(Decision::SignIn, |caller| self.auth.decide_listed(&question, caller, listed))
+        caller.map_or(Decision::SignIn, |caller| self.auth.decide_owned(&question, caller, owners))
     }
 }
 

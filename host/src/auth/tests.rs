@@ -38,6 +38,7 @@ pub async fn add_user(auth: &Auth, name: &str, grants: &[&str]) {
         name: UserName::parse(name).unwrap(),
         email: Some(format!("{name}@example.com")),
         grants: scopes(grants),
+        owns_by_name: false,
     };
     auth.add_user(user, &PASSWORD.into()).await.unwrap();
 }
@@ -146,6 +147,45 @@ async fn a_client_that_signs_out_names_the_secret() {
     let reader = show(&auth, &issued.secret).await.account.unwrap();
     assert!(auth.revoke(&reader, issued.secret.expose_secret()).await.unwrap());
     assert!(show(&auth, &issued.secret).await.rejection.is_some());
+}
+
+#[tokio::test]
+async fn a_narrowed_token_sees_no_other_token() {
+    let auth = host();
+    add_user(&auth, "ann", &["demo:package:*:write"]).await;
+    let ann = auth.account("ann").await.unwrap();
+    auth.issue(&ann, &TokenRequest::default()).await.unwrap();
+    let narrow = TokenRequest { scopes: scopes(&["demo:package:a:write"]), ..TokenRequest::default() };
+    for request in [TokenRequest { read_only: true, ..TokenRequest::default() }, narrow] {
+        let narrowed = with_token(&auth, "ann", request).await;
+        let seen: Vec<_> = auth.list(&narrowed).await.unwrap().iter().map(|token| token.id).collect();
+        assert_eq!(seen, [narrowed.token().unwrap().id]);
+    }
+    let whole = with_token(&auth, "ann", TokenRequest::default()).await;
+    assert_eq!(auth.list(&whole).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn an_owner_is_who_was_recorded_and_not_who_has_the_name() {
+    let auth = host();
+    add_user(&auth, "bob", &[]).await;
+    let first = auth.account("bob").await.unwrap().id().to_string();
+    let may = async |ids: &[String], names: &[String]| {
+        let bob = sign_in(&auth, "bob", PASSWORD).await;
+        let resource = Resource { protocol: "demo", kind: "package", name: "a" };
+        let asked = Question { anonymous: None, resource: &resource, action: "write", read_action: "read" };
+        auth.decide_owned(&asked, &bob, Owners { ids, names }) == Decision::Granted
+    };
+    let (by_id, by_name) = ([first], ["bob".to_owned()]);
+    assert!(may(&by_id, &[]).await && may(&[], &by_name).await);
+    assert!(!may(&[], &[]).await);
+    auth.remove_user("bob").await.unwrap();
+    add_user(&auth, "bob", &[]).await;
+    assert!(!may(&by_id, &by_name).await, "another bob");
+    let second = auth.account_id("bob").await.unwrap().unwrap().to_string();
+    assert!(may(&[second], &[]).await);
+    assert_eq!(auth.removed_users("bob").await.unwrap().len(), 1);
+    assert_eq!(auth.account_id("nobody").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@
 //!   of another token) expires, at a fixed time and when it is not used. Few of them fit beside
 //!   the tokens that a user made with the password.
 //! - The secret is given out once and stored as a hash only.
-//! - An account that was narrowed can revoke nothing but what it signed in with, and one
-//!   that came with a signed access token can neither make, see nor revoke any.
+//! - An account that was narrowed can see and revoke nothing but what it signed in with, and
+//!   one that came with a signed access token can neither make, see nor revoke any.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -99,7 +99,8 @@ impl Auth {
         Ok(Issued { token, secret: secret.into() })
     }
 
-    /// The account's tokens that have not expired, oldest first.
+    /// The account's tokens that have not expired, oldest first. An account that signed in
+    /// with a read-only or narrowed token sees that token alone.
     ///
     /// # Errors
     /// `Denied` for an account that came with an access token; `Unavailable`.
@@ -107,7 +108,8 @@ impl Auth {
         check_no_bearer(account)?;
         let now = self.inner.clock.unix_millis();
         let mut tokens = self.inner.stores.tokens.list(Some(account.user().id)).await?;
-        tokens.retain(|token| !token.is_expired(now));
+        let only = account.token().filter(|own| is_narrowed(own)).map(|own| own.id);
+        tokens.retain(|token| !token.is_expired(now) && only.is_none_or(|only| token.id == only));
         Ok(tokens)
     }
 

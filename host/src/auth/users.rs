@@ -102,12 +102,33 @@ pub struct User {
     pub grants: Vec<Scope>,
     /// Milliseconds since the Unix epoch.
     pub created: u64,
+    /// Whether owners who are recorded by this name alone, without an id, mean this user.
+    /// A store sets it for a name that nobody had before.
+    pub owns_by_name: bool,
 }
 
-/// What keeps users. Everything written is there for all hosts on the same store as
+/// How owner lists name a user, present or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub id: Uuid,
+    pub name: UserName,
+    /// Whether owners who are recorded by this name alone mean this user.
+    pub owns_by_name: bool,
+}
+
+impl User {
+    /// How owner lists name this user.
+    pub fn holder(&self) -> Holder {
+        Holder { id: self.id, name: self.name.clone(), owns_by_name: self.owns_by_name }
+    }
+}
+
+/// What keeps users, and the names that removed users had: an owner list that holds only a
+/// name must not mean whoever gets that name next. Everything written is there for all hosts on the same store as
 /// soon as the call is over. Every function answers `Unavailable` when the store is away.
 pub trait UserStore: Send + Sync {
-    /// Adds a user; `Exists` when the name is taken.
+    /// Adds a user; `Exists` when the name is taken. The user owns by name if asked to, or if
+    /// no user of that name was ever removed.
     fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>>;
     /// Adds the very first user; false, and nothing done, when there is any. Of several
     /// callers at once, on any host, exactly one gets true.
@@ -130,8 +151,11 @@ pub trait UserStore: Send + Sync {
         add: &'a [Scope],
         remove: &'a [Scope],
     ) -> BoxFuture<'a, Result<bool, AuthError>>;
-    /// Removes a user and says its id, for removing what belongs to it.
+    /// Removes a user and says its id, for removing what belongs to it. The name is
+    /// remembered in the same step.
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>>;
+    /// The removed users who had this name.
+    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>>;
     /// All users in the order of their names.
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>>;
 }

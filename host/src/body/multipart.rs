@@ -17,6 +17,8 @@ pub const MAX_PARTS: usize = 1000;
 pub const MAX_HEADERS: usize = 16 << 10;
 /// The most headers before one part.
 const MAX_HEADER_COUNT: usize = 32;
+/// The most bytes before the first part. Clients send none.
+const MAX_PREAMBLE: usize = 64 << 10;
 /// The longest boundary (RFC 2046 §5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
@@ -55,7 +57,8 @@ impl Form {
 
     /// What decodes what stands before the first part; a delimiter may begin at once.
     pub fn preamble(&self) -> Decoder {
-        Decoder { delimiter: Arc::clone(&self.delimiter), carry: Bytes::from_static(b"\r\n") }
+        let carry = Bytes::from_static(b"\r\n");
+        Decoder { delimiter: Arc::clone(&self.delimiter), carry, left: Some(MAX_PREAMBLE) }
     }
 
     /// What decodes the next part.
@@ -64,7 +67,7 @@ impl Form {
         if self.parts > MAX_PARTS {
             return Err(bad(&format!("the form has more than {MAX_PARTS} parts")));
         }
-        Ok(Decoder { delimiter: Arc::clone(&self.delimiter), carry: Bytes::new() })
+        Ok(Decoder { delimiter: Arc::clone(&self.delimiter), carry: Bytes::new(), left: None })
     }
 }
 
@@ -124,6 +127,8 @@ pub(super) struct Decoder {
     delimiter: Arc<Finder<'static>>,
     /// The end of what came so far, where a delimiter may have begun.
     carry: Bytes,
+    /// Bytes that may still come before the delimiter; none without a limit.
+    left: Option<usize>,
 }
 
 impl Decoder {
@@ -134,6 +139,7 @@ impl Decoder {
         if let Some(at) = self.delimiter.find(&bytes) {
             let rest = bytes.split_off(at + delimiter.len());
             bytes.truncate(at);
+            self.count(bytes.len())?;
             return Ok(Decoded { output: bytes, rest, ended: true });
         }
         let most = bytes.len().min(delimiter.len() - 1);
@@ -141,7 +147,17 @@ impl Decoder {
             .rev()
             .find(|length| bytes.get(bytes.len() - length..).is_some_and(|end| delimiter.starts_with(end)));
         self.carry = bytes.split_off(bytes.len() - begun.unwrap_or(0));
+        self.count(bytes.len())?;
         Ok(Decoded { output: bytes, rest: Bytes::new(), ended: false })
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), BodyError> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(bytes).ok_or_else(|| {
+                bad(&format!("no part of the form begins within its first {MAX_PREAMBLE} bytes"))
+            })?;
+        }
+        Ok(())
     }
 
     fn with_carry(&mut self, input: Bytes) -> Bytes {

@@ -29,8 +29,10 @@ impl State {
         handle: &Resource<DescriptionBuilder>,
         words: &[&str],
     ) -> wasmtime::Result<&mut Description> {
+        let size = words.iter().map(|word| word.len() + 1).sum::<usize>();
+        self.usage.keep(size)?;
         let builder = self.table.get_mut(handle)?;
-        builder.size += words.iter().map(|word| word.len() + 1).sum::<usize>();
+        builder.size += size;
         if builder.size > MOST_BYTES {
             return Err(wasmtime::Error::msg(format!("the description is larger than {MOST_BYTES} bytes")));
         }
@@ -54,6 +56,7 @@ impl wit::HostDescription for State {
                     "the description is larger than {MOST_BYTES} bytes"
                 )));
             }
+            self.usage.keep(size)?;
             let description = Description { protocol, title, version, ..Description::default() };
             self.push(DescriptionBuilder { description, size })
         }

@@ -4,19 +4,23 @@ mod challenge;
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::auth::{
-    AccessToken, Account, AuthError, Decision, Entry, Issued, Scope, Token, TokenRequest, parse_network,
+    AccessToken, Account, AuthError, Decision, Entry, Issued, Owners, Scope, Token, TokenRequest,
+    parse_network,
 };
 use crate::bindings::packhouse::plugin::auth as wit;
 use crate::capabilities::{HostError, RequestContext, State};
 
-/// Names of an owners' list that count.
+/// Ids, and names, of an owners' list that count.
 const MOST_LISTED: usize = 1000;
 /// Names that are filtered at once.
 const MOST_FILTERED: usize = 10_000;
+
+/// Bytes that an account takes in the host.
+const ACCOUNT: usize = 1 << 10;
 
 /// Somebody who has proved who they are.
 pub struct SignedIn(Account);
@@ -44,7 +48,7 @@ impl RequestContext {
 impl wit::Host for State {
     async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.check(&kind, &name, &action, &[]).await?.into())
+        Ok(self.request()?.session.check(&kind, &name, &action, Owners::default()).await?.into())
     }
 
     async fn check_listed(
@@ -56,7 +60,23 @@ impl wit::Host for State {
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
         listed.truncate(MOST_LISTED);
-        Ok(self.request()?.session.check(&kind, &name, &action, &listed).await?.into())
+        let owners = Owners { ids: &[], names: &listed };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+    }
+
+    async fn check_owned(
+        &mut self,
+        kind: String,
+        name: String,
+        action: String,
+        mut ids: Vec<String>,
+        mut names: Vec<String>,
+    ) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        ids.truncate(MOST_LISTED);
+        names.truncate(MOST_LISTED);
+        let owners = Owners { ids: &ids, names: &names };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
     }
 
     async fn filter_allowed(
@@ -90,7 +110,9 @@ impl wit::Host for State {
     async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
         let _outside = self.wait()?;
         let account = self.request()?.session.caller().await?.account.clone();
-        account.map(|account| self.push(SignedIn(account))).transpose()
+        let Some(account) = account else { return Ok(None) };
+        self.usage.keep(ACCOUNT)?;
+        self.push(SignedIn(account)).map(Some)
     }
 
     async fn authenticate(
@@ -99,8 +121,11 @@ impl wit::Host for State {
         values: Vec<(String, String)>,
     ) -> Result<Resource<SignedIn>, HostError> {
         let _outside = self.wait()?;
+        self.request()?.needs_login_grant()?;
+        for (_, value) in values.iter().filter(|(name, _)| matches!(name.as_str(), "password" | "token")) {
+            self.hide(&SecretString::from(value.as_str()));
+        }
         let request = self.request()?;
-        request.needs_login_grant()?;
         let value = |wanted: &str| {
             let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
@@ -115,6 +140,7 @@ impl wit::Host for State {
                 )));
             }
         };
+        self.usage.keep(ACCOUNT)?;
         Ok(self.push(SignedIn(account))?)
     }
 
@@ -125,6 +151,11 @@ impl wit::Host for State {
     async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         Ok(self.request()?.session.auth().user_exists(&name).await?)
+    }
+
+    async fn account_id(&mut self, name: String) -> Result<Option<String>, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.auth().account_id(&name).await?.map(|id| id.to_string()))
     }
 
     async fn bearer_challenge(
@@ -150,6 +181,7 @@ impl wit::Host for State {
         let request = self.request()?;
         let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
         let signed = request.session.sign_access(account.as_ref(), &service, &wanted)?;
+        self.hide(&signed.secret);
         Ok(signed.into())
     }
 }
@@ -157,6 +189,10 @@ impl wit::Host for State {
 impl wit::HostAccount for State {
     fn name(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
         Ok(self.table.get(&handle)?.0.name().to_string())
+    }
+
+    fn id(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.id().to_string())
     }
 
     fn email(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<Option<String>> {
@@ -190,6 +226,7 @@ impl wit::HostAccount for State {
             mount: None,
         };
         let Issued { token, secret } = request.session.issue(&account, wanted).await?;
+        self.hide(&secret);
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
     }
 

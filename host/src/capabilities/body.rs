@@ -6,6 +6,7 @@ use crate::bindings::packhouse::plugin::http as wit;
 use crate::body::{Layer, PartHead, RequestBody};
 use crate::capabilities::staged::StagedObject;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
+use crate::capabilities::usage::Kept;
 use crate::capabilities::{HostError, PIECE, State};
 use crate::storage::{Algorithm, Digest, Key, Precondition, StorageError, Writer};
 
@@ -16,6 +17,7 @@ pub struct BodyHandle(pub Layer);
 pub struct PartHandle {
     head: PartHead,
     layer: Layer,
+    _kept: Kept,
 }
 
 impl State {
@@ -64,7 +66,7 @@ impl wit::HostBody for State {
 
     async fn read(&mut self, handle: Resource<BodyHandle>, max: u32) -> Result<Vec<u8>, HostError> {
         let max = piece(max as usize)?;
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
         Ok(self.request()?.body.read(layer, max).await?.map(Vec::from).unwrap_or_default())
     }
@@ -79,21 +81,21 @@ impl wit::HostBody for State {
         handle: Resource<BodyHandle>,
         length: u64,
     ) -> Result<Resource<BodyHandle>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
         let inner = self.request()?.body.slice(layer, length).await?;
         Ok(self.push(BodyHandle(inner))?)
     }
 
     async fn json_string(&mut self, handle: Resource<BodyHandle>) -> Result<Resource<BodyHandle>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
         let inner = self.request()?.body.json_string(layer).await?;
         Ok(self.push(BodyHandle(inner))?)
     }
 
     async fn base64(&mut self, handle: Resource<BodyHandle>) -> Result<Resource<BodyHandle>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
         let inner = self.request()?.body.base64(layer).await?;
         Ok(self.push(BodyHandle(inner))?)
@@ -103,7 +105,7 @@ impl wit::HostBody for State {
         &mut self,
         handle: Resource<BodyHandle>,
     ) -> Result<Option<Resource<PartHandle>>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         if self.layer(&handle)? != RequestBody::root() {
             return Err(HostError::invalid("only the whole body can be a form"));
         }
@@ -113,8 +115,10 @@ impl wit::HostBody for State {
         let Some((head, layer)) = request.body.next_part(content_type.as_deref()).await? else {
             return Ok(None);
         };
-        self.hold(head.headers.iter().map(|(name, value)| name.len() + value.len()).sum())?;
-        Ok(Some(self.push(PartHandle { head, layer })?))
+        let headers: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let names = head.name.len() + head.filename.as_ref().map_or(0, String::len);
+        let kept = self.usage.keep_with(headers + names)?;
+        Ok(Some(self.push(PartHandle { head, layer, _kept: kept })?))
     }
 
     async fn stage(
@@ -123,9 +127,9 @@ impl wit::HostBody for State {
         limit: Option<u64>,
         compute: Vec<String>,
     ) -> Result<Resource<StagedObject>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        let open = self.open_one()?;
+        let open = self.usage.open_object()?;
         let writer = self.receive(layer, limit, &algorithms(&compute)?).await?;
         let staged = writer.finish().await?;
         Ok(self.push(StagedObject::new(staged, open))?)
@@ -137,7 +141,7 @@ impl wit::HostBody for State {
         target: String,
         options: wit::SaveOptions,
     ) -> Result<wit::Saved, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
         let target = key(&target)?;
         let condition = precondition(options.precondition);

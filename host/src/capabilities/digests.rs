@@ -4,40 +4,48 @@ use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::{digests as wit, types};
 use crate::capabilities::body::piece;
+use crate::capabilities::error::told;
 use crate::capabilities::storage::algorithms;
+use crate::capabilities::usage::Kept;
 use crate::capabilities::{HostError, State};
 use crate::storage::{Digest, DigestState};
 
-/// Digests in the making. Unknown algorithms show at the first use.
+/// Bytes that one hasher takes in the host.
+const HASHER: usize = 2 << 10;
+
+/// Digests in the making, or why there are none: an unknown algorithm shows at the first
+/// use.
 pub struct Hasher {
-    algorithms: Vec<String>,
-    state: Option<DigestState>,
+    state: Result<DigestState, types::Error>,
+    _kept: Kept,
 }
 
 impl Hasher {
     fn state(&mut self) -> Result<&mut DigestState, HostError> {
-        if self.state.is_none() {
-            self.state = Some(DigestState::new(&algorithms(&self.algorithms)?));
-        }
-        self.state.as_mut().ok_or_else(|| HostError::invalid("no digest was begun"))
+        self.state.as_mut().map_err(|error| HostError::Told(error.clone()))
     }
 }
 
 impl wit::Host for State {
     fn of_bytes(&mut self, bytes: Vec<u8>, wanted: Vec<String>) -> Result<Vec<types::Digest>, HostError> {
-        let mut hasher = Hasher { algorithms: wanted, state: None };
-        update(&mut hasher, &bytes)?;
-        Ok(finished(hasher.state()?))
+        piece(bytes.len())?;
+        let mut state = DigestState::new(&algorithms(&wanted)?);
+        state.update(&bytes);
+        Ok(finished(&state))
     }
 }
 
 impl wit::HostHasher for State {
-    fn new(&mut self, algorithms: Vec<String>) -> wasmtime::Result<Resource<Hasher>> {
-        self.push(Hasher { algorithms, state: None })
+    fn new(&mut self, wanted: Vec<String>) -> wasmtime::Result<Resource<Hasher>> {
+        let kept = self.usage.keep_with(HASHER)?;
+        let state = told(algorithms(&wanted))?.map(|algorithms| DigestState::new(&algorithms));
+        self.push(Hasher { state, _kept: kept })
     }
 
     fn update(&mut self, handle: Resource<Hasher>, bytes: Vec<u8>) -> Result<(), HostError> {
-        update(self.table.get_mut(&handle)?, &bytes)
+        piece(bytes.len())?;
+        self.table.get_mut(&handle)?.state()?.update(&bytes);
+        Ok(())
     }
 
     fn digests(&mut self, handle: Resource<Hasher>) -> Result<Vec<types::Digest>, HostError> {
@@ -48,12 +56,6 @@ impl wit::HostHasher for State {
         self.table.delete(handle)?;
         Ok(())
     }
-}
-
-fn update(hasher: &mut Hasher, bytes: &[u8]) -> Result<(), HostError> {
-    piece(bytes.len())?;
-    hasher.state()?.update(bytes);
-    Ok(())
 }
 
 fn finished(state: &DigestState) -> Vec<types::Digest> {

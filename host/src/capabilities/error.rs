@@ -26,6 +26,15 @@ impl HostError {
     }
 }
 
+/// What the plugin is told later, at the first use of what it made; a trap at once.
+pub fn told<T>(result: Result<T, HostError>) -> wasmtime::Result<Result<T, types::Error>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(HostError::Told(error)) => Ok(Err(error)),
+        Err(HostError::Trap(trap)) => Err(trap),
+    }
+}
+
 impl types::Host for State {
     fn convert_error(&mut self, error: HostError) -> wasmtime::Result<types::Error> {
         match error {
@@ -81,6 +90,7 @@ impl From<StorageError> for HostError {
             StorageError::TooLarge(limit) => types::Error::TooLarge(limit),
             StorageError::Truncated => types::Error::Truncated,
             StorageError::Invalid(message) => types::Error::Invalid(message),
+            StorageError::Busy(message) => types::Error::Unavailable(message),
             StorageError::Full(message) => other("storage-full", message.to_string()),
             error @ StorageError::Denied(_) => {
                 tracing::error!(error = with_causes(&error), "the store refused the host: {error}");

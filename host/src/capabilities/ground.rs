@@ -1,5 +1,6 @@
-//! What a plugin stands on in every call, be it a request or a step of maintenance: its
-//! mount, and the part of the store that is the mount's. It knows neither of the two.
+//! What a plugin stands on in every call, be it a request, a step of maintenance or a question
+//! about owners: its mount, and the part of the store that is the mount's. It knows none of
+//! these.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,6 +21,9 @@ pub struct Ground {
     pub now: SystemTime,
 }
 
+/// A step of maintenance may use this many times the host's work of a request.
+const STEP_FACTOR: u64 = 256;
+
 /// Bytes that one call may move.
 #[derive(Debug, Clone, Copy)]
 pub struct DataLimits {
@@ -27,6 +31,18 @@ pub struct DataLimits {
     pub upload: u64,
     /// Of the answer that a plugin builds in memory.
     pub reply: u64,
+    /// That the host reads, hashes, copies or writes for the plugin, beside what the client
+    /// sends.
+    pub work: u64,
+    /// Upload sessions of one caller on one mount, at one time.
+    pub open_uploads: usize,
+}
+
+impl DataLimits {
+    /// A step of maintenance may read through many large objects: nobody waits for it.
+    pub fn of_a_step(self) -> Self {
+        Self { work: self.work.saturating_mul(STEP_FACTOR), ..self }
+    }
 }
 
 impl Ground {
@@ -34,7 +50,7 @@ impl Ground {
     pub fn storage_to_change(&self) -> Result<&Scope, HostError> {
         if self.is_read_only {
             return Err(HostError::denied(
-                "nothing may be changed in a dry run, nor while what is stored is verified",
+                "nothing may be changed in a dry run, while what is stored is verified, or while owners are listed",
             ));
         }
         Ok(&self.storage)

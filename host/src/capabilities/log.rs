@@ -1,7 +1,13 @@
 //! `log`: what a plugin writes into the host's log.
+//!
+//! A plugin sees the path of its request, which may name a token, and the secrets of a
+//! sign-in. What the host knows to be secret is left out of the plugin's lines.
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::bindings::packhouse::plugin::log as wit;
-use crate::capabilities::State;
+use crate::capabilities::{State, Work};
+use crate::text::{LONGEST_LINE, printable, printable_up_to, secrets_of};
 
 /// Bytes that one request may log.
 const MOST_BYTES: usize = 64 << 10;
@@ -37,6 +43,31 @@ impl Drop for Budget {
     }
 }
 
+impl State {
+    /// What the plugin learned in confidence: no line of it may contain this.
+    pub(super) fn hide(&mut self, secret: &SecretString) {
+        self.secrets.push(secret.clone());
+    }
+
+    /// A text of the plugin without any secret that the host knows of.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let known = self.secrets.iter().map(|secret| secret.expose_secret().to_owned());
+        let sent = match &self.work {
+            Work::Request(request) => {
+                [secrets_of(&request.path), secrets_of(request.query.as_deref().unwrap_or_default())].concat()
+            }
+            Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
+        };
+        let mut text = text.to_owned();
+        for secret in known.chain(sent).filter(|secret| !secret.is_empty()) {
+            if text.contains(&secret) {
+                text = text.replace(&secret, "…");
+            }
+        }
+        text
+    }
+}
+
 impl wit::Host for State {
     fn write(
         &mut self,
@@ -49,9 +80,12 @@ impl wit::Host for State {
         if !self.log.take(size) {
             return Ok(());
         }
-        let fields =
-            fields.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(" ");
-        let message = message.replace(char::is_control, " ");
+        let shown = |(name, value): &(String, String)| {
+            format!("{}={:?}", printable(name), printable(&self.without_secrets(value)).to_string())
+        };
+        let fields = fields.iter().map(shown).collect::<Vec<_>>().join(" ");
+        let message = self.without_secrets(&message).replace(char::is_control, " ");
+        let message = printable_up_to(&message, LONGEST_LINE);
         match level {
             wit::Level::Debug => tracing::debug!(target: "packhouse::plugin", fields, "{message}"),
             wit::Level::Info => tracing::info!(target: "packhouse::plugin", fields, "{message}"),

@@ -16,6 +16,8 @@ pub struct RequestContext {
     pub path: String,
     pub query: Option<String>,
     pub base_url: String,
+    /// Names of the headers of a proxy that choose `base_url`.
+    pub base_url_vary: Vec<HeaderName>,
     pub alias: Option<String>,
     /// Without any header that may hold a credential.
     pub headers: HeaderMap,
@@ -60,7 +62,13 @@ impl wit::HostRequest for State {
     }
 
     fn base_url(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
-        Ok(self.request()?.base_url.clone())
+        let request = self.request()?;
+        for name in std::mem::take(&mut request.base_url_vary) {
+            if !request.vary.contains(&name) {
+                request.vary.push(name);
+            }
+        }
+        Ok(request.base_url.clone())
     }
 
     fn alias(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
@@ -68,11 +76,13 @@ impl wit::HostRequest for State {
     }
 
     fn header(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Option<String>> {
-        let request = self.request()?;
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
-        if request.vary.len() < MOST_VARYING && !request.vary.contains(&name) {
-            request.vary.push(name.clone());
+        let vary = &mut self.request()?.vary;
+        if vary.len() < MOST_VARYING && !vary.contains(&name) {
+            vary.push(name.clone());
+            self.usage.keep(name.as_str().len())?;
         }
+        let request = self.request()?;
         let values: Vec<_> = request
             .headers
             .get_all(&name)

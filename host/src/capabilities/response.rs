@@ -15,6 +15,10 @@ use crate::respond::{Part, Reply};
 const MOST_HEADERS: usize = 100;
 /// Bytes of one header's value.
 const LONGEST_HEADER: usize = 16 << 10;
+/// Characters of a bad header's name that are shown.
+const LONGEST_SHOWN: usize = 100;
+/// Bytes that a response takes in the host beside its parts.
+const RESPONSE: usize = 1 << 10;
 /// Pieces from this size on are kept as they came instead of being gathered.
 const KEPT_WHOLE: usize = 32 << 10;
 
@@ -62,6 +66,7 @@ impl ResponseBuilder {
         {
             return Some((name, value));
         }
+        let name: String = name.chars().take(LONGEST_SHOWN).collect();
         self.fail(format!("the header {name:?} or its value is not allowed in HTTP"));
         None
     }
@@ -107,7 +112,7 @@ impl ResponseBuilder {
             headers: self.headers,
             body: self.parts,
             immutable: self.immutable,
-            public: true,
+            public: false,
             filename: self.filename,
             ranges: self.ranges,
             compression: self.compression,
@@ -119,6 +124,7 @@ impl ResponseBuilder {
 impl wit::HostResponse for State {
     fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
         self.request()?;
+        self.usage.keep(RESPONSE)?;
         self.push(ResponseBuilder::new(status))
     }
 
@@ -128,7 +134,7 @@ impl wit::HostResponse for State {
     }
 
     fn set_reason(&mut self, handle: Resource<ResponseBuilder>, phrase: String) -> wasmtime::Result<()> {
-        self.hold(phrase.len())?;
+        self.usage.keep(phrase.len())?;
         self.table.get_mut(&handle)?.reason = Some(phrase);
         Ok(())
     }
@@ -139,7 +145,7 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        self.hold(name.len() + value.len())?;
+        self.usage.keep(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.insert(name, value);
@@ -153,7 +159,7 @@ impl wit::HostResponse for State {
         name: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        self.hold(name.len() + value.len())?;
+        self.usage.keep(name.len() + value.len())?;
         let response = self.table.get_mut(&handle)?;
         if let Some((name, value)) = response.header(&name, &value) {
             response.headers.append(name, value);
@@ -163,7 +169,7 @@ impl wit::HostResponse for State {
 
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
         let limit = self.ground()?.limits.reply;
-        self.hold(bytes.len())?;
+        self.usage.keep(bytes.len())?;
         self.table.get_mut(&handle)?.write(bytes, limit);
         Ok(())
     }
@@ -175,7 +181,7 @@ impl wit::HostResponse for State {
     ) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
         let source = key(&source)?;
-        let open = self.open_one()?;
+        let open = self.usage.open_object()?;
         let Some(reader) = self.ground()?.storage.open(&source).await? else { return Ok(None) };
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
@@ -190,7 +196,7 @@ impl wit::HostResponse for State {
     }
 
     fn set_filename(&mut self, handle: Resource<ResponseBuilder>, name: String) -> wasmtime::Result<()> {
-        self.hold(name.len())?;
+        self.usage.keep(name.len())?;
         self.table.get_mut(&handle)?.filename = Some(name);
         Ok(())
     }

@@ -5,25 +5,41 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::{storage as wit, types};
 use crate::capabilities::body::piece;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
-use crate::capabilities::{HostError, OpenObject, State};
-use crate::storage::Staged;
+use crate::capabilities::usage::{OpenObject, hashing};
+use crate::capabilities::{HostError, State};
+use crate::storage::{Digest, Staged};
 
 /// Staged bytes; dropping it removes what was not committed.
-pub struct StagedObject(Staged, #[expect(dead_code, reason = "it is counted")] OpenObject);
+pub struct StagedObject {
+    staged: Staged,
+    /// Whether a commit was tried.
+    is_tried: bool,
+    _open: OpenObject,
+}
 
 impl StagedObject {
     pub fn new(staged: Staged, open: OpenObject) -> Self {
-        Self(staged, open)
+        Self { staged, is_tried: false, _open: open }
+    }
+
+    /// What a commit costs the host: the first one is free, since the bytes just came in,
+    /// but for digests that were not computed on the way.
+    fn commit_work(&mut self, expect: &[Digest]) -> u64 {
+        let is_known =
+            |digest: &Digest| self.staged.digests().iter().any(|known| known.algorithm == digest.algorithm);
+        let missing = expect.iter().filter(|digest| !is_known(digest)).count() as u64;
+        let copies = u64::from(std::mem::replace(&mut self.is_tried, true));
+        self.staged.size().saturating_mul(missing.saturating_add(copies))
     }
 }
 
 impl wit::HostStaged for State {
     fn size(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<u64> {
-        Ok(self.table.get(&handle)?.0.size())
+        Ok(self.table.get(&handle)?.staged.size())
     }
 
     fn digests(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<Vec<types::Digest>> {
-        Ok(self.table.get(&handle)?.0.digests().iter().cloned().map(Into::into).collect())
+        Ok(self.table.get(&handle)?.staged.digests().iter().cloned().map(Into::into).collect())
     }
 
     async fn read_at(
@@ -34,7 +50,9 @@ impl wit::HostStaged for State {
     ) -> Result<Vec<u8>, HostError> {
         let max = piece(max as usize)?;
         let _outside = self.wait()?;
-        Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
+        let bytes = self.table.get(&handle)?.staged.read_at(offset, max as u64).await?;
+        self.usage.work(bytes.len() as u64)?;
+        Ok(bytes.into())
     }
 
     async fn digest_range(
@@ -44,9 +62,10 @@ impl wit::HostStaged for State {
         length: u64,
         wanted: Vec<String>,
     ) -> Result<Vec<types::Digest>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let wanted = algorithms(&wanted)?;
-        let digests = self.table.get(&handle)?.0.digest_range(offset, length, &wanted).await?;
+        self.usage.work(hashing(length, wanted.len()))?;
+        let digests = self.table.get(&handle)?.staged.digest_range(offset, length, &wanted).await?;
         Ok(digests.into_iter().map(Into::into).collect())
     }
 
@@ -58,9 +77,11 @@ impl wit::HostStaged for State {
         condition: types::Precondition,
         content_type: Option<String>,
     ) -> Result<types::ObjectInfo, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let (target, expect) = (key(&target)?, digest_list(&expect)?);
-        let staged = &mut self.table.get_mut(&handle)?.0;
+        let object = self.table.get_mut(&handle)?;
+        self.usage.work(object.commit_work(&expect))?;
+        let staged = &mut object.staged;
         Ok(staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }
 

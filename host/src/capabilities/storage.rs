@@ -11,8 +11,10 @@ use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::{storage as wit, types};
 use crate::capabilities::body::piece;
+use crate::capabilities::error::told;
 use crate::capabilities::staged::StagedObject;
-use crate::capabilities::{HostError, OpenObject, PIECE, State};
+use crate::capabilities::usage::{Kept, OpenObject, hashing};
+use crate::capabilities::{HostError, PIECE, State};
 use crate::respond::{BoxError, StoredObject};
 use crate::storage::{
     Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, StorageError, Writer,
@@ -22,16 +24,30 @@ use crate::storage::{
 const SIDE_BY_SIDE: usize = 32;
 /// Keys in one `stat-many` or `get-many`.
 const MOST_KEYS: usize = 1000;
+/// Digests that may be expected of one object.
+const MOST_DIGESTS: usize = 64;
+/// Digits of one digest; the longest algorithm has half as many.
+const LONGEST_HEX: usize = 256;
 /// Lost races of one request after which a plugin is told to give up.
 const MOST_TURNS: u32 = 200;
 
 /// One version of an object, read in parts.
 pub struct ObjectReader(Reader, #[expect(dead_code, reason = "it is counted")] OpenObject);
 
+/// Bytes that an open writer keeps at most on their way to the store.
+const WRITER: usize = 3 << 19;
+
 /// Bytes that the plugin makes; opened at the first piece.
 pub struct ObjectWriter {
-    algorithms: Vec<String>,
-    writer: Option<(Writer, OpenObject)>,
+    /// An unknown algorithm shows at the first use.
+    algorithms: Result<Vec<Algorithm>, types::Error>,
+    writer: Option<OpenWriter>,
+}
+
+struct OpenWriter {
+    writer: Writer,
+    open: OpenObject,
+    _kept: Kept,
 }
 
 impl wit::Host for State {
@@ -54,7 +70,9 @@ impl wit::Host for State {
 
     async fn get(&mut self, name: String) -> Result<Option<wit::Document>, HostError> {
         let _outside = self.wait()?;
-        Ok(self.ground()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document))
+        let found = self.ground()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document);
+        self.usage.work(found.as_ref().map_or(0, |document| document.bytes.len() as u64))?;
+        Ok(found)
     }
 
     async fn get_many(&mut self, names: Vec<String>) -> Result<Vec<Option<wit::Document>>, HostError> {
@@ -77,6 +95,8 @@ impl wit::Host for State {
             }
             documents.push(next.map(document));
         }
+        drop(found);
+        self.usage.work(size as u64)?;
         Ok(documents)
     }
 
@@ -91,6 +111,7 @@ impl wit::Host for State {
         if bytes.len() > PIECE {
             return Err(StorageError::TooLarge(PIECE as u64).into());
         }
+        self.usage.work(bytes.len() as u64)?;
         let storage = self.ground()?.storage_to_change()?;
         let info = storage
             .put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref())
@@ -135,21 +156,30 @@ impl wit::Host for State {
         Ok(())
     }
 
+    async fn now(&mut self) -> Result<u64, HostError> {
+        let _outside = self.wait()?;
+        Ok(milliseconds(self.ground()?.storage.now().await?).unwrap_or(0))
+    }
+
     async fn digests(
         &mut self,
         name: String,
         wanted: Vec<String>,
     ) -> Result<Option<Vec<types::Digest>>, HostError> {
-        let _outside = self.wait()?;
-        let found = self.ground()?.storage.digests(&key(&name)?, &algorithms(&wanted)?).await?;
-        Ok(found.map(|digests| digests.into_iter().map(Into::into).collect()))
+        let _outside = self.transfer()?;
+        let (key, algorithms) = (key(&name)?, algorithms(&wanted)?);
+        let Some(reader) = self.ground()?.storage.open(&key).await? else { return Ok(None) };
+        let size = reader.info().size;
+        self.usage.work(hashing(size, algorithms.len()))?;
+        let digests = reader.digest_range(0, size, &algorithms).await?;
+        Ok(Some(digests.into_iter().map(Into::into).collect()))
     }
 }
 
 impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
-        let open = self.open_one()?;
+        let open = self.usage.open_object()?;
         let Some(reader) = self.ground()?.storage.open(&key(&name)?).await? else { return Ok(None) };
         Ok(Some(self.push(ObjectReader(reader, open))?))
     }
@@ -166,7 +196,9 @@ impl wit::HostReader for State {
     ) -> Result<Vec<u8>, HostError> {
         let max = piece(max as usize)?;
         let _outside = self.wait()?;
-        Ok(self.table.get(&handle)?.0.read_at(offset, max as u64).await?.into())
+        let bytes = self.table.get(&handle)?.0.read_at(offset, max as u64).await?;
+        self.usage.work(bytes.len() as u64)?;
+        Ok(bytes.into())
     }
 
     async fn digest_range(
@@ -176,8 +208,9 @@ impl wit::HostReader for State {
         length: u64,
         compute: Vec<String>,
     ) -> Result<Vec<types::Digest>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let algorithms = algorithms(&compute)?;
+        self.usage.work(hashing(length, algorithms.len()))?;
         let digests = self.table.get(&handle)?.0.digest_range(offset, length, &algorithms).await?;
         Ok(digests.into_iter().map(Into::into).collect())
     }
@@ -192,33 +225,37 @@ impl State {
     /// The open writer behind a handle; its first use opens it.
     async fn writer(&mut self, handle: &Resource<ObjectWriter>) -> Result<&mut Writer, HostError> {
         if self.table.get(handle)?.writer.is_none() {
-            let algorithms = algorithms(&self.table.get(handle)?.algorithms)?;
-            let open = self.open_one()?;
+            let algorithms = self.table.get(handle)?.algorithms.clone().map_err(HostError::Told)?;
+            let (open, kept) = (self.usage.open_object()?, self.usage.keep_with(WRITER)?);
             let ground = self.ground()?;
-            let opened = ground.storage_to_change()?.writer(&algorithms, ground.limits.upload).await?;
-            self.table.get_mut(handle)?.writer = Some((opened, open));
+            let writer = ground.storage_to_change()?.writer(&algorithms, ground.limits.upload).await?;
+            self.table.get_mut(handle)?.writer = Some(OpenWriter { writer, open, _kept: kept });
         }
         let writer = self.table.get_mut(handle)?.writer.as_mut();
-        writer.map(|(writer, _)| writer).ok_or_else(|| HostError::invalid("the writer is not open"))
+        writer.map(|open| &mut open.writer).ok_or_else(|| HostError::invalid("the writer is not open"))
     }
 }
 
 impl wit::HostWriter for State {
     fn new(&mut self, compute: Vec<String>) -> wasmtime::Result<Resource<ObjectWriter>> {
-        self.push(ObjectWriter { algorithms: compute, writer: None })
+        let algorithms = told(algorithms(&compute))?;
+        self.push(ObjectWriter { algorithms, writer: None })
     }
 
     async fn write(&mut self, handle: Resource<ObjectWriter>, bytes: Vec<u8>) -> Result<(), HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         piece(bytes.len())?;
+        let algorithms = self.table.get(&handle)?.algorithms.as_ref().map_or(0, Vec::len);
+        self.usage.work(hashing(bytes.len() as u64, algorithms))?;
         Ok(self.writer(&handle).await?.write(bytes.into()).await?)
     }
 
     async fn finish(&mut self, handle: Resource<ObjectWriter>) -> Result<Resource<StagedObject>, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         self.writer(&handle).await?;
         let writer = self.table.get_mut(&handle)?.writer.take();
-        let (writer, open) = writer.ok_or_else(|| HostError::invalid("the writer is not open"))?;
+        let OpenWriter { writer, open, .. } =
+            writer.ok_or_else(|| HostError::invalid("the writer is not open"))?;
         let staged = writer.finish().await?;
         Ok(self.push(StagedObject::new(staged, open))?)
     }
@@ -279,11 +316,24 @@ pub fn precondition(condition: types::Precondition) -> Precondition {
     }
 }
 
+/// Each once, in the order of their first names.
 pub fn algorithms(names: &[String]) -> Result<Vec<Algorithm>, HostError> {
-    names.iter().map(|name| Ok(Algorithm::parse(name)?)).collect()
+    let mut algorithms = Vec::new();
+    for name in names {
+        let algorithm = Algorithm::parse(name)?;
+        if !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
+        }
+    }
+    Ok(algorithms)
 }
 
 pub fn digest_list(digests: &[types::Digest]) -> Result<Vec<Digest>, HostError> {
+    if digests.len() > MOST_DIGESTS || digests.iter().any(|digest| digest.hex.len() > LONGEST_HEX) {
+        return Err(HostError::invalid(format!(
+            "more than {MOST_DIGESTS} digests are expected, or one of more than {LONGEST_HEX} digits"
+        )));
+    }
     let digest = |digest: &types::Digest| {
         Ok(Digest { algorithm: Algorithm::parse(&digest.algorithm)?, hex: digest.hex.to_ascii_lowercase() })
     };

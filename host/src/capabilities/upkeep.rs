@@ -121,7 +121,9 @@ impl wit::HostStep for State {
         bytes: u64,
         why: String,
     ) -> wasmtime::Result<()> {
-        self.step()?.find(Finding::LeftOver { key: line(&key), bytes, why: line(&why) })
+        let (key, why) = (line(&key), line(&why));
+        self.usage.keep(key.len() + why.len())?;
+        self.step()?.find(Finding::LeftOver { key, bytes, why })
     }
 
     fn ordered(&mut self, _: Resource<StepHandle>, objects: u64) -> wasmtime::Result<()> {
@@ -145,11 +147,15 @@ impl wit::HostStep for State {
     }
 
     fn damaged(&mut self, _: Resource<StepHandle>, key: String, why: String) -> wasmtime::Result<()> {
-        self.step()?.find(Finding::Damaged { key: line(&key), why: line(&why) })
+        let (key, why) = (line(&key), line(&why));
+        self.usage.keep(key.len() + why.len())?;
+        self.step()?.find(Finding::Damaged { key, why })
     }
 
     fn rebuilt(&mut self, _: Resource<StepHandle>, key: String) -> wasmtime::Result<()> {
-        self.step()?.find(Finding::Rebuilt { key: line(&key) })
+        let key = line(&key);
+        self.usage.keep(key.len())?;
+        self.step()?.find(Finding::Rebuilt { key })
     }
 
     fn checked(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {

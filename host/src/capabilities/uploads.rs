@@ -5,14 +5,28 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::{types, uploads as wit};
 use crate::capabilities::body::BodyHandle;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
+use crate::capabilities::usage::{Kept, hashing};
 use crate::capabilities::{HostError, State, Work};
-use crate::storage::{StorageError, Upload};
+use crate::storage::{Owner, StorageError, Upload};
 
 /// Bytes of a label.
 const LONGEST_LABEL: usize = 1024;
 
 /// One upload session as this request has opened it.
-pub struct UploadSession(Upload);
+pub struct UploadSession(Upload, Kept);
+
+impl State {
+    /// Whose uploads are counted together: an account's, or an address's without one.
+    async fn upload_owner(&mut self) -> Result<String, HostError> {
+        let Work::Request(request) = &mut self.work else { return Ok("maintenance".into()) };
+        Ok(request.session.counted_as().await.map_err(wasmtime::Error::from)?)
+    }
+
+    fn push_upload(&mut self, upload: Upload) -> Result<Resource<UploadSession>, HostError> {
+        let kept = self.usage.keep_with(upload.memory())?;
+        Ok(self.push(UploadSession(upload, kept))?)
+    }
+}
 
 impl wit::Host for State {}
 
@@ -26,16 +40,22 @@ impl wit::HostUpload for State {
         if label.len() > LONGEST_LABEL {
             return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
         }
-        let upload = self.ground()?.storage_to_change()?.start_upload(&label, &algorithms(&compute)?).await?;
-        Ok(self.push(UploadSession(upload))?)
+        self.usage.start_upload()?;
+        let owner = self.upload_owner().await?;
+        let ground = self.ground()?;
+        let (storage, most) = (ground.storage_to_change()?, ground.limits.open_uploads);
+        let upload =
+            storage.start_upload(&label, &algorithms(&compute)?, Owner { name: &owner, most }).await?;
+        self.push_upload(upload)
     }
 
     async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {
         let _outside = self.wait()?;
+        self.usage.open_upload()?;
         let Some(upload) = self.ground()?.storage_to_change()?.open_upload(&id).await? else {
             return Ok(None);
         };
-        Ok(Some(self.push(UploadSession(upload))?))
+        self.push_upload(upload).map(Some)
     }
 
     fn id(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<String> {
@@ -57,7 +77,7 @@ impl wit::HostUpload for State {
         length: Option<u64>,
         body: Resource<BodyHandle>,
     ) -> Result<u64, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let layer = self.table.get(&body)?.0;
         let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
         let upload = &mut self.table.get_mut(&handle)?.0;
@@ -82,8 +102,10 @@ impl wit::HostUpload for State {
         condition: types::Precondition,
         content_type: Option<String>,
     ) -> Result<types::ObjectInfo, HostError> {
-        let _outside = self.wait()?;
+        let _outside = self.transfer()?;
         let (target, expect) = (key(&target)?, digest_list(&expect)?);
+        let size = self.table.get(&handle)?.0.offset();
+        self.usage.finish_upload(hashing(size, expect.len() + 1))?;
         let upload = &mut self.table.get_mut(&handle)?.0;
         Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }

@@ -12,6 +12,8 @@ use crate::capabilities::State;
 /// Bytes of standard error that are kept of one request; a plugin that writes more is
 /// told that it is closed.
 const MOST_LAST_WORDS: usize = 64 << 10;
+/// Random bytes in one call.
+const MOST_RANDOM: u64 = 64 << 10;
 /// Characters of it that are logged.
 const MOST_LOGGED: usize = 1000;
 
@@ -28,6 +30,7 @@ impl Wasi {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
+            .max_random_size(MOST_RANDOM)
             .stderr(errors.clone())
             .build();
         Self { context, errors }
@@ -47,6 +50,6 @@ impl State {
         let contents = self.wasi.as_ref()?.errors.contents();
         let text: String = String::from_utf8_lossy(&contents).chars().take(MOST_LOGGED).collect();
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        (!line.is_empty()).then_some(line)
+        (!line.is_empty()).then(|| self.without_secrets(&line))
     }
 }

@@ -22,7 +22,7 @@ pub struct MountConfig {
     pub grants: Vec<String>,
     /// Scopes that need no account here, instead of those in `[auth]`.
     pub anonymous: Option<Vec<String>>,
-    /// Whom the tokens of another token server are for that are valid here, where `[auth.oci_tokens]`
+    /// Whom the tokens of another token server are for that are valid here, where `[auth]`
     /// names one; `{service}/{mount}` unless set.
     pub token_service: Option<String>,
     /// Handed to the plugin as they are.

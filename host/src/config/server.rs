@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::config::values::{Size, Span};
+use crate::config::values::{Network, Size, Span};
 
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
@@ -19,9 +18,34 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// How many hosts share the storage.
     pub hosts: Hosts,
-    /// Proxies whose `Forwarded` and `X-Forwarded-*` headers count.
-    pub trusted_proxies: Vec<IpNet>,
+    /// The addresses of the proxies in front of the host.
+    pub trusted_proxies: Vec<Network>,
+    /// The headers that every one of these proxies sets in every request.
+    pub forwarded: Vec<ForwardedHeader>,
     pub limits: LimitsConfig,
+}
+
+/// A header in which a proxy tells who called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// RFC 7239: the address, the scheme and the host.
+    Forwarded,
+    XForwardedFor,
+    XForwardedProto,
+    XForwardedHost,
+}
+
+impl ForwardedHeader {
+    /// The header's name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::XForwardedProto => "x-forwarded-proto",
+            Self::XForwardedHost => "x-forwarded-host",
+        }
+    }
 }
 
 /// How many hosts share one storage.
@@ -42,8 +66,15 @@ pub struct LimitsConfig {
     pub idle_timeout: Span,
     /// Time inside a plugin for one request; what the host waits for does not count.
     pub guest_deadline: Span,
+    /// For one request in all, without the time in which bytes move.
+    pub request_timeout: Span,
+    /// Bytes that the host reads, hashes, copies or writes for a plugin in one request, beside
+    /// what the client sends.
+    pub guest_work: Size,
     /// Memory of one plugin instance.
     pub guest_memory: Size,
+    /// Memory of all plugin instances together; a quarter of the machine's unless set.
+    pub guest_memory_total: Option<Size>,
     /// For requests to finish after SIGTERM.
     pub drain: Span,
     pub max_connections: usize,
@@ -54,6 +85,8 @@ pub struct LimitsConfig {
     pub queue_timeout: Span,
     /// Of one upload.
     pub max_upload: Size,
+    /// Upload sessions that one caller may have open on one mount.
+    pub max_open_uploads: usize,
     /// Of a reply that a plugin makes itself.
     pub max_reply: Size,
 }
@@ -65,6 +98,7 @@ impl Default for ServerConfig {
             public_url: None,
             hosts: Hosts::One,
             trusted_proxies: Vec::new(),
+            forwarded: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -77,13 +111,17 @@ impl Default for LimitsConfig {
             header_timeout: seconds(15),
             idle_timeout: seconds(60),
             guest_deadline: seconds(10),
+            request_timeout: seconds(300),
+            guest_work: Size(4 << 30),
             guest_memory: Size(128 << 20),
+            guest_memory_total: None,
             drain: seconds(30),
             max_connections: 10_000,
             max_requests: 512,
             max_queued: 2_000,
             queue_timeout: seconds(10),
             max_upload: Size(20 << 30),
+            max_open_uploads: 500,
             max_reply: Size(96 << 20),
         }
     }
@@ -100,6 +138,7 @@ impl ServerConfig {
                 ));
             }
         }
+        self.check_proxies()?;
         if self.limits.max_requests == 0 || self.limits.max_requests > 4096 {
             return Err("[server.limits] max_requests must be 1 to 4096".into());
         }
@@ -110,13 +149,46 @@ impl ServerConfig {
             ("header_timeout", self.limits.header_timeout),
             ("idle_timeout", self.limits.idle_timeout),
             ("guest_deadline", self.limits.guest_deadline),
+            ("request_timeout", self.limits.request_timeout),
         ];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.0.is_zero()) {
             return Err(format!("[server.limits] {key} must be longer than nothing: write it like \"30s\""));
         }
+        if !(1..=900).contains(&self.limits.max_open_uploads) {
+            return Err("[server.limits] max_open_uploads must be 1 to 900".into());
+        }
         if self.limits.guest_memory.0 < (2 << 20) || self.limits.guest_memory.0 > (4 << 30) {
             return Err("[server.limits] guest_memory must be \"2MiB\" to \"4GiB\"".into());
         }
+        if let Some(total) = self.limits.guest_memory_total
+            && total.0 / 2 < self.limits.guest_memory.0
+        {
+            return Err("[server.limits] guest_memory_total must be at least twice guest_memory".into());
+        }
         Ok(())
+    }
+
+    /// A header that the proxy does not set is what the client sent, so the administrator
+    /// names each header that may be trusted.
+    fn check_proxies(&self) -> Result<(), String> {
+        match (self.trusted_proxies.is_empty(), self.forwarded.is_empty()) {
+            (false, true) => Err(
+                "[server] trusted_proxies is set without `forwarded`: list the headers that your proxy sets in \
+                 every request, e.g. forwarded = [\"x-forwarded-for\", \"x-forwarded-proto\"] (see \
+                 docs/behind-a-proxy.md); a header that it only passes on would be the client's word"
+                    .into(),
+            ),
+            (true, false) => Err(
+                "[server] forwarded is set without `trusted_proxies`: list the addresses of your proxies there, \
+                 e.g. trusted_proxies = [\"127.0.0.1\"]"
+                    .into(),
+            ),
+            _ if self.forwarded.contains(&ForwardedHeader::Forwarded) && self.forwarded.len() > 1 => Err(
+                "[server] forwarded lists \"forwarded\" beside other headers, which tell the same: list the \
+                 one kind that your proxy sets"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
     }
 }

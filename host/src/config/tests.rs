@@ -181,3 +181,43 @@ fn a_secret_may_be_in_the_environment_or_in_a_file() {
     assert!(refusal(&text("key", "file:/no/such/file")).contains("/no/such/file"));
     assert!(refusal(&text("env:PACKHOUSE_NO_SUCH_VARIABLE", "word")).contains("PACKHOUSE_NO_SUCH_VARIABLE"));
 }
+
+#[test]
+fn a_trusted_proxy_needs_the_headers_that_it_sets() {
+    let server = |lines: &str| Config::parse(&format!("[server]\n{lines}"), Path::new("registry.toml"));
+    let proxies = "trusted_proxies = [\"10.0.0.5\", \"fd00::/8\"]\n";
+    for headers in ["\"x-forwarded-for\", \"x-forwarded-proto\", \"x-forwarded-host\"", "\"forwarded\""] {
+        let config = server(&format!("{proxies}forwarded = [{headers}]")).unwrap();
+        let names: Vec<_> = config.server.forwarded.iter().map(|header| header.name()).collect();
+        assert_eq!(names.join("\", \""), headers.trim_matches('"'));
+    }
+    for (lines, words) in [
+        (proxies.to_owned(), ["trusted_proxies is set without `forwarded`", "docs/behind-a-proxy.md"]),
+        (
+            "forwarded = [\"forwarded\"]".to_owned(),
+            ["forwarded is set without `trusted_proxies`", "127.0.0.1"],
+        ),
+        (
+            format!("{proxies}forwarded = [\"forwarded\", \"x-forwarded-for\"]"),
+            ["beside other headers", "one kind"],
+        ),
+        ("trusted_proxies = [\"proxy\"]".to_owned(), ["\"proxy\"", "10.0.0.0/8"]),
+        (format!("{proxies}forwarded = [\"x-real-ip\"]"), ["x-real-ip", "x-forwarded-for"]),
+    ] {
+        let refusal = server(&lines).map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| refusal.contains(word)), "{refusal}");
+    }
+}
+
+#[test]
+fn a_secret_of_the_wrong_form_is_not_printed() {
+    for line in [
+        "jwt_secret = 123456789",
+        "jwt_secret = [\"123456789\"]",
+        "jwt_secret = 123456789abc",
+        "jwt_secret = \"123456789",
+    ] {
+        let refusal = refusal(&format!("[auth]\n{line}\n"));
+        assert!(!refusal.contains("123456789") && refusal.starts_with("registry.toml:2"), "{refusal}");
+    }
+}

@@ -1,8 +1,10 @@
-//! Values with a form of their own: durations, sizes, secrets.
+//! Values with a form of their own: durations, sizes, networks, secrets.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -36,15 +38,42 @@ impl TryFrom<String> for Size {
     }
 }
 
-/// A secret: itself, or where it is: `env:NAME`, `file:/path`. Read at load.
-#[derive(Debug, Clone, Deserialize)]
+/// A network such as `10.0.0.0/8`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Secret(pub SecretString);
+pub struct Network(pub IpNet);
 
-impl TryFrom<String> for Secret {
+impl TryFrom<String> for Network {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| address()).map(Self).map_err(|_| {
+            format!("{text:?} is not an address or a network: write it like \"10.0.0.5\" or \"10.0.0.0/8\"")
+        })
+    }
+}
+
+/// A secret: itself, or where it is: `env:NAME`, `file:/path`. Read at load.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Secret(pub SecretString);
+
+/// A secret in the file. The error about a value of another type would print the value.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Other(serde::de::IgnoredAny),
+}
+
+impl TryFrom<Written> for Secret {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written::Text(text) = written else {
+            return Err("a secret is a text: put it between quotes".to_owned());
+        };
         let secret = if let Some(name) = text.strip_prefix("env:") {
             std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
         } else if let Some(path) = text.strip_prefix("file:") {

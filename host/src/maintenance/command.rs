@@ -12,6 +12,7 @@ use crate::app;
 use crate::config::{Config, StorageKind};
 use crate::maintenance::{Order, Task, Tone, Witness};
 use crate::storage::Company;
+use crate::text::{LONGEST_LINE, printable_up_to};
 
 /// What the administrator orders.
 #[derive(Debug, Clone, Subcommand)]
@@ -113,8 +114,9 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
 struct Printed;
 
 impl Witness for Printed {
-    /// A reader that went away is no failure of what was done.
+    /// Keys and reasons may contain what a client chose. A closed output is not an error.
     fn tell(&mut self, tone: Tone, line: &str) {
+        let line = printable_up_to(line, LONGEST_LINE);
         let _ = match tone {
             Tone::Finding | Tone::Damage | Tone::Summary => writeln!(io::stdout(), "{line}"),
             Tone::Failure | Tone::Remark => writeln!(io::stderr(), "packhouse: {line}"),

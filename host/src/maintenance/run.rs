@@ -123,7 +123,7 @@ impl Target<'_> {
             description: Arc::clone(&self.generation.description),
             storage: self.storage.scope(&self.mount.prefix)?,
             is_read_only: order.dry_run || order.task == Task::Verify,
-            limits: self.limits,
+            limits: self.limits.of_a_step(),
             now: SystemTime::now(),
         };
         Ok(StepContext::new(ground, order.task, Arc::clone(run), cursor))

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,10 @@ pub struct GuestClock {
     started: Instant,
     /// Nanoseconds spent in finished host calls.
     outside: AtomicU64,
+    /// Of these, in those that moved bytes.
+    transfers: AtomicU64,
+    /// Whether the host call under way moves bytes.
+    is_transfer: AtomicBool,
     /// When the host call under way began, in nanoseconds since `started`, plus one;
     /// zero while the guest runs.
     left_at: AtomicU64,
@@ -30,28 +34,61 @@ pub struct Outside(Arc<GuestClock>);
 
 impl GuestClock {
     pub fn start() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), outside: AtomicU64::new(0), left_at: AtomicU64::new(0) })
+        Arc::new(Self {
+            started: Instant::now(),
+            outside: AtomicU64::new(0),
+            transfers: AtomicU64::new(0),
+            is_transfer: AtomicBool::new(false),
+            left_at: AtomicU64::new(0),
+        })
     }
 
-    /// Stops the clock until the result is dropped.
+    /// Stops the clock until the result is dropped. What the call computes meanwhile is
+    /// still the guest's work.
     pub fn outside(clock: &Arc<Self>) -> Outside {
+        Self::leave(clock, false)
+    }
+
+    /// Stops the clock until the result is dropped, for a call that moves bytes: neither its
+    /// work nor its time is the guest's.
+    pub fn transfer(clock: &Arc<Self>) -> Outside {
+        Self::leave(clock, true)
+    }
+
+    fn leave(clock: &Arc<Self>, is_transfer: bool) -> Outside {
+        clock.is_transfer.store(is_transfer, Ordering::Relaxed);
         clock.left_at.store(clock.elapsed() + 1, Ordering::Relaxed);
         Outside(Arc::clone(clock))
     }
 
-    /// Nanoseconds since the start, and how many of them the host took.
-    fn read(&self) -> (u64, u64) {
+    fn read(&self) -> Reading {
         let elapsed = self.elapsed();
         let under_way = match self.left_at.load(Ordering::Relaxed) {
             0 => 0,
             left_at => elapsed.saturating_sub(left_at - 1),
         };
-        (elapsed, self.outside.load(Ordering::Relaxed) + under_way)
+        let moving = if self.is_transfer.load(Ordering::Relaxed) { under_way } else { 0 };
+        Reading {
+            elapsed,
+            outside: self.outside.load(Ordering::Relaxed) + under_way,
+            transfers: self.transfers.load(Ordering::Relaxed) + moving,
+        }
     }
 
     fn elapsed(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
     }
+}
+
+/// In nanoseconds.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Since the start.
+    elapsed: u64,
+    /// Of these, in the host.
+    outside: u64,
+    /// Of these, while bytes moved.
+    transfers: u64,
 }
 
 impl Drop for Outside {
@@ -60,6 +97,9 @@ impl Drop for Outside {
         if left_at > 0 {
             let spent = self.0.elapsed().saturating_sub(left_at - 1);
             self.0.outside.fetch_add(spent, Ordering::Relaxed);
+            if self.0.is_transfer.swap(false, Ordering::Relaxed) {
+                self.0.transfers.fetch_add(spent, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -69,29 +109,42 @@ impl Drop for Outside {
 #[error("the plugin took longer than {0:?}")]
 pub struct DeadlineMissed(pub Duration);
 
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// Work of the guest, and of the host's thread for it.
+    pub work: Duration,
+    /// From beginning to end, without the time in which bytes move.
+    pub total: Duration,
+}
+
 /// A call of the guest that ends when the guest has worked for too long. The call gives
 /// way at every tick of the epoch, so that this is looked at while a guest loops. What its
 /// thread worked counts: waiting for a processor that others hold does not, between two ticks
-/// or within one. A timer ends a guest that sleeps.
+/// or within one. A timer ends a guest that sleeps, and a call that takes too long in all.
 pub struct WithDeadline<F> {
     call: Pin<Box<F>>,
     clock: Arc<GuestClock>,
-    limit: Duration,
+    limits: TimeLimits,
     /// Nanoseconds that the guest has worked.
     worked: u64,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl<F: Future> WithDeadline<F> {
-    pub fn new(call: F, clock: Arc<GuestClock>, limit: Duration) -> Self {
-        Self { call: Box::pin(call), clock, limit, worked: 0, timer: None }
+    pub fn new(call: F, clock: Arc<GuestClock>, limits: TimeLimits) -> Self {
+        Self { call: Box::pin(call), clock, limits, worked: 0, timer: None }
     }
 
-    /// What is left of the time in which a guest may also sleep.
-    fn idle_time_left(&self) -> Duration {
-        let (elapsed, outside) = self.clock.read();
+    /// How long the call may go on, and the limit that ends it: that of the time in which a
+    /// guest may also sleep, or of the whole.
+    fn time_left(&self) -> (Duration, Duration) {
+        let Reading { elapsed, outside, transfers } = self.clock.read();
         let inside = Duration::from_nanos(elapsed.saturating_sub(outside));
-        self.limit.saturating_mul(IDLE_FACTOR).saturating_sub(inside)
+        let still = Duration::from_nanos(elapsed.saturating_sub(transfers));
+        let TimeLimits { work, total } = self.limits;
+        let idle = (work.saturating_mul(IDLE_FACTOR).saturating_sub(inside), work);
+        idle.min((total.saturating_sub(still), total))
     }
 }
 
@@ -99,21 +152,21 @@ impl<F: Future> Future for WithDeadline<F> {
     type Output = Result<F::Output, DeadlineMissed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (_, outside_before) = self.clock.read();
+        let before = self.clock.read();
         let begun = worked_by_this_thread();
         if let Poll::Ready(output) = self.call.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
         let worked = worked_by_this_thread().saturating_sub(begun);
-        let (_, outside_after) = self.clock.read();
-        self.worked += worked.saturating_sub(outside_after.saturating_sub(outside_before));
-        if Duration::from_nanos(self.worked) >= self.limit {
-            return Poll::Ready(Err(DeadlineMissed(self.limit)));
+        let moving = self.clock.read().transfers.saturating_sub(before.transfers);
+        self.worked += worked.saturating_sub(moving);
+        if Duration::from_nanos(self.worked) >= self.limits.work {
+            return Poll::Ready(Err(DeadlineMissed(self.limits.work)));
         }
         loop {
-            let left = self.idle_time_left();
+            let (left, limit) = self.time_left();
             if left.is_zero() {
-                return Poll::Ready(Err(DeadlineMissed(self.limit)));
+                return Poll::Ready(Err(DeadlineMissed(limit)));
             }
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
             if timer.as_mut().poll(context).is_pending() {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Mutex, watch};
 
-use crate::capabilities::{RequestContext, StepContext};
+use crate::auth::Holder;
+use crate::capabilities::{Ground, RequestContext, StepContext};
+use crate::ownership::Page;
 use crate::plugins::description::Description;
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::{LoadError, Loader, first_line};
@@ -45,6 +47,32 @@ impl Generation {
     /// none at the end.
     pub async fn step(&self, step: Box<StepContext>) -> Result<Option<String>, CallError> {
         self.sandbox.step(&self.linked, step).await
+    }
+
+    /// Whether it can say who owns what.
+    pub fn has_ownership(&self) -> bool {
+        self.linked.has_ownership()
+    }
+
+    /// Asks in a fresh instance for one page of what a user owns.
+    pub async fn owned_by(
+        &self,
+        ground: Box<Ground>,
+        holder: &Holder,
+        cursor: Option<&str>,
+    ) -> Result<Page, CallError> {
+        self.sandbox.owned_by(&self.linked, ground, holder, cursor).await
+    }
+
+    /// Takes a user off one owner list, in a fresh instance. False when they were not on it.
+    pub async fn disown(
+        &self,
+        ground: Box<Ground>,
+        holder: &Holder,
+        kind: &str,
+        thing: &str,
+    ) -> Result<bool, CallError> {
+        self.sandbox.disown(&self.linked, ground, holder, (kind, thing)).await
     }
 }
 
@@ -253,7 +281,7 @@ impl Plugins {
             Unloadable::Ever(format!("it does not fit the contract of this host: {reason}"))
         })?;
         let description = self.sandbox.describe(&linked).await.map_err(|error| match error {
-            CallError::Busy | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
+            CallError::Busy(_) | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
             error => Unloadable::Ever(first_line(&error.to_string())),
         })?;
         Ok(Some(Generation {

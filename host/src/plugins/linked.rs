@@ -4,32 +4,40 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::exports::packhouse::plugin::{handler, maintenance};
+use crate::bindings::exports::packhouse::plugin::{handler, maintenance, ownership};
 use crate::capabilities::State;
 
-/// The export that a plugin may have or not.
+/// The exports that a plugin may have or not.
 const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.1";
+const OWNERSHIP: &str = "packhouse:plugin/ownership@0.1.1";
 
 /// A component that can be instantiated.
 pub struct Linked {
     component: InstancePre<State>,
     handler: handler::GuestIndices,
     maintenance: Option<maintenance::GuestIndices>,
+    ownership: Option<ownership::GuestIndices>,
 }
 
 impl Linked {
     /// Looks the exports up. One that is there and not as the contract wants it is an error.
     pub fn new(component: InstancePre<State>) -> wasmtime::Result<Self> {
-        let has_maintenance = component.component().get_export_index(None, MAINTENANCE).is_some();
+        let exports = |name| component.component().get_export_index(None, name).is_some();
+        let (has_maintenance, has_ownership) = (exports(MAINTENANCE), exports(OWNERSHIP));
         Ok(Self {
             handler: handler::GuestIndices::new(&component)?,
             maintenance: has_maintenance.then(|| maintenance::GuestIndices::new(&component)).transpose()?,
+            ownership: has_ownership.then(|| ownership::GuestIndices::new(&component)).transpose()?,
             component,
         })
     }
 
     pub fn has_maintenance(&self) -> bool {
         self.maintenance.is_some()
+    }
+
+    pub fn has_ownership(&self) -> bool {
+        self.ownership.is_some()
     }
 
     pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
@@ -47,5 +55,13 @@ impl Linked {
         instance: &Instance,
     ) -> wasmtime::Result<Option<maintenance::Guest>> {
         self.maintenance.as_ref().map(|indices| indices.load(store, instance)).transpose()
+    }
+    /// None where the plugin has no such export.
+    pub fn ownership(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Option<ownership::Guest>> {
+        self.ownership.as_ref().map(|indices| indices.load(store, instance)).transpose()
     }
 }

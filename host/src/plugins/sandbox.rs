@@ -10,18 +10,20 @@ use wasmtime::{
     Store, Trap, WasmBacktrace,
 };
 
-use crate::auth::AuthError;
-use crate::bindings::Caretaker;
+use crate::auth::{AuthError, Holder};
+use crate::bindings::Registrar;
+use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
 use crate::capabilities::upkeep::StepHandle;
-use crate::capabilities::{RequestContext, Shared, State, StepContext, Work, sentence};
+use crate::capabilities::{Ground, LimitReached, RequestContext, Shared, State, StepContext, Work, sentence};
 use crate::maintenance::Task;
-use crate::plugins::clock::{DeadlineMissed, GuestClock, WithDeadline};
+use crate::ownership::Page;
+use crate::plugins::clock::{DeadlineMissed, GuestClock, TimeLimits, WithDeadline};
 use crate::plugins::description::Description;
 use crate::plugins::generations::PluginsError;
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::first_line;
-use crate::plugins::memory::{MemoryLimit, OutOfMemory};
+use crate::plugins::memory::{BudgetSettings, MemoryBudget, MemoryLimit, NoMemoryLeft, OutOfMemory};
 use crate::respond::Reply;
 
 /// Everything that plugins can import.
@@ -41,15 +43,32 @@ const TABLES_PER_COMPONENT: u32 = 8;
 /// maintenance.
 const BESIDE_REQUESTS: u32 = 8;
 
+/// A step of maintenance may take this many times as long as a request.
+const STEP_FACTOR: u32 = 12;
+
 /// What one call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestLimits {
-    /// Bytes of memory.
+    /// Bytes of memory of one instance.
     pub memory: usize,
+    /// Bytes of memory of all instances together.
+    pub all_memory: usize,
+    /// Instances that may wait for memory to begin.
+    pub queue: usize,
+    /// How long an instance waits for memory.
+    pub patience: Duration,
     /// Time in the guest.
     pub deadline: Duration,
+    /// Time of a request without that in which bytes move.
+    pub total: Duration,
     /// Instances at one time.
     pub instances: u32,
+}
+
+impl GuestLimits {
+    fn times(&self, factor: u32) -> TimeLimits {
+        TimeLimits { work: self.deadline, total: self.total.saturating_mul(factor) }
+    }
 }
 
 /// Why a call gave no answer.
@@ -61,10 +80,11 @@ pub enum CallError {
     Answer(String),
     #[error(transparent)]
     Deadline(#[from] DeadlineMissed),
+    /// Of memory, or of what the host does for it.
     #[error("{0}")]
-    OutOfMemory(String),
-    #[error("all places for plugin instances are taken")]
-    Busy,
+    LimitReached(String),
+    #[error("{0}")]
+    Busy(String),
     #[error("the caller cannot be identified: {0}")]
     Auth(#[source] AuthError),
 }
@@ -74,6 +94,7 @@ pub struct Sandbox {
     engine: Engine,
     linker: Imports,
     limits: GuestLimits,
+    memory: MemoryBudget,
 }
 
 impl Sandbox {
@@ -93,10 +114,16 @@ impl Sandbox {
         let engine = Engine::new(&engine_config(limits))?;
         let mut linker = Imports::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        Caretaker::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        Registrar::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         more(&mut linker)?;
         start_ticking(&engine)?;
-        Ok(Self { engine, linker, limits })
+        let memory = MemoryBudget::new(BudgetSettings {
+            bytes: limits.all_memory,
+            growth: limits.memory.min(limits.all_memory / 2),
+            queue: limits.queue,
+            patience: limits.patience,
+        });
+        Ok(Self { engine, linker, limits, memory })
     }
 
     pub fn engine(&self) -> &Engine {
@@ -115,12 +142,13 @@ impl Sandbox {
             let (mut store, instance) = self.instantiate(plugin, Work::Description, &clock).await?;
             // Not called, but its functions must have the types of the contract.
             plugin.maintenance(&mut store, &instance)?;
+            plugin.ownership(&mut store, &instance)?;
             let handler = plugin.handler(&mut store, &instance)?;
             let described = handler.call_describe(&mut store).await?;
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
-        WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?.map_err(explain)
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?.map_err(explain)
     }
 
     /// Lets a plugin answer one request. Its instance is gone when this returns.
@@ -136,11 +164,11 @@ impl Sandbox {
             let response = state.table.delete(response)?;
             let vary = match state.into_work() {
                 Work::Request(request) => request.vary,
-                Work::Description | Work::Step(_) => Vec::new(),
+                Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
             };
             Ok(response.finish(vary))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)
     }
 
@@ -163,12 +191,63 @@ impl Sandbox {
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             let next = match store.into_data().into_work() {
                 Work::Step(step) => step.into_next(),
-                Work::Description | Work::Request(_) => None,
+                Work::Description | Work::Request(_) | Work::Ownership(_) => None,
             };
             Ok(answered.map(|()| next).map_err(sentence))
         };
-        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.deadline).await?;
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(STEP_FACTOR)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)
+    }
+
+    /// Asks a plugin for one page of what a user owns. An error of the plugin is an `Answer`.
+    pub async fn owned_by(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        holder: &Holder,
+        cursor: Option<&str>,
+    ) -> Result<Page, CallError> {
+        let clock = GuestClock::start();
+        let (id, name) = named(holder);
+        let call = async {
+            let (mut store, guest) = self.registrar(plugin, ground, &clock).await?;
+            let called = guest.call_owned_by(&mut store, &id, name, cursor).await;
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            Ok(answered.map(|(things, next)| Page { things, next }).map_err(sentence))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
+        answer.map_err(explain)?.map_err(CallError::Answer)
+    }
+
+    /// Has a plugin take a user off the owner list of a thing (its kind and name).
+    pub async fn disown(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        holder: &Holder,
+        (kind, thing): (&str, &str),
+    ) -> Result<bool, CallError> {
+        let clock = GuestClock::start();
+        let (id, name) = named(holder);
+        let call = async {
+            let (mut store, guest) = self.registrar(plugin, ground, &clock).await?;
+            let called = guest.call_disown(&mut store, &id, name, kind, thing).await;
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            Ok(answered.map_err(sentence))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
+        answer.map_err(explain)?.map_err(CallError::Answer)
+    }
+
+    async fn registrar(
+        &self,
+        plugin: &Linked,
+        ground: Box<Ground>,
+        clock: &Arc<GuestClock>,
+    ) -> wasmtime::Result<(Store<State>, ownership::Guest)> {
+        let (mut store, instance) = self.instantiate(plugin, Work::Ownership(ground), clock).await?;
+        let guest = plugin.ownership(&mut store, &instance)?;
+        Ok((store, guest.ok_or_else(|| wasmtime::Error::msg("it cannot say who owns what"))?))
     }
 
     async fn instantiate(
@@ -177,14 +256,20 @@ impl Sandbox {
         work: Work,
         clock: &Arc<GuestClock>,
     ) -> wasmtime::Result<(Store<State>, Instance)> {
-        let state = State::new(MemoryLimit::new(self.limits.memory), Arc::clone(clock), work);
+        let memory = MemoryLimit::new(self.limits.memory, &self.memory, Arc::clone(clock));
+        let state = State::new(memory, Arc::clone(clock), work);
         let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter_async(|state| &mut state.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_hostcall_fuel(MOST_BYTES_PER_CALL);
         let instance = plugin.instantiate(&mut store).await?;
         Ok((store, instance))
     }
+}
+
+/// A user as the contract names one: the id, and the name where it means the user.
+fn named(holder: &Holder) -> (String, Option<&str>) {
+    (holder.id.to_string(), holder.owns_by_name.then_some(holder.name.as_str()))
 }
 
 /// Settings measured to make a fresh instance cheap: warm slots keep some of their
@@ -251,10 +336,16 @@ fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
 /// What a failed call means.
 fn explain(error: wasmtime::Error) -> CallError {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
-        return CallError::OutOfMemory(error.to_string());
+        return CallError::LimitReached(error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<LimitReached>() {
+        return CallError::LimitReached(error.to_string());
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallError::Busy;
+        return CallError::Busy("all places for plugin instances are taken".into());
+    }
+    if let Some(error) = error.downcast_ref::<NoMemoryLeft>() {
+        return CallError::Busy(error.to_string());
     }
     let error = match error.downcast::<AuthError>() {
         Ok(error) => return CallError::Auth(error),

@@ -23,6 +23,8 @@ pub enum Failure {
     NotFound(Sentence),
     /// A feature that the configuration switched off.
     FeatureDisabled(Sentence),
+    /// A request that the host does not pass on; says why.
+    Forbidden(Sentence),
     /// The methods that are possible instead, e.g. `GET, HEAD`.
     MethodNotAllowed {
         allow: Sentence,
@@ -70,6 +72,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::Truncated => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -94,6 +97,7 @@ impl Failure {
         match self {
             Self::NotFound(sentence)
             | Self::FeatureDisabled(sentence)
+            | Self::Forbidden(sentence)
             | Self::BadRequest(sentence)
             | Self::Reply(sentence)
             | Self::PluginUnavailable(sentence)

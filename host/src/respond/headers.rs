@@ -1,14 +1,15 @@
 //! Which headers of a response are the plugin's and which are the host's.
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
-    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::Reply;
 use super::content::Content;
+use super::{Reply, browser, caching};
+use crate::text::is_hidden;
 
 /// Removes what a plugin may not set: the hop-by-hop headers (RFC 9110 §7.6.1),
 /// and those that the host derives.
@@ -22,7 +23,7 @@ pub(super) fn keep_the_plugins(headers: &mut HeaderMap) {
 }
 
 fn is_the_hosts(name: &HeaderName) -> bool {
-    const OWNED: [HeaderName; 11] = [
+    const OWNED: [HeaderName; 10] = [
         CONTENT_LENGTH,
         TRANSFER_ENCODING,
         CONNECTION,
@@ -33,9 +34,12 @@ fn is_the_hosts(name: &HeaderName) -> bool {
         TE,
         TRAILER,
         PROXY_AUTHENTICATE,
-        X_CONTENT_TYPE_OPTIONS,
     ];
-    OWNED.contains(name) || name == "keep-alive" || name == "proxy-connection"
+    OWNED.contains(name)
+        || name == "keep-alive"
+        || name == "proxy-connection"
+        || browser::is_the_hosts(name)
+        || caching::is_the_hosts(name)
 }
 
 /// Headers that `Connection` names are for one hop too.
@@ -52,17 +56,11 @@ fn remove_connection_options(headers: &mut HeaderMap) {
     }
 }
 
-const PUBLIC_FOR_EVER: &str = "public, max-age=31536000, immutable";
-const PRIVATE_FOR_EVER: &str = "private, max-age=31536000, immutable";
-
-/// What every response has, whatever it is.
+/// What every response has.
 pub(super) fn add_the_hosts(reply: &mut Reply) {
+    browser::protect(&mut reply.headers);
+    caching::set_cache_control(reply);
     let headers = &mut reply.headers;
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if reply.immutable && !headers.contains_key(CACHE_CONTROL) {
-        let kept = if reply.public { PUBLIC_FOR_EVER } else { PRIVATE_FOR_EVER };
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
-    }
     if reply.status == StatusCode::UNAUTHORIZED && !headers.contains_key(WWW_AUTHENTICATE) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"packhouse\""));
     }
@@ -71,13 +69,15 @@ pub(super) fn add_the_hosts(reply: &mut Reply) {
     }
 }
 
-/// What the object that is the whole body tells of itself.
+/// What the store knows about the object that is the whole body. Its content type may be
+/// what a client once sent.
 pub(super) fn describe(headers: &mut HeaderMap, content: &Content) {
     let Some(object) = content.object() else {
         return;
     };
     if !headers.contains_key(CONTENT_TYPE) {
-        let known = object.content_type().and_then(|value| HeaderValue::from_str(value).ok());
+        let known = object.content_type().filter(|kind| !browser::may_run(kind));
+        let known = known.and_then(|value| HeaderValue::from_str(value).ok());
         headers.insert(CONTENT_TYPE, known.unwrap_or(HeaderValue::from_static("application/octet-stream")));
     }
 }
@@ -115,12 +115,14 @@ pub(super) fn drop_representation(headers: &mut HeaderMap) {
 /// in the form of RFC 8187, with a readable stand-in for those that lack it.
 fn attachment(filename: &str) -> HeaderValue {
     let name = filename.rsplit(['/', '\\']).next().unwrap_or_default();
+    // A character that changes the direction of text would hide the name's ending.
+    let name = name.replace(is_hidden, "_");
     let stand_in: String =
         name.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
     let text = if stand_in == name {
         format!("attachment; filename=\"{name}\"")
     } else {
-        let encoded = percent_encoding::utf8_percent_encode(name, NOT_ATTRIBUTE);
+        let encoded = percent_encoding::utf8_percent_encode(&name, NOT_ATTRIBUTE);
         format!("attachment; filename=\"{stand_in}\"; filename*=UTF-8''{encoded}")
     };
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
@@ -159,9 +161,11 @@ mod tests {
             "attachment; filename=\"h_user _neu_.tgz\"; filename*=UTF-8''h%C3%A4user%20%22neu%22.tgz"
         );
         assert_eq!(attachment("../../etc/passwd"), "attachment; filename=\"passwd\"");
+        assert_eq!(attachment("a\r\nSet-Cookie: x"), "attachment; filename=\"a__Set-Cookie: x\"");
+        assert_eq!(attachment("a\u{202e}gpj.exe"), "attachment; filename=\"a_gpj.exe\"");
         assert_eq!(
-            attachment("a\r\nSet-Cookie: x"),
-            "attachment; filename=\"a__Set-Cookie: x\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x"
+            attachment("\u{202e}\u{e4}.tgz"),
+            "attachment; filename=\"__.tgz\"; filename*=UTF-8''_%C3%A4.tgz"
         );
     }
 }

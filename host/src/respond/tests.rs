@@ -357,7 +357,7 @@ async fn not_modified_tells_what_caches_need_and_nothing_of_the_content() {
     assert_eq!((answer.status, answer.text()), (304, ""));
     for (name, value) in [
         ("etag", "\"a\""),
-        ("cache-control", "max-age=5"),
+        ("cache-control", "private, max-age=5"),
         ("vary", "accept"),
         ("docker-content-digest", "sha256:1"),
     ] {
@@ -493,6 +493,7 @@ async fn adds_what_the_plugin_left_to_the_host() {
     let mut reply = text("hello");
     reply.immutable = true;
     reply.filename = Some("demo.tgz".into());
+    reply.public = true;
     let answer = get(&[], reply.clone()).await;
     assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"demo.tgz\"");
@@ -503,6 +504,93 @@ async fn adds_what_the_plugin_left_to_the_host() {
     let challenged = get(&[], with(denied, "www-authenticate", "Bearer realm=\"x\"")).await;
     assert_eq!(challenged.headers.get_all("www-authenticate").iter().count(), 1);
     assert_eq!(challenged.header("etag"), "", "an error has no tag of ours");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_not_for_everybody_says_private_whatever_its_status_is() {
+    let etag = |reply| with(reply, "etag", "\"v1\"");
+    let cases: [(&[(&str, &str)], u16); 6] = [
+        (&[], 200),
+        (&[("if-none-match", "\"v1\"")], 304),
+        (&[("if-match", "\"v2\"")], 412),
+        (&[("range", "bytes=0-1")], 206),
+        (&[("range", "bytes=0-1,3-4")], 206),
+        (&[("range", "bytes=99-")], 416),
+    ];
+    for (headers, status) in cases {
+        let mut reply = etag(text("hello"));
+        let private = get(headers, reply.clone()).await;
+        let expected = if status == 412 { "private, no-store" } else { "private" };
+        assert_eq!((private.status, private.header("cache-control")), (status, expected));
+        reply.immutable = true;
+        let private = get(headers, reply.clone()).await;
+        let expected =
+            if status == 412 { "private, no-store" } else { "private, max-age=31536000, immutable" };
+        assert_eq!((private.status, private.header("cache-control")), (status, expected));
+        reply.public = true;
+        assert!(!get(headers, reply).await.header("cache-control").starts_with("private") || status == 412);
+    }
+    for status in [204, 301, 401, 403, 404, 500, 999] {
+        let mut reply = text("x");
+        reply.status = StatusCode::from_u16(status).unwrap();
+        let answer = get(&[], reply).await;
+        assert!(answer.header("cache-control").starts_with("private"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_cannot_make_a_private_reply_public() {
+    for (set, sent) in [
+        ("public, max-age=60", "private, max-age=60"),
+        ("Public,S-MaxAge=60", "private"),
+        ("no-store", "private, no-store"),
+        ("private", "private"),
+        ("private=\"x-a\", max-age=1", "private, max-age=1"),
+    ] {
+        let reply = with(text("x"), "cache-control", set);
+        let reply = with(with(reply, "cdn-cache-control", "public"), "surrogate-control", "max-age=9");
+        let answer = get(&[], reply.clone()).await;
+        assert_eq!(answer.header("cache-control"), sent);
+        assert_eq!((answer.header("cdn-cache-control"), answer.header("surrogate-control")), ("", ""));
+        let public = get(&[], Reply { public: true, ..reply }).await;
+        assert_eq!(
+            public.header("cache-control").to_lowercase().replace(' ', ""),
+            set.to_lowercase().replace(' ', "")
+        );
+    }
+    let public = get(&[], Reply { public: true, ..text("x") }).await;
+    assert_eq!(public.header("cache-control"), "");
+}
+
+#[tokio::test]
+async fn no_response_runs_in_a_browser() {
+    let sandbox = "sandbox; default-src 'none'";
+    let weakened = with(text("x"), "content-security-policy", "script-src *");
+    for reply in [text("x"), weakened, of(vec![stored("x").part()])] {
+        for headers in [&[][..], &[("range", "bytes=0-0")], &[("if-none-match", "*")]] {
+            let answer = get(headers, reply.clone()).await;
+            assert_eq!(answer.headers.get_all("content-security-policy").iter().count(), 1);
+            assert_eq!(answer.header("content-security-policy"), sandbox, "{headers:?}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        }
+    }
+    let mut page = text("<p>");
+    page.headers.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+    let page = get(&[], page).await;
+    let expected = "sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'";
+    assert_eq!(page.header("content-security-policy"), expected);
+}
+
+#[tokio::test]
+async fn a_stored_content_type_that_a_browser_runs_is_not_served() {
+    for (kind, served) in [
+        ("text/html", "application/octet-stream"),
+        ("image/svg+xml", "application/octet-stream"),
+        ("application/gzip", "application/gzip"),
+    ] {
+        let object = Stored { content_type: Some(kind), ..stored("x") };
+        assert_eq!(get(&[], of(vec![object.part()])).await.header("content-type"), served);
+    }
 }
 
 #[tokio::test]

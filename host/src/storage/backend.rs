@@ -180,6 +180,11 @@ impl Backend {
         each!(self, store => store.probe().await)
     }
 
+    /// See [`super::Storage::now`].
+    pub async fn now(&self) -> Result<SystemTime> {
+        each!(self, store => store.now().await)
+    }
+
     pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
         each!(self, store => store.stat(path).await)
     }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Result, StorageError};
 
+/// Characters of an unknown algorithm's name that are shown.
+const LONGEST_SHOWN: usize = 50;
+
 /// The digests that registries ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,10 +29,10 @@ impl Algorithm {
 
     /// The names of `wit/types.wit`; `Invalid` for any other.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == text)
-            .ok_or_else(|| StorageError::invalid(format!("`{text}` is no digest algorithm of this host")))
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or_else(|| {
+            let shown: String = text.chars().take(LONGEST_SHOWN).collect();
+            StorageError::invalid(format!("`{shown}` is no digest algorithm of this host"))
+        })
     }
 
     pub fn as_str(self) -> &'static str {

@@ -66,6 +66,9 @@ pub enum StorageError {
     /// The store refuses the host: permissions or credentials.
     #[error(transparent)]
     Denied(Reason),
+    /// Too much of something is open at once; says what to do.
+    #[error("{0}")]
+    Busy(String),
     /// The store does not answer; trying again may help.
     #[error(transparent)]
     Unavailable(Reason),

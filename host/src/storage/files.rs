@@ -12,6 +12,7 @@
 //! (`KeyLocks`) and between processes (`ShardLock`). Readers take no lock: an open
 //! descriptor keeps its version whatever is renamed over the name.
 
+mod clock;
 mod lock;
 mod place;
 mod sink;
@@ -23,12 +24,13 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
+use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
@@ -40,11 +42,22 @@ use version::Versions;
 /// mount then costs a thread, not the request.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The file system is asked again what time it is after so long.
+const CLOCK_FRESH: Duration = Duration::from_secs(10);
 
 pub(super) struct Files {
     root: PathBuf,
     locks: KeyLocks,
     versions: Versions,
+    /// Of the file system, which may be another machine's.
+    clock: StoreClock,
+}
+
+/// Whether a staged file was written a moment ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    New,
+    Unknown,
 }
 
 /// One version of a file, held open.
@@ -59,7 +72,12 @@ pub(super) struct FileContent {
 impl Files {
     /// Makes the folder and its private parts where they are missing.
     pub async fn prepare(root: &Path) -> Result<Self> {
-        let files = Self { root: root.to_owned(), locks: KeyLocks::default(), versions: Versions::default() };
+        let files = Self {
+            root: root.to_owned(),
+            locks: KeyLocks::default(),
+            versions: Versions::default(),
+            clock: StoreClock::default(),
+        };
         let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
         run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?)))
             .await
@@ -87,6 +105,26 @@ impl Files {
         }
     }
 
+    /// By the clock that dates the files.
+    pub async fn now(self: &Arc<Self>) -> Result<SystemTime> {
+        if let Some(now) = self.clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        let files = self.clone();
+        run(move || files.look_at_clock()).await
+    }
+
+    /// The same, for what runs off the asynchronous threads already.
+    fn look_at_clock(&self) -> Result<SystemTime> {
+        if let Some(now) = self.clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        let asked = Instant::now();
+        let told = clock::read(&self.private("staging")).map_err(vanished)?;
+        self.clock.note(asked, told, clock::TICK);
+        Ok(self.clock.now(CLOCK_FRESH).unwrap_or(told))
+    }
+
     pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || files.look_up(&path)).await
@@ -103,7 +141,7 @@ impl Files {
                 return Err(StorageError::TooLarge(limit));
             }
             let bytes = read_whole(&file, metadata.len())?;
-            let version = files.versions.of_bytes(&metadata, &bytes);
+            let version = files.versions.of_bytes(&metadata, &bytes, files.look_at_clock().ok());
             Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
         })
         .await
@@ -117,7 +155,7 @@ impl Files {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
-            let version = files.versions.of_file(&metadata, &file)?;
+            let version = files.version_of_file(&metadata, &file)?;
             let content = FileContent { file: Arc::new(file), path: target, size: metadata.len() };
             Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
         })
@@ -133,7 +171,7 @@ impl Files {
     ) -> Result<ObjectInfo> {
         let files = self.clone();
         let staged = run(move || sink::stage(&files, &bytes)).await?;
-        self.commit_file(&staged, path, precondition).await
+        self.commit_file(&staged, path, precondition, Age::New).await
     }
 
     pub async fn commit(
@@ -144,7 +182,7 @@ impl Files {
         _content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
         match material {
-            Material::File(staged) => self.commit_file(staged, path, precondition).await,
+            Material::File(staged) => self.commit_file(staged, path, precondition, Age::Unknown).await,
             Material::Objects { .. } => Err(StorageError::other("staged in another store")),
         }
     }
@@ -154,6 +192,7 @@ impl Files {
         staged: &StagingFile,
         path: &str,
         precondition: &Precondition,
+        age: Age,
     ) -> Result<ObjectInfo> {
         let hold = self.hold(path).await?;
         let (files, staged, path, precondition) =
@@ -162,11 +201,14 @@ impl Files {
             let _hold = hold;
             let _lock = ShardLock::take(&files.private("locks"), &path)?;
             files.check(&path, &precondition)?;
+            if age == Age::Unknown {
+                staged.renew()?;
+            }
             place::place(&staged, &files.root, &path)?;
             let metadata = staged.file().metadata()?;
             let version = match staged.version() {
                 Some(version) => version,
-                None => files.versions.of_file(&metadata, staged.file())?,
+                None => files.version_of_file(&metadata, staged.file())?,
             };
             Ok(object_info(path, metadata.len(), version, &metadata))
         })
@@ -242,6 +284,10 @@ impl Files {
         precondition.check(current.as_ref().map(|info| info.version.as_str()))
     }
 
+    fn version_of_file(&self, metadata: &std::fs::Metadata, file: &File) -> Result<String> {
+        self.versions.of_file(metadata, file, self.look_at_clock().ok())
+    }
+
     fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
         let target = self.target(path);
         let metadata = match std::fs::metadata(&target) {
@@ -257,7 +303,7 @@ impl Files {
             return Ok(None);
         };
         let metadata = file.metadata()?;
-        let version = self.versions.of_file(&metadata, &file)?;
+        let version = self.version_of_file(&metadata, &file)?;
         Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)))
     }
 }
@@ -266,6 +312,16 @@ impl FileContent {
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let file = self.file.clone();
         run(move || read_range(&file, range)).await
+    }
+}
+
+/// The folder was made when the store was opened.
+fn vanished(error: io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            StorageError::unavailable("the storage folder has vanished; is it mounted?")
+        }
+        _ => error.into(),
     }
 }
 

@@ -30,6 +30,7 @@ use opendal::{ErrorKind, Metadata, Operator};
 use super::S3Settings;
 use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::budget::Budget;
+use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
 use super::layers::{CALL_LIMIT, persistently};
@@ -54,6 +55,10 @@ const LARGEST_DOCUMENT: u64 = 8 * parts::PART;
 /// No multipart upload of ours takes longer.
 const JOINED_WITHIN: Duration = Duration::from_hours(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Nothing is there. A look at it shows whether the service answers, and what time it is.
+const NOTHING: &str = ".packhouse/probe/none";
+/// A service that has not answered anything for so long is asked what time it is.
+const CLOCK_FRESH: Duration = Duration::from_mins(1);
 
 pub(super) struct Objects {
     operator: Operator,
@@ -65,12 +70,14 @@ pub(super) struct Objects {
     budget: Budget,
     /// None in memory.
     unfinished: Option<Unfinished>,
+    /// Of the service; none in memory.
+    clock: Option<Arc<StoreClock>>,
 }
 
 impl Objects {
     /// The only writer is this process: versions are kept beside the objects.
     pub fn private(operator: Operator) -> Self {
-        Self::with(operator.clone(), operator, Swap::noted(), Budget::new(u64::MAX), None)
+        Self::with(operator.clone(), operator, Swap::noted(), Budget::new(u64::MAX), None, None)
     }
 
     /// Asks the service what it honours, with a handful of small objects. All that
@@ -84,7 +91,8 @@ impl Objects {
         let bucket = Bucket::new(settings, transport);
         let swap = Swap::probed(probe::ask(&operator, &once, transport, &bucket).await?);
         let unfinished = Unfinished(bucket);
-        Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished)))
+        let clock = Some(transport.clock());
+        Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished), clock))
     }
 
     fn with(
@@ -93,9 +101,10 @@ impl Objects {
         swap: Swap,
         budget: Budget,
         unfinished: Option<Unfinished>,
+        clock: Option<Arc<StoreClock>>,
     ) -> Self {
         let (locks, folders) = (KeyLocks::default(), KnownFolders::default());
-        Self { operator, once, locks, swap, folders, budget, unfinished }
+        Self { operator, once, locks, swap, folders, budget, unfinished, clock }
     }
 
     /// May several hosts write to it at once?
@@ -109,12 +118,26 @@ impl Objects {
     }
 
     pub async fn probe(&self) -> Result<()> {
-        let looked = self.operator.stat(".packhouse/probe/none");
+        let looked = self.operator.stat(NOTHING);
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
             Ok(Err(error)) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             Ok(_) => Ok(()),
             Err(_) => Err(StorageError::unavailable("the storage service does not answer")),
         }
+    }
+
+    /// Every answer of the service tells it; when none came lately, the service is asked.
+    pub async fn now(&self) -> Result<SystemTime> {
+        let Some(clock) = &self.clock else { return Ok(SystemTime::now()) };
+        if let Some(now) = clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        within(self.metadata(NOTHING)).await?;
+        clock.now(CLOCK_FRESH).ok_or_else(|| {
+            StorageError::other(
+                "the storage service does not say what time it is: its answers have no `Date`",
+            )
+        })
     }
 
     pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
@@ -326,7 +349,12 @@ impl Objects {
             if current.is_none() {
                 return Ok(false);
             }
-            self.swap.remove(&self.operator, path, precondition).await?;
+            match self.swap.remove(&self.operator, path, precondition).await {
+                // The answer to the first request was lost, and the second one found nothing.
+                Err(StorageError::Conflict | StorageError::NotFound)
+                    if self.look_up(path).await?.is_none() => {}
+                removed => removed?,
+            }
             Ok(true)
         })
         .await
@@ -364,7 +392,7 @@ impl Objects {
         }
         if let Some(unfinished) = &self.unfinished {
             // One that is younger may be under way.
-            let longest = SystemTime::now().checked_sub(JOINED_WITHIN).unwrap_or(SystemTime::UNIX_EPOCH);
+            let longest = self.now().await?.checked_sub(JOINED_WITHIN).unwrap_or(SystemTime::UNIX_EPOCH);
             removed += unfinished.give_up(before.min(longest)).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "unfinished multipart uploads cannot be looked after: {error}");
                 0

@@ -2,6 +2,7 @@
 //! it turns keys into paths and paths back into keys.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -12,7 +13,7 @@ use super::key::{Key, PRIVATE, check_length};
 use super::listing::{ListOptions, Listing, PathListing};
 use super::reader::Reader;
 use super::staging::Writer;
-use super::uploads::{self, Upload};
+use super::uploads::{self, Owner, Upload};
 
 /// The keys below one prefix. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +53,11 @@ impl Scope {
 
     pub(super) fn relative_info(&self, info: ObjectInfo) -> ObjectInfo {
         ObjectInfo { key: self.relative(info.key), ..info }
+    }
+
+    /// What time it is by the store's clock. Seldom costs a request.
+    pub async fn now(&self) -> Result<SystemTime> {
+        self.backend.now().await
     }
 
     /// None when nothing is there. One look-up in the store.
@@ -135,9 +141,15 @@ impl Scope {
         reader.digest_range(0, size, &unique(algorithms)).await.map(Some)
     }
 
-    /// An upload over several requests and hosts. `label` is the caller's note.
-    pub async fn start_upload(&self, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
-        uploads::start(self, label, algorithms).await
+    /// An upload over several requests and hosts. `label` is the caller's note. `Busy` when
+    /// the owner has too many open already.
+    pub async fn start_upload(
+        &self,
+        label: &str,
+        algorithms: &[Algorithm],
+        owner: Owner<'_>,
+    ) -> Result<Upload> {
+        uploads::start(self, label, algorithms, owner).await
     }
 
     /// None when it never was in this scope, has ended or has expired.

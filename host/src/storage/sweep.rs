@@ -1,18 +1,19 @@
 //! What crashed hosts left behind and nobody goes on with: staged bytes, uploads, and the
-//! small objects that the store's clock was read from. It must not know what the bytes
-//! were for.
+//! small objects that earlier hosts read the store's clock from. It must not know what the
+//! bytes were for.
 
 use std::time::SystemTime;
 
 use super::Storage;
 use super::backend::{Backend, Precondition};
-use super::clock::CLOCK;
 use super::error::Result;
 use super::key::PRIVATE;
 use super::listing::PathListing;
 use super::uploads;
 
 const PAGE: usize = 1000;
+/// Where hosts before 0.1.1 wrote small objects to read the store's clock.
+const CLOCK: &str = "clock";
 
 /// Whether what is found is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod clocks;
 mod documents;
 mod faults;
 mod keys;
@@ -21,8 +22,11 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{
-    Algorithm, Digest, DigestState, Key, Precondition, Scope, Settings, Staged, Storage, StorageError,
+    Algorithm, Digest, DigestState, Key, Owner, Precondition, Scope, Settings, Staged, Storage, StorageError,
 };
+
+/// Whose uploads these are.
+const OWNER: Owner<'static> = Owner { name: "ann", most: 100 };
 
 /// A store, and what must live as long as it.
 struct House {

@@ -6,12 +6,15 @@
 //! - `.packhouse/uploads/<id>/session.json`: [`Session`].
 //! - `.packhouse/uploads/<id>/<part>`: bytes of one or more appends.
 //!
+//! An id tells whose upload it is, so that those of one owner can be counted by a listing.
+//!
 //! # Invariants
 //! **What the document does not name was not appended**, whatever objects lie beside it.
 //! **Nothing is appended to an upload that is being finished**: the document says that
 //! it is before its parts are joined.
 
 mod append;
+mod identity;
 mod session;
 
 use super::backend::{Content, ObjectInfo, Precondition};
@@ -39,9 +42,29 @@ pub struct Upload {
     is_fresh: bool,
 }
 
-pub(super) async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm]) -> Result<Upload> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let session = Session::new(scope.prefix(), label, &unique(algorithms));
+/// Whose uploads are counted together, and how many may be open.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    pub name: &'a str,
+    pub most: usize,
+}
+
+pub(super) async fn start(
+    scope: &Scope,
+    label: &str,
+    algorithms: &[Algorithm],
+    owner: Owner<'_>,
+) -> Result<Upload> {
+    let now = scope.now().await?;
+    let group = identity::Group::new(scope.prefix(), owner.name);
+    if session::count(scope.backend(), group.prefix(), owner.most, now).await? >= owner.most {
+        return Err(StorageError::Busy(format!(
+            "{} uploads of this caller are open: finish or cancel some, or try again later",
+            owner.most
+        )));
+    }
+    let id = group.new_id();
+    let session = Session::new(scope.prefix(), label, &unique(algorithms), now);
     let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
     Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
@@ -56,7 +79,7 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
     if session.scope != scope.prefix() {
         return Ok(None);
     }
-    if session.is_expired() {
+    if session.is_expired(scope.now().await?) {
         session::remove(scope.backend(), id).await?;
         return Ok(None);
     }
@@ -79,11 +102,18 @@ impl Upload {
         self.session.offset()
     }
 
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        self.session.memory()
+    }
+
     /// Begins to append; `Conflict` with no byte taken unless it stands at `at`, and
     /// while it is being finished. Nothing is appended before [`Append::finish`].
     pub async fn append(&mut self, at: Option<u64>) -> Result<Append<'_>> {
-        let stands =
-            |upload: &Self| at.is_none_or(|at| at == upload.offset()) && !upload.session.is_being_finished();
+        let now = self.scope.now().await?;
+        let stands = |upload: &Self| {
+            at.is_none_or(|at| at == upload.offset()) && !upload.session.is_being_finished(now)
+        };
         if !std::mem::take(&mut self.is_fresh) || !stands(self) {
             self.refresh().await?;
         }
@@ -150,7 +180,7 @@ impl Upload {
             }
             let contents = self.contents().await?;
             compare(expect, &self.digests(expect, &contents).await?)?;
-            match self.save(self.session.being_finished()).await {
+            match self.save(self.session.being_finished(self.scope.now().await?)).await {
                 Err(StorageError::Conflict) => {}
                 saved => return saved.map(|()| contents),
             }

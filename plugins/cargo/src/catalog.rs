@@ -153,10 +153,14 @@ impl Entry {
     fn read(name: &CrateName, document: &Document) -> Result<Self, Error> {
         let mut entry =
             Self { seen: document.info.version.clone(), name: name.to_string(), ..Self::default() };
-        if let Some((version, line)) = Index::new(&document.bytes).newest() {
+        let index = Index::new(&document.bytes);
+        // As permissions have it.
+        if let Some(stored) = index.name() {
+            entry.name = stored.to_string();
+        }
+        if let Some((version, line)) = index.newest() {
             let spelled = CrateName::parse(&line.name).unwrap_or_else(|_| name.clone());
             let about = read_about(&spelled, &version)?;
-            entry.name = spelled.to_string();
             entry.newest = version.to_string();
             entry.description = shorten(about.description.unwrap_or_default());
             entry.keywords = about.keywords.into_iter().take(KEYWORDS).map(shorten).collect();

@@ -8,7 +8,7 @@
 //! - [`upload`], [`archive`], [`manifest`]: what a publisher sends, read in bounded memory
 //!   and held against each other
 //! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: what looks
-//!   after the bucket
+//!   after the bucket; `ownership`: which crates list an account
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -25,6 +25,7 @@ mod maintenance;
 pub mod manifest;
 pub mod name;
 pub mod owners;
+mod ownership;
 #[cfg(test)]
 mod samples;
 pub mod upload;
@@ -32,7 +33,7 @@ pub mod upload;
 /// The protocol.
 pub struct Cargo;
 
-packhouse_plugin::export!(Cargo, maintenance);
+packhouse_plugin::export!(Cargo, maintenance, ownership);
 
 const SETUP: &str = r#"# ~/.cargo/config.toml
 [registries.packhouse]

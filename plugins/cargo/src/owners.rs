@@ -4,6 +4,10 @@
 //!
 //! A crate of another system has none; then only grants count.
 
+use std::collections::BTreeMap;
+
+use packhouse_plugin::auth::Owner;
+use packhouse_plugin::ownership::Holder;
 use serde::{Deserialize, Serialize};
 
 use crate::name::CrateName;
@@ -16,29 +20,68 @@ pub struct Owners {
     /// The crate's name as it was first published.
     pub name: String,
     /// Names of users, in the order in which they were added.
-    #[serde(default)]
-    pub owners: Vec<String>,
+    #[serde(default, rename = "owners")]
+    names: Vec<String>,
+    /// The account of each, by name. One that was recorded by a version before 0.1.1 has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    ids: BTreeMap<String, String>,
 }
 
 impl Owners {
-    pub fn new(name: &CrateName, owner: Option<String>) -> Self {
-        Self { name: name.to_string(), owners: owner.into_iter().collect() }
+    pub fn new(name: &CrateName, owner: Option<Owner>) -> Self {
+        let mut owners = Self { name: name.to_string(), ..Self::default() };
+        if let Some(owner) = owner {
+            owners.add(owner);
+        }
+        owners
     }
 
-    /// False when they are listed already.
-    pub fn add(&mut self, user: &str) -> bool {
-        let new = !self.owners.iter().any(|owner| owner == user);
-        if new {
-            self.owners.push(user.to_owned());
+    /// In the order in which they were added.
+    pub fn list(&self) -> Vec<Owner> {
+        let owner = |name: &String| Owner { name: name.clone(), id: self.ids.get(name).cloned() };
+        self.names.iter().map(owner).collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// False when they are listed already. An entry of this name with another account, or
+    /// without one, becomes this account's: no two accounts have a name at one time.
+    pub fn add(&mut self, owner: Owner) -> bool {
+        let is_listed = self.names.contains(&owner.name);
+        if is_listed && (owner.id.is_none() || self.ids.get(&owner.name) == owner.id.as_ref()) {
+            return false;
         }
-        new
+        if !is_listed {
+            self.names.push(owner.name.clone());
+        }
+        if let Some(id) = owner.id {
+            self.ids.insert(owner.name, id);
+        }
+        true
     }
 
     /// False when they are not listed.
     pub fn remove(&mut self, user: &str) -> bool {
-        let before = self.owners.len();
-        self.owners.retain(|owner| owner != user);
-        self.owners.len() != before
+        self.retain(|owner| owner.name != user)
+    }
+
+    /// Takes an account off the list. False when it is not listed.
+    pub fn disown(&mut self, holder: &Holder) -> bool {
+        self.retain(|owner| !holder.is(owner))
+    }
+
+    fn retain(&mut self, keeps: impl Fn(&Owner) -> bool) -> bool {
+        let before = self.list();
+        let kept: Vec<&Owner> = before.iter().filter(|owner| keeps(owner)).collect();
+        self.names.retain(|name| kept.iter().any(|owner| owner.name == *name));
+        self.ids.retain(|name, _| kept.iter().any(|owner| owner.name == *name));
+        self.names.len() != before.len()
     }
 }
 

@@ -16,12 +16,14 @@ use serde_json::{Value, json};
 use crate::{Cargo, samples};
 
 mod hostile;
+mod lost_answers;
 mod maintenance;
 mod names;
 mod owners;
 mod publish;
 mod read;
 mod search;
+mod spelling;
 mod yank;
 
 /// Reads are public; ann may do everything, bob may read.

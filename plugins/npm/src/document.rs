@@ -9,6 +9,8 @@
 //! - The order of versions is kept, and nothing in them is lost that is not understood.
 //! - What an earlier system left out (`time`, `dist-tags`, `_rev`) is no error.
 //! - `_rev` and absolute URLs are never stored: both are made when a document is served.
+//! - `_ownerIds` is stored and never served: it says which accounts the maintainers are. One
+//!   that is not in it was recorded by a version before 0.1.1, or by another system.
 //!
 //! # Examples
 //! ```
@@ -19,6 +21,8 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+use packhouse_plugin::auth::Owner;
+use packhouse_plugin::ownership::Holder;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -29,7 +33,7 @@ pub use render::{Links, Rendering};
 pub use revision::revision;
 
 use crate::json::{Object, quote};
-use crate::name::PackageName;
+use crate::name::{PackageName, Version};
 
 mod manifest;
 mod release;
@@ -39,7 +43,11 @@ mod revision;
 const VERSIONS: &str = "versions";
 const TIME: &str = "time";
 const TAGS: &str = "dist-tags";
+/// The tag that every package has.
+const LATEST: &str = "latest";
 const MAINTAINERS: &str = "maintainers";
+/// The account ids of maintainers, by name: `{"ann": "…"}`. Stored and never served.
+const OWNER_IDS: &str = "_ownerIds";
 /// Made when a document is served, or meant for the server only.
 const NEVER_STORED: [&str; 5] = ["_rev", "_attachments", "_revisions", "access", "_etag"];
 
@@ -158,10 +166,45 @@ impl<'a> Packument<'a> {
         listed.into_iter().filter_map(|person| serde_json::from_value(person).ok()).collect()
     }
 
-    /// Replaces who looks after the package.
-    pub fn set_maintainers(&mut self, people: &[Person]) {
-        let people: Vec<String> = people.iter().map(Person::to_json).collect();
-        self.top.set_raw(MAINTAINERS, format!("[{}]", people.join(",")));
+    /// The same as accounts.
+    pub fn owners(&self) -> Vec<Owner> {
+        let ids = Object::parse_lenient(self.top.get(OWNER_IDS));
+        let owner = |person: Person| Owner { id: ids.text(&person.name), name: person.name };
+        self.maintainers().into_iter().map(owner).collect()
+    }
+
+    /// Replaces who looks after the package. Those who did so before keep their accounts;
+    /// `added` are the accounts of the others.
+    pub fn set_maintainers(&mut self, people: &[Person], added: &[Owner]) {
+        let before = self.owners();
+        let texts: Vec<String> = people.iter().map(Person::to_json).collect();
+        self.top.set_raw(MAINTAINERS, format!("[{}]", texts.join(",")));
+        let mut ids = Object::default();
+        for person in people {
+            let known = before.iter().chain(added).find(|owner| owner.name == person.name);
+            if let Some(id) = known.and_then(|owner| owner.id.as_ref()) {
+                ids.set_text(&person.name, id);
+            }
+        }
+        if ids.is_empty() {
+            self.top.remove(OWNER_IDS);
+        } else {
+            self.top.set_raw(OWNER_IDS, ids.to_text());
+        }
+    }
+
+    /// Takes an account off those who look after the package. False when it is none of them.
+    pub fn disown(&mut self, holder: &Holder) -> bool {
+        let owners = self.owners();
+        let people = self.maintainers();
+        let is_kept =
+            |person: &&Person| !owners.iter().any(|owner| owner.name == person.name && holder.is(owner));
+        let kept: Vec<Person> = people.iter().filter(is_kept).cloned().collect();
+        let was_listed = kept.len() < people.len();
+        if was_listed {
+            self.set_maintainers(&kept, &[]);
+        }
+        was_listed
     }
 
     /// Makes a tag stand for a version.
@@ -174,21 +217,48 @@ impl<'a> Packument<'a> {
         self.tags.remove(tag)
     }
 
-    /// Replaces all tags; those of versions that are not there are left out.
-    pub fn replace_tags(&mut self, tags: &Object<'_>) {
-        let kept: Vec<(String, String)> = tags
-            .names()
-            .filter_map(|tag| Some((tag.to_owned(), tags.text(tag)?)))
-            .filter(|(_, version)| self.versions.contains(version))
-            .collect();
+    /// Replaces all tags; those of versions that are not there are left out. `latest` stays
+    /// where it is unless it is given. False when nothing changes.
+    pub fn replace_tags(&mut self, tags: &Object<'_>) -> bool {
+        let named = tags.names().filter_map(|tag| Some((tag.to_owned(), tags.text(tag)?)));
+        let mut new: Vec<(String, String)> =
+            named.filter(|(_, version)| self.versions.contains(version)).collect();
+        if let (Some(latest), false) = (self.tag(LATEST), new.iter().any(|(tag, _)| tag == LATEST)) {
+            new.push((LATEST.to_owned(), latest));
+        }
+        let is_same = |(tag, version): &(String, String)| self.tag(tag).as_deref() == Some(version.as_str());
+        if new.len() == self.tags.len() && new.iter().all(is_same) {
+            return false;
+        }
         self.tags = Object::default();
-        for (tag, version) in kept {
+        for (tag, version) in new {
             self.tags.set_text(&tag, &version);
+        }
+        true
+    }
+
+    /// Removes versions, their times, and the tags that stand for them. Where `latest` was one
+    /// of those, it comes to stand for the highest version that is left, as npm has it.
+    pub fn remove_versions(&mut self, versions: &[String]) {
+        let had_latest = self.tags.contains(LATEST);
+        for version in versions {
+            self.remove_version(version);
+        }
+        if had_latest
+            && !self.tags.contains(LATEST)
+            && let Some(highest) = self.highest_version()
+        {
+            self.tags.set_text(LATEST, &highest);
         }
     }
 
-    /// Removes a version, its time, and the tags that stand for it.
-    pub fn remove_version(&mut self, version: &str) {
+    /// What is no version is lower than all that are.
+    fn highest_version(&self) -> Option<String> {
+        let highest = self.versions.names().max_by_key(|version| Version::parse(version).ok());
+        highest.map(str::to_owned)
+    }
+
+    fn remove_version(&mut self, version: &str) {
         self.versions.remove(version);
         self.time.remove(version);
         let tags: Vec<String> = self

@@ -28,7 +28,7 @@ pub mod unpublish;
 pub mod users;
 
 /// The kind of this protocol's scopes.
-const PACKAGE: &str = "package";
+pub const PACKAGE: &str = "package";
 /// Of packuments in the store, where it keeps content types.
 const JSON: &str = "application/json";
 /// The largest body of a request that is small by nature, in bytes.
@@ -73,12 +73,7 @@ fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
 
 /// The caller may do this on the package that this is the document of, or 401 or 403.
 fn require_in(name: &PackageName, packument: &Packument<'_>, action: &str) -> Result<(), Error> {
-    Ok(auth::require_listed(PACKAGE, name.as_str(), action, &owners(packument))?)
-}
-
-/// Who is listed as the package's owner.
-fn owners(packument: &Packument<'_>) -> Vec<String> {
-    packument.maintainers().into_iter().map(|person| person.name).collect()
+    Ok(auth::require_owned(PACKAGE, name.as_str(), action, &packument.owners())?)
 }
 
 /// Whoever is calling, or 401.
@@ -121,7 +116,7 @@ fn no_version(name: &PackageName, version: &str) -> Error {
 }
 
 /// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.
-fn now() -> String {
+pub fn now() -> String {
     timestamp(clock::now())
 }
 

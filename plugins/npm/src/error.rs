@@ -172,7 +172,7 @@ impl From<serde_json::Error> for Error {
 impl From<WalkError> for Error {
     fn from(error: WalkError) -> Self {
         let descriptor = match error {
-            WalkError::TooLarge => TOO_LARGE,
+            WalkError::TooLarge | WalkError::TooLong => TOO_LARGE,
             WalkError::Truncated | WalkError::Syntax(_) | WalkError::TooDeep => BAD_JSON,
         };
         Self::because(descriptor, error)

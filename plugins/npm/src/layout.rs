@@ -18,6 +18,11 @@ pub const SEGMENT_LENGTH: usize = 255;
 
 const INDEX: &str = "/index.json";
 
+/// What the keys of a package begin with, without the last `/`.
+pub fn folder(name: &PackageName) -> String {
+    format!("{PACKAGES}{name}")
+}
+
 /// The key of the packument.
 pub fn index(name: &PackageName) -> String {
     format!("{PACKAGES}{name}{INDEX}")

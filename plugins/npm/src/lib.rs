@@ -9,6 +9,7 @@
 //!   bounded memory
 //! - [`error`]: the table of errors; `endpoints`: one file a noun
 //! - `maintenance`: what interrupted publishes left, and whether all is what it should be
+//! - `ownership`: which packages list an account as a maintainer
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -27,6 +28,7 @@ pub mod json;
 pub mod layout;
 mod maintenance;
 pub mod name;
+mod ownership;
 #[cfg(test)]
 mod samples;
 pub mod walker;
@@ -34,7 +36,7 @@ pub mod walker;
 /// The protocol.
 pub struct Npm;
 
-packhouse_plugin::export!(Npm, maintenance);
+packhouse_plugin::export!(Npm, maintenance, ownership);
 
 const SETUP: &str = "\
 npm config set registry {base_url}/

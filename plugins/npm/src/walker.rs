@@ -8,7 +8,8 @@
 //! version is kept.
 //!
 //! # Invariants
-//! - What is collected never exceeds [`COLLECTED_LIMIT`]; depth never exceeds
+//! - What is collected never exceeds [`COLLECTED_LIMIT`], what is read little more than
+//!   [`READ_LIMIT`]; depth never exceeds
 //!   [`DEPTH_LIMIT`], and costs no stack.
 //! - What is collected is complete; whether its numbers and words are JSON is for the
 //!   parser that reads it.
@@ -17,6 +18,9 @@ use std::fmt;
 
 /// The most JSON that is kept beside attachments, in bytes.
 pub const COLLECTED_LIMIT: usize = 8 << 20;
+/// The most JSON that is looked at beside attachments, in bytes. What `npm unpublish` sends
+/// may hold a whole packument.
+pub const READ_LIMIT: u64 = 128 << 20;
 /// How deep lists and objects may lie in each other; published manifests have about five.
 pub const DEPTH_LIMIT: usize = 100;
 
@@ -29,6 +33,7 @@ pub enum WalkError {
     Syntax(u64),
     TooDeep,
     TooLarge,
+    TooLong,
 }
 
 impl fmt::Display for WalkError {
@@ -41,6 +46,9 @@ impl fmt::Display for WalkError {
                 formatter,
                 "there are more than {COLLECTED_LIMIT} bytes of JSON beside the attachments"
             ),
+            Self::TooLong => {
+                write!(formatter, "the JSON has more than {READ_LIMIT} bytes beside the attachments")
+            }
         }
     }
 }
@@ -126,6 +134,9 @@ impl Walker {
 
     /// Takes the next piece, or what of it comes before an attachment's data.
     pub fn feed(&mut self, piece: &[u8]) -> Result<Step, WalkError> {
+        if self.position > READ_LIMIT {
+            return Err(WalkError::TooLong);
+        }
         let mut taken = 0;
         while let Some(rest) = piece.get(taken..).filter(|rest| !rest.is_empty()) {
             if let State::String { key, escaped } = self.state {

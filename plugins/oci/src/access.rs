@@ -8,6 +8,8 @@ use crate::name::RepositoryName;
 
 /// The kind of this protocol's scopes.
 pub const REPOSITORY: &str = "repository";
+/// To see that a repository is there; `pull` and `push` include this.
+pub const LIST: &str = "list";
 /// Where this mount gives out tokens, below its path.
 pub const TOKEN_ENDPOINT: &str = "/token";
 /// The challenge of the token endpoint itself, and of a registry without signed tokens.

@@ -1,7 +1,7 @@
 //! What the stored documents say: manifests of every kind, and the map of tags. It knows no
 //! storage and no HTTP.
 
-pub use manifest::{Manifest, ManifestError, is_media_type};
+pub use manifest::{MANIFEST_TYPES, Manifest, ManifestError, is_manifest_type};
 pub use tags::Tags;
 
 mod manifest;

@@ -29,6 +29,7 @@ mod maintenance;
 mod media_types;
 mod membership;
 pub mod name;
+mod ownership;
 mod pending;
 mod records;
 mod referrers;
@@ -37,7 +38,7 @@ mod tag_map;
 /// The protocol.
 pub struct Oci;
 
-packhouse_plugin::export!(Oci, maintenance);
+packhouse_plugin::export!(Oci, maintenance, ownership);
 
 /// Clients take the host only, whatever path the mount has.
 const SETUP: &str = "\

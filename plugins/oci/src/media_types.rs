@@ -1,11 +1,15 @@
-//! Under which media type a stored manifest is served. Most say it themselves; for the others
-//! it is kept beside them, since not every store keeps content types.
+//! Under which media type a stored manifest is served. Most manifests say it themselves. For
+//! the others it is kept in an object of its own, since not every store keeps content types.
+//!
+//! A browser obeys the type, and a client chose it. So a type that no manifest has is rejected
+//! when it is pushed, and is not served if an earlier system stored it.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Document, Precondition};
 
 use crate::digest::ContentDigest;
-use crate::document::{Manifest, is_media_type};
+use crate::document::{MANIFEST_TYPES, Manifest, is_manifest_type};
+use crate::error::{self, Error as Refusal};
 use crate::layout;
 use crate::name::RepositoryName;
 
@@ -13,10 +17,31 @@ use crate::name::RepositoryName;
 const GENERIC: [&str; 4] =
     ["application/json", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"];
 
-/// The media type in a header, without parameters; none for one that says nothing.
-pub fn in_header(value: Option<&str>) -> Option<String> {
-    let kind = value?.split(';').next().unwrap_or_default().trim();
-    Some(kind.to_owned()).filter(|kind| is_media_type(kind) && !GENERIC.contains(&kind.as_str()))
+/// The media type that a manifest is pushed as, without parameters; `None` for a header that
+/// says nothing.
+pub fn sent(value: Option<&str>) -> Result<Option<String>, Refusal> {
+    let kind = essence(value.unwrap_or_default());
+    if kind.is_empty() || is_generic(kind) {
+        return Ok(None);
+    }
+    if is_manifest_type(kind) {
+        return Ok(Some(kind.to_owned()));
+    }
+    let sentence = format!("the Content-Type is {kind:.100?}: {MANIFEST_TYPES}");
+    Err(Refusal::because(error::MANIFEST_INVALID, sentence))
+}
+
+/// The media type of a stored manifest in the words of the store, if a manifest may have it.
+pub fn stored(value: Option<&str>) -> Option<String> {
+    value.map(essence).filter(|kind| is_manifest_type(kind)).map(str::to_owned)
+}
+
+fn essence(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_generic(kind: &str) -> bool {
+    GENERIC.iter().any(|generic| generic.eq_ignore_ascii_case(kind))
 }
 
 /// Keeps the type that a manifest was pushed as, where the manifest does not show it.
@@ -44,8 +69,8 @@ pub fn find(
         return Ok(manifest.media_type(None));
     }
     let kept = storage::get(&layout::media_type(repository, digest))?;
-    let kept = kept.and_then(|kept| String::from_utf8(kept.bytes).ok()).filter(|kind| is_media_type(kind));
-    let stored = || in_header(document.info.content_type.as_deref());
+    let kept = kept.and_then(|kept| String::from_utf8(kept.bytes).ok()).filter(|kind| is_manifest_type(kind));
+    let stored = || stored(document.info.content_type.as_deref());
     Ok(manifest.media_type(kept.or_else(stored).as_deref()))
 }
 

@@ -11,8 +11,8 @@
 //!   garbage collection that they may go.
 //! - Bytes are never removed here.
 
+use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Change, ObjectInfo, Precondition};
-use packhouse_plugin::{Error, clock};
 
 use crate::condemned::{self, Standing};
 use crate::digest::ContentDigest;
@@ -26,7 +26,8 @@ const NOTE: &[u8] = b"{\"upload\":true}";
 /// What the mark of a deletion holds; of another length than the others.
 const DELETED: &[u8] = b"{\"deleted\":true}";
 const JSON: Option<&str> = Some("application/json");
-/// A member that was written less than this ago says the same as one written now.
+/// A member that was written less than this ago says the same as one written now. In
+/// milliseconds, by the store's clock.
 const FRESH: u64 = 60_000;
 
 /// A blob that a repository has.
@@ -87,14 +88,14 @@ pub fn is_deleted(member: &ObjectInfo) -> bool {
 
 impl Member {
     /// Was it written so lately that confirming it changes nothing?
-    pub fn is_fresh(&self) -> bool {
-        self.info.modified.unwrap_or(0).saturating_add(FRESH) > clock::now()
+    pub fn is_fresh(&self) -> Result<bool, Error> {
+        Ok(storage::age(&self.info)?.is_some_and(|age| age < FRESH))
     }
 
     /// To be called when somebody who may rely on it is told that the blob is there: from now
     /// on it counts as brought at this moment.
     pub fn confirm(&self) -> Result<(), Error> {
-        if self.is_fresh() {
+        if self.is_fresh()? {
             return Ok(());
         }
         match storage::put(&self.info.key, SETTLED, Precondition::Version(&self.info.version), JSON) {

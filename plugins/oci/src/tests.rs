@@ -19,6 +19,7 @@ mod collection;
 mod earlier;
 mod hostile;
 mod lists;
+mod lost_answers;
 mod manifests;
 mod permissions;
 mod referrers;

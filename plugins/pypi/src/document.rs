@@ -120,6 +120,11 @@ impl Project {
         if is_ours { Err(error) } else { Ok(None) }
     }
 
+    /// Whether this JSON text is the `format` of a document that [`Project::parse`] reads.
+    pub fn is_format(json: &[u8]) -> bool {
+        serde_json::from_slice::<Format>(json).is_ok()
+    }
+
     /// The document of a project without files.
     pub fn new(name: &str) -> Self {
         debug_assert_eq!(serde_json::to_string(&Format::One).ok(), Some(format!("\"{FORMAT}\"")));

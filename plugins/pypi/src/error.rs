@@ -45,6 +45,7 @@ descriptors! {
     CLOSED 403 "closed" "this project takes no uploads"
     FILE_EXISTS 409 "file_exists" "File already exists"
     STALE 409 "conflict" "the project has changed since it was read; try again"
+    NOT_ADOPTED 409 "not_adopted" "this project's files were written by another system, and they are too large to be read in one request: run `packhouse reindex` first"
     BEING_PUBLISHED 409 "being_published" "this file is being uploaded by somebody else; try again in a few minutes"
     HOST 500 "internal" "the registry met an internal error"
 }

@@ -25,6 +25,7 @@ pub mod legacy_json;
 mod maintenance;
 pub mod metadata;
 pub mod name;
+mod ownership;
 #[cfg(test)]
 mod samples;
 pub mod sdist;
@@ -34,7 +35,7 @@ pub mod wheel;
 /// The protocol.
 pub struct Pypi;
 
-packhouse_plugin::export!(Pypi, maintenance);
+packhouse_plugin::export!(Pypi, maintenance, ownership);
 
 const SETUP: &str = "\
 pip install --index-url {base_url}/simple/ NAME

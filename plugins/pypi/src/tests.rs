@@ -16,6 +16,7 @@ use crate::{Pypi, samples};
 mod change;
 mod found;
 mod hostile;
+mod lost_answers;
 mod maintenance;
 mod read;
 mod upload;

@@ -14,25 +14,30 @@
 //! | 4. swaps the mark to "removing": changed, it stays | |
 //! | 5. removes the blob, then the mark | |
 //!
-//! Whoever gives the key after step 4 finds a mark that is "removing", waits for its end,
-//! and looks whether the blob is still there. The mark is swapped and not taken away, since
-//! not every store removes by version in one step. The marks lie at `reclaimed/{sha256 of
-//! the key}`; one of a run that was killed counts for ten minutes.
+//! A publisher who gives the key after step 4 finds a mark that is "removing" and waits for
+//! its end, or finds none because the removal has ended. In every case the last step before
+//! the document is written is to look whether the blob is there. The mark is swapped and not
+//! taken away, since not every store removes by version in one step.
+//!
+//! A collection marks one blob. A request that takes names out of a document
+//! ([`Removal`](crate::storage::Removal)) marks the folder in which the blobs lie. The marks
+//! lie at `reclaimed/{sha256 of the key or folder}`. A mark whose process was killed is valid
+//! for ten minutes.
 
 use super::{orphan, removal};
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
-use crate::storage::{self, Document, GRACE, Precondition, wait_turn};
+use crate::storage::{self, Document, GRACE, Precondition, get_many, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, find_digest};
 
 const MARKS: &str = "reclaimed/";
-/// Milliseconds after which a mark is that of a run that was killed.
-const DEAD: u64 = 10 * 60 * 1000;
+/// Milliseconds after which a mark is that of a process that was killed.
+pub(crate) const DEAD: u64 = 10 * 60 * 1000;
 /// How often a publisher looks whether a removal has ended.
 const ATTEMPTS: u32 = 60;
-const ANNOUNCED: &str = "announced";
-const REMOVING: &str = "removing";
+pub(crate) const ANNOUNCED: &str = "announced";
+pub(crate) const REMOVING: &str = "removing";
 const KEPT: &str = "kept";
 
 /// What a package's document says of one of the package's files.
@@ -155,27 +160,41 @@ pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// To be called after a blob was given its key and before a document names it. False when
-/// a collection has removed it.
+/// To be called after a blob was given its key and after the document that is built upon was
+/// read, before the document is written. True when the blob is there and nobody removes it;
+/// false when it was removed.
 pub(crate) fn hold(key: &str) -> Result<bool, Error> {
-    let mark = mark_of(key)?;
+    let marks = [mark_of(key)?, mark_of(folder_of(key))?];
+    for (mark, found) in marks.iter().zip(get_many(&marks)?) {
+        if found.is_some() {
+            keep(mark)?;
+        }
+    }
+    // A removal that has ended by now has left no mark.
+    Ok(storage::stat(key)?.is_some())
+}
+
+/// Stops a removal that is announced, or waits for the end of one that has begun.
+fn keep(mark: &str) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
-        match storage::get(&mark)? {
-            None if attempt == 1 => return Ok(true),
-            None => return Ok(storage::stat(key)?.is_some()),
-            Some(found) if says(&found, REMOVING) => wait_turn(&mark, attempt)?,
-            Some(found) if says(&found, KEPT) => return Ok(storage::stat(key)?.is_some()),
-            Some(found) => match storage::put(&mark, KEPT.as_bytes(), found.precondition(), None) {
-                Err(Error::Conflict) => {}
-                // It has done its work; what another run makes of it meanwhile is that run's.
-                kept => return clear(&kept?).map(|()| true),
-            },
+        let Some(found) = storage::get(mark)? else { return Ok(()) };
+        if says(&found, KEPT) {
+            return Ok(());
+        }
+        if says(&found, REMOVING) && !is_dead(&found.info, storage::now()?) {
+            wait_turn(mark, attempt)?;
+            continue;
+        }
+        match storage::put(mark, KEPT.as_bytes(), found.precondition(), None) {
+            Err(Error::Conflict) => {}
+            // It has done its work; what another run makes of it meanwhile is that run's.
+            kept => return clear(&kept?),
         }
     }
     Err(Error::Unavailable("what lay there is being removed; try again".to_owned()))
 }
 
-fn clear(mark: &ObjectInfo) -> Result<(), Error> {
+pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
     match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
         Ok(_) | Err(Error::Conflict) => Ok(()),
         Err(error) => Err(error),
@@ -186,7 +205,12 @@ fn says(mark: &Document, word: &str) -> bool {
     mark.bytes.starts_with(word.as_bytes())
 }
 
-fn mark_of(key: &str) -> Result<String, Error> {
+/// What a key's folder is called; empty for a key without one.
+pub(crate) fn folder_of(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+pub(crate) fn mark_of(key: &str) -> Result<String, Error> {
     Ok(format!("{MARKS}{}", digest_of(key)?))
 }
 

@@ -23,25 +23,25 @@ struct Content {
 }
 
 /// A removal under way. Write the mark, remove the document, then the files, then call
-/// [`Removal::finish`].
+/// [`RemovalMark::finish`].
 #[must_use]
-pub struct Removal {
+pub struct RemovalMark {
     mark: ObjectInfo,
 }
 
-impl Removal {
+impl RemovalMark {
     /// Marks these files for removal together with the document at `document`.
-    pub fn begin(document: &str, files: &[String]) -> Result<Removal, Error> {
+    pub fn begin(document: &str, files: &[String]) -> Result<RemovalMark, Error> {
         let content = Content { document: document.to_owned(), files: files.to_vec() };
         let bytes = storage::to_json(&content)?;
         let mark = storage::put(&mark_of(document)?, &bytes, Precondition::Any, Some("application/json"))?;
-        Ok(Removal { mark })
+        Ok(RemovalMark { mark })
     }
 
     /// The document and its files are gone, or the document stays after all. A mark that
     /// cannot be removed is removed by the next collection.
     pub fn finish(self) {
-        let Removal { mark } = self;
+        let RemovalMark { mark } = self;
         match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
             Ok(_) | Err(Error::Conflict) => {}
             Err(error) => {

@@ -3,11 +3,11 @@
 
 use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
 use crate::maintenance::hold;
-use crate::storage::{Precondition, Staged, digests, stat, wait_turn};
+use crate::storage::{Precondition, Staged, age, digests, stat, wait_turn};
 use crate::types::Digest;
-use crate::{Error, clock, log};
+use crate::{Error, log};
 
-/// Milliseconds. A blob that lies at its key without being named by its document is, when
+/// Milliseconds, by the store's clock. A blob that lies at its key without being named by its document is, when
 /// younger than this, that of a publish that may still name it. It exceeds the request's
 /// deadline plus the time that a call to the host may take, and is what another publisher
 /// waits at most after a crash.
@@ -49,7 +49,7 @@ impl Staged {
         for attempt in 1..=ATTEMPTS {
             let precondition = found.as_deref().map_or(Precondition::Absent, Precondition::Version);
             match self.commit(key, &[], precondition, content_type) {
-                // A collection may have been about to remove what lay there before.
+                // Somebody may be removing what lay there before.
                 Ok(_) => return Ok(if hold(key)? { Claim::Committed } else { Claim::Busy }),
                 Err(Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -61,7 +61,7 @@ impl Staged {
                 None => None,
                 Some(_) if is_named()? => return Ok(Claim::Named),
                 Some(info) => {
-                    let old = info.modified.is_some_and(|at| clock::now().saturating_sub(at) > GRACE);
+                    let old = age(&info)?.is_some_and(|age| age > GRACE);
                     if !old && !self.is_same_as(key)? {
                         return Ok(Claim::Busy);
                     }
@@ -169,6 +169,18 @@ mod tests {
             }
             assert_eq!(repair(), Ok(true));
             assert_eq!(get("blob").unwrap().unwrap().bytes, b"named");
+        }
+    }
+
+    #[test]
+    fn the_age_of_what_lies_there_is_told_by_the_stores_clock() {
+        for away in [-3_600_000, 3_600_000] {
+            let host = Host::new();
+            host.set_store_ahead(away);
+            put("blob", b"theirs", Precondition::Any, None).unwrap();
+            assert_eq!(claim(b"ours", false), Claim::Busy, "{away}: it was written just now");
+            host.set_now(host.now() + 2 * GRACE);
+            assert_eq!(claim(b"ours", false), Claim::Committed, "{away}: it is old");
         }
     }
 

@@ -79,22 +79,55 @@ impl<'a> Update<'a> {
         self,
         mut change: impl FnMut(Option<&Document>) -> Result<Change, E>,
     ) -> Result<Option<ObjectInfo>, E> {
-        let mut attempt = 1;
+        self.run_telling(|document, _| change(document))
+    }
+
+    /// The same for changes that refuse what is done already, e.g. the removal of what is not
+    /// there. The second argument of `change` tells whether this update has tried to write
+    /// before. Then what is found done may be its own work, of which the answer was lost
+    /// before somebody else wrote: that is a success ([`Change::Keep`]).
+    pub fn run_telling<E: From<Error>>(
+        self,
+        mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,
+    ) -> Result<Option<ObjectInfo>, E> {
+        let (mut attempt, mut has_tried) = (1, false);
         loop {
-            let written = match get_up_to(self.key, self.limit) {
-                Ok(current) => {
-                    let change = change(current.as_ref())?;
-                    // Its bytes go before the new ones are written: both may be large.
-                    self.apply(current.map(|document| document.info), change)
+            let current = match get_up_to(self.key, self.limit) {
+                Err(Error::Conflict) => {
+                    wait_turn(self.key, attempt)?;
+                    attempt += 1;
+                    continue;
                 }
-                Err(error) => Err(oversized(self.key, error)),
+                current => current.map_err(|error| oversized(self.key, error))?,
             };
-            match written {
+            let change_now = change(current.as_ref(), has_tried)?;
+            has_tried |= change_now != Change::Keep;
+            // Its bytes go before the new ones are written: both may be large.
+            match self.apply(current.map(|document| document.info), change_now) {
                 Err(Error::Conflict) => wait_turn(self.key, attempt)?,
+                Err(error @ (Error::Unavailable(_) | Error::Other { .. })) => {
+                    return self.done_after_all(change, error);
+                }
                 other => return Ok(other?),
             }
             attempt += 1;
         }
+    }
+
+    /// After a write whose outcome is unknown: what is there, if nothing is left to be done.
+    /// What goes wrong here does not matter beside `error`, which went wrong there.
+    fn done_after_all<E: From<Error>>(
+        self,
+        mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,
+        error: Error,
+    ) -> Result<Option<ObjectInfo>, E> {
+        let Ok(current) = get_up_to(self.key, self.limit) else { return Err(error.into()) };
+        let is_done = match change(current.as_ref(), true) {
+            Ok(Change::Keep) => true,
+            Ok(Change::Remove) => current.is_none(),
+            Ok(Change::Write(_)) | Err(_) => false,
+        };
+        if is_done { Ok(current.map(|document| document.info)) } else { Err(error.into()) }
     }
 
     fn apply(self, current: Option<ObjectInfo>, change: Change) -> Result<Option<ObjectInfo>, Error> {

@@ -9,13 +9,14 @@ mod upkeep;
 mod uploads;
 
 pub(crate) use auth::{
-    Account, authenticate, bearer_challenge, caller, check, check_listed, filter_allowed, has_credentials,
-    is_public, rejection, retry_after, sign_access, user_exists,
+    Account, account_id, authenticate, bearer_challenge, caller, check, check_listed, check_owned,
+    filter_allowed, has_credentials, is_public, rejection, retry_after, sign_access, user_exists,
 };
 pub(crate) use body::{Body, Part};
 pub(crate) use http::{Request, Response, Sent};
 pub(crate) use storage::{
-    Reader, Staged, Writer, digests, get, get_many, list_objects, put, remove, stat, stat_many, wait_turn,
+    Reader, Staged, Writer, digests, get, get_many, list_objects, put, remove, stat, stat_many, store_now,
+    wait_turn,
 };
 pub(crate) use upkeep::Step;
 pub(crate) use uploads::Upload;

@@ -11,7 +11,7 @@ use crate::{Error, Protocol};
 /// A host in memory. The one that was made last on this thread is the one that
 /// `storage`, `auth` and the others reach, also outside a request.
 pub struct Host {
-    state: Shared,
+    pub(super) state: Shared,
 }
 
 impl Default for Host {
@@ -29,15 +29,33 @@ impl Host {
     }
 
     /// Adds a user with scopes `{protocol}:{kind}:{name}:{action}`; `*` is anything, and
-    /// `write` includes `read`, `delete`, `yank` and `owner`.
+    /// `write` includes `read`, `delete`, `yank` and `owner`, and `read` includes `list`.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.scopes.extend(scopes.iter().map(|&scope| scope.to_owned()));
         }
         self
+    }
+
+    /// Removes a user. Whoever gets the name later, with [`Host::user`], is somebody else.
+    #[must_use]
+    pub fn remove_user(self, name: &str) -> Host {
+        {
+            let mut state = self.state.borrow_mut();
+            state.users.remove(name);
+            state.removed_users.insert(name.to_owned());
+            state.tokens.retain(|token| token.owner != name);
+        }
+        self
+    }
+
+    /// The id of a user's account; empty when there is no such user.
+    pub fn account_id(&self, name: &str) -> String {
+        let state = self.state.borrow();
+        state.users.get(name).map(|user| user.id.clone()).unwrap_or_default()
     }
 
     /// What a user can sign in with ([`crate::auth::authenticate_password`]).
@@ -45,7 +63,7 @@ impl Host {
     pub fn password(self, name: &str, password: &str) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.password = Some(password.to_owned());
         }
         self
@@ -55,7 +73,7 @@ impl Host {
     pub fn email(self, name: &str, email: &str) -> Host {
         {
             let mut state = self.state.borrow_mut();
-            let user = state.users.entry(name.to_owned()).or_default();
+            let user = state.user(name);
             user.email = Some(email.to_owned());
         }
         self
@@ -191,7 +209,7 @@ impl Host {
         found.map(|signed| signed.access.clone())
     }
 
-    /// A run of maintenance that is about to begin. The store's clock is [`Host::now`].
+    /// A run of maintenance that is about to begin, now by [`Host::store_now`].
     pub fn upkeep(&self) -> Upkeep<'_> {
         Upkeep::new(Shared::clone(&self.state))
     }
@@ -224,6 +242,27 @@ impl Host {
         Ok(state.insert(key, bytes.as_ref().into(), None))
     }
 
+    /// Gives an object this version, e.g. one that it had before: on some stores the same
+    /// bytes always have the same.
+    pub fn set_version(&self, key: &str, version: &str) {
+        let mut state = self.state.borrow_mut();
+        if let Some(object) = state.objects.get_mut(key) {
+            version.clone_into(&mut object.info.version);
+        }
+    }
+
+    /// As [`Host::insert`], with a content type, as an earlier system may have stored it.
+    pub fn insert_typed(
+        &self,
+        key: &str,
+        bytes: impl AsRef<[u8]>,
+        content_type: &str,
+    ) -> Result<ObjectInfo, Error> {
+        let mut state = self.state.borrow_mut();
+        state.check_place(key)?;
+        Ok(state.insert(key, bytes.as_ref().into(), Some(content_type)))
+    }
+
     /// Removes an object; false when nothing was there.
     pub fn remove(&self, key: &str) -> bool {
         let mut state = self.state.borrow_mut();
@@ -245,6 +284,22 @@ impl Host {
         races.push_back(Some(bytes.into()));
     }
 
+    /// The answer to the next change of `key` is lost, and somebody else changes the object
+    /// before the host asks again: the change is made, then `others` gets what is there and
+    /// gives what they make of it, and the plugin is told `Conflict`. May be called several
+    /// times.
+    pub fn lose_answer(&self, key: &str, others: impl FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>> + 'static) {
+        let mut state = self.state.borrow_mut();
+        state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(others), Error::Conflict));
+    }
+
+    /// The next change of `key` is made, and answered with this error all the same, as when
+    /// the store went away in between. May be called several times.
+    pub fn break_answer(&self, key: &str, error: Error) {
+        let mut state = self.state.borrow_mut();
+        state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(|there| there), error));
+    }
+
     /// Somebody else writes these bytes just before the next piece of `key` is read: what
     /// is read in pieces (above 1 MiB, or through a `Reader`). May be called several times.
     pub fn race_reading(&self, key: &str, bytes: impl Into<Vec<u8>>) {
@@ -257,13 +312,24 @@ impl Host {
         self.state.borrow_mut().failures.push_back(error);
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch. The store's clock moves along.
     pub fn set_now(&self, moment: u64) {
         self.state.borrow_mut().now = moment;
     }
 
     pub fn now(&self) -> u64 {
         self.state.borrow().now
+    }
+
+    /// Sets the store's clock so many milliseconds ahead of the host's, or behind it. They
+    /// agree unless this is called.
+    pub fn set_store_ahead(&self, milliseconds: i64) {
+        self.state.borrow_mut().store_ahead = milliseconds;
+    }
+
+    /// What time it is by the store's clock.
+    pub fn store_now(&self) -> u64 {
+        self.state.borrow().store_now()
     }
 
     /// Bytes that were staged and are still held by somebody.

@@ -1,9 +1,9 @@
 //! Who may do what, by the rules of the real host: scopes `{protocol}:{kind}:{name}:{action}`.
 
-use super::state::State;
+use super::state::{State, User};
 use crate::auth::{Decision, Wanted};
 
-/// Names of an owners' list that count.
+/// Ids, and names, of an owners' list that count.
 const MOST_LISTED: usize = 1000;
 
 /// Who sent the request, and what they came with.
@@ -36,12 +36,27 @@ impl Bearer {
     }
 }
 
+/// Who a package lists as its owners.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Owners<'a> {
+    pub(crate) ids: &'a [String],
+    /// Of owners whose ids are not known.
+    pub(crate) names: &'a [String],
+}
+
 /// What is asked for.
 #[derive(Clone, Copy)]
 struct Question<'a> {
     kind: &'a str,
     name: &'a str,
     action: &'a str,
+}
+
+impl User {
+    fn is_one_of(&self, name: &str, owners: Owners<'_>) -> bool {
+        let by_name = || owners.names.iter().any(|listed| listed == name);
+        owners.ids.contains(&self.id) || self.owns_by_name && by_name()
+    }
 }
 
 impl State {
@@ -82,11 +97,11 @@ impl State {
 
     fn may(&self, identity: Option<&Identity>, asked: Question<'_>) -> bool {
         let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
-        self.decide_usual(identity, asked, public, &[]) == Decision::Granted
+        self.decide_usual(identity, asked, public, Owners::default()) == Decision::Granted
     }
 
     pub(crate) fn check(&self, kind: &str, name: &str, action: &str) -> Decision {
-        self.decide(Question { kind, name, action }, &[])
+        self.decide(Question { kind, name, action }, Owners::default())
     }
 
     /// For everybody, whoever is calling.
@@ -95,20 +110,24 @@ impl State {
         self.anonymous.iter().any(|scope| self.scope_allows(scope, asked))
     }
 
-    /// A user who is listed counts as if the action were granted to them.
-    pub(crate) fn check_listed(&self, kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
-        let counted = listed.get(..MOST_LISTED).unwrap_or(listed);
-        self.decide(Question { kind, name, action }, counted)
+    /// One of the owners counts as if the action were granted to them.
+    pub(crate) fn check_owned(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> Decision {
+        let counted = |listed: &'_ [String]| listed.len().min(MOST_LISTED);
+        let owners = Owners {
+            ids: owners.ids.get(..counted(owners.ids)).unwrap_or_default(),
+            names: owners.names.get(..counted(owners.names)).unwrap_or_default(),
+        };
+        self.decide(Question { kind, name, action }, owners)
     }
 
     /// An access token narrows what its user may do to what it holds; what is public, it
     /// narrows for nobody.
-    fn decide(&self, asked: Question<'_>, listed: &[String]) -> Decision {
+    fn decide(&self, asked: Question<'_>, owners: Owners<'_>) -> Decision {
         if self.rejection.is_some() {
             return Decision::SignIn;
         }
         let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
-        let usual = self.decide_usual(self.caller.as_ref(), asked, public, listed);
+        let usual = self.decide_usual(self.caller.as_ref(), asked, public, owners);
         match &self.bearer {
             Some(bearer) if bearer.outside && (public || bearer.holds(asked)) => Decision::Granted,
             Some(bearer) if bearer.outside => Decision::SignIn,
@@ -122,7 +141,7 @@ impl State {
         identity: Option<&Identity>,
         asked: Question<'_>,
         public: bool,
-        listed: &[String],
+        owners: Owners<'_>,
     ) -> Decision {
         let allows = |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, asked));
         let Some(identity) = identity else {
@@ -130,9 +149,10 @@ impl State {
         };
         let may_use = !identity.read_only
             || asked.action == self.read_action(asked.kind)
-            || matches!(asked.action, "read" | "pull");
+            || matches!(asked.action, "read" | "pull" | "list");
         let user = self.users.get(&identity.name);
-        let theirs = user.is_some_and(|user| allows(&user.scopes)) || listed.contains(&identity.name);
+        let theirs = user.is_some_and(|user| allows(&user.scopes))
+            || user.is_some_and(|user| user.is_one_of(&identity.name, owners));
         let within_token = identity.scopes.is_empty() || allows(&identity.scopes);
         if may_use && (public || (theirs && within_token)) { Decision::Granted } else { Decision::Forbidden }
     }
@@ -175,8 +195,9 @@ fn covers_action(pattern: &str, action: &str) -> bool {
 /// The actions that one action brings along.
 fn included(action: &str) -> &'static [&'static str] {
     match action {
-        "write" => &["read", "delete", "yank", "owner"],
-        "push" => &["pull"],
+        "write" => &["read", "list", "delete", "yank", "owner"],
+        "push" => &["pull", "list"],
+        "read" | "pull" => &["list"],
         _ => &[],
     }
 }

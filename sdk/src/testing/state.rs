@@ -41,8 +41,10 @@ pub(crate) struct Object {
     pub(crate) bytes: Rc<[u8]>,
 }
 
-#[derive(Default)]
 pub(crate) struct User {
+    pub(crate) id: String,
+    /// Whether owners who are recorded by this name alone mean this user.
+    pub(crate) owns_by_name: bool,
     pub(crate) scopes: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) email: Option<String>,
@@ -76,6 +78,9 @@ pub(crate) struct StoredUpload {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Somebody else's change of an object.
+pub(crate) type Others = Box<dyn FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>>>;
+
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, Object>,
     pub(crate) staging: BTreeMap<u64, Rc<[u8]>>,
@@ -85,6 +90,8 @@ pub(crate) struct State {
     pub(crate) features: BTreeMap<String, bool>,
     pub(crate) settings: String,
     pub(crate) users: BTreeMap<String, User>,
+    /// The names that removed users had.
+    pub(crate) removed_users: BTreeSet<String>,
     pub(crate) tokens: Vec<StoredToken>,
     pub(crate) anonymous: Vec<String>,
     pub(crate) grants: BTreeSet<String>,
@@ -99,13 +106,18 @@ pub(crate) struct State {
     pub(crate) retry_after: Option<u64>,
     pub(crate) signed: Vec<Signed>,
     pub(crate) base_url: String,
+    /// By the host's clock.
     pub(crate) now: u64,
+    /// How far the store's clock is ahead of the host's, in milliseconds.
+    pub(crate) store_ahead: i64,
     pub(crate) log: Vec<LogLine>,
     pub(crate) upload_limit: u64,
     pub(crate) document_limit: u64,
     pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
     /// What is written while a key is read in pieces.
     pub(crate) read_races: BTreeMap<String, VecDeque<Vec<u8>>>,
+    /// What others make of a key after a change that is made, and how that is answered.
+    pub(crate) lost_answers: BTreeMap<String, VecDeque<(Others, Error)>>,
     pub(crate) failures: VecDeque<Error>,
     /// During a step of maintenance in which nothing may be changed.
     pub(crate) is_read_only: bool,
@@ -123,6 +135,7 @@ impl Default for State {
             features: BTreeMap::new(),
             settings: "{}".to_owned(),
             users: BTreeMap::new(),
+            removed_users: BTreeSet::new(),
             tokens: Vec::new(),
             anonymous: Vec::new(),
             grants: BTreeSet::new(),
@@ -135,11 +148,13 @@ impl Default for State {
             signed: Vec::new(),
             base_url: "https://registry.example.com/demo".to_owned(),
             now: 1_767_225_600_000,
+            store_ahead: 0,
             log: Vec::new(),
             upload_limit: 1 << 30,
             document_limit: 256 << 20,
             lost_races: BTreeMap::new(),
             read_races: BTreeMap::new(),
+            lost_answers: BTreeMap::new(),
             failures: VecDeque::new(),
             is_read_only: false,
             serial: 0,
@@ -152,6 +167,19 @@ impl State {
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
+    }
+
+    /// The user of this name, added when there is none.
+    pub(crate) fn user(&mut self, name: &str) -> &mut User {
+        let number = self.next_serial();
+        let owns_by_name = !self.removed_users.contains(name);
+        self.users.entry(name.to_owned()).or_insert_with(|| User {
+            id: format!("00000000-0000-4000-8000-{number:012x}"),
+            owns_by_name,
+            scopes: Vec::new(),
+            password: None,
+            email: None,
+        })
     }
 
     /// The same at every run, so that tests can be repeated.
@@ -175,6 +203,11 @@ impl State {
         }
         self.scopes = description.scopes;
         self.protocol = Some(description.protocol);
+    }
+
+    /// By the store's clock.
+    pub(crate) fn store_now(&self) -> u64 {
+        self.now.saturating_add_signed(self.store_ahead)
     }
 
     pub(crate) fn look_up(&mut self, key: &str) -> Result<Option<Object>, Error> {
@@ -219,7 +252,8 @@ impl State {
         self.check_place(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
-        Ok(self.insert(key, bytes.into(), content_type))
+        let info = self.insert(key, bytes.into(), content_type);
+        self.lose_answer(key).map_or(Ok(info), Err)
     }
 
     /// False when nothing was there.
@@ -229,7 +263,23 @@ impl State {
         check_key(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
-        Ok(self.objects.remove(key).is_some())
+        let was_there = self.objects.remove(key).is_some();
+        self.lose_answer(key).map_or(Ok(was_there), Err)
+    }
+
+    /// Somebody else writes after a change whose answer is lost, if a test has asked for it.
+    /// How it is answered instead.
+    fn lose_answer(&mut self, key: &str) -> Option<Error> {
+        let (others, error) = self.lost_answers.get_mut(key)?.pop_front()?;
+        let there = self.objects.get(key).cloned();
+        match others(there.as_ref().map(|object| object.bytes.to_vec())) {
+            Some(bytes) => {
+                let content_type = there.and_then(|object| object.info.content_type);
+                self.insert(key, bytes.into(), content_type.as_deref());
+            }
+            None => drop(self.objects.remove(key)),
+        }
+        Some(error)
     }
 
     pub(crate) fn insert(&mut self, key: &str, bytes: Rc<[u8]>, content_type: Option<&str>) -> ObjectInfo {
@@ -237,7 +287,7 @@ impl State {
             key: key.to_owned(),
             size: bytes.len() as u64,
             version: format!("v{}", self.next_serial()),
-            modified: Some(self.now),
+            modified: Some(self.store_now()),
             content_type: content_type.map(str::to_owned),
         };
         let object = Object { info: info.clone(), bytes };

@@ -142,7 +142,7 @@ impl<'a> Upkeep<'a> {
     fn begin(&self) -> Run {
         let mut state = self.state.borrow_mut();
         let id = format!("00000000-0000-4000-8000-{:012x}", state.next_serial());
-        let started = state.now;
+        let started = state.store_now();
         Run {
             id,
             is_dry: self.is_dry,

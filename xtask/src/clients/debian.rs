@@ -9,41 +9,49 @@ use std::sync::OnceLock;
 /// Whether the lists were fetched, once a run.
 static UPDATED: OnceLock<bool> = OnceLock::new();
 
-/// Name of the program, and the package that brings it. Any version will do: they are the
-/// distribution's to pin.
-const PROGRAMS: [(&str, &str); 6] = [
-    ("skopeo", "skopeo"),
-    ("podman", "podman"),
-    ("buildah", "buildah"),
+/// The name of each program, the package that contains it, and the argument that prints its
+/// version. Any version will do: the distribution pins it.
+const PROGRAMS: [(&str, &str, &str); 10] = [
+    ("skopeo", "skopeo", "--version"),
+    ("podman", "podman", "--version"),
+    ("buildah", "buildah", "--version"),
     // What buildah and podman run commands with.
-    ("crun", "crun"),
+    ("crun", "crun", "--version"),
     // What the page for plugin authors asks its routes with.
-    ("curl", "curl"),
+    ("curl", "curl", "--version"),
     // Only its command line is used; no daemon is started.
-    ("docker", "docker.io"),
+    ("docker", "docker.io", "--version"),
+    // The proxies of `docs/behind-a-proxy.md`, and what makes their certificates.
+    ("nginx", "nginx", "-v"),
+    ("haproxy", "haproxy", "-v"),
+    ("caddy", "caddy", "version"),
+    ("openssl", "openssl", "version"),
 ];
 
 /// Installs the container tools that are not there, all at once; tells what then runs.
 pub fn ensure() -> Vec<Client> {
     let missing: Vec<_> = PROGRAMS
         .iter()
-        .filter(|(program, _)| version(program).is_none())
-        .map(|(_, package)| *package)
+        .filter(|(program, _, argument)| version(program, argument).is_none())
+        .map(|(_, package, _)| *package)
         .collect();
     let installed = if missing.is_empty() { Ok(()) } else { install(&missing) };
     PROGRAMS
         .into_iter()
-        .map(|(name, _)| {
-            let failed = || installed.clone().err().unwrap_or_else(|| format!("`{name} --version` fails"));
-            Client { name, version: version(name).ok_or_else(failed) }
+        .map(|(name, _, argument)| {
+            let failed = || installed.clone().err().unwrap_or_else(|| format!("`{name} {argument}` fails"));
+            Client { name, version: version(name, argument).ok_or_else(failed) }
         })
         .collect()
 }
 
-/// The last word of the first line that has a number: `skopeo version 1.9.3`.
-fn version(program: &str) -> Option<String> {
-    let told = command::answer(Command::new(program).arg("--version"))?;
-    let words = told.lines().next()?.split_whitespace();
+/// The first word with a number of the first line: `skopeo version 1.9.3`. nginx prints its
+/// version to standard error, as `nginx/1.22.1`.
+fn version(program: &str, argument: &str) -> Option<String> {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("PATH=\"$PATH:/usr/sbin\" {program} {argument} 2>&1"));
+    let told = command::answer(&mut shell)?;
+    let words = told.lines().next()?.split([' ', '\t', '/', 'v']);
     words
         .map(|word| word.trim_end_matches(','))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))

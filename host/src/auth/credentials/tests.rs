@@ -176,3 +176,19 @@ fn debug_prints_nothing_secret() {
         assert!(!shown.contains(TOKEN) && !shown.contains("hunter2") && !shown.contains("ann"), "{shown}");
     }
 }
+
+#[test]
+fn every_header_that_is_removed_counts_as_a_credential() {
+    for name in [
+        "authorization",
+        "cookie",
+        "x-api-key",
+        "x-auth-token",
+        "x-jfrog-art-api",
+        "private-token",
+        "npm-otp",
+    ] {
+        assert!(Credentials::are_in(&headers(&[(name, "x")])), "{name}");
+    }
+    assert!(!Credentials::are_in(&headers(&[("accept", "x"), ("user-agent", "x"), ("npm-session", "x")])));
+}

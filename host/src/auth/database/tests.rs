@@ -26,6 +26,7 @@ fn user(name: &str) -> User {
         password: PasswordHash::new("x".to_owned()),
         grants: vec![Scope::parse("*:*:*:*").unwrap()],
         created: 1,
+        owns_by_name: false,
     }
 }
 
@@ -216,4 +217,42 @@ async fn a_file_of_an_earlier_version_keeps_its_tokens_valid_everywhere() {
     let token = tokens(&database).find(secret).await.unwrap().unwrap();
     assert_eq!((token.id, token.created, token.end()), (id, 7, None));
     assert!(token.is_for("any") && token.is_for("other"));
+}
+
+/// A file as a version before the third step left it.
+async fn of_an_earlier_version(path: &Path, with_user: bool) {
+    create(path).unwrap();
+    let options = SqliteConnectOptions::new().filename(path);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    for step in &STEPS[..2] {
+        sqlx::raw_sql(*step).execute(&pool).await.unwrap();
+    }
+    if with_user {
+        let add = "INSERT INTO users VALUES (x'000102030405060708090a0b0c0d0e0f', 'ann', NULL, 'x', 1)";
+        sqlx::raw_sql(add).execute(&pool).await.unwrap();
+    }
+    sqlx::raw_sql("PRAGMA user_version = 2").execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn who_had_a_name_before_removals_were_remembered_is_not_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    of_an_earlier_version(&path, true).await;
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    users(&database).add(&user("bob")).await.unwrap();
+    let owns = async |name: &str| users(&database).find(name).await.unwrap().unwrap().owns_by_name;
+    assert!(owns("ann").await, "who was there then");
+    assert!(!owns("bob").await, "somebody else of this name may have been removed");
+}
+
+#[tokio::test]
+async fn a_file_without_users_has_no_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    of_an_earlier_version(&path, false).await;
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    users(&database).add(&user("bob")).await.unwrap();
+    assert!(users(&database).find("bob").await.unwrap().unwrap().owns_by_name);
 }

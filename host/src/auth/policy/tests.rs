@@ -28,6 +28,7 @@ fn user(grants: &[&str]) -> Arc<User> {
         password: PasswordHash::new(String::new()),
         grants: scopes(grants),
         created: 0,
+        owns_by_name: true,
     })
 }
 
@@ -106,4 +107,25 @@ fn a_read_only_token_reads_and_nothing_else() {
         assert_eq!(decided(&[], &reader, "a", action), Decision::Forbidden, "{action}");
         assert_eq!(decided(ALL, &reader, "a", action), Decision::Forbidden, "public {action}");
     }
+}
+
+#[test]
+fn a_mount_is_public_when_anybody_may_read_everything_on_it() {
+    let actions = |kinds: &[(&str, &str)]| {
+        kinds.iter().map(|(kind, action)| ((*kind).to_owned(), (*action).to_owned())).collect()
+    };
+    let reads = actions(&[("package", "read"), ("file", "pull")]);
+    for (anonymous, expected) in [
+        (&["*:*:*:read", "*:*:*:pull"][..], true),
+        (&["demo:package:*:write", "demo:file:*:push"], true),
+        (&["*:*:*:*"], true),
+        (&["*:*:*:read"], false),
+        (&["demo:package:public/*:read", "demo:file:*:pull"], false),
+        (&["other:*:*:*"], false),
+        (&[], false),
+    ] {
+        assert_eq!(is_public(&scopes(anonymous), "demo", &reads), expected, "{anonymous:?}");
+    }
+    assert!(is_public(&scopes(&["*:*:*:read"]), "demo", &actions(&[])));
+    assert!(!is_public(&scopes(&["demo:package:*:read"]), "demo", &actions(&[])));
 }

@@ -43,10 +43,16 @@ fn a_star_matches_any_run_across_slashes_and_colons() {
 
 #[test]
 fn write_and_push_bring_other_actions_along() {
-    for action in ["write", "read", "delete", "yank", "owner"] {
+    for action in ["write", "read", "list", "delete", "yank", "owner"] {
         assert!(allows("demo:package:a:write", "a", action), "{action}");
     }
     assert!(!allows("demo:package:a:write", "a", "push"));
+    for action in ["read", "pull", "push"] {
+        assert!(allows(&format!("demo:package:a:{action}"), "a", "list"), "{action}");
+    }
+    for action in ["read", "pull"] {
+        assert!(!allows("demo:package:a:list", "a", action), "{action}");
+    }
     assert!(allows("demo:package:a:push", "a", "pull"));
     assert!(!allows("demo:package:a:pull", "a", "push"));
     assert!(!allows("demo:package:a:read", "a", "write"));
@@ -149,7 +155,7 @@ fn matching_agrees_with_its_plain_definition() {
 #[test]
 fn what_is_covered_is_never_more_than_what_covers_it() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
-    let actions = ["read", "write", "delete", "push", "pull", "*", "wr*"];
+    let actions = ["read", "write", "delete", "push", "pull", "list", "*", "wr*"];
     let mut used = 0;
     for _ in 0..200_000 {
         let mut scope = || {
@@ -171,7 +177,7 @@ fn what_is_covered_is_never_more_than_what_covers_it() {
 /// How many actions on the name both allow; none may be allowed by the narrow one only.
 fn shared(wide: &Scope, narrow: &Scope, name: &str) -> usize {
     let resource = Resource { protocol: "demo", kind: "package", name };
-    let actions = ["read", "write", "delete", "yank", "push", "pull", "other"];
+    let actions = ["read", "write", "delete", "yank", "push", "pull", "list", "other"];
     let allowed = actions.iter().filter(|action| narrow.allows(&resource, action));
     allowed
         .inspect(|action| {

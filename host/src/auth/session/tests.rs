@@ -20,7 +20,7 @@ fn session(auth: &Auth, credentials: Credentials) -> Session {
 }
 
 async fn may(session: &mut Session, name: &str, action: &str) -> Decision {
-    session.check("package", name, action, &[]).await.unwrap()
+    session.check("package", name, action, Owners::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn nobody_is_looked_up_until_something_depends_on_it() {
     let mut asked = session(&auth, Credentials::token(secret));
     asked.admit().await.unwrap();
     assert!(asked.public("package", "a", "read") && !asked.public("package", "a", "write"));
-    let away = asked.check("package", "a", "read", &[]).await.unwrap_err();
+    let away = asked.check("package", "a", "read", Owners::default()).await.unwrap_err();
     assert!(matches!(away, AuthError::Unavailable { .. }), "{away}");
 }
 

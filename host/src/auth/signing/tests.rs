@@ -19,7 +19,7 @@ use crate::auth::database::{Database, PATIENCE};
 use crate::auth::jwt::tests::key;
 use crate::auth::tests::{HERE, PASSWORD, add_user, scopes, show, sign_in};
 use crate::auth::tokens::TokenRequest;
-use crate::auth::{Credentials, Stores, parse_network};
+use crate::auth::{Credentials, Owners, Stores, parse_network};
 
 const SECRET: &str = "a shared secret of more than 32 bytes";
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
@@ -167,7 +167,10 @@ async fn being_listed_as_an_owner_does_not_widen_a_token() {
         action: "push",
         read_action: "pull",
     };
-    assert_ne!(auth.decide_listed(&asked, &caller, &["bob".to_owned()]), Decision::Granted);
+    assert_ne!(
+        auth.decide_owned(&asked, &caller, Owners { ids: &[], names: &["bob".to_owned()] }),
+        Decision::Granted
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{PasswordHash, User, UserName, UserStore};
+use super::{Holder, PasswordHash, User, UserName, UserStore};
 use crate::auth::AuthError;
 use crate::auth::database::{Database, loaded, stored};
 use crate::auth::scope::Scope;
@@ -94,10 +94,24 @@ impl UserStore for Database {
         async move {
             let mut transaction = self.write().await?;
             let id = id_of(&mut transaction, name).await?;
+            let remember = sqlx::query(
+                "INSERT INTO removed_users (id, name, owns_by_name)
+                 SELECT id, name, owns_by_name FROM users WHERE name = ?",
+            );
+            remember.bind(name.to_owned()).execute(&mut *transaction).await?;
             let query = sqlx::query("DELETE FROM users WHERE name = ?").bind(name.to_owned());
             query.execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(id)
+        }
+        .boxed()
+    }
+
+    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM removed_users WHERE name = ? ORDER BY rowid");
+            let rows = query.bind(name.to_owned()).fetch_all(self.readers()).await?;
+            rows.iter().map(holder).collect()
         }
         .boxed()
     }
@@ -132,8 +146,17 @@ impl Database {
             password: PasswordHash::new(row.try_get("password")?),
             grants,
             created: loaded(row.try_get("created")?),
+            owns_by_name: row.try_get("owns_by_name")?,
         }))
     }
+}
+
+fn holder(row: &SqliteRow) -> Result<Holder, AuthError> {
+    Ok(Holder {
+        id: uuid(row, "id")?,
+        name: UserName::parse(row.try_get("name")?).map_err(damaged)?,
+        owns_by_name: row.try_get("owns_by_name")?,
+    })
 }
 
 /// A column that holds an id.
@@ -151,12 +174,18 @@ pub(in crate::auth) fn damaged(error: AuthError) -> AuthError {
 }
 
 async fn insert(transaction: &mut Transaction<'static, Sqlite>, user: &User) -> Result<(), AuthError> {
-    let query = sqlx::query("INSERT INTO users (id, name, email, password, created) VALUES (?, ?, ?, ?, ?)")
+    let query = sqlx::query(
+        "INSERT INTO users (id, name, email, password, created, owns_by_name)
+         VALUES (?1, ?2, ?3, ?4, ?5,
+                 ?6 OR NOT EXISTS (SELECT 1 FROM removed_users WHERE name IN (?2, '*')))",
+    );
+    let query = query
         .bind(user.id.as_bytes().to_vec())
         .bind(user.name.as_str().to_owned())
         .bind(user.email.clone())
         .bind(user.password.as_str().to_owned())
-        .bind(stored(user.created));
+        .bind(stored(user.created))
+        .bind(user.owns_by_name);
     query.execute(&mut **transaction).await.map_err(|error| match error.as_database_error() {
         Some(cause) if cause.is_unique_violation() => AuthError::user_exists(&user.name),
         _ => error.into(),

@@ -8,17 +8,32 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use uuid::Uuid;
 
-use super::{PasswordHash, User, UserStore};
+use super::{Holder, PasswordHash, User, UserStore};
 use crate::auth::AuthError;
 use crate::auth::scope::Scope;
 
-/// Users by name.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<BTreeMap<String, User>>);
+pub struct Memory {
+    /// By name.
+    users: Mutex<BTreeMap<String, User>>,
+    removed: Mutex<Vec<Holder>>,
+}
 
 impl Memory {
     fn users(&self) -> MutexGuard<'_, BTreeMap<String, User>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locked after [`Memory::users`] where both are.
+    fn removed_users(&self) -> MutexGuard<'_, Vec<Holder>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it is kept.
+    fn prepared(&self, user: &User) -> User {
+        let mut user = sorted(user.clone());
+        user.owns_by_name |= !self.removed_users().iter().any(|removed| removed.name == user.name);
+        user
     }
 }
 
@@ -32,7 +47,7 @@ impl UserStore for Memory {
         if users.contains_key(user.name.as_str()) {
             return ready(Err(AuthError::user_exists(&user.name))).boxed();
         }
-        users.insert(user.name.to_string(), sorted(user.clone()));
+        users.insert(user.name.to_string(), self.prepared(user));
         done(())
     }
 
@@ -40,7 +55,7 @@ impl UserStore for Memory {
         let mut users = self.users();
         let first = users.is_empty();
         if first {
-            users.insert(user.name.to_string(), sorted(user.clone()));
+            users.insert(user.name.to_string(), self.prepared(user));
         }
         done(first)
     }
@@ -80,7 +95,15 @@ impl UserStore for Memory {
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>> {
-        done(self.users().remove(name).map(|user| user.id))
+        let mut users = self.users();
+        let removed = users.remove(name);
+        self.removed_users().extend(removed.as_ref().map(User::holder));
+        done(removed.map(|user| user.id))
+    }
+
+    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
+        let removed = self.removed_users();
+        done(removed.iter().filter(|removed| removed.name.as_str() == name).cloned().collect())
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {

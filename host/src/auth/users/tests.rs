@@ -40,6 +40,7 @@ every_store! {
     a_password_can_be_changed
     grants_are_added_and_removed
     a_removed_user_is_gone_and_its_name_free
+    a_user_with_a_removed_user_s_name_does_not_own_by_name
     users_are_listed_by_name
 }
 
@@ -51,6 +52,7 @@ fn user(name: &str) -> User {
         password: PasswordHash::new("$argon2id$".to_owned()),
         grants: scopes(&["demo:package:b:read", "demo:package:a:write"]),
         created: 1_700_000_000_123,
+        owns_by_name: false,
     }
 }
 
@@ -63,7 +65,8 @@ async fn a_user_is_found_by_name_and_id_as_it_was_added(store: &dyn UserStore) {
     store.add(&ann).await.unwrap();
     store.add(&user("bob")).await.unwrap();
     let found = store.find("ann").await.unwrap().unwrap();
-    assert_eq!(found, User { grants: scopes(&["demo:package:a:write", "demo:package:b:read"]), ..ann });
+    let grants = scopes(&["demo:package:a:write", "demo:package:b:read"]);
+    assert_eq!(found, User { grants, owns_by_name: true, ..ann });
     assert_eq!(store.find_by_id(found.id).await.unwrap(), Some(found));
     assert_eq!(store.find("Ann").await.unwrap(), None);
     assert_eq!(store.find("' OR 1=1 --").await.unwrap(), None);
@@ -113,9 +116,27 @@ async fn a_removed_user_is_gone_and_its_name_free(store: &dyn UserStore) {
     assert_eq!(store.remove("ann").await.unwrap(), Some(ann.id));
     assert_eq!(store.remove("ann").await.unwrap(), None);
     assert_eq!(store.find_by_id(ann.id).await.unwrap(), None);
-    let another = User { grants: Vec::new(), ..user("ann") };
+    let another = User { grants: Vec::new(), owns_by_name: false, ..user("ann") };
     store.add(&another).await.unwrap();
     assert_eq!(store.find("ann").await.unwrap(), Some(another), "with none of the old grants");
+}
+
+async fn a_user_with_a_removed_user_s_name_does_not_own_by_name(store: &dyn UserStore) {
+    let owns = |name: &'static str| async move { store.find(name).await.unwrap().unwrap().owns_by_name };
+    let first = user("ann");
+    store.add(&first).await.unwrap();
+    store.add(&user("bob")).await.unwrap();
+    assert!(owns("ann").await && owns("bob").await);
+    assert_eq!(store.removed("ann").await.unwrap(), []);
+    store.remove("ann").await.unwrap();
+    let second = user("ann");
+    store.add(&second).await.unwrap();
+    assert!(!owns("ann").await && owns("bob").await);
+    store.remove("ann").await.unwrap();
+    let holder = |user: User, owns_by_name| Holder { id: user.id, name: user.name, owns_by_name };
+    assert_eq!(store.removed("ann").await.unwrap(), [holder(first, true), holder(second, false)]);
+    store.add(&User { owns_by_name: true, ..user("ann") }).await.unwrap();
+    assert!(owns("ann").await, "since it was asked for");
 }
 
 async fn users_are_listed_by_name(store: &dyn UserStore) {

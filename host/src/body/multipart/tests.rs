@@ -53,6 +53,19 @@ fn invalid<T: std::fmt::Debug>(result: Result<T, BodyError>) -> String {
 }
 
 #[tokio::test]
+async fn what_stands_before_the_first_part_is_limited() {
+    for (size, piece) in [(200_000, 1000), (70_000, 200_000)] {
+        let text = format!("{}\r\n{}--edge--", "x".repeat(size), part("a", "1"));
+        let mut body = body(&text, piece);
+        let reason = invalid(body.next_part(FORM).await);
+        assert!(reason.contains("within its first 65536 bytes"), "{reason}");
+        invalid(body.next_part(FORM).await);
+    }
+    let text = format!("{}\r\n{}--edge--", "x".repeat(60_000), part("a", "1"));
+    assert_eq!(read(&mut body(&text, 1000)).await, Ok(vec![("a".to_owned(), "1".to_owned())]));
+}
+
+#[tokio::test]
 async fn parts_come_in_order_whatever_the_pieces() {
     let contents = ["", "1", "\r\n", "\r\n--edg", "a\r\n--\r\n-\r\n--edgf", "--edge", "\r", "line\r\nline"];
     let mut text = "a preamble\r\n".to_owned();

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use super::clock;
 use super::version::{HASHED_UP_TO, hash_version, stamp};
 use super::{FileContent, Files, read_range, run_long};
 use crate::storage::error::Result;
@@ -59,6 +60,15 @@ impl StagingFile {
     /// joined ones.
     pub fn version(&self) -> Option<String> {
         self.0.version.clone()
+    }
+
+    /// As old as if it had been written now, by the clock of the file system: it may have
+    /// been staged long ago, and its age counts from the moment in which it gets its key.
+    pub fn renew(&self) -> Result<()> {
+        match self.0.version {
+            Some(_) => Ok(clock::touch(&self.0.file).map(drop)?),
+            None => stamp(&self.0.file),
+        }
     }
 
     /// It has another name now.

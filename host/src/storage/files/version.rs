@@ -12,6 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::clock;
+
 use crate::storage::digest::hex;
 use crate::storage::error::Result;
 use crate::storage::files::read_range;
@@ -65,7 +67,8 @@ impl Versions {
         remembered.get(&Identity::of(metadata)).cloned()
     }
 
-    pub fn of_file(&self, metadata: &Metadata, file: &File) -> Result<String> {
+    /// `now` is by the clock of the file system; nothing is remembered without it.
+    pub fn of_file(&self, metadata: &Metadata, file: &File, now: Option<SystemTime>) -> Result<String> {
         if let Some(version) = self.known(metadata) {
             return Ok(version);
         }
@@ -77,25 +80,25 @@ impl Versions {
             at = end;
         }
         let version = hash_version(&hasher);
-        self.remember(metadata, &version);
+        self.remember(metadata, &version, now);
         Ok(version)
     }
 
     /// `bytes` is all of the file that `metadata` is about.
-    pub fn of_bytes(&self, metadata: &Metadata, bytes: &[u8]) -> String {
+    pub fn of_bytes(&self, metadata: &Metadata, bytes: &[u8], now: Option<SystemTime>) -> String {
         if let Some(version) = self.known(metadata) {
             return version;
         }
         let version = hash_version(blake3::Hasher::new().update(bytes));
         if bytes.len() as u64 == metadata.len() {
-            self.remember(metadata, &version);
+            self.remember(metadata, &version, now);
         }
         version
     }
 
-    fn remember(&self, metadata: &Metadata, version: &str) {
+    fn remember(&self, metadata: &Metadata, version: &str, now: Option<SystemTime>) {
         let identity = Identity::of(metadata);
-        if !is_settled(identity.changed) {
+        if !now.is_some_and(|now| is_settled(identity.changed, now)) {
             return;
         }
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,8 +109,8 @@ impl Versions {
     }
 }
 
-fn is_settled(changed: i128) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn is_settled(changed: i128, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let latest = now.checked_sub(RACY).map_or(0, |time| time.as_nanos());
     i128::try_from(latest).is_ok_and(|latest| changed < latest)
 }
@@ -119,11 +122,12 @@ pub(super) fn hash_version(hasher: &blake3::Hasher) -> String {
     format!("h{}", hex(hash.as_bytes().get(..16).unwrap_or_default()))
 }
 
-/// Makes the identity of a finished file unlike any other's, and no older than two
-/// seconds: clean-ups judge by it.
+/// Makes the identity of a finished file unlike any other's. Its time is then up to two
+/// seconds before the present moment, by the clock of the file system: ages are computed
+/// from it.
 pub(super) fn stamp(file: &File) -> Result<()> {
-    let seconds =
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(1);
+    let now = clock::touch(file)?;
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(1);
     let random = u32::try_from(uuid::Uuid::new_v4().as_u128() % 1_000_000_000).unwrap_or_default();
     Ok(file.set_modified(UNIX_EPOCH + Duration::new(seconds, random))?)
 }

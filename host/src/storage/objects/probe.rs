@@ -75,11 +75,30 @@ async fn ask_all(
     may_list(operator).await?;
     transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);
     operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
+    compare_clocks(operator, transport, &path).await;
     let asked = conditions::ask(operator, &path).await;
     let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
     let honoured = asked?;
     removed?;
     races::confirm(honoured, once, &path).await
+}
+
+/// Ages are counted from the time in `Last-Modified` to the one in `Date`: both must be of
+/// one clock. The object at `path` was written a moment ago.
+async fn compare_clocks(operator: &Operator, transport: &Transport, path: &str) {
+    let Ok(metadata) = operator.stat(path).await else { return };
+    let written = metadata.last_modified().map(std::time::SystemTime::from);
+    if let Some((written, now)) = written.zip(transport.clock().now(PATIENCE)) {
+        let away = now.duration_since(written).unwrap_or_else(|error| error.duration());
+        if away.as_secs() > WORTH_A_WARNING.unsigned_abs() {
+            tracing::warn!(
+                seconds = away.as_secs(),
+                "the storage service dates its objects by another clock than its answers, {} s away: let both \
+                 follow NTP, since what is old is judged by them",
+                away.as_secs()
+            );
+        }
+    }
 }
 
 /// The first request: it meets whatever is wrong with the settings.

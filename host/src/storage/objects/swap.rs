@@ -163,7 +163,8 @@ impl Swap {
         ))
     }
 
-    /// With the key's lock held and the precondition checked.
+    /// With the key's lock held and the precondition checked. `Conflict` when the service
+    /// says that the condition does not hold.
     pub async fn remove(&self, operator: &Operator, path: &str, precondition: &Precondition) -> Result<()> {
         let if_match = match (self, precondition) {
             (Self::Conditional(Honoured { remove: true, .. }), Precondition::Version(version)) => {

@@ -1,11 +1,10 @@
 //! HTTP below the object stores: a request is given up when nothing moves, never
 //! while something does, however long it takes. It must not know what is asked.
 //!
-//! It also notes how far the service's clock is from ours, which every answer tells, adds the
-//! checksum to a write, and signs: a checksum counts only when the signature holds it.
+//! It also notes what time it is by the service's clock, which every answer tells in `Date`,
+//! adds the checksum to a write, and signs: a checksum counts only when the signature holds it.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,6 +22,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::checksum::{Checksum, Chosen};
 use crate::storage::S3Settings;
+use crate::storage::clock::StoreClock;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Without a byte moving.
@@ -40,7 +40,8 @@ const DAMAGED_ON_THE_WAY: [&str; 3] =
     ["<Code>BadDigest</Code>", "<Code>IncompleteBody</Code>", "<Code>XAmzContentChecksumMismatch</Code>"];
 /// A body is handed out in pieces of this size, so that its progress shows.
 const PIECE: usize = 64 * 1024;
-const UNKNOWN: i64 = i64::MIN;
+/// `Date` is cut off to whole seconds.
+const DATE_STEP: Duration = Duration::from_secs(1);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ pub(in crate::storage) struct Transport {
     client: reqwest::Client,
     signer: Signer<Credential>,
     chosen: Chosen,
-    ahead: Arc<AtomicI64>,
+    clock: Arc<StoreClock>,
 }
 
 impl Transport {
@@ -65,7 +66,7 @@ impl Transport {
         );
         let signer = RequestSigner::new("s3", &settings.region);
         let signer = Signer::new(reqsign_core::Context::new(), credentials, signer);
-        Ok(Self { client, signer, chosen: Chosen::default(), ahead: Arc::new(AtomicI64::new(UNKNOWN)) })
+        Ok(Self { client, signer, chosen: Chosen::default(), clock: Arc::default() })
     }
 
     /// What whole objects are written with from now on.
@@ -73,15 +74,20 @@ impl Transport {
         self.chosen.set(checksum);
     }
 
-    /// Seconds that the service's clock is ahead of ours, by its last answer.
-    pub fn seconds_ahead(&self) -> Option<i64> {
-        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+    /// The service's, as far as its answers told.
+    pub fn clock(&self) -> Arc<StoreClock> {
+        Arc::clone(&self.clock)
     }
 
-    fn note_clock(&self, headers: &HeaderMap) {
+    /// Seconds that the service's clock is ahead of this machine's; none when it is unknown.
+    pub fn seconds_ahead(&self) -> Option<i64> {
+        Some(seconds(self.clock.now(Duration::MAX)?) - seconds(SystemTime::now()))
+    }
+
+    fn note_clock(&self, asked: std::time::Instant, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         if let Some(date) = date {
-            self.ahead.store(seconds(date) - seconds(SystemTime::now()), Ordering::Relaxed);
+            self.clock.note(asked, date, DATE_STEP);
         }
     }
 
@@ -128,9 +134,9 @@ impl Transport {
         let is_head = request.method() == Method::HEAD;
         let uri = request.uri().clone();
         let request = self.seal(request).await?;
-        let sent = Sent::now();
+        let (asked, sent) = (std::time::Instant::now(), Sent::now());
         let mut answer = self.send(request, &sent).await?;
-        self.note_clock(answer.headers());
+        self.note_clock(asked, answer.headers());
         let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !is_head);
         let length = length
             .filter(|_| !answer.headers().contains_key(CONTENT_ENCODING))

@@ -64,7 +64,7 @@ async fn a_join_whose_answer_was_lost_has_happened() {
 async fn an_upload_whose_answers_were_lost_has_every_part_once() {
     let (storage, losses, _server) = losing().await;
     let scope = storage.scope("demo").unwrap();
-    let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+    let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
     let part = pattern(3 * 1024 * 1024);
     for number in 1..=5 {
         let mut append = upload.append(Some((number - 1) * part.len() as u64)).await.unwrap();
@@ -132,7 +132,7 @@ async fn an_upload_whose_documents_and_parts_were_kept_in_part_is_whole() {
     let scope = storage.scope("demo").unwrap();
     let part = pattern(3 * 1024 * 1024);
     losses.keep_part("/session.json", 20);
-    let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+    let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
     assert!(losses.has_kept_part());
     for number in 0..5 {
         let place = if number % 2 == 0 { "/session.json" } else { "/.packhouse/uploads/" };

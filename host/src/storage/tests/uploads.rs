@@ -15,7 +15,7 @@ on_every_store! {
     async fn another_host_goes_on_and_finishes(house) {
         let (here, there) = (house.scope(), house.second_scope().await);
         let parts = [pattern(7 * 1024 * 1024), pattern(11), pattern(6 * 1024 * 1024 + 1)];
-        let mut upload = here.start_upload("demo/blobs", &Algorithm::ALL).await.unwrap();
+        let mut upload = here.start_upload("demo/blobs", &Algorithm::ALL, OWNER).await.unwrap();
         let id = upload.id().to_owned();
         assert_eq!(append(&mut upload, Some(0), &parts[0]).await.unwrap(), parts[0].len() as u64);
         let mut second = there.open_upload(&id).await.unwrap().unwrap();
@@ -37,13 +37,13 @@ on_every_store! {
 
     async fn a_single_part_and_none_at_all(house) {
         let scope = house.scope();
-        let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         append(&mut upload, None, &pattern(100)).await.unwrap();
         let right = [digest(Algorithm::Sha256, &pattern(100))];
         upload.finish(&key("one"), &right, &Precondition::Any, None).await.unwrap();
         let (_, bytes) = scope.get(&key("one"), 100).await.unwrap().unwrap();
         assert_eq!(bytes, pattern(100));
-        let mut upload = scope.start_upload("", &[]).await.unwrap();
+        let mut upload = scope.start_upload("", &[], OWNER).await.unwrap();
         upload.finish(&key("none"), &[digest(Algorithm::Md5, b"")], &Precondition::Any, None).await.unwrap();
         assert_eq!(text_of(&scope, "none").await.as_deref(), Some(""));
     }
@@ -51,7 +51,7 @@ on_every_store! {
     async fn a_failed_finish_leaves_it_as_it_was(house) {
         let scope = house.scope();
         put(&scope, "taken", "old").await;
-        let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         append(&mut upload, None, &pattern(1000)).await.unwrap();
         let taken = upload.finish(&key("taken"), &[], &Precondition::Absent, None).await;
         assert!(matches!(taken, Err(StorageError::Conflict)));
@@ -66,7 +66,7 @@ on_every_store! {
 
     async fn what_breaks_off_is_not_appended(house) {
         let scope = house.scope();
-        let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         let mut broken = upload.append(Some(0)).await.unwrap();
         broken.write(pattern(2_000_000)).await.unwrap();
         drop(broken);
@@ -81,7 +81,7 @@ on_every_store! {
 
     async fn two_appends_at_once_are_one_and_a_conflict(house) {
         let (here, there) = (house.scope(), house.second_scope().await);
-        let mut one = here.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut one = here.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         let mut other = there.open_upload(one.id()).await.unwrap().unwrap();
         let mut first = one.append(Some(0)).await.unwrap();
         let mut second = other.append(Some(0)).await.unwrap();
@@ -94,7 +94,7 @@ on_every_store! {
     }
 
     async fn an_upload_belongs_to_its_scope(house) {
-        let mut upload = house.scope().start_upload("", &[]).await.unwrap();
+        let mut upload = house.scope().start_upload("", &[], OWNER).await.unwrap();
         let other = house.storage.scope("other").unwrap();
         assert!(other.open_upload(upload.id()).await.unwrap().is_none());
         for id in ["", "..", "a/b", "none", &"x".repeat(65)] {
@@ -106,7 +106,7 @@ on_every_store! {
 
     async fn small_parts_are_put_together_as_they_come(house) {
         let scope = house.scope();
-        let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         let whole = pattern(20 * 1024 * 1024 + 5);
         for start in (0..whole.len()).step_by(1024 * 1024) {
             let piece = whole.slice(start..(start + 1024 * 1024).min(whole.len()));
@@ -123,7 +123,7 @@ on_every_store! {
 
     async fn nothing_is_appended_while_it_is_being_finished(house) {
         let scope = house.scope();
-        let mut upload = scope.start_upload("", &[Algorithm::Sha256]).await.unwrap();
+        let mut upload = scope.start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
         append(&mut upload, None, &pattern(10)).await.unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         // A host that began to finish it, and was killed.
@@ -141,7 +141,7 @@ on_every_store! {
         let rounds = if house.name == "s3" && !house.is_a_real_engine { 0 } else { 25 };
         for round in 0..rounds {
             let name = key(&format!("blob{round}"));
-            let mut upload = scopes[0].start_upload("", &[Algorithm::Sha256]).await.unwrap();
+            let mut upload = scopes[0].start_upload("", &[Algorithm::Sha256], OWNER).await.unwrap();
             append(&mut upload, None, &pattern(100)).await.unwrap();
             let mut second = scopes[1].open_upload(upload.id()).await.unwrap().unwrap();
             let (bytes, any) = (pattern(7), Precondition::Any);
@@ -157,12 +157,57 @@ on_every_store! {
 
     async fn an_upload_that_nobody_goes_on_with_expires(house) {
         let scope = house.scope();
-        let mut upload = scope.start_upload("", &[]).await.unwrap();
+        let mut upload = scope.start_upload("", &[], OWNER).await.unwrap();
         append(&mut upload, None, &pattern(10)).await.unwrap();
         edit_session(&house, upload.id(), |session| session["touched"] = 1.into()).await;
         assert!(scope.open_upload(upload.id()).await.unwrap().is_none());
         assert!(matches!(upload.append(None).await.map(|_| ()), Err(StorageError::NotFound)));
     }
+
+    async fn an_upload_that_received_nothing_expires_early(house) {
+        let scope = house.scope();
+        let an_hour_ago = now() - 3600;
+        let empty = scope.start_upload("", &[], OWNER).await.unwrap();
+        let receiving = scope.start_upload("", &[], OWNER).await.unwrap();
+        let mut begun = scope.start_upload("", &[], OWNER).await.unwrap();
+        append(&mut begun, None, &pattern(10)).await.unwrap();
+        for upload in [&empty, &receiving, &begun] {
+            edit_session(&house, upload.id(), |session| session["touched"] = an_hour_ago.into()).await;
+        }
+        edit_session(&house, receiving.id(), |session| session["receiving"] = true.into()).await;
+        assert_eq!(house.storage.sweep(std::time::UNIX_EPOCH).await.unwrap(), 1);
+        assert!(scope.open_upload(empty.id()).await.unwrap().is_none());
+        for upload in [&receiving, &begun] {
+            assert!(scope.open_upload(upload.id()).await.unwrap().is_some());
+        }
+    }
+
+    async fn an_owner_has_so_many_uploads_and_no_more(house) {
+        let scope = house.scope();
+        let start = |name: &'static str| {
+            let scope = scope.clone();
+            async move { scope.start_upload("", &[], Owner { name, most: 3 }).await }
+        };
+        let first = start("bob").await.unwrap();
+        start("bob").await.unwrap();
+        start("bob").await.unwrap();
+        for _ in 0..2 {
+            let refused = start("bob").await.map(|_| ());
+            assert!(matches!(&refused, Err(StorageError::Busy(why)) if why.contains('3')), "{refused:?}");
+        }
+        start("ann").await.unwrap();
+        house.storage.scope("other").unwrap().start_upload("", &[], Owner { name: "bob", most: 3 }).await.unwrap();
+        // One that has expired makes room.
+        edit_session(&house, first.id(), |session| session["touched"] = 1.into()).await;
+        let mut last = start("bob").await.unwrap();
+        assert!(start("bob").await.is_err());
+        last.cancel().await.unwrap();
+        start("bob").await.unwrap();
+    }
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// What lies beside the document of an upload, when what is not needed has been removed.

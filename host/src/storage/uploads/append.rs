@@ -2,6 +2,7 @@
 //! them. It must not know how an upload ends.
 
 use bytes::Bytes;
+use tokio::time::{Duration, Instant};
 
 use super::Upload;
 use super::session::{self, Session};
@@ -16,10 +17,16 @@ const SMALL: u64 = 5 * 1024 * 1024;
 /// As soon as they are so many bytes together.
 const TOGETHER: u64 = 8 * 1024 * 1024;
 
+/// The first append to an upload that takes longer than this is shown in the document.
+const SHOWN_AFTER: Duration = Duration::from_mins(1);
+
 /// One append on its way. Dropped, nothing was appended.
 pub struct Append<'a> {
     upload: &'a mut Upload,
     intake: Intake,
+    /// Where the upload stood.
+    offset: u64,
+    began: Instant,
 }
 
 /// What an append makes of the upload.
@@ -32,11 +39,26 @@ struct Change {
 
 impl<'a> Append<'a> {
     pub(super) fn new(upload: &'a mut Upload, intake: Intake) -> Self {
-        Self { upload, intake }
+        let offset = upload.offset();
+        Self { upload, intake, offset, began: Instant::now() }
     }
 
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        if self.upload.session.is_empty() && self.began.elapsed() > SHOWN_AFTER {
+            self.show().await?;
+        }
         self.intake.write(bytes).await
+    }
+
+    /// Says in the document that bytes are on their way, so that the upload does not expire
+    /// as one that receives nothing.
+    async fn show(&mut self) -> Result<()> {
+        let now = self.upload.scope.now().await?;
+        match self.upload.save(self.upload.session.receiving(now)).await {
+            // Somebody else has changed it: finding out whether that is in the way is for the end.
+            Err(StorageError::Conflict) => self.upload.refresh().await,
+            saved => saved,
+        }
     }
 
     /// Bytes of this append so far.
@@ -47,7 +69,10 @@ impl<'a> Append<'a> {
     /// Gives the new offset. `Truncated` and unchanged unless it was `length`
     /// bytes; `Conflict` and unchanged when another append came first.
     pub async fn finish(self, length: Option<u64>) -> Result<u64> {
-        let Self { upload, intake } = self;
+        let Self { upload, intake, offset, .. } = self;
+        if upload.offset() != offset || upload.session.is_being_finished(upload.scope.now().await?) {
+            return Err(StorageError::Conflict);
+        }
         let size = intake.written();
         if length.is_some_and(|length| length != size) {
             return Err(StorageError::Truncated);
@@ -85,7 +110,7 @@ impl<'a> Append<'a> {
 impl Upload {
     async fn extend(&self, material: Material, size: u64, hasher: &DigestState) -> Result<Change> {
         let mut session = self.session.clone();
-        session.touch(&hasher.save());
+        session.touch(&hasher.save(), self.scope.now().await?);
         let mut change = Change { session, added: Vec::new(), replaced: Vec::new() };
         if size == 0 {
             return Ok(change);

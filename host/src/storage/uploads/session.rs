@@ -18,6 +18,11 @@ const DOCUMENT: &str = "session.json";
 const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 const PAGE: usize = 1000;
 const FINISHING_FOR: Duration = Duration::from_mins(15);
+/// An upload that has received nothing, and receives nothing now, is kept for so long.
+const EMPTY_KEPT_FOR: Duration = Duration::from_mins(30);
+/// Bytes of memory that a session takes beside its label, and for each of its parts.
+const MEMORY: usize = 1 << 10;
+const MEMORY_OF_PART: usize = 128;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
@@ -26,23 +31,41 @@ pub(super) struct Session {
     pub label: String,
     pub digests: Vec<SavedState>,
     pub parts: Vec<Kept>,
-    /// Of the last append, in seconds since the Unix epoch.
+    /// When the last append came, in seconds since the Unix epoch by the store's clock.
     touched: u64,
-    /// Since when a host joins the parts.
+    /// Whether the first bytes are on their way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub receiving: bool,
+    /// Since when a host joins the parts, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finishing: Option<u64>,
 }
 
 impl Session {
-    pub fn new(scope: &str, label: &str, algorithms: &[Algorithm]) -> Self {
+    pub fn new(scope: &str, label: &str, algorithms: &[Algorithm], now: SystemTime) -> Self {
         Self {
             scope: scope.to_owned(),
             label: label.to_owned(),
             digests: DigestState::new(algorithms).save(),
             parts: Vec::new(),
-            touched: now(),
+            touched: seconds(now),
+            receiving: false,
             finishing: None,
         }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        MEMORY + self.label.len() + self.parts.len() * MEMORY_OF_PART
+    }
+
+    /// Whether it has received nothing, and no host says that it receives something now.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty() && !self.receiving
+    }
+
+    pub fn receiving(&self, now: SystemTime) -> Self {
+        Self { receiving: true, touched: seconds(now), ..self.clone() }
     }
 
     pub fn offset(&self) -> u64 {
@@ -50,30 +73,32 @@ impl Session {
     }
 
     /// Joining takes no longer: a host that began earlier is gone.
-    pub fn is_being_finished(&self) -> bool {
-        self.finishing.is_some_and(|since| now().saturating_sub(since) < FINISHING_FOR.as_secs())
+    pub fn is_being_finished(&self, now: SystemTime) -> bool {
+        self.finishing.is_some_and(|since| seconds(now).saturating_sub(since) < FINISHING_FOR.as_secs())
     }
 
-    pub fn being_finished(&self) -> Self {
-        Self { finishing: Some(now()), ..self.clone() }
+    pub fn being_finished(&self, now: SystemTime) -> Self {
+        Self { finishing: Some(seconds(now)), ..self.clone() }
     }
 
     pub fn taking_more(&self) -> Self {
         Self { finishing: None, ..self.clone() }
     }
 
-    pub fn is_expired(&self) -> bool {
-        now().saturating_sub(self.touched) > LEFTOVERS_KEPT_FOR.as_secs()
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        let kept_for = if self.is_empty() { EMPTY_KEPT_FOR } else { LEFTOVERS_KEPT_FOR };
+        seconds(now).saturating_sub(self.touched) > kept_for.as_secs()
     }
 
     /// After an append whose hasher went on to `digests`. States that could not be
     /// restored stay without one: they are computed at the end.
-    pub fn touch(&mut self, digests: &[SavedState]) {
+    pub fn touch(&mut self, digests: &[SavedState], now: SystemTime) {
         for saved in &mut self.digests {
             let went_on = digests.iter().find(|state| state.algorithm == saved.algorithm);
             saved.state = went_on.and_then(|state| state.state.clone());
         }
-        self.touched = now();
+        self.touched = seconds(now);
+        self.receiving = false;
     }
 
     pub async fn load(backend: &Backend, id: &str) -> Result<Option<(Self, String)>> {
@@ -98,8 +123,8 @@ impl Session {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 pub(super) fn is_id(id: &str) -> bool {
@@ -155,6 +180,39 @@ pub(in crate::storage) async fn sweep(backend: &Backend, before: SystemTime, swe
     }
 }
 
+/// How many uploads there are whose ids begin with this, counted up to `most`. Expired ones
+/// are removed when there seem to be so many.
+pub(super) async fn count(backend: &Backend, prefix: &str, most: usize, now: SystemTime) -> Result<usize> {
+    let root = format!("{PRIVATE}/uploads/");
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let limit = most.saturating_sub(found.len()).max(1);
+        let listing = PathListing { prefix: format!("{root}{prefix}"), folders: true, after, limit };
+        let page = backend.list(&listing).await?;
+        found.extend(page.folders);
+        after = page.next;
+        if after.is_none() || found.len() >= most {
+            break;
+        }
+    }
+    let mut count = found.len();
+    if count >= most {
+        for folder in found {
+            let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
+            let is_over = match Session::load(backend, id).await? {
+                Some((session, _)) => session.is_expired(now),
+                // Being removed, or being started.
+                None => false,
+            };
+            if is_over {
+                remove(backend, id).await?;
+                count -= 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
 async fn sweep_one(backend: &Backend, id: &str, before: SystemTime, sweep: Sweep) -> Result<bool> {
     let is_left_over = is_left_over(backend, id, before).await?;
     if is_left_over && sweep == Sweep::Remove {
@@ -165,8 +223,10 @@ async fn sweep_one(backend: &Backend, id: &str, before: SystemTime, sweep: Sweep
 
 /// Each append writes the document again: its time is that of the last.
 async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
+    let now = backend.now().await?;
     match backend.stat(&path(id, DOCUMENT)).await? {
-        Some(document) => Ok(document.modified.is_some_and(|modified| modified < before)),
+        Some(document) if document.modified.is_some_and(|modified| modified < before) => Ok(true),
+        Some(_) => Ok(Session::load(backend, id).await?.is_some_and(|(session, _)| session.is_expired(now))),
         None => all_older(backend, id, before).await,
     }
 }

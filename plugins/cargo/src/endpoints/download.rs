@@ -4,7 +4,8 @@
 use packhouse_plugin::storage::{self, Reader};
 use packhouse_plugin::{Call, Error as Host, Response};
 
-use super::{crate_name, crate_version, load, no_crate, no_version, require};
+use super::stored::require_read;
+use super::{crate_name, crate_version, load, no_crate, no_version};
 use crate::document::{Index, find_from_end};
 use crate::error::Error;
 use crate::layout;
@@ -16,13 +17,12 @@ const SMALL: u64 = 1 << 20;
 /// `GET /api/v1/crates/{crate}/{version}/download`, also of yanked versions.
 pub fn download(call: &Call) -> Result<Response, Error> {
     let name = crate_name(call)?;
-    require(&name, "read")?;
+    require_read(&name)?;
     let version = crate_version(call)?;
     let spelled = find(&name, &version)?.ok_or_else(|| no_version(&name, &version))?;
-    let spelled =
-        CrateName::parse(&spelled).ok().filter(|spelled| spelled.lower() == name.lower()).ok_or_else(
-            || Host::damaged(layout::index(&name), format!("its line of {version} is about {spelled:?}")),
-        )?;
+    // A line of another crate than its file's leads to no file.
+    let spelled = CrateName::parse(&spelled).ok().filter(|spelled| spelled.lower() == name.lower());
+    let spelled = spelled.ok_or_else(|| no_version(&name, &version))?;
     let mut response = Response::new(200).content_type("application/gzip");
     if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
         && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()

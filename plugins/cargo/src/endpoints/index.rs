@@ -4,13 +4,11 @@ use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
-use super::{CRATE, TEXT, no_crate, require};
+use super::stored::require_read;
+use super::{CRATE, EVERY_CRATE, TEXT, no_crate};
 use crate::error::Error;
 use crate::layout;
 use crate::name::CrateName;
-
-/// No crate has this name: only who may read all crates may read it.
-const EVERY_CRATE: &str = "*";
 
 /// `GET /config.json` (registry index, "Index Configuration"). Where not everybody may read
 /// everything, a 401 makes cargo send its token, and whoever is signed in gets it.
@@ -32,7 +30,7 @@ pub fn read_config(call: &Call) -> Result<Response, Error> {
 /// `GET /{folder}/{name}`: one line a version.
 pub fn read_index(call: &Call) -> Result<Response, Error> {
     let name = CrateName::parse(&call.decoded("name")?)?;
-    require(&name, "read")?;
+    require_read(&name)?;
     let response = Response::new(200).content_type(TEXT);
     let found = if is_path_of(call, &name) { response.object(&layout::index(&name))? } else { None };
     found.ok_or_else(|| no_crate(&name))

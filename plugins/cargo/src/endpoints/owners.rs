@@ -1,18 +1,16 @@
 //! Who owns a crate. Grants decide who may do what; whoever is listed here may also publish,
 //! yank and change the list.
 
-use packhouse_plugin::auth;
+use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    JSON, SMALL_BODY, crate_name, load_owners, no_crate, parse_owners, require, require_listed, spelling,
-};
+use super::stored::StoredName;
+use super::{JSON, SMALL_BODY, crate_name, parse_owners};
 use crate::error::{self, Error};
 use crate::layout;
-use crate::name::CrateName;
 use crate::owners::{self, Owners};
 
 #[derive(Deserialize)]
@@ -21,61 +19,62 @@ struct Users {
     users: Vec<String>,
 }
 
-/// `GET /api/v1/crates/{crate}/owners`.
+/// `GET /api/v1/crates/{crate}/owners`. Who is listed and has no account any more is shown as
+/// such: they own nothing, and neither does a new user of that name.
 pub fn list_owners(call: &Call) -> Result<Response, Error> {
-    let name = crate_name(call)?;
-    require(&name, "read")?;
-    spelling(&name)?.ok_or_else(|| no_crate(&name))?;
-    let owners = load_owners(&name)?.unwrap_or_default();
-    let users: Vec<Value> = owners
-        .owners
-        .iter()
-        .map(|owner| json!({ "id": owners::number(owner), "login": owner, "name": null }))
-        .collect();
+    let stored = StoredName::require(&crate_name(call)?, "read")?;
+    let owners = stored.owners()?.unwrap_or_default();
+    let mut users: Vec<Value> = Vec::new();
+    for owner in owners.list() {
+        let is_gone = owner.id.is_some() && auth::account_id(&owner.name)? != owner.id;
+        let remark = is_gone.then_some("this account was removed");
+        users.push(json!({ "id": owners::number(&owner.name), "login": owner.name, "name": remark }));
+    }
     Ok(Response::new(200).json(&json!({ "users": users })))
 }
 
 /// `PUT /api/v1/crates/{crate}/owners`. Whoever is added must be a user here.
 pub fn add_owners(call: &Call) -> Result<Response, Error> {
-    let name = crate_name(call)?;
-    require_listed(&name, "owner")?;
+    let stored = StoredName::require_owned(&crate_name(call)?, "owner")?;
     let users = read_users(call)?;
+    let mut added = Vec::new();
     for user in &users {
-        if !auth::user_exists(user)? {
+        let Some(id) = auth::account_id(user)? else {
             return Err(bad(format!("there is no user {user} here; owners are users of this registry")));
-        }
+        };
+        added.push(Owner { name: user.clone(), id: Some(id) });
     }
-    change(&name, |owners| {
-        for user in &users {
-            if !owners.add(user) {
-                return Err(bad(format!("{user} is an owner already")));
+    change(&stored, |owners, has_tried| {
+        for owner in &added {
+            if !owners.add(owner.clone()) && !has_tried {
+                return Err(bad(format!("{} is an owner already", owner.name)));
             }
         }
-        if owners.owners.len() > owners::MOST {
+        if owners.len() > owners::MOST {
             return Err(bad(format!("a crate may have at most {} owners", owners::MOST)));
         }
         Ok(())
     })?;
-    Ok(told(&format!("{} may now publish {name}", users.join(", "))))
+    Ok(told(&format!("{} may now publish {}", users.join(", "), stored.name())))
 }
 
 /// `DELETE /api/v1/crates/{crate}/owners`. One owner must stay.
 pub fn remove_owners(call: &Call) -> Result<Response, Error> {
-    let name = crate_name(call)?;
-    require_listed(&name, "owner")?;
+    let stored = StoredName::require_owned(&crate_name(call)?, "owner")?;
+    let name = stored.name();
     let users = read_users(call)?;
-    change(&name, |owners| {
+    change(&stored, |owners, has_tried| {
         for user in &users {
-            if !owners.remove(user) {
+            if !owners.remove(user) && !has_tried {
                 return Err(bad(format!("{user} is no owner of {name}")));
             }
         }
-        if owners.owners.is_empty() {
+        if owners.is_empty() {
             return Err(bad(format!("{name} would have no owner any more; add another one first")));
         }
         Ok(())
     })?;
-    Ok(told(&format!("{} may no longer publish {name}", users.join(", "))))
+    Ok(told(&format!("removed {} from the owners of {name}", users.join(", "))))
 }
 
 fn read_users(call: &Call) -> Result<Vec<String>, Error> {
@@ -86,16 +85,18 @@ fn read_users(call: &Call) -> Result<Vec<String>, Error> {
     Ok(users.users)
 }
 
-/// Changes the list of a crate that is there. One of another system begins with none.
-fn change(name: &CrateName, change: impl Fn(&mut Owners) -> Result<(), Error>) -> Result<(), Error> {
-    let spelled = spelling(name)?.ok_or_else(|| no_crate(name))?;
-    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
-        let mut owners = match document {
-            Some(document) => parse_owners(document)?,
-            None => Owners::new(&spelled, None),
-        };
-        change(&mut owners)?;
-        Ok::<_, Error>(Change::json(&owners)?)
+/// Changes the list of a crate that is there. One of another system begins with none. The
+/// second argument of `change` tells whether this request may have made the change already.
+fn change(stored: &StoredName, change: impl Fn(&mut Owners, bool) -> Result<(), Error>) -> Result<(), Error> {
+    let name = stored.name();
+    Update::new(&layout::owners(name)).content_type(JSON).run_telling(|document, has_tried| {
+        let there = document.map(parse_owners).transpose()?;
+        let mut owners = there.clone().unwrap_or_else(|| Owners::new(name, None));
+        if owners.name != name.as_str() {
+            return Err(bad(format!("the owners of {} are recorded in the place of {name}", owners.name)));
+        }
+        change(&mut owners, has_tried)?;
+        Ok::<_, Error>(if there.as_ref() == Some(&owners) { Change::Keep } else { Change::json(&owners)? })
     })?;
     Ok(())
 }

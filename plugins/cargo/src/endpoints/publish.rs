@@ -9,21 +9,22 @@
 
 use std::io::BufReader;
 
-use packhouse_plugin::auth;
+use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::digests::SHA256;
-use packhouse_plugin::storage::{self, Claim, Document, Precondition, Staged};
+use packhouse_plugin::storage::{self, Document, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, clock, log};
 use serde_json::json;
 
-use super::{CRATE, JSON, require, require_feature, require_listed};
+use super::stored::StoredName;
+use super::{CRATE, JSON, TEXT, require_feature};
 use crate::archive;
-use crate::document::{Index, Release};
+use crate::document::Release;
 use crate::error::{self, Error};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::name::{CrateName, Version};
 use crate::upload::NewCrate;
-use prepared::{Prepared, Seen};
+use prepared::Seen;
 
 mod name;
 mod prepared;
@@ -41,6 +42,8 @@ const LINE_LIMIT: usize = 1 << 20;
 struct Publication<'a> {
     name: &'a CrateName,
     version: &'a Version,
+    /// SHA-256 of the file, in hexadecimal.
+    checksum: &'a str,
     line: Vec<u8>,
 }
 
@@ -55,10 +58,10 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     let mut body = call.body();
     let (mut new, size) = received::read_request(&mut body)?;
     let (name, version) = (CrateName::parse(&new.name)?, Version::parse(&new.vers)?);
-    require_listed(&name, "write")?;
+    require_publish(&name, StoredName::find(&name)?.as_ref())?;
     new.check()?;
     // Before the file is taken, so that a mistake costs nobody an upload.
-    let seen = Prepared::check(&name, &version)?;
+    let seen = prepared::check(&name, &version)?;
     let mut staged = received::stage_file(&mut body, size)?;
     agree(&mut new, &name, &version, &mut staged)?;
     let checksum = staged.digest(SHA256)?.hex;
@@ -76,7 +79,11 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
             format!("dependencies and features would take more than {LINE_LIMIT} bytes in the index"),
         ));
     }
-    make_visible(&Publication { name: &name, version: &version, line }, seen, &mut staged)?;
+    make_visible(
+        &Publication { name: &name, version: &version, checksum: &checksum, line },
+        seen,
+        &mut staged,
+    )?;
     Ok(published())
 }
 
@@ -99,39 +106,30 @@ fn make_visible(
     staged: &mut Staged,
 ) -> Result<(), Error> {
     let Publication { name, version, .. } = publication;
-    let prepared = Prepared::of(publication, seen)?;
-    if prepared.is_first() {
+    let (index, file) = (layout::index(name), layout::crate_file(name, version));
+    let mut look = |document: Option<&Document>| prepared::look(publication, document);
+    let refuse = |refused| match refused {
+        Refused::Same | Refused::Exists => version_exists(name, version, version),
+        Refused::Busy => Error::because(
+            error::BEING_PUBLISHED,
+            format!("{name} {version} is being published by somebody else; try again in a few minutes"),
+        ),
+    };
+    let publish = Publish::new(&index).content_type(TEXT);
+    let prepared = publish.prepare_from(seen, &mut look)?.map_err(refuse)?;
+    if prepared.is_new_document() {
         name::reserve(name)?;
     }
-    commit(publication, staged)?;
-    let is_first = prepared.write(publication)?;
+    let claimed = prepared.claim(staged, &file, Some(GZIP), &mut look)?.map_err(refuse)?;
+    let named = claimed.name(&mut look)?.map_err(refuse)?;
     log::info(
         "published a version",
         &[("crate.name", name.as_str()), ("crate.version", &version.to_string())],
     );
-    if is_first {
+    if named.is_new_document {
         after_the_first(name);
     }
     Ok(())
-}
-
-/// Gives the file its key.
-fn commit(publication: &Publication<'_>, staged: &mut Staged) -> Result<(), Error> {
-    let Publication { name, version, .. } = publication;
-    let is_named = || -> Result<bool, Error> {
-        let Some(document) = storage::get(&layout::index(name))? else { return Ok(false) };
-        let index = Index::new(&document.bytes);
-        index.check(name).map_err(|why| document.damaged(why))?;
-        Ok(index.find(version).is_some())
-    };
-    match staged.claim(&layout::crate_file(name, version), Some(GZIP), is_named)? {
-        Claim::Committed => Ok(()),
-        Claim::Named => Err(version_exists(name, version, version)),
-        Claim::Busy => Err(Error::because(
-            error::BEING_PUBLISHED,
-            format!("{name} {version} is being published by somebody else; try again in a few minutes"),
-        )),
-    }
 }
 
 /// What is nice to have beside a new crate. It is visible already, so a failure is only told.
@@ -166,8 +164,15 @@ fn version_exists(name: &CrateName, version: &Version, there: &Version) -> Error
     Error::because(error::VERSION_EXISTS, sentence)
 }
 
-/// The caller may publish this crate, which is there or is to be new; or 401 or 403. Owners
-/// count only of a crate that is there.
-fn require_publish(name: &CrateName, is_there: bool) -> Result<(), Error> {
-    if is_there { require_listed(name, "write") } else { require(name, "write") }
+/// The caller may publish this crate, which is to be new unless it is `stored`; or 401 or 403.
+/// Owners count only of a crate that is there. 409 when it is there in another spelling.
+fn require_publish(name: &CrateName, stored: Option<&StoredName>) -> Result<(), Error> {
+    if let Some(stored) = stored.filter(|stored| stored.name() == name) {
+        return match stored.decide_owned("write")? {
+            Decision::Granted => Ok(()),
+            denied => Err(stored.denied(name, "write", denied)),
+        };
+    }
+    auth::require(CRATE, name.as_str(), "write")?;
+    stored.map_or(Ok(()), |stored| Err(name::taken(name, stored.name())))
 }

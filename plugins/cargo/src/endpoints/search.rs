@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use packhouse_plugin::{Call, Response, auth, log};
+use packhouse_plugin::auth::{self, Decision};
+use packhouse_plugin::{Call, Response, log};
 use serde_json::{Value, json};
 
-use super::{CRATE, require_feature};
+use super::{CRATE, EVERY_CRATE, require_feature};
 use crate::catalog::{self, Catalog, Entry, Present};
 use crate::error::Error;
 
@@ -23,11 +24,12 @@ pub fn search(call: &Call) -> Result<Response, Error> {
 
     let mut catalog = Catalog::load()?;
     let present = catalog::list()?;
-    let granted = granted(present.iter().map(|present| present.name.as_str()));
-    let learned = learn_spellings(&mut catalog, &present, &granted)?;
-    let mut visible = allowed(&catalog, &present, &granted);
+    let learned = learn_spellings(&mut catalog, &present)?;
+    let mut visible = allowed(&catalog, present.iter());
     visible.sort_by_key(|present| !query.names(present.name.as_str()));
     let read = learned + catalog.refresh(visible.iter().copied())?;
+    // Asked again of what was only known by its key.
+    let visible = allowed(&catalog, visible.into_iter());
     let mut found: Vec<(u32, &Present)> = visible
         .into_iter()
         .filter_map(|present| Some((query.score(&catalog.entry(&present.name))?, present)))
@@ -37,6 +39,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
         found.iter().skip(skipped).take(per_page).map(|(_, present)| *present).collect();
     // Where there is more to read than one request reads, at least what is shown was read.
     let read = read + catalog.refresh(page.iter().copied())?;
+    let page = allowed(&catalog, page.into_iter());
     if let Err(error) = catalog.save(&present, read) {
         log::warn(
             "the catalog could not be written; the next search reads again",
@@ -57,39 +60,27 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({ "crates": crates, "meta": { "total": found.len() } })))
 }
 
-/// Those of the names that the caller may read.
-fn granted<'a>(names: impl Iterator<Item = &'a str>) -> HashSet<String> {
-    auth::filter_allowed(CRATE, &names.collect::<Vec<_>>(), "read").into_iter().collect()
-}
-
-/// A grant may name a crate as it was published, and its key does not tell: reads what was never
-/// read, for those whose grants could be such. How many were read.
-fn learn_spellings(
-    catalog: &mut Catalog,
-    present: &[Present],
-    granted: &HashSet<String>,
-) -> Result<usize, Error> {
-    if auth::caller().is_none() {
+/// A grant names a crate as it was published, and its key does not tell how that is: reads
+/// what was never read, where the caller may not read every crate. How many were read.
+fn learn_spellings(catalog: &mut Catalog, present: &[Present]) -> Result<usize, Error> {
+    if auth::caller().is_none() || auth::check(CRATE, EVERY_CRATE, "read") == Decision::Granted {
         return Ok(0);
     }
-    let is_unknown = |present: &&Present| {
-        !granted.contains(present.name.as_str()) && catalog.spelling(&present.name).is_none()
-    };
-    let unknown: Vec<&Present> = present.iter().filter(is_unknown).collect();
+    let unknown: Vec<&Present> =
+        present.iter().filter(|present| catalog.spelling(&present.name).is_none()).collect();
     Ok(catalog.refresh(unknown.into_iter())?)
 }
 
-/// Those that the caller may read, under either spelling of their names.
-fn allowed<'a>(catalog: &Catalog, present: &'a [Present], lower: &HashSet<String>) -> Vec<&'a Present> {
+/// Those that the caller may read, under the spelling of their names; where that is not known
+/// yet, under their keys'.
+fn allowed<'a>(catalog: &Catalog, present: impl Iterator<Item = &'a Present>) -> Vec<&'a Present> {
+    let present: Vec<&Present> = present.collect();
     let spelled = |present: &Present| {
-        catalog.spelling(&present.name).filter(|name| *name != present.name.as_str()).map(str::to_owned)
+        catalog.spelling(&present.name).unwrap_or_else(|| present.name.as_str()).to_owned()
     };
-    let is_lower = |present: &Present| lower.contains(present.name.as_str());
-    let others: Vec<String> =
-        present.iter().filter(|present| !is_lower(present)).filter_map(spelled).collect();
-    let also = granted(others.iter().map(String::as_str));
-    let is_also = |present: &Present| spelled(present).is_some_and(|name| also.contains(&name));
-    present.iter().filter(|present| is_lower(present) || is_also(present)).collect()
+    let names: Vec<String> = present.iter().map(|present| spelled(present)).collect();
+    let granted: HashSet<String> = auth::filter_allowed(CRATE, &names, "read").into_iter().collect();
+    present.into_iter().zip(names).filter(|(_, name)| granted.contains(name)).map(|(one, _)| one).collect()
 }
 
 /// Words that must all be found, in lower case and with `-` for `_`.

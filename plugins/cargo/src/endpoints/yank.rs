@@ -4,7 +4,8 @@
 use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{TEXT, crate_name, crate_version, done, no_crate, no_version, require_feature, require_listed};
+use super::stored::StoredName;
+use super::{TEXT, crate_name, crate_version, done, no_crate, no_version, require_feature};
 use crate::document::Index;
 use crate::error::Error;
 use crate::layout;
@@ -20,15 +21,15 @@ pub fn unyank(call: &Call) -> Result<Response, Error> {
 }
 
 fn set_yanked(call: &Call, yanked: bool) -> Result<Response, Error> {
-    let name = crate_name(call)?;
-    require_listed(&name, "yank")?;
+    let stored = StoredName::require_owned(&crate_name(call)?, "yank")?;
+    let name = stored.name();
     require_feature("yank")?;
     let version = crate_version(call)?;
-    Update::new(&layout::index(&name)).content_type(TEXT).run(|document| {
-        let document = document.ok_or_else(|| no_crate(&name))?;
+    Update::new(&layout::index(name)).content_type(TEXT).run(|document| {
+        let document = document.filter(|document| stored.is_of(document)).ok_or_else(|| no_crate(name))?;
         let index = Index::new(&document.bytes);
-        index.check(&name).map_err(|why| document.damaged(why))?;
-        index.find(&version).ok_or_else(|| no_version(&name, &version))?;
+        index.check(name).map_err(|why| document.damaged(why))?;
+        index.find(&version).ok_or_else(|| no_version(name, &version))?;
         Ok::<_, Error>(index.with_yanked(&version, yanked).map_or(Change::Keep, Change::Write))
     })?;
     let fields = [("crate.name", name.as_str()), ("crate.version", &version.to_string())];

@@ -1,6 +1,7 @@
 //! Owners: listed, and allowed by it.
 
 use super::*;
+use packhouse_plugin::ownership::{Holder, Thing};
 
 const PATH: &str = "/api/v1/crates/demo/owners";
 
@@ -82,6 +83,70 @@ fn a_crate_of_another_system_gets_owners_when_they_are_named() {
     host.insert("index/de/mo/demo", format!("{line}\n")).unwrap();
     assert_eq!(list(&host), Vec::<String>::new());
     assert_eq!(add(&host.as_user("ann"), &["eve"]).status(), 200);
-    assert_eq!(host.object_json("owners/demo.json"), json!({ "name": "Demo", "owners": ["eve"] }));
+    let ids = json!({ "eve": host.account_id("eve") });
+    assert_eq!(
+        host.object_json("owners/demo.json"),
+        json!({ "name": "Demo", "owners": ["eve"], "ids": ids })
+    );
     assert_eq!(Publish::new("Demo", "1.1.0").send(&host.as_user("eve")).status(), 200);
+}
+
+/// eve owns `demo`, is removed, and somebody else gets the name.
+fn with_another_eve(host: Host) -> Host {
+    let host = host.remove_user("eve").user("eve", &["cargo:crate:*:read"]);
+    assert_eq!(list(&host)[0], "eve");
+    host
+}
+
+#[test]
+fn a_new_user_of_a_removed_owner_s_name_owns_nothing() {
+    let host = host();
+    Publish::new("demo", "1.0.0").done(&host);
+    assert_eq!(add(&host.as_user("ann"), &["eve"]).status(), 200);
+    assert_eq!(remove(&host.as_user("ann"), &["ann"]).status(), 200);
+    let host = with_another_eve(host);
+    let eve = host.as_user("eve");
+    assert_eq!(Publish::new("demo", "1.1.0").send(&eve).status(), 403);
+    assert_eq!(eve.delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>().status(), 403);
+    assert_eq!(add(&eve, &["bob"]).status(), 403);
+    let users = get(&host, PATH).json();
+    assert_eq!(users["users"][0]["name"], "this account was removed");
+    assert_eq!(add(&host.as_user("ann"), &["eve"]).status(), 200, "the new one may be added");
+    assert_eq!(Publish::new("demo", "1.1.0").send(&eve).status(), 200);
+}
+
+#[test]
+fn an_owner_recorded_by_name_is_the_first_account_of_it() {
+    let host = host();
+    Publish::new("demo", "1.0.0").done(&host);
+    host.insert("owners/demo.json", json!({ "name": "demo", "owners": ["eve"] }).to_string()).unwrap();
+    assert_eq!(Publish::new("demo", "1.1.0").send(&host.as_user("eve")).status(), 200);
+    let host = with_another_eve(host);
+    assert_eq!(Publish::new("demo", "1.2.0").send(&host.as_user("eve")).status(), 403);
+}
+
+#[test]
+fn what_an_account_owns_is_listed_and_taken_away() {
+    let host = host().user("zoe", &["cargo:crate:*:write"]);
+    for name in ["demo", "Other_One", "third"] {
+        Publish::new(name, "1.0.0").done(&host);
+    }
+    Publish::new("fourth", "1.0.0").send(&host.as_user("zoe"));
+    host.insert("owners/third.json", json!({ "name": "third", "owners": ["ann", "eve"] }).to_string())
+        .unwrap();
+    host.insert("owners/broken.json", "{").unwrap();
+    let ann = host.holder("ann");
+    let owned = host.owned_by::<Cargo>(&ann).unwrap();
+    let thing = |name: &str| Thing::new("crate", name);
+    assert_eq!(owned, [thing("demo"), thing("Other_One"), thing("third")]);
+    for thing in &owned {
+        assert!(host.disown::<Cargo>(&ann, thing).unwrap());
+        assert!(!host.disown::<Cargo>(&ann, thing).unwrap());
+    }
+    assert!(!host.disown::<Cargo>(&ann, &thing("nowhere")).unwrap());
+    assert_eq!(host.owned_by::<Cargo>(&ann).unwrap(), []);
+    assert_eq!(host.object_json("owners/third.json"), json!({ "name": "third", "owners": ["eve"] }));
+    assert_eq!(host.owned_by::<Cargo>(&host.holder("zoe")).unwrap(), [thing("fourth")]);
+    let no_name = Holder { name: None, ..host.holder("eve") };
+    assert_eq!(host.owned_by::<Cargo>(&no_name).unwrap(), [], "the name is somebody else's");
 }

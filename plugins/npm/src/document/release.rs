@@ -1,7 +1,9 @@
 //! One version about to enter a packument: the manifest that the publisher sent, made
 //! fit to be stored, and what it changes in the document beside `versions`.
 
-use super::{Packument, Person};
+use packhouse_plugin::auth::Owner;
+
+use super::{LATEST, Packument, Person};
 use crate::json::{Object, quote};
 use crate::layout;
 use crate::name::PackageName;
@@ -34,6 +36,8 @@ pub struct Release<'a> {
     /// `sha512-…`, as Subresource Integrity writes it.
     pub integrity: &'a str,
     pub publisher: Option<Person>,
+    /// The account of the publisher, who becomes the owner of a package without one.
+    pub owner: Option<Owner>,
     /// The predicate's type, when a provenance bundle came with it.
     pub provenance: Option<String>,
     /// RFC 3339.
@@ -87,13 +91,13 @@ impl Packument<'_> {
             self.tags.set_text(tag, release.version);
         }
         if first && release.tags.is_empty() {
-            self.tags.set_text("latest", release.version);
+            self.tags.set_text(LATEST, release.version);
         }
-        if first || self.tag("latest").as_deref() == Some(release.version) {
+        if first || self.tag(LATEST).as_deref() == Some(release.version) {
             self.show(&release.manifest);
         }
         if let (Some(person), true) = (&release.publisher, self.maintainers().is_empty()) {
-            self.set_maintainers(std::slice::from_ref(person));
+            self.set_maintainers(std::slice::from_ref(person), release.owner.as_slice());
         }
     }
 

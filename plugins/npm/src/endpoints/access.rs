@@ -14,6 +14,8 @@ use crate::name::PackageName;
 
 /// The most packages of which the permissions are shown.
 const NAMES: usize = 10_000;
+/// The most owners of a package that are looked up.
+const SHOWN: usize = 1000;
 
 #[derive(Deserialize)]
 struct Access {
@@ -53,13 +55,18 @@ pub fn set_access(call: &Call) -> Result<Response, Error> {
     ))
 }
 
-/// `GET /-/package/{package}/collaborators`: those who are listed as its owners.
+/// `GET /-/package/{package}/collaborators`: those who are listed as its owners, and whose
+/// accounts are still there.
 pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let people: BTreeMap<String, &str> =
-        parse(&document)?.maintainers().into_iter().map(|person| (person.name, "write")).collect();
+    let mut people: BTreeMap<String, &str> = BTreeMap::new();
+    for owner in parse(&document)?.owners().into_iter().take(SHOWN) {
+        if owner.id.is_none() || auth::account_id(&owner.name)? == owner.id {
+            people.insert(owner.name, "write");
+        }
+    }
     Ok(Response::new(200).json(&people))
 }
 

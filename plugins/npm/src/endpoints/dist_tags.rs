@@ -1,7 +1,7 @@
 //! Dist-tags: `GET, PUT, DELETE /-/package/{package}/dist-tags[/{tag}]`. `latest` is what
 //! somebody said, never what is newest.
 
-use packhouse_plugin::storage::{self, Change};
+use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub fn set_tag(call: &Call) -> Result<Response, Error> {
     require_listed(&name, "write")?;
     let tag = Tag::parse(&call.decoded("tag")?)?;
     let version: String = serde_json::from_slice(&call.body().read_all(SMALL_BODY)?)?;
-    change(&name, |packument| {
+    change(&name, |packument, _| {
         if packument.version(&version).is_none() {
             return Err(no_version(&name, &version));
         }
@@ -45,8 +45,8 @@ pub fn delete_tag(call: &Call) -> Result<Response, Error> {
         let sentence = "latest cannot be removed; make it stand for another version instead";
         return Err(Error::because(error::BAD_TAG, sentence));
     }
-    change(&name, |packument| {
-        if packument.remove_tag(&tag) {
+    change(&name, |packument, has_tried| {
+        if packument.remove_tag(&tag) || has_tried {
             Ok(())
         } else {
             let sentence = format!("{name} has no tag {tag}");
@@ -57,15 +57,15 @@ pub fn delete_tag(call: &Call) -> Result<Response, Error> {
 
 fn change(
     name: &PackageName,
-    change: impl Fn(&mut Packument<'_>) -> Result<(), Error>,
+    change: impl Fn(&mut Packument<'_>, bool) -> Result<(), Error>,
 ) -> Result<Response, Error> {
-    storage::update(&layout::index(name), |document| {
+    Update::new(&layout::index(name)).run_telling(|document, has_tried| {
         let document = document
             .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))?;
         let mut packument = parse_whole(name, document)?;
         require_in(name, &packument, "write")?;
         let before = packument.tags();
-        change(&mut packument)?;
+        change(&mut packument, has_tried)?;
         if packument.tags() == before {
             return Ok(Change::Keep);
         }

@@ -3,11 +3,12 @@
 
 use packhouse_plugin::{Call, Error as HostError, Response};
 
-use super::{load, package, parse, require};
-use crate::document::Manifest;
+use super::{package, require};
 use crate::error::{self, Error};
-use crate::layout;
 use crate::name::PackageName;
+use find::find;
+
+mod find;
 
 /// `GET /{package}/-/{file}`, and `/@scope/name/-/@scope/{file}`, which some lock files
 /// made against other registries hold.
@@ -21,32 +22,21 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
     let key = find(&name, &file)?;
     let response = Response::new(200).content_type("application/octet-stream").object(&key)?;
     // Its digest is not compared: that would read each file twice.
-    let missing = || HostError::damaged(&key, "it is missing, and the packument names it: publish it again");
-    let response = response.ok_or_else(missing)?;
+    let response = response.ok_or_else(|| missing(&name, &file, &key))?;
     // Not immutable: an unpublished version may come back with other bytes.
     Ok(response.no_compression())
 }
 
-/// The key of a file that the packument names.
-fn find(name: &PackageName, file: &str) -> Result<String, Error> {
-    let document = load(name)?;
-    let packument = parse(&document)?;
-    if let Some(version) = layout::version_of_file(name, file, "tgz") {
-        if packument.version(version).is_some() {
-            return Ok(layout::file(name, file));
-        }
-    } else if let Some(version) = layout::version_of_file(name, file, "sigstore") {
-        let manifest = packument.version(version).map(Manifest);
-        let manifest = manifest.filter(|manifest| manifest.has_attestations());
-        if let Some(sha1) = manifest.and_then(Manifest::shasum) {
-            return Ok(layout::provenance(name, version, &sha1));
-        }
-    }
-    Err(no_file(name, file))
-}
-
 fn is_scope_of(name: &PackageName, segment: &str) -> bool {
     name.scope().is_some() && segment.strip_prefix('@') == name.scope()
+}
+
+/// A tarball that the packument names must be there. A version may have no bundle.
+fn missing(name: &PackageName, file: &str, key: &str) -> Error {
+    if file.strip_suffix(".tgz").is_none() {
+        return no_file(name, file);
+    }
+    HostError::damaged(key, "it is missing, and the packument names it: publish it again").into()
 }
 
 fn no_file(name: &PackageName, file: &str) -> Error {

@@ -143,3 +143,25 @@ fn without_the_grant_nobody_signs_in_here() {
     let reply = log_in(&host, "ann", "secret");
     assert_refused(&host, &reply, 401, "login");
 }
+
+#[test]
+fn a_narrowed_token_lists_itself_alone() {
+    let host = host();
+    let make = |extra: Value| {
+        let mut body = json!({ "password": "secret" });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        host.as_user("ann").post("/-/npm/v1/tokens").json(&body).send::<Npm>().json()
+    };
+    make(json!({}));
+    for extra in [
+        json!({ "readonly": true }),
+        json!({ "packages": ["a"], "packages_and_scopes_permission": "read-write" }),
+    ] {
+        let issued = make(extra);
+        let actor = host.with_token(issued["token"].as_str().unwrap());
+        let listed = actor.get("/-/npm/v1/tokens").send::<Npm>().json();
+        assert_eq!(listed["total"], 1, "{listed}");
+        assert_eq!(listed["objects"][0]["key"], issued["key"]);
+    }
+    assert_eq!(host.as_user("ann").get("/-/npm/v1/tokens").send::<Npm>().json()["total"], 3);
+}

@@ -173,7 +173,7 @@ fn what_an_interrupted_unpublish_left_goes_without_an_order() {
     let host = host();
     Publish::new("a", "1.0.0").done(&host);
     let tarball = host.object("packages/a/a-1.0.0.tgz").unwrap();
-    let mark = packhouse_plugin::maintenance::Removal::begin(
+    let mark = packhouse_plugin::maintenance::RemovalMark::begin(
         "packages/a/index.json",
         &["packages/a/a-1.0.0.tgz".to_owned()],
     );

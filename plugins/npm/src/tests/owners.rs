@@ -1,6 +1,7 @@
 //! Who is listed as an owner may write, without a grant.
 
 use super::*;
+use packhouse_plugin::ownership::Thing;
 
 /// bob and carol may only read; ann has published `a` and listed bob.
 fn shared() -> Host {
@@ -99,4 +100,102 @@ fn an_owner_who_is_removed_meanwhile_publishes_nothing() {
     host.race("packages/a/index.json", theirs.to_string());
     assert_eq!(publish(&host.as_user("bob"), "1.1.0"), 403);
     assert_eq!(host.object_json("packages/a/index.json"), theirs);
+}
+
+#[test]
+fn the_accounts_of_owners_are_stored_and_never_served() {
+    let host = shared();
+    let stored = host.object_json("packages/a/index.json");
+    let ids = json!({ "ann": host.account_id("ann"), "bob": host.account_id("bob") });
+    assert_eq!(stored["_ownerIds"], ids);
+    let people = json!([{ "name": "ann", "email": "" }, { "name": "bob", "email": "" }]);
+    assert_eq!(stored["maintainers"], people);
+    for path in ["/a", "/a?write=true", "/a/1.0.0", "/-/v1/search?text=a"] {
+        let text = get(&host, path).text();
+        assert!(!text.contains(&host.account_id("bob")) && !text.contains("_ownerIds"), "{path}: {text}");
+    }
+    assert_eq!(set_owners(&host, &host.as_user("ann"), &["ann"]), 201);
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!(stored["_ownerIds"], json!({ "ann": host.account_id("ann") }));
+}
+
+#[test]
+fn nobody_says_themselves_which_account_they_are() {
+    let host = shared();
+    let mut publish = Publish::new("a", "2.0.0");
+    publish.body["_ownerIds"] = json!({ "ann": host.account_id("carol") });
+    publish.done(&host);
+    let read = get(&host, "/a").json();
+    let body = json!({
+        "_id": "a", "_rev": read["_rev"], "_ownerIds": { "ann": host.account_id("carol") },
+        "maintainers": [{ "name": "ann", "id": host.account_id("carol") }],
+    });
+    host.as_user("bob").put(&at_revision(&host, "/a")).json(&body).send::<Npm>();
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!(stored["_ownerIds"], json!({ "ann": host.account_id("ann") }));
+}
+
+/// bob is removed, and somebody else gets the name.
+fn with_another_bob(host: Host) -> Host {
+    host.remove_user("bob").user("bob", &["npm:package:*:read"])
+}
+
+#[test]
+fn a_new_user_of_a_removed_owner_s_name_owns_nothing() {
+    let host = with_another_bob(shared());
+    let bob = host.as_user("bob");
+    assert_eq!((publish(&bob, "1.1.0"), set_tag(&bob), deprecate(&host, &bob)), (403, 403, 403));
+    assert_eq!(bob.delete(&at_revision(&host, "/a")).send::<Npm>().status(), 403);
+    let people = get(&host, "/-/package/a/collaborators").json();
+    assert_eq!(people, json!({ "ann": "write" }));
+    assert_eq!(set_owners(&host, &host.as_user("ann"), &["ann"]), 201);
+    assert_eq!(set_owners(&host, &host.as_user("ann"), &["ann", "bob"]), 201);
+    assert_eq!(publish(&bob, "1.1.0"), 201, "who was added themselves");
+}
+
+#[test]
+fn an_owner_recorded_by_name_is_the_first_account_of_it() {
+    let host = shared();
+    let mut stored = host.object_json("packages/a/index.json");
+    stored.as_object_mut().unwrap().remove("_ownerIds");
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    assert_eq!(publish(&host.as_user("bob"), "1.1.0"), 201);
+    let host = with_another_bob(host);
+    assert_eq!(publish(&host.as_user("bob"), "1.2.0"), 403);
+}
+
+#[test]
+fn what_an_account_owns_is_listed_and_taken_away() {
+    let host = shared();
+    Publish::new("@example/b", "1.0.0").done(&host);
+    let (ann, bob) = (host.holder("ann"), host.holder("bob"));
+    let thing = |name: &str| Thing::new("package", name);
+    assert_eq!(host.owned_by::<Npm>(&ann).unwrap(), [thing("@example/b"), thing("a")]);
+    assert_eq!(host.owned_by::<Npm>(&bob).unwrap(), [thing("a")]);
+    assert!(host.disown::<Npm>(&bob, &thing("a")).unwrap());
+    assert!(!host.disown::<Npm>(&bob, &thing("a")).unwrap());
+    assert!(!host.disown::<Npm>(&bob, &thing("nowhere")).unwrap());
+    assert_eq!(host.owned_by::<Npm>(&bob).unwrap(), []);
+    assert_eq!(publish(&host.as_user("bob"), "1.1.0"), 403);
+    assert!(host.disown::<Npm>(&ann, &thing("a")).unwrap());
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!((&stored["maintainers"], &stored["_ownerIds"]), (&json!([]), &Value::Null));
+    assert!(stored["versions"]["1.0.0"].is_object());
+}
+
+#[test]
+fn a_name_is_authorised_as_it_is_stored_however_it_is_encoded() {
+    let host = host().user("mia", &["npm:package:@example/a:write"]).user("mal", &["npm:package:a:write"]);
+    Publish::new("@example/a", "1.0.0").done(&host);
+    for name in ["@example/a", "@example%2fa", "@example%2Fa", "%40example%2fa", "%40example/a"] {
+        let path = format!("/-/package/{name}/dist-tags/stable");
+        let set = |who: &str| host.as_user(who).put(&path).json(&json!("1.0.0")).send::<Npm>().status();
+        assert_eq!((set("mia"), set("mal")), (201, 403), "{name}");
+    }
+    // Names of an earlier time may hold capitals; they are other packages.
+    let stored = host.object("packages/@example/a/index.json").unwrap();
+    let legacy = String::from_utf8(stored).unwrap().replace("@example/a", "@example/A");
+    host.insert("packages/@example/A/index.json", legacy).unwrap();
+    let tag = host.as_user("mia").put("/-/package/@example%2fA/dist-tags/stable").json(&json!("1.0.0"));
+    assert_eq!(tag.send::<Npm>().status(), 403);
 }

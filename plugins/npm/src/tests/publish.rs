@@ -307,3 +307,25 @@ fn everybody_stars_for_themselves() {
     host.as_user("ann").put("/a").json(&body).send::<Npm>();
     assert_eq!(get(&host, "/a").json()["users"], json!({}));
 }
+
+#[test]
+fn a_token_for_one_package_stars_no_other() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("b", "1.0.0").done(&host);
+    let narrowed = |permission: &str| {
+        let body = json!({
+            "password": "secret", "packages": ["a"], "packages_and_scopes_permission": permission,
+        });
+        let issued = host.as_user("ann").post("/-/npm/v1/tokens").json(&body).send::<Npm>().json();
+        host.with_token(issued["token"].as_str().unwrap())
+    };
+    let star = |actor: &Actor, name: &str| {
+        let body = json!({ "_id": name, "users": { "ann": true } });
+        actor.put(&format!("/{name}")).json(&body).send::<Npm>().status()
+    };
+    let (writer, reader) = (narrowed("read-write"), narrowed("read-only"));
+    assert_eq!((star(&writer, "b"), star(&reader, "a"), star(&reader, "b")), (403, 403, 403));
+    assert_eq!(get(&host, "/b").json()["users"], Value::Null);
+    assert_eq!(star(&writer, "a"), 200);
+}

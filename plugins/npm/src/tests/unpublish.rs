@@ -3,13 +3,13 @@
 use super::*;
 
 /// A path with the document's present revision.
-fn at_revision(host: &Host, package: &str, path: &str) -> String {
+pub fn at_revision(host: &Host, package: &str, path: &str) -> String {
     let document = host.as_user("ann").get(&format!("/{package}?write=true")).send::<Npm>();
     format!("{path}/-rev/{}", document.json()["_rev"].as_str().unwrap())
 }
 
 /// What npm sends to remove a version.
-fn without(host: &Host, package: &str, version: &str) -> Value {
+pub fn without(host: &Host, package: &str, version: &str) -> Value {
     let mut body = get(host, &format!("/{package}?write=true")).json();
     body["versions"].as_object_mut().unwrap().shift_remove(version);
     let tags = body["dist-tags"].as_object_mut().unwrap();
@@ -136,4 +136,59 @@ fn the_last_version_goes_with_the_package_only() {
     let reply = host.as_user("ann").put(&path).json(&body).send::<Npm>();
     assert_eq!(reply.status(), 400, "{}", reply.text());
     assert!(get(&host, "/a/1.0.0").status() == 200);
+}
+
+/// cat may delete and read, and nothing else.
+fn with_cat() -> Host {
+    let host = host().user("cat", &["npm:package:a:delete", "npm:package:a:read"]);
+    for version in ["1.0.0", "2.0.0", "10.0.0-rc.1", "3.0.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    let tag = host.as_user("ann").put("/-/package/a/dist-tags/stable").json(&json!("1.0.0"));
+    assert_eq!(tag.send::<Npm>().status(), 201);
+    host
+}
+
+#[test]
+fn who_may_delete_alone_changes_no_tag() {
+    let host = with_cat();
+    let before = host.object("packages/a/index.json");
+    for tags in [
+        json!({ "latest": "1.0.0", "stable": "1.0.0" }),
+        json!({ "latest": "3.0.0", "stable": "3.0.0" }),
+        json!({ "latest": "3.0.0", "stable": "1.0.0", "new": "1.0.0" }),
+        json!({ "latest": "3.0.0" }),
+    ] {
+        // Beside removing a version, and without.
+        for version in ["2.0.0", "none"] {
+            let mut body = without(&host, "a", version);
+            body["dist-tags"] = tags.clone();
+            let path = at_revision(&host, "a", "/a");
+            let reply = host.as_user("cat").put(&path).json(&body).send::<Npm>();
+            assert_eq!(reply.status(), 403, "{tags} {version}: {}", reply.text());
+        }
+    }
+    assert_eq!(host.object("packages/a/index.json"), before);
+}
+
+#[test]
+fn who_may_delete_leaves_latest_where_npm_puts_it() {
+    let host = with_cat();
+    let cat = host.as_user("cat");
+    let mut body = without(&host, "a", "3.0.0");
+    // npm sorts what is left and takes the last.
+    body["dist-tags"]["latest"] = "10.0.0-rc.1".into();
+    let reply = cat.put(&at_revision(&host, "a", "/a")).json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 201, "{}", reply.text());
+    let tags = || get(&host, "/a").json()["dist-tags"].clone();
+    assert_eq!(tags(), json!({ "stable": "1.0.0", "latest": "10.0.0-rc.1" }));
+    // A body that says nothing of tags, or leaves `latest` out.
+    let mut body = without(&host, "a", "10.0.0-rc.1");
+    body.as_object_mut().unwrap().remove("dist-tags");
+    assert_eq!(cat.put(&at_revision(&host, "a", "/a")).json(&body).send::<Npm>().status(), 201);
+    assert_eq!(tags(), json!({ "stable": "1.0.0", "latest": "2.0.0" }));
+    let body = without(&host, "a", "2.0.0");
+    assert_eq!(body["dist-tags"], json!({ "stable": "1.0.0" }));
+    assert_eq!(cat.put(&at_revision(&host, "a", "/a")).json(&body).send::<Npm>().status(), 201);
+    assert_eq!(tags(), json!({ "stable": "1.0.0", "latest": "1.0.0" }));
 }

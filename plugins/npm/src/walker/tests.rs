@@ -88,3 +88,12 @@ fn depth_and_size_are_bounded() {
     let key = format!("{{\"{}\":1}}", "x".repeat(COLLECTED_LIMIT + 1));
     assert_eq!(walk(Walker::new(), &key, 65536), Err(WalkError::TooLarge));
 }
+
+#[test]
+fn what_is_not_kept_has_an_end_too() {
+    let mut walker = Walker::outline();
+    walker.feed(br#"{"versions":{"1":{"readme":""#).unwrap();
+    let piece = vec![b'x'; 1 << 20];
+    let refused = (0..200).find_map(|_| walker.feed(&piece).err());
+    assert_eq!(refused, Some(WalkError::TooLong));
+}

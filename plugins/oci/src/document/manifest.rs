@@ -74,7 +74,13 @@ impl Manifest {
 
     /// Every descriptor must be one; the rest is checked where the kind is known.
     fn check(&self, content_type: Option<&str>) -> Result<(), ManifestError> {
-        if let (Some(said), Some(sent)) = (self.media_type.as_deref(), content_type)
+        let said = self.media_type.as_deref();
+        if let Some(said) = said.filter(|said| !said.is_empty() && !is_manifest_type(said)) {
+            return Err(refuse(format!(
+                "the manifest says that its media type is {said:.100?}: {MANIFEST_TYPES}"
+            )));
+        }
+        if let (Some(said), Some(sent)) = (said, content_type)
             && said != sent
         {
             return Err(refuse(format!(
@@ -140,13 +146,13 @@ impl Manifest {
 
     /// What it says it is, else what it was sent or stored as, else what it looks like.
     pub fn media_type(&self, known: Option<&str>) -> String {
-        let said = self.media_type.as_deref().filter(|kind| is_media_type(kind));
+        let said = self.media_type.as_deref().filter(|kind| is_manifest_type(kind));
         said.or(known).unwrap_or_else(|| self.looks_like()).to_owned()
     }
 
     /// Does the document itself say what it is?
     pub fn says_its_type(&self) -> bool {
-        self.media_type.as_deref().is_some_and(is_media_type)
+        self.media_type.as_deref().is_some_and(is_manifest_type)
     }
 
     /// The kind that its members are those of.
@@ -234,7 +240,23 @@ fn check_descriptor(place: &str, descriptor: &Descriptor) -> Result<(), Manifest
     Ok(())
 }
 
-/// `type/subtype`, fit for a header. Parameters are none of it.
+/// What to send instead of a type that no manifest has.
+pub const MANIFEST_TYPES: &str = "a manifest is JSON, so its type begins with `application/` and ends with `+json`, e.g. \
+     `application/vnd.oci.image.manifest.v1+json`";
+
+/// Whether a manifest may have this media type. Manifests are JSON objects, so any type of
+/// JSON documents is accepted, also one of an artifact that is not invented yet, and the
+/// signed form of Docker's schema 1, which earlier systems stored. A browser renders none of
+/// them as a page.
+pub fn is_manifest_type(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let subtype = lower.strip_prefix("application/");
+    let name =
+        subtype.and_then(|name| name.strip_suffix("+json").or_else(|| name.strip_suffix("+prettyjws")));
+    is_media_type(text) && name.is_some_and(|name| !name.is_empty())
+}
+
+/// `type/subtype`, as a header may contain it, without parameters.
 pub fn is_media_type(text: &str) -> bool {
     let name = |part: &str| {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);

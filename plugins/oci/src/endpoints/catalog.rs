@@ -1,11 +1,12 @@
-//! `GET /v2/_catalog`: the repositories that the caller may pull from.
+//! `GET /v2/_catalog`: the repositories that the caller may see, by `list` or an action that
+//! includes it.
 
 use packhouse_plugin::auth::{Denied, Wanted};
 use packhouse_plugin::{Call, Response, auth, storage};
 use serde_json::json;
 
 use super::{link_to_next, page_size};
-use crate::access::{Access, REPOSITORY};
+use crate::access::{LIST, REPOSITORY};
 use crate::error::Error;
 use crate::layout;
 
@@ -25,7 +26,7 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
         let repository = layout::repository_of_tags(&object?.key);
         names.extend(repository.map(|repository| repository.to_string()).filter(|name| *name > last));
     }
-    let mut names = auth::filter_allowed(REPOSITORY, &names, Access::Pull.action());
+    let mut names = auth::filter_allowed(REPOSITORY, &names, LIST);
     if names.is_empty() && last.is_empty() && !auth::has_credentials() {
         return Err(sign_in());
     }

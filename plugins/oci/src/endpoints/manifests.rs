@@ -65,7 +65,14 @@ fn delete_tag(repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
 fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
     let key = layout::manifest(repository, digest);
     for attempt in 1..=ATTEMPTS {
-        let document = storage::get(&key)?.ok_or_else(|| unknown(&Reference::Digest(digest.clone())))?;
+        let Some(document) = storage::get(&key)? else {
+            if attempt == 1 {
+                return Err(unknown(&Reference::Digest(digest.clone())));
+            }
+            // Removed by the attempt before, whose answer was lost.
+            media_types::forget(repository, digest)?;
+            return Ok(tag_map::remove_all(repository, digest)?);
+        };
         tag_map::remove_all(repository, digest)?;
         let manifest = Manifest::parse(&document.bytes).unwrap_or_default();
         records::delete(repository, digest, &manifest.named())?;
@@ -85,7 +92,7 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
     Err(Error::new(error::BUSY))
 }
 
-/// What a stored manifest is served as, also when it is none.
+/// What a stored manifest is served as, also when it cannot be read.
 fn media_type(
     repository: &RepositoryName,
     digest: &ContentDigest,
@@ -93,7 +100,9 @@ fn media_type(
 ) -> Result<String, Error> {
     match Manifest::parse(&document.bytes) {
         Ok(manifest) => Ok(media_types::find(repository, digest, document, &manifest)?),
-        Err(_) => Ok(document.info.content_type.clone().unwrap_or_else(|| BYTES.to_owned())),
+        Err(_) => {
+            Ok(media_types::stored(document.info.content_type.as_deref()).unwrap_or_else(|| BYTES.to_owned()))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::access::REPOSITORY;
+use crate::access::{LIST, REPOSITORY};
 use crate::error::{self, Error};
 
 /// Of the body, in bytes.
@@ -141,8 +141,8 @@ fn parse_scope(scope: &str) -> Option<Wanted> {
     // `repository(plugin)`: a class of repositories, of which there is one here.
     let kind = kind.split('(').next().unwrap_or_default();
     match (kind, name) {
-        // Whatever may be pulled when the token is used.
-        ("registry", "catalog") => Some(Wanted::new(REPOSITORY, "*", &["pull"])),
+        // Whatever the bearer may see when the token is used, and nothing more than to see it.
+        ("registry", "catalog") => Some(Wanted::new(REPOSITORY, "*", &[LIST])),
         // `*` is no repository, and would mean all of them.
         (REPOSITORY, name) if name != "*" => {
             let all = actions.split(',').any(|action| action == "*");
@@ -181,7 +181,7 @@ mod tests {
             [
                 repository("a/b", &["pull", "push"]),
                 repository("c", &["pull", "push", "delete"]),
-                repository("*", &["pull"])
+                repository("*", &["list"])
             ]
         );
         for scope in [

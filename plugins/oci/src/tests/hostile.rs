@@ -126,3 +126,62 @@ fn a_store_that_is_away_is_told_and_nothing_is_half_written() {
     let reply = ann.post("/v2/a/blobs/uploads/").send::<Oci>();
     assert_eq!(reply.status(), 507);
 }
+
+/// Types that a browser renders, or runs.
+const RENDERED: [&str; 9] = [
+    "text/html",
+    "TEXT/HTML; charset=utf-8",
+    "image/svg+xml",
+    "application/xhtml+xml",
+    "application/xml",
+    "text/javascript",
+    "application/pdf",
+    "text/html, application/vnd.oci.image.manifest.v1+json",
+    "nonsense",
+];
+
+#[test]
+fn a_media_type_that_no_manifest_has_is_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    upload(&ann, "a", "{}");
+    upload(&ann, "a", "layer");
+    let stored = host.objects();
+    let mut manifest = image("layer");
+    for kind in RENDERED {
+        for says_it in [false, true] {
+            manifest["mediaType"] = if says_it { json!(kind) } else { json!(null) };
+            let request = ann.put("/v2/a/manifests/v1").header("content-type", kind);
+            let reply = request.body(manifest.to_string()).send::<Oci>();
+            assert_refused(&reply, 400, "MANIFEST_INVALID", "+json");
+        }
+        manifest["mediaType"] = json!(kind);
+        for generic in ["application/json", "text/plain", ""] {
+            let request = ann.put("/v2/a/manifests/v1").header("content-type", generic);
+            let reply = request.body(manifest.to_string()).send::<Oci>();
+            assert_refused(&reply, 400, "MANIFEST_INVALID", "+json");
+        }
+    }
+    assert_eq!(host.objects(), stored);
+}
+
+#[test]
+fn a_media_type_that_no_manifest_has_is_not_served_if_it_is_stored() {
+    let host = host();
+    upload(&host.as_user("ann"), "a", "{}");
+    for kind in RENDERED {
+        for says_it in [false, true] {
+            let mut manifest = image("layer");
+            manifest["mediaType"] = if says_it { json!(kind) } else { json!(null) };
+            for bytes in [manifest.to_string(), "<script>alert(1)</script>".to_owned()] {
+                let digest = digest(&bytes);
+                host.insert_typed(&format!("manifests/a/{digest}"), &bytes, kind).unwrap();
+                host.insert(&format!("types/a/{digest}"), kind).unwrap();
+                let reply = get(&host, &format!("/v2/a/manifests/{digest}"));
+                let expected =
+                    if bytes.starts_with('{') { IMAGE_MANIFEST } else { "application/octet-stream" };
+                assert_eq!((reply.status(), reply.header("content-type")), (200, Some(expected)), "{kind}");
+            }
+        }
+    }
+}

@@ -172,6 +172,22 @@ fn the_catalog_is_listed_with_a_token_for_it() {
 }
 
 #[test]
+fn a_token_for_the_catalog_lists_and_does_nothing_else() {
+    let host = desk();
+    push(&host, "bob/x", "v1", "layer");
+    let secret = token(&host.as_user("bob").get("/token?scope=registry:catalog:*").send::<Oci>());
+    let bearer = host.with_token(&secret);
+    for path in ["/v2/bob/x/manifests/v1", "/v2/bob/x/tags/list"] {
+        let reply = bearer.get(path).send::<Oci>();
+        assert_eq!(reply.status(), 401, "{path}: {}", reply.text());
+    }
+    assert_eq!(bearer.post("/v2/bob/x/blobs/uploads/").send::<Oci>().status(), 401);
+    let narrow = token(&host.as_user("bob").get("/token?scope=repository:bob/x:pull").send::<Oci>());
+    let listed = host.with_token(&narrow).get("/v2/_catalog").send::<Oci>().json();
+    assert_eq!(listed["repositories"], json!(["bob/x"]), "what may be pulled may be seen");
+}
+
+#[test]
 fn another_service_or_another_token_server_is_told() {
     let host = desk();
     let reply = host.as_user("bob").get("/token?service=elsewhere").send::<Oci>();

@@ -2,7 +2,7 @@
 //! is named.
 
 use packhouse_plugin::log;
-use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Precondition, Removal};
 
 use super::{JSON, directory, load_whole, no_project, pages};
 use crate::document::{File, Project};
@@ -10,23 +10,44 @@ use crate::error::Error;
 use crate::layout;
 use crate::name::ProjectName;
 
+/// What became of a change.
+pub enum Changed {
+    /// There was nothing to change.
+    Nothing,
+    /// The document has this version now.
+    To(String),
+    /// There is no document any more.
+    Gone,
+}
+
 /// Changes the project. `change` may be called several times, and says whether it has changed
-/// anything; what it refuses changes nothing. Gives the version of the stored document.
+/// anything; what it refuses changes nothing. Its second argument tells whether this request
+/// has tried to write before: what is found done then may be its own work, whose answer was
+/// lost.
 pub fn project(
     name: &ProjectName,
-    mut change: impl FnMut(&mut Project) -> Result<bool, Error>,
-) -> Result<Option<String>, Error> {
+    mut change: impl FnMut(&mut Project, bool) -> Result<bool, Error>,
+) -> Result<Changed, Error> {
     let key = layout::document(name);
     let mut attempt = 1;
     loop {
-        let mut loaded = load_whole(name)?.ok_or_else(|| no_project(name))?;
-        if !change(&mut loaded.project)? {
-            return Ok(None);
+        let has_tried = attempt > 1;
+        let mut loaded = match load_whole(name)? {
+            Some(loaded) => loaded,
+            None if has_tried => return Ok(Changed::Gone),
+            None => return Err(no_project(name)),
+        };
+        if !change(&mut loaded.project, has_tried)? {
+            if !has_tried {
+                return Ok(Changed::Nothing);
+            }
+            pages::write_project(name);
+            return Ok(loaded.version.map_or(Changed::Gone, Changed::To));
         }
         match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
             Ok(info) => {
                 pages::write_project(name);
-                return Ok(Some(info.version));
+                return Ok(Changed::To(info.version));
             }
             Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
             Err(error) => return Err(error.into()),
@@ -38,55 +59,54 @@ pub fn project(
 /// Removes the files that `is_meant` names, from the document first. A project that has none
 /// left goes too. False when none was meant.
 pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Result<bool, Error> {
-    let mut leftovers = Vec::new();
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
     let mut is_empty = false;
-    let version = project(name, |project| {
+    let changed = project(name, |project, has_tried| {
         let (meant, kept): (Vec<File>, Vec<File>) = project.files.drain(..).partition(|file| is_meant(file));
-        // Looked up before the document is written: what is uploaded again meanwhile has
-        // another version, and stays.
-        leftovers = objects_of(name, &meant)?;
         is_empty = kept.is_empty();
         project.files = kept;
+        // Those of an earlier attempt are the ones to be removed if it has succeeded.
+        if !meant.is_empty() || !has_tried {
+            removal.announce(&keys_of(name, &meant))?;
+        }
         Ok(!meant.is_empty())
     })?;
-    let Some(version) = version else {
+    if matches!(changed, Changed::Nothing) {
         return Ok(false);
-    };
-    // All of them are tried.
-    let left = leftovers.iter().filter(|info| !remove_leftover(&info.key, &info.version)).count();
+    }
+    let keys: Vec<String> = removal.announced().iter().map(|info| info.key.clone()).collect();
+    removal.carry_out();
     if is_empty {
         // As long as a file lies there, the document says that nobody should see it.
-        if left == 0 {
-            remove_leftover(&layout::document(name), &version);
+        let is_clear = storage::stat_many(&keys)?.iter().all(Option::is_none);
+        if let (Changed::To(version), true) = (changed, is_clear) {
+            remove_document(name, &version);
         }
         directory::changed();
     }
     Ok(true)
 }
 
-/// What lies in the store of these files.
-fn objects_of(name: &ProjectName, files: &[File]) -> Result<Vec<ObjectInfo>, Error> {
-    let keys: Vec<String> = files
+/// What may lie in the store of these files.
+fn keys_of(name: &ProjectName, files: &[File]) -> Vec<String> {
+    files
         .iter()
         .flat_map(|file| {
             ["", layout::CORE_METADATA, layout::PROVENANCE]
                 .map(|ending| layout::file(name, &format!("{}{ending}", file.filename)))
         })
-        .collect();
-    Ok(storage::stat_many(&keys)?.into_iter().flatten().collect())
+        .collect()
 }
 
-/// Nobody can see it any more, so that failing to remove it is no failure: maintenance finds
-/// it. What was written anew meanwhile has another version, and stays. False when something
-/// may lie there still.
-fn remove_leftover(key: &str, version: &str) -> bool {
-    match storage::remove(key, Precondition::Version(version)) {
-        Ok(_) => true,
-        Err(packhouse_plugin::Error::Conflict) => false,
+/// A document without files shows nothing, so that failing to remove it is no failure:
+/// maintenance finds it. One that names a file again has another version, and stays.
+fn remove_document(name: &ProjectName, version: &str) {
+    let key = layout::document(name);
+    match storage::remove(&key, Precondition::Version(version)) {
+        Ok(_) | Err(packhouse_plugin::Error::Conflict) => {}
         Err(error) => {
-            let fields = [("key", key), ("error", &error.to_string())];
+            let fields = [("key", key.as_str()), ("error", &error.to_string())];
             log::warn("an object that nothing names any more was left behind", &fields);
-            false
         }
     }
 }

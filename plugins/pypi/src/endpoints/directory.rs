@@ -8,7 +8,7 @@
 //! - What is copied in by hand leaves no mark: a list counts for [`INTERVAL`] at most.
 
 use packhouse_plugin::storage::{self, Document, ListingOptions, Precondition};
-use packhouse_plugin::{clock, log, random};
+use packhouse_plugin::{log, random};
 use serde::{Deserialize, Serialize};
 
 use super::{JSON, pages};
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::layout::{LIST, MARK, METADATA, PACKAGES};
 use crate::name::ProjectName;
 
-/// How old a list may be, in milliseconds.
+/// How old a list may be, in milliseconds by the store's clock.
 pub(crate) const INTERVAL: u64 = 60_000;
 
 /// What a walk has found.
@@ -34,7 +34,9 @@ pub fn project_names() -> Result<Vec<String>, Error> {
         Err(packhouse_plugin::Error::Damaged { .. }) => None,
         stored => stored?,
     };
-    if let Some(list) = stored.as_ref().and_then(|stored| counting(stored, mark.as_deref())) {
+    if let Some(stored) = &stored
+        && let Some(list) = counting(stored, mark.as_deref())?
+    {
         return Ok(list.projects);
     }
     let list = List { mark, projects: walk()? };
@@ -54,10 +56,10 @@ pub fn changed() {
 }
 
 /// The stored list, if nothing says that it is behind.
-fn counting(stored: &Document, mark: Option<&str>) -> Option<List> {
-    let age = clock::now().saturating_sub(stored.info.modified?);
-    let list: List = serde_json::from_slice(&stored.bytes).ok()?;
-    (age < INTERVAL && list.mark.as_deref() == mark).then_some(list)
+fn counting(stored: &Document, mark: Option<&str>) -> Result<Option<List>, Error> {
+    let is_young = storage::age(&stored.info)?.is_some_and(|age| age < INTERVAL);
+    let list: Option<List> = serde_json::from_slice(&stored.bytes).ok();
+    Ok(list.filter(|list| is_young && list.mark.as_deref() == mark))
 }
 
 fn write(list: &List, stored: Option<&Document>) -> Result<(), Error> {

@@ -3,11 +3,14 @@
 
 use packhouse_plugin::{Call, Response, log};
 
-use super::{change, found, moved, no_file, no_project, project, read, require, require_feature, spelled};
-use crate::document::{File, Project};
+use super::{change, found, moved, no_file, no_project, project, require, require_feature, spelled};
+use crate::document::File;
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{FileName, ProjectName};
+use find::find;
+
+mod find;
 
 /// `GET /packages/{project}/{file}`, and with `.metadata` (PEP 658) or `.provenance` (PEP 740)
 /// behind it.
@@ -18,24 +21,20 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         return Ok(moved(call, &format!("../{name}/{}", call.param("file"))));
     }
     let wanted = call.decoded("file")?;
-    let project = read(&name)?;
-    if !project.offers_files() {
-        return Err(Error::new(error::QUARANTINED));
+    if let Some(distribution) = wanted.strip_suffix(layout::CORE_METADATA) {
+        let file = find(&name, distribution, &wanted)?;
+        return if file.metadata_sha256.is_some() {
+            serve_metadata(&name, &file)
+        } else {
+            Err(no_file(&name, &wanted))
+        };
     }
-    if let Some(file) = project.file(&wanted) {
-        return serve(&name, &file.filename, "application/octet-stream", Some(file.size));
+    if let Some(distribution) = wanted.strip_suffix(layout::PROVENANCE) {
+        let file = find(&name, distribution, &wanted)?;
+        return if file.provenance { serve_provenance(&name, &file) } else { Err(no_file(&name, &wanted)) };
     }
-    if let Some(file) = beside(&project, &wanted, layout::CORE_METADATA)
-        && file.metadata_sha256.is_some()
-    {
-        return serve_metadata(&name, file);
-    }
-    if let Some(file) = beside(&project, &wanted, layout::PROVENANCE)
-        && file.provenance
-    {
-        return serve_provenance(&name, file);
-    }
-    Err(no_file(&name, &wanted))
+    let file = find(&name, &wanted, &wanted)?;
+    serve(&name, &file.filename, "application/octet-stream", Some(file.size))
 }
 
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
@@ -49,18 +48,12 @@ fn read_attested(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let version = super::version(call)?;
     let wanted = call.decoded("file")?;
-    let project = read(&name)?;
-    if !project.offers_files() {
-        return Err(Error::new(error::QUARANTINED));
+    let file = find(&name, &wanted, &wanted)?;
+    if file.provenance && file.is_of(&version) {
+        return serve_provenance(&name, &file);
     }
-    match project.file(&wanted) {
-        Some(file) if file.provenance && file.is_of(&version) => serve_provenance(&name, file),
-        Some(_) => {
-            let sentence = format!("{wanted} was uploaded without attestations");
-            Err(Error::because(error::NOT_FOUND, sentence))
-        }
-        None => Err(no_file(&name, &wanted)),
-    }
+    let sentence = format!("{wanted} was uploaded without attestations");
+    Err(Error::because(error::NOT_FOUND, sentence))
 }
 
 /// `DELETE /packages/{project}/{file}`.
@@ -93,11 +86,6 @@ fn set_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
     let reason = is_yanked.then(|| super::releases::reason(call)).transpose()?;
     super::releases::set_yanked(&name, reason.as_deref(), |file| file.filename == wanted)?
         .ok_or_else(|| no_file(&name, &wanted))
-}
-
-/// The file beside which this lies.
-fn beside<'a>(project: &'a Project, wanted: &str, ending: &str) -> Option<&'a File> {
-    project.file(wanted.strip_suffix(ending)?)
 }
 
 /// A file that the document names. Its size is compared with the document's; its digest is not,

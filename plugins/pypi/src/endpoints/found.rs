@@ -11,7 +11,7 @@ use packhouse_plugin::{digests, find_digest};
 
 use super::{Depth, timestamp};
 use crate::document::{File, Project};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::layout;
 use crate::metadata::{self, CoreMetadata};
 use crate::name::{FileName, ProjectName};
@@ -19,6 +19,9 @@ use crate::{sdist, wheel};
 
 /// Where a read asks for no digests: the store would have to read so many bytes.
 const QUICK_BYTES: u64 = 64 << 20;
+/// What one request may read through to make a document, in bytes: the host limits what it
+/// hashes for a request. `reindex` has no such limit.
+const ADOPTED_BYTES: u64 = 1 << 30;
 /// Into how many files a read looks.
 const QUICK_FILES: usize = 100;
 /// How much of an archive is fetched from the host at once, in bytes.
@@ -32,6 +35,9 @@ pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Erro
     }
     let total: u64 = folder.files.iter().map(|(_, info)| info.size).sum();
     let is_full = depth == Depth::Full;
+    if is_full && total > ADOPTED_BYTES {
+        return Err(Error::new(error::NOT_ADOPTED));
+    }
     let look = Look {
         digests: is_full || total <= QUICK_BYTES,
         inside: is_full || folder.files.len() <= QUICK_FILES,

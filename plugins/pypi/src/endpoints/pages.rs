@@ -4,8 +4,8 @@
 //! A project's page follows each change of its document. The list of all projects is written
 //! only when somebody reads it, and not more often than once in [`directory::INTERVAL`].
 
+use packhouse_plugin::log;
 use packhouse_plugin::storage::{self, Change, Precondition, Update};
-use packhouse_plugin::{clock, log};
 
 use super::{Depth, directory, load};
 use crate::error::Error;
@@ -52,8 +52,8 @@ pub fn refresh_root(names: &[String]) {
 
 fn try_refresh_root(names: &[String]) -> Result<(), Error> {
     let stored = storage::stat(layout::ROOT_PAGE)?;
-    let modified = stored.as_ref().and_then(|info| info.modified);
-    if modified.is_some_and(|modified| clock::now().saturating_sub(modified) < directory::INTERVAL) {
+    let age = stored.as_ref().map(storage::age).transpose()?.flatten();
+    if age.is_some_and(|age| age < directory::INTERVAL) {
         return Ok(());
     }
     let bytes = render_root(names)?;

@@ -7,7 +7,9 @@
 //! - A file that is there is never replaced; the same bytes again are a success, and repair
 //!   the stored file if it is damaged.
 
-use packhouse_plugin::storage::{self, Claim, Precondition};
+use std::cell::Cell;
+
+use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, log};
 
 use super::{JSON, Loaded, directory, load_whole, pages, require, require_feature};
@@ -38,16 +40,15 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
         }
     }
     require(&ProjectName::parse(form.require("name")?)?, "write")?;
-    let verified = verify::verify(form)?;
-    let name = verified.name.clone();
-    let (file, version) = (verified.file.filename.clone(), verified.version.to_string());
-    if let Some(published) = publish(verified)? {
-        pages::write_project(&name);
+    let (verified, staged) = verify::verify(form)?;
+    let (name, file) = (&verified.name, &verified.file.filename);
+    if let Some(published) = publish(&verified, staged)? {
+        pages::write_project(name);
         if published == Published::First {
             directory::changed();
         }
-        let fields =
-            [("package.name", name.as_str()), ("package.version", &version), ("package.file", &file)];
+        let version = verified.version.to_string();
+        let fields = [("package.name", name.as_str()), ("package.version", &version), ("package.file", file)];
         log::info("published a file", &fields);
     }
     Ok(Response::new(200).text("OK\n"))
@@ -62,18 +63,45 @@ enum Published {
 }
 
 /// None when the same file was there already.
-fn publish(mut verified: Verified) -> Result<Option<Published>, Error> {
+fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>, Error> {
+    let document = layout::document(&verified.name);
     let key = layout::file(&verified.name, &verified.file.filename);
-    let Some(prepared) = Prepared::new(&verified)? else {
-        if verified.staged.repair(&key, Some(BINARY))? {
+    let (is_first, is_adopted) = (Cell::new(false), Cell::new(false));
+    let mut look = |document: Option<&Document>| {
+        let ours = document.and_then(|document| Project::parse(&document.bytes).ok().flatten());
+        if let (Some(document), Some(ours)) = (document, &ours) {
+            ours.check().map_err(|why| document.damaged(why))?;
+        }
+        is_adopted.set(ours.is_none());
+        let project = ours.map_or_else(|| adopted(verified), Ok)?;
+        if !is_new(verified, &project)? {
+            return Ok(Entry::Same);
+        }
+        is_first.set(project.files.is_empty());
+        with_file(verified, project).map(Entry::New)
+    };
+    let publish = Publish::new(&document).content_type(JSON);
+    let mut prepared = publish.prepare(&mut look)?;
+    if is_adopted.get() {
+        // There is a document by now.
+        prepared = publish.prepare(&mut look)?;
+    }
+    if let Err(Refused::Same) = &prepared {
+        // The same bytes again repair a damaged file.
+        if staged.repair(&key, Some(BINARY))? {
             let key = format!("{key}{}", layout::CORE_METADATA);
             storage::put(&key, &verified.metadata, Precondition::Any, Some(TEXT))?;
         }
         return Ok(None);
-    };
-    if !claim(&key, &mut verified)? {
-        return Ok(None);
     }
+    let claimed = match prepared {
+        Ok(prepared) => prepared.claim(&mut staged, &key, Some(BINARY), &mut look)?,
+        Err(refused) => Err(refused),
+    };
+    let claimed = match claimed {
+        Ok(claimed) => claimed,
+        Err(refused) => return not_published(refused),
+    };
     storage::put(
         &format!("{key}{}", layout::CORE_METADATA),
         &verified.metadata,
@@ -84,61 +112,23 @@ fn publish(mut verified: Verified) -> Result<Option<Published>, Error> {
         let key = format!("{key}{}", layout::PROVENANCE);
         storage::put(&key, provenance, Precondition::Any, Some(JSON))?;
     }
-    prepared.write(&verified)
-}
-
-/// The document as it will be, against what it was made of.
-struct Prepared {
-    bytes: Vec<u8>,
-    /// None when there is none.
-    version: Option<String>,
-    published: Published,
-}
-
-impl Prepared {
-    /// Reads what is there and adds the file. None when it is there already; 403 when the
-    /// project takes none, 409 when other bytes have its name, 413 when the document would grow
-    /// over what can be read back.
-    fn new(verified: &Verified) -> Result<Option<Self>, Error> {
-        let loaded = adopted(verified)?;
-        if !is_new(verified, &loaded.project)? {
-            return Ok(None);
-        }
-        let is_first = loaded.project.files.is_empty();
-        Ok(Some(Self {
-            bytes: with_file(verified, loaded.project)?,
-            version: loaded.version,
-            published: if is_first { Published::First } else { Published::Another },
-        }))
+    match claimed.name(&mut look)? {
+        Ok(_) => Ok(Some(if is_first.get() { Published::First } else { Published::Another })),
+        Err(refused) => not_published(refused),
     }
+}
 
-    /// Writes it, made anew whenever somebody else was faster.
-    fn write(mut self, verified: &Verified) -> Result<Option<Published>, Error> {
-        let key = layout::document(&verified.name);
-        let mut attempt = 1;
-        loop {
-            let precondition = self.version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-            match storage::put(&key, &self.bytes, precondition, Some(JSON)) {
-                Ok(_) => return Ok(Some(self.published)),
-                Err(packhouse_plugin::Error::Conflict) => {
-                    // Two of them at once may be more than there is room for.
-                    self.bytes = Vec::new();
-                    storage::wait_turn(&key, attempt)?;
-                    match Self::new(verified)? {
-                        Some(next) => self = next,
-                        None => return Ok(None),
-                    }
-                    attempt += 1;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+/// The same bytes again are a success.
+fn not_published(refused: Refused) -> Result<Option<Published>, Error> {
+    match refused {
+        Refused::Same | Refused::Exists => Ok(None),
+        Refused::Busy => Err(Error::new(error::BEING_PUBLISHED)),
     }
 }
 
 /// The project with a document of ours in the store: made of the files that are there when
 /// there is none yet, so that from the first upload on the document alone says what is there.
-fn adopted(verified: &Verified) -> Result<Loaded, Error> {
+fn adopted(verified: &Verified) -> Result<Project, Error> {
     let key = layout::document(&verified.name);
     let mut attempt = 1;
     loop {
@@ -149,12 +139,12 @@ fn adopted(verified: &Verified) -> Result<Loaded, Error> {
             is_ours: false,
         });
         if loaded.is_ours {
-            return Ok(loaded);
+            return Ok(loaded.project);
         }
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
         match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
-            Ok(info) => return Ok(Loaded { version: Some(info.version), is_ours: true, ..loaded }),
+            Ok(_) => return Ok(loaded.project),
             Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
             Err(error) => return Err(error.into()),
         }
@@ -215,21 +205,4 @@ fn exists(filename: &str) -> Error {
             error::FILE_EXISTS.message
         ),
     )
-}
-
-/// Gives the file its key. False when meanwhile the document names the same bytes.
-fn claim(key: &str, verified: &mut Verified) -> Result<bool, Error> {
-    let Verified { staged, name, file, .. } = verified;
-    let claim = staged.claim(key, Some(BINARY), || {
-        let loaded = load_whole(name)?;
-        match loaded.as_ref().and_then(|loaded| loaded.project.file(&file.filename)) {
-            Some(there) if there.sha256 != file.sha256 => Err(exists(&file.filename)),
-            there => Ok(there.is_some()),
-        }
-    })?;
-    match claim {
-        Claim::Committed => Ok(true),
-        Claim::Named => Ok(false),
-        Claim::Busy => Err(Error::new(error::BEING_PUBLISHED)),
-    }
 }

@@ -173,3 +173,15 @@ fn a_projects_status_is_shown_and_kept_to() {
     assert_eq!(set("active", None), 200);
     assert_eq!(page(&host, "/simple/demo/")["project-status"], Value::Null);
 }
+
+#[test]
+fn a_name_is_authorised_as_it_is_stored() {
+    let host =
+        host().user("mia", &["pypi:package:foo-bar:write"]).user("mal", &["pypi:package:Foo.Bar:write"]);
+    Upload::wheel("Foo.Bar", "1.0").done(&host);
+    for spelling in ["foo-bar", "Foo.Bar", "FOO__bar"] {
+        let path = format!("/pypi/{spelling}/1.0/yank");
+        let yank = |who: &str| host.as_user(who).put(&path).send::<Pypi>().status();
+        assert_eq!((yank("mia"), yank("mal")), (200, 403), "{spelling}");
+    }
+}

@@ -68,6 +68,53 @@ fn two_files_in_one_form() {
 }
 
 #[test]
+fn a_file_before_the_name_of_its_project() {
+    let host = host();
+    let upload = Upload::wheel("demo", "1.0");
+    let file = FormField { name: "content", filename: Some(&upload.filename), content: &upload.content };
+    let rest = upload.fields.iter().map(|(name, value)| FormField {
+        name,
+        filename: None,
+        content: value.as_bytes(),
+    });
+    let form: Vec<FormField<'_>> = [file].into_iter().chain(rest).collect();
+    for (actor, status, sentence) in [
+        (host.as_user("ann"), 400, "send `name` first"),
+        (host.as_user("bob"), 400, "send `name` first"),
+        (host.anonymous(), 401, "sign in first"),
+    ] {
+        let reply = actor.post("/legacy/").form(&form).send::<Pypi>();
+        assert_refused(&host, &reply, status, sentence);
+    }
+}
+
+#[test]
+fn fields_that_are_too_large() {
+    let host = host();
+    let text = |size: usize| "x".repeat(size);
+    let of = |fields: &[(&str, &str)]| {
+        let fields: Vec<FormField<'_>> = fields
+            .iter()
+            .map(|(name, value)| FormField { name, filename: None, content: value.as_bytes() })
+            .collect();
+        host.as_user("ann").post("/legacy/").form(&fields).send::<Pypi>()
+    };
+    let (small, large) = (text(40 << 10), text(9 << 20));
+    // Before the project is known, little is read.
+    assert_refused(&host, &of(&[("description", &text(65 << 10)), ("name", "demo")]), 413, "");
+    assert_refused(&host, &of(&[("a", &small), ("b", &small), ("name", "demo")]), 413, "");
+    assert_refused(
+        &host,
+        &of(&[("version", &small), ("protocol_version", &small), ("name", "demo")]),
+        413,
+        "",
+    );
+    // Then the readme has room, and not without end.
+    assert_refused(&host, &of(&[("name", "demo"), ("description", &large)]), 400, ":action");
+    assert_refused(&host, &of(&[("name", "demo"), ("a", &large), ("b", &large)]), 413, "");
+}
+
+#[test]
 fn digests_that_differ() {
     for (field, right) in [("sha256_digest", 64), ("md5_digest", 32), ("blake2_256_digest", 64)] {
         let host = host();

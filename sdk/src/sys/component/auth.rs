@@ -17,6 +17,16 @@ pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[Strin
     auth::check_listed(kind, name, action, listed).into()
 }
 
+pub(crate) fn check_owned(
+    kind: &str,
+    name: &str,
+    action: &str,
+    ids: &[String],
+    names: &[String],
+) -> Decision {
+    auth::check_owned(kind, name, action, ids, names).into()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the host in memory keeps them")]
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
     auth::filter_allowed(kind, &names, action)
@@ -44,6 +54,10 @@ pub(crate) fn retry_after() -> Option<u64> {
 
 pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
     Ok(auth::user_exists(name)?)
+}
+
+pub(crate) fn account_id(name: &str) -> Result<Option<String>, Error> {
+    Ok(auth::account_id(name)?)
 }
 
 pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
@@ -77,6 +91,10 @@ pub(crate) struct Account(auth::Account);
 impl Account {
     pub(crate) fn name(&self) -> String {
         self.0.name()
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.0.id()
     }
 
     pub(crate) fn email(&self) -> Option<String> {

@@ -56,6 +56,10 @@ pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Diges
     Ok(storage::digests(key, &owned(algorithms))?.map(from_digests))
 }
 
+pub(crate) fn store_now() -> Result<u64, Error> {
+    Ok(storage::now()?)
+}
+
 pub(crate) fn wait_turn(key: &str, attempt: u32) -> Result<(), Error> {
     Ok(storage::wait_turn(key, attempt)?)
 }

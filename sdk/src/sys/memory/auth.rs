@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
-use crate::testing::policy::{Identity, is_scope};
+use crate::testing::policy::{Identity, Owners, is_scope};
 use crate::testing::state::{self, Shared, Signed, State, StoredToken};
 use crate::types::Digest;
 
@@ -31,8 +31,18 @@ pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
 }
 
 pub(crate) fn check_listed(kind: &str, name: &str, action: &str, listed: &[String]) -> Decision {
+    check_owned(kind, name, action, &[], listed)
+}
+
+pub(crate) fn check_owned(
+    kind: &str,
+    name: &str,
+    action: &str,
+    ids: &[String],
+    names: &[String],
+) -> Decision {
     let state = state::current();
-    let decision = state.borrow().check_listed(kind, name, action, listed);
+    let decision = state.borrow().check_owned(kind, name, action, Owners { ids, names });
     note_lack(&mut state.borrow_mut(), decision, kind, name, action);
     decision
 }
@@ -121,6 +131,13 @@ pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
     Ok(known)
 }
 
+pub(crate) fn account_id(name: &str) -> Result<Option<String>, Error> {
+    let state = state::current();
+    state.borrow_mut().fail_if_asked()?;
+    let id = state.borrow().users.get(name).map(|user| user.id.clone());
+    Ok(id)
+}
+
 pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
     let state = state::current();
     let state = state.borrow();
@@ -203,6 +220,11 @@ impl Account {
         self.identity.name.clone()
     }
 
+    pub(crate) fn id(&self) -> String {
+        let state = self.state.borrow();
+        state.users.get(&self.identity.name).map(|user| user.id.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn email(&self) -> Option<String> {
         let state = self.state.borrow();
         let user = state.users.get(&self.identity.name);
@@ -273,7 +295,11 @@ impl Account {
         not_a_bearer(self)?;
         self.state.borrow_mut().fail_if_asked()?;
         let state = self.state.borrow();
-        let own = state.tokens.iter().filter(|token| token.owner == self.identity.name);
+        let is_narrowed = self.identity.read_only || !self.identity.scopes.is_empty();
+        let only = self.identity.token.as_ref().filter(|_| is_narrowed);
+        let own = state.tokens.iter().filter(|stored| {
+            stored.owner == self.identity.name && only.is_none_or(|only| stored.token.id == *only)
+        });
         Ok(own.map(|stored| stored.token.clone()).collect())
     }
 

@@ -76,6 +76,13 @@ pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Diges
     object.map(|object| hash::all(&object.bytes, algorithms)).transpose()
 }
 
+pub(crate) fn store_now() -> Result<u64, Error> {
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    state.fail_if_asked()?;
+    Ok(state.store_now())
+}
+
 pub(crate) fn wait_turn(_key: &str, attempt: u32) -> Result<(), Error> {
     if attempt > TURNS {
         return Err(Error::Unavailable("others keep changing it".to_owned()));

@@ -9,11 +9,12 @@ use packhouse_plugin::maintenance::{Maintenance, Step};
 use packhouse_plugin::storage::{self, ListingOptions, Precondition};
 use packhouse_plugin::{Description, Error, Protocol, Request, Response, settings};
 
+mod ownership;
 mod tricks;
 
 pub struct Caretaker;
 
-packhouse_plugin::export!(Caretaker, maintenance);
+packhouse_plugin::export!(Caretaker, maintenance, ownership);
 
 /// Keys of one step: few, so that there are many steps.
 const KEYS: u32 = 10;

@@ -29,11 +29,11 @@ pub fn play(trick: &str, step: &Step<'_>) -> Result<(), Error> {
 }
 
 #[expect(clippy::panic, reason = "that is what this fixture is for")]
-fn panic_at_once() {
+pub fn panic_at_once() {
     panic!("as asked");
 }
 
-fn loop_for_ever() {
+pub fn loop_for_ever() {
     let mut number = 1_u64;
     while black_box(number) != 0 {
         number = number.wrapping_mul(6_364_136_223_846_793_005) | 1;

@@ -5,7 +5,9 @@
 
 use std::hint::black_box;
 
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::digests::{BLAKE2B256, SHA256};
+use packhouse_plugin::storage::{self, Precondition, Reader, Writer};
+use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{Call, Description, Failure, Protocol, Request, Response, Router, digests, log};
 
 pub struct Hostile;
@@ -36,6 +38,19 @@ impl Protocol for Hostile {
             .get("/foreign-keys", name_foreign_keys)
             .get("/log", flood_the_log)
             .get("/calls", call_for_ever)
+            .get("/hold-memory", hold_memory_for_a_while)
+            .get("/algorithms", name_700_large_algorithms)
+            .get("/writers", open_100_writers)
+            .get("/digests", digest_for_ever)
+            .get("/digest-ranges", digest_ranges_for_ever)
+            .get("/writing", write_for_ever)
+            .get("/reading", read_for_ever)
+            .get("/commits", commit_for_ever)
+            .get("/uploads", start_2000_uploads)
+            .get("/same-upload", open_an_upload_for_ever)
+            .put("/finishes", finish_an_upload_for_ever)
+            .get("/one-upload", start_one_upload)
+            .get("/dawdling", wait_for_ever)
             .handle(request)
     }
 }
@@ -132,5 +147,126 @@ fn flood_the_log(_: &Call) -> Result<Response, Failure> {
 fn call_for_ever(_: &Call) -> Result<Response, Failure> {
     loop {
         storage::stat("nothing")?;
+    }
+}
+
+/// 50 MiB, for a second or so.
+fn hold_memory_for_a_while(_: &Call) -> Result<Response, Failure> {
+    let held: Vec<Vec<u8>> = (0..50).map(|_| black_box(vec![1; 1 << 20])).collect();
+    for _ in 0..10 {
+        storage::wait_turn("nothing", 6)?;
+    }
+    Ok(Response::new(200).text(format!("{}", black_box(held).len())))
+}
+
+fn name_700_large_algorithms(_: &Call) -> Result<Response, Failure> {
+    let name = "x".repeat(3_900_000);
+    let hashers: Vec<_> = (0..700).map(|_| digests::Hasher::new(&[&name])).collect();
+    let writers: Vec<_> = (0..700).map(|_| Writer::new(&[&name])).collect();
+    let refused =
+        hashers.into_iter().all(|mut hasher| hasher.update(b"x").is_err() && hasher.digests().is_err());
+    let refused = refused && writers.into_iter().all(|mut writer| writer.add(b"x").is_err());
+    Ok(Response::new(200).text(format!("{refused}")))
+}
+
+fn open_100_writers(_: &Call) -> Result<Response, Failure> {
+    let piece = vec![1; 1 << 20];
+    let mut writers = Vec::new();
+    for _ in 0..100 {
+        let mut writer = Writer::new(&[]);
+        writer.add(&piece)?;
+        writers.push(writer);
+    }
+    Ok(Response::new(200).text(format!("{}", writers.len())))
+}
+
+/// Writes an object of 8 MiB.
+fn write_large() -> Result<(), Failure> {
+    let mut writer = Writer::new(&[]);
+    for _ in 0..8 {
+        writer.add(&vec![1; 1 << 20])?;
+    }
+    writer.finish()?.commit("large", &[], Precondition::Any, None)?;
+    Ok(())
+}
+
+fn digest_for_ever(_: &Call) -> Result<Response, Failure> {
+    write_large()?;
+    loop {
+        storage::digests("large", &[SHA256, BLAKE2B256])?;
+    }
+}
+
+fn digest_ranges_for_ever(_: &Call) -> Result<Response, Failure> {
+    write_large()?;
+    let Some(reader) = Reader::open("large")? else { return Ok(Response::new(404)) };
+    loop {
+        reader.digest_range(0, reader.size(), &[SHA256])?;
+    }
+}
+
+fn write_for_ever(_: &Call) -> Result<Response, Failure> {
+    let piece = vec![1; 1 << 20];
+    let mut writer = Writer::new(&[SHA256]);
+    loop {
+        writer.add(&piece)?;
+    }
+}
+
+fn read_for_ever(_: &Call) -> Result<Response, Failure> {
+    write_large()?;
+    let Some(reader) = Reader::open("large")? else { return Ok(Response::new(404)) };
+    loop {
+        black_box(reader.read_at(0, 1 << 20)?);
+    }
+}
+
+/// Each fails, since something is there.
+fn commit_for_ever(_: &Call) -> Result<Response, Failure> {
+    write_large()?;
+    let mut writer = Writer::new(&[]);
+    for _ in 0..8 {
+        writer.add(&vec![1; 1 << 20])?;
+    }
+    let mut staged = writer.finish()?;
+    loop {
+        let _ = staged.commit("large", &[], Precondition::Absent, None);
+    }
+}
+
+fn start_2000_uploads(_: &Call) -> Result<Response, Failure> {
+    for _ in 0..2000 {
+        Upload::start("many", &[])?;
+    }
+    Ok(Response::new(200).text("2000"))
+}
+
+fn open_an_upload_for_ever(_: &Call) -> Result<Response, Failure> {
+    let upload = Upload::start("one", &[])?;
+    loop {
+        Upload::open(&upload.id())?;
+    }
+}
+
+/// Each fails, since something is there, and reads the upload through for a digest that was
+/// not named at its start.
+fn finish_an_upload_for_ever(call: &Call) -> Result<Response, Failure> {
+    write_large()?;
+    let mut upload = Upload::start("one", &[])?;
+    upload.append(None, None, &mut call.body())?;
+    let expect = digests::of(b"", &[SHA256])?;
+    loop {
+        let _ = upload.finish("large", &expect, Precondition::Absent, None);
+    }
+}
+
+fn start_one_upload(_: &Call) -> Result<Response, Failure> {
+    Upload::start("one", &[])?;
+    Ok(Response::new(201))
+}
+
+fn wait_for_ever(_: &Call) -> Result<Response, Failure> {
+    loop {
+        let _ = storage::wait_turn("nothing", 6);
     }
 }

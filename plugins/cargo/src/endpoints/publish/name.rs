@@ -2,10 +2,11 @@
 //! that two spellings of one name cannot both be new. Buckets of other systems have no such
 //! documents: there the index files of the other spellings are looked up.
 
+use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
-use packhouse_plugin::{auth, clock};
 
-use super::super::{JSON, load_owners, parse_owners, spelling};
+use super::super::stored::StoredName;
+use super::super::{JSON, parse_owners};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::CrateName;
@@ -25,7 +26,10 @@ pub fn check_free(name: &CrateName) -> Result<(), Error> {
     let keys: Vec<String> = variants.iter().map(layout::index).collect();
     let found = if keys.is_empty() { Vec::new() } else { storage::stat_many(&keys)? };
     match variants.iter().zip(found).find(|(_, info)| info.is_some()) {
-        Some((variant, _)) => Err(taken(name, &spelling(variant)?.unwrap_or_else(|| variant.clone()))),
+        Some((variant, _)) => {
+            let stored = StoredName::find(variant)?;
+            Err(taken(name, stored.as_ref().map_or(variant, StoredName::name)))
+        }
         None => Ok(()),
     }
 }
@@ -33,13 +37,13 @@ pub fn check_free(name: &CrateName) -> Result<(), Error> {
 /// Takes the name, or 409. A name that is taken and has no version yet is that of a publish
 /// under way, or of one that a crash ended.
 pub fn reserve(name: &CrateName) -> Result<(), Error> {
-    let publisher = auth::caller().map(|account| account.name());
+    let publisher = auth::caller().map(|account| Owner::of(&account));
     Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
         let Some(document) = document else {
             return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
         };
         let there = parse_owners(document)?;
-        if there.name == name.as_str() && !is_left_over(document) {
+        if there.name == name.as_str() && !is_left_over(document)? {
             return Ok(Change::Keep);
         }
         if there.name != name.as_str() {
@@ -47,7 +51,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
             if storage::stat(&layout::index(&other))?.is_some() {
                 return Err(taken(name, &other));
             }
-            if !is_left_over(document) {
+            if !is_left_over(document)? {
                 return Err(Error::because(
                     error::BEING_PUBLISHED,
                     format!("the crate {other} is being published; {name} is too much like it"),
@@ -62,10 +66,10 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
 /// After a first version: its publisher is listed, also when another one took the name at
 /// the same moment.
 pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
-    let Some(publisher) = auth::caller().map(|account| account.name()) else {
+    let Some(publisher) = auth::caller().map(|account| Owner::of(&account)) else {
         return Ok(());
     };
-    if load_owners(name)?.is_some_and(|owners| owners.owners.contains(&publisher)) {
+    if load_owners(name)?.is_some_and(|owners| owners.list().contains(&publisher)) {
         return Ok(());
     }
     Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
@@ -73,7 +77,7 @@ pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
             Some(document) => parse_owners(document)?,
             None => Owners::new(name, None),
         };
-        owners.add(&publisher);
+        owners.add(publisher.clone());
         Ok::<_, Error>(Change::json(&owners)?)
     })?;
     Ok(())
@@ -89,6 +93,12 @@ pub fn taken(name: &CrateName, there: &CrateName) -> Error {
     )
 }
 
-fn is_left_over(document: &Document) -> bool {
-    document.info.modified.is_some_and(|at| clock::now().saturating_sub(at) > GRACE)
+/// The document that takes the name, also in another spelling.
+fn load_owners(name: &CrateName) -> Result<Option<Owners>, Error> {
+    let document = storage::get(&layout::owners(name))?;
+    document.map(|document| parse_owners(&document)).transpose()
+}
+
+fn is_left_over(document: &Document) -> Result<bool, Error> {
+    Ok(storage::age(&document.info)?.is_some_and(|age| age > GRACE))
 }

@@ -2,16 +2,20 @@
 //! what a body speaks of changes; a version that it leaves out stays, unless the request
 //! is an unpublish.
 
+use packhouse_plugin::Response;
+use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::storage::{self, Change};
-use packhouse_plugin::{Response, auth};
 use serde_json::json;
 
-use super::super::{caller, now, parse_whole, require, require_account, require_any, require_in};
+use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
 use crate::layout;
 use crate::name::{PackageName, Tag};
+
+/// The most owners of one package; so many count in a permission too.
+const MOST_MAINTAINERS: usize = 1000;
 
 /// What of a body counts.
 pub struct Changes<'a> {
@@ -55,7 +59,8 @@ impl<'a> Changes<'a> {
         })
     }
 
-    fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
+    /// Versions that are there and go away.
+    pub fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
         match &self.versions {
             Some(versions) if self.removes => packument
                 .versions()
@@ -66,6 +71,26 @@ impl<'a> Changes<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// Has it been made already, with `removed` among it? Asked after a write that met another
+/// one: its answer may have been lost.
+pub fn is_made(
+    name: &PackageName,
+    packument: &mut Packument<'_>,
+    mut changes: Changes<'_>,
+    removed: &[String],
+) -> bool {
+    if removed.iter().any(|version| packument.version(version).is_some()) {
+        return false;
+    }
+    changes.removes = false;
+    if !removed.is_empty() {
+        // What they stand for may have been moved since.
+        changes.tags = None;
+        changes.versions = None;
+    }
+    apply(name, packument, &changes).is_ok_and(|any| !any)
 }
 
 /// `PUT /{package}` without attachments.
@@ -112,9 +137,7 @@ pub fn apply(
     if any {
         super::super::require_feature("unpublish")?;
         require_in(name, packument, "delete")?;
-        for version in &removed {
-            packument.remove_version(version);
-        }
+        packument.remove_versions(&removed);
         if !packument.has_versions() {
             return Err(Error::because(
                 error::BAD_BODY,
@@ -126,7 +149,7 @@ pub fn apply(
         any |= deprecate(name, packument, versions)?;
     }
     if let Some(tags) = &changes.tags {
-        any |= replace_tags(name, packument, tags, !removed.is_empty())?;
+        any |= replace_tags(name, packument, tags)?;
     }
     if let Some(maintainers) = &changes.maintainers {
         any |= replace_maintainers(name, packument, maintainers)?;
@@ -160,22 +183,17 @@ fn deprecate(
     Ok(any)
 }
 
-fn replace_tags(
-    name: &PackageName,
-    packument: &mut Packument<'_>,
-    tags: &Object<'_>,
-    removing: bool,
-) -> Result<bool, Error> {
-    let before = packument.tags();
+/// What removing a version does to tags has been done by now, so any other change takes
+/// `write`, whatever else the caller may do.
+fn replace_tags(name: &PackageName, packument: &mut Packument<'_>, tags: &Object<'_>) -> Result<bool, Error> {
     for tag in tags.names() {
         // Tags that an earlier system took may stay.
         if packument.tag(tag).is_none() {
             Tag::parse(tag)?;
         }
     }
-    packument.replace_tags(tags);
-    let any = packument.tags() != before;
-    if any && !removing {
+    let any = packument.replace_tags(tags);
+    if any {
         require_in(name, packument, "write")?;
     }
     Ok(any)
@@ -194,18 +212,28 @@ fn replace_maintainers(
     if maintainers.is_empty() {
         return Err(Error::because(error::BAD_BODY, "a package needs an owner: add somebody else first"));
     }
+    if maintainers.len() > MOST_MAINTAINERS {
+        let sentence = format!("a package may have at most {MOST_MAINTAINERS} owners");
+        return Err(Error::because(error::BAD_BODY, sentence));
+    }
+    let mut added = Vec::new();
     for person in maintainers {
-        let known = before.iter().any(|other| other.name == person.name);
-        if !known && !auth::user_exists(&person.name)? {
+        if before.iter().any(|other| other.name == person.name) {
+            continue;
+        }
+        let id = auth::account_id(&person.name)?;
+        if id.is_none() {
             return Err(Error::because(error::BAD_BODY, format!("there is no user {}", person.name)));
         }
+        added.push(Owner { name: person.name.clone(), id });
     }
-    packument.set_maintainers(maintainers);
+    packument.set_maintainers(maintainers, &added);
     Ok(true)
 }
 
-/// `npm star`: everybody signs for themselves only, so that `read` is enough; but not with
-/// what can only read.
+/// `npm star`: everybody signs for themselves only, so that no grant beyond `read` is needed.
+/// But what the caller signed in with must let a write to this package through: neither a
+/// read-only token nor one for other packages can.
 fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Result<bool, Error> {
     let account = require_account()?;
     let me = account.name();
@@ -217,6 +245,10 @@ fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Re
     require(name, "read")?;
     if account.is_read_only() {
         let sentence = "this token can only read, and a star is written";
+        return Err(Error::because(error::FORBIDDEN, sentence));
+    }
+    if auth::check_owned(PACKAGE, name.as_str(), "write", &[Owner::of(&account)]) != Decision::Granted {
+        let sentence = format!("this token cannot write to {name}, and a star is written");
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
     if star {

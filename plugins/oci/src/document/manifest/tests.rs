@@ -117,6 +117,45 @@ fn layers_of_dockers_first_schema_are_still_known() {
 }
 
 #[test]
+fn a_manifest_type_is_one_of_json_that_no_browser_renders() {
+    for kind in [
+        IMAGE_MANIFEST,
+        IMAGE_INDEX,
+        crate::document::DOCKER_MANIFEST,
+        crate::document::DOCKER_LIST,
+        DOCKER_SCHEMA_1,
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        "application/vnd.oci.artifact.manifest.v1+json",
+        "application/vnd.cncf.oras.artifact.manifest.v1+json",
+        "application/vnd.example.new+json",
+        "Application/VND.example+JSON",
+    ] {
+        assert!(is_manifest_type(kind), "{kind}");
+    }
+    for kind in [
+        "",
+        "text/html",
+        "Text/HTML",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "application/xml",
+        "application/pdf",
+        "text/javascript",
+        "application/javascript",
+        "text/plain",
+        "application/json",
+        "application/octet-stream",
+        "application/+json",
+        "text/x+json",
+        "application/a+json; charset=utf-8",
+        "text/html, application/a+json",
+        "application/a+json\r\nx: y",
+    ] {
+        assert!(!is_manifest_type(kind), "{kind:?}");
+    }
+}
+
+#[test]
 fn only_plain_media_types_reach_a_header() {
     for kind in [IMAGE_INDEX, "text/plain", "a/b+c.d-e_f"] {
         assert!(is_media_type(kind), "{kind}");

@@ -52,12 +52,12 @@ pub fn push_manifest(call: &Call) -> Result<Response, Error> {
 fn receive(call: &Call, repository: RepositoryName) -> Result<Push, Error> {
     let reference = reference(call)?;
     let tags = tags(call, &reference)?;
+    let sent = media_types::sent(call.header("content-type").as_deref())?;
     let bytes = call.body().read_all(LARGEST).map_err(|error| match error {
         packhouse_plugin::Error::TooLarge(_) => Error::new(error::MANIFEST_TOO_LARGE),
         other => other.into(),
     })?;
     let digest = digest(&bytes, &reference)?;
-    let sent = media_types::in_header(call.header("content-type").as_deref());
     let manifest = Manifest::receive(&bytes, sent.as_deref())?;
     let media_type = manifest.media_type(sent.as_deref());
     Ok(Push { repository, digest, bytes, manifest, media_type, tags })

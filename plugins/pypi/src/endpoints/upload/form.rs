@@ -1,4 +1,9 @@
 //! The form of an upload, received: its small fields in memory, its file staged with the host.
+//!
+//! # Invariants
+//! - The file is taken from nobody who may not upload to its project: `name` comes before
+//!   `content`, as every client sends it.
+//! - Little is read before `name`, so also from a client that is not signed in.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
 use packhouse_plugin::storage::Staged;
@@ -9,9 +14,18 @@ use crate::attestation;
 use crate::error::{self, Error};
 use crate::name::ProjectName;
 
+/// Bytes of all fields before `name`. Clients send a few short ones.
+const BEFORE_NAME: u64 = 64 * 1024;
+/// Bytes of all fields but the file. The longest one repeats the readme.
+const ALL_FIELDS: u64 = 16 << 20;
+
 /// What came in.
 pub struct Form {
     fields: Vec<(String, String)>,
+    /// The project, once the caller was found to be allowed to upload to it.
+    project: Option<ProjectName>,
+    /// Bytes of fields so far.
+    read: u64,
     /// The upload's `attestations`, as JSON.
     pub attestations: Option<String>,
     pub content: Option<Content>,
@@ -41,7 +55,7 @@ impl Form {
     /// Reads all of it. Whoever may not upload to the project is refused before the file is
     /// taken.
     pub fn receive(call: &Call) -> Result<Self, Error> {
-        let mut form = Self { fields: Vec::new(), attestations: None, content: None };
+        let mut form = Self { fields: Vec::new(), project: None, read: 0, attestations: None, content: None };
         let mut body = call.body();
         while let Some(part) = body.next_part()? {
             form.take(part)?;
@@ -54,32 +68,60 @@ impl Form {
         match name.as_str() {
             "content" => self.take_content(part),
             "attestations" => {
-                self.attestations = Some(part.text(attestation::LIMIT)?);
+                let attestations = part.text(self.room()?.min(attestation::LIMIT))?;
+                self.count(attestations.len() as u64)?;
+                self.attestations = Some(attestations);
                 Ok(())
             }
             wanted if WANTED.contains(&wanted) => {
-                let value = part.text(SMALL_BODY)?;
+                let value = part.text(self.room()?.min(SMALL_BODY))?;
+                self.count(value.len() as u64)?;
                 let value = value.trim();
                 // The first one counts, so that there are never more than there are names.
                 if !value.is_empty() && self.field(wanted).is_none() {
                     self.fields.push((wanted.to_owned(), value.to_owned()));
+                    if wanted == "name" {
+                        return self.allow(value);
+                    }
                 }
                 Ok(())
             }
-            // The host goes over it.
-            _ => Ok(()),
+            _ => {
+                let skipped = part.skip(self.room()?)?;
+                self.count(skipped)
+            }
         }
+    }
+
+    /// The caller may upload to this project, or 401 or 403.
+    fn allow(&mut self, name: &str) -> Result<(), Error> {
+        let name = ProjectName::parse(name)?;
+        require(&name, "write")?;
+        self.project = Some(name);
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: u64) -> Result<(), Error> {
+        self.read += bytes;
+        self.room().map(|_| ())
+    }
+
+    /// Bytes that the fields may still have.
+    fn room(&self) -> Result<u64, Error> {
+        let most = if self.project.is_some() { ALL_FIELDS } else { BEFORE_NAME };
+        most.checked_sub(self.read).ok_or_else(|| Error::new(error::TOO_LARGE))
     }
 
     fn take_content(&mut self, mut part: Part<'_>) -> Result<(), Error> {
         if self.content.is_some() {
             return Err(Error::because(error::BAD_FORM, "an upload has one file, and this has several"));
         }
-        match self.field("name") {
-            Some(name) => require(&ProjectName::parse(name)?, "write")?,
-            // Clients send it before; whoever does not must be somebody.
-            None if auth::caller().is_none() => auth::require(PACKAGE, "*", "write")?,
-            None => {}
+        if self.project.is_none() {
+            if !auth::has_credentials() {
+                auth::require(PACKAGE, "*", "write")?;
+            }
+            let sentence = "the form's field `content` comes before `name`; send `name` first";
+            return Err(Error::because(error::BAD_FORM, sentence));
         }
         let filename = part.filename().unwrap_or_default();
         let staged = part.body().stage(None, &[SHA256, MD5, BLAKE2B256])?;

@@ -26,7 +26,6 @@ pub struct Verified {
     /// The name as its publisher writes it.
     pub display_name: String,
     pub file: File,
-    pub staged: Staged,
     /// The core metadata inside the file.
     pub metadata: Vec<u8>,
     /// The provenance object to be served, if attestations came along.
@@ -34,7 +33,7 @@ pub struct Verified {
 }
 
 /// Refuses with a 400 that says what does not agree.
-pub fn verify(form: Form) -> Result<Verified, Error> {
+pub fn verify(form: Form) -> Result<(Verified, Staged), Error> {
     check_kind(&form, "protocol_version", &["1"])?;
     let name = ProjectName::parse(form.require("name")?)?;
     let version = Version::parse(form.require("version")?)?;
@@ -86,7 +85,7 @@ pub fn verify(form: Form) -> Result<Verified, Error> {
         uploader: auth::caller().map(|account| account.name()),
     };
     let display_name = inside.first("Name").unwrap_or(name.as_str()).to_owned();
-    Ok(Verified { name, version, display_name, file, staged, metadata, provenance })
+    Ok((Verified { name, version, display_name, file, metadata, provenance }, staged))
 }
 
 fn mismatch(sentence: impl ToString) -> Error {

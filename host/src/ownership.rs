@@ -1,0 +1,193 @@
+//! What a user owns: packages list their owners in documents that only plugins can read, and
+//! an owner may do what no grant names. This room asks the plugins' optional export, a page
+//! at a time, and has it take a user off the lists. It must not know what an owner may do.
+//!
+//! # Invariants
+//! - **Whoever could not be asked is named**: an answer never reads as "owns nothing" because
+//!   a plugin is missing, fails, or has no such export.
+//! - **What is kept is bounded**: [`MOST_THINGS`] of a mount, in pages of [`LARGEST_PAGE`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::auth::Holder;
+use crate::capabilities::Ground;
+use crate::maintenance::Caretaker;
+use crate::mounts::Mount;
+use crate::plugins::{CallError, Generation};
+use crate::storage::StorageError;
+
+pub use desk::{Desk, OfConfig};
+
+mod desk;
+
+/// Things that a page may hold.
+const LARGEST_PAGE: usize = 1000;
+/// Bytes of a cursor, and of a kind and a name.
+const LONGEST: usize = 4 << 10;
+/// Things of one mount that are listed.
+const MOST_THINGS: usize = 100_000;
+/// Pages of one mount; each looks at some hundred documents.
+const MOST_PAGES: usize = 1_000_000;
+
+/// Something that lists its owners, as a scope names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    pub mount: String,
+    pub kind: String,
+    pub name: String,
+}
+
+impl std::fmt::Display for Thing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = format!("{}:{}:{}", self.mount, self.kind, self.name);
+        formatter.write_str(&text.replace(char::is_control, " "))
+    }
+}
+
+/// One page of a plugin's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Kind and name of each.
+    pub things: Vec<(String, String)>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<String>,
+}
+
+/// What could not be found out, or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// None when no mount could be asked.
+    pub mount: Option<String>,
+    pub why: String,
+}
+
+/// What somebody owns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// In the order of their mounts.
+    pub things: Vec<Thing>,
+    /// The mounts of which the list is not known, or not known to its end.
+    pub unknown: Vec<Unknown>,
+}
+
+/// Why a plugin gave no answer.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error("its plugin {0} is not loaded")]
+    NoPlugin(String),
+    #[error("its plugin {0} cannot say who owns what: a newer version of the plugin may")]
+    NoExport(String),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("the store: {0}")]
+    Storage(#[from] StorageError),
+    #[error("its plugin makes no progress: it came to {0:?} a second time")]
+    NoProgress(String),
+    #[error("its plugin broke a limit: {0}")]
+    TooMuch(&'static str),
+}
+
+impl Caretaker {
+    /// Everything that lists this user as an owner, on every mount of the configuration.
+    pub async fn owned_by(&self, holder: &Holder) -> Inventory {
+        let mut inventory = Inventory::default();
+        for mount in self.all_mounts() {
+            if let Err(error) = self.owned_on(&mount, holder, &mut inventory.things).await {
+                inventory.unknown.push(Unknown { mount: Some(mount.name.clone()), why: error.to_string() });
+            }
+        }
+        inventory
+    }
+
+    /// Takes this user off the owner lists of these things. Says which of them could not be
+    /// changed.
+    pub async fn disown(&self, holder: &Holder, things: &[Thing]) -> Vec<(Thing, String)> {
+        let mut failed = Vec::new();
+        for thing in things {
+            if let Err(error) = self.disown_one(holder, thing).await {
+                failed.push((thing.clone(), error.to_string()));
+            }
+        }
+        failed
+    }
+
+    async fn disown_one(&self, holder: &Holder, thing: &Thing) -> Result<bool, AskError> {
+        let found = self.all_mounts().into_iter().find(|mount| mount.name == thing.mount);
+        let mount = found.ok_or_else(|| AskError::NoPlugin(thing.mount.clone()))?;
+        let generation = self.registrar_of(&mount)?;
+        let ground = self.ground(&mount, &generation, false)?;
+        Ok(generation.disown(ground, holder, &thing.kind, &thing.name).await?)
+    }
+
+    async fn owned_on(
+        &self,
+        mount: &Arc<Mount>,
+        holder: &Holder,
+        things: &mut Vec<Thing>,
+    ) -> Result<(), AskError> {
+        let generation = self.registrar_of(mount)?;
+        let (mut cursor, mut seen, mut found) = (None::<String>, HashSet::new(), 0);
+        for _ in 0..MOST_PAGES {
+            let ground = self.ground(mount, &generation, true)?;
+            let page = check(generation.owned_by(ground, holder, cursor.as_deref()).await?)?;
+            found += page.things.len();
+            let of_mount = |(kind, name)| Thing { mount: mount.name.clone(), kind, name };
+            things.extend(page.things.into_iter().map(of_mount));
+            let Some(next) = page.next else { return Ok(()) };
+            if found >= MOST_THINGS {
+                return Err(AskError::TooMuch("the list is longer than what is shown"));
+            }
+            if !seen.insert(blake3::hash(next.as_bytes())) {
+                return Err(AskError::NoProgress(next));
+            }
+            cursor = Some(next);
+        }
+        Err(AskError::TooMuch("it has not ended after a million pages"))
+    }
+
+    fn registrar_of(&self, mount: &Mount) -> Result<Arc<Generation>, AskError> {
+        let generation = self.plugins.serving(&mount.plugin);
+        let generation = generation.ok_or_else(|| AskError::NoPlugin(mount.plugin.clone()))?;
+        if generation.has_ownership() {
+            Ok(generation)
+        } else {
+            Err(AskError::NoExport(mount.plugin.clone()))
+        }
+    }
+
+    fn ground(
+        &self,
+        mount: &Arc<Mount>,
+        generation: &Generation,
+        is_read_only: bool,
+    ) -> Result<Box<Ground>, StorageError> {
+        Ok(Box::new(Ground {
+            mount: Arc::clone(mount),
+            description: Arc::clone(&generation.description),
+            storage: self.storage.scope(&mount.prefix)?,
+            is_read_only,
+            limits: self.limits,
+            now: SystemTime::now(),
+        }))
+    }
+
+    /// Also those that are disabled: their lists count again once they are enabled.
+    fn all_mounts(&self) -> Vec<Arc<Mount>> {
+        let mut all: Vec<_> = self.mounts.iter().cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+}
+
+fn check(page: Page) -> Result<Page, AskError> {
+    if page.things.len() > LARGEST_PAGE {
+        return Err(AskError::TooMuch("a page has more than 1000 entries"));
+    }
+    let parts = page.things.iter().flat_map(|(kind, name)| [kind, name]).chain(&page.next);
+    if parts.into_iter().any(|part| part.len() > LONGEST) {
+        return Err(AskError::TooMuch("a name or a cursor has more than 4 KiB"));
+    }
+    Ok(page)
+}

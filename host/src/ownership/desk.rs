@@ -1,0 +1,83 @@
+//! Where the command line asks what a user owns. It opens the storage and the plugins when it
+//! is first asked, so that a command which takes access away does that before anything that
+//! can fail.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::{Inventory, Thing, Unknown};
+use crate::app;
+use crate::auth::Holder;
+use crate::config::{Config, StorageKind};
+use crate::maintenance::Caretaker;
+use crate::storage::Company;
+
+/// Whoever can be asked.
+pub trait Desk: Send + Sync {
+    /// What the user owns, and which mounts could not be asked.
+    fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory>;
+    /// Takes the user off the lists of these; says which could not be changed, and why.
+    fn disown<'a>(&'a self, holder: &'a Holder, things: &'a [Thing]) -> BoxFuture<'a, Vec<(Thing, String)>>;
+}
+
+/// The plugins of a configuration.
+pub struct OfConfig<'a> {
+    config: &'a Config,
+    opened: OnceCell<Result<Caretaker, String>>,
+}
+
+impl<'a> OfConfig<'a> {
+    pub fn new(config: &'a Config) -> Self {
+        Self { config, opened: OnceCell::new() }
+    }
+
+    async fn caretaker(&self) -> Result<&Caretaker, String> {
+        let open = || async {
+            if self.config.storage.kind == StorageKind::Memory {
+                return Err("the storage is the server's own memory, which cannot be read from here".into());
+            }
+            app::open_caretaker(self.config).await.map_err(|error| error.to_string())
+        };
+        self.opened.get_or_init(open).await.as_ref().map_err(Clone::clone)
+    }
+
+    /// Beside hosts only where the store keeps changes of several processes apart.
+    async fn disown_as_guest(
+        &self,
+        holder: &Holder,
+        things: &[Thing],
+    ) -> Result<Vec<(Thing, String)>, String> {
+        let caretaker = self.caretaker().await?;
+        let entered = caretaker.storage.enter(Company::Guest).await;
+        let presence = entered.map_err(|error| error.to_string())?;
+        let failed = tokio::select! {
+            failed = caretaker.disown(holder, things) => Ok(failed),
+            () = presence.lost() => Err("a host has taken the storage over: order it again".to_owned()),
+        };
+        presence.leave().await;
+        failed
+    }
+}
+
+impl Desk for OfConfig<'_> {
+    fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {
+        async move {
+            match self.caretaker().await {
+                Ok(caretaker) => caretaker.owned_by(holder).await,
+                Err(why) => Inventory { things: Vec::new(), unknown: vec![Unknown { mount: None, why }] },
+            }
+        }
+        .boxed()
+    }
+
+    fn disown<'a>(&'a self, holder: &'a Holder, things: &'a [Thing]) -> BoxFuture<'a, Vec<(Thing, String)>> {
+        async move {
+            match self.disown_as_guest(holder, things).await {
+                Ok(failed) => failed,
+                Err(why) => things.iter().map(|thing| (thing.clone(), why.clone())).collect(),
+            }
+        }
+        .boxed()
+    }
+}

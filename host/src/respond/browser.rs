@@ -1,0 +1,87 @@
+//! What keeps a browser from running what somebody published here.
+//!
+//! All mounts share one origin, and a browser may hold a user's password for it. So no
+//! response runs a script, whatever its content type is.
+
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Nothing is loaded, nothing runs, and the document has an origin of its own.
+const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+/// For a page: its links may lead to a download, and it may have styles.
+const PAGE: HeaderValue =
+    HeaderValue::from_static("sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'");
+
+/// Headers that a plugin may not set.
+pub(super) fn is_the_hosts(name: &HeaderName) -> bool {
+    name == CONTENT_SECURITY_POLICY || name == X_CONTENT_TYPE_OPTIONS
+}
+
+pub(super) fn protect(headers: &mut HeaderMap) {
+    let is_page = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_page);
+    headers.insert(CONTENT_SECURITY_POLICY, if is_page { PAGE } else { SANDBOX });
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+fn is_page(content_type: &str) -> bool {
+    essence(content_type) == "text/html"
+}
+
+/// Whether a browser may run or display a document of this type, so that it is not taken
+/// from a store: HTML, anything of XML (SVG, XSLT), scripts and styles, PDF, archives of
+/// pages.
+pub(super) fn may_run(content_type: &str) -> bool {
+    let essence = essence(content_type);
+    let (kind, subtype) = essence.split_once('/').unwrap_or((essence.as_str(), ""));
+    (kind == "text" && subtype != "plain")
+        || kind == "multipart"
+        || kind == "message"
+        || subtype == "xml"
+        || subtype.ends_with("+xml")
+        || ["html", "script", "pdf", "flash", "mhtml", "svg"].iter().any(|word| subtype.contains(word))
+        || content_type.contains(',')
+}
+
+/// `type/subtype` in lower case, without parameters.
+fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_that_a_browser_may_run_are_known() {
+        for kind in [
+            "text/html",
+            "TEXT/HTML; charset=utf-8",
+            "application/xhtml+xml",
+            "image/svg+xml",
+            "application/xml",
+            "text/xml",
+            "text/xsl",
+            "text/javascript",
+            "application/javascript",
+            "application/x-javascript",
+            "application/ecmascript",
+            "text/css",
+            "application/pdf",
+            "multipart/x-mixed-replace",
+            "message/rfc822",
+            "application/json, text/html",
+        ] {
+            assert!(may_run(kind), "{kind}");
+        }
+        for kind in [
+            "application/octet-stream",
+            "application/json",
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/gzip",
+            "text/plain; charset=utf-8",
+            "application/zip",
+        ] {
+            assert!(!may_run(kind), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The crate that a request is about, in the spelling that it is stored in. That spelling is
+//! what permissions are checked on, and what every key of a crate that is there is made of: a
+//! request may spell the name otherwise, since the index has one file for `Demo` and `demo`.
+//!
+//! # Invariants
+//! - A [`StoredName`] belongs to the index file of the name that it was looked up for.
+//! - Owners count only if their document is about this very spelling.
+
+use packhouse_plugin::auth::{self, Decision, Denied};
+use packhouse_plugin::storage::{self, Document, Reader};
+use packhouse_plugin::{Error as HostError, log};
+
+use super::{CRATE, EVERY_CRATE, no_crate, parse_owners};
+use crate::document::Index;
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::CrateName;
+use crate::owners::Owners;
+
+/// Of an index file, so much is read for the spelling of the name: first less, then more.
+const FIRST_LINE: [u32; 2] = [16 << 10, 1 << 20];
+
+/// The name of a crate that is there, as its index has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredName(CrateName);
+
+impl StoredName {
+    /// None when the crate is not there. An index file without a line that can be read is the
+    /// registry's fault.
+    pub fn find(asked: &CrateName) -> Result<Option<Self>, Error> {
+        let key = layout::index(asked);
+        let mut attempt = 1;
+        loop {
+            match read_name(&key) {
+                Err(HostError::Conflict) => storage::wait_turn(&key, attempt)?,
+                found => {
+                    return match found? {
+                        Found::Nothing => Ok(None),
+                        Found::Document(name) => Self::checked(name, &key).map(Some),
+                    };
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The name in an index file that was read.
+    pub fn of_document(document: &Document) -> Result<Self, Error> {
+        Self::checked(Index::new(&document.bytes).name(), &document.info.key)
+    }
+
+    fn checked(name: Option<CrateName>, key: &str) -> Result<Self, Error> {
+        if let Some(name) = name.filter(|name| layout::index(name) == key) {
+            return Ok(Self(name));
+        }
+        Err(HostError::damaged(key, "it does not say which crate it is about").into())
+    }
+
+    /// The crate, if the caller may do this on it by a grant; or 401, 403 or 404.
+    pub fn require(asked: &CrateName, action: &str) -> Result<Self, Error> {
+        Self::allowed(asked, action, |stored| Ok(auth::check(CRATE, stored.0.as_str(), action)))
+    }
+
+    /// The crate, if the caller may do this on it by a grant, or since it lists them as an
+    /// owner; or 401, 403 or 404. The list is read only when there is no grant.
+    pub fn require_owned(asked: &CrateName, action: &str) -> Result<Self, Error> {
+        Self::allowed(asked, action, |stored| stored.decide_owned(action))
+    }
+
+    fn allowed(
+        asked: &CrateName,
+        action: &str,
+        decide: impl Fn(&Self) -> Result<Decision, Error>,
+    ) -> Result<Self, Error> {
+        let Some(stored) = Self::find(asked)? else {
+            auth::require(CRATE, asked.as_str(), action)?;
+            return Err(no_crate(asked));
+        };
+        match decide(&stored)? {
+            Decision::Granted => Ok(stored),
+            denied => Err(stored.denied(asked, action, denied)),
+        }
+    }
+
+    /// May the caller do this by a grant, or as an owner?
+    pub fn decide_owned(&self, action: &str) -> Result<Decision, Error> {
+        let by_grant = auth::check(CRATE, self.0.as_str(), action);
+        if by_grant != Decision::Forbidden {
+            return Ok(by_grant);
+        }
+        let owners = self.owners()?.unwrap_or_default().list();
+        Ok(auth::check_owned(CRATE, self.0.as_str(), action, &owners))
+    }
+
+    /// The stored spelling is told to those alone who could do this on the one that they asked
+    /// for: of a crate that they cannot see, nobody learns how it is spelled.
+    pub fn denied(&self, asked: &CrateName, action: &str, decision: Decision) -> Error {
+        let could = auth::check(CRATE, asked.as_str(), action) == Decision::Granted;
+        let told = if could { &self.0 } else { asked };
+        let permission = format!("{CRATE}:{told}:{action}");
+        let denied = match decision {
+            Decision::SignIn => Denied::SignIn { permission, rejection: auth::rejection() },
+            Decision::Forbidden | Decision::Granted => Denied::Forbidden { permission },
+        };
+        denied.into()
+    }
+
+    /// Its owners; none when nobody recorded any, e.g. of a crate of another system.
+    pub fn owners(&self) -> Result<Option<Owners>, Error> {
+        let document = storage::get(&layout::owners(&self.0))?;
+        let owners = document.map(|document| parse_owners(&document)).transpose()?;
+        Ok(owners.filter(|owners| owners.name == self.0.as_str()))
+    }
+
+    /// Is this index file still about this crate?
+    pub fn is_of(&self, document: &Document) -> bool {
+        Index::new(&document.bytes).name().as_ref() == Some(&self.0)
+    }
+
+    pub fn name(&self) -> &CrateName {
+        &self.0
+    }
+}
+
+/// The caller may read the crate, if it is there, or 401 or 403. For a caller who may read
+/// every crate nothing is looked up.
+pub fn require_read(asked: &CrateName) -> Result<(), Error> {
+    if auth::check(CRATE, EVERY_CRATE, "read") == Decision::Granted {
+        return Ok(());
+    }
+    StoredName::require(asked, "read").map(|_| ())
+}
+
+enum Found {
+    Nothing,
+    /// With the name of its first line that can be read.
+    Document(Option<CrateName>),
+}
+
+fn read_name(key: &str) -> Result<Found, HostError> {
+    let Some(reader) = Reader::open(key)? else {
+        return Ok(Found::Nothing);
+    };
+    for length in FIRST_LINE {
+        // What is cut in the middle of a line is no line.
+        let name = Index::new(&reader.read_at(0, length)?).name();
+        if name.is_some() {
+            return Ok(Found::Document(name));
+        }
+    }
+    Ok(Found::Document(None))
+}

@@ -1,0 +1,51 @@
+//! What an account owns, from the documents of owners, and taking it off one of them.
+
+use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
+use packhouse_plugin::storage::{self, Change, ListingOptions, Update};
+use packhouse_plugin::{Error, log};
+
+use crate::Cargo;
+use crate::endpoints::{CRATE, JSON};
+use crate::layout;
+use crate::name::CrateName;
+use crate::owners::Owners;
+
+/// Documents of one page.
+const PAGE: u32 = 500;
+
+impl Ownership for Cargo {
+    fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
+        let options = ListingOptions { after: cursor, limit: PAGE, ..ListingOptions::new(layout::OWNERS) };
+        let page = storage::list_page(&options)?;
+        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
+        let mut things = Vec::new();
+        for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+            let Some(document) = document? else { continue };
+            match document.json::<Owners>() {
+                Ok(owners) if owners.list().iter().any(|owner| holder.is(owner)) => {
+                    things.push(Thing::new(CRATE, &owners.name));
+                }
+                Ok(_) => {}
+                // Nobody owns anything by it, until it is repaired.
+                Err(error) => {
+                    let fields = [("key", key.as_str()), ("error", &error.to_string())];
+                    log::error("a document of owners cannot be read", &fields);
+                }
+            }
+        }
+        Ok(Page { things, next: page.next })
+    }
+
+    fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
+        let Ok(name) = CrateName::parse(&thing.name) else { return Ok(false) };
+        let mut was_listed = false;
+        Update::new(&layout::owners(&name)).content_type(JSON).run(|document| {
+            was_listed = false;
+            let Some(document) = document else { return Ok(Change::Keep) };
+            let mut owners: Owners = document.json()?;
+            was_listed = thing.kind == CRATE && owners.name == thing.name && owners.disown(holder);
+            if was_listed { Change::json(&owners) } else { Ok::<_, Error>(Change::Keep) }
+        })?;
+        Ok(was_listed)
+    }
+}

@@ -1,0 +1,85 @@
+//! What a project's document says of one file. The document is not read whole: it may have
+//! megabytes, and every installation downloads files.
+
+use packhouse_plugin::Error as HostError;
+use packhouse_plugin::storage::{self, Scan};
+
+use crate::document::{File, Marker, Project, Status};
+use crate::endpoints::{no_file, no_project, read};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::ProjectName;
+
+/// The longest value that is looked at, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// What the stored document says.
+enum Found {
+    File(Box<File>),
+    NoFile,
+    /// It has no files: the project is not there.
+    Empty,
+    Quarantined,
+    /// It is another system's, or of a form that is not known.
+    Foreign,
+}
+
+/// The file of this name, or 404 for `asked`; or 403 while the project offers no files.
+pub fn find(name: &ProjectName, filename: &str, asked: &str) -> Result<File, Error> {
+    match storage::scan(&layout::document(name), |scan| look(scan, filename))? {
+        Some(Found::File(file)) => Ok(*file),
+        Some(Found::NoFile) => Err(no_file(name, asked)),
+        Some(Found::Empty) => Err(no_project(name)),
+        Some(Found::Quarantined) => Err(Error::new(error::QUARANTINED)),
+        Some(Found::Foreign) | None => find_in(&read(name)?, filename)?.ok_or_else(|| no_file(name, asked)),
+    }
+}
+
+fn find_in(project: &Project, filename: &str) -> Result<Option<File>, Error> {
+    if !project.offers_files() {
+        return Err(Error::new(error::QUARANTINED));
+    }
+    Ok(project.file(filename).cloned())
+}
+
+/// Relies on the order in which our documents are written: `format`, `name`, `status`, `files`.
+fn look(scan: &mut Scan, filename: &str) -> Result<Found, HostError> {
+    let mut is_ours = false;
+    if !scan.begin_object()? {
+        return Ok(Found::Foreign);
+    }
+    while let Some(member) = scan.next_member()? {
+        match member.as_str() {
+            "format" => is_ours = Project::is_format(&scan.value(LONGEST)?),
+            _ if !is_ours => return Ok(Found::Foreign),
+            "status" => {
+                let status: Option<Status> =
+                    serde_json::from_slice(&scan.value(LONGEST)?).map_err(|_| scan.damaged())?;
+                if status.is_some_and(|status| status.status == Marker::Quarantined) {
+                    return Ok(Found::Quarantined);
+                }
+            }
+            "files" if scan.begin_list()? => return seek(scan, filename),
+            _ => scan.skip()?,
+        }
+    }
+    Ok(Found::Foreign)
+}
+
+/// Goes over the list of files up to the one that is wanted.
+fn seek(scan: &mut Scan, filename: &str) -> Result<Found, HostError> {
+    let mut found = Found::Empty;
+    while scan.next_item()? {
+        let item = scan.value(LONGEST)?;
+        let item = str::from_utf8(&item).map_err(|_| scan.damaged())?;
+        // Reading each of them as JSON would take most of the time.
+        if item.contains(filename) {
+            let file: File = serde_json::from_str(item).map_err(|_| scan.damaged())?;
+            if file.filename == filename {
+                return Ok(Found::File(Box::new(file)));
+            }
+        }
+        found = Found::NoFile;
+    }
+    Ok(found)
+}

@@ -1,0 +1,120 @@
+//! A download needs one entry of a document that may have megabytes: it is answered by an
+//! instance that could not hold the document.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use futures_util::future::join_all;
+use packhouse_tests::{Options, Registry};
+use serde_json::{Map, Value, json};
+
+/// Less than each of these documents has.
+const MEMORY: &str = "guest_memory = \"4MiB\"\n";
+const VERSIONS: usize = 10_000;
+
+fn write(registry: &Registry, key: &str, bytes: &[u8]) {
+    let path = registry.home().objects().join(key);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A packument of 10,000 versions, and the tarballs of some.
+fn write_package(registry: &Registry) {
+    let mut versions = Map::new();
+    for number in 0..VERSIONS {
+        let version = format!("1.{number}.0");
+        let manifest = json!({
+            "name": "large", "version": version, "description": "x".repeat(900),
+            "dist": { "shasum": "0".repeat(40), "tarball": "" },
+        });
+        versions.insert(version, manifest);
+    }
+    let tags = json!({ "latest": format!("1.{}.0", VERSIONS - 1) });
+    let document = json!({ "_id": "large", "name": "large", "dist-tags": tags, "versions": versions });
+    write(registry, "npm/packages/large/index.json", document.to_string().as_bytes());
+    for number in [0, 5000, VERSIONS - 1, VERSIONS] {
+        write(registry, &format!("npm/packages/large/large-1.{number}.0.tgz"), number.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn npm_serves_the_files_of_a_package_with_10_000_versions() {
+    let registry = Registry::start(Options::npm().limits(MEMORY)).await;
+    write_package(&registry);
+    let anonymous = registry.actor("/npm");
+    for number in [0, 5000, VERSIONS - 1] {
+        let answer = anonymous.get(&format!("/large/-/large-1.{number}.0.tgz")).await.expect(200);
+        assert_eq!(answer.text(), number.to_string());
+    }
+    // The bytes are there, and the packument does not name them.
+    anonymous.get(&format!("/large/-/large-1.{VERSIONS}.0.tgz")).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_downloads_at_once_leave_the_host_small() {
+    let registry = Registry::start(Options::npm()).await;
+    write_package(&registry);
+    let anonymous = registry.actor("/npm");
+    anonymous.get("/large/-/large-1.0.0.tgz").await.expect(200);
+    let before = registry.peak_memory();
+    let downloads = (0..512).map(|_| anonymous.get("/large/-/large-1.5000.0.tgz"));
+    for answer in join_all(downloads).await {
+        answer.expect(200);
+    }
+    let grown = registry.peak_memory().saturating_sub(before) >> 20;
+    println!("512 downloads took {grown} MiB");
+    assert!(grown < 1024, "{grown} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pypi_serves_the_files_of_a_project_with_10_000_files() {
+    let registry = Registry::start(Options::pypi().limits(MEMORY)).await;
+    let files: Vec<Value> = (0..VERSIONS)
+        .map(|number| {
+            json!({
+                "filename": format!("large-1.{number}-py3-none-any.whl"), "version": format!("1.{number}"),
+                "size": number.to_string().len(), "uploaded": "2026-01-01T00:00:00.000Z",
+                "sha256": "0".repeat(64), "md5": "0".repeat(32), "blake2b_256": "0".repeat(64),
+                "requires_python": format!(">=3.{}", "0".repeat(400)), "metadata_sha256": "0".repeat(64),
+            })
+        })
+        .collect();
+    // In the order in which the plugin writes it.
+    let files = Value::from(files).to_string();
+    let document = format!("{{\"format\":\"packhouse-pypi-1\",\"name\":\"large\",\"files\":{files}}}");
+    write(&registry, "pypi/metadata/large/metadata.json", document.as_bytes());
+    let anonymous = registry.actor("/pypi");
+    for number in [0, 5000, VERSIONS - 1, VERSIONS] {
+        let file = format!("large-1.{number}-py3-none-any.whl");
+        write(&registry, &format!("pypi/packages/large/{file}"), number.to_string().as_bytes());
+        let metadata = format!("pypi/packages/large/{file}.metadata");
+        write(&registry, &metadata, b"Name: large");
+        let expected = if number < VERSIONS { 200 } else { 404 };
+        let answer = anonymous.get(&format!("/packages/large/{file}")).await.expect(expected);
+        if expected == 200 {
+            assert_eq!(answer.text(), number.to_string());
+        }
+        anonymous.get(&format!("/packages/large/{file}.metadata")).await.expect(expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oci_resolves_one_of_50_000_tags() {
+    let registry = Registry::start(Options::oci().limits(MEMORY)).await;
+    let pusher = registry.pusher().await;
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [],
+    });
+    let request = pusher.request(http::Method::PUT, "/large/manifests/latest");
+    let request = request.header("content-type", "application/vnd.oci.image.index.v1+json");
+    assert_eq!(request.body(manifest.to_string()).send().await.unwrap().status(), 201);
+    let key = registry.keys().into_iter().find(|key| key.ends_with("tags.json")).unwrap();
+    let path = registry.home().objects().join(&key);
+    let mut tags: Map<String, Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let digest = tags["latest"].clone();
+    tags.extend((0..50_000).map(|number| (format!("tag-{number}"), digest.clone())));
+    std::fs::write(&path, Value::from(tags).to_string()).unwrap();
+    for tag in ["latest", "tag-0", "tag-49999"] {
+        let answer = pusher.get(&format!("/large/manifests/{tag}")).await.expect(200);
+        assert_eq!(answer.json(), manifest);
+    }
+    pusher.get("/large/manifests/tag-50000").await.expect(404);
+}
