@@ -8,11 +8,11 @@
 
 use packhouse_plugin::auth::{self, Decision, Denied};
 use packhouse_plugin::storage::{self, Document, Reader};
-use packhouse_plugin::{Error as HostError, log};
+use packhouse_plugin::Error as HostError;
 
 use super::{CRATE, EVERY_CRATE, no_crate, parse_owners};
 use crate::document::Index;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::layout;
 use crate::name::CrateName;
 use crate::owners::Owners;

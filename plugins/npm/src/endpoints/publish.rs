@@ -19,7 +19,6 @@ use super::{
 };
 use crate::document::{Manifest, Packument, Release, revision};
 use crate::error::{self, Error};
-use crate::integrity::{self, Verdict};
 use crate::json::Object;
 use crate::layout;
 use crate::name::PackageName;
