@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `run`, `words` | one run over one mount, and the words that it remembers |
 //! | `findings` | what was found, counted and in words |
+//! | `bound` | how much of a mount one collection may remove |
 //! | `lease` | one collection at a time among the hosts of a store |
 //! | `schedule` | collecting in a running host |
 //! | `command` | the sub-commands |
@@ -16,9 +17,12 @@
 //! - **Being killed loses nothing**: nothing of a run lasts but what plugins wrote by
 //!   compare-and-swap, and a lease that expires.
 //! - **A dry run changes nothing**, whatever the plugin does: its store is read-only.
+//! - **Damage does not spread**: a collection that would remove more than a few per cent of a
+//!   mount's objects removes nothing unless the operator ordered it.
 //! - **A mount's failure is its own**: the other mounts' runs go on.
 //! - **The lease is for courtesy**, never for safety: two collections at once are safe.
 
+mod bound;
 pub mod command;
 pub mod findings;
 mod lease;
@@ -74,8 +78,26 @@ pub struct Order {
     pub dry_run: bool,
     /// Keep what was written in so much time before the run.
     pub older_than: Duration,
+    /// Remove files too that have no document.
+    pub orphans: bool,
+    /// Remove however much nothing names.
+    pub many: bool,
     /// By name; empty for all.
     pub mounts: Vec<String>,
+}
+
+impl Order {
+    /// For all mounts, and as careful as can be.
+    pub fn new(task: Task) -> Self {
+        Self {
+            task,
+            dry_run: false,
+            older_than: Duration::from_hours(24),
+            orphans: false,
+            many: false,
+            mounts: Vec::new(),
+        }
+    }
 }
 
 /// What a line is about.
@@ -226,12 +248,23 @@ impl Caretaker {
             return true;
         }
         let target = self.target(mount, &generation);
+        match bound::check(&target, order, pace).await {
+            Ok(None) => {}
+            Ok(Some(excess)) => {
+                witness.tell(Tone::Failure, &format!("{name}: {excess}"));
+                return false;
+            }
+            Err(error) => {
+                witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
+                return false;
+            }
+        }
         let (tally, ended) = run::run(&target, order, pace, witness).await;
         witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order, ended.is_ok())));
         if let Err(error) = &ended {
             witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
         }
-        ended.is_ok() && tally.damaged == 0
+        ended.is_ok() && tally.is_well()
     }
 
     fn target<'a>(&'a self, mount: &'a Arc<Mount>, generation: &'a Generation) -> Target<'a> {

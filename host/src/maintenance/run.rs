@@ -29,6 +29,8 @@ pub struct Run {
     /// What was written since stays.
     pub keep_since: SystemTime,
     pub is_dry: bool,
+    /// Whether files without a document may be removed too.
+    pub removes_orphans: bool,
     book: Mutex<Book>,
 }
 
@@ -64,6 +66,7 @@ impl Run {
             started: now,
             keep_since: now.checked_sub(kept).unwrap_or(SystemTime::UNIX_EPOCH),
             is_dry: order.dry_run,
+            removes_orphans: order.orphans,
             book: Mutex::default(),
         }
     }
@@ -90,6 +93,11 @@ impl Run {
 
     pub fn count_kept(&self, objects: u64, bytes: u64) {
         self.book().tally.kept.add(objects, bytes);
+    }
+
+    pub fn count_ordered(&self, objects: u64) {
+        let mut book = self.book();
+        book.tally.ordered = book.tally.ordered.saturating_add(objects);
     }
 
     pub fn count_checked(&self, objects: u64, bytes: u64) {
