@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::auth::{Auth, AuthError, Holder, NewUser, Scope, TokenRequest, UserName, parse_network};
 use crate::ownership::Desk;
+use crate::text::{LONGEST_LINE, printable, printable_up_to};
 
 use consent::Consent;
 use ownerships::{Order, settle};
@@ -179,13 +180,13 @@ impl Terminal<'_> {
     }
 
     fn remark(&mut self, text: &str) {
-        let _ = writeln!(self.remarks, "{text}");
+        let _ = writeln!(self.remarks, "{}", printable_up_to(text, LONGEST_LINE));
     }
 
-    /// A list below a remark.
+    /// A list below a remark. What is listed may be named by clients.
     fn remark_each(&mut self, items: &[impl std::fmt::Display]) {
         for item in items {
-            let _ = writeln!(self.remarks, "  {item}");
+            let _ = writeln!(self.remarks, "  {}", printable(&item.to_string()));
         }
     }
 }

@@ -25,7 +25,7 @@ impl Registry {
     pub fn look_after(&self) -> Option<AbortOnDropHandle<()>> {
         let maintenance = &self.config().maintenance;
         let (every, older_than) = (maintenance.gc.0?, maintenance.older_than.0);
-        let order = Order { task: Task::Collect, dry_run: false, older_than, mounts: Vec::new() };
+        let order = Order { older_than, ..Order::new(Task::Collect) };
         let registry = self.clone();
         Some(AbortOnDropHandle::new(tokio::spawn(async move {
             tokio::join!(tidy(registry.storage()), collect_on_schedule(&registry, every, &order));
