@@ -131,10 +131,20 @@ async fn a_damaged_user_database_is_named_as_damaged() {
     }
 }
 
-fn remount(disk: &Path, how: &str) {
-    let mut mount = Command::new("mount");
-    mount.args(["-o", &format!("remount,{how}")]).arg(disk);
-    assert!(mount.status().is_ok_and(|status| status.success()), "remounted {how}");
+/// Lays a read-only view of the disk over it, since a disk with open files stays as it is.
+fn cover(disk: &Path) {
+    mount(&["--bind"], &[disk, disk]);
+    mount(&["-o", "remount,bind,ro"], &[disk]);
+}
+
+fn uncover(disk: &Path) {
+    let status = Command::new("umount").arg("--lazy").arg(disk).status();
+    assert!(status.is_ok_and(|status| status.success()), "the view is taken away");
+}
+
+fn mount(options: &[&str], paths: &[&Path]) {
+    let status = Command::new("mount").args(options).args(paths).status();
+    assert!(status.is_ok_and(|status| status.success()), "mount {options:?} {paths:?}");
 }
 
 #[tokio::test]
@@ -145,7 +155,7 @@ async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
     let publisher = registry.publisher().await;
     let package = Package::new("demo", "1.0.0");
     publisher.put(&package.path(), &package.publish()).await.expect(201);
-    remount(disk.path(), "ro");
+    cover(disk.path());
     let told = registry.order(&["verify"]).await.expect(0);
     assert!(told.contains("all is well"), "{told}");
     let told = registry.order(&["gc", "--dry-run", "--older-than", "0s"]).await.expect(0);
@@ -156,7 +166,7 @@ async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
         (ready.status == 503).then_some(())
     })
     .await;
-    remount(disk.path(), "rw");
+    uncover(disk.path());
     packhouse_tests::wait::until("the store to be ready again", || async {
         let ready = registry.actor("").get("/readyz").await;
         (ready.status == 200).then_some(())
@@ -179,6 +189,7 @@ async fn gc_makes_room_on_a_disk_without_a_byte_left() {
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(48);
     let file = fs::File::options().write(true).open(&staged).expect("it is there");
     file.set_modified(long_ago).expect("a file of ours");
+    drop(file);
     let rest = disk.path().join("rest");
     let filled = fs::write(&rest, vec![0; 12 << 20]);
     assert!(filled.is_err(), "the disk is full");

@@ -94,7 +94,7 @@ impl Identity {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
             StorageError::other(format!(
-                "its identity (`{PATH}`) is damaged: {error}; write it anew by `packhouse store adopt`"
+                "its identity (`{PATH}`) is damaged ({error}): restore it from a backup, or remove it and run `packhouse store adopt`"
             ))
         })
     }
