@@ -12,8 +12,11 @@ use crate::storage::{Owner, StorageError, Upload};
 /// Bytes of a label.
 const LONGEST_LABEL: usize = 1024;
 
-/// One upload session as this request has opened it.
-pub struct UploadSession(Upload, Kept);
+/// One upload session as this request has opened it, and what it counts for until it is dropped.
+pub struct UploadSession(
+    Upload,
+    #[expect(dead_code, reason = "counted for as long as the session is open")] Kept,
+);
 
 impl State {
     /// Whose uploads are counted together: an account's, or an address's without one.

@@ -32,7 +32,7 @@ fn owners_that_were_added_or_removed_are() {
     let path = "/api/v1/crates/demo/owners";
     let others = |there: Option<Vec<u8>>| {
         let text = String::from_utf8(there?).unwrap();
-        Some(text.replace("\"ann\"", "\"ann\",\"eve\"").into_bytes())
+        Some(text.replacen("\"ann\"", "\"ann\",\"eve\"", 1).into_bytes())
     };
     host.lose_answer("owners/demo.json", others);
     let added = ann.put(path).json(&json!({ "users": ["bob"] })).send::<Cargo>();
@@ -40,7 +40,7 @@ fn owners_that_were_added_or_removed_are() {
     assert_eq!(host.object_json("owners/demo.json")["owners"], json!(["ann", "eve", "bob"]));
     host.lose_answer("owners/demo.json", |there| {
         let text = String::from_utf8(there?).unwrap();
-        Some(text.replace("\"eve\"", "\"eve\",\"joe\"").into_bytes())
+        Some(text.replacen("\"eve\"", "\"eve\",\"joe\"", 1).into_bytes())
     });
     let removed = ann.delete(path).json(&json!({ "users": ["bob"] })).send::<Cargo>();
     assert_eq!(removed.status(), 200, "{}", removed.text());
