@@ -165,7 +165,7 @@ async fn idle_sockets_keep_no_new_client_out() {
         let started = Instant::now();
         let mut new = connect_from(&registry.address(), last).await;
         assert_eq!(status(&get(&mut new, "/healthz").await), 200);
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
 }
 

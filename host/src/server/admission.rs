@@ -22,10 +22,9 @@ use super::progress::Progress;
 use crate::respond::{Failure, Part};
 use crate::shares::{Budget, Client, Exhausted, Held};
 
-/// How long a connection waits for another one to be closed.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// The same where the client's own share is used up.
-const SHORT_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a connection waits for another one to be closed: longer than one counts as
+/// new, so that sockets on which nothing is asked for make room.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// Between two looks for a connection that has become idle.
 const TURN: Duration = Duration::from_millis(50);
 /// Connections that wait like that, or are being turned away.
@@ -84,10 +83,8 @@ impl Admission {
             return None;
         };
         let client = self.client(address);
-        // Its own connections are its own matter; those of others end by themselves.
-        let patience = if why == Exhausted::Share { SHORT_PATIENCE } else { PATIENCE };
         let began = Instant::now();
-        while began.elapsed() < patience {
+        while began.elapsed() < PATIENCE {
             self.evict((why == Exhausted::Share).then_some(client));
             if let Ok(held) = self.budget.wait(client, 1, TURN).await {
                 return Some((stream, self.place(client, held)));

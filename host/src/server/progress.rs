@@ -15,6 +15,9 @@ use super::transfer::Transfer;
 /// Fewer answers than this are not searched for those that are sent.
 const FEW_TRANSFERS: usize = 16;
 
+/// How long a new connection is not idle, although no request has come yet.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 /// What a connection has been doing, noted by its socket and its requests.
 /// Times are microseconds since it was accepted; 0 stands for never.
 pub(super) struct Progress {
@@ -112,10 +115,11 @@ impl Progress {
         all.iter().all(|transfer| transfer.cut_if_late(settings.pace(), now))
     }
 
-    /// How long the connection has been without a request; none while it has one, or
-    /// is told to end already.
+    /// How long the connection has been without a request. None while it has one, while its
+    /// first one may be on its way, and when it is told to end already.
     pub fn idle_for(&self) -> Option<Duration> {
-        if self.in_flight.load(Ordering::Relaxed) > 0 || self.cut.is_cancelled() {
+        let is_fresh = self.requests.load(Ordering::Relaxed) == 0 && self.start.elapsed() < FIRST_REQUEST;
+        if is_fresh || self.in_flight.load(Ordering::Relaxed) > 0 || self.cut.is_cancelled() {
             return None;
         }
         Some(Duration::from_micros(self.now().saturating_sub(self.idle_since.load(Ordering::Relaxed))))
