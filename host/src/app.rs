@@ -4,8 +4,10 @@
 //! configuration, hand it requests, reach its storage and its users.
 
 mod auth;
+mod home;
 mod layout;
 mod machine;
+mod safety;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -20,17 +22,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
+use crate::capabilities::resources::{Budgets, Resources};
 use crate::config::{
     Addressing, Config, ConfigError, Hosts, LimitsConfig, ServerConfig, StorageConfig, StorageKind,
 };
+use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
+use crate::shares::{Budget, Client};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 pub use auth::open_auth;
+pub use home::adopt;
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +65,14 @@ struct Rooms {
     configured: Vec<Mount>,
     mounts: RwLock<Arc<Mounts>>,
     gate: Gate,
+    budgets: Budgets,
+    /// Memory for bodies that are received before their request takes a place.
+    bodies: Budget,
+    descriptors: Descriptors,
 }
+
+/// Bytes of small bodies that the host receives before their requests take places.
+const BODY_MEMORY: u64 = 32 << 20;
 
 impl Registry {
     /// Builds everything that a configuration names; a plugin that a mount needs and
@@ -78,18 +91,22 @@ impl Registry {
             tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = layout::configured_mounts(&config)?;
-        let storage = open_storage(&config).await?;
+        safety::check(&config)?;
+        let auth = open_auth(&config).await?;
+        let storage = home::open(&config, &auth).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
             return Err(config.error(message).into());
         }
-        let auth = open_auth(&config).await?;
         let plugins = load_plugins(&config, &configured, more).await?;
-        let gate = Gate::new(gate_settings(&config));
+        let descriptors = share_out(&config)?;
         let registry = Self(Arc::new(Rooms {
+            gate: Gate::new(gate_settings(&config)),
+            budgets: budgets(&config, descriptors),
+            bodies: Budget::new(BODY_MEMORY, config.server.limits.share()),
+            descriptors,
             config,
-            gate,
             storage,
             auth,
             plugins: Arc::new(plugins),
@@ -158,13 +175,25 @@ impl Registry {
         &self.0.gate
     }
 
+    /// What a client has its share of.
+    pub(crate) fn resources(&self, client: Client) -> Resources {
+        Resources { client, budgets: self.0.budgets.clone() }
+    }
+
+    /// The memory for bodies that are received before their request takes a place.
+    pub(crate) fn bodies(&self) -> &Budget {
+        &self.0.bodies
+    }
+
     /// How the sockets in front of this are to be served.
     pub fn server_settings(&self) -> ServerSettings {
         let server = &self.0.config.server;
         ServerSettings {
-            max_connections: server.limits.max_connections,
+            max_connections: usize::try_from(self.0.descriptors.connections).unwrap_or(usize::MAX),
+            client_share: server.limits.share(),
             head_timeout: server.limits.header_timeout.0,
             write_timeout: server.limits.idle_timeout.0,
+            min_rate: server.limits.min_rate.0,
             drain: server.limits.drain.0,
             trusted_proxies: trusted_proxies(server),
             ..ServerSettings::default()
@@ -187,6 +216,7 @@ impl Registry {
             plugins: Arc::clone(&self.0.plugins),
             mounts: self.mounts(),
             limits: data_limits(&self.0.config),
+            resources: self.resources(Client::trusted()),
             gate: Some(self.0.gate.clone()),
         }
     }
@@ -247,10 +277,12 @@ async fn load_plugins(
     Ok(plugins)
 }
 
-/// What looks after the storage without a server; for the command line.
-pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
+/// What looks after the storage without a server; for the command line. Nothing is written to
+/// the storage when it `only_reads`.
+pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretaker, BuildError> {
     let configured = layout::configured_mounts(config)?;
-    let storage = open_storage(config).await?;
+    safety::check(config)?;
+    let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
     let mounts = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
@@ -259,13 +291,9 @@ pub async fn open_caretaker(config: &Config) -> Result<Caretaker, BuildError> {
         plugins: Arc::new(plugins),
         mounts: Arc::new(mounts),
         limits: data_limits(config),
+        resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
         gate: None,
     })
-}
-
-async fn open_storage(config: &Config) -> Result<Storage, BuildError> {
-    let settings = storage_settings(&config.storage);
-    Storage::open(&settings).await.map_err(|source| storage_error(config, source))
 }
 
 fn storage_error(config: &Config, source: StorageError) -> BuildError {
@@ -322,12 +350,38 @@ fn trusted_proxies(server: &ServerConfig) -> TrustedProxies {
     TrustedProxies::new(networks.collect(), names.collect())
 }
 
+/// How many descriptors there are for what; an error when there are too few to work.
+fn share_out(config: &Config) -> Result<Descriptors, BuildError> {
+    let limits = &config.server.limits;
+    let (descriptors, shortage) = descriptors::share_out(
+        descriptors::limit(),
+        limits.max_connections as u64,
+        u64::from(limits.max_requests),
+    );
+    if let Some(shortage) = shortage {
+        if let Some(refusal) = shortage.refusal() {
+            return Err(config.error(refusal).into());
+        }
+        tracing::warn!("{}", shortage.warning(descriptors));
+    }
+    Ok(descriptors)
+}
+
+fn budgets(config: &Config, descriptors: Descriptors) -> Budgets {
+    let limits = &config.server.limits;
+    Budgets {
+        replies: Budget::new(limits.reply_memory.0, limits.share()),
+        files: Budget::new(descriptors.files, limits.share()),
+    }
+}
+
 fn gate_settings(config: &Config) -> GateSettings {
     let limits = &config.server.limits;
     GateSettings {
         places: limits.max_requests as usize,
         queue: limits.max_queued,
         patience: limits.queue_timeout.0,
+        share: limits.share(),
     }
 }
 

@@ -21,6 +21,7 @@ mod cache;
 mod clock;
 pub mod credentials;
 mod database;
+pub mod home;
 pub mod identity;
 pub mod jwt;
 mod passwords;
@@ -48,6 +49,7 @@ use uuid::Uuid;
 pub use access::{Access, Entry};
 pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
+pub use home::Home;
 pub use identity::{Account, Caller};
 pub use policy::Decision;
 pub use scope::{Resource, Scope};
@@ -129,6 +131,16 @@ pub enum AuthError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The database file holds something else than was written to it.
+    #[error(
+        "the user database {file} is damaged ({reason}): stop every server that uses it, and restore it from a backup or repair it with `sqlite3 FILE .recover`"
+    )]
+    Damaged {
+        /// For people.
+        file: String,
+        /// What the database said.
         reason: String,
     },
     /// What was given can't be read: a scope, a name, a network, a password.

@@ -9,7 +9,7 @@
 //! This room knows no plugin and no storage.
 //!
 //! # Layout
-//! - `source`: the client's frames, with the limits of size and of silence
+//! - `source`: the client's frames, with the limits of size, rate and time
 //! - `layer`: one layer: what it holds, what was read last
 //! - `json_string`, `base64`, `multipart`: the decoders, free of any waiting
 //!
@@ -55,9 +55,9 @@ pub enum BodyError {
     /// Content or an argument that cannot be.
     #[error("{0}")]
     Invalid(String),
-    /// Nothing came for this long.
-    #[error("nothing of the body came for {0:?}")]
-    Idle(Duration),
+    /// The client stopped sending, or sends more slowly than the limits allow.
+    #[error("the body came too slowly")]
+    Slow,
 }
 
 /// What a client may do with a body.
@@ -65,15 +65,29 @@ pub enum BodyError {
 pub struct Limits {
     /// Bytes in all, looked at before the first one when the length is declared.
     pub size: u64,
-    /// The longest silence while the body is waited for. There is no limit on the
-    /// whole: an upload that progresses may take its time.
+    /// The longest silence while the host waits for the body; the grace period of `rate`.
     pub idle: Duration,
+    /// The slowest that the client may send, bytes a second; 0 limits only the silence.
+    pub rate: u64,
+    /// The longest time from the first read to the last byte.
+    pub total: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { size: u64::MAX, idle: Duration::from_mins(1) }
+        Self { size: u64::MAX, idle: Duration::from_mins(1), rate: 128, total: Duration::MAX }
     }
+}
+
+/// How much of a body came at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// All of it.
+    Complete,
+    /// It has more bytes than were asked for.
+    Larger,
+    /// The time was not enough.
+    Slow,
 }
 
 /// Names a layer of one body. Closed layers are never named again.
@@ -94,6 +108,7 @@ pub struct RequestBody {
     serial: u64,
     /// Once parts of it were asked for.
     form: Option<Form>,
+    keep: Option<Box<dyn std::any::Any + Send>>,
 }
 
 impl RequestBody {
@@ -104,11 +119,49 @@ impl RequestBody {
         Incoming::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let layers = vec![State::new(0, Transform::Root)];
-        Self { source: Source::new(body, limits), layers, serial: 0, form: None }
+        Self { source: Source::new(body, limits), layers, serial: 0, form: None, keep: None }
     }
 
     pub fn empty() -> Self {
         Self::new(http_body_util::Empty::new(), Limits::default())
+    }
+
+    /// Receives all of a body that has at most `limit` bytes, before anybody reads it. Of one
+    /// that is larger, or takes longer than `time`, it receives a part.
+    pub async fn fill(&mut self, limit: usize, time: Duration) -> Result<Filled, BodyError> {
+        let mut gathered = BytesMut::new();
+        let all = async {
+            while gathered.len() <= limit {
+                match self.source.next().await? {
+                    Some(bytes) => gathered.extend_from_slice(&bytes),
+                    None => return Ok::<_, BodyError>(Filled::Complete),
+                }
+            }
+            Ok(Filled::Larger)
+        };
+        let filled = tokio::time::timeout(time, all).await.unwrap_or(Ok(Filled::Slow))?;
+        if !gathered.is_empty() {
+            layer::feed(&mut self.layers, Some(gathered.freeze()));
+        }
+        if filled == Filled::Complete {
+            layer::feed(&mut self.layers, None);
+        }
+        Ok(filled)
+    }
+
+    /// Ends the body when it is not complete this long after the first read.
+    pub fn limit_time(&mut self, total: Duration) {
+        self.source.limit_time(total);
+    }
+
+    /// What is kept as long as the body, e.g. the memory for what was received.
+    pub fn keep(&mut self, keep: impl Send + 'static) {
+        self.keep = Some(Box::new(keep));
+    }
+
+    /// The length that the client declared, bytes.
+    pub fn declared(&self) -> Option<u64> {
+        self.source.length()
     }
 
     /// The layer that is the body as it was sent.

@@ -22,6 +22,7 @@ pub mod ground;
 mod log;
 mod random;
 pub mod request;
+pub mod resources;
 pub mod response;
 mod settings;
 pub mod staged;
@@ -43,6 +44,7 @@ pub use upkeep::StepContext;
 pub use usage::LimitReached;
 use usage::Usage;
 
+use crate::capabilities::usage::OpenObject;
 use crate::plugins::clock::{GuestClock, Outside};
 use crate::plugins::memory::MemoryLimit;
 
@@ -139,6 +141,14 @@ impl State {
     fn transfer(&mut self) -> wasmtime::Result<Outside> {
         self.usage.call()?;
         Ok(GuestClock::transfer(&self.clock))
+    }
+
+    /// A token for one open object (a file, on a file system), to be kept with it.
+    async fn open_one(&mut self) -> Result<OpenObject, HostError> {
+        let of_request = self.usage.open_object()?;
+        let resources = self.ground()?.resources.clone();
+        let of_host = resources.open_file().await.map_err(|_| HostError::no_files())?;
+        Ok(of_request.with(of_host))
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {

@@ -10,22 +10,29 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::header::EXPECT;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
 use crate::app::{Registry, data_limits};
 use crate::auth::{Area, AuthError, Credentials, Session};
-use crate::body::{self, RequestBody};
+use crate::body::{self, Filled, RequestBody};
 use crate::capabilities::request::TokenRules;
+use crate::capabilities::resources::Resources;
 use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
 use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
-use crate::server::Peer;
+use crate::server::{Load, Pass, Peer};
+use crate::shares::Client;
 use crate::status;
 use crate::telemetry::with_causes;
 use crate::text::{printable, printable_path};
+
+/// Bodies up to this size, in bytes, are received before their request takes a place: all
+/// that sign in or ask for a token are smaller.
+const SMALL_BODY: u64 = 64 << 10;
 
 /// What cannot be answered, and in whose words.
 struct Refusal {
@@ -71,11 +78,14 @@ impl Registry {
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
-        let reply = match self.reply(&asked, body, credentials).await {
-            Ok(reply) => reply,
-            Err(refusal) => refusal.failure.reply(refusal.shape.as_ref()),
+        let (reply, place) = match self.reply(&asked, body, credentials).await {
+            Ok(answer) => answer,
+            Err(refusal) => (refusal.failure.reply(refusal.shape.as_ref()), None),
         };
-        let response = respond(head, reply).await;
+        let mut response = respond(head, reply).await;
+        if let Some(place) = place {
+            response = response.map(|body| body.keeping(place.send()));
+        }
         tracing::info!(
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -90,12 +100,12 @@ impl Registry {
     async fn reply(
         &self,
         asked: &Asked<'_>,
-        body: RequestBody,
+        mut body: RequestBody,
         credentials: Credentials,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<(Reply, Option<Pass>), Refusal> {
         let path = asked.parts.uri.path();
         if is_reserved(path) {
-            return Ok(status::reply(self, &asked.parts.method, path).await?);
+            return Ok((status::reply(self, &asked.parts.method, path).await?, None));
         }
         let mounts = self.mounts();
         let found = mounts.resolve(asked.host(), path).ok_or_else(nothing_there)?;
@@ -110,25 +120,60 @@ impl Registry {
         if found.alias.is_some_and(|alias| !is_wished(alias)) {
             return Err(nothing_there().into());
         }
+        let refuse = |failure| Refusal { failure, shape: shape() };
         if asked.is_forged {
-            let failure = Failure::Forbidden(FORGED.into());
-            return Err(Refusal { failure, shape: shape() });
+            return Err(refuse(Failure::Forbidden(FORGED.into())));
         }
         let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
         // A password is verified before the request takes a place that others need.
-        if let Err(error) = session.admit().await {
-            return Err(Refusal { failure: away(&error), shape: shape() });
-        }
-        let _place = self
-            .gate()
-            .enter(!body.is_empty())
-            .await
-            .map_err(|busy| Failure::Busy { retry_after: busy.retry_after })?;
-        let context = self.context(asked, &found, &generation, body, session)?;
+        session.admit().await.map_err(|error| refuse(away(&error)))?;
+        let client = Client::of(asked.peer.ip);
+        let load = self.receive(asked, &mut body, client, &mut session).await.map_err(refuse)?;
+        let place = self.gate().enter(client, load).await;
+        let place = place.map_err(|busy| refuse(Failure::Busy { retry_after: busy.retry_after }))?;
+        let resources = self.resources(client);
+        let memory = resources.wait_for_memory(self.config().server.limits.queue_timeout.0).await;
+        memory.map_err(|error| refuse(explain(&found.mount.plugin, &CallError::from(error))))?;
+        let context = self.context(asked, &found, &generation, body, session, resources)?;
         let answered = generation.handle(context).await;
-        let reply = answered
-            .map_err(|error| Refusal { failure: explain(&found.mount.plugin, &error), shape: shape() })?;
-        Ok(Reply { public: asked.is_anonymous && self.is_public(found.mount, &generation), ..reply })
+        let reply = answered.map_err(|error| refuse(explain(&found.mount.plugin, &error)))?;
+        let public = asked.is_anonymous && self.is_public(found.mount, &generation);
+        Ok((Reply { public, ..reply }, Some(place)))
+    }
+
+    /// Receives a small body before its request takes a place, so that a client that sends
+    /// it slowly keeps nobody else from one. Says what is still to come.
+    async fn receive(
+        &self,
+        asked: &Asked<'_>,
+        body: &mut RequestBody,
+        client: Client,
+        session: &mut Session,
+    ) -> Result<Load, Failure> {
+        let limits = &self.config().server.limits;
+        if body.is_empty() {
+            return Ok(Load::Complete);
+        }
+        // One that waits to be asked for its body may wait for the plugin's decision.
+        let waits = asked.parts.headers.contains_key(EXPECT);
+        let mut filled = Filled::Larger;
+        if body.declared().map_or(!waits, |length| length <= SMALL_BODY) {
+            let size = body.declared().unwrap_or(SMALL_BODY);
+            let memory = self.bodies().take(client, size);
+            body.keep(memory.map_err(|_| Failure::Busy { retry_after: limits.header_timeout.0 })?);
+            filled = body.fill(SMALL_BODY as usize, limits.header_timeout.0).await?;
+        }
+        if filled == Filled::Complete {
+            return Ok(Load::Complete);
+        }
+        if session.caller().await.map_err(|error| away(&error))?.has_credentials() {
+            return Ok(Load::Upload);
+        }
+        if filled == Filled::Slow {
+            return Err(Failure::Slow);
+        }
+        body.limit_time(limits.anonymous_upload.0);
+        Ok(Load::StrangersUpload)
     }
 
     /// Whether anybody may read everything on this mount.
@@ -176,6 +221,7 @@ impl Registry {
         generation: &Generation,
         body: RequestBody,
         session: Session,
+        resources: Resources,
     ) -> Result<Box<RequestContext>, Failure> {
         let storage = self.storage().scope(&found.mount.prefix).map_err(|error| {
             tracing::error!(error = %error, "the mount's prefix cannot be used: {error}");
@@ -188,6 +234,7 @@ impl Registry {
             storage,
             is_read_only: false,
             limits: data_limits(self.config()),
+            resources,
             now: SystemTime::now(),
         };
         Ok(Box::new(RequestContext {
@@ -225,7 +272,8 @@ impl Registry {
     }
 
     fn body_limits(&self) -> body::Limits {
-        body::Limits { size: u64::MAX, idle: self.config().server.limits.idle_timeout.0 }
+        let limits = &self.config().server.limits;
+        body::Limits { idle: limits.idle_timeout.0, rate: limits.min_rate.0, ..body::Limits::default() }
     }
 }
 
@@ -281,6 +329,10 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::LimitReached(_) => Failure::OutOfMemory,
         CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
         CallError::Auth(error) => return away(error),
+        CallError::NoMemory(_) => {
+            tracing::debug!(plugin, "plugin {plugin}: {error}");
+            return Failure::Busy { retry_after: Duration::from_secs(1) };
+        }
     };
     tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");
     failure

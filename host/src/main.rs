@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -9,13 +10,12 @@ use packhouse::admin::AdminCommand;
 use packhouse::auth::FirstUser;
 use packhouse::maintenance::command::{self, MaintenanceCommand};
 use packhouse::ownership::OfConfig;
+use packhouse::server::Ending;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::text::{LONGEST_LINE, printable, printable_up_to};
-use packhouse::{Config, Registry, admin, app, server};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use packhouse::{Config, Registry, admin, app, descriptors, server};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// A request makes many short-lived values; this allocator hands them out faster.
 #[global_allocator]
@@ -23,6 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What exits that found something damaged, or could not do all of it.
 const NOT_WELL: u8 = 1;
+/// How long calls of the file system may still take when everything else has ended.
+const LAST_CALLS: Duration = Duration::from_secs(2);
 /// What a failed start exits with.
 const CANNOT_START: u8 = 2;
 
@@ -51,16 +53,35 @@ enum Command {
     Admin(AdminCommand),
     #[command(flatten)]
     Maintenance(MaintenanceCommand),
+    /// Look after the store itself
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Subcommand)]
+enum StoreCommand {
+    /// Say that the configured storage is the right one for the configured users
+    ///
+    /// A host uses only the storage that its users belong to. After moving to another bucket
+    /// or folder, or after losing the user database, this makes the two belong together. A
+    /// storage that is new gets an identity. Servers must be started again.
+    Adopt,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::start(arguments.log_format, &arguments.log);
+    let limit = descriptors::raise_limit();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(descriptors::threads(limit))
         .build()
         .context("the runtime does not start")
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+        .and_then(|runtime| {
+            let done = runtime.block_on(run(arguments));
+            runtime.shutdown_timeout(LAST_CALLS);
+            done
+        });
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(NOT_WELL),
@@ -69,16 +90,6 @@ fn main() -> ExitCode {
             eprintln!("packhouse: {}", printable_up_to(&sentence(&error), LONGEST_LINE));
             ExitCode::from(CANNOT_START)
         }
-    }
-}
-
-/// A connection and an object being read are an open file each, and the usual limit is
-/// low: takes what the system allows.
-fn raise_file_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(error = %error, "the limit of open files stays as it is: {error}");
     }
 }
 
@@ -92,12 +103,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
         }
         Command::Maintenance(command) => return command::run(command, &config).await,
+        Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
     }
     Ok(true)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    raise_file_limit();
+    ignore_hangup()?;
     let listener = server::listen(config.server.listen)
         .await
         .map_err(|error| config.error(format!("[server] listen: {}", sentence(&error.into()))))?;
@@ -107,9 +119,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let presence = registry.enter().await?;
     let _watching = watch.then(|| registry.watch());
     let _looking_after = registry.look_after();
-    welcome(&registry, address).await?;
-    let stop = CancellationToken::new();
-    stop_on_signals(stop.clone())?;
+    // Users are not made beside a store that may belong to others.
+    if registry.storage().probe().await.is_ok() {
+        welcome(&registry, address).await?;
+    }
+    let ending = Ending::default();
+    end_on_signals(ending.clone())?;
     println!("packhouse is listening on http://{address}");
     tracing::info!(%address, "listening on http://{address}");
     let settings = registry.server_settings();
@@ -118,10 +133,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         async move { registry.dispatch(request, peer).await }
     };
     tokio::select! {
-        _ = server::serve(listener, settings, service, stop) => {}
+        _ = server::serve(listener, settings, service, ending.clone()) => {}
         () = presence.lost() => anyhow::bail!("another host has taken over the storage"),
     }
-    presence.leave().await;
+    tokio::select! {
+        () = presence.leave() => {}
+        () = ending.now.cancelled() => {}
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -159,15 +177,33 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
     Ok(())
 }
 
-fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
+/// The first SIGTERM or SIGINT lets requests finish, the second one ends them.
+fn end_on_signals(ending: Ending) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping: the host accepts no new connections and finishes the requests in flight");
+        ending.graceful.cancel();
+        next().await;
+        tracing::warn!("a second signal: the host ends the requests in flight and stops now");
+        ending.now.cancel();
+    });
+    Ok(())
+}
+
+/// A terminal that closes, or a supervisor that asks for a reload, does not end the host.
+fn ignore_hangup() -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: nothing to do; restart the host to read its configuration again");
         }
-        tracing::info!("stopping: no new connections, requests under way are finished");
-        stop.cancel();
     });
     Ok(())
 }

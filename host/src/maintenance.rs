@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `run`, `words` | one run over one mount, and the words that it remembers |
 //! | `findings` | what was found, counted and in words |
+//! | `bound` | how much of a mount one collection may remove |
 //! | `lease` | one collection at a time among the hosts of a store |
 //! | `schedule` | collecting in a running host |
 //! | `command` | the sub-commands |
@@ -16,9 +17,12 @@
 //! - **Being killed loses nothing**: nothing of a run lasts but what plugins wrote by
 //!   compare-and-swap, and a lease that expires.
 //! - **A dry run changes nothing**, whatever the plugin does: its store is read-only.
+//! - **Damage does not spread**: a collection that would remove more than a few per cent of a
+//!   mount's objects removes nothing unless the operator ordered it.
 //! - **A mount's failure is its own**: the other mounts' runs go on.
 //! - **The lease is for courtesy**, never for safety: two collections at once are safe.
 
+mod bound;
 pub mod command;
 pub mod findings;
 mod lease;
@@ -35,6 +39,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::capabilities::ground::DataLimits;
+use crate::capabilities::resources::Resources;
 use crate::mounts::{Mount, Mounts};
 use crate::plugins::{Generation, Plugins};
 use crate::server::Gate;
@@ -73,8 +78,26 @@ pub struct Order {
     pub dry_run: bool,
     /// Keep what was written in so much time before the run.
     pub older_than: Duration,
+    /// Remove files too that have no document.
+    pub orphans: bool,
+    /// Remove however much nothing names.
+    pub many: bool,
     /// By name; empty for all.
     pub mounts: Vec<String>,
+}
+
+impl Order {
+    /// For all mounts, and as careful as can be.
+    pub fn new(task: Task) -> Self {
+        Self {
+            task,
+            dry_run: false,
+            older_than: Duration::from_hours(24),
+            orphans: false,
+            many: false,
+            mounts: Vec::new(),
+        }
+    }
 }
 
 /// What a line is about.
@@ -136,6 +159,7 @@ pub struct Caretaker {
     pub plugins: Arc<Plugins>,
     pub mounts: Arc<Mounts>,
     pub limits: DataLimits,
+    pub resources: Resources,
     /// Set where requests are served beside: they go first.
     pub gate: Option<Gate>,
 }
@@ -150,7 +174,16 @@ impl Caretaker {
         }
         let mut told = false;
         loop {
-            match lease::take(&self.storage, None).await? {
+            let attempt = match lease::take(&self.storage, None).await {
+                // Collecting is what makes room, and needs the lease for courtesy only.
+                Err(StorageError::Full(reason)) => {
+                    witness
+                        .tell(Tone::Remark, &format!("{reason}: collecting without a word to other hosts"));
+                    return Ok(self.go_over(&mounts, order, &CancellationToken::new(), witness).await);
+                }
+                attempt => attempt?,
+            };
+            match attempt {
                 Attempt::Taken(lease) => return self.collect(&mounts, order, lease, witness).await,
                 Attempt::Held(holder) if !told => {
                     told = true;
@@ -171,7 +204,11 @@ impl Caretaker {
         witness: &mut dyn Witness,
     ) -> Result<bool, MaintenanceError> {
         let is_well = self.go_over(mounts, order, lease.lost(), witness).await;
-        lease.finish(order.mounts.is_empty()).await?;
+        match lease.finish(order.mounts.is_empty()).await {
+            // It expires.
+            Err(StorageError::Full(_)) => {}
+            finished => finished?,
+        }
         Ok(is_well)
     }
 
@@ -211,16 +248,33 @@ impl Caretaker {
             return true;
         }
         let target = self.target(mount, &generation);
+        match bound::check(&target, order, pace).await {
+            Ok(None) => {}
+            Ok(Some(excess)) => {
+                witness.tell(Tone::Failure, &format!("{name}: {excess}"));
+                return false;
+            }
+            Err(error) => {
+                witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
+                return false;
+            }
+        }
         let (tally, ended) = run::run(&target, order, pace, witness).await;
         witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order, ended.is_ok())));
         if let Err(error) = &ended {
             witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
         }
-        ended.is_ok() && tally.damaged == 0
+        ended.is_ok() && tally.is_well()
     }
 
     fn target<'a>(&'a self, mount: &'a Arc<Mount>, generation: &'a Generation) -> Target<'a> {
-        Target { storage: &self.storage, mount, generation, limits: self.limits }
+        Target {
+            storage: &self.storage,
+            mount,
+            generation,
+            limits: self.limits,
+            resources: self.resources.clone(),
+        }
     }
 
     /// Removes or counts what crashed hosts have left half-done, and uploads that nobody

@@ -169,6 +169,7 @@ impl Caretaker {
             storage: self.storage.scope(&mount.prefix)?,
             is_read_only,
             limits: self.limits,
+            resources: self.resources.clone(),
             now: SystemTime::now(),
         }))
     }

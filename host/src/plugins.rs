@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod description;
 pub mod generations;
+mod key;
 mod linked;
 pub mod loader;
 pub mod memory;

@@ -43,9 +43,11 @@ use encoding::Encoded;
 use ranges::Wanted;
 use validators::Validators;
 
+use crate::shares::Memory;
+
 pub use content::{BoxError, Part, StoredObject};
 pub use failure::{Failure, FailureShape};
-pub use stream::{BodyStreamError, ResponseBody};
+pub use stream::{BodyStreamError, Keep, ResponseBody};
 pub use validators::settle_etag;
 
 /// The longest reason phrase, in bytes.
@@ -83,6 +85,8 @@ pub struct Reply {
     pub compression: bool,
     /// The request headers that the reply depends on.
     pub vary: Vec<HeaderName>,
+    /// What a compressed body is counted in; the parts of `body` are counted already.
+    pub memory: Option<Memory>,
 }
 
 impl Reply {
@@ -99,6 +103,7 @@ impl Reply {
             ranges: true,
             compression: true,
             vary: Vec::new(),
+            memory: None,
         }
     }
 }
@@ -111,6 +116,7 @@ pub async fn respond(request: RequestHead<'_>, mut reply: Reply) -> Response<Res
     }
     headers::keep_the_plugins(&mut reply.headers);
     headers::add_the_hosts(&mut reply);
+    failure::add_retry_after(&mut reply);
     let content = Content::new(std::mem::take(&mut reply.body));
     if matches!(reply.status.as_u16(), 204 | 205 | 304) {
         return without_content(reply);
@@ -173,7 +179,7 @@ async fn respond_whole(
 ) -> Response<ResponseBody> {
     let body = match coding {
         None => content.into_body(),
-        Some(coding) => match encoding::encode(content, coding).await {
+        Some(coding) => match encoding::encode(content, coding, reply.memory.as_ref()).await {
             Encoded::AsItWas(body) => body,
             Encoded::Smaller(body) => {
                 reply.headers.insert(CONTENT_ENCODING, coding.header());

@@ -4,20 +4,27 @@
 //! It knows no mount, no plugin and no user: each request goes to one function.
 //!
 //! # Layout
+//! - `admission`: which connections the server keeps
 //! - `connection`: one connection: hyper in the middle, the limits around it
+//! - `streams`: the tasks of the streams of HTTP/2, each ended alone
 //! - `progress`: what it has been doing, and when it is cut for that
 //! - `io`: the socket as hyper sees it; it records progress and lingers at the end
 //! - `incoming`: the request body as it comes, and what becomes of an unread one
-//! - `outgoing`: the response body, counted as a request in flight
+//! - `outgoing`: the response body as hyper takes it
+//! - `transfer`: one answer on its way: what hyper holds, and how fast the client is
 //! - `gate`: how many requests are worked on at once
 //! - `peer`: who is at the other end, through trusted proxies
 //!
 //! # Invariants
 //! - No client holds a connection without making progress: not while it sends a
 //!   head, not between two requests, not while it should take an answer.
+//! - Each stream has a minimum rate of its own. On HTTP/2 a stream that is too slow
+//!   is reset alone, and one that moves keeps no other alive.
 //! - An answer given before the whole request came reaches the client.
 //! - Failing to accept is waited out, never retried in a hot loop.
+//! - No connection waits for ever: it is served, or answered 503, or closed.
 
+mod admission;
 mod connection;
 mod gate;
 mod incoming;
@@ -25,8 +32,10 @@ mod io;
 mod outgoing;
 mod peer;
 mod progress;
+mod streams;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -34,30 +43,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::descriptors::is_out_of_descriptors;
+use crate::pace::PaceSettings;
 use crate::respond::ResponseBody;
+use crate::shares::Share;
+use admission::{Admission, Reserve};
+use connection::Connection;
 
-pub use gate::{Busy, Gate, GateSettings, Pass};
+pub use gate::{Busy, Gate, GateSettings, Load, Pass, Sending};
 pub use incoming::IncomingBody;
 pub use peer::{Peer, TrustedProxies};
 
 /// The limits of the sockets.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// Connections at once; more wait in the kernel's queue.
+    /// Connections at once. For a new one the longest idle one is closed; if none is
+    /// idle, the new one is answered 503.
     pub max_connections: usize,
+    /// How many of them one client may have.
+    pub client_share: Share,
     /// Bytes of a request's head: names, values and the address. Above it 431.
     pub max_head_size: usize,
     /// From the first byte of a request's head to its last.
     pub head_timeout: Duration,
     /// How long a connection may stay without a request.
     pub keep_alive: Duration,
-    /// How long a client may take nothing of its answer.
+    /// How long a client may take nothing of its answer; the grace period of `min_rate`.
     pub write_timeout: Duration,
+    /// The slowest that a client may take an answer, bytes a second.
+    pub min_rate: u64,
     /// How long requests in flight may take to finish once the end has begun.
     pub drain: Duration,
     /// HTTP/2 streams at once on one connection.
@@ -69,14 +87,22 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            client_share: Share::whole(),
             max_head_size: 64 << 10,
             head_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_mins(1),
+            min_rate: 128,
             drain: Duration::from_secs(30),
             max_streams: 200,
             trusted_proxies: TrustedProxies::default(),
         }
+    }
+}
+
+impl ServerSettings {
+    fn pace(&self) -> PaceSettings {
+        PaceSettings { grace: self.write_timeout, rate: self.min_rate }
     }
 }
 
@@ -113,7 +139,16 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     })
 }
 
-/// Serves until `shutdown` is cancelled, then lets what is in flight finish.
+/// How serving is told to end. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// Accept nothing more and finish what is in flight.
+    pub graceful: CancellationToken,
+    /// End what is in flight too.
+    pub now: CancellationToken,
+}
+
+/// Serves until `ending` says so, then lets what is in flight finish.
 ///
 /// `service` is called once for each request and holds nothing back: how many
 /// are worked on at once is for it to say (see [`Gate`]).
@@ -121,58 +156,65 @@ pub async fn serve<Service, Answer>(
     listener: TcpListener,
     settings: ServerSettings,
     service: Service,
-    shutdown: CancellationToken,
+    ending: Ending,
 ) -> Drained
 where
     Service: Fn(Request<IncomingBody>, Peer) -> Answer + Clone + Send + Sync + 'static,
     Answer: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
     let settings = Arc::new(settings);
-    let places = Arc::new(Semaphore::new(settings.max_connections));
+    let admission = Admission::new(&settings);
+    let mut reserve = Reserve::new();
     let connections = TaskTracker::new();
-    let cut = CancellationToken::new();
     let mut pause = Pause::default();
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            () = ending.graceful.cancelled() => break,
+            () = ending.now.cancelled() => break,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, address, place)) => {
+            Ok((stream, address)) => {
                 pause = Pause::default();
-                let connection =
-                    connection::Connection { stream, address, place, settings: Arc::clone(&settings) };
-                let ending = connection::Ending { graceful: shutdown.clone(), cut: cut.clone() };
-                connections.spawn(connection.serve(service.clone(), ending));
+                let (settings, service, ending) = (Arc::clone(&settings), service.clone(), ending.clone());
+                match admission.admit(address.ip()) {
+                    Ok(place) => {
+                        let connection = Connection { stream, address, place, settings };
+                        connections.spawn(connection.serve(service, ending));
+                    }
+                    Err(why) => {
+                        let admission = Arc::clone(&admission);
+                        connections.spawn(async move {
+                            if let Some((stream, place)) =
+                                admission.make_room(stream, address.ip(), why).await
+                            {
+                                Connection { stream, address, place, settings }.serve(service, ending).await;
+                            }
+                        });
+                    }
+                }
             }
-            Err(error) => pause.after(&error, &shutdown).await,
+            Err(error) if is_out_of_descriptors(&error) => {
+                pause.tell(&error);
+                reserve.turn_one_away(&admission, &listener).await;
+            }
+            Err(error) => pause.after(&error, &ending.graceful).await,
         }
     }
     drop(listener);
-    drain(&connections, &cut, settings.drain).await
-}
-
-/// A connection and its place among those that are allowed.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, address) = listener.accept().await?;
-    Ok((stream, address, place))
+    drain(&connections, &ending.now, settings.drain).await
 }
 
 async fn drain(connections: &TaskTracker, cut: &CancellationToken, time: Duration) -> Drained {
     connections.close();
-    if tokio::time::timeout(time, connections.wait()).await.is_ok() {
-        return Drained { cut: 0 };
-    }
+    let reason = tokio::select! {
+        () = connections.wait() => return Drained { cut: 0 },
+        () = tokio::time::sleep(time) => format!("they did not finish within {time:?}"),
+        () = cut.cancelled() => "the host has to stop now".into(),
+    };
     let left = connections.len();
-    tracing::warn!(
-        server.connections = left,
-        "cutting {left} connections that did not finish within {time:?}"
-    );
+    tracing::warn!(server.connections = left, "cutting {left} connections: {reason}");
     cut.cancel();
     connections.wait().await;
     Drained { cut: left }
@@ -180,11 +222,14 @@ async fn drain(connections: &TaskTracker, cut: &CancellationToken, time: Duratio
 
 /// The pause after a failure to accept. One connection that failed needs none;
 /// a system without descriptors or memory needs time, longer each time.
-struct Pause(Duration);
+struct Pause {
+    length: Duration,
+    is_told: bool,
+}
 
 impl Default for Pause {
     fn default() -> Self {
-        Self(Duration::from_millis(5))
+        Self { length: Duration::from_millis(5), is_told: false }
     }
 }
 
@@ -195,11 +240,18 @@ impl Pause {
             tokio::task::yield_now().await;
             return;
         }
-        tracing::warn!(error = %error, "cannot accept connections, trying again in {:?}", self.0);
+        self.tell(error);
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(self.0) => {}
+            () = tokio::time::sleep(self.length) => {}
         }
-        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+        self.length = (self.length * 2).min(Duration::from_secs(1));
+    }
+
+    /// Logs the first failure of a series.
+    fn tell(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(error = %error, "cannot accept connections: {error}; trying again");
+        }
     }
 }

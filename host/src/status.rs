@@ -18,11 +18,15 @@ pub async fn reply(registry: &Registry, method: &Method, path: &str) -> Result<R
     }
 }
 
-/// Ready when the store and the users answer.
+/// Ready when the store answers and takes writes, and the users answer.
 async fn ready(registry: &Registry) -> Result<Reply, Failure> {
     if let Err(error) = registry.storage().probe().await {
         tracing::warn!(error = %error, "not ready, the store does not answer: {error}");
         return Err(Failure::StorageUnavailable);
+    }
+    if let Err(error) = registry.storage().probe_writing().await {
+        tracing::warn!(error = %error, "not ready, the store takes no writes: {error}");
+        return Err(Failure::StorageTakesNoWrites);
     }
     if let Err(error) = registry.auth().probe().await {
         tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");

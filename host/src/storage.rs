@@ -22,7 +22,9 @@
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
 //! | `layers` | the services, with retries |
 //! | `budget` | what uploads may keep in memory, all of them together |
-//! | `presence` | which hosts work on a bucket |
+//! | `presence` | which hosts work on the store |
+//! | `identity` | what tells the store from any other |
+//! | `readiness` | whether it takes writes |
 
 mod backend;
 mod budget;
@@ -30,6 +32,7 @@ mod clock;
 mod digest;
 mod error;
 mod files;
+mod identity;
 mod key;
 mod layers;
 mod listing;
@@ -37,6 +40,7 @@ mod locks;
 mod objects;
 mod presence;
 mod reader;
+mod readiness;
 mod scoped;
 mod staging;
 mod sweep;
@@ -55,6 +59,7 @@ use backend::Backend;
 pub use backend::{ObjectInfo, Precondition};
 pub use digest::{Algorithm, Digest, DigestState};
 pub use error::{Reason, StorageError};
+pub use identity::{Opening, StoreId, Wanted};
 pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use listing::{ListOptions, Listing};
 pub use presence::{Company, Presence};
@@ -73,7 +78,7 @@ pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_hours(24);
 /// Which store.
 #[derive(Debug, Clone)]
 pub enum Settings {
-    /// A folder; made when missing. Several processes may share it.
+    /// A folder. Several processes may share it.
     Fs {
         root: PathBuf,
     },
@@ -117,28 +122,43 @@ pub fn check_prefix(prefix: &str) -> Result<()> {
 #[derive(Clone)]
 pub struct Storage {
     backend: Backend,
+    readiness: Arc<readiness::Readiness>,
 }
 
 impl Storage {
-    /// Makes the folder, or asks the service what it honours (some small objects
-    /// under `.packhouse/probe/`). The sentences of its errors say what to do.
+    /// Whatever is there, and a new store where nothing is.
     pub async fn open(settings: &Settings) -> Result<Self> {
+        Self::open_as(settings, &Opening::to_serve(Wanted::Any { lasting: false })).await
+    }
+
+    /// Asks a service what it honours (some small objects under `.packhouse/probe/`). The
+    /// sentences of its errors say what to do. A folder that is not the one that is wanted is
+    /// no error for a host: all calls are `Unavailable` until it is.
+    pub async fn open_as(settings: &Settings, opening: &Opening) -> Result<Self> {
         let backend = match (settings, layers::operator(settings)?) {
-            (Settings::Fs { root }, _) => Backend::Files(Arc::new(files::Files::prepare(root).await?)),
+            (Settings::Fs { root }, _) => Backend::Files(files::Files::open_folder(root, opening).await?),
             (Settings::Memory, Some(Layered { operator, .. })) => {
                 Backend::Objects(Arc::new(objects::Objects::private(operator)))
             }
             (Settings::S3(service), Some(Layered { operator, once, transport: Some(transport) })) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store = objects::Objects::shared(operator, once, &transport, service)
+                let store = objects::Objects::shared(operator, once, &transport, service, opening)
                     .await
                     .map_err(|error| error.about(&subject))?;
                 Backend::Objects(Arc::new(store))
             }
             _ => return Err(StorageError::other("this store is not part of this build")),
         };
-        Ok(Self { backend })
+        Ok(Self { backend, readiness: Arc::default() })
+    }
+
+    /// What tells it from any other; none for memory, and while it is away.
+    pub async fn id(&self) -> Option<StoreId> {
+        match &self.backend {
+            Backend::Files(files) => files.id().await,
+            Backend::Objects(objects) => objects.id(),
+        }
     }
 
     /// Does it answer now? Bounded by a few seconds; for readiness checks.

@@ -1,12 +1,18 @@
-//! What can go wrong in a call to the host, and ready words for answering it. It
-//! knows no protocol: each has its own error enum with a table of [`Descriptor`]s.
+//! What can go wrong in a call to the host, and whose fault it is. It knows no protocol:
+//! each has its own error enum with a table of [`Descriptor`]s.
 
 use std::fmt;
 use std::io;
 
+use crate::log;
 use crate::types::Digest;
 
-/// Why a call to the host did not do what was asked; mirrors `error` of `wit/types.wit`.
+/// Why something could not be done; extends `error` of `wit/types.wit`.
+///
+/// Four kinds of content can be wrong, and each has its own variant, because each needs
+/// another reader: what the client sent ([`Error::Invalid`]), what is stored
+/// ([`Error::Damaged`]), what the operator configured ([`Error::Misconfigured`]), and what
+/// the plugin asked for ([`Error::Misused`]). Only the first is the client's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,8 +27,14 @@ pub enum Error {
     TooLarge(u64),
     /// The client stopped sending, or sent less than it declared.
     Truncated,
-    /// A key, range, argument or content that cannot be.
+    /// The client sent a name, range or content that cannot be accepted: 400.
     Invalid(String),
+    /// A stored object is not what it has to be: 500, and the log names the key.
+    Damaged { key: String, why: String },
+    /// The operator configured something that cannot be used: 500, and the log says what.
+    Misconfigured(String),
+    /// The plugin called a function in a way that cannot work. It is a bug: 500.
+    Misused(String),
     /// Not granted to this plugin, or not allowed to the account.
     Denied(String),
     /// The store or another service is not answering; trying again may help.
@@ -32,6 +44,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The stored object at `key` is not what it has to be.
+    pub fn damaged(key: impl Into<String>, why: impl fmt::Display) -> Error {
+        Error::Damaged { key: key.into(), why: why.to_string() }
+    }
+
     /// The HTTP status that says the same, for protocols without an own opinion.
     pub fn status(&self) -> u16 {
         match self {
@@ -42,7 +59,24 @@ impl Error {
             Error::Denied(_) => 403,
             Error::Unavailable(_) => 503,
             Error::Other { code, .. } if code == "storage-full" => 507,
-            Error::Other { .. } => 500,
+            Error::Damaged { .. } | Error::Misconfigured(_) | Error::Misused(_) | Error::Other { .. } => 500,
+        }
+    }
+
+    /// Logs an error that is not the client's fault (status 500 and above). Every
+    /// conversion into an answer calls it once, so that an answer with such a status always
+    /// has a log line that says why.
+    pub fn log_unless_clients(&self) {
+        match self {
+            Error::Damaged { key, why } => {
+                log::error("a stored object is damaged", &[("key", key), ("why", why)]);
+            }
+            Error::Misconfigured(why) => log::error("the mount is misconfigured", &[("why", why)]),
+            Error::Misused(why) => log::error("the plugin has a bug", &[("why", why)]),
+            error if error.status() >= 500 => {
+                log::error("a call to the host failed", &[("error", &error.to_string())]);
+            }
+            _ => {}
         }
     }
 
@@ -54,7 +88,14 @@ impl Error {
             Error::Other { code, .. } if code == "storage-full" => {
                 "the registry's storage is full".to_owned()
             }
-            Error::Other { .. } => "the registry met an internal error".to_owned(),
+            Error::Damaged { .. } => {
+                "what the registry has stored for this is damaged; the registry's log says what to repair"
+                    .to_owned()
+            }
+            Error::Misconfigured(_) => {
+                "the registry is misconfigured; its log says which setting to change".to_owned()
+            }
+            Error::Misused(_) | Error::Other { .. } => "the registry met an internal error".to_owned(),
             other => other.to_string(),
         }
     }
@@ -70,7 +111,11 @@ impl fmt::Display for Error {
             }
             Error::TooLarge(limit) => write!(formatter, "it is larger than {limit} bytes"),
             Error::Truncated => formatter.write_str("the request's body ended too early"),
-            Error::Invalid(message) | Error::Denied(message) => formatter.write_str(message),
+            Error::Invalid(message)
+            | Error::Denied(message)
+            | Error::Misconfigured(message)
+            | Error::Misused(message) => formatter.write_str(message),
+            Error::Damaged { key, why } => write!(formatter, "the stored `{key}` is damaged: {why}"),
             Error::Unavailable(message) => {
                 write!(formatter, "not answering, try again: {message}")
             }
@@ -86,7 +131,7 @@ impl From<Error> for io::Error {
         let kind = match &error {
             Error::NotFound => io::ErrorKind::NotFound,
             Error::Truncated => io::ErrorKind::UnexpectedEof,
-            Error::Invalid(_) => io::ErrorKind::InvalidData,
+            Error::Invalid(_) | Error::Damaged { .. } => io::ErrorKind::InvalidData,
             Error::Denied(_) => io::ErrorKind::PermissionDenied,
             _ => io::ErrorKind::Other,
         };
@@ -106,7 +151,8 @@ impl From<io::Error> for Error {
     }
 }
 
-/// JSON that came in and cannot be read; also passes on the host's error beneath it.
+/// JSON that a client sent and that cannot be read; also passes on the host's error beneath
+/// it. For stored JSON use [`Document::json`](crate::storage::Document::json).
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Error {
         if error.is_io() {

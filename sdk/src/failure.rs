@@ -67,9 +67,7 @@ impl From<Denied> for Failure {
 /// The whole sentence goes to the log when it is not for the client.
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        if error.status() >= 500 {
-            crate::log::error(&error.to_string(), &[]);
-        }
+        error.log_unless_clients();
         Failure::new(error.status(), error.public_message())
     }
 }

@@ -8,6 +8,16 @@
 //! between any two calls: change by compare-and-swap only, and let the next run find
 //! what this one has left half done.
 //!
+//! # What may be removed
+//! A collection must not complete what damage began. A file of a package is removed only
+//! - next to the package's document, if that document exists, is complete, parses to its end
+//!   and does not name the file ([`Reference::Unnamed`]), or
+//! - if a request has marked the removal ([`RemovalMark`]), or
+//! - if the operator ordered to remove orphans ([`Step::removes_orphans`]).
+//!
+//! [`Step::reclaim`] keeps this rule: tell it what the document says. The host adds a bound:
+//! without the operator's order a run removes no more than a few per cent of a mount's objects.
+//!
 //! # Examples
 //! Notes whose index is gone are left over:
 //! ```
@@ -59,10 +69,13 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod orphan;
 mod reclaim;
+mod removal;
 
-pub use reclaim::forget_claims;
 pub(crate) use reclaim::{ANNOUNCED, DEAD, REMOVING, clear, hold, mark_of};
+pub use reclaim::{Reference, forget_claims};
+pub use removal::RemovalMark;
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};
@@ -111,6 +124,11 @@ impl<'a> Step<'a> {
     /// Nothing may be changed: report what would be.
     pub fn is_dry_run(&self) -> bool {
         self.raw.is_dry_run()
+    }
+
+    /// The operator ordered to remove orphans too: files of a package without a document.
+    pub fn removes_orphans(&self) -> bool {
+        self.raw.removes_orphans()
     }
 
     /// The same in all steps of a run, and never again: a UUID.
@@ -163,6 +181,18 @@ impl<'a> Step<'a> {
         self.raw.left_over(key, bytes, why);
     }
 
+    /// So many of the objects that were reported as left over were marked for removal by a
+    /// request.
+    pub fn ordered(&self, objects: u64) {
+        self.raw.ordered(objects);
+    }
+
+    /// The document that should name this key does not exist, and no request has marked the
+    /// removal. The key stays.
+    pub fn orphan(&self, key: &str, bytes: u64, why: &str) {
+        self.raw.orphan(key, bytes, why);
+    }
+
     /// So many objects of so many bytes look left over and stay for now: they are recent.
     pub fn kept(&self, objects: u64, bytes: u64) {
         self.raw.kept(objects, bytes);
@@ -171,6 +201,15 @@ impl<'a> Step<'a> {
     /// What lies at this key, or should, is not what it has to be.
     pub fn damaged(&self, key: &str, why: &str) {
         self.raw.damaged(key, why);
+    }
+
+    /// The same, once in a run however often it is met.
+    pub fn damaged_once(&self, key: &str, why: &str) {
+        let word = format!("damaged {key}");
+        if self.remembered(&[&word]).contains(&false) {
+            self.remember(&[&word]);
+            self.damaged(key, why);
+        }
     }
 
     /// This derived document was missing or differed and has been written, or in a dry

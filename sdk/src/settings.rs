@@ -4,11 +4,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, sys};
 
-/// The keys of the mount's `[mount.<name>.settings]` table. `Invalid` names what does not
-/// fit the type; give every field a default, as the table may be missing.
+/// The keys of the mount's `[mount.<name>.settings]` table. `Misconfigured` names what
+/// does not fit the type; give every field a default, as the table may be missing.
 pub fn get<T: DeserializeOwned>() -> Result<T, Error> {
     serde_json::from_str(&sys::settings())
-        .map_err(|error| Error::Invalid(format!("the mount's settings cannot be used: {error}")))
+        .map_err(|error| Error::Misconfigured(format!("the mount's `settings` cannot be used: {error}")))
 }
 
 /// Whether a feature is on here. False when the description does not name it.

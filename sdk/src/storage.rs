@@ -24,7 +24,7 @@ mod writer;
 
 pub use crate::types::{ObjectInfo, Precondition};
 pub use claim::{Claim, GRACE};
-pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put};
+pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put, to_json};
 pub use listing::{List, Listing, ListingOptions, list, list_page};
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;

@@ -11,7 +11,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use packhouse_plugin::storage::{self, Change, ListingOptions, Precondition, Reader, Update, Writer};
 use packhouse_plugin::testing::Host;
-use packhouse_plugin::{Error, PIECE, digests};
+use packhouse_plugin::{Error, Failure, PIECE, digests};
 
 fn append(key: &str, addition: &str) -> Result<(), Error> {
     storage::update(key, |current| {
@@ -128,7 +128,7 @@ fn a_document_above_the_limit_does_not_hide_the_others() {
     let read: Vec<_> = storage::get_each(&["a", "huge", "none", "b"]).collect();
     let bytes = |index: usize| read[index].as_ref().unwrap().as_ref().map(|document| document.bytes.clone());
     assert_eq!((bytes(0), bytes(2), bytes(3)), (Some(b"1".to_vec()), None, Some(b"2".to_vec())));
-    assert_eq!(read[1], Err(Error::TooLarge(storage::DEFAULT_LIMIT)));
+    assert!(matches!(&read[1], Err(Error::Damaged { key, .. }) if key == "huge"), "{:?}", read[1]);
 }
 
 #[test]
@@ -225,4 +225,48 @@ fn a_store_that_is_away_says_so_once() {
     host.fail_next(Error::Unavailable("away".to_owned()));
     assert!(matches!(storage::get("a"), Err(Error::Unavailable(_))));
     assert_eq!(storage::get("a"), Ok(None));
+}
+
+#[test]
+fn whose_fault_an_error_is_decides_what_the_client_reads_and_what_is_logged() {
+    let host = Host::new();
+    host.insert("document", "{torn").unwrap();
+    let damaged = storage::get("document").unwrap().unwrap().json::<u32>().unwrap_err();
+    assert!(matches!(&damaged, Error::Damaged { key, .. } if key == "document"), "{damaged:?}");
+    for (error, status) in [
+        (Error::Invalid("no name".to_owned()), 400),
+        (damaged, 500),
+        (Error::Misconfigured("no number".to_owned()), 500),
+        (Error::Misused("no digest".to_owned()), 500),
+    ] {
+        let before = host.log().len();
+        let failure = Failure::from(error.clone());
+        assert_eq!(failure.status, status, "{error:?}");
+        assert_eq!(host.log().len() - before, usize::from(status == 500), "{error:?}");
+        assert!(status == 400 || !failure.message.contains("document"), "{}", failure.message);
+    }
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("document")));
+}
+
+#[test]
+fn a_document_that_is_too_large_to_be_read_is_damaged() {
+    let host = Host::new();
+    host.insert("document", vec![b' '; usize::try_from(storage::DEFAULT_LIMIT).unwrap() + 1]).unwrap();
+    let is_damaged = |error: &Error| matches!(error, Error::Damaged { key, .. } if key == "document");
+    assert!(storage::get("document").is_err_and(|error| is_damaged(&error)));
+    assert!(storage::get_each(&["document"]).all(|read| read.is_err_and(|error| is_damaged(&error))));
+    let updated = storage::update("document", |_| Ok::<_, Error>(storage::Change::Keep));
+    assert!(updated.is_err_and(|error| is_damaged(&error)));
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_the_operators_fault() {
+    let _host = Host::new().settings(&serde_json::json!({ "days": "seven" }));
+    #[derive(Debug, serde::Deserialize)]
+    struct Settings {
+        #[expect(dead_code, reason = "only read")]
+        days: u32,
+    }
+    let error = packhouse_plugin::settings::get::<Settings>().unwrap_err();
+    assert!(matches!(error, Error::Misconfigured(_)), "{error:?}");
 }

@@ -1,12 +1,13 @@
 //! Runs of maintenance against the host in memory, and removing against publishing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_plugin::maintenance::{Maintenance, Step, forget_claims};
+use packhouse_plugin::maintenance::{Maintenance, Reference, RemovalMark, Step, forget_claims};
 use packhouse_plugin::storage::{self, Claim, GRACE, ListingOptions, Precondition, Writer};
 use packhouse_plugin::testing::Host;
 use packhouse_plugin::{Description, Error, Protocol, Request, Response};
 
 const HOUR: u64 = 60 * 60 * 1000;
+const UNNAMED: Reference = Reference::Unnamed;
 
 /// Makes a protocol out of what one step does.
 macro_rules! collector {
@@ -90,7 +91,7 @@ fn a_run_that_makes_no_progress_ends_with_an_error() {
         step.set_cursor(if step.cursor().as_deref() == Some("a") { "b" } else { "a" });
         Ok(())
     });
-    assert!(matches!(Host::new().upkeep().collect::<Circle>(), Err(Error::Invalid(_))));
+    assert!(matches!(Host::new().upkeep().collect::<Circle>(), Err(Error::Misused(_))));
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_dry_run_and_verify_cannot_change_anything() {
 
 collector!(Reclaims, |step| {
     forget_claims(step)?;
-    step.reclaim(&blob(), "nothing names it", || Ok::<_, Error>(false))
+    step.reclaim(&blob(), "document", UNNAMED, || Ok::<_, Error>(UNNAMED))
 });
 
 #[test]
@@ -145,10 +146,10 @@ fn what_a_publish_may_be_about_to_name_stays_whatever_the_grace() {
 #[test]
 fn the_same_bytes_published_at_this_moment_stay() {
     collector!(Races, |step| {
-        step.reclaim(&blob(), "nothing names it", || {
+        step.reclaim(&blob(), "document", UNNAMED, || {
             // The announcement stands, the blob was looked at: now somebody publishes.
             assert_eq!(claim("blob", b"left")?, Claim::Committed);
-            Ok::<_, Error>(false)
+            Ok::<_, Error>(UNNAMED)
         })
     });
     let host = with_left_over();
@@ -187,10 +188,74 @@ fn two_runs_at_once_do_not_meddle() {
 /// Where a mark of the blob lies: at the key that a run writes first.
 fn mark_key(host: &Host) -> String {
     collector!(Looks, |step| {
-        step.reclaim(&blob(), "", || Err(Error::Invalid(storage::list("reclaimed/").next().unwrap()?.key)))
+        step.reclaim(&blob(), "document", UNNAMED, || {
+            Err(Error::Invalid(storage::list("reclaimed/").next().unwrap()?.key))
+        })
     });
     match host.upkeep().older_than(0).collect::<Looks>() {
         Err(Error::Invalid(key)) => key,
         other => panic!("{other:?}"),
     }
+}
+
+collector!(WithoutDocument, |step| {
+    forget_claims(step)?;
+    match storage::stat("blob")? {
+        Some(blob) => {
+            step.reclaim(&blob, "document", Reference::NoDocument, || Ok::<_, Error>(Reference::NoDocument))
+        }
+        None => Ok(()),
+    }
+});
+
+#[test]
+fn a_file_without_a_document_is_reported_and_goes_only_when_that_is_ordered() {
+    let host = with_left_over();
+    let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
+    assert_eq!((run.left_over.len(), run.orphans), (0, vec!["blob".to_owned()]));
+    assert_eq!(host.objects(), ["blob"]);
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<WithoutDocument>().unwrap();
+    assert_eq!((run.left_over, run.ordered), (vec!["blob".to_owned()], 0));
+    assert_eq!(host.objects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_whose_removal_a_request_has_marked_goes_without_an_order() {
+    let host = with_left_over();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    host.set_now(host.now() + HOUR);
+    let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
+    assert_eq!((run.left_over, run.ordered), (vec!["blob".to_owned()], 1));
+    host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
+    assert_eq!(host.objects(), Vec::<String>::new(), "the mark goes too");
+}
+
+#[test]
+fn a_mark_says_nothing_of_what_is_published_after_it_or_of_a_document_that_stayed() {
+    let host = with_left_over();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    host.set_now(host.now() + 1);
+    host.insert("blob", "published again").unwrap();
+    host.set_now(host.now() + HOUR);
+    let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
+    assert_eq!(run.orphans, ["blob"]);
+    let host = with_left_over();
+    host.insert("document", "whole").unwrap();
+    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    host.set_now(host.now() + HOUR);
+    host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
+    assert_eq!(host.objects(), ["blob", "document"], "the mark of a removal that did not happen is gone");
+}
+
+#[test]
+fn next_to_a_damaged_document_nothing_goes() {
+    collector!(Damaged, |step| {
+        step.reclaim(&blob(), "document", Reference::Damaged, || Ok::<_, Error>(Reference::Damaged))?;
+        step.damaged_once("document", "torn");
+        step.damaged_once("document", "torn");
+        Ok(())
+    });
+    let host = with_left_over();
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<Damaged>().unwrap();
+    assert_eq!((run.left_over.len(), run.orphans.len(), run.damaged.len()), (0, 0, 1));
 }

@@ -60,7 +60,11 @@ fn whole_store(registry: &Registry) -> Vec<(String, Vec<u8>)> {
 #[tokio::test]
 async fn gc_removes_what_nothing_names_once_it_is_older_than_the_grace() {
     let (registry, kept) = with_left_overs(25).await;
-    let said = registry.order(&["gc"]).await.expect(0);
+    let refused = registry.order(&["gc"]).await;
+    assert_eq!(refused.code, Some(1), "25 of 38 objects are too many without an order");
+    assert!(refused.stderr.contains("nothing names 25 of 38 objects"), "{}", refused.stderr);
+    assert_eq!(registry.keys().len(), kept.len() + 25);
+    let said = registry.order(&["gc", "--many"]).await.expect(0);
     assert_eq!(registry.keys(), kept);
     let removed = said.lines().filter(|line| line.starts_with("caretaker: removed caretaker/blobs/"));
     assert_eq!(removed.count(), 25, "{said}");
@@ -68,6 +72,27 @@ async fn gc_removes_what_nothing_names_once_it_is_older_than_the_grace() {
     assert!(said.contains("3 objects") && said.contains("stay for now"), "{said}");
     let again = registry.order(&["gc", "caretaker"]).await.expect(0);
     assert!(again.contains("removed nothing"), "{again}");
+}
+
+#[tokio::test]
+async fn a_few_per_cent_go_without_an_order_and_a_few_more_do_not() {
+    let registry = registry().await;
+    for number in 0..400 {
+        named_blob(&registry, &format!("named {number}"));
+    }
+    for number in 0..42 {
+        blob(&registry, &format!("left over {number}"), DAYS);
+    }
+    let before = registry.keys();
+    assert_eq!(before.len(), 842);
+    registry.order(&["gc"]).await.expect(0);
+    assert_eq!(registry.keys().len(), 800, "42 of 842 are 4.99 per cent");
+    for number in 0..43 {
+        blob(&registry, &format!("more left over {number}"), DAYS);
+    }
+    let refused = registry.order(&["gc"]).await;
+    assert_eq!((refused.code, registry.keys().len()), (Some(1), 843), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--many"), "{}", refused.stderr);
 }
 
 #[tokio::test]
@@ -102,7 +127,7 @@ async fn a_dry_run_says_what_would_go_and_changes_nothing_at_all() {
     registry.order(&["verify"]).await.expect(0);
     assert_eq!(whole_store(&registry), before);
 
-    let said = registry.order(&["gc"]).await.expect(0);
+    let said = registry.order(&["gc", "--many"]).await.expect(0);
     assert!(said.contains("uploads and staging: removed 1 left-over"), "{said}");
     assert!(!whole_store(&registry).iter().any(|(key, _)| key.contains("staging")));
 }
@@ -151,9 +176,9 @@ async fn reindex_restores_what_is_derived_byte_for_byte() {
 #[tokio::test]
 async fn a_gc_that_was_killed_is_finished_by_the_next_when_its_lease_has_expired() {
     let (registry, kept) = with_left_overs(1000).await;
-    registry.order_and_kill(&["gc"], "removed caretaker/blobs/").await;
+    registry.order_and_kill(&["gc", "--many"], "removed caretaker/blobs/").await;
     assert!(registry.keys().len() > kept.len(), "it was killed in its middle");
-    let ended = registry.order(&["gc"]).await;
+    let ended = registry.order(&["gc", "--many"]).await;
     assert!(ended.stderr.contains("is collecting in this store"), "{}", ended.stderr);
     ended.expect(0);
     assert_eq!(registry.keys(), kept);
@@ -162,7 +187,7 @@ async fn a_gc_that_was_killed_is_finished_by_the_next_when_its_lease_has_expired
 #[tokio::test(flavor = "multi_thread")]
 async fn two_at_once_both_end_well() {
     let (registry, kept) = with_left_overs(200).await;
-    let (one, other) = tokio::join!(registry.order(&["gc"]), registry.order(&["gc"]));
+    let (one, other) = tokio::join!(registry.order(&["gc", "--many"]), registry.order(&["gc", "--many"]));
     let said = one.expect(0) + &other.expect(0);
     assert_eq!(said.lines().filter(|line| line.contains("removed caretaker/blobs/")).count(), 200);
     assert_eq!(registry.keys(), kept);
@@ -171,11 +196,12 @@ async fn two_at_once_both_end_well() {
 #[tokio::test]
 async fn a_host_collects_by_itself_and_serves_meanwhile() {
     let mounts = "[mount.caretaker]\n[maintenance]\ngc = \"1s\"\n";
-    let registry = Registry::start(Options::mounts(mounts).plugin("caretaker")).await;
+    let options = Options::mounts(mounts).plugin("caretaker").server("hosts = \"many\"");
+    let registry = Registry::start(options).await;
     let named = named_blob(&registry, "named");
     let two = registry.second_process().await;
     for round in 0..3 {
-        for number in 0..30 {
+        for number in 0..15 {
             blob(&registry, &format!("left over {round} {number}"), DAYS);
         }
         let patience = Instant::now() + Duration::from_mins(1);
@@ -223,7 +249,7 @@ async fn a_bucket_is_looked_after_like_a_folder() {
     }
     let dry = registry.order(&["gc", "--dry-run"]).await.expect(0);
     assert!(dry.contains("would remove 25 objects"), "{dry}");
-    let said = registry.order(&["gc"]).await.expect(0);
+    let said = registry.order(&["gc", "--many"]).await.expect(0);
     assert!(said.contains("removed 25 objects") && said.contains("1 object"), "{said}");
     assert_eq!(registry.keys().len(), 3);
     registry.order(&["reindex"]).await.expect(0);

@@ -41,12 +41,13 @@ impl Host {
         let listener = server::listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
+        let ending = server::Ending { graceful: stop.clone(), ..server::Ending::default() };
         let (settings, serving) = (registry.server_settings(), registry.clone());
         let service = move |request, peer| {
             let registry = serving.clone();
             async move { registry.dispatch(request, peer).await }
         };
-        tokio::spawn(server::serve(listener, settings, service, stop.clone()));
+        tokio::spawn(server::serve(listener, settings, service, ending));
         Self { address, folder, registry, _serving: stop.drop_guard() }
     }
 

@@ -174,3 +174,44 @@ async fn a_publish_asks_the_store_for_as_much_whatever_else_is_there() {
     }
     assert!(next_alone.0.contains(&"PUT /cargo/index/NAME".to_owned()), "{next_alone:?}");
 }
+
+/// A registry whose bucket was damaged: cut, emptied and removed index files, two days after
+/// three versions were published.
+#[tokio::test]
+async fn a_damaged_index_costs_no_crate_and_takes_no_version() {
+    let registry = Registry::start(Options::cargo()).await;
+    let publisher = registry.crate_publisher().await;
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        Crate::new("demo", version).publish(&publisher).await.expect(200);
+    }
+    registry.home().age(Duration::from_hours(48));
+    let index = registry.home().objects().join("cargo/index/de/mo/demo");
+    let whole = fs::read(&index).unwrap_or_default();
+    let crates = |registry: &Registry| {
+        registry.keys().into_iter().filter(|key| key.starts_with("cargo/crates/")).collect::<Vec<_>>()
+    };
+    for damage in [Some(&whole[..whole.len() / 2]), Some(&[]), None] {
+        match damage {
+            Some(bytes) => fs::write(&index, bytes),
+            None => fs::remove_file(&index),
+        }
+        .unwrap_or_else(|error| panic!("{error}"));
+        for order in [vec!["gc", "cargo"], vec!["gc", "--older-than", "0s", "cargo"], vec!["verify", "cargo"]]
+        {
+            let ended = registry.order(&order).await;
+            assert_eq!(ended.code, Some(1), "{order:?}: {}{}", ended.stdout, ended.stderr);
+            assert!(ended.stdout.contains("index/de/mo/demo"), "{order:?}: {}", ended.stdout);
+        }
+        assert_eq!(crates(&registry).len(), 3);
+        if damage.is_some() {
+            let refused = Crate::new("demo", "2.0.0").publish(&publisher).await;
+            assert_eq!(refused.status, 500, "{refused:?}");
+            assert!(registry.logs().contains("index/de/mo/demo"), "{}", registry.logs());
+        }
+    }
+    fs::write(&index, &whole).unwrap_or_else(|error| panic!("{error}"));
+    assert!(registry.order(&["verify", "cargo"]).await.expect(0).contains("all is well"));
+    fs::remove_file(&index).unwrap_or_else(|error| panic!("{error}"));
+    let said = registry.order(&["gc", "--orphans", "cargo"]).await.expect(0);
+    assert!(said.contains("removed 3 objects"), "{said}");
+}

@@ -79,7 +79,8 @@ async fn a_publish_of_the_same_bytes_never_loses_to_a_collection() {
         std::fs::write(&tarball, package.tarball()).unwrap();
         make_older(&registry, &package.tarball_key(), Duration::from_hours(48));
         let (document, path) = (package.publish(), package.path());
-        let (ended, answer) = tokio::join!(registry.order(&["gc"]), publisher.put(&path, &document));
+        let (ended, answer) =
+            tokio::join!(registry.order(&["gc", "--orphans"]), publisher.put(&path, &document));
         ended.expect(0);
         if answer.status.is_success() {
             assert!(publisher.get(&package.tarball_path()).await.expect(200).body == package.tarball());

@@ -30,6 +30,7 @@ pub mod registry;
 pub mod server;
 pub mod slow;
 pub mod snapshot;
+pub mod sockets;
 pub mod swaps;
 pub mod terminal;
 pub mod tmpfs;

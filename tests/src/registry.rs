@@ -60,6 +60,11 @@ impl Registry {
         self.start_again().await;
     }
 
+    /// Sends a signal, e.g. `HUP`, and waits for nothing.
+    pub async fn signal(&self, name: &str) {
+        self.process.signal(name).await;
+    }
+
     /// SIGTERM; returns when the process has ended.
     pub async fn terminate(&mut self) -> std::process::ExitStatus {
         self.process.terminate().await

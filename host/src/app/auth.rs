@@ -10,8 +10,7 @@ use crate::config::{Config, MountConfig, TokenKey};
 /// Opens the users and tokens that a configuration names; also for the command line.
 pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
     let settings = auth::Settings {
-        token_store: TokenStoreKind::parse(&config.auth.token_store)
-            .map_err(|error| config.error(format!("[auth] token_store: {error}")))?,
+        token_store: token_store_kind(config)?,
         database: config.auth.database.clone(),
         anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
         access: access_settings(config),
@@ -30,6 +29,11 @@ fn limits(config: &Config) -> Limits {
         longest_lifetime: config.auth.refresh_lifetime.0,
         idle_lifetime: config.auth.refresh_idle.0,
     }
+}
+
+pub(super) fn token_store_kind(config: &Config) -> Result<TokenStoreKind, BuildError> {
+    let kind = TokenStoreKind::parse(&config.auth.token_store);
+    kind.map_err(|error| config.error(format!("[auth] token_store: {error}")).into())
 }
 
 fn access_settings(config: &Config) -> Option<AccessSettings> {

@@ -116,12 +116,13 @@ impl Database {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                answer => break answer.map_err(|error| refuse(error.to_string()))?,
+                answer => break answer.map_err(|error| AuthError::of_file(path, &error))?,
             }
         };
         let database = Self { readers: pool(READERS).connect_lazy_with(options), writer };
         database.update_tables().await.map_err(|error| match error {
             AuthError::Invalid(reason) => refuse(reason),
+            AuthError::Damaged { reason, .. } => AuthError::Damaged { file: named(path), reason },
             other => refuse(other.to_string()),
         })?;
         Ok(database)
@@ -148,6 +149,9 @@ impl Database {
         for step in STEPS.into_iter().skip(done) {
             sqlx::raw_sql(step).execute(&mut *transaction).await?;
         }
+        if done == 0 {
+            super::home::begin(&mut transaction).await?;
+        }
         if done < STEPS.len() {
             let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", STEPS.len()));
             sqlx::raw_sql(version).execute(&mut *transaction).await?;
@@ -156,8 +160,29 @@ impl Database {
     }
 }
 
+impl AuthError {
+    /// Why a database file cannot be opened.
+    pub(super) fn of_file(path: &Path, error: &sqlx::Error) -> Self {
+        if is_damaged(error) {
+            Self::Damaged { file: named(path), reason: error.to_string() }
+        } else {
+            Self::Open { path: path.to_owned(), reason: error.to_string() }
+        }
+    }
+}
+
+fn named(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
 impl From<sqlx::Error> for AuthError {
     fn from(error: sqlx::Error) -> Self {
+        if is_damaged(&error) {
+            return Self::Damaged {
+                file: "that [auth] database names".to_owned(),
+                reason: error.to_string(),
+            };
+        }
         let reason = match &error {
             sqlx::Error::PoolTimedOut => "it is locked by another process".to_owned(),
             _ if is_busy(&error) => "it is locked by another process".to_owned(),
@@ -180,15 +205,26 @@ pub fn loaded(millis: i64) -> u64 {
 fn is_busy(error: &sqlx::Error) -> bool {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
+    matches!(code_of(error), Some(BUSY | LOCKED))
+}
+
+/// Its content is not what was written, or no database at all.
+fn is_damaged(error: &sqlx::Error) -> bool {
+    const CORRUPT: u32 = 11;
+    const NOT_A_DATABASE: u32 = 26;
+    matches!(code_of(error), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// Of SQLite, without its extension.
+fn code_of(error: &sqlx::Error) -> Option<u32> {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<u32>().ok()).map(|extended| extended & 0xff);
-    matches!(code, Some(BUSY | LOCKED))
+    code.and_then(|code| code.parse::<u32>().ok()).map(|extended| extended & 0xff)
 }
 
 fn create(path: &Path) -> io::Result<()> {
     let folder: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
     if !folder.as_os_str().is_empty() {
-        DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let mode = file.metadata()?.permissions().mode();

@@ -42,6 +42,8 @@ pub(super) struct Stores {
     pub tokens: Arc<dyn TokenStore>,
     /// Does what is kept outlive this process?
     pub lasting: bool,
+    /// Where it is one.
+    pub database: Option<Database>,
 }
 
 impl Stores {
@@ -53,7 +55,12 @@ impl Stores {
     }
 
     pub fn of_database(database: Database) -> Self {
-        Self { users: Arc::new(database.clone()), tokens: Arc::new(database), lasting: true }
+        Self {
+            users: Arc::new(database.clone()),
+            tokens: Arc::new(database.clone()),
+            lasting: true,
+            database: Some(database),
+        }
     }
 
     pub fn in_memory() -> Self {
@@ -61,6 +68,7 @@ impl Stores {
             users: Arc::new(users::memory::Memory::default()),
             tokens: Arc::new(token_store::memory::Memory::default()),
             lasting: false,
+            database: None,
         }
     }
 }

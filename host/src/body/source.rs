@@ -1,19 +1,25 @@
-//! What the client sends, frame by frame: the limits of size and of silence, and
+//! What the client sends, frame by frame: the limits of size, rate and time, and
 //! the one place that says whether all of it came.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use super::{BodyError, Limits};
+use crate::pace::{Pace, PaceSettings};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) struct Source {
     body: Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>,
     limits: Limits,
+    pace: Pace,
+    /// The first time that the host waited for the client.
+    begun: Option<Instant>,
     declared: Option<u64>,
     received: u64,
     ended: bool,
@@ -28,7 +34,12 @@ impl Source {
     {
         let declared = body.size_hint().exact();
         let body = Box::pin(body.map_err(Into::into));
-        Self { body, limits, declared, received: 0, ended: false, failed: None }
+        let pace = Pace::new(PaceSettings { grace: limits.idle, rate: limits.rate });
+        Self { body, limits, pace, begun: None, declared, received: 0, ended: false, failed: None }
+    }
+
+    pub fn limit_time(&mut self, total: Duration) {
+        self.limits.total = total;
     }
 
     /// The declared length in bytes.
@@ -57,8 +68,7 @@ impl Source {
             return Err(BodyError::TooLarge(self.limits.size));
         }
         loop {
-            let waited = tokio::time::timeout(self.limits.idle, self.body.frame()).await;
-            let frame = match waited.map_err(|_| BodyError::Idle(self.limits.idle))? {
+            let frame = match self.wait().await? {
                 None => return self.end(),
                 Some(frame) => frame.map_err(|error| broken(error.as_ref()))?,
             };
@@ -68,6 +78,17 @@ impl Source {
                 _ => {}
             }
         }
+    }
+
+    /// Waits for the client, as long as it is fast enough.
+    async fn wait(&mut self) -> Result<Option<Result<Frame<Bytes>, BoxError>>, BodyError> {
+        let now = Instant::now();
+        let begun = *self.begun.get_or_insert(now);
+        self.pace.start(now);
+        let left = self.pace.left(now).min(self.limits.total.saturating_sub(now - begun));
+        let waited = tokio::time::timeout(left, self.body.frame()).await;
+        self.pace.stop(Instant::now());
+        waited.map_err(|_| BodyError::Slow)
     }
 
     fn end(&mut self) -> Result<Option<Bytes>, BodyError> {
@@ -80,6 +101,7 @@ impl Source {
 
     fn count(&mut self, bytes: Bytes) -> Result<Bytes, BodyError> {
         self.received = self.received.saturating_add(bytes.len() as u64);
+        self.pace.moved(bytes.len() as u64, Instant::now());
         if self.received > self.limits.size {
             return Err(BodyError::TooLarge(self.limits.size));
         }

@@ -15,7 +15,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
-use super::{BodyError, Layer, Limits, RequestBody};
+use super::{BodyError, Filled, Layer, Limits, RequestBody};
 
 /// A body that comes in these pieces, of unknown length.
 fn body_of<Piece: Into<Bytes>>(pieces: impl IntoIterator<Item = Piece>) -> RequestBody {
@@ -315,8 +315,59 @@ async fn gives_up_on_a_client_that_falls_silent() {
     let idle = Duration::from_millis(20);
     let mut body = RequestBody::new(StreamBody::new(silent), Limits { idle, ..Limits::default() });
     assert_eq!(read(&mut body, RequestBody::root(), 2).await, "ab");
-    assert_eq!(body.read(RequestBody::root(), 1).await, Err(BodyError::Idle(idle)));
-    assert_eq!(body.chunk(RequestBody::root()).await, Err(BodyError::Idle(idle)));
+    assert_eq!(body.read(RequestBody::root(), 1).await, Err(BodyError::Slow));
+    assert_eq!(body.chunk(RequestBody::root()).await, Err(BodyError::Slow));
+}
+
+/// A client that sends such a piece every few milliseconds, for ever.
+fn trickle(piece: &'static [u8]) -> impl futures_util::Stream<Item = std::io::Result<Frame<Bytes>>> {
+    stream::unfold(tokio::time::interval(Duration::from_millis(5)), move |mut pace| async move {
+        pace.tick().await;
+        Some((Ok(Frame::data(Bytes::from_static(piece))), pace))
+    })
+}
+
+#[tokio::test]
+async fn gives_up_on_a_client_that_sends_next_to_nothing() {
+    for piece in [b"x".as_slice(), b""] {
+        let idle = Duration::from_millis(50);
+        let limits = Limits { idle, rate: 10_000, ..Limits::default() };
+        let mut body = RequestBody::new(StreamBody::new(trickle(piece)), limits);
+        let started = std::time::Instant::now();
+        assert_eq!(body.read(RequestBody::root(), 1000).await, Err(BodyError::Slow), "{piece:?}");
+        assert!(started.elapsed() >= idle, "the grace period is kept: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_client_at_the_minimum_rate_may_go_on() {
+    let limits = Limits { idle: Duration::from_millis(500), rate: 100, ..Limits::default() };
+    let body = StreamBody::new(trickle(b"xxxx"));
+    let mut body = RequestBody::new(body, limits);
+    assert_eq!(read(&mut body, RequestBody::root(), 1000).await.len(), 1000, "it takes more than a second");
+}
+
+#[tokio::test]
+async fn a_limit_on_the_whole_ends_a_body_that_moves() {
+    let total = Duration::from_millis(50);
+    let mut body =
+        RequestBody::new(StreamBody::new(trickle(&[b'x'; 100])), Limits { total, ..Limits::default() });
+    assert_eq!(body.read(RequestBody::root(), 1 << 20).await, Err(BodyError::Slow));
+}
+
+#[tokio::test]
+async fn what_came_before_anybody_read_is_read_in_order() {
+    let time = Duration::from_secs(10);
+    let mut body = limited(["123", "45"], Limits::default());
+    assert_eq!(body.fill(100, time).await, Ok(Filled::Complete));
+    assert_eq!(read(&mut body, RequestBody::root(), 100).await, "12345");
+    assert_eq!(body.read(RequestBody::root(), 1).await, Ok(None));
+    let mut larger = limited(["123", "45", "67"], Limits::default());
+    assert_eq!(larger.fill(4, time).await, Ok(Filled::Larger));
+    assert_eq!(read(&mut larger, RequestBody::root(), 100).await, "1234567");
+    let mut slow = RequestBody::new(StreamBody::new(trickle(b"x")), Limits::default());
+    assert_eq!(slow.fill(1000, Duration::from_millis(30)).await, Ok(Filled::Slow));
+    assert_eq!(read(&mut slow, RequestBody::root(), 50).await, "x".repeat(50));
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ impl wit::HostBody for State {
     ) -> Result<Resource<StagedObject>, HostError> {
         let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        let open = self.usage.open_object()?;
+        let open = self.open_one().await?;
         let writer = self.receive(layer, limit, &algorithms(&compute)?).await?;
         let staged = writer.finish().await?;
         Ok(self.push(StagedObject::new(staged, open))?)
@@ -150,6 +150,7 @@ impl wit::HostBody for State {
         if self.fails_already(&target, &condition).await? {
             return Err(StorageError::Conflict.into());
         }
+        let _open = self.open_one().await?;
         let mut staged = self.receive(layer, options.limit, &compute).await?.finish().await?;
         let info = staged.commit(&target, &expected, &condition, options.content_type.as_deref()).await?;
         Ok(wit::Saved {

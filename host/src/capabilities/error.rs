@@ -21,6 +21,12 @@ impl HostError {
         Self::Told(types::Error::Invalid(message.into()))
     }
 
+    /// Too many files are open for this client, or for all of them.
+    pub fn no_files() -> Self {
+        tracing::warn!("a request opens no file: too many are open already");
+        Self::Told(types::Error::Unavailable("too many files are open, try again".into()))
+    }
+
     pub fn denied(message: impl Into<String>) -> Self {
         Self::Told(types::Error::Denied(message.into()))
     }
@@ -127,7 +133,7 @@ impl From<BodyError> for HostError {
         Self::Told(match error {
             BodyError::TooLarge(limit) => types::Error::TooLarge(limit),
             BodyError::Invalid(message) => types::Error::Invalid(message),
-            BodyError::Truncated | BodyError::Idle(_) => types::Error::Truncated,
+            BodyError::Truncated | BodyError::Slow => types::Error::Truncated,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::capabilities::HostError;
+use crate::capabilities::resources::Resources;
 use crate::mounts::Mount;
 use crate::plugins::description::Description;
 use crate::storage::Scope;
@@ -18,6 +19,7 @@ pub struct Ground {
     /// Whether the store is there to be looked at only.
     pub is_read_only: bool,
     pub limits: DataLimits,
+    pub resources: Resources,
     pub now: SystemTime,
 }
 

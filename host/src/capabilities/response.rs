@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::{http as wit, types};
+use crate::capabilities::resources::NoMemory;
 use crate::capabilities::storage::{ObjectPart, key};
 use crate::capabilities::{HostError, PIECE, State};
 use crate::respond::{Part, Reply};
+use crate::shares::{Held, Memory, counted};
 
 /// Headers of one reply.
 const MOST_HEADERS: usize = 100;
@@ -21,6 +23,8 @@ const LONGEST_SHOWN: usize = 100;
 const RESPONSE: usize = 1 << 10;
 /// Pieces from this size on are kept as they came instead of being gathered.
 const KEPT_WHOLE: usize = 32 << 10;
+/// The least that is taken of the memory for answers at once.
+const MEMORY_STEP: u64 = 16 << 10;
 
 /// A response being built. What is wrong with it is kept in `problem` and found at
 /// the end, since HTTP wants one answer and the setters answer nothing.
@@ -30,6 +34,9 @@ pub struct ResponseBuilder {
     headers: HeaderMap,
     parts: Vec<Part>,
     tail: BytesMut,
+    memory: Memory,
+    /// Taken of the memory for what is in `tail`, or comes next.
+    held: Option<Held>,
     written: u64,
     problem: Option<String>,
     immutable: bool,
@@ -39,13 +46,15 @@ pub struct ResponseBuilder {
 }
 
 impl ResponseBuilder {
-    fn new(status: u16) -> Self {
+    fn new(status: u16, memory: Memory) -> Self {
         Self {
             status,
             reason: None,
             headers: HeaderMap::new(),
             parts: Vec::new(),
             tail: BytesMut::new(),
+            memory,
+            held: None,
             written: 0,
             problem: None,
             immutable: false,
@@ -75,25 +84,53 @@ impl ResponseBuilder {
         self.problem.get_or_insert(problem);
     }
 
-    fn write(&mut self, bytes: Vec<u8>, limit: u64) {
+    fn write(&mut self, bytes: Vec<u8>, limit: u64) -> Result<(), NoMemory> {
         self.written += bytes.len() as u64;
         if bytes.len() > PIECE {
             self.fail(format!("a piece of {} bytes is more than {PIECE} at once", bytes.len()));
         } else if self.written > limit {
             self.fail(format!("the reply is larger than {limit} bytes: answer with a stored object instead"));
             self.parts.clear();
-        } else if bytes.len() >= KEPT_WHOLE {
-            self.flush();
-            self.parts.push(Part::Bytes(bytes.into()));
         } else {
-            self.tail.extend_from_slice(&bytes);
+            self.take_memory(bytes.len() as u64)?;
+            if bytes.len() >= KEPT_WHOLE {
+                self.flush();
+                self.add(bytes.into());
+            } else {
+                self.tail.extend_from_slice(&bytes);
+            }
         }
+        Ok(())
+    }
+
+    /// Takes memory for so many bytes more, in steps that suit small writes.
+    fn take_memory(&mut self, more: u64) -> Result<(), NoMemory> {
+        let needed = self.tail.len() as u64 + more;
+        let missing = needed.saturating_sub(self.held.as_ref().map_or(0, Held::amount));
+        if missing == 0 {
+            return Ok(());
+        }
+        let step = missing.max(MEMORY_STEP);
+        let taken = match &mut self.held {
+            Some(held) => held.grow(step),
+            None => self.memory.budget.take(self.memory.client, step).map(|held| self.held = Some(held)),
+        };
+        taken.map_err(|_| NoMemory)
     }
 
     fn flush(&mut self) {
         if !self.tail.is_empty() {
-            self.parts.push(Part::Bytes(self.tail.split().freeze()));
+            let bytes = self.tail.split().freeze();
+            self.add(bytes);
         }
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        let held = self.held.as_mut().map(|held| held.split(bytes.len() as u64));
+        self.parts.push(Part::Bytes(match held {
+            Some(held) => counted(bytes, held),
+            None => bytes,
+        }));
     }
 
     /// The reply, or a sentence about what the plugin did wrong.
@@ -117,15 +154,16 @@ impl ResponseBuilder {
             ranges: self.ranges,
             compression: self.compression,
             vary,
+            memory: Some(self.memory),
         })
     }
 }
 
 impl wit::HostResponse for State {
     fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
-        self.request()?;
+        let memory = self.request()?.ground.resources.replies();
         self.usage.keep(RESPONSE)?;
-        self.push(ResponseBuilder::new(status))
+        self.push(ResponseBuilder::new(status, memory))
     }
 
     fn set_status(&mut self, handle: Resource<ResponseBuilder>, status: u16) -> wasmtime::Result<()> {
@@ -170,8 +208,7 @@ impl wit::HostResponse for State {
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
         let limit = self.ground()?.limits.reply;
         self.usage.keep(bytes.len())?;
-        self.table.get_mut(&handle)?.write(bytes, limit);
-        Ok(())
+        Ok(self.table.get_mut(&handle)?.write(bytes, limit)?)
     }
 
     async fn write_object(
@@ -181,12 +218,13 @@ impl wit::HostResponse for State {
     ) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
         let source = key(&source)?;
-        let open = self.usage.open_object()?;
+        let open = self.open_one().await?;
         let Some(reader) = self.ground()?.storage.open(&source).await? else { return Ok(None) };
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
         response.flush();
-        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader, open))));
+        let memory = response.memory.clone();
+        response.parts.push(Part::Object(Arc::new(ObjectPart::new(reader, open, memory))));
         Ok(Some(info.into()))
     }
 

@@ -16,6 +16,7 @@ use crate::capabilities::staged::StagedObject;
 use crate::capabilities::usage::{Kept, OpenObject, hashing};
 use crate::capabilities::{HostError, PIECE, State};
 use crate::respond::{BoxError, StoredObject};
+use crate::shares::Memory;
 use crate::storage::{
     Algorithm, Digest, Key, ListOptions, ObjectInfo, Precondition, Reader, StorageError, Writer,
 };
@@ -179,7 +180,7 @@ impl wit::Host for State {
 impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
-        let open = self.usage.open_object()?;
+        let open = self.open_one().await?;
         let Some(reader) = self.ground()?.storage.open(&key(&name)?).await? else { return Ok(None) };
         Ok(Some(self.push(ObjectReader(reader, open))?))
     }
@@ -226,7 +227,7 @@ impl State {
     async fn writer(&mut self, handle: &Resource<ObjectWriter>) -> Result<&mut Writer, HostError> {
         if self.table.get(handle)?.writer.is_none() {
             let algorithms = self.table.get(handle)?.algorithms.clone().map_err(HostError::Told)?;
-            let (open, kept) = (self.usage.open_object()?, self.usage.keep_with(WRITER)?);
+            let (open, kept) = (self.open_one().await?, self.usage.keep_with(WRITER)?);
             let ground = self.ground()?;
             let writer = ground.storage_to_change()?.writer(&algorithms, ground.limits.upload).await?;
             self.table.get_mut(handle)?.writer = Some(OpenWriter { writer, open, _kept: kept });
@@ -267,33 +268,44 @@ impl wit::HostWriter for State {
 }
 
 /// A stored object as a part of a reply.
-pub struct ObjectPart(Reader, #[expect(dead_code, reason = "it is counted")] OpenObject);
+pub struct ObjectPart {
+    reader: Reader,
+    memory: Memory,
+    _open: OpenObject,
+}
+
+/// What a stream of a stored object holds at a time: a piece that is being sent and the
+/// one after it.
+const STREAMED: u64 = 512 << 10;
 
 impl ObjectPart {
-    pub fn new(reader: Reader, open: OpenObject) -> Self {
-        Self(reader, open)
+    pub fn new(reader: Reader, open: OpenObject, memory: Memory) -> Self {
+        Self { reader, memory, _open: open }
     }
 }
 
 impl StoredObject for ObjectPart {
     fn size(&self) -> u64 {
-        self.0.info().size
+        self.reader.info().size
     }
 
     fn version(&self) -> &str {
-        &self.0.info().version
+        &self.reader.info().version
     }
 
     fn modified(&self) -> Option<SystemTime> {
-        self.0.info().modified
+        self.reader.info().modified
     }
 
     fn content_type(&self) -> Option<&str> {
-        self.0.info().content_type.as_deref()
+        self.reader.info().content_type.as_deref()
     }
 
     fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<bytes::Bytes, BoxError>> {
-        self.0.stream(range).map_err(BoxError::from).boxed()
+        let size = range.end.saturating_sub(range.start).min(STREAMED);
+        let held = self.memory.budget.take_anyway(self.memory.client, size);
+        let pieces = self.reader.stream(range).map_err(BoxError::from);
+        pieces.inspect(move |_| _ = held.amount()).boxed()
     }
 }
 

@@ -88,6 +88,10 @@ impl wit::HostStep for State {
         Ok(self.step()?.run.is_dry)
     }
 
+    fn removes_orphans(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
+        Ok(self.step()?.run.removes_orphans)
+    }
+
     fn run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<String> {
         Ok(self.step()?.run.id.clone())
     }
@@ -120,6 +124,21 @@ impl wit::HostStep for State {
         let (key, why) = (line(&key), line(&why));
         self.usage.keep(key.len() + why.len())?;
         self.step()?.find(Finding::LeftOver { key, bytes, why })
+    }
+
+    fn ordered(&mut self, _: Resource<StepHandle>, objects: u64) -> wasmtime::Result<()> {
+        self.step()?.run.count_ordered(objects);
+        Ok(())
+    }
+
+    fn orphan(
+        &mut self,
+        _: Resource<StepHandle>,
+        key: String,
+        bytes: u64,
+        why: String,
+    ) -> wasmtime::Result<()> {
+        self.step()?.find(Finding::Orphan { key: line(&key), bytes, why: line(&why) })
     }
 
     fn kept(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {

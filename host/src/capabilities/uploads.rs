@@ -79,6 +79,7 @@ impl wit::HostUpload for State {
     ) -> Result<u64, HostError> {
         let _outside = self.transfer()?;
         let layer = self.table.get(&body)?.0;
+        let _open = self.open_one().await?;
         let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
         let upload = &mut self.table.get_mut(&handle)?.0;
         let left = request.ground.limits.upload.saturating_sub(upload.offset());
@@ -106,6 +107,7 @@ impl wit::HostUpload for State {
         let (target, expect) = (key(&target)?, digest_list(&expect)?);
         let size = self.table.get(&handle)?.0.offset();
         self.usage.finish_upload(hashing(size, expect.len() + 1))?;
+        let _open = self.open_one().await?;
         let upload = &mut self.table.get_mut(&handle)?.0;
         Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::capabilities::ground::DataLimits;
+use crate::shares::Held;
 
 /// Calls that may wait which one request may make.
 const MOST_WAITING_CALLS: u32 = 100_000;
@@ -28,8 +29,17 @@ fn reached(what: impl Into<String>) -> wasmtime::Error {
     wasmtime::Error::from(LimitReached(what.into()))
 }
 
-/// Counts as one open object until it is dropped.
-pub struct OpenObject(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+/// Counts as one open object of its request, and of all requests, until it is dropped.
+pub struct OpenObject {
+    _of_request: Arc<()>,
+    _of_host: Option<Held>,
+}
+
+impl OpenObject {
+    pub fn with(self, of_host: Held) -> Self {
+        Self { _of_host: Some(of_host), ..self }
+    }
+}
 
 /// Bytes that count as kept until this is dropped.
 pub struct Kept {
@@ -113,7 +123,7 @@ impl Usage {
 
     /// A token for one open object (a file, on a file system), to be kept with it.
     pub fn open_object(&self) -> wasmtime::Result<OpenObject> {
-        let token = OpenObject(Arc::clone(&self.open_objects));
+        let token = OpenObject { _of_request: Arc::clone(&self.open_objects), _of_host: None };
         if Arc::strong_count(&self.open_objects) > MOST_OPEN_OBJECTS {
             return Err(reached(format!("more than {MOST_OPEN_OBJECTS} objects open in one request")));
         }

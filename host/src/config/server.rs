@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::values::{Network, Size, Span};
+use crate::shares::Share;
 
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
@@ -62,8 +63,11 @@ pub enum Hosts {
 pub struct LimitsConfig {
     /// For a client to send its request's headers.
     pub header_timeout: Span,
-    /// Without a byte moving in either direction; a transfer that moves has no limit.
+    /// How long a transfer may move no byte, in either direction.
     pub idle_timeout: Span,
+    /// The minimum rate of a transfer in either direction, a second, averaged over
+    /// `idle_timeout`. A faster transfer may take as long as it needs.
+    pub min_rate: Size,
     /// Time inside a plugin for one request; what the host waits for does not count.
     pub guest_deadline: Span,
     /// For one request in all, without the time in which bytes move.
@@ -77,7 +81,11 @@ pub struct LimitsConfig {
     pub guest_memory_total: Option<Size>,
     /// For requests to finish after SIGTERM.
     pub drain: Span,
+    /// For a new connection beyond them an idle one is closed.
     pub max_connections: usize,
+    /// How much of connections, places, memory for answers and open files one client
+    /// address may use, an IPv6 network of 64 bits being one; a fraction.
+    pub client_share: f64,
     /// Answered at one time; uploads may take three quarters of it.
     pub max_requests: u32,
     /// Waiting for a place; more are answered 503.
@@ -89,6 +97,10 @@ pub struct LimitsConfig {
     pub max_open_uploads: usize,
     /// Of a reply that a plugin makes itself.
     pub max_reply: Size,
+    /// For the answers that plugins make, of all requests together, until they are sent.
+    pub reply_memory: Size,
+    /// The longest that a client which has not signed in may take to send a body.
+    pub anonymous_upload: Span,
 }
 
 impl Default for ServerConfig {
@@ -110,6 +122,7 @@ impl Default for LimitsConfig {
         Self {
             header_timeout: seconds(15),
             idle_timeout: seconds(60),
+            min_rate: Size(128),
             guest_deadline: seconds(10),
             request_timeout: seconds(300),
             guest_work: Size(4 << 30),
@@ -117,13 +130,23 @@ impl Default for LimitsConfig {
             guest_memory_total: None,
             drain: seconds(30),
             max_connections: 10_000,
+            client_share: 0.5,
             max_requests: 512,
             max_queued: 2_000,
             queue_timeout: seconds(10),
             max_upload: Size(20 << 30),
             max_open_uploads: 500,
             max_reply: Size(96 << 20),
+            reply_memory: Size(512 << 20),
+            anonymous_upload: seconds(600),
         }
+    }
+}
+
+impl LimitsConfig {
+    /// `client_share`; everything for a value that the check refuses.
+    pub fn share(&self) -> Share {
+        Share::new(self.client_share).unwrap_or(Share::whole())
     }
 }
 
@@ -145,7 +168,13 @@ impl ServerConfig {
         if self.limits.max_connections == 0 || self.limits.max_connections > 1_000_000 {
             return Err("[server.limits] max_connections must be 1 to 1000000".into());
         }
+        let share = Share::new(self.limits.client_share);
+        let share = share.ok_or("[server.limits] client_share must be above 0 and at most 1")?;
+        if share.of(self.limits.reply_memory.0) < self.limits.max_reply.0 {
+            return Err("[server.limits] reply_memory times client_share must be at least max_reply".into());
+        }
         let spans = [
+            ("anonymous_upload", self.limits.anonymous_upload),
             ("header_timeout", self.limits.header_timeout),
             ("idle_timeout", self.limits.idle_timeout),
             ("guest_deadline", self.limits.guest_deadline),

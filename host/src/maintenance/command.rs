@@ -19,8 +19,9 @@ use crate::text::{LONGEST_LINE, printable_up_to};
 pub enum MaintenanceCommand {
     /// Remove what nothing names any more and what interrupted requests left behind
     ///
-    /// Requests are served meanwhile, by this and other hosts. Exit code 1 when a mount
-    /// could not be collected to its end, 2 when nothing could be done.
+    /// Requests are served meanwhile, by this and other hosts. Exit code 1 when a mount could
+    /// not be collected to its end, or when something stays because it is damaged, has no
+    /// document, or is too much at once; 2 when nothing could be done.
     Gc {
         /// Only these mounts
         #[arg(value_name = "MOUNT")]
@@ -33,6 +34,15 @@ pub enum MaintenanceCommand {
         /// gone on with in the last five minutes stay even with `0s`
         #[arg(long, value_name = "TIME", value_parser = parse_span)]
         older_than: Option<Duration>,
+        /// Remove files too whose document does not exist. Look at them first: if the document
+        /// was lost, they are all that is left of the package
+        #[arg(long)]
+        orphans: bool,
+        /// Remove as much as nothing names, even if it is more than 5 per cent of a mount's
+        /// objects (and more than 20 of them). Look at a dry run first: so much may be the
+        /// sign of a lost document
+        #[arg(long)]
+        many: bool,
     },
     /// Write every derived document that is missing or differs
     ///
@@ -60,14 +70,16 @@ pub enum MaintenanceCommand {
 impl MaintenanceCommand {
     fn order(self, config: &Config) -> Order {
         let default = config.maintenance.older_than.0;
-        let (task, mounts, dry_run, older_than) = match self {
-            Self::Gc { mounts, dry_run, older_than } => {
-                (Task::Collect, mounts, dry_run, older_than.unwrap_or(default))
+        match self {
+            Self::Gc { mounts, dry_run, older_than, orphans, many } => {
+                let older_than = older_than.unwrap_or(default);
+                Order { dry_run, older_than, orphans, many, mounts, ..Order::new(Task::Collect) }
             }
-            Self::Reindex { mounts, dry_run } => (Task::Reindex, mounts, dry_run, default),
-            Self::Verify { mounts } => (Task::Verify, mounts, false, default),
-        };
-        Order { task, dry_run, older_than, mounts }
+            Self::Reindex { mounts, dry_run } => {
+                Order { dry_run, older_than: default, mounts, ..Order::new(Task::Reindex) }
+            }
+            Self::Verify { mounts } => Order { older_than: default, mounts, ..Order::new(Task::Verify) },
+        }
     }
 }
 
@@ -82,8 +94,9 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
             .into());
     }
     let order = command.order(config);
-    let caretaker = app::open_caretaker(config).await?;
-    if order.task == Task::Verify || order.dry_run {
+    let only_reads = order.task == Task::Verify || order.dry_run;
+    let caretaker = app::open_caretaker(config, only_reads).await?;
+    if only_reads {
         return Ok(caretaker.perform(&order, &mut Printed).await?);
     }
     // Beside hosts only where the store keeps changes of several processes apart.

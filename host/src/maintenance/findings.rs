@@ -16,6 +16,12 @@ pub enum Finding {
         bytes: u64,
         why: String,
     },
+    /// It has no document. It stays until the operator orders its removal.
+    Orphan {
+        key: String,
+        bytes: u64,
+        why: String,
+    },
     Damaged {
         key: String,
         why: String,
@@ -62,6 +68,10 @@ pub fn or_nothing(count: u64, some: impl FnOnce() -> String) -> String {
 pub struct Tally {
     pub checked: Amount,
     pub left_over: Amount,
+    /// How many of these a request has marked for removal.
+    pub ordered: u64,
+    /// Without a document.
+    pub orphans: Amount,
     /// Left over, and younger than the grace.
     pub kept: Amount,
     pub damaged: u64,
@@ -72,9 +82,15 @@ impl Tally {
     pub fn count(&mut self, finding: &Finding) {
         match finding {
             Finding::LeftOver { bytes, .. } => self.left_over.add(1, *bytes),
+            Finding::Orphan { bytes, .. } => self.orphans.add(1, *bytes),
             Finding::Damaged { .. } => self.damaged += 1,
             Finding::Rebuilt { .. } => self.rebuilt += 1,
         }
+    }
+
+    /// Nothing is damaged, and every file has its document.
+    pub fn is_well(&self) -> bool {
+        self.damaged == 0 && self.orphans.objects == 0
     }
 
     /// The counts as one line, without a full stop; `is_whole` when the run came to its end.
@@ -92,12 +108,26 @@ impl Tally {
             }
             Task::Verify => format!("read {}", ByteSize(self.checked.bytes)),
         };
-        let damaged = match (self.damaged, order.task) {
-            (0, Task::Verify) if is_whole => ", all is well".to_owned(),
-            (0, _) => String::new(),
-            (count, _) => format!("; damaged: {count}"),
+        let damaged = match self.damaged {
+            0 if order.task == Task::Verify && is_whole && self.is_well() => ", all is well".to_owned(),
+            0 => String::new(),
+            count => format!("; damaged: {count}"),
         };
-        format!("{looked_at}, {done}{damaged}")
+        format!("{looked_at}, {done}{}{damaged}", self.orphans_part())
+    }
+
+    fn orphans_part(&self) -> String {
+        match self.orphans.objects {
+            0 => String::new(),
+            1 => format!(
+                "; {} without a document: restore it, or order `packhouse gc --orphans`",
+                self.orphans
+            ),
+            _ => format!(
+                "; {} without their documents: restore them, or order `packhouse gc --orphans`",
+                self.orphans
+            ),
+        }
     }
 
     fn kept_part(&self) -> String {
@@ -113,7 +143,7 @@ impl Finding {
     pub fn tone(&self) -> Tone {
         match self {
             Self::LeftOver { .. } | Self::Rebuilt { .. } => Tone::Finding,
-            Self::Damaged { .. } => Tone::Damage,
+            Self::Damaged { .. } | Self::Orphan { .. } => Tone::Damage,
         }
     }
 
@@ -124,6 +154,9 @@ impl Finding {
             Self::LeftOver { key, bytes, why } => {
                 let verb = if dry { "would remove" } else { "removed" };
                 format!("{verb} {prefix}/{key} ({}): {why}", ByteSize(*bytes))
+            }
+            Self::Orphan { key, bytes, why } => {
+                format!("orphan: {prefix}/{key} ({}): {why}", ByteSize(*bytes))
             }
             Self::Damaged { key, why } => format!("damaged: {prefix}/{key}: {why}"),
             Self::Rebuilt { key } => {

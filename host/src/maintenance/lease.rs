@@ -178,6 +178,8 @@ impl Keeper {
             match self.write().await {
                 Ok(()) => fresh = Instant::now(),
                 Err(StorageError::Conflict) => break,
+                // What makes room goes on.
+                Err(StorageError::Full(_)) => fresh = Instant::now(),
                 Err(error) if fresh.elapsed() < EXPIRES => {
                     tracing::debug!(error = %error, "a sign of life could not be written: {error}");
                 }

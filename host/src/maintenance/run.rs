@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::capabilities::ground::DataLimits;
+use crate::capabilities::resources::Resources;
 use crate::capabilities::{Ground, StepContext};
 use crate::maintenance::findings::{Finding, Tally};
 use crate::maintenance::words::{TooMany, Words};
@@ -28,6 +29,8 @@ pub struct Run {
     /// What was written since stays.
     pub keep_since: SystemTime,
     pub is_dry: bool,
+    /// Whether files without a document may be removed too.
+    pub removes_orphans: bool,
     book: Mutex<Book>,
 }
 
@@ -63,6 +66,7 @@ impl Run {
             started: now,
             keep_since: now.checked_sub(kept).unwrap_or(SystemTime::UNIX_EPOCH),
             is_dry: order.dry_run,
+            removes_orphans: order.orphans,
             book: Mutex::default(),
         }
     }
@@ -91,6 +95,11 @@ impl Run {
         self.book().tally.kept.add(objects, bytes);
     }
 
+    pub fn count_ordered(&self, objects: u64) {
+        let mut book = self.book();
+        book.tally.ordered = book.tally.ordered.saturating_add(objects);
+    }
+
     pub fn count_checked(&self, objects: u64, bytes: u64) {
         self.book().tally.checked.add(objects, bytes);
     }
@@ -106,6 +115,7 @@ pub struct Target<'a> {
     pub mount: &'a Arc<Mount>,
     pub generation: &'a Generation,
     pub limits: DataLimits,
+    pub resources: Resources,
 }
 
 impl Target<'_> {
@@ -116,6 +126,7 @@ impl Target<'_> {
             storage: self.storage.scope(&self.mount.prefix)?,
             is_read_only: order.dry_run || order.task == Task::Verify,
             limits: self.limits.of_a_step(),
+            resources: self.resources.clone(),
             now: SystemTime::now(),
         };
         Ok(StepContext::new(ground, order.task, Arc::clone(run), cursor))

@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::Registry;
 use crate::maintenance::lease::{self, Attempt};
 use crate::maintenance::{Caretaker, MaintenanceError, Order, Task, Tone, Witness};
-use crate::storage::{LEFTOVERS_KEPT_FOR, Storage};
+use crate::storage::{LEFTOVERS_KEPT_FOR, Storage, StorageError};
 
 /// Between two looks for what crashed hosts have left half-done.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
@@ -24,7 +25,7 @@ impl Registry {
     pub fn look_after(&self) -> Option<AbortOnDropHandle<()>> {
         let maintenance = &self.config().maintenance;
         let (every, older_than) = (maintenance.gc.0?, maintenance.older_than.0);
-        let order = Order { task: Task::Collect, dry_run: false, older_than, mounts: Vec::new() };
+        let order = Order { older_than, ..Order::new(Task::Collect) };
         let registry = self.clone();
         Some(AbortOnDropHandle::new(tokio::spawn(async move {
             tokio::join!(tidy(registry.storage()), collect_on_schedule(&registry, every, &order));
@@ -71,7 +72,16 @@ impl Caretaker {
     /// Collects if it is time and no other host does. Says how long to wait until the next
     /// look.
     async fn collect_if_due(&self, every: Duration, order: &Order) -> Result<Duration, MaintenanceError> {
-        match lease::take(&self.storage, Some(every)).await? {
+        let attempt = match lease::take(&self.storage, Some(every)).await {
+            // It is due; collecting is what makes room, and needs the lease for courtesy only.
+            Err(StorageError::Full(reason)) => {
+                tracing::warn!("{reason}: collecting without a word to other hosts");
+                self.go_over(&self.chosen(order)?, order, &CancellationToken::new(), &mut Logged).await;
+                return Ok(LOOK_EVERY);
+            }
+            attempt => attempt?,
+        };
+        match attempt {
             Attempt::NotDue(left) => Ok(left),
             Attempt::Held(_) => Ok(lease::EXPIRES),
             Attempt::Taken(lease) => {

@@ -37,7 +37,7 @@ impl<'a> OfConfig<'a> {
             if self.config.storage.kind == StorageKind::Memory {
                 return Err("the storage is the server's own memory, which cannot be read from here".into());
             }
-            app::open_caretaker(self.config).await.map_err(|error| error.to_string())
+            app::open_caretaker(self.config, false).await.map_err(|error| error.to_string())
         };
         self.opened.get_or_init(open).await.as_ref().map_err(Clone::clone)
     }

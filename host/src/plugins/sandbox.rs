@@ -14,10 +14,9 @@ use crate::auth::{AuthError, Holder};
 use crate::bindings::Registrar;
 use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
+use crate::capabilities::resources::NoMemory;
 use crate::capabilities::upkeep::StepHandle;
-use crate::capabilities::{
-    Ground, LimitReached, RequestContext, Shared, State, StepContext, Work, sentence,
-};
+use crate::capabilities::{Ground, LimitReached, RequestContext, Shared, State, StepContext, Work, sentence};
 use crate::maintenance::Task;
 use crate::ownership::Page;
 use crate::plugins::clock::{DeadlineMissed, GuestClock, TimeLimits, WithDeadline};
@@ -89,6 +88,8 @@ pub enum CallError {
     Busy(String),
     #[error("the caller cannot be identified: {0}")]
     Auth(#[source] AuthError),
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
 }
 
 /// The engine with everything that plugins import.
@@ -348,6 +349,9 @@ fn explain(error: wasmtime::Error) -> CallError {
     }
     if let Some(error) = error.downcast_ref::<NoMemoryLeft>() {
         return CallError::Busy(error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<NoMemory>() {
+        return CallError::NoMemory(*error);
     }
     let error = match error.downcast::<AuthError>() {
         Ok(error) => return CallError::Auth(error),

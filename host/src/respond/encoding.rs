@@ -14,6 +14,7 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::content::{Content, Part};
 use super::stream::{BodyStreamError, Pieces, ResponseBody};
 use super::{Reply, RequestHead};
+use crate::shares::Memory;
 
 /// Smaller bodies gain nothing: they fit into one packet anyhow.
 const WORTH_ENCODING: u64 = 1 << 10;
@@ -203,7 +204,7 @@ pub(super) enum Encoded {
 
 /// Encodes a body: bytes in memory, so that the length is known; objects, and
 /// more than [`ENCODED_IN_MEMORY`], as they pass.
-pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
+pub(super) async fn encode(content: Content, coding: Coding, memory: Option<&Memory>) -> Encoded {
     if !content.is_bytes() || content.size() > ENCODED_IN_MEMORY {
         return Encoded::Smaller(encode_stream(&content, coding));
     }
@@ -215,7 +216,10 @@ pub(super) async fn encode(content: Content, coding: Coding) -> Encoded {
     };
     match encoded {
         Some(encoded) if (encoded.len() as u64) < content.size() => {
-            Encoded::Smaller(ResponseBody::bytes(encoded))
+            Encoded::Smaller(ResponseBody::bytes(match memory {
+                Some(memory) => memory.hold(encoded),
+                None => encoded,
+            }))
         }
         _ => Encoded::AsItWas(content.into_body()),
     }

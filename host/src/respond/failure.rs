@@ -13,6 +13,9 @@ use super::content::Part;
 use super::{Reply, RequestHead, ResponseBody, respond};
 use crate::body::BodyError;
 
+/// How long a client should wait for something that does not answer.
+const AWAY: Duration = Duration::from_secs(5);
+
 type Sentence = Cow<'static, str>;
 
 /// A failure as the client reads it. The sentences hold nothing secret and no
@@ -39,8 +42,8 @@ pub enum Failure {
     },
     HeadersTooLarge,
     AddressTooLong,
-    /// The client sent nothing for this long.
-    Idle(Duration),
+    /// The client stopped sending, or sends too slowly.
+    Slow,
     PreconditionFailed,
     /// Every place is taken.
     Busy {
@@ -57,6 +60,8 @@ pub enum Failure {
     /// The plugin is there but cannot be used now, e.g. it failed to load.
     PluginUnavailable(Sentence),
     StorageUnavailable,
+    /// It can be read.
+    StorageTakesNoWrites,
     StorageFull,
     /// Too many wrong passwords were sent.
     TooManyAttempts {
@@ -78,11 +83,12 @@ impl Failure {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
-            Self::Idle(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy { .. }
             | Self::PluginUnavailable(_)
             | Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
             | Self::IdentityUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -107,13 +113,14 @@ impl Failure {
             Self::TooLarge { limit } => format!("the request's body is larger than {limit} bytes").into(),
             Self::HeadersTooLarge => "the request's headers are too large".into(),
             Self::AddressTooLong => "the request's address is too long".into(),
-            Self::Idle(time) => format!("nothing of the request came for {} seconds", time.as_secs()).into(),
+            Self::Slow => "the request's body came too slowly, please try again".into(),
             Self::PreconditionFailed => "the state that the request asks for has changed".into(),
             Self::Busy { .. } => "the server is busy, please try again".into(),
             Self::Trapped => "the plugin broke down while it answered".into(),
             Self::Deadline => "the plugin took too long to answer".into(),
             Self::OutOfMemory => "the plugin needed more than it may use".into(),
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
+            Self::StorageTakesNoWrites => "the storage can be read, and takes no writes now".into(),
             Self::StorageFull => "the storage is full".into(),
             Self::TooManyAttempts { retry_after } => {
                 let seconds = whole_seconds(*retry_after);
@@ -128,9 +135,10 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after } | Self::TooManyAttempts { retry_after } => Some(*retry_after),
-            Self::StorageUnavailable | Self::IdentityUnavailable | Self::PluginUnavailable(_) => {
-                Some(Duration::from_secs(5))
-            }
+            Self::StorageUnavailable
+            | Self::StorageTakesNoWrites
+            | Self::IdentityUnavailable
+            | Self::PluginUnavailable(_) => Some(AWAY),
             _ => None,
         }
     }
@@ -167,6 +175,13 @@ impl Failure {
     }
 }
 
+/// What a plugin answers 503 is told apart from what is broken by when to try again.
+pub(super) fn add_retry_after(reply: &mut Reply) {
+    if reply.status == StatusCode::SERVICE_UNAVAILABLE && !reply.headers.contains_key(RETRY_AFTER) {
+        reply.headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(AWAY)));
+    }
+}
+
 /// Rounded up, and never at once.
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
@@ -179,7 +194,7 @@ impl From<BodyError> for Failure {
             BodyError::Truncated => Self::Truncated,
             BodyError::TooLarge(limit) => Self::TooLarge { limit },
             BodyError::Invalid(reason) => Self::BadRequest(reason.into()),
-            BodyError::Idle(time) => Self::Idle(time),
+            BodyError::Slow => Self::Slow,
         }
     }
 }

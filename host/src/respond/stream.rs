@@ -2,6 +2,7 @@
 //! goes on for too long, ends the body with an error, so that no client takes a
 //! part for the whole.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::pin::Pin;
@@ -34,8 +35,14 @@ pub(super) enum Piece {
 
 type Source<Error> = BoxStream<'static, Result<Bytes, Error>>;
 
+/// Something that lives as long as a response, e.g. its place.
+pub type Keep = Box<dyn Any + Send + Sync>;
+
 /// The body of a response; `Send`, and its length is exact where it is known.
-pub struct ResponseBody(Inner);
+pub struct ResponseBody {
+    inner: Inner,
+    keep: Option<Keep>,
+}
 
 enum Inner {
     Bytes(Bytes),
@@ -48,25 +55,25 @@ enum Inner {
 
 impl ResponseBody {
     pub fn empty() -> Self {
-        Self(Inner::Bytes(Bytes::new()))
+        Inner::Bytes(Bytes::new()).into()
     }
 
     pub fn bytes(bytes: Bytes) -> Self {
-        Self(Inner::Bytes(bytes))
+        Inner::Bytes(bytes).into()
     }
 
     /// A body of unknown length.
     pub fn stream(stream: Source<BodyStreamError>) -> Self {
-        Self(Inner::Stream(stream))
+        Inner::Stream(stream).into()
     }
 
     pub(super) fn pieces(queue: VecDeque<Piece>, length: u64) -> Self {
-        Self(Inner::Pieces(Box::new(Pieces { queue, open: None, left: length })))
+        Inner::Pieces(Box::new(Pieces { queue, open: None, left: length })).into()
     }
 
     /// Bytes still to come, when that is known.
     pub fn length(&self) -> Option<u64> {
-        match &self.0 {
+        match &self.inner {
             Inner::Bytes(bytes) => Some(bytes.len() as u64),
             Inner::Pieces(pieces) => Some(pieces.left),
             Inner::Stream(_) => None,
@@ -74,9 +81,26 @@ impl ResponseBody {
         }
     }
 
+    /// Drops `keep` only when the client has the whole body, or will not get it.
+    #[must_use]
+    pub fn keeping(self, keep: impl Any + Send + Sync) -> Self {
+        Self { keep: Some(Box::new(keep)), ..self }
+    }
+
+    /// What the body keeps, for a server that knows when the last byte is sent.
+    pub fn take_keep(&mut self) -> Option<Keep> {
+        self.keep.take()
+    }
+
     pub(super) fn into_head(self) -> Self {
         let length = self.length();
-        Self(Inner::Head(length))
+        Self { inner: Inner::Head(length), keep: self.keep }
+    }
+}
+
+impl From<Inner> for ResponseBody {
+    fn from(inner: Inner) -> Self {
+        Self { inner, keep: None }
     }
 }
 
@@ -94,7 +118,7 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyStreamError>>> {
-        let next = match &mut self.0 {
+        let next = match &mut self.inner {
             Inner::Head(_) => None,
             Inner::Bytes(bytes) if bytes.is_empty() => None,
             Inner::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
@@ -105,7 +129,7 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(_) => true,
             Inner::Bytes(bytes) => bytes.is_empty(),
             Inner::Pieces(pieces) => pieces.left == 0,
@@ -114,7 +138,7 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Head(_) => SizeHint::with_exact(0),
             _ => self.length().map_or_else(SizeHint::new, SizeHint::with_exact),
         }

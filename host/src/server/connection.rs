@@ -9,37 +9,33 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 
+use super::admission::Place;
 use super::incoming::IncomingBody;
 use super::io::Socket;
 use super::outgoing::Outgoing;
 use super::progress::{InFlight, Progress, watch};
-use super::{Peer, ServerSettings};
+use super::streams::{self, Streams};
+use super::transfer::Transfer;
+use super::{Ending, Peer, ServerSettings};
 use crate::respond::{Failure, RequestHead, ResponseBody};
 
 /// What hyper may hold of one connection in either direction, bytes.
 const BUFFER: usize = 256 << 10;
+/// What the kernel may hold that it has not sent, bytes.
+const UNSENT: u32 = 128 << 10;
 /// HTTP/2 windows: what may be on its way before it was read.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// How the server tells its connections to end.
-pub(super) struct Ending {
-    /// After the request in flight.
-    pub graceful: CancellationToken,
-    /// Now.
-    pub cut: CancellationToken,
-}
-
 pub(super) struct Connection {
     pub stream: TcpStream,
     pub address: SocketAddr,
-    pub place: OwnedSemaphorePermit,
+    pub place: Place,
     pub settings: Arc<ServerSettings>,
 }
 
@@ -49,10 +45,12 @@ impl Connection {
         Service: Fn(Request<IncomingBody>, Peer) -> Answer + Clone + Send + Sync + 'static,
         Answer: Future<Output = Response<ResponseBody>> + Send + 'static,
     {
-        // Small answers leave at once; where that cannot be, they still leave.
+        // Small answers leave at once. The kernel holds little that was not sent yet, so
+        // that what it takes tells how fast the client is. Without either, all still works.
         let _ = self.stream.set_nodelay(true);
+        let _ = SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT);
         let settings = Arc::clone(&self.settings);
-        let progress = Arc::new(Progress::new(self.place));
+        let progress = Progress::new(self.place);
         let socket = Socket::new(self.stream, Arc::clone(&progress));
         let address = self.address;
         let handler = {
@@ -78,7 +76,11 @@ impl Connection {
                     tracing::debug!(client.address = %address, "cutting a connection: {reason}");
                     return;
                 }
-                () = ending.cut.cancelled() => return,
+                () = progress.cut().cancelled() => {
+                    tracing::debug!(client.address = %address, "cutting a connection: it is too slow, or idle");
+                    return;
+                }
+                () = ending.now.cancelled() => return,
             }
         };
         if let Err(error) = result {
@@ -89,8 +91,8 @@ impl Connection {
     }
 }
 
-fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(settings: &ServerSettings) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -134,7 +136,11 @@ where
     if !is_http2 && progress.closes() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response.map(|body| Outgoing::new(body, flight)))
+    let cut = streams::current().unwrap_or_else(|| progress.cut().clone());
+    let keep = response.body_mut().take_keep();
+    let transfer = Arc::new(Transfer::new(settings.pace(), cut, flight, keep));
+    progress.watch_transfer(&transfer);
+    Ok(response.map(|body| Outgoing::new(body, transfer, is_http2)))
 }
 
 fn head_size(headers: &HeaderMap) -> usize {

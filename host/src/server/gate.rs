@@ -1,17 +1,30 @@
-//! How many requests are worked on at once. Beyond the places some may wait in a
-//! queue for a while; beyond that a request is turned away at once, which costs
-//! less than letting everybody wait.
+//! How many requests the host works on at once. Beyond these places some requests
+//! may wait in a queue for a while; beyond that a request is turned away at once,
+//! which costs less than letting everybody wait.
 //!
-//! Requests that carry a body take at most three quarters of the places and of
-//! the queue, so that slow uploads never stop reads.
+//! - Requests whose body is still to come take at most three quarters of the places
+//!   and of the queue, so that slow uploads never stop reads. Those of clients that
+//!   have not signed in take at most half of that.
+//! - A client has a share of all of this, so that it cannot stop the others.
+//! - When its answer is made, a request moves to a place for answers that are being
+//!   sent. There are more of those, as they cost less. A request that gets none keeps
+//!   its first place until the answer is sent.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod lanes;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::shares::{Budget, Client, Held, Share};
+use lanes::{Clients, Lanes};
+
+/// Answers being sent for each request that is worked on.
+const SENDING: usize = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GateSettings {
     /// Requests at once.
     pub places: usize,
@@ -19,12 +32,25 @@ pub struct GateSettings {
     pub queue: usize,
     /// How long one waits.
     pub patience: Duration,
+    /// How much of it one client may have.
+    pub share: Share,
 }
 
 impl Default for GateSettings {
     fn default() -> Self {
-        Self { places: 512, queue: 1024, patience: Duration::from_secs(10) }
+        Self { places: 512, queue: 1024, patience: Duration::from_secs(10), share: Share::whole() }
     }
+}
+
+/// What a request may keep its place waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Nothing: it has no body, or the host has read all of it.
+    Complete,
+    /// A body that is still to come.
+    Upload,
+    /// The same from a client that has not signed in.
+    StrangersUpload,
 }
 
 /// Every place is taken, and the queue is full or was waited in for too long.
@@ -37,155 +63,98 @@ pub struct Busy {
 /// Clones are the same gate.
 #[derive(Clone)]
 pub struct Gate {
-    settings: GateSettings,
-    all: Line,
-    with_body: Line,
+    patience: Duration,
+    everybody: Lanes,
+    clients: Clients,
+    queue: Budget,
+    upload_queue: Budget,
+    sending: Budget,
 }
 
 /// A place, given back when dropped.
 #[must_use = "the place is free again as soon as this is dropped"]
 pub struct Pass {
-    _place: OwnedSemaphorePermit,
-    _with_body: Option<OwnedSemaphorePermit>,
+    client: Client,
+    sending: Budget,
+    _permits: Vec<OwnedSemaphorePermit>,
+    /// The client's lanes exist as long as somebody is in them.
+    _own: Lanes,
+}
+
+/// A place for an answer that is being sent.
+#[must_use = "the place is free again as soon as this is dropped"]
+pub enum Sending {
+    /// Among the answers.
+    Answer(Held),
+    /// No place was free there.
+    Request(Pass),
 }
 
 impl Gate {
     pub fn new(settings: GateSettings) -> Self {
-        let all = Line::new(settings.places.max(1), settings.queue);
-        let with_body = Line::new((settings.places * 3 / 4).max(1), settings.queue * 3 / 4);
-        Self { settings, all, with_body }
-    }
-
-    /// Takes a place, waiting for it if need be. A request without a body never
-    /// waits for one that has one, but for the last quarter of the places only.
-    pub async fn enter(&self, has_body: bool) -> Result<Pass, Busy> {
-        let quick = self.enter_at_once(has_body);
-        if let Some(pass) = quick {
-            return Ok(pass);
+        let GateSettings { places, queue, patience, share } = settings;
+        let own = usize::try_from(share.of(places as u64)).unwrap_or(places);
+        Self {
+            patience,
+            everybody: Lanes::new(places),
+            clients: Clients::new(own),
+            queue: Budget::new(queue as u64, share),
+            upload_queue: Budget::new((queue * 3 / 4) as u64, share),
+            sending: Budget::new(places.saturating_mul(SENDING) as u64, share),
         }
-        let waited = tokio::time::timeout(self.settings.patience, self.wait(has_body)).await;
-        waited.ok().flatten().ok_or(Busy { retry_after: self.retry_after() })
     }
 
-    /// Places that are free, for telemetry.
-    pub fn free(&self) -> usize {
-        self.all.places.available_permits()
+    /// Takes a place, waiting for it if need be.
+    pub async fn enter(&self, client: Client, load: Load) -> Result<Pass, Busy> {
+        let own = self.clients.lanes(client);
+        let needed = || own.of(load).chain(self.everybody.of(load));
+        let permits: Option<Vec<_>> = needed().map(lanes::try_enter).collect();
+        let permits = match permits {
+            Some(permits) => permits,
+            None => {
+                self.wait(client, load, needed()).await.ok_or(Busy { retry_after: self.retry_after() })?
+            }
+        };
+        Ok(Pass { client, sending: self.sending.clone(), _permits: permits, _own: own })
     }
 
-    /// Requests that wait, for telemetry.
+    /// Requests that wait for a place.
     pub fn waiting(&self) -> usize {
-        self.all.waiting.load(Ordering::Relaxed) + self.with_body.waiting.load(Ordering::Relaxed)
+        usize::try_from(self.queue.used()).unwrap_or(usize::MAX)
     }
 
-    fn enter_at_once(&self, has_body: bool) -> Option<Pass> {
-        let with_body = if has_body { Some(self.with_body.try_enter()?) } else { None };
-        Some(Pass { _place: self.all.try_enter()?, _with_body: with_body })
-    }
-
-    async fn wait(&self, has_body: bool) -> Option<Pass> {
-        let with_body = if has_body { Some(self.with_body.enter().await?) } else { None };
-        Some(Pass { _place: self.all.enter().await?, _with_body: with_body })
+    /// None when the queue is full or the patience is at its end.
+    async fn wait(
+        &self,
+        client: Client,
+        load: Load,
+        needed: impl Iterator<Item = lanes::Lane>,
+    ) -> Option<Vec<OwnedSemaphorePermit>> {
+        let _turn = self.queue.take(client, 1).ok()?;
+        let is_upload = load != Load::Complete;
+        let _upload_turn = if is_upload { Some(self.upload_queue.take(client, 1).ok()?) } else { None };
+        let permits = async {
+            let mut permits = Vec::with_capacity(6);
+            for lane in needed {
+                permits.push(lane.acquire_owned().await.ok()?);
+            }
+            Some(permits)
+        };
+        tokio::time::timeout(self.patience, permits).await.ok().flatten()
     }
 
     /// As long as those who wait already may wait.
     fn retry_after(&self) -> Duration {
-        self.settings.patience.clamp(Duration::from_secs(1), Duration::from_secs(30))
+        self.patience.clamp(Duration::from_secs(1), Duration::from_secs(30))
     }
 }
 
-/// Places, and a queue of bounded length before them.
-#[derive(Clone)]
-struct Line {
-    places: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    queue: usize,
-}
-
-impl Line {
-    fn new(places: usize, queue: usize) -> Self {
-        let places = places.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(places)), waiting: Arc::default(), queue }
-    }
-
-    fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
-    }
-
-    /// None when the queue is full.
-    async fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        if let Some(place) = self.try_enter() {
-            return Some(place);
+impl Pass {
+    /// The answer is made: from now on it is only sent.
+    pub fn send(self) -> Sending {
+        match self.sending.take(self.client, 1) {
+            Ok(held) => Sending::Answer(held),
+            Err(_) => Sending::Request(self),
         }
-        let _turn = Turn::take(&self.waiting, self.queue)?;
-        Arc::clone(&self.places).acquire_owned().await.ok()
-    }
-}
-
-/// A turn in a queue, left when dropped.
-struct Turn<'a>(&'a AtomicUsize);
-
-impl<'a> Turn<'a> {
-    fn take(waiting: &'a AtomicUsize, queue: usize) -> Option<Self> {
-        let add = |count: usize| (count < queue).then_some(count + 1);
-        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
-        Some(Self(waiting))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
-    use super::*;
-
-    fn gate(places: usize, queue: usize) -> Gate {
-        Gate::new(GateSettings { places, queue, patience: Duration::from_secs(10) })
-    }
-
-    #[tokio::test]
-    async fn uploads_leave_a_quarter_of_the_places_to_reads() {
-        let gate = gate(4, 0);
-        let uploads = [
-            gate.enter(true).await.unwrap(),
-            gate.enter(true).await.unwrap(),
-            gate.enter(true).await.unwrap(),
-        ];
-        assert!(gate.enter(true).await.is_err());
-        let read = gate.enter(false).await.unwrap();
-        assert!(gate.enter(false).await.is_err());
-        drop(uploads);
-        drop(read);
-        assert_eq!(gate.free(), 4);
-    }
-
-    #[tokio::test]
-    async fn a_place_that_becomes_free_goes_to_who_waits() {
-        let gate = gate(1, 1);
-        let pass = gate.enter(false).await.unwrap();
-        let waiting = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.enter(false).await.map(drop) }
-        });
-        while gate.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
-        assert!(gate.enter(false).await.is_err(), "the queue is full");
-        drop(pass);
-        assert_eq!(waiting.await.unwrap(), Ok(()));
-        assert_eq!(gate.waiting(), 0);
-    }
-
-    #[tokio::test]
-    async fn patience_has_an_end() {
-        let gate = Gate::new(GateSettings { places: 1, queue: 5, patience: Duration::from_millis(10) });
-        let _pass = gate.enter(false).await.unwrap();
-        let busy = gate.enter(true).await.err().unwrap();
-        assert_eq!(busy.retry_after, Duration::from_secs(1));
-        assert_eq!(gate.waiting(), 0);
     }
 }

@@ -104,12 +104,16 @@ impl Drop for Socket {
 }
 
 /// Holds the connection's place among those allowed until it is really closed.
-async fn linger(mut stream: TcpStream, _place: Arc<Progress>) {
+async fn linger(mut stream: TcpStream, progress: Arc<Progress>) {
     let all = async {
         // Done before when hyper ended well; failing means that nobody listens.
         let _ = stream.shutdown().await;
         let mut waste = vec![0; 16 << 10];
         while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_SILENCE, stream.read(&mut waste)).await {}
     };
-    let _ = tokio::time::timeout(LINGER, all).await;
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, all) => {}
+        // Somebody needs the place.
+        () = progress.cut().cancelled() => {}
+    }
 }

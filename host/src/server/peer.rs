@@ -68,7 +68,7 @@ impl TrustedProxies {
         Self { networks, headers, warned: Arc::default() }
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }
 

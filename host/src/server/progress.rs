@@ -1,24 +1,27 @@
 //! What a connection has been doing, and whether it has to be cut for it. Its
 //! socket and its requests note what happens; one timer looks at the notes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::ServerSettings;
+use super::admission::Place;
+use super::transfer::Transfer;
+
+/// Fewer answers than this are not searched for those that are sent.
+const FEW_TRANSFERS: usize = 16;
 
 /// What a connection has been doing, noted by its socket and its requests.
-/// Times are milliseconds since it was accepted; 0 stands for never.
+/// Times are microseconds since it was accepted; 0 stands for never.
 pub(super) struct Progress {
     start: Instant,
     is_http2: AtomicBool,
     /// Requests whose answer is not sent completely.
     in_flight: AtomicUsize,
-    /// Of those, the ones whose answer has begun.
-    answering: AtomicUsize,
     requests: AtomicUsize,
     /// When the last request was done with.
     idle_since: AtomicU64,
@@ -26,35 +29,47 @@ pub(super) struct Progress {
     head_since: AtomicU64,
     /// Since when the client takes nothing.
     blocked_since: AtomicU64,
-    wrote: AtomicU64,
+    transfers: Mutex<Transfers>,
+    /// Ends the connection now.
+    cut: CancellationToken,
     /// The answer in flight is the last.
     closes: AtomicBool,
     /// There may be something unread when the socket closes.
     lingers: AtomicBool,
     /// Held until the socket is closed.
-    _place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// The answers that are being sent.
+#[derive(Default)]
+struct Transfers {
+    all: Vec<Weak<Transfer>>,
+    /// At this many, those that are sent are forgotten.
+    full: usize,
 }
 
 impl Progress {
-    pub fn new(place: OwnedSemaphorePermit) -> Self {
-        Self {
+    pub fn new(place: Place) -> Arc<Self> {
+        let progress = Arc::new(Self {
             start: Instant::now(),
             is_http2: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
-            answering: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             blocked_since: AtomicU64::new(0),
-            wrote: AtomicU64::new(0),
+            transfers: Mutex::default(),
+            cut: CancellationToken::new(),
             closes: AtomicBool::new(false),
             lingers: AtomicBool::new(false),
-            _place: place,
-        }
+            place,
+        });
+        progress.place.occupy(&progress);
+        progress
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
     }
 
     /// Bytes came.
@@ -67,7 +82,6 @@ impl Progress {
     /// Bytes went.
     pub fn note_write(&self) {
         self.blocked_since.store(0, Ordering::Relaxed);
-        self.wrote.store(self.now(), Ordering::Relaxed);
     }
 
     /// Bytes could not go.
@@ -77,9 +91,39 @@ impl Progress {
         }
     }
 
-    pub fn note_answering(&self) {
-        self.wrote.store(self.now(), Ordering::Relaxed);
-        self.answering.fetch_add(1, Ordering::Relaxed);
+    /// An answer that is looked at from now on.
+    pub fn watch_transfer(&self, transfer: &Arc<Transfer>) {
+        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        if transfers.all.len() >= transfers.full {
+            transfers.all.retain(|transfer| transfer.strong_count() > 0);
+            transfers.full = FEW_TRANSFERS.max(transfers.all.len() * 2);
+        }
+        transfers.all.push(Arc::downgrade(transfer));
+    }
+
+    /// Ends the streams whose clients are too slow. False when one does not end.
+    fn cut_late_transfers(&self, settings: &ServerSettings) -> bool {
+        let mut transfers = self.transfers.lock().unwrap_or_else(PoisonError::into_inner);
+        transfers.all.retain(|transfer| transfer.strong_count() > 0);
+        let all: Vec<_> = transfers.all.iter().filter_map(Weak::upgrade).collect();
+        // The last owner of a transfer must not end it under the lock.
+        drop(transfers);
+        let now = Instant::now();
+        all.iter().all(|transfer| transfer.cut_if_late(settings.pace(), now))
+    }
+
+    /// How long the connection has been without a request; none while it has one, or
+    /// is told to end already.
+    pub fn idle_for(&self) -> Option<Duration> {
+        if self.in_flight.load(Ordering::Relaxed) > 0 || self.cut.is_cancelled() {
+            return None;
+        }
+        Some(Duration::from_micros(self.now().saturating_sub(self.idle_since.load(Ordering::Relaxed))))
+    }
+
+    /// What ends the connection now.
+    pub fn cut(&self) -> &CancellationToken {
+        &self.cut
     }
 
     /// Something is unread: if the connection ends now, the client gets time to
@@ -110,17 +154,17 @@ impl Progress {
     /// Why the connection has to be cut, if it has.
     fn verdict(&self, settings: &ServerSettings) -> Option<&'static str> {
         let now = self.now();
-        let lasted = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_millis();
+        let lasted = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_micros();
         let blocked = self.blocked_since.load(Ordering::Relaxed);
         if blocked != 0 && lasted(blocked, settings.write_timeout) {
             return Some("the client takes nothing of its answer");
         }
+        if !self.cut_late_transfers(settings) {
+            return Some("the client does not take the end of its answer");
+        }
         let is_http2 = self.is_http2.load(Ordering::Relaxed);
         if self.in_flight.load(Ordering::Relaxed) > 0 {
-            let stalled = is_http2
-                && self.answering.load(Ordering::Relaxed) > 0
-                && lasted(self.wrote.load(Ordering::Relaxed), settings.write_timeout);
-            return stalled.then_some("the client opens no window for its answer");
+            return None;
         }
         let head = self.head_since.load(Ordering::Relaxed);
         if head != 0 && !is_http2 && lasted(head, settings.head_timeout) {
@@ -147,10 +191,7 @@ pub(super) async fn watch(progress: &Progress, settings: &ServerSettings) -> &'s
 }
 
 /// A request from its head to the last byte of its answer.
-pub(super) struct InFlight {
-    progress: Arc<Progress>,
-    answering: bool,
-}
+pub(super) struct InFlight(Arc<Progress>);
 
 impl InFlight {
     pub fn begin(progress: &Arc<Progress>, is_http2: bool) -> Self {
@@ -158,24 +199,13 @@ impl InFlight {
         progress.requests.fetch_add(1, Ordering::Relaxed);
         progress.in_flight.fetch_add(1, Ordering::Relaxed);
         progress.head_since.store(0, Ordering::Relaxed);
-        Self { progress: Arc::clone(progress), answering: false }
-    }
-
-    /// The service is done, its answer goes out.
-    pub fn answering(&mut self) {
-        if !self.answering {
-            self.answering = true;
-            self.progress.note_answering();
-        }
+        Self(Arc::clone(progress))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.answering {
-            self.progress.answering.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.progress.idle_since.store(self.progress.now(), Ordering::Relaxed);
-        self.progress.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.idle_since.store(self.0.now(), Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

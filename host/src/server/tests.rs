@@ -18,18 +18,18 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::{Drained, IncomingBody, Peer, ServerSettings, listen, serve};
+use super::{Drained, Ending, IncomingBody, Peer, ServerSettings, TrustedProxies, listen, serve};
 use crate::body::{BodyError, Limits, RequestBody};
 use crate::respond::{Failure, ResponseBody, plain};
+use crate::shares::Share;
 
 /// A running server; the end of the test is its end too.
 struct Running {
     address: SocketAddr,
-    shutdown: CancellationToken,
+    ending: Ending,
     ended: JoinHandle<Drained>,
 }
 
@@ -40,9 +40,9 @@ where
 {
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let shutdown = CancellationToken::new();
-    let ended = tokio::spawn(serve(listener, settings, service, shutdown.clone()));
-    Running { address, shutdown, ended }
+    let ending = Ending::default();
+    let ended = tokio::spawn(serve(listener, settings, service, ending.clone()));
+    Running { address, ending, ended }
 }
 
 impl Running {
@@ -107,7 +107,7 @@ async fn answers_several_requests_on_one_connection() {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(answer.contains("\r\ndate: "));
     }
-    server.shutdown.cancel();
+    server.ending.graceful.cancel();
     assert_eq!(server.ended.await.unwrap(), Drained { cut: 0 });
 }
 
@@ -285,17 +285,22 @@ fn endless(told: Told) -> Response<ResponseBody> {
 }
 
 /// Tells when it is dropped.
-struct Told(Arc<Notify>);
+struct Told(Arc<Semaphore>);
 
 impl Drop for Told {
     fn drop(&mut self) {
-        self.0.notify_one();
+        self.0.add_permits(1);
     }
+}
+
+/// Waits until so many have been dropped.
+async fn are_dropped(told: &Semaphore, count: u32) {
+    told.acquire_many(count).await.unwrap().forget();
 }
 
 #[tokio::test]
 async fn cuts_a_client_that_takes_nothing_of_its_answer() {
-    let dropped = Arc::new(Notify::new());
+    let dropped = Arc::new(Semaphore::new(0));
     let server = run(impatient(), {
         let dropped = Arc::clone(&dropped);
         move |_, _| {
@@ -306,7 +311,7 @@ async fn cuts_a_client_that_takes_nothing_of_its_answer() {
     .await;
     let mut client = server.connect().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    dropped.notified().await;
+    are_dropped(&dropped, 1).await;
     // The same on HTTP/2, where the socket stays writable and the window is full.
     let (mut sender, connection) = hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(
         TokioExecutor::new(),
@@ -317,7 +322,98 @@ async fn cuts_a_client_that_takes_nothing_of_its_answer() {
     tokio::spawn(connection);
     let request = Request::get("http://demo.example.com/").body(Empty::new()).unwrap();
     let _answer = sender.send_request(request).await.unwrap();
-    dropped.notified().await;
+    are_dropped(&dropped, 1).await;
+}
+
+/// An HTTP/2 client whose streams have this window at first.
+async fn http2_client(
+    server: &Running,
+    window: u32,
+) -> hyper::client::conn::http2::SendRequest<Empty<Bytes>> {
+    let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(window)
+        .handshake(TokioIo::new(server.connect().await))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn a_stream_that_moves_keeps_no_other_alive() {
+    let dropped = Arc::new(Semaphore::new(0));
+    let settings = ServerSettings { write_timeout: Duration::from_secs(1), ..ServerSettings::default() };
+    let server = run(settings, {
+        let dropped = Arc::clone(&dropped);
+        move |request: Request<IncomingBody>, _| {
+            let told = (request.uri().path() == "/stalled").then(|| Told(Arc::clone(&dropped)));
+            async move { told.map_or_else(|| endless(Told(Arc::new(Semaphore::new(0)))), endless) }
+        }
+    })
+    .await;
+    let mut sender = http2_client(&server, 100_000).await;
+    let get = |path| Request::get(format!("http://demo.example.com{path}")).body(Empty::new()).unwrap();
+    let mut live = sender.send_request(get("/live")).await.unwrap().into_body();
+    let stalled: Vec<_> =
+        futures_util::future::join_all((0..5).map(|_| sender.send_request(get("/stalled")))).await;
+    let cut = are_dropped(&dropped, 5);
+    let moved = async {
+        loop {
+            live.frame().await.expect("it has no end").expect("this stream is not cut");
+        }
+    };
+    tokio::select! {
+        () = cut => {}
+        () = moved => {}
+    }
+    for answer in stalled {
+        assert!(answer.unwrap().into_body().collect().await.is_err(), "the client is told");
+    }
+    live.frame().await.unwrap().expect("the connection is still there");
+}
+
+/// The memory of an answer.
+struct Memory(Vec<u8>, #[expect(dead_code, reason = "it tells when it is dropped")] Told);
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_not_kept_for_a_client_that_does_not_take_its_end() {
+    for size in [100, 4_000, 100_000] {
+        let dropped = Arc::new(Semaphore::new(0));
+        let server = run(impatient(), {
+            let dropped = Arc::clone(&dropped);
+            move |_, _| {
+                let memory = Memory(vec![b'x'; size], Told(Arc::clone(&dropped)));
+                async move { plain(StatusCode::OK, Bytes::from_owner(memory)) }
+            }
+        })
+        .await;
+        let mut sender = http2_client(&server, 50).await;
+        let request = Request::get("http://demo.example.com/").body(Empty::new()).unwrap();
+        let _answer = sender.send_request(request).await.unwrap();
+        are_dropped(&dropped, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_as_slow_as_the_minimum_rate_gets_its_answer() {
+    let settings = ServerSettings { min_rate: 20_000, ..impatient() };
+    let server = run(settings, |_, _| async { plain(StatusCode::OK, vec![b'x'; 30_000]) }).await;
+    let mut sender = http2_client(&server, 2_000).await;
+    let request = Request::get("http://demo.example.com/").body(Empty::new()).unwrap();
+    let mut answer = sender.send_request(request).await.unwrap().into_body();
+    let mut pace = tokio::time::interval(Duration::from_millis(40));
+    let mut got = 0;
+    while let Some(frame) = answer.frame().await {
+        pace.tick().await;
+        got += frame.unwrap().into_data().unwrap().len();
+    }
+    assert_eq!(got, 30_000);
 }
 
 #[tokio::test]
@@ -375,7 +471,7 @@ async fn the_end_waits_for_what_is_in_flight_and_for_nothing_else() {
     let mut client = server.connect().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     held.reached.notified().await;
-    server.shutdown.cancel();
+    server.ending.graceful.cancel();
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -397,22 +493,122 @@ async fn the_end_cuts_what_does_not_finish_in_time() {
     let mut client = server.connect().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     held.reached.notified().await;
-    server.shutdown.cancel();
+    server.ending.graceful.cancel();
     assert_eq!(server.ended.await.unwrap(), Drained { cut: 1 });
     assert_eq!(read_all(&mut client).await, "");
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_wait_their_turn() {
-    let settings = ServerSettings { max_connections: 1, ..ServerSettings::default() };
+async fn a_second_signal_ends_the_draining_at_once() {
+    let held = Held::default();
+    let server = run(ServerSettings { drain: Duration::from_hours(1), ..ServerSettings::default() }, {
+        let held = held.clone();
+        move |_, _| held.clone().service()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    held.reached.notified().await;
+    server.ending.graceful.cancel();
+    server.ending.now.cancel();
+    assert_eq!(server.ended.await.unwrap(), Drained { cut: 1 });
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn a_new_connection_takes_the_place_of_the_one_that_is_idle_for_the_longest() {
+    let settings = ServerSettings { max_connections: 2, ..ServerSettings::default() };
     let server = run(settings, hello).await;
-    let first = server.connect().await;
-    let mut second = server.connect().await;
-    second.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(30), second.readable()).await;
-    assert!(early.is_err(), "the place is taken");
-    drop(first);
-    read_until(&mut second, "hello 127.0.0.1 of x.").await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = server.connect().await;
+        client.write_all(GET).await.unwrap();
+        read_until(&mut client, "hello 127.0.0.1 of x.").await;
+        clients.push(client);
+    }
+    let newest = clients.pop().unwrap();
+    let oldest = clients.remove(0);
+    let closed = |mut client: TcpStream| async move { read_all(&mut client).await };
+    assert_eq!(closed(oldest).await, "");
+    let mut newest = newest;
+    newest.write_all(GET).await.unwrap();
+    read_until(&mut newest, "hello 127.0.0.1 of x.").await;
+}
+
+#[tokio::test]
+async fn a_connection_without_a_place_is_told_to_come_back() {
+    let held = Held::default();
+    let settings = ServerSettings { max_connections: 1, ..ServerSettings::default() };
+    let server = run(settings, {
+        let held = held.clone();
+        move |_, _| held.clone().service()
+    })
+    .await;
+    let mut busy = server.connect().await;
+    busy.write_all(GET).await.unwrap();
+    held.reached.notified().await;
+    let answer = server.exchange("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
+    held.release.notify_one();
+    assert!(read_until(&mut busy, "done.").await.starts_with("HTTP/1.1 200 "));
+}
+
+/// A connection from another address of this machine.
+async fn connect_from(server: &Running, last: u8) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() {
+    let half = Share::new(0.5).unwrap();
+    let held = Held::default();
+    let settings = ServerSettings { max_connections: 4, client_share: half, ..ServerSettings::default() };
+    let server = run(settings, {
+        let held = held.clone();
+        move |_, _| held.clone().service()
+    })
+    .await;
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        let mut client = connect_from(&server, 1).await;
+        client.write_all(GET).await.unwrap();
+        held.reached.notified().await;
+        greedy.push(client);
+    }
+    let mut third = connect_from(&server, 1).await;
+    assert!(read_all(&mut third).await.starts_with("HTTP/1.1 503 "), "its share is used up, at once");
+    let mut other = connect_from(&server, 2).await;
+    other.write_all(GET).await.unwrap();
+    held.reached.notified().await;
+    held.release.notify_waiters();
+    read_until(&mut other, "done.").await;
+}
+
+#[tokio::test]
+async fn a_proxy_has_no_share_of_connections() {
+    let half = Share::new(0.5).unwrap();
+    let trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()], Vec::new());
+    let settings = ServerSettings {
+        max_connections: 4,
+        client_share: half,
+        trusted_proxies,
+        ..ServerSettings::default()
+    };
+    let server = run(settings, hello).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = server.connect().await;
+        client.write_all(GET).await.unwrap();
+        read_until(&mut client, "hello 127.0.0.1 of x.").await;
+        clients.push(client);
+    }
+    for client in &mut clients {
+        client.write_all(GET).await.unwrap();
+        read_until(client, "hello 127.0.0.1 of x.").await;
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::io;
 
 use super::digest::Digest;
+use crate::descriptors::is_out_of_descriptors;
 
 /// A sentence for people, and the error below it for the log.
 #[derive(Debug)]
@@ -132,6 +133,18 @@ impl StorageError {
 impl From<io::Error> for StorageError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if is_out_of_descriptors(&error) {
+            return Self::Unavailable(Reason::with(
+                "the system allows no more open files; try again, or raise its limit",
+                error,
+            ));
+        }
+        if super::files::is_link(&error) {
+            return Self::Other(Reason::with(
+                "there is a symbolic link in the storage folder, and none is followed there; replace it with what it leads to",
+                error,
+            ));
+        }
         match error.kind() {
             Kind::NotFound => Self::NotFound,
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full(Reason::with(
@@ -157,6 +170,9 @@ impl From<opendal::Error> for StorageError {
         let retryable = error.is_temporary() || error.is_persistent();
         if is_about_space(&error) {
             return Self::Full(Reason::with("no space or quota is left in the storage service", error));
+        }
+        if error.message().contains("code: \"NoSuchBucket\"") {
+            return Self::Unavailable(Reason::with("the bucket is not there", error));
         }
         match error.kind() {
             Kind::NotFound => Self::NotFound,

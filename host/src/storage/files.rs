@@ -5,16 +5,21 @@
 //! - `{root}/<key>`: an object, never written in place: every change is a rename
 //!   of a finished file over it.
 //! - `{root}/.packhouse/staging/<uuid>`: bytes that are not visible yet.
-//! - `{root}/.packhouse/locks/<shard>`: empty files that processes lock.
+//! - `{root}/.packhouse/locks/<shard>`, `host.lock`: empty files that processes lock.
+//! - `{root}/.packhouse/store.json`: the identity of the store.
 //!
 //! # Invariants
 //! **A change of a key happens with its lock held**, inside the process
 //! (`KeyLocks`) and between processes (`ShardLock`). Readers take no lock: an open
 //! descriptor keeps its version whatever is renamed over the name.
+//! **Every call enters the folder anew**, and finds nothing in one that is not the store.
+//! **No symbolic link in the folder is followed.**
 
 mod clock;
+mod inside;
 mod lock;
 mod place;
+mod root;
 mod sink;
 mod version;
 mod walk;
@@ -22,7 +27,7 @@ mod walk;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,9 +37,14 @@ use tokio::sync::OwnedRwLockWriteGuard;
 use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::clock::StoreClock;
 use super::error::{Result, StorageError};
+use super::identity::{Opening, StoreId};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
+use super::presence::Company;
+use inside::Inside;
+pub(super) use inside::is_link;
 use lock::ShardLock;
+use root::Root;
 pub(super) use sink::{FileSink, StagingFile};
 use version::Versions;
 
@@ -46,7 +56,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOCK_FRESH: Duration = Duration::from_secs(10);
 
 pub(super) struct Files {
-    root: PathBuf,
+    root: Root,
     locks: KeyLocks,
     versions: Versions,
     /// Of the file system, which may be another machine's.
@@ -64,42 +74,47 @@ enum Age {
 #[derive(Clone)]
 pub(super) struct FileContent {
     file: Arc<File>,
-    /// Where it was opened; another file may be there by now.
-    path: PathBuf,
+    /// Where it was opened, below the store's folder; another file may be there by now.
+    path: String,
     pub size: u64,
 }
 
 impl Files {
-    /// Makes the folder and its private parts where they are missing.
-    pub async fn prepare(root: &Path) -> Result<Self> {
+    /// One that is away, or is not the store that is wanted, may come back: its calls are
+    /// `Unavailable` until then.
+    pub async fn open_folder(root: &Path, opening: &Opening) -> Result<Arc<Self>> {
         let files = Self {
-            root: root.to_owned(),
+            root: Root::new(root, opening),
             locks: KeyLocks::default(),
             versions: Versions::default(),
             clock: StoreClock::default(),
         };
-        let folders = [files.root.clone(), files.private("staging"), files.private("locks")];
-        run(move || folders.iter().try_for_each(|folder| Ok(std::fs::create_dir_all(folder)?)))
-            .await
-            .map_err(|error| error.about(&format!("the folder `{}`", root.display())))?;
+        let files = Arc::new(files);
+        let prepared = files.clone();
+        run(move || prepared.root.prepare()).await?;
         Ok(files)
     }
 
-    fn target(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+    /// Takes this host's lock on the folder until [`Self::leave`].
+    pub async fn share_with(self: &Arc<Self>, company: Company) -> Result<()> {
+        let files = self.clone();
+        run(move || files.root.share_with(company)).await
     }
 
-    fn private(&self, name: &str) -> PathBuf {
-        self.root.join(super::key::PRIVATE).join(name)
+    pub fn leave(&self) {
+        self.root.leave();
+    }
+
+    /// None when it is away.
+    pub async fn id(self: &Arc<Self>) -> Option<StoreId> {
+        let files = self.clone();
+        run(move || Ok(files.root.id())).await.ok().flatten()
     }
 
     pub async fn probe(self: &Arc<Self>) -> Result<()> {
         let files = self.clone();
-        let looked = run(move || Ok(std::fs::metadata(files.private("staging")).map(|_| ())?));
+        let looked = run(move || files.root.enter().map(drop));
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
-            Ok(Err(StorageError::NotFound)) => {
-                Err(StorageError::unavailable("the storage folder has vanished; is it mounted?"))
-            }
             Ok(other) => other,
             Err(_) => Err(StorageError::unavailable("the storage folder does not answer")),
         }
@@ -120,20 +135,21 @@ impl Files {
             return Ok(now);
         }
         let asked = Instant::now();
-        let told = clock::read(&self.private("staging")).map_err(vanished)?;
+        let told = self.root.inside(|inside| Ok(Some(clock::read(inside.folder_itself(sink::STAGING))?)))?;
+        let told = told.ok_or(StorageError::NotFound)?;
         self.clock.note(asked, told, clock::TICK);
         Ok(self.clock.now(CLOCK_FRESH).unwrap_or(told))
     }
 
     pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
         let (files, path) = (self.clone(), path.to_owned());
-        run(move || files.look_up(&path)).await
+        run(move || files.root.inside(|inside| files.look_up(inside, &path))).await
     }
 
     pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = open_object(&files.target(&path))? else {
+            let Some(file) = files.root.inside(|inside| open_object(inside, &path))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
@@ -150,13 +166,12 @@ impl Files {
     pub async fn open(self: &Arc<Self>, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let target = files.target(&path);
-            let Some(file) = open_object(&target)? else {
+            let Some(file) = files.root.inside(|inside| open_object(inside, &path))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
             let version = files.version_of_file(&metadata, &file)?;
-            let content = FileContent { file: Arc::new(file), path: target, size: metadata.len() };
+            let content = FileContent { file: Arc::new(file), path: path.clone(), size: metadata.len() };
             Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
         })
         .await
@@ -199,12 +214,16 @@ impl Files {
             (self.clone(), staged.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;
-            let _lock = ShardLock::take(&files.private("locks"), &path)?;
-            files.check(&path, &precondition)?;
-            if age == Age::Unknown {
-                staged.renew()?;
-            }
-            place::place(&staged, &files.root, &path)?;
+            let placed = files.root.inside(|inside| {
+                let lock = ShardLock::take(inside, &path)?;
+                files.check(inside, &path, &precondition)?;
+                if age == Age::Unknown {
+                    staged.renew()?;
+                }
+                place::place(inside, &staged, &path)?;
+                Ok(Some(lock))
+            });
+            let _lock = placed?;
             let metadata = staged.file().metadata()?;
             let version = match staged.version() {
                 Some(version) => version,
@@ -228,9 +247,11 @@ impl Files {
         let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;
-            let _lock = ShardLock::take(&files.private("locks"), &path)?;
-            files.check(&path, &precondition)?;
-            place::remove(&files.root, &path)
+            files.root.inside(|inside| {
+                let _lock = ShardLock::take(inside, &path)?;
+                files.check(inside, &path, &precondition)?;
+                place::remove(inside, &path)
+            })
         })
         .await
     }
@@ -241,7 +262,7 @@ impl Files {
 
     pub async fn list(self: &Arc<Self>, listing: &PathListing) -> Result<Listing> {
         let (files, listing) = (self.clone(), listing.clone());
-        run(move || walk::page(&files, &listing)).await
+        run(move || files.root.inside(|inside| walk::page(&files, inside, &listing))).await
     }
 
     pub fn sink(self: &Arc<Self>) -> Sink {
@@ -273,14 +294,14 @@ impl Files {
 
     pub async fn sweep_staging(self: &Arc<Self>, before: SystemTime) -> Result<u64> {
         let files = self.clone();
-        run(move || sink::sweep(&files.private("staging"), before)).await
+        run(move || files.root.inside(|inside| sink::sweep(inside, before))).await
     }
 
-    fn check(&self, path: &str, precondition: &Precondition) -> Result<()> {
+    fn check(&self, inside: &Inside, path: &str, precondition: &Precondition) -> Result<()> {
         if *precondition == Precondition::Any {
             return Ok(());
         }
-        let current = self.look_up(path)?;
+        let current = self.look_up(inside, path)?;
         precondition.check(current.as_ref().map(|info| info.version.as_str()))
     }
 
@@ -288,9 +309,8 @@ impl Files {
         self.versions.of_file(metadata, file, self.look_at_clock().ok())
     }
 
-    fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
-        let target = self.target(path);
-        let metadata = match std::fs::metadata(&target) {
+    fn look_up(&self, inside: &Inside, path: &str) -> Result<Option<ObjectInfo>> {
+        let metadata = match inside.metadata(path) {
             Ok(metadata) if metadata.is_file() => metadata,
             Ok(_) => return Ok(None),
             Err(error) if is_nothing(&error) => return Ok(None),
@@ -299,7 +319,7 @@ impl Files {
         if let Some(version) = self.versions.known(&metadata) {
             return Ok(Some(object_info(path.to_owned(), metadata.len(), version, &metadata)));
         }
-        let Some(file) = open_object(&target)? else {
+        let Some(file) = open_object(inside, path)? else {
             return Ok(None);
         };
         let metadata = file.metadata()?;
@@ -315,23 +335,13 @@ impl FileContent {
     }
 }
 
-/// The folder was made when the store was opened.
-fn vanished(error: io::Error) -> StorageError {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            StorageError::unavailable("the storage folder has vanished; is it mounted?")
-        }
-        _ => error.into(),
-    }
-}
-
 fn object_info(key: String, size: u64, version: String, metadata: &std::fs::Metadata) -> ObjectInfo {
     ObjectInfo { key, size, version, modified: metadata.modified().ok(), content_type: None }
 }
 
 /// None when nothing is there, or a folder.
-fn open_object(target: &Path) -> Result<Option<File>> {
-    let file = match File::open(target) {
+fn open_object(inside: &Inside, path: &str) -> Result<Option<File>> {
+    let file = match inside.read(path) {
         Ok(file) => file,
         Err(error) if is_nothing(&error) => return Ok(None),
         Err(error) => return Err(error.into()),

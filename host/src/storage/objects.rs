@@ -9,6 +9,7 @@
 mod bucket;
 mod checksum;
 mod clash;
+mod home;
 mod join;
 mod mark;
 mod pages;
@@ -32,16 +33,18 @@ use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::budget::Budget;
 use super::clock::StoreClock;
 use super::error::{Result, StorageError};
+use super::identity::Opening;
 use super::key::PRIVATE;
 use super::layers::{CALL_LIMIT, persistently};
 use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
 pub(super) use bucket::Bucket;
 use clash::KnownFolders;
+use home::Home;
 pub(super) use parts::PrivateObjects;
 pub(super) use remote::RemoteContent;
 pub(super) use sink::ObjectSink;
-use swap::Swap;
+use swap::{Honoured, Swap};
 pub(super) use transport::Transport;
 use unfinished::Unfinished;
 
@@ -68,6 +71,7 @@ pub(super) struct Objects {
     swap: Swap,
     folders: KnownFolders,
     budget: Budget,
+    home: Home,
     /// None in memory.
     unfinished: Option<Unfinished>,
     /// Of the service; none in memory.
@@ -80,19 +84,37 @@ impl Objects {
         Self::with(operator.clone(), operator, Swap::noted(), Budget::new(u64::MAX), None, None)
     }
 
-    /// Asks the service what it honours, with a handful of small objects. All that
-    /// uploads keep in memory comes out of one budget.
+    /// Asks the service what it honours, with some small objects, unless it is only read. All
+    /// that uploads keep in memory comes out of one budget.
     pub async fn shared(
         operator: Operator,
         once: Operator,
         transport: &Transport,
         settings: &S3Settings,
+        opening: &Opening,
     ) -> Result<Self> {
         let bucket = Bucket::new(settings, transport);
-        let swap = Swap::probed(probe::ask(&operator, &once, transport, &bucket).await?);
-        let unfinished = Unfinished(bucket);
-        let clock = Some(transport.clock());
-        Ok(Self::with(operator, once, swap, Budget::new(settings.part_buffers), Some(unfinished), clock))
+        probe::may_list(&operator).await?;
+        let with = |honoured| {
+            let (swap, unfinished) = (Swap::Conditional(honoured), Some(Unfinished(bucket.clone())));
+            Self::with(
+                operator.clone(),
+                once.clone(),
+                swap,
+                Budget::new(settings.part_buffers),
+                unfinished,
+                Some(transport.clock()),
+            )
+        };
+        // Nothing is written to a bucket that is not the right one.
+        let reader = with(Honoured::default());
+        reader.find_home(&Opening { may_make: false, ..opening.clone() }).await?;
+        if opening.only_reads {
+            return Ok(reader);
+        }
+        let store = with(probe::ask(&operator, &once, transport, &bucket).await?);
+        store.find_home(opening).await?;
+        Ok(store)
     }
 
     fn with(
@@ -104,7 +126,8 @@ impl Objects {
         clock: Option<Arc<StoreClock>>,
     ) -> Self {
         let (locks, folders) = (KeyLocks::default(), KnownFolders::default());
-        Self { operator, once, locks, swap, folders, budget, unfinished, clock }
+        let home = Home::default();
+        Self { operator, once, locks, swap, folders, budget, home, unfinished, clock }
     }
 
     /// May several hosts write to it at once?
@@ -121,7 +144,7 @@ impl Objects {
         let looked = self.operator.stat(NOTHING);
         match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
             Ok(Err(error)) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-            Ok(_) => Ok(()),
+            Ok(_) => self.confirm().await,
             Err(_) => Err(StorageError::unavailable("the storage service does not answer")),
         }
     }
@@ -142,7 +165,7 @@ impl Objects {
 
     pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        within(self.look_up(path)).await
+        within(async { self.absent(self.look_up(path).await?).await }).await
     }
 
     async fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
@@ -160,7 +183,9 @@ impl Objects {
     pub async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         match self.swap {
             Swap::Noted(_) => self.get_noted(path, limit).await,
-            Swap::Conditional(_) => within(self.get_remote(path, limit)).await,
+            Swap::Conditional(_) => {
+                within(async { self.absent(self.get_remote(path, limit).await?).await }).await
+            }
         }
     }
 
@@ -211,7 +236,8 @@ impl Objects {
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let Some(info) = within(self.look_up(path)).await? else {
+        let looked = within(async { self.absent(self.look_up(path).await?).await });
+        let Some(info) = looked.await? else {
             return Ok(None);
         };
         let content = match self.swap {
@@ -233,6 +259,7 @@ impl Objects {
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
         within(async {
+            self.confirm().await?;
             let _hold = self.locks.write(path).await;
             self.refuse_clash(path, precondition).await?;
             self.swap.put(self, path, bytes, precondition, content_type).await
@@ -276,6 +303,7 @@ impl Objects {
             let bytes = read_all(contents).await?;
             return self.put(path, bytes, precondition, content_type).await;
         }
+        within(self.confirm()).await?;
         let _hold = self.locks.write(path).await;
         within(self.refuse_clash(path, precondition)).await?;
         within(self.check(path, precondition)).await?;
@@ -343,6 +371,7 @@ impl Objects {
 
     pub async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool> {
         within(async {
+            self.confirm().await?;
             let _hold = self.locks.write(path).await;
             let current = self.look_up(path).await?;
             precondition.check(current.as_ref().map(|info| info.version.as_str()))?;
@@ -371,7 +400,13 @@ impl Objects {
     pub async fn list(&self, listing: &PathListing) -> Result<Listing> {
         match self.swap {
             Swap::Noted(_) => self.list_whole(listing).await,
-            Swap::Conditional(_) => within(self.list_pages(listing)).await,
+            Swap::Conditional(_) => {
+                let page = within(self.list_pages(listing)).await?;
+                if page.objects.is_empty() && page.folders.is_empty() {
+                    within(self.confirm()).await?;
+                }
+                Ok(page)
+            }
         }
     }
 

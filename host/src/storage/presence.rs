@@ -1,6 +1,6 @@
-//! Who works on a bucket: each host writes a small object again and again, and one that
-//! must be alone refuses to start beside a living one. Folders have locks and memory
-//! has one process, so they need none of it. It must not know what hosts do.
+//! Who works on the store: on a bucket each host writes a small object again and again, and one
+//! that must be alone refuses to start beside a living one. A folder has a lock for it
+//! (`files/lock.rs`), and memory has one process. It must not know what hosts do.
 //!
 //! # Layout
 //! `.packhouse/hosts/<id>`: [`Mark`], written every [`BEAT`], removed at a clean end.
@@ -11,6 +11,7 @@
 
 mod machine;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Storage;
 use super::backend::{Backend, ObjectInfo, Precondition};
 use super::error::{Result, StorageError};
+use super::files::Files;
 use super::key::PRIVATE;
 use super::listing::PathListing;
 use machine::Process;
@@ -53,6 +55,16 @@ pub struct Presence {
     mark: Option<(Backend, String)>,
     lost: watch::Receiver<bool>,
     beats: Option<AbortOnDropHandle<()>>,
+    _folder: Option<FolderHold>,
+}
+
+/// Gives the lock on the folder back when it is dropped.
+struct FolderHold(Arc<Files>);
+
+impl Drop for FolderHold {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 /// What one process says of itself.
@@ -71,13 +83,19 @@ impl Storage {
     /// must be alone and another one is there.
     pub async fn enter(&self, company: Company) -> Result<Presence> {
         let (_silent, lost) = watch::channel(false);
+        if let Backend::Files(files) = &self.backend {
+            files.share_with(company).await?;
+            let folder = Some(FolderHold(Arc::clone(files)));
+            return Ok(Presence { mark: None, lost, beats: None, _folder: folder });
+        }
         let needed = self.is_remote() && (company != Company::Guest || !self.is_safe_to_share());
         if !needed {
-            return Ok(Presence { mark: None, lost, beats: None });
+            return Ok(Presence { mark: None, lost, beats: None, _folder: None });
         }
         let mut mark = Mark::of_this_process();
         let ours = mark.write(&self.backend).await?;
-        let presence = Presence { mark: Some((self.backend.clone(), mark.path())), lost, beats: None };
+        let to_remove = Some((self.backend.clone(), mark.path()));
+        let presence = Presence { mark: to_remove, lost, beats: None, _folder: None };
         if company != Company::Many
             && let Err(error) = be_alone(&self.backend, &mark, &ours).await
         {

@@ -11,6 +11,7 @@
 mod clocks;
 mod documents;
 mod faults;
+mod home;
 mod keys;
 mod listings;
 mod races;

@@ -82,7 +82,7 @@ impl Catalog {
     pub fn load() -> Result<Self, Error> {
         let document = match storage::get(layout::CATALOG) {
             Ok(document) => document,
-            Err(Error::TooLarge(_)) => None,
+            Err(Error::Damaged { .. }) => None,
             Err(error) => return Err(error),
         };
         Ok(document.and_then(|document| document.json().ok()).unwrap_or_default())
@@ -110,7 +110,7 @@ impl Catalog {
         for (present, document) in stale.iter().zip(storage::get_each(&keys)) {
             let document = match document {
                 Ok(Some(document)) => document,
-                Ok(None) | Err(Error::TooLarge(_)) => continue,
+                Ok(None) | Err(Error::Damaged { .. }) => continue,
                 Err(error) => return Err(error),
             };
             bytes += document.bytes.len() as u64;
@@ -143,8 +143,7 @@ impl Catalog {
     pub fn write(&mut self, present: &[Present]) -> Result<(), Error> {
         let there: HashSet<&str> = present.iter().map(|present| present.name.as_str()).collect();
         self.crates.retain(|name, _| there.contains(name.as_str()));
-        let bytes = serde_json::to_vec(self)
-            .map_err(|error| Error::Invalid(format!("the catalog is no JSON: {error}")))?;
+        let bytes = storage::to_json(self)?;
         storage::put(layout::CATALOG, &bytes, Precondition::Any, Some("application/json")).map(|_| ())
     }
 }

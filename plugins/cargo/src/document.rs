@@ -47,6 +47,24 @@ impl Line<'_> {
     pub fn is_yanked(&self) -> bool {
         self.yanked.unwrap_or(false)
     }
+
+    /// The crate, as it is spelled, and the version that the line is about; none for a line
+    /// that does not belong into the file of this crate.
+    pub fn release(&self, name: &CrateName) -> Option<(CrateName, Version)> {
+        let spelled = CrateName::parse(&self.name).ok()?;
+        let version = Version::parse(&self.vers).ok()?;
+        (spelled.lower() == name.lower()).then_some((spelled, version))
+    }
+}
+
+/// Why a line is no line of an index. Lines are counted from 1.
+pub fn bad_line(number: usize) -> String {
+    format!("its line {} is none of an index", number + 1)
+}
+
+/// Why a version makes the file doubtful.
+pub fn listed_twice(version: &str) -> String {
+    format!("it lists the version {version} twice")
 }
 
 impl<'a> Index<'a> {
@@ -87,6 +105,23 @@ impl<'a> Index<'a> {
         self.lines().filter_map(|line| Some((Version::parse(&line.vers).ok()?, line))).max_by(
             |(one, line), (other, next)| next.is_yanked().cmp(&line.is_yanked()).then_with(|| one.cmp(other)),
         )
+    }
+
+    /// Checks that the file is whole, or says why it cannot be built on. A whole file has a
+    /// line at least, every line can be read and is about a version of this crate, and no
+    /// version has two lines.
+    pub fn check(self, name: &CrateName) -> Result<(), String> {
+        let mut versions = Vec::new();
+        for (number, line) in self.all_lines().enumerate() {
+            let line = line.filter(|line| line.release(name).is_some()).ok_or_else(|| bad_line(number))?;
+            versions.push(line.vers);
+        }
+        if versions.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        versions.sort_unstable();
+        let twice = versions.iter().zip(versions.iter().skip(1)).find(|(one, next)| one == next);
+        twice.map_or(Ok(()), |(version, _)| Err(listed_twice(version)))
     }
 
     /// The file with one more line.

@@ -48,13 +48,11 @@ fn load(name: &CrateName) -> Result<Document, Error> {
     storage::get(&layout::index(name))?.ok_or_else(|| no_crate(name))
 }
 
-/// A document that is no JSON is the registry's fault, not the client's.
+/// The owners and the spelling that a stored document lists.
 fn parse_owners(document: &Document) -> Result<Owners, Error> {
-    document.json().map_err(|error| {
-        let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
-        packhouse_plugin::log::error("a document of owners cannot be read", &fields);
-        Error::new(error::HOST)
-    })
+    let owners: Owners = document.json()?;
+    CrateName::parse(&owners.name).map_err(|error| document.damaged(error))?;
+    Ok(owners)
 }
 
 /// The feature is on, or 405.

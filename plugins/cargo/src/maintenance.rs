@@ -2,7 +2,7 @@
 //! whether every file is what the index says.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::{Maintenance, Step};
+use packhouse_plugin::maintenance::{Maintenance, Reference, Step};
 use packhouse_plugin::storage::{self, Document};
 
 use crate::Cargo;
@@ -31,38 +31,54 @@ impl Maintenance for Cargo {
 /// What lies at the key of a crate's index file, as it is now.
 enum Stored {
     Nothing,
+    /// A whole one.
     Index(Document),
-    /// It cannot be read back, so nothing is known of what it names.
-    TooLarge(u64),
+    /// There is a file, and it is not whole: why.
+    Damaged(Option<Document>, String),
 }
 
 impl Stored {
     fn read(name: &CrateName) -> Result<Stored, Error> {
         match storage::get(&layout::index(name)) {
             Ok(None) => Ok(Stored::Nothing),
-            Ok(Some(document)) => Ok(Stored::Index(document)),
-            Err(Error::TooLarge(limit)) => Ok(Stored::TooLarge(limit)),
+            Ok(Some(document)) => Ok(match Index::new(&document.bytes).check(name) {
+                Ok(()) => Stored::Index(document),
+                Err(why) => Stored::Damaged(Some(document), why),
+            }),
+            Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, why)),
             Err(error) => Err(error),
         }
     }
 
-    fn index(&self) -> Option<Index<'_>> {
+    fn document(&self) -> Option<&Document> {
         match self {
-            Stored::Index(document) => Some(Index::new(&document.bytes)),
-            Stored::Nothing | Stored::TooLarge(_) => None,
+            Stored::Index(document) | Stored::Damaged(Some(document), _) => Some(document),
+            Stored::Nothing | Stored::Damaged(None, _) => None,
         }
     }
 
-    /// Whether this version may not be taken away.
-    fn names(&self, version: &Version) -> bool {
-        matches!(self, Stored::TooLarge(_)) || self.index().is_some_and(|index| index.find(version).is_some())
+    /// Its lines, as far as they can be read.
+    fn index(&self) -> Option<Index<'_>> {
+        self.document().map(|document| Index::new(&document.bytes))
+    }
+
+    fn reference(&self, version: &Version) -> Reference {
+        match self {
+            Stored::Nothing => Reference::NoDocument,
+            Stored::Damaged(..) => Reference::Damaged,
+            Stored::Index(document) => match Index::new(&document.bytes).find(version) {
+                Some(_) => Reference::Named,
+                None => Reference::Unnamed,
+            },
+        }
     }
 
     /// Bytes that were read.
     fn size(&self) -> u64 {
-        match self {
-            Stored::Index(document) => document.bytes.len() as u64,
-            Stored::Nothing | Stored::TooLarge(_) => 0,
-        }
+        self.document().map_or(0, |document| document.bytes.len() as u64)
     }
+}
+
+fn folder(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

@@ -82,6 +82,24 @@ impl<'a> Packument<'a> {
         })
     }
 
+    /// Checks that the document is whole, or says why it cannot be built on: it is that of
+    /// another package, its versions cannot be read, or one of them stands twice.
+    pub fn check(&self, name: &PackageName) -> Result<(), String> {
+        if let Some(other) = self.top.text("name").filter(|other| other != name.as_str()) {
+            return Err(format!("it is the packument of {other}"));
+        }
+        let text = self.top.get_source(VERSIONS).unwrap_or("null");
+        Object::parse(text).map_err(|error| format!("its `versions` cannot be read: {error}"))?;
+        for (version, manifest) in self.versions() {
+            Object::parse(manifest)
+                .map_err(|error| format!("its version {version} cannot be read: {error}"))?;
+        }
+        match Object::first_repeated(text) {
+            Some(version) => Err(format!("it lists the version {version} twice")),
+            None => Ok(()),
+        }
+    }
+
     /// The document of a package without versions yet.
     pub fn new(name: &PackageName) -> Self {
         let mut top = Object::default();

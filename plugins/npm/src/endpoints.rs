@@ -98,13 +98,16 @@ fn load(name: &PackageName) -> Result<Document, Error> {
         .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))
 }
 
-/// A stored packument; one that is no JSON is the registry's fault, not the client's.
+/// A stored packument, to be read.
 fn parse(document: &Document) -> Result<Packument<'_>, Error> {
-    Packument::parse(&document.bytes).map_err(|error| {
-        let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
-        packhouse_plugin::log::error("a stored packument cannot be read", &fields);
-        Error::new(error::HOST)
-    })
+    Ok(Packument::parse(&document.bytes).map_err(|error| document.damaged(error))?)
+}
+
+/// A stored packument, to be changed: what is written anew must not lose what cannot be read.
+fn parse_whole<'a>(name: &PackageName, document: &'a Document) -> Result<Packument<'a>, Error> {
+    let packument = parse(document)?;
+    packument.check(name).map_err(|why| document.damaged(why))?;
+    Ok(packument)
 }
 
 /// 404 for a version or tag.

@@ -5,7 +5,7 @@
 //! other way round (`"error":"not_found"`), as CouchDB words it and yarn classic expects.
 
 use packhouse_plugin::auth::Denied;
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError, log};
+use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
 use serde_json::json;
 
 use crate::archive::ArchiveError;
@@ -157,9 +157,7 @@ impl From<packhouse_plugin::Error> for Error {
             Host::Denied(_) => FORBIDDEN,
             other => Descriptor { status: other.status(), ..HOST },
         };
-        if descriptor.status >= 500 {
-            log::error("a call to the host failed", &[("error", &error.to_string())]);
-        }
+        error.log_unless_clients();
         Self::because(descriptor, error.public_message())
     }
 }

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// An object of JSON: names, and values as text.
@@ -32,6 +32,17 @@ impl<'a> Object<'a> {
     /// The same from bytes.
     pub fn parse_bytes(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
+    }
+
+    /// A name that more than one member of the object in this text has.
+    pub fn first_repeated(text: &str) -> Option<String> {
+        let Names(mut names) = serde_json::from_str(text).ok()?;
+        names.sort_unstable();
+        names
+            .iter()
+            .zip(names.iter().skip(1))
+            .find(|(one, next)| one == next)
+            .map(|(name, _)| name.to_string())
     }
 
     /// The object in this text, or an empty one when there is none there (`null`, a
@@ -180,6 +191,30 @@ impl<'de> Visitor<'de> for Members {
             members.push((key, Cow::Borrowed(value.get())));
         }
         Ok(Object { members: without_repeats(members) })
+    }
+}
+
+/// The names of an object's members, repeated ones too.
+struct Names<'a>(Vec<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Names<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Names<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut names = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    map.next_value::<IgnoredAny>()?;
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(All)
     }
 }
 

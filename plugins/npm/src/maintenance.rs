@@ -12,6 +12,7 @@ use crate::layout;
 use crate::name::PackageName;
 
 mod collect;
+mod part;
 mod verify;
 
 impl Maintenance for Npm {
@@ -32,9 +33,10 @@ impl Maintenance for Npm {
 /// What lies at a package's key.
 enum Stored {
     Nothing,
+    /// A whole packument.
     Packument(Document),
-    /// Why it cannot be used.
-    Damaged(String),
+    /// There is a document, and it is not whole: why.
+    Damaged(Option<Document>, String),
 }
 
 impl Stored {
@@ -42,30 +44,46 @@ impl Stored {
     fn read(name: &PackageName) -> Result<Stored, Error> {
         match storage::get(&layout::index(name)) {
             Ok(None) => Ok(Stored::Nothing),
-            Ok(Some(document)) => Ok(match Packument::parse(&document.bytes) {
-                Ok(_) => Stored::Packument(document),
-                Err(error) => Stored::Damaged(format!("it is no packument: {error}")),
-            }),
-            Err(Error::TooLarge(limit)) => {
-                Ok(Stored::Damaged(format!("it is larger than the {limit} bytes that can be read")))
+            Ok(Some(document)) => {
+                let checked = match Packument::parse(&document.bytes) {
+                    // What names nothing says of no file that it may go.
+                    Ok(packument) if packument.has_versions() => packument.check(name),
+                    Ok(_) => Err("it has no versions".to_owned()),
+                    Err(error) => Err(format!("it is no packument: {error}")),
+                };
+                Ok(match checked {
+                    Ok(()) => Stored::Packument(document),
+                    Err(why) => Stored::Damaged(Some(document), why),
+                })
             }
+            Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, why)),
             Err(error) => Err(error),
         }
     }
 
-    /// None when nothing usable is there.
-    fn packument(&self) -> Option<Packument<'_>> {
+    fn document(&self) -> Option<&Document> {
         match self {
-            Stored::Packument(document) => Packument::parse(&document.bytes).ok(),
-            Stored::Nothing | Stored::Damaged(_) => None,
+            Stored::Packument(document) | Stored::Damaged(Some(document), _) => Some(document),
+            Stored::Nothing | Stored::Damaged(None, _) => None,
         }
+    }
+
+    /// As far as it can be read; none when nothing can.
+    fn packument(&self) -> Option<Packument<'_>> {
+        self.document().and_then(|document| Packument::parse(&document.bytes).ok())
     }
 
     /// Bytes that were read.
     fn size(&self) -> u64 {
-        match self {
-            Stored::Packument(document) => document.bytes.len() as u64,
-            Stored::Nothing | Stored::Damaged(_) => 0,
-        }
+        self.document().map_or(0, |document| document.bytes.len() as u64)
     }
+}
+
+fn folder(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The package in whose folder this lies.
+fn package_of(key: &str) -> Option<PackageName> {
+    PackageName::parse(folder(key).strip_prefix(layout::PACKAGES)?).ok()
 }

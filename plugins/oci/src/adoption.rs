@@ -6,9 +6,9 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Error, log};
 
 use crate::digest::ContentDigest;
-use crate::document::{Manifest, ManifestError, Referrer};
+use crate::document::{Manifest, Referrer};
 use crate::name::RepositoryName;
-use crate::{holdings, layout, media_types, membership, referrers, tag_map};
+use crate::{holdings, layout, media_types, membership, records, referrers, tag_map};
 
 /// Adopts the repository unless that was done; true when it was done now.
 pub fn ensure(repository: &RepositoryName) -> Result<bool, Error> {
@@ -25,11 +25,11 @@ fn adopt(repository: &RepositoryName) -> Result<(), Error> {
     for manifest in holdings::manifests(repository) {
         let (digest, document) = manifest?;
         has_manifests = true;
-        match Derived::of(repository, &digest, &document) {
-            Ok(derived) => derived?.write(repository)?,
-            Err(error) => {
-                let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
-                log::error("a stored manifest cannot be read", &fields);
+        match Derived::of(repository, &digest, &document, false)? {
+            Ok(derived) => derived.write(repository)?,
+            Err(why) => {
+                let fields = [("key", document.info.key.as_str()), ("why", &why)];
+                log::error("a stored manifest is damaged", &fields);
             }
         }
     }
@@ -52,15 +52,19 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Members of blobs that are here, and the entry of a manifest that has a subject. The
-    /// outer error says that the document is no manifest.
+    /// Members of blobs that are here and that a push, or an earlier system, proved to be the
+    /// repository's; and the entry of a manifest that has a subject. The inner error says why
+    /// the manifest is damaged.
     pub fn of(
         repository: &RepositoryName,
         digest: &ContentDigest,
         document: &Document,
-    ) -> Result<Result<Self, Error>, ManifestError> {
-        let manifest = Manifest::parse(&document.bytes)?;
-        Ok(Self::of_manifest(repository, digest, document, &manifest))
+        is_adopted: bool,
+    ) -> Result<Result<Self, String>, Error> {
+        match holdings::check(digest, document)? {
+            Ok(manifest) => Self::of_manifest(repository, digest, document, &manifest, is_adopted).map(Ok),
+            Err(why) => Ok(Err(why)),
+        }
     }
 
     fn of_manifest(
@@ -68,8 +72,10 @@ impl Derived {
         digest: &ContentDigest,
         document: &Document,
         manifest: &Manifest,
+        is_adopted: bool,
     ) -> Result<Self, Error> {
-        let members = membership::missing(repository, &manifest.named())?;
+        let proven = records::proven(repository, digest, manifest, is_adopted)?;
+        let members = membership::missing(repository, &proven)?;
         let mut derived = Self { members, referrer: None };
         if let Some(subject) = manifest.subject() {
             let media_type = media_types::find(repository, digest, document, manifest)?;

@@ -96,7 +96,7 @@ pub fn wait(digest: &ContentDigest, attempt: u32) -> Result<(), Error> {
 impl Condemned {
     /// Writes it down; `Conflict` when somebody else was quicker.
     pub fn write(&self, digest: &ContentDigest, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
-        let bytes = serde_json::to_vec(self).map_err(|error| Error::Invalid(error.to_string()))?;
+        let bytes = storage::to_json(self)?;
         let key = layout::condemned(digest);
         storage::put(&key, &bytes, precondition, Some("application/json"))
     }

@@ -2,7 +2,7 @@
 //! descriptors, and the shape that clients read (distribution-spec, "Error Codes").
 
 use packhouse_plugin::auth::{Denied, Wanted};
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError, log};
+use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
 use serde_json::{Value, json};
 
 use crate::access;
@@ -165,9 +165,7 @@ impl From<packhouse_plugin::Error> for Error {
             Host::Denied(_) => DENIED,
             other => Descriptor { status: other.status(), ..HOST },
         };
-        if descriptor.status >= 500 {
-            log::error("a call to the host failed", &[("error", &error.to_string())]);
-        }
+        error.log_unless_clients();
         Self::because(descriptor, error.public_message())
     }
 }

@@ -1,11 +1,31 @@
 //! All manifests of one repository, page by page, each with its bytes.
 
 use packhouse_plugin::storage::{self, Document, Documents, ListingOptions, ObjectInfo};
-use packhouse_plugin::{Error, log};
+use packhouse_plugin::{Error, digests, log};
 
 use crate::digest::ContentDigest;
+use crate::document::Manifest;
 use crate::layout;
 use crate::name::RepositoryName;
+
+/// What a stored manifest says, if its bytes have the digest in its name and can be read; else
+/// why it is damaged.
+pub fn check(digest: &ContentDigest, document: &Document) -> Result<Result<Manifest, String>, Error> {
+    match other_content(digest, document)? {
+        Some(why) => Ok(Err(why)),
+        None => Ok(Manifest::parse(&document.bytes).map_err(|error| error.to_string())),
+    }
+}
+
+/// Why the bytes are not those of the digest in the name; none when they are.
+pub fn other_content(digest: &ContentDigest, document: &Document) -> Result<Option<String>, Error> {
+    let computed = digests::of(&document.bytes, &[digest.algorithm().as_str()])?;
+    if computed.contains(&digest.to_host()) {
+        return Ok(None);
+    }
+    let computed = computed.first().map(ToString::to_string).unwrap_or_default();
+    Ok(Some(format!("its content is {computed}")))
+}
 
 /// In the order of their digests; 1 MiB of them or one larger is held at a time. What lies
 /// among the manifests and is none is passed over.

@@ -10,6 +10,7 @@
 //! - `members/{algorithm}/{hex}/{R}`: this blob is visible in the repository
 //! - `referrers/{R}/{subject}/{digest}`: the descriptor of a manifest with this subject
 //! - `adopted/{R}`: members and referrers of the repository are complete
+//! - `pushed/{R}/{digest}`: what the push of a manifest proved, and whether it was deleted
 //! - `types/{R}/{digest}`: the media type of a manifest that does not say it itself
 //! - `pending/{id}`: a manifest on its way in
 //! - `condemned/{algorithm}/{hex}`: a blob that the garbage collection is about to remove
@@ -26,6 +27,7 @@ pub const ADOPTED: &str = "adopted/";
 pub const PENDING: &str = "pending/";
 pub const CONDEMNED: &str = "condemned/";
 pub const TYPES: &str = "types/";
+pub const PUSHED: &str = "pushed/";
 
 const TAGS_FILE: &str = "/tags.json";
 
@@ -70,6 +72,16 @@ pub fn adopted(repository: &RepositoryName) -> String {
 
 pub fn media_type(repository: &RepositoryName, digest: &ContentDigest) -> String {
     format!("{TYPES}{}/{digest}", repository.segment())
+}
+
+pub fn pushed(repository: &RepositoryName, digest: &ContentDigest) -> String {
+    format!("{PUSHED}{}/{digest}", repository.segment())
+}
+
+/// The repository and the digest of the manifest that a record is about.
+pub fn manifest_of_record(key: &str) -> Option<(RepositoryName, ContentDigest)> {
+    let (segment, digest) = key.strip_prefix(PUSHED)?.split_once('/')?;
+    Some((RepositoryName::from_segment(segment).ok()?, ContentDigest::parse(digest).ok()?))
 }
 
 pub fn pending(id: &str) -> String {

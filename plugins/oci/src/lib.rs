@@ -5,7 +5,7 @@
 //! # Layout
 //! - [`name`], [`digest`], [`layout`], [`document`]: what things are called, where they lie,
 //!   what they say; they know no HTTP and no storage
-//! - `membership`, `adoption`, `condemned`, `pending`: which repository has which blob, and
+//! - `membership`, `records`, `adoption`, `condemned`, `pending`: which repository has which blob, and
 //!   how that stays true beside a garbage collection
 //! - `tag_map`, `referrers`, `media_types`, `holdings`: what else is stored of a repository
 //! - [`access`], [`error`]: permissions and challenges, the table of errors
@@ -31,6 +31,7 @@ mod membership;
 pub mod name;
 mod ownership;
 mod pending;
+mod records;
 mod referrers;
 mod tag_map;
 

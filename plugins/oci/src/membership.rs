@@ -7,6 +7,8 @@
 //!   bytes gets to see them.
 //! - When a member was last written says when somebody last brought the blob or was told that
 //!   it is there; the garbage collection goes by it.
+//! - A member that a request deleted stays as a mark until the bytes are gone: it tells the
+//!   garbage collection that they may go.
 //! - Bytes are never removed here.
 
 use packhouse_plugin::Error;
@@ -21,6 +23,8 @@ use crate::{adoption, layout};
 const SETTLED: &[u8] = b"{}";
 /// What the note of an upload holds; of another length than a settled member.
 const NOTE: &[u8] = b"{\"upload\":true}";
+/// What the mark of a deletion holds; of another length than the others.
+const DELETED: &[u8] = b"{\"deleted\":true}";
 const JSON: Option<&str> = Some("application/json");
 /// A member that was written less than this ago says the same as one written now. In
 /// milliseconds, by the store's clock.
@@ -77,6 +81,11 @@ pub fn is_settled(member: &ObjectInfo) -> bool {
     member.size == SETTLED.len() as u64
 }
 
+/// Did a request delete it?
+pub fn is_deleted(member: &ObjectInfo) -> bool {
+    member.size == DELETED.len() as u64
+}
+
 impl Member {
     /// Was it written so lately that confirming it changes nothing?
     pub fn is_fresh(&self) -> Result<bool, Error> {
@@ -114,8 +123,13 @@ pub fn missing(repository: &RepositoryName, digests: &[ContentDigest]) -> Result
     Ok(here.map(|(digest, _)| digest.clone()).collect())
 }
 
+/// The repository no longer has the blob.
+pub fn delete(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
+    storage::put(&layout::member(repository, digest), DELETED, Precondition::Any, JSON).map(|_| ())
+}
+
 /// False when the repository did not have it.
-pub fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     storage::remove(&layout::member(repository, digest), Precondition::Any)
 }
 

@@ -32,7 +32,7 @@ impl Pending {
             blobs: blobs.iter().map(ToString::to_string).collect(),
         };
         let key = layout::pending(&identifier());
-        let bytes = serde_json::to_vec(&content).map_err(|error| Error::Invalid(error.to_string()))?;
+        let bytes = storage::to_json(&content)?;
         storage::put(&key, &bytes, Precondition::Absent, Some("application/json"))?;
         Ok(Self { key: Some(key) })
     }

@@ -17,7 +17,7 @@ pub fn write(
     referrer: &Referrer,
 ) -> Result<(), Error> {
     let key = layout::referrer(repository, subject, digest);
-    let bytes = serde_json::to_vec(referrer).map_err(|error| Error::Invalid(error.to_string()))?;
+    let bytes = storage::to_json(referrer)?;
     storage::put(&key, &bytes, Precondition::Any, Some("application/json")).map(|_| ())
 }
 
@@ -29,7 +29,7 @@ pub fn is_stored(
     referrer: &Referrer,
 ) -> Result<bool, Error> {
     let stored = storage::get(&layout::referrer(repository, subject, digest))?;
-    let bytes = serde_json::to_vec(referrer).map_err(|error| Error::Invalid(error.to_string()))?;
+    let bytes = storage::to_json(referrer)?;
     Ok(stored.is_some_and(|stored| stored.bytes == bytes))
 }
 

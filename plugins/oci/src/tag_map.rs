@@ -83,15 +83,11 @@ fn change(repository: &RepositoryName, mut change: impl FnMut(&mut Tags, bool) -
         if !change(&mut tags, has_tried) && document.is_some() {
             return Ok(Change::Keep);
         }
-        tags.to_bytes().map(Change::Write).map_err(|error| Error::Invalid(error.to_string()))
+        tags.to_bytes().map(Change::Write).map_err(|error| Error::Misused(error.to_string()))
     })?;
     Ok(())
 }
 
-/// A document that is none is the registry's trouble, not the client's.
 fn parse(bytes: &[u8], key: &str) -> Result<Tags, Error> {
-    Tags::parse(bytes).map_err(|error| Error::Other {
-        code: "damaged".to_owned(),
-        message: format!("the stored `{key}` cannot be read: {error}"),
-    })
+    Tags::parse(bytes).map_err(|error| Error::damaged(key, error))
 }

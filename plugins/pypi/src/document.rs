@@ -140,6 +140,17 @@ impl Project {
         self.files.iter().find(|file| file.filename == filename)
     }
 
+    /// Checks that the document is whole, or says why it cannot be built on: it lists a file
+    /// twice, so the entry of another file may be lost.
+    pub fn check(&self) -> Result<(), String> {
+        let mut names: Vec<&str> = self.files.iter().map(|file| file.filename.as_str()).collect();
+        names.sort_unstable();
+        match names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next) {
+            Some((name, _)) => Err(format!("it lists the file {name} twice")),
+            None => Ok(()),
+        }
+    }
+
     /// Files of a version, however it is written.
     pub fn files_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a File> {
         self.files.iter().filter(move |file| file.is_of(version))

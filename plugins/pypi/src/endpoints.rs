@@ -3,7 +3,7 @@
 
 use packhouse_plugin::auth;
 use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
-use packhouse_plugin::{Call, Response, clock, log, settings};
+use packhouse_plugin::{Call, Response, clock, settings};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -71,14 +71,22 @@ fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
             }
             Ok(None) => version = Some(document.info.version),
             Err(error) => {
-                let fields = [("key", document.info.key.as_str()), ("error", &error.to_string())];
-                log::error("a project's document cannot be read; `reindex` makes it anew", &fields);
-                return Err(Error::new(error::HOST));
+                return Err(document.damaged(format!("{error}; `packhouse reindex` makes it anew")).into());
             }
         }
     }
     let found = found::project(name, depth)?;
     Ok(found.map(|project| Loaded { project, version, modified: None, is_ours: false }))
+}
+
+/// The same, to be changed: what is written anew must not lose what is damaged.
+fn load_whole(name: &ProjectName) -> Result<Option<Loaded>, Error> {
+    let loaded = load(name, Depth::Full)?;
+    if let Some(loaded) = &loaded {
+        let damaged = |why| packhouse_plugin::Error::damaged(layout::document(name), why);
+        loaded.project.check().map_err(damaged)?;
+    }
+    Ok(loaded)
 }
 
 /// The project that can be seen, or 404: one without files is not there.

@@ -33,9 +33,10 @@ enum Stored {
     Nothing,
     /// Another system's: the files speak, not this.
     Foreign(Document),
+    /// A whole one of ours.
     Project(Document, Project),
-    /// One of ours that cannot be used, and why.
-    Damaged(Option<Document>, String),
+    /// One of ours that is not whole, as far as it can be read, and why.
+    Damaged(Option<Document>, Option<Project>, String),
 }
 
 impl Stored {
@@ -44,13 +45,14 @@ impl Stored {
         match storage::get(&layout::document(name)) {
             Ok(None) => Ok(Stored::Nothing),
             Ok(Some(document)) => Ok(match Project::parse(&document.bytes) {
-                Ok(Some(project)) => Stored::Project(document, project),
+                Ok(Some(project)) => match project.check() {
+                    Ok(()) => Stored::Project(document, project),
+                    Err(why) => Stored::Damaged(Some(document), Some(project), why),
+                },
                 Ok(None) => Stored::Foreign(document),
-                Err(error) => Stored::Damaged(Some(document), format!("it cannot be read: {error}")),
+                Err(error) => Stored::Damaged(Some(document), None, format!("it cannot be read: {error}")),
             }),
-            Err(Error::TooLarge(limit)) => {
-                Ok(Stored::Damaged(None, format!("it is larger than the {limit} bytes that can be read")))
-            }
+            Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, None, why)),
             Err(error) => Err(error),
         }
     }
@@ -58,7 +60,7 @@ impl Stored {
     /// None when no document of ours speaks.
     fn project(&self) -> Option<&Project> {
         match self {
-            Stored::Project(_, project) => Some(project),
+            Stored::Project(_, project) | Stored::Damaged(_, Some(project), _) => Some(project),
             Stored::Nothing | Stored::Foreign(_) | Stored::Damaged(..) => None,
         }
     }
@@ -66,10 +68,10 @@ impl Stored {
     /// Bytes that were read.
     fn size(&self) -> u64 {
         match self {
-            Stored::Foreign(document) | Stored::Project(document, _) | Stored::Damaged(Some(document), _) => {
-                document.bytes.len() as u64
-            }
-            Stored::Nothing | Stored::Damaged(None, _) => 0,
+            Stored::Foreign(document)
+            | Stored::Project(document, _)
+            | Stored::Damaged(Some(document), ..) => document.bytes.len() as u64,
+            Stored::Nothing | Stored::Damaged(None, ..) => 0,
         }
     }
 }

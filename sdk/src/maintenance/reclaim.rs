@@ -24,6 +24,7 @@
 //! lie at `reclaimed/{sha256 of the key or folder}`. A mark whose process was killed is valid
 //! for ten minutes.
 
+use super::{orphan, removal};
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
 use crate::storage::{self, Document, GRACE, Precondition, get_many, wait_turn};
@@ -39,36 +40,72 @@ pub(crate) const ANNOUNCED: &str = "announced";
 pub(crate) const REMOVING: &str = "removing";
 const KEPT: &str = "kept";
 
+/// What a package's document says of one of the package's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference {
+    /// The document names the file.
+    Named,
+    /// The document exists, is complete, parses to its end, and does not name the file.
+    Unnamed,
+    /// There is no document.
+    NoDocument,
+    /// There is a document, and it is damaged: nobody knows what it named.
+    Damaged,
+}
+
 impl Step<'_> {
-    /// Removes a blob that its document does not name, and says so; leaves it when it is
-    /// recent, named after all, or being published again at this moment. `info` is as the
-    /// listing showed it; `is_named` reads the document anew.
+    /// Removes a file of a package if the rule in [`crate::maintenance`] allows it, and says
+    /// so. The file stays when it is recent, named after all, or published again at this
+    /// moment; an orphan stays and is reported. `info` is as the listing showed it, `document`
+    /// the key of the package's document, `found` what the document said after the listing,
+    /// and `read_again` reads it again.
     ///
     /// However short the run's grace is, what is younger than [`GRACE`] stays: its publish
-    /// may be about to name it. For blobs that are given their keys by
+    /// may be about to name it. For files that are given their keys by
     /// [`Staged::claim`](crate::storage::Staged::claim), and for no others.
     pub fn reclaim<E: From<Error>>(
         &self,
         info: &ObjectInfo,
-        why: &str,
-        mut is_named: impl FnMut() -> Result<bool, E>,
+        document: &str,
+        found: Reference,
+        mut read_again: impl FnMut() -> Result<Reference, E>,
     ) -> Result<(), E> {
-        if self.is_recent_blob(info) {
+        if matches!(found, Reference::Named | Reference::Damaged) {
+            return Ok(());
+        }
+        if self.is_young(info) {
             self.kept(1, info.size);
-        } else if self.is_dry_run() {
-            self.left_over(&info.key, info.size, why);
-        } else if let Some(mut mark) = self.announce(&info.key)? {
-            let removed = self.remove_announced(info, &mut mark, &mut is_named);
+            return Ok(());
+        }
+        let is_orphan = found == Reference::NoDocument;
+        let is_marked = is_orphan && removal::is_marked(document, info)?;
+        if is_orphan && !is_marked && !self.removes_orphans() {
+            self.orphan(&info.key, info.size, &orphan::without(document));
+            return Ok(());
+        }
+        let why = match (is_orphan, is_marked) {
+            (true, true) => "a request removed its package",
+            (true, false) => "it has no document",
+            (false, _) => "its document does not name it",
+        };
+        let mut removed = self.is_dry_run();
+        if !removed && let Some(mut mark) = self.announce(&info.key)? {
+            let still = || read_again().map(|now| now == found);
+            let outcome = self.remove_announced(info, &mut mark, still);
             // Only if it is ours still: a publisher may have taken it away.
             self.remove(&mark)?;
-            if removed? {
-                self.left_over(&info.key, info.size, why);
-            }
+            removed = outcome?;
+        }
+        if removed {
+            self.left_over(&info.key, info.size, why);
+            self.ordered(u64::from(is_marked));
         }
         Ok(())
     }
 
-    fn is_recent_blob(&self, info: &ObjectInfo) -> bool {
+    /// Whether it may belong to a request under way: it is recent, or younger than [`GRACE`],
+    /// however short the run's grace is.
+    pub fn is_young(&self, info: &ObjectInfo) -> bool {
         let floor = self.started().saturating_sub(GRACE);
         self.is_recent(info) || info.modified.is_none_or(|modified| modified >= floor)
     }
@@ -94,11 +131,11 @@ impl Step<'_> {
         &self,
         info: &ObjectInfo,
         mark: &mut ObjectInfo,
-        is_named: &mut impl FnMut() -> Result<bool, E>,
+        is_still_unnamed: impl FnOnce() -> Result<bool, E>,
     ) -> Result<bool, E> {
         let now = storage::stat(&info.key)?;
-        let is_same = now.is_some_and(|now| now.version == info.version && !self.is_recent_blob(&now));
-        if !is_same || is_named()? {
+        let is_same = now.is_some_and(|now| now.version == info.version && !self.is_young(&now));
+        if !is_same || !is_still_unnamed()? {
             return Ok(false);
         }
         let text = format!("{REMOVING} by {}: {}", self.run(), info.key);
@@ -110,8 +147,10 @@ impl Step<'_> {
     }
 }
 
-/// Takes away the marks of runs that were killed; for the first step of a collection.
+/// Removes the marks that killed runs and interrupted requests left behind; for the first step
+/// of a collection.
 pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
+    removal::forget(step)?;
     for mark in storage::list(MARKS) {
         let mark = mark?;
         if is_dead(&mark, step.started()) {
@@ -172,9 +211,15 @@ pub(crate) fn folder_of(key: &str) -> &str {
 }
 
 pub(crate) fn mark_of(key: &str) -> Result<String, Error> {
+    Ok(format!("{MARKS}{}", digest_of(key)?))
+}
+
+/// The SHA-256 of a key, which is a segment of another key.
+pub(super) fn digest_of(key: &str) -> Result<String, Error> {
     let digests = digests::of(key.as_bytes(), &[SHA256])?;
-    let digest = find_digest(&digests, SHA256).ok_or_else(|| Error::Invalid("no digest".to_owned()))?;
-    Ok(format!("{MARKS}{}", digest.hex))
+    find_digest(&digests, SHA256)
+        .map(|digest| digest.hex.clone())
+        .ok_or_else(|| Error::Misused("the host computed no digest".to_owned()))
 }
 
 /// Of a run that was killed, as seen at `now`.

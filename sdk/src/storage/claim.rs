@@ -1,11 +1,11 @@
 //! Giving a staged blob its key in a publish, where others may do the same and crashes
 //! leave things behind. It knows no document: the caller says whether it names the blob.
 
-use crate::Error;
 use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
 use crate::maintenance::hold;
 use crate::storage::{Precondition, Staged, age, digests, stat, wait_turn};
 use crate::types::Digest;
+use crate::{Error, log};
 
 /// Milliseconds, by the store's clock. A blob that lies at its key without being named by its document is, when
 /// younger than this, that of a publish that may still name it. It exceeds the request's
@@ -72,11 +72,35 @@ impl Staged {
         Ok(Claim::Busy)
     }
 
+    /// Writes the bytes again that a document already names at this key, if what lies there is
+    /// missing or has become other bytes. True when it was so. The caller has compared the
+    /// staged digest with the document's.
+    pub fn repair(&mut self, key: &str, content_type: Option<&str>) -> Result<bool, Error> {
+        let found = stat(key)?;
+        if found.is_some() && self.is_same_as(key)? {
+            return Ok(false);
+        }
+        let version = found.as_ref().map(|info| info.version.as_str());
+        match self.commit(key, &[], version.map_or(Precondition::Absent, Precondition::Version), content_type)
+        {
+            Ok(_) => {
+                log::warn(
+                    "a stored file was damaged, and a publish of the same bytes repaired it",
+                    &[("key", key)],
+                );
+                Ok(true)
+            }
+            // Somebody else repaired it at the same moment.
+            Err(Error::Conflict) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// True also for what is replaced at this moment: the next try sees what is there then.
     fn is_same_as(&self, key: &str) -> Result<bool, Error> {
         let strength = |digest: &Digest| STRENGTH.iter().position(|name| *name == digest.algorithm);
         let Some(ours) = self.digests().into_iter().max_by_key(strength) else {
-            return Err(Error::Invalid("a blob is staged without a digest to compare it by".to_owned()));
+            return Err(Error::Misused("a blob is staged without a digest to compare it by".to_owned()));
         };
         match digests(key, &[&ours.algorithm]) {
             Err(Error::Conflict) => Ok(true),
@@ -130,6 +154,22 @@ mod tests {
         host.set_now(host.now() + 2 * GRACE);
         assert_eq!(claim(b"other", false), Claim::Committed);
         assert_eq!(get("blob").unwrap().unwrap().bytes, b"other");
+    }
+
+    #[test]
+    fn what_a_document_names_is_written_again_when_it_is_damaged() {
+        let host = Host::new();
+        put("blob", b"named", Precondition::Any, None).unwrap();
+        let repair = || staged(b"named").repair("blob", None);
+        assert_eq!(repair(), Ok(false));
+        for damage in [Some("nam"), None] {
+            match damage {
+                Some(bytes) => drop(host.insert("blob", bytes).unwrap()),
+                None => assert!(host.remove("blob")),
+            }
+            assert_eq!(repair(), Ok(true));
+            assert_eq!(get("blob").unwrap().unwrap().bytes, b"named");
+        }
     }
 
     #[test]

@@ -23,11 +23,14 @@ pub struct Document {
 }
 
 impl Document {
-    /// The document as JSON; `Invalid` when it is none.
+    /// The document as JSON; `Damaged` when it cannot be read as a `T`.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        serde_json::from_slice(&self.bytes).map_err(|error| {
-            Error::Invalid(format!("the stored `{}` cannot be read: {error}", self.info.key))
-        })
+        serde_json::from_slice(&self.bytes).map_err(|error| self.damaged(error))
+    }
+
+    /// This document is not what it has to be.
+    pub fn damaged(&self, why: impl std::fmt::Display) -> Error {
+        Error::damaged(&self.info.key, why)
     }
 
     /// Writes only if this is still what is there.
@@ -36,9 +39,27 @@ impl Document {
     }
 }
 
-/// None when nothing is there; `TooLarge` above [`DEFAULT_LIMIT`].
+/// A value as the JSON of a document to be stored. What cannot be written as JSON is a bug of
+/// the plugin: `Misused`.
+pub fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value)
+        .map_err(|error| Error::Misused(format!("a document cannot be written as JSON: {error}")))
+}
+
+/// None when nothing is there; `Damaged` above [`DEFAULT_LIMIT`], because no document of the
+/// plugin's own may grow so large.
 pub fn get(key: &str) -> Result<Option<Document>, Error> {
-    get_up_to(key, DEFAULT_LIMIT)
+    get_up_to(key, DEFAULT_LIMIT).map_err(|error| oversized(key, error))
+}
+
+/// A document that is too large to be read is not the client's fault.
+pub(super) fn oversized(key: &str, error: Error) -> Error {
+    match error {
+        Error::TooLarge(limit) => {
+            Error::damaged(key, format!("it is larger than the {limit} bytes that can be read"))
+        }
+        other => other,
+    }
 }
 
 /// None when nothing is there; `TooLarge` above `limit` bytes, `Unavailable` when it is
@@ -73,7 +94,7 @@ fn get_in_pieces(key: &str, limit: u64) -> Result<Option<Document>, Error> {
     Err(Error::Unavailable(format!("`{key}` is replaced faster than it can be read")))
 }
 
-/// Several, in the order asked; none where nothing is there. `TooLarge` when one is above
+/// Several, in the order asked; none where nothing is there. `Damaged` when one is above
 /// [`DEFAULT_LIMIT`]. All of them are held at once: see [`get_each`].
 pub fn get_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<Document>>, Error> {
     get_each(keys).collect()
@@ -81,7 +102,7 @@ pub fn get_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<Document>>, Erro
 
 /// Several, in the order asked, one after the other: read side by side where they are
 /// small, and never more than 1 MiB of them or one larger document held at once. An item
-/// for each key, none where nothing is there; after a `TooLarge`, which is above
+/// for each key, none where nothing is there; after a `Damaged`, which is above
 /// [`DEFAULT_LIMIT`], the others still come.
 pub fn get_each<S: AsRef<str>>(keys: &[S]) -> Documents {
     let keys = keys.iter().map(|key| key.as_ref().to_owned()).collect();

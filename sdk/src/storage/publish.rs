@@ -10,6 +10,7 @@
 //! is, and it does not matter.
 //! **A claim that has become old is not used**: others take it for what a crash left.
 
+use super::document::oversized;
 use crate::Error;
 use crate::maintenance::hold;
 use crate::storage::{
@@ -128,7 +129,7 @@ impl<'a> Publish<'a> {
         self,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
-        let current = get_up_to(self.document, self.limit)?;
+        let current = read(self.document, self.limit)?;
         self.prepare_on(current, look)
     }
 
@@ -228,7 +229,7 @@ impl Claimed<'_> {
                 }
                 other => return Err(other.into()),
             }
-            let current = get_up_to(key, limit)?;
+            let current = read(key, limit)?;
             match look(current.as_ref())? {
                 Entry::New(bytes) => {
                     let version = current.map(|document| document.info.version);
@@ -248,6 +249,10 @@ impl Claimed<'_> {
         }
         Ok(Err(Refused::Busy))
     }
+}
+
+fn read(key: &str, limit: u64) -> Result<Option<Document>, Error> {
+    get_up_to(key, limit).map_err(|error| oversized(key, error))
 }
 
 /// After a write whose outcome is unknown: the document, if it names the version. What goes

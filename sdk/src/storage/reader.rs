@@ -43,9 +43,13 @@ impl Reader {
         self.raw.digest_range(offset, length, compute)
     }
 
-    /// The whole object; `TooLarge` above `limit` bytes.
+    /// The whole object; `TooLarge` above `limit` bytes, `Damaged` when it ends before its size.
     pub fn read_all(&self, limit: u64) -> Result<Vec<u8>, Error> {
-        read_all(self.size, limit, |offset, max| self.read_at(offset, max))
+        let read = read_all(self.size, limit, |offset, max| self.read_at(offset, max));
+        read.map_err(|error| match error {
+            Error::Truncated => Error::damaged(self.info().key, "it ends before its size"),
+            other => other,
+        })
     }
 }
 

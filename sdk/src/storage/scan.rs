@@ -230,10 +230,7 @@ impl Scan {
     /// The error for a document that is not what it should be.
     pub fn damaged(&self) -> Error {
         let place = self.offset.saturating_sub((self.piece.len() - self.at.min(self.piece.len())) as u64);
-        Error::Other {
-            code: "damaged".to_owned(),
-            message: format!("the stored `{}` cannot be read near byte {place}", self.info.key),
-        }
+        Error::damaged(&self.info.key, format!("it cannot be read near byte {place}"))
     }
 }
 

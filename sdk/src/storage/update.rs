@@ -1,7 +1,8 @@
 //! Read, change, write if nobody else did, else again: the only way to change a document.
 
+use super::document::oversized;
 use crate::Error;
-use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, wait_turn};
+use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, to_json, wait_turn};
 use crate::types::{ObjectInfo, Precondition};
 
 /// What is to become of a document.
@@ -18,9 +19,7 @@ pub enum Change {
 impl Change {
     /// The value as JSON.
     pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Change, Error> {
-        serde_json::to_vec(value)
-            .map(Change::Write)
-            .map_err(|error| Error::Invalid(format!("the document is no JSON: {error}")))
+        to_json(value).map(Change::Write)
     }
 }
 
@@ -29,7 +28,7 @@ impl Change {
 /// and an error of it ends the update with nothing written.
 ///
 /// Gives what is there afterwards; `None` when nothing is. `Unavailable` when others kept
-/// winning, `TooLarge` above [`DEFAULT_LIMIT`].
+/// winning, `Damaged` above [`DEFAULT_LIMIT`].
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -63,7 +62,7 @@ impl<'a> Update<'a> {
         Update { key, limit: DEFAULT_LIMIT, content_type: None }
     }
 
-    /// Refuses to read more than this many bytes, with `TooLarge`.
+    /// Refuses to read more than this many bytes, with `Damaged`.
     #[must_use]
     pub fn limit(self, limit: u64) -> Update<'a> {
         Update { limit, ..self }
@@ -99,7 +98,7 @@ impl<'a> Update<'a> {
                     attempt += 1;
                     continue;
                 }
-                current => current?,
+                current => current.map_err(|error| oversized(self.key, error))?,
             };
             let change_now = change(current.as_ref(), has_tried)?;
             has_tried |= change_now != Change::Keep;

@@ -93,12 +93,12 @@ impl Staged {
         self.raw.digests()
     }
 
-    /// The digest of one algorithm; `Invalid` when it was not named in `compute`.
+    /// The digest of one algorithm; `Misused` when it was not named in `compute`.
     pub fn digest(&self, algorithm: &str) -> Result<Digest, Error> {
         self.digests()
             .into_iter()
             .find(|digest| digest.algorithm == algorithm)
-            .ok_or_else(|| Error::Invalid(format!("{algorithm} was not asked for")))
+            .ok_or_else(|| Error::Misused(format!("the digest {algorithm} was not named in `compute`")))
     }
 
     /// At most `max` bytes from `offset`, fewer only at the end. `Invalid` above 1 MiB.

@@ -21,6 +21,7 @@ pub(crate) struct Run {
     pub(crate) cursor: Option<String>,
     pub(crate) next: Option<String>,
     pub(crate) is_dry: bool,
+    pub(crate) removes_orphans: bool,
     pub(crate) started: u64,
     pub(crate) keep_since: u64,
     pub(crate) words: BTreeSet<String>,
@@ -33,6 +34,10 @@ pub struct Outcome {
     /// Keys that were removed, or in a dry run would have been.
     pub left_over: Vec<String>,
     pub left_over_bytes: u64,
+    /// How many of them a request had marked for removal.
+    pub ordered: u64,
+    /// Keys that stay because no document belongs to them.
+    pub orphans: Vec<String>,
     /// Objects that look left over and are recent.
     pub kept: u64,
     pub damaged: Vec<String>,
@@ -50,6 +55,7 @@ pub struct Outcome {
 pub struct Upkeep<'a> {
     state: Shared,
     is_dry: bool,
+    removes_orphans: bool,
     grace: u64,
     most_steps: usize,
     between: Option<Box<dyn FnMut(usize) + 'a>>,
@@ -57,12 +63,24 @@ pub struct Upkeep<'a> {
 
 impl<'a> Upkeep<'a> {
     pub(crate) fn new(state: Shared) -> Upkeep<'a> {
-        Upkeep { state, is_dry: false, grace: GRACE, most_steps: usize::MAX, between: None }
+        Upkeep {
+            state,
+            is_dry: false,
+            removes_orphans: false,
+            grace: GRACE,
+            most_steps: usize::MAX,
+            between: None,
+        }
     }
 
     /// Changes nothing: what writes or removes is `Denied`.
     pub fn dry_run(self) -> Upkeep<'a> {
         Upkeep { is_dry: true, ..self }
+    }
+
+    /// The operator ordered to remove orphans too.
+    pub fn removing_orphans(self) -> Upkeep<'a> {
+        Upkeep { removes_orphans: true, ..self }
     }
 
     /// Keeps what was written in the last so many milliseconds; a day unless set.
@@ -105,10 +123,10 @@ impl<'a> Upkeep<'a> {
             let steps = run.borrow().outcome.steps;
             let Some(cursor) = run.borrow_mut().next.take() else { break };
             if cursor.len() > LONGEST_CURSOR {
-                return Err(Error::Invalid("the cursor is longer than 4 KiB".to_owned()));
+                return Err(Error::Misused("the cursor is longer than 4 KiB".to_owned()));
             }
             if !seen.insert(cursor.clone()) {
-                return Err(Error::Invalid(format!("no progress: the cursor {cursor:?} came twice")));
+                return Err(Error::Misused(format!("no progress: the cursor {cursor:?} came twice")));
             }
             if steps >= self.most_steps {
                 break;
@@ -128,6 +146,7 @@ impl<'a> Upkeep<'a> {
         Run {
             id,
             is_dry: self.is_dry,
+            removes_orphans: self.removes_orphans,
             started,
             keep_since: started.saturating_sub(self.grace),
             ..Run::default()

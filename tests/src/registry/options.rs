@@ -34,6 +34,7 @@ pub struct Options {
     pub(crate) plugins: Vec<String>,
     pub(crate) whole: Option<String>,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) open_files: Option<u32>,
 }
 
 impl Options {
@@ -93,6 +94,7 @@ impl Options {
             plugins: vec!["npm".to_owned()],
             whole: None,
             environment: Vec::new(),
+            open_files: None,
         }
     }
 
@@ -149,6 +151,13 @@ impl Options {
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With no more open files than this.
+    #[must_use]
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
         self
     }
 

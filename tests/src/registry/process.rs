@@ -45,7 +45,14 @@ pub(crate) fn command(home: &Home) -> Command {
 }
 
 fn command_with(home: &Home, configuration: &str) -> Command {
-    let mut command = Command::new(program());
+    let mut command = match home.options.open_files {
+        Some(limit) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &limit.to_string()]).arg(program());
+            shell
+        }
+        None => Command::new(program()),
+    };
     command.current_dir(home.path()).arg("--config").arg(home.path().join(configuration));
     command.env("PACKHOUSE_ADMIN_PASSWORD", super::ADMIN_PASSWORD);
     command.envs(home.options.environment.iter().map(|(name, value)| (name, value)));
@@ -97,9 +104,13 @@ impl Process {
         self.logs.text()
     }
 
+    pub(super) async fn signal(&self, name: &str) {
+        let signalled = Command::new("kill").args([&format!("-{name}"), &self.id.to_string()]).status().await;
+        assert!(signalled.expect("`kill` runs").success(), "SIG{name} reaches the process");
+    }
+
     pub(super) async fn terminate(&mut self) -> ExitStatus {
-        let signalled = Command::new("kill").args(["-TERM", &self.id.to_string()]).status().await;
-        assert!(signalled.expect("`kill` runs").success(), "SIGTERM reaches the process");
+        self.signal("TERM").await;
         timeout(PATIENCE, self.child.wait()).await.expect("it ends after SIGTERM").expect("an exit code")
     }
 

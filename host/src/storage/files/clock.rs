@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
@@ -22,8 +21,8 @@ pub(super) fn touch(file: &File) -> io::Result<SystemTime> {
 /// What time it is, found out by touching a folder. Where nothing can be written (a file
 /// system that is mounted read-only), this machine's clock has to do: nothing can be removed
 /// for its age there either.
-pub(super) fn read(folder: &Path) -> io::Result<SystemTime> {
-    match File::open(folder).and_then(|folder| touch(&folder)) {
+pub(super) fn read(folder: io::Result<File>) -> io::Result<SystemTime> {
+    match folder.and_then(|folder| touch(&folder)) {
         Err(error)
             if matches!(
                 error.kind(),
@@ -55,11 +54,11 @@ mod tests {
     #[test]
     fn the_clock_of_a_folder_ticks() {
         let folder = tempfile::tempdir().unwrap();
-        let first = read(folder.path()).unwrap();
+        let first = read(File::open(folder.path())).unwrap();
         let until = std::time::Instant::now() + Duration::from_secs(10);
-        while read(folder.path()).unwrap() == first {
+        while read(File::open(folder.path())).unwrap() == first {
             assert!(std::time::Instant::now() < until, "it stands still");
         }
-        assert!(read(folder.path()).unwrap() > first);
+        assert!(read(File::open(folder.path())).unwrap() > first);
     }
 }

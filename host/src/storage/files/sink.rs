@@ -2,9 +2,8 @@
 //! a mebibyte off the asynchronous threads, one at a time for a sink, so that a
 //! slow sender holds no thread.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
@@ -13,11 +12,13 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::clock;
+use super::inside::{Inside, Kind};
 use super::version::{HASHED_UP_TO, hash_version, stamp};
 use super::{FileContent, Files, read_range, run_long};
-use crate::storage::error::Result;
+use crate::storage::error::{Result, StorageError};
 
 const PIECE: u64 = 1024 * 1024;
+pub(super) const STAGING: &str = ".packhouse/staging";
 
 /// A complete file in staging, removed with its last owner unless it was placed.
 #[derive(Clone)]
@@ -32,23 +33,39 @@ struct Staged {
 
 /// Removes the name when dropped.
 struct Guard {
-    path: PathBuf,
+    files: Arc<Files>,
+    path: String,
     placed: AtomicBool,
+}
+
+impl Guard {
+    fn fresh(files: &Arc<Files>) -> Self {
+        let path = format!("{STAGING}/{}", uuid::Uuid::new_v4().simple());
+        Self { files: Arc::clone(files), path, placed: AtomicBool::new(false) }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.placed.load(Ordering::Acquire)
-            && let Err(error) = fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a staging file could not be removed");
+        if self.placed.load(Ordering::Acquire) {
+            return;
+        }
+        let removed = self.files.root.enter().and_then(|inside| Ok(inside.remove(&self.path).map(drop)?));
+        match removed {
+            Ok(()) | Err(StorageError::NotFound) => {}
+            Err(error) => {
+                tracing::warn!(
+                    path = self.path,
+                    "a staging file could not be removed; the sweep will: {error}"
+                );
+            }
         }
     }
 }
 
 impl StagingFile {
-    pub fn path(&self) -> &Path {
+    /// Below the store's folder.
+    pub fn path(&self) -> &str {
         &self.0.guard.path
     }
 
@@ -90,10 +107,15 @@ struct Growing {
 }
 
 impl Growing {
-    fn create(files: &Files) -> Result<Self> {
-        let path = fresh_path(files);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        let guard = Guard { path, placed: AtomicBool::new(false) };
+    fn create(files: &Arc<Files>) -> Result<Self> {
+        let guard = Guard::fresh(files);
+        let created = files.root.inside(|inside| Ok(inside.create(&guard.path)?));
+        let file = created.map_err(|error| match error {
+            StorageError::NotFound => {
+                StorageError::unavailable("the folder for staging was missing; try again")
+            }
+            error => error,
+        })?;
         Ok(Self { guard, file, size: 0, hash: Some(blake3::Hasher::new()) })
     }
 
@@ -122,10 +144,6 @@ impl Growing {
             version,
         })))
     }
-}
-
-fn fresh_path(files: &Files) -> PathBuf {
-    files.private("staging").join(uuid::Uuid::new_v4().simple().to_string())
 }
 
 pub(crate) struct FileSink {
@@ -166,14 +184,14 @@ impl FileSink {
 }
 
 /// All bytes at once.
-pub(super) fn stage(files: &Files, bytes: &[u8]) -> Result<StagingFile> {
+pub(super) fn stage(files: &Arc<Files>, bytes: &[u8]) -> Result<StagingFile> {
     let mut growing = Growing::create(files)?;
     growing.write(bytes)?;
     growing.finish()
 }
 
 /// One part becomes the whole under a second name; several are copied together.
-pub(super) fn join(files: &Files, parts: &[FileContent]) -> Result<StagingFile> {
+pub(super) fn join(files: &Arc<Files>, parts: &[FileContent]) -> Result<StagingFile> {
     if let [only] = parts
         && let Some(linked) = link(files, only)
     {
@@ -183,12 +201,12 @@ pub(super) fn join(files: &Files, parts: &[FileContent]) -> Result<StagingFile> 
 }
 
 /// None where links do not work, or another file has taken the name.
-fn link(files: &Files, part: &FileContent) -> Option<StagingFile> {
+fn link(files: &Arc<Files>, part: &FileContent) -> Option<StagingFile> {
     use std::os::unix::fs::MetadataExt;
-    let path = fresh_path(files);
-    fs::hard_link(&part.path, &path).ok()?;
-    let guard = Guard { path, placed: AtomicBool::new(false) };
-    let file = File::open(&guard.path).ok()?;
+    let inside = files.root.enter().ok()?;
+    let guard = Guard::fresh(files);
+    inside.link(&part.path, &guard.path).ok()?;
+    let file = inside.read(&guard.path).ok()?;
     if file.metadata().ok()?.ino() != part.file.metadata().ok()?.ino() {
         return None;
     }
@@ -197,7 +215,7 @@ fn link(files: &Files, part: &FileContent) -> Option<StagingFile> {
 }
 
 /// New bytes on the disk (shared blocks where the file system can).
-pub(super) fn concatenate(files: &Files, parts: &[FileContent]) -> Result<StagingFile> {
+pub(super) fn concatenate(files: &Arc<Files>, parts: &[FileContent]) -> Result<StagingFile> {
     let mut growing = Growing::create(files)?;
     growing.hash = None;
     for part in parts {
@@ -224,15 +242,16 @@ fn copy_range(part: &FileContent, target: &mut Growing) -> Result<()> {
 }
 
 /// Counts what it removed.
-pub(super) fn sweep(folder: &Path, before: SystemTime) -> Result<u64> {
+pub(super) fn sweep(inside: &Inside, before: SystemTime) -> Result<u64> {
     let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let is_old =
-            entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(|time| time < before);
-        if is_old && fs::remove_file(entry.path()).is_ok() {
-            removed += 1;
-        }
+    for (name, kind) in inside.entries(STAGING)? {
+        let path = format!("{STAGING}/{name}");
+        let is_old = kind == Kind::File
+            && inside
+                .metadata(&path)
+                .and_then(|metadata| metadata.modified())
+                .is_ok_and(|time| time < before);
+        removed += u64::from(is_old && inside.remove(&path).is_ok());
     }
     Ok(removed)
 }

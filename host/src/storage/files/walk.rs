@@ -3,9 +3,8 @@
 //! what is not on the page.
 
 use std::cmp::Ordering;
-use std::fs::{self, DirEntry};
-use std::path::Path;
 
+use super::inside::{Inside, Kind};
 use super::{Files, is_nothing};
 use crate::storage::error::Result;
 use crate::storage::key::PRIVATE;
@@ -15,13 +14,13 @@ use crate::storage::listing::{Listing, PathListing};
 type Name = String;
 
 struct Walk<'a> {
-    root: &'a Path,
+    inside: &'a Inside,
     listing: &'a PathListing,
     found: Vec<Name>,
 }
 
-pub(super) fn page(files: &Files, listing: &PathListing) -> Result<Listing> {
-    let mut walk = Walk { root: &files.root, listing, found: Vec::new() };
+pub(super) fn page(files: &Files, inside: &Inside, listing: &PathListing) -> Result<Listing> {
+    let mut walk = Walk { inside, listing, found: Vec::new() };
     let start = listing.prefix.rfind('/').and_then(|slash| listing.prefix.get(..=slash)).unwrap_or_default();
     walk.enter(start)?;
     let mut page = Listing::default();
@@ -33,7 +32,7 @@ pub(super) fn page(files: &Files, listing: &PathListing) -> Result<Listing> {
         if name.ends_with('/') {
             page.folders.push(name);
         } else {
-            page.objects.extend(files.look_up(&name)?);
+            page.objects.extend(files.look_up(inside, &name)?);
         }
     }
     Ok(page)
@@ -46,7 +45,7 @@ impl Walk<'_> {
 
     /// `folder` is empty or ends with `/`.
     fn enter(&mut self, folder: &str) -> Result<()> {
-        let mut names = names_in(self.root, folder)?;
+        let mut names = names_in(self.inside, folder)?;
         names.retain(|name| self.is_wanted(name));
         names.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
         for name in names {
@@ -57,7 +56,7 @@ impl Walk<'_> {
                 self.found.push(name);
             } else if !self.listing.folders {
                 self.enter(&name)?;
-            } else if holds_object(self.root, &name)? {
+            } else if holds_object(self.inside, &name)? {
                 self.found.push(name);
             }
         }
@@ -80,35 +79,24 @@ impl Walk<'_> {
 }
 
 /// Files and folders right below; a folder that vanished has none.
-fn names_in(root: &Path, folder: &str) -> Result<Vec<Name>> {
-    let entries = match fs::read_dir(root.join(folder)) {
+fn names_in(inside: &Inside, folder: &str) -> Result<Vec<Name>> {
+    let entries = match inside.entries(folder) {
         Ok(entries) => entries,
         Err(error) if is_nothing(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(name_of(folder, &entry?));
-    }
-    Ok(names)
-}
-
-/// None for what can be no object: other kinds of files, names that are not UTF-8.
-fn name_of(folder: &str, entry: &DirEntry) -> Option<Name> {
-    let name = entry.file_name().into_string().ok()?;
-    let kind = entry.file_type().ok()?;
-    let kind = if kind.is_symlink() { fs::metadata(entry.path()).ok()?.file_type() } else { kind };
-    match (kind.is_dir(), kind.is_file()) {
-        (true, _) => Some(format!("{folder}{name}/")),
-        (_, true) => Some(format!("{folder}{name}")),
-        _ => None,
-    }
+    let names = entries.into_iter().filter_map(|(name, kind)| match kind {
+        Kind::File => Some(format!("{folder}{name}")),
+        Kind::Folder => Some(format!("{folder}{name}/")),
+        Kind::Other => None,
+    });
+    Ok(names.collect())
 }
 
 /// Folders that a crash left empty do not exist for anybody.
-fn holds_object(root: &Path, folder: &str) -> Result<bool> {
-    for name in names_in(root, folder)? {
-        if !name.ends_with('/') || holds_object(root, &name)? {
+fn holds_object(inside: &Inside, folder: &str) -> Result<bool> {
+    for name in names_in(inside, folder)? {
+        if !name.ends_with('/') || holds_object(inside, &name)? {
             return Ok(true);
         }
     }

@@ -89,6 +89,7 @@ impl Parts {
 impl Objects {
     /// Under a name that nobody else takes: it may be tried again without harm.
     async fn write_private(&self, path: &str, pieces: Vec<Bytes>) -> Result<Content> {
+        self.confirm().await?;
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
         let metadata = self.operator.write(path, Buffer::from(pieces)).await?;
         let version = super::swap::remote_info(path, &metadata).version;

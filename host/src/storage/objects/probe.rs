@@ -72,7 +72,6 @@ async fn ask_all(
     bucket: &Bucket,
 ) -> Result<Honoured> {
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-    may_list(operator).await?;
     transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);
     operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
     compare_clocks(operator, transport, &path).await;
@@ -80,7 +79,11 @@ async fn ask_all(
     let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
     let honoured = asked?;
     removed?;
-    races::confirm(honoured, once, &path).await
+    let honoured = races::confirm(honoured, once, &path).await?;
+    if !(honoured.write && honoured.join) {
+        tracing::warn!("the storage service ignores conditional writes: only one host may use it");
+    }
+    Ok(honoured)
 }
 
 /// Ages are counted from the time in `Last-Modified` to the one in `Date`: both must be of
@@ -102,7 +105,7 @@ async fn compare_clocks(operator: &Operator, transport: &Transport, path: &str) 
 }
 
 /// The first request: it meets whatever is wrong with the settings.
-async fn may_list(operator: &Operator) -> Result<()> {
+pub(super) async fn may_list(operator: &Operator) -> Result<()> {
     use futures_util::TryStreamExt;
     let options = ListOptions { limit: Some(1), ..ListOptions::default() };
     let listed =

@@ -33,7 +33,7 @@ pub(super) struct Note {
 }
 
 /// What a service does with conditions, as probed: some ignore them silently.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is the answer to a question of its own")]
 pub(super) struct Honoured {
     /// Of one write.
@@ -50,13 +50,6 @@ pub(super) struct Honoured {
 impl Swap {
     pub fn noted() -> Self {
         Self::Noted(Mutex::default())
-    }
-
-    pub fn probed(honoured: Honoured) -> Self {
-        if !(honoured.write && honoured.join) {
-            tracing::warn!("the storage service ignores conditional writes: only one host may use it");
-        }
-        Self::Conditional(honoured)
     }
 
     pub fn honours_writes(&self) -> bool {

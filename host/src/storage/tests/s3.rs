@@ -187,7 +187,7 @@ fn is_unchecked<B>(request: &Request<B>) -> bool {
 pub struct Server {
     address: SocketAddr,
     unchecked: Arc<Mutex<Vec<String>>>,
-    _folder: TempDir,
+    folder: TempDir,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -245,7 +245,12 @@ impl Server {
                 });
             }
         });
-        Self { address, unchecked, _folder: folder, _task: AbortOnDropHandle::new(task) }
+        Self { address, unchecked, folder, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Its objects as files, beside what the server notes of them.
+    pub fn bucket(&self) -> std::path::PathBuf {
+        self.folder.path().join("bucket")
     }
 
     /// Writes that carried bytes and no checksum of them.

@@ -2,7 +2,7 @@
 //! bytes are.
 
 use packhouse_plugin::storage::{self, Reader};
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Error as Host, Response};
 
 use super::stored::require_read;
 use super::{crate_name, crate_version, load, no_crate, no_version};
@@ -27,7 +27,9 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
         && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()
     {
-        return Err(no_version(&name, &version));
+        // Its digest is not compared: that would read each file twice.
+        let key = layout::crate_file(&spelled, &version);
+        return Err(Host::damaged(key, "it is missing, and the index names it: publish it again").into());
     }
     // A version is never replaced, and its bytes are compressed.
     Ok(response.filename(&format!("{spelled}-{version}.crate")).immutable().no_compression())
@@ -35,7 +37,6 @@ pub fn download(call: &Call) -> Result<Response, Error> {
 
 /// The name in the line of this version, in its spelling.
 fn find(name: &CrateName, version: &Version) -> Result<Option<String>, Error> {
-    use packhouse_plugin::Error as Host;
     let key = layout::index(name);
     let in_whole = |bytes: &[u8]| Index::new(bytes).find(version).map(|line| line.name.into_owned());
     match storage::get_up_to(&key, SMALL) {

@@ -87,10 +87,7 @@ fn read_users(call: &Call) -> Result<Vec<String>, Error> {
 
 /// Changes the list of a crate that is there. One of another system begins with none. The
 /// second argument of `change` tells whether this request may have made the change already.
-fn change(
-    stored: &StoredName,
-    change: impl Fn(&mut Owners, bool) -> Result<(), Error>,
-) -> Result<(), Error> {
+fn change(stored: &StoredName, change: impl Fn(&mut Owners, bool) -> Result<(), Error>) -> Result<(), Error> {
     let name = stored.name();
     Update::new(&layout::owners(name)).content_type(JSON).run_telling(|document, has_tried| {
         let there = document.map(parse_owners).transpose()?;

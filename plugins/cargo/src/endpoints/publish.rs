@@ -3,7 +3,8 @@
 //! # Invariants
 //! - Nothing is visible before the index names it, and nothing that can fail stands between
 //!   giving the file its key and writing the index.
-//! - A version that is there is never replaced.
+//! - A version that is there is never replaced; the same bytes again repair the stored file if
+//!   it is damaged.
 //! - What a publish costs does not depend on how many other crates there are.
 
 use std::io::BufReader;
@@ -23,13 +24,17 @@ use crate::layout;
 use crate::manifest::Manifest;
 use crate::name::{CrateName, Version};
 use crate::upload::NewCrate;
+use prepared::Seen;
 
 mod name;
 mod prepared;
 mod received;
+mod repair;
 
 /// How much of a crate is fetched from the host at once, in bytes.
 const READ: usize = 256 * 1024;
+/// Of crates in the store, where it keeps content types.
+const GZIP: &str = "application/gzip";
 /// The longest line that a version may have in the index, in bytes.
 const LINE_LIMIT: usize = 1 << 20;
 
@@ -60,6 +65,13 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     let mut staged = received::stage_file(&mut body, size)?;
     agree(&mut new, &name, &version, &mut staged)?;
     let checksum = staged.digest(SHA256)?.hex;
+    let seen = match seen {
+        Seen::Free(seen) => seen,
+        Seen::Broken(broken) => {
+            broken.repair(&name, &version, &mut staged)?;
+            return Ok(published());
+        }
+    };
     let line = Release { new: &new, checksum: &checksum, published: clock::now() }.to_line()?;
     if line.len() > LINE_LIMIT {
         return Err(Error::because(
@@ -72,9 +84,13 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
         seen,
         &mut staged,
     )?;
-    Ok(Response::new(200).json(&json!({
+    Ok(published())
+}
+
+fn published() -> Response {
+    Response::new(200).json(&json!({
         "warnings": { "invalid_categories": [], "invalid_badges": [], "other": [] },
-    })))
+    }))
 }
 
 /// The file holds what the request says.
@@ -104,7 +120,7 @@ fn make_visible(
     if prepared.is_new_document() {
         name::reserve(name)?;
     }
-    let claimed = prepared.claim(staged, &file, Some("application/gzip"), &mut look)?.map_err(refuse)?;
+    let claimed = prepared.claim(staged, &file, Some(GZIP), &mut look)?.map_err(refuse)?;
     let named = claimed.name(&mut look)?.map_err(refuse)?;
     log::info(
         "published a version",

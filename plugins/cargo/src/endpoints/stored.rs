@@ -8,11 +8,11 @@
 
 use packhouse_plugin::auth::{self, Decision, Denied};
 use packhouse_plugin::storage::{self, Document, Reader};
-use packhouse_plugin::{Error as HostError, log};
+use packhouse_plugin::Error as HostError;
 
 use super::{CRATE, EVERY_CRATE, no_crate, parse_owners};
 use crate::document::Index;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::layout;
 use crate::name::CrateName;
 use crate::owners::Owners;
@@ -53,8 +53,7 @@ impl StoredName {
         if let Some(name) = name.filter(|name| layout::index(name) == key) {
             return Ok(Self(name));
         }
-        log::error("an index file does not say which crate it is about", &[("key", key)]);
-        Err(Error::new(error::HOST))
+        Err(HostError::damaged(key, "it does not say which crate it is about").into())
     }
 
     /// The crate, if the caller may do this on it by a grant; or 401, 403 or 404.

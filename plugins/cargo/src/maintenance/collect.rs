@@ -4,13 +4,14 @@
 //! # Invariants
 //! - An index is read after its crate's files were listed: what was published in between is
 //!   named by then.
-//! - Where an index cannot be read, nothing beside it is removed.
+//! - A file is removed only next to an index file that is whole and whose crates are all there.
 
-use packhouse_plugin::maintenance::{Step, forget_claims};
+use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::Stored;
+use super::{Stored, folder};
+use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
 use crate::owners::Owners;
@@ -49,10 +50,6 @@ fn collect_files(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-fn folder(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// The files of one crate, or some of them. Gives the bytes that were read.
 fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     step.checked(files.len() as u64, 0);
@@ -61,18 +58,44 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
         .filter_map(|file| layout::release_of_file(&file.key).map(|(name, version)| (file, name, version)))
         .collect();
     let Some((_, name, _)) = releases.first() else { return Ok(0) };
+    let key = layout::index(name);
     let stored = Stored::read(name)?;
     step.checked(0, stored.size());
-    if let Stored::TooLarge(limit) = &stored {
-        step.damaged(&layout::index(name), &format!("it is larger than the {limit} bytes that can be read"));
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged_once(&key, why);
     }
-    for (file, name, version) in &releases {
-        if !stored.names(version) {
-            let is_named = || Ok::<_, Error>(Stored::read(name)?.names(version));
-            step.reclaim(file, "no index names it", is_named)?;
-        }
+    let unnamed: Vec<(&ObjectInfo, &Version, Reference)> = releases
+        .iter()
+        .map(|(file, _, version)| (*file, version, stored.reference(version)))
+        .filter(|(_, _, reference)| *reference != Reference::Named)
+        .collect();
+    if let (false, Stored::Index(document)) = (unnamed.is_empty(), &stored)
+        && let Some(missing) = first_missing(name, Index::new(&document.bytes))?
+    {
+        step.damaged_once(
+            &key,
+            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
+        );
+        return Ok(stored.size());
+    }
+    for (file, version, reference) in unnamed {
+        let again = || Ok::<_, Error>(Stored::read(name)?.reference(version));
+        step.reclaim(file, &key, reference, again)?;
     }
     Ok(stored.size())
+}
+
+/// A file that the index names and that is not there: then the index, or the store, has lost
+/// something.
+fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, Error> {
+    let releases: Vec<(CrateName, Version)> = index.lines().filter_map(|line| line.release(name)).collect();
+    let spelled: Vec<String> =
+        releases.iter().map(|(name, version)| layout::crate_file(name, version)).collect();
+    let lower: Vec<String> =
+        releases.iter().map(|(name, version)| layout::lower_crate_file(name, version)).collect();
+    let found = storage::stat_many(&spelled)?.into_iter().zip(storage::stat_many(&lower)?);
+    let missing = spelled.iter().zip(found).find(|(_, (one, other))| one.is_none() && other.is_none());
+    Ok(missing.map(|(key, _)| key.clone()))
 }
 
 /// Documents of crates that have no index file. What is younger than two graces may be that
@@ -92,7 +115,8 @@ fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
             step.damaged(&object.key, "it names no crate");
             continue;
         };
-        if storage::stat(&layout::index(&name))?.is_some() {
+        // Next to files, it may be what is left of a crate whose index file was lost.
+        if storage::stat(&layout::index(&name))?.is_some() || has_files(&name)? {
             continue;
         }
         let floor = step.started().saturating_sub(2 * GRACE);
@@ -104,4 +128,14 @@ fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     }
     page.next.iter().for_each(|next| step.set_cursor(next));
     Ok(())
+}
+
+fn has_files(name: &CrateName) -> Result<bool, Error> {
+    for folder in [format!("{}{name}/", layout::CRATES), format!("{}{}/", layout::CRATES, name.lower())] {
+        let page = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&folder) })?;
+        if !page.objects.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

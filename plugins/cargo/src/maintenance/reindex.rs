@@ -69,13 +69,13 @@ fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
 fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
     let document = match storage::get(&layout::index(name)) {
         Ok(Some(document)) => document,
-        Ok(None) | Err(Error::TooLarge(_)) => return Ok(()),
+        Ok(None) | Err(Error::Damaged { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
     let Some(spelled) = Index::new(&document.bytes).name() else { return Ok(()) };
     let key = layout::owners(&spelled);
     if !step.is_dry_run() {
-        let bytes = serde_json::to_vec(&Owners::new(&spelled, None))?;
+        let bytes = storage::to_json(&Owners::new(&spelled, None))?;
         match storage::put(&key, &bytes, Precondition::Absent, Some(JSON)) {
             // Somebody publishes it at this moment, or another spelling was there first.
             Err(Error::Conflict) => return Ok(()),

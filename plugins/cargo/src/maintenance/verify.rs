@@ -1,14 +1,16 @@
-//! Each file against what the index says of it. It changes nothing.
+//! Each file against what the index says of it, files without an index, and the documents of
+//! owners. It changes nothing.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
-use packhouse_plugin::{Error, find_digest};
+use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
-use super::Stored;
-use crate::document::Line;
+use super::{Stored, folder};
+use crate::document::{Line, bad_line};
 use crate::layout;
 use crate::name::{CrateName, Version};
+use crate::owners::Owners;
 
 /// Keys of one step.
 const KEYS: u32 = 500;
@@ -29,14 +31,27 @@ impl Done {
     }
 }
 
-/// One step: crates in the order of their index files, until enough was read. The cursor is
-/// the number of the crate's lines that were read before, and the key of its index file.
+/// One step: crates in the order of their index files, until enough was read; then the files,
+/// and the documents of owners, a page of keys at a time. The cursor is a key, behind the
+/// number of the lines of this index file that were read before.
 pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     let cursor = step.cursor();
     let (read, after) = match cursor.as_deref().and_then(|cursor| cursor.split_once(' ')) {
         Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
         None => (0, None),
     };
+    match after {
+        Some(after) if after.starts_with(layout::CRATES) => verify_files(step, after),
+        Some(after) if after.starts_with(layout::OWNERS) => verify_owners(step, after),
+        after => verify_indexes(step, read, after),
+    }
+}
+
+fn go_on(step: &Step<'_>, key: &str) {
+    step.set_cursor(&format!("0 {key}"));
+}
+
+fn verify_indexes(step: &Step<'_>, read: usize, after: Option<&str>) -> Result<(), Error> {
     let mut done = Done::default();
     if let Some(key) = after.filter(|_| read > 0)
         && !verify_crate(step, key, read, &mut done)?
@@ -49,8 +64,60 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
             return Ok(());
         }
     }
-    page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+    go_on(step, page.next.as_deref().unwrap_or(layout::CRATES));
     Ok(())
+}
+
+/// Files of crates that have no index file.
+fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
+    let page = list_page(&ListingOptions {
+        after: Some(after).filter(|after| *after != layout::CRATES),
+        limit: KEYS,
+        ..ListingOptions::new(layout::CRATES)
+    })?;
+    for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
+        let is_release = |file: &&ObjectInfo| layout::release_of_file(&file.key).is_some();
+        let releases: Vec<ObjectInfo> = files.iter().filter(is_release).cloned().collect();
+        let name = releases.first().and_then(|file| layout::release_of_file(&file.key));
+        if let Some((name, _)) = name {
+            step.report_orphans(&releases, &layout::index(&name))?;
+        }
+    }
+    go_on(step, page.next.as_deref().unwrap_or(layout::OWNERS));
+    Ok(())
+}
+
+fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
+    let page = list_page(&ListingOptions {
+        after: Some(after).filter(|after| *after != layout::OWNERS),
+        limit: KEYS,
+        ..ListingOptions::new(layout::OWNERS)
+    })?;
+    let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let why = match document {
+            Ok(None) => continue,
+            Ok(Some(document)) => match document.json::<Owners>() {
+                Ok(owners) => wrong_owners(key, &owners),
+                Err(error) => Some(format!("it is no document of owners: {error}")),
+            },
+            Err(Error::Damaged { why, .. }) => Some(why),
+            Err(error) => return Err(error),
+        };
+        if let Some(why) = why {
+            step.damaged(key, &why);
+        }
+    }
+    page.next.iter().for_each(|next| go_on(step, next));
+    Ok(())
+}
+
+fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
+    match CrateName::parse(&owners.name) {
+        Ok(name) if layout::owners(&name) == key => None,
+        Ok(name) => Some(format!("it is about {name}")),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// The crate whose index file this is, less the lines that were read before. False, with the
@@ -61,28 +128,26 @@ fn verify_crate(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Res
     if read == 0 {
         step.checked(1, stored.size());
     }
-    if let Stored::TooLarge(limit) = &stored {
-        step.damaged(key, &format!("it is larger than the {limit} bytes that can be read"));
-    }
-    let Some(index) = stored.index() else { return Ok(true) };
-    for (number, line) in index.all_lines().enumerate().skip(read) {
+    let mut told = false;
+    let lines = stored.index().into_iter().flat_map(|index| index.all_lines()).enumerate();
+    for (number, line) in lines.skip(read) {
         if done.is_enough() {
             step.set_cursor(&format!("{number} {key}"));
             return Ok(false);
         }
-        match line.as_ref().and_then(|line| Some((line, release(&name, line)?))) {
+        match line.as_ref().and_then(|line| Some((line, line.release(&name)?))) {
             Some((line, (spelled, version))) => verify_version(step, &spelled, &version, line, done)?,
-            None => step.damaged(key, &format!("its line {} is none of an index", number + 1)),
+            None => {
+                told = true;
+                step.damaged(key, &bad_line(number));
+            }
         }
     }
+    // What no single line shows: that it is empty, too large, or lists a version twice.
+    if let (Stored::Damaged(_, why), false) = (&stored, told) {
+        step.damaged_once(key, why);
+    }
     Ok(true)
-}
-
-/// What the line is about, when that is the crate whose file it stands in.
-fn release(name: &CrateName, line: &Line<'_>) -> Option<(CrateName, Version)> {
-    let spelled = CrateName::parse(&line.name).ok()?;
-    let version = Version::parse(&line.vers).ok()?;
-    (spelled.lower() == name.lower()).then_some((spelled, version))
 }
 
 fn verify_version(

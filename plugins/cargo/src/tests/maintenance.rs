@@ -25,10 +25,15 @@ fn files_that_no_index_names_are_collected_when_they_are_old() {
     assert_eq!((collect(&host).kept, host.objects()), (2, before.clone()));
     host.set_now(host.now() + 2 * DAY);
     let dry = host.upkeep().dry_run().collect::<Cargo>().unwrap();
-    assert_eq!(dry.left_over, ["crates/demo/demo-2.0.0.crate", "crates/gone/gone-1.0.0.crate"]);
+    assert_eq!(dry.left_over, ["crates/demo/demo-2.0.0.crate"]);
+    assert_eq!(dry.orphans, ["crates/gone/gone-1.0.0.crate"], "no index says that it may go");
     assert_eq!(host.objects(), before);
-    assert_eq!(collect(&host).left_over, dry.left_over);
-    let kept: Vec<_> = before.into_iter().filter(|key| !dry.left_over.contains(key)).collect();
+    let run = collect(&host);
+    assert_eq!((run.left_over, run.orphans), (dry.left_over.clone(), dry.orphans.clone()));
+    let ordered = host.upkeep().removing_orphans().collect::<Cargo>().unwrap();
+    assert_eq!(ordered.left_over, dry.orphans);
+    let is_gone = |key: &String| dry.left_over.contains(key) || dry.orphans.contains(key);
+    let kept: Vec<_> = before.into_iter().filter(|key| !is_gone(key)).collect();
     assert_eq!(host.objects(), kept);
     assert_eq!(get(&host, "/api/v1/crates/demo/1.0.0/download").bytes(), named.file);
     assert_eq!(collect(&host).left_over, Vec::<String>::new());
@@ -56,6 +61,87 @@ fn names_that_were_taken_for_nothing_are_free_again() {
     host.set_now(host.now() + 2 * DAY);
     assert_eq!(collect(&host).left_over, ["owners/never-was.json"]);
     assert!(host.objects().contains(&"owners/demo.json".to_owned()));
+}
+
+/// A crate of three versions, published three days ago.
+fn three_versions(host: &Host) {
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        Publish::new("demo", version).done(host);
+    }
+    host.set_now(host.now() + 3 * DAY);
+}
+
+const INDEX: &str = "index/de/mo/demo";
+
+/// What damage makes of an index of three versions; none for a file that is gone.
+fn damages(whole: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let text = String::from_utf8(whole.to_vec()).unwrap();
+    let first = text.find('\n').unwrap();
+    vec![
+        ("cut in a line", Some(whole[..first + 20].to_vec())),
+        ("empty", Some(Vec::new())),
+        ("gone", None),
+        ("a line that cannot be read", Some(text.replacen("{\"name\"", "z\"name\"", 2).into_bytes())),
+        ("a version twice", Some(text.replace("\"1.2.0\"", "\"1.1.0\"").into_bytes())),
+        ("a version that has no file", Some(text.replace("\"1.2.0\"", "\"1.2.4\"").into_bytes())),
+    ]
+}
+
+fn damage(host: &Host, bytes: Option<Vec<u8>>) {
+    match bytes {
+        Some(bytes) => drop(host.insert(INDEX, bytes).unwrap()),
+        None => assert!(host.remove(INDEX)),
+    }
+}
+
+#[test]
+fn a_damaged_index_costs_no_crate_and_is_told() {
+    let host = host();
+    three_versions(&host);
+    let whole = host.object(INDEX).unwrap();
+    for (what, bytes) in damages(&whole) {
+        damage(&host, bytes);
+        host.set_now(host.now() + 3 * DAY);
+        let before = host.objects();
+        let run = collect(&host);
+        assert_eq!((run.left_over.len(), host.objects()), (0, before), "{what}");
+        assert!(!run.damaged.is_empty() || run.orphans.len() == 3, "{what}: {run:?}");
+        let found = host.upkeep().verify::<Cargo>().unwrap();
+        assert!(!found.damaged.is_empty() || found.orphans.len() == 3, "{what}: {found:?}");
+        host.insert(INDEX, &whole).unwrap();
+        assert_eq!(collect(&host).damaged, Vec::<String>::new(), "{what}: restored");
+    }
+}
+
+#[test]
+fn publishing_onto_a_damaged_index_is_refused_and_logged() {
+    let host = host();
+    three_versions(&host);
+    let whole = host.object(INDEX).unwrap();
+    for (what, bytes) in damages(&whole).into_iter().take(5).filter(|(_, bytes)| bytes.is_some()) {
+        damage(&host, bytes.clone());
+        let logged = host.log().len();
+        assert_told(&Publish::new("demo", "2.0.0").send(&host.as_user("ann")), 500, "damaged");
+        let lines = host.log();
+        assert!(lines[logged..].iter().any(|line| format!("{line:?}").contains(INDEX)), "{what}: {lines:?}");
+        assert_eq!(host.object(INDEX), bytes, "{what}");
+        assert_eq!(host.object("crates/demo/demo-2.0.0.crate"), None, "{what}");
+    }
+}
+
+#[test]
+fn owners_are_verified_and_stay_where_files_are() {
+    let host = host();
+    three_versions(&host);
+    Publish::new("other", "1.0.0").done(&host);
+    damage(&host, None);
+    host.insert("owners/other.json", "[").unwrap();
+    host.set_now(host.now() + 3 * DAY);
+    collect(&host);
+    assert!(host.object("owners/demo.json").is_some());
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, ["owners/other.json"]);
+    host.insert("owners/other.json", r#"{"name":"demo","owners":["eve"]}"#).unwrap();
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, ["owners/other.json"]);
 }
 
 #[test]
@@ -132,4 +218,37 @@ fn a_crate_of_many_versions_is_verified_in_steps() {
     assert_eq!(outcome.damaged, ["crates/demo/demo-1.0.777.crate"]);
     assert!(outcome.steps >= 5, "{} steps", outcome.steps);
     assert_eq!(outcome.checked, 1001);
+}
+
+#[test]
+fn a_damaged_file_is_repaired_by_publishing_the_same_bytes_and_by_no_others() {
+    let host = host();
+    let demo = Publish::new("demo", "1.0.0").done(&host);
+    let ann = host.as_user("ann");
+    assert_told(&demo.send(&ann), 409, "already uploaded");
+    for damage in [Some("cut off"), None] {
+        match damage {
+            Some(bytes) => drop(host.insert(&demo.key(), bytes).unwrap()),
+            None => assert!(host.remove(&demo.key())),
+        }
+        let other = Publish::with_manifest("demo", "1.0.0", "description = \"others\"\n");
+        assert_told(&other.send(&ann), 409, "already uploaded");
+        assert_ne!(host.object(&demo.key()), Some(other.file));
+        let before = host.object(INDEX);
+        assert_eq!(demo.send(&ann).status(), 200);
+        assert_eq!((host.object(&demo.key()), host.object(INDEX)), (Some(demo.file.clone()), before));
+        assert_told(&demo.send(&ann), 409, "already uploaded");
+    }
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_the_index_names_and_that_is_missing_is_a_500_with_a_line_in_the_log() {
+    let host = host();
+    let demo = Publish::new("demo", "1.0.0").done(&host);
+    assert!(host.remove(&demo.key()));
+    let path = "/api/v1/crates/demo/1.0.0/download";
+    assert_told(&get(&host, path), 500, "damaged");
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains(&demo.key())));
+    assert_told(&get(&host, "/api/v1/crates/demo/2.0.0/download"), 404, "no version 2.0.0");
 }

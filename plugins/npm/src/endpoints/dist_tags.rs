@@ -5,7 +5,9 @@ use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
-use super::{JSON, SMALL_BODY, load, no_version, now, package, parse, require, require_in, require_listed};
+use super::{
+    JSON, SMALL_BODY, load, no_version, now, package, parse, parse_whole, require, require_in, require_listed,
+};
 use crate::document::Packument;
 use crate::error::{self, Error};
 use crate::layout;
@@ -60,7 +62,7 @@ fn change(
     Update::new(&layout::index(name)).run_telling(|document, has_tried| {
         let document = document
             .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))?;
-        let mut packument = parse(document)?;
+        let mut packument = parse_whole(name, document)?;
         require_in(name, &packument, "write")?;
         let before = packument.tags();
         change(&mut packument, has_tried)?;

@@ -54,7 +54,7 @@ pub fn read_attestations(call: &Call) -> Result<Response, Error> {
     let sha1 = manifest.shasum().filter(|_| manifest.has_attestations()).ok_or_else(none)?;
     let bundle = storage::get(&layout::provenance(&name, version, &sha1))?.ok_or_else(none)?;
     // Only whole JSON goes into JSON.
-    let bundle = Object::parse_bytes(&bundle.bytes).map_err(|_| none())?;
+    let bundle = Object::parse_bytes(&bundle.bytes).map_err(|error| bundle.damaged(error))?;
     Ok(Response::new(200).content_type(JSON).bytes(format!(
         r#"{{"attestations":[{{"predicateType":{},"bundle":{}}}]}}"#,
         quote(PREDICATE),

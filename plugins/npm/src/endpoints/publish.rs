@@ -5,7 +5,8 @@
 //! - Nothing is visible before the packument names it, and nothing that can fail stands
 //!   between giving the tarball its key and writing the packument, except writing the
 //!   provenance bundle and the packument.
-//! - A version that is there is never replaced.
+//! - A version that is there is never replaced; the same bytes again repair the stored tarball
+//!   if it is damaged.
 
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused};
@@ -13,7 +14,7 @@ use packhouse_plugin::{Call, Response, log};
 use serde_json::json;
 
 use super::{
-    JSON, PACKAGE, caller, now, package, parse, require, require_any, require_feature, require_in,
+    JSON, PACKAGE, caller, now, package, parse_whole, require, require_any, require_feature, require_in,
     require_listed,
 };
 use crate::document::{Manifest, Packument, Release, revision};
@@ -82,7 +83,14 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         Refused::Busy => Error::new(error::BEING_PUBLISHED),
         Refused::Same | Refused::Exists => Error::version_exists(release.version),
     };
-    let prepared = Publish::new(&key).content_type(JSON).prepare(&mut look)?.map_err(refuse)?;
+    let prepared = match Publish::new(&key).content_type(JSON).prepare(&mut look)? {
+        // The same bytes again repair a damaged tarball.
+        Err(Refused::Same) if verified.staged.repair(&file, Some(TARBALL))? => {
+            let version = storage::stat(&key)?.map(|info| info.version).unwrap_or_default();
+            return Ok(published_as(name, &version));
+        }
+        prepared => prepared.map_err(refuse)?,
+    };
     let claimed = prepared.claim(&mut verified.staged, &file, Some(TARBALL), &mut look)?.map_err(refuse)?;
     if let Some(bundle) = bundle {
         let key = layout::provenance(name, release.version, release.sha1);
@@ -91,12 +99,16 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let named = claimed.name(&mut look)?.map_err(refuse)?;
     let fields = [("package.name", name.as_str()), ("package.version", release.version)];
     log::info("published a version", &fields);
-    Ok(Response::new(201).json(&json!({
+    Ok(published_as(name, &named.document.version))
+}
+
+fn published_as(name: &PackageName, version: &str) -> Response {
+    Response::new(201).json(&json!({
         "ok": true,
         "success": true,
         "id": name.as_str(),
-        "rev": revision(&named.document.version),
-    })))
+        "rev": revision(version),
+    }))
 }
 
 /// Yarn berry sends the readme beside the manifest instead of in it.
@@ -114,7 +126,7 @@ fn with_readme<'a>(manifest: &Object<'a>, body: &Object<'a>) -> Object<'a> {
 /// grow over what can be read back.
 fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Error> {
     let mut packument = match current {
-        Some(document) => parse(document)?,
+        Some(document) => parse_whole(release.name, document)?,
         None => Packument::new(release.name),
     };
     if let Some(there) = packument.version(release.version) {

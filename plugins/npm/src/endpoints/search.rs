@@ -93,7 +93,7 @@ fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
         let document = match document {
             Ok(Some(document)) => document,
             Ok(None) => continue,
-            Err(packhouse_plugin::Error::TooLarge(_)) => {
+            Err(packhouse_plugin::Error::Damaged { .. }) => {
                 log::warn("a package is too large to be searched", &[("package.name", name.as_str())]);
                 continue;
             }

@@ -2,12 +2,13 @@
 //! what it no longer names, or remove the whole package.
 
 use packhouse_plugin::digests::SHA1;
+use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::storage::{self, Document, GRACE, Removal};
 use packhouse_plugin::{Call, Error as HostError, Response, log};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline};
-use super::{JSON, load, now, package, parse, require_any, require_feature, require_listed};
+use super::{JSON, load, now, package, parse, parse_whole, require_any, require_feature, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -25,7 +26,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let changes = Changes::of_revision(&body)?;
     let document = load(&name)?;
     check_revision(call, &document)?;
-    let mut packument = parse(&document)?;
+    let mut packument = parse_whole(&name, &document)?;
     let removed = changes.removed(&packument);
     let files = files_of(&name, &packument, |version| removed.iter().any(|removed| removed == version));
     if !apply(&name, &mut packument, &changes)? {
@@ -71,7 +72,7 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     let document = storage::get(&layout::index(&name))?;
     if let Some(document) = &document {
         check_revision(call, document)?;
-        if parse(document)?.version(version).is_some() {
+        if parse_whole(&name, document)?.version(version).is_some() {
             return Err(Error::new(error::STILL_LISTED));
         }
     }
@@ -99,14 +100,26 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     require_listed(&name, "delete")?;
     let document = load(&name)?;
     check_revision(call, &document)?;
+    let files = files_of(&name, &parse(&document)?, |_| true);
     let mut removal = Removal::of(&layout::folder(&name));
-    removal.announce(&files_of(&name, &parse(&document)?, |_| true))?;
+    removal.announce(&files)?;
+    // If this request is interrupted, a collection can tell its files from those of a lost
+    // packument.
+    let mark = RemovalMark::begin(&layout::index(&name), &files)?;
     match storage::remove(&layout::index(&name), document.precondition()) {
         // Ours, if the answer was lost.
         Err(HostError::Conflict) if storage::stat(&layout::index(&name))?.is_none() => {}
-        removed => drop(removed?),
+        Err(error) => {
+            mark.finish();
+            return Err(error.into());
+        }
+        Ok(_) => {}
     }
     removal.carry_out();
+    // The mark stays where a file does.
+    if storage::stat_many(&files)?.iter().all(Option::is_none) {
+        mark.finish();
+    }
     log::info("removed a package", &[("package.name", name.as_str())]);
     Ok(Response::new(200).json(&json!({ "ok": true })))
 }

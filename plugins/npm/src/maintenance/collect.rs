@@ -4,15 +4,15 @@
 //! # Invariants
 //! - A packument is read after its files were listed: what was published in between is
 //!   named by then.
-//! - Where a packument cannot be read, nothing beside it is removed.
+//! - A file is removed only next to a packument that is whole and whose tarballs are all there.
 
-use packhouse_plugin::Error;
-use packhouse_plugin::ObjectInfo;
-use packhouse_plugin::maintenance::{Step, forget_claims};
-use packhouse_plugin::storage::{ListingOptions, list_page};
+use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
+use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::{Error, ObjectInfo};
 
-use super::Stored;
-use crate::document::{Manifest, Packument};
+use super::part::Part;
+use super::{Stored, folder, package_of};
+use crate::document::Packument;
 use crate::layout;
 use crate::name::PackageName;
 
@@ -45,63 +45,57 @@ pub fn collect(step: &Step<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn folder(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
 /// The files of one package, or some of them. Gives the bytes that were read.
 fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     step.checked(files.len() as u64, 0);
     let Some(name) = files.first().and_then(|file| package_of(&file.key)) else { return Ok(0) };
-    if !files.iter().any(|file| Part::of(&name, &file.key).is_some()) {
+    let parts: Vec<(&ObjectInfo, Part<'_>)> =
+        files.iter().filter_map(|file| Some((file, Part::of(&name, &file.key)?))).collect();
+    if parts.is_empty() {
         return Ok(0);
     }
+    let key = layout::index(&name);
     let stored = Stored::read(&name)?;
     step.checked(0, stored.size());
-    if let Stored::Damaged(why) = &stored {
-        step.damaged(&layout::index(&name), why);
-        return Ok(0);
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged_once(&key, why);
+        return Ok(stored.size());
     }
     let packument = stored.packument();
-    for file in files {
-        let Some(part) = Part::of(&name, &file.key) else { continue };
-        if !part.is_named(packument.as_ref()) {
-            let is_named = || Ok::<_, Error>(part.is_named(Stored::read(&name)?.packument().as_ref()));
-            step.reclaim(file, "no packument names it", is_named)?;
-        }
+    let reference = |part: &Part<'_>| part.reference(&stored, packument.as_ref());
+    let unnamed: Vec<_> = parts
+        .into_iter()
+        .map(|(file, part)| (file, reference(&part), part))
+        .filter(|(_, found, _)| *found != Reference::Named)
+        .collect();
+    if let (false, Some(packument)) = (unnamed.is_empty(), &packument)
+        && let Some(missing) = first_missing(&name, packument)?
+    {
+        step.damaged_once(
+            &key,
+            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
+        );
+        return Ok(stored.size());
+    }
+    for (file, found, part) in unnamed {
+        let again = || {
+            let stored = Stored::read(&name)?;
+            Ok::<_, Error>(part.reference(&stored, stored.packument().as_ref()))
+        };
+        step.reclaim(file, &key, found, again)?;
     }
     Ok(stored.size())
 }
 
-fn package_of(key: &str) -> Option<PackageName> {
-    PackageName::parse(folder(key).strip_prefix(layout::PACKAGES)?).ok()
-}
-
-/// A file that a packument can name.
-enum Part<'a> {
-    Tarball { version: &'a str },
-    Bundle { version: &'a str, sha1: &'a str },
-}
-
-impl<'a> Part<'a> {
-    /// None for the packument itself, and for what is not ours.
-    fn of(name: &PackageName, key: &'a str) -> Option<Part<'a>> {
-        let (_, file) = key.rsplit_once('/')?;
-        if let Some(version) = layout::version_of_file(name, file, "tgz") {
-            return Some(Part::Tarball { version });
-        }
-        let (version, sha1) = layout::version_of_file(name, file, "sigstore")?.rsplit_once('.')?;
-        Some(Part::Bundle { version, sha1 })
-    }
-
-    fn is_named(&self, packument: Option<&Packument<'_>>) -> bool {
-        let manifest =
-            |version: &str| packument.and_then(|packument| packument.version(version).map(Manifest));
-        match self {
-            Part::Tarball { version } => manifest(version).is_some(),
-            Part::Bundle { version, sha1 } => manifest(version).is_some_and(|manifest| {
-                manifest.has_attestations() && manifest.shasum().as_deref() == Some(sha1)
-            }),
-        }
-    }
+/// A tarball that the packument names and that is not there: then the packument, or the store,
+/// has lost something.
+fn first_missing(name: &PackageName, packument: &Packument<'_>) -> Result<Option<String>, Error> {
+    let tarballs = packument.versions().map(|(version, _)| layout::tarball_name(name, version));
+    // A version that cannot be a key is that of an earlier system: nothing can lie there.
+    let keys: Vec<String> = tarballs
+        .filter(|tarball| tarball.len() <= layout::SEGMENT_LENGTH && !tarball.contains('/'))
+        .map(|tarball| layout::file(name, &tarball))
+        .collect();
+    let found = storage::stat_many(&keys)?;
+    Ok(keys.into_iter().zip(found).find(|(_, found)| found.is_none()).map(|(key, _)| key))
 }

@@ -1,11 +1,13 @@
-//! Each tarball against what its packument says of it. It changes nothing.
+//! Each tarball against what its packument says of it, and files without a packument. It
+//! changes nothing.
 
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
-use packhouse_plugin::{Digest, Error, find_digest};
+use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
-use super::Stored;
+use super::part::Part;
+use super::{Stored, folder, package_of};
 use crate::document::Manifest;
 use crate::integrity::{self, Verdict};
 use crate::json::Object;
@@ -46,13 +48,24 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
         return Ok(());
     }
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
-    for object in &page.objects {
-        if !verify_package(step, &object.key, 0, &mut done)? {
-            return Ok(());
+    for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
+        for object in files {
+            if !verify_package(step, &object.key, 0, &mut done)? {
+                return Ok(());
+            }
         }
+        verify_files(step, files)?;
     }
     page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
     Ok(())
+}
+
+/// Files of a package that has no packument.
+fn verify_files(step: &Step<'_>, files: &[ObjectInfo]) -> Result<(), Error> {
+    let Some(name) = files.first().and_then(|file| package_of(&file.key)) else { return Ok(()) };
+    let parts: Vec<ObjectInfo> =
+        files.iter().filter(|file| Part::of(&name, &file.key).is_some()).cloned().collect();
+    if parts.is_empty() { Ok(()) } else { step.report_orphans(&parts, &layout::index(&name)) }
 }
 
 /// The package whose packument this is, less the versions that were read before. False,
@@ -63,8 +76,8 @@ fn verify_package(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> R
     if read == 0 {
         step.checked(1, stored.size());
     }
-    if let Stored::Damaged(why) = &stored {
-        step.damaged(key, why);
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged_once(key, why);
     }
     let Some(packument) = stored.packument() else { return Ok(true) };
     for (index, (version, manifest)) in packument.versions().enumerate().skip(read) {

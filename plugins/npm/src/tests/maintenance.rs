@@ -33,11 +33,8 @@ fn after_a_crash() -> Host {
     host
 }
 
-const LEFT_OVER: [&str; 3] = [
-    "packages/@example/new/new-1.0.0.tgz",
-    "packages/a/a-2.0.0.0123456789.sigstore",
-    "packages/a/a-2.0.0.tgz",
-];
+const LEFT_OVER: [&str; 2] = ["packages/a/a-2.0.0.0123456789.sigstore", "packages/a/a-2.0.0.tgz"];
+const ORPHAN: &str = "packages/@example/new/new-1.0.0.tgz";
 
 #[test]
 fn what_no_packument_names_goes_after_the_grace() {
@@ -51,6 +48,7 @@ fn what_no_packument_names_goes_after_the_grace() {
     later(&host, 2);
     let run = host.upkeep().collect::<Npm>().unwrap();
     assert_eq!(run.left_over, LEFT_OVER);
+    assert_eq!(run.orphans, [ORPHAN], "no packument says that it may go");
     let rest: Vec<_> = before.into_iter().filter(|key| !LEFT_OVER.contains(&key.as_str())).collect();
     assert_eq!(host.objects(), rest, "what is named and what is not ours stays, and no mark does");
     assert_eq!(get(&host, "/a/-/a-1.1.0.tgz").status(), 200);
@@ -63,6 +61,8 @@ fn without_a_grace_a_publish_under_way_still_has_five_minutes() {
     assert_eq!(collect(&host).kept, 3);
     later(&host, 2 * MINUTE);
     assert_eq!(collect(&host).left_over, LEFT_OVER);
+    let ordered = host.upkeep().older_than(0).removing_orphans().collect::<Npm>().unwrap();
+    assert_eq!((ordered.left_over, ordered.orphans.len()), (vec![ORPHAN.to_owned()], 0));
 }
 
 #[test]
@@ -72,6 +72,7 @@ fn a_dry_run_names_the_same_and_changes_nothing() {
     let before = host.objects();
     let run = host.upkeep().older_than(0).dry_run().collect::<Npm>().unwrap();
     assert_eq!(run.left_over, LEFT_OVER);
+    assert_eq!(run.orphans, [ORPHAN]);
     assert_eq!(host.objects(), before);
 }
 
@@ -85,7 +86,7 @@ fn what_is_published_while_the_run_goes_on_stays() {
     }
     later(&host, DAY);
     let mut published = false;
-    let run = host.upkeep().older_than(0).between(|_| {
+    let run = host.upkeep().older_than(0).removing_orphans().between(|_| {
         if !published {
             published = true;
             publish.send(&host.as_user("ann"));
@@ -103,8 +104,9 @@ fn a_run_that_was_killed_is_finished_by_the_next() {
         host.insert(&format!("packages/a/a-{number}.0.0.tgz"), "x").unwrap();
     }
     later(&host, DAY);
-    let first = host.upkeep().older_than(0).killed_after(1).collect::<Npm>().unwrap();
-    let second = collect(&host);
+    let order = || host.upkeep().older_than(0).removing_orphans();
+    let first = order().killed_after(1).collect::<Npm>().unwrap();
+    let second = order().collect::<Npm>().unwrap();
     assert_eq!(first.left_over.len() + second.left_over.len(), 1200);
     assert_eq!(host.objects(), Vec::<String>::new());
 }
@@ -115,8 +117,77 @@ fn beside_a_packument_that_cannot_be_read_nothing_goes() {
     host.insert("packages/a/index.json", "torn {").unwrap();
     later(&host, DAY);
     let run = collect(&host);
-    assert_eq!(run.left_over, ["packages/@example/new/new-1.0.0.tgz"]);
+    assert_eq!((run.left_over.len(), run.orphans), (0, vec![ORPHAN.to_owned()]));
     assert_eq!(run.damaged, ["packages/a/index.json"]);
+}
+
+#[test]
+fn a_damaged_packument_costs_no_tarball_and_takes_no_version() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    later(&host, DAY);
+    let whole = String::from_utf8(host.object("packages/a/index.json").unwrap()).unwrap();
+    let as_object = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let mut doubled = as_object(&whole)["versions"]["1.0.0"].to_string();
+    doubled = whole.replacen("\"versions\":{", &format!("\"versions\":{{\"1.1.0\":{doubled},"), 1);
+    for (what, text) in [
+        ("cut", whole[..whole.len() / 2].to_owned()),
+        ("empty", String::new()),
+        ("another member", whole.replace("\"versions\"", "\"wersions\"")),
+        ("no versions", r#"{"name":"a","versions":{}}"#.to_owned()),
+        ("versions of another kind", r#"{"name":"a","versions":[]}"#.to_owned()),
+        ("another package", whole.replacen("\"name\":\"a\"", "\"name\":\"c\"", 1)),
+        ("a version twice", doubled),
+    ] {
+        host.insert("packages/a/index.json", &text).unwrap();
+        later(&host, DAY);
+        let run = collect(&host);
+        assert_eq!((run.left_over.len(), run.damaged.len()), (0, 1), "{what}: {run:?}");
+        let found = verify(&host);
+        assert!(found.damaged.contains(&"packages/a/index.json".to_owned()), "{what}: {found:?}");
+        if what == "no versions" {
+            continue;
+        }
+        let logged = host.log().len();
+        let reply = Publish::new("a", "2.0.0").send(&host.as_user("ann"));
+        assert_eq!(reply.status(), 500, "{what}: {}", reply.text());
+        assert!(
+            host.log()[logged..].iter().any(|line| format!("{line:?}").contains("packages/a/index.json"))
+        );
+        assert_eq!(host.object("packages/a/index.json"), Some(text.into_bytes()), "{what}");
+    }
+    // A version that became another one: its tarball is not there, so nothing may go.
+    host.insert("packages/a/index.json", whole.replace("1.1.0", "1.1.4")).unwrap();
+    later(&host, DAY);
+    let run = collect(&host);
+    assert_eq!((run.left_over.len(), run.damaged.len()), (0, 1), "{run:?}");
+    assert!(host.remove("packages/a/index.json"));
+    let found = verify(&host);
+    assert_eq!(found.orphans.len(), 2, "{found:?}");
+}
+
+#[test]
+fn what_an_interrupted_unpublish_left_goes_without_an_order() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let tarball = host.object("packages/a/a-1.0.0.tgz").unwrap();
+    let mark = packhouse_plugin::maintenance::RemovalMark::begin(
+        "packages/a/index.json",
+        &["packages/a/a-1.0.0.tgz".to_owned()],
+    );
+    assert!(mark.is_ok() && host.remove("packages/a/index.json"));
+    later(&host, DAY);
+    assert_eq!(collect(&host).left_over, ["packages/a/a-1.0.0.tgz"]);
+    // A whole one leaves neither a file nor a mark.
+    Publish::new("a", "1.0.0").done(&host);
+    assert_eq!(host.object("packages/a/a-1.0.0.tgz"), Some(tarball));
+    let rev = get(&host, "/a").json()["_rev"].as_str().unwrap().to_owned();
+    assert_eq!(host.as_user("ann").delete(&format!("/a/-rev/{rev}")).send::<Npm>().status(), 200);
+    later(&host, DAY);
+    collect(&host);
+    assert_eq!(host.objects(), Vec::<String>::new());
 }
 
 #[test]
@@ -131,8 +202,10 @@ fn a_store_that_goes_away_ends_the_run_with_its_error() {
 #[test]
 fn a_sound_bucket_is_found_sound() {
     let host = after_a_crash();
+    assert_eq!(verify(&host).orphans, [ORPHAN]);
+    host.remove(ORPHAN);
     let run = verify(&host);
-    assert_eq!((run.damaged.len(), run.checked), (0, 3), "{:?}", run.lines);
+    assert_eq!((run.damaged.len(), run.orphans.len(), run.checked), (0, 0, 3), "{:?}", run.lines);
     assert!(run.checked_bytes > 500);
 }
 
@@ -194,4 +267,31 @@ fn nothing_is_rebuilt_and_nothing_changes() {
     assert_eq!(run.rebuilt, Vec::<String>::new());
     assert_eq!(host.objects(), before);
     assert!(host.log().iter().any(|line| line.message.contains("no derived documents")));
+}
+
+#[test]
+fn a_damaged_tarball_is_repaired_by_publishing_the_same_bytes_and_by_no_others() {
+    let host = host();
+    let key = "packages/a/a-1.0.0.tgz";
+    let package = Publish::new("a", "1.0.0");
+    Publish::new("a", "1.0.0").done(&host);
+    let ann = host.as_user("ann");
+    assert_eq!(package.send(&ann).status(), 403);
+    for damage in [Some("cut off"), None] {
+        match damage {
+            Some(bytes) => drop(host.insert(key, bytes).unwrap()),
+            None => {
+                assert!(host.remove(key));
+                let reply = get(&host, "/a/-/a-1.0.0.tgz");
+                assert_eq!(reply.status(), 500, "{}", reply.text());
+                assert!(host.log().iter().any(|line| format!("{line:?}").contains(key)));
+            }
+        }
+        let before = host.object("packages/a/index.json");
+        assert_eq!(package.send(&ann).status(), 201);
+        assert_eq!(host.object(key), Some(package.tarball.clone()));
+        assert_eq!(host.object("packages/a/index.json"), before);
+        assert_eq!(package.send(&ann).status(), 403);
+    }
+    assert_eq!(verify(&host).damaged, Vec::<String>::new());
 }

@@ -189,6 +189,18 @@ impl Manifest {
         named
     }
 
+    /// What a push must have found in the repository: needed blobs, children that may be
+    /// blobs, and the layers of Docker's schema 1, where it is one.
+    pub fn held(&self) -> Vec<ContentDigest> {
+        let described = self.needed_blobs().chain(self.children()).filter_map(Descriptor::content);
+        let old = self.fs_layers.iter().flatten().filter(|_| self.schema_version == Some(1));
+        let old = old.filter_map(|layer| ContentDigest::parse(&layer.blob_sum).ok());
+        let mut held: Vec<ContentDigest> = described.chain(old).collect();
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
     pub fn subject(&self) -> Option<ContentDigest> {
         self.subject.as_ref().and_then(Descriptor::content)
     }

@@ -42,7 +42,7 @@ pub fn delete_blob(call: &Call) -> Result<Response, Error> {
     if let Some(manifest) = naming(holdings::manifests(&repository), &digest)? {
         return Err(named(&manifest.to_string()));
     }
-    membership::remove(&repository, &digest)?;
+    membership::delete(&repository, &digest)?;
     // A push that has looked before this is seen by one of these two, and keeps its blob.
     let later = holdings::manifests_since(&repository, began.saturating_sub(MARGIN));
     let by = match pending::naming(&repository, &digest)? {

@@ -10,7 +10,7 @@ use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::name::{Reference, RepositoryName, Tag};
-use crate::{layout, media_types, referrers, tag_map};
+use crate::{holdings, layout, media_types, records, referrers, tag_map};
 
 mod push;
 
@@ -30,6 +30,9 @@ pub fn read_manifest(call: &Call) -> Result<Response, Error> {
     };
     let key = layout::manifest(&repository, &digest);
     let document = storage::get(&key)?.ok_or_else(|| unknown(&reference))?;
+    if let Some(why) = holdings::other_content(&digest, &document)? {
+        return Err(document.damaged(why).into());
+    }
     let media_type = media_type(&repository, &digest, &document)?;
     let response = Response::new(200)
         .content_type(&media_type)
@@ -71,7 +74,9 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
             return Ok(tag_map::remove_all(repository, digest)?);
         };
         tag_map::remove_all(repository, digest)?;
-        if let Some(subject) = Manifest::parse(&document.bytes).ok().and_then(|manifest| manifest.subject()) {
+        let manifest = Manifest::parse(&document.bytes).unwrap_or_default();
+        records::delete(repository, digest, &manifest.named())?;
+        if let Some(subject) = manifest.subject() {
             referrers::remove(repository, &subject, digest)?;
         }
         match storage::remove(&key, Precondition::Version(&document.info.version)) {

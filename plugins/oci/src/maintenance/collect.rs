@@ -8,11 +8,15 @@
 //! - Between condemning and removing a blob there is a whole marking: members, then pushes
 //!   under way, then manifests, as a push becomes each of these in turn.
 //! - The bytes of a blob go only after its condemnation was swapped to `deleting`.
-//! - A manifest that cannot be read ends the run: nobody knows what it names.
+//! - Next to damage nothing is removed: a manifest whose push was recorded keeps what the push
+//!   proved; without a record, its repository's blobs stay, and before the adoption all blobs.
+//! - A blob goes only if a repository has it that has a document of tags, if a request deleted
+//!   it, or if the operator ordered to remove orphans.
 
 use super::Phase;
 
 mod condemn;
+mod damage;
 mod left_over;
 mod mark;
 mod remove;
@@ -21,6 +25,8 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "pending", step: mark::pending },
     Phase { name: "members", step: mark::members },
     Phase { name: "manifests", step: mark::manifests },
+    Phase { name: "records", step: damage::records },
+    Phase { name: "tags", step: damage::tags },
     Phase { name: "condemn", step: condemn::blobs },
     Phase { name: "members again", step: mark::members },
     Phase { name: "pending again", step: mark::pending },
@@ -29,4 +35,5 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "left members", step: left_over::members },
     Phase { name: "left referrers", step: left_over::referrers },
     Phase { name: "left types", step: left_over::types },
+    Phase { name: "left records", step: left_over::records },
 ];

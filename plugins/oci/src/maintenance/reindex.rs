@@ -1,7 +1,8 @@
 //! Writes what follows from manifests: members, referrers, documents of tags, marks of
-//! adoption. It removes nothing, and changes nothing where all is well.
+//! adoption. It removes nothing, and changes nothing where all is well. A member follows from
+//! what a push has proved ([`crate::records`]), not from what a manifest says.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::Step;
@@ -21,19 +22,23 @@ pub const PHASES: &[Phase] = &[
 fn from_manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::MANIFESTS, after, DOCUMENTS)?;
     let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
-    let mut repositories = BTreeSet::new();
+    let mut repositories = BTreeMap::new();
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         let (Some((repository, digest)), Some(document)) = (layout::manifest_of(key), document?) else {
             continue;
         };
         step.checked(1, document.bytes.len() as u64);
-        match Derived::of(&repository, &digest, &document) {
-            Ok(derived) => write(step, &repository, &derived?)?,
-            Err(error) => step.damaged(key, &error.to_string()),
+        let is_adopted = match repositories.get(&repository) {
+            Some(is_adopted) => *is_adopted,
+            None => storage::stat(&layout::adopted(&repository))?.is_some(),
+        };
+        match Derived::of(&repository, &digest, &document, is_adopted)? {
+            Ok(derived) => write(step, &repository, &derived)?,
+            Err(why) => step.damaged(key, &why),
         }
-        repositories.insert(repository);
+        repositories.insert(repository, is_adopted);
     }
-    for repository in &repositories {
+    for repository in repositories.keys() {
         make_tags(step, repository)?;
     }
     Ok(listing.next)

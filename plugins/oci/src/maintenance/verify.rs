@@ -1,20 +1,22 @@
-//! Reads everything: do blobs and manifests match their digests, is what they name here, and
-//! do tags stand for something? It changes nothing.
+//! Reads everything: do blobs and manifests match their digests, is what they name here, are
+//! all manifests here that were pushed, and do tags stand for something? It changes nothing.
 
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Document};
-use packhouse_plugin::{Error, digests, settings};
+use packhouse_plugin::{Error, ObjectInfo, settings};
 
 use super::{DOCUMENTS, Phase, page};
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
-use crate::{layout, membership};
+use crate::records::{Record, State};
+use crate::{holdings, layout, membership, records};
 
 pub const PHASES: &[Phase] = &[
-    Phase { name: "blobs", step: blobs },
     Phase { name: "manifests", step: manifests },
+    Phase { name: "records", step: pushed },
     Phase { name: "tags", step: tags },
+    Phase { name: "blobs", step: blobs },
 ];
 
 /// Of blobs, after which a step ends, in bytes.
@@ -35,9 +37,50 @@ fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
             let computed = computed.first().map(ToString::to_string).unwrap_or_default();
             step.damaged(&blob.key, &format!("its content is {computed}"));
         }
+        if !step.is_recent(blob) && !step.remembered(&[digest.to_string()]).contains(&true) {
+            report_orphan(step, &digest, blob)?;
+        }
         read += blob.size;
         if read > MOST_READ {
             return Ok(Some(blob.key.clone()));
+        }
+    }
+    Ok(listing.next)
+}
+
+/// A blob that no manifest names, of no repository that has a document of tags.
+fn report_orphan(step: &Step<'_>, digest: &ContentDigest, blob: &ObjectInfo) -> Result<(), Error> {
+    for member in storage::list(&layout::members(digest)) {
+        let member = member?;
+        let repository = layout::member_of(&member.key).map(|(_, repository)| repository);
+        let tags = repository.map(|repository| storage::stat(&layout::tags(&repository))).transpose()?;
+        if membership::is_deleted(&member) || tags.flatten().is_some() {
+            return Ok(());
+        }
+    }
+    step.orphan(&blob.key, blob.size, "no manifest names it, and no repository with tags has it");
+    Ok(())
+}
+
+/// Manifests that were pushed, are not there, and were not deleted.
+fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::PUSHED, after, DOCUMENTS)?;
+    let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
+    for (object, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
+        let (Some(document), Some((repository, digest))) =
+            (document?, layout::manifest_of_record(&object.key))
+        else {
+            continue;
+        };
+        match document.json::<Record>() {
+            Ok(Record { state: State::Pushed, .. }) => {
+                let manifest = layout::manifest(&repository, &digest);
+                if storage::stat(&manifest)?.is_none() {
+                    step.report_orphans(std::slice::from_ref(object), &manifest)?;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => step.damaged(&object.key, &error.to_string()),
         }
     }
     Ok(listing.next)
@@ -54,6 +97,10 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
             continue;
         };
         step.checked(1, document.bytes.len() as u64);
+        if let Ok(manifest) = Manifest::parse(&document.bytes) {
+            let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
+            step.remember(&named);
+        }
         if let Some(why) = fault(&repository, &digest, &document)? {
             // It may have been deleted with what it names meanwhile.
             if storage::stat(key)?.is_some() {
@@ -70,14 +117,9 @@ fn fault(
     digest: &ContentDigest,
     document: &Document,
 ) -> Result<Option<String>, Error> {
-    let computed = digests::of(&document.bytes, &[digest.algorithm().as_str()])?;
-    if !computed.contains(&digest.to_host()) {
-        let computed = computed.first().map(ToString::to_string).unwrap_or_default();
-        return Ok(Some(format!("its content is {computed}")));
-    }
-    let manifest = match Manifest::parse(&document.bytes) {
+    let manifest = match holdings::check(digest, document)? {
         Ok(manifest) => manifest,
-        Err(error) => return Ok(Some(error.to_string())),
+        Err(why) => return Ok(Some(why)),
     };
     if !settings::feature("sparse") {
         for blob in manifest.needed_blobs().filter_map(super::super::document::Descriptor::content) {
@@ -87,7 +129,8 @@ fn fault(
         }
     }
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
-    if let (true, Some(blob)) = (is_adopted, membership::missing(repository, &manifest.named())?.first()) {
+    let proven = records::proven(repository, digest, &manifest, is_adopted)?;
+    if let (true, Some(blob)) = (is_adopted, membership::missing(repository, &proven)?.first()) {
         return Ok(Some(format!("the blob {blob} is not visible beside it: run `packhouse reindex`")));
     }
     Ok(None)

@@ -83,7 +83,7 @@ fn what_cannot_be_read_is_passed_over() {
     let served = get(&host, &format!("/v2/old/manifests/{broken}"));
     assert_eq!((served.status(), served.text()), (200, "broken".to_owned()));
     host.insert("tags/old/tags.json", "{broken").unwrap();
-    assert_refused(&get(&host, "/v2/old/tags/list"), 500, "UNKNOWN", "internal");
+    assert_refused(&get(&host, "/v2/old/tags/list"), 500, "UNKNOWN", "damaged");
     let layer = digest("layer");
     let refused = host.as_user("ann").delete(&format!("/v2/old/blobs/{layer}")).send::<Oci>();
     assert_eq!(refused.status(), 405, "nobody knows what the broken one names");

@@ -1,6 +1,5 @@
 //! Looking after the bucket: collecting, rebuilding, verifying.
 
-use packhouse_plugin::Error;
 use packhouse_plugin::testing::Outcome;
 
 use super::*;
@@ -64,10 +63,10 @@ fn children_and_referrers_name_too_and_a_deleted_manifest_no_longer() {
     let cache = json!({ "schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [descriptor("cached")] });
     upload(&ann, "a", "cached");
     assert_eq!(put(&ann, "a", "cache", &cache).status(), 201);
-    wait(&host, 1000);
+    wait(&host, HOUR);
     assert_eq!(collect(&host, 0).left_over, Vec::<String>::new(), "untagged is not unnamed");
     assert_eq!(ann.delete(&format!("/v2/a/manifests/{child}")).send::<Oci>().status(), 202);
-    wait(&host, 1000);
+    wait(&host, HOUR);
     let mut expected = [blob_key("layer of a child"), blob_key("{}")];
     expected.sort();
     assert_eq!(collect(&host, 0).left_over, expected);
@@ -77,6 +76,7 @@ fn children_and_referrers_name_too_and_a_deleted_manifest_no_longer() {
 fn a_blob_that_was_confirmed_lately_is_kept() {
     let host = host();
     let ann = host.as_user("ann");
+    push(&host, "a", "v0", "base");
     let digest = upload(&ann, "a", "layer");
     wait(&host, 2 * DAY);
     assert_eq!(ann.request("HEAD", &format!("/v2/a/blobs/{digest}")).send::<Oci>().status(), 200);
@@ -94,8 +94,9 @@ fn a_blob_that_was_confirmed_lately_is_kept() {
 fn whoever_pushes_between_any_two_steps_loses_nothing() {
     let steps = {
         let host = host();
+        push(&host, "a", "v0", "base");
         upload(&host.as_user("ann"), "a", "layer");
-        wait(&host, 1000);
+        wait(&host, HOUR);
         collect(&host, 0).steps
     };
     assert!(steps > 8, "{steps}");
@@ -103,13 +104,13 @@ fn whoever_pushes_between_any_two_steps_loses_nothing() {
         for fresh in [true, false] {
             let host = host();
             let ann = host.as_user("ann");
-            upload(&ann, "a", "{}");
+            push(&host, "a", "v0", "base");
             upload(&ann, "a", "layer");
             wait(&host, HOUR);
             let mut pushed = None;
             let run = host.upkeep().older_than(0).between(|step| {
                 if step == at {
-                    wait(&host, 1000);
+                    wait(&host, HOUR);
                     if fresh {
                         upload(&ann, "a", "layer");
                     }
@@ -135,6 +136,7 @@ fn whoever_pushes_between_any_two_steps_loses_nothing() {
 #[test]
 fn a_push_that_is_under_way_keeps_its_blobs_for_an_hour() {
     let host = host();
+    push(&host, "a", "v0", "base");
     upload(&host.as_user("ann"), "a", "layer");
     wait(&host, DAY);
     let pending = json!({ "repository": "a", "blobs": [digest("layer")] }).to_string();
@@ -148,6 +150,7 @@ fn a_push_that_is_under_way_keeps_its_blobs_for_an_hour() {
 fn what_another_run_has_in_its_hands_is_left_to_it_until_it_is_dead() {
     let host = host();
     let ann = host.as_user("ann");
+    push(&host, "a", "v0", "base");
     for bytes in ["condemned", "deleting"] {
         upload(&ann, "a", bytes);
     }
@@ -168,11 +171,12 @@ fn what_another_run_has_in_its_hands_is_left_to_it_until_it_is_dead() {
 #[test]
 fn what_was_rescued_once_is_condemned_anew_when_nothing_names_it() {
     let host = host();
+    push(&host, "a", "v0", "base");
     upload(&host.as_user("ann"), "a", "rescued");
     wait(&host, DAY);
     let key = format!("condemned/sha256/{}", hex(&digest("rescued")));
     host.insert(&key, json!({ "run": "other", "state": "rescued" }).to_string()).unwrap();
-    wait(&host, 1000);
+    wait(&host, HOUR);
     assert_eq!(collect(&host, 0).left_over, [blob_key("rescued")]);
     assert!(passing(&host).is_empty());
 }
@@ -193,16 +197,184 @@ fn a_run_that_was_killed_is_finished_by_a_later_one() {
     }
 }
 
+/// A blob of a repository that has tags, which nothing names.
+fn unnamed_beside(host: &Host, repository: &str) -> String {
+    upload(&host.as_user("ann"), repository, "unnamed");
+    blob_key("unnamed")
+}
+
+fn manifest_key(repository: &str, digest: &str) -> String {
+    format!("manifests/{repository}/{digest}")
+}
+
 #[test]
-fn a_manifest_that_cannot_be_read_stops_the_removal() {
+fn a_flipped_bit_in_a_manifest_costs_no_blob() {
     let host = host();
-    upload(&host.as_user("ann"), "a", "unnamed");
-    let key = format!("manifests/a/{}", digest("broken"));
-    host.insert(&key, "broken").unwrap();
+    let manifest = push(&host, "a", "v1", "layer");
+    push(&host, "b", "v1", "other");
+    let unnamed = unnamed_beside(&host, "b");
+    let key = manifest_key("a", &manifest);
+    // It can still be read, and names another layer.
+    let flipped = image("layer").to_string().replacen(&hex(&digest("layer"))[..1], "f", 1);
+    let flipped =
+        if flipped == image("layer").to_string() { flipped.replace("layers", "lavers") } else { flipped };
+    for bytes in [flipped, "{torn".to_owned()] {
+        host.insert(&key, &bytes).unwrap();
+        wait(&host, DAY);
+        let run = collect(&host, 0);
+        assert_eq!(run.damaged, [key.clone()], "{run:?}");
+        assert!(has_blob(&host, "layer") && has_blob(&host, "{}"), "{run:?}");
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, [key.clone()]);
+        assert_refused(&get(&host, "/v2/a/manifests/v1"), 500, "UNKNOWN", "damaged");
+    }
+    assert_eq!(host.object(&unnamed), None, "another repository's left-overs go all the same");
+    // Pushed again, it is whole.
+    push(&host, "a", "v1", "layer");
+    assert_eq!(get(&host, "/v2/a/manifests/v1").status(), 200);
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn a_manifest_that_was_lost_costs_no_blob() {
+    for tagged in [true, false] {
+        let host = host();
+        push(&host, "a", "v0", "base");
+        let manifest = push(&host, "a", "v1", "layer");
+        if !tagged {
+            assert_eq!(host.as_user("ann").delete("/v2/a/manifests/v1").send::<Oci>().status(), 202);
+        }
+        assert!(host.remove(&manifest_key("a", &manifest)));
+        wait(&host, DAY);
+        let record = format!("pushed/a/{manifest}");
+        let run = collect(&host, 0);
+        assert_eq!((run.left_over.len(), run.orphans), (0, vec![record.clone()]), "tagged {tagged}");
+        assert_eq!(run.damaged.len(), usize::from(tagged));
+        assert!(has_blob(&host, "layer"));
+        let found = host.upkeep().verify::<Oci>().unwrap();
+        assert_eq!(found.orphans, [record]);
+        let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
+        assert_eq!(has_blob(&host, "layer"), tagged, "a tag that stands for it keeps it: {run:?}");
+    }
+}
+
+#[test]
+fn a_child_that_was_lost_is_told_apart_from_one_that_was_deleted() {
+    let host = host();
+    let child = push(&host, "a", "child", "layer");
+    let parent = index(&[&image("layer")]);
+    assert_eq!(put(&host.as_user("ann"), "a", "v1", &parent).status(), 201);
+    let ann = host.as_user("ann");
+    assert_eq!(ann.delete(&format!("/v2/a/manifests/{child}")).send::<Oci>().status(), 202);
     wait(&host, DAY);
-    let error = host.upkeep().older_than(0).collect::<Oci>().unwrap_err();
-    assert!(matches!(&error, Error::Invalid(sentence) if sentence.contains(&key)), "{error}");
-    assert!(has_blob(&host, "unnamed"));
+    let run = collect(&host, 0);
+    assert_eq!((run.damaged.len(), run.orphans.len(), run.left_over.len()), (0, 0, 2), "{run:?}");
+    assert_eq!(run.ordered, 2, "a request marked it");
+    push(&host, "a", "child", "layer");
+    assert!(host.remove(&manifest_key("a", &child)));
+    wait(&host, DAY);
+    let run = collect(&host, 0);
+    assert!(run.damaged.len() + run.orphans.len() > 1 && run.left_over.is_empty(), "{run:?}");
+}
+
+#[test]
+fn a_manifest_of_an_earlier_system_that_cannot_be_read_keeps_all_blobs() {
+    let host = host();
+    push(&host, "b", "v1", "layer");
+    let unnamed = unnamed_beside(&host, "b");
+    let key = manifest_key("old", &digest("whole"));
+    host.insert(&key, "torn").unwrap();
+    wait(&host, DAY);
+    let run = collect(&host, 0);
+    assert_eq!((run.left_over.len(), run.damaged), (0, vec![key]));
+    assert!(host.object(&unnamed).is_some());
+}
+
+#[test]
+fn a_blob_of_no_repository_with_tags_goes_only_when_that_is_ordered() {
+    let host = host();
+    let ann = host.as_user("ann");
+    host.insert(&blob_key("memberless"), "memberless").unwrap();
+    upload(&ann, "new", "of a first push");
+    upload(&ann, "new", "deleted");
+    let path = format!("/v2/new/blobs/{}", digest("deleted"));
+    assert_eq!(ann.delete(&path).send::<Oci>().status(), 202);
+    assert_eq!(get(&host, &path).status(), 404);
+    wait(&host, 2 * DAY);
+    let run = collect(&host, 0);
+    assert_eq!(run.left_over, [blob_key("deleted")], "a request marked it");
+    let mut orphans = [blob_key("memberless"), blob_key("of a first push")];
+    orphans.sort();
+    assert_eq!(run.orphans, orphans);
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans.len(), 2);
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
+    assert_eq!(run.left_over, orphans);
+}
+
+#[test]
+fn without_a_grace_what_may_be_under_way_still_has_five_minutes() {
+    let host = host();
+    push(&host, "a", "v1", "layer");
+    unnamed_beside(&host, "a");
+    wait(&host, 4 * 60_000);
+    assert_eq!(collect(&host, 0).kept, 1);
+    wait(&host, 2 * 60_000);
+    assert_eq!(collect(&host, 0).left_over, [blob_key("unnamed")]);
+}
+
+/// Every way in which a manifest can name a blob that its repository need not have.
+fn traps(secret: &str) -> Vec<(&'static str, Value)> {
+    let with = |name: &str, value: Value| {
+        let mut manifest = image("mine");
+        manifest[name] = value;
+        manifest
+    };
+    let mut urls = descriptor(secret);
+    urls["urls"] = json!(["https://elsewhere.example/"]);
+    let mut kind = descriptor(secret);
+    kind["mediaType"] = json!("application/vnd.oci.image.layer.nondistributable.v1.tar");
+    vec![
+        ("urls", with("layers", json!([descriptor("mine"), urls]))),
+        ("a media type", with("layers", json!([descriptor("mine"), kind]))),
+        ("fsLayers", with("fsLayers", json!([{ "blobSum": digest(secret) }]))),
+        ("subject", with("subject", descriptor(secret))),
+        ("an unknown member", with("extra", json!([descriptor(secret)]))),
+    ]
+}
+
+#[test]
+fn no_manifest_that_was_pushed_makes_a_blob_visible_that_its_push_did_not_prove() {
+    for adopted in [true, false] {
+        for (what, manifest) in traps("secret") {
+            let host = host();
+            push(&host, "private", "v1", "secret");
+            let bob = host.as_user("bob");
+            upload(&bob, "bob/app", "{}");
+            upload(&bob, "bob/app", "mine");
+            assert_eq!(put(&bob, "bob/app", "v1", &manifest).status(), 201, "{what}");
+            assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new(), "{what}");
+            if !adopted {
+                assert!(host.remove("adopted/bob+app"));
+            }
+            let path = format!("/v2/bob/app/blobs/{}", digest("secret"));
+            assert_eq!(get(&host, &path).status(), 404, "{what}");
+            host.upkeep().reindex::<Oci>().unwrap();
+            assert_eq!(get(&host, &path).status(), 404, "{what}, adopted {adopted}");
+            assert_eq!(get(&host, &format!("/v2/bob/app/blobs/{}", digest("mine"))).status(), 200);
+        }
+    }
+}
+
+#[test]
+fn where_manifests_may_name_what_is_missing_nothing_becomes_visible_either() {
+    let host = host().feature("sparse", true);
+    push(&host, "private", "v1", "secret");
+    let bob = host.as_user("bob");
+    assert_eq!(put(&bob, "bob/app", "v1", &image("secret")).status(), 201);
+    let path = format!("/v2/bob/app/blobs/{}", digest("secret"));
+    for _ in 0..2 {
+        assert_eq!(get(&host, &path).status(), 404);
+        host.upkeep().reindex::<Oci>().unwrap();
+    }
 }
 
 #[test]
@@ -278,7 +450,7 @@ fn verifying_finds_every_kind_of_damage_and_nothing_else() {
     let manifest = push(&host, "a", "v1", "layer");
     push(&host, "b", "v1", "other");
     let clean = host.upkeep().verify::<Oci>().unwrap();
-    assert_eq!((clean.damaged.len(), clean.checked), (0, 7));
+    assert_eq!((clean.damaged.len(), clean.checked), (0, 7), "{clean:?}");
     host.insert(&blob_key("layer"), "changed").unwrap();
     host.insert(&format!("manifests/a/{manifest}"), "changed").unwrap();
     assert!(host.remove(&blob_key("other")));

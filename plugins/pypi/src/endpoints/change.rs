@@ -4,7 +4,7 @@
 use packhouse_plugin::log;
 use packhouse_plugin::storage::{self, Precondition, Removal};
 
-use super::{Depth, JSON, directory, load, no_project, pages};
+use super::{JSON, directory, load_whole, no_project, pages};
 use crate::document::{File, Project};
 use crate::error::Error;
 use crate::layout;
@@ -32,7 +32,7 @@ pub fn project(
     let mut attempt = 1;
     loop {
         let has_tried = attempt > 1;
-        let mut loaded = match load(name, Depth::Full)? {
+        let mut loaded = match load_whole(name)? {
             Some(loaded) => loaded,
             None if has_tried => return Ok(Changed::Gone),
             None => return Err(no_project(name)),
@@ -44,7 +44,7 @@ pub fn project(
             pages::write_project(name);
             return Ok(loaded.version.map_or(Changed::Gone, Changed::To));
         }
-        match storage::put(&key, &loaded.project.to_bytes()?, loaded.precondition(), Some(JSON)) {
+        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
             Ok(info) => {
                 pages::write_project(name);
                 return Ok(Changed::To(info.version));
@@ -74,9 +74,12 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
     if matches!(changed, Changed::Nothing) {
         return Ok(false);
     }
+    let keys: Vec<String> = removal.announced().iter().map(|info| info.key.clone()).collect();
     removal.carry_out();
     if is_empty {
-        if let Changed::To(version) = changed {
+        // As long as a file lies there, the document says that nobody should see it.
+        let is_clear = storage::stat_many(&keys)?.iter().all(Option::is_none);
+        if let (Changed::To(version), true) = (changed, is_clear) {
             remove_document(name, &version);
         }
         directory::changed();

@@ -31,7 +31,7 @@ struct List {
 pub fn project_names() -> Result<Vec<String>, Error> {
     let mark = storage::stat(MARK)?.map(|info| info.version);
     let stored = match storage::get(LIST) {
-        Err(packhouse_plugin::Error::TooLarge(_)) => None,
+        Err(packhouse_plugin::Error::Damaged { .. }) => None,
         stored => stored?,
     };
     if let Some(stored) = &stored
@@ -65,7 +65,7 @@ fn counting(stored: &Document, mark: Option<&str>) -> Result<Option<List>, Error
 fn write(list: &List, stored: Option<&Document>) -> Result<(), Error> {
     let precondition =
         stored.map_or(Precondition::Absent, |stored| Precondition::Version(&stored.info.version));
-    match storage::put(LIST, &serde_json::to_vec(list)?, precondition, Some(JSON)) {
+    match storage::put(LIST, &storage::to_json(list)?, precondition, Some(JSON)) {
         // Somebody else was faster, which is as good.
         Err(packhouse_plugin::Error::Conflict) | Ok(_) => Ok(()),
         Err(error) => Err(error.into()),

@@ -34,7 +34,7 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         return if file.provenance { serve_provenance(&name, &file) } else { Err(no_file(&name, &wanted)) };
     }
     let file = find(&name, &wanted, &wanted)?;
-    serve(&name, &file.filename, "application/octet-stream")
+    serve(&name, &file.filename, "application/octet-stream", Some(file.size))
 }
 
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
@@ -88,11 +88,21 @@ fn set_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
         .ok_or_else(|| no_file(&name, &wanted))
 }
 
-fn serve(name: &ProjectName, file: &str, content_type: &str) -> Result<Response, Error> {
-    let response = Response::new(200).content_type(content_type);
-    let response = response.object(&layout::file(name, file))?;
-    // Not immutable: a file that was deleted may come back with other bytes.
-    response.map(Response::no_compression).ok_or_else(|| no_file(name, file))
+/// A file that the document names. Its size is compared with the document's; its digest is not,
+/// since that would read each file twice.
+fn serve(name: &ProjectName, file: &str, content_type: &str, size: Option<u64>) -> Result<Response, Error> {
+    let key = layout::file(name, file);
+    let mut response = Response::new(200).content_type(content_type);
+    let found = response.write_object(&key)?;
+    let why = match (found.map(|info| info.size), size) {
+        (None, _) => "it is missing, and the document names it".to_owned(),
+        (Some(found), Some(size)) if found != size => {
+            format!("it has {found} bytes, and the document says {size}: upload the same file again")
+        }
+        // Not immutable: a file that was deleted may come back with other bytes.
+        _ => return Ok(response.no_compression()),
+    };
+    Err(packhouse_plugin::Error::damaged(key, why).into())
 }
 
 /// As it was stored, or, where an earlier system has stored none, as it is inside the file.
@@ -110,5 +120,5 @@ fn serve_metadata(name: &ProjectName, file: &File) -> Result<Response, Error> {
 
 fn serve_provenance(name: &ProjectName, file: &File) -> Result<Response, Error> {
     let object = format!("{}{}", file.filename, layout::PROVENANCE);
-    serve(name, &object, "application/vnd.pypi.integrity.v1+json")
+    serve(name, &object, "application/vnd.pypi.integrity.v1+json", None)
 }

@@ -4,14 +4,15 @@
 //! - Nothing is visible before the document names it, and nothing that can fail stands between
 //!   giving the file its key and writing the document, except writing what is kept beside the
 //!   file, and the document.
-//! - A file that is there is never replaced; the same bytes again are a success.
+//! - A file that is there is never replaced; the same bytes again are a success, and repair
+//!   the stored file if it is damaged.
 
 use std::cell::Cell;
 
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{Depth, JSON, Loaded, directory, load, pages, require, require_feature};
+use super::{JSON, Loaded, directory, load_whole, pages, require, require_feature};
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
 use crate::layout;
@@ -68,6 +69,9 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     let (is_first, is_adopted) = (Cell::new(false), Cell::new(false));
     let mut look = |document: Option<&Document>| {
         let ours = document.and_then(|document| Project::parse(&document.bytes).ok().flatten());
+        if let (Some(document), Some(ours)) = (document, &ours) {
+            ours.check().map_err(|why| document.damaged(why))?;
+        }
         is_adopted.set(ours.is_none());
         let project = ours.map_or_else(|| adopted(verified), Ok)?;
         if !is_new(verified, &project)? {
@@ -81,6 +85,14 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     if is_adopted.get() {
         // There is a document by now.
         prepared = publish.prepare(&mut look)?;
+    }
+    if let Err(Refused::Same) = &prepared {
+        // The same bytes again repair a damaged file.
+        if staged.repair(&key, Some(BINARY))? {
+            let key = format!("{key}{}", layout::CORE_METADATA);
+            storage::put(&key, &verified.metadata, Precondition::Any, Some(TEXT))?;
+        }
+        return Ok(None);
     }
     let claimed = match prepared {
         Ok(prepared) => prepared.claim(&mut staged, &key, Some(BINARY), &mut look)?,
@@ -120,7 +132,7 @@ fn adopted(verified: &Verified) -> Result<Project, Error> {
     let key = layout::document(&verified.name);
     let mut attempt = 1;
     loop {
-        let loaded = load(&verified.name, Depth::Full)?.unwrap_or_else(|| Loaded {
+        let loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
             version: None,
             modified: None,
@@ -131,7 +143,7 @@ fn adopted(verified: &Verified) -> Result<Project, Error> {
         }
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
-        match storage::put(&key, &loaded.project.to_bytes()?, loaded.precondition(), Some(JSON)) {
+        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
             Ok(_) => return Ok(loaded.project),
             Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
             Err(error) => return Err(error.into()),
@@ -175,7 +187,7 @@ fn twin(verified: &Verified, other: &str) -> String {
 fn with_file(verified: &Verified, mut project: Project) -> Result<Vec<u8>, Error> {
     project.name.clone_from(&verified.display_name);
     project.files.push(verified.file.clone());
-    let bytes = project.to_bytes()?;
+    let bytes = storage::to_json(&project)?;
     if bytes.len() as u64 > storage::DEFAULT_LIMIT {
         return Err(Error::because(
             error::TOO_LARGE,

@@ -4,9 +4,10 @@
 //! # Invariants
 //! - A document is read after its files were listed: what was uploaded in between is named by
 //!   then.
-//! - Where no document of ours speaks, or one cannot be read, nothing is removed.
+//! - A file is removed only next to a document of ours that is whole and whose files are all
+//!   there. Where no document of ours speaks, the files are served as they are found, and stay.
 
-use packhouse_plugin::maintenance::{Step, forget_claims};
+use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
@@ -69,13 +70,17 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> 
     let Some(name) = layout::project_of_document(&object.key) else { return Ok(0) };
     let stored = Stored::read(&name)?;
     step.checked(0, stored.size());
-    if let Stored::Damaged(_, why) = &stored {
-        step.damaged(&object.key, why);
+    if let Stored::Damaged(.., why) = &stored {
+        step.damaged_once(&object.key, why);
     }
+    // As long as a file lies there, the document says that nobody should see it.
     if let Stored::Project(document, project) = &stored
         && project.files.is_empty()
         && project.status.is_none()
         && document.info.version == object.version
+        && list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&layout::folder(&name)) })?
+            .objects
+            .is_empty()
     {
         let floor = step.started().saturating_sub(GRACE);
         if step.is_recent(object) || object.modified.is_none_or(|modified| modified >= floor) {
@@ -95,17 +100,34 @@ fn collect_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
     };
     let stored = Stored::read(&name)?;
     step.checked(0, stored.size());
-    if let Some(project) = stored.project() {
-        for object in objects {
-            if let Some(part) = Part::of(&name, &object.key)
-                && !part.is_named(project)
-            {
-                let is_named = || part.is_still_named(&name);
-                step.reclaim(object, "no document names it", is_named)?;
-            }
-        }
+    let key = layout::document(&name);
+    if let Stored::Damaged(.., why) = &stored {
+        step.damaged_once(&key, why);
+    }
+    let Stored::Project(_, project) = &stored else { return Ok(stored.size()) };
+    let parts = objects.iter().filter_map(|object| Some((object, Part::of(&name, &object.key)?)));
+    let unnamed: Vec<(&ObjectInfo, Part)> = parts.filter(|(_, part)| !part.is_named(project)).collect();
+    if !unnamed.is_empty()
+        && let Some(missing) = first_missing(&name, project)?
+    {
+        step.damaged_once(
+            &key,
+            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
+        );
+        return Ok(stored.size());
+    }
+    for (object, part) in unnamed {
+        step.reclaim(object, &key, Reference::Unnamed, || part.reference(&name))?;
     }
     Ok(stored.size())
+}
+
+/// A file that the document names and that is not there: then the document, or the store, has
+/// lost something.
+fn first_missing(name: &ProjectName, project: &Project) -> Result<Option<String>, Error> {
+    let keys: Vec<String> = project.files.iter().map(|file| layout::file(name, &file.filename)).collect();
+    let found = storage::stat_many(&keys)?;
+    Ok(keys.into_iter().zip(found).find(|(_, found)| found.is_none()).map(|(key, _)| key))
 }
 
 /// A distribution, or what lies beside one.
@@ -128,12 +150,19 @@ impl Part {
         project.file(&self.file).is_some()
     }
 
-    /// What lies beside a distribution stays as long as that one lies there.
-    fn is_still_named(&self, name: &ProjectName) -> Result<bool, Error> {
-        let stored = Stored::read(name)?;
-        if stored.project().is_none_or(|project| self.is_named(project)) {
-            return Ok(true);
-        }
-        Ok(self.is_beside && storage::stat(&layout::file(name, &self.file))?.is_some())
+    /// What the document says of it now. What lies beside a distribution stays as long as that
+    /// one lies there.
+    fn reference(&self, name: &ProjectName) -> Result<Reference, Error> {
+        Ok(match Stored::read(name)? {
+            Stored::Project(_, project) if self.is_named(&project) => Reference::Named,
+            Stored::Project(..)
+                if self.is_beside && storage::stat(&layout::file(name, &self.file))?.is_some() =>
+            {
+                Reference::Named
+            }
+            Stored::Project(..) => Reference::Unnamed,
+            Stored::Nothing | Stored::Foreign(_) => Reference::NoDocument,
+            Stored::Damaged(..) => Reference::Damaged,
+        })
     }
 }

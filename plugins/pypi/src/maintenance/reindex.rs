@@ -76,11 +76,12 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
         let stored = Stored::read(name)?;
         let (known, version) = match stored {
             Stored::Project(document, project) => (Some(project), Some(document.info.version)),
-            Stored::Foreign(document) | Stored::Damaged(Some(document), _) => {
+            Stored::Foreign(document) | Stored::Damaged(Some(document), None, _) => {
                 (None, Some(document.info.version))
             }
             Stored::Nothing => (None, None),
-            Stored::Damaged(None, why) => {
+            // It can be read: what it says beside the damage must not be lost.
+            Stored::Damaged(.., why) => {
                 step.damaged(&key, &why);
                 return Ok(read);
             }
@@ -96,7 +97,7 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
             return Ok(read);
         }
         let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-        let bytes = project.to_bytes()?;
+        let bytes = storage::to_json(&project)?;
         match storage::put(&key, &bytes, precondition, Some(JSON)) {
             Ok(_) => {
                 step.rebuilt(&key);

@@ -55,8 +55,8 @@ fn verify_project(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> R
     if read == 0 {
         step.checked(1, stored.size());
     }
-    if let Stored::Damaged(_, why) = &stored {
-        step.damaged(key, why);
+    if let Stored::Damaged(.., why) = &stored {
+        step.damaged_once(key, why);
     }
     let Some(project) = stored.project() else { return Ok(true) };
     for (index, file) in project.files.iter().enumerate().skip(read) {

@@ -76,6 +76,45 @@ fn an_upload_during_a_collection_stays() {
 }
 
 #[test]
+fn a_document_that_lists_a_file_twice_costs_no_file_and_takes_none() {
+    let host = uploaded();
+    host.set_now(host.now() + 24 * 60 * MINUTE);
+    let mut document = host.object_json("metadata/demo/metadata.json");
+    // The entry of the source distribution became that of the wheel.
+    document["files"][1]["filename"] = document["files"][0]["filename"].clone();
+    host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
+    let before = host.objects();
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!((run.left_over.len(), run.damaged), (0, vec!["metadata/demo/metadata.json".to_owned()]));
+    assert_eq!(host.objects(), before);
+    let found = host.upkeep().verify::<Pypi>().unwrap();
+    assert!(found.damaged.contains(&"metadata/demo/metadata.json".to_owned()), "{found:?}");
+    let logged = host.log().len();
+    let reply = Upload::wheel("demo", "2.0").send(&host.as_user("ann"));
+    assert_eq!(reply.status(), 500, "{}", reply.text());
+    assert!(host.log()[logged..].iter().any(|line| format!("{line:?}").contains("metadata/demo")));
+    assert_eq!(host.as_user("ann").delete("/pypi/demo/1.0").send::<Pypi>().status(), 500);
+    assert_eq!(host.objects(), before);
+    // It can be read, so what it says is not thrown away.
+    let run = host.upkeep().reindex::<Pypi>().unwrap();
+    assert_eq!(run.damaged, ["metadata/demo/metadata.json"]);
+    assert_eq!(host.object_json("metadata/demo/metadata.json"), document);
+}
+
+#[test]
+fn next_to_a_document_that_names_a_missing_file_nothing_goes() {
+    let host = uploaded();
+    host.set_now(host.now() + 24 * 60 * MINUTE);
+    let mut document = host.object_json("metadata/demo/metadata.json");
+    document["files"][1]["filename"] = json!("demo-1.1.tar.gz");
+    host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
+    let before = host.objects();
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!((run.left_over.len(), run.damaged.len()), (0, 1), "{run:?}");
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
 fn documents_are_rebuilt_from_the_files_and_what_is_known_stays() {
     let host = uploaded();
     assert_eq!(host.as_user("ann").put("/pypi/demo/1.0/yank?reason=old").send::<Pypi>().status(), 200);
@@ -155,4 +194,31 @@ fn many_files_are_verified_in_several_steps() {
     assert_eq!((outcome.damaged.len(), outcome.steps), (0, 3), "{:?}", outcome.lines);
     host.remove("packages/demo/demo-1.499-py3-none-any.whl");
     assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged.len(), 1);
+}
+
+#[test]
+fn a_damaged_file_is_not_served_and_is_repaired_by_uploading_the_same() {
+    let host = host();
+    let upload = Upload::wheel("demo", "1.0").done(&host);
+    let (key, path) = ("packages/demo/demo-1.0-py3-none-any.whl", "/packages/demo/demo-1.0-py3-none-any.whl");
+    for damage in [Some("cut off"), None] {
+        match damage {
+            Some(bytes) => drop(host.insert(key, bytes).unwrap()),
+            None => assert!(host.remove(key)),
+        }
+        let logged = host.log().len();
+        assert_eq!(get(&host, path).status(), 500);
+        assert!(host.log()[logged..].iter().any(|line| format!("{line:?}").contains(key)));
+        let before = host.object("metadata/demo/metadata.json");
+        let again = upload.clone().done(&host);
+        assert_eq!(get(&host, path).bytes(), again.content);
+        assert_eq!(host.object("metadata/demo/metadata.json"), before);
+    }
+    // Of the same size, only `verify` sees it; uploading the same repairs that too.
+    let mut flipped = upload.content.clone();
+    flipped[10] ^= 1;
+    host.insert(key, flipped).unwrap();
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [key]);
+    let again = upload.done(&host);
+    assert_eq!(get(&host, path).bytes(), again.content);
 }

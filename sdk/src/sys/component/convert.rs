@@ -45,11 +45,18 @@ impl From<Error> for types::Error {
             Error::TooLarge(limit) => types::Error::TooLarge(limit),
             Error::Truncated => types::Error::Truncated,
             Error::Invalid(message) => types::Error::Invalid(message),
+            Error::Damaged { .. } => failure("damaged", &error),
+            Error::Misconfigured(_) => failure("misconfigured", &error),
+            Error::Misused(_) => failure("misused", &error),
             Error::Denied(message) => types::Error::Denied(message),
             Error::Unavailable(message) => types::Error::Unavailable(message),
             Error::Other { code, message } => types::Error::Other(types::Failure { code, message }),
         }
     }
+}
+
+fn failure(code: &str, error: &Error) -> types::Error {
+    types::Error::Other(types::Failure { code: code.to_owned(), message: error.to_string() })
 }
 
 impl From<types::Digest> for Digest {

@@ -21,6 +21,10 @@ impl<'a> Step<'a> {
         self.0.is_dry_run()
     }
 
+    pub(crate) fn removes_orphans(&self) -> bool {
+        self.0.removes_orphans()
+    }
+
     pub(crate) fn run(&self) -> String {
         self.0.run()
     }
@@ -43,6 +47,14 @@ impl<'a> Step<'a> {
 
     pub(crate) fn left_over(&self, key: &str, bytes: u64, why: &str) {
         self.0.left_over(key, bytes, why);
+    }
+
+    pub(crate) fn ordered(&self, objects: u64) {
+        self.0.ordered(objects);
+    }
+
+    pub(crate) fn orphan(&self, key: &str, bytes: u64, why: &str) {
+        self.0.orphan(key, bytes, why);
     }
 
     pub(crate) fn kept(&self, objects: u64, bytes: u64) {

@@ -23,6 +23,10 @@ impl<'a> Step<'a> {
         self.0.borrow().is_dry
     }
 
+    pub(crate) fn removes_orphans(&self) -> bool {
+        self.0.borrow().removes_orphans
+    }
+
     pub(crate) fn run(&self) -> String {
         self.0.borrow().id.clone()
     }
@@ -49,6 +53,16 @@ impl<'a> Step<'a> {
         outcome.left_over.push(key.to_owned());
         outcome.left_over_bytes += bytes;
         outcome.lines.push(format!("left over: {key} ({bytes} bytes): {why}"));
+    }
+
+    pub(crate) fn ordered(&self, objects: u64) {
+        self.0.borrow_mut().outcome.ordered += objects;
+    }
+
+    pub(crate) fn orphan(&self, key: &str, bytes: u64, why: &str) {
+        let outcome = &mut self.0.borrow_mut().outcome;
+        outcome.orphans.push(key.to_owned());
+        outcome.lines.push(format!("orphan: {key} ({bytes} bytes): {why}"));
     }
 
     pub(crate) fn kept(&self, objects: u64, _bytes: u64) {

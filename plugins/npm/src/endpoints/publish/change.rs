@@ -7,7 +7,7 @@ use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::storage::{self, Change};
 use serde_json::json;
 
-use super::super::{PACKAGE, caller, now, parse, require, require_account, require_any, require_in};
+use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
@@ -104,7 +104,7 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
         let Some(document) = document else {
             return Err(no_tarball(name));
         };
-        let mut packument = parse(document)?;
+        let mut packument = parse_whole(name, document)?;
         if apply(name, &mut packument, &changes)? {
             packument.touch(&now());
             Ok(Change::Write(packument.to_bytes()))

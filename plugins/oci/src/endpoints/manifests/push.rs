@@ -13,7 +13,7 @@ use crate::endpoints::{CONTENT_DIGEST, location, repository};
 use crate::error::{self, Error};
 use crate::name::{Reference, RepositoryName, Tag};
 use crate::pending::Pending;
-use crate::{adoption, layout, media_types, referrers, tag_map};
+use crate::{adoption, layout, media_types, records, referrers, tag_map};
 
 mod content;
 
@@ -43,8 +43,8 @@ pub fn push_manifest(call: &Call) -> Result<Response, Error> {
     {
         let named = push.manifest.named();
         let _pending = Pending::begin(&push.repository, &named)?;
-        content::check(&push.repository, &push.manifest, &named)?;
-        store(&push)?;
+        let proven = content::check(&push.repository, &push.manifest, &named)?;
+        store(&push, &proven)?;
     }
     Ok(answer(call, &push))
 }
@@ -98,11 +98,12 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
     }
 }
 
-/// First the manifest, then what makes it found. A deletion at the same time may take it
+/// First what the push proved, then the manifest, then what makes it found. A deletion at the same time may take it
 /// away in between: then it comes back, as what was acknowledged last must be there.
-fn store(push: &Push) -> Result<(), Error> {
+fn store(push: &Push, proven: &[ContentDigest]) -> Result<(), Error> {
     let key = layout::manifest(&push.repository, &push.digest);
     for _ in 0..ATTEMPTS {
+        records::push(&push.repository, &push.digest, proven)?;
         media_types::keep(&push.repository, &push.digest, &push.manifest, &push.media_type)?;
         storage::put(&key, &push.bytes, Precondition::Any, Some(&push.media_type))?;
         if let Some(subject) = push.manifest.subject() {

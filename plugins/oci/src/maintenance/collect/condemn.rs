@@ -4,11 +4,13 @@ use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::mark;
+use super::{damage, mark};
 use crate::condemned::{Condemned, State};
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::{KEYS, page};
+use crate::membership;
+use crate::name::RepositoryName;
 
 /// A run that has condemned a blob this long ago is dead, in milliseconds.
 pub const LONGEST_RUN: u64 = 60 * 60 * 1000;
@@ -24,15 +26,36 @@ pub fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
         if is_named {
             continue;
         }
-        if is_recent || step.is_recent(blob) {
+        if is_recent || step.is_young(blob) {
             step.kept(1, blob.size);
-        } else if step.is_dry_run() {
-            step.left_over(&blob.key, blob.size, "no manifest names it");
-        } else {
-            condemn(step, digest)?;
+        } else if may_go(step, digest, blob)? {
+            if step.is_dry_run() {
+                step.left_over(&blob.key, blob.size, "no manifest names it");
+                step.ordered(u64::from(damage::is_released(step, digest)));
+            } else {
+                condemn(step, digest)?;
+            }
         }
     }
     Ok(listing.next)
+}
+
+/// Whether something proves that nobody needs a blob that no manifest names.
+fn may_go(step: &Step<'_>, digest: &ContentDigest, blob: &ObjectInfo) -> Result<bool, Error> {
+    let members = storage::list(&layout::members(digest)).collect::<Result<Vec<_>, _>>()?;
+    let repositories: Vec<RepositoryName> =
+        members.iter().filter_map(|member| Some(layout::member_of(&member.key)?.1)).collect();
+    if damage::is_held(step, &repositories) {
+        return Ok(false);
+    }
+    let is_proven = damage::is_documented(step, &repositories)
+        || damage::is_released(step, digest)
+        || members.iter().any(membership::is_deleted);
+    if !is_proven && !step.removes_orphans() {
+        step.orphan(&blob.key, blob.size, "no manifest names it, and no repository with tags has it");
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Leaves what another run has in its hands, unless that run is dead.

@@ -8,20 +8,29 @@ use packhouse_plugin::{Error, ObjectInfo};
 
 use crate::digest::ContentDigest;
 use crate::layout;
-use crate::maintenance::{KEYS, page};
+use crate::maintenance::{DOCUMENTS, KEYS, page};
 use crate::membership;
 use crate::name::RepositoryName;
+use crate::records::{self, Record, State};
 
 /// Notes of uploads that have not ended, and members of blobs that are gone.
 pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::MEMBERS, after, KEYS)?;
-    let old: Vec<&ObjectInfo> = listing.objects.iter().filter(|member| !step.is_recent(member)).collect();
+    let old: Vec<&ObjectInfo> = listing.objects.iter().filter(|member| !step.is_young(member)).collect();
     let blob_of = |member: &&ObjectInfo| Some(layout::blob(&layout::member_of(&member.key)?.0));
     let blobs: Vec<(&ObjectInfo, String)> =
         old.iter().filter_map(|member| Some((*member, blob_of(member)?))).collect();
     let keys: Vec<&String> = blobs.iter().map(|(_, blob)| blob).collect();
     for ((member, blob), found) in blobs.iter().zip(storage::stat_many(&keys)?) {
-        if !membership::is_settled(member) {
+        if membership::is_deleted(member) && found.is_some() {
+            continue;
+        }
+        // A blob that is lost may come back: as long as a manifest names it, its members stay.
+        let digest = layout::digest_of(blob).map(|digest| digest.to_string());
+        if found.is_none() && digest.is_some_and(|digest| step.remembered(&[digest]).contains(&true)) {
+            continue;
+        }
+        if !membership::is_settled(member) && !membership::is_deleted(member) {
             if step.remove(member)? {
                 step.left_over(&member.key, member.size, "its upload has not ended");
             }
@@ -47,6 +56,30 @@ pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     })
 }
 
+/// Records of manifests that a request has deleted; where the operator ordered to remove
+/// orphans, also of those that were lost. One of a manifest that an index or a tag still names
+/// stays: it says why the manifest is not there.
+pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::PUSHED, after, DOCUMENTS)?;
+    let old: Vec<&ObjectInfo> = listing.objects.iter().filter(|record| !step.is_young(record)).collect();
+    let keys: Vec<&String> = old.iter().map(|record| &record.key).collect();
+    for (object, document) in old.iter().zip(storage::get_each(&keys)) {
+        let (Some(document), Some((repository, digest))) =
+            (document?, layout::manifest_of_record(&object.key))
+        else {
+            continue;
+        };
+        let Ok(record) = document.json::<Record>() else { continue };
+        let is_needed = step.remembered(&[digest.to_string()]).contains(&true);
+        let may_go = record.state == State::Deleted || step.removes_orphans();
+        let manifest = layout::manifest(&repository, &digest);
+        if may_go && !is_needed && storage::stat(&manifest)?.is_none() {
+            drop_unless(step, object, "its manifest is gone", &manifest)?;
+        }
+    }
+    Ok(listing.next)
+}
+
 /// `parts` reads the repository's segment and the manifest's digest out of a key.
 fn of_manifests(
     step: &Step<'_>,
@@ -60,16 +93,24 @@ fn of_manifests(
         let repository = RepositoryName::from_segment(&segment).ok()?;
         Some(layout::manifest(&repository, &ContentDigest::parse(&digest).ok()?))
     };
-    let old = listing.objects.iter().filter(|object| !step.is_recent(object));
+    let old = listing.objects.iter().filter(|object| !step.is_young(object));
     let old: Vec<(&ObjectInfo, String)> =
         old.filter_map(|object| Some((object, manifest_of(object)?))).collect();
     let keys: Vec<&String> = old.iter().map(|(_, manifest)| manifest).collect();
     for ((object, manifest), found) in old.iter().zip(storage::stat_many(&keys)?) {
-        if found.is_none() {
+        if found.is_none() && !is_lost(manifest)? {
             drop_unless(step, object, "its manifest is gone", manifest)?;
         }
     }
     Ok(listing.next)
+}
+
+/// Whether a push of a manifest that is not there was recorded, and no deletion: it may come
+/// back.
+fn is_lost(manifest: &str) -> Result<bool, Error> {
+    let Some((repository, digest)) = layout::manifest_of(manifest) else { return Ok(false) };
+    let record = records::read(&repository, &digest)?;
+    Ok(record.is_some_and(|record| record.state == State::Pushed))
 }
 
 /// Removes an object that is about another one, which is not there.

@@ -3,11 +3,12 @@
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::{Error, ObjectInfo, storage};
 
+use super::damage;
 use crate::digest::ContentDigest;
-use crate::document::Manifest;
 use crate::layout;
 use crate::maintenance::{DOCUMENTS, KEYS, page};
 use crate::pending::Content;
+use crate::{holdings, records};
 
 /// A push that has been under way for longer is dead, in milliseconds.
 const LONGEST_PUSH: u64 = 60 * 60 * 1000;
@@ -40,7 +41,7 @@ pub fn pending(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
 /// Blobs that were brought or confirmed lately.
 pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::MEMBERS, after, KEYS)?;
-    let recent = listing.objects.iter().filter(|member| step.is_recent(member));
+    let recent = listing.objects.iter().filter(|member| step.is_young(member));
     let digests: Vec<String> =
         recent.filter_map(|member| Some(recently(&layout::member_of(&member.key)?.0))).collect();
     step.remember(&digests);
@@ -70,14 +71,19 @@ fn manifests_since(
     let mut read = 0;
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         // Deleted since it was listed.
-        let Some(document) = document? else { continue };
-        let manifest = Manifest::parse(&document.bytes).map_err(|error| {
-            let way_out =
-                "mend or remove it; until then nobody knows which blobs it names, and none is removed";
-            Error::Invalid(format!("`{key}`: {error}: {way_out}"))
-        })?;
-        let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
-        step.remember(&named);
+        let (Some(document), Some((repository, digest))) = (document?, layout::manifest_of(key)) else {
+            continue;
+        };
+        match holdings::check(&digest, &document)? {
+            Ok(manifest) => {
+                let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
+                step.remember(&named);
+                damage::check_children(step, &repository, &document, &digest, &manifest)?;
+            }
+            // What its push proved stays anyway.
+            Err(why) if records::read(&repository, &digest)?.is_some() => step.damaged_once(key, &why),
+            Err(why) => damage::hold(step, &repository, key, &why)?,
+        }
         read += document.bytes.len() as u64;
         if read > MOST_READ {
             step.checked(1, read);

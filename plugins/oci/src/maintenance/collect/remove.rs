@@ -6,7 +6,7 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Error, log};
 
 use super::condemn::{LONGEST_RUN, is_older};
-use super::mark;
+use super::{damage, mark};
 use crate::condemned::{Condemned, State};
 use crate::digest::ContentDigest;
 use crate::layout;
@@ -79,6 +79,7 @@ fn remove(step: &Step<'_>, digest: &ContentDigest) -> Result<(), Error> {
     storage::remove(&layout::condemned(digest), Precondition::Any)?;
     if let Some(size) = size {
         step.left_over(&key, size, "no manifest names it");
+        step.ordered(u64::from(damage::is_released(step, digest)));
     }
     Ok(())
 }

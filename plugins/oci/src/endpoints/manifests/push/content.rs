@@ -13,8 +13,12 @@ use crate::membership;
 use crate::name::RepositoryName;
 
 /// What is condemned is rescued first, and looked for after it: in this order a garbage
-/// collection cannot come between.
-pub fn check(repository: &RepositoryName, manifest: &Manifest, named: &[ContentDigest]) -> Result<(), Error> {
+/// collection cannot come between. Gives the blobs that the repository has.
+pub fn check(
+    repository: &RepositoryName,
+    manifest: &Manifest,
+    named: &[ContentDigest],
+) -> Result<Vec<ContentDigest>, Error> {
     let lost = condemned::rescue_all(named)?;
     let children = missing_children(repository, manifest)?;
     let needed: Vec<&Descriptor> = manifest.needed_blobs().chain(children).collect();
@@ -26,15 +30,15 @@ pub fn check(repository: &RepositoryName, manifest: &Manifest, named: &[ContentD
     for (digest, member) in known.iter().zip(membership::find_all(repository, &known)?) {
         if let Some(member) = member {
             member.confirm()?;
-            here.push(digest.to_string());
+            here.push(digest.clone());
         }
     }
     let mut unknown: Vec<&str> = needed.iter().map(|descriptor| descriptor.digest.as_str()).collect();
-    unknown.retain(|digest| !here.iter().any(|known| known == digest));
+    unknown.retain(|digest| !here.iter().any(|known| known.to_string() == *digest));
     unknown.sort_unstable();
     unknown.dedup();
     if unknown.is_empty() || settings::feature("sparse") {
-        return Ok(());
+        return Ok(here);
     }
     let sentence =
         format!("the manifest names content that this repository does not have: {}", unknown.join(", "));

@@ -1,0 +1,326 @@
+//! What belongs to all clients, and how much of it one client may have.
+//!
+//! A [`Budget`] counts something that is limited: bytes, open files, connections.
+//! It has a total and a share for each client, so that one client cannot take
+//! everything. It does not know what it counts.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// Who has a share: an IPv4 address, or an IPv6 network of 64 bits, since that is the
+/// smallest network that providers assign to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client(Option<IpAddr>);
+
+impl Client {
+    pub fn of(address: IpAddr) -> Self {
+        Self(Some(match address.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        }))
+    }
+
+    /// Somebody who is limited only by the total: the host itself, or a trusted proxy,
+    /// which speaks for many clients.
+    pub fn trusted() -> Self {
+        Self(None)
+    }
+}
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(IpAddr::V4(address)) => write!(formatter, "{address}"),
+            Some(IpAddr::V6(address)) => write!(formatter, "{address}/64"),
+            None => formatter.write_str("a trusted one"),
+        }
+    }
+}
+
+/// How large a client's share of everything is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// A fraction of the total, above 0 and at most 1.
+    pub fn new(fraction: f64) -> Option<Self> {
+        (fraction > 0.0 && fraction <= 1.0).then_some(Self(fraction))
+    }
+
+    /// Everything.
+    pub fn whole() -> Self {
+        Self(1.0)
+    }
+
+    /// The share of `total`, at least 1.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share needs no more precision, and lies between 1 and the total"
+    )]
+    pub fn of(self, total: u64) -> u64 {
+        ((total as f64 * self.0) as u64).clamp(1, total.max(1))
+    }
+}
+
+/// Clones are the same budget.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    total: u64,
+    /// Of one client.
+    share: u64,
+    used: Mutex<Used>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    all: u64,
+    by: HashMap<Client, u64>,
+}
+
+/// Why nothing can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    /// The client has its share.
+    Share,
+    /// All clients together have everything.
+    Total,
+}
+
+impl Budget {
+    pub fn new(total: u64, share: Share) -> Self {
+        let shared = Shared { total, share: share.of(total), used: Mutex::default(), freed: Notify::new() };
+        Self(Arc::new(shared))
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0.total
+    }
+
+    /// What all clients have together.
+    pub fn used(&self) -> u64 {
+        self.lock().all
+    }
+
+    /// Takes `amount`, or says why it cannot be had now.
+    pub fn take(&self, client: Client, amount: u64) -> Result<Held, Exhausted> {
+        let mut used = self.lock();
+        let own = used.by.get(&client).copied().unwrap_or(0);
+        if client != Client::trusted() && own.saturating_add(amount) > self.0.share {
+            return Err(Exhausted::Share);
+        }
+        if used.all.saturating_add(amount) > self.0.total {
+            return Err(Exhausted::Total);
+        }
+        used.add(client, amount);
+        Ok(Held { budget: self.clone(), client, amount })
+    }
+
+    /// Takes `amount` even if that is too much, for what cannot be refused any more.
+    pub fn take_anyway(&self, client: Client, amount: u64) -> Held {
+        self.lock().add(client, amount);
+        Held { budget: self.clone(), client, amount }
+    }
+
+    /// Takes `amount` as soon as it can be had; an error when that takes too long.
+    pub async fn wait(&self, client: Client, amount: u64, patience: Duration) -> Result<Held, Exhausted> {
+        let mut last = match self.take(client, amount) {
+            Err(exhausted) => exhausted,
+            held => return held,
+        };
+        let waiting = async {
+            loop {
+                let mut freed = pin!(self.0.freed.notified());
+                freed.as_mut().enable();
+                match self.take(client, amount) {
+                    Err(exhausted) => last = exhausted,
+                    held => return held,
+                }
+                freed.await;
+            }
+        };
+        match tokio::time::timeout(patience, waiting).await {
+            Ok(held) => held,
+            Err(_) => Err(last),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Used {
+    fn add(&mut self, client: Client, amount: u64) {
+        self.all = self.all.saturating_add(amount);
+        let own = self.by.entry(client).or_insert(0);
+        *own = own.saturating_add(amount);
+    }
+
+    fn subtract(&mut self, client: Client, amount: u64) {
+        self.all = self.all.saturating_sub(amount);
+        if let Some(own) = self.by.get_mut(&client) {
+            *own = own.saturating_sub(amount);
+            if *own == 0 {
+                self.by.remove(&client);
+            }
+        }
+    }
+}
+
+/// The budget of bytes that answers hold in memory, and whose answers they are.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    pub budget: Budget,
+    pub client: Client,
+}
+
+impl Memory {
+    /// The same bytes; they count in the budget for as long as any part of them lives.
+    pub fn hold(&self, bytes: Bytes) -> Bytes {
+        let held = self.budget.take_anyway(self.client, bytes.len() as u64);
+        counted(bytes, held)
+    }
+}
+
+/// The same bytes, with what was taken for them.
+pub fn counted(bytes: Bytes, held: Held) -> Bytes {
+    Bytes::from_owner(Counted { bytes, _held: held })
+}
+
+struct Counted {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What a client has taken; given back when dropped.
+#[must_use = "it is given back as soon as this is dropped"]
+#[derive(Debug)]
+pub struct Held {
+    budget: Budget,
+    client: Client,
+    amount: u64,
+}
+
+impl Held {
+    pub fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    /// Takes more for the same purpose.
+    pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
+        let mut taken = self.budget.take(self.client, more)?;
+        self.amount += std::mem::take(&mut taken.amount);
+        Ok(())
+    }
+
+    /// A part of it, given back separately.
+    pub fn split(&mut self, amount: u64) -> Self {
+        let amount = amount.min(self.amount);
+        self.amount -= amount;
+        Self { budget: self.budget.clone(), client: self.client, amount }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.amount > 0 {
+            self.budget.lock().subtract(self.client, self.amount);
+            self.budget.0.freed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    fn client(address: &str) -> Client {
+        Client::of(address.parse().unwrap())
+    }
+
+    fn half(total: u64) -> Budget {
+        Budget::new(total, Share::new(0.5).unwrap())
+    }
+
+    #[test]
+    fn one_client_cannot_take_everything() {
+        let budget = half(10);
+        let first = budget.take(client("192.0.2.1"), 5).unwrap();
+        assert_eq!(budget.take(client("192.0.2.1"), 1).unwrap_err(), Exhausted::Share);
+        let second = budget.take(client("192.0.2.2"), 4).unwrap();
+        assert_eq!(budget.take(client("192.0.2.3"), 2).unwrap_err(), Exhausted::Total);
+        drop(first);
+        drop(second);
+        assert_eq!(budget.used(), 0);
+        assert!(budget.lock().by.is_empty(), "no client is remembered that has nothing");
+    }
+
+    #[test]
+    fn bytes_count_as_long_as_a_part_of_them_lives() {
+        let memory = Memory { budget: half(1000), client: client("192.0.2.1") };
+        let bytes = memory.hold(Bytes::from(vec![0; 800]));
+        let part = bytes.slice(10..20);
+        drop(bytes);
+        assert_eq!(memory.budget.used(), 800, "what is there cannot be refused any more");
+        drop(part);
+        assert_eq!(memory.budget.used(), 0);
+    }
+
+    #[test]
+    fn a_trusted_client_has_no_share() {
+        let budget = half(10);
+        let _all = budget.take(Client::trusted(), 10).unwrap();
+        assert_eq!(budget.take(Client::trusted(), 1).unwrap_err(), Exhausted::Total);
+    }
+
+    #[test]
+    fn addresses_of_one_network_share() {
+        assert_eq!(client("2001:db8:1:2::3"), client("2001:db8:1:2:ffff::"));
+        assert_ne!(client("2001:db8:1:2::3"), client("2001:db8:1:3::3"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+        assert_eq!(client("2001:db8:1:2::3").to_string(), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn what_is_split_is_given_back_part_by_part() {
+        let budget = half(100);
+        let mut held = budget.take(client("192.0.2.1"), 20).unwrap();
+        held.grow(10).unwrap();
+        assert_eq!(held.grow(30).unwrap_err(), Exhausted::Share);
+        let part = held.split(25);
+        drop(held);
+        assert_eq!(budget.used(), 25);
+        drop(part);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_what_becomes_free() {
+        let budget = half(2);
+        let first = budget.take(client("192.0.2.1"), 1).unwrap();
+        let waiting = budget.wait(client("192.0.2.1"), 1, Duration::from_mins(1));
+        let (held, ()) = tokio::join!(waiting, async { drop(first) });
+        assert!(held.is_ok());
+        let short = budget.wait(client("192.0.2.1"), 1, Duration::from_millis(5)).await;
+        assert_eq!(short.unwrap_err(), Exhausted::Share);
+    }
+}

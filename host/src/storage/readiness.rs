@@ -1,0 +1,43 @@
+//! Whether the store takes writes: a full or read-only one still answers reads. It is found out
+//! by writing a small object, at most once in [`FRESH`] while all is well.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::Storage;
+use super::backend::Precondition;
+use super::error::{Result, StorageError};
+use super::key::PRIVATE;
+
+const FRESH: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When it last took one.
+#[derive(Default)]
+pub(super) struct Readiness(Mutex<Option<Instant>>);
+
+impl Storage {
+    /// Does it take writes now? Bounded by a few seconds; for readiness checks.
+    pub async fn probe_writing(&self) -> Result<()> {
+        let mut last = self.readiness.0.lock().await;
+        if last.is_some_and(|last| last.elapsed() < FRESH) {
+            return Ok(());
+        }
+        *last = None;
+        match timeout(PATIENCE, self.write_and_remove()).await {
+            Ok(written) => written?,
+            Err(_) => return Err(StorageError::unavailable("the store does not answer to a write")),
+        }
+        *last = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn write_and_remove(&self) -> Result<()> {
+        let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
+        self.backend.put(&path, Bytes::from_static(b"ready"), &Precondition::Any, None).await?;
+        self.backend.remove(&path, &Precondition::Any).await.map(drop)
+    }
+}

@@ -1,0 +1,158 @@
+//! What a collection must not build on: manifests and tags that were lost or are damaged. It
+//! notes which blobs stay because of them.
+
+use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::{Error, settings};
+
+use crate::digest::ContentDigest;
+use crate::document::{Descriptor, Manifest, Tags};
+use crate::layout;
+use crate::maintenance::{DOCUMENTS, page};
+use crate::name::{RepositoryName, Tag};
+use crate::records::{self, Record, State};
+
+/// The word for a damage that any blob may suffer from.
+const ANYWHERE: &str = "damaged";
+
+/// What the pushes of manifests proved that are not marked as deleted stays. Of the others,
+/// what they released may go.
+pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::PUSHED, after, DOCUMENTS)?;
+    let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
+    for (object, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
+        let (Some(document), Some((repository, digest))) =
+            (document?, layout::manifest_of_record(&object.key))
+        else {
+            continue;
+        };
+        match document.json::<Record>() {
+            Ok(Record { state: State::Deleted, released, .. }) => {
+                let released: Vec<String> = released.iter().map(|blob| released_word(blob)).collect();
+                step.remember(&released);
+            }
+            Ok(Record { state: State::Pushed, blobs, .. }) => {
+                let manifest = layout::manifest(&repository, &digest);
+                let is_lost = !step.is_young(object) && storage::stat(&manifest)?.is_none();
+                if !is_lost || !step.removes_orphans() {
+                    step.remember(&blobs);
+                }
+                if is_lost && !step.removes_orphans() {
+                    let why = format!(
+                        "its manifest {manifest} does not exist: it was lost, or its push was interrupted; push it again"
+                    );
+                    step.orphan(&object.key, object.size, &why);
+                }
+            }
+            Err(error) => hold(step, &repository, &object.key, &error.to_string())?,
+        }
+    }
+    Ok(listing.next)
+}
+
+/// Repositories that have a document of tags, and tags that stand for nothing.
+pub fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::TAGS, after, DOCUMENTS)?;
+    let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let (Some(document), Some(repository)) = (document?, layout::repository_of_tags(key)) else {
+            continue;
+        };
+        step.remember(&[documented_word(&repository)]);
+        match Tags::parse(&document.bytes) {
+            Ok(tags) => check_tags(step, &repository, key, &tags)?,
+            Err(error) => hold(step, &repository, key, &format!("it is no map of tags: {error}"))?,
+        }
+    }
+    Ok(listing.next)
+}
+
+fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Tags) -> Result<(), Error> {
+    let names: Vec<&str> = tags.names_after("").collect();
+    let digests: Vec<Option<ContentDigest>> =
+        names.iter().map(|name| Tag::parse(name).ok().and_then(|tag| tags.get(&tag))).collect();
+    let manifests: Vec<String> =
+        digests.iter().flatten().map(|digest| layout::manifest(repository, digest)).collect();
+    let mut found = storage::stat_many(&manifests)?.into_iter();
+    for (name, digest) in names.iter().zip(&digests) {
+        let Some(digest) = digest else {
+            hold(step, repository, key, &format!("{name:?} does not stand for a digest"))?;
+            continue;
+        };
+        // Its record is needed as long as the tag is there.
+        step.remember(&[digest.to_string()]);
+        if found.next().flatten().is_none() && is_lost(repository, digest)? {
+            hold(step, repository, key, &format!("the tag {name} stands for {digest}, which is not here"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Children of an index that were there when it was pushed and that no request has deleted.
+pub fn check_children(
+    step: &Step<'_>,
+    repository: &RepositoryName,
+    document: &Document,
+    digest: &ContentDigest,
+    manifest: &Manifest,
+) -> Result<(), Error> {
+    let children: Vec<ContentDigest> = manifest.children().filter_map(Descriptor::content).collect();
+    if children.is_empty() || settings::feature("sparse") {
+        return Ok(());
+    }
+    let manifests: Vec<String> = children.iter().map(|child| layout::manifest(repository, child)).collect();
+    let blobs: Vec<String> = children.iter().map(layout::blob).collect();
+    let found = storage::stat_many(&manifests)?.into_iter().zip(storage::stat_many(&blobs)?);
+    for (child, _) in children.iter().zip(found).filter(|(_, (one, other))| one.is_none() && other.is_none())
+    {
+        if records::read(repository, digest)?.is_some() && is_lost(repository, child)? {
+            let why = format!("it names the manifest {child}, which is not here");
+            hold(step, repository, &document.info.key, &why)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a manifest that is not there was not deleted by a request.
+fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+    let record = records::read(repository, digest)?;
+    Ok(record.is_none_or(|record| record.state != State::Deleted))
+}
+
+/// Reports a damage, and keeps the blobs that may have been named there.
+pub fn hold(step: &Step<'_>, repository: &RepositoryName, key: &str, why: &str) -> Result<(), Error> {
+    step.damaged_once(key, why);
+    let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
+    step.remember(&[if is_adopted { damaged_word(repository) } else { ANYWHERE.to_owned() }]);
+    Ok(())
+}
+
+/// Whether a blob stays because something is damaged. `repositories` have it.
+pub fn is_held(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {
+    let mut words: Vec<String> = repositories.iter().map(damaged_word).collect();
+    words.push(ANYWHERE.to_owned());
+    step.remembered(&words).contains(&true)
+}
+
+/// Whether one of these repositories has a document of tags.
+pub fn is_documented(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {
+    let words: Vec<String> = repositories.iter().map(documented_word).collect();
+    step.remembered(&words).contains(&true)
+}
+
+/// Whether a manifest named the blob that a request has deleted.
+pub fn is_released(step: &Step<'_>, blob: &ContentDigest) -> bool {
+    step.remembered(&[released_word(&blob.to_string())]).contains(&true)
+}
+
+fn damaged_word(repository: &RepositoryName) -> String {
+    format!("damaged {repository}")
+}
+
+fn documented_word(repository: &RepositoryName) -> String {
+    format!("documented {repository}")
+}
+
+fn released_word(blob: &str) -> String {
+    format!("released {blob}")
+}

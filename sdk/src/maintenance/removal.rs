@@ -1,0 +1,90 @@
+//! A request that removes a package's document says before which files go with it. If the
+//! request is interrupted, a collection can tell these files from those of a package whose
+//! document was lost.
+//!
+//! The mark of a removal lies at `removals/{sha256 of the document's key}`. It is valid for
+//! files that were written before it.
+
+use serde::{Deserialize, Serialize};
+
+use super::reclaim::digest_of;
+use crate::maintenance::Step;
+use crate::storage::{self, GRACE, Precondition};
+use crate::types::ObjectInfo;
+use crate::{Error, log};
+
+const MARKS: &str = "removals/";
+
+/// What a mark holds.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    document: String,
+    files: Vec<String>,
+}
+
+/// A removal under way. Write the mark, remove the document, then the files, then call
+/// [`RemovalMark::finish`].
+#[must_use]
+pub struct RemovalMark {
+    mark: ObjectInfo,
+}
+
+impl RemovalMark {
+    /// Marks these files for removal together with the document at `document`.
+    pub fn begin(document: &str, files: &[String]) -> Result<RemovalMark, Error> {
+        let content = Content { document: document.to_owned(), files: files.to_vec() };
+        let bytes = storage::to_json(&content)?;
+        let mark = storage::put(&mark_of(document)?, &bytes, Precondition::Any, Some("application/json"))?;
+        Ok(RemovalMark { mark })
+    }
+
+    /// The document and its files are gone, or the document stays after all. A mark that
+    /// cannot be removed is removed by the next collection.
+    pub fn finish(self) {
+        let RemovalMark { mark } = self;
+        match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
+            Ok(_) | Err(Error::Conflict) => {}
+            Err(error) => {
+                let fields = [("key", mark.key.as_str()), ("error", &error.to_string())];
+                log::warn("the mark of a removal was left behind", &fields);
+            }
+        }
+    }
+}
+
+/// Whether a request has marked the removal of this file together with its document.
+pub(super) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error> {
+    let Some(mark) = storage::get(&mark_of(document)?)? else { return Ok(false) };
+    let Ok(content) = mark.json::<Content>() else { return Ok(false) };
+    // What was published again after the removal is not meant.
+    let is_older = file.modified.is_some_and(|file| mark.info.modified.is_some_and(|mark| file <= mark));
+    Ok(is_older && content.files.contains(&file.key))
+}
+
+/// Removes marks that are no longer needed: the document stayed, or all files are gone.
+pub(super) fn forget(step: &Step<'_>) -> Result<(), Error> {
+    let floor = step.started().saturating_sub(GRACE);
+    for mark in storage::list(MARKS) {
+        let mark = mark?;
+        if mark.modified.is_none_or(|modified| modified >= floor) {
+            continue;
+        }
+        let Some(document) = storage::get(&mark.key)? else { continue };
+        let content = document.json::<Content>();
+        let is_needed = match &content {
+            Ok(content) => {
+                storage::stat(&content.document)?.is_none()
+                    && storage::stat_many(&content.files)?.iter().any(Option::is_some)
+            }
+            Err(_) => false,
+        };
+        if !is_needed {
+            step.remove(&mark)?;
+        }
+    }
+    Ok(())
+}
+
+fn mark_of(document: &str) -> Result<String, Error> {
+    Ok(format!("{MARKS}{}", digest_of(document)?))
+}
