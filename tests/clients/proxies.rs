@@ -139,7 +139,7 @@ async fn tells_the_truth(registry: &Registry, proxy: &Proxy) -> Option<()> {
     assert!(link.starts_with(&format!("{origin}/npm/@scope/demo/-/")), "{link}");
     let vary = head.lines().find_map(|line| line.strip_prefix("vary: ")).unwrap_or_default();
     assert!(vary.contains("x-forwarded-proto") && vary.contains("x-forwarded-host"), "{head}");
-    let logs = registry.logs();
+    let logs = registry.logs_with("GET /npm/@scope%2fdemo 200").await;
     assert!(logs.contains(&format!("client.ip={CLIENT}")), "{logs}");
     assert!(logs.contains("@scope%2fdemo") && !logs.contains("192.0.2.66"), "{logs}");
 

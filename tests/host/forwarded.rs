@@ -52,7 +52,7 @@ async fn a_header_that_the_proxy_does_not_set_chooses_nothing() {
     assert!(!vary.contains("forwarded"), "{vary}");
     let elsewhere = with(&registry.actor(""), &[("x-forwarded-host", "internal.example.com")]);
     elsewhere.get("/demo").await.expect(404);
-    let logs = registry.logs();
+    let logs = registry.logs_with("GET /demo 404").await;
     let remarks = logs.lines().filter(|line| line.contains("does not list it")).count();
     assert_eq!(remarks, 1, "{logs}");
 }
@@ -81,7 +81,7 @@ async fn forwarded_is_supported_in_their_place() {
     let (origin, vary) = link(&told).await;
     assert_eq!(origin, "https://a.example.com");
     assert!(vary.contains("forwarded") && !vary.contains("x-forwarded"), "{vary}");
-    let logs = registry.logs();
+    let logs = registry.logs_with("GET /npm/demo 200").await;
     assert!(logs.contains("client.ip=198.51.100.7") && !logs.contains("192.0.2.66"), "{logs}");
 }
 
@@ -96,7 +96,7 @@ async fn a_false_address_does_not_escape_the_limit_on_wrong_passwords() {
         );
         guessing.with_password("admin", &format!("guess {number}")).get("/npm/-/whoami").await.expect(401);
     }
-    let logs = registry.logs();
+    let logs = registry.logs_with("GET /npm/-/whoami 401").await;
     assert!(logs.contains("client.ip=127.0.0.1") && !logs.contains("192.0.2."), "{logs}");
 }
 
@@ -106,7 +106,7 @@ async fn the_first_header_from_an_address_that_is_not_trusted_is_told_once() {
     for _ in 0..3 {
         with(&registry.actor(""), &LIES).get("/npm/-/ping").await.expect(200);
     }
-    let logs = registry.logs();
+    let logs = registry.logs_with("GET /npm/-/ping 200").await;
     let remarks: Vec<_> = logs.lines().filter(|line| line.contains("which is ignored")).collect();
     assert_eq!(remarks.len(), 1, "{logs}");
     for word in ["WARN", "forwarded", "127.0.0.1", "trusted_proxies"] {

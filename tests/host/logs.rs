@@ -84,7 +84,7 @@ async fn the_list_of_tokens_shows_a_label_as_text() {
     let ann = registry.actor("/npm").with_password(&user.name, &user.password);
     let label = "safe\u{202e}gpj";
     let body = json!({ "password": user.password, "readonly": true, "cidr_whitelist": [], "name": label });
-    ann.post("/-/npm/v1/tokens", &body).await.expect(200);
+    ann.post("/-/npm/v1/tokens", &body).await.expect(201);
     let listed = registry.order(&["token", "list"]).await.expect(0);
     assert!(listed.contains("safe\\u{202e}gpj"), "{listed}");
     assert!(!listed.contains('\u{202e}'), "{listed}");

@@ -100,6 +100,15 @@ impl Registry {
         self.process.logs()
     }
 
+    /// As [`Registry::logs`], once they contain this: a line may be written after its answer.
+    pub async fn logs_with(&self, text: &str) -> String {
+        crate::wait::until(&format!("{text:?} in the log"), || {
+            let logs = self.logs();
+            std::future::ready(logs.contains(text).then_some(logs))
+        })
+        .await
+    }
+
     /// The most memory that the process has had in RAM, in bytes (proc(5): `VmHWM`, in kB).
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
