@@ -76,7 +76,7 @@ mod tests {
         for kind in [
             "application/octet-stream",
             "application/json",
-            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.example.image.manifest.v1+json",
             "application/gzip",
             "text/plain; charset=utf-8",
             "application/zip",

@@ -240,6 +240,11 @@ mod tests {
         MemoryBudget::new(BudgetSettings { bytes, growth, queue, patience })
     }
 
+    fn free_and_holders(budget: &MemoryBudget) -> (usize, usize) {
+        let state = budget.lock();
+        (state.free, state.holders)
+    }
+
     async fn until_waiting(budget: &MemoryBudget, growing: usize, entering: usize) {
         loop {
             {
@@ -265,7 +270,7 @@ mod tests {
         let second = second.await.unwrap().unwrap();
         assert_eq!((second.held(), budget.lock().free), (4, 6));
         drop(second);
-        assert_eq!((budget.lock().free, budget.lock().holders), (10, 0));
+        assert_eq!(free_and_holders(&budget), (10, 0));
     }
 
     #[tokio::test]
@@ -318,7 +323,7 @@ mod tests {
             finished += usize::from(task.await.unwrap().is_ok());
         }
         assert!(finished >= 20, "{finished} of 200 came to their end");
-        assert_eq!((budget.lock().free, budget.lock().holders), (100, 0));
+        assert_eq!(free_and_holders(&budget), (100, 0));
     }
 
     #[tokio::test]
@@ -329,6 +334,6 @@ mod tests {
         assert_eq!(budget.share().take(1).await, Err(NoMemoryLeft));
         assert!(budget.lock().entering.is_empty());
         drop(first);
-        assert_eq!((budget.lock().free, budget.lock().holders), (10, 0));
+        assert_eq!(free_and_holders(&budget), (10, 0));
     }
 }

@@ -6,9 +6,9 @@
 //! - A [`StoredName`] belongs to the index file of the name that it was looked up for.
 //! - Owners count only if their document is about this very spelling.
 
+use packhouse_plugin::Error as HostError;
 use packhouse_plugin::auth::{self, Decision, Denied};
 use packhouse_plugin::storage::{self, Document, Reader};
-use packhouse_plugin::Error as HostError;
 
 use super::{CRATE, EVERY_CRATE, no_crate, parse_owners};
 use crate::document::Index;
