@@ -188,7 +188,7 @@ async fn verify_names_a_flipped_byte_and_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_cannot_be_read_keeps_everything() {
+async fn a_manifest_that_cannot_be_read_keeps_what_its_push_proved() {
     let registry = registry(Backend::FileSystem).await;
     push_everything(&registry).await;
     let left_over = Content::new("text/plain", "left over");
@@ -196,11 +196,12 @@ async fn a_manifest_that_cannot_be_read_keeps_everything() {
     make_older(&registry);
     let manifest = registry.keys().into_iter().find(|key| key.starts_with("oci/manifests/app/")).unwrap();
     std::fs::write(registry.home().objects().join(&manifest), "{torn").unwrap();
-    let before = registry.keys();
+    let hex = left_over.digest.trim_start_matches("sha256:").to_owned();
+    let before: Vec<_> = registry.keys().into_iter().filter(|key| !key.contains(&hex)).collect();
     let ended = registry.order(&["gc"]).await;
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains(&format!("oci: damaged: {manifest}: its content is")), "{}", ended.stdout);
-    assert_eq!(registry.keys(), before);
+    assert_eq!(registry.keys(), before, "nothing went but the blob that no push named");
 }
 
 /// A manifest can name any blob. What its push did not prove stays invisible, whatever the

@@ -24,7 +24,7 @@ use crate::shares::{Budget, Client, Exhausted, Held};
 
 /// How long a connection waits for another one to be closed: longer than one counts as
 /// new, so that sockets on which nothing is asked for make room.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks for a connection that has become idle.
 const TURN: Duration = Duration::from_millis(50);
 /// Connections that wait like that, or are being turned away.

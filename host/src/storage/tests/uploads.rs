@@ -178,7 +178,7 @@ on_every_store! {
         assert_eq!(house.storage.sweep(std::time::UNIX_EPOCH).await.unwrap(), 1);
         assert!(scope.open_upload(empty.id()).await.unwrap().is_none());
         for upload in [&receiving, &begun] {
-            assert!(scope.open_upload(upload.id()).await.unwrap().is_some());
+            scope.open_upload(upload.id()).await.unwrap().unwrap().cancel().await.unwrap();
         }
     }
 
@@ -189,20 +189,23 @@ on_every_store! {
             async move { scope.start_upload("", &[], Owner { name, most: 3 }).await }
         };
         let first = start("bob").await.unwrap();
-        start("bob").await.unwrap();
-        start("bob").await.unwrap();
+        let mut open = vec![start("bob").await.unwrap(), start("bob").await.unwrap()];
         for _ in 0..2 {
             let refused = start("bob").await.map(|_| ());
             assert!(matches!(&refused, Err(StorageError::Busy(why)) if why.contains('3')), "{refused:?}");
         }
-        start("ann").await.unwrap();
-        house.storage.scope("other").unwrap().start_upload("", &[], Owner { name: "bob", most: 3 }).await.unwrap();
+        open.push(start("ann").await.unwrap());
+        let other = house.storage.scope("other").unwrap();
+        open.push(other.start_upload("", &[], Owner { name: "bob", most: 3 }).await.unwrap());
         // One that has expired makes room.
         edit_session(&house, first.id(), |session| session["touched"] = 1.into()).await;
         let mut last = start("bob").await.unwrap();
         assert!(start("bob").await.is_err());
         last.cancel().await.unwrap();
-        start("bob").await.unwrap();
+        open.push(start("bob").await.unwrap());
+        for mut upload in open {
+            upload.cancel().await.unwrap();
+        }
     }
 }
 
