@@ -32,7 +32,7 @@ use crate::text::{printable, printable_path};
 
 /// Bodies up to this size, in bytes, are received before their request takes a place: all
 /// that sign in or ask for a token are smaller.
-const SMALL_BODY: u64 = 64 << 10;
+const SMALL_BODY: usize = 64 << 10;
 
 /// What cannot be answered, and in whose words.
 struct Refusal {
@@ -157,11 +157,11 @@ impl Registry {
         // One that waits to be asked for its body may wait for the plugin's decision.
         let waits = asked.parts.headers.contains_key(EXPECT);
         let mut filled = Filled::Larger;
-        if body.declared().map_or(!waits, |length| length <= SMALL_BODY) {
-            let size = body.declared().unwrap_or(SMALL_BODY);
+        if body.declared().map_or(!waits, |length| length <= SMALL_BODY as u64) {
+            let size = body.declared().unwrap_or(SMALL_BODY as u64);
             let memory = self.bodies().take(client, size);
             body.keep(memory.map_err(|_| Failure::Busy { retry_after: limits.header_timeout.0 })?);
-            filled = body.fill(SMALL_BODY as usize, limits.header_timeout.0).await?;
+            filled = body.fill(SMALL_BODY, limits.header_timeout.0).await?;
         }
         if filled == Filled::Complete {
             return Ok(Load::Complete);

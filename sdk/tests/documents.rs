@@ -261,12 +261,12 @@ fn a_document_that_is_too_large_to_be_read_is_damaged() {
 
 #[test]
 fn a_setting_that_cannot_be_used_is_the_operators_fault() {
-    let _host = Host::new().settings(&serde_json::json!({ "days": "seven" }));
     #[derive(Debug, serde::Deserialize)]
     struct Settings {
         #[expect(dead_code, reason = "only read")]
         days: u32,
     }
+    let _host = Host::new().settings(&serde_json::json!({ "days": "seven" }));
     let error = packhouse_plugin::settings::get::<Settings>().unwrap_err();
     assert!(matches!(error, Error::Misconfigured(_)), "{error:?}");
 }

@@ -1,5 +1,6 @@
 //! Publishes and removals beside other writers, and on stores that lose answers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(clippy::unnecessary_wraps, reason = "what is handed to the host has that form")]
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{

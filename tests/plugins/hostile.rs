@@ -186,7 +186,7 @@ async fn all_instances_together_stay_within_their_memory() {
     }
     assert!((1..24).contains(&served), "{served} of 24 were served");
     // Beside the budget: what sockets and compiled code take.
-    assert!(peak < before + (128 + 64 << 20), "{} MiB, {} MiB before", peak >> 20, before >> 20);
+    assert!(peak < before + ((128 + 64) << 20), "{} MiB, {} MiB before", peak >> 20, before >> 20);
     registry.actor("/objects").get("/hello").await.expect(200);
     hostile.get("/hold-memory").await.expect(200);
 }

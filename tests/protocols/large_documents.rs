@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use futures_util::future::join_all;
+use packhouse_tests::oci::{Content, Hand};
 use packhouse_tests::{Options, Registry};
 use serde_json::{Map, Value, json};
 
@@ -103,9 +104,9 @@ async fn oci_resolves_one_of_50_000_tags() {
     let manifest = json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [],
     });
-    let request = pusher.request(http::Method::PUT, "/large/manifests/latest");
-    let request = request.header("content-type", "application/vnd.oci.image.index.v1+json");
-    assert_eq!(request.body(manifest.to_string()).send().await.unwrap().status(), 201);
+    let content = Content::new("application/vnd.oci.image.index.v1+json", manifest.to_string());
+    let hand = Hand::new(&pusher, "large");
+    hand.try_push_manifest(&content, "latest").await.unwrap().expect(201);
     let key = registry.keys().into_iter().find(|key| key.ends_with("tags.json")).unwrap();
     let path = registry.home().objects().join(&key);
     let mut tags: Map<String, Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

@@ -5,6 +5,7 @@
 //! - Nothing is said to be known that is not: a mount that could not be asked is named.
 
 use super::Terminal;
+use crate::auth::identity::FRESH;
 use crate::auth::{Holder, Resource, Scope};
 use crate::ownership::{Desk, Inventory, Thing, Unknown};
 
@@ -61,6 +62,9 @@ pub(super) async fn settle(
         });
         terminal.remark_each(&meant);
         if is_agreed(order, terminal).await {
+            // A running host may use the grant that was removed for this long, and somebody who
+            // has it can make themselves an owner again.
+            tokio::time::sleep(FRESH).await;
             let failed = desk.disown(holder, &meant).await;
             tell_revoked(name.as_str(), meant.len(), &failed, terminal);
             has_failed = !failed.is_empty();

@@ -42,6 +42,7 @@ pub struct DataLimits {
 
 impl DataLimits {
     /// A step of maintenance may read through many large objects: nobody waits for it.
+    #[must_use]
     pub fn of_a_step(self) -> Self {
         Self { work: self.work.saturating_mul(STEP_FACTOR), ..self }
     }

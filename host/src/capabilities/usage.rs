@@ -36,6 +36,7 @@ pub struct OpenObject {
 }
 
 impl OpenObject {
+    #[must_use]
     pub fn with(self, of_host: Held) -> Self {
         Self { _of_host: Some(of_host), ..self }
     }

@@ -176,10 +176,9 @@ impl Keeper {
             }
             self.document.beats += 1;
             match self.write().await {
-                Ok(()) => fresh = Instant::now(),
+                // On a full disk the run goes on: it makes room.
+                Ok(()) | Err(StorageError::Full(_)) => fresh = Instant::now(),
                 Err(StorageError::Conflict) => break,
-                // What makes room goes on.
-                Err(StorageError::Full(_)) => fresh = Instant::now(),
                 Err(error) if fresh.elapsed() < EXPIRES => {
                     tracing::debug!(error = %error, "a sign of life could not be written: {error}");
                 }

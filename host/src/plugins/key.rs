@@ -81,13 +81,11 @@ fn read(file: &Path) -> Result<Option<CodeKey>, String> {
     }
     let mut text = String::new();
     opened.take(1024).read_to_string(&mut text).map_err(told)?;
-    match blake3::Hash::from_hex(text.trim()) {
-        Ok(key) => Ok(Some(CodeKey(*key.as_bytes()))),
-        Err(_) => {
-            fs::remove_file(file).map_err(told)?;
-            Ok(None)
-        }
+    if let Ok(key) = blake3::Hash::from_hex(text.trim()) {
+        return Ok(Some(CodeKey(*key.as_bytes())));
     }
+    fs::remove_file(file).map_err(told)?;
+    Ok(None)
 }
 
 /// Whole or not at all. None when there is one by now.

@@ -341,7 +341,7 @@ async fn the_clocks_of_two_hosts_may_differ_by_two_minutes() {
     let early = sign(&ahead, Some(&account(&ahead, "ann").await), &[thing("a", &["push"])]);
     assert_eq!(show(&behind, &early.secret).await.rejection, None);
     let late = sign(&behind, Some(&account(&behind, "ann").await), &[thing("a", &["push"])]);
-    ahead.inner.clock.sleep(FIVE_MINUTES - Duration::from_secs(5)).await;
+    ahead.inner.clock.sleep(FIVE_MINUTES.saturating_sub(Duration::from_secs(5))).await;
     assert_eq!(show(&ahead, &late.secret).await.rejection, None, "until its end by the clock of its signer");
     ahead.inner.clock.sleep(Duration::from_secs(10)).await;
     let too_early = sign(&ahead, None, &[]);

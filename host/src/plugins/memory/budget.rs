@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn budget(bytes: usize, growth: usize, queue: usize, patience: Duration) -> MemoryBudget {
         MemoryBudget::new(BudgetSettings { bytes, growth, queue, patience })

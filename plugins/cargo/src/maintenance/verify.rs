@@ -7,7 +7,7 @@ use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::{Stored, folder};
-use crate::document::{Line, bad_line};
+use crate::document::{Index, Line, bad_line};
 use crate::layout;
 use crate::name::{CrateName, Version};
 use crate::owners::Owners;
@@ -129,18 +129,19 @@ fn verify_crate(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Res
         step.checked(1, stored.size());
     }
     let mut told = false;
-    let lines = stored.index().into_iter().flat_map(|index| index.all_lines()).enumerate();
+    let lines = stored.index().into_iter().flat_map(Index::all_lines).enumerate();
     for (number, line) in lines.skip(read) {
         if done.is_enough() {
             step.set_cursor(&format!("{number} {key}"));
             return Ok(false);
         }
-        match line.as_ref().and_then(|line| Some((line, line.release(&name)?))) {
-            Some((line, (spelled, version))) => verify_version(step, &spelled, &version, line, done)?,
-            None => {
-                told = true;
-                step.damaged(key, &bad_line(number));
-            }
+        if let Some((line, (spelled, version))) =
+            line.as_ref().and_then(|line| Some((line, line.release(&name)?)))
+        {
+            verify_version(step, &spelled, &version, line, done)?;
+        } else {
+            told = true;
+            step.damaged(key, &bad_line(number));
         }
     }
     // What no single line shows: that it is empty, too large, or lists a version twice.

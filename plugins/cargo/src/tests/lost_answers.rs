@@ -4,6 +4,7 @@
 use super::*;
 
 /// Somebody else's version behind what is there.
+#[expect(clippy::unnecessary_wraps, reason = "what changes an object may remove it")]
 fn with_another(there: Option<Vec<u8>>) -> Option<Vec<u8>> {
     let line = json!({ "name": "demo", "vers": "9.0.0", "deps": [], "cksum": "aa", "features": {} });
     let mut bytes = there.unwrap_or_default();

@@ -96,7 +96,10 @@ impl Packument<'_> {
         if first || self.tag(LATEST).as_deref() == Some(release.version) {
             self.show(&release.manifest);
         }
-        if let (Some(person), true) = (&release.publisher, self.maintainers().is_empty()) {
+        // The first publisher owns the package. Later ones do not, also if nobody is listed: a
+        // removed owner must not come back by publishing once more.
+        let is_new = first && self.maintainers().is_empty();
+        if let (Some(person), true) = (&release.publisher, is_new) {
             self.set_maintainers(std::slice::from_ref(person), release.owner.as_slice());
         }
     }

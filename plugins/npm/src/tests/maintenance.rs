@@ -278,14 +278,13 @@ fn a_damaged_tarball_is_repaired_by_publishing_the_same_bytes_and_by_no_others()
     let ann = host.as_user("ann");
     assert_eq!(package.send(&ann).status(), 403);
     for damage in [Some("cut off"), None] {
-        match damage {
-            Some(bytes) => drop(host.insert(key, bytes).unwrap()),
-            None => {
-                assert!(host.remove(key));
-                let reply = get(&host, "/a/-/a-1.0.0.tgz");
-                assert_eq!(reply.status(), 500, "{}", reply.text());
-                assert!(host.log().iter().any(|line| format!("{line:?}").contains(key)));
-            }
+        if let Some(bytes) = damage {
+            host.insert(key, bytes).unwrap();
+        } else {
+            assert!(host.remove(key));
+            let reply = get(&host, "/a/-/a-1.0.0.tgz");
+            assert_eq!(reply.status(), 500, "{}", reply.text());
+            assert!(host.log().iter().any(|line| format!("{line:?}").contains(key)));
         }
         let before = host.object("packages/a/index.json");
         assert_eq!(package.send(&ann).status(), 201);

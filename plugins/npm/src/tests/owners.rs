@@ -199,3 +199,17 @@ fn a_name_is_authorised_as_it_is_stored_however_it_is_encoded() {
     let tag = host.as_user("mia").put("/-/package/@example%2fA/dist-tags/stable").json(&json!("1.0.0"));
     assert_eq!(tag.send::<Npm>().status(), 403);
 }
+
+/// A removed owner whose grant still counts for a moment does not come back by publishing.
+#[test]
+fn a_later_publisher_is_not_listed_where_nobody_is() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let mut stored = host.object_json("packages/a/index.json");
+    stored["maintainers"] = json!([]);
+    stored.as_object_mut().unwrap().shift_remove("_ownerIds");
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    Publish::new("a", "1.1.0").done(&host);
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!((&stored["maintainers"], &stored["_ownerIds"]), (&json!([]), &Value::Null));
+}

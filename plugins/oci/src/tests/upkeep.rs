@@ -215,16 +215,16 @@ fn a_flipped_bit_in_a_manifest_costs_no_blob() {
     let unnamed = unnamed_beside(&host, "b");
     let key = manifest_key("a", &manifest);
     // It can still be read, and names another layer.
-    let flipped = image("layer").to_string().replacen(&hex(&digest("layer"))[..1], "f", 1);
-    let flipped =
-        if flipped == image("layer").to_string() { flipped.replace("layers", "lavers") } else { flipped };
+    let whole = image("layer").to_string();
+    let flipped = whole.replacen(&hex(&digest("layer"))[..1], "f", 1);
+    let flipped = if flipped == whole { flipped.replace("layers", "lavers") } else { flipped };
     for bytes in [flipped, "{torn".to_owned()] {
         host.insert(&key, &bytes).unwrap();
         wait(&host, DAY);
         let run = collect(&host, 0);
-        assert_eq!(run.damaged, [key.clone()], "{run:?}");
+        assert_eq!(run.damaged, std::slice::from_ref(&key), "{run:?}");
         assert!(has_blob(&host, "layer") && has_blob(&host, "{}"), "{run:?}");
-        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, [key.clone()]);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, std::slice::from_ref(&key));
         assert_refused(&get(&host, "/v2/a/manifests/v1"), 500, "UNKNOWN", "damaged");
     }
     assert_eq!(host.object(&unnamed), None, "another repository's left-overs go all the same");
