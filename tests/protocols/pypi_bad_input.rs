@@ -162,10 +162,10 @@ async fn who_may_not_upload_is_answered_before_the_file_is_sent(registry: Regist
     for (who, credentials, body, statuses) in [
         ("nobody, and a field before the name", String::new(), format!("{action}{junk}"), [401, 413]),
         ("nobody, and what is no form yet", String::new(), preamble.clone(), [400, 401]),
-        ("nobody, and the name", String::new(), format!("{action}{name}"), [401, 401]),
+        ("nobody, and the name", String::new(), format!("{action}{name}{file}"), [401, 401]),
         ("nobody, and the file first", String::new(), format!("{file}{preamble}"), [401, 401]),
         ("a user without a grant, and the file first", basic(&bob), format!("{file}{preamble}"), [400, 403]),
-        ("a user without a grant, and the name", basic(&bob), format!("{action}{name}"), [403, 403]),
+        ("a user without a grant, and the name", basic(&bob), format!("{action}{name}{file}"), [403, 403]),
         ("an uploader, and the file first", basic(&ann), format!("{file}{preamble}"), [400, 400]),
     ] {
         let status = answer_to_the_beginning(&registry, &credentials, &body).await;

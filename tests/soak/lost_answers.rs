@@ -171,7 +171,7 @@ async fn tags_of_a_repository_whose_answers_were_lost_are_pushed_and_deleted() {
         assert_eq!(hand.tags().await.len(), WRITERS);
         let both = [pusher.clone(), pusher.at(hosts.second.url("/v2"))];
         let answers = at_once(WRITERS, |number| {
-            let (by, path) = (both[number % 2].clone(), hand.path(&format!("manifests/tag-{number:02}")));
+            let (by, path) = (both[number % 2].clone(), hand.path(&format!("/manifests/tag-{number:02}")));
             async move { by.send(Method::DELETE, &path, "").await }
         });
         for answer in answers.await {

@@ -53,7 +53,9 @@ async fn an_upload_that_stops_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_slow_uploads_do_not_stop_reads() {
-    let registry = registry().await;
+    // All of them come from one address.
+    let limits = format!("{DEADLINES}\nclient_share = 1.0");
+    let registry = Registry::start(Options::npm().limits(&limits)).await;
     let publisher = registry.publisher().await;
     let shown = Package::new("shown", "1.0.0");
     publisher.put(&shown.path(), &shown.publish()).await.expect(201);

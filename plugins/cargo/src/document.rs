@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 pub use features::Features;
 pub use from_end::find_from_end;
@@ -41,6 +43,9 @@ pub struct Line<'a> {
     pub cksum: Cow<'a, str>,
     #[serde(default)]
     yanked: Option<bool>,
+    /// RFC 3339; none in the line of an earlier system.
+    #[serde(borrow, default)]
+    pubtime: Option<Cow<'a, str>>,
 }
 
 impl Line<'_> {
@@ -91,6 +96,16 @@ impl<'a> Index<'a> {
     pub fn find(self, version: &Version) -> Option<Line<'a>> {
         let version = version.to_string();
         self.lines_with(&format!("\"{version}\"")).filter(|line| line.vers == version).last()
+    }
+
+    /// When the first of the versions was published, in milliseconds since the Unix epoch; none
+    /// unless every line says when.
+    pub fn begun(self) -> Option<u64> {
+        let published = self.lines().map(|line| {
+            let moment = OffsetDateTime::parse(line.pubtime.as_deref()?, &Rfc3339).ok()?;
+            u64::try_from(moment.unix_timestamp()).ok()?.checked_mul(1000)
+        });
+        published.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 
     /// A version that is there and differs in build metadata at most.

@@ -73,6 +73,14 @@ impl Stored {
         }
     }
 
+    /// When the first version of an index that is whole was published.
+    fn begun(&self) -> Option<u64> {
+        match self {
+            Stored::Index(document) => Index::new(&document.bytes).begun(),
+            Stored::Nothing | Stored::Damaged(..) => None,
+        }
+    }
+
     /// Bytes that were read.
     fn size(&self) -> u64 {
         self.document().map_or(0, |document| document.bytes.len() as u64)

@@ -160,6 +160,12 @@ impl<'a> Packument<'a> {
         self.time.text(event)
     }
 
+    /// When the package was first published, in milliseconds since the Unix epoch.
+    pub fn begun(&self) -> Option<u64> {
+        let created = OffsetDateTime::parse(&self.time("created")?, &Rfc3339).ok()?;
+        u64::try_from(created.unix_timestamp_nanos() / 1_000_000).ok()
+    }
+
     /// Who looks after the package. Entries without a name are left out.
     pub fn maintainers(&self) -> Vec<Person> {
         let listed: Vec<serde_json::Value> = self.top.value(MAINTAINERS).unwrap_or_default();

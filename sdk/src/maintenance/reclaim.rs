@@ -47,10 +47,25 @@ pub enum Reference {
     Named,
     /// The document exists, is complete, parses to its end, and does not name the file.
     Unnamed,
+    /// As [`Reference::Unnamed`], and the document was begun after the file was stored: an
+    /// earlier document, which may have named the file, was lost. See [`Reference::beside`].
+    Predates,
     /// There is no document.
     NoDocument,
     /// There is a document, and it is damaged: nobody knows what it named.
     Damaged,
+}
+
+impl Reference {
+    /// What an unnamed file is next to a document that was begun at this moment (milliseconds
+    /// since the Unix epoch; none if the document does not say). A publish writes its file a
+    /// moment before the package's first document, so a file may be older by [`GRACE`].
+    #[must_use]
+    pub fn beside(self, file: &ObjectInfo, begun: Option<u64>) -> Reference {
+        let floor = begun.map(|begun| begun.saturating_sub(GRACE));
+        let is_older = file.modified.zip(floor).is_some_and(|(modified, floor)| modified < floor);
+        if self == Self::Unnamed && is_older { Self::Predates } else { self }
+    }
 }
 
 impl Step<'_> {
@@ -77,14 +92,20 @@ impl Step<'_> {
             self.kept(1, info.size);
             return Ok(());
         }
-        let is_orphan = found == Reference::NoDocument;
+        let is_orphan = matches!(found, Reference::NoDocument | Reference::Predates);
         let is_marked = is_orphan && removal::is_marked(document, info)?;
         if is_orphan && !is_marked && !self.removes_orphans() {
-            self.orphan(&info.key, info.size, &orphan::without(document));
+            let why = if found == Reference::Predates {
+                orphan::before(document)
+            } else {
+                orphan::without(document)
+            };
+            self.orphan(&info.key, info.size, &why);
             return Ok(());
         }
         let why = match (is_orphan, is_marked) {
             (true, true) => "a request removed its package",
+            (true, false) if found == Reference::Predates => "it is older than its document",
             (true, false) => "it has no document",
             (false, _) => "its document does not name it",
         };

@@ -66,7 +66,7 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     }
     let unnamed: Vec<(&ObjectInfo, &Version, Reference)> = releases
         .iter()
-        .map(|(file, _, version)| (*file, version, stored.reference(version)))
+        .map(|(file, _, version)| (*file, version, stored.reference(version).beside(file, stored.begun())))
         .filter(|(_, _, reference)| *reference != Reference::Named)
         .collect();
     if let (false, Stored::Index(document)) = (unnamed.is_empty(), &stored)
@@ -79,7 +79,10 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
         return Ok(stored.size());
     }
     for (file, version, reference) in unnamed {
-        let again = || Ok::<_, Error>(Stored::read(name)?.reference(version));
+        let again = || {
+            let stored = Stored::read(name)?;
+            Ok::<_, Error>(stored.reference(version).beside(file, stored.begun()))
+        };
         step.reclaim(file, &key, reference, again)?;
     }
     Ok(stored.size())

@@ -252,3 +252,21 @@ fn a_file_that_the_index_names_and_that_is_missing_is_a_500_with_a_line_in_the_l
     assert!(host.log().iter().any(|line| format!("{line:?}").contains(&demo.key())));
     assert_told(&get(&host, "/api/v1/crates/demo/2.0.0/download"), 404, "no version 2.0.0");
 }
+
+/// The index was lost, and somebody published the next version before it was noticed.
+#[test]
+fn what_an_index_that_was_lost_had_named_stays() {
+    let host = host();
+    three_versions(&host);
+    host.set_now(host.now() + DAY);
+    host.remove(INDEX);
+    Publish::new("demo", "2.0.0").done(&host);
+    host.set_now(host.now() + 3 * DAY);
+    let before = host.objects();
+    let run = collect(&host);
+    assert_eq!((run.left_over, host.objects()), (Vec::new(), before));
+    assert_eq!(run.orphans.len(), 3, "{:?}", run.lines);
+    assert!(run.lines.iter().any(|line| line.contains("older than its document")), "{:?}", run.lines);
+    let ordered = host.upkeep().removing_orphans().collect::<Cargo>().unwrap();
+    assert_eq!(ordered.left_over.len(), 3);
+}

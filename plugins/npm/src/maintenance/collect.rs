@@ -62,10 +62,13 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         return Ok(stored.size());
     }
     let packument = stored.packument();
-    let reference = |part: &Part<'_>| part.reference(&stored, packument.as_ref());
+    let reference = |file: &ObjectInfo, part: &Part<'_>| {
+        let begun = packument.as_ref().and_then(Packument::begun);
+        part.reference(&stored, packument.as_ref()).beside(file, begun)
+    };
     let unnamed: Vec<_> = parts
         .into_iter()
-        .map(|(file, part)| (file, reference(&part), part))
+        .map(|(file, part)| (file, reference(file, &part), part))
         .filter(|(_, found, _)| *found != Reference::Named)
         .collect();
     if let (false, Some(packument)) = (unnamed.is_empty(), &packument)
@@ -80,7 +83,9 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
     for (file, found, part) in unnamed {
         let again = || {
             let stored = Stored::read(&name)?;
-            Ok::<_, Error>(part.reference(&stored, stored.packument().as_ref()))
+            let packument = stored.packument();
+            let begun = packument.as_ref().and_then(Packument::begun);
+            Ok::<_, Error>(part.reference(&stored, packument.as_ref()).beside(file, begun))
         };
         step.reclaim(file, &key, found, again)?;
     }

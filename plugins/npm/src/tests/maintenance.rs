@@ -202,6 +202,8 @@ fn a_store_that_goes_away_ends_the_run_with_its_error() {
 #[test]
 fn a_sound_bucket_is_found_sound() {
     let host = after_a_crash();
+    assert_eq!(verify(&host).orphans, Vec::<String>::new(), "its publish may be under way");
+    later(&host, DAY);
     assert_eq!(verify(&host).orphans, [ORPHAN]);
     host.remove(ORPHAN);
     let run = verify(&host);
@@ -293,4 +295,21 @@ fn a_damaged_tarball_is_repaired_by_publishing_the_same_bytes_and_by_no_others()
         assert_eq!(package.send(&ann).status(), 403);
     }
     assert_eq!(verify(&host).damaged, Vec::<String>::new());
+}
+
+/// The packument was lost, and somebody published the next version before it was noticed.
+#[test]
+fn what_a_packument_that_was_lost_had_named_stays() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    host.set_now(host.now() + 86_400_000);
+    host.remove("packages/a/index.json");
+    Publish::new("a", "2.0.0").done(&host);
+    host.set_now(host.now() + 3 * 86_400_000);
+    let before = host.objects();
+    let run = collect(&host);
+    assert_eq!((run.left_over, host.objects()), (Vec::new(), before));
+    assert_eq!(run.orphans, ["packages/a/a-1.0.0.tgz", "packages/a/a-1.1.0.tgz"], "{:?}", run.lines);
 }
