@@ -39,6 +39,14 @@ fn make_older(registry: &Registry, key: &str, age: Duration) {
     file.set_modified(SystemTime::now() - age).unwrap();
 }
 
+/// The package was first published long ago, before any of the files that are made older.
+fn begin_earlier(registry: &Registry) {
+    let file = registry.home().objects().join("npm/packages/demo/index.json");
+    let mut packument: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    packument["time"]["created"] = "2020-01-01T00:00:00.000Z".into();
+    std::fs::write(file, packument.to_string()).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_publish_left_goes_after_the_grace_and_not_before() {
     let mut registry = Registry::npm().await;
@@ -53,6 +61,7 @@ async fn what_a_killed_publish_left_goes_after_the_grace_and_not_before() {
         assert!(said.contains("stays for now"), "its publish might still name it: {said}");
         assert_eq!(registry.keys(), before);
     }
+    begin_earlier(&registry);
     make_older(&registry, &left_over.tarball_key(), Duration::from_hours(25));
     let dry = registry.order(&["gc", "--dry-run"]).await.expect(0);
     assert!(dry.contains(&format!("would remove {}", left_over.tarball_key())), "{dry}");

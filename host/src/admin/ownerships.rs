@@ -43,6 +43,9 @@ pub(super) async fn settle(
     desk: &dyn Desk,
     terminal: &mut Terminal<'_>,
 ) -> Standing {
+    // A running host may use what was removed for this long: the user could publish until then,
+    // and become an owner again. What is said below is true afterwards.
+    tokio::time::sleep(FRESH).await;
     let Inventory { things, unknown } = desk.owned_by(holder).await;
     let name = &holder.name;
     let (meant, mut left): (Vec<Thing>, Vec<Thing>) =
@@ -62,9 +65,6 @@ pub(super) async fn settle(
         });
         terminal.remark_each(&meant);
         if is_agreed(order, terminal).await {
-            // A running host may use the grant that was removed for this long, and somebody who
-            // has it can make themselves an owner again.
-            tokio::time::sleep(FRESH).await;
             let failed = desk.disown(holder, &meant).await;
             tell_revoked(name.as_str(), meant.len(), &failed, terminal);
             has_failed = !failed.is_empty();
