@@ -66,7 +66,7 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     }
     let unnamed: Vec<(&ObjectInfo, &Version, Reference)> = releases
         .iter()
-        .map(|(file, _, version)| (*file, version, stored.reference(version).beside(file, stored.begun())))
+        .map(|(file, _, version)| (*file, version, stored.reference(version)))
         .filter(|(_, _, reference)| *reference != Reference::Named)
         .collect();
     if let (false, Stored::Index(document)) = (unnamed.is_empty(), &stored)
@@ -78,12 +78,14 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
         );
         return Ok(stored.size());
     }
+    // Reading when an index was begun takes all of its lines: once for all files.
+    let begun = if unnamed.is_empty() { None } else { stored.begun() };
     for (file, version, reference) in unnamed {
         let again = || {
             let stored = Stored::read(name)?;
             Ok::<_, Error>(stored.reference(version).beside(file, stored.begun()))
         };
-        step.reclaim(file, &key, reference, again)?;
+        step.reclaim(file, &key, reference.beside(file, begun), again)?;
     }
     Ok(stored.size())
 }

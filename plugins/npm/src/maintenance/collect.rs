@@ -62,10 +62,9 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         return Ok(stored.size());
     }
     let packument = stored.packument();
-    let reference = |file: &ObjectInfo, part: &Part<'_>| {
-        let begun = packument.as_ref().and_then(Packument::begun);
-        part.reference(&stored, packument.as_ref()).beside(file, begun)
-    };
+    let begun = packument.as_ref().and_then(Packument::begun);
+    let reference =
+        |file: &ObjectInfo, part: &Part<'_>| part.reference(&stored, packument.as_ref()).beside(file, begun);
     let unnamed: Vec<_> = parts
         .into_iter()
         .map(|(file, part)| (file, reference(file, &part), part))

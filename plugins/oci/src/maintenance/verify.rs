@@ -75,9 +75,7 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
         match document.json::<Record>() {
             Ok(Record { state: State::Pushed, .. }) => {
                 let manifest = layout::manifest(&repository, &digest);
-                if storage::stat(&manifest)?.is_none() {
-                    step.report_orphans(std::slice::from_ref(object), &manifest)?;
-                }
+                step.report_orphans(std::slice::from_ref(object), &manifest)?;
             }
             Ok(_) => {}
             Err(error) => step.damaged(&object.key, &error.to_string()),
