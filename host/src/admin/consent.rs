@@ -1,11 +1,11 @@
-//! Asking whoever sits at the terminal for a yes. It must not know what for.
+//! Asks the person at the terminal to agree. It must not know to what.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 /// Somebody who can be asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Consent {
-    /// Whoever sits at this process's terminal, if anybody does.
+    /// The person at this process's terminal, if there is one.
     OfProcess,
     /// Always this answer.
     #[cfg(test)]

@@ -141,7 +141,7 @@ impl Throttle {
         known.is_some_and(|known| known.is_current(now) && known.has_few_guesses(now))
     }
 
-    /// The attempt was right: it counts for nothing, and its sender is acquainted.
+    /// The password was right: the attempt is not counted, and its network is remembered.
     pub fn succeed(&self, attempt: Attempt, tag: Tag, now: Instant) {
         let counters = &mut *self.lock();
         counters.give_back(&attempt, now);
@@ -151,7 +151,7 @@ impl Throttle {
         (known.since, known.tag) = (now, tag);
     }
 
-    /// The attempt could not be looked at: it counts for nothing.
+    /// The password could not be verified: the attempt is not counted.
     pub fn undo(&self, attempt: &Attempt, now: Instant) {
         self.lock().give_back(attempt, now);
     }

@@ -124,8 +124,8 @@ impl User {
 }
 
 /// What keeps users, and the names that removed users had: an owner list that holds only a
-/// name must not mean whoever gets that name next. Everything written is there for all hosts on the same store as
-/// soon as the call is over. Every function answers `Unavailable` when the store is away.
+/// name must not mean the next user of that name. What a call has written is visible to all hosts
+/// on the same store when the call returns. Every function answers `Unavailable` when the store is away.
 pub trait UserStore: Send + Sync {
     /// Adds a user; `Exists` when the name is taken. The user owns by name if asked to, or if
     /// no user of that name was ever removed.

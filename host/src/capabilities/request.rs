@@ -22,7 +22,7 @@ pub struct RequestContext {
     /// Without any header that may hold a credential.
     pub headers: HeaderMap,
     pub body: RequestBody,
-    /// Whoever sent it.
+    /// The client that sent it.
     pub session: Session,
     pub tokens: TokenRules,
     /// Names of the headers that the answer depends on.

@@ -133,7 +133,7 @@ fn wrong_passwords_for_a_name_do_not_lock_out_its_right_one_from_the_same_networ
     }
 }
 
-/// Whoever guesses learns from a refusal that the guess was wrong, so those count too.
+/// A refusal tells an attacker that the guess was wrong, so refusals count too.
 #[test]
 fn who_shares_a_network_cannot_test_passwords_by_being_refused() {
     let (throttle, now) = (Throttle::default(), Instant::now());
