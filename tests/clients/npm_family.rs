@@ -1,5 +1,6 @@
-//! pnpm, yarn classic and yarn berry: each publishes, tags, and installs what any of them
-//! published, again from its lock file, scoped packages too.
+//! pnpm, yarn classic, yarn berry and bun: each publishes, tags, and installs what any of them
+//! published, again from its lock file, scoped packages too. deno, which publishes to no npm
+//! registry, installs.
 #![allow(clippy::panic, reason = "a test may fail loudly")]
 
 use packhouse_tests::clients::{Client, Kind, Project, Run};
@@ -49,6 +50,18 @@ const YARN_BERRY: Words = Words {
     whoami: &["npm", "whoami"],
 };
 
+const BUN: Words = Words {
+    kind: Kind::Bun,
+    publish: &["publish", "--access", "public"],
+    publish_as_next: &["publish", "--tag", "next"],
+    install: &["install"],
+    install_from_lock: &["install", "--frozen-lockfile"],
+    lock: "bun.lock",
+    whoami: &["pm", "whoami"],
+};
+
+const EVERYBODY: [&Words; 4] = [&PNPM, &YARN_CLASSIC, &YARN_BERRY, &BUN];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pnpm_publishes_and_installs() {
     publishes_and_installs(&PNPM).await;
@@ -62,6 +75,41 @@ async fn yarn_classic_publishes_and_installs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn yarn_berry_publishes_and_installs() {
     publishes_and_installs(&YARN_BERRY).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bun_publishes_and_installs() {
+    publishes_and_installs(&BUN).await;
+}
+
+/// By default, deno installs nothing that was published within a day.
+const AT_ONCE: &str = "--minimum-dependency-age=0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deno_installs_and_again_from_its_lock_file_alone() {
+    let registry = Registry::npm().await;
+    let user = registry.user("publisher", &["npm:package:*:write"]).await;
+    let Some(npm) = Client::find(Kind::Npm, &registry.url("/npm"), Some(&user.token)) else { return };
+    let Some(deno) = Client::find(Kind::Deno, &registry.url("/npm"), None) else { return };
+    publish(&npm, &["publish"], &Package::new("left", "1.0.0")).await.ok();
+    publish(&npm, &["publish"], &Package::new("@acme/tools", "1.0.0")).await.ok();
+    let demo = Package::new("demo", "1.0.0").field("dependencies", json!({"left": "^1.0.0"}));
+    publish(&npm, &["publish"], &demo).await.ok();
+
+    let consumer = deno.consumer("consumer", &[("demo", "^1.0.0"), ("@acme/tools", "1.0.0")]);
+    consumer.write(
+        "main.ts",
+        "import demo from \"npm:demo/package.json\" with { type: \"json\" };\nconsole.log(demo.version);\n",
+    );
+    deno.run(&consumer, &["install", AT_ONCE]).await.ok();
+    let printed = deno.run(&consumer, &["run", AT_ONCE, "main.ts"]).await.ok();
+    assert_eq!(printed.trim(), "1.0.0");
+    let lock = consumer.read("deno.lock");
+    assert!(lock.contains("left@1.0.0") && lock.contains("@acme/tools@1.0.0"), "{lock}");
+
+    consumer.forget_modules();
+    deno.run(&consumer, &["install", AT_ONCE, "--frozen"]).await.ok();
+    assert_eq!(version_of(&consumer, "demo").await, "1.0.0");
 }
 
 async fn publishes_and_installs(words: &Words) {
@@ -100,8 +148,7 @@ async fn publishes_and_installs(words: &Words) {
 async fn what_one_of_them_publishes_the_others_install() {
     let registry = Registry::npm().await;
     let user = registry.user("publisher", &["npm:package:*:write"]).await;
-    let everybody = [&PNPM, &YARN_CLASSIC, &YARN_BERRY];
-    let clients = everybody.map(|words| (words, find(&registry, words, &user)));
+    let clients = EVERYBODY.map(|words| (words, find(&registry, words, &user)));
     for (words, client) in &clients {
         let Some(client) = client else { continue };
         let name = format!("from-{:?}", words.kind).to_lowercase();
@@ -118,7 +165,7 @@ async fn what_one_of_them_publishes_the_others_install() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_none_of_them_publishes() {
     let registry = Registry::npm().await;
-    for words in [&PNPM, &YARN_CLASSIC, &YARN_BERRY] {
+    for words in EVERYBODY {
         let Some(client) = Client::find(words.kind, &registry.url("/npm"), None) else {
             continue;
         };

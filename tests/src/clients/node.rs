@@ -1,4 +1,4 @@
-//! npm 11, pnpm, yarn classic and yarn berry.
+//! npm 11, pnpm, yarn classic, yarn berry, bun and deno.
 
 use super::{Run, installed};
 use crate::npm::Package;
@@ -17,6 +17,8 @@ pub enum Kind {
     Pnpm,
     YarnClassic,
     YarnBerry,
+    Bun,
+    Deno,
 }
 
 /// One of them, signed in to one registry or to none.
@@ -115,11 +117,11 @@ impl Client {
     }
 
     fn program(&self) -> OsString {
-        if self.kind == Kind::Pnpm { installed(&self.kind.program()).into() } else { "node".into() }
+        if self.kind.is_script() { "node".into() } else { installed(&self.kind.program()).into() }
     }
 
     fn script(&self) -> Option<PathBuf> {
-        (self.kind != Kind::Pnpm).then(|| installed(&self.kind.program()))
+        self.kind.is_script().then(|| installed(&self.kind.program()))
     }
 
     fn environment(&self) -> Vec<(&'static str, OsString)> {
@@ -159,12 +161,19 @@ impl Project {
 }
 
 impl Kind {
+    /// Whether node runs it. The others are programs of their own.
+    fn is_script(self) -> bool {
+        matches!(self, Self::Npm | Self::YarnClassic | Self::YarnBerry)
+    }
+
     fn program(self) -> String {
         let path = match self {
             Self::Npm => "npm/bin/npm-cli.js",
             Self::Pnpm => ".bin/pnpm",
             Self::YarnClassic => "yarn/bin/yarn.js",
             Self::YarnBerry => "@yarnpkg/cli-dist/bin/yarn.js",
+            Self::Bun => ".bin/bun",
+            Self::Deno => ".bin/deno",
         };
         format!("node/node_modules/{path}")
     }

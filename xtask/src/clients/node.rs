@@ -12,6 +12,8 @@ const MANIFEST: &str = r#"{
   "private": true,
   "dependencies": {
     "@yarnpkg/cli-dist": "4.18.1",
+    "bun": "1.4.5",
+    "deno": "2.9.6",
     "npm": "11.19.1",
     "pnpm": "12.21.0",
     "s3rver": "3.7.1",
@@ -21,11 +23,13 @@ const MANIFEST: &str = r#"{
 "#;
 
 /// Name, what runs it (none: it runs by itself), and the program below `node_modules`.
-const PROGRAMS: [(&str, Option<&str>, &str); 5] = [
+const PROGRAMS: [(&str, Option<&str>, &str); 7] = [
     ("npm", Some("node"), "npm/bin/npm-cli.js"),
     ("pnpm", None, ".bin/pnpm"),
     ("yarn classic", Some("node"), "yarn/bin/yarn.js"),
     ("yarn berry", Some("node"), "@yarnpkg/cli-dist/bin/yarn.js"),
+    ("bun", None, ".bin/bun"),
+    ("deno", None, ".bin/deno"),
     ("s3rver", Some("node"), "s3rver/bin/s3rver.js"),
 ];
 
@@ -87,5 +91,7 @@ fn version(home: &Path, runner: Option<&str>, path: &str) -> Result<String, Stri
         command.arg(&program);
     }
     command.current_dir(home).arg("--version");
-    command::answer(&mut command).ok_or_else(|| format!("`{} --version` fails", program.display()))
+    command::answer(&mut command)
+        .and_then(|printed| printed.lines().next().map(str::to_owned))
+        .ok_or_else(|| format!("`{} --version` fails", program.display()))
 }
