@@ -8,10 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use packhouse_tests::npm::{Package, noise};
-use packhouse_tests::registry::{built, shared_code_cache};
+use packhouse_tests::registry::as_delivered;
 use packhouse_tests::{page, program};
 use serde_json::json;
-use tempfile::TempDir;
 
 const LISTENING: &str = "packhouse is listening on ";
 /// From here on the page is about a registry that is there.
@@ -22,7 +21,7 @@ fn a_first_start_says_what_the_readme_shows() {
     let readme = readme();
     let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
 
-    let folder = laid_out();
+    let folder = as_delivered();
     let mut command = Command::new(program());
     command.current_dir(folder.path()).env_remove("PACKHOUSE_ADMIN_PASSWORD");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -46,7 +45,7 @@ fn the_commands_of_the_readme_print_what_it_shows() {
     let readme = readme();
     let (_, commands) = readme.split_once(COMMANDS).unwrap();
 
-    let folder = laid_out();
+    let folder = as_delivered();
     fs::create_dir(folder.path().join("bin")).unwrap();
     std::os::unix::fs::symlink(program(), folder.path().join("bin/packhouse")).unwrap();
     forget_a_version(&folder.path().join("data/objects"));
@@ -57,26 +56,7 @@ fn the_commands_of_the_readme_print_what_it_shows() {
 }
 
 fn readme() -> String {
-    fs::read_to_string(workspace().join("README.md")).unwrap()
-}
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// The default configuration and its plugins, on a free port.
-fn laid_out() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("plugins")).unwrap();
-    for plugin in ["cargo", "npm", "oci", "pypi"] {
-        fs::copy(built(plugin), folder.path().join(format!("plugins/{plugin}.wasm"))).unwrap();
-    }
-    let configuration = fs::read_to_string(workspace().join("registry.toml")).unwrap();
-    let cache = format!("\"{}\"", shared_code_cache().display());
-    let configuration =
-        configuration.replace("127.0.0.1:8080", "127.0.0.1:0").replace("\"data/cache\"", &cache);
-    fs::write(folder.path().join("registry.toml"), configuration).unwrap();
-    folder
+    page::read("README.md")
 }
 
 /// What a publish leaves that ended between its two writes, two days ago.

@@ -17,6 +17,12 @@ enum Block<'page> {
     Commands(Vec<(&'page str, Vec<&'page str>)>),
 }
 
+/// A page of this repository, e.g. `docs/operating.md`.
+pub fn read(page: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// Follows the page in this folder, by one shell. `environment` is added to ours. Panics at
 /// the first command that fails, and when one printed something else than is shown.
 pub fn follow(page: &str, folder: &Path, environment: &[(&str, &str)]) {

@@ -5,7 +5,7 @@ mod options;
 mod process;
 
 pub(crate) use home::guests;
-pub use home::{Home, built, copy_below, example, files_below, program, shared_code_cache};
+pub use home::{Home, as_delivered, built, copy_below, example, files_below, program, shared_code_cache};
 pub use options::{OCI, OCI_SPARSE, Options};
 pub use process::Ended;
 pub(crate) use process::command;

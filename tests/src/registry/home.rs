@@ -68,6 +68,22 @@ impl Home {
     }
 }
 
+/// A folder with the configuration and the plugins that Packhouse comes with, on a free port.
+pub fn as_delivered() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("plugins")).expect("a folder for plugins");
+    for plugin in ["cargo", "npm", "oci", "pypi"] {
+        fs::copy(built(plugin), folder.path().join(format!("plugins/{plugin}.wasm")))
+            .expect("the plugin is copied");
+    }
+    let cache = format!("\"{}\"", shared_code_cache().display());
+    let configuration = crate::page::read("registry.toml");
+    let configuration =
+        configuration.replace("127.0.0.1:8080", "127.0.0.1:0").replace("\"data/cache\"", &cache);
+    fs::write(folder.path().join("registry.toml"), configuration).expect("the configuration is written");
+    folder
+}
+
 /// Copies all files below a folder to the same places below another.
 pub fn copy_below(source: &Path, target: &Path) {
     for file in files_below(source) {
