@@ -15,6 +15,7 @@ pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 pub use python::{Program, Python};
 
+use crate::skip;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -92,6 +93,9 @@ pub fn system(program: &str) -> Option<std::process::Command> {
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     // Where Debian has servers, also for users whose PATH does not.
     folders.push(PathBuf::from("/usr/sbin"));
-    let found = folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())?;
-    Some(std::process::Command::new(found))
+    let found = folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        skip::skip(program);
+    }
+    found.map(std::process::Command::new)
 }

@@ -4,6 +4,7 @@
 
 use crate::clients::installed;
 use crate::server::Server;
+use crate::skip;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,9 +37,7 @@ pub struct Engine {
 impl Engine {
     /// None when it is not installed.
     pub async fn start(kind: Kind) -> Option<Arc<Self>> {
-        if !kind.program().is_file() {
-            return None;
-        }
+        skip::unless_installed(kind.program())?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Server::start(kind.command(&folder)).await;
         if kind == Kind::Moto {

@@ -28,6 +28,7 @@ pub mod pypi;
 pub mod races;
 pub mod registry;
 pub mod server;
+pub mod skip;
 pub mod slow;
 pub mod snapshot;
 pub mod sockets;

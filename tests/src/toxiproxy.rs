@@ -5,6 +5,7 @@
 
 use crate::clients::installed;
 use crate::server::Server;
+use crate::skip;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -26,10 +27,7 @@ pub struct Proxy {
 impl Toxiproxy {
     /// None when it is not installed.
     pub async fn start() -> Option<Self> {
-        let program = installed("go/server");
-        if !program.is_file() {
-            return None;
-        }
+        let program = skip::unless_installed(installed("go/server"))?;
         let mut command = Command::new(program);
         // The seed makes the draws of a run repeatable, as far as connections are.
         command.args(["-host", "127.0.0.1", "-port", "0", "-seed", "7"]);

@@ -3,6 +3,7 @@
 use super::{Run, installed};
 use crate::oci::sha256;
 use crate::registry::{files_below, guests};
+use crate::skip;
 use std::fs;
 use std::path::Path;
 use tokio::process::Command;
@@ -10,10 +11,7 @@ use tokio::process::Command;
 /// Builds `python.wasm` from `guests/python` and the contract, unless it is there already: no two
 /// builds have the same bytes, and the host would compile each. None when it is not installed.
 pub async fn build() -> Option<()> {
-    let program = installed("python/bin/componentize-py");
-    if !program.is_file() {
-        return None;
-    }
+    let program = skip::unless_installed(installed("python/bin/componentize-py"))?;
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (app, contract) = (tests.join("guests/python/app.py"), tests.join("../wit"));
     let (guest, stamp) = (guests().join("python.wasm"), guests().join("python.from"));

@@ -2,6 +2,7 @@
 //! and writes down what it found.
 
 use super::{Run, installed};
+use crate::skip;
 use crate::{Registry, User};
 use tokio::process::Command;
 
@@ -30,10 +31,7 @@ pub struct Verdict {
 
 /// None when it is not installed.
 pub async fn judge(registry: &Registry, user: Option<&User>) -> Option<Verdict> {
-    let program = installed("go/conformance");
-    if !program.is_file() {
-        return None;
-    }
+    let program = skip::unless_installed(installed("go/conformance"))?;
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().envs(SETTINGS);

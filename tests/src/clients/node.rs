@@ -2,6 +2,7 @@
 
 use super::{Run, installed};
 use crate::npm::Package;
+use crate::skip;
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -36,9 +37,7 @@ pub struct Project {
 impl Client {
     /// None when it is not installed. `registry` is a mount's URL without a trailing slash.
     pub fn find(kind: Kind, registry: &str, token: Option<&str>) -> Option<Self> {
-        if !installed(&kind.program()).is_file() {
-            return None;
-        }
+        skip::unless_installed(installed(&kind.program()))?;
         let home = tempfile::tempdir().expect("a home");
         let client = Self { kind, home, registry: format!("{registry}/") };
         client.sign_in(token);

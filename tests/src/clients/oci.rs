@@ -1,8 +1,9 @@
 //! The clients that speak OCI: container tools, chart and artifact tools, a signer, and the
 //! docker command line; each in a home of its own, over plain http.
 
-use super::{Run, installed};
+use super::{Run, installed, system};
 use crate::Registry;
+use crate::skip;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,12 +143,9 @@ impl Kind {
         let name = format!("{self:?}").to_lowercase();
         match self {
             Self::Skopeo | Self::Podman | Self::Buildah | Self::Docker => {
-                let path = std::env::var_os("PATH")?;
-                std::env::split_paths(&path)
-                    .map(|folder| folder.join(&name))
-                    .find(|program| program.is_file())
+                system(&name).map(|command| PathBuf::from(command.get_program()))
             }
-            _ => Some(installed(&format!("go/{name}"))).filter(|program| program.is_file()),
+            _ => skip::unless_installed(installed(&format!("go/{name}"))),
         }
     }
 }

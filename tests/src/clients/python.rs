@@ -3,6 +3,7 @@
 use super::{Run, installed};
 use crate::User;
 use crate::pypi::Distribution;
+use crate::skip;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,8 @@ impl Python {
     /// None when one of them is not installed.
     pub fn find(registry: &str) -> Option<Self> {
         let all = [Program::Pip, Program::Poetry, Program::Python, Program::Twine, Program::Uv];
-        if !all.iter().all(|program| program.path().is_file()) {
-            return None;
+        for program in all {
+            skip::unless_installed(program.path())?;
         }
         Some(Self { home: tempfile::tempdir().expect("a home"), registry: registry.to_owned() })
     }

@@ -2,6 +2,7 @@
 
 use crate::command;
 use anyhow::Result;
+use std::fmt;
 use std::process::Command;
 use std::time::Instant;
 
@@ -10,12 +11,15 @@ use std::time::Instant;
 pub struct Counts {
     pub passed: u64,
     pub failed: u64,
+    /// Could not run, because something is missing. libtest counts these as passed.
+    pub skipped: u64,
 }
 
 impl Counts {
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 
     /// A program that breaks off without saying so counts as a failure.
@@ -23,8 +27,12 @@ impl Counts {
         if succeeded || self.failed > 0 { self } else { Self { failed: 1, ..self } }
     }
 
-    /// From libtest's `test result: ok. 3 passed; 0 failed; …`.
+    /// From libtest's `test result: ok. 3 passed; 0 failed; …`, or from the line of a test that was
+    /// skipped (`tests/src/skip.rs`).
     fn of_line(line: &str) -> Option<Self> {
+        if line.starts_with("skipped: ") {
+            return Some(Self { skipped: 1, ..Self::default() });
+        }
         let mut words = line.strip_prefix("test result: ")?.split_whitespace();
         let mut counts = Self::default();
         let mut number = 0;
@@ -36,6 +44,14 @@ impl Counts {
             }
         }
         Some(counts)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passed = self.passed.saturating_sub(self.skipped);
+        write!(out, "{passed} passed, {} failed", self.failed)?;
+        if self.skipped > 0 { write!(out, ", {} skipped", self.skipped) } else { Ok(()) }
     }
 }
 
@@ -78,7 +94,7 @@ impl Report {
     pub fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         let started = Instant::now();
         let result = work();
-        let counts = result.as_ref().err().map(|_| Counts { passed: 0, failed: 1 });
+        let counts = result.as_ref().err().map(|_| Counts { failed: 1, ..Counts::default() });
         self.stages.push((name.to_owned(), started.elapsed().as_secs_f64(), counts));
         result.inspect_err(|error| eprintln!("error: {name}: {error:#}")).ok()
     }
@@ -97,7 +113,7 @@ impl Report {
         println!();
         let mut sum = Counts::default();
         for (name, seconds, counts) in &self.stages {
-            let told = counts.map(|counts| format!("{} passed, {} failed", counts.passed, counts.failed));
+            let told = counts.map(|counts| counts.to_string());
             println!("{name:<28} {seconds:>7.1} s   {}", told.unwrap_or_default());
             sum.add(counts.unwrap_or_default());
         }
@@ -107,7 +123,7 @@ impl Report {
         if strict {
             sum.failed += missing.len() as u64;
         }
-        println!("{} passed, {} failed", sum.passed, sum.failed);
+        println!("{sum}");
         sum.failed == 0
     }
 }
@@ -125,5 +141,14 @@ mod tests {
         .unwrap();
         assert_eq!((counts.passed, counts.failed), (12, 3));
         assert!(Counts::of_line("test passed::failed ... ok").is_none());
+    }
+
+    #[test]
+    fn a_skipped_test_is_not_counted_as_passed() {
+        let printed = "\nskipped: bun_installs: node_modules/.bin/bun is missing\n\
+                       test bun_installs ... ok\ntest result: ok. 2 passed; 0 failed; 0 ignored\n";
+        let mut counts = Counts::default();
+        printed.lines().filter_map(Counts::of_line).for_each(|line| counts.add(line));
+        assert_eq!(counts.to_string(), "1 passed, 0 failed, 1 skipped");
     }
 }
