@@ -5,6 +5,7 @@
 //! # Invariants
 //! - Attempts are looked at one after another, and a bounded number waits. One attempt too many
 //!   is `Busy`, one that must wait too long is `Throttled`; neither is ever "wrong".
+//! - After wrong attempts the next one is refused at once (see `throttle`).
 //! - An attempt that holds a place waits for [`Lane::InPlace`] at most, which is short.
 //! - A password that is remembered as right is used again only for the network that sent it, and
 //!   only while few wrong ones come from there (see `throttle`).
@@ -37,10 +38,10 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// How long wrong attempts before this one may make it wait.
+    /// How long attempts that are being looked at may make this one wait.
     fn throttle(self) -> Duration {
         match self {
-            Self::Waiting => Duration::from_secs(10),
+            Self::Waiting => Duration::from_secs(2),
             Self::InPlace => Duration::from_secs(1),
         }
     }
@@ -133,7 +134,10 @@ impl Auth {
         let answer = self.look_at(sent).await;
         match answer {
             Ok((_, true)) => throttle.succeed(begun, tag, clock.now()),
-            Ok((_, false)) => tracing::info!(%peer, "a wrong password was sent"),
+            Ok((_, false)) => {
+                throttle.fail(&begun, clock.now());
+                tracing::info!(%peer, "a wrong password was sent");
+            }
             Err(_) => throttle.undo(&begun, clock.now()),
         }
         answer

@@ -7,7 +7,10 @@
 //!
 //! # Invariants
 //! - An attempt counts as wrong from its beginning until it proves right, so that many
-//!   attempts at once gain nothing.
+//!   attempts at once gain nothing. While earlier ones are being looked at, it waits for a while,
+//!   since they may prove right.
+//! - Once attempts have proved wrong, the next one does not wait: it is refused until the time
+//!   comes. No connection is held for somebody who guesses.
 //! - An acquaintance is not slowed by what strangers do, neither elsewhere nor in its own
 //!   network. Nobody can lock out others from afar, nor from the next desk.
 //! - The password with which an acquaintance signed in last is recognised by a short [`Tag`]
@@ -56,8 +59,8 @@ pub struct Throttle {
 
 #[derive(Debug, Default)]
 struct Counters {
-    names: HashMap<String, Counter>,
-    networks: HashMap<IpAddr, Counter>,
+    names: HashMap<String, Tally>,
+    networks: HashMap<IpAddr, Tally>,
     acquaintances: HashMap<Pair, Acquaintance>,
 }
 
@@ -75,11 +78,20 @@ struct Counter {
     open_at: Instant,
 }
 
+/// The attempts of one kind.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    /// All that did not prove right, also those that are being looked at.
+    begun: Counter,
+    /// Those that proved wrong.
+    failed: Counter,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Acquaintance {
     since: Instant,
     tag: Tag,
-    own: Counter,
+    own: Tally,
     /// When all wrong passwords are forgotten: each moves it on by [`GUESS`].
     guessed_until: Instant,
 }
@@ -102,8 +114,9 @@ impl Throttle {
     /// Counts an attempt with credentials of this tag.
     ///
     /// # Errors
-    /// `TooMany` when it would have to wait longer than `patience`; it is not counted then,
-    /// except as a guess of an acquaintance.
+    /// `TooMany` when it is too early after attempts that proved wrong, or when it would have to
+    /// wait for longer than `patience` for those that are being looked at. It is not counted
+    /// then, except as a guess of an acquaintance.
     pub fn begin(
         &self,
         name: &str,
@@ -116,20 +129,23 @@ impl Throttle {
         let counters = &mut *self.lock();
         let acquaintance = counters.acquaintances.get_mut(&pair).filter(|known| known.is_current(now));
         let is_stranger = acquaintance.is_none();
-        let open_at = match acquaintance {
-            Some(known) if known.recognises(tag, now) => now,
+        let [begun, failed] = match acquaintance {
+            Some(known) if known.recognises(tag, now) => [Duration::ZERO; 2],
             Some(known) => {
                 if known.tag != tag {
                     known.guessed_until = known.guessed_until.max(now) + GUESS;
                 }
-                known.own.open_at
+                known.own.waits(now)
             }
-            None => counters.open_to_strangers(&pair, now),
+            None => counters.waits_of_strangers(&pair, now),
         };
-        let wait = open_at.saturating_duration_since(now);
-        if wait > patience {
-            return Err(TooMany(wait));
+        if !failed.is_zero() {
+            return Err(TooMany(failed));
         }
+        if begun > patience {
+            return Err(TooMany(begun));
+        }
+        let wait = begun;
         counters.count(&pair, is_stranger, now);
         Ok(Attempt { wait, pair, is_stranger })
     }
@@ -146,9 +162,14 @@ impl Throttle {
         let counters = &mut *self.lock();
         counters.give_back(&attempt, now);
         make_room(&mut counters.acquaintances, |known| known.is_current(now));
-        let fresh = Acquaintance { since: now, tag, own: Counter::new(now), guessed_until: now };
+        let fresh = Acquaintance { since: now, tag, own: Tally::new(now), guessed_until: now };
         let known = counters.acquaintances.entry(attempt.pair).or_insert(fresh);
         (known.since, known.tag) = (now, tag);
+    }
+
+    /// The password was wrong.
+    pub fn fail(&self, attempt: &Attempt, now: Instant) {
+        self.lock().fail(attempt, now);
     }
 
     /// The password could not be verified: the attempt is not counted.
@@ -162,40 +183,58 @@ impl Throttle {
 }
 
 impl Counters {
-    fn open_to_strangers(&self, (name, network): &Pair, now: Instant) -> Instant {
-        let of_name = self.names.get(name).map_or(now, |counter| counter.open_at);
-        let of_network = self.networks.get(network).map_or(now, |counter| counter.open_at);
-        of_name.max(of_network)
+    /// What attempts that are under way, and what those that failed make the next one wait.
+    fn waits_of_strangers(&self, (name, network): &Pair, now: Instant) -> [Duration; 2] {
+        let waits = |tally: Option<&Tally>| tally.map_or([Duration::ZERO; 2], |tally| tally.waits(now));
+        let ([begun, failed], [begun_there, failed_there]) =
+            (waits(self.names.get(name)), waits(self.networks.get(network)));
+        [begun.max(begun_there), failed.max(failed_there)]
     }
 
     fn count(&mut self, pair: &Pair, is_stranger: bool, now: Instant) {
-        if !is_stranger {
-            if let Some(known) = self.acquaintances.get_mut(pair) {
-                known.own.count(&NAME, now);
-            }
-            return;
+        if is_stranger {
+            let (name, network) = pair;
+            make_room(&mut self.names, |tally| within(tally.begun.last, now, MEMORY));
+            self.names.entry(name.clone()).or_insert(Tally::new(now));
+            make_room(&mut self.networks, |tally| within(tally.begun.last, now, MEMORY));
+            self.networks.entry(*network).or_insert(Tally::new(now));
         }
-        let (name, network) = pair;
-        make_room(&mut self.names, |counter| within(counter.last, now, MEMORY));
-        self.names.entry(name.clone()).or_insert(Counter::new(now)).count(&NAME, now);
-        make_room(&mut self.networks, |counter| within(counter.last, now, MEMORY));
-        self.networks.entry(*network).or_insert(Counter::new(now)).count(&NETWORK, now);
+        self.each(pair, is_stranger, |tally, rule| tally.begun.count(rule, now));
+    }
+
+    fn fail(&mut self, Attempt { pair, is_stranger, .. }: &Attempt, now: Instant) {
+        self.each(pair, *is_stranger, |tally, rule| tally.failed.count(rule, now));
     }
 
     fn give_back(&mut self, Attempt { pair, is_stranger, .. }: &Attempt, now: Instant) {
+        self.each(pair, *is_stranger, |tally, rule| tally.begun.give_back(rule, now));
+    }
+
+    /// What counts the attempts of this pair, as far as it is held.
+    fn each(&mut self, pair: &Pair, is_stranger: bool, change: impl Fn(&mut Tally, &Rule)) {
         if !is_stranger {
             if let Some(known) = self.acquaintances.get_mut(pair) {
-                known.own.give_back(&NAME, now);
+                change(&mut known.own, &NAME);
             }
             return;
         }
         let (name, network) = pair;
-        if let Some(counter) = self.names.get_mut(name) {
-            counter.give_back(&NAME, now);
+        if let Some(tally) = self.names.get_mut(name) {
+            change(tally, &NAME);
         }
-        if let Some(counter) = self.networks.get_mut(network) {
-            counter.give_back(&NETWORK, now);
+        if let Some(tally) = self.networks.get_mut(network) {
+            change(tally, &NETWORK);
         }
+    }
+}
+
+impl Tally {
+    fn new(now: Instant) -> Self {
+        Self { begun: Counter::new(now), failed: Counter::new(now) }
+    }
+
+    fn waits(&self, now: Instant) -> [Duration; 2] {
+        [self.begun, self.failed].map(|counter| counter.open_at.saturating_duration_since(now))
     }
 }
 
