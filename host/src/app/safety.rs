@@ -1,7 +1,8 @@
 //! Whether the host's own files are out of the reach of others: what runs (plugins, compiled
 //! code) and who may do what (users) must not lie where objects are stored, nor where other
-//! users of the machine can write.
+//! users of the machine can write. Nor may others be able to write to the files themselves.
 
+use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -10,31 +11,78 @@ use crate::config::{Config, StorageKind};
 
 /// One sentence for the first that is not safe.
 pub(super) fn check(config: &Config) -> Result<(), BuildError> {
-    let places = [
-        ("[plugins] dir", &config.plugins.dir),
-        ("[plugins] cache", &config.plugins.cache),
-        ("[auth] database", &config.auth.database),
-    ];
+    let (plugins, cache) = (&config.plugins.dir, &config.plugins.cache);
+    let places =
+        [("[plugins] dir", plugins), ("[plugins] cache", cache), ("[auth] database", &config.auth.database)];
     for (key, place) in places {
-        let place = absolute(place);
-        if config.storage.kind == StorageKind::Fs && place.starts_with(absolute(&config.storage.root)) {
-            return Err(refuse(
-                config,
-                key,
-                &place,
-                "it lies in the storage folder, which is for objects alone: \
-                                                    choose a place outside of it",
-            ));
+        check_place(config, key, &absolute(place))?;
+    }
+    if config.storage.kind == StorageKind::Fs {
+        let root = absolute(&config.storage.root);
+        for (key, place) in [("[plugins] dir", plugins), ("[plugins] cache", cache)] {
+            if root.starts_with(absolute(place)) {
+                let why = format!(
+                    "it lies in the folder of {key}, where clients would store files: choose another place"
+                );
+                return Err(refuse(config, "[storage] root", &root, &why));
+            }
         }
-        if let Some(open) = place.ancestors().find(|folder| is_open_to_others(folder)) {
+    }
+    for file in own_files(config) {
+        check_file(config, &file)?;
+    }
+    Ok(())
+}
+
+/// A place outside of the objects, below folders that others cannot write to.
+fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildError> {
+    if config.storage.kind == StorageKind::Fs && place.starts_with(absolute(&config.storage.root)) {
+        let why = "it lies in the storage folder, which is for objects alone: choose a place outside of it";
+        return Err(refuse(config, key, place, why));
+    }
+    match place.ancestors().find(|folder| is_open_to_others(folder)) {
+        Some(open) => {
             let why = format!(
                 "others can write to `{}`: take that away with chmod o-w,g-w, or choose another place",
                 open.display()
             );
-            return Err(refuse(config, key, &place, &why));
+            Err(refuse(config, key, place, &why))
         }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What decides what runs and who may do what: the configuration, the plugins, the users, the keys
+/// of tokens. (`plugins/key.rs` looks after the key of compiled code.)
+fn own_files(config: &Config) -> Vec<PathBuf> {
+    let beside = |path: &Path, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let database = &config.auth.database;
+    let mut files = vec![config.file.clone(), database.clone()];
+    files.extend(["-wal", "-shm"].map(|ending| beside(database, ending)));
+    let keys = config.auth.oci_tokens.keys.iter();
+    files.extend(keys.flat_map(|key| key.private_key.iter().chain(&key.public_key)).cloned());
+    if let Ok(entries) = config.plugins.dir.read_dir() {
+        let paths = entries.flatten().map(|entry| entry.path());
+        files.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")));
+    }
+    files
+}
+
+fn check_file(config: &Config, file: &Path) -> Result<(), BuildError> {
+    let is_open = file.metadata().is_ok_and(|metadata| metadata.is_file() && others_can_write(&metadata));
+    if !is_open {
+        return Ok(());
+    }
+    let file = file.display();
+    Err(config
+        .error(format!(
+            "others can write to `{file}`, which decides what this server does: take that away with chmod o-w,g-w"
+        ))
+        .into())
 }
 
 fn refuse(config: &Config, key: &str, place: &Path, why: &str) -> BuildError {
@@ -55,12 +103,14 @@ fn absolute(path: &Path) -> PathBuf {
 /// can only replace what is their own.
 fn is_open_to_others(folder: &Path) -> bool {
     let Ok(metadata) = folder.metadata() else { return false };
-    let mode = metadata.permissions().mode();
-    let is_sticky = mode & 0o1000 != 0;
-    let by_all = mode & 0o002 != 0;
-    let by_group =
-        mode & 0o020 != 0 && metadata.gid() != rustix::process::getegid().as_raw() && metadata.gid() != 0;
-    metadata.is_dir() && !is_sticky && (by_all || by_group)
+    let is_sticky = metadata.permissions().mode() & 0o1000 != 0;
+    metadata.is_dir() && !is_sticky && others_can_write(&metadata)
+}
+
+/// All users, or those of a group that is neither this process's nor root's.
+fn others_can_write(metadata: &Metadata) -> bool {
+    let (mode, group) = (metadata.permissions().mode(), metadata.gid());
+    mode & 0o002 != 0 || mode & 0o020 != 0 && group != rustix::process::getegid().as_raw() && group != 0
 }
 
 #[cfg(test)]
@@ -109,5 +159,46 @@ mod tests {
         set(0o757);
         let error = check(&config(folder.path(), SAFE)).unwrap_err().to_string();
         assert!(error.contains("[auth] database") && error.contains("chmod"), "{error}");
+    }
+
+    #[test]
+    fn the_storage_folder_does_not_lie_among_what_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        for inside in ["plugins", "plugins/objects", "cache/objects"] {
+            let text = SAFE.replace("HERE/objects", &format!("HERE/{inside}"));
+            let error = check(&config(folder.path(), &text)).unwrap_err().to_string();
+            assert!(error.contains("storage") && error.contains("[plugins]"), "{error}");
+        }
+        assert!(check(&config(folder.path(), &SAFE.replace("HERE/objects", "HERE/plugins-objects"))).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_the_host_that_others_can_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for own in ["own", "plugins"] {
+            fs::create_dir(folder.path().join(own)).unwrap();
+        }
+        let own = ["plugins/demo.wasm", "own/users.sqlite", "own/users.sqlite-wal", "own/token-key.pem"];
+        let key = "[[auth.oci_tokens.keys]]\nkid = \"1\"\nalgorithm = \"ES256\"\nprivate_key = \"HERE/own/token-key.pem\"\n";
+        let text = format!("{SAFE}{key}");
+        for name in own {
+            let file = folder.path().join(name);
+            fs::write(&file, "").unwrap();
+            for (mode, is_safe) in [(0o666, false), (0o602, false), (0o644, true), (0o600, true)] {
+                fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+                let checked = check(&config(folder.path(), &text));
+                assert_eq!(checked.is_ok(), is_safe, "{name} {mode:o}");
+                if let Err(error) = checked {
+                    assert!(
+                        error.to_string().contains(name) && error.to_string().contains("chmod"),
+                        "{error}"
+                    );
+                }
+            }
+        }
+        fs::write(folder.path().join("plugins/notes.txt"), "").unwrap();
+        let notes = folder.path().join("plugins/notes.txt");
+        fs::set_permissions(&notes, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(check(&config(folder.path(), SAFE)).is_ok(), "it is no plugin");
     }
 }
