@@ -75,6 +75,35 @@ async fn gc_removes_what_nothing_names_once_it_is_older_than_the_grace() {
 }
 
 #[tokio::test]
+async fn a_symbolic_link_is_named_and_the_rest_of_the_mount_is_looked_after() {
+    let registry = registry().await;
+    let kept = named_blob(&registry, "named");
+    let left_over = blob(&registry, "left over", DAYS);
+    let link = registry.home().objects().join("caretaker/names/odd");
+    std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+    let told = registry.order(&["verify"]).await.expect(1);
+    assert!(told.contains("caretaker: damaged: caretaker/names/odd: it is a symbolic link"), "{told}");
+    assert!(told.contains("caretaker: looked at 1 object"), "it went on: {told}");
+    let told = registry.order(&["gc"]).await;
+    assert!(told.stdout.contains(&format!("removed {left_over}")), "{}{}", told.stdout, told.stderr);
+    assert!(
+        told.stdout.contains("names/odd") && told.stderr.contains("caretaker/names/odd"),
+        "{}",
+        told.stderr
+    );
+    assert!(link.is_symlink() && registry.keys().contains(&kept), "they stay");
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_written_is_named() {
+    let registry = registry().await;
+    named_blob(&registry, "named");
+    lay_down(&registry, "caretaker/index/odd", b"", DAYS);
+    let told = registry.order(&["reindex"]).await.expect(1);
+    assert!(told.contains("caretaker: damaged: caretaker/index: it could not be changed"), "{told}");
+}
+
+#[tokio::test]
 async fn a_few_per_cent_go_without_an_order_and_a_few_more_do_not() {
     let registry = registry().await;
     for number in 0..400 {

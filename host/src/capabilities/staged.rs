@@ -78,11 +78,13 @@ impl wit::HostStaged for State {
         content_type: Option<String>,
     ) -> Result<types::ObjectInfo, HostError> {
         let _outside = self.transfer()?;
-        let (target, expect) = (key(&target)?, digest_list(&expect)?);
+        let (name, target, expect) = (target.clone(), key(&target)?, digest_list(&expect)?);
         let object = self.table.get_mut(&handle)?;
         self.usage.work(object.commit_work(&expect))?;
         let staged = &mut object.staged;
-        Ok(staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
+        let committed =
+            staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await;
+        Ok(self.changed(&name, committed)?.into())
     }
 
     async fn drop(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<()> {

@@ -14,7 +14,7 @@ use crate::capabilities::body::piece;
 use crate::capabilities::error::told;
 use crate::capabilities::staged::StagedObject;
 use crate::capabilities::usage::{Kept, OpenObject, hashing};
-use crate::capabilities::{HostError, PIECE, State};
+use crate::capabilities::{HostError, PIECE, State, Work};
 use crate::respond::{BoxError, StoredObject};
 use crate::shares::Memory;
 use crate::storage::{
@@ -23,6 +23,8 @@ use crate::storage::{
 
 /// Objects looked at side by side in one call.
 const SIDE_BY_SIDE: usize = 32;
+/// Documents that `get-many` fetches at first, when it does not know how large they are.
+const FIRST_BATCH: usize = 4;
 /// Keys in one `stat-many` or `get-many`.
 const MOST_KEYS: usize = 1000;
 /// Digests that may be expected of one object.
@@ -54,7 +56,8 @@ struct OpenWriter {
 impl wit::Host for State {
     async fn stat(&mut self, name: String) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
-        Ok(self.ground()?.storage.stat(&key(&name)?).await?.map(Into::into))
+        let found = self.ground()?.storage.stat(&key(&name)?).await;
+        Ok(self.looked(&name, found)?.map(Into::into))
     }
 
     async fn stat_many(&mut self, names: Vec<String>) -> Result<Vec<Option<types::ObjectInfo>>, HostError> {
@@ -64,14 +67,19 @@ impl wit::Host for State {
         let found: Vec<_> = futures_util::stream::iter(keys)
             .map(|key| async move { storage.stat(&key).await })
             .buffered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
-        Ok(found.into_iter().map(|info| info.map(Into::into)).collect())
+            .collect()
+            .await;
+        let mut infos = Vec::with_capacity(found.len());
+        for (name, info) in names.iter().zip(found) {
+            infos.push(self.looked(name, info)?.map(Into::into));
+        }
+        Ok(infos)
     }
 
     async fn get(&mut self, name: String) -> Result<Option<wit::Document>, HostError> {
         let _outside = self.wait()?;
-        let found = self.ground()?.storage.get(&key(&name)?, PIECE as u64).await?.map(document);
+        let found = self.ground()?.storage.get(&key(&name)?, PIECE as u64).await;
+        let found = self.looked(&name, found)?.map(document);
         self.usage.work(found.as_ref().map_or(0, |document| document.bytes.len() as u64))?;
         Ok(found)
     }
@@ -79,25 +87,31 @@ impl wit::Host for State {
     async fn get_many(&mut self, names: Vec<String>) -> Result<Vec<Option<wit::Document>>, HostError> {
         let _outside = self.wait()?;
         let keys = many(&names)?;
-        let storage = &self.ground()?.storage;
-        let mut found = futures_util::stream::iter(keys)
-            .map(|key| async move { storage.get(&key, PIECE as u64).await })
-            .buffered(SIDE_BY_SIDE);
-        let (mut documents, mut size) = (Vec::new(), 0);
-        while let Some(next) = found.next().await {
-            // A document too large for one call is asked for again, alone.
-            let next = match next {
-                Err(StorageError::TooLarge(_)) if !documents.is_empty() => break,
-                next => next?,
-            };
-            size += next.as_ref().map_or(0, |(_, bytes)| bytes.len());
-            if size > PIECE && !documents.is_empty() {
-                break;
+        let (mut documents, mut size, mut fetched) = (Vec::new(), 0, 0);
+        'all: while let Some(rest) = keys.get(documents.len()..).filter(|rest| !rest.is_empty()) {
+            let (some, storage) = (batch(documents.len(), size), &self.ground()?.storage);
+            let found: Vec<_> = futures_util::stream::iter(rest.iter().take(some).cloned())
+                .map(|key| async move { storage.get(&key, PIECE as u64).await })
+                .buffered(some)
+                .collect()
+                .await;
+            for next in found {
+                // A document too large for one call is asked for again, alone.
+                let name = names.get(documents.len()).map_or("", String::as_str);
+                let next = match next {
+                    Err(StorageError::TooLarge(_)) if !documents.is_empty() => break 'all,
+                    next => self.looked(name, next)?,
+                };
+                let length = next.as_ref().map_or(0, |(_, bytes)| bytes.len());
+                fetched += length;
+                if size + length > PIECE && !documents.is_empty() {
+                    break 'all;
+                }
+                size += length;
+                documents.push(next.map(document));
             }
-            documents.push(next.map(document));
         }
-        drop(found);
-        self.usage.work(size as u64)?;
+        self.usage.work(fetched as u64)?;
         Ok(documents)
     }
 
@@ -114,15 +128,16 @@ impl wit::Host for State {
         }
         self.usage.work(bytes.len() as u64)?;
         let storage = self.ground()?.storage_to_change()?;
-        let info = storage
-            .put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref())
-            .await?;
-        Ok(info.into())
+        let put =
+            storage.put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref()).await;
+        Ok(self.changed(&name, put)?.into())
     }
 
     async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        Ok(self.ground()?.storage_to_change()?.remove(&key(&name)?, &precondition(condition)).await?)
+        let removed =
+            self.ground()?.storage_to_change()?.remove(&key(&name)?, &precondition(condition)).await;
+        self.changed(&name, removed)
     }
 
     async fn list_objects(&mut self, options: wit::ListingOptions) -> Result<wit::Listing, HostError> {
@@ -137,6 +152,9 @@ impl wit::Host for State {
             limit: options.limit as usize,
         };
         let listing = self.ground()?.storage.list(&options).await?;
+        if let Work::Step(step) = &mut self.work {
+            listing.odd.iter().try_for_each(|key| step.report_odd(key))?;
+        }
         Ok(wit::Listing {
             objects: listing.objects.into_iter().map(Into::into).collect(),
             folders: listing.folders,
@@ -169,7 +187,8 @@ impl wit::Host for State {
     ) -> Result<Option<Vec<types::Digest>>, HostError> {
         let _outside = self.transfer()?;
         let (key, algorithms) = (key(&name)?, algorithms(&wanted)?);
-        let Some(reader) = self.ground()?.storage.open(&key).await? else { return Ok(None) };
+        let opened = self.ground()?.storage.open(&key).await;
+        let Some(reader) = self.looked(&name, opened)? else { return Ok(None) };
         let size = reader.info().size;
         self.usage.work(hashing(size, algorithms.len()))?;
         let digests = reader.digest_range(0, size, &algorithms).await?;
@@ -181,7 +200,8 @@ impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
         let open = self.open_one().await?;
-        let Some(reader) = self.ground()?.storage.open(&key(&name)?).await? else { return Ok(None) };
+        let opened = self.ground()?.storage.open(&key(&name)?).await;
+        let Some(reader) = self.looked(&name, opened)? else { return Ok(None) };
         Ok(Some(self.push(ObjectReader(reader, open))?))
     }
 
@@ -309,6 +329,16 @@ impl StoredObject for ObjectPart {
     }
 }
 
+/// How many documents to fetch at once, after so many of so many bytes in all: about as many as
+/// still fit into one answer.
+fn batch(documents: usize, size: usize) -> usize {
+    if documents == 0 {
+        return FIRST_BATCH;
+    }
+    let each = (size / documents).max(1);
+    (PIECE.saturating_sub(size) / each).clamp(1, SIDE_BY_SIDE)
+}
+
 pub fn key(name: &str) -> Result<Key, HostError> {
     Ok(Key::parse(name)?)
 }
@@ -377,4 +407,18 @@ impl From<ObjectInfo> for types::ObjectInfo {
 /// Milliseconds since the Unix epoch; none before it.
 pub fn milliseconds(time: SystemTime) -> Option<u64> {
     u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_documents_are_fetched_at_once_than_fit_into_one_answer() {
+        assert_eq!(batch(0, 0), FIRST_BATCH);
+        assert_eq!(batch(4, 0), SIDE_BY_SIDE, "nothing was there");
+        assert_eq!(batch(4, 4 << 10), SIDE_BY_SIDE);
+        assert_eq!(batch(1, PIECE / 4), 3);
+        assert_eq!(batch(1, PIECE), 1);
+    }
 }

@@ -7,8 +7,9 @@ use wasmtime::component::Resource;
 use crate::bindings::packhouse::plugin::upkeep as wit;
 use crate::capabilities::ground::Ground;
 use crate::capabilities::storage::milliseconds;
-use crate::capabilities::{State, Work};
+use crate::capabilities::{HostError, State, Work};
 use crate::maintenance::{Finding, Run, Task};
+use crate::storage::StorageError;
 
 /// Words of one call.
 const MOST_WORDS: usize = 10_000;
@@ -44,6 +45,21 @@ impl StepContext {
         self.next
     }
 
+    /// Reports what is stored and is no object, once in a run.
+    pub fn report_odd(&mut self, key: &str) -> wasmtime::Result<()> {
+        let why = "it is a symbolic link, and none is followed: replace it with what it leads to";
+        let is_new = self.run.is_first_look(key);
+        if is_new { self.find(Finding::Damaged { key: line(key), why: why.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Reports an object that could not be changed.
+    pub fn report_not_written(&mut self, key: &str, error: &StorageError) -> wasmtime::Result<()> {
+        self.find(Finding::Damaged {
+            key: line(key),
+            why: line(&format!("it could not be changed: {error}")),
+        })
+    }
+
     fn find(&mut self, finding: Finding) -> wasmtime::Result<()> {
         self.findings += 1;
         if self.findings > MOST_FINDINGS {
@@ -60,6 +76,34 @@ impl StepContext {
 pub struct StepHandle;
 
 impl State {
+    /// What a look at a key found. In a step of maintenance, a symbolic link is reported and is
+    /// nothing, so that the run goes on. Where files without a document are removed, what a link
+    /// may lead to must not be taken for absent.
+    pub fn looked<T>(
+        &mut self,
+        key: &str,
+        found: Result<Option<T>, StorageError>,
+    ) -> Result<Option<T>, HostError> {
+        match (&mut self.work, found) {
+            (Work::Step(step), Err(StorageError::Link(_))) if !step.run.removes_orphans => {
+                step.report_odd(key)?;
+                Ok(None)
+            }
+            (_, found) => Ok(found?),
+        }
+    }
+
+    /// What a change came to. In a step of maintenance, an object that could not be changed is
+    /// reported, whatever the plugin makes of the error. A lost race is not one.
+    pub fn changed<T>(&mut self, key: &str, result: Result<T, StorageError>) -> Result<T, HostError> {
+        if let (Work::Step(step), Err(error)) = (&mut self.work, &result)
+            && !matches!(error, StorageError::Conflict | StorageError::NotFound)
+        {
+            step.report_not_written(key, error)?;
+        }
+        Ok(result?)
+    }
+
     /// The step being done; a trap in anything else.
     fn step(&mut self) -> wasmtime::Result<&mut StepContext> {
         match &mut self.work {

@@ -40,6 +40,10 @@ pub async fn check(target: &Target<'_>, order: &Order, pace: &Pace) -> Result<Op
     if order.task != Task::Collect || order.dry_run || order.many {
         return Ok(None);
     }
+    // A mount of few objects may lose them all, so it need not be read twice.
+    if count_up_to(target, FEW + 1).await? <= FEW {
+        return Ok(None);
+    }
     let dry = Order { dry_run: true, ..order.clone() };
     // Why it stopped early, if it did, the run itself tells.
     let (tally, _) = run::run(target, &dry, pace, &mut Nobody).await;
@@ -48,22 +52,23 @@ pub async fn check(target: &Target<'_>, order: &Order, pace: &Pace) -> Result<Op
     if removed <= FEW {
         return Ok(None);
     }
-    let total = count(target).await?;
+    let total = count_up_to(target, u64::MAX).await?;
     let is_excess = removed.saturating_mul(100) > total.saturating_mul(MOST_PERCENT);
     Ok(is_excess.then_some(Excess { removed, total }))
 }
 
-/// All objects of the mount.
-async fn count(target: &Target<'_>) -> Result<u64, RunError> {
+/// The objects of the mount; a few more than `enough`, where there are so many.
+async fn count_up_to(target: &Target<'_>, enough: u64) -> Result<u64, RunError> {
+    let page = PAGE.min(usize::try_from(enough).unwrap_or(PAGE));
     let scope = target.storage.scope(&target.mount.prefix)?;
     let (mut total, mut after) = (0, None);
     loop {
-        let options = ListOptions { prefix: String::new(), folders: false, after, limit: PAGE };
+        let options = ListOptions { prefix: String::new(), folders: false, after, limit: page };
         let page = scope.list(&options).await?;
         total += page.objects.len() as u64;
         match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(total),
+            Some(next) if total < enough => after = Some(next),
+            _ => return Ok(total),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::storage::{Storage, StorageError};
 
 /// Steps of one run; each does some hundred objects.
 const MOST_STEPS: usize = 1_000_000;
+/// Odd things that one run reports.
+const MOST_ODD: usize = 1000;
 /// Stores write a moment down up to so much too early: a second that is cut off, and
 /// another that a file's time is set back by to make it unique.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -39,6 +41,8 @@ struct Book {
     words: Words,
     findings: Vec<Finding>,
     tally: Tally,
+    /// What the host itself has reported; a listing may come across it again.
+    odd: HashSet<String>,
 }
 
 /// Why a run over a mount did not come to its end.
@@ -89,6 +93,12 @@ impl Run {
         let mut book = self.book();
         book.tally.count(&finding);
         book.findings.push(finding);
+    }
+
+    /// Whether this is seen for the first time.
+    pub fn is_first_look(&self, key: &str) -> bool {
+        let mut book = self.book();
+        book.odd.len() < MOST_ODD && book.odd.insert(key.to_owned())
     }
 
     pub fn count_kept(&self, objects: u64, bytes: u64) {

@@ -64,6 +64,12 @@ pub enum StorageError {
     /// A key, range or argument that cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// The key would have to be an object and a folder at once: something lies where it must not.
+    #[error("{0}")]
+    Clash(String),
+    /// A symbolic link is where an object should be, and none is followed.
+    #[error(transparent)]
+    Link(Reason),
     /// The store refuses the host: permissions or credentials.
     #[error(transparent)]
     Denied(Reason),
@@ -115,6 +121,7 @@ impl StorageError {
             Self::Denied(reason) => Self::Denied(reason.about(subject)),
             Self::Unavailable(reason) => Self::Unavailable(reason.about(subject)),
             Self::Full(reason) => Self::Full(reason.about(subject)),
+            Self::Link(reason) => Self::Link(reason.about(subject)),
             Self::Setting(field, reason) => Self::Setting(field, reason.about(subject)),
             Self::Other(reason) => Self::Other(reason.about(subject)),
             error => error,
@@ -123,7 +130,7 @@ impl StorageError {
 
     /// A key that would have to be an object and a folder at once.
     pub(super) fn clash(key: &str) -> Self {
-        Self::Invalid(format!(
+        Self::Clash(format!(
             "`{key}` cannot be written: it, or a part of it, would be an object and a folder at once; \
              remove the one that is there first"
         ))
@@ -140,7 +147,7 @@ impl From<io::Error> for StorageError {
             ));
         }
         if super::files::is_link(&error) {
-            return Self::Other(Reason::with(
+            return Self::Link(Reason::with(
                 "there is a symbolic link in the storage folder, and none is followed there; replace it with what it leads to",
                 error,
             ));

@@ -143,13 +143,13 @@ impl Files {
 
     pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
         let (files, path) = (self.clone(), path.to_owned());
-        run(move || files.root.inside(|inside| files.look_up(inside, &path))).await
+        run(move || named(&path, files.root.inside(|inside| files.look_up(inside, &path)))).await
     }
 
     pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = files.root.inside(|inside| open_object(inside, &path))? else {
+            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
@@ -166,7 +166,7 @@ impl Files {
     pub async fn open(self: &Arc<Self>, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = files.root.inside(|inside| open_object(inside, &path))? else {
+            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
@@ -223,7 +223,7 @@ impl Files {
                 place::place(inside, &staged, &path)?;
                 Ok(Some(lock))
             });
-            let _lock = placed?;
+            let _lock = named(&path, placed)?;
             let metadata = staged.file().metadata()?;
             let version = match staged.version() {
                 Some(version) => version,
@@ -247,11 +247,12 @@ impl Files {
         let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
         run(move || {
             let _hold = hold;
-            files.root.inside(|inside| {
+            let removed = files.root.inside(|inside| {
                 let _lock = ShardLock::take(inside, &path)?;
                 files.check(inside, &path, &precondition)?;
                 place::remove(inside, &path)
-            })
+            });
+            named(&path, removed)
         })
         .await
     }
@@ -333,6 +334,14 @@ impl FileContent {
         let file = self.file.clone();
         run(move || read_range(&file, range)).await
     }
+}
+
+/// An error about a path names it.
+fn named<T>(path: &str, result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error {
+        StorageError::NotFound | StorageError::Unavailable(_) => error,
+        error => error.about(&format!("`{path}`")),
+    })
 }
 
 fn object_info(key: String, size: u64, version: String, metadata: &std::fs::Metadata) -> ObjectInfo {

@@ -23,6 +23,8 @@ pub struct Listing {
     /// With their `/` at the end.
     pub folders: Vec<String>,
     pub next: Option<String>,
+    /// What was left out because it is no object, and should not be there: symbolic links.
+    pub odd: Vec<String>,
 }
 
 /// The same with whole paths, as backends see it.

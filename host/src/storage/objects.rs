@@ -165,7 +165,11 @@ impl Objects {
 
     pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        within(async { self.absent(self.look_up(path).await?).await }).await
+        within(async {
+            self.confirm_lately().await?;
+            self.absent(self.look_up(path).await?).await
+        })
+        .await
     }
 
     async fn look_up(&self, path: &str) -> Result<Option<ObjectInfo>> {
@@ -184,7 +188,11 @@ impl Objects {
         match self.swap {
             Swap::Noted(_) => self.get_noted(path, limit).await,
             Swap::Conditional(_) => {
-                within(async { self.absent(self.get_remote(path, limit).await?).await }).await
+                let got = within(async {
+                    self.confirm_lately().await?;
+                    self.absent(self.get_remote(path, limit).await?).await
+                });
+                got.await
             }
         }
     }
@@ -236,7 +244,10 @@ impl Objects {
 
     pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let _hold = self.swap.read_hold(&self.locks, path).await;
-        let looked = within(async { self.absent(self.look_up(path).await?).await });
+        let looked = within(async {
+            self.confirm_lately().await?;
+            self.absent(self.look_up(path).await?).await
+        });
         let Some(info) = looked.await? else {
             return Ok(None);
         };
@@ -401,6 +412,7 @@ impl Objects {
         match self.swap {
             Swap::Noted(_) => self.list_whole(listing).await,
             Swap::Conditional(_) => {
+                within(self.confirm_lately()).await?;
                 let page = within(self.list_pages(listing)).await?;
                 if page.objects.is_empty() && page.folders.is_empty() {
                     within(self.confirm()).await?;

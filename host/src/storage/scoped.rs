@@ -104,6 +104,7 @@ impl Scope {
             objects: page.objects.into_iter().map(|info| self.relative_info(info)).collect(),
             folders: page.folders.into_iter().map(|folder| self.relative(folder)).collect(),
             next: page.next.map(|next| self.relative(next)),
+            odd: page.odd.into_iter().map(|path| self.relative(path)).collect(),
         })
     }
 

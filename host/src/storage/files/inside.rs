@@ -26,11 +26,21 @@ pub(super) struct Inside {
     folder: OwnedFd,
 }
 
+/// Tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileState {
+    file: (u64, u64),
+    /// Seconds and nanoseconds.
+    changed: (i128, i128),
+}
+
 /// What a name in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
     Folder,
+    /// It is not followed.
+    Link,
     /// No object: a socket, a pipe, a device.
     Other,
 }
@@ -68,6 +78,14 @@ impl Inside {
         Ok((stat.st_dev, stat.st_ino))
     }
 
+    /// The same with the time of its last change (inode numbers are used again, and a file may be
+    /// overwritten).
+    pub fn state(&self, path: &str) -> io::Result<FileState> {
+        let stat = rustix::fs::statat(&self.folder, path, AtFlags::SYMLINK_NOFOLLOW)?;
+        let changed = (i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec));
+        Ok(FileState { file: (stat.st_dev, stat.st_ino), changed })
+    }
+
     /// Gives the target's folder, whose names are to be made durable.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<OwnedFd> {
         let (source, target) = (self.look_at_folder(parent_of(from))?, self.folder(parent_of(to))?);
@@ -101,8 +119,7 @@ impl Inside {
         Ok(rustix::fs::unlinkat(&above, name_of(path), AtFlags::REMOVEDIR)?)
     }
 
-    /// Names that are UTF-8 and their kinds, in no order. A symbolic link among them is an
-    /// error: to leave it out would look as if nothing was there.
+    /// Names that are UTF-8 and their kinds, in no order.
     pub fn entries(&self, folder: &str) -> io::Result<Vec<(String, Kind)>> {
         let folder = self.folder(folder)?;
         let mut entries = Vec::new();
@@ -123,7 +140,7 @@ impl Inside {
             let kind = match kind {
                 FileType::RegularFile => Kind::File,
                 FileType::Directory => Kind::Folder,
-                FileType::Symlink => return Err(Errno::LOOP.into()),
+                FileType::Symlink => Kind::Link,
                 _ => Kind::Other,
             };
             entries.push((name.to_owned(), kind));
@@ -252,6 +269,7 @@ mod tests {
             assert_eq!(open("a/b/file/c", flags).unwrap_err(), Errno::NOTDIR);
         }
         assert!(is_link(&inside.metadata("a/link").unwrap_err()));
-        assert!(is_link(&inside.entries("a").unwrap_err()));
+        assert!(inside.entries("a").unwrap().contains(&("link".to_owned(), Kind::Link)));
+        assert!(is_link(&inside.entries("a/link").unwrap_err()));
     }
 }

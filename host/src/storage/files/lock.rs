@@ -4,6 +4,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use super::inside::{Inside, is_about_writing};
@@ -48,22 +49,60 @@ fn name_of(shard: u16) -> String {
     format!("{LOCKS}/{shard:03x}")
 }
 
-/// A host's lock on the folder, for as long as it lives: alone, or together with others that
-/// mean to share it. `Invalid` with a sentence when another host is in the way.
-pub(super) fn host(inside: &Inside, company: Company) -> Result<Option<File>> {
+/// A host's lock on the folder, released as [`ShardLock`]. The folder itself is locked, since
+/// another file can take the place of a file. Where folders cannot be locked (NFS), and for hosts
+/// of earlier versions, there is a file too.
+pub(super) struct HostLock {
+    folder: Option<Locked>,
+    file: Option<Locked>,
+}
+
+struct Locked {
+    _file: File,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl HostLock {
+    /// Is it still what keeps others away? Costs nothing where the folder is locked.
+    pub fn holds(&self, inside: &Inside) -> bool {
+        self.folder.is_some() || self.is_of(inside)
+    }
+
+    /// Is it the lock on this folder?
+    pub fn is_of(&self, inside: &Inside) -> bool {
+        let is_at = |locked: &Locked, path| inside.identity(path).is_ok_and(|there| there == locked.identity);
+        self.folder.as_ref().is_none_or(|locked| is_at(locked, "."))
+            && self.file.as_ref().is_none_or(|locked| is_at(locked, HOST))
+    }
+}
+
+/// A host's lock, for as long as it lives: alone, or together with others that mean to share the
+/// folder. `Invalid` with a sentence when another host is in the way.
+pub(super) fn host(inside: &Inside, company: Company) -> Result<Option<HostLock>> {
     if company == Company::Guest {
         return Ok(None);
     }
+    let folder = lock(inside.folder_itself("")?, company)?;
     let file = match inside.read_or_create(HOST) {
-        Err(error) if is_about_writing(&error) => match inside.read(HOST) {
-            Ok(file) => file,
-            Err(_) => return Ok(None),
-        },
-        opened => opened?,
+        Err(error) if is_about_writing(&error) => inside.read(HOST).ok(),
+        opened => Some(opened?),
     };
+    let file = file.map(|file| lock(file, company)).transpose()?.flatten();
+    if folder.is_none() && file.is_none() {
+        tracing::warn!("the storage folder's file system has no locks: nothing keeps a second host away");
+    }
+    Ok(Some(HostLock { folder, file }))
+}
+
+/// None where there are no locks.
+fn lock(file: File, company: Company) -> Result<Option<Locked>> {
     let locked = if company == Company::One { file.try_lock() } else { file.try_lock_shared() };
     match locked {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => {
+            let metadata = file.metadata()?;
+            Ok(Some(Locked { _file: file, identity: (metadata.dev(), metadata.ino()) }))
+        }
         Err(TryLockError::WouldBlock) => Err(StorageError::invalid(if company == Company::One {
             "another host works on this storage folder now, and [server] hosts = \"one\" says that there is none; stop \
              it, or set hosts = \"many\" on all of them"
@@ -71,9 +110,6 @@ pub(super) fn host(inside: &Inside, company: Company) -> Result<Option<File>> {
             "a host with [server] hosts = \"one\" works on this storage folder now; stop it, or set hosts = \"many\" on it \
              too"
         })),
-        Err(TryLockError::Error(error)) => {
-            tracing::warn!(%error, "the storage folder's file system has no locks: nothing keeps a second host away");
-            Ok(None)
-        }
+        Err(TryLockError::Error(_)) => Ok(None),
     }
 }

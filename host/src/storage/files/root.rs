@@ -2,16 +2,17 @@
 //! may be unmounted, and another folder may stand in its place. **The only place that makes the
 //! folder**, at the first start.
 //!
-//! Entering costs a look at one file: the folder is the right one as long as its identity is the
-//! same file. Otherwise the file is read.
+//! Entering costs a look at one file: the folder is the right one as long as the file with its
+//! identity is the same and was not changed. Otherwise the file is read.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::inside::{Inside, is_about_writing, sync};
+use super::inside::{FileState, Inside, is_about_writing, sync};
+use super::lock::HostLock;
 use super::sink::STAGING;
 use super::{is_nothing, lock};
 use crate::storage::error::{Result, StorageError};
@@ -31,15 +32,15 @@ struct State {
     id: Option<StoreId>,
     /// With whom this process means to share the folder, once it is told.
     company: Option<Company>,
-    /// This host's, with its device and inode.
-    lock: Option<(File, (u64, u64))>,
+    /// This host's.
+    lock: Option<HostLock>,
     /// Why it is not used, as it was logged.
     told: Option<String>,
 }
 
 struct Admitted {
-    /// Device and inode of the file with the identity; none where there is no such file.
-    file: Option<(u64, u64)>,
+    /// Of the file with the identity; none where there is no such file.
+    file: Option<FileState>,
 }
 
 impl Root {
@@ -74,8 +75,8 @@ impl Root {
             }
             Err(error) => return Err(self.about(error.into())),
         };
-        let file = inside.identity(identity::PATH).ok();
-        if self.state().admitted.as_ref().is_some_and(|admitted| admitted.file == file) {
+        let file = inside.state(identity::PATH).ok();
+        if self.state().is_admitted(&inside, file) {
             return Ok(inside);
         }
         match self.admit(&inside) {
@@ -145,7 +146,7 @@ impl Root {
             prepare_private(inside)?;
         }
         state.take_lock(inside)?;
-        let file = inside.identity(identity::PATH).ok();
+        let file = inside.state(identity::PATH).ok();
         state.id = id;
         state.admitted = Some(Admitted { file });
         if state.told.take().is_some() {
@@ -173,17 +174,19 @@ impl Root {
 }
 
 impl State {
+    /// The identity was read in this state of its file, and nobody has taken the lock away.
+    fn is_admitted(&self, inside: &Inside, file: Option<FileState>) -> bool {
+        self.admitted.as_ref().is_some_and(|admitted| admitted.file == file)
+            && self.lock.as_ref().is_none_or(|lock| lock.holds(inside))
+    }
+
     fn take_lock(&mut self, inside: &Inside) -> Result<()> {
         let Some(company) = self.company else { return Ok(()) };
-        let there = inside.identity(lock::HOST).ok();
-        if self.lock.as_ref().is_some_and(|(_, ours)| Some(*ours) == there) {
+        if self.lock.as_ref().is_some_and(|lock| lock.is_of(inside)) {
             return Ok(());
         }
         self.lock = None;
-        if let Some(lock) = lock::host(inside, company)? {
-            let metadata = lock.metadata()?;
-            self.lock = Some((lock, (metadata.dev(), metadata.ino())));
-        }
+        self.lock = lock::host(inside, company)?;
         Ok(())
     }
 }

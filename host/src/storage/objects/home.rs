@@ -1,7 +1,8 @@
 //! Whether the bucket is still the right one. An object that is not there may be missing, or all
 //! of the bucket may be: the identity tells. It is looked at when something is absent and before
-//! a change, at most once in [`FRESH`].
+//! a change, at most once in [`FRESH`], and before anything is read, at most once in [`LATELY`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,19 +16,23 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::identity::{self, Identity, Opening, StoreId, Verdict};
 
 const FRESH: Duration = Duration::from_secs(1);
+const LATELY: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Home {
     /// None where there is none, and before it is known.
     id: std::sync::OnceLock<StoreId>,
-    seen: Mutex<Seen>,
+    /// When it was last seen to be the right one.
+    seen: Mutex<Option<Instant>>,
+    /// Was it the wrong one at the last look? That has been logged then.
+    is_wrong: AtomicBool,
 }
 
-#[derive(Default)]
-struct Seen {
-    last: Option<Instant>,
-    /// Has it been logged that the bucket is the wrong one?
-    is_told: bool,
+const WRONG: &str = "the bucket is not the one that this registry was started with, or was emptied: nothing is read \
+                     from it or written to it until the right one is back";
+
+fn wrong() -> StorageError {
+    StorageError::unavailable(WRONG)
 }
 
 impl Objects {
@@ -40,7 +45,7 @@ impl Objects {
             Verdict::Make(identity) => self.make_identity(opening, &identity).await?,
         };
         let _ = self.home.id.set(id);
-        self.home.seen.lock().await.last = Some(Instant::now());
+        *self.home.seen.lock().await = Some(Instant::now());
         Ok(())
     }
 
@@ -75,24 +80,40 @@ impl Objects {
 
     /// `Unavailable` with a sentence unless this is the right bucket.
     pub(super) async fn confirm(&self) -> Result<()> {
-        let Some(id) = self.home.id.get() else { return Ok(()) };
         let mut seen = self.home.seen.lock().await;
-        if seen.last.is_some_and(|last| last.elapsed() < FRESH) {
+        self.confirm_within(FRESH, &mut seen).await
+    }
+
+    /// The same, before something is read. While one call looks, the others go on with what was
+    /// seen last.
+    pub(super) async fn confirm_lately(&self) -> Result<()> {
+        match self.home.seen.try_lock() {
+            Ok(mut seen) => self.confirm_within(LATELY, &mut seen).await,
+            Err(_) if self.home.is_wrong.load(Ordering::Relaxed) => Err(wrong()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn confirm_within(&self, span: Duration, last: &mut Option<Instant>) -> Result<()> {
+        let Some(id) = self.home.id.get() else { return Ok(()) };
+        if last.is_some_and(|last| last.elapsed() < span) {
             return Ok(());
         }
-        if self.read_identity().await?.is_some_and(|identity| identity.id == *id) {
-            seen.last = Some(Instant::now());
-            if std::mem::take(&mut seen.is_told) {
-                tracing::info!("the bucket is back");
+        // Until it is seen again.
+        *last = None;
+        let is_wrong = self.read_identity().await?.is_none_or(|identity| identity.id != *id);
+        let was_wrong = self.home.is_wrong.swap(is_wrong, Ordering::Relaxed);
+        if is_wrong {
+            if !was_wrong {
+                tracing::error!("{WRONG}");
             }
-            return Ok(());
+            return Err(wrong());
         }
-        let sentence = "the bucket is not the one that this registry was started with, or was emptied: nothing is read \
-                        from it or written to it until the right one is back";
-        if !std::mem::replace(&mut seen.is_told, true) {
-            tracing::error!("{sentence}");
+        *last = Some(Instant::now());
+        if was_wrong {
+            tracing::info!("the bucket is back");
         }
-        Err(StorageError::unavailable(sentence))
+        Ok(())
     }
 
     /// What was not found is only absent in the right bucket.

@@ -157,6 +157,40 @@ async fn what_is_written_is_for_the_hosts_user_only() {
     assert!(files > 4, "{files} files");
 }
 
+/// A file that is overwritten keeps its inode, and the inode of a file that was deleted is used
+/// again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_that_is_overwritten_while_a_host_runs_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    Storage::open(&settings(&other)).await.unwrap();
+    let storage = Storage::open(&settings(&one)).await.unwrap();
+    let scope = storage.scope("demo").unwrap();
+    put(&scope, "doc", "text").await;
+    let identity = one.join(".packhouse/store.json");
+    let own = fs::read(&identity).unwrap();
+    fs::write(&identity, fs::read(other.join(".packhouse/store.json")).unwrap()).unwrap();
+    assert_away(&scope, "the identity of another store").await;
+    assert!(storage.probe().await.is_err());
+    fs::write(&identity, own).unwrap();
+    assert!(scope.get(&key("doc"), 100).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_stays_locked_when_its_lock_file_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || Storage::open(&settings(&folder.path().join("objects"))).await.unwrap();
+    let (first, second) = (open().await, open().await);
+    let alone = first.enter(Company::One).await.unwrap();
+    fs::remove_file(folder.path().join("objects/.packhouse/host.lock")).unwrap();
+    for company in [Company::One, Company::Many] {
+        let refused = second.enter(company).await.map(drop);
+        assert!(matches!(refused, Err(StorageError::Invalid(_))), "{company:?}: {refused:?}");
+    }
+    drop(alone);
+    second.enter(Company::One).await.unwrap().leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_symbolic_link_is_followed() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,14 +211,16 @@ async fn no_symbolic_link_is_followed() {
             scope.get(&known, 100).await.map(drop),
             scope.open(&known).await.map(drop),
             scope.remove(&known, &none).await.map(drop),
-            scope.list(&everything).await.map(drop),
         ];
         for result in told {
             assert!(
-                matches!(&result, Err(StorageError::Other(why)) if why.to_string().contains("link")),
+                matches!(&result, Err(StorageError::Link(why)) if why.to_string().contains(name)),
                 "{name}: {result:?}"
             );
         }
+        let listed = scope.list(&everything).await.unwrap();
+        assert_eq!(listed.objects.len(), 1, "the others are there");
+        assert_eq!(listed.odd.len(), 3, "and these are told: {:?}", listed.odd);
     }
     let written = scope.put(&key("folder/new"), "text".into(), &Precondition::Any, None).await;
     assert!(written.is_err(), "{written:?}");

@@ -37,7 +37,7 @@ on_every_store! {
         for precondition in [Precondition::Any, Precondition::Absent] {
             for below in ["a/b", "a/b/c"] {
                 let refused = scope.put(&key(below), "x".into(), &precondition, None).await;
-                assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
+                assert!(matches!(refused, Err(StorageError::Clash(_))), "{refused:?}");
                 assert_eq!(scope.stat(&key(below)).await.unwrap(), None);
                 assert!(scope.get(&key(below), 10).await.unwrap().is_none());
             }
@@ -52,7 +52,7 @@ on_every_store! {
         for precondition in [Precondition::Any, Precondition::Absent] {
             for above in ["a", "a/b"] {
                 let refused = scope.put(&key(above), "x".into(), &precondition, None).await;
-                assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
+                assert!(matches!(refused, Err(StorageError::Clash(_))), "{refused:?}");
             }
         }
         if house.is_a_real_engine {
@@ -69,7 +69,7 @@ on_every_store! {
         let second = house.second_scope().await;
         put(&second, "a/c", "x").await;
         let refused = second.put(&key("a"), "x".into(), &Precondition::Absent, None).await;
-        assert!(matches!(refused, Err(StorageError::Invalid(_))), "{refused:?}");
+        assert!(matches!(refused, Err(StorageError::Clash(_))), "{refused:?}");
     }
 
     async fn refuses_a_path_that_is_too_long_with_its_prefix(house) {

@@ -37,7 +37,7 @@ on_every_store! {
             let stale = staged.commit(&key("taken"), &[], &Precondition::Version("0".into()), None).await;
             assert!(matches!(stale, Err(StorageError::Conflict)));
             let below = staged.commit(&key("taken/below"), &[], &Precondition::Any, None).await;
-            assert!(matches!(below, Err(StorageError::Invalid(_))));
+            assert!(matches!(below, Err(StorageError::Clash(_))));
             let wrong = [digest(Algorithm::Sha512, b"other")];
             let differs = staged.commit(&key("free"), &wrong, &Precondition::Any, None).await;
             assert!(matches!(differs, Err(StorageError::DigestMismatch { .. })));
