@@ -45,7 +45,7 @@ pub enum AdminCommand {
 pub enum UserCommand {
     /// Add a user; asks for the password
     Add {
-        /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`
+        /// 1 to 128 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, e.g. an address for mail
         name: UserName,
         /// An address for mail
         #[arg(long)]

@@ -35,8 +35,7 @@ use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
-pub use auth::open_auth;
-pub use home::adopt;
+pub use home::{adopt, open_users};
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +68,13 @@ struct Rooms {
     /// Memory for bodies that are received before their request takes a place.
     bodies: Budget,
     descriptors: Descriptors,
+    proxies: TrustedProxies,
 }
+
+/// Who sent a request to a program that holds a [`Registry`]: an extension of the request. Without
+/// it, all requests count as sent by one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteAddress(pub IpAddr);
 
 /// Bytes of small bodies that the host receives before their requests take places.
 const BODY_MEMORY: u64 = 32 << 20;
@@ -92,8 +97,7 @@ impl Registry {
         }
         let configured = layout::configured_mounts(&config)?;
         safety::check(&config)?;
-        let auth = open_auth(&config).await?;
-        let storage = home::open(&config, &auth).await?;
+        let (auth, storage) = home::open(&config).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
@@ -106,6 +110,7 @@ impl Registry {
             budgets: budgets(&config, descriptors),
             bodies: Budget::new(BODY_MEMORY, config.server.limits.share()),
             descriptors,
+            proxies: trusted_proxies(&config.server),
             config,
             storage,
             auth,
@@ -143,14 +148,22 @@ impl Registry {
         Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
     }
 
-    /// Answers one request that came from this machine; for embedding and tests.
+    /// Answers one request; for embedding and tests, and what the `tower` service does.
+    ///
+    /// Limits, throttles and tokens that are limited to a network depend on who sent it. So the
+    /// program whose server received the request puts the address into its extensions as
+    /// [`RemoteAddress`]; if it is one of `[server] trusted_proxies`, the headers of the proxy are
+    /// read. A request without it is taken for one of this program, from 127.0.0.1.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<ResponseBody>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        let peer = Peer::direct(IpAddr::from([127, 0, 0, 1]), &parts);
+        let peer = match parts.extensions.get::<RemoteAddress>() {
+            Some(remote) => self.0.proxies.peer(remote.0, None, &parts),
+            None => Peer::direct(IpAddr::from([127, 0, 0, 1]), None, &parts),
+        };
         self.dispatch(Request::from_parts(parts, body), peer).await
     }
 
@@ -195,7 +208,7 @@ impl Registry {
             write_timeout: server.limits.idle_timeout.0,
             min_rate: server.limits.min_rate.0,
             drain: server.limits.drain.0,
-            trusted_proxies: trusted_proxies(server),
+            trusted_proxies: self.0.proxies.clone(),
             ..ServerSettings::default()
         }
     }

@@ -62,6 +62,7 @@ pub use users::{Holder, User, UserName};
 
 use cache::Cache;
 use clock::Clock;
+use database::Database;
 use passwords::Passwords;
 use sign_in::Lanes;
 use signing::Signing;
@@ -133,6 +134,10 @@ pub enum AuthError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database file that was opened is not there any more, or it never was although the
+    /// storage remembers users. A 503; it has been logged.
+    #[error("{0}")]
+    Gone(String),
     /// The database file holds something else than was written to it.
     #[error(
         "the user database {file} is damaged ({reason}): stop every server that uses it, and restore it from a backup or repair it with `sqlite3 FILE .recover`"
@@ -146,6 +151,9 @@ pub enum AuthError {
     /// What was given can't be read: a scope, a name, a network, a password.
     #[error("{0}")]
     Invalid(String),
+    /// The credentials of a request do not count, and its answer depends on who asks; a 401.
+    #[error("{0}")]
+    Rejected(String),
     /// Wrong credentials, or more asked for than one has.
     #[error("{0}")]
     Denied(String),
@@ -236,6 +244,19 @@ impl Auth {
             None => None,
         };
         Ok(Self::within(settings.limits, stores, settings.anonymous.clone(), signing, Clock::default()))
+    }
+
+    /// Without the database file, which is gone: nothing is made, and every call is `Gone`.
+    pub fn without_users(settings: &Settings, why: &str) -> Self {
+        let stores = Stores::of_database(Database::gone(&settings.database, why));
+        Self::within(settings.limits, stores, settings.anonymous.clone(), None, Clock::default())
+    }
+
+    /// The users are not those of the store: every call is `Gone` from now on.
+    pub fn refuse_users(&self, why: &str) {
+        if let Some(database) = &self.inner.stores.database {
+            database.refuse(why);
+        }
     }
 
     #[cfg(test)]

@@ -26,5 +26,5 @@ pub mod storage;
 pub mod telemetry;
 pub mod text;
 
-pub use app::{BuildError, Registry};
+pub use app::{BuildError, Registry, RemoteAddress};
 pub use config::Config;

@@ -62,9 +62,12 @@ enum Command {
 enum StoreCommand {
     /// Say that the configured storage is the right one for the configured users
     ///
+    /// Stop every server that uses this storage or these users first: a running server goes on
+    /// with what it was started with.
+    ///
     /// A host uses only the storage that its users belong to. After moving to another bucket
     /// or folder, or after losing the user database, this makes the two belong together. A
-    /// storage that is new gets an identity. Servers must be started again.
+    /// storage that is new gets an identity, a user database that is gone is made anew.
     Adopt,
 }
 
@@ -99,7 +102,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await?,
         Command::Admin(command) => {
-            let auth = app::open_auth(&config).await?;
+            let auth = app::open_users(&config).await?;
             return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
         }
         Command::Maintenance(command) => return command::run(command, &config).await,

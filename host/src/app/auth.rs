@@ -7,17 +7,26 @@ use crate::auth::jwt::keys::KeyFile;
 use crate::auth::{self, AccessSettings, Auth, Limits, TokenStoreKind};
 use crate::config::{Config, MountConfig, TokenKey};
 
-/// Opens the users and tokens that a configuration names; also for the command line.
-pub async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
-    let settings = auth::Settings {
+/// Opens the users and tokens that a configuration names, and makes the database file where
+/// there is none.
+pub(super) async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
+    let file = || config.file.display().to_string();
+    Auth::open(&settings(config)?).await.map_err(|source| BuildError::Auth { file: file(), source })
+}
+
+/// Users that cannot be reached, for this reason. Makes nothing.
+pub(super) fn without_users(config: &Config, why: &str) -> Result<Auth, BuildError> {
+    Ok(Auth::without_users(&settings(config)?, why))
+}
+
+fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
+    Ok(auth::Settings {
         token_store: token_store_kind(config)?,
         database: config.auth.database.clone(),
         anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
         access: access_settings(config),
         limits: limits(config),
-    };
-    let file = || config.file.display().to_string();
-    Auth::open(&settings).await.map_err(|source| BuildError::Auth { file: file(), source })
+    })
 }
 
 fn limits(config: &Config) -> Limits {

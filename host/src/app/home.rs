@@ -1,22 +1,67 @@
 //! Brings users and store together: the store that is opened is the one that the users belong to.
 
-use super::auth::token_store_kind;
-use super::{BuildError, open_auth, storage_error, storage_settings};
-use crate::auth::{Auth, AuthError, Home};
+use super::auth::{open_auth, token_store_kind, without_users};
+use super::{BuildError, storage_error, storage_settings};
+use crate::auth::{Auth, AuthError, Home, TokenStoreKind};
 use crate::config::{Config, StorageKind};
-use crate::storage::{Opening, Storage, StoreId, Wanted};
+use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 
-/// For a host: a first start makes the store and remembers it.
-pub(super) async fn open(config: &Config, auth: &Auth) -> Result<Storage, BuildError> {
+/// For a host: a first start makes the users and the store, and remembers it. Beside a store
+/// that belongs to users who are gone, no others are made.
+pub(super) async fn open(config: &Config) -> Result<(Auth, Storage), BuildError> {
     let failed = |source| auth_error(config, source);
-    let opening = Opening::to_serve(wanted(&auth.home().await.map_err(failed)?));
-    let storage = open_as(config, &opening).await?;
-    if !matches!(opening.wanted, Wanted::Known(_))
-        && let Some(id) = storage.id().await
-    {
-        auth.set_home(id.as_str()).await.map_err(failed)?;
+    if let Some(why) = users_are_gone(config).await? {
+        let storage = open_as(config, &Opening::to_serve(Wanted::New(StoreId::fresh()))).await?;
+        return Ok((without_users(config, &why)?, storage));
     }
-    Ok(storage)
+    let auth = open_auth(config).await?;
+    let home = auth.home().await.map_err(failed)?;
+    let opening = Opening::to_serve(wanted(&home));
+    let storage = open_as(config, &opening).await?;
+    match (home, storage.id().await) {
+        (Home::Known(_), _) | (Home::Fleeting | Home::Unknown, None) => {}
+        (_, Some(id)) => auth.set_home(id.as_str()).await.map_err(failed)?,
+        (Home::New(_), None) => {
+            if let Err(error) = storage.probe().await {
+                let database = config.auth.database.display();
+                auth.refuse_users(&format!("the users in `{database}` are new, and {error}"));
+            }
+        }
+    }
+    Ok((auth, storage))
+}
+
+/// The users for a command that looks after them: made by the first one, but not beside a store
+/// that belongs to users who are gone.
+pub async fn open_users(config: &Config) -> Result<Auth, BuildError> {
+    match users_are_gone(config).await? {
+        Some(why) => Err(config.error(format!("[auth] database: {why}")).into()),
+        None => open_auth(config).await,
+    }
+}
+
+/// Why the user database, which is not there, must not be made: the store remembers users.
+async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
+    let database = &config.auth.database;
+    let is_file = token_store_kind(config)? == TokenStoreKind::Database;
+    // Without a store, this is the first start of all.
+    let has_store = match config.storage.kind {
+        StorageKind::Fs => config.storage.root.exists(),
+        StorageKind::S3 => true,
+        StorageKind::Memory => false,
+    };
+    if !is_file || database.exists() || !has_store {
+        return Ok(None);
+    }
+    let settings = storage_settings(&config.storage);
+    let opening = Opening { wanted: Wanted::New(StoreId::fresh()), may_make: false, only_reads: true };
+    match Storage::open_as(&settings, &opening).await {
+        Ok(_) => Ok(None),
+        Err(StorageError::Unavailable(reason)) if config.storage.kind == StorageKind::Fs => Ok(Some(
+            format!("the user database `{}` is gone, and none is made: {reason}", database.display()),
+        )),
+        Err(error) => Err(storage_error(config, error)),
+    }
 }
 
 /// For a command: nothing is made, and a store that is away or is another one is an error.
@@ -39,6 +84,20 @@ pub async fn adopt(config: &Config) -> Result<String, BuildError> {
         return Err(config.error(sentence).into());
     }
     let storage = open_as(config, &Opening::to_serve(Wanted::Any { lasting: true })).await?;
+    // A running server goes on with what it was started with.
+    let presence = storage.enter(Company::One).await.map_err(|source| match source {
+        StorageError::Invalid(_) => config.error(BUSY).into(),
+        source => storage_error(config, source),
+    })?;
+    let adopted = adopt_as(config, &auth, &storage).await;
+    presence.leave().await;
+    adopted
+}
+
+const BUSY: &str = "a server works on this storage now: stop every server that uses this storage or these users, and \
+                    order it again";
+
+async fn adopt_as(config: &Config, auth: &Auth, storage: &Storage) -> Result<String, BuildError> {
     let Some(id) = storage.id().await else {
         let sentence = "[storage] is not there: nothing was adopted";
         return Err(config.error(sentence).into());

@@ -5,7 +5,8 @@
 //! # Invariants
 //! - Every header that may hold a credential is removed, also one that is not read:
 //!   being too generous costs a plugin a header, being too mean gives it a secret.
-//! - Credentials that can't be read are never taken for none.
+//! - Credentials that can't be read are never taken for none. Those of a scheme that this host
+//!   does not know are for somebody else, e.g. a proxy, and do not count here.
 //! - `Debug` prints no secret.
 
 use std::fmt;
@@ -43,6 +44,9 @@ pub(super) enum Sent {
         name: String,
         password: SecretString,
     },
+    /// Of an authentication scheme that this host does not know: they say nothing here. One
+    /// sentence for the user, without any part of what was sent.
+    Foreign(&'static str),
     /// One sentence for the user, without any part of what was sent.
     Unreadable(&'static str),
 }
@@ -68,6 +72,11 @@ impl Credentials {
         headers.keys().any(may_hold_credential)
     }
 
+    /// Whether a header of this name may hold a credential.
+    pub fn may_be_in(name: &HeaderName) -> bool {
+        may_hold_credential(name)
+    }
+
     /// Somebody's name and password (or token in its place).
     pub fn password(name: impl Into<String>, password: SecretString) -> Self {
         Self(by_password(name.into(), password))
@@ -76,6 +85,11 @@ impl Credentials {
     /// A token.
     pub fn token(secret: SecretString) -> Self {
         Self(Sent::Token(secret))
+    }
+
+    /// Was nothing sent that could name a user of this host?
+    pub(super) fn are_nobodys(&self) -> bool {
+        matches!(self.0, Sent::Nothing | Sent::Foreign(_) | Sent::Unreadable(_))
     }
 
     /// Was nothing sent at all?
@@ -90,6 +104,7 @@ impl fmt::Debug for Credentials {
             Sent::Nothing => "Credentials(none)",
             Sent::Token(_) => "Credentials(token)",
             Sent::Password { .. } => "Credentials(name and password)",
+            Sent::Foreign(_) => "Credentials(of a foreign scheme)",
             Sent::Unreadable(_) => "Credentials(unreadable)",
         })
     }
@@ -138,7 +153,7 @@ fn read_authorization(value: &HeaderValue) -> Sent {
     match scheme.to_ascii_lowercase().as_str() {
         "basic" => basic(rest.trim()),
         "bearer" | "token" => bare_token(rest.trim()),
-        _ => Sent::Unreadable(
+        _ => Sent::Foreign(
             "the Authorization header has a scheme that is not known here: use Basic, Bearer or a bare token",
         ),
     }

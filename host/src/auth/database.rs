@@ -8,6 +8,9 @@
 //!   rare, and a token revoked before a power cut must not be back after it.
 //! - The file is made readable for its owner only (its log files take that over).
 //! - Reads have connections of their own, so that they never wait for a writer.
+//! - A file that was deleted or replaced is not used any more (`watched`).
+
+mod watched;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -21,6 +24,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::AuthError;
+use watched::Watched;
 
 /// How long a call waits for another process's write.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -88,6 +92,7 @@ const STEPS: [&str; 4] = [
 pub struct Database {
     readers: SqlitePool,
     writer: SqlitePool,
+    watched: Watched,
 }
 
 impl Database {
@@ -98,28 +103,21 @@ impl Database {
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, AuthError> {
         let refuse = |reason: String| AuthError::Open { path: path.to_owned(), reason };
         create(path).map_err(|error| refuse(error.to_string()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(patience);
-        let pool = |connections: u32| {
-            let pool = SqlitePoolOptions::new().max_connections(connections);
-            pool.acquire_timeout(patience + Duration::from_secs(1)).test_before_acquire(false)
-        };
+        let watched = Watched::new(path);
+        let options = options(path, patience);
         // Turning the log on needs the file for itself for a moment and doesn't wait
         // for it, so two first starts at once would meet here.
         let deadline = Instant::now() + patience;
         let writer = loop {
-            match pool(1).connect_with(options.clone()).await {
+            match pool(1, patience).connect_with(options.clone()).await {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 answer => break answer.map_err(|error| AuthError::of_file(path, &error))?,
             }
         };
-        let database = Self { readers: pool(READERS).connect_lazy_with(options), writer };
+        let readers = pool(READERS, patience).connect_lazy_with(options);
+        let database = Self { readers, writer, watched };
         database.update_tables().await.map_err(|error| match error {
             AuthError::Invalid(reason) => refuse(reason),
             AuthError::Damaged { reason, .. } => AuthError::Damaged { file: named(path), reason },
@@ -128,14 +126,34 @@ impl Database {
         Ok(database)
     }
 
+    /// One whose file is gone: every call is `Gone`, and no file is made.
+    pub fn gone(path: &Path, why: &str) -> Self {
+        let lazy = || pool(1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
+        let database = Self { readers: lazy(), writer: lazy(), watched: Watched::new(path) };
+        database.refuse(why);
+        database
+    }
+
+    /// Every call is `Gone` from now on, for this reason.
+    pub fn refuse(&self, why: &str) {
+        self.watched.refuse(why);
+    }
+
+    /// `Gone` unless the file is there that was opened.
+    pub fn check(&self) -> Result<(), AuthError> {
+        self.watched.check()
+    }
+
     /// For reading only.
-    pub fn readers(&self) -> &SqlitePool {
-        &self.readers
+    pub fn readers(&self) -> Result<&SqlitePool, AuthError> {
+        self.check()?;
+        Ok(&self.readers)
     }
 
     /// A transaction that nobody else writes beside. Dropped uncommitted, it is undone.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, AuthError> {
+        self.check()?;
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     async fn update_tables(&self) -> Result<(), AuthError> {
@@ -158,6 +176,20 @@ impl Database {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(patience)
+}
+
+fn pool(connections: u32, patience: Duration) -> SqlitePoolOptions {
+    let pool = SqlitePoolOptions::new().max_connections(connections);
+    pool.acquire_timeout(patience + Duration::from_secs(1)).test_before_acquire(false)
 }
 
 impl AuthError {

@@ -98,7 +98,7 @@ impl Auth {
 
 impl Database {
     async fn home(&self) -> Result<Home, AuthError> {
-        let row = sqlx::query(READ).fetch_optional(self.readers()).await?;
+        let row = sqlx::query(READ).fetch_optional(self.readers()?).await?;
         let value = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
         Ok(Home::parse(value.as_deref()))
     }

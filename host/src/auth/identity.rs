@@ -40,6 +40,9 @@ pub struct Caller {
     pub rejection: Option<String>,
     /// What the access token holds that was sent, if one was; also with no account.
     pub access: Option<Arc<Access>>,
+    /// What to say about credentials of a scheme that this host does not know, when the caller
+    /// has to sign in. They are as good as none.
+    pub foreign: Option<String>,
 }
 
 impl Caller {
@@ -56,6 +59,11 @@ impl Caller {
     /// Somebody whose credentials do not count.
     pub fn rejected(why: impl Into<String>) -> Self {
         Self { rejection: Some(why.into()), ..Self::default() }
+    }
+
+    /// Somebody who sent credentials of a scheme that is not known here.
+    pub fn with_foreign_scheme(why: impl Into<String>) -> Self {
+        Self { foreign: Some(why.into()), ..Self::default() }
     }
 
     /// Were credentials sent that count?
@@ -171,8 +179,12 @@ impl Auth {
         peer: IpAddr,
         mount: &str,
     ) -> Result<Caller, AuthError> {
+        if let (Some(database), false) = (&self.inner.stores.database, credentials.are_nobodys()) {
+            database.check()?;
+        }
         let answer = match &credentials.0 {
             Sent::Nothing => return Ok(Caller::anonymous()),
+            Sent::Foreign(why) => return Ok(Caller::with_foreign_scheme(*why)),
             Sent::Unreadable(why) => return Ok(Caller::rejected(*why)),
             Sent::Token(secret) if jwt::has_form(secret.expose_secret()) => {
                 self.by_access_token(secret, peer, mount).await

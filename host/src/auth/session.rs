@@ -47,6 +47,8 @@ pub struct Session {
     caller: Option<Caller>,
     /// What the caller's access token lacked when that was last asked for.
     lacking: Option<String>,
+    /// What to say about credentials of a foreign scheme, when signing in was last asked for.
+    foreign: Option<String>,
     /// How long the last attempt to sign in was told to wait.
     retry_after: Option<Duration>,
     issued: u32,
@@ -55,7 +57,17 @@ pub struct Session {
 impl Session {
     /// Somebody who sent these credentials from this address. Looks nothing up.
     pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
-        Self { auth, area, credentials, peer, caller: None, lacking: None, retry_after: None, issued: 0 }
+        Self {
+            auth,
+            area,
+            credentials,
+            peer,
+            caller: None,
+            lacking: None,
+            foreign: None,
+            retry_after: None,
+            issued: 0,
+        }
     }
 
     /// Verifies a password that was sent, before the request takes its place. Other credentials
@@ -95,24 +107,29 @@ impl Session {
     ) -> Result<Decision, AuthError> {
         let caller = self.identify().await?;
         let counts = caller.access.is_some() && caller.rejection.is_none();
+        let foreign = caller.foreign.clone();
         let decision = self.decide(self.caller.as_ref(), kind, name, action, owners);
         self.lacking = (counts && decision == Decision::SignIn).then(|| {
             format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
         });
+        self.foreign = foreign.filter(|_| decision == Decision::SignIn);
         Ok(decision)
     }
 
     /// Of these names, those on which the caller may do `action`.
     ///
     /// # Errors
-    /// As [`Session::admit`].
+    /// `Rejected` when the caller's credentials were rejected: none of the names would look as if
+    /// there was nothing. Otherwise as [`Session::admit`].
     pub async fn filter(
         &mut self,
         kind: &str,
         mut names: Vec<String>,
         action: &str,
     ) -> Result<Vec<String>, AuthError> {
-        self.identify().await?;
+        if let Some(why) = &self.identify().await?.rejection {
+            return Err(AuthError::Rejected(why.clone()));
+        }
         let caller = self.caller.as_ref();
         names.retain(|name| self.decide(caller, kind, name, action, Owners::default()) == Decision::Granted);
         Ok(names)
@@ -137,7 +154,7 @@ impl Session {
     /// As [`Session::admit`].
     pub async fn rejection(&mut self) -> Result<Option<String>, AuthError> {
         let rejection = self.identify().await?.rejection.clone();
-        Ok(rejection.or_else(|| self.lacking.clone()))
+        Ok(rejection.or_else(|| self.lacking.clone()).or_else(|| self.foreign.clone()))
     }
 
     /// Were the credentials rejected, as far as somebody has asked?

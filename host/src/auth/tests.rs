@@ -166,6 +166,27 @@ async fn a_narrowed_token_sees_no_other_token() {
 }
 
 #[tokio::test]
+async fn a_token_of_one_mount_sees_and_revokes_tokens_of_that_mount_alone() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let of_mount = |mount: &str| TokenRequest { mount: Some(mount.to_owned()), ..TokenRequest::default() };
+    let ann = auth.account("ann").await.unwrap();
+    let everywhere = auth.issue(&ann, &TokenRequest::default()).await.unwrap().token.id;
+    let elsewhere = auth.issue(&ann, &of_mount("other")).await.unwrap().token.id;
+    let beside = auth.issue(&ann, &of_mount("demo")).await.unwrap().token.id;
+    let own = with_token(&auth, "ann", of_mount("demo")).await;
+    let seen: Vec<_> = auth.list(&own).await.unwrap().iter().map(|token| token.id).collect();
+    assert_eq!(seen, [beside, own.token().unwrap().id]);
+    for id in [everywhere, elsewhere] {
+        let refused = auth.revoke(&own, &id.to_string()).await.unwrap_err();
+        assert!(matches!(refused, AuthError::Denied(_)), "{refused}");
+    }
+    assert!(auth.revoke(&own, &beside.to_string()).await.unwrap());
+    assert!(auth.revoke(&own, &own.token().unwrap().id.to_string()).await.unwrap());
+    assert_eq!(auth.list(&ann).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn an_owner_is_who_was_recorded_and_not_who_has_the_name() {
     let auth = host();
     add_user(&auth, "bob", &[]).await;
@@ -420,7 +441,7 @@ async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
     auth.probe().await.unwrap();
-    database.readers().close().await;
+    database.readers().unwrap().close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
     for credentials in [Credentials::token(secret), Credentials::password("ann", PASSWORD.into())] {
         let error = auth.identify(&credentials, HERE, "demo").await.unwrap_err();

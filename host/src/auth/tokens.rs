@@ -9,8 +9,9 @@
 //!   of another token) expires, at a fixed time and when it is not used. Few of them fit beside
 //!   the tokens that a user made with the password.
 //! - The secret is given out once and stored as a hash only.
-//! - An account that was narrowed can see and revoke nothing but what it signed in with, and
-//!   one that came with a signed access token can neither make, see nor revoke any.
+//! - An account that was narrowed can see and revoke nothing but what it signed in with. One that
+//!   signed in with a token of one mount can see and revoke tokens of that mount alone, and one
+//!   that came with a signed access token can neither make, see nor revoke any.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -100,7 +101,8 @@ impl Auth {
     }
 
     /// The account's tokens that have not expired, oldest first. An account that signed in
-    /// with a read-only or narrowed token sees that token alone.
+    /// with a read-only or narrowed token sees that token alone, and one that signed in with a
+    /// token of one mount sees the tokens of that mount.
     ///
     /// # Errors
     /// `Denied` for an account that came with an access token; `Unavailable`.
@@ -108,8 +110,9 @@ impl Auth {
         check_no_bearer(account)?;
         let now = self.inner.clock.unix_millis();
         let mut tokens = self.inner.stores.tokens.list(Some(account.user().id)).await?;
-        let only = account.token().filter(|own| is_narrowed(own)).map(|own| own.id);
-        tokens.retain(|token| !token.is_expired(now) && only.is_none_or(|only| token.id == only));
+        tokens.retain(|token| {
+            !token.is_expired(now) && account.token().is_none_or(|own| is_in_reach(own, token))
+        });
         Ok(tokens)
     }
 
@@ -128,9 +131,13 @@ impl Auth {
         let tokens = &self.inner.stores.tokens;
         let by_secret = tokens.find(SecretHash::of(id)).await?.filter(|token| token.owner == owner);
         let id = by_secret.map_or(given, |token| token.id);
-        if account.token().is_some_and(|own| own.id != id && is_narrowed(own)) {
+        if let Some(own) = account.token()
+            && let Some(token) = tokens.list(Some(owner)).await?.into_iter().find(|token| token.id == id)
+            && !is_in_reach(own, &token)
+        {
             return Err(AuthError::Denied(
-                "a token that is read-only or narrowed can revoke itself only: sign in with the password"
+                "a token that is read-only or narrowed can revoke itself only, and a token of one part of this \
+                 registry the tokens of that part: sign in with the password"
                     .to_owned(),
             ));
         }
@@ -283,8 +290,10 @@ fn place(account: &Account, wanted: &[IpNet]) -> Result<Vec<IpNet>, AuthError> {
     }
 }
 
-fn is_narrowed(token: &Token) -> bool {
-    token.read_only || !token.scopes.is_empty()
+/// May who signed in with one token see and revoke another one of the same user?
+fn is_in_reach(own: &Token, other: &Token) -> bool {
+    let is_narrowed = own.read_only || !own.scopes.is_empty();
+    own.id == other.id || !is_narrowed && (own.mount.is_none() || own.mount == other.mount)
 }
 
 fn deny<T>(why: &str) -> Result<T, AuthError> {

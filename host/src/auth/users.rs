@@ -19,11 +19,14 @@ use super::AuthError;
 use super::credentials::has_token_form;
 use super::scope::Scope;
 
-/// The name of a user: 1 to 64 of `a`–`z`, `0`–`9`, `.`, `_` and `-`, the first a letter
-/// or digit, and not of the form of a token. It stands unescaped in any URL and file
-/// name. There is no `@`, which would split the URLs that hold credentials.
+/// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, the first a
+/// letter or digit, and not of the form of a token. So an address for mail is one, if it is in
+/// lower case. There is no `:`, which splits credentials, and no `/`. In a URL, `@` and `+` are
+/// escaped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
+
+const LONGEST: usize = 128;
 
 impl UserName {
     /// Reads a name.
@@ -32,15 +35,15 @@ impl UserName {
     /// `Invalid` with a sentence that says what a name is made of.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = (1..=64).contains(&text.len())
+        let fits = (1..=LONGEST).contains(&text.len())
             && text.as_bytes().first().is_some_and(plain)
-            && text.bytes().all(|byte| plain(&byte) || b"._-".contains(&byte));
+            && text.bytes().all(|byte| plain(&byte) || b"._-+@".contains(&byte));
         if fits && !has_token_form(text) {
             return Ok(Self(text.to_owned()));
         }
         let shown: String = text.escape_debug().take(80).collect();
         Err(AuthError::Invalid(format!(
-            "`{shown}` can't be the name of a user: write 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit"
+            "`{shown}` can't be the name of a user: write 1 to {LONGEST} of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, beginning with a letter or digit"
         )))
     }
 

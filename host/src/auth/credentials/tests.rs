@@ -28,6 +28,7 @@ fn taken(lines: &[(&str, &str)]) -> String {
         Sent::Password { name, password } => {
             format!("password {name} {}", password.expose_secret())
         }
+        Sent::Foreign(why) => format!("foreign: {why}"),
         Sent::Unreadable(why) => format!("unreadable: {why}"),
     }
 }
@@ -77,19 +78,16 @@ fn authorization_comes_before_a_key_beside_it() {
 }
 
 #[test]
+fn credentials_of_a_scheme_that_is_not_known_are_somebody_elses() {
+    for value in ["Negotiate abc", "Digest a=b", "AWS4-HMAC-SHA256 Credential=a/b"] {
+        let answer = taken(&[("authorization", value)]);
+        assert!(answer.starts_with("foreign: ") && answer.contains("Basic, Bearer"), "{value:?}: {answer}");
+    }
+}
+
+#[test]
 fn garbage_is_never_taken_for_nothing() {
-    for value in [
-        "",
-        " ",
-        "Bearer",
-        "Bearer ",
-        "Basic",
-        "Basic !!!",
-        "Basic YW5u",
-        "Basic /w==",
-        "Negotiate abc",
-        "Digest a=b",
-    ] {
+    for value in ["", " ", "Bearer", "Bearer ", "Basic", "Basic !!!", "Basic YW5u", "Basic /w=="] {
         let answer = taken(&[("authorization", value)]);
         assert!(answer.starts_with("unreadable: "), "{value:?}: {answer}");
     }

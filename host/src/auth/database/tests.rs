@@ -256,3 +256,32 @@ async fn a_file_without_users_has_no_past() {
     users(&database).add(&user("bob")).await.unwrap();
     assert!(users(&database).find("bob").await.unwrap().unwrap().owns_by_name);
 }
+
+#[tokio::test]
+async fn a_file_that_was_deleted_or_replaced_is_not_used_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("users.sqlite"), folder.path().join("aside"));
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    users(&database).add(&user("ann")).await.unwrap();
+    std::fs::rename(&path, &aside).unwrap();
+    let gone = users(&database).find("ann").await.unwrap_err();
+    assert!(matches!(&gone, AuthError::Gone(why) if why.contains("users.sqlite")), "{gone}");
+    assert!(matches!(users(&database).add(&user("bob")).await, Err(AuthError::Gone(_))));
+    assert!(!path.exists(), "nobody makes it again");
+    std::fs::copy(&aside, &path).unwrap();
+    assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))), "another file");
+    std::fs::rename(&aside, &path).unwrap();
+    assert!(users(&database).find("ann").await.unwrap().is_some());
+    database.refuse("it is not to be used");
+    assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))));
+}
+
+#[tokio::test]
+async fn what_is_gone_from_the_start_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::gone(&path, "it is gone");
+    assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))));
+    assert!(matches!(users(&database).add(&user("ann")).await, Err(AuthError::Gone(_))));
+    assert!(!path.exists());
+}

@@ -32,7 +32,7 @@ async fn nobody_is_looked_up_until_something_depends_on_it() {
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
-    database.readers().close().await;
+    database.readers().unwrap().close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
 
     let mut asked = session(&auth, Credentials::token(secret));
@@ -56,6 +56,33 @@ async fn a_password_is_verified_before_the_request_has_a_place() {
     assert!(wrong.is_rejected());
     assert_eq!(may(&mut wrong, "a", "read").await, Decision::SignIn);
     assert!(wrong.rejection().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn credentials_of_a_foreign_scheme_are_as_good_as_none() {
+    let auth = host();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("authorization", "Negotiate abc".parse().unwrap());
+    let mut asked = session(&auth, Credentials::take(&mut headers));
+    asked.admit().await.unwrap();
+    assert_eq!(may(&mut asked, "a", "read").await, Decision::Granted);
+    assert_eq!(asked.rejection().await.unwrap(), None);
+    assert_eq!(may(&mut asked, "a", "write").await, Decision::SignIn);
+    let told = asked.rejection().await.unwrap().unwrap();
+    assert!(told.contains("scheme"), "{told}");
+    assert!(!asked.is_rejected() && !asked.is_lacking());
+}
+
+#[tokio::test]
+async fn names_are_not_filtered_for_credentials_that_do_not_count() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let names = || vec!["a".to_owned()];
+    let mut wrong = session(&auth, Credentials::password("ann", "wrong".into()));
+    let refused = wrong.filter("package", names(), "read").await.unwrap_err();
+    assert!(matches!(refused, AuthError::Rejected(_)), "{refused}");
+    let mut nobody = session(&auth, Credentials::default());
+    assert_eq!(nobody.filter("package", names(), "read").await.unwrap(), names());
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ impl TokenStore for Database {
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
-            query.fetch_optional(self.readers()).await?.map(|row| read(&row)).transpose()
+            query.fetch_optional(self.readers()?).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
     }
@@ -49,7 +49,7 @@ impl TokenStore for Database {
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM tokens WHERE id = ?").bind(id.as_bytes().to_vec());
-            query.fetch_optional(self.readers()).await?.map(|row| read(&row)).transpose()
+            query.fetch_optional(self.readers()?).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
     }
@@ -58,7 +58,7 @@ impl TokenStore for Database {
         async move {
             let query =
                 sqlx::query("SELECT * FROM tokens WHERE ?1 IS NULL OR owner = ?1 ORDER BY created, id");
-            let rows = query.bind(bytes(owner)).fetch_all(self.readers()).await?;
+            let rows = query.bind(bytes(owner)).fetch_all(self.readers()?).await?;
             rows.iter().map(read).collect()
         }
         .boxed()
@@ -106,7 +106,7 @@ impl TokenStore for Database {
     ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
         async move {
             let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
-            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers()).await? {
+            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers()?).await? {
                 return Ok(row.try_get::<String, _>(0)?.into());
             }
             let mut transaction = self.write().await?;

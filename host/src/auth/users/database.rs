@@ -38,7 +38,7 @@ impl UserStore for Database {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM users WHERE name = ?").bind(name.to_owned());
-            self.with_grants(query.fetch_optional(self.readers()).await?).await
+            self.with_grants(query.fetch_optional(self.readers()?).await?).await
         }
         .boxed()
     }
@@ -46,7 +46,7 @@ impl UserStore for Database {
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
-            self.with_grants(query.fetch_optional(self.readers()).await?).await
+            self.with_grants(query.fetch_optional(self.readers()?).await?).await
         }
         .boxed()
     }
@@ -110,7 +110,7 @@ impl UserStore for Database {
     fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM removed_users WHERE name = ? ORDER BY rowid");
-            let rows = query.bind(name.to_owned()).fetch_all(self.readers()).await?;
+            let rows = query.bind(name.to_owned()).fetch_all(self.readers()?).await?;
             rows.iter().map(holder).collect()
         }
         .boxed()
@@ -118,7 +118,7 @@ impl UserStore for Database {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
         async move {
-            let rows = sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers()).await?;
+            let rows = sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers()?).await?;
             let mut users = Vec::with_capacity(rows.len());
             for row in rows {
                 users.extend(self.with_grants(Some(row)).await?);
@@ -134,7 +134,7 @@ impl Database {
         let Some(row) = row else { return Ok(None) };
         let id = uuid(&row, "id")?;
         let query = sqlx::query("SELECT scope FROM grants WHERE owner = ? ORDER BY scope");
-        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers()).await?;
+        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers()?).await?;
         let mut grants = Vec::with_capacity(rows.len());
         for row in rows {
             grants.push(Scope::parse(row.try_get("scope")?).map_err(damaged)?);
