@@ -3,6 +3,7 @@
 //! The only place that knows the order of these steps; each step is a room's.
 //! Remembered responses will stand between the caller and the plugin.
 
+mod cors;
 mod cross_site;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
+use self::cors::Cors;
 use crate::app::{Registry, data_limits};
 use crate::auth::{Area, AuthError, Credentials, Session};
 use crate::body::{self, Filled, RequestBody};
@@ -75,14 +77,21 @@ impl Registry {
         let body = RequestBody::new(body, self.body_limits());
         let is_anonymous = !Credentials::are_in(&parts.headers);
         let is_forged = self.is_forged(&parts, &peer);
+        let cors = Cors::of(&self.config().server.cors, &parts);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
-        let (reply, place) = match self.reply(&asked, body, credentials).await {
-            Ok(answer) => answer,
-            Err(refusal) => (refusal.failure.reply(refusal.shape.as_ref()), None),
+        let answered = match (asked.peer.bad_host, cors.preflight()) {
+            (Some(why), _) => Err(Failure::BadRequest(why.into()).into()),
+            (None, Some(preflight)) => preflight.map(|reply| (reply, None)).map_err(Refusal::from),
+            (None, None) => self.reply(&asked, body, credentials).await,
         };
+        let (reply, place) = answered.unwrap_or_else(|refusal| {
+            let reply = refusal.failure.reply(refusal.shape.as_ref());
+            (Reply { shape: refusal.shape, ..reply }, None)
+        });
         let mut response = respond(head, reply).await;
+        cors.add_to(response.headers_mut());
         if let Some(place) = place {
             response = response.map(|body| body.keeping(place.send()));
         }
@@ -138,7 +147,7 @@ impl Registry {
         let answered = generation.handle(context).await;
         let reply = answered.map_err(|error| refuse(explain(&found.mount.plugin, &error)))?;
         let public = asked.is_anonymous && self.is_public(found.mount, &generation);
-        Ok((Reply { public, ..reply }, Some(place)))
+        Ok((Reply { public, shape: shape(), ..reply }, Some(place)))
     }
 
     /// Receives a small body before its request takes a place, so that a client that sends
@@ -313,6 +322,9 @@ fn away(error: &AuthError) -> Failure {
             tracing::warn!(error = %error, "a sign-in was turned away: {error}");
             Failure::Busy { retry_after: Duration::from_secs(1) }
         }
+        AuthError::Rejected(why) => Failure::Unauthorized(why.clone().into()),
+        // It has been logged.
+        AuthError::Gone(_) => Failure::IdentityUnavailable,
         error => {
             tracing::error!(error = with_causes(error), "the caller cannot be identified: {error}");
             Failure::IdentityUnavailable

@@ -83,6 +83,8 @@ pub struct Reply {
     pub ranges: bool,
     /// Whether it may be compressed.
     pub compression: bool,
+    /// How an error looks that the host answers in place of the reply.
+    pub shape: Option<FailureShape>,
     /// The request headers that the reply depends on.
     pub vary: Vec<HeaderName>,
     /// What a compressed body is counted in; the parts of `body` are counted already.
@@ -102,6 +104,7 @@ impl Reply {
             filename: None,
             ranges: true,
             compression: true,
+            shape: None,
             vary: Vec::new(),
             memory: None,
         }
@@ -112,7 +115,8 @@ impl Reply {
 /// goes wrong in the body, and then the connection ends.
 pub async fn respond(request: RequestHead<'_>, mut reply: Reply) -> Response<ResponseBody> {
     if !(200..=599).contains(&reply.status.as_u16()) {
-        reply = Failure::Reply("the plugin answered with a status that is none".into()).reply(None);
+        reply = Failure::Reply("the plugin answered with a status that is none".into())
+            .reply(reply.shape.as_ref());
     }
     headers::keep_the_plugins(&mut reply.headers);
     headers::add_the_hosts(&mut reply);
@@ -146,7 +150,7 @@ async fn respond_to_read(
     match conditions::check(request.headers, &validators, coding.chosen()) {
         Verdict::Proceed => {}
         Verdict::NotModified(etag) => return not_modified(reply, etag),
-        Verdict::Failed => return precondition_failed(),
+        Verdict::Failed => return precondition_failed(&reply),
     }
     if coding.chosen().is_none() && reply.ranges {
         reply.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -231,8 +235,8 @@ fn not_modified(mut reply: Reply, etag: Option<HeaderValue>) -> Response<Respons
     without_content(reply)
 }
 
-fn precondition_failed() -> Response<ResponseBody> {
-    let mut reply = Failure::PreconditionFailed.reply(None);
+fn precondition_failed(replaced: &Reply) -> Response<ResponseBody> {
+    let mut reply = Failure::PreconditionFailed.reply(replaced.shape.as_ref());
     headers::add_the_hosts(&mut reply);
     let content = Content::new(std::mem::take(&mut reply.body));
     finish(reply, content.into_body())

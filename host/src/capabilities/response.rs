@@ -15,8 +15,9 @@ use crate::shares::{Held, Memory, counted};
 
 /// Headers of one reply.
 const MOST_HEADERS: usize = 100;
-/// Bytes of one header's value.
-const LONGEST_HEADER: usize = 16 << 10;
+/// Bytes of one header's value: a redirect may repeat the longest address that a client can send
+/// (64 KiB of headers), with characters escaped.
+const LONGEST_HEADER: usize = 256 << 10;
 /// Characters of a bad header's name that are shown.
 const LONGEST_SHOWN: usize = 100;
 /// Bytes that a response takes in the host beside its parts.
@@ -153,6 +154,7 @@ impl ResponseBuilder {
             filename: self.filename,
             ranges: self.ranges,
             compression: self.compression,
+            shape: None,
             vary,
             memory: Some(self.memory),
         })
@@ -252,5 +254,22 @@ impl wit::HostResponse for State {
     fn drop(&mut self, handle: Resource<ResponseBuilder>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+    use crate::shares::{Budget, Client, Share};
+
+    #[test]
+    fn a_redirection_may_repeat_the_longest_address_that_a_client_can_send() {
+        let budget = Budget::new(1 << 20, Share::whole());
+        let mut builder = ResponseBuilder::new(302, Memory { budget, client: Client::trusted() });
+        let longest = format!("/x?{}", "%20".repeat(64 << 10));
+        let (name, value) = builder.header("location", &longest).unwrap();
+        builder.headers.insert(name, value);
+        assert_eq!(builder.finish(Vec::new()).unwrap().headers["location"], longest);
     }
 }

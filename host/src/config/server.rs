@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<Network>,
     /// The headers that every one of these proxies sets in every request.
     pub forwarded: Vec<ForwardedHeader>,
+    /// Web sites whose scripts may read here, without credentials: origins, or `*` for all.
+    pub cors: Vec<String>,
     pub limits: LimitsConfig,
 }
 
@@ -111,6 +113,7 @@ impl Default for ServerConfig {
             hosts: Hosts::One,
             trusted_proxies: Vec::new(),
             forwarded: Vec::new(),
+            cors: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -162,6 +165,12 @@ impl ServerConfig {
             }
         }
         self.check_proxies()?;
+        if let Some(site) = self.cors.iter().find(|site| !is_site(site)) {
+            return Err(format!(
+                "[server] cors holds {site:?}: write a site like \"https://app.example.com\", in lower case, with its \
+                 port if that is not the usual one and without a slash at the end, or \"*\" for all"
+            ));
+        }
         if self.limits.max_requests == 0 || self.limits.max_requests > 4096 {
             return Err("[server.limits] max_requests must be 1 to 4096".into());
         }
@@ -220,4 +229,11 @@ impl ServerConfig {
             _ => Ok(()),
         }
     }
+}
+
+/// An origin as a browser writes it, or `*`.
+fn is_site(text: &str) -> bool {
+    let bare = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
+    text == "*" || bare.is_some_and(|bare| !bare.is_empty() && bare.bytes().all(fits))
 }

@@ -12,9 +12,40 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox; default-src 'non
 const PAGE: HeaderValue =
     HeaderValue::from_static("sandbox allow-downloads; default-src 'none'; style-src 'unsafe-inline'");
 
-/// Headers that a plugin may not set.
+/// Headers that no plugin may set, since they rule a browser on the origin that all mounts share,
+/// or say who may read there. `wit/http.wit` lists them.
+const OF_THE_ORIGIN: [&str; 24] = [
+    "accept-ch",
+    "activate-storage-access",
+    "alt-svc",
+    "clear-site-data",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "critical-ch",
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "expect-ct",
+    "nel",
+    "origin-agent-cluster",
+    "permissions-policy",
+    "public-key-pins",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "set-cookie",
+    "set-cookie2",
+    "speculation-rules",
+    "strict-transport-security",
+    "x-content-type-options",
+];
+
+/// Whether a plugin may not set this header.
 pub(super) fn is_the_hosts(name: &HeaderName) -> bool {
-    name == CONTENT_SECURITY_POLICY || name == X_CONTENT_TYPE_OPTIONS
+    OF_THE_ORIGIN.contains(&name.as_str())
+        || name.as_str().starts_with("access-control-")
+        || name.as_str().starts_with("x-permitted-cross-domain-")
 }
 
 pub(super) fn protect(headers: &mut HeaderMap) {

@@ -26,6 +26,8 @@ pub enum Failure {
     NotFound(Sentence),
     /// A feature that the configuration switched off.
     FeatureDisabled(Sentence),
+    /// The credentials of the request do not count; says why.
+    Unauthorized(Sentence),
     /// A request that the host does not pass on; says why.
     Forbidden(Sentence),
     /// The methods that are possible instead, e.g. `GET, HEAD`.
@@ -77,6 +79,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::Truncated => StatusCode::BAD_REQUEST,
@@ -103,6 +106,7 @@ impl Failure {
         match self {
             Self::NotFound(sentence)
             | Self::FeatureDisabled(sentence)
+            | Self::Unauthorized(sentence)
             | Self::Forbidden(sentence)
             | Self::BadRequest(sentence)
             | Self::Reply(sentence)

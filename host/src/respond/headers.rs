@@ -1,5 +1,8 @@
 //! Which headers of a response are the plugin's and which are the host's.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use http::header::{
     ACCEPT_RANGES, CONNECTION, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, DATE, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
@@ -18,7 +21,25 @@ pub(super) fn keep_the_plugins(headers: &mut HeaderMap) {
         remove_connection_options(headers);
     }
     while let Some(name) = headers.keys().find(|name| is_the_hosts(name)).cloned() {
+        if browser::is_the_hosts(&name) {
+            tell_once(&name);
+        }
         headers.remove(name);
+    }
+}
+
+/// Names that were told; no more of them are.
+const MOST_TOLD: usize = 64;
+
+fn tell_once(name: &HeaderName) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.len() < MOST_TOLD && told.insert(name.to_string()) {
+        tracing::warn!(
+            header = %name,
+            "the plugin set the header {name}, which rules browsers on the address that all mounts share: it is not \
+             sent (this is logged once)"
+        );
     }
 }
 

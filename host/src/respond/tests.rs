@@ -19,7 +19,8 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 
 use super::{
-    BodyStreamError, BoxError, Part, Reply, RequestHead, ResponseBody, StoredObject, respond, settle_etag,
+    BodyStreamError, BoxError, FailureShape, Part, Reply, RequestHead, ResponseBody, StoredObject, respond,
+    settle_etag,
 };
 
 /// Wed, 21 Oct 2015 07:28:00 GMT, and a bit.
@@ -125,6 +126,39 @@ async fn ask(method: Method, headers: &[(&'static str, &str)], reply: Reply) -> 
         assert_eq!(length.to_str().unwrap(), body.len().to_string(), "the length is what comes");
     }
     answer
+}
+
+#[tokio::test]
+async fn no_plugin_sets_what_rules_the_origin_that_all_mounts_share() {
+    let of_the_origin = [
+        "set-cookie",
+        "refresh",
+        "service-worker-allowed",
+        "clear-site-data",
+        "strict-transport-security",
+        "access-control-allow-origin",
+        "access-control-allow-credentials",
+        "content-security-policy-report-only",
+    ];
+    let mut reply = text("hello");
+    for name in of_the_origin {
+        reply = with(reply, name, "x");
+    }
+    let answer = get(&[], with(reply, "link", "</next>; rel=\"next\"")).await;
+    for name in of_the_origin {
+        assert!(!answer.headers.contains_key(name), "{name}");
+    }
+    assert_eq!(answer.header("link"), "</next>; rel=\"next\"");
+}
+
+#[tokio::test]
+async fn a_failed_precondition_is_told_in_the_plugins_shape() {
+    let shape =
+        FailureShape { content_type: "application/json".into(), template: "{\"e\":\"{message}\"}".into() };
+    let reply = Reply { shape: Some(shape), ..with(text("hello"), "etag", "\"1\"") };
+    let answer = get(&[("if-match", "\"2\"")], reply).await;
+    assert_eq!((answer.status, answer.header("content-type")), (412, "application/json"));
+    assert!(answer.text().starts_with("{\"e\":\""), "{}", answer.text());
 }
 
 async fn get(headers: &[(&'static str, &str)], reply: Reply) -> Answer {

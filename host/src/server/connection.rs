@@ -49,14 +49,17 @@ impl Connection {
         // that what it takes tells how fast the client is. Without either, all still works.
         let _ = self.stream.set_nodelay(true);
         let _ = SockRef::from(&self.stream).set_tcp_notsent_lowat(UNSENT);
+        let address = self.address;
+        // One that is gone already has no address.
+        let local = self.stream.local_addr().unwrap_or(address);
         let settings = Arc::clone(&self.settings);
         let progress = Progress::new(self.place);
         let socket = Socket::new(self.stream, Arc::clone(&progress));
-        let address = self.address;
         let handler = {
             let (settings, progress) = (Arc::clone(&settings), Arc::clone(&progress));
             service_fn(move |request| {
-                answer(request, service.clone(), Arc::clone(&settings), Arc::clone(&progress), address)
+                let ends = Ends { remote: address, local };
+                answer(request, service.clone(), Arc::clone(&settings), Arc::clone(&progress), ends)
             })
         };
         let builder = builder(&settings);
@@ -108,13 +111,20 @@ fn builder(settings: &ServerSettings) -> auto::Builder<Streams> {
     builder
 }
 
+/// The addresses of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    remote: SocketAddr,
+    local: SocketAddr,
+}
+
 /// One request: the limits of its head, who sent it, and the service.
 async fn answer<Service, Answer>(
     request: Request<Incoming>,
     service: Service,
     settings: Arc<ServerSettings>,
     progress: Arc<Progress>,
-    address: SocketAddr,
+    ends: Ends,
 ) -> Result<Response<Outgoing>, std::convert::Infallible>
 where
     Service: Fn(Request<IncomingBody>, Peer) -> Answer,
@@ -130,7 +140,7 @@ where
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         Failure::HeadersTooLarge.respond(head, None).await
     } else {
-        let peer = settings.trusted_proxies.peer(address.ip(), &parts);
+        let peer = settings.trusted_proxies.peer(ends.remote.ip(), Some(ends.local), &parts);
         service(Request::from_parts(parts, body), peer).await
     };
     if !is_http2 && progress.closes() {

@@ -6,19 +6,20 @@
 //!
 //! # Layout
 //! - `forwarded`: the header `Forwarded`, RFC 7239
+//! - `host`: the host that the request itself names
 
 mod forwarded;
+mod host;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{FORWARDED, HOST};
+use http::header::FORWARDED;
 use http::request::Parts;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
@@ -34,6 +35,8 @@ pub struct Peer {
     pub scheme: &'static str,
     /// With the port if the client named one; `None` for a request without a host.
     pub host: Option<String>,
+    /// What is wrong with the host that the request names: it is to be refused.
+    pub bad_host: Option<&'static str>,
     /// The header that may have chosen `scheme`, also when this request lacks it.
     pub scheme_from: Option<HeaderName>,
     /// The header that may have chosen `host`, also when this request lacks it.
@@ -41,10 +44,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The client of a request that came without a proxy.
-    pub fn direct(remote: IpAddr, request: &Parts) -> Self {
+    /// The client of a request that came without a proxy, to this address of ours. None for a
+    /// request within this program, which need not name a host.
+    pub fn direct(remote: IpAddr, local: Option<SocketAddr>, request: &Parts) -> Self {
+        let (host, bad_host) = match host::of(request, local) {
+            Ok(host) => (host, None),
+            Err(why) => (None, Some(why)),
+        };
         let ip = remote.to_canonical();
-        Self { ip, scheme: "http", host: own_host(request), scheme_from: None, host_from: None }
+        Self { ip, scheme: "http", host, bad_host, scheme_from: None, host_from: None }
     }
 }
 
@@ -77,9 +85,9 @@ impl TrustedProxies {
         self.headers.contains(name)
     }
 
-    /// The client of a request that came from `remote`.
-    pub fn peer(&self, remote: IpAddr, request: &Parts) -> Peer {
-        let mut peer = Peer::direct(remote, request);
+    /// The client of a request that came from `remote` to `local`.
+    pub fn peer(&self, remote: IpAddr, local: Option<SocketAddr>, request: &Parts) -> Peer {
+        let mut peer = Peer::direct(remote, local, request);
         let headers = &request.headers;
         if !self.trusts(peer.ip) {
             self.warn_of_untrusted(peer.ip, headers);
@@ -98,7 +106,7 @@ impl TrustedProxies {
             peer.scheme_from = Some(FORWARDED_PROTO);
         }
         if self.reads(&FORWARDED_HOST) {
-            peer.host = last(headers, &FORWARDED_HOST).and_then(|text| host(&text)).or(peer.host);
+            peer.host = last(headers, &FORWARDED_HOST).and_then(|text| host::parse(&text)).or(peer.host);
             peer.host_from = Some(FORWARDED_HOST);
         }
         peer
@@ -161,20 +169,6 @@ impl TrustedProxies {
 
 fn known_headers() -> [HeaderName; 4] {
     [FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST]
-}
-
-/// The target's authority (absolute form, HTTP/2), else the `Host` header.
-fn own_host(request: &Parts) -> Option<String> {
-    let named = request.uri.authority().map(Authority::as_str);
-    named.or_else(|| request.headers.get(HOST)?.to_str().ok()).and_then(host)
-}
-
-/// A host that may be part of a URL, in a document or a page: in lower case, and without a
-/// user or any other character that a name or an address does not have.
-fn host(text: &str) -> Option<String> {
-    let authority: Authority = text.trim().parse().ok()?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    authority.as_str().bytes().all(fits).then(|| authority.as_str().to_ascii_lowercase())
 }
 
 fn scheme(text: &str) -> Option<&'static str> {

@@ -74,7 +74,7 @@ fn element(text: &str) -> Option<Hop> {
         match name.as_str() {
             "for" => hop.ip = address(&value),
             "proto" => hop.scheme = scheme(&value),
-            "host" => hop.host = host(&value),
+            "host" => hop.host = host::parse(&value),
             _ => {}
         }
         seen.push(name);

@@ -14,7 +14,7 @@ fn peer_of(set: &[HeaderName], remote: &str, headers: &[(&str, &[u8])]) -> Peer 
         request.headers.append(name, HeaderValue::from_bytes(value).unwrap());
     }
     let networks = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-    TrustedProxies::new(networks, set.to_vec()).peer(remote.parse().unwrap(), &request)
+    TrustedProxies::new(networks, set.to_vec()).peer(remote.parse().unwrap(), None, &request)
 }
 
 fn peer(set: &[HeaderName], remote: &str, headers: &[(&str, &str)]) -> (String, &'static str, String) {

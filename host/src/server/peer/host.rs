@@ -1,0 +1,101 @@
+//! The host that a request names: RFC 9112 §3.2, RFC 9113 §8.3.1.
+//!
+//! A request whose host cannot be told is refused: links to another host would be wrong, and a
+//! proxy in front may have read another one than this host.
+
+use std::net::SocketAddr;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, Version};
+
+const SEVERAL: &str = "the request has several Host headers: send one";
+const MISSING: &str = "the request has no Host header: HTTP/1.1 needs one";
+const MISSING_AUTHORITY: &str = "the request has no :authority";
+const INVALID: &str = "the request's Host is not a name or an address, with or without a port";
+const DIFFERENT: &str = "the request's :authority and its Host differ: send the same, or one of them";
+
+/// In lower case, with the port if the client named one. `local` is where the client connected
+/// to, which stands in for the host in HTTP/1.0; without it, there is none.
+pub(super) fn of(request: &Parts, local: Option<SocketAddr>) -> Result<Option<String>, &'static str> {
+    let mut lines = request.headers.get_all(HOST).iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return Err(SEVERAL);
+    }
+    let header = line.map(|line| parse_line(line).ok_or(INVALID)).transpose()?;
+    let authority = request.uri.authority();
+    let authority = authority.map(|named| parse(named.as_str()).ok_or(INVALID)).transpose()?;
+    match (authority, header) {
+        (Some(authority), Some(header)) if request.version == Version::HTTP_2 && authority != header => {
+            Err(DIFFERENT)
+        }
+        (Some(host), _) | (None, Some(host)) => Ok(Some(host)),
+        (None, None) => match (request.version, local) {
+            // Without a connection, the request came from this program.
+            (_, None) => Ok(None),
+            (Version::HTTP_09 | Version::HTTP_10, Some(local)) => {
+                Ok(Some(SocketAddr::new(local.ip().to_canonical(), local.port()).to_string()))
+            }
+            (Version::HTTP_2, Some(_)) => Err(MISSING_AUTHORITY),
+            (_, Some(_)) => Err(MISSING),
+        },
+    }
+}
+
+fn parse_line(line: &HeaderValue) -> Option<String> {
+    line.to_str().ok().and_then(parse)
+}
+
+/// A host that may be part of a URL, in a document or a page: in lower case, and without a
+/// user or any other character that a name or an address does not have.
+pub(super) fn parse(text: &str) -> Option<String> {
+    let authority: Authority = text.trim().parse().ok()?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    let has_port = port.is_empty() || port == ":" || authority.port_u16().is_some();
+    let is_fit = !authority.host().is_empty() && has_port && authority.as_str().bytes().all(fits);
+    is_fit.then(|| authority.as_str().to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    fn host(version: Version, uri: &str, lines: &[&str]) -> Result<String, &'static str> {
+        let mut request = http::Request::builder().version(version).uri(uri);
+        for line in lines {
+            request = request.header(HOST, *line);
+        }
+        let parts = request.body(()).unwrap().into_parts().0;
+        of(&parts, Some("127.0.0.1:8080".parse().unwrap())).map(Option::unwrap_or_default)
+    }
+
+    #[test]
+    fn a_request_that_names_no_host_or_two_is_refused() {
+        let (old, new, two) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        assert_eq!(host(new, "/x", &["Demo.example.com:8080"]), Ok("demo.example.com:8080".into()));
+        assert_eq!(host(new, "/x", &["[::1]:8080"]), Ok("[::1]:8080".into()));
+        assert_eq!(host(new, "/x", &[]), Err(MISSING));
+        assert_eq!(host(new, "/x", &["a", "b"]), Err(SEVERAL));
+        assert_eq!(host(new, "/x", &["a", "a"]), Err(SEVERAL));
+        for line in ["", "a b", "ann@a", "a/b", "a:b", "a:99999", "a,b", "a;b", "<a>", ":80", "a%20b", "a?b"]
+        {
+            assert_eq!(host(new, "/x", &[line]), Err(INVALID), "{line}");
+            assert_eq!(host(old, "/x", &[line]), Err(INVALID), "{line}");
+        }
+        assert_eq!(host(old, "/x", &[]), Ok("127.0.0.1:8080".into()));
+        assert_eq!(host(old, "/x", &["a"]), Ok("a".into()));
+        assert_eq!(host(new, "http://a/x", &["b"]), Ok("a".into()), "RFC 9112 §3.2.2");
+        assert_eq!(host(new, "http://a/x", &["b", "c"]), Err(SEVERAL));
+        assert_eq!(host(two, "http://a/x", &[]), Ok("a".into()));
+        assert_eq!(host(two, "http://a/x", &["A"]), Ok("a".into()));
+        assert_eq!(host(two, "http://a/x", &["b"]), Err(DIFFERENT));
+        assert_eq!(host(two, "/x", &["a"]), Ok("a".into()));
+        assert_eq!(host(two, "/x", &[]), Err(MISSING_AUTHORITY));
+        let parts = http::Request::builder().uri("/x").body(()).unwrap().into_parts().0;
+        assert_eq!(of(&parts, None), Ok(None), "within this program");
+    }
+}
