@@ -73,6 +73,43 @@ async fn no_answer_runs_in_a_browser_and_pages_stay_usable() {
     expect_policy(&index, PAGE);
 }
 
+const SITE: &str = "https://app.example.com";
+
+#[tokio::test]
+async fn a_listed_site_reads_what_anybody_may_read_and_sends_no_credentials() {
+    let cors = format!("cors = [{SITE:?}]\n");
+    let registry = Registry::start(Options::npm().server(&cors)).await;
+    let publisher = registry.publisher().await;
+    let package = Package::new("demo", "1.0.0");
+    publisher.put(&package.path(), &package.publish()).await.expect(201);
+    let page = registry.actor("/npm").with_header("origin", SITE);
+    for path in ["/demo", &package.tarball_path(), "/absent"] {
+        let answer = page.get(path).await;
+        assert_eq!(answer.header("access-control-allow-origin"), SITE, "{answer:?}");
+        assert!(answer.header("vary").contains("origin"), "{answer:?}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+    }
+    let signed_in = publisher.clone().with_header("origin", SITE).get("/demo").await.expect(200);
+    assert_eq!(signed_in.header("access-control-allow-origin"), "");
+    let evil = registry.actor("/npm").with_header("origin", "https://evil.example.com");
+    assert_eq!(evil.get("/demo").await.expect(200).header("access-control-allow-origin"), "");
+    let ask = async |actor: &packhouse_tests::Actor, method: &str| {
+        let asking = actor.clone().with_header("access-control-request-method", method);
+        let asking = asking.with_header("access-control-request-headers", "accept, authorization");
+        asking.send(Method::OPTIONS, "/demo", "").await
+    };
+    let allowed = ask(&page, "GET").await.expect(204);
+    assert_eq!(allowed.header("access-control-allow-origin"), SITE);
+    assert_eq!(allowed.header("access-control-allow-headers"), "accept");
+    ask(&page, "PUT").await.expect(403);
+    ask(&evil, "GET").await.expect(403);
+    let closed = Registry::npm().await;
+    let page = closed.actor("/npm").with_header("origin", SITE);
+    assert_eq!(page.get("/-/ping").await.expect(200).header("access-control-allow-origin"), "");
+    let refused = Registry::refuse(Options::npm().server("cors = [\"app.example.com/\"]\n")).await;
+    assert!(refused.code == Some(2) && refused.stderr.contains("[server] cors"), "{}", refused.stderr);
+}
+
 #[tokio::test]
 async fn a_manifest_is_never_served_as_a_page() {
     let registry = all_protocols().await;

@@ -2,6 +2,7 @@
 //! identity are reached beside them, and a plugin's documents are read through its crate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
+use std::net::IpAddr;
 use std::process::Command;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use packhouse::auth::{NewUser, Scope, TokenRequest, UserName};
 use packhouse::storage::Key;
-use packhouse::{Config, Registry};
+use packhouse::{Config, Registry, RemoteAddress};
 use packhouse_npm::document::Packument;
 use packhouse_npm::layout;
 use packhouse_npm::name::PackageName;
@@ -75,6 +76,28 @@ async fn what_was_published_is_read_from_storage_through_the_plugins_crate() {
     let anonymous = Request::get("/npm/@demo%2fembedded").body(Full::default()).unwrap();
     assert_eq!(send(&registry, anonymous).await.0, StatusCode::OK);
     assert_eq!(registry.plugin("npm").unwrap().description.protocol, "npm");
+}
+
+#[tokio::test]
+async fn the_program_says_who_sent_a_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = registry(folder.path()).await;
+    token(&registry).await;
+    let account = registry.auth().account("ann").await.unwrap();
+    let cidr = vec![packhouse::auth::parse_network("192.0.2.0/24").unwrap()];
+    let request = TokenRequest { cidr, ..TokenRequest::default() };
+    let secret = registry.auth().issue(&account, &request).await.unwrap().secret.expose_secret().to_owned();
+    let ask = async |from: Option<[u8; 4]>| {
+        let mut request =
+            Request::get("/npm/-/whoami").header(header::AUTHORIZATION, format!("Bearer {secret}"));
+        if let Some(address) = from {
+            request = request.extension(RemoteAddress(IpAddr::from(address)));
+        }
+        registry.handle(request.body(Full::<Bytes>::default()).unwrap()).await.status()
+    };
+    assert_eq!(ask(Some([192, 0, 2, 7])).await, StatusCode::OK);
+    assert_eq!(ask(Some([198, 51, 100, 7])).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(None).await, StatusCode::UNAUTHORIZED, "it came from this program");
 }
 
 #[test]

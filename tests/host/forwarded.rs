@@ -4,6 +4,7 @@
 
 use http::HeaderMap;
 use packhouse_tests::npm::Package;
+use packhouse_tests::sockets::{connect_from, exchange, status};
 use packhouse_tests::{Actor, Options, Registry};
 
 const TRUSTED: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
@@ -113,6 +114,39 @@ async fn the_first_header_from_an_address_that_is_not_trusted_is_told_once() {
         assert!(remarks[0].contains(word), "{word:?} in {}", remarks[0]);
     }
     assert!(!logs.contains("192.0.2.66"), "{logs}");
+}
+
+/// `GET /npm/demo` as these lines.
+async fn ask(registry: &Registry, lines: &str) -> String {
+    let mut socket = connect_from(&registry.address(), 1).await;
+    let (first, rest) = lines.split_once('\n').unwrap_or((lines, ""));
+    let head = [first].into_iter().chain(rest.lines()).map(|line| format!("{line}\r\n")).collect::<String>();
+    exchange(&mut socket, &format!("{head}Connection: close\r\n\r\n")).await
+}
+
+#[tokio::test]
+async fn a_request_whose_host_cannot_be_told_is_refused() {
+    let registry = Registry::npm().await;
+    let package = Package::new("demo", "1.0.0");
+    registry.publisher().await.put(&package.path(), &package.publish()).await.expect(201);
+    let (new, old) = ("GET /npm/demo HTTP/1.1", "GET /npm/demo HTTP/1.0");
+    for host in ["", "Host: a\nHost: a", "Host: a\nHost: b", "Host:", "Host: a b", "Host: ann@a", "Host: a/b"]
+    {
+        let answer = ask(&registry, format!("{new}\n{host}").trim_end()).await;
+        assert_eq!(status(&answer), 400, "{host:?}: {answer}");
+        assert!(!answer.contains("localhost"), "{answer}");
+    }
+    assert_eq!(status(&ask(&registry, &format!("{old}\nHost: a\nHost: b")).await), 400);
+    for path in ["/healthz", "/-/packhouse/plugins", "/nowhere"] {
+        assert_eq!(status(&ask(&registry, &format!("GET {path} HTTP/1.1")).await), 400, "{path}");
+    }
+    let tarball = |origin: &str| format!("\"http://{origin}/npm/demo/-/demo-1.0.0.tgz\"");
+    let answer = ask(&registry, old).await;
+    assert!(status(&answer) == 200 && answer.contains(&tarball(&registry.address())), "{answer}");
+    let answer = ask(&registry, &format!("{new}\nHost: Registry.example.com:81")).await;
+    assert!(status(&answer) == 200 && answer.contains(&tarball("registry.example.com:81")), "{answer}");
+    let answer = ask(&registry, "GET http://one.example.com/npm/demo HTTP/1.1\nHost: two.example.com").await;
+    assert!(status(&answer) == 200 && answer.contains(&tarball("one.example.com")), "{answer}");
 }
 
 #[tokio::test]

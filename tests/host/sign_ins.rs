@@ -70,6 +70,81 @@ async fn whoever_waits_for_a_password_check_takes_no_place_from_readers() {
     expect_retry_after(&answers);
 }
 
+/// An honest user who has mistyped is told when to try again, and holds no connection meanwhile.
+#[tokio::test]
+async fn after_some_wrong_passwords_the_next_one_is_refused_at_once() {
+    let registry = Registry::npm().await;
+    let user = registry.user("ann", &[]).await;
+    let nobody = registry.actor("/npm");
+    let mut answers = Vec::new();
+    let began = std::time::Instant::now();
+    while answers.len() < 20 && count(&answers, 429) < 3 {
+        let guesser = nobody.clone().with_password("ann", &format!("wrong {}", answers.len()));
+        answers.push(guesser.get("/demo").await);
+    }
+    assert_eq!(count(&answers, 429), 3, "{answers:?}");
+    assert_eq!(count(&answers, 401), answers.len() - 3, "{answers:?}");
+    expect_retry_after(&answers);
+    // The checks themselves take long on a busy machine; the waits alone would be longer.
+    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+    packhouse_tests::wait::until("the right password to be looked at", || async {
+        let ann = nobody.clone().with_password(&user.name, &user.password);
+        (ann.get("/-/whoami").await.status == 200).then_some(())
+    })
+    .await;
+    for number in 0..30 {
+        nobody.clone().with_password("ann", &format!("more {number}")).get("/demo").await;
+        let ann = nobody.clone().with_password(&user.name, &user.password);
+        ann.get("/-/whoami").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_scheme_counts_as_no_credentials_and_rejected_ones_are_401_everywhere() {
+    let registry = Registry::npm().await;
+    let package = Package::new("demo", "1.0.0");
+    registry.publisher().await.put(&package.path(), &package.publish()).await.expect(201);
+    let foreign = registry.actor("/npm").with_header("authorization", "Negotiate YII");
+    foreign.get("/demo").await.expect(200);
+    assert_eq!(foreign.get("/-/v1/search?text=demo").await.expect(200).json()["total"], 1);
+    let next = Package::new("demo", "2.0.0");
+    let told = foreign.put(&next.path(), &next.publish()).await.expect(401);
+    assert!(told.text().contains("scheme"), "{}", told.text());
+    let wrong = registry.actor("/npm").with_password("ann", "wrong");
+    wrong.get("/demo").await.expect(401);
+    let told = wrong.get("/-/v1/search?text=demo").await.expect(401);
+    assert!(!told.header("www-authenticate").is_empty(), "{told:?}");
+    assert!(told.header("content-type").contains("json"), "in the plugin's shape: {told:?}");
+}
+
+#[tokio::test]
+async fn an_address_for_mail_is_a_user_name_wherever_one_stands() {
+    let registry = Registry::start(Options::npm_and_oci()).await;
+    let name = "ann.b+ci@mail.example.com";
+    let user = registry.user(name, &["npm:package:*:write", "oci:repository:*:*"]).await;
+    let npm = registry.actor("/npm");
+    let body = json!({ "name": name, "password": user.password });
+    let path = "/-/user/org.couchdb.user:ann.b%2Bci%40mail.example.com";
+    let token = npm.put(path, &body).await.expect(201).json()["token"].clone();
+    let ann = npm.clone().with_token(token.as_str().unwrap_or_default());
+    assert_eq!(ann.get("/-/whoami").await.expect(200).json()["username"], name);
+    let by_password = npm.clone().with_password(name, &user.password);
+    assert_eq!(by_password.get("/-/whoami").await.expect(200).json()["username"], name);
+    let package = Package::new("demo", "1.0.0");
+    ann.put(&package.path(), &package.publish()).await.expect(201);
+    assert_eq!(ann.get("/demo").await.expect(200).json()["maintainers"][0]["name"], name);
+    ann.get(path).await.expect(200);
+    let oci = registry.actor("/oci").with_password(name, &user.password);
+    let path = "/token?service=packhouse&account=ann.b%2Bci%40mail.example.com&scope=repository:a:push,pull";
+    let signed = oci.get(path).await.expect(200).json()["token"].clone();
+    let bearer = registry.actor("/v2").with_token(signed.as_str().unwrap_or_default());
+    bearer.send(Method::POST, "/a/blobs/uploads/", "").await.expect(202);
+    let told = registry.order(&["user", "list"]).await.expect(0);
+    assert!(told.contains(name), "{told}");
+    registry.order(&["user", "remove", name, "--and-ownerships"]).await.expect(0);
+    assert!(ann.get("/demo").await.expect(401).text().contains("sign in"));
+}
+
 #[tokio::test]
 async fn sign_ins_in_bodies_hold_few_places_and_not_for_long() {
     let registry = small_registry().await;

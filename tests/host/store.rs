@@ -6,6 +6,7 @@ use packhouse_tests::npm::{Package, noise};
 use packhouse_tests::tmpfs::Tmpfs;
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -94,9 +95,110 @@ async fn a_store_whose_users_are_gone_is_used_again_when_the_operator_says_so() 
     registry.order(&["verify"]).await.expect(0);
 }
 
+/// Nothing is said of credentials, whether they are right or wrong, and what anybody may read is
+/// still there.
+async fn expect_no_users(registry: &Registry, publisher: &Actor, path: &str) {
+    let nobody = registry.actor("/npm");
+    expect_away(publisher.get(path).await);
+    expect_away(nobody.clone().with_password("publisher", "wrong").get(path).await);
+    expect_away(nobody.with_token("0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0").get(path).await);
+    let package = Package::new("demo", "2.0.0");
+    expect_away(publisher.put(&package.path(), &package.publish()).await);
+    expect_away(registry.actor("").get("/readyz").await);
+}
+
+#[tokio::test]
+async fn users_that_disappear_while_a_host_runs_are_503_and_come_back() {
+    let registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    let package = Package::new("demo", "1.0.0");
+    publisher.put(&package.path(), &package.publish()).await.expect(201);
+    let (users, aside) = (registry.home().path().join("users"), registry.home().path().join("aside"));
+    let file = users.join("packhouse.sqlite");
+
+    fs::rename(&users, &aside).expect("they are moved");
+    packhouse_tests::wait::until("the file to be missed", || async {
+        (publisher.get("/-/whoami").await.status == 503).then_some(())
+    })
+    .await;
+    expect_no_users(&registry, &publisher, "/demo").await;
+    registry.actor("/npm").get("/demo").await.expect(200);
+    assert!(!users.exists(), "nobody makes them again");
+    let told = registry.logs().lines().filter(|line| line.contains("packhouse.sqlite` is gone")).count();
+    assert_eq!(told, 1, "{}", registry.logs());
+
+    fs::create_dir(&users).expect("a new folder");
+    fs::write(&file, "").expect("a new file");
+    expect_no_users(&registry, &publisher, "/demo").await;
+    assert_eq!(fs::read(&file).expect("it is there"), b"", "nothing is made in it");
+
+    fs::remove_dir_all(&users).expect("the new ones go");
+    fs::rename(&aside, &users).expect("they are moved back");
+    publisher.get("/-/whoami").await.expect(200);
+    registry.actor("").get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_store_that_remembers_users_gets_no_new_ones() {
+    let mut registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    let package = Package::new("demo", "1.0.0");
+    publisher.put(&package.path(), &package.publish()).await.expect(201);
+    registry.terminate().await;
+    let (users, aside) = (registry.home().path().join("users"), registry.home().path().join("aside"));
+    fs::rename(&users, &aside).expect("they are moved");
+    for command in [&["user", "list"][..], &["token", "create", "publisher"]] {
+        let ended = registry.order(command).await;
+        assert_eq!(ended.code, Some(2), "{command:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("is gone") && ended.stderr.contains("store adopt"), "{}", ended.stderr);
+    }
+    registry.start_again().await;
+    expect_no_users(&registry, &publisher.at(registry.url("/npm")), "/demo").await;
+    assert!(registry.logs().contains("packhouse store adopt"), "{}", registry.logs());
+    assert!(!users.exists(), "nothing is made");
+
+    // As an earlier version, or another program, would have made it.
+    registry.terminate().await;
+    fs::create_dir(&users).expect("a folder");
+    let other = Registry::npm().await;
+    fs::copy(other.home().path().join("users/packhouse.sqlite"), users.join("packhouse.sqlite"))
+        .expect("a copy");
+    registry.start_again().await;
+    expect_away(registry.actor("").get("/readyz").await);
+    registry.terminate().await;
+
+    fs::remove_dir_all(&users).expect("the new ones go");
+    fs::rename(&aside, &users).expect("they are moved back");
+    registry.start_again().await;
+    publisher.at(registry.url("/npm")).get("/-/whoami").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_store_is_not_adopted_beside_a_server_that_uses_it() {
+    let registry = Registry::npm().await;
+    let ended = registry.order(&["store", "adopt"]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("stop every server"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn files_of_the_host_that_others_can_write_to_end_the_start() {
+    let mut registry = Registry::npm().await;
+    registry.terminate().await;
+    for file in ["plugins/npm.wasm", "users/packhouse.sqlite", "registry.toml"] {
+        let path = registry.home().path().join(file);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("our own file");
+        let ended = registry.order(&["serve"]).await;
+        assert_eq!(ended.code, Some(2), "{file}: {}", ended.stderr);
+        assert!(ended.stderr.contains(file) && ended.stderr.contains("chmod"), "{}", ended.stderr);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("our own file");
+    }
+}
+
 #[tokio::test]
 async fn a_second_host_on_one_folder_does_not_start() {
     let registry = Registry::npm().await;
+    fs::remove_file(registry.home().objects().join(".packhouse/host.lock")).expect("a file of the host");
     let ended = registry.order(&["serve"]).await;
     assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stderr.contains("hosts = \"many\""), "{}", ended.stderr);
