@@ -3,6 +3,7 @@
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::app::Registry;
+use crate::auth::AuthError;
 use crate::respond::{Failure, Part, Reply};
 
 /// The reply to a path of the host's own.
@@ -29,7 +30,10 @@ async fn ready(registry: &Registry) -> Result<Reply, Failure> {
         return Err(Failure::StorageTakesNoWrites);
     }
     if let Err(error) = registry.auth().probe().await {
-        tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
+        // One that is gone has been logged.
+        if !matches!(error, AuthError::Gone(_)) {
+            tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
+        }
         return Err(Failure::IdentityUnavailable);
     }
     Ok(page("text/plain; charset=utf-8", "ready\n"))

@@ -142,7 +142,10 @@ async fn an_address_for_mail_is_a_user_name_wherever_one_stands() {
     let told = registry.order(&["user", "list"]).await.expect(0);
     assert!(told.contains(name), "{told}");
     registry.order(&["user", "remove", name, "--and-ownerships"]).await.expect(0);
-    assert!(ann.get("/demo").await.expect(401).text().contains("sign in"));
+    packhouse_tests::wait::until("the host to follow", || async {
+        (ann.get("/demo").await.status == 401).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
