@@ -288,7 +288,7 @@ async fn every_refusal_says_what_to_do() {
     shell.run("user add ann").await.unwrap();
     for (line, remedy) in [
         ("user add ann", "choose another name"),
-        ("user add Ann", "write 1 to 64 of"),
+        ("user add Ann", "write 1 to 128 of"),
         ("user passwd bob", "add it first"),
         ("user grant bob *:*:*:*", "add it first"),
         ("user grant ann nonsense", "write four parts"),

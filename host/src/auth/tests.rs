@@ -175,8 +175,11 @@ async fn a_token_of_one_mount_sees_and_revokes_tokens_of_that_mount_alone() {
     let elsewhere = auth.issue(&ann, &of_mount("other")).await.unwrap().token.id;
     let beside = auth.issue(&ann, &of_mount("demo")).await.unwrap().token.id;
     let own = with_token(&auth, "ann", of_mount("demo")).await;
-    let seen: Vec<_> = auth.list(&own).await.unwrap().iter().map(|token| token.id).collect();
-    assert_eq!(seen, [beside, own.token().unwrap().id]);
+    let mut seen: Vec<_> = auth.list(&own).await.unwrap().iter().map(|token| token.id).collect();
+    let mut expected = [beside, own.token().unwrap().id];
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
     for id in [everywhere, elsewhere] {
         let refused = auth.revoke(&own, &id.to_string()).await.unwrap_err();
         assert!(matches!(refused, AuthError::Denied(_)), "{refused}");

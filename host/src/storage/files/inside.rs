@@ -270,6 +270,6 @@ mod tests {
         }
         assert!(is_link(&inside.metadata("a/link").unwrap_err()));
         assert!(inside.entries("a").unwrap().contains(&("link".to_owned(), Kind::Link)));
-        assert!(is_link(&inside.entries("a/link").unwrap_err()));
+        assert!(is_link(&inside.entries("a/link/").unwrap_err()));
     }
 }
