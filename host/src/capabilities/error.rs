@@ -98,6 +98,10 @@ impl From<StorageError> for HostError {
             StorageError::Invalid(message) => types::Error::Invalid(message),
             StorageError::Busy(message) => types::Error::Unavailable(message),
             StorageError::Full(message) => other("storage-full", message.to_string()),
+            StorageError::Link(reason) => {
+                tracing::error!("the store holds a symbolic link: {reason}");
+                other("storage", "there is a symbolic link in the registry's store".into())
+            }
             error @ StorageError::Clash(_) => {
                 tracing::error!(error = %error, "the store holds something in the wrong place: {error}");
                 other("storage", "something lies in the wrong place in the registry's store".into())

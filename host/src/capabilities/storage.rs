@@ -14,7 +14,7 @@ use crate::capabilities::body::piece;
 use crate::capabilities::error::told;
 use crate::capabilities::staged::StagedObject;
 use crate::capabilities::usage::{Kept, OpenObject, hashing};
-use crate::capabilities::{HostError, PIECE, State, Work};
+use crate::capabilities::{HostError, PIECE, State};
 use crate::respond::{BoxError, StoredObject};
 use crate::shares::Memory;
 use crate::storage::{
@@ -152,9 +152,7 @@ impl wit::Host for State {
             limit: options.limit as usize,
         };
         let listing = self.ground()?.storage.list(&options).await?;
-        if let Work::Step(step) = &mut self.work {
-            listing.odd.iter().try_for_each(|key| step.report_odd(key))?;
-        }
+        self.listed(&listing.odd)?;
         Ok(wit::Listing {
             objects: listing.objects.into_iter().map(Into::into).collect(),
             folders: listing.folders,

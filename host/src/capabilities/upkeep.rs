@@ -76,21 +76,28 @@ impl StepContext {
 pub struct StepHandle;
 
 impl State {
-    /// What a look at a key found. In a step of maintenance, a symbolic link is reported and is
-    /// nothing, so that the run goes on. Where files without a document are removed, what a link
-    /// may lead to must not be taken for absent.
+    /// What a look at a key found. A step of maintenance reports a symbolic link. Where nothing is
+    /// changed, it is nothing then and the run goes on; otherwise it is an error, since what the
+    /// link stands for may need what would be removed.
     pub fn looked<T>(
         &mut self,
         key: &str,
         found: Result<Option<T>, StorageError>,
     ) -> Result<Option<T>, HostError> {
-        match (&mut self.work, found) {
-            (Work::Step(step), Err(StorageError::Link(_))) if !step.run.removes_orphans => {
-                step.report_odd(key)?;
-                Ok(None)
+        if let (Work::Step(step), Err(StorageError::Link(_))) = (&mut self.work, &found) {
+            step.report_odd(key)?;
+            if step.ground.is_read_only {
+                return Ok(None);
             }
-            (_, found) => Ok(found?),
         }
+        Ok(found?)
+    }
+
+    /// The same for what a listing left out.
+    pub fn listed(&mut self, odd: &[String]) -> Result<(), HostError> {
+        let (Work::Step(step), Some(first)) = (&mut self.work, odd.first()) else { return Ok(()) };
+        odd.iter().try_for_each(|key| step.report_odd(key))?;
+        if step.ground.is_read_only { Ok(()) } else { Err(StorageError::link(first).into()) }
     }
 
     /// What a change came to. In a step of maintenance, an object that could not be changed is

@@ -128,6 +128,11 @@ impl StorageError {
         }
     }
 
+    /// What a listing left out.
+    pub(crate) fn link(path: &str) -> Self {
+        Self::Link(Reason::from(format!("`{path}` is a symbolic link; replace it with what it leads to")))
+    }
+
     /// A key that would have to be an object and a folder at once.
     pub(super) fn clash(key: &str) -> Self {
         Self::Clash(format!(
