@@ -29,7 +29,7 @@ use crate::config::{
 use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
-use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
+use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, PluginFolders, Plugins, PluginsError, Sandbox, Watcher};
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
@@ -109,7 +109,7 @@ impl Registry {
             config,
             storage,
             auth,
-            plugins: Arc::new(plugins),
+            plugins,
             configured,
             mounts: RwLock::default(),
         }));
@@ -267,10 +267,15 @@ async fn load_plugins(
     config: &Config,
     configured: &[Mount],
     more: impl FnOnce(&mut Imports) -> LinkResult<()>,
-) -> Result<Plugins, BuildError> {
+) -> Result<Arc<Plugins>, BuildError> {
     let failed = |source| BuildError::Plugins { file: config.file.display().to_string(), source };
     let sandbox = Sandbox::new(guest_limits(config), more).map_err(failed)?;
-    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, sandbox).await.map_err(failed)?;
+    let folders = PluginFolders {
+        plugins: &config.plugins.dir,
+        cache: &config.plugins.cache,
+        cache_size: config.plugins.cache_size.0,
+    };
+    let plugins = Plugins::load(folders, sandbox).await.map_err(failed)?;
     for mount in configured.iter().filter(|mount| mount.enabled) {
         layout::needs_plugin(config, &plugins, mount)?;
     }
@@ -288,7 +293,7 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
         storage,
-        plugins: Arc::new(plugins),
+        plugins,
         mounts: Arc::new(mounts),
         limits: data_limits(config),
         resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
