@@ -64,7 +64,7 @@ pub fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
 }
 
 fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<Mount, BuildError> {
-    let settings = serde_json::to_string(&mount.settings).map_err(|error| {
+    let settings = mount.settings.json().map_err(|error| {
         config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}"))
     })?;
     let default_path = if mount.host.is_some() { String::new() } else { format!("/{name}") };
@@ -87,6 +87,7 @@ fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<
         grants: mount.grants.iter().cloned().collect(),
         anonymous,
         settings,
+        secrets: mount.settings.secrets().to_vec(),
     })
 }
 
@@ -103,6 +104,7 @@ fn automatic_mount(plugin: &str, protocol: &str) -> Mount {
         features: [].into(),
         grants: [].into(),
         anonymous: None,
-        settings: "{}".into(),
+        settings: "{}".to_owned().into(),
+        secrets: Vec::new(),
     }
 }
