@@ -5,16 +5,19 @@
 
 mod auth;
 mod home;
-mod layout;
+pub(crate) mod layout;
 mod machine;
 mod safety;
+pub(crate) mod standing;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
@@ -29,7 +32,10 @@ use crate::config::{
 use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
-use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, PluginFolders, Plugins, PluginsError, Sandbox, Watcher};
+use crate::plugins::{
+    Generation, GuestLimits, Imports, LinkResult, PluginFolders, Plugins, PluginsError, Sandbox, Watcher,
+};
+use crate::prefixes::Prefixes;
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
@@ -37,6 +43,7 @@ use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError}
 
 pub use auth::open_auth;
 pub use home::adopt;
+use layout::{Layout, Unmounted};
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +70,10 @@ struct Rooms {
     auth: Auth,
     plugins: Arc<Plugins>,
     configured: Vec<Mount>,
-    mounts: RwLock<Arc<Mounts>>,
+    layout: RwLock<Layout>,
+    prefixes: Arc<Prefixes>,
+    /// What the log has said of mounts and plugins.
+    said: Mutex<standing::Said>,
     gate: Gate,
     budgets: Budgets,
     /// Memory for bodies that are received before their request takes a place.
@@ -107,13 +117,26 @@ impl Registry {
             bodies: Budget::new(BODY_MEMORY, config.server.limits.share()),
             descriptors,
             config,
+            prefixes: Arc::new(Prefixes::new(&storage)),
             storage,
             auth,
             plugins,
             configured,
-            mounts: RwLock::default(),
+            layout: RwLock::default(),
+            said: Mutex::default(),
         }));
         registry.lay_out();
+        let rooms = Arc::downgrade(&registry.0);
+        registry.0.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
+            let rooms = rooms.clone();
+            async move {
+                match rooms.upgrade() {
+                    Some(rooms) => Registry(rooms).is_in_place(&plugin).await,
+                    None => true,
+                }
+            }
+            .boxed()
+        }));
         Ok(registry)
     }
 
@@ -125,10 +148,12 @@ impl Registry {
             Hosts::One => Company::One,
             Hosts::Many => Company::Many,
         };
-        self.0.storage.enter(company).await.map_err(|source| match source {
-            StorageError::Invalid(sentence) => config.error(sentence).into(),
+        let presence = self.0.storage.enter(company).await.map_err(|source| match source {
+            StorageError::Invalid(sentence) => BuildError::from(config.error(sentence)),
             source => storage_error(config, source),
-        })
+        })?;
+        self.review().await;
+        Ok(presence)
     }
 
     /// Takes up changes of the plugin folder until the result is dropped.
@@ -138,6 +163,7 @@ impl Registry {
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 registry.lay_out();
+                registry.review().await;
             }
         });
         Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
@@ -206,13 +232,24 @@ impl Registry {
     }
 
     pub fn mounts(&self) -> Arc<Mounts> {
-        Arc::clone(&self.0.mounts.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.layout.read().unwrap_or_else(PoisonError::into_inner).mounts)
+    }
+
+    /// Why plugins that could serve have no mount, by name.
+    pub(crate) fn unmounted(&self) -> BTreeMap<String, Unmounted> {
+        self.0.layout.read().unwrap_or_else(PoisonError::into_inner).unmounted.clone()
+    }
+
+    /// Which protocol each part of the storage belongs to.
+    pub(crate) fn prefixes(&self) -> &Prefixes {
+        &self.0.prefixes
     }
 
     /// What looks after the storage beside the requests.
     pub(crate) fn caretaker(&self) -> Caretaker {
         Caretaker {
             storage: self.0.storage.clone(),
+            prefixes: Arc::clone(&self.0.prefixes),
             plugins: Arc::clone(&self.0.plugins),
             mounts: self.mounts(),
             limits: data_limits(&self.0.config),
@@ -225,7 +262,7 @@ impl Registry {
     /// none of them names.
     fn lay_out(&self) {
         match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins) {
-            Ok(mounts) => *self.0.mounts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mounts),
+            Ok(layout) => *self.0.layout.write().unwrap_or_else(PoisonError::into_inner) = layout,
             Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
         }
     }
@@ -278,6 +315,7 @@ async fn load_plugins(
     let plugins = Plugins::load(folders, sandbox).await.map_err(failed)?;
     for mount in configured.iter().filter(|mount| mount.enabled) {
         layout::needs_plugin(config, &plugins, mount)?;
+        layout::knows_features(config, &plugins, mount)?;
     }
     Ok(plugins)
 }
@@ -289,12 +327,13 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     safety::check(config)?;
     let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
-    let mounts = layout::all_mounts(config, &configured, &plugins)
+    let layout = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
-        storage,
         plugins,
-        mounts: Arc::new(mounts),
+        prefixes: Arc::new(Prefixes::new(&storage)),
+        storage,
+        mounts: layout.mounts,
         limits: data_limits(config),
         resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
         gate: None,
