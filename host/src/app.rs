@@ -5,16 +5,19 @@
 
 mod auth;
 mod home;
-mod layout;
+pub(crate) mod layout;
 mod machine;
 mod safety;
+pub(crate) mod standing;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
@@ -29,13 +32,17 @@ use crate::config::{
 use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
-use crate::plugins::{Generation, GuestLimits, Imports, LinkResult, Plugins, PluginsError, Sandbox, Watcher};
+use crate::plugins::{
+    Generation, GuestLimits, Imports, LinkResult, PluginFolders, Plugins, PluginsError, Sandbox, Watcher,
+};
+use crate::prefixes::Prefixes;
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
 use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
 
 pub use home::{adopt, open_users};
+use layout::{Layout, Unmounted};
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +69,10 @@ struct Rooms {
     auth: Auth,
     plugins: Arc<Plugins>,
     configured: Vec<Mount>,
-    mounts: RwLock<Arc<Mounts>>,
+    layout: RwLock<Layout>,
+    prefixes: Arc<Prefixes>,
+    /// What the log has said of mounts and plugins.
+    said: Mutex<standing::Said>,
     gate: Gate,
     budgets: Budgets,
     /// Memory for bodies that are received before their request takes a place.
@@ -112,13 +122,26 @@ impl Registry {
             descriptors,
             proxies: trusted_proxies(&config.server),
             config,
+            prefixes: Arc::new(Prefixes::new(&storage)),
             storage,
             auth,
-            plugins: Arc::new(plugins),
+            plugins,
             configured,
-            mounts: RwLock::default(),
+            layout: RwLock::default(),
+            said: Mutex::default(),
         }));
         registry.lay_out();
+        let rooms = Arc::downgrade(&registry.0);
+        registry.0.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
+            let rooms = rooms.clone();
+            async move {
+                match rooms.upgrade() {
+                    Some(rooms) => Registry(rooms).is_in_place(&plugin).await,
+                    None => true,
+                }
+            }
+            .boxed()
+        }));
         Ok(registry)
     }
 
@@ -130,10 +153,12 @@ impl Registry {
             Hosts::One => Company::One,
             Hosts::Many => Company::Many,
         };
-        self.0.storage.enter(company).await.map_err(|source| match source {
-            StorageError::Invalid(sentence) => config.error(sentence).into(),
+        let presence = self.0.storage.enter(company).await.map_err(|source| match source {
+            StorageError::Invalid(sentence) => BuildError::from(config.error(sentence)),
             source => storage_error(config, source),
-        })
+        })?;
+        self.review().await;
+        Ok(presence)
     }
 
     /// Takes up changes of the plugin folder until the result is dropped.
@@ -143,6 +168,7 @@ impl Registry {
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 registry.lay_out();
+                registry.review().await;
             }
         });
         Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
@@ -219,13 +245,24 @@ impl Registry {
     }
 
     pub fn mounts(&self) -> Arc<Mounts> {
-        Arc::clone(&self.0.mounts.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.layout.read().unwrap_or_else(PoisonError::into_inner).mounts)
+    }
+
+    /// Why plugins that could serve have no mount, by name.
+    pub(crate) fn unmounted(&self) -> BTreeMap<String, Unmounted> {
+        self.0.layout.read().unwrap_or_else(PoisonError::into_inner).unmounted.clone()
+    }
+
+    /// Which protocol each part of the storage belongs to.
+    pub(crate) fn prefixes(&self) -> &Prefixes {
+        &self.0.prefixes
     }
 
     /// What looks after the storage beside the requests.
     pub(crate) fn caretaker(&self) -> Caretaker {
         Caretaker {
             storage: self.0.storage.clone(),
+            prefixes: Arc::clone(&self.0.prefixes),
             plugins: Arc::clone(&self.0.plugins),
             mounts: self.mounts(),
             limits: data_limits(&self.0.config),
@@ -238,7 +275,7 @@ impl Registry {
     /// none of them names.
     fn lay_out(&self) {
         match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins) {
-            Ok(mounts) => *self.0.mounts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(mounts),
+            Ok(layout) => *self.0.layout.write().unwrap_or_else(PoisonError::into_inner) = layout,
             Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
         }
     }
@@ -280,12 +317,18 @@ async fn load_plugins(
     config: &Config,
     configured: &[Mount],
     more: impl FnOnce(&mut Imports) -> LinkResult<()>,
-) -> Result<Plugins, BuildError> {
+) -> Result<Arc<Plugins>, BuildError> {
     let failed = |source| BuildError::Plugins { file: config.file.display().to_string(), source };
     let sandbox = Sandbox::new(guest_limits(config), more).map_err(failed)?;
-    let plugins = Plugins::load(&config.plugins.dir, &config.plugins.cache, sandbox).await.map_err(failed)?;
+    let folders = PluginFolders {
+        plugins: &config.plugins.dir,
+        cache: &config.plugins.cache,
+        cache_size: config.plugins.cache_size.0,
+    };
+    let plugins = Plugins::load(folders, sandbox).await.map_err(failed)?;
     for mount in configured.iter().filter(|mount| mount.enabled) {
         layout::needs_plugin(config, &plugins, mount)?;
+        layout::knows_features(config, &plugins, mount)?;
     }
     Ok(plugins)
 }
@@ -297,12 +340,13 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     safety::check(config)?;
     let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
-    let mounts = layout::all_mounts(config, &configured, &plugins)
+    let layout = layout::all_mounts(config, &configured, &plugins)
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
+        plugins,
+        prefixes: Arc::new(Prefixes::new(&storage)),
         storage,
-        plugins: Arc::new(plugins),
-        mounts: Arc::new(mounts),
+        mounts: layout.mounts,
         limits: data_limits(config),
         resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
         gate: None,

@@ -39,6 +39,7 @@ wasmtime::component::bindgen!({
         "packhouse:plugin/auth.[method]account.name": trappable,
         "packhouse:plugin/auth.[method]account.email": trappable,
         "packhouse:plugin/auth.[method]account.is-read-only": trappable,
+        "packhouse:plugin/auth.grant": trappable,
         "packhouse:plugin/auth.retry-after": trappable,
         "packhouse:plugin/auth": async | trappable,
         default: trappable,

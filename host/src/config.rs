@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 pub use auth::{AuthConfig, NpmTokens, OciTokens, TokenKey};
 pub use maintenance::{Every, MaintenanceConfig};
-pub use mounts::MountConfig;
+pub use mounts::{MountConfig, Settings};
 pub use plugins::PluginsConfig;
 pub use server::{ForwardedHeader, Hosts, LimitsConfig, ServerConfig};
 pub use storage::{Addressing, StorageConfig, StorageKind};

@@ -17,6 +17,7 @@ use http_body::Body;
 use tracing::{Instrument, Span, field};
 
 use self::cors::Cors;
+use crate::app::standing::Absence;
 use crate::app::{Registry, data_limits};
 use crate::auth::{Area, AuthError, Credentials, Session};
 use crate::body::{self, Filled, RequestBody};
@@ -25,6 +26,7 @@ use crate::capabilities::resources::Resources;
 use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
+use crate::prefixes::PrefixError;
 use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
 use crate::server::{Load, Pass, Peer};
 use crate::shares::Client;
@@ -114,7 +116,7 @@ impl Registry {
     ) -> Result<(Reply, Option<Pass>), Refusal> {
         let path = asked.parts.uri.path();
         if is_reserved(path) {
-            return Ok((status::reply(self, &asked.parts.method, path).await?, None));
+            return Ok((status::reply(self, &self.asked_of_host(asked)).await?, None));
         }
         let mounts = self.mounts();
         let found = mounts.resolve(asked.host(), path).ok_or_else(nothing_there)?;
@@ -122,7 +124,7 @@ impl Registry {
             return Err(Failure::NotFound(format!("[mount.{}] is disabled", found.mount.name).into()).into());
         }
         Span::current().record("mount", found.mount.name.as_str());
-        let generation = self.generation(found.mount)?;
+        let generation = self.generation(found.mount).await?;
         Span::current().record("plugin.generation", generation.number);
         let shape = || generation.description.failure_shape.clone();
         let is_wished = |alias: &str| generation.description.root_aliases.iter().any(|wish| wish == alias);
@@ -199,13 +201,29 @@ impl Registry {
         cross_site::is_forged(&parts.method, &parts.headers, hosts)
     }
 
-    fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Failure> {
-        self.plugins().serving(&mount.plugin).ok_or_else(|| match self.plugins().last_error(&mount.plugin) {
-            Some(_) => Failure::PluginUnavailable(
-                format!("the plugin {} cannot be loaded, see /-/packhouse/plugins", mount.plugin).into(),
-            ),
-            None => Failure::NotFound(format!("the plugin {} has been removed", mount.plugin).into()),
+    /// What serves a mount. Where nothing does, a 404 would send clients to their next registry.
+    async fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Refusal> {
+        self.standing(mount).await.map_err(|absence| {
+            let failure = if let Absence::Prefix(PrefixError::Storage(error)) = &absence {
+                tracing::warn!(error = %error, "[mount.{}]: {absence}", mount.name);
+                Failure::StorageUnavailable
+            } else {
+                self.note_absence(mount, &absence);
+                Failure::PluginUnavailable(absence.for_clients(&mount.name).into())
+            };
+            let serving = self.plugins().serving(&mount.plugin);
+            Refusal { failure, shape: serving.and_then(|serving| serving.description.failure_shape.clone()) }
         })
+    }
+
+    fn asked_of_host<'a>(&'a self, asked: &'a Asked<'_>) -> status::Asked<'a> {
+        status::Asked {
+            method: &asked.parts.method,
+            path: asked.parts.uri.path(),
+            scheme: asked.peer.scheme,
+            host: asked.host(),
+            public_url: self.config().server.public_url.as_deref(),
+        }
     }
 
     fn session(

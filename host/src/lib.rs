@@ -18,6 +18,7 @@ pub mod mounts;
 pub mod ownership;
 pub mod pace;
 pub mod plugins;
+mod prefixes;
 pub mod respond;
 pub mod server;
 pub mod shares;

@@ -166,14 +166,13 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
     shown.sort_by(|one, other| one.name.cmp(&other.name));
     for mount in shown {
         let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
-        if let Some(setup) = &plugin.description.setup {
-            let base_url = format!("{origin}{}", mount.base_path);
-            let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
-            let setup = setup.replace("{base_url}", &base_url).replace("{host}", host);
+        let base_url = format!("{origin}{}", mount.base_path);
+        let setup = plugin.description.setup_lines(&base_url);
+        if !setup.is_empty() {
             println!("\n{} at {base_url}:", printable(&plugin.description.title));
-            for line in setup.trim_end().lines() {
-                println!("{}", printable_up_to(line, LONGEST_LINE));
-            }
+        }
+        for line in setup {
+            println!("{}", printable_up_to(&line, LONGEST_LINE));
         }
     }
     println!();

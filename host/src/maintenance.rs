@@ -42,6 +42,7 @@ use crate::capabilities::ground::DataLimits;
 use crate::capabilities::resources::Resources;
 use crate::mounts::{Mount, Mounts};
 use crate::plugins::{Generation, Plugins};
+use crate::prefixes::Prefixes;
 use crate::server::Gate;
 use crate::storage::{Storage, StorageError};
 
@@ -156,6 +157,7 @@ impl Pace {
 /// Everything that maintenance works with.
 pub struct Caretaker {
     pub storage: Storage,
+    pub(crate) prefixes: Arc<Prefixes>,
     pub plugins: Arc<Plugins>,
     pub mounts: Arc<Mounts>,
     pub limits: DataLimits,
@@ -243,6 +245,11 @@ impl Caretaker {
             witness.tell(Tone::Failure, &format!("{name}: {}", RunError::NoPlugin));
             return false;
         };
+        // Objects of another protocol are not this plugin's to look after.
+        if let Err(error) = self.prefixes.check(&mount.prefix, &generation.description.protocol).await {
+            witness.tell(Tone::Failure, &format!("{name}: {error}"));
+            return false;
+        }
         if !generation.has_maintenance() {
             witness.tell(Tone::Summary, &format!("{name}: its plugin has no maintenance, nothing to do"));
             return true;

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use crate::auth::Scope;
 
 /// Paths that belong to the host.
@@ -34,7 +36,9 @@ pub struct Mount {
     /// Scopes that need no account, where they differ from those of the host.
     pub anonymous: Option<Vec<Scope>>,
     /// JSON, for the plugin.
-    pub settings: String,
+    pub settings: SecretString,
+    /// What is secret in it.
+    pub secrets: Vec<SecretString>,
 }
 
 impl Mount {
@@ -47,7 +51,8 @@ impl Mount {
         self.grants.contains(wish)
     }
 
-    fn root_aliases(&self) -> impl Iterator<Item = &str> {
+    /// Paths at the root of the host that are granted to it.
+    pub fn root_aliases(&self) -> impl Iterator<Item = &str> {
         self.grants.iter().map(String::as_str).filter(|grant| grant.starts_with('/'))
     }
 }

@@ -16,6 +16,7 @@ use crate::capabilities::Ground;
 use crate::maintenance::Caretaker;
 use crate::mounts::Mount;
 use crate::plugins::{CallError, Generation};
+use crate::prefixes::PrefixError;
 use crate::storage::StorageError;
 
 pub use desk::{Desk, OfConfig};
@@ -83,6 +84,8 @@ enum AskError {
     Call(#[from] CallError),
     #[error("the store: {0}")]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
     #[error("its plugin makes no progress: it came to {0:?} a second time")]
     NoProgress(String),
     #[error("its plugin broke a limit: {0}")]
@@ -116,7 +119,7 @@ impl Caretaker {
     async fn disown_one(&self, holder: &Holder, thing: &Thing) -> Result<bool, AskError> {
         let found = self.all_mounts().into_iter().find(|mount| mount.name == thing.mount);
         let mount = found.ok_or_else(|| AskError::NoPlugin(thing.mount.clone()))?;
-        let generation = self.registrar_of(&mount)?;
+        let generation = self.registrar_of(&mount).await?;
         let ground = self.ground(&mount, &generation, false)?;
         Ok(generation.disown(ground, holder, &thing.kind, &thing.name).await?)
     }
@@ -127,7 +130,7 @@ impl Caretaker {
         holder: &Holder,
         things: &mut Vec<Thing>,
     ) -> Result<(), AskError> {
-        let generation = self.registrar_of(mount)?;
+        let generation = self.registrar_of(mount).await?;
         let (mut cursor, mut seen, mut found) = (None::<String>, HashSet::new(), 0);
         for _ in 0..MOST_PAGES {
             let ground = self.ground(mount, &generation, true)?;
@@ -147,9 +150,10 @@ impl Caretaker {
         Err(AskError::TooMuch("it has not ended after a million pages"))
     }
 
-    fn registrar_of(&self, mount: &Mount) -> Result<Arc<Generation>, AskError> {
+    async fn registrar_of(&self, mount: &Mount) -> Result<Arc<Generation>, AskError> {
         let generation = self.plugins.serving(&mount.plugin);
         let generation = generation.ok_or_else(|| AskError::NoPlugin(mount.plugin.clone()))?;
+        self.prefixes.check(&mount.prefix, &generation.description.protocol).await?;
         if generation.has_ownership() {
             Ok(generation)
         } else {

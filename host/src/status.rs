@@ -1,25 +1,45 @@
 //! The host's own pages: `/healthz`, `/readyz`, `/-/packhouse/plugins`.
 
+mod plugins;
+
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::app::Registry;
 use crate::auth::AuthError;
 use crate::respond::{Failure, Part, Reply};
 
+/// What the pages need to know of a request.
+pub struct Asked<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host name that the client used, with its port.
+    pub host: Option<&'a str>,
+    /// Where clients reach the registry, if the configuration says so.
+    pub public_url: Option<&'a str>,
+}
+
 /// The reply to a path of the host's own.
-pub async fn reply(registry: &Registry, method: &Method, path: &str) -> Result<Reply, Failure> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
+pub async fn reply(registry: &Registry, asked: &Asked<'_>) -> Result<Reply, Failure> {
+    if !matches!(*asked.method, Method::GET | Method::HEAD) {
         return Err(Failure::MethodNotAllowed { allow: "GET, HEAD".into() });
     }
-    match path {
+    match asked.path {
         "/healthz" => Ok(page("text/plain; charset=utf-8", "ok\n")),
         "/readyz" => ready(registry).await,
-        "/-/packhouse/plugins" => plugins(registry),
+        "/-/packhouse/plugins" => {
+            let status = plugins::status(registry, asked).await;
+            let text = serde_json::to_string_pretty(&status).map_err(|_| Failure::Internal)?;
+            Ok(page("application/json", text + "\n"))
+        }
         _ => Err(Failure::NotFound("the host has no such page".into())),
     }
 }
 
-/// Ready when the store answers and takes writes, and the users answer.
+/// Ready when the store answers and takes writes, and the users answer. With some of the mounts
+/// served it is degraded, which is a 200: a load balancer that took this host away would take the
+/// mounts away too that are well. With none of them served it is not ready.
 async fn ready(registry: &Registry) -> Result<Reply, Failure> {
     if let Err(error) = registry.storage().probe().await {
         tracing::warn!(error = %error, "not ready, the store does not answer: {error}");
@@ -36,13 +56,22 @@ async fn ready(registry: &Registry) -> Result<Reply, Failure> {
         }
         return Err(Failure::IdentityUnavailable);
     }
-    Ok(page("text/plain; charset=utf-8", "ready\n"))
-}
-
-fn plugins(registry: &Registry) -> Result<Reply, Failure> {
-    let status = serde_json::json!({ "plugins": registry.plugins().status() });
-    let text = serde_json::to_string_pretty(&status).map_err(|_| Failure::Internal)?;
-    Ok(page("application/json", text + "\n"))
+    let (mounts, mut absent, mut served) = (registry.mounts(), Vec::new(), 0);
+    for mount in mounts.iter().filter(|mount| mount.enabled) {
+        match registry.standing(mount).await {
+            Ok(_) => served += 1,
+            Err(absence) => absent.push(absence.for_clients(&mount.name)),
+        }
+    }
+    if absent.is_empty() {
+        return Ok(page("text/plain; charset=utf-8", "ready\n"));
+    }
+    absent.sort();
+    let lines = absent.join("\n");
+    if served == 0 {
+        return Err(Failure::PluginUnavailable(format!("no mount is served\n{lines}").into()));
+    }
+    Ok(page("text/plain; charset=utf-8", format!("degraded\n{lines}\n")))
 }
 
 fn page(content_type: &'static str, text: impl Into<String>) -> Reply {

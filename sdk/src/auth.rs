@@ -18,7 +18,7 @@ pub enum Decision {
 /// Why somebody may not do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
-    /// A 401. `permission` is `{kind}:{name}:{action}`; `rejection` says why the
+    /// A 401. `permission` is the grant that is missing ([`grant`]); `rejection` says why the
     /// credentials that were sent do not count. The protocol may set the challenge that
     /// its clients need; the host adds `Basic` when there is none.
     SignIn { permission: String, rejection: Option<String> },
@@ -42,7 +42,8 @@ impl Denied {
         }
     }
 
-    /// What is missing: `{kind}:{name}:{action}`.
+    /// The grant that is missing: `{mount}:{kind}:{name}:{action}`, as an administrator pastes it
+    /// after `packhouse user grant NAME`.
     pub fn permission(&self) -> &str {
         match self {
             Denied::SignIn { permission, .. } | Denied::Forbidden { permission } => permission,
@@ -74,7 +75,13 @@ impl fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
-/// May the caller do `action` on `{protocol}:{kind}:{name}`?
+/// The grant that allows this on the mount of the request: `{mount}:{kind}:{name}:{action}`, as an
+/// administrator gives it to a user. For messages to those who may not.
+pub fn grant(kind: &str, name: &str, action: &str) -> String {
+    sys::grant(kind, name, action)
+}
+
+/// May the caller do `action` on `{mount}:{kind}:{name}`?
 pub fn check(kind: &str, name: &str, action: &str) -> Decision {
     sys::check(kind, name, action)
 }
@@ -113,9 +120,9 @@ pub fn check_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> De
     sys::check_owned(kind, name, action, &ids, &names)
 }
 
-/// The caller may do `action` on `{protocol}:{kind}:{name}`, or the reason why not.
+/// The caller may do `action` on `{mount}:{kind}:{name}`, or the reason why not.
 pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
-    granted(check(kind, name, action), || format!("{kind}:{name}:{action}"))
+    granted(check(kind, name, action), || grant(kind, name, action))
 }
 
 /// As [`require`], where those `listed` count as if it were granted to them; see
@@ -126,13 +133,13 @@ pub fn require_listed<S: AsRef<str>>(
     action: &str,
     listed: &[S],
 ) -> Result<(), Denied> {
-    granted(check_listed(kind, name, action, listed), || format!("{kind}:{name}:{action}"))
+    granted(check_listed(kind, name, action, listed), || grant(kind, name, action))
 }
 
 /// As [`require`], where one of the owners counts as if it were granted to them; see
 /// [`check_owned`].
 pub fn require_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Result<(), Denied> {
-    granted(check_owned(kind, name, action, owners), || format!("{kind}:{name}:{action}"))
+    granted(check_owned(kind, name, action, owners), || grant(kind, name, action))
 }
 
 fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), Denied> {

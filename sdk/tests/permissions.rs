@@ -119,10 +119,20 @@ fn whoever_is_listed_may_as_if_it_were_granted() {
     assert_eq!(ask(&host.anonymous()), Decision::SignIn);
     assert_eq!(ask(&host.rejected("expired")), Decision::SignIn);
     let denied = host.as_user("carol").run(|| auth::require_listed("package", "a", "write", &["bob"]));
-    assert_eq!(denied.unwrap_err().permission(), "package:a:write");
+    assert_eq!(denied.unwrap_err().permission(), "demo:package:a:write");
     let many: Vec<String> = (0..1000).map(|number| format!("u{number}")).chain(["bob".to_owned()]).collect();
     let beyond = host.as_user("bob").run(|| auth::check_listed("package", "a", "write", &many));
     assert_eq!(beyond, Decision::Forbidden);
+}
+
+#[test]
+fn what_is_missing_is_named_as_it_is_granted_on_the_mount() {
+    let host = Host::new().mounted_as("inner").user("ann", &["demo:package:*:write"]).describe::<Demo>();
+    let denied = host.as_user("ann").run(|| auth::require("package", "a", "write")).unwrap_err();
+    assert_eq!(denied.permission(), "inner:package:a:write");
+    assert!(denied.to_string().ends_with("lacks the permission inner:package:a:write"), "{denied}");
+    let host = host.user("bob", &[denied.permission()]);
+    assert!(host.as_user("bob").run(|| auth::require("package", "a", "write")).is_ok());
 }
 
 #[test]

@@ -55,6 +55,22 @@ async fn a_plugin_that_is_not_there_is_named_with_its_mount() {
 }
 
 #[tokio::test]
+async fn a_feature_that_the_plugin_does_not_have_is_named_with_the_one_that_was_meant() {
+    let mount = |features: &str| Options::mounts(&format!("[mount.npm]\nfeatures = {{ {features} }}\n"));
+    refused(mount("serach = true"), &["registry.toml", "[mount.npm] features", "`serach`", "`search`?"])
+        .await;
+    refused(mount("teleportation = true"), &["`teleportation`", "it has publish, search, unpublish"]).await;
+    let objects = Options::mounts("[mount.hostile]\nfeatures = { publish = true }\n").plugin("hostile");
+    refused(objects, &["[mount.hostile] features", "`publish`", "it has none"]).await;
+}
+
+#[tokio::test]
+async fn a_setting_that_is_kept_elsewhere_and_is_not_there_is_named() {
+    let settings = "[mount.npm.settings]\nupstream = { token = \"env:NO_SUCH_TOKEN\" }\n";
+    refused(Options::mounts(settings), &["registry.toml", "settings.upstream.token", "NO_SUCH_TOKEN"]).await;
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_named() {
     // A file is where the folder should be: refused to root, too.
     let options = Options::npm().whole(

@@ -78,14 +78,14 @@ pub async fn until(registry: &Registry, plugin: &str, wanted: impl Fn(&Value) ->
 }
 
 /// The same plugin with other bytes: a custom section at its end, as tools add them.
-fn variant(plugin: &str, number: u8) -> Vec<u8> {
+pub fn variant(plugin: &str, number: u8) -> Vec<u8> {
     let mut bytes = std::fs::read(built(plugin)).expect("a file of ours");
     bytes.extend([0, 3, 1, b'v', number]);
     bytes
 }
 
 /// Writes beside and renames, as a careful deployment does.
-fn replace(file: &Path, bytes: &[u8]) {
+pub fn replace(file: &Path, bytes: &[u8]) {
     let beside = file.with_extension("new");
     std::fs::write(&beside, bytes).expect("a file of ours");
     std::fs::rename(beside, file).expect("a file of ours");

@@ -17,6 +17,7 @@ pub struct Options {
 
 /// Builds plugins and host, then serves until it is stopped.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    eprintln!("building the plugins, then the host: the first time takes some minutes");
     plugins::build(workspace)?;
     command::run(
         command::cargo(&workspace.root)
@@ -27,4 +28,14 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     packhouse.current_dir(&workspace.root).arg("--config").arg(&options.config).arg("serve");
     // In our place, so that a signal meant for the server reaches it and nothing else.
     Err(packhouse.exec()).context("the server does not start")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn building_this_program_is_shown_too() {
+        let cargo = include_str!("../../.cargo/config.toml");
+        let alias = cargo.lines().find(|line| line.starts_with("xtask = ")).unwrap();
+        assert!(!alias.contains("--quiet") && !alias.contains("-q "), "{alias}");
+    }
 }

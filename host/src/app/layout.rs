@@ -1,7 +1,8 @@
 //! Which mounts there are: those of the configuration, and one for each plugin that none
 //! of them names. It does not know what is served under them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::app::{BuildError, parse_scopes};
 use crate::config::{Config, MountConfig};
@@ -9,29 +10,52 @@ use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::Plugins;
 use crate::storage;
 
+/// Where everything is served.
+#[derive(Default)]
+pub struct Layout {
+    pub mounts: Arc<Mounts>,
+    /// Why plugins that could serve have no mount, by name.
+    pub unmounted: BTreeMap<String, Unmounted>,
+}
+
+/// Why a plugin has no mount.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unmounted {
+    #[error("[mount.{0}] is disabled: set `enabled = true`")]
+    Disabled(String),
+    #[error("no mount names it, and `auto_mount` is off: give it a `[mount.…]` table")]
+    NotNamed,
+    #[error("it cannot be mounted by itself: {0}")]
+    Occupied(String),
+}
+
 /// The mounts of the configuration and those of plugins that none of them names.
-pub fn all_mounts(config: &Config, configured: &[Mount], plugins: &Plugins) -> Result<Mounts, MountError> {
-    let mut all = configured.to_vec();
-    if !config.plugins.auto_mount {
-        return Mounts::new(all);
-    }
-    let named: BTreeSet<_> = all.iter().map(|mount| mount.plugin.clone()).collect();
+pub fn all_mounts(config: &Config, configured: &[Mount], plugins: &Plugins) -> Result<Layout, MountError> {
+    let (mut all, mut unmounted) = (configured.to_vec(), BTreeMap::new());
     let mut serving = plugins.all_serving();
     // A file that is named like its protocol goes before one that only says so.
     serving.sort_by_key(|(plugin, generation)| *plugin != generation.description.protocol);
     for (plugin, generation) in serving {
-        if named.contains(&plugin) {
+        let mut of_plugin = configured.iter().filter(|mount| mount.plugin == plugin);
+        if let Some(mount) = of_plugin.clone().next() {
+            if !of_plugin.any(|mount| mount.enabled) {
+                unmounted.insert(plugin, Unmounted::Disabled(mount.name.clone()));
+            }
+            continue;
+        }
+        if !config.plugins.auto_mount {
+            unmounted.insert(plugin, Unmounted::NotNamed);
             continue;
         }
         let mount = automatic_mount(&plugin, &generation.description.protocol);
         match Mounts::new(all.iter().cloned().chain([mount.clone()])) {
             Ok(_) => all.push(mount),
             Err(error) => {
-                tracing::error!(plugin, error = %error, "plugin {plugin} is not mounted by itself: {error}");
+                unmounted.insert(plugin, Unmounted::Occupied(error.to_string()));
             }
         }
     }
-    Mounts::new(all)
+    Ok(Layout { mounts: Arc::new(Mounts::new(all)?), unmounted })
 }
 
 /// An error when a mount's plugin does not serve.
@@ -53,6 +77,25 @@ pub fn needs_plugin(config: &Config, plugins: &Plugins, mount: &Mount) -> Result
     Err(config.error(message).into())
 }
 
+/// An error when a mount sets a feature that its plugin does not have.
+pub fn knows_features(config: &Config, plugins: &Plugins, mount: &Mount) -> Result<(), BuildError> {
+    let Some(generation) = plugins.serving(&mount.plugin) else { return Ok(()) };
+    let features = &generation.description.features;
+    let Some(unknown) = mount.features.keys().find(|name| !features.contains_key(*name)) else {
+        return Ok(());
+    };
+    let nearest = features.keys().map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min();
+    let hint = match nearest {
+        Some((distance, name)) if distance <= 3 => format!("did you mean `{name}`?"),
+        Some(_) => format!("it has {}", features.keys().cloned().collect::<Vec<_>>().join(", ")),
+        None => "it has none".to_owned(),
+    };
+    let (name, plugin) = (&mount.name, &mount.plugin);
+    let message =
+        format!("[mount.{name}] features holds `{unknown}`, which the plugin {plugin} does not have: {hint}");
+    Err(config.error(message).into())
+}
+
 /// The mounts of the configuration; an error when they cannot stand side by side.
 pub fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
     let mounts: Result<Vec<_>, _> =
@@ -64,7 +107,7 @@ pub fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
 }
 
 fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<Mount, BuildError> {
-    let settings = serde_json::to_string(&mount.settings).map_err(|error| {
+    let settings = mount.settings.json().map_err(|error| {
         config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}"))
     })?;
     let default_path = if mount.host.is_some() { String::new() } else { format!("/{name}") };
@@ -87,6 +130,7 @@ fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<
         grants: mount.grants.iter().cloned().collect(),
         anonymous,
         settings,
+        secrets: mount.settings.secrets().to_vec(),
     })
 }
 
@@ -103,6 +147,7 @@ fn automatic_mount(plugin: &str, protocol: &str) -> Mount {
         features: [].into(),
         grants: [].into(),
         anonymous: None,
-        settings: "{}".into(),
+        settings: "{}".to_owned().into(),
+        secrets: Vec::new(),
     }
 }

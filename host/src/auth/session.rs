@@ -109,8 +109,9 @@ impl Session {
         let counts = caller.access.is_some() && caller.rejection.is_none();
         let foreign = caller.foreign.clone();
         let decision = self.decide(self.caller.as_ref(), kind, name, action, owners);
+        let mount = &self.area.mount;
         self.lacking = (counts && decision == Decision::SignIn).then(|| {
-            format!("the access token does not hold {kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
+            format!("the access token does not hold {mount}:{kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
         });
         self.foreign = foreign.filter(|_| decision == Decision::SignIn);
         Ok(decision)

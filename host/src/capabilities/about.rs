@@ -71,10 +71,14 @@ impl wit::HostDescription for State {
         &mut self,
         handle: Resource<DescriptionBuilder>,
         kind: String,
-        _actions: Vec<String>,
+        actions: Vec<String>,
         read_action: String,
     ) -> wasmtime::Result<()> {
-        self.grow(&handle, &[&kind, &read_action])?.read_actions.insert(kind, read_action);
+        let words: Vec<_> =
+            [&kind, &kind, &read_action].into_iter().chain(&actions).map(String::as_str).collect();
+        let description = self.grow(&handle, &words)?;
+        description.actions.insert(kind.clone(), actions);
+        description.read_actions.insert(kind, read_action);
         Ok(())
     }
 

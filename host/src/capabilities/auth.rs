@@ -79,6 +79,10 @@ impl wit::Host for State {
         Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
     }
 
+    fn grant(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<String> {
+        Ok(format!("{}:{kind}:{name}:{action}", self.request()?.ground.mount.name))
+    }
+
     async fn filter_allowed(
         &mut self,
         kind: String,

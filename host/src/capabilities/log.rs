@@ -59,7 +59,9 @@ impl State {
             Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
         };
         let mut text = text.to_owned();
-        for secret in known.chain(sent).filter(|secret| !secret.is_empty()) {
+        let settings = self.ground().ok().map(|ground| ground.mount.secrets.as_slice()).unwrap_or_default();
+        let settings = settings.iter().map(|secret| secret.expose_secret().to_owned());
+        for secret in known.chain(sent).chain(settings).filter(|secret| !secret.is_empty()) {
             if text.contains(&secret) {
                 text = text.replace(&secret, "…");
             }

@@ -1,11 +1,13 @@
 //! `settings`: the mount's own table of the configuration.
 
+use secrecy::ExposeSecret as _;
+
 use crate::bindings::packhouse::plugin::settings as wit;
 use crate::capabilities::State;
 
 impl wit::Host for State {
     fn get(&mut self) -> wasmtime::Result<String> {
-        Ok(self.ground()?.mount.settings.clone())
+        Ok(self.ground()?.mount.settings.expose_secret().to_owned())
     }
 
     fn feature(&mut self, name: String) -> wasmtime::Result<bool> {

@@ -2,7 +2,69 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+
+use crate::config::values::resolve;
+
+/// `[mount.<name>.settings]`, where a text `env:NAME` or `file:/path` stands for what is there. Never
+/// printed, since any of it may be a secret.
+#[derive(Clone, Default, Deserialize)]
+#[serde(try_from = "toml::Table")]
+pub struct Settings {
+    table: toml::Table,
+    secrets: Vec<SecretString>,
+}
+
+impl Settings {
+    /// JSON, for the plugin.
+    pub fn json(&self) -> Result<SecretString, String> {
+        serde_json::to_string(&self.table).map(SecretString::from).map_err(|error| error.to_string())
+    }
+
+    /// The texts that were kept somewhere else than in the file.
+    pub fn secrets(&self) -> &[SecretString] {
+        &self.secrets
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Settings")
+    }
+}
+
+impl TryFrom<toml::Table> for Settings {
+    type Error = String;
+
+    fn try_from(mut table: toml::Table) -> Result<Self, String> {
+        let mut secrets = Vec::new();
+        for (key, value) in &mut table {
+            resolve_all(key, value, &mut secrets)?;
+        }
+        Ok(Self { table, secrets })
+    }
+}
+
+/// Resolves every text at or below a value. `place` is for the words of errors.
+fn resolve_all(place: &str, value: &mut toml::Value, secrets: &mut Vec<SecretString>) -> Result<(), String> {
+    match value {
+        toml::Value::String(text) => {
+            if let Some(secret) = resolve(text).map_err(|error| format!("settings.{place}: {error}"))? {
+                secret.expose_secret().clone_into(text);
+                secrets.push(secret);
+            }
+            Ok(())
+        }
+        toml::Value::Array(values) => {
+            values.iter_mut().try_for_each(|value| resolve_all(place, value, secrets))
+        }
+        toml::Value::Table(table) => table
+            .iter_mut()
+            .try_for_each(|(key, value)| resolve_all(&format!("{place}.{key}"), value, secrets)),
+        _ => Ok(()),
+    }
+}
 
 /// `[mount.<name>]`
 #[derive(Debug, Clone, Deserialize)]
@@ -25,8 +87,8 @@ pub struct MountConfig {
     /// Whom the tokens of another token server are for that are valid here, where `[auth]`
     /// names one; `{service}/{mount}` unless set.
     pub token_service: Option<String>,
-    /// Handed to the plugin as they are.
-    pub settings: toml::Table,
+    /// Handed to the plugin.
+    pub settings: Settings,
 }
 
 impl Default for MountConfig {
@@ -41,7 +103,7 @@ impl Default for MountConfig {
             grants: Vec::new(),
             anonymous: None,
             token_service: None,
-            settings: toml::Table::new(),
+            settings: Settings::default(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::{Config, StorageKind};
 
 fn refusal(text: &str) -> String {
@@ -53,6 +55,29 @@ fn the_earlier_systems_words_are_read_with_its_defaults() {
     assert_eq!((config.storage.port, config.storage.use_ssl), (443, true));
     let printed = format!("{config:?}");
     assert!(!printed.contains("\"secret\"") && !printed.contains("long enough"), "secrets are not printed");
+}
+
+#[test]
+fn settings_of_a_mount_are_read_from_where_they_are_kept_and_never_printed() {
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "from a file\n").unwrap();
+    let text = format!(
+        "[mount.demo.settings]\nplain = \"as it is\"\n[[mount.demo.settings.upstream]]\nkeys = [\"file:{}\", 3]\n",
+        key.path().display()
+    );
+    let config = Config::parse(&text, Path::new("registry.toml")).unwrap();
+    let settings = &config.mount.get("demo").unwrap().settings;
+    let json: serde_json::Value = serde_json::from_str(settings.json().unwrap().expose_secret()).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({ "plain": "as it is", "upstream": [{ "keys": ["from a file", 3] }] })
+    );
+    assert_eq!(settings.secrets().len(), 1);
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("from a file") && !printed.contains("as it is"), "{printed}");
+
+    let missing = refusal("[mount.demo.settings]\nupstream = { token = \"env:NO_SUCH_TOKEN\" }\n");
+    assert!(missing.contains("settings.upstream.token") && missing.contains("NO_SUCH_TOKEN"), "{missing}");
 }
 
 #[test]

@@ -74,15 +74,20 @@ impl TryFrom<Written> for Secret {
         let Written::Text(text) = written else {
             return Err("a secret is a text: put it between quotes".to_owned());
         };
-        let secret = if let Some(name) = text.strip_prefix("env:") {
-            std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
-        } else if let Some(path) = text.strip_prefix("file:") {
-            let content =
-                std::fs::read_to_string(path).map_err(|error| format!("the secret file {path}: {error}"))?;
-            content.trim_end_matches(['\r', '\n']).to_owned()
-        } else {
-            text
-        };
-        Ok(Self(SecretString::from(secret)))
+        Ok(Self(resolve(&text)?.unwrap_or_else(|| SecretString::from(text))))
     }
+}
+
+/// What `env:NAME` or `file:/path` stands for; none for any other text.
+pub(super) fn resolve(text: &str) -> Result<Option<SecretString>, String> {
+    let secret = if let Some(name) = text.strip_prefix("env:") {
+        std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?
+    } else if let Some(path) = text.strip_prefix("file:") {
+        let content =
+            std::fs::read_to_string(path).map_err(|error| format!("the secret file {path}: {error}"))?;
+        content.trim_end_matches(['\r', '\n']).to_owned()
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(SecretString::from(secret)))
 }

@@ -13,7 +13,8 @@ fn mount(name: &str) -> Mount {
         features: [].into(),
         grants: [].into(),
         anonymous: None,
-        settings: "{}".into(),
+        settings: "{}".to_owned().into(),
+        secrets: Vec::new(),
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Description {
     pub root_aliases: Vec<String>,
     /// For each kind of scope the action that reading needs.
     pub read_actions: BTreeMap<String, String>,
+    /// For each kind of scope its actions.
+    pub actions: BTreeMap<String, Vec<String>>,
     /// For each feature whether it is on unless the configuration says otherwise.
     pub features: BTreeMap<String, bool>,
     pub setup: Option<String>,
@@ -49,5 +51,42 @@ impl Description {
             }
         }
         Ok(self)
+    }
+
+    /// What this one declares and `next` does not, a few words each.
+    pub fn loses(&self, next: &Self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (kind, actions) in &self.actions {
+            match next.actions.get(kind) {
+                None => lost.push(format!("the scope `{kind}`")),
+                Some(kept) => lost.extend(
+                    actions
+                        .iter()
+                        .filter(|action| !kept.contains(action))
+                        .map(|action| format!("the action `{action}` of the scope `{kind}`")),
+                ),
+            }
+        }
+        let features = self.features.keys().filter(|name| !next.features.contains_key(*name));
+        lost.extend(features.map(|name| format!("the feature `{name}`")));
+        let aliases = self.root_aliases.iter().filter(|alias| !next.root_aliases.contains(alias));
+        lost.extend(aliases.map(|alias| format!("the address `{alias}`")));
+        lost
+    }
+
+    /// What users of a mount at this address set up, a line each.
+    pub fn setup_lines(&self, base_url: &str) -> Vec<String> {
+        let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or(host);
+        let setup = self.setup.as_deref().unwrap_or_default();
+        let setup = setup.replace("{base_url}", base_url).replace("{host}", host);
+        setup.trim_end().lines().map(str::to_owned).collect()
+    }
+
+    /// What it wishes for, paths at the root too, and why, where it says so.
+    pub fn all_wishes(&self) -> BTreeMap<&str, Option<&str>> {
+        let aliases = self.root_aliases.iter().map(|alias| (alias.as_str(), None));
+        let said = self.wishes.iter().map(|(wish, reason)| (wish.as_str(), Some(reason.as_str())));
+        aliases.chain(said).collect()
     }
 }

@@ -1,124 +1,28 @@
 //! The generation of each plugin that serves, and how a newer one takes over.
+//!
+//! # Invariants
+//! - **Files are taken up independently**: each changed file has a task of its own, and one that
+//!   compiles for long keeps no other waiting (`places`).
+//! - **A swap never changes the protocol** of a generation that is in its place.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{Mutex, watch};
+use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::auth::Holder;
-use crate::capabilities::{Ground, RequestContext, StepContext};
-use crate::ownership::Page;
-use crate::plugins::description::Description;
-use crate::plugins::linked::Linked;
-use crate::plugins::loader::{LoadError, Loader, first_line};
-use crate::plugins::sandbox::{CallError, Sandbox};
-use crate::respond::Reply;
+use crate::plugins::generation::Generation;
+use crate::plugins::loader::{LoadError, Loader};
+use crate::plugins::places::NotDone;
+use crate::plugins::sandbox::Sandbox;
+use crate::plugins::slot::{PluginStatus, Signature, Slot, Unloadable};
 
 /// How long a file must have been gone before its plugin stops serving, so that
 /// deleting and writing it again loses nothing.
 const GONE_FOR: Duration = Duration::from_secs(2);
-
-/// One loaded version of a plugin.
-pub struct Generation {
-    /// Counts up for each version of one plugin that came to serve.
-    pub number: u64,
-    /// Of the file's content.
-    pub hash: String,
-    pub loaded: SystemTime,
-    pub description: Arc<Description>,
-    linked: Linked,
-    sandbox: Arc<Sandbox>,
-}
-
-impl Generation {
-    /// Answers one request in a fresh instance.
-    pub async fn handle(&self, request: Box<RequestContext>) -> Result<Reply, CallError> {
-        self.sandbox.handle(&self.linked, request).await
-    }
-
-    /// Whether it can look after what it has stored.
-    pub fn has_maintenance(&self) -> bool {
-        self.linked.has_maintenance()
-    }
-
-    /// Does one step of maintenance in a fresh instance. Gives where the next one goes on;
-    /// none at the end.
-    pub async fn step(&self, step: Box<StepContext>) -> Result<Option<String>, CallError> {
-        self.sandbox.step(&self.linked, step).await
-    }
-
-    /// Whether it can say who owns what.
-    pub fn has_ownership(&self) -> bool {
-        self.linked.has_ownership()
-    }
-
-    /// Asks in a fresh instance for one page of what a user owns.
-    pub async fn owned_by(
-        &self,
-        ground: Box<Ground>,
-        holder: &Holder,
-        cursor: Option<&str>,
-    ) -> Result<Page, CallError> {
-        self.sandbox.owned_by(&self.linked, ground, holder, cursor).await
-    }
-
-    /// Takes a user off one owner list, in a fresh instance. False when they were not on it.
-    pub async fn disown(
-        &self,
-        ground: Box<Ground>,
-        holder: &Holder,
-        kind: &str,
-        thing: &str,
-    ) -> Result<bool, CallError> {
-        self.sandbox.disown(&self.linked, ground, holder, (kind, thing)).await
-    }
-}
-
-/// What is known of one plugin file.
-#[derive(Default)]
-struct Slot {
-    serving: Option<Arc<Generation>>,
-    last_error: Option<String>,
-    /// How many generations have served.
-    count: u64,
-    /// The file as it was last looked at.
-    seen: Option<Signature>,
-    gone_since: Option<Instant>,
-}
-
-/// Tells a changed file from an unchanged one without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Signature {
-    size: u64,
-    modified: Option<SystemTime>,
-    inode: u64,
-}
-
-/// Why a file gave no generation.
-enum Unloadable {
-    /// It may yet, without being touched.
-    Now(String),
-    /// It will not until it changes.
-    Ever(String),
-}
-
-/// A line of the status page.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct PluginStatus {
-    /// The file's name without `.wasm`.
-    pub name: String,
-    pub title: Option<String>,
-    pub protocol: Option<String>,
-    pub version: Option<String>,
-    pub generation: Option<u64>,
-    pub content_hash: Option<String>,
-    /// Milliseconds since the Unix epoch.
-    pub loaded_at: Option<u64>,
-    /// Why the newest file does not serve; none when it does.
-    pub last_error: Option<String>,
-}
 
 /// Why the plugins cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -131,35 +35,54 @@ pub enum PluginsError {
     Cache(#[from] LoadError),
 }
 
+/// Where plugins come from.
+pub struct PluginFolders<'a> {
+    pub plugins: &'a Path,
+    pub cache: &'a Path,
+    /// Bytes of compiled code that the cache keeps.
+    pub cache_size: u64,
+}
+
+/// Says of a plugin by name whether a mount depends on the protocol of the generation that serves.
+pub type InPlace = Box<dyn Fn(String) -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// All plugins of one folder.
 pub struct Plugins {
     folder: PathBuf,
     sandbox: Arc<Sandbox>,
     loader: Arc<Loader>,
     slots: RwLock<BTreeMap<String, Slot>>,
-    /// One refresh at a time.
-    refreshing: Mutex<()>,
+    /// One look at the folder at a time.
+    looking: Mutex<()>,
+    in_place: OnceLock<InPlace>,
     changes: watch::Sender<u64>,
 }
 
 impl Plugins {
-    /// Loads every plugin of `folder`; one that fails is kept with its reason.
-    pub async fn load(folder: &Path, cache: &Path, sandbox: Sandbox) -> Result<Self, PluginsError> {
-        let loader = Loader::new(cache, sandbox.engine())?;
-        let plugins = Self {
-            folder: folder.to_owned(),
+    /// Loads every plugin of the folder; one that fails is kept with its reason.
+    pub async fn load(folders: PluginFolders<'_>, sandbox: Sandbox) -> Result<Arc<Self>, PluginsError> {
+        let loader = Loader::new(folders.cache, folders.cache_size, sandbox.engine())?;
+        let plugins = Arc::new(Self {
+            folder: folders.plugins.to_owned(),
             sandbox: Arc::new(sandbox),
             loader: Arc::new(loader),
             slots: RwLock::default(),
-            refreshing: Mutex::default(),
+            looking: Mutex::default(),
+            in_place: OnceLock::new(),
             changes: watch::Sender::new(0),
-        };
-        plugins.refresh().await?;
+        });
+        join_all(plugins.refresh()?).await;
+        plugins.loader.prune();
         Ok(plugins)
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Asked before a generation of another protocol takes over. Without it, none does.
+    pub fn ask_before_a_change_of_protocol(&self, in_place: InPlace) {
+        let _ = self.in_place.set(in_place);
     }
 
     /// The generation that serves now.
@@ -169,7 +92,12 @@ impl Plugins {
 
     /// Why the newest file of a plugin does not serve.
     pub fn last_error(&self, name: &str) -> Option<String> {
-        self.read().get(name)?.last_error.clone()
+        self.read().get(name)?.problem.clone()
+    }
+
+    /// Whether the newest file of a plugin is being compiled.
+    pub fn is_compiling(&self, name: &str) -> bool {
+        self.read().get(name).is_some_and(|slot| slot.compiling.is_some())
     }
 
     /// All that serve, by name.
@@ -183,133 +111,131 @@ impl Plugins {
         self.changes.subscribe()
     }
 
+    /// Of every file, by name.
     pub fn status(&self) -> Vec<PluginStatus> {
-        self.read().iter().map(|(name, slot)| slot.status(name)).collect()
+        let slots = self.read();
+        slots.iter().filter(|(_, slot)| slot.is_there).map(|(name, slot)| slot.status(name)).collect()
     }
 
-    /// Looks at the folder and takes up what has changed.
-    pub async fn refresh(&self) -> Result<(), PluginsError> {
-        let _one_at_a_time = self.refreshing.lock().await;
+    /// Looks at the folder and takes up what has changed, a task for each file.
+    pub fn refresh(self: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, PluginsError> {
+        let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let files =
             self.files().map_err(|source| PluginsError::Folder { folder: self.folder.clone(), source })?;
+        let mut changed = Vec::new();
         for (name, signature) in &files {
-            if self.read().get(name).and_then(|slot| slot.seen) != Some(*signature) {
-                self.take_up(name, *signature).await;
+            let mut slots = self.write();
+            let slot = slots.entry(name.clone()).or_default();
+            (slot.is_there, slot.gone_since) = (true, None);
+            if slot.seen != Some(*signature) && slot.compiling.is_none() {
+                slot.compiling = Some(SystemTime::now());
+                changed.push(tokio::spawn(Arc::clone(self).take_up(name.clone(), *signature)));
             }
         }
         self.drop_gone(&files);
-        Ok(())
+        Ok(changed)
     }
 
     fn files(&self) -> std::io::Result<BTreeMap<String, Signature>> {
-        use std::os::unix::fs::MetadataExt;
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let Ok(metadata) = std::fs::metadata(&path) else { continue };
             let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| !stem.starts_with('.'));
-            if let (Some(name), true, Some("wasm")) =
-                (name, metadata.is_file(), path.extension().and_then(|e| e.to_str()))
+            if let (Some(name), Some("wasm"), Some(signature)) =
+                (name, path.extension().and_then(|extension| extension.to_str()), Signature::of(&path))
             {
-                let signature = Signature {
-                    size: metadata.len(),
-                    modified: metadata.modified().ok(),
-                    inode: metadata.ino(),
-                };
                 files.insert(name.to_owned(), signature);
             }
         }
         Ok(files)
     }
 
+    fn file_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.wasm"))
+    }
+
     /// Loads a changed file and lets it serve, or keeps the reason why not.
-    async fn take_up(&self, name: &str, signature: Signature) {
-        let loaded = self.load_file(name).await;
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        let slot = slots.entry(name.to_owned()).or_default();
+    async fn take_up(self: Arc<Self>, name: String, signature: Signature) {
+        let loaded = match self.load_file(&name).await {
+            Ok(Some(next)) => self.check_protocol(&name, next).await.map(Some),
+            other => other,
+        };
+        // What was changed meanwhile is taken up at the next look, and this one is out of date.
+        let is_current = Signature::of(&self.file_of(&name)) == Some(signature);
+        let mut slots = self.write();
+        let slot = slots.entry(name.clone()).or_default();
+        slot.compiling = None;
+        if !is_current {
+            return;
+        }
         // What failed in passing is tried again at the next look.
         slot.seen = Some(signature).filter(|_| !matches!(loaded, Err(Unloadable::Now(_))));
-        slot.gone_since = None;
         match loaded {
-            Ok(None) => slot.last_error = None,
-            Ok(Some(mut generation)) => {
-                slot.count += 1;
-                generation.number = slot.count;
-                tracing::info!(
-                    plugin = name,
-                    generation = slot.count,
-                    hash = generation.hash,
-                    "plugin {name} serves its generation {}",
-                    slot.count
-                );
-                slot.last_error = None;
-                slot.serving = Some(Arc::new(generation));
+            Ok(None) => slot.problem = None,
+            Ok(Some(next)) => {
+                slot.take_over(&name, next);
                 self.changes.send_modify(|count| *count += 1);
             }
             Err(Unloadable::Now(reason) | Unloadable::Ever(reason)) => {
-                if slot.last_error.as_ref() == Some(&reason) {
-                    return;
+                if slot.refuse(&name, reason) {
+                    self.changes.send_modify(|count| *count += 1);
                 }
-                let now = if slot.serving.is_some() {
-                    "the generation before goes on"
-                } else {
-                    "it does not serve"
-                };
-                tracing::error!(plugin = name, reason, "plugin {name} cannot be loaded, {now}: {reason}");
-                slot.last_error = Some(reason);
             }
         }
     }
 
     /// None when the content is that of the generation that serves.
     async fn load_file(&self, name: &str) -> Result<Option<Generation>, Unloadable> {
-        let file = self.folder.join(format!("{name}.wasm"));
-        let content = tokio::fs::read(&file)
+        let content = tokio::fs::read(self.file_of(name))
             .await
             .map_err(|error| Unloadable::Now(format!("it cannot be read: {error}")))?;
         let hash = blake3::hash(&content).to_hex().to_string();
         if self.serving(name).is_some_and(|serving| serving.hash == hash) {
             return Ok(None);
         }
-        let (loader, loaded_hash) = (Arc::clone(&self.loader), hash.clone());
-        let component = tokio::task::spawn_blocking(move || loader.load(&loaded_hash, &content))
-            .await
-            .map_err(|error| Unloadable::Now(error.to_string()))?
-            .map_err(|error| Unloadable::Ever(error.to_string()))?;
-        let linked = self.sandbox.link(&component).map_err(|error| {
-            let reason = first_line(&format!("{error:#}"));
-            Unloadable::Ever(format!("it does not fit the contract of this host: {reason}"))
+        let loaded = Arc::clone(&self.loader).load(name, &hash, content).await;
+        let loaded = loaded.map_err(|error| match error {
+            LoadError::Reading(_) | LoadError::NotCompiled(NotDone::NoThread(_)) => {
+                Unloadable::Now(error.to_string())
+            }
+            error => Unloadable::Ever(error.to_string()),
         })?;
-        let description = self.sandbox.describe(&linked).await.map_err(|error| match error {
-            CallError::Busy(_) | CallError::Deadline(_) => Unloadable::Now(error.to_string()),
-            error => Unloadable::Ever(first_line(&error.to_string())),
-        })?;
-        Ok(Some(Generation {
-            number: 0,
-            hash,
-            loaded: SystemTime::now(),
-            description: Arc::new(description),
-            linked,
-            sandbox: Arc::clone(&self.sandbox),
-        }))
+        Generation::of(loaded, hash, Arc::clone(&self.sandbox)).await.map(Some)
+    }
+
+    /// Refuses a generation of another protocol where a mount depends on the one that serves: it
+    /// would read, and clean up, what is not its own.
+    async fn check_protocol(&self, name: &str, next: Generation) -> Result<Generation, Unloadable> {
+        let Some(serving) = self.serving(name) else { return Ok(next) };
+        let (now, new) = (&serving.description.protocol, &next.description.protocol);
+        if now == new {
+            return Ok(next);
+        }
+        if let Some(in_place) = self.in_place.get()
+            && !in_place(name.to_owned()).await
+        {
+            return Ok(next);
+        }
+        Err(Unloadable::Ever(format!(
+            "it speaks the protocol `{new}`, and the generation that serves speaks `{now}`: a swap cannot change the \
+             protocol. Copy it into the folder under a name of its own; to serve it instead of `{now}`, remove the old \
+             file first, and give its mount in the configuration another `prefix`"
+        )))
     }
 
     /// Stops what has been gone long enough.
     fn drop_gone(&self, files: &BTreeMap<String, Signature>) {
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.write();
         let mut dropped = false;
-        slots.retain(|name, slot| {
-            if files.contains_key(name) {
-                slot.gone_since = None;
-                return true;
-            }
-            let gone = slot.gone_since.get_or_insert_with(Instant::now).elapsed() >= GONE_FOR;
-            if gone {
-                tracing::info!(plugin = name, "the file of plugin {name} is gone, it no longer serves");
+        for (name, slot) in
+            slots.iter_mut().filter(|(name, slot)| slot.is_there && !files.contains_key(*name))
+        {
+            if slot.gone_since.get_or_insert_with(Instant::now).elapsed() >= GONE_FOR {
+                tracing::warn!(plugin = name, "the file of plugin {name} is gone, it no longer serves");
+                *slot = Slot { count: slot.count, compiling: slot.compiling, ..Slot::default() };
                 dropped = true;
             }
-            !gone
-        });
+        }
         if dropped {
             self.changes.send_modify(|count| *count += 1);
         }
@@ -318,21 +244,46 @@ impl Plugins {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Slot>> {
         self.slots.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Slot>> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Slot {
-    fn status(&self, name: &str) -> PluginStatus {
-        let serving = self.serving.as_deref();
-        let description = serving.map(|serving| &serving.description);
-        PluginStatus {
-            name: name.to_owned(),
-            title: description.map(|description| description.title.clone()),
-            protocol: description.map(|description| description.protocol.clone()),
-            version: description.map(|description| description.version.clone()),
-            generation: serving.map(|serving| serving.number),
-            content_hash: serving.map(|serving| serving.hash.clone()),
-            loaded_at: serving.and_then(|serving| crate::capabilities::storage::milliseconds(serving.loaded)),
-            last_error: self.last_error.clone(),
+    fn take_over(&mut self, name: &str, mut next: Generation) {
+        self.count += 1;
+        next.number = self.count;
+        if let Some(before) = &self.serving {
+            next.lost = before.loses(&next);
         }
+        tracing::info!(
+            plugin = name,
+            generation = next.number,
+            hash = next.hash,
+            "plugin {name} serves its generation {}",
+            next.number
+        );
+        if !next.lost.is_empty() {
+            let lost = next.lost.join(", ");
+            tracing::warn!(
+                plugin = name,
+                lost,
+                "plugin {name} no longer offers what its generation before did: {lost}"
+            );
+        }
+        self.problem = None;
+        self.serving = Some(Arc::new(next));
+    }
+
+    /// False when the reason is known already.
+    fn refuse(&mut self, name: &str, reason: String) -> bool {
+        if self.problem.as_ref() == Some(&reason) {
+            return false;
+        }
+        let now = if self.serving.is_some() { "the generation before goes on" } else { "it does not serve" };
+        tracing::error!(plugin = name, reason, "plugin {name} cannot be loaded, {now}: {reason}");
+        self.problem = Some(reason);
+        true
     }
 }

@@ -6,158 +6,123 @@
 //!   the host's own (0700), and a file counts only when the MAC before it is that of
 //!   its content, so that one that is torn, rotten or not the host's is compiled again.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
+use bytesize::ByteSize;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::key::CodeKey;
-
-/// Files kept in the cache.
-const MOST_CACHED: usize = 64;
-/// Length of the MAC in front of cached code.
-const MAC: usize = 32;
+use crate::plugins::cache::{CodeCache, CodeInUse, MAC};
+use crate::plugins::fitness::{self, Misfit};
+use crate::plugins::places::{self, NotDone, Places};
 
 /// Why a file gave no code.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("it is no WASM component: {0}")]
-    NoComponent(String),
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     #[error("it asks for more than a plugin may have: {0}")]
     Unfit(String),
-    #[error(
-        "it is built for {0}, and this host speaks packhouse:plugin 0.1: use a build for 0.1, or a newer host"
-    )]
-    OtherContract(String),
+    #[error("it cannot be read from the cache now: {0}")]
+    Reading(tokio::task::JoinError),
+    #[error("it cannot be compiled: {0}")]
+    NotCompiled(#[from] NotDone),
     #[error("the cache folder {folder} cannot be used: {reason}", folder = .0.display(), reason = .1)]
     Cache(PathBuf, String),
+}
+
+/// A component, and what keeps its code in the cache.
+pub(super) struct Loaded {
+    pub component: Component,
+    pub code: CodeInUse,
 }
 
 /// Loads components for one engine.
 #[derive(Debug)]
 pub struct Loader {
-    cache: PathBuf,
+    cache: CodeCache,
     engine: Engine,
-    key: CodeKey,
+    places: Places,
     /// Tells apart code made by other versions or settings of the engine.
     flavour: u64,
 }
 
 impl Loader {
-    pub fn new(cache: &Path, engine: &Engine) -> Result<Self, LoadError> {
-        own_folder(cache).map_err(|reason| LoadError::Cache(cache.to_owned(), reason))?;
-        let key = CodeKey::of(cache).map_err(|reason| LoadError::Cache(cache.to_owned(), reason))?;
+    /// `size`: bytes of code that the cache keeps.
+    pub fn new(cache: &Path, size: u64, engine: &Engine) -> Result<Self, LoadError> {
+        let cache =
+            CodeCache::open(cache, size).map_err(|reason| LoadError::Cache(cache.to_owned(), reason))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { cache: cache.to_owned(), engine: engine.clone(), key, flavour: hasher.finish() })
+        Ok(Self { cache, engine: engine.clone(), places: Places::default(), flavour: hasher.finish() })
     }
 
-    /// Code for a file's content, compiled only the first time. Blocks for as long as
-    /// compiling takes.
-    pub fn load(&self, hash: &str, content: &[u8]) -> Result<Component, LoadError> {
+    /// Code for a plugin's content, compiled only the first time.
+    pub(super) async fn load(
+        self: Arc<Self>,
+        plugin: &str,
+        hash: &str,
+        content: Vec<u8>,
+    ) -> Result<Loaded, LoadError> {
+        fitness::check_content(&content)?;
         let name = format!("{hash}-{:016x}.code", self.flavour);
-        let component = match self.cached_code(&name) {
+        let code = self.cache.using(&name);
+        let (loader, kept) = (Arc::clone(&self), name.clone());
+        let found = tokio::task::spawn_blocking(move || loader.cached(&kept)).await;
+        let found = found.map_err(LoadError::Reading)?;
+        let component = match found {
             Some(component) => component,
-            None => self.compile(content, &name)?,
+            None => Arc::clone(&self).compile_in_turn(plugin, content, name).await?,
         };
-        self.check_contract(&component)?;
-        Ok(component)
+        fitness::check_line(&component, &self.engine)?;
+        Ok(Loaded { component, code })
     }
 
-    fn cached_code(&self, name: &str) -> Option<Component> {
-        let content = std::fs::read(self.cache.join(name)).ok()?;
-        let (mac, code) = content.split_at_checked(MAC)?;
-        // Compared in constant time.
-        if self.key.authenticate(name, code) != <[u8; MAC]>::try_from(mac).ok()? {
-            tracing::warn!(
-                file = name,
-                "compiled code in the cache is damaged or not the host's, and is compiled again"
-            );
-            return None;
+    /// Keeps the cache to its size.
+    pub fn prune(&self) {
+        if let Err(error) = self.cache.prune() {
+            tracing::warn!(error = %error, "the cache of compiled code cannot be kept to its size: {error}");
         }
+    }
+
+    fn cached(&self, name: &str) -> Option<Component> {
+        let content = self.cache.read(name)?;
         #[expect(unsafe_code, reason = "wasmtime cannot check machine code; we wrote it, as its MAC shows")]
-        let component = unsafe { Component::deserialize(&self.engine, code) };
+        let component = unsafe { Component::deserialize(&self.engine, content.get(MAC..)?) };
         component.ok()
     }
 
+    /// Large files one after another; the log says when it begins, since it may take a minute.
+    async fn compile_in_turn(
+        self: Arc<Self>,
+        plugin: &str,
+        content: Vec<u8>,
+        name: String,
+    ) -> Result<Component, LoadError> {
+        let _place = self.places.enter(content.len()).await;
+        let (size, started) = (content.len() as u64, Instant::now());
+        let shown = ByteSize(size);
+        tracing::info!(plugin, size_bytes = size, "compiling plugin {plugin} ({shown})");
+        let loader = Arc::clone(&self);
+        let compiled = places::apart(move || loader.compile(&content, &name)).await;
+        let component = compiled??;
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!(plugin, seconds, "plugin {plugin} is compiled, it took {seconds:.1} s");
+        Ok(component)
+    }
+
     fn compile(&self, content: &[u8], name: &str) -> Result<Component, LoadError> {
-        let code = self
-            .engine
-            .precompile_component(content)
-            .map_err(|error| LoadError::NoComponent(first_line(&format!("{error:#}"))))?;
-        if let Err(error) = self.keep(name, &code) {
+        let code = self.engine.precompile_component(content).map_err(|error| fitness::unreadable(&error))?;
+        if let Err(error) = self.cache.keep(name, &code) {
             tracing::warn!(error = %error, "precompiled code cannot be kept, the next start compiles again: {error}");
         }
         #[expect(unsafe_code, reason = "the code was made by this engine a moment ago")]
         let component = unsafe { Component::deserialize(&self.engine, &code) };
         component.map_err(|error| LoadError::Unfit(first_line(&format!("{error:#}"))))
     }
-
-    /// Writes beside and renames, so that no reader meets half a file.
-    fn keep(&self, name: &str, code: &[u8]) -> std::io::Result<()> {
-        let beside = self.cache.join(format!("{}.new", uuid::Uuid::new_v4()));
-        let mut new = std::fs::OpenOptions::new();
-        let written = new.write(true).create_new(true).mode(0o600).open(&beside).and_then(|mut file| {
-            file.write_all(self.key.authenticate(name, code).as_bytes())?;
-            file.write_all(code)?;
-            std::fs::rename(&beside, self.cache.join(name))
-        });
-        if written.is_err() {
-            let _ = std::fs::remove_file(&beside);
-        }
-        written?;
-        self.prune()
-    }
-
-    fn prune(&self) -> std::io::Result<()> {
-        let mut files = BTreeSet::new();
-        for entry in std::fs::read_dir(&self.cache)? {
-            let entry = entry?;
-            files.insert((entry.metadata()?.modified()?, entry.path()));
-        }
-        let surplus = files.len().saturating_sub(MOST_CACHED);
-        files.into_iter().take(surplus).try_for_each(|(_, file)| std::fs::remove_file(file))
-    }
-
-    /// Names another line of the contract before linking fails in longer words.
-    fn check_contract(&self, component: &Component) -> Result<(), LoadError> {
-        let kind = component.component_type();
-        let mut contracts = kind
-            .imports(&self.engine)
-            .map(|(name, _)| name)
-            .filter(|name| name.starts_with("packhouse:plugin/"));
-        match contracts
-            .find(|name| !name.rsplit_once('@').is_some_and(|(_, version)| version.starts_with("0.1.")))
-        {
-            Some(other) => Err(LoadError::OtherContract(other.to_owned())),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Makes the folder, and refuses one that others may write to.
-fn own_folder(folder: &Path) -> Result<(), String> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| error.to_string())?;
-    let metadata = std::fs::metadata(folder).map_err(|error| error.to_string())?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err("it belongs to another user: choose a folder of the host's own".into());
-    }
-    let mode = metadata.permissions().mode();
-    if mode & 0o022 != 0 {
-        return Err(format!(
-            "others may write to it (mode {:o}): take that away with chmod go-w",
-            mode & 0o777
-        ));
-    }
-    Ok(())
 }
 
 /// A long explanation cut to what fits in a sentence.
@@ -171,36 +136,24 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn code_counts_only_with_a_mac_that_the_host_has_made_for_its_name() {
+    #[tokio::test]
+    async fn what_was_compiled_once_is_read_and_what_is_damaged_is_compiled_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("cache");
-        let engine = Engine::default();
-        let loader = Loader::new(&cache, &engine).unwrap();
-        let names = ["one", "two"].map(|hash| format!("{hash}-{:016x}.code", loader.flavour));
-        loader.load("one", b"(component)").unwrap();
-        assert!(loader.cached_code(&names[0]).is_some());
-        let (kept, other) = (cache.join(&names[0]), cache.join(&names[1]));
+        let loader = Arc::new(Loader::new(&cache, 1 << 30, &Engine::default()).unwrap());
+        let name = format!("one-{:016x}.code", loader.flavour);
+        let load = async || {
+            Arc::clone(&loader).load("one", "one", b"(component)".to_vec()).await.unwrap();
+        };
+        assert!(loader.cached(&name).is_none());
+        load().await;
+        assert!(loader.cached(&name).is_some());
+        let kept = cache.join(&name);
         let right = std::fs::read(&kept).unwrap();
-        assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-
-        std::fs::write(&other, &right).unwrap();
-        assert!(loader.cached_code(&names[1]).is_none(), "of another plugin");
-        let mut tampered = right.clone();
-        tampered[MAC + 100] ^= 1;
-        let checksum = *blake3::hash(&tampered[MAC..]).as_bytes();
-        tampered[..MAC].copy_from_slice(&checksum);
-        for wrong in [tampered.as_slice(), &right[..right.len() / 2], &right[..MAC - 1], b""] {
-            std::fs::write(&kept, wrong).unwrap();
-            assert!(loader.cached_code(&names[0]).is_none());
-            loader.load("one", b"(component)").unwrap();
-            assert!(std::fs::read(&kept).unwrap() != wrong, "it is compiled again");
-        }
-        assert!(
-            Loader::new(&cache, &engine).unwrap().cached_code(&names[0]).is_some(),
-            "by the next process"
-        );
-        std::fs::remove_file(folder.path().join("cache.key")).unwrap();
-        assert!(Loader::new(&cache, &engine).unwrap().cached_code(&names[0]).is_none(), "with another key");
+        let mut wrong = right.clone();
+        wrong[MAC + 10] ^= 1;
+        std::fs::write(&kept, &wrong).unwrap();
+        load().await;
+        assert!(loader.cached(&name).is_some(), "it is compiled again");
     }
 }

@@ -21,6 +21,7 @@ use crate::maintenance::Task;
 use crate::ownership::Page;
 use crate::plugins::clock::{DeadlineMissed, GuestClock, TimeLimits, WithDeadline};
 use crate::plugins::description::Description;
+use crate::plugins::fitness::{self, Misfit};
 use crate::plugins::generations::PluginsError;
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::first_line;
@@ -43,6 +44,9 @@ const TABLES_PER_COMPONENT: u32 = 8;
 /// Instances beyond those of requests, for plugins that are being loaded and for steps of
 /// maintenance.
 const BESIDE_REQUESTS: u32 = 8;
+
+/// Versions of one line of an interface that are looked for.
+const MOST_PATCHES: u32 = 32;
 
 /// A step of maintenance may take this many times as long as a request.
 const STEP_FACTOR: u32 = 12;
@@ -133,9 +137,21 @@ impl Sandbox {
         &self.engine
     }
 
-    /// Binds a component to what the host offers.
-    pub fn link(&self, component: &Component) -> wasmtime::Result<Linked> {
-        Linked::new(self.linker.instantiate_pre(component)?)
+    /// Binds a component to what the host offers, or says what it needs beyond that.
+    pub fn link(&self, component: &Component) -> Result<Linked, Misfit> {
+        let bound = self.linker.instantiate_pre(component);
+        let bound = bound.map_err(|error| fitness::unmet(&error, |name| self.has_interface(name)))?;
+        fitness::check_exports(component, &self.engine)?;
+        Linked::new(bound).map_err(|error| Misfit::Other(first_line(&format!("{error:#}"))))
+    }
+
+    /// Whether plugins can import anything of an interface, in any version of its line.
+    fn has_interface(&self, name: &str) -> bool {
+        let (interface, version) = name.rsplit_once('@').unwrap_or((name, ""));
+        let line = version.rsplit_once('.').map_or(version, |(line, _)| line);
+        // A name can be defined once: what stands for an interface here fails where there is one.
+        let is_taken = |name: &str| self.linker.clone().root().func_new(name, |_, _, _, _| Ok(())).is_err();
+        is_taken(name) || (0..MOST_PATCHES).any(|patch| is_taken(&format!("{interface}@{line}.{patch}")))
     }
 
     /// Asks a plugin what it is.
@@ -147,7 +163,8 @@ impl Sandbox {
             plugin.maintenance(&mut store, &instance)?;
             plugin.ownership(&mut store, &instance)?;
             let handler = plugin.handler(&mut store, &instance)?;
-            let described = handler.call_describe(&mut store).await?;
+            let described = handler.call_describe(&mut store).await;
+            let described = described.map_err(|error| with_last_words(error, store.data()))?;
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
@@ -265,7 +282,8 @@ impl Sandbox {
         store.limiter_async(|state| &mut state.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_hostcall_fuel(MOST_BYTES_PER_CALL);
-        let instance = plugin.instantiate(&mut store).await?;
+        let instance = plugin.instantiate(&mut store).await;
+        let instance = instance.map_err(|error| with_last_words(error, store.data()))?;
         Ok((store, instance))
     }
 }

@@ -35,7 +35,8 @@ impl Watcher {
                 for _ in 0..MOST_QUIET {
                     let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await else { break };
                 }
-                if let Err(error) = plugins.refresh().await {
+                // What is taken up runs on by itself.
+                if let Err(error) = plugins.refresh() {
                     tracing::warn!(error = %error, "{error}");
                 }
             }

@@ -134,12 +134,11 @@ impl From<Denied> for Error {
             (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
             (401, None) => Self::because(
                 SIGN_IN,
-                format!("sign in first (npm login): this needs the permission npm:{}", denied.permission()),
+                format!("sign in first (npm login): this needs the permission {}", denied.permission()),
             ),
-            _ => Self::because(
-                FORBIDDEN,
-                format!("this account lacks the permission npm:{}", denied.permission()),
-            ),
+            _ => {
+                Self::because(FORBIDDEN, format!("this account lacks the permission {}", denied.permission()))
+            }
         }
     }
 }

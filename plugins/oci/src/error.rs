@@ -83,11 +83,10 @@ impl Error {
         let permission = denied.permission();
         let error = match (denied.status(), denied.rejection()) {
             (401, Some(rejection)) => Self::because(UNAUTHORIZED, rejection),
-            (401, None) => Self::because(
-                UNAUTHORIZED,
-                format!("sign in first: this needs the permission oci:{permission}"),
-            ),
-            _ => Self::because(DENIED, format!("this account lacks the permission oci:{permission}")),
+            (401, None) => {
+                Self::because(UNAUTHORIZED, format!("sign in first: this needs the permission {permission}"))
+            }
+            _ => Self::because(DENIED, format!("this account lacks the permission {permission}")),
         };
         Self { wanted, ..error }
     }

@@ -127,12 +127,11 @@ impl From<Denied> for Error {
             (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
             (401, None) => Self::because(
                 SIGN_IN,
-                format!("{}. This needs the permission pypi:{}", SIGN_IN.message, denied.permission()),
+                format!("{}. This needs the permission {}", SIGN_IN.message, denied.permission()),
             ),
-            _ => Self::because(
-                FORBIDDEN,
-                format!("this account lacks the permission pypi:{}", denied.permission()),
-            ),
+            _ => {
+                Self::because(FORBIDDEN, format!("this account lacks the permission {}", denied.permission()))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod uploads;
 
 pub(crate) use auth::{
     Account, account_id, authenticate, bearer_challenge, caller, check, check_listed, check_owned,
-    filter_allowed, has_credentials, is_public, rejection, retry_after, sign_access, user_exists,
+    filter_allowed, grant, has_credentials, is_public, rejection, retry_after, sign_access, user_exists,
 };
 pub(crate) use body::{Body, Part};
 pub(crate) use http::{Request, Response, Sent};

@@ -28,7 +28,14 @@ impl Host {
         Host { state }
     }
 
-    /// Adds a user with scopes `{protocol}:{kind}:{name}:{action}`; `*` is anything, and
+    /// The mount has another name than the protocol.
+    #[must_use]
+    pub fn mounted_as(self, name: &str) -> Host {
+        self.state.borrow_mut().mount = Some(name.to_owned());
+        self
+    }
+
+    /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` is anything, and
     /// `write` includes `read`, `delete`, `yank` and `owner`, and `read` includes `list`.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {

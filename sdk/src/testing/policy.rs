@@ -1,4 +1,4 @@
-//! Who may do what, by the rules of the real host: scopes `{protocol}:{kind}:{name}:{action}`.
+//! Who may do what, by the rules of the real host: scopes `{mount}:{kind}:{name}:{action}`.
 
 use super::state::{State, User};
 use crate::auth::{Decision, Wanted};
@@ -100,6 +100,12 @@ impl State {
         self.decide_usual(identity, asked, public, Owners::default()) == Decision::Granted
     }
 
+    /// As the real host names it.
+    pub(crate) fn grant(&self, kind: &str, name: &str, action: &str) -> String {
+        let mount = self.mount.as_deref().or(self.protocol.as_deref()).unwrap_or("*");
+        format!("{mount}:{kind}:{name}:{action}")
+    }
+
     pub(crate) fn check(&self, kind: &str, name: &str, action: &str) -> Decision {
         self.decide(Question { kind, name, action }, Owners::default())
     }
@@ -166,7 +172,7 @@ impl State {
         let Some([protocol, kind, name, action]) = split(scope) else {
             return false;
         };
-        let here = self.protocol.as_deref();
+        let here = self.mount.as_deref().or(self.protocol.as_deref());
         here.is_none_or(|here| matches(protocol, here))
             && matches(kind, asked.kind)
             && covers_name(name, asked.name)

@@ -86,6 +86,8 @@ pub(crate) struct State {
     pub(crate) staging: BTreeMap<u64, Rc<[u8]>>,
     pub(crate) uploads: BTreeMap<String, StoredUpload>,
     pub(crate) protocol: Option<String>,
+    /// The mount's name; the protocol's unless said.
+    pub(crate) mount: Option<String>,
     pub(crate) scopes: Vec<ScopeKind>,
     pub(crate) features: BTreeMap<String, bool>,
     pub(crate) settings: String,
@@ -131,6 +133,7 @@ impl Default for State {
             staging: BTreeMap::new(),
             uploads: BTreeMap::new(),
             protocol: None,
+            mount: None,
             scopes: Vec::new(),
             features: BTreeMap::new(),
             settings: "{}".to_owned(),

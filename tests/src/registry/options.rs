@@ -31,6 +31,7 @@ pub struct Options {
     pub(crate) anonymous: Vec<String>,
     pub(crate) auth: String,
     pub(crate) mounts: String,
+    pub(crate) cache: String,
     pub(crate) plugins: Vec<String>,
     pub(crate) whole: Option<String>,
     pub(crate) environment: Vec<(String, String)>,
@@ -91,6 +92,7 @@ impl Options {
             anonymous: vec!["*:*:*:read".to_owned()],
             auth: String::new(),
             mounts: tables.to_owned(),
+            cache: super::home::shared_code_cache().display().to_string(),
             plugins: vec!["npm".to_owned()],
             whole: None,
             environment: Vec::new(),
@@ -147,6 +149,13 @@ impl Options {
         self
     }
 
+    /// With a cache of compiled code of its own, `cache`, which is empty.
+    #[must_use]
+    pub fn own_code_cache(mut self) -> Self {
+        "cache".clone_into(&mut self.cache);
+        self
+    }
+
     /// A variable in the environment of the process.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
@@ -161,7 +170,8 @@ impl Options {
         self
     }
 
-    /// This text as the configuration, instead of all that was said.
+    /// This text as the configuration, instead of all that was said. Where it says nothing else,
+    /// it listens on a free port: the default one may be taken.
     #[must_use]
     pub fn whole(mut self, text: impl Into<String>) -> Self {
         self.whole = Some(text.into());
@@ -171,7 +181,8 @@ impl Options {
     /// The configuration's text.
     pub fn text(&self) -> String {
         if let Some(whole) = &self.whole {
-            return whole.clone();
+            let free_port = if whole.contains("listen") { "" } else { "server.listen = \"127.0.0.1:0\"\n" };
+            return format!("{free_port}{whole}");
         }
         let limits = if self.limits.is_empty() {
             String::new()
@@ -186,8 +197,20 @@ impl Options {
             self.backend.configuration(),
             self.anonymous,
             self.auth,
-            super::home::shared_code_cache().display(),
+            self.cache,
             self.mounts,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_configuration_listens_on_the_default_port() {
+        for options in [Options::npm(), Options::npm().whole("[auth]\n"), Options::npm().whole("")] {
+            assert!(options.text().contains("listen = \"127.0.0.1:0\""), "{}", options.text());
+        }
     }
 }

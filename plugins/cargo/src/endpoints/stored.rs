@@ -97,7 +97,7 @@ impl StoredName {
     pub fn denied(&self, asked: &CrateName, action: &str, decision: Decision) -> Error {
         let could = auth::check(CRATE, asked.as_str(), action) == Decision::Granted;
         let told = if could { &self.0 } else { asked };
-        let permission = format!("{CRATE}:{told}:{action}");
+        let permission = auth::grant(CRATE, told.as_str(), action);
         let denied = match decision {
             Decision::SignIn => Denied::SignIn { permission, rejection: auth::rejection() },
             Decision::Forbidden | Decision::Granted => Denied::Forbidden { permission },

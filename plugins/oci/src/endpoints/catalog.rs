@@ -44,6 +44,7 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
 }
 
 fn sign_in() -> Error {
-    let denied = Denied::SignIn { permission: "repository:*:pull".to_owned(), rejection: auth::rejection() };
+    let permission = auth::grant(REPOSITORY, "*", "pull");
+    let denied = Denied::SignIn { permission, rejection: auth::rejection() };
     Error::denied(&denied, vec![Wanted::new("registry", "catalog", &["*"])])
 }

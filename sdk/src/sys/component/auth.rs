@@ -48,6 +48,10 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
     Ok(Account(auth::authenticate(kind, &convert::pairs(values))?))
 }
 
+pub(crate) fn grant(kind: &str, name: &str, action: &str) -> String {
+    auth::grant(kind, name, action)
+}
+
 pub(crate) fn retry_after() -> Option<u64> {
     auth::retry_after()
 }

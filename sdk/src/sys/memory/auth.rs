@@ -50,7 +50,8 @@ pub(crate) fn check_owned(
 /// As the real host, says why a token that counts is not enough.
 fn note_lack(state: &mut State, decision: Decision, kind: &str, name: &str, action: &str) {
     let lacks = decision == Decision::SignIn && state.bearer.is_some() && state.rejection.is_none();
-    state.lacking = lacks.then(|| format!("the access token does not hold {kind}:{name}:{action}"));
+    let grant = state.grant(kind, name, action);
+    state.lacking = lacks.then(|| format!("the access token does not hold {grant}"));
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
@@ -118,6 +119,10 @@ fn require_login(state: &Shared) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Denied("this mount has no grant `login`".to_owned()))
+}
+
+pub(crate) fn grant(kind: &str, name: &str, action: &str) -> String {
+    state::current().borrow().grant(kind, name, action)
 }
 
 pub(crate) fn retry_after() -> Option<u64> {

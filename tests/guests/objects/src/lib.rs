@@ -4,7 +4,9 @@
 
 use packhouse_plugin::storage::{self, Change, Precondition};
 use packhouse_plugin::uploads::Upload;
-use packhouse_plugin::{Call, Description, Failure, Protocol, Request, Response, Router, auth};
+use packhouse_plugin::{
+    Call, Description, Failure, Protocol, Request, Response, Router, auth, log, settings,
+};
 
 pub struct Objects;
 
@@ -14,6 +16,9 @@ impl Protocol for Objects {
     fn describe() -> Description {
         Description::new("objects", "Objects", env!("CARGO_PKG_VERSION"))
             .scope("object", &["read", "write"], "read")
+            .feature("greeting", true, "says hello")
+            .wish("login", "to try out signing in")
+            .root_alias("/greetings")
             .failure_shape("application/json", r#"{"failed":{status},"why":"{message}"}"#)
             .setup("curl {base_url}/hello")
     }
@@ -21,6 +26,7 @@ impl Protocol for Objects {
     fn handle(request: Request) -> Response {
         Router::new()
             .get("/hello", hello)
+            .get("/settings", show_settings)
             .get("/whoami", whoami)
             .get("/headers", headers)
             .get("/document/{key...}", read_document)
@@ -37,6 +43,13 @@ impl Protocol for Objects {
 
 fn hello(_: &Call) -> Result<Response, Failure> {
     Ok(Response::new(200).content_type("application/json").bytes(r#"{"hello":"world"}"#))
+}
+
+/// What the plugin was configured with, which it also tells the log, as plugins should not.
+fn show_settings(_: &Call) -> Result<Response, Failure> {
+    let settings: serde_json::Value = settings::get()?;
+    log::warn(&format!("configured with {settings}"), &[]);
+    Ok(Response::new(200).json(&settings))
 }
 
 fn whoami(_: &Call) -> Result<Response, Failure> {

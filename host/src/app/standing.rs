@@ -1,0 +1,134 @@
+//! Which mounts are served, and why the others are not: for requests, for the log, and for the
+//! pages of operators.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use crate::app::Registry;
+use crate::app::layout::Unmounted;
+use crate::mounts::Mount;
+use crate::plugins::Generation;
+use crate::plugins::description::Description;
+use crate::prefixes::PrefixError;
+
+/// How long a start waits to learn which mounts can be served. It goes on without the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a mount that is enabled is not served; for operators.
+#[derive(Debug, thiserror::Error)]
+pub enum Absence {
+    #[error("its plugin is missing: put `{0}.wasm` into the plugin folder, or set `enabled = false`")]
+    NoFile(String),
+    #[error("its plugin `{0}` is being compiled")]
+    Compiling(String),
+    #[error("its plugin `{0}` cannot be loaded: {1}")]
+    Refused(String, String),
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
+}
+
+impl Absence {
+    /// What a client is told.
+    pub fn for_clients(&self, mount: &str) -> String {
+        let why = match self {
+            Self::NoFile(plugin) => format!("its plugin `{plugin}` has been removed"),
+            Self::Compiling(plugin) => format!("its plugin `{plugin}` is being compiled"),
+            Self::Refused(plugin, _) => format!("its plugin `{plugin}` cannot be loaded"),
+            Self::Prefix(PrefixError::OtherProtocol { recorded, spoken, .. }) => {
+                format!("its storage belongs to the protocol `{recorded}`, and its plugin speaks `{spoken}`")
+            }
+            Self::Prefix(_) => "the protocol of its storage is not known".to_owned(),
+        };
+        format!("[mount.{mount}] is not served now: {why}; its operators find more at /-/packhouse/plugins")
+    }
+}
+
+/// What the log said last of each mount and plugin.
+pub(super) type Said = BTreeMap<String, Vec<String>>;
+
+/// Where the configuration gives what the plugin does not know, a sentence each.
+pub fn remarks(mount: &Mount, description: &Description) -> Vec<String> {
+    let unknown = mount.features.keys().filter(|name| !description.features.contains_key(*name));
+    let features = unknown.map(|name| format!("`features` names `{name}`, which its plugin does not have"));
+    let wishes = description.all_wishes();
+    let useless = mount.grants.iter().filter(|grant| !wishes.contains_key(grant.as_str()));
+    let grants = useless.map(|grant| format!("`grants` gives `{grant}`, which its plugin does not ask for"));
+    features.chain(grants).collect()
+}
+
+/// How the log names a mount.
+fn title(mount: &Mount) -> String {
+    format!("[mount.{}]", mount.name)
+}
+
+impl Registry {
+    /// The generation that serves a mount now. A mount that is disabled is the caller's affair.
+    pub(crate) async fn standing(&self, mount: &Mount) -> Result<Arc<Generation>, Absence> {
+        let plugins = self.plugins();
+        let Some(generation) = plugins.serving(&mount.plugin) else {
+            let plugin = mount.plugin.clone();
+            return Err(match plugins.last_error(&mount.plugin) {
+                _ if plugins.is_compiling(&mount.plugin) => Absence::Compiling(plugin),
+                Some(reason) => Absence::Refused(plugin, reason),
+                None => Absence::NoFile(plugin),
+            });
+        };
+        self.prefixes().claim(&mount.prefix, &generation.description.protocol).await?;
+        Ok(generation)
+    }
+
+    /// Logs which mounts are not served, or do not fit their plugin, where that has changed.
+    pub(crate) async fn review(&self) {
+        let mounts = self.mounts();
+        let look = async {
+            for mount in mounts.iter().filter(|mount| mount.enabled) {
+                match self.standing(mount).await {
+                    Ok(generation) => self.note(&title(mount), remarks(mount, &generation.description)),
+                    // It will be asked again by the first request.
+                    Err(Absence::Prefix(PrefixError::Storage(_))) => {}
+                    Err(absence) => self.note_absence(mount, &absence),
+                }
+            }
+            for (plugin, _) in self.plugins().all_serving() {
+                let why = self.unmounted().remove(&plugin);
+                let why = why.filter(|why| !matches!(why, Unmounted::Disabled(_)));
+                self.note(
+                    &format!("plugin {plugin}"),
+                    why.iter().map(|why| format!("it is not mounted: {why}")).collect(),
+                );
+            }
+        };
+        if tokio::time::timeout(PATIENCE, look).await.is_err() {
+            tracing::warn!("which mounts can be served is not known yet: the storage is slow to answer");
+        }
+    }
+
+    pub(crate) fn note_absence(&self, mount: &Mount, absence: &Absence) {
+        self.note(&title(mount), vec![format!("it answers 503, {absence}")]);
+    }
+
+    /// Logs what is to be said of a mount or plugin, once.
+    fn note(&self, subject: &str, lines: Vec<String>) {
+        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = said.insert(subject.to_owned(), lines.clone()).unwrap_or_default();
+        for line in lines.iter().filter(|line| !before.contains(line)) {
+            tracing::warn!("{subject}: {line}");
+        }
+        if lines.is_empty() && !before.is_empty() {
+            tracing::info!("{subject} is well again");
+        }
+    }
+
+    /// Whether a mount depends on the protocol of a plugin's generation that serves.
+    pub(super) async fn is_in_place(&self, plugin: &str) -> bool {
+        let mounts = self.mounts();
+        for mount in mounts.iter().filter(|mount| mount.enabled && mount.plugin == plugin) {
+            if !matches!(self.standing(mount).await, Err(Absence::Prefix(PrefixError::OtherProtocol { .. })))
+            {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,101 @@
+//! What is known of one plugin file: the generation that serves, the file as it was last looked
+//! at, and why the newest one does not serve.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use crate::capabilities::storage::milliseconds;
+use crate::plugins::generation::Generation;
+
+/// What is known of one plugin file. It outlives the file, so that the numbers go on when a file
+/// comes back.
+#[derive(Default)]
+pub(super) struct Slot {
+    pub serving: Option<Arc<Generation>>,
+    /// Why the newest file does not serve; none when it does.
+    pub problem: Option<String>,
+    /// How many generations have served.
+    pub count: u64,
+    /// The file as it was last taken up.
+    pub seen: Option<Signature>,
+    /// Since when the newest file is taken up: most of the time, compiled.
+    pub compiling: Option<SystemTime>,
+    pub gone_since: Option<Instant>,
+    /// Whether its file was there lately.
+    pub is_there: bool,
+}
+
+/// Tells a changed file from an unchanged one without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signature {
+    size: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Signature {
+    /// None when no file is there.
+    pub fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(Self { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
+    }
+}
+
+/// Why a file gave no generation.
+#[derive(Debug)]
+pub(super) enum Unloadable {
+    /// It may yet, without being touched.
+    Now(String),
+    /// It will not until it changes.
+    Ever(String),
+}
+
+/// What the status page says of one plugin file.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PluginStatus {
+    /// The file's name without `.wasm`.
+    pub name: String,
+    pub title: Option<String>,
+    pub protocol: Option<String>,
+    pub version: Option<String>,
+    /// Of the generation that serves.
+    pub generation: Option<u64>,
+    pub content_hash: Option<String>,
+    /// Milliseconds since the Unix epoch.
+    pub loaded_at: Option<u64>,
+    /// Since when the newest file is compiled, or waits to be, in milliseconds since the Unix
+    /// epoch.
+    pub compiling_since: Option<u64>,
+    /// What the generation before offered and this one does not.
+    pub lost: Vec<String>,
+    /// Why the newest file does not serve; none when it does.
+    pub last_error: Option<String>,
+}
+
+impl PluginStatus {
+    /// Of a file that is not there.
+    pub fn missing(name: &str) -> Self {
+        Slot::default().status(name)
+    }
+}
+
+impl Slot {
+    pub fn status(&self, name: &str) -> PluginStatus {
+        let serving = self.serving.as_deref();
+        let description = serving.map(|serving| &serving.description);
+        PluginStatus {
+            name: name.to_owned(),
+            title: description.map(|description| description.title.clone()),
+            protocol: description.map(|description| description.protocol.clone()),
+            version: description.map(|description| description.version.clone()),
+            generation: serving.map(|serving| serving.number),
+            content_hash: serving.map(|serving| serving.hash.clone()),
+            loaded_at: serving.and_then(|serving| milliseconds(serving.loaded)),
+            compiling_since: self.compiling.and_then(milliseconds),
+            lost: serving.map(|serving| serving.lost.clone()).unwrap_or_default(),
+            last_error: self.problem.clone(),
+        }
+    }
+}

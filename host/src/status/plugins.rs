@@ -1,0 +1,176 @@
+//! What `/-/packhouse/plugins` says: every plugin file and every mount, what is made of it, and what
+//! an operator should do. The page is public and holds no secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Asked;
+use crate::app::Registry;
+use crate::app::layout::Unmounted;
+use crate::app::standing::{Absence, remarks};
+use crate::mounts::Mount;
+use crate::plugins::PluginStatus;
+use crate::plugins::description::Description;
+use crate::prefixes::PrefixError;
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    plugins: Vec<Plugin>,
+}
+
+/// A file of the plugin folder, or one that a mount needs and that is not there.
+#[derive(Serialize)]
+struct Plugin {
+    state: State,
+    #[serde(flatten)]
+    file: PluginStatus,
+    /// What is wrong, and what to do.
+    problem: Option<String>,
+    mounts: Vec<MountLine>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// Its code is being compiled; `generation` says whether an earlier one serves meanwhile.
+    Compiling,
+    Serving,
+    /// The newest file does not serve; `generation` says whether an earlier one does.
+    Refused,
+    /// It could serve, and no mount leads to it.
+    #[serde(rename = "not mounted")]
+    NotMounted,
+    /// A mount needs it, and the file is not there.
+    Missing,
+}
+
+#[derive(Serialize)]
+struct MountLine {
+    name: String,
+    /// `serving`, `not served` or `disabled`.
+    state: &'static str,
+    path: String,
+    /// The only host name under which it is served.
+    host: Option<String>,
+    /// Paths at the root that lead to it too.
+    aliases: Vec<String>,
+    /// What the plugin asked for and `grants` does not give.
+    not_granted: Vec<Wish>,
+    /// What its users set up.
+    setup: Vec<String>,
+    problem: Option<String>,
+    /// Where the configuration and the plugin do not fit.
+    remarks: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Wish {
+    wish: String,
+    reason: Option<String>,
+}
+
+pub(super) async fn status(registry: &Registry, asked: &Asked<'_>) -> Page {
+    let (mounts, unmounted) = (registry.mounts(), registry.unmounted());
+    let mut by_plugin: BTreeMap<String, Vec<Arc<Mount>>> = BTreeMap::new();
+    for mount in mounts.iter() {
+        by_plugin.entry(mount.plugin.clone()).or_default().push(Arc::clone(mount));
+    }
+    let files = registry.plugins().status();
+    let there: BTreeSet<_> = files.iter().map(|file| file.name.clone()).collect();
+    let needed = by_plugin
+        .iter()
+        .filter(|(plugin, mounts)| !there.contains(*plugin) && mounts.iter().any(|mount| mount.enabled));
+    let missing = needed.map(|(plugin, _)| PluginStatus::missing(plugin));
+    let mut plugins = Vec::new();
+    for file in files.iter().cloned().chain(missing) {
+        let mounts = by_plugin.get(&file.name).map(Vec::as_slice).unwrap_or_default();
+        plugins.push(plugin(registry, asked, file, mounts, &unmounted).await);
+    }
+    plugins.sort_by(|one, other| one.file.name.cmp(&other.file.name));
+    Page { plugins }
+}
+
+async fn plugin(
+    registry: &Registry,
+    asked: &Asked<'_>,
+    file: PluginStatus,
+    mounts: &[Arc<Mount>],
+    unmounted: &BTreeMap<String, Unmounted>,
+) -> Plugin {
+    let description = registry.plugins().serving(&file.name).map(|serving| Arc::clone(&serving.description));
+    let (mut lines, mut absences) = (Vec::new(), Vec::new());
+    for mount in mounts {
+        let absence = if mount.enabled { registry.standing(mount).await.err() } else { None };
+        lines.push(line(mount, description.as_deref(), absence.as_ref(), asked));
+        absences.extend(absence);
+    }
+    lines.sort_by(|one, other| one.name.cmp(&other.name));
+    let enabled = mounts.iter().filter(|mount| mount.enabled).count();
+    let foreign =
+        absences.iter().filter(|absence| matches!(absence, Absence::Prefix(error) if !is_passing(error)));
+    let state = match () {
+        () if file.compiling_since.is_some() => State::Compiling,
+        () if file.last_error.is_some() => State::Refused,
+        () if file.generation.is_none() => State::Missing,
+        () if enabled == 0 => State::NotMounted,
+        () if foreign.count() == enabled => State::Refused,
+        () => State::Serving,
+    };
+    let not_mounted = || unmounted.get(&file.name).map(ToString::to_string);
+    let problem = file.last_error.clone();
+    let problem = problem.or_else(|| absences.first().map(ToString::to_string)).or_else(not_mounted);
+    Plugin { state, file, problem, mounts: lines }
+}
+
+fn is_passing(error: &PrefixError) -> bool {
+    matches!(error, PrefixError::Storage(_))
+}
+
+fn line(
+    mount: &Mount,
+    description: Option<&Description>,
+    absence: Option<&Absence>,
+    asked: &Asked<'_>,
+) -> MountLine {
+    let state = match absence {
+        _ if !mount.enabled => "disabled",
+        None => "serving",
+        Some(_) => "not served",
+    };
+    let wishes = description.map(Description::all_wishes).unwrap_or_default();
+    let refused = wishes.into_iter().filter(|(wish, _)| !mount.is_granted(wish));
+    let is_wished =
+        |alias: &&str| description.is_some_and(|it| it.root_aliases.iter().any(|wish| wish == alias));
+    MountLine {
+        name: mount.name.clone(),
+        state,
+        path: if mount.base_path.is_empty() { "/".to_owned() } else { mount.base_path.clone() },
+        host: mount.host.clone(),
+        aliases: mount.root_aliases().filter(is_wished).map(str::to_owned).collect(),
+        not_granted: refused
+            .map(|(wish, reason)| Wish { wish: wish.to_owned(), reason: reason.map(str::to_owned) })
+            .collect(),
+        setup: description
+            .map(|description| description.setup_lines(&address(mount, asked)))
+            .unwrap_or_default(),
+        problem: absence.map(ToString::to_string),
+        remarks: description.map(|description| remarks(mount, description)).unwrap_or_default(),
+    }
+}
+
+/// Where clients reach a mount, as far as the request for this page tells.
+fn address(mount: &Mount, asked: &Asked<'_>) -> String {
+    let used = asked.host.unwrap_or("localhost");
+    let host = match &mount.host {
+        None => used.to_owned(),
+        Some(host) => match used.rsplit_once(':') {
+            Some((_, port)) if !port.ends_with(']') => format!("{host}:{port}"),
+            _ => host.clone(),
+        },
+    };
+    let origin = asked.public_url.filter(|_| mount.host.is_none()).map(str::to_owned);
+    let origin = origin.unwrap_or_else(|| format!("{}://{host}", asked.scheme));
+    format!("{origin}{}", mount.base_path)
+}

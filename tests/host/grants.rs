@@ -1,0 +1,58 @@
+//! What the refusal of a request names is what an administrator has to grant, word for word.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use packhouse_tests::cargo::Crate;
+use packhouse_tests::npm::Package;
+use packhouse_tests::pypi::Distribution;
+use packhouse_tests::{Actor, Answer, Options, Registry, wait};
+
+/// None of the mounts is named like its protocol.
+const MOUNTS: &str = "[mount.crates]\nplugin = \"cargo\"\n[mount.js]\nplugin = \"npm\"\n\
+     [mount.images]\nplugin = \"oci\"\n[mount.wheels]\nplugin = \"pypi\"\n";
+
+/// What the words name that ask for a permission.
+fn permission(answer: &Answer) -> String {
+    let text = answer.text();
+    let (_, rest) = text.split_once("permission ").unwrap_or_else(|| panic!("no permission in {text}"));
+    rest.chars().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | ',' | '\\')).collect()
+}
+
+/// Publishes something, by way of the protocol of the mount.
+async fn publish(mount: &str, by: &Actor) -> Answer {
+    match mount {
+        "crates" => Crate::new("demo", "1.0.0").publish(by).await,
+        "js" => {
+            let package = Package::new("@team/demo", "1.0.0");
+            by.put(&package.path(), &package.publish()).await
+        }
+        "images" => by.send(http::Method::POST, "/team/demo/blobs/uploads/", "").await,
+        _ => Distribution::wheel("demo", "1.0.0").upload_to(by, "/legacy/").await,
+    }
+}
+
+#[tokio::test]
+async fn the_permission_that_is_missing_can_be_pasted_after_user_grant() {
+    let options = Options::mounts(MOUNTS).plugin("cargo").plugin("oci").plugin("pypi");
+    let registry = Registry::start(options).await;
+    for (mount, expected) in [
+        ("crates", "crates:crate:demo:write"),
+        ("js", "js:package:@team/demo:write"),
+        ("images", "images:repository:team/demo:push"),
+        ("wheels", "wheels:package:demo:write"),
+    ] {
+        let user = registry.user(&format!("of-{mount}"), &[]).await;
+        let nobody = registry.actor(&format!("/{mount}"));
+        // A plugin may ask before it knows the name.
+        let asked = permission(&publish(mount, &nobody).await.expect(401));
+        assert!(asked.starts_with(&format!("{mount}:")), "{asked}");
+        let actor = nobody.with_password(&user.name, &user.password);
+        let named = permission(&publish(mount, &actor).await.expect(403));
+        assert_eq!(named, expected);
+        registry.order(&["user", "grant", &user.name, &named]).await.expect(0);
+        wait::until("the grant is there", || async {
+            let answer = publish(mount, &actor).await;
+            (answer.status.as_u16() < 300).then_some(())
+        })
+        .await;
+    }
+}
