@@ -98,7 +98,7 @@ impl Derived {
 
     pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
         for lacking in &self.members {
-            membership::settle(repository, &lacking.digest, lacking.size)?;
+            lacking.write(repository)?;
         }
         match &self.referrer {
             Some((subject, digest, referrer)) => referrers::write(repository, subject, digest, referrer),

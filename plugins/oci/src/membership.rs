@@ -211,7 +211,7 @@ fn settled(size: Option<u64>) -> Vec<u8> {
 
 /// Says that the repository has the blob, whatever was said before. `size` is the blob's, if it
 /// is known.
-pub fn settle(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<(), Error> {
+fn settle(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<(), Error> {
     let key = layout::member(repository, digest);
     storage::put(&key, &settled(size), Precondition::Any, JSON).map(|_| ())
 }
@@ -223,6 +223,20 @@ pub struct Lacking {
     pub size: Option<u64>,
     /// The repository has it, and only its size is not known.
     pub is_settled: bool,
+}
+
+impl Lacking {
+    /// Writes what is missing. A member that a request has deleted meanwhile learns no size.
+    pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
+        if !self.is_settled {
+            return settle(repository, &self.digest, self.size);
+        }
+        storage::update(&layout::member(repository, &self.digest), |member| {
+            let is_there = member.is_some_and(|member| is_unsized(&member.info));
+            Ok::<_, Error>(if is_there { Change::Write(settled(self.size)) } else { Change::Keep })
+        })?;
+        Ok(())
+    }
 }
 
 /// Which of these blobs are here and not settled in the repository, and which are settled
