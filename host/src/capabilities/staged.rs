@@ -7,7 +7,10 @@ use crate::capabilities::body::piece;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::usage::{OpenObject, hashing};
 use crate::capabilities::{HostError, State};
-use crate::storage::{Digest, Staged};
+use crate::storage::{Digest, Packed, Packing, Staged, Unpacked};
+
+/// Parts that are unpacked by one call.
+const MOST_PARTS: usize = 10_000;
 
 /// Staged bytes; dropping it removes what was not committed.
 pub struct StagedObject {
@@ -31,6 +34,20 @@ impl StagedObject {
         let copies = u64::from(std::mem::replace(&mut self.is_tried, true));
         self.staged.size().saturating_mul(missing.saturating_add(copies))
     }
+}
+
+/// What unpacking these parts costs the host: all of it is read, from the first to the last, and
+/// what comes out is hashed.
+fn unpacking(parts: &[wit::Packed]) -> u64 {
+    let end = parts.last().map_or(0, |last| last.offset.saturating_add(last.length));
+    let read = end.saturating_sub(parts.first().map_or(0, |first| first.offset));
+    parts.iter().fold(read, |work, part| work.saturating_add(part.limit))
+}
+
+fn packed(part: wit::Packed) -> Result<Packed, HostError> {
+    let end = part.offset.checked_add(part.length);
+    let end = end.ok_or_else(|| HostError::invalid("a part does not lie inside the object"))?;
+    Ok(Packed { range: part.offset..end, packing: Packing::parse(&part.method)?, limit: part.limit })
 }
 
 impl wit::HostStaged for State {
@@ -67,6 +84,22 @@ impl wit::HostStaged for State {
         self.usage.work(hashing(length, wanted.len()))?;
         let digests = self.table.get(&handle)?.staged.digest_range(offset, length, &wanted).await?;
         Ok(digests.into_iter().map(Into::into).collect())
+    }
+
+    async fn unpack(
+        &mut self,
+        handle: Resource<StagedObject>,
+        parts: Vec<wit::Packed>,
+    ) -> Result<Vec<Option<wit::Unpacked>>, HostError> {
+        let _outside = self.transfer()?;
+        if parts.len() > MOST_PARTS {
+            return Err(HostError::invalid(format!("more than {MOST_PARTS} parts in one call")));
+        }
+        self.usage.work(unpacking(&parts))?;
+        let parts = parts.into_iter().map(packed).collect::<Result<_, _>>()?;
+        let unpacked = self.table.get(&handle)?.staged.unpack(parts).await?;
+        let told = |Unpacked { size, crc32 }| wit::Unpacked { size, crc32 };
+        Ok(unpacked.into_iter().map(|part| part.map(told)).collect())
     }
 
     async fn commit(
