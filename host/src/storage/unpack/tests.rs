@@ -72,7 +72,8 @@ fn a_part_that_is_not_exactly_one_stream_gives_nothing_and_spoils_no_other() {
         good,
     ]);
     assert_eq!(results, [None, came_out(&whole), None, None, came_out(&whole), None, came_out(&whole)]);
-    for at in 0..packed.len() {
+    // Some bits of the last byte fill it up only.
+    for at in 0..packed.len() - 1 {
         let mut flipped = packed.clone();
         flipped[at] ^= 0x10;
         let result = unpack_all(&[(&flipped, Packing::Deflate, u64::MAX)]);
