@@ -151,7 +151,8 @@ impl Staged {
     /// of `parts`; none for a part that is damaged, is not exactly one packed stream from its
     /// first byte to its last, or unpacks to more than its limit. `Invalid` unless the parts lie
     /// inside, each behind the one before. What is read, from the first part to the last, and
-    /// all limits count as work of the host. Hosts of contract 0.1.0 do not have it, and do not
+    /// all limits count as work of the host, as far as they are more than eight times
+    /// the size of all of it. Hosts of contract 0.1.0 do not have it, and do not
     /// load a plugin that calls it.
     pub fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
         let mut unpacked = Vec::with_capacity(parts.len());
