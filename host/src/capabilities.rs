@@ -9,7 +9,7 @@
 //!   credential has been taken, and who is calling is asked of `auth`.
 //! - **Every call that may wait goes through [`State::wait`] or [`State::transfer`]**, which
 //!   stop the guest's clock and count the call.
-//! - **Whatever the host keeps, reads, hashes, copies or writes for a guest is counted** in
+//! - **Whatever the host keeps, reads, hashes, unpacks, copies or writes for a guest is counted** in
 //!   [`usage::Usage`], and arguments are parsed before anything is kept.
 
 pub mod about;

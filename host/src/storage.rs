@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `scoped` | the functions on keys |
 //! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
+//! | `unpack` | what packed parts of staged bytes unpack to |
 //! | `backend` | the kinds of stores behind one set of functions |
 //! | `files`, `objects` | a folder; any opendal service |
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
@@ -44,6 +45,7 @@ mod readiness;
 mod scoped;
 mod staging;
 mod sweep;
+mod unpack;
 mod uploads;
 
 #[cfg(test)]
@@ -66,6 +68,7 @@ pub use presence::{Company, Presence};
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
+pub use unpack::{Packed, Packing, Unpacked};
 pub use uploads::{Append, Owner, Upload};
 
 use error::Result;

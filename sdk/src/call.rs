@@ -33,6 +33,11 @@ impl Call {
         &self.method
     }
 
+    /// Whether the client sent `HEAD`; see [`Request::is_head`].
+    pub fn is_head(&self) -> bool {
+        self.request.is_head()
+    }
+
     /// Below the mount, still percent-encoded.
     pub fn path(&self) -> &str {
         &self.path

@@ -19,6 +19,13 @@ impl Request {
         self.raw.method()
     }
 
+    /// Whether the client sent `HEAD`, which [`Request::method`] gives as `GET`. For the rare
+    /// endpoint whose clients conclude something else from the status of a HEAD than from that
+    /// of a GET. Hosts of contract 0.1.0 do not have it, and do not load a plugin that calls it.
+    pub fn is_head(&self) -> bool {
+        self.raw.is_head()
+    }
+
     /// Below the mount, still percent-encoded, always starting with `/`.
     pub fn path(&self) -> String {
         self.raw.path()

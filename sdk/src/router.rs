@@ -17,7 +17,9 @@ pub type Handler<E> = fn(&Call) -> Result<Response, E>;
 /// percent-encoded: `name` is itself, `{name}` is one segment that is not empty (also
 /// `{name}.json`, `v{version}`), and `{name...}`, once in a pattern, is as many segments
 /// as are left for it: one or more, none of them empty unless it ends the pattern. A
-/// trailing `/` counts. When several patterns match, the first segment in which they
+/// trailing `/` counts. A path that no pattern matches is tried once more with one `/` at its
+/// start and none at its end: clients that join a registry's address and a name with a `/` too
+/// many send `//name` and `name/`. When several patterns match, the first segment in which they
 /// differ decides: the literal one, then `{name}.json`, then `{name}`, then `{name...}`.
 pub struct Router<E> {
     routes: Vec<Route<E>>,
@@ -103,7 +105,24 @@ impl<E> Router<E> {
         self
     }
 
-    fn find(&self, method: &str, path: &str) -> Result<(Handler<E>, Parameters), RouteError> {
+    /// Finds a path as it is, or else without the slashes around it that are too many. Gives the
+    /// path that was found.
+    fn find_tidied(&self, method: &str, path: String) -> (String, Result<Found<E>, RouteError>) {
+        let first = self.find(method, &path);
+        if !matches!(first, Err(RouteError::NotFound)) {
+            return (path, first);
+        }
+        for tidied in [path.trim_start_matches('/'), path.trim_matches('/')] {
+            let tidied = format!("/{tidied}");
+            let found = self.find(method, &tidied);
+            if !matches!(found, Err(RouteError::NotFound)) {
+                return (tidied, found);
+            }
+        }
+        (path, first)
+    }
+
+    fn find(&self, method: &str, path: &str) -> Result<Found<E>, RouteError> {
         let mut best: Option<(&Route<E>, Match)> = None;
         let mut allow: Vec<&'static str> = Vec::new();
         for route in &self.routes {
@@ -143,7 +162,8 @@ impl<E: Into<Response> + From<RouteError>> Router<E> {
     /// npm's `/@scope/name` into `/@scope%2fname`. Calls see this path.
     pub fn handle_path(&self, request: Request, path: String) -> Response {
         let method = request.method();
-        match self.find(&method, &path) {
+        let (path, found) = self.find_tidied(&method, path);
+        match found {
             Ok((handler, parameters)) => {
                 let call = Call::new(request, method, path, parameters);
                 handler(&call).unwrap_or_else(Into::into)
@@ -163,6 +183,7 @@ impl<E: Into<Response> + From<RouteError>> Router<E> {
     }
 }
 
+type Found<E> = (Handler<E>, Parameters);
 type Parameters = Vec<(&'static str, Range<usize>)>;
 
 struct Match {

@@ -31,7 +31,7 @@ pub use reader::Reader;
 pub use removal::Removal;
 pub use scan::{Scan, scan};
 pub use update::{Change, Update, update};
-pub use writer::{Staged, Writer};
+pub use writer::{Packed, Packing, Staged, Unpacked, Writer};
 
 use crate::types::Digest;
 use crate::{Error, sys};

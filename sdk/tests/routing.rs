@@ -167,3 +167,35 @@ fn reads_the_query() {
     assert_eq!(get("/query/all?text=a+b&size=20").1, r#"["a b",2]"#);
     assert_eq!(get("/query/all").1, r#"["",0]"#);
 }
+
+/// The address of a registry may end with a `/`, and so may what clients put behind it.
+#[test]
+fn slashes_too_many_around_a_path_are_passed_over() {
+    struct Names;
+    impl Protocol for Names {
+        fn describe() -> Description {
+            Description::new("demo", "Demo", "0.1.0")
+        }
+        fn handle(request: Request) -> Response {
+            Router::new()
+                .get("/{package}", package)
+                .get("/simple/{project}/", package_page)
+                .put("/deep/{name...}/files/", |_| Ok(Response::new(201)))
+                .handle(request)
+        }
+    }
+    let host = Host::new();
+    let get = |path: &str| host.anonymous().get(path).send::<Names>();
+    for path in ["/left-pad", "//left-pad", "/left-pad/", "///left-pad//"] {
+        assert_eq!(get(path).text(), "package left-pad, sent as left-pad", "{path}");
+    }
+    for path in ["/simple/demo/", "//simple/demo/"] {
+        assert_eq!(get(path).text(), "page demo", "{path}");
+    }
+    for path in ["/simple//demo/", "/a//b", "//", "/simple/demo"] {
+        assert_eq!(get(path).status(), 404, "{path}: what is inside counts");
+    }
+    let refused = host.anonymous().delete("//left-pad/").send::<Names>();
+    assert_eq!((refused.status(), refused.header("allow")), (405, Some("GET, HEAD")));
+    assert_eq!(host.anonymous().put("//deep/a/b/files/").send::<Names>().status(), 201);
+}

@@ -208,7 +208,15 @@ async fn many_open_writers_are_more_than_the_host_keeps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_host_reads_hashes_and_writes_for_a_plugin_has_a_limit() {
     let registry = registry_with("guest_work = \"64MiB\"\n").await;
-    for path in ["/digests", "/digest-ranges", "/writing", "/reading", "/commits"] {
+    for path in [
+        "/digests",
+        "/digest-ranges",
+        "/writing",
+        "/reading",
+        "/commits",
+        "/unpacking",
+        "/unpacking-without-limit",
+    ] {
         says(&try_it(&registry, path).await, 507);
     }
     let hostile = registry.actor("/hostile").with_password("admin", ADMIN_PASSWORD);

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 crate::on_every! {
     Options::oci().anonymous(&[]) =>
     what_is_pushed_is_served
+    a_manifest_is_never_compressed
     a_blob_is_read_in_parts_and_revalidated
     a_repository_shows_its_own_blobs_only
     a_mount_needs_permission_to_read_the_source
@@ -57,6 +58,22 @@ async fn what_is_pushed_is_served(registry: Registry) {
     assert_eq!(mount.get(&hand.path("/manifests/v1")).await.expect(200).body, image.manifest.bytes);
     let unknown = pusher.get(&hand.path("/manifests/v2")).await.expect(404).json();
     assert_eq!(code(&unknown), "MANIFEST_UNKNOWN");
+}
+
+/// Its length is a part of every descriptor that names it.
+async fn a_manifest_is_never_compressed(registry: Registry) {
+    let pusher = registry.pusher().await;
+    let (image, hand) = (Image::new("demo"), Hand::new(&pusher, "demo"));
+    hand.push(&image, "v1").await;
+    let mut manifest: Value = serde_json::from_slice(&image.manifest.bytes).expect("JSON");
+    manifest["annotations"] = json!({ "long": "x".repeat(5000) });
+    let long = Content::new(&image.manifest.media_type, manifest.to_string());
+    hand.try_push_manifest(&long, "long").await.expect("an answer").expect(201);
+    let path = hand.path("/manifests/long");
+    let (by, length) = (pusher.with_header("accept-encoding", "gzip"), long.bytes.len().to_string());
+    for answer in [by.get(&path).await.expect(200), by.head(&path).await.expect(200)] {
+        assert_eq!((answer.header("content-length"), answer.header("content-encoding")), (&*length, ""));
+    }
 }
 
 async fn a_blob_is_read_in_parts_and_revalidated(registry: Registry) {

@@ -272,3 +272,41 @@ async fn a_flipped_bit_in_a_manifest_or_a_lost_one_costs_no_blob() {
     }
     registry.order(&["verify"]).await.expect(0);
 }
+
+#[tokio::test]
+async fn what_the_store_has_damaged_is_an_error_until_it_is_pushed_again() {
+    let registry = registry(Backend::FileSystem).await;
+    let (app, image) = (hand(&registry, "app"), Image::new("app"));
+    app.push(&image, "v1").await;
+    let folder = registry.home().objects();
+    let by = registry.actor("/v2");
+    let blob = image.blobs.last().unwrap();
+    let key = format!("oci/blobs/{}", blob.digest.replace(':', "/"));
+    let path = app.path(&format!("/blobs/{}", blob.digest));
+    let manifest = format!("oci/manifests/app/{}", image.manifest.digest);
+    for damage in ["truncated", "lost"] {
+        let file = folder.join(&key);
+        match damage {
+            "lost" => std::fs::remove_file(&file).unwrap(),
+            _ => std::fs::write(&file, &blob.bytes[..blob.bytes.len() - 1]).unwrap(),
+        }
+        by.get(&path).await.expect(500);
+        // Clients that push ask like this, and send what is missing only.
+        by.head(&path).await.expect(404);
+        let said = registry.order(&["verify"]).await.expect(1);
+        assert!(said.contains(blob.digest.trim_start_matches("sha256:")), "{damage}: {said}");
+        app.try_push_blob(blob).await.unwrap().expect(201);
+        assert_eq!(by.get(&path).await.expect(200).body, blob.bytes);
+    }
+    std::fs::remove_file(folder.join(&manifest)).unwrap();
+    by.get(&app.path("/manifests/v1")).await.expect(500);
+    by.head(&app.path("/manifests/v1")).await.expect(404);
+    app.push(&image, "v1").await;
+    app.expect_whole(&image, "v1", "pushed again").await;
+    registry.order(&["verify"]).await.expect(0);
+    std::fs::write(folder.join("oci/tags/app/tags.json"), "{}").unwrap();
+    make_older(&registry);
+    let said = registry.order(&["verify"]).await.expect(1);
+    assert!(said.contains("tags/app/tags.json"), "{said}");
+    by.get(&app.path("/tags/list")).await.expect(500);
+}

@@ -33,7 +33,7 @@ pub struct DataLimits {
     pub upload: u64,
     /// Of the answer that a plugin builds in memory.
     pub reply: u64,
-    /// That the host reads, hashes, copies or writes for the plugin, beside what the client
+    /// That the host reads, hashes, unpacks, copies or writes for the plugin, beside what the client
     /// sends.
     pub work: u64,
     /// Upload sessions of one caller on one mount, at one time.

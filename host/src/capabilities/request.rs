@@ -53,6 +53,10 @@ impl wit::HostRequest for State {
         Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().to_ascii_uppercase() })
     }
 
+    fn is_head(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<bool> {
+        Ok(self.request()?.method == Method::HEAD)
+    }
+
     fn path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
         Ok(self.request()?.path.clone())
     }

@@ -7,19 +7,38 @@ use crate::capabilities::body::piece;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::usage::{OpenObject, hashing};
 use crate::capabilities::{HostError, State};
-use crate::storage::{Digest, Staged};
+use crate::storage::{Digest, Packed, Packing, Staged, Unpacked};
+
+/// Parts that are unpacked by one call.
+const MOST_PARTS: usize = 10_000;
+/// How many times their size staged bytes may be read and unpacked to before it counts.
+const FREE_UNPACKING: u64 = 8;
 
 /// Staged bytes; dropping it removes what was not committed.
 pub struct StagedObject {
     staged: Staged,
     /// Whether a commit was tried.
     is_tried: bool,
+    /// Bytes that may still be unpacked for free: the client sent what they are packed in.
+    free: u64,
     _open: OpenObject,
 }
 
 impl StagedObject {
     pub fn new(staged: Staged, open: OpenObject) -> Self {
-        Self { staged, is_tried: false, _open: open }
+        let free = staged.size().saturating_mul(FREE_UNPACKING);
+        Self { staged, is_tried: false, free, _open: open }
+    }
+
+    /// What unpacking these parts costs the host: all of it is read, from the first to the last,
+    /// and what comes out is hashed.
+    fn unpack_work(&mut self, parts: &[wit::Packed]) -> u64 {
+        let end = parts.last().map_or(0, |last| last.offset.saturating_add(last.length));
+        let read = end.saturating_sub(parts.first().map_or(0, |first| first.offset));
+        let work = parts.iter().fold(read, |work, part| work.saturating_add(part.limit));
+        let free = work.min(self.free);
+        self.free -= free;
+        work - free
     }
 
     /// What a commit costs the host: the first one is free, since the bytes just came in,
@@ -31,6 +50,12 @@ impl StagedObject {
         let copies = u64::from(std::mem::replace(&mut self.is_tried, true));
         self.staged.size().saturating_mul(missing.saturating_add(copies))
     }
+}
+
+fn packed(part: wit::Packed) -> Result<Packed, HostError> {
+    let end = part.offset.checked_add(part.length);
+    let end = end.ok_or_else(|| HostError::invalid("a part does not lie inside the object"))?;
+    Ok(Packed { range: part.offset..end, packing: Packing::parse(&part.method)?, limit: part.limit })
 }
 
 impl wit::HostStaged for State {
@@ -67,6 +92,23 @@ impl wit::HostStaged for State {
         self.usage.work(hashing(length, wanted.len()))?;
         let digests = self.table.get(&handle)?.staged.digest_range(offset, length, &wanted).await?;
         Ok(digests.into_iter().map(Into::into).collect())
+    }
+
+    async fn unpack(
+        &mut self,
+        handle: Resource<StagedObject>,
+        parts: Vec<wit::Packed>,
+    ) -> Result<Vec<Option<wit::Unpacked>>, HostError> {
+        let _outside = self.transfer()?;
+        if parts.len() > MOST_PARTS {
+            return Err(HostError::invalid(format!("more than {MOST_PARTS} parts in one call")));
+        }
+        let work = self.table.get_mut(&handle)?.unpack_work(&parts);
+        self.usage.work(work)?;
+        let parts = parts.into_iter().map(packed).collect::<Result<_, _>>()?;
+        let unpacked = self.table.get(&handle)?.staged.unpack(parts).await?;
+        let told = |Unpacked { size, crc32 }| wit::Unpacked { size, crc32 };
+        Ok(unpacked.into_iter().map(|part| part.map(told)).collect())
     }
 
     async fn commit(

@@ -1,5 +1,5 @@
 //! What one call of a plugin uses of the host: calls, bytes that the host keeps for it, and
-//! bytes that the host reads, hashes, copies or writes for it. Whoever exceeds a limit ends.
+//! bytes that the host reads, hashes, unpacks, copies or writes for it. Whoever exceeds a limit ends.
 //!
 //! What the client sends does not count here: it has limits of its own.
 
@@ -110,12 +110,12 @@ impl Usage {
         Ok(kept)
     }
 
-    /// Bytes that the host is about to read, hash, copy or write.
+    /// Bytes that the host is about to read, hash, unpack, copy or write.
     pub fn work(&mut self, bytes: u64) -> wasmtime::Result<()> {
         self.work = self.work.saturating_add(bytes);
         if self.work > self.most_work {
             return Err(reached(format!(
-                "more than {} bytes read, hashed, copied or written in one request; see [server.limits] guest_work",
+                "more than {} bytes read, hashed, unpacked, copied or written in one request; see [server.limits] guest_work",
                 self.most_work
             )));
         }

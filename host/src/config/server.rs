@@ -74,7 +74,7 @@ pub struct LimitsConfig {
     pub guest_deadline: Span,
     /// For one request in all, without the time in which bytes move.
     pub request_timeout: Span,
-    /// Bytes that the host reads, hashes, copies or writes for a plugin in one request, beside
+    /// Bytes that the host reads, hashes, unpacks, copies or writes for a plugin in one request, beside
     /// what the client sends.
     pub guest_work: Size,
     /// Memory of one plugin instance.

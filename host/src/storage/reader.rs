@@ -95,7 +95,7 @@ pub(super) async fn hash(
     Ok(hasher)
 }
 
-fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+pub(super) fn pieces(content: Content, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
     match content {
         Content::Remote(remote) => remote.stream(range),
         Content::Memory(_) => stream::iter(cut(range))

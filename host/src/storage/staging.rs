@@ -11,6 +11,7 @@ use super::error::{Result, StorageError};
 use super::key::Key;
 use super::reader;
 use super::scoped::Scope;
+use super::unpack::{self, Packed, Unpacked};
 
 /// Collected before it goes to the store and the hasher.
 const BATCH: usize = 1024 * 1024;
@@ -98,6 +99,12 @@ impl Staged {
         algorithms: &[Algorithm],
     ) -> Result<Vec<Digest>> {
         reader::digest_range(self.uncommitted()?, offset, length, algorithms).await
+    }
+
+    /// What parts of it unpack to, in order. The parts must lie inside, each behind the one
+    /// before; none for one that is damaged. `NotFound` after the commit.
+    pub async fn unpack(&self, parts: Vec<Packed>) -> Result<Vec<Option<Unpacked>>> {
+        unpack::unpack(self.uncommitted()?, parts).await
     }
 
     fn uncommitted(&self) -> Result<&Content> {

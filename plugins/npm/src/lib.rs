@@ -57,7 +57,9 @@ impl Protocol for Npm {
     }
 
     fn handle(request: Request) -> Response {
-        let path = name::normalise_path(&request.path());
+        // Corepack joins an address that ends with a `/` and a name with another one.
+        let path = format!("/{}", request.path().trim_start_matches('/'));
+        let path = name::normalise_path(&path);
         routes().handle_path(request, path)
     }
 }

@@ -7,6 +7,7 @@ use packhouse_plugin::{Error, log};
 
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Referrer};
+use crate::membership::Lacking;
 use crate::name::RepositoryName;
 use crate::{holdings, layout, media_types, membership, records, referrers, tag_map};
 
@@ -47,7 +48,7 @@ pub fn mark(repository: &RepositoryName) -> Result<(), Error> {
 
 /// What follows from one manifest and is missing or differs.
 pub struct Derived {
-    members: Vec<ContentDigest>,
+    members: Vec<Lacking>,
     referrer: Option<(ContentDigest, ContentDigest, Referrer)>,
 }
 
@@ -75,7 +76,7 @@ impl Derived {
         is_adopted: bool,
     ) -> Result<Self, Error> {
         let proven = records::proven(repository, digest, manifest, is_adopted)?;
-        let members = membership::missing(repository, &proven)?;
+        let members = membership::lacking(repository, &proven, &manifest.sizes())?;
         let mut derived = Self { members, referrer: None };
         if let Some(subject) = manifest.subject() {
             let media_type = media_types::find(repository, digest, document, manifest)?;
@@ -89,15 +90,15 @@ impl Derived {
 
     /// The keys of what is to be written.
     pub fn keys(&self, repository: &RepositoryName) -> Vec<String> {
-        let members = self.members.iter().map(|digest| layout::member(repository, digest));
+        let members = self.members.iter().map(|lacking| layout::member(repository, &lacking.digest));
         let referrer = self.referrer.iter();
         let referrer = referrer.map(|(subject, digest, _)| layout::referrer(repository, subject, digest));
         members.chain(referrer).collect()
     }
 
     pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
-        for digest in &self.members {
-            membership::settle(repository, digest)?;
+        for lacking in &self.members {
+            lacking.write(repository)?;
         }
         match &self.referrer {
             Some((subject, digest, referrer)) => referrers::write(repository, subject, digest, referrer),

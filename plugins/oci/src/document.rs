@@ -2,7 +2,7 @@
 //! storage and no HTTP.
 
 pub use manifest::{MANIFEST_TYPES, Manifest, ManifestError, is_manifest_type};
-pub use tags::Tags;
+pub use tags::{LONGEST_EMPTY, Tags};
 
 mod manifest;
 mod tags;
@@ -41,9 +41,10 @@ impl Descriptor {
 
     /// Kept elsewhere, so that it need not be here.
     pub fn is_foreign(&self) -> bool {
+        let kind = self.media_type.to_ascii_lowercase();
         self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
-            || self.media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")
-            || self.media_type.starts_with("application/vnd.docker.image.rootfs.foreign.")
+            || kind.starts_with("application/vnd.oci.image.layer.nondistributable.")
+            || kind.starts_with("application/vnd.docker.image.rootfs.foreign.")
     }
 }
 

@@ -1,8 +1,9 @@
 //! One file a noun; here is what several of them need: what a request is about, where things
 //! are found, and how a list is cut into pages.
 
-use packhouse_plugin::{Call, Response, settings};
+use packhouse_plugin::{Call, Error as HostError, Response, settings};
 
+use crate::access::{Access, is_allowed};
 use crate::digest::ContentDigest;
 use crate::error::{self, Error};
 use crate::name::RepositoryName;
@@ -23,6 +24,19 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 /// The repository in the path.
 fn repository(call: &Call) -> Result<RepositoryName, Error> {
     Ok(RepositoryName::parse(&call.decoded("repository")?)?)
+}
+
+/// What is answered where something stored is lost or damaged: 500, and the log says what it is.
+///
+/// A client that pushes asks for each part with HEAD first. It sends what is missing (404), and
+/// most clients give up after any other failure. So a HEAD of somebody who may push is answered
+/// as if nothing were there, and the push repairs it.
+fn damaged(call: &Call, repository: &RepositoryName, error: HostError, unknown: Error) -> Error {
+    if call.is_head() && is_allowed(repository, Access::Push) {
+        error.log_unless_clients();
+        return unknown;
+    }
+    error.into()
 }
 
 /// The digest in the path.

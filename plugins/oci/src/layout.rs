@@ -74,6 +74,11 @@ pub fn media_type(repository: &RepositoryName, digest: &ContentDigest) -> String
     format!("{TYPES}{}/{digest}", repository.segment())
 }
 
+/// Below it are the records of the repository's pushes.
+pub fn pushes(repository: &RepositoryName) -> String {
+    format!("{PUSHED}{}/", repository.segment())
+}
+
 pub fn pushed(repository: &RepositoryName, digest: &ContentDigest) -> String {
     format!("{PUSHED}{}/{digest}", repository.segment())
 }
@@ -81,6 +86,19 @@ pub fn pushed(repository: &RepositoryName, digest: &ContentDigest) -> String {
 /// The repository and the digest of the manifest that a record is about.
 pub fn manifest_of_record(key: &str) -> Option<(RepositoryName, ContentDigest)> {
     let (segment, digest) = key.strip_prefix(PUSHED)?.split_once('/')?;
+    Some((RepositoryName::from_segment(segment).ok()?, ContentDigest::parse(digest).ok()?))
+}
+
+/// The repository and the digest of the manifest that an entry of a referrer or a media type is
+/// about.
+pub fn manifest_about(key: &str) -> Option<(RepositoryName, ContentDigest)> {
+    let (segment, digest) = match key.strip_prefix(REFERRERS) {
+        Some(rest) => {
+            let (segment, rest) = rest.split_once('/')?;
+            (segment, rest.split_once('/')?.1)
+        }
+        None => key.strip_prefix(TYPES)?.split_once('/')?,
+    };
     Some((RepositoryName::from_segment(segment).ok()?, ContentDigest::parse(digest).ok()?))
 }
 

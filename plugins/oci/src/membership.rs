@@ -2,25 +2,32 @@
 //! object says that a repository has them.
 //!
 //! # Invariants
-//! - A member is settled when it is `{}`. While an upload is under way it is a note that
-//!   keeps the bytes from being collected and shows them to nobody: only who brought the
-//!   bytes gets to see them.
+//! - A member is settled when it holds the size of the blob, or nothing, as older ones do.
+//!   While an upload is under way it is a note that keeps the bytes from being collected and
+//!   shows them to nobody: only who brought the bytes gets to see them.
+//! - The size comes from bytes whose digest was verified, or from a manifest that agrees with
+//!   the store. So a blob of another size, or none, is damaged: nobody may rely on it.
 //! - When a member was last written says when somebody last brought the blob or was told that
 //!   it is there; the garbage collection goes by it.
 //! - A member that a request deleted stays as a mark until the bytes are gone: it tells the
 //!   garbage collection that they may go.
 //! - Bytes are never removed here.
 
+use std::collections::BTreeMap;
+
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Change, Document, ObjectInfo, Precondition};
+use serde::Deserialize;
 
 use crate::condemned::{self, Standing};
 use crate::digest::ContentDigest;
 use crate::name::RepositoryName;
 use crate::{adoption, layout};
 
-/// What a settled member holds.
-const SETTLED: &[u8] = b"{}";
+/// What a settled member holds that does not know the size of its blob.
+const UNSIZED: &[u8] = b"{}";
+/// The length of a settled member that does, in bytes: it is filled up with spaces.
+const SIZED_LENGTH: usize = 32;
 /// What the note of an upload holds; of another length than a settled member.
 const NOTE: &[u8] = b"{\"upload\":true}";
 /// What the mark of a deletion holds; of another length than the others.
@@ -33,44 +40,108 @@ const FRESH: u64 = 60_000;
 /// A blob that a repository has.
 pub struct Member {
     info: ObjectInfo,
+    /// Of the blob, in bytes; none in an older member.
+    size: Option<u64>,
+}
+
+/// What a look for one blob of a repository finds.
+pub enum Found {
+    Whole(Member),
+    /// The repository has it, and its bytes are lost or others.
+    Damaged(Error),
+    /// The repository does not have it.
+    Nothing,
+}
+
+impl Found {
+    /// The blob, if it may be relied on. What is damaged counts as missing, and is logged: the
+    /// client brings it again.
+    pub fn whole(self) -> Option<Member> {
+        match self {
+            Self::Whole(member) => Some(member),
+            Self::Nothing => None,
+            Self::Damaged(error) => {
+                error.log_unless_clients();
+                None
+            }
+        }
+    }
+}
+
+/// What a settled member says, without a look at the blob.
+pub fn read(repository: &RepositoryName, digest: &ContentDigest) -> Result<Option<Member>, Error> {
+    let document = storage::get(&layout::member(repository, digest))?;
+    document.map_or(Ok(None), parse)
+}
+
+/// None for a note and a mark.
+fn parse(document: Document) -> Result<Option<Member>, Error> {
+    #[derive(Deserialize)]
+    struct Settled {
+        size: Option<u64>,
+    }
+    if document.bytes == NOTE || document.bytes == DELETED {
+        return Ok(None);
+    }
+    let size = document.json::<Settled>()?.size;
+    Ok(Some(Member { info: document.info, size }))
 }
 
 /// Looks whether the repository has the blob. What a repository of an earlier system has is
 /// found out by reading its manifests, once.
-pub fn find(repository: &RepositoryName, digest: &ContentDigest) -> Result<Option<Member>, Error> {
-    Ok(find_all(repository, std::slice::from_ref(digest))?.pop().flatten())
+pub fn find(repository: &RepositoryName, digest: &ContentDigest) -> Result<Found, Error> {
+    Ok(find_all(repository, std::slice::from_ref(digest))?.pop().unwrap_or(Found::Nothing))
 }
 
-/// The same for several, side by side, in the order asked.
-pub fn find_all(
-    repository: &RepositoryName,
-    digests: &[ContentDigest],
-) -> Result<Vec<Option<Member>>, Error> {
+/// The same for several, in the order asked.
+pub fn find_all(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<Found>, Error> {
     let mut looks = look(repository, digests)?;
     if looks.iter().any(|look| matches!(look, Look::BytesOnly)) && adoption::ensure(repository)? {
         looks = look(repository, digests)?;
     }
-    let member = |look| if let Look::Member(member) = look { Some(member) } else { None };
-    Ok(looks.into_iter().map(member).collect())
+    digests.iter().zip(looks).map(|(digest, look)| found(repository, digest, look)).collect()
+}
+
+fn found(repository: &RepositoryName, digest: &ContentDigest, look: Look) -> Result<Found, Error> {
+    match look {
+        Look::Member(member) => Ok(Found::Whole(member)),
+        Look::BytesOnly | Look::Nothing => Ok(Found::Nothing),
+        Look::Other(member, size) => Ok(Found::Damaged(member.damage(digest, Some(size)))),
+        // A collection removes the bytes, then the members, then the condemnation: without a
+        // condemnation, a member that is still there was not about to go.
+        Look::Lost => {
+            if storage::stat(&layout::condemned(digest))?.is_some() {
+                return Ok(Found::Nothing);
+            }
+            let member = read(repository, digest)?;
+            Ok(member.map_or(Found::Nothing, |member| Found::Damaged(member.damage(digest, None))))
+        }
+    }
 }
 
 enum Look {
     Member(Member),
+    /// The blob has this size, which is not the member's.
+    Other(Member, u64),
+    /// There is a member, and no blob.
+    Lost,
     /// The bytes are here, and nothing says that this repository has them.
     BytesOnly,
     Nothing,
 }
 
 fn look(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<Look>, Error> {
-    let pairs = digests.iter().map(|digest| [layout::member(repository, digest), layout::blob(digest)]);
-    let keys: Vec<String> = pairs.flatten().collect();
-    let mut found = storage::stat_many(&keys)?.into_iter();
+    let members: Vec<String> = digests.iter().map(|digest| layout::member(repository, digest)).collect();
+    let blobs: Vec<String> = digests.iter().map(layout::blob).collect();
     let mut looks = Vec::with_capacity(digests.len());
-    while let (Some(member), Some(blob)) = (found.next(), found.next()) {
+    for (member, blob) in storage::get_each(&members).zip(storage::stat_many(&blobs)?) {
+        let member = member?.map(parse).transpose()?.flatten();
         looks.push(match (member, blob) {
-            (_, None) => Look::Nothing,
-            (Some(info), Some(_)) if is_settled(&info) => Look::Member(Member { info }),
-            (_, Some(_)) => Look::BytesOnly,
+            (None, None) => Look::Nothing,
+            (None, Some(_)) => Look::BytesOnly,
+            (Some(_), None) => Look::Lost,
+            (Some(member), Some(blob)) if !member.is_of(blob.size) => Look::Other(member, blob.size),
+            (Some(member), Some(_)) => Look::Member(member),
         });
     }
     Ok(looks)
@@ -78,7 +149,12 @@ fn look(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<Lo
 
 /// Told from its length, so that nothing needs to be read.
 pub fn is_settled(member: &ObjectInfo) -> bool {
-    member.size == SETTLED.len() as u64
+    is_unsized(member) || member.size == SIZED_LENGTH as u64
+}
+
+/// Does it not know the size of its blob?
+fn is_unsized(member: &ObjectInfo) -> bool {
+    member.size == UNSIZED.len() as u64
 }
 
 /// Did a request delete it?
@@ -87,6 +163,26 @@ pub fn is_deleted(member: &ObjectInfo) -> bool {
 }
 
 impl Member {
+    /// Of the blob, if it is known.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// May a blob of this size be the one?
+    pub fn is_of(&self, size: u64) -> bool {
+        self.size.is_none_or(|own| own == size)
+    }
+
+    /// That the blob is lost, or has this size, which is not its own.
+    pub fn damage(&self, digest: &ContentDigest, size: Option<u64>) -> Error {
+        let why = match (size, self.size) {
+            (None, _) => format!("{} says that it is here, and it is lost: push it again", self.info.key),
+            (Some(size), Some(own)) => format!("it has {size} bytes instead of {own}: push it again"),
+            (Some(size), None) => format!("it has {size} bytes: push it again"),
+        };
+        Error::damaged(layout::blob(digest), why)
+    }
+
     /// Was it written so lately that confirming it changes nothing?
     pub fn is_fresh(&self) -> Result<bool, Error> {
         Ok(storage::age(&self.info)?.is_some_and(|age| age < FRESH))
@@ -98,7 +194,8 @@ impl Member {
         if self.is_fresh()? {
             return Ok(());
         }
-        match storage::put(&self.info.key, SETTLED, Precondition::Version(&self.info.version), JSON) {
+        let precondition = Precondition::Version(&self.info.version);
+        match storage::put(&self.info.key, &settled(self.size), precondition, JSON) {
             // Somebody else has just confirmed it, or deleted it.
             Ok(_) | Err(Error::Conflict) => Ok(()),
             Err(error) => Err(error),
@@ -106,21 +203,66 @@ impl Member {
     }
 }
 
-/// Says that the repository has the blob, whatever was said before.
-pub fn settle(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
-    storage::put(&layout::member(repository, digest), SETTLED, Precondition::Any, JSON).map(|_| ())
+/// What a settled member holds.
+fn settled(size: Option<u64>) -> Vec<u8> {
+    let Some(size) = size else { return UNSIZED.to_vec() };
+    format!("{:<SIZED_LENGTH$}", format!("{{\"size\":{size}}}")).into_bytes()
 }
 
-/// Which of these blobs are here and not settled in the repository.
-pub fn missing(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error> {
+/// Says that the repository has the blob, whatever was said before. `size` is the blob's, if it
+/// is known.
+fn settle(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<(), Error> {
+    let key = layout::member(repository, digest);
+    storage::put(&key, &settled(size), Precondition::Any, JSON).map(|_| ())
+}
+
+/// A blob that is here, and what is to be written about it.
+pub struct Lacking {
+    pub digest: ContentDigest,
+    /// Of the blob, where the manifest and the store agree.
+    pub size: Option<u64>,
+    /// The repository has it, and only its size is not known.
+    pub is_settled: bool,
+}
+
+impl Lacking {
+    /// Writes what is missing. A member that a request has deleted meanwhile learns no size.
+    pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
+        if !self.is_settled {
+            return settle(repository, &self.digest, self.size);
+        }
+        storage::update(&layout::member(repository, &self.digest), |member| {
+            let is_there = member.is_some_and(|member| is_unsized(&member.info));
+            Ok::<_, Error>(if is_there { Change::Write(settled(self.size)) } else { Change::Keep })
+        })?;
+        Ok(())
+    }
+}
+
+/// Which of these blobs are here and not settled in the repository, and which are settled
+/// without a size that is known now: `sizes` are those that a manifest says.
+pub fn lacking(
+    repository: &RepositoryName,
+    digests: &[ContentDigest],
+    sizes: &BTreeMap<ContentDigest, u64>,
+) -> Result<Vec<Lacking>, Error> {
     let members: Vec<String> = digests.iter().map(|digest| layout::member(repository, digest)).collect();
     let members = storage::stat_many(&members)?;
-    let lacking = digests.iter().zip(members);
-    let lacking = lacking.filter(|(_, member)| !member.as_ref().is_some_and(is_settled));
-    let lacking: Vec<&ContentDigest> = lacking.map(|(digest, _)| digest).collect();
-    let blobs: Vec<String> = lacking.iter().map(|digest| layout::blob(digest)).collect();
-    let here = lacking.into_iter().zip(storage::stat_many(&blobs)?).filter(|(_, blob)| blob.is_some());
-    Ok(here.map(|(digest, _)| digest.clone()).collect())
+    let rest = digests.iter().zip(&members);
+    let rest =
+        rest.filter(|(_, member)| member.as_ref().is_none_or(|info| !is_settled(info) || is_unsized(info)));
+    let rest: Vec<(&ContentDigest, bool)> =
+        rest.map(|(digest, member)| (digest, member.as_ref().is_some_and(is_settled))).collect();
+    let blobs: Vec<String> = rest.iter().map(|(digest, _)| layout::blob(digest)).collect();
+    let mut lacking = Vec::new();
+    for ((digest, is_settled), blob) in rest.into_iter().zip(storage::stat_many(&blobs)?) {
+        let Some(blob) = blob else { continue };
+        let size = sizes.get(digest).copied().filter(|size| *size == blob.size);
+        if !is_settled || size.is_some() {
+            lacking.push(Lacking { digest: digest.clone(), size, is_settled });
+        }
+    }
+    Ok(lacking)
 }
 
 /// The repository no longer has the blob.
@@ -133,47 +275,51 @@ fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, E
     storage::remove(&layout::member(repository, digest), Precondition::Any)
 }
 
-/// Brings a blob into a repository. `commit` verifies the bytes and gives them their key; it
-/// is called once.
+/// Brings a blob into a repository. `commit` verifies the bytes, gives them their key, and says
+/// how many there are; it is called once.
 ///
 /// The order keeps a garbage collection from removing what is acknowledged: the note first,
 /// then a look at what is condemned, then the bytes, then all of it once more, since the
 /// bytes may have taken long.
-pub fn admit<T, E: From<Error>>(
+pub fn admit<E: From<Error>>(
     repository: &RepositoryName,
     digest: &ContentDigest,
-    commit: impl FnOnce() -> Result<T, E>,
-) -> Result<T, E> {
+    commit: impl FnOnce() -> Result<u64, E>,
+) -> Result<(), E> {
     let note = note_safely(repository, digest)?;
-    let committed = match commit() {
-        Ok(committed) => committed,
+    let size = match commit() {
+        Ok(size) => size,
         Err(error) => {
             note.withdraw()?;
             return Err(error);
         }
     };
-    if secure(repository, digest)? {
-        return Ok(committed);
+    if secure(repository, digest, Some(size))? {
+        return Ok(());
     }
-    let sentence = "the blob was removed by the garbage collection while it came in; send it again";
+    let sentence = "the blob was removed while it came in; send it again";
     Err(Error::Unavailable(sentence.to_owned()).into())
 }
 
-/// Lets a repository have a blob that the caller may see. False when it is gone.
-pub fn mount(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
-    secure(repository, digest)
+/// Lets a repository have a blob that the caller may see, of this size if it is known. False
+/// when it is gone or damaged.
+pub fn mount(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<bool, Error> {
+    secure(repository, digest, size)
 }
 
 /// Says that the repository has the blob and sees to it that nobody is after it; false, and
 /// nothing is said, when its bytes are not here.
-fn secure(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+fn secure(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<bool, Error> {
     let mut attempt = 0;
     loop {
-        settle(repository, digest)?;
+        settle(repository, digest, size)?;
         if condemned::rescue(digest)? == Standing::Safe {
             match look(repository, std::slice::from_ref(digest))?.pop() {
                 Some(Look::Member(_)) => return Ok(true),
-                Some(Look::Nothing) | None => return remove(repository, digest).map(|_| false),
+                Some(Look::Lost | Look::Nothing) | None => {
+                    return remove(repository, digest).map(|_| false);
+                }
+                Some(Look::Other(..)) => return Ok(false),
                 // A collection that was at its end has taken the member along.
                 Some(Look::BytesOnly) => {}
             }
@@ -208,9 +354,10 @@ impl Note {
         let key = layout::member(repository, digest);
         let mut was_settled = false;
         let info = storage::update(&key, |member| {
-            was_settled = member.is_some_and(|member| is_settled(&member.info));
-            let bytes = if was_settled { SETTLED } else { NOTE };
-            Ok::<_, Error>(Change::Write(bytes.to_vec()))
+            // One that cannot be read is written anew.
+            let there = member.filter(|member| is_settled(&member.info));
+            was_settled = there.is_some();
+            Ok::<_, Error>(Change::Write(there.map_or_else(|| NOTE.to_vec(), |member| member.bytes.clone())))
         })?;
         Ok(Self { key, version: info.map(|info| info.version).filter(|_| !was_settled) })
     }

@@ -7,16 +7,18 @@
 //! - A deletion marks the record before it removes the manifest. So a manifest that is missing
 //!   while its record is not marked was lost, or its push was interrupted.
 
-use packhouse_plugin::storage::{self, Change, Precondition, Update};
+use packhouse_plugin::storage::{self, Change, ListingOptions, ObjectInfo, Precondition, Update};
 use packhouse_plugin::{Error, settings};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::layout;
-use crate::name::RepositoryName;
+use crate::name::{RepositoryName, Tag};
 
 const JSON: &str = "application/json";
+/// Records that are listed at once.
+const PAGE: u32 = 200;
 
 /// What is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub struct Record {
     pub state: State,
     /// What the repository had when the manifest was pushed.
     pub blobs: Vec<String>,
+    /// What it was tagged as. Proves that its repository has had tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What the manifest named when it was deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<String>,
@@ -42,8 +47,10 @@ pub fn push(
     repository: &RepositoryName,
     digest: &ContentDigest,
     proven: &[ContentDigest],
+    tags: &[Tag],
 ) -> Result<(), Error> {
-    let record = Record { state: State::Pushed, blobs: texts(proven), released: Vec::new() };
+    let tags = tags.iter().map(ToString::to_string).collect();
+    let record = Record { state: State::Pushed, blobs: texts(proven), tags, released: Vec::new() };
     let bytes = storage::to_json(&record)?;
     storage::put(&layout::pushed(repository, digest), &bytes, Precondition::Any, Some(JSON)).map(|_| ())
 }
@@ -57,7 +64,7 @@ pub fn delete(
     Update::new(&layout::pushed(repository, digest)).content_type(JSON).run(|document| {
         let there = document.and_then(|document| document.json::<Record>().ok());
         let blobs = there.map(|record| record.blobs).unwrap_or_default();
-        Change::json(&Record { state: State::Deleted, blobs, released: texts(named) })
+        Change::json(&Record { state: State::Deleted, blobs, tags: Vec::new(), released: texts(named) })
     })?;
     Ok(())
 }
@@ -66,6 +73,45 @@ pub fn delete(
 pub fn read(repository: &RepositoryName, digest: &ContentDigest) -> Result<Option<Record>, Error> {
     let document = storage::get(&layout::pushed(repository, digest))?;
     document.map(|document| document.json()).transpose()
+}
+
+/// Whether a manifest that is not there was pushed so long ago that its push has ended, and no
+/// request has deleted it. Then it was lost, or the host was killed in the middle of its push.
+pub fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+    let Some(document) = storage::get(&layout::pushed(repository, digest))? else { return Ok(false) };
+    Ok(document.json::<Record>()?.state == State::Pushed && is_old(&document.info)?)
+}
+
+/// Whether pushes have filled the repository with something: with tags, or with anything.
+pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
+    let prefix = layout::pushes(repository);
+    let mut after = None;
+    loop {
+        let options = ListingOptions { after: after.as_deref(), limit: PAGE, ..ListingOptions::new(&prefix) };
+        let listing = storage::list_page(&options)?;
+        let mut old = Vec::new();
+        for object in &listing.objects {
+            if is_old(object)? {
+                old.push(&object.key);
+            }
+        }
+        for document in storage::get_each(&old) {
+            let record = document?.map(|document| document.json::<Record>()).transpose()?;
+            let proves =
+                |record: Record| record.state == State::Pushed && !(tagged && record.tags.is_empty());
+            if record.is_some_and(proves) {
+                return Ok(true);
+            }
+        }
+        match listing.next {
+            Some(next) => after = Some(next),
+            None => return Ok(false),
+        }
+    }
+}
+
+fn is_old(info: &ObjectInfo) -> Result<bool, Error> {
+    Ok(storage::age(info)?.is_some_and(|age| age > storage::GRACE))
 }
 
 /// The blobs that the repository has because of this manifest, which was read before. For one

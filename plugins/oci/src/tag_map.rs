@@ -1,26 +1,33 @@
 //! The stored tags of a repository, changed by compare-and-swap.
+//!
+//! A document that was lost or emptied must not be taken for a repository without tags: the
+//! next push would write a document of one tag, and nobody would notice the loss of the others.
+//! The records of pushes ([`crate::records`]) prove that there was one.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, Update};
+use packhouse_plugin::storage::{self, Change, Document, Update};
 
 use crate::digest::ContentDigest;
-use crate::document::Tags;
-use crate::layout;
+use crate::document::{LONGEST_EMPTY, Tags};
 use crate::name::{RepositoryName, Tag};
+use crate::{layout, records};
 
+const JSON: &str = "application/json";
 /// The longest value of a tag, in bytes.
 const LONGEST_VALUE: u64 = 1 << 20;
 
-/// None when the repository has no document of tags.
+/// None when the repository has no document of tags. `Damaged` when it was lost or emptied.
 pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
-    let Some(document) = storage::get(&layout::tags(repository))? else {
+    let document = storage::get(&layout::tags(repository))?;
+    check(repository, document.as_ref())?;
+    let Some(document) = document else {
         return Ok(None);
     };
     parse(&document.bytes, &document.info.key).map(Some)
 }
 
-/// The digest that a tag stands for. The document is not read whole: every pull by tag asks
-/// for one.
+/// The digest that a tag stands for; `Damaged` when the document was lost or emptied. It is
+/// not read whole: every pull by tag asks for one.
 pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentDigest>, Error> {
     let found = storage::scan(&layout::tags(repository), |scan| {
         if !scan.begin_object()? {
@@ -34,8 +41,42 @@ pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentD
         }
         Ok(None)
     })?;
-    let text: Option<String> = found.flatten().and_then(|value| serde_json::from_slice(&value).ok());
+    let value = found.flatten();
+    if value.is_none() {
+        check_stored(repository)?;
+    }
+    let text: Option<String> = value.and_then(|value| serde_json::from_slice(&value).ok());
     Ok(text.and_then(|text| ContentDigest::parse(&text).ok()))
+}
+
+/// [`check`] of what is stored.
+pub fn check_stored(repository: &RepositoryName) -> Result<(), Error> {
+    let key = layout::tags(repository);
+    match storage::stat(&key)? {
+        Some(info) if info.size > LONGEST_EMPTY as u64 => Ok(()),
+        _ => check(repository, storage::get(&key)?.as_ref()),
+    }
+}
+
+/// `Damaged` when the document was lost or emptied.
+pub fn check(repository: &RepositoryName, document: Option<&Document>) -> Result<(), Error> {
+    let is_damaged = match document {
+        None => records::prove(repository, false)?,
+        Some(document) => Tags::may_be_emptied(&document.bytes) && records::prove(repository, true)?,
+    };
+    if is_damaged {
+        return Err(Error::damaged(layout::tags(repository), why_lost(document.is_some())));
+    }
+    Ok(())
+}
+
+/// What is wrong with a document of tags that is empty or not there.
+pub fn why_lost(is_there: bool) -> String {
+    let what = if is_there { "has no tags" } else { "does not exist" };
+    format!(
+        "it {what}, and pushes are recorded that wrote it: restore it, or run `packhouse reindex` to begin \
+         without tags"
+    )
 }
 
 /// Lets these tags stand for a manifest; without tags it makes the document if there is none.
@@ -49,9 +90,14 @@ pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) ->
     })
 }
 
-/// An empty document, if there is none.
+/// An empty document, if there is none or it was emptied.
 pub fn create(repository: &RepositoryName) -> Result<(), Error> {
-    change(repository, |_, _| false)
+    let key = layout::tags(repository);
+    Update::new(&key).content_type(JSON).run(|document| match document {
+        Some(document) if !Tags::may_be_emptied(&document.bytes) => Ok(Change::Keep),
+        _ => write(&Tags::default()),
+    })?;
+    Ok(())
 }
 
 /// False when there was no such tag. One that is gone after this has tried to remove it was
@@ -75,17 +121,24 @@ pub fn remove_all(repository: &RepositoryName, digest: &ContentDigest) -> Result
 /// tried to write before.
 fn change(repository: &RepositoryName, mut change: impl FnMut(&mut Tags, bool) -> bool) -> Result<(), Error> {
     let key = layout::tags(repository);
-    Update::new(&key).content_type("application/json").run_telling(|document, has_tried| {
+    Update::new(&key).content_type(JSON).run_telling(|document, has_tried| {
+        check(repository, document)?;
         let mut tags = match document {
             Some(document) => parse(&document.bytes, &key)?,
             None => Tags::default(),
         };
-        if !change(&mut tags, has_tried) && document.is_some() {
+        // One that an earlier version left empty is written anew, as empty.
+        let is_clear = document.is_some_and(|document| !Tags::may_be_emptied(&document.bytes));
+        if !change(&mut tags, has_tried) && is_clear {
             return Ok(Change::Keep);
         }
-        tags.to_bytes().map(Change::Write).map_err(|error| Error::Misused(error.to_string()))
+        write(&tags)
     })?;
     Ok(())
+}
+
+fn write(tags: &Tags) -> Result<Change, Error> {
+    tags.to_bytes().map(Change::Write).map_err(|error| Error::Misused(error.to_string()))
 }
 
 fn parse(bytes: &[u8], key: &str) -> Result<Tags, Error> {

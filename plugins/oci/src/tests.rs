@@ -16,6 +16,7 @@ use crate::document::{IMAGE_INDEX, IMAGE_MANIFEST};
 
 mod blobs;
 mod collection;
+mod damage;
 mod earlier;
 mod hostile;
 mod lists;
@@ -24,7 +25,6 @@ mod manifests;
 mod permissions;
 mod referrers;
 mod tokens;
-
 mod upkeep;
 mod uploads;
 

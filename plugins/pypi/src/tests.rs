@@ -20,6 +20,7 @@ mod lost_answers;
 mod maintenance;
 mod read;
 mod upload;
+mod wheels;
 
 /// Reads are public; ann may do everything, bob may read, cat may write without deleting.
 fn host() -> Host {

@@ -1,9 +1,11 @@
-//! A wheel is a zip archive. It is looked at through its central directory, in bounded memory,
-//! and never unpacked but for its `METADATA`: what comes in is hostile until shown otherwise.
+//! A wheel is a zip archive. It is looked at through its central directory, in bounded memory.
+//! The host unpacks each file to compare its checksum, and nothing but `METADATA` is unpacked
+//! here: what comes in is hostile until shown otherwise.
 //!
 //! # Invariants
 //! - Clients that read the central directory and clients that read the archive from its front
 //!   see the same files: every byte of the archive belongs to one of them or to the directory.
+//! - Every file unpacks to the size and the checksum that the directory says.
 //! - No entry lies in another one, and all of it does not unpack to more than
 //!   [`crate::wheel::RATIO`] times its size, or [`crate::wheel::SMALL`].
 
@@ -12,6 +14,7 @@ use std::io::{self, Read};
 
 use flate2::read::DeflateDecoder;
 use packhouse_plugin::Error as HostError;
+use packhouse_plugin::storage::{Packed, Unpacked};
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipLocator};
 
 use crate::metadata;
@@ -19,6 +22,7 @@ use crate::name::{ProjectName, Version};
 use directory::Directory;
 use window::Window;
 
+mod contents;
 mod directory;
 mod frame;
 mod window;
@@ -32,6 +36,9 @@ pub const ENTRIES: usize = 50_000;
 
 /// Reads bytes at an offset, fewer only at the end: `Staged::read_at`, `Reader::read_at`.
 pub type ReadAt<'a> = &'a dyn Fn(u64, u32) -> Result<Vec<u8>, HostError>;
+
+/// Tells what packed parts unpack to: `Staged::unpack`.
+pub type Unpack<'a> = &'a dyn Fn(&[Packed]) -> Result<Vec<Option<Unpacked>>, HostError>;
 
 /// Why a wheel is none.
 #[derive(Debug)]
@@ -73,6 +80,12 @@ impl From<rawzip::Error> for WheelError {
     }
 }
 
+impl From<HostError> for WheelError {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
 impl From<io::Error> for WheelError {
     fn from(error: io::Error) -> Self {
         let is_hosts = error.get_ref().is_some_and(
@@ -83,16 +96,18 @@ impl From<io::Error> for WheelError {
 }
 
 /// The `METADATA` of a wheel of this version of this project. All of the archive's directory
-/// is looked at first.
+/// is looked at first, and every file is unpacked by the host.
 pub fn read_metadata(
     read: ReadAt<'_>,
+    unpack: Unpack<'_>,
     size: u64,
     project: &ProjectName,
     version: &Version,
 ) -> Result<Vec<u8>, WheelError> {
     let archive = open(read, size)?;
     let directory = Directory::read(&archive, size)?;
-    directory.check_fronts(&archive)?;
+    let contents = directory.check_fronts(&archive)?;
+    contents.check(&archive, unpack)?;
     let info = directory.info(project, version)?;
     extract(&archive, info)
 }

@@ -11,6 +11,37 @@ use crate::{Error, PIECE, sys};
 /// Small writes are collected up to this many bytes.
 const BUFFER: usize = 256 * 1024;
 
+/// The host unpacks this many parts at once.
+const UNPACK_MANY: usize = 10_000;
+
+/// How a part is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Store,
+    /// RFC 1951, as in zip archives.
+    Deflate,
+}
+
+/// A part of something that is packed, e.g. one file of a zip archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packed {
+    pub offset: u64,
+    pub length: u64,
+    pub packing: Packing,
+    /// The most bytes that may come out.
+    pub limit: u64,
+}
+
+/// What comes out when a part is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Bytes.
+    pub size: u64,
+    /// That of zip and gzip.
+    pub crc32: u32,
+}
+
 /// Bytes that the plugin makes itself, piece by piece. Small writes are collected; no
 /// `BufWriter` is needed.
 pub struct Writer {
@@ -114,6 +145,21 @@ impl Staged {
     /// Digests of a part of it; the bytes do not pass the plugin.
     pub fn digest_range(&self, offset: u64, length: u64, compute: &[&str]) -> Result<Vec<Digest>, Error> {
         self.raw.digest_range(offset, length, compute)
+    }
+
+    /// Unpacks parts of it to see what comes out, which does not pass the plugin. In the order
+    /// of `parts`; none for a part that is damaged, is not exactly one packed stream from its
+    /// first byte to its last, or unpacks to more than its limit. `Invalid` unless the parts lie
+    /// inside, each behind the one before. What is read, from the first part to the last, and
+    /// all limits count as work of the host, as far as they are more than eight times
+    /// the size of all of it. Hosts of contract 0.1.0 do not have it, and do not
+    /// load a plugin that calls it.
+    pub fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
+        let mut unpacked = Vec::with_capacity(parts.len());
+        for parts in parts.chunks(UNPACK_MANY) {
+            unpacked.extend(self.raw.unpack(parts)?);
+        }
+        Ok(unpacked)
     }
 
     /// Gives it its key. After an error nothing has changed and it may be tried again;

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod http;
 mod storage;
+mod unpack;
 mod upkeep;
 mod uploads;
 

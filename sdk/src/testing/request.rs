@@ -205,6 +205,7 @@ impl TestRequest {
         self.headers.retain(|(name, _)| !may_hold_credential(&name.to_ascii_lowercase()));
         sys::Request {
             method: if head { "GET".to_owned() } else { self.method },
+            is_head: head,
             path: self.path,
             query: self.query,
             alias: self.alias,

@@ -1,8 +1,16 @@
 //! Bytes on their way in.
 
 use super::*;
+use crate::storage::{Packed, Packing, Unpacked};
 
 const LARGE: usize = 20 * 1024 * 1024 + 17;
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
 
 on_every_store! {
     async fn nothing_is_seen_before_the_commit(house) {
@@ -24,6 +32,37 @@ on_every_store! {
         assert!(matches!(staged.read_at(0, 1).await, Err(StorageError::NotFound)));
         let again = staged.commit(&key("b"), &[], &Precondition::Any, None).await;
         assert!(matches!(again, Err(StorageError::NotFound)));
+    }
+
+    async fn parts_of_it_are_unpacked(house) {
+        let scope = house.scope();
+        let plain = [pattern(3_000_000), Bytes::from(vec![7; 5_000_000]), Bytes::from_static(b"short"), Bytes::new()];
+        let (mut bytes, mut parts) = (b"front".to_vec(), Vec::new());
+        for plain in &plain {
+            for packing in [Packing::Deflate, Packing::Store] {
+                let start = bytes.len() as u64;
+                bytes.extend(if packing == Packing::Deflate { deflate(plain) } else { plain.to_vec() });
+                parts.push(Packed { range: start..bytes.len() as u64, packing, limit: plain.len() as u64 });
+                bytes.extend(b"between");
+            }
+        }
+        let mut staged = stage(&scope, &bytes.into(), &[]).await;
+        let crc32 = |plain: &Bytes| {
+            let mut crc = flate2::Crc::new();
+            crc.update(plain);
+            crc.sum()
+        };
+        let expected: Vec<_> = plain
+            .iter()
+            .flat_map(|plain| [Some(Unpacked { size: plain.len() as u64, crc32: crc32(plain) }); 2])
+            .collect();
+        assert_eq!(staged.unpack(parts.clone()).await.unwrap(), expected);
+        let damaged = vec![Packed { range: 1..1_000_000, ..parts[0].clone() }];
+        assert_eq!(staged.unpack(damaged).await.unwrap(), [None]);
+        let outside = vec![Packed { range: 0..u64::MAX, ..parts[0].clone() }];
+        assert!(matches!(staged.unpack(outside).await, Err(StorageError::Invalid(_))));
+        staged.commit(&key("blob"), &[], &Precondition::Any, None).await.unwrap();
+        assert!(matches!(staged.unpack(parts).await, Err(StorageError::NotFound)));
     }
 
     async fn a_failed_commit_changes_nothing_and_may_be_tried_again(house) {

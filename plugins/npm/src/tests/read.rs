@@ -256,3 +256,16 @@ fn small_questions_have_honest_answers() {
     assert_eq!(bob.get("/-/user/ann/package").send::<Npm>().status(), 403);
     assert_eq!(host.anonymous().post("/a").send::<Npm>().status(), 405);
 }
+
+/// Corepack joins a registry's address that ends with a `/` and a name with another one.
+#[test]
+fn slashes_too_many_around_a_name_are_passed_over() {
+    let host = host();
+    legacy(&host);
+    let full = get(&host, "/@example%2fpad").text();
+    for path in ["//@example/pad", "//@example%2fpad", "/@example/pad/", "/@example%2fpad/"] {
+        assert_eq!(get(&host, path).text(), full, "{path}");
+    }
+    assert_eq!(get(&host, "//@example/pad/1.0.0").status(), 200);
+    assert_eq!(get(&host, "//@example/pad/-/pad-1.0.0.tgz").bytes(), b"one");
+}

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::digest::{ContentDigest, is_digest};
 
+/// The longest media type with parameters, in bytes.
+const LONGEST_CONTENT_TYPE: usize = 1024;
+
 /// What is read of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -81,7 +84,7 @@ impl Manifest {
             )));
         }
         if let (Some(said), Some(sent)) = (said, content_type)
-            && said != sent
+            && !said.eq_ignore_ascii_case(sent)
         {
             return Err(refuse(format!(
                 "the manifest says that its media type is {said:?}, and the Content-Type is {sent:?}: send \
@@ -91,7 +94,8 @@ impl Manifest {
         for (place, descriptor) in self.descriptors() {
             check_descriptor(place, descriptor)?;
         }
-        let kind = self.media_type(content_type);
+        // Media types are compared without regard to case (RFC 6838, section 4.2).
+        let kind = self.media_type(content_type).to_ascii_lowercase();
         if self.schema_version == Some(1)
             || kind.starts_with("application/vnd.docker.distribution.manifest.v1+")
         {
@@ -201,6 +205,21 @@ impl Manifest {
         held
     }
 
+    /// What it says of the sizes of what it names, in bytes. Where it says two, neither counts.
+    pub fn sizes(&self) -> BTreeMap<ContentDigest, u64> {
+        let mut sizes: BTreeMap<ContentDigest, Option<u64>> = BTreeMap::new();
+        for (_, descriptor) in self.descriptors() {
+            if let Some(digest) = descriptor.content() {
+                let size = descriptor.size;
+                sizes
+                    .entry(digest)
+                    .and_modify(|known| *known = known.filter(|known| Some(*known) == size))
+                    .or_insert(size);
+            }
+        }
+        sizes.into_iter().filter_map(|(digest, size)| Some((digest, size?))).collect()
+    }
+
     pub fn subject(&self) -> Option<ContentDigest> {
         self.subject.as_ref().and_then(Descriptor::content)
     }
@@ -231,8 +250,14 @@ fn check_descriptor(place: &str, descriptor: &Descriptor) -> Result<(), Manifest
         ContentDigest::parse(digest)
             .map_err(|error| refuse(format!("a descriptor in `{place}`: {error}")))?;
     }
-    if !is_media_type(&descriptor.media_type) {
+    let kind = descriptor.media_type.as_str();
+    if kind.is_empty() {
         return Err(refuse(format!("the descriptor of {digest} in `{place}` has no `mediaType`")));
+    }
+    if !is_content_type(kind) {
+        return Err(refuse(format!(
+            "the descriptor of {digest} in `{place}` has the `mediaType` {kind:.100?}, which is not a media type"
+        )));
     }
     if descriptor.size.is_none() {
         return Err(refuse(format!("the descriptor of {digest} in `{place}` has no `size`")));
@@ -263,6 +288,20 @@ pub fn is_media_type(text: &str) -> bool {
         !part.is_empty() && part.bytes().all(token)
     };
     text.len() <= 255 && text.split_once('/').is_some_and(|(kind, subtype)| name(kind) && name(subtype))
+}
+
+/// A media type, with or without parameters (RFC 9110, section 8.3.1), e.g.
+/// `application/vnd.dev.sigstore.bundle+json;version=0.2`.
+pub fn is_content_type(text: &str) -> bool {
+    let is_printable = |text: &str| text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    match text.split_once(';') {
+        None => is_media_type(text),
+        Some((kind, parameters)) => {
+            text.len() <= LONGEST_CONTENT_TYPE
+                && is_media_type(kind.trim_end_matches([' ', '\t']))
+                && is_printable(parameters)
+        }
+    }
 }
 
 #[cfg(test)]

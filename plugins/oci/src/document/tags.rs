@@ -1,5 +1,8 @@
 //! The map of tags to digests. What an earlier system wrote into it and cannot be read here
 //! stays as it is.
+//!
+//! A map without tags that this plugin wrote is `{ }`. So `{}` comes from an earlier system, or
+//! from whatever emptied the document without asking.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +10,11 @@ use serde_json::Value;
 
 use crate::digest::ContentDigest;
 use crate::name::Tag;
+
+/// A map without tags, as it is written here.
+const EMPTY: &[u8] = b"{ }";
+/// A longer map has tags, in bytes.
+pub const LONGEST_EMPTY: usize = 16;
 
 /// In the order of the tags' bytes, which is the order in which they are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +27,14 @@ impl Tags {
 
     /// The same tags always give the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(&self.0)
+        if self.0.is_empty() { Ok(EMPTY.to_vec()) } else { serde_json::to_vec(&self.0) }
+    }
+
+    /// Whether these bytes hold no tags, and no request is known to have removed the last one.
+    pub fn may_be_emptied(bytes: &[u8]) -> bool {
+        bytes != EMPTY
+            && bytes.len() <= LONGEST_EMPTY
+            && Self::parse(bytes).is_ok_and(|tags| tags.0.is_empty())
     }
 
     pub fn get(&self, tag: &Tag) -> Option<ContentDigest> {

@@ -3,12 +3,13 @@
 use packhouse_plugin::{Call, Response, storage};
 use serde_json::json;
 
-use super::{BYTES, CONTENT_DIGEST, digest, repository, require_feature};
+use super::{BYTES, CONTENT_DIGEST, damaged, digest, repository, require_feature};
 use crate::access::{Access, is_allowed, require};
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::holdings::Manifests;
+use crate::membership::Found;
 use crate::{holdings, layout, membership, pending};
 
 /// How much too early a store may say that an object was written, with room to spare; in
@@ -19,16 +20,32 @@ const MARGIN: u64 = 10_000;
 pub fn read_blob(call: &Call) -> Result<Response, Error> {
     let (repository, digest) = (repository(call)?, digest(call)?);
     require(&repository, Access::Pull)?;
-    let member = membership::find(&repository, &digest)?.ok_or_else(|| unknown(&digest))?;
-    if is_allowed(&repository, Access::Push) {
-        member.confirm()?;
-    }
-    let response = Response::new(200)
+    let member = match membership::read(&repository, &digest)? {
+        Some(member) => member,
+        None => match membership::find(&repository, &digest)? {
+            Found::Whole(member) => member,
+            Found::Damaged(error) => return Err(damaged(call, &repository, error, unknown(&digest))),
+            Found::Nothing => return Err(unknown(&digest)),
+        },
+    };
+    let mut response = Response::new(200)
         .content_type(BYTES)
         .header(CONTENT_DIGEST, &digest.to_string())
         .header("etag", &format!("\"{digest}\""))
         .no_compression();
-    response.object(&layout::blob(&digest))?.ok_or_else(|| unknown(&digest))
+    let size = response.write_object(&layout::blob(&digest))?.map(|blob| blob.size);
+    if size.is_none_or(|size| !member.is_of(size)) {
+        // It may have been collected or brought again in this moment.
+        return match membership::find(&repository, &digest)? {
+            Found::Damaged(error) => Err(damaged(call, &repository, error, unknown(&digest))),
+            Found::Nothing => Err(unknown(&digest)),
+            Found::Whole(_) => Err(Error::new(error::BUSY)),
+        };
+    }
+    if is_allowed(&repository, Access::Push) {
+        member.confirm()?;
+    }
+    Ok(response)
 }
 
 /// The repository no longer has the blob; its bytes stay as long as another one has them, and
@@ -37,7 +54,12 @@ pub fn delete_blob(call: &Call) -> Result<Response, Error> {
     let (repository, digest) = (repository(call)?, digest(call)?);
     require_feature("deletion")?;
     require(&repository, Access::Delete)?;
-    membership::find(&repository, &digest)?.ok_or_else(|| unknown(&digest))?;
+    let size = match membership::find(&repository, &digest)? {
+        Found::Whole(member) => member.size(),
+        // What is lost or damaged can be deleted too.
+        Found::Damaged(_) => None,
+        Found::Nothing => return Err(unknown(&digest)),
+    };
     let began = storage::now()?;
     if let Some(manifest) = naming(holdings::manifests(&repository), &digest)? {
         return Err(named(&manifest.to_string()));
@@ -50,7 +72,7 @@ pub fn delete_blob(call: &Call) -> Result<Response, Error> {
         None => naming(later, &digest)?.map(|manifest| manifest.to_string()),
     };
     if let Some(by) = by {
-        membership::mount(&repository, &digest)?;
+        membership::mount(&repository, &digest, size)?;
         return Err(named(&by));
     }
     Ok(Response::new(202))

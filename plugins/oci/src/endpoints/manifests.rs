@@ -4,12 +4,13 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Call, Error as HostError, Response};
 use serde_json::json;
 
-use super::{BYTES, CONTENT_DIGEST, repository, require_feature};
+use super::{BYTES, CONTENT_DIGEST, damaged, repository, require_feature};
 use crate::access::{Access, require};
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::name::{Reference, RepositoryName, Tag};
+use crate::records::State;
 use crate::{holdings, layout, media_types, records, referrers, tag_map};
 
 mod push;
@@ -29,16 +30,51 @@ pub fn read_manifest(call: &Call) -> Result<Response, Error> {
         Reference::Tag(tag) => tag_map::resolve(&repository, tag)?.ok_or_else(|| unknown(&reference))?,
     };
     let key = layout::manifest(&repository, &digest);
-    let document = storage::get(&key)?.ok_or_else(|| unknown(&reference))?;
+    let Some(document) = storage::get(&key)? else {
+        return Err(match lost(&repository, &reference, &digest)? {
+            Some(error) => damaged(call, &repository, error, unknown(&reference)),
+            None => unknown(&reference),
+        });
+    };
     if let Some(why) = holdings::other_content(&digest, &document)? {
-        return Err(document.damaged(why).into());
+        let error = document.damaged(format!("{why}: push it again"));
+        return Err(damaged(call, &repository, error, unknown(&reference)));
     }
     let media_type = media_type(&repository, &digest, &document)?;
     let response = Response::new(200)
         .content_type(&media_type)
         .header(CONTENT_DIGEST, &digest.to_string())
-        .header("etag", &format!("\"{digest}\""));
+        .header("etag", &format!("\"{digest}\""))
+        // Its length is a part of every descriptor that names it.
+        .no_compression();
     Ok(response.bytes(document.bytes))
+}
+
+/// Why a manifest is not there that should be: a tag stands for it, or its push was recorded. A
+/// deletion takes the tags away first, then marks the record, then removes the manifest; so all
+/// of it is looked at once more.
+fn lost(
+    repository: &RepositoryName,
+    reference: &Reference,
+    digest: &ContentDigest,
+) -> Result<Option<HostError>, Error> {
+    let key = layout::manifest(repository, digest);
+    let is_expected = match reference {
+        Reference::Digest(_) => records::is_lost(repository, digest)?,
+        Reference::Tag(tag) => {
+            let record = records::read(repository, digest)?;
+            record.is_none_or(|record| record.state == State::Pushed)
+                && tag_map::resolve(repository, tag)?.as_ref() == Some(digest)
+        }
+    };
+    if !is_expected || storage::stat(&key)?.is_some() {
+        return Ok(None);
+    }
+    let why = match reference {
+        Reference::Digest(_) => "it was pushed, and is lost: push it again".to_owned(),
+        Reference::Tag(tag) => format!("the tag {tag} stands for it, and it is lost: push it again"),
+    };
+    Ok(Some(HostError::damaged(key, why)))
 }
 
 /// A tag goes alone; a digest takes its tags and its entry among the referrers along.

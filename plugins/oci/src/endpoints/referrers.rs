@@ -37,7 +37,8 @@ pub fn list_referrers(call: &Call) -> Result<Response, Error> {
     }
     let kind = call.query("artifactType").filter(|kind| !kind.is_empty());
     if let Some(kind) = &kind {
-        page.referrers.retain(|referrer| referrer.artifact_type.as_ref() == Some(kind));
+        let is_wanted = |other: &String| other.eq_ignore_ascii_case(kind);
+        page.referrers.retain(|referrer| referrer.artifact_type.as_ref().is_some_and(is_wanted));
     }
     let index = json!({ "schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": page.referrers });
     let mut response = Response::new(200).content_type(IMAGE_INDEX).json(&index);

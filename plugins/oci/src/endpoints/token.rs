@@ -34,14 +34,31 @@ struct Grant {
 /// Basic credentials, which the host has read, or none.
 pub fn get_token(call: &Call) -> Result<Response, Error> {
     let query = call.query_pairs();
+    let offline = first(&query, "offline_token") == "true";
+    if offline && is_started_elsewhere(call) {
+        let sentence = "a request that another web site started gets no refresh token; sign in with a client";
+        return Err(Error::because(error::DENIED, sentence));
+    }
     let grant = Grant {
         account: caller()?,
         service: first(&query, "service"),
         wanted: wanted(&query),
         refresh: None,
-        offline: first(&query, "offline_token") == "true",
+        offline,
     };
     answer(&grant)
+}
+
+/// Whether a page of another web site made a browser send this. The browser then adds a
+/// password that its user once typed, so a link or an image could create tokens. The host
+/// rejects such writes; that this GET creates something is known here only. No client but a
+/// browser sends either header.
+fn is_started_elsewhere(call: &Call) -> bool {
+    match call.header("sec-fetch-site") {
+        // `none`: the user typed the address.
+        Some(site) => !matches!(site.as_str(), "same-origin" | "none"),
+        None => call.header("origin").is_some(),
+    }
 }
 
 /// A form that holds the credentials: `grant_type` `password` or `refresh_token`. Without one

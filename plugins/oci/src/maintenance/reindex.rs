@@ -60,11 +60,14 @@ fn tell(step: &Step<'_>, keys: &[String]) {
     step.remember(keys);
 }
 
-/// An empty document where there is none: it makes the repository found.
+/// An empty document where there is none, or one was emptied: it makes the repository found, and
+/// says that the operator knows of the loss.
 fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
     let key = layout::tags(repository);
-    if storage::stat(&key)?.is_some() {
-        return Ok(());
+    match tag_map::check_stored(repository) {
+        Ok(()) if storage::stat(&key)?.is_some() => return Ok(()),
+        Ok(()) | Err(Error::Damaged { .. }) => {}
+        Err(other) => return Err(other),
     }
     if !step.is_dry_run() {
         tag_map::create(repository)?;

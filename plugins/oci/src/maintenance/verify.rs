@@ -1,5 +1,8 @@
 //! Reads everything: do blobs and manifests match their digests, is what they name here, are
-//! all manifests here that were pushed, and do tags stand for something? It changes nothing.
+//! all manifests and tags here that were pushed, do tags stand for something, and is what
+//! members, referrers and media types are about here? It changes nothing.
+
+use std::collections::BTreeSet;
 
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Document};
@@ -10,14 +13,19 @@ use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
 use crate::records::{Record, State};
-use crate::{holdings, layout, membership, records};
+use crate::{holdings, layout, membership, records, tag_map};
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: manifests },
     Phase { name: "records", step: pushed },
     Phase { name: "tags", step: tags },
     Phase { name: "blobs", step: blobs },
+    Phase { name: "members", step: lost::members },
+    Phase { name: "referrers", step: lost::referrers },
+    Phase { name: "types", step: lost::types },
 ];
+
+mod lost;
 
 /// Of blobs, after which a step ends, in bytes.
 const MOST_READ: u64 = 1 << 30;
@@ -66,6 +74,7 @@ fn report_orphan(step: &Step<'_>, digest: &ContentDigest, blob: &ObjectInfo) -> 
 fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::PUSHED, after, DOCUMENTS)?;
     let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
+    let mut filled = BTreeSet::new();
     for (object, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
         let (Some(document), Some((repository, digest))) =
             (document?, layout::manifest_of_record(&object.key))
@@ -73,7 +82,13 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
             continue;
         };
         match document.json::<Record>() {
-            Ok(Record { state: State::Pushed, .. }) => {
+            Ok(Record { state: State::Pushed, tags, .. }) => {
+                if is_old(step, object) {
+                    if !tags.is_empty() {
+                        step.remember(&[tagged_word(&repository)]);
+                    }
+                    filled.insert(repository.clone());
+                }
                 let manifest = layout::manifest(&repository, &digest);
                 step.report_orphans(std::slice::from_ref(object), &manifest)?;
             }
@@ -81,12 +96,43 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
             Err(error) => step.damaged(&object.key, &error.to_string()),
         }
     }
+    report_lost_tags(step, &filled)?;
     Ok(listing.next)
+}
+
+/// Was it written so long ago that the request that wrote it has ended?
+fn is_old(step: &Step<'_>, info: &ObjectInfo) -> bool {
+    info.modified.is_some_and(|modified| modified.saturating_add(storage::GRACE) < step.started())
+}
+
+/// Documents of tags that are not there, of repositories that something was pushed to.
+fn report_lost_tags(step: &Step<'_>, repositories: &BTreeSet<RepositoryName>) -> Result<(), Error> {
+    let keys: Vec<String> = repositories.iter().map(layout::tags).collect();
+    for (key, found) in keys.iter().zip(storage::stat_many(&keys)?) {
+        if found.is_none() {
+            step.damaged_once(key, &tag_map::why_lost(false));
+        }
+    }
+    Ok(())
+}
+
+/// Those whose manifests have been read: an earlier system leaves no document of tags where
+/// nothing was tagged, and the adoption writes one.
+fn adopted(repositories: &BTreeSet<RepositoryName>) -> Result<BTreeSet<RepositoryName>, Error> {
+    let marks: Vec<String> = repositories.iter().map(layout::adopted).collect();
+    let found = repositories.iter().zip(storage::stat_many(&marks)?);
+    Ok(found.filter(|(_, mark)| mark.is_some()).map(|(repository, _)| repository.clone()).collect())
+}
+
+/// The word for a repository that pushes are known to have tagged.
+fn tagged_word(repository: &RepositoryName) -> String {
+    format!("tagged {repository}")
 }
 
 fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::MANIFESTS, after, DOCUMENTS)?;
     let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
+    let mut filled = BTreeSet::new();
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         // Deleted since it was listed.
         let Some(document) = document? else { continue };
@@ -95,6 +141,9 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
             continue;
         };
         step.checked(1, document.bytes.len() as u64);
+        if is_old(step, &document.info) {
+            filled.insert(repository.clone());
+        }
         if let Ok(manifest) = Manifest::parse(&document.bytes) {
             let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
             step.remember(&named);
@@ -106,6 +155,7 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
             }
         }
     }
+    report_lost_tags(step, &adopted(&filled)?)?;
     Ok(listing.next)
 }
 
@@ -128,8 +178,12 @@ fn fault(
     }
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
     let proven = records::proven(repository, digest, &manifest, is_adopted)?;
-    if let (true, Some(blob)) = (is_adopted, membership::missing(repository, &proven)?.first()) {
-        return Ok(Some(format!("the blob {blob} is not visible beside it: run `packhouse reindex`")));
+    if is_adopted {
+        let lacking = membership::lacking(repository, &proven, &manifest.sizes())?;
+        if let Some(lacking) = lacking.iter().find(|lacking| !lacking.is_settled) {
+            let blob = &lacking.digest;
+            return Ok(Some(format!("the blob {blob} is not visible beside it: run `packhouse reindex`")));
+        }
     }
     Ok(None)
 }
@@ -144,6 +198,10 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
             continue;
         };
         step.checked(1, document.bytes.len() as u64);
+        let is_emptied = Tags::may_be_emptied(&document.bytes);
+        if is_emptied && step.remembered(&[tagged_word(&repository)]).contains(&true) {
+            step.damaged(key, &tag_map::why_lost(true));
+        }
         match Tags::parse(&document.bytes) {
             Ok(tags) => check_tags(step, &repository, key, &tags)?,
             Err(error) => step.damaged(key, &format!("it is no map of tags: {error}")),

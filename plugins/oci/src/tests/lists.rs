@@ -65,6 +65,35 @@ fn the_catalog_holds_what_the_caller_may_pull() {
 }
 
 #[test]
+fn the_catalog_shows_what_can_be_pulled_and_nothing_else() {
+    let host = Host::new()
+        .base_url("https://registry.example.com/oci")
+        .user("ann", &["oci:repository:*:push"])
+        .user("reader", &["*:*:*:read", "oci:repository:mine:pull"])
+        .user("lister", &["oci:repository:team*:list"]);
+    for repository in ["mine", "team", "team-x"] {
+        push(&host, repository, "v1", "layer");
+    }
+    let names = |actor: Actor| actor.get("/v2/_catalog").send::<Oci>().json()["repositories"].clone();
+    assert_eq!(names(host.as_user("reader")), json!(["mine"]), "`read` pulls nothing");
+    assert_eq!(host.as_user("reader").get("/v2/team/tags/list").send::<Oci>().status(), 403);
+    assert_eq!(names(host.as_user("lister")), json!(["team", "team-x"]), "`list` is the catalogue's own");
+    let reply = host.as_user("reader").get("/token?scope=registry:catalog:*").send::<Oci>();
+    let token = reply.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(names(host.with_token(&token)), json!(["mine"]), "a token for the catalogue neither");
+    assert_eq!(host.with_token(&token).get("/v2/mine/tags/list").send::<Oci>().status(), 401);
+    let open = Host::new().anonymous_grants(&["*:*:*:read"]).user("ann", &["oci:repository:*:push"]);
+    push(&open, "a", "v1", "layer");
+    assert_eq!(open.anonymous().get("/v2/_catalog").send::<Oci>().status(), 401);
+    let page = host.as_user("lister").get("/v2/_catalog?n=1").send::<Oci>();
+    assert_eq!(page.json()["repositories"], json!(["team"]));
+    assert!(
+        page.header("link").unwrap().contains("last=team&")
+            || page.header("link").unwrap().contains("last=team>")
+    );
+}
+
+#[test]
 fn nobody_is_told_that_there_is_nothing_before_they_sign_in() {
     let host = Host::new().user("ann", &["oci:repository:*:push"]);
     push(&host, "a", "v1", "layer");

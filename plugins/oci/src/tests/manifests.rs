@@ -18,6 +18,7 @@ fn a_manifest_is_read_by_tag_and_digest_byte_for_byte() {
     assert_eq!(reply.header("oci-subject"), None);
     for reference in ["v1", &digest] {
         let reply = get(&host, &format!("/v2/a/b/manifests/{reference}"));
+        assert!(!reply.may_compress(), "its length is the one in descriptors");
         assert_eq!((reply.status(), reply.text()), (200, odd.clone()));
         assert_eq!(reply.header("content-type"), Some(IMAGE_MANIFEST));
         assert_eq!(reply.header("docker-content-digest"), Some(digest.as_str()));
@@ -64,6 +65,55 @@ fn every_kind_is_served_as_what_it_was_pushed() {
     assert_eq!(get(&host, "/v2/a/manifests/y").header("content-type"), Some(IMAGE_INDEX));
     let index = digest(unsaid.to_string());
     assert_eq!(ann.delete(&format!("/v2/a/manifests/{index}")).send::<Oci>().status(), 202);
+}
+
+#[test]
+fn media_types_are_compared_without_case_and_kept_as_they_were_pushed() {
+    let host = host();
+    let ann = host.as_user("ann");
+    upload(&ann, "a", "{}");
+    let push = |says: Option<&str>, sent: &str| {
+        let mut document = json!({ "schemaVersion": 2, "config": descriptor("{}") });
+        if let Some(says) = says {
+            document["mediaType"] = json!(says);
+        }
+        let request = ann.put("/v2/a/manifests/x").header("content-type", sent);
+        let reply = request.body(document.to_string()).send::<Oci>();
+        assert_eq!(reply.status(), 201, "{says:?} as {sent}: {}", reply.text());
+        get(&host, "/v2/a/manifests/x").header("content-type").unwrap().to_owned()
+    };
+    let upper = IMAGE_MANIFEST.to_ascii_uppercase();
+    assert_eq!(push(Some(IMAGE_MANIFEST), &upper), IMAGE_MANIFEST);
+    assert_eq!(push(Some(&upper), IMAGE_MANIFEST), upper);
+    assert_eq!(push(Some(&upper), &upper), upper);
+    assert_eq!(push(None, &upper), upper);
+    let no_config = json!({ "schemaVersion": 2, "mediaType": upper });
+    assert_refused(&put(&ann, "a", "y", &no_config), 400, "MANIFEST_INVALID", "config");
+}
+
+#[test]
+fn a_descriptors_media_type_may_have_parameters() {
+    let host = host();
+    let ann = host.as_user("ann");
+    upload(&ann, "a", "{}");
+    upload(&ann, "a", "layer");
+    let with = |kind: &str| {
+        let mut manifest = image("layer");
+        manifest["layers"][0]["mediaType"] = json!(kind);
+        put(&ann, "a", "v1", &manifest)
+    };
+    for kind in [
+        "application/vnd.dev.sigstore.bundle+json;version=0.2",
+        "text/plain; charset=\"utf-8\"",
+        "Application/X ; a=b",
+    ] {
+        let reply = with(kind);
+        assert_eq!(reply.status(), 201, "{kind}: {}", reply.text());
+    }
+    assert_refused(&with(""), 400, "MANIFEST_INVALID", "has no `mediaType`");
+    for kind in ["bundle;version=0.2", "a/b;\r\nx: y", "a/b;ä", &format!("a/b;{}", "x".repeat(2000))] {
+        assert_refused(&with(kind), 400, "MANIFEST_INVALID", "not a media type");
+    }
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn wheels_whose_data_ends_early() {
         }
         at += 46 + usize::from(early[at + 28]) + usize::from(early[at + 30]);
     }
-    refuse_wheel(early, "ends before its place");
+    refuse_wheel(early, "do not end where");
 }
 
 #[test]

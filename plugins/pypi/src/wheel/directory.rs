@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
 
+use super::contents::Contents;
 use super::frame;
 use super::window::Window;
 use super::{ENTRIES, RATIO, SMALL, WheelError};
@@ -43,6 +44,8 @@ pub struct Directory {
     infos: Vec<Info>,
     /// Where its last entry ends.
     end: u64,
+    /// Entries that have 8-byte numbers in an extra field: where they are, and the field.
+    large: Vec<(u64, Vec<u8>)>,
 }
 
 struct Info {
@@ -61,6 +64,7 @@ impl Directory {
             hasher: RandomState::new(),
             infos: Vec::new(),
             end: archive.directory_offset(),
+            large: Vec::new(),
         };
         let mut unpacked = 0_u64;
         let mut names = HashSet::new();
@@ -82,6 +86,9 @@ impl Directory {
                 "it unpacks to {unpacked} bytes, more than {RATIO} times its size"
             )));
         }
+        for (offset, sizes) in &directory.large {
+            frame::check_large_entry(archive, *offset, sizes)?;
+        }
         directory.check_places(archive.directory_offset())?;
         Ok(directory)
     }
@@ -101,7 +108,9 @@ impl Directory {
             )));
         }
         check_path(name)?;
-        frame::check_extra_fields(record.extra_fields())?;
+        if let Some(sizes) = frame::check_extra_fields(record.extra_fields())? {
+            self.large.push((record.central_directory_offset(), sizes.to_vec()));
+        }
         if record.flags().is_encrypted() {
             return Err(WheelError::refused(format!("{} is encrypted", shown(name))));
         }
@@ -169,14 +178,14 @@ impl Directory {
 
     /// A client that unpacks while it downloads sees the same as one that reads the directory:
     /// each entry's front says what the directory says, the next one begins where it ends, and
-    /// behind the last one stands nothing but the directory and its end.
-    pub fn check_fronts(&self, archive: &ZipArchive<Window<'_>>) -> Result<(), WheelError> {
+    /// behind the last one stands nothing but the directory and its end. Gives what is between.
+    pub fn check_fronts(&self, archive: &ZipArchive<Window<'_>>) -> Result<Contents, WheelError> {
         frame::check_end(archive, self.end, self.entries.len() as u64)?;
         if self.entries.len() > FEW {
             archive.get_ref().widen(WIDE);
         }
         let mut buffer = vec![0; VARIABLE];
-        let mut budget = frame::STREAMED;
+        let mut contents = Contents::default();
         let next_starts = self.entries.iter().skip(1).map(|entry| entry.start);
         for (entry, next) in self.entries.iter().zip(next_starts.chain([archive.directory_offset()])) {
             let local = archive.get_entry(entry.wayfinder)?;
@@ -189,13 +198,11 @@ impl Directory {
                     shown(name)
                 )));
             }
-            frame::check_front(entry, &header)?;
-            frame::check_gap(archive, entry, &local, next)?;
-            if entry.has_descriptor {
-                budget = frame::check_streamed(entry, &local, budget)?;
-            }
+            let has_large_sizes = frame::check_front(archive, entry, &header)?;
+            frame::check_gap(archive, entry, &local, next, has_large_sizes)?;
+            contents.add(entry, &local, name)?;
         }
-        Ok(())
+        Ok(contents)
     }
 
     /// The `METADATA` of the only `{name}-{version}.dist-info` folder.

@@ -1,19 +1,14 @@
 //! What stands around the files of an archive. Programs disagree on what counts where two
 //! places say different things, or where something hides between two files; so neither may be.
 
-use std::io;
+use std::collections::HashSet;
 
-use flate2::read::DeflateDecoder;
 use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
-use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipEntry, ZipLocalFileHeader};
+use rawzip::{ReaderAt, ZipArchive, ZipEntry, ZipLocalFileHeader};
 
+use super::WheelError;
 use super::directory::{Entry, shown};
 use super::window::Window;
-use super::{SMALL, WheelError};
-
-/// What all files that were written without their sizes in front may unpack to, in bytes: they
-/// are read through.
-pub const STREAMED: u64 = 8 * SMALL;
 
 /// The end of a directory (APPNOTE 4.3.16), and of one with large numbers before it (4.3.14,
 /// 4.3.15), in bytes.
@@ -24,20 +19,78 @@ const LARGE_END: usize = LARGE_RECORD + 20 + END;
 /// (APPNOTE 4.3.9).
 const DESCRIPTOR: usize = 24;
 
-/// Another name, or two sizes.
-pub fn check_extra_fields(fields: ExtraFields<'_>) -> Result<(), WheelError> {
-    let sizes = fields.filter(|(id, _)| *id == ExtraFieldId::ZIP64).count();
-    let names = fields.filter(|(id, _)| *id == ExtraFieldId::INFO_ZIP_UNICODE_PATH).count();
-    if sizes > 1 || names > 0 {
-        return Err(WheelError::refused("a file has a second name or size in its extra fields"));
+/// What stands for a size that is in the extra field for 8-byte sizes (APPNOTE 4.5.3).
+const ELSEWHERE: u64 = u32::MAX as u64;
+
+/// Each field once and whole, and no other name. Gives the field for 8-byte sizes.
+pub fn check_extra_fields(mut fields: ExtraFields<'_>) -> Result<Option<&[u8]>, WheelError> {
+    let (mut seen, mut sizes) = (HashSet::new(), None);
+    for (id, data) in fields.by_ref() {
+        if id == ExtraFieldId::INFO_ZIP_UNICODE_PATH || !seen.insert(id) {
+            return Err(WheelError::refused("a file has a second name or size in its extra fields"));
+        }
+        if id == ExtraFieldId::ZIP64 {
+            sizes = Some(data);
+        }
     }
-    Ok(())
+    // What is shorter than a field's header is padding to every client.
+    if fields.remaining_bytes().len() >= 4 {
+        return Err(WheelError::refused("an extra field of a file is cut off"));
+    }
+    Ok(sizes)
+}
+
+/// An entry of the directory has exactly the 8-byte numbers whose places say that they are there.
+/// Clients that look for them in another place would read other numbers.
+pub fn check_large_entry(
+    archive: &ZipArchive<Window<'_>>,
+    offset: u64,
+    sizes: &[u8],
+) -> Result<(), WheelError> {
+    let mut entry = [0; 46];
+    archive.get_ref().read_exact_at(&mut entry, offset)?;
+    let has = |place: usize, width: usize| {
+        let bytes = entry.get(place..place + width).unwrap_or_default();
+        bytes.iter().all(|byte| *byte == 0xff)
+    };
+    // Both sizes, the place of the file, and the number of the disk.
+    let expected = [(24, 4, 8), (20, 4, 8), (42, 4, 8), (34, 2, 4)];
+    let expected: usize = expected
+        .into_iter()
+        .filter(|(place, width, _)| has(*place, *width))
+        .map(|(_, _, length)| length)
+        .sum();
+    if sizes.len() == expected { Ok(()) } else { Err(stray_sizes()) }
+}
+
+/// The same before a file, where only sizes can be. Some programs repeat both sizes there without
+/// need; clients accept that if they are the same.
+fn check_large_front(archive: &ZipArchive<Window<'_>>, start: u64, sizes: &[u8]) -> Result<(), WheelError> {
+    let mut front = [0; 30];
+    archive.get_ref().read_exact_at(&mut front, start)?;
+    let at = |place: usize| front.get(place..place + 4).map(number).unwrap_or_default();
+    let stated = [at(22), at(18)];
+    let expected = 8 * stated.iter().filter(|size| **size == ELSEWHERE).count();
+    let is_repeated =
+        expected == 0 && sizes.len() == 16 && sizes.chunks(8).map(number).eq(stated.iter().copied());
+    if sizes.len() == expected || is_repeated { Ok(()) } else { Err(stray_sizes()) }
+}
+
+fn stray_sizes() -> WheelError {
+    WheelError::refused("a file has 8-byte sizes in its extra fields that its header does not ask for")
 }
 
 /// What stands before the file is what the directory says of it. Sizes that were not known yet
-/// are none, and stand behind it.
-pub fn check_front(entry: &Entry, front: &ZipLocalFileHeader<'_>) -> Result<(), WheelError> {
-    check_extra_fields(front.extra_fields())?;
+/// are none, and stand behind it. Gives whether they have 8 bytes there.
+pub fn check_front(
+    archive: &ZipArchive<Window<'_>>,
+    entry: &Entry,
+    front: &ZipLocalFileHeader<'_>,
+) -> Result<bool, WheelError> {
+    let sizes = check_extra_fields(front.extra_fields())?;
+    if let Some(sizes) = sizes {
+        check_large_front(archive, entry.start, sizes)?;
+    }
     let stated = [
         (front.compressed_size_hint(), entry.wayfinder.compressed_size_hint()),
         (front.uncompressed_size_hint(), entry.wayfinder.uncompressed_size_hint()),
@@ -49,7 +102,7 @@ pub fn check_front(entry: &Entry, front: &ZipLocalFileHeader<'_>) -> Result<(), 
         && front.flags().has_data_descriptor() == entry.has_descriptor
         && !front.flags().is_encrypted();
     if is_same {
-        return Ok(());
+        return Ok(sizes.is_some());
     }
     let name = shown(front.file_path().as_ref());
     Err(WheelError::refused(format!("the front of {name} says something else than the directory")))
@@ -61,6 +114,7 @@ pub fn check_gap(
     entry: &Entry,
     local: &ZipEntry<'_, Window<'_>>,
     next: u64,
+    has_large_sizes: bool,
 ) -> Result<(), WheelError> {
     let (_, end) = local.compressed_data_range();
     let length = next.checked_sub(end).and_then(|length| usize::try_from(length).ok());
@@ -69,47 +123,22 @@ pub fn check_gap(
         Some(length @ 1..=DESCRIPTOR) if entry.has_descriptor => {
             let mut gap = vec![0; length];
             archive.get_ref().read_exact_at(&mut gap, end)?;
-            is_descriptor(&gap, entry)
+            is_descriptor(&gap, entry, has_large_sizes)
         }
         _ => false,
     };
     if is_fine { Ok(()) } else { Err(WheelError::refused("something stands between its files")) }
 }
 
-/// Checksum and sizes, of four or of eight bytes, with a signature before them or without.
-fn is_descriptor(bytes: &[u8], entry: &Entry) -> bool {
+/// Checksum and sizes, with a signature before them or without. The sizes have eight bytes if the
+/// front has the extra field for such sizes, else four (APPNOTE 4.3.9.2).
+fn is_descriptor(bytes: &[u8], entry: &Entry, has_large_sizes: bool) -> bool {
     let sizes = [entry.wayfinder.compressed_size_hint(), entry.wayfinder.uncompressed_size_hint()];
     let rest = if matches!(bytes.len(), 16 | 24) { bytes.strip_prefix(b"PK\x07\x08") } else { Some(bytes) };
     let Some((crc, rest)) = rest.and_then(<[u8]>::split_first_chunk) else { return false };
     let width = rest.len() / 2;
     let stated = rest.chunks(width.max(1)).map(number);
-    *crc == entry.crc.to_le_bytes() && matches!(width, 4 | 8) && stated.eq(sizes)
-}
-
-/// A file without its size in front ends where its own data says: read through, that must be
-/// where the directory says too. Gives what is left of the budget.
-pub fn check_streamed(
-    entry: &Entry,
-    local: &ZipEntry<'_, Window<'_>>,
-    budget: u64,
-) -> Result<u64, WheelError> {
-    let (packed, unpacked) =
-        (entry.wayfinder.compressed_size_hint(), entry.wayfinder.uncompressed_size_hint());
-    if packed == 0 && unpacked == 0 {
-        return Ok(budget);
-    }
-    let left = budget.checked_sub(unpacked).filter(|_| entry.method == CompressionMethod::DEFLATE);
-    let Some(left) = left else {
-        return Err(WheelError::refused(
-            "a file is written without its size in front, and too large for that or not deflated",
-        ));
-    };
-    let mut inflated = DeflateDecoder::new(local.reader());
-    io::copy(&mut local.verifying_reader(&mut inflated), &mut io::sink())?;
-    if inflated.total_in() == packed {
-        return Ok(left);
-    }
-    Err(WheelError::refused("the data of a file ends before its place does"))
+    *crc == entry.crc.to_le_bytes() && width == if has_large_sizes { 8 } else { 4 } && stated.eq(sizes)
 }
 
 /// Behind the directory stands its end and nothing else: no comment, in which another end may

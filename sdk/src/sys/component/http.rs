@@ -18,6 +18,10 @@ impl Request {
         self.0.method()
     }
 
+    pub(crate) fn is_head(&self) -> bool {
+        self.0.is_head()
+    }
+
     pub(crate) fn path(&self) -> String {
         self.0.path()
     }

@@ -3,7 +3,7 @@
 use super::convert::{from_digests, owned, to_digests, to_precondition};
 use crate::Error;
 use crate::bindings::packhouse::plugin::storage;
-use crate::storage::{Document, Listing, ListingOptions};
+use crate::storage::{Document, Listing, ListingOptions, Packed, Packing, Unpacked};
 use crate::types::{Digest, ObjectInfo, Precondition};
 
 pub(crate) fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
@@ -127,6 +127,23 @@ impl Staged {
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
         Ok(from_digests(self.0.digest_range(offset, length, &owned(compute))?))
+    }
+
+    pub(crate) fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
+        let parts: Vec<storage::Packed> = parts
+            .iter()
+            .map(|part| storage::Packed {
+                offset: part.offset,
+                length: part.length,
+                method: match part.packing {
+                    Packing::Store => "store".to_owned(),
+                    Packing::Deflate => "deflate".to_owned(),
+                },
+                limit: part.limit,
+            })
+            .collect();
+        let told = |storage::Unpacked { size, crc32 }| Unpacked { size, crc32 };
+        Ok(self.0.unpack(&parts)?.into_iter().map(|part| part.map(told)).collect())
     }
 
     pub(crate) fn commit(

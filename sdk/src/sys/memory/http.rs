@@ -24,6 +24,7 @@ const OF_THE_HOST: [&str; 10] = [
 
 pub(crate) struct Request {
     pub(crate) method: String,
+    pub(crate) is_head: bool,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) alias: Option<String>,
@@ -36,6 +37,10 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn method(&self) -> String {
         self.method.clone()
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.is_head
     }
 
     pub(crate) fn path(&self) -> String {

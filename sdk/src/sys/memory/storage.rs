@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::within_piece;
-use crate::storage::{Document, Listing, ListingOptions};
+use super::{unpack, within_piece};
+use crate::storage::{Document, Listing, ListingOptions, Packed, Unpacked};
 use crate::testing::hash;
 use crate::testing::state::{self, Object, Shared, State, part};
 use crate::types::{Digest, ObjectInfo, Precondition};
@@ -239,6 +239,21 @@ impl Staged {
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
         State::digest_part(&self.bytes()?, offset, length, compute)
+    }
+
+    pub(crate) fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
+        let bytes = self.bytes()?;
+        let mut end = 0;
+        let mut unpacked = Vec::with_capacity(parts.len());
+        for part in parts {
+            let part_end = part.offset.saturating_add(part.length);
+            if part.offset < end || part_end > bytes.len() as u64 {
+                return Err(Error::Invalid("the parts do not lie inside, in order".to_owned()));
+            }
+            end = part_end;
+            unpacked.push(unpack::unpack(state::part(&bytes, part.offset, part.length), part));
+        }
+        Ok(unpacked)
     }
 
     pub(crate) fn commit(

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use packhouse_plugin::digests::{BLAKE2B256, SHA256};
-use packhouse_plugin::storage::{self, Precondition, Reader, Writer};
+use packhouse_plugin::storage::{self, Packed, Packing, Precondition, Reader, Staged, Writer};
 use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{Call, Description, Failure, Protocol, Request, Response, Router, digests, log};
 
@@ -46,6 +46,8 @@ impl Protocol for Hostile {
             .get("/writing", write_for_ever)
             .get("/reading", read_for_ever)
             .get("/commits", commit_for_ever)
+            .get("/unpacking", unpack_for_ever)
+            .get("/unpacking-without-limit", unpack_without_limit)
             .get("/uploads", start_2000_uploads)
             .get("/same-upload", open_an_upload_for_ever)
             .put("/finishes", finish_an_upload_for_ever)
@@ -233,6 +235,26 @@ fn commit_for_ever(_: &Call) -> Result<Response, Failure> {
     loop {
         let _ = staged.commit("large", &[], Precondition::Absent, None);
     }
+}
+
+/// One part of a mebibyte.
+fn staged_part(limit: u64) -> Result<(Staged, Packed), Failure> {
+    let mut writer = Writer::new(&[]);
+    writer.add(&vec![1; 1 << 20])?;
+    Ok((writer.finish()?, Packed { offset: 0, length: 1 << 20, packing: Packing::Store, limit }))
+}
+
+fn unpack_for_ever(_: &Call) -> Result<Response, Failure> {
+    let (staged, part) = staged_part(1 << 20)?;
+    loop {
+        staged.unpack(&[part])?;
+    }
+}
+
+fn unpack_without_limit(_: &Call) -> Result<Response, Failure> {
+    let (staged, part) = staged_part(u64::MAX)?;
+    staged.unpack(&[part])?;
+    Ok(Response::new(200))
 }
 
 fn start_2000_uploads(_: &Call) -> Result<Response, Failure> {

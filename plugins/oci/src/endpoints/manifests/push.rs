@@ -40,6 +40,8 @@ pub fn push_manifest(call: &Call) -> Result<Response, Error> {
     require(&repository, Access::Push)?;
     let push = receive(call, repository)?;
     adoption::ensure(&push.repository)?;
+    // Before this push writes anything that looks like a proof.
+    tag_map::check_stored(&push.repository)?;
     {
         let named = push.manifest.named();
         let _pending = Pending::begin(&push.repository, &named)?;
@@ -103,7 +105,7 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
 fn store(push: &Push, proven: &[ContentDigest]) -> Result<(), Error> {
     let key = layout::manifest(&push.repository, &push.digest);
     for _ in 0..ATTEMPTS {
-        records::push(&push.repository, &push.digest, proven)?;
+        records::push(&push.repository, &push.digest, proven, &push.tags)?;
         media_types::keep(&push.repository, &push.digest, &push.manifest, &push.media_type)?;
         storage::put(&key, &push.bytes, Precondition::Any, Some(&push.media_type))?;
         if let Some(subject) = push.manifest.subject() {

@@ -44,7 +44,7 @@ pub fn save_whole(call: &Call, repository: &RepositoryName, digest: &ContentDige
     membership::admit(repository, digest, || {
         let options =
             SaveOptions { expect: &[digest.to_host()], content_type: Some(BYTES), ..SaveOptions::default() };
-        call.body().save(&layout::blob(digest), &options).map(|_| ()).map_err(Error::from)
+        call.body().save(&layout::blob(digest), &options).map(|saved| saved.info.size).map_err(Error::from)
     })
 }
 
@@ -52,7 +52,7 @@ pub fn save_whole(call: &Call, repository: &RepositoryName, digest: &ContentDige
 fn finish(repository: &RepositoryName, mut upload: Upload, digest: &ContentDigest) -> Result<(), Error> {
     let finished = membership::admit(repository, digest, || {
         let key = layout::blob(digest);
-        upload.finish(&key, &[digest.to_host()], Precondition::Any, Some(BYTES)).map(|_| ())
+        upload.finish(&key, &[digest.to_host()], Precondition::Any, Some(BYTES)).map(|info| info.size)
     });
     if let Err(HostError::DigestMismatch { .. }) = &finished {
         give_up(upload);

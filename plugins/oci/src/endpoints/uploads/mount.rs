@@ -44,20 +44,27 @@ impl Wish {
         }
     }
 
-    /// False when it cannot be: there is no such blob, or the caller may not see it.
+    /// False when it cannot be: there is no such blob, the caller may not see it, or it is
+    /// damaged. Then the client sends it.
     pub fn fulfil(&self, target: &RepositoryName) -> Result<bool, Error> {
-        let can_be_seen = match &self.source {
-            Source::Named(source) => {
-                is_allowed(source, Access::Pull) && membership::find(source, &self.digest)?.is_some()
-            }
-            Source::Any => self.is_seen_somewhere()?,
-            Source::Nowhere => false,
-        };
-        Ok(can_be_seen && membership::mount(target, &self.digest)?)
+        match &self.source {
+            Source::Named(source) if is_allowed(source, Access::Pull) => self.mount(source, target),
+            Source::Any => match self.seen_in()? {
+                Some(source) => self.mount(&source, target),
+                None => Ok(false),
+            },
+            Source::Named(_) | Source::Nowhere => Ok(false),
+        }
     }
 
-    /// Has a repository that the caller may pull from this blob? The first 1000 are looked at.
-    fn is_seen_somewhere(&self) -> Result<bool, Error> {
+    fn mount(&self, source: &RepositoryName, target: &RepositoryName) -> Result<bool, Error> {
+        let found = membership::find(source, &self.digest)?.whole();
+        found.map_or(Ok(false), |member| Ok(membership::mount(target, &self.digest, member.size())?))
+    }
+
+    /// A repository that the caller may pull from and that has this blob. The first 1000 are
+    /// looked at.
+    fn seen_in(&self) -> Result<Option<RepositoryName>, Error> {
         let prefix = layout::members(&self.digest);
         let listing = storage::list_page(&ListingOptions::new(&prefix))?;
         let members = listing.objects.iter().filter(|member| membership::is_settled(member));
@@ -65,6 +72,7 @@ impl Wish {
             .filter_map(|member| layout::member_of(&member.key))
             .map(|(_, repository)| repository.to_string())
             .collect();
-        Ok(!auth::filter_allowed(REPOSITORY, &repositories, Access::Pull.action()).is_empty())
+        let seen = auth::filter_allowed(REPOSITORY, &repositories, Access::Pull.action());
+        Ok(seen.first().and_then(|name| RepositoryName::parse(name).ok()))
     }
 }

@@ -6,11 +6,9 @@ use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::{DOCUMENTS, KEYS, page};
 use crate::membership;
-use crate::name::RepositoryName;
 use crate::records::{self, Record, State};
 
 /// Notes of uploads that have not ended, and members of blobs that are gone.
@@ -43,17 +41,12 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
 
 /// Entries of manifests that are gone.
 pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
-    of_manifests(step, layout::REFERRERS, after, |rest| {
-        let (segment, rest) = rest.split_once('/')?;
-        Some((segment.to_owned(), rest.split_once('/')?.1.to_owned()))
-    })
+    of_manifests(step, layout::REFERRERS, after)
 }
 
 /// Media types of manifests that are gone.
 pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
-    of_manifests(step, layout::TYPES, after, |rest| {
-        rest.split_once('/').map(|(segment, digest)| (segment.to_owned(), digest.to_owned()))
-    })
+    of_manifests(step, layout::TYPES, after)
 }
 
 /// Records of manifests that a request has deleted; where the operator ordered to remove
@@ -80,18 +73,11 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// `parts` reads the repository's segment and the manifest's digest out of a key.
-fn of_manifests(
-    step: &Step<'_>,
-    prefix: &str,
-    after: Option<&str>,
-    parts: fn(&str) -> Option<(String, String)>,
-) -> Result<Option<String>, Error> {
+fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(prefix, after, KEYS)?;
     let manifest_of = |object: &ObjectInfo| {
-        let (segment, digest) = parts(object.key.strip_prefix(prefix)?)?;
-        let repository = RepositoryName::from_segment(&segment).ok()?;
-        Some(layout::manifest(&repository, &ContentDigest::parse(&digest).ok()?))
+        let (repository, digest) = layout::manifest_about(&object.key)?;
+        Some(layout::manifest(&repository, &digest))
     };
     let old = listing.objects.iter().filter(|object| !step.is_young(object));
     let old: Vec<(&ObjectInfo, String)> =

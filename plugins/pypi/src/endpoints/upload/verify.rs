@@ -127,7 +127,8 @@ fn read_inside(
 ) -> Result<(Staged, Vec<u8>), Error> {
     let size = staged.size();
     let metadata = if filename.is_wheel() {
-        wheel::read_metadata(&|offset, max| staged.read_at(offset, max), size, name, version)?
+        let read = |offset, max| staged.read_at(offset, max);
+        wheel::read_metadata(&read, &|parts| staged.unpack(parts), size, name, version)?
     } else {
         let packed = BufReader::with_capacity(READ, &mut staged);
         sdist::read_metadata(packed, size, name, version)?

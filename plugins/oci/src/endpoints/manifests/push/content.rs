@@ -27,8 +27,8 @@ pub fn check(
     known.sort_unstable();
     known.dedup();
     let mut here = Vec::with_capacity(known.len());
-    for (digest, member) in known.iter().zip(membership::find_all(repository, &known)?) {
-        if let Some(member) = member {
+    for (digest, found) in known.iter().zip(membership::find_all(repository, &known)?) {
+        if let Some(member) = found.whole() {
             member.confirm()?;
             here.push(digest.clone());
         }
