@@ -73,6 +73,7 @@ mod orphan;
 mod reclaim;
 mod removal;
 
+pub use orphan::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 pub(crate) use reclaim::{ANNOUNCED, DEAD, REMOVING, clear, hold, mark_of};
 pub use reclaim::{Reference, forget_claims};
 pub use removal::RemovalMark;
@@ -187,8 +188,8 @@ impl<'a> Step<'a> {
         self.raw.ordered(objects);
     }
 
-    /// The document that should name this key does not exist, and no request has marked the
-    /// removal. The key stays.
+    /// The document that should name this key does not name it or does not exist, and no request
+    /// has marked the removal. The key stays.
     pub fn orphan(&self, key: &str, bytes: u64, why: &str) {
         self.raw.orphan(key, bytes, why);
     }

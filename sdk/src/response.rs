@@ -5,6 +5,8 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::clock::http_date;
+use crate::storage::Document;
 use crate::types::ObjectInfo;
 use crate::{Error, PIECE, sys};
 
@@ -111,6 +113,20 @@ impl Response {
     pub fn write_object(&mut self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         self.flush_buffer();
         self.raw.write_object(key)
+    }
+
+    /// Adds the bytes of a stored document that was read, with its version as the `ETag` and
+    /// its time, as [`Response::object`] would send it. For documents that are checked before
+    /// they are served.
+    pub fn document(mut self, document: &Document) -> Response {
+        let Document { info, bytes } = document;
+        if let Some(content_type) = info.content_type.as_deref().filter(|_| !self.typed) {
+            self = self.content_type(content_type);
+        }
+        if let Some(date) = info.modified.and_then(http_date) {
+            self = self.header("last-modified", &date);
+        }
+        self.header("etag", &info.version).bytes(bytes)
     }
 
     /// The content never changes at this URL: caches may keep it for good.

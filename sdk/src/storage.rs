@@ -2,8 +2,9 @@
 //! compare-and-swap ([`update`]); large immutable ones are saved from a body or staged.
 //!
 //! A key is a relative path of UTF-8 segments; `.`, `..`, empty segments, control
-//! characters, a leading or trailing `/` and the first segment `.packhouse` are `Invalid`,
-//! and so is a key that would be both an object and a folder.
+//! characters, a leading or trailing `/` and the first segment `.packhouse` are `Invalid`.
+//! Writing a key that would be both an object and a folder is `Damaged`: choose a layout in
+//! which no name that a client may send makes such a key.
 //!
 //! The functions take and give any size: what is above [`crate::PIECE`] goes in pieces.
 //!
@@ -13,6 +14,7 @@
 //! order, and [`Removal`] to that of taking a version away.
 
 mod claim;
+mod clash;
 mod document;
 mod listing;
 mod publish;

@@ -41,13 +41,33 @@ fn writes_only_what_the_precondition_allows() {
 fn refuses_keys_that_cannot_be() {
     let _host = Host::new();
     storage::put("folder/object", b"1", Precondition::Any, None).unwrap();
-    for key in
-        ["", "/a", "a/", "a//b", ".", "a/../b", "a\nb", ".packhouse/x", "folder", "folder/object/below"]
-    {
+    let long = format!("folder/{}", "x".repeat(256));
+    for key in ["", "/a", "a/", "a//b", ".", "a/../b", "a\nb", ".packhouse/x", &long] {
         let refused = storage::put(key, b"1", Precondition::Any, None);
         assert!(matches!(refused, Err(Error::Invalid(_))), "{key:?}");
     }
     storage::put("folder.json", b"1", Precondition::Any, None).unwrap();
+}
+
+#[test]
+fn an_object_in_the_way_of_a_key_is_damage_that_the_client_reads_nothing_of() {
+    let _host = Host::new();
+    storage::put("folder/object", b"1", Precondition::Any, None).unwrap();
+    for (key, in_the_way) in [
+        ("folder", "folder"),
+        ("folder/object/below", "folder/object"),
+        ("folder/object/b/c", "folder/object"),
+    ] {
+        for large in [false, true] {
+            let bytes = vec![b'1'; if large { 2 << 20 } else { 1 }];
+            let error = storage::put(key, &bytes, Precondition::Absent, None).unwrap_err();
+            assert!(matches!(&error, Error::Damaged { key, .. } if key == in_the_way), "{error:?}");
+            assert_eq!(error.status(), 500);
+            assert!(!error.public_message().contains("folder"), "{}", error.public_message());
+        }
+        let updated = storage::update(key, |_| Ok::<_, Error>(Change::Write(b"1".to_vec())));
+        assert!(matches!(updated, Err(Error::Damaged { .. })), "{updated:?}");
+    }
 }
 
 #[test]

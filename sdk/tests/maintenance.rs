@@ -159,6 +159,77 @@ fn the_same_bytes_published_at_this_moment_stay() {
 }
 
 #[test]
+fn a_full_disk_gets_room_from_what_is_left_over() {
+    let host = with_left_over();
+    host.set_room(0);
+    let run = host.upkeep().older_than(0).collect::<Reclaims>().unwrap();
+    assert_eq!(run.left_over, ["blob"]);
+    assert_eq!(host.objects(), Vec::<String>::new(), "no mark stays");
+    assert!(storage::put("a", b"left", Precondition::Any, None).is_ok(), "there is room again");
+}
+
+#[test]
+fn on_a_full_disk_too_a_publish_and_a_removal_do_not_meet() {
+    collector!(Races, |step| {
+        step.reclaim(&blob(), "document", UNNAMED, || {
+            // The mark stands, the blob was looked at: now somebody publishes, who waits in vain.
+            let refused = claim("blob", b"left");
+            assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+            Ok::<_, Error>(UNNAMED)
+        })
+    });
+    let host = with_left_over();
+    let before = host.object_info("blob").unwrap().version;
+    host.set_room(4);
+    let run = host.upkeep().older_than(0).collect::<Races>().unwrap();
+    assert_eq!(run.left_over, Vec::<String>::new(), "the blob was renewed");
+    assert_ne!(host.object_info("blob").unwrap().version, before);
+    assert_eq!(host.objects(), ["blob"]);
+    // A host that was killed leaves the empty mark, which is valid for ten minutes.
+    let host = with_left_over();
+    let mark = mark_key(&host);
+    host.insert(&mark, "").unwrap();
+    assert!(matches!(claim("blob", b"left"), Err(Error::Unavailable(_))));
+    host.set_now(host.now() + HOUR);
+    assert_eq!(claim("blob", b"left"), Ok(Claim::Committed));
+    assert_eq!(host.objects(), ["blob"]);
+}
+
+#[test]
+fn a_mark_that_somebody_replaced_on_a_full_disk_stops_the_removal() {
+    collector!(Replaces, |step| {
+        step.reclaim(&blob(), "document", UNNAMED, || {
+            let mark = storage::list("reclaimed/").next().unwrap()?;
+            assert_eq!(mark.size, 0);
+            storage::put(&mark.key, b"kept", Precondition::Any, None)?;
+            Ok::<_, Error>(UNNAMED)
+        })
+    });
+    let host = with_left_over();
+    host.set_room(4);
+    let run = host.upkeep().older_than(0).collect::<Replaces>().unwrap();
+    assert_eq!(run.left_over, Vec::<String>::new());
+    assert!(host.object("blob").is_some());
+}
+
+#[test]
+fn where_not_even_an_empty_mark_can_be_written_the_run_goes_on() {
+    collector!(Full, |step| {
+        forget_claims(step)?;
+        for _ in 0..2 {
+            step.reclaim(&blob(), "document", UNNAMED, || Ok::<_, Error>(UNNAMED))?;
+        }
+        Ok(())
+    });
+    let host = with_left_over();
+    host.set_full();
+    let run = host.upkeep().older_than(0).collect::<Full>().unwrap();
+    assert_eq!((run.left_over.len(), host.objects()), (0, vec!["blob".to_owned()]));
+    let told = host.log().iter().filter(|line| line.message.contains("too full")).count();
+    assert_eq!(told, 1, "once in a run: {:?}", host.log());
+}
+
+#[test]
 fn a_publish_that_comes_too_late_is_told_so() {
     let host = with_left_over();
     let mark = mark_key(&host);

@@ -37,7 +37,8 @@ async fn what_is_published_is_served(registry: Registry) {
     assert_eq!(published.as_str().map(str::len), Some("2026-01-01T00:00:00Z".len()), "{published}");
     let expected = json!({
         "name": "Demo", "vers": "1.0.0", "deps": [], "cksum": cargo::checksum(&demo.archive()),
-        "features": {}, "yanked": false, "links": null, "pubtime": null,
+        "features": {}, "yanked": false, "links": null, "pubtime": null, "index_lines": 1,
+        "crate_size": demo.archive().len(),
     });
     assert_eq!(line, expected);
     let file = anybody.get(&demo.download_path()).await.expect(200);

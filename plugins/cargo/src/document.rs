@@ -3,23 +3,29 @@
 //!
 //! # Invariants
 //! - Lines that are not meant stay as they are, byte for byte, also those that cannot be
-//!   read: buckets of other systems are served as found.
+//!   read: buckets of other systems are served as found. Only the count in the first line
+//!   changes with every change of the file.
 //! - Of several lines of one version the last counts, as for cargo.
+//! - **An index that lost lines is known by its first line**, which holds the number of lines
+//!   (`index_lines`, a member that cargo ignores): the count and the lines are one write. An
+//!   index of another system, or of an earlier version, has no count until its next change.
 
 use std::borrow::Cow;
 
-use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use candidates::Candidates;
 pub use features::Features;
-pub use from_end::find_from_end;
+pub use from_end::{Found, find_from_end};
 pub use line::{Release, format_time};
 
 use crate::name::{CrateName, Version};
 
+mod candidates;
+mod count;
 mod features;
 mod from_end;
 mod line;
@@ -46,6 +52,12 @@ pub struct Line<'a> {
     /// RFC 3339; none in the line of an earlier system.
     #[serde(borrow, default)]
     pubtime: Option<Cow<'a, str>>,
+    /// Bytes of the file; none in the line of an earlier system or version.
+    #[serde(default)]
+    pub crate_size: Option<u64>,
+    /// In the first line: how many lines the file has.
+    #[serde(default)]
+    index_lines: Option<u64>,
 }
 
 impl Line<'_> {
@@ -95,7 +107,8 @@ impl<'a> Index<'a> {
     /// The line of a version.
     pub fn find(self, version: &Version) -> Option<Line<'a>> {
         let version = version.to_string();
-        self.lines_with(&format!("\"{version}\"")).filter(|line| line.vers == version).last()
+        let lines = Candidates::new(self.bytes, &format!("\"{version}\"")).filter_map(parse);
+        lines.filter(|line| line.vers == version).last()
     }
 
     /// When the first of the versions was published, in milliseconds since the Unix epoch; none
@@ -108,11 +121,19 @@ impl<'a> Index<'a> {
         published.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 
-    /// A version that is there and differs in build metadata at most.
-    pub fn find_same_release(self, version: &Version) -> Option<Version> {
-        self.lines_with(&format!("\"{}", version.without_build()))
-            .filter_map(|line| Version::parse(&line.vers).ok())
-            .find(|there| there.is_same_release(version))
+    /// The version itself if it is there, else one that differs in build metadata only. Says why
+    /// it cannot tell if a line that may be about the version cannot be read.
+    pub fn find_same_release(self, version: &Version) -> Result<Option<Version>, String> {
+        let mut found = None;
+        for line in Candidates::new(self.bytes, &format!("\"{}", version.without_build())) {
+            let line = parse(line).ok_or_else(|| format!("a line that holds {version} cannot be read"))?;
+            let there = Version::parse(&line.vers).ok().filter(|there| there.is_same_release(version));
+            if there.as_ref() == Some(version) {
+                return Ok(there);
+            }
+            found = found.or(there);
+        }
+        Ok(found)
     }
 
     /// The highest version that is not yanked; the highest of all when all are.
@@ -123,9 +144,13 @@ impl<'a> Index<'a> {
     }
 
     /// Checks that the file is whole, or says why it cannot be built on. A whole file has a
-    /// line at least, every line can be read and is about a version of this crate, and no
-    /// version has two lines.
+    /// line at least and not fewer than it counts, every line can be read and is about a version
+    /// of this crate, and no version has two lines.
+    ///
+    /// More lines than the count are accepted: a host of an earlier version, which does not know
+    /// the count, adds lines too, and no damage adds lines that pass the other checks.
     pub fn check(self, name: &CrateName) -> Result<(), String> {
+        self.check_count()?;
         let mut versions = Vec::new();
         for (number, line) in self.all_lines().enumerate() {
             let line = line.filter(|line| line.release(name).is_some()).ok_or_else(|| bad_line(number))?;
@@ -139,45 +164,79 @@ impl<'a> Index<'a> {
         twice.map_or(Ok(()), |(version, _)| Err(listed_twice(version)))
     }
 
+    /// The same before a change. Parses the first and the last line only if the count of lines
+    /// is right, and all of them otherwise: ten thousand lines take longer to parse than all else
+    /// that a publish does.
+    pub fn check_to_change(self, name: &CrateName) -> Result<(), String> {
+        match self.check_count()? {
+            Count::Right => self.check_ends(name),
+            Count::None | Count::Low => self.check(name),
+        }
+    }
+
+    /// The same before it is served: the count of lines, and the first and the last line. Not the
+    /// others: they are for `verify` to check.
+    pub fn check_to_read(self, name: &CrateName) -> Result<(), String> {
+        self.check_count()?;
+        self.check_ends(name)
+    }
+
+    /// The first and the last line.
+    pub fn check_ends(self, name: &CrateName) -> Result<(), String> {
+        let is_ours = |line: &[u8]| parse(line).is_some_and(|line| line.release(name).is_some());
+        let text = self.bytes.trim_ascii_end();
+        let last = memchr::memrchr(b'\n', text).and_then(|end| text.get(end + 1..)).unwrap_or(text);
+        match self.raw_lines().next() {
+            None => Err("it is empty".to_owned()),
+            Some(first) if !is_ours(first) => Err(bad_line(0)),
+            Some(_) if !is_ours(last) => Err("its last line is none of an index".to_owned()),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The file with one more line.
     pub fn with_line(self, line: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.bytes.len() + line.len() + 2);
+        let mut bytes = Vec::with_capacity(self.bytes.len() + line.len() + count::ROOM);
         bytes.extend_from_slice(self.bytes);
         if !matches!(bytes.last(), None | Some(b'\n')) {
             bytes.push(b'\n');
         }
         bytes.extend_from_slice(line);
         bytes.push(b'\n');
-        bytes
+        count::write(bytes)
     }
 
     /// The file with this version yanked or not; none when it is so already. The caller has
     /// seen that the version is there.
     pub fn with_yanked(self, version: &Version, yanked: bool) -> Option<Vec<u8>> {
         let version = version.to_string();
-        let quoted = format!("\"{version}\"");
-        let finder = Finder::new(&quoted);
-        let mut changed = false;
-        let mut bytes = Vec::with_capacity(self.bytes.len() + 16);
-        for line in self.bytes.split_inclusive(|byte| *byte == b'\n') {
-            let changed_line = may_hold(line, &finder).then(|| changed_line(line, &version, yanked));
-            match changed_line.flatten() {
-                Some(new) => {
-                    changed = true;
-                    bytes.extend_from_slice(&new);
-                    bytes.push(b'\n');
-                }
-                None => bytes.extend_from_slice(line),
-            }
+        let mut bytes = Vec::with_capacity(self.bytes.len() + count::ROOM);
+        let mut copied = 0;
+        for line in Candidates::new(self.bytes, &format!("\"{version}\"")) {
+            let Some(new) = changed_line(line, &version, yanked) else { continue };
+            let start = (line.as_ptr() as usize).saturating_sub(self.bytes.as_ptr() as usize);
+            bytes.extend_from_slice(self.bytes.get(copied..start).unwrap_or_default());
+            bytes.extend_from_slice(&new);
+            copied = start + line.len();
         }
-        changed.then_some(bytes)
+        if copied == 0 {
+            return None;
+        }
+        bytes.extend_from_slice(self.bytes.get(copied..).unwrap_or_default());
+        Some(count::write(bytes))
     }
 
-    /// The lines in which this may stand, which must be of version numbers and quotes.
-    /// Tells most lines apart without parsing them: of ten thousand one is meant.
-    fn lines_with(self, text: &str) -> impl Iterator<Item = Line<'a>> {
-        let finder = Finder::new(text).into_owned();
-        self.raw_lines().filter(move |line| may_hold(line, &finder)).filter_map(parse)
+    /// Fewer lines than the first line says are an error.
+    fn check_count(self) -> Result<Count, String> {
+        let first = self.raw_lines().next().and_then(parse);
+        let Some(said) = first.and_then(|line| line.index_lines) else { return Ok(Count::None) };
+        match count::lines(self.bytes) {
+            there if there < said => {
+                Err(format!("it has {there} lines, and its first line says that it has {said}"))
+            }
+            there if there > said => Ok(Count::Low),
+            _ => Ok(Count::Right),
+        }
     }
 
     fn raw_lines(self) -> impl Iterator<Item = &'a [u8]> {
@@ -185,13 +244,17 @@ impl<'a> Index<'a> {
     }
 }
 
-fn parse(line: &[u8]) -> Option<Line<'_>> {
-    serde_json::from_slice(line).ok()
+/// What the first line says of the number of lines.
+enum Count {
+    /// Nothing: it was written by another system, or by an earlier version.
+    None,
+    Right,
+    /// There are more.
+    Low,
 }
 
-/// What holds an escape may say anything.
-fn may_hold(line: &[u8], finder: &Finder<'_>) -> bool {
-    finder.find(line).is_some() || memchr::memchr(b'\\', line).is_some()
+fn parse(line: &[u8]) -> Option<Line<'_>> {
+    serde_json::from_slice(line).ok()
 }
 
 /// The line with `yanked` set to this; none when it is another version's or is so already.

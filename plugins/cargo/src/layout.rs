@@ -8,6 +8,8 @@
 //! - `owners/{canonical name}.json`: who owns a crate and in which spelling (ours)
 //! - `catalog.json`: what a search reads (ours; derived from the others)
 
+use packhouse_plugin::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
+
 use crate::name::{CrateName, Version};
 
 /// Every index file lies below this.
@@ -54,6 +56,28 @@ pub fn crate_of_index(key: &str) -> Option<CrateName> {
     CrateName::parse(name).ok().filter(|name| index(name) == key)
 }
 
+/// Why nothing may lie at this key: the key of the layout that is a file instead of a folder, or
+/// the other way round, and the reason.
+pub fn misplaced(key: &str) -> Option<(&str, &'static str)> {
+    let above = key.match_indices('/').filter_map(|(slash, _)| key.get(..slash));
+    let is_file =
+        |key: &&str| crate_of_index(key).is_some() || release_of_file(key).is_some() || is_owners(key);
+    if let Some(file) = above.into_iter().find(is_file) {
+        return Some((file, FOLDER_FOR_FILE));
+    }
+    let is_folder = if let Some(below) = key.strip_prefix(INDEX) {
+        below.split('/').count() <= 2 && below.split('/').all(|part| part.len() <= 2)
+    } else {
+        key.strip_prefix(CRATES).is_some_and(|name| CrateName::parse(name).is_ok())
+    };
+    (is_folder && crate_of_index(key).is_none()).then_some((key, FILE_FOR_FOLDER))
+}
+
+fn is_owners(key: &str) -> bool {
+    let name = key.strip_prefix(OWNERS).and_then(|file| file.strip_suffix(".json"));
+    name.is_some_and(|name| CrateName::parse(name).is_ok())
+}
+
 /// The crate and version whose file lies at this key.
 pub fn release_of_file(key: &str) -> Option<(CrateName, Version)> {
     let (folder, file) = key.strip_prefix(CRATES)?.split_once('/')?;
@@ -75,6 +99,20 @@ mod tests {
         assert_eq!(owners(&name), "owners/my-crate.json");
         assert_eq!(release_of_file(&crate_file(&name, &version)), Some((name.clone(), version)));
         assert_eq!(crate_of_index(&index(&name)).unwrap().as_str(), "my_crate");
+    }
+
+    #[test]
+    fn a_file_for_a_folder_and_a_folder_for_a_file_are_told() {
+        for key in ["index/de", "index/de/mo", "index/1", "index/3/a", "crates/demo"] {
+            assert_eq!(misplaced(key), Some((key, FILE_FOR_FOLDER)), "{key}");
+        }
+        for key in ["index/de/mo/demo", "index/1/a", "crates/demo/demo-1.0.0.crate", "owners/demo.json"] {
+            assert_eq!(misplaced(key), None, "{key}");
+            assert_eq!(misplaced(&format!("{key}/x/y")), Some((key, FOLDER_FOR_FILE)), "{key}");
+        }
+        for key in ["index/config.json", "crates/a b", "crates/demo/readme.txt", "config.json"] {
+            assert_eq!(misplaced(key), None, "{key}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //! - `_rev` and absolute URLs are never stored: both are made when a document is served.
 //! - `_ownerIds` is stored and never served: it says which accounts the maintainers are. One
 //!   that is not in it was recorded by a version before 0.1.1, or by another system.
+//! - `_sizes` is stored, before `versions`, and never served: it says how many bytes each
+//!   tarball has. A tarball that is not in it is that of an earlier version or system.
 //!
 //! # Examples
 //! ```
@@ -48,6 +50,9 @@ const LATEST: &str = "latest";
 const MAINTAINERS: &str = "maintainers";
 /// The account ids of maintainers, by name: `{"ann": "…"}`. Stored and never served.
 const OWNER_IDS: &str = "_ownerIds";
+/// The bytes of each version's tarball: `{"1.0.0": 321}`. Stored and never served; before
+/// `versions`, so that a download finds it without reading those.
+pub const SIZES: &str = "_sizes";
 /// Made when a document is served, or meant for the server only.
 const NEVER_STORED: [&str; 5] = ["_rev", "_attachments", "_revisions", "access", "_etag"];
 
@@ -59,6 +64,7 @@ pub struct Packument<'a> {
     versions: Object<'a>,
     tags: Object<'a>,
     time: Object<'a>,
+    sizes: Object<'a>,
 }
 
 /// Somebody who looks after a package, as clients show it.
@@ -78,18 +84,32 @@ impl<'a> Packument<'a> {
             versions: Object::parse_lenient(top.get_source(VERSIONS)),
             tags: Object::parse_lenient(top.get_source(TAGS)),
             time: Object::parse_lenient(top.get_source(TIME)),
+            sizes: Object::parse_lenient(top.get_source(SIZES)),
             top,
         })
+    }
+
+    /// Checks that the document is a packument of this package, or says why it is not. It does
+    /// not parse the manifests of the versions: they are many, and reads are too.
+    pub fn check_to_read(&self, name: &PackageName) -> Result<(), String> {
+        if let Some(other) = self.top.text("name").filter(|other| other != name.as_str()) {
+            return Err(format!("it is the packument of {other}"));
+        }
+        let text = self.top.get_source(VERSIONS).ok_or("it has no `versions`")?;
+        if self.versions.is_empty() {
+            Object::parse(text).map_err(|error| format!("its `versions` cannot be read: {error}"))?;
+        }
+        match self.versions().find(|(_, manifest)| !manifest.starts_with('{')) {
+            Some((version, _)) => Err(format!("its version {version} is no object")),
+            None => Ok(()),
+        }
     }
 
     /// Checks that the document is whole, or says why it cannot be built on: it is that of
     /// another package, its versions cannot be read, or one of them stands twice.
     pub fn check(&self, name: &PackageName) -> Result<(), String> {
-        if let Some(other) = self.top.text("name").filter(|other| other != name.as_str()) {
-            return Err(format!("it is the packument of {other}"));
-        }
-        let text = self.top.get_source(VERSIONS).unwrap_or("null");
-        Object::parse(text).map_err(|error| format!("its `versions` cannot be read: {error}"))?;
+        self.check_to_read(name)?;
+        let text = self.top.get_source(VERSIONS).unwrap_or("{}");
         for (version, manifest) in self.versions() {
             Object::parse(manifest)
                 .map_err(|error| format!("its version {version} cannot be read: {error}"))?;
@@ -108,7 +128,8 @@ impl<'a> Packument<'a> {
         for part in [TAGS, VERSIONS, TIME] {
             top.set_raw(part, "{}");
         }
-        Self { top, versions: Object::default(), tags: Object::default(), time: Object::default() }
+        let [versions, tags, time, sizes] = [const { Object::EMPTY }; 4];
+        Self { top, versions, tags, time, sizes }
     }
 
     /// A member of the document itself, e.g. `readme`, as JSON text. For `versions`,
@@ -266,6 +287,7 @@ impl<'a> Packument<'a> {
 
     fn remove_version(&mut self, version: &str) {
         self.versions.remove(version);
+        self.sizes.remove(version);
         self.time.remove(version);
         let tags: Vec<String> = self
             .tags
@@ -315,27 +337,27 @@ impl<'a> Packument<'a> {
 
     /// The document as it is stored.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let parts = [&self.top, &self.versions, &self.tags, &self.time];
+        let parts = [&self.top, &self.versions, &self.tags, &self.time, &self.sizes];
         // `top` still holds the text of the parts: less its versions.
         let replaced = self.top.get(VERSIONS).map_or(0, str::len);
         let length: usize = parts.iter().map(|part| part.text_len()).sum();
         let mut out = Vec::with_capacity(length.saturating_sub(replaced) + 64);
         out.push(b'{');
-        for (index, (name, value)) in self.top.iter().enumerate() {
+        let missing = [TAGS, VERSIONS, TIME].into_iter().filter(|name| !self.top.contains(name));
+        let members = self.top.iter().filter(|(name, _)| *name != SIZES);
+        for (index, (name, value)) in members.chain(missing.map(|name| (name, ""))).enumerate() {
             if index > 0 {
+                out.push(b',');
+            }
+            if name == VERSIONS && !self.sizes.is_empty() {
+                crate::json::write_name(&mut out, SIZES);
+                self.sizes.write_to(&mut out);
                 out.push(b',');
             }
             crate::json::write_name(&mut out, name);
             match self.part(name) {
                 Some(part) => part.write_to(&mut out),
                 None => out.extend_from_slice(value.as_bytes()),
-            }
-        }
-        for name in [TAGS, VERSIONS, TIME] {
-            if let (false, Some(part)) = (self.top.contains(name), self.part(name)) {
-                out.push(b',');
-                crate::json::write_name(&mut out, name);
-                part.write_to(&mut out);
             }
         }
         out.push(b'}');

@@ -66,7 +66,7 @@ fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
     let Some(document) = storage::get(&layout::index(name))? else {
         return require(name, first);
     };
-    let packument = parse(&document)?;
+    let packument = parse(name, &document)?;
     let listed = |action: &&str| require_in(name, &packument, action).is_ok();
     if actions.iter().any(listed) { Ok(()) } else { require(name, first) }
 }
@@ -99,15 +99,33 @@ fn load(name: &PackageName) -> Result<Document, Error> {
 }
 
 /// A stored packument, to be read.
-fn parse(document: &Document) -> Result<Packument<'_>, Error> {
-    Ok(Packument::parse(&document.bytes).map_err(|error| document.damaged(error))?)
+fn parse<'a>(name: &PackageName, document: &'a Document) -> Result<Packument<'a>, Error> {
+    let packument = Packument::parse(&document.bytes).map_err(|error| document.damaged(error))?;
+    packument.check_to_read(name).map_err(|why| document.damaged(why))?;
+    if !packument.has_versions() && has_tarball(name)? {
+        return Err(document.damaged("it has no versions, and there are tarballs").into());
+    }
+    Ok(packument)
 }
 
 /// A stored packument, to be changed: what is written anew must not lose what cannot be read.
 fn parse_whole<'a>(name: &PackageName, document: &'a Document) -> Result<Packument<'a>, Error> {
-    let packument = parse(document)?;
+    let packument = parse(name, document)?;
     packument.check(name).map_err(|why| document.damaged(why))?;
     Ok(packument)
+}
+
+/// Whether a tarball of the package is stored, named or not.
+fn has_tarball(name: &PackageName) -> Result<bool, Error> {
+    let folder = format!("{}/", layout::folder(name));
+    for object in storage::list(&folder) {
+        let object = object?;
+        let file = object.key.strip_prefix(&folder);
+        if file.is_some_and(|file| layout::version_of_file(name, file, "tgz").is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// 404 for a version or tag.

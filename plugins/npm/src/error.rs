@@ -46,6 +46,7 @@ descriptors! {
     BEING_PUBLISHED 409 "being_published" "this version is being published by somebody else; try again in a few minutes"
     STILL_LISTED 409 "still_listed" "this version is still listed; unpublish it first"
     NO_WEB_LOGIN 404 "not_found" "there is no web login here: npm asks for name and password instead"
+    NO_AUDIT 404 "not_found" "this registry has no security advisories, so nothing was audited; ask another registry: npm audit --registry https://registry.npmjs.org"
     HOST 500 "internal" "the registry met an internal error"
 }
 

@@ -24,6 +24,9 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// One without members.
+    pub const EMPTY: Self = Self { members: Vec::new() };
+
     /// Reads the text of one object. Fails when it is no JSON or no object.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)

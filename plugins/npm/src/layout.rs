@@ -9,6 +9,8 @@
 //!
 //! `{name}` is `name` or `@scope/name`, `{base}` the name without its scope.
 
+use packhouse_plugin::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
+
 use crate::name::PackageName;
 
 /// Everything of the protocol's packages lies below this.
@@ -58,6 +60,28 @@ pub fn package_of_index(key: &str) -> Option<PackageName> {
     PackageName::parse(name).ok()
 }
 
+/// Why nothing may lie at this key: the key of the layout that is a file instead of a folder, or
+/// the other way round, and the reason.
+pub fn misplaced(key: &str) -> Option<(&str, &'static str)> {
+    let mut above = key.match_indices('/').filter_map(|(slash, _)| key.get(..slash));
+    if let Some(file) = above.find(|key| is_file(key)) {
+        return Some((file, FOLDER_FOR_FILE));
+    }
+    let name = key.strip_prefix(PACKAGES)?;
+    let is_scope = name.strip_prefix('@').is_some_and(|scope| !scope.contains('/'));
+    (is_scope || PackageName::parse(name).is_ok()).then_some((key, FILE_FOR_FOLDER))
+}
+
+/// Whether the layout has a file at this key.
+fn is_file(key: &str) -> bool {
+    let file_of = || {
+        let (folder, file) = key.rsplit_once('/')?;
+        let name = PackageName::parse(folder.strip_prefix(PACKAGES)?).ok()?;
+        version_of_file(&name, file, "tgz").or_else(|| version_of_file(&name, file, "sigstore"))
+    };
+    package_of_index(key).is_some() || file_of().is_some()
+}
+
 /// Where a version's tarball is downloaded, below the mount: `{name}/-/{base}-{version}.tgz`.
 pub fn tarball_path(name: &PackageName, version: &str) -> String {
     format!("{name}/-/{}", tarball_name(name, version))
@@ -82,6 +106,20 @@ mod tests {
         assert_eq!(index(&scoped), "packages/@example/pad/index.json");
         assert_eq!(file(&scoped, &tarball_name(&scoped, "1.0.0")), "packages/@example/pad/pad-1.0.0.tgz");
         assert_eq!(package_of_index(&index(&scoped)), Some(scoped));
+    }
+
+    #[test]
+    fn a_file_for_a_folder_and_a_folder_for_a_file_are_told() {
+        for key in ["packages/a", "packages/@example", "packages/@example/a"] {
+            assert_eq!(misplaced(key), Some((key, FILE_FOR_FOLDER)), "{key}");
+        }
+        for key in
+            ["packages/a/index.json", "packages/a/a-1.0.0.tgz", "packages/@example/a/a-1.0.0.1.sigstore"]
+        {
+            assert_eq!(misplaced(key), None, "{key}");
+            assert_eq!(misplaced(&format!("{key}/x/y")), Some((key, FOLDER_FOR_FILE)), "{key}");
+        }
+        assert_eq!(misplaced("packages/a/notes.txt"), None);
     }
 
     #[test]

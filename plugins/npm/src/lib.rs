@@ -100,9 +100,9 @@ fn routes() -> Router<Error> {
         .get("/-/{unknown}", registry::read_unknown)
         .get("/-/npm/v1/keys", registry::list_keys)
         .get("/-/npm/v1/attestations/{package}", provenance::read_attestations)
-        .post("/-/npm/v1/security/advisories/bulk", audit::list_advisories)
-        .post("/-/npm/v1/security/audits", audit::audit)
-        .post("/-/npm/v1/security/audits/quick", audit::audit)
+        .post("/-/npm/v1/security/advisories/bulk", audit::refuse)
+        .post("/-/npm/v1/security/audits", audit::refuse)
+        .post("/-/npm/v1/security/audits/quick", audit::refuse)
 }
 
 #[cfg(test)]

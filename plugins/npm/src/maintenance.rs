@@ -79,6 +79,11 @@ impl Stored {
     }
 }
 
+/// When a whole packument was begun.
+fn begun(packument: Option<&Packument<'_>>) -> Option<u64> {
+    packument.and_then(Packument::begun)
+}
+
 fn folder(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

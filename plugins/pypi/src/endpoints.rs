@@ -103,21 +103,10 @@ fn read_dated(name: &ProjectName) -> Result<Loaded, Error> {
 
 /// What is rendered of a project is as old as its document.
 fn dated(response: Response, modified: Option<u64>) -> Response {
-    match modified.and_then(http_date) {
+    match modified.and_then(clock::http_date) {
         Some(date) => response.header("last-modified", &date),
         None => response,
     }
-}
-
-/// Milliseconds since the Unix epoch as `Thu, 01 Jan 1970 00:00:00 GMT`.
-fn http_date(milliseconds: u64) -> Option<String> {
-    let seconds = i64::try_from(milliseconds / 1000).ok()?;
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
-    let (weekday, month) = (moment.weekday().to_string(), moment.month().to_string());
-    let (year, day) = (moment.year(), moment.day());
-    let (hour, minute, second) = moment.to_hms();
-    let (weekday, month) = (weekday.get(..3)?, month.get(..3)?);
-    Some(format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"))
 }
 
 fn no_project(name: &ProjectName) -> Error {

@@ -19,6 +19,12 @@
 //! the document is written is to look whether the blob is there. The mark is swapped and not
 //! taken away, since not every store removes by version in one step.
 //!
+//! On a full disk the collection cannot write a mark with content. It writes an empty one, which
+//! takes no room and means "removing" from the start: publishers wait for its end, and the
+//! collection goes through the steps 2, 3 and 5. Looking again after the mark is written is what
+//! makes both ways safe; announcing first only saves publishers the wait. If not even the empty
+//! mark can be written, the blob stays until the next run.
+//!
 //! A collection marks one blob. A request that takes names out of a document
 //! ([`Removal`](crate::storage::Removal)) marks the folder in which the blobs lie. The marks
 //! lie at `reclaimed/{sha256 of the key or folder}`. A mark whose process was killed is valid
@@ -29,7 +35,7 @@ use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
 use crate::storage::{self, Document, GRACE, Precondition, get_many, wait_turn};
 use crate::types::ObjectInfo;
-use crate::{Error, find_digest};
+use crate::{Error, find_digest, log};
 
 const MARKS: &str = "reclaimed/";
 /// Milliseconds after which a mark is that of a process that was killed.
@@ -141,9 +147,27 @@ impl Step<'_> {
             Some(mark) if is_dead(&mark.info, self.started()) || says(mark, KEPT) => mark.precondition(),
             Some(_) => return Ok(None),
         };
-        match storage::put(&mark, text.as_bytes(), precondition, None) {
+        let mut written = storage::put(&mark, text.as_bytes(), precondition, None);
+        if is_full(&written) {
+            written = storage::put(&mark, b"", precondition, None);
+        }
+        if is_full(&written) {
+            self.warn_of_full(key);
+            return Ok(None);
+        }
+        match written {
             Err(Error::Conflict) => Ok(None),
             written => written.map(Some),
+        }
+    }
+
+    /// Once in a run.
+    fn warn_of_full(&self, key: &str) {
+        const WORD: &str = "the storage is full";
+        if self.remembered(&[WORD]).contains(&false) {
+            self.remember(&[WORD]);
+            let sentence = "the storage is too full to mark files for removal, so they stay: free some space";
+            log::warn(sentence, &[("key", key)]);
         }
     }
 
@@ -159,8 +183,18 @@ impl Step<'_> {
         if !is_same || !is_still_unnamed()? {
             return Ok(false);
         }
+        if mark.size == 0 {
+            // It says "removing" already; an earlier version of this code may have replaced it.
+            let is_ours = storage::stat(&mark.key)?.is_some_and(|now| now.version == mark.version);
+            return if is_ours { Ok(self.remove(info)?) } else { Ok(false) };
+        }
         let text = format!("{REMOVING} by {}: {}", self.run(), info.key);
-        match storage::put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None) {
+        let written = storage::put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None);
+        if is_full(&written) {
+            self.warn_of_full(&info.key);
+            return Ok(false);
+        }
+        match written {
             Err(Error::Conflict) => return Ok(false),
             written => *mark = written?,
         }
@@ -202,7 +236,7 @@ fn keep(mark: &str) -> Result<(), Error> {
         if says(&found, KEPT) {
             return Ok(());
         }
-        if says(&found, REMOVING) && !is_dead(&found.info, storage::now()?) {
+        if is_removing(&found) && !is_dead(&found.info, storage::now()?) {
             wait_turn(mark, attempt)?;
             continue;
         }
@@ -220,6 +254,15 @@ pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
         Ok(_) | Err(Error::Conflict) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// An empty one was written on a full disk.
+fn is_removing(mark: &Document) -> bool {
+    mark.bytes.is_empty() || says(mark, REMOVING)
+}
+
+fn is_full<T>(written: &Result<T, Error>) -> bool {
+    matches!(written, Err(Error::Other { code, .. }) if code == "storage-full")
 }
 
 fn says(mark: &Document, word: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::clash;
 use crate::storage::{Reader, Writer, wait_turn};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
@@ -155,7 +156,8 @@ impl Iterator for Documents {
     }
 }
 
-/// Writes a document whole or not at all, of any size.
+/// Writes a document whole or not at all, of any size. `Damaged` when an object lies where the
+/// key has a folder, or the other way round.
 pub fn put(
     key: &str,
     bytes: &[u8],
@@ -163,7 +165,8 @@ pub fn put(
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, Error> {
     if bytes.len() <= PIECE {
-        return sys::put(key, bytes, precondition, content_type);
+        let written = sys::put(key, bytes, precondition, content_type);
+        return written.map_err(|error| clash::explain(key, error));
     }
     let mut writer = Writer::new(&[]);
     writer.add(bytes)?;

@@ -4,7 +4,7 @@
 use std::io::{self, SeekFrom};
 
 use crate::body::{copy_into, piece_length};
-use crate::storage::reader;
+use crate::storage::{clash, reader};
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
@@ -162,7 +162,8 @@ impl Staged {
         Ok(unpacked)
     }
 
-    /// Gives it its key. After an error nothing has changed and it may be tried again;
+    /// Gives it its key. `Damaged` when an object lies where the key has a folder, or the other
+    /// way round. After an error nothing has changed and it may be tried again;
     /// after a success it is `NotFound`, while `digests` and `size` still answer.
     pub fn commit(
         &mut self,
@@ -171,7 +172,8 @@ impl Staged {
         precondition: Precondition<'_>,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
-        self.raw.commit(key, expect, precondition, content_type)
+        let committed = self.raw.commit(key, expect, precondition, content_type);
+        committed.map_err(|error| clash::explain(key, error))
     }
 }
 

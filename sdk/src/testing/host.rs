@@ -319,6 +319,18 @@ impl Host {
         self.state.borrow_mut().failures.push_back(error);
     }
 
+    /// The store has room for so many bytes more. What is written beyond is `storage-full`;
+    /// removing gives room. Empty objects take none.
+    pub fn set_room(&self, bytes: u64) {
+        self.state.borrow_mut().room = Some(bytes);
+    }
+
+    /// The store takes nothing more, not even an empty object.
+    pub fn set_full(&self) {
+        let mut state = self.state.borrow_mut();
+        (state.room, state.takes_empty) = (Some(0), false);
+    }
+
     /// Milliseconds since the Unix epoch. The store's clock moves along.
     pub fn set_now(&self, moment: u64) {
         self.state.borrow_mut().now = moment;

@@ -123,6 +123,10 @@ pub(crate) struct State {
     pub(crate) failures: VecDeque<Error>,
     /// During a step of maintenance in which nothing may be changed.
     pub(crate) is_read_only: bool,
+    /// How many bytes more the store takes; any number unless a test has set it.
+    pub(crate) room: Option<u64>,
+    /// Whether it takes an empty object when it is full.
+    pub(crate) takes_empty: bool,
     serial: u64,
 }
 
@@ -160,6 +164,8 @@ impl Default for State {
             lost_answers: BTreeMap::new(),
             failures: VecDeque::new(),
             is_read_only: false,
+            room: None,
+            takes_empty: true,
             serial: 0,
         }
     }
@@ -255,7 +261,10 @@ impl State {
         self.check_place(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
-        let info = self.insert(key, bytes.into(), content_type);
+        let bytes = bytes.into();
+        self.take_room(bytes.len() as u64)?;
+        self.give_room(key);
+        let info = self.insert(key, bytes, content_type);
         self.lose_answer(key).map_or(Ok(info), Err)
     }
 
@@ -266,8 +275,26 @@ impl State {
         check_key(key)?;
         self.lose_race(key)?;
         self.check_precondition(key, precondition)?;
+        self.give_room(key);
         let was_there = self.objects.remove(key).is_some();
         self.lose_answer(key).map_or(Ok(was_there), Err)
+    }
+
+    /// The new bytes are written before the old ones go.
+    fn take_room(&mut self, bytes: u64) -> Result<(), Error> {
+        let Some(room) = &mut self.room else { return Ok(()) };
+        let is_taken = bytes > 0 || self.takes_empty;
+        let Some(left) = room.checked_sub(bytes).filter(|_| is_taken) else {
+            let message = "no space is left".to_owned();
+            return Err(Error::Other { code: "storage-full".to_owned(), message });
+        };
+        *room = left;
+        Ok(())
+    }
+
+    fn give_room(&mut self, key: &str) {
+        let size = self.objects.get(key).map_or(0, |object| object.info.size);
+        self.room = self.room.map(|room| room + size);
     }
 
     /// Somebody else writes after a change whose answer is lost, if a test has asked for it.

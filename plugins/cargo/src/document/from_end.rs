@@ -8,13 +8,29 @@ use crate::name::Version;
 const FIRST: u32 = 64 << 10;
 const MOST: u32 = 1 << 20;
 
-/// The name in the line of this version, as [`Index::find`] finds it. `read_at` gives so many
-/// bytes from an offset.
+/// What a download needs of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The name, as it is spelled.
+    pub name: String,
+    /// Bytes of the file, if the line says so.
+    pub size: Option<u64>,
+}
+
+impl Found {
+    /// In these lines, as [`Index::find`] finds it.
+    pub fn find(index: Index<'_>, version: &Version) -> Option<Self> {
+        let line = index.find(version)?;
+        Some(Self { size: line.crate_size, name: line.name.into_owned() })
+    }
+}
+
+/// The line of this version. `read_at` gives so many bytes from an offset.
 pub fn find_from_end<E>(
     size: u64,
     version: &Version,
     mut read_at: impl FnMut(u64, u32) -> Result<Vec<u8>, E>,
-) -> Result<Option<String>, E> {
+) -> Result<Option<Found>, E> {
     let (mut end, mut length) = (size, FIRST);
     // Of the line whose start was not read yet.
     let mut rest = Vec::new();
@@ -28,8 +44,8 @@ pub fn find_from_end<E>(
             None => bytes.len(),
         };
         let (before, lines) = bytes.split_at(cut);
-        if let Some(line) = Index::new(lines).find(version) {
-            return Ok(Some(line.name.into_owned()));
+        if let Some(found) = Found::find(Index::new(lines), version) {
+            return Ok(Some(found));
         }
         rest = before.to_vec();
         end = start;
@@ -52,7 +68,7 @@ mod tests {
             let start = usize::try_from(offset).unwrap();
             Ok::<_, Infallible>(file[start..start + length as usize].to_vec())
         });
-        (found.unwrap(), read)
+        (found.unwrap().map(|found| found.name), read)
     }
 
     fn file(versions: u32, filler: usize) -> Vec<u8> {

@@ -12,6 +12,8 @@ pub struct Release<'a> {
     pub new: &'a NewCrate,
     /// SHA-256 of the file, in lower-case hexadecimal.
     pub checksum: &'a str,
+    /// Of the file, in bytes.
+    pub size: u64,
     /// Milliseconds since the Unix epoch.
     pub published: u64,
 }
@@ -35,6 +37,7 @@ impl Release<'_> {
             links: self.new.links.as_deref(),
             rust_version: self.new.rust_version.as_deref(),
             pubtime: format_time(self.published),
+            crate_size: self.size,
             v: version,
             features2,
         })
@@ -53,6 +56,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rust_version: Option<&'a str>,
     pubtime: String,
+    /// Cargo ignores it. A download is compared with it.
+    crate_size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     v: Option<u32>,
     #[serde(skip_serializing_if = "Features::is_empty")]

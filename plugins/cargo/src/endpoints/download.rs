@@ -2,11 +2,11 @@
 //! bytes are.
 
 use packhouse_plugin::storage::{self, Reader};
-use packhouse_plugin::{Call, Error as Host, Response};
+use packhouse_plugin::{Call, Error as Host, ObjectInfo, Response};
 
 use super::stored::require_read;
 use super::{crate_name, crate_version, load, no_crate, no_version};
-use crate::document::{Index, find_from_end};
+use crate::document::{Found, Index, find_from_end};
 use crate::error::Error;
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -19,26 +19,55 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let name = crate_name(call)?;
     require_read(&name)?;
     let version = crate_version(call)?;
-    let spelled = find(&name, &version)?.ok_or_else(|| no_version(&name, &version))?;
+    let found = find(&name, &version)?;
     // A line of another crate than its file's leads to no file.
-    let spelled = CrateName::parse(&spelled).ok().filter(|spelled| spelled.lower() == name.lower());
-    let spelled = spelled.ok_or_else(|| no_version(&name, &version))?;
+    let spelled = found.as_ref().and_then(|found| CrateName::parse(&found.name).ok());
+    let spelled = spelled.filter(|spelled| spelled.lower() == name.lower());
+    let (Some(spelled), Some(Found { size, .. })) = (spelled, found) else {
+        return Err(no_version_of_whole(&name, &version));
+    };
     let mut response = Response::new(200).content_type("application/gzip");
-    if response.write_object(&layout::crate_file(&spelled, &version))?.is_none()
-        && response.write_object(&layout::lower_crate_file(&spelled, &version))?.is_none()
-    {
-        // Its digest is not compared: that would read each file twice.
-        let key = layout::crate_file(&spelled, &version);
-        return Err(Host::damaged(key, "it is missing, and the index names it: publish it again").into());
+    let mut stored = response.write_object(&layout::crate_file(&spelled, &version))?;
+    if stored.is_none() {
+        stored = response.write_object(&layout::lower_crate_file(&spelled, &version))?;
+    }
+    // Its digest is not compared: that would read each file twice.
+    if let Some(why) = trouble(stored.as_ref(), size) {
+        let key = stored.map_or_else(|| layout::crate_file(&spelled, &version), |info| info.key);
+        return Err(Host::damaged(key, format!("{why}: publish it again")).into());
     }
     // A version is never replaced, and its bytes are compressed.
     Ok(response.filename(&format!("{spelled}-{version}.crate")).immutable().no_compression())
 }
 
-/// The name in the line of this version, in its spelling.
-fn find(name: &CrateName, version: &Version) -> Result<Option<String>, Error> {
+/// What is wrong with a file that the index names; none if its size is right. A line of an
+/// earlier system or version names no size: then the file must not be empty.
+fn trouble(stored: Option<&ObjectInfo>, size: Option<u64>) -> Option<String> {
+    match (stored.map(|info| info.size), size) {
+        (None, _) => Some("it is missing, and the index names it".to_owned()),
+        (Some(there), Some(size)) if there != size => {
+            Some(format!("it has {there} bytes, and the index says {size}"))
+        }
+        (Some(0), None) => Some("it is empty".to_owned()),
+        _ => None,
+    }
+}
+
+/// 404, or 500 if the line may be one that the index has lost.
+fn no_version_of_whole(name: &CrateName, version: &Version) -> Error {
+    match load(name) {
+        Ok(document) => match Index::new(&document.bytes).check(name) {
+            Ok(()) => no_version(name, version),
+            Err(why) => document.damaged(why).into(),
+        },
+        Err(error) => error,
+    }
+}
+
+/// The line of this version.
+fn find(name: &CrateName, version: &Version) -> Result<Option<Found>, Error> {
     let key = layout::index(name);
-    let in_whole = |bytes: &[u8]| Index::new(bytes).find(version).map(|line| line.name.into_owned());
+    let in_whole = |bytes: &[u8]| Found::find(Index::new(bytes), version);
     match storage::get_up_to(&key, SMALL) {
         Err(Host::TooLarge(_)) => {}
         small => return Ok(in_whole(&small?.ok_or_else(|| no_crate(name))?.bytes)),

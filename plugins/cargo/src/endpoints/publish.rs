@@ -72,7 +72,8 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
             return Ok(published());
         }
     };
-    let line = Release { new: &new, checksum: &checksum, published: clock::now() }.to_line()?;
+    let release = Release { new: &new, checksum: &checksum, size: staged.size(), published: clock::now() };
+    let line = release.to_line()?;
     if line.len() > LINE_LIMIT {
         return Err(Error::because(
             error::TOO_LARGE,

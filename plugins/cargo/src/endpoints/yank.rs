@@ -28,7 +28,7 @@ fn set_yanked(call: &Call, yanked: bool) -> Result<Response, Error> {
     Update::new(&layout::index(name)).content_type(TEXT).run(|document| {
         let document = document.filter(|document| stored.is_of(document)).ok_or_else(|| no_crate(name))?;
         let index = Index::new(&document.bytes);
-        index.check(name).map_err(|why| document.damaged(why))?;
+        index.check_to_change(name).map_err(|why| document.damaged(why))?;
         index.find(&version).ok_or_else(|| no_version(name, &version))?;
         Ok::<_, Error>(index.with_yanked(&version, yanked).map_or(Change::Keep, Change::Write))
     })?;

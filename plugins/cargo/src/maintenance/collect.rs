@@ -103,8 +103,7 @@ fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, E
     Ok(missing.map(|(key, _)| key.clone()))
 }
 
-/// Documents of crates that have no index file. What is younger than two graces may be that
-/// of a first publish that is under way.
+/// Documents of crates that have no index file.
 fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     let after = after.filter(|after| *after != layout::OWNERS);
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::OWNERS) })?;
@@ -120,12 +119,10 @@ fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
             step.damaged(&object.key, "it names no crate");
             continue;
         };
-        // Next to files, it may be what is left of a crate whose index file was lost.
-        if storage::stat(&layout::index(&name))?.is_some() || has_files(&name)? {
+        if is_crate(&name)? {
             continue;
         }
-        let floor = step.started().saturating_sub(2 * GRACE);
-        if step.is_recent(object) || object.modified.is_none_or(|modified| modified >= floor) {
+        if step.is_recent(object) || !is_old(step, object) {
             step.kept(1, object.size);
         } else if step.remove(object)? {
             step.left_over(&object.key, object.size, "there is no crate of this name");
@@ -133,6 +130,22 @@ fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     }
     page.next.iter().for_each(|next| step.set_cursor(next));
     Ok(())
+}
+
+/// Whether a collection would remove this document of owners, however short its grace is.
+pub fn is_left_over(step: &Step<'_>, object: &ObjectInfo, name: &CrateName) -> Result<bool, Error> {
+    Ok(is_old(step, object) && !is_crate(name)?)
+}
+
+/// What is younger than two graces may be that of a first publish that is under way.
+fn is_old(step: &Step<'_>, object: &ObjectInfo) -> bool {
+    let floor = step.started().saturating_sub(2 * GRACE);
+    object.modified.is_some_and(|modified| modified < floor)
+}
+
+/// Next to files, a document of owners may be what is left of a crate whose index file was lost.
+fn is_crate(name: &CrateName) -> Result<bool, Error> {
+    Ok(storage::stat(&layout::index(name))?.is_some() || has_files(name)?)
 }
 
 fn has_files(name: &CrateName) -> Result<bool, Error> {

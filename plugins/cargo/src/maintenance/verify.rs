@@ -2,10 +2,11 @@
 //! owners. It changes nothing.
 
 use packhouse_plugin::digests::SHA256;
-use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::maintenance::{Reference, Step};
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
+use super::collect::is_left_over;
 use super::{Stored, folder};
 use crate::document::{Index, Line, bad_line};
 use crate::layout;
@@ -14,9 +15,14 @@ use crate::owners::Owners;
 
 /// Keys of one step.
 const KEYS: u32 = 500;
+/// Bytes of index files after which a step that looks at files ends.
+const MOST_OF_INDEXES: u64 = 16 << 20;
 /// Versions after which a step ends, and bytes.
 const MOST_VERSIONS: usize = 200;
 const MOST_READ: u64 = 1 << 30;
+
+/// What the layout has folders for.
+const FOLDERS: [&str; 3] = ["index", "crates", "owners"];
 
 /// What a step has done so far.
 #[derive(Default)]
@@ -40,6 +46,9 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
         Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
         None => (0, None),
     };
+    if after.is_none() {
+        step.report_files_for_folders(&FOLDERS)?;
+    }
     match after {
         Some(after) if after.starts_with(layout::CRATES) => verify_files(step, after),
         Some(after) if after.starts_with(layout::OWNERS) => verify_owners(step, after),
@@ -60,6 +69,9 @@ fn verify_indexes(step: &Step<'_>, read: usize, after: Option<&str>) -> Result<(
     }
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::INDEX) })?;
     for object in &page.objects {
+        if report_misplaced(step, &object.key) {
+            continue;
+        }
         if !verify_crate(step, &object.key, 0, &mut done)? {
             return Ok(());
         }
@@ -68,23 +80,55 @@ fn verify_indexes(step: &Step<'_>, read: usize, after: Option<&str>) -> Result<(
     Ok(())
 }
 
-/// Files of crates that have no index file.
+/// Whether nothing may lie at this key.
+fn report_misplaced(step: &Step<'_>, key: &str) -> bool {
+    let misplaced = layout::misplaced(key);
+    if let Some((key, why)) = misplaced {
+        step.damaged_once(key, why);
+    }
+    misplaced.is_some()
+}
+
+/// Files that no index names, or that have no index file.
 fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
     let page = list_page(&ListingOptions {
         after: Some(after).filter(|after| *after != layout::CRATES),
         limit: KEYS,
         ..ListingOptions::new(layout::CRATES)
     })?;
+    let mut read = 0;
     for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
-        let is_release = |file: &&ObjectInfo| layout::release_of_file(&file.key).is_some();
-        let releases: Vec<ObjectInfo> = files.iter().filter(is_release).cloned().collect();
-        let name = releases.first().and_then(|file| layout::release_of_file(&file.key));
-        if let Some((name, _)) = name {
-            step.report_orphans(&releases, &layout::index(&name))?;
+        read += verify_files_of_crate(step, files)?;
+        if let Some(last) = files.last().filter(|_| read > MOST_OF_INDEXES) {
+            go_on(step, &last.key);
+            return Ok(());
         }
     }
     go_on(step, page.next.as_deref().unwrap_or(layout::OWNERS));
     Ok(())
+}
+
+/// Gives the bytes that were read.
+fn verify_files_of_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
+    for file in files {
+        report_misplaced(step, &file.key);
+    }
+    let releases: Vec<(&ObjectInfo, CrateName, Version)> = files
+        .iter()
+        .filter_map(|file| layout::release_of_file(&file.key).map(|(name, version)| (file, name, version)))
+        .collect();
+    let Some((_, name, _)) = releases.first() else { return Ok(0) };
+    let stored = Stored::read(name)?;
+    let unnamed: Vec<(&ObjectInfo, Reference)> = releases
+        .iter()
+        .map(|(file, _, version)| (*file, stored.reference(version)))
+        .filter(|(_, reference)| *reference != Reference::Named)
+        .collect();
+    let begun = if unnamed.is_empty() { None } else { stored.begun() };
+    let unnamed: Vec<_> =
+        unnamed.into_iter().map(|(file, reference)| (file, reference.beside(file, begun))).collect();
+    step.report_unnamed(&unnamed, &layout::index(name))?;
+    Ok(stored.size())
 }
 
 fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
@@ -94,11 +138,18 @@ fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
         ..ListingOptions::new(layout::OWNERS)
     })?;
     let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
-    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+    for (object, document) in page.objects.iter().zip(storage::get_each(&keys)) {
+        let key = &object.key;
+        if report_misplaced(step, key) {
+            continue;
+        }
         let why = match document {
             Ok(None) => continue,
             Ok(Some(document)) => match document.json::<Owners>() {
-                Ok(owners) => wrong_owners(key, &owners),
+                Ok(owners) => {
+                    report_ownerless(step, object, &owners)?;
+                    wrong_owners(key, &owners)
+                }
                 Err(error) => Some(format!("it is no document of owners: {error}")),
             },
             Err(Error::Damaged { why, .. }) => Some(why),
@@ -109,6 +160,19 @@ fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
         }
     }
     page.next.iter().for_each(|next| go_on(step, next));
+    Ok(())
+}
+
+/// Owners of a crate that is not there.
+fn report_ownerless(step: &Step<'_>, object: &ObjectInfo, owners: &Owners) -> Result<(), Error> {
+    let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
+    if is_left_over(step, object, &name)? {
+        step.orphan(
+            &object.key,
+            object.size,
+            &format!("there is no crate {name}: `packhouse gc` removes it"),
+        );
+    }
     Ok(())
 }
 
@@ -144,11 +208,31 @@ fn verify_crate(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Res
             step.damaged(key, &bad_line(number));
         }
     }
+    if read == 0 {
+        verify_has_owners(step, &stored)?;
+    }
     // What no single line shows: that it is empty, too large, or lists a version twice.
     if let (Stored::Damaged(_, why), false) = (&stored, told) {
         step.damaged_once(key, why);
     }
     Ok(true)
+}
+
+/// A crate whose first version was published here has a document of owners. The first line of
+/// another system's crate has no size.
+fn verify_has_owners(step: &Step<'_>, stored: &Stored) -> Result<(), Error> {
+    let Stored::Index(document) = stored else { return Ok(()) };
+    let index = Index::new(&document.bytes);
+    let is_ours = index.lines().next().is_some_and(|line| line.crate_size.is_some());
+    let Some(name) = index.name().filter(|_| is_ours) else { return Ok(()) };
+    let key = layout::owners(&name);
+    if storage::stat(&key)?.is_none() {
+        step.damaged(
+            &key,
+            &format!("it is missing, so {name} has no owners: restore it, or name owners anew"),
+        );
+    }
+    Ok(())
 }
 
 fn verify_version(

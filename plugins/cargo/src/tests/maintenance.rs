@@ -76,12 +76,14 @@ const INDEX: &str = "index/de/mo/demo";
 /// What damage makes of an index of three versions; none for a file that is gone.
 fn damages(whole: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     let text = String::from_utf8(whole.to_vec()).unwrap();
-    let first = text.find('\n').unwrap();
+    let ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end + 1).collect();
     vec![
-        ("cut in a line", Some(whole[..first + 20].to_vec())),
+        ("cut in a line", Some(whole[..ends[0] + 20].to_vec())),
+        ("cut at the end of its first line", Some(whole[..ends[0]].to_vec())),
+        ("cut at the end of its second line", Some(whole[..ends[1]].to_vec())),
         ("empty", Some(Vec::new())),
         ("gone", None),
-        ("a line that cannot be read", Some(text.replacen("{\"name\"", "z\"name\"", 2).into_bytes())),
+        ("a line that cannot be read", Some(text.replace("{\"name\"", "z\"name\"").into_bytes())),
         ("a version twice", Some(text.replace("\"1.2.0\"", "\"1.1.0\"").into_bytes())),
         ("a version that has no file", Some(text.replace("\"1.2.0\"", "\"1.2.4\"").into_bytes())),
     ]
@@ -118,15 +120,96 @@ fn publishing_onto_a_damaged_index_is_refused_and_logged() {
     let host = host();
     three_versions(&host);
     let whole = host.object(INDEX).unwrap();
-    for (what, bytes) in damages(&whole).into_iter().take(5).filter(|(_, bytes)| bytes.is_some()) {
+    // What is wrong between its first and its last line is for `verify` to find, and in an index
+    // without a count it is found here too.
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let uncounted = text.replace("\"index_lines\":3,", "").replace("1.1.0", "1.0.0");
+    let mut damages: Vec<_> =
+        damages(&whole).into_iter().take(6).filter(|(_, bytes)| bytes.is_some()).collect();
+    damages.push(("a version twice", Some(uncounted.into_bytes())));
+    for (what, bytes) in damages {
         damage(&host, bytes.clone());
         let logged = host.log().len();
-        assert_told(&Publish::new("demo", "2.0.0").send(&host.as_user("ann")), 500, "damaged");
+        let ann = host.as_user("ann");
+        assert_told(&Publish::new("demo", "2.0.0").send(&ann), 500, "damaged");
+        let yank = ann.delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>();
+        assert_told(&yank, 500, "damaged");
         let lines = host.log();
         assert!(lines[logged..].iter().any(|line| format!("{line:?}").contains(INDEX)), "{what}: {lines:?}");
         assert_eq!(host.object(INDEX), bytes, "{what}");
         assert_eq!(host.object("crates/demo/demo-2.0.0.crate"), None, "{what}");
     }
+}
+
+#[test]
+fn an_index_without_a_count_gets_one_with_its_next_change() {
+    let host = host();
+    three_versions(&host);
+    let text = String::from_utf8(host.object(INDEX).unwrap()).unwrap();
+    let uncounted = text.replace("\"index_lines\":3,", "");
+    host.insert(INDEX, &uncounted).unwrap();
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
+    assert_eq!(host.object(INDEX), Some(uncounted.clone().into_bytes()));
+    assert_eq!(host.as_user("ann").delete("/api/v1/crates/demo/1.1.0/yank").send::<Cargo>().status(), 200);
+    assert!(lines(&host, "/de/mo/demo")[0]["index_lines"] == 3);
+    host.insert(INDEX, &uncounted).unwrap();
+    Publish::new("demo", "2.0.0").done(&host);
+    assert!(lines(&host, "/de/mo/demo")[0]["index_lines"] == 4);
+    assert_eq!(
+        lines(&host, "/de/mo/demo")[1],
+        serde_json::from_str::<Value>(uncounted.lines().nth(1).unwrap()).unwrap()
+    );
+}
+
+#[test]
+fn verify_reports_what_a_collection_would_remove_and_owners_that_are_lost() {
+    let host = host();
+    three_versions(&host);
+    Publish::new("other", "1.0.0").done(&host);
+    host.insert("crates/demo/demo-9.0.0.crate", "of a crash").unwrap();
+    host.insert("owners/gone.json", r#"{"name":"gone","owners":["ann"]}"#).unwrap();
+    host.remove("owners/other.json");
+    let found = host.upkeep().verify::<Cargo>().unwrap();
+    assert_eq!((found.orphans.len(), found.damaged.len()), (0, 1), "{found:?}: they may be under way");
+    host.set_now(host.now() + 3 * GRACE);
+    let found = host.upkeep().verify::<Cargo>().unwrap();
+    assert_eq!(found.damaged, ["owners/other.json"], "{:?}", found.lines);
+    assert_eq!(found.orphans, ["crates/demo/demo-9.0.0.crate", "owners/gone.json"], "{:?}", found.lines);
+    host.set_now(host.now() + 3 * DAY);
+    assert_eq!(collect(&host).left_over, found.orphans);
+}
+
+#[test]
+fn verify_reports_a_file_for_a_folder_and_a_folder_for_a_file() {
+    let host = host();
+    for key in ["index/de/mo/demo/x", "index/ot", "crates/demo", "owners/other.json/x"] {
+        host.insert(key, "somebody's").unwrap();
+    }
+    let found = host.upkeep().verify::<Cargo>().unwrap();
+    assert_eq!(found.damaged, ["index/de/mo/demo", "index/ot", "crates/demo", "owners/other.json"]);
+    let host = super::host();
+    host.insert("crates", "somebody's").unwrap();
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, ["crates"]);
+}
+
+#[test]
+fn a_file_of_another_size_is_not_served_and_is_repaired_by_publishing_the_same() {
+    let host = host();
+    let demo = Publish::new("demo", "1.0.0").done(&host);
+    let path = "/api/v1/crates/demo/1.0.0/download";
+    for bytes in [&demo.file[..demo.file.len() - 1], b"", &demo.file[..20]] {
+        host.insert(&demo.key(), bytes).unwrap();
+        let logged = host.log().len();
+        assert_told(&get(&host, path), 500, "damaged");
+        assert!(host.log()[logged..].iter().any(|line| format!("{line:?}").contains(&demo.key())));
+        assert_eq!(demo.send(&host.as_user("ann")).status(), 200);
+        assert_eq!(get(&host, path).bytes(), demo.file);
+    }
+    // The line of an earlier version names no size.
+    host.insert(INDEX, line("demo", "1.0.0", &sha256(&demo.file))).unwrap();
+    assert_eq!(get(&host, path).bytes(), demo.file);
+    host.insert(&demo.key(), "").unwrap();
+    assert_told(&get(&host, path), 500, "damaged");
 }
 
 #[test]

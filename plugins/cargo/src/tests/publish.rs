@@ -25,12 +25,15 @@ fn a_publish_stores_what_the_layout_says() {
         lines(&host, "/de/mo/demo_crate"),
         [
             json!({
+                "index_lines": 2,
                 "name": "Demo_Crate", "vers": "1.0.0", "deps": [], "cksum": sha256(&one.file), "features": {},
                 "yanked": false, "links": null, "pubtime": "2026-01-01T00:00:00Z",
+                "crate_size": one.file.len(),
             }),
             json!({
                 "name": "Demo_Crate", "vers": "1.1.0-rc.1+build.5", "deps": [], "cksum": sha256(&two.file),
                 "features": {}, "yanked": false, "links": null, "pubtime": "2026-01-01T00:00:00Z",
+                "crate_size": two.file.len(),
             }),
         ]
     );

@@ -5,23 +5,63 @@ use super::*;
 #[test]
 fn the_index_is_served_as_it_is_stored() {
     let host = host();
-    let legacy =
-        "{\"name\":\"Abc\",\"vers\":\"1.0.0\",\"deps\":[],\"cksum\":\"aa\",\"features\":{}}\nnot json";
-    for (key, path) in [
-        ("index/1/a", "/1/a"),
-        ("index/2/ab", "/2/ab"),
-        ("index/3/a/abc", "/3/a/abc"),
-        ("index/ab/cd/abcd", "/ab/cd/abcd"),
+    for (key, path, name) in [
+        ("index/1/a", "/1/a", "A"),
+        ("index/2/ab", "/2/ab", "Ab"),
+        ("index/3/a/abc", "/3/a/abc", "Abc"),
+        ("index/ab/cd/abcd", "/ab/cd/abcd", "Abcd"),
     ] {
-        host.insert(key, legacy).unwrap();
+        let line =
+            |version: &str| format!(r#"{{ "name":"{name}","vers":"{version}","x":1.50,"cksum":"aa" }}"#);
+        let legacy = format!("{}\nnot json\n{}", line("1.0.0"), line("1.1.0"));
+        let info = host.insert(key, &legacy).unwrap();
         for path in [path.to_owned(), format!("/index{path}")] {
             let reply = get(&host, &path);
-            assert_eq!((reply.status(), reply.text().as_str()), (200, legacy), "{path}");
+            assert_eq!((reply.status(), reply.text()), (200, legacy.clone()), "{path}");
             assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
-            assert_eq!(reply.objects().len(), 1, "it does not pass the plugin");
+            assert_eq!(reply.header("etag"), Some(info.version.as_str()));
+            assert_eq!(reply.header("last-modified"), Some("Thu, 01 Jan 2026 00:00:00 GMT"));
         }
     }
     assert_told(&get(&host, "/ot/he/other"), 404, "the crate other is not in this registry");
+}
+
+#[test]
+fn a_large_index_does_not_pass_the_plugin() {
+    let host = host();
+    let mut file = (0..12_000).fold(String::new(), |file, number| {
+        file + &json!({ "name": "abcd", "vers": format!("1.0.{number}"), "cksum": "a".repeat(64) })
+            .to_string()
+            + "\n"
+    });
+    assert!(file.len() > 1 << 20);
+    host.insert("index/ab/cd/abcd", &file).unwrap();
+    let reply = get(&host, "/ab/cd/abcd");
+    assert_eq!((reply.status(), reply.bytes().len(), reply.objects().len()), (200, file.len(), 1));
+    file.truncate(file.len() - 10);
+    host.insert("index/ab/cd/abcd", &file).unwrap();
+    assert_told(&get(&host, "/ab/cd/abcd"), 500, "damaged");
+    file.replace_range(..10, "0123456789");
+    file.push_str("\"}\n");
+    host.insert("index/ab/cd/abcd", &file).unwrap();
+    assert_told(&get(&host, "/ab/cd/abcd"), 500, "damaged");
+}
+
+#[test]
+fn an_index_that_is_none_is_an_error_with_a_line_in_the_log() {
+    let host = host();
+    let other = json!({ "name": "other", "vers": "1.0.0", "deps": [], "cksum": "aa" }).to_string();
+    for bytes in ["", "{}", "null", "[]", "\n\n", "\0\0\0\0", "garbled", &other] {
+        host.insert("index/de/mo/demo", bytes).unwrap();
+        for path in ["/de/mo/demo", "/api/v1/crates/demo/1.0.0/download"] {
+            let logged = host.log().len();
+            let reply = get(&host, path);
+            assert_told(&reply, 500, "damaged");
+            assert!(!reply.text().contains("index/"), "{}", reply.text());
+            let lines = host.log();
+            assert!(lines[logged..].iter().any(|line| format!("{line:?}").contains("index/de/mo/demo")));
+        }
+    }
 }
 
 #[test]

@@ -96,5 +96,6 @@ fn a_line_of_another_crate_leads_to_no_file() {
     let line = json!({ "name": "secret", "vers": "2.0.0", "deps": [], "cksum": "aa", "features": {} });
     let index = String::from_utf8(host.object("index/de/mo/demo").unwrap()).unwrap();
     host.insert("index/de/mo/demo", format!("{index}{line}\n")).unwrap();
-    assert_eq!(get(&host, "/api/v1/crates/demo/2.0.0/download").status(), 404);
+    let asked = get(&host, "/api/v1/crates/demo/2.0.0/download");
+    assert_told(&asked, 500, "damaged");
 }

@@ -1,6 +1,7 @@
 //! Yanking and unyanking.
 
 use super::*;
+use crate::document::Index;
 
 fn yank(actor: &Actor, path: &str) -> Reply {
     actor.delete(&format!("/api/v1/crates/{path}/yank")).send::<Cargo>()
@@ -55,12 +56,9 @@ fn yanking_needs_its_permission() {
 fn a_yank_and_a_publish_at_one_moment_undo_nothing() {
     let host = host();
     Publish::new("demo", "1.0.0").done(&host);
-    let more = format!(
-        "{}{}\n",
-        String::from_utf8(host.object("index/de/mo/demo").unwrap()).unwrap(),
-        json!({ "name": "demo", "vers": "1.1.0", "deps": [], "cksum": "aa", "features": {} })
-    );
-    host.race("index/de/mo/demo", more);
+    let line = json!({ "name": "demo", "vers": "1.1.0", "deps": [], "cksum": "aa", "features": {} });
+    let there = host.object("index/de/mo/demo").unwrap();
+    host.race("index/de/mo/demo", Index::new(&there).with_line(line.to_string().as_bytes()));
     assert_eq!(yank(&host.as_user("ann"), "demo/1.0.0").status(), 200);
     let told: Vec<_> = lines(&host, "/de/mo/demo").iter().map(|line| line["yanked"].clone()).collect();
     assert_eq!(told, [json!(true), Value::Null]);

@@ -35,6 +35,8 @@ pub struct Release<'a> {
     pub sha1: &'a str,
     /// `sha512-…`, as Subresource Integrity writes it.
     pub integrity: &'a str,
+    /// Of the tarball, in bytes.
+    pub size: u64,
     pub publisher: Option<Person>,
     /// The account of the publisher, who becomes the owner of a package without one.
     pub owner: Option<Owner>,
@@ -85,6 +87,7 @@ impl Packument<'_> {
     pub fn add(&mut self, release: &Release<'_>) {
         let first = self.versions.is_empty();
         self.versions.set_raw(release.version, release.stored_manifest());
+        self.sizes.set_raw(release.version, release.size.to_string());
         let published = self.touch(release.published);
         self.time.set_text(release.version, &published);
         for tag in &release.tags {

@@ -62,7 +62,7 @@ pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let document = load(&name)?;
     let mut people: BTreeMap<String, &str> = BTreeMap::new();
-    for owner in parse(&document)?.owners().into_iter().take(SHOWN) {
+    for owner in parse(&name, &document)?.owners().into_iter().take(SHOWN) {
         if owner.id.is_none() || auth::account_id(&owner.name)? == owner.id {
             people.insert(owner.name, "write");
         }

@@ -17,7 +17,7 @@ pub fn list_tags(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let tags = parse(&document)?.tags();
+    let tags = parse(&name, &document)?.tags();
     Ok(Response::new(200).content_type(JSON).bytes(tags))
 }
 

@@ -13,7 +13,7 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let packument = parse(&document)?;
+    let packument = parse(&name, &document)?;
     // Whoever takes neither gets the full one: npm's own registry never answers 406.
     let (rendering, content_type) = match call.accepts(&[JSON, ABBREVIATED]) {
         Some(1) => (Rendering::Abbreviated, ABBREVIATED),
@@ -33,7 +33,7 @@ pub fn read_version(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let wanted = call.decoded("version")?;
     let document = load(&name)?;
-    let packument = parse(&document)?;
+    let packument = parse(&name, &document)?;
     let version = packument.resolve(&wanted).ok_or_else(|| no_version(&name, &wanted))?;
     let manifest = packument.version(&version).ok_or_else(|| no_version(&name, &wanted))?;
     let links = Links { name: &name, base_url: &call.base_url() };

@@ -45,7 +45,7 @@ pub fn read_attestations(call: &Call) -> Result<Response, Error> {
     let name = PackageName::parse(name)?;
     require(&name, "read")?;
     let document = load(&name)?;
-    let packument = parse(&document)?;
+    let packument = parse(&name, &document)?;
     let manifest = Manifest(packument.version(version).ok_or_else(|| no_version(&name, version))?);
     let none = || {
         let sentence = format!("{name}@{version} has no attestations");

@@ -71,6 +71,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         tags: verified.tags.clone(),
         sha1: &verified.sha1,
         integrity: &verified.integrity,
+        size: verified.staged.size(),
         publisher: caller(),
         owner: auth::caller().map(|account| Owner::of(&account)),
         provenance: bundle.as_ref().map(|_| super::provenance::PREDICATE.to_owned()),

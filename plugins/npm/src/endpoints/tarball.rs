@@ -1,12 +1,16 @@
 //! Downloading a version's tarball, or the provenance bundle that came with it. What the
 //! packument does not name is not there, even when its bytes are.
 
-use packhouse_plugin::{Call, Error as HostError, Response};
+use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
+use packhouse_plugin::{Call, Error as HostError, Response, storage};
 
-use super::{package, require};
+use super::{load, package, parse, require};
+use crate::document::Manifest;
 use crate::error::{self, Error};
+use crate::integrity::{self, Verdict};
+use crate::layout;
 use crate::name::PackageName;
-use find::find;
+use find::{Found, find};
 
 mod find;
 
@@ -19,12 +23,33 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
     if !call.param("scope").is_empty() && !is_scope_of(&name, &call.decoded("scope")?) {
         return Err(no_file(&name, &file));
     }
-    let key = find(&name, &file)?;
-    let response = Response::new(200).content_type("application/octet-stream").object(&key)?;
-    // Its digest is not compared: that would read each file twice.
-    let response = response.ok_or_else(|| missing(&name, &file, &key))?;
-    // Not immutable: an unpublished version may come back with other bytes.
-    Ok(response.no_compression())
+    let Found { key, size } = find(&name, &file)?;
+    let mut response = Response::new(200).content_type("application/octet-stream");
+    let stored = response.write_object(&key)?;
+    let stored = stored.ok_or_else(|| missing(&name, &file, &key))?.size;
+    // Its digest is not compared: that would read each file twice. Of an earlier version's file
+    // the packument does not say the size.
+    let why = match size {
+        Some(size) if size != stored && !is_named(&name, &file, &key)? => {
+            format!("it has {stored} bytes, and the packument says {size}")
+        }
+        None if stored == 0 => "it is empty".to_owned(),
+        // Not immutable: an unpublished version may come back with other bytes.
+        _ => return Ok(response.no_compression()),
+    };
+    Err(HostError::damaged(key, format!("{why}: publish the same again")).into())
+}
+
+/// Whether the bytes are those that the packument names. A host of an earlier version does not
+/// write the size anew when it publishes a version that was unpublished.
+fn is_named(name: &PackageName, file: &str, key: &str) -> Result<bool, Error> {
+    let document = load(name)?;
+    let packument = parse(name, &document)?;
+    let version = layout::version_of_file(name, file, "tgz");
+    let manifest = version.and_then(|version| packument.version(version)).map(Manifest);
+    let Some(declared) = manifest.and_then(Manifest::integrity) else { return Ok(false) };
+    let computed = storage::digests(key, &[SHA1, SHA256, SHA512])?.unwrap_or_default();
+    Ok(integrity::compare(&declared, &computed) == Verdict::Agrees)
 }
 
 fn is_scope_of(name: &PackageName, segment: &str) -> bool {

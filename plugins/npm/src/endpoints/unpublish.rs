@@ -43,7 +43,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
             drop((bytes, packument));
             drop(document);
             let document = load(&name)?;
-            if !is_made(&name, &mut parse(&document)?, changes, &removed) {
+            if !is_made(&name, &mut parse(&name, &document)?, changes, &removed) {
                 return Err(HostError::Conflict.into());
             }
             document.info.version
@@ -100,7 +100,7 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     require_listed(&name, "delete")?;
     let document = load(&name)?;
     check_revision(call, &document)?;
-    let files = files_of(&name, &parse(&document)?, |_| true);
+    let files = files_of(&name, &parse(&name, &document)?, |_| true);
     let mut removal = Removal::of(&layout::folder(&name));
     removal.announce(&files)?;
     // If this request is interrupted, a collection can tell its files from those of a lost

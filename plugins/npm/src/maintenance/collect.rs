@@ -62,7 +62,7 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         return Ok(stored.size());
     }
     let packument = stored.packument();
-    let begun = packument.as_ref().and_then(Packument::begun);
+    let begun = super::begun(packument.as_ref());
     let reference =
         |file: &ObjectInfo, part: &Part<'_>| part.reference(&stored, packument.as_ref()).beside(file, begun);
     let unnamed: Vec<_> = parts
@@ -83,7 +83,7 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         let again = || {
             let stored = Stored::read(&name)?;
             let packument = stored.packument();
-            let begun = packument.as_ref().and_then(Packument::begun);
+            let begun = super::begun(packument.as_ref());
             Ok::<_, Error>(part.reference(&stored, packument.as_ref()).beside(file, begun))
         };
         step.reclaim(file, &key, found, again)?;

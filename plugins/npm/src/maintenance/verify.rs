@@ -7,7 +7,7 @@ use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
 use super::part::Part;
-use super::{Stored, folder, package_of};
+use super::{Stored, begun, folder, package_of};
 use crate::document::Manifest;
 use crate::integrity::{self, Verdict};
 use crate::json::Object;
@@ -19,6 +19,8 @@ const KEYS: u32 = 500;
 /// Versions after which a step ends, and bytes.
 const MOST_VERSIONS: usize = 200;
 const MOST_READ: u64 = 1 << 30;
+/// Bytes of packuments that were read for their files after which a step ends.
+const MOST_OF_PACKUMENTS: u64 = 16 << 20;
 
 /// What a step has done so far.
 #[derive(Default)]
@@ -41,7 +43,10 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
         Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
         None => (0, None),
     };
-    let mut done = Done::default();
+    if after.is_none() {
+        step.report_files_for_folders(&[layout::PACKAGES.trim_end_matches('/')])?;
+    }
+    let (mut done, mut read_again) = (Done::default(), 0);
     if let Some(key) = after.filter(|_| read > 0)
         && !verify_package(step, key, read, &mut done)?
     {
@@ -50,22 +55,41 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
     for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
         for object in files {
+            if let Some((key, why)) = layout::misplaced(&object.key) {
+                step.damaged_once(key, why);
+                continue;
+            }
             if !verify_package(step, &object.key, 0, &mut done)? {
                 return Ok(());
             }
         }
-        verify_files(step, files)?;
+        read_again += verify_files(step, files)?;
+        if let Some(last) = files.last().filter(|_| read_again > MOST_OF_PACKUMENTS) {
+            step.set_cursor(&format!("0 {}", last.key));
+            return Ok(());
+        }
     }
     page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
     Ok(())
 }
 
-/// Files of a package that has no packument.
-fn verify_files(step: &Step<'_>, files: &[ObjectInfo]) -> Result<(), Error> {
-    let Some(name) = files.first().and_then(|file| package_of(&file.key)) else { return Ok(()) };
-    let parts: Vec<ObjectInfo> =
-        files.iter().filter(|file| Part::of(&name, &file.key).is_some()).cloned().collect();
-    if parts.is_empty() { Ok(()) } else { step.report_orphans(&parts, &layout::index(&name)) }
+/// Files that the packument does not name, or that have none. Gives the bytes that were read.
+fn verify_files(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
+    let Some(name) = files.first().and_then(|file| package_of(&file.key)) else { return Ok(0) };
+    let parts: Vec<(&ObjectInfo, Part<'_>)> =
+        files.iter().filter_map(|file| Some((file, Part::of(&name, &file.key)?))).collect();
+    if parts.is_empty() {
+        return Ok(0);
+    }
+    let stored = Stored::read(&name)?;
+    let packument = stored.packument();
+    let begun = begun(packument.as_ref());
+    let files: Vec<_> = parts
+        .into_iter()
+        .map(|(file, part)| (file, part.reference(&stored, packument.as_ref()).beside(file, begun)))
+        .collect();
+    step.report_unnamed(&files, &layout::index(&name))?;
+    Ok(stored.size())
 }
 
 /// The package whose packument this is, less the versions that were read before. False,

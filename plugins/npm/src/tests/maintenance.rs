@@ -135,6 +135,10 @@ fn a_damaged_packument_costs_no_tarball_and_takes_no_version() {
     for (what, text) in [
         ("cut", whole[..whole.len() / 2].to_owned()),
         ("empty", String::new()),
+        ("an empty object", "{}".to_owned()),
+        ("nothing", "null".to_owned()),
+        ("a list", "[]".to_owned()),
+        ("bytes before it", format!("\0{whole}")),
         ("another member", whole.replace("\"versions\"", "\"wersions\"")),
         ("no versions", r#"{"name":"a","versions":{}}"#.to_owned()),
         ("versions of another kind", r#"{"name":"a","versions":[]}"#.to_owned()),
@@ -147,8 +151,19 @@ fn a_damaged_packument_costs_no_tarball_and_takes_no_version() {
         assert_eq!((run.left_over.len(), run.damaged.len()), (0, 1), "{what}: {run:?}");
         let found = verify(&host);
         assert!(found.damaged.contains(&"packages/a/index.json".to_owned()), "{what}: {found:?}");
-        if what == "no versions" {
-            continue;
+        for path in ["/a", "/a/1.0.0", "/a/-/a-1.0.0.tgz", "/-/package/a/dist-tags"] {
+            // A download looks at the packument up to the size of its tarball.
+            let is_scanned = path == "/a/-/a-1.0.0.tgz";
+            let is_far = ["cut", "another member", "versions of another kind", "no versions"].contains(&what);
+            if (is_scanned && is_far) || what == "a version twice" {
+                continue;
+            }
+            let logged = host.log().len();
+            let reply = get(&host, path);
+            assert_eq!(reply.status(), 500, "{what}: {path}: {}", reply.text());
+            assert!(
+                host.log()[logged..].iter().any(|line| format!("{line:?}").contains("packages/a/index.json"))
+            );
         }
         let logged = host.log().len();
         let reply = Publish::new("a", "2.0.0").send(&host.as_user("ann"));
@@ -204,8 +219,14 @@ fn a_sound_bucket_is_found_sound() {
     let host = after_a_crash();
     assert_eq!(verify(&host).orphans, Vec::<String>::new(), "its publish may be under way");
     later(&host, DAY);
-    assert_eq!(verify(&host).orphans, [ORPHAN]);
-    host.remove(ORPHAN);
+    assert_eq!(
+        verify(&host).orphans,
+        [ORPHAN, LEFT_OVER[0], LEFT_OVER[1]],
+        "what a collection takes or keeps"
+    );
+    for key in LEFT_OVER.into_iter().chain([ORPHAN]) {
+        host.remove(key);
+    }
     let run = verify(&host);
     assert_eq!((run.damaged.len(), run.orphans.len(), run.checked), (0, 0, 3), "{:?}", run.lines);
     assert!(run.checked_bytes > 500);
@@ -312,4 +333,96 @@ fn what_a_packument_that_was_lost_had_named_stays() {
     let run = collect(&host);
     assert_eq!((run.left_over, host.objects()), (Vec::new(), before));
     assert_eq!(run.orphans, ["packages/a/a-1.0.0.tgz", "packages/a/a-1.1.0.tgz"], "{:?}", run.lines);
+}
+
+#[test]
+fn a_packument_without_versions_and_without_tarballs_is_empty() {
+    let host = host();
+    host.insert("packages/a/index.json", r#"{"name":"a","versions":{}}"#).unwrap();
+    assert_eq!(get(&host, "/a").status(), 200);
+    Publish::new("a", "1.0.0").done(&host);
+}
+
+#[test]
+fn a_tarball_of_another_size_is_not_served_and_is_repaired_by_publishing_the_same() {
+    let host = host();
+    let key = "packages/a/a-1.0.0.tgz";
+    let package = Publish::new("a", "1.0.0");
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "1.1.0").done(&host);
+    let stored = host.object_json("packages/a/index.json");
+    assert_eq!(stored["_sizes"]["1.0.0"], package.tarball.len());
+    let names: Vec<&String> = stored.as_object().unwrap().keys().collect();
+    let place = |name: &str| names.iter().position(|other| *other == name);
+    assert!(place("dist-tags") < place("_sizes") && place("_sizes") < place("versions"), "{names:?}");
+    assert_eq!(get(&host, "/a").json()["_sizes"], Value::Null, "never served");
+    for path in ["/a/-/a-1.0.0.tgz", "/a/-/a-1.1.0.tgz"] {
+        let key = format!("packages/a/{}", path.rsplit_once('/').unwrap().1);
+        let whole = host.object(&key).unwrap();
+        for bytes in [&whole[..whole.len() - 1], b""] {
+            host.insert(&key, bytes).unwrap();
+            let reply = get(&host, path);
+            assert_eq!(reply.status(), 500, "{}", reply.text());
+            assert!(!reply.text().contains("packages/"));
+            assert!(host.log().iter().any(|line| format!("{line:?}").contains(&key)));
+        }
+        host.insert(&key, &whole).unwrap();
+        assert_eq!(get(&host, path).bytes(), whole);
+    }
+    host.insert(key, "").unwrap();
+    assert_eq!(package.send(&host.as_user("ann")).status(), 201);
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), package.tarball);
+}
+
+#[test]
+fn the_size_of_a_tarball_goes_with_its_version_and_counts_less_than_its_digest() {
+    let host = host();
+    let package = Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "1.1.0").done(&host);
+    let mut stored = host.object_json("packages/a/index.json");
+    // A host of an earlier version published it anew.
+    stored["_sizes"]["1.0.0"] = json!(1);
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), package.tarball);
+    // It did not know of sizes at all.
+    stored.as_object_mut().unwrap().remove("_sizes");
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").bytes(), package.tarball);
+    host.insert("packages/a/a-1.0.0.tgz", "").unwrap();
+    assert_eq!(get(&host, "/a/-/a-1.0.0.tgz").status(), 500);
+    host.insert("packages/a/a-1.0.0.tgz", &package.tarball).unwrap();
+    Publish::new("a", "1.2.0").done(&host);
+    let mut body = get(&host, "/a").json();
+    body["versions"].as_object_mut().unwrap().shift_remove("1.2.0");
+    let path = format!("/a/-rev/{}", body["_rev"].as_str().unwrap());
+    assert_eq!(host.as_user("ann").put(&path).json(&body).send::<Npm>().status(), 201);
+    assert_eq!(host.object_json("packages/a/index.json")["_sizes"], Value::Null);
+}
+
+#[test]
+fn verify_reports_a_file_for_a_folder_and_a_folder_for_a_file() {
+    let host = host();
+    for key in ["packages/a/index.json/x", "packages/b", "packages/@example/c/c-1.0.0.tgz/x"] {
+        host.insert(key, "somebody's").unwrap();
+    }
+    let run = verify(&host);
+    assert_eq!(
+        run.damaged,
+        ["packages/@example/c/c-1.0.0.tgz", "packages/a/index.json", "packages/b"],
+        "{:?}",
+        run.lines
+    );
+    let reply = Publish::new("b", "1.0.0").send(&host.as_user("ann"));
+    assert_eq!(reply.status(), 500, "{}", reply.text());
+    assert!(!reply.text().contains("packages/"));
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("packages/b")));
+}
+
+#[test]
+fn a_full_disk_gets_room_from_what_is_left_over() {
+    let host = after_a_crash();
+    later(&host, 2 * DAY);
+    host.set_room(0);
+    assert_eq!(collect(&host).left_over, LEFT_OVER);
+    assert!(!host.objects().iter().any(|key| key.starts_with("reclaimed/")));
 }

@@ -246,10 +246,12 @@ fn small_questions_have_honest_answers() {
     let ann = host.as_user("ann");
     let set = ann.post("/-/package/a/access").json(&json!({ "access": "restricted" })).send::<Npm>();
     assert_eq!(set.status(), 403);
-    let bulk = host.anonymous().post("/-/npm/v1/security/advisories/bulk");
-    assert_eq!(bulk.body("\x1f\u{fffd}").send::<Npm>().json(), json!({}));
-    let quick = host.anonymous().post("/-/npm/v1/security/audits/quick").send::<Npm>();
-    assert_eq!(quick.json()["advisories"], json!({}));
+    for path in ["advisories/bulk", "audits", "audits/quick"] {
+        let audit = host.anonymous().post(&format!("/-/npm/v1/security/{path}"));
+        let reply = audit.body("\x1f\u{fffd}").send::<Npm>();
+        assert_eq!(reply.status(), 404, "clients say that there is no audit");
+        assert!(reply.json()["reason"].as_str().unwrap().contains("nothing was audited"));
+    }
     assert_eq!(ann.get("/-/user/ann/package").send::<Npm>().json(), json!({ "a": "write" }));
     let bob = host.as_user("bob");
     assert_eq!(bob.get("/-/user/bob/package").send::<Npm>().json(), json!({ "a": "read" }));

@@ -37,18 +37,21 @@ pub fn check(name: &CrateName, version: &Version) -> Result<Seen, Error> {
 /// spelling of the name or of the version is there by now, 413 when the file would grow over
 /// what can be read back.
 pub fn look(publication: &Publication<'_>, current: Option<&Document>) -> Result<Entry, Error> {
+    let Publication { name, version, .. } = publication;
     let there = current.map(|document| document.bytes.as_slice()).unwrap_or_default();
     let index = Index::new(there);
-    if let Some(document) = current {
-        index.check(publication.name).map_err(|why| document.damaged(why))?;
-    }
-    if let Some(line) = index.find(publication.version)
-        && index.name().as_ref() == Some(publication.name)
+    let same = current.map(|document| find_same_release(name, version, document)).transpose()?.flatten();
+    if same.as_ref() == Some(*version)
+        && index.name().as_ref() == Some(*name)
+        && let Some(line) = index.find(version)
     {
         let is_same = line.cksum.eq_ignore_ascii_case(publication.checksum);
         return Ok(if is_same { Entry::Same } else { Entry::Other });
     }
-    check_against(publication.name, publication.version, current)?;
+    check_caller(name, current)?;
+    if let Some(there) = same {
+        return Err(version_exists(name, version, &there));
+    }
     let bytes = index.with_line(&publication.line);
     if bytes.len() as u64 > storage::DEFAULT_LIMIT {
         return Err(Error::because(
@@ -60,17 +63,25 @@ pub fn look(publication: &Publication<'_>, current: Option<&Document>) -> Result
 }
 
 fn check_against(name: &CrateName, version: &Version, current: Option<&Document>) -> Result<(), Error> {
-    // Asked again of what is built on: an owner may be none any more.
+    check_caller(name, current)?;
+    let same = current.map(|document| find_same_release(name, version, document)).transpose()?.flatten();
+    same.map_or(Ok(()), |there| Err(version_exists(name, version, &there)))
+}
+
+/// Asked again of what is built on: an owner may be none any more.
+fn check_caller(name: &CrateName, current: Option<&Document>) -> Result<(), Error> {
     let stored = current.map(StoredName::of_document).transpose()?;
     require_publish(name, stored.as_ref())?;
-    let Some(document) = current else {
-        return Ok(name.check_new()?);
-    };
+    if current.is_none() { Ok(name.check_new()?) } else { Ok(()) }
+}
+
+/// In an index that is whole: a new line would hide that others are lost.
+fn find_same_release(
+    name: &CrateName,
+    version: &Version,
+    document: &Document,
+) -> Result<Option<Version>, Error> {
     let index = Index::new(&document.bytes);
-    // A new line would hide that others are lost.
-    index.check(name).map_err(|why| document.damaged(why))?;
-    match index.find_same_release(version) {
-        Some(there) => Err(version_exists(name, version, &there)),
-        None => Ok(()),
-    }
+    let found = index.check_to_change(name).and_then(|()| index.find_same_release(version));
+    Ok(found.map_err(|why| document.damaged(why))?)
 }

@@ -5,6 +5,7 @@ use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};
 
 use super::no_file;
+use crate::document::SIZES;
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::PackageName;
@@ -12,18 +13,25 @@ use crate::name::PackageName;
 /// The longest value that is looked at, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The key of the file, or 404.
-pub fn find(name: &PackageName, file: &str) -> Result<String, Error> {
-    let key = if let Some(version) = layout::version_of_file(name, file, "tgz") {
-        let is_named = look(name, |scan| names(scan, version))?;
-        is_named.then(|| layout::file(name, file))
+/// A file that the packument names.
+pub struct Found {
+    pub key: String,
+    /// In bytes, if the packument says so.
+    pub size: Option<u64>,
+}
+
+/// The file, or 404.
+pub fn find(name: &PackageName, file: &str) -> Result<Found, Error> {
+    let found = if let Some(version) = layout::version_of_file(name, file, "tgz") {
+        let named = look(name, |scan| names(scan, name, version))?;
+        named.map(|size| Found { key: layout::file(name, file), size })
     } else if let Some(version) = layout::version_of_file(name, file, "sigstore") {
         let sha1 = look(name, |scan| shasum(scan, version))?;
-        sha1.map(|sha1| layout::provenance(name, version, &sha1))
+        sha1.map(|sha1| Found { key: layout::provenance(name, version, &sha1), size: None })
     } else {
         None
     };
-    key.ok_or_else(|| no_file(name, file))
+    found.ok_or_else(|| no_file(name, file))
 }
 
 /// Looks into the stored packument, or 404.
@@ -32,30 +40,48 @@ fn look<T>(name: &PackageName, look: impl FnMut(&mut Scan) -> Result<T, HostErro
         .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))
 }
 
-/// Whether the packument names the version. A tag that stands for it is enough: tags come
-/// first, and most downloads are of the version that `latest` stands for.
-fn names(scan: &mut Scan, version: &str) -> Result<bool, HostError> {
+/// Whether the packument names the version, and the size that it says the tarball has. Both
+/// stand before `versions` in our packuments: the size, and the tags, one of which stands for
+/// the version in most downloads.
+fn names(scan: &mut Scan, name: &PackageName, version: &str) -> Result<Option<Option<u64>>, HostError> {
     enter(scan)?;
+    let mut is_tagged = false;
     while let Some(member) = scan.next_member()? {
         match member.as_str() {
-            "dist-tags" if scan.begin_object()? => {
-                while scan.next_member()?.is_some() {
-                    if text(&scan.value(LONGEST)?).as_deref() == Some(version) {
-                        return Ok(true);
-                    }
+            "name" => {
+                if let Some(other) = text(&scan.value(LONGEST)?).filter(|other| other != name.as_str()) {
+                    return Err(damaged(scan, format!("it is the packument of {other}")));
                 }
             }
-            "versions" if scan.begin_object()? => return seek(scan, version),
+            "dist-tags" if scan.begin_object()? => {
+                while scan.next_member()?.is_some() {
+                    is_tagged |= text(&scan.value(LONGEST)?).as_deref() == Some(version);
+                }
+            }
+            SIZES if scan.begin_object()? => {
+                if seek(scan, version)? {
+                    return Ok(Some(serde_json::from_slice(&scan.value(LONGEST)?).ok()));
+                }
+            }
+            "versions" if is_tagged => return Ok(Some(None)),
+            "versions" if scan.begin_object()? => return Ok(seek(scan, version)?.then_some(None)),
             _ => scan.skip()?,
         }
     }
-    Ok(false)
+    Err(damaged(scan, "it has no `versions`"))
+}
+
+fn damaged(scan: &Scan, why: impl std::fmt::Display) -> HostError {
+    HostError::damaged(&scan.info().key, why)
 }
 
 /// The SHA-1 of a version's tarball, as its manifest says.
 fn shasum(scan: &mut Scan, version: &str) -> Result<Option<String>, HostError> {
     enter(scan)?;
-    if !(seek(scan, "versions")? && scan.begin_object()? && seek(scan, version)? && scan.begin_object()?) {
+    if !(seek(scan, "versions")? && scan.begin_object()?) {
+        return Err(damaged(scan, "it has no `versions`"));
+    }
+    if !(seek(scan, version)? && scan.begin_object()?) {
         return Ok(None);
     }
     if !(seek(scan, "dist")? && scan.begin_object()? && seek(scan, "shasum")?) {

@@ -1,0 +1,65 @@
+//! The number of lines that the first line of an index file holds, as its first member:
+//! `{"index_lines":2,"name":…`. Cargo ignores it.
+
+use serde_json::{Map, Value};
+
+const NAME: &str = "index_lines";
+/// What the count and two line ends may take, in bytes.
+pub const ROOM: usize = 64;
+
+/// How many lines these bytes are. The last one may have no line end.
+pub fn lines(bytes: &[u8]) -> u64 {
+    let ends = memchr::memchr_iter(b'\n', bytes).count() as u64;
+    ends + u64::from(!matches!(bytes.last(), None | Some(b'\n')))
+}
+
+/// The file with its count written, or written anew. A file without a first line that is an
+/// object stays as it is.
+pub fn write(mut file: Vec<u8>) -> Vec<u8> {
+    let count = lines(&file);
+    let Some(start) = file.iter().position(|byte| !byte.is_ascii_whitespace()) else { return file };
+    let end = memchr::memchr(b'\n', file.get(start..).unwrap_or_default());
+    let end = end.map_or(file.len(), |length| start + length);
+    if let Some(first) = file.get(start..end).and_then(|line| with_count(line, count)) {
+        file.splice(start..end, first);
+    }
+    file
+}
+
+fn with_count(line: &[u8], count: u64) -> Option<Vec<u8>> {
+    let member = format!("{{\"{NAME}\":");
+    let rest = if let Some(rest) = line.strip_prefix(member.as_bytes()) {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        rest.get(digits..)?.strip_prefix(b",")?.to_vec()
+    } else if memchr::memmem::find(line, format!("\"{NAME}\"").as_bytes()).is_some() {
+        // Written by another hand: it stands elsewhere.
+        let mut object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+        object.remove(NAME);
+        serde_json::to_vec(&object).ok()?.strip_prefix(b"{")?.to_vec()
+    } else {
+        line.strip_prefix(b"{")?.to_vec()
+    };
+    Some([member.as_bytes(), count.to_string().as_bytes(), b",", &rest].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    fn written(file: &str) -> String {
+        String::from_utf8(write(file.into())).unwrap()
+    }
+
+    #[test]
+    fn the_first_line_gets_the_count_and_the_others_stay() {
+        assert_eq!(written("{\"a\": 1.50}\n{\"b\":1}"), "{\"index_lines\":2,\"a\": 1.50}\n{\"b\":1}");
+        let twice = written("{\"index_lines\":9,\"a\": 1.50}\n{\"index_lines\":7}\n");
+        assert_eq!(twice, "{\"index_lines\":2,\"a\": 1.50}\n{\"index_lines\":7}\n");
+        assert_eq!(written("{\"a\":1,\"index_lines\":9}"), "{\"index_lines\":1,\"a\":1}");
+        assert_eq!(written("\n{\"a\":1}\n"), "\n{\"index_lines\":2,\"a\":1}\n");
+        for odd in ["", "\n", "null\n", "{\"index_lines\":x}"] {
+            assert_eq!(written(odd), odd);
+        }
+    }
+}

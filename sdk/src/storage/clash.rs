@@ -1,0 +1,26 @@
+//! A key that would be an object and a folder at once. The host answers `Invalid` to a write of
+//! such a key, as it does to a key that cannot be. But a plugin has parsed the names that it makes
+//! keys of, so an object that is in the way is damage in the store, not the client's fault.
+
+use crate::Error;
+use crate::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
+use crate::storage::{ListingOptions, list_page, stat_many};
+
+/// After a write of this key failed: `Damaged`, naming what is in the way, if something is.
+pub(super) fn explain(key: &str, error: Error) -> Error {
+    match error {
+        Error::Invalid(_) => find(key).unwrap_or(error),
+        other => other,
+    }
+}
+
+/// None when nothing is in the way, or the store does not tell.
+fn find(key: &str) -> Option<Error> {
+    let above: Vec<&str> = key.match_indices('/').filter_map(|(slash, _)| key.get(..slash)).collect();
+    let found = stat_many(&above).ok()?.into_iter().flatten().next();
+    if let Some(object) = found {
+        return Some(Error::damaged(object.key, FILE_FOR_FOLDER));
+    }
+    let below = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&format!("{key}/")) }).ok()?;
+    below.objects.first().map(|_| Error::damaged(key, FOLDER_FOR_FILE))
+}
