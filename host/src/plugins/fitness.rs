@@ -20,7 +20,7 @@ pub enum Misfit {
     #[error("it is empty: copy it again")]
     Empty,
     #[error(
-        "it is not WebAssembly: a plugin is a WASM component, as `cargo build --target wasm32-wasip2` makes it"
+        "it is not WebAssembly: a plugin is a WASM component, as compilers make it for the target `wasm32-wasip2`"
     )]
     NotWebAssembly,
     #[error(
