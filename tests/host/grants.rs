@@ -25,7 +25,7 @@ async fn publish(mount: &str, by: &Actor) -> Answer {
             let package = Package::new("@team/demo", "1.0.0");
             by.put(&package.path(), &package.publish()).await
         }
-        "images" => by.send(http::Method::POST, "/team/demo/blobs/uploads/", "").await,
+        "images" => by.send(http::Method::POST, "/v2/team/demo/blobs/uploads/", "").await,
         _ => Distribution::wheel("demo", "1.0.0").upload_to(by, "/legacy/").await,
     }
 }

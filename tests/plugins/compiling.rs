@@ -30,7 +30,7 @@ async fn a_plugin_is_taken_up_while_two_others_compile_for_long() {
     let folder = registry.home().plugins();
     let slow = [slow(1), slow(2)];
     for (name, text) in ["slow-one", "slow-two"].iter().zip(&slow) {
-        std::fs::write(folder.join(format!("{name}.wasm")), text).unwrap();
+        replace(&folder.join(format!("{name}.wasm")), text.as_bytes());
         let line = until(&registry, name, |line| line["state"] == "compiling").await;
         assert!(line["compiling_since"].is_u64(), "{line}");
     }

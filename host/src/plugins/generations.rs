@@ -24,6 +24,9 @@ use crate::plugins::slot::{PluginStatus, Signature, Slot, Unloadable};
 /// deleting and writing it again loses nothing.
 const GONE_FOR: Duration = Duration::from_secs(2);
 
+/// Between two looks at a file that changes while it is loaded.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// Why the plugins cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginsError {
@@ -129,7 +132,7 @@ impl Plugins {
             (slot.is_there, slot.gone_since) = (true, None);
             if slot.seen != Some(*signature) && slot.compiling.is_none() {
                 slot.compiling = Some(SystemTime::now());
-                changed.push(tokio::spawn(Arc::clone(self).take_up(name.clone(), *signature)));
+                changed.push(tokio::spawn(Arc::clone(self).take_up(name.clone())));
             }
         }
         self.drop_gone(&files);
@@ -154,30 +157,39 @@ impl Plugins {
         self.folder.join(format!("{name}.wasm"))
     }
 
-    /// Loads a changed file and lets it serve, or keeps the reason why not.
-    async fn take_up(self: Arc<Self>, name: String, signature: Signature) {
-        let loaded = match self.load_file(&name).await {
-            Ok(Some(next)) => self.check_protocol(&name, next).await.map(Some),
-            other => other,
-        };
-        // What was changed meanwhile is taken up at the next look, and this one is out of date.
-        let is_current = Signature::of(&self.file_of(&name)) == Some(signature);
-        let mut slots = self.write();
-        let slot = slots.entry(name.clone()).or_default();
-        slot.compiling = None;
-        if !is_current {
-            return;
+    /// Loads a changed file and lets it serve, or keeps the reason why not. What changes again
+    /// meanwhile is loaded again: it may still be copied.
+    async fn take_up(self: Arc<Self>, name: String) {
+        let file = self.file_of(&name);
+        while let Some(signature) = Signature::of(&file) {
+            let loaded = match self.load_file(&name).await {
+                Ok(Some(next)) => self.check_protocol(&name, next).await.map(Some),
+                other => other,
+            };
+            if Signature::of(&file) == Some(signature) {
+                return self.settle(&name, signature, loaded);
+            }
+            tokio::time::sleep(AGAIN).await;
         }
+        if let Some(slot) = self.write().get_mut(&name) {
+            slot.compiling = None;
+        }
+    }
+
+    fn settle(&self, name: &str, signature: Signature, loaded: Result<Option<Generation>, Unloadable>) {
+        let mut slots = self.write();
+        let slot = slots.entry(name.to_owned()).or_default();
+        slot.compiling = None;
         // What failed in passing is tried again at the next look.
         slot.seen = Some(signature).filter(|_| !matches!(loaded, Err(Unloadable::Now(_))));
         match loaded {
             Ok(None) => slot.problem = None,
             Ok(Some(next)) => {
-                slot.take_over(&name, next);
+                slot.take_over(name, next);
                 self.changes.send_modify(|count| *count += 1);
             }
             Err(Unloadable::Now(reason) | Unloadable::Ever(reason)) => {
-                if slot.refuse(&name, reason) {
+                if slot.refuse(name, reason) {
                     self.changes.send_modify(|count| *count += 1);
                 }
             }

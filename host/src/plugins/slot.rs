@@ -57,6 +57,9 @@ pub(super) enum Unloadable {
 pub struct PluginStatus {
     /// The file's name without `.wasm`.
     pub name: String,
+    /// Whether the file is there.
+    #[serde(skip)]
+    pub is_there: bool,
     pub title: Option<String>,
     pub protocol: Option<String>,
     pub version: Option<String>,
@@ -87,6 +90,7 @@ impl Slot {
         let description = serving.map(|serving| &serving.description);
         PluginStatus {
             name: name.to_owned(),
+            is_there: self.is_there,
             title: description.map(|description| description.title.clone()),
             protocol: description.map(|description| description.protocol.clone()),
             version: description.map(|description| description.version.clone()),

@@ -111,9 +111,11 @@ async fn plugin(
     let foreign =
         absences.iter().filter(|absence| matches!(absence, Absence::Prefix(error) if !is_passing(error)));
     let state = match () {
+        () if !file.is_there => State::Missing,
         () if file.compiling_since.is_some() => State::Compiling,
         () if file.last_error.is_some() => State::Refused,
-        () if file.generation.is_none() => State::Missing,
+        // It was noticed, and nothing is known yet.
+        () if file.generation.is_none() => State::Compiling,
         () if enabled == 0 => State::NotMounted,
         () if foreign.count() == enabled => State::Refused,
         () => State::Serving,
