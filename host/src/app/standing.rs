@@ -111,13 +111,14 @@ impl Registry {
     /// Logs what is to be said of a mount or plugin, once.
     fn note(&self, subject: &str, lines: Vec<String>) {
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = said.insert(subject.to_owned(), lines.clone()).unwrap_or_default();
+        let before = said.get(subject).cloned().unwrap_or_default();
         for line in lines.iter().filter(|line| !before.contains(line)) {
             tracing::warn!("{subject}: {line}");
         }
         if lines.is_empty() && !before.is_empty() {
             tracing::info!("{subject} is well again");
         }
+        said.insert(subject.to_owned(), lines);
     }
 
     /// Whether a mount depends on the protocol of a plugin's generation that serves.
