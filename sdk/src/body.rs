@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::part::Part;
 use crate::storage::Staged;
+use crate::storage::clash;
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
@@ -162,9 +163,9 @@ impl Body<'_> {
 
     /// The same, straight to `key`, for when key and digests are known before. Nothing is
     /// stored unless all of it came, every expected digest came out and the precondition
-    /// held.
+    /// held. `Damaged` when an object lies where the key has a folder, or the other way round.
     pub fn save(&mut self, key: &str, options: &SaveOptions<'_>) -> Result<Saved, Error> {
-        self.raw.save(key, options)
+        self.raw.save(key, options).map_err(|error| clash::explain(key, error))
     }
 }
 

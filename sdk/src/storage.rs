@@ -14,7 +14,7 @@
 //! order, and [`Removal`] to that of taking a version away.
 
 mod claim;
-mod clash;
+pub(crate) mod clash;
 mod document;
 mod listing;
 mod publish;

@@ -2,6 +2,7 @@
 //! with them, so that finishing never reads the bytes again.
 
 use crate::body::Body;
+use crate::storage::clash;
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, sys};
 
@@ -48,7 +49,8 @@ impl Upload {
         self.raw.append(at, length, body.raw())
     }
 
-    /// Gives it its key and ends it. After an error it is as it was.
+    /// Gives it its key and ends it. `Damaged` when an object lies where the key has a folder, or
+    /// the other way round. After an error it is as it was.
     pub fn finish(
         &mut self,
         key: &str,
@@ -56,7 +58,8 @@ impl Upload {
         precondition: Precondition<'_>,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
-        self.raw.finish(key, expect, precondition, content_type)
+        let finished = self.raw.finish(key, expect, precondition, content_type);
+        finished.map_err(|error| clash::explain(key, error))
     }
 
     /// Ends it and removes its bytes.

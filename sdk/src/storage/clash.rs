@@ -7,7 +7,7 @@ use crate::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 use crate::storage::{ListingOptions, list_page, stat_many};
 
 /// After a write of this key failed: `Damaged`, naming what is in the way, if something is.
-pub(super) fn explain(key: &str, error: Error) -> Error {
+pub(crate) fn explain(key: &str, error: Error) -> Error {
     match error {
         Error::Invalid(_) => find(key).unwrap_or(error),
         other => other,

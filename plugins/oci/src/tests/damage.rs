@@ -268,3 +268,30 @@ fn what_the_next_collection_removes_is_reported() {
     let found = host.upkeep().verify::<Oci>().unwrap();
     assert_eq!((found.orphans, found.damaged.len()), (left.to_vec(), 0));
 }
+
+#[test]
+fn a_file_where_a_folder_belongs_is_a_logged_error_that_names_no_key() {
+    let host = host();
+    let ann = host.as_user("ann");
+    host.insert("blobs/sha256", "in the way").unwrap();
+    let blob = digest("layer");
+    let at_once = ann.post(&format!("/v2/a/blobs/uploads/?digest={blob}")).body("layer").send::<Oci>();
+    let start = ann.post("/v2/a/blobs/uploads/").send::<Oci>();
+    let session = start.header("location").unwrap().strip_prefix("/oci").unwrap().to_owned();
+    let whole = ann.put(&format!("{session}?digest={blob}")).body("layer").send::<Oci>();
+    assert_eq!(ann.patch(&session).body("layer").send::<Oci>().status(), 202);
+    let in_parts = ann.put(&format!("{session}?digest={blob}")).send::<Oci>();
+    for reply in [at_once, whole, in_parts] {
+        assert_refused(&reply, 500, "UNKNOWN", "damaged");
+        assert!(!reply.text().contains("blobs/"), "{}", reply.text());
+    }
+    assert!(logged(&host, "blobs/sha256"));
+    assert!(host.remove("blobs/sha256"));
+    push(&host, "a", "v1", "layer");
+    host.insert("tags/b", "in the way").unwrap();
+    upload(&ann, "b", "{}");
+    upload(&ann, "b", "layer");
+    let reply = put(&ann, "b", "v1", &image("layer"));
+    assert_refused(&reply, 500, "UNKNOWN", "damaged");
+    assert!(logged(&host, "tags/b"));
+}
