@@ -10,7 +10,7 @@
 
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused};
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::json;
 
 use super::{
@@ -140,7 +140,7 @@ fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Erro
         require_in(release.name, &packument, "write")?;
     } else {
         require(release.name, "write")?;
-        release.name.check_new()?;
+        release.name.check_new(settings::feature("capitals"))?;
     }
     packument.add(release);
     let bytes = packument.to_bytes();

@@ -329,3 +329,14 @@ fn a_token_for_one_package_stars_no_other() {
     assert_eq!(get(&host, "/b").json()["users"], Value::Null);
     assert_eq!(star(&writer, "a"), 200);
 }
+
+#[test]
+fn an_old_name_with_capitals_is_taken_where_the_mount_says_so() {
+    let off = host();
+    let reply = Publish::new("JSONStream", "1.0.0").send(&off.as_user("ann"));
+    assert_refused(&off, &reply, 400, "capital letters");
+    let host = host().feature("capitals", true);
+    Publish::new("JSONStream", "1.0.0").done(&host);
+    assert_eq!(get(&host, "/JSONStream").json()["name"], "JSONStream");
+    assert_eq!(get(&host, "/jsonstream").status(), 404);
+}
