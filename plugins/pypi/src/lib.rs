@@ -68,6 +68,8 @@ impl Protocol for Pypi {
 
 fn routes() -> Router<Error> {
     Router::new()
+        .get("/", index::refuse_root)
+        .post("/", index::refuse_root)
         .get("/simple", index::redirect_root)
         .get("/simple/", index::read_root)
         .get("/simple/{project}", index::redirect_project)

@@ -49,6 +49,13 @@ pub fn read_root(call: &Call) -> Result<Response, Error> {
     }
 }
 
+/// The mount's own address, which clients are given by mistake: 404, naming the ones to use.
+pub fn refuse_root(call: &Call) -> Result<Response, Error> {
+    let base_url = call.base_url();
+    let sentence = format!("upload to {base_url}/legacy/, install from {base_url}/simple/");
+    Err(Error::because(error::NO_ROUTE, sentence))
+}
+
 /// `GET /simple`.
 #[expect(clippy::unnecessary_wraps, reason = "a route's function may fail")]
 pub fn redirect_root(call: &Call) -> Result<Response, Error> {

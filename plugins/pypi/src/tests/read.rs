@@ -257,3 +257,17 @@ fn what_is_not_there_is_not_found() {
     assert_eq!(host.anonymous().put("/simple/").send::<Pypi>().status(), 405);
     assert_eq!(get(&host, "/legacy/").status(), 405);
 }
+
+#[test]
+fn the_mounts_own_address_names_the_ones_to_use() {
+    let host = host();
+    for reply in [
+        host.as_user("ann").post("/").body("x").send::<Pypi>(),
+        host.anonymous().post("/").send::<Pypi>(),
+        get(&host, "/"),
+    ] {
+        let legacy = "https://registry.example.com/pypi/legacy/";
+        assert_refused(&host, &reply, 404, legacy);
+        assert!(reply.reason().unwrap().contains(legacy), "twine shows it");
+    }
+}
