@@ -136,6 +136,11 @@ fn decode(text: &str) -> Result<Vec<u8>, AttestationError> {
     STANDARD.decode(text).map_err(|error| bad(format!("one holds what is no base64: {error}")))
 }
 
+/// Whether these bytes can be a provenance object that was stored: a whole JSON object.
+pub fn is_stored(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).is_ok()
+}
+
 #[cfg(test)]
 pub mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]

@@ -4,18 +4,23 @@
 //!
 //! # Invariants
 //! - Digests and times are those of the bytes that were taken; URLs are never stored.
-//! - A document of another form is told apart by its `format`, and never misread.
+//! - A document of another form is told apart by its `format`, and never misread. Only a JSON
+//!   object can be another system's: everything else at this key is damage.
+//! - A document that names no file says that it is meant to (`empty`): one that does not has
+//!   lost its files.
 //!
 //! # Examples
 //! ```
 //! let stored = br#"{"format":"packhouse-pypi-1","name":"Demo","files":[]}"#;
 //! let project = packhouse_pypi::document::Project::parse(stored)?;
 //! assert_eq!(project.map(|project| project.name).as_deref(), Some("Demo"));
-//! assert!(packhouse_pypi::document::Project::parse(b"<another system's>")?.is_none());
+//! assert!(packhouse_pypi::document::Project::parse(br#"{"name":"demo","releases":{}}"#)?.is_none());
+//! assert!(packhouse_pypi::document::Project::parse(b"{}").is_err());
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::name::{ProjectName, Version};
 
@@ -34,6 +39,18 @@ pub struct Project {
     pub status: Option<Status>,
     /// In the order of their uploads.
     pub files: Vec<File>,
+    /// Whether it was written without files. It is written by [`Project::stored`].
+    #[serde(default, skip_serializing)]
+    empty: bool,
+}
+
+/// A document as it is stored.
+#[derive(Serialize)]
+struct Stored<'a> {
+    #[serde(flatten)]
+    project: &'a Project,
+    #[serde(skip_serializing_if = "is_false")]
+    empty: bool,
 }
 
 /// What becomes of a project (PEP 792).
@@ -97,27 +114,15 @@ enum Format {
     One,
 }
 
-/// How a document that is not read says what it is.
-#[derive(Deserialize)]
-struct Probe {
-    format: Option<serde_json::Value>,
-}
-
 impl Project {
     /// Reads a stored document; none when it is another system's. An error when it is one of
-    /// ours that is damaged or newer.
+    /// ours that is damaged or newer, or that of no system.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, serde_json::Error> {
-        let error = match serde_json::from_slice(bytes) {
-            Ok(project) => return Ok(Some(project)),
-            Err(error) => error,
-        };
-        let format = serde_json::from_slice::<Probe>(bytes).ok().and_then(|probe| probe.format);
-        let is_ours = match format.as_ref().and_then(serde_json::Value::as_str) {
-            Some(format) => format.starts_with(FORMATS),
-            // Cut off, it may still show whose it is.
-            None => bytes.starts_with(format!("{{\"format\":\"{FORMATS}").as_bytes()),
-        };
-        if is_ours { Err(error) } else { Ok(None) }
+        match serde_json::from_slice(bytes) {
+            Ok(project) => Ok(Some(project)),
+            Err(_) if is_foreign(bytes) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether this JSON text is the `format` of a document that [`Project::parse`] reads.
@@ -128,12 +133,23 @@ impl Project {
     /// The document of a project without files.
     pub fn new(name: &str) -> Self {
         debug_assert_eq!(serde_json::to_string(&Format::One).ok(), Some(format!("\"{FORMAT}\"")));
-        Self { format: Format::One, name: name.to_owned(), status: None, files: Vec::new() }
+        Self { format: Format::One, name: name.to_owned(), status: None, files: Vec::new(), empty: true }
+    }
+
+    /// What is stored of it, as JSON.
+    pub fn stored(&self) -> impl Serialize {
+        Stored { project: self, empty: self.files.is_empty() }
     }
 
     /// As it is stored.
     pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+        serde_json::to_vec(&self.stored())
+    }
+
+    /// Whether it names no file and does not say that it is meant to. An earlier version wrote
+    /// such documents for a moment, in a first upload and in the deletion of a project.
+    pub fn may_have_lost_files(&self) -> bool {
+        self.files.is_empty() && !self.empty
     }
 
     pub fn file(&self, filename: &str) -> Option<&File> {
@@ -229,6 +245,15 @@ impl Marker {
             Self::Deprecated => "deprecated",
         }
     }
+}
+
+/// The documents of other systems have no standard form. One is a JSON object with members, and
+/// nothing in it looks as if it came from here: neither a member `format`, nor a text that our
+/// formats begin with, also where the member's name was damaged.
+fn is_foreign(bytes: &[u8]) -> bool {
+    let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+    let has_our_format = || bytes.windows(FORMATS.len()).any(|text| text == FORMATS.as_bytes());
+    !members.is_empty() && !members.contains_key("format") && !has_our_format()
 }
 
 /// For the display name of a project that no document names.

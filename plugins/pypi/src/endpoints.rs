@@ -66,12 +66,17 @@ fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
     if let Some(document) = stored {
         match Project::parse(&document.bytes) {
             Ok(Some(project)) => {
+                if let Some(why) = found::lost_files(name, &project)? {
+                    return Err(document.damaged(why).into());
+                }
                 let ObjectInfo { version, modified, .. } = document.info;
                 return Ok(Some(Loaded { project, version: Some(version), modified, is_ours: true }));
             }
             Ok(None) => version = Some(document.info.version),
             Err(error) => {
-                return Err(document.damaged(format!("{error}; `packhouse reindex` makes it anew")).into());
+                let sentence = "restore it, or let `packhouse reindex` make it anew from the files, without \
+                                yanks and status";
+                return Err(document.damaged(format!("{error}; {sentence}")).into());
             }
         }
     }

@@ -12,7 +12,9 @@
 //!
 //! `{name}` is normalised (PEP 503).
 
-use crate::name::ProjectName;
+use packhouse_plugin::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
+
+use crate::name::{FileName, ProjectName};
 
 /// Every project's document lies below this.
 pub const METADATA: &str = "metadata/";
@@ -55,6 +57,20 @@ pub fn project_of_document(key: &str) -> Option<ProjectName> {
     ProjectName::parse_normalised(name)
 }
 
+/// Why nothing may lie at this key: the key of the layout that is a file instead of a folder, or
+/// the other way round, and the reason.
+pub fn misplaced(key: &str) -> Option<(&str, &'static str)> {
+    let is_file = |key: &&str| {
+        let of_project = || project_of_file(key).map(|(name, file)| FileName::parse_stored(&name, file));
+        project_of_document(key).is_some() || of_project().flatten().is_some()
+    };
+    if let Some(file) = key.match_indices('/').filter_map(|(slash, _)| key.get(..slash)).find(is_file) {
+        return Some((file, FOLDER_FOR_FILE));
+    }
+    let name = key.strip_prefix(METADATA).or_else(|| key.strip_prefix(PACKAGES))?;
+    ProjectName::parse_normalised(name).map(|_| (key, FILE_FOR_FOLDER))
+}
+
 /// The project and file of a key below `packages/`.
 pub fn project_of_file(key: &str) -> Option<(ProjectName, &str)> {
     let (name, file) = key.strip_prefix(PACKAGES)?.split_once('/')?;
@@ -65,6 +81,18 @@ pub fn project_of_file(key: &str) -> Option<(ProjectName, &str)> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
+
+    #[test]
+    fn a_file_for_a_folder_and_a_folder_for_a_file_are_told() {
+        for key in ["metadata/demo", "packages/demo"] {
+            assert_eq!(misplaced(key), Some((key, FILE_FOR_FOLDER)), "{key}");
+        }
+        for key in ["metadata/demo/metadata.json", "packages/demo/demo-1.0-py3-none-any.whl"] {
+            assert_eq!(misplaced(key), None, "{key}");
+            assert_eq!(misplaced(&format!("{key}/x/y")), Some((key, FOLDER_FOR_FILE)), "{key}");
+        }
+        assert_eq!(misplaced("packages/demo/readme.txt"), None);
+    }
 
     #[test]
     fn keys_are_those_of_the_layout() {

@@ -7,6 +7,7 @@ use packhouse_plugin::{Error, log};
 
 use crate::Pypi;
 use crate::document::Project;
+use crate::endpoints::found;
 use crate::layout;
 use crate::name::ProjectName;
 
@@ -45,9 +46,11 @@ impl Stored {
         match storage::get(&layout::document(name)) {
             Ok(None) => Ok(Stored::Nothing),
             Ok(Some(document)) => Ok(match Project::parse(&document.bytes) {
-                Ok(Some(project)) => match project.check() {
-                    Ok(()) => Stored::Project(document, project),
-                    Err(why) => Stored::Damaged(Some(document), Some(project), why),
+                Ok(Some(project)) => match (project.check(), found::lost_files(name, &project)?) {
+                    (Ok(()), None) => Stored::Project(document, project),
+                    (Err(why), _) | (Ok(()), Some(why)) => {
+                        Stored::Damaged(Some(document), Some(project), why)
+                    }
                 },
                 Ok(None) => Stored::Foreign(document),
                 Err(error) => Stored::Damaged(Some(document), None, format!("it cannot be read: {error}")),

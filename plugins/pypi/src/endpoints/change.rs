@@ -44,7 +44,12 @@ pub fn project(
             pages::write_project(name);
             return Ok(loaded.version.map_or(Changed::Gone, Changed::To));
         }
-        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
+        match storage::put(
+            &key,
+            &storage::to_json(&loaded.project.stored())?,
+            loaded.precondition(),
+            Some(JSON),
+        ) {
             Ok(info) => {
                 pages::write_project(name);
                 return Ok(Changed::To(info.version));

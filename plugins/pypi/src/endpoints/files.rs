@@ -1,9 +1,10 @@
 //! Distributions and what is kept beside them. What the document does not name is not there,
 //! even when its bytes are.
 
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, storage};
 
 use super::{change, found, moved, no_file, no_project, project, require, require_feature, spelled};
+use crate::attestation;
 use crate::document::File;
 use crate::error::{self, Error};
 use crate::layout;
@@ -34,7 +35,7 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
         return if file.provenance { serve_provenance(&name, &file) } else { Err(no_file(&name, &wanted)) };
     }
     let file = find(&name, &wanted, &wanted)?;
-    serve(&name, &file.filename, "application/octet-stream", Some(file.size))
+    serve(&name, &file)
 }
 
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
@@ -90,13 +91,12 @@ fn set_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
 
 /// A file that the document names. Its size is compared with the document's; its digest is not,
 /// since that would read each file twice.
-fn serve(name: &ProjectName, file: &str, content_type: &str, size: Option<u64>) -> Result<Response, Error> {
-    let key = layout::file(name, file);
-    let mut response = Response::new(200).content_type(content_type);
-    let found = response.write_object(&key)?;
-    let why = match (found.map(|info| info.size), size) {
-        (None, _) => "it is missing, and the document names it".to_owned(),
-        (Some(found), Some(size)) if found != size => {
+fn serve(name: &ProjectName, file: &File) -> Result<Response, Error> {
+    let (key, size) = (layout::file(name, &file.filename), file.size);
+    let mut response = Response::new(200).content_type("application/octet-stream");
+    let why = match response.write_object(&key)?.map(|info| info.size) {
+        None => MISSING.to_owned(),
+        Some(found) if found != size => {
             format!("it has {found} bytes, and the document says {size}: upload the same file again")
         }
         // Not immutable: a file that was deleted may come back with other bytes.
@@ -107,18 +107,26 @@ fn serve(name: &ProjectName, file: &str, content_type: &str, size: Option<u64>) 
 
 /// As it was stored, or, where an earlier system has stored none, as it is inside the file.
 fn serve_metadata(name: &ProjectName, file: &File) -> Result<Response, Error> {
-    let key = layout::file(name, &format!("{}{}", file.filename, layout::CORE_METADATA));
     let response = Response::new(200).content_type("text/plain; charset=utf-8");
-    if let Some(response) = response.object(&key)? {
-        return Ok(response.no_compression());
+    if let Some(document) = found::beside(name, file)? {
+        return Ok(response.document(&document).no_compression());
     }
     let filename = FileName::parse_stored(name, &file.filename).ok_or_else(|| no_project(name))?;
     let bytes = found::inside(&filename, &layout::file(name, &file.filename), true)?;
     let bytes = bytes.ok_or_else(|| no_file(name, &file.filename))?;
-    Ok(Response::new(200).content_type("text/plain; charset=utf-8").no_compression().bytes(bytes))
+    Ok(response.no_compression().bytes(bytes))
 }
 
 fn serve_provenance(name: &ProjectName, file: &File) -> Result<Response, Error> {
-    let object = format!("{}{}", file.filename, layout::PROVENANCE);
-    serve(name, &object, "application/vnd.pypi.integrity.v1+json", None)
+    let key = layout::file(name, &format!("{}{}", file.filename, layout::PROVENANCE));
+    let document = storage::get(&key)?.ok_or_else(|| packhouse_plugin::Error::damaged(key, MISSING))?;
+    if !attestation::is_stored(&document.bytes) {
+        return Err(document
+            .damaged("it is no JSON object: upload the same file with its attestations")
+            .into());
+    }
+    let response = Response::new(200).content_type("application/vnd.pypi.integrity.v1+json");
+    Ok(response.document(&document).no_compression())
 }
+
+const MISSING: &str = "it is missing, and the document names it";

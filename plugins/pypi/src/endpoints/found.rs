@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::BufReader;
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
-use packhouse_plugin::storage::{self, ObjectInfo, Reader};
+use packhouse_plugin::storage::{self, Document, ObjectInfo, Reader};
 use packhouse_plugin::{digests, find_digest};
 
 use super::{Depth, timestamp};
@@ -48,6 +48,35 @@ pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Erro
         project.files.push(folder.describe(file, info, look)?);
     }
     Ok(Some(project))
+}
+
+/// Why a document of ours cannot be trusted that names no file: files lie there that were stored
+/// longer ago than an upload takes. None for all others.
+pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String>, packhouse_plugin::Error> {
+    if !project.may_have_lost_files() {
+        return Ok(None);
+    }
+    for (_, info) in Folder::list(name)?.files {
+        if storage::age(&info)?.is_some_and(|age| age > storage::GRACE) {
+            let why = "it names no file, and files are stored: restore it, or remove it and run `packhouse reindex`";
+            return Ok(Some(why.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The core metadata that is kept beside a file; none where an earlier system has stored none.
+/// `Damaged` if it is not what the document says.
+pub fn beside(name: &ProjectName, file: &File) -> Result<Option<Document>, Error> {
+    let key = layout::file(name, &format!("{}{}", file.filename, layout::CORE_METADATA));
+    let Some(document) = storage::get(&key)? else { return Ok(None) };
+    match &file.metadata_sha256 {
+        Some(stated) if !stated.eq_ignore_ascii_case(&sha256(&document.bytes)?) => {
+            let why = "its SHA-256 is not what the document says: upload the same file again";
+            Err(document.damaged(why).into())
+        }
+        _ => Ok(Some(document)),
+    }
 }
 
 /// What lies in the folder of a project.

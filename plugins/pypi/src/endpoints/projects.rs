@@ -1,7 +1,7 @@
 //! The JSON API (`GET /pypi/{project}/json`, `GET /pypi/{project}/{version}/json`), the status
 //! of a project (PEP 792), and its end.
 
-use packhouse_plugin::{Call, Response, log, storage};
+use packhouse_plugin::{Call, Response, log};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -64,8 +64,7 @@ fn metadata_of(name: &ProjectName, project: &Project, version: &Version) -> Resu
     let mut files: Vec<_> = project.files_of(version).filter(|file| file.metadata_sha256.is_some()).collect();
     files.sort_by_key(|file| !file.is_wheel());
     for file in files {
-        let key = layout::file(name, &format!("{}{}", file.filename, layout::CORE_METADATA));
-        if let Some(document) = storage::get(&key)? {
+        if let Some(document) = found::beside(name, file)? {
             return Ok(CoreMetadata::parse(&document.bytes));
         }
         if let Some(filename) = FileName::parse_stored(name, &file.filename)

@@ -7,12 +7,13 @@
 //! - A file that is there is never replaced; the same bytes again are a success, and repair
 //!   the stored file if it is damaged.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{JSON, Loaded, directory, load_whole, pages, require, require_feature};
+use super::{JSON, Loaded, directory, found, load_whole, pages, require, require_feature};
+use crate::attestation;
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
 use crate::layout;
@@ -66,15 +67,19 @@ enum Published {
 fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>, Error> {
     let document = layout::document(&verified.name);
     let key = layout::file(&verified.name, &verified.file.filename);
-    let (is_first, is_adopted) = (Cell::new(false), Cell::new(false));
+    let (is_first, is_adopted, there) = (Cell::new(false), Cell::new(false), RefCell::default());
     let mut look = |document: Option<&Document>| {
         let ours = document.and_then(|document| Project::parse(&document.bytes).ok().flatten());
         if let (Some(document), Some(ours)) = (document, &ours) {
             ours.check().map_err(|why| document.damaged(why))?;
+            if let Some(why) = found::lost_files(&verified.name, ours)? {
+                return Err(document.damaged(why).into());
+            }
         }
         is_adopted.set(ours.is_none());
         let project = ours.map_or_else(|| adopted(verified), Ok)?;
         if !is_new(verified, &project)? {
+            there.replace(project.file(&verified.file.filename).cloned());
             return Ok(Entry::Same);
         }
         is_first.set(project.files.is_empty());
@@ -88,9 +93,9 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     }
     if let Err(Refused::Same) = &prepared {
         // The same bytes again repair a damaged file.
-        if staged.repair(&key, Some(BINARY))? {
-            let key = format!("{key}{}", layout::CORE_METADATA);
-            storage::put(&key, &verified.metadata, Precondition::Any, Some(TEXT))?;
+        let is_repaired = staged.repair(&key, Some(BINARY))?;
+        if let Some(there) = there.take() {
+            repair_beside(verified, &there, &key, is_repaired)?;
         }
         return Ok(None);
     }
@@ -118,6 +123,26 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     }
 }
 
+/// What is kept beside a file that is there, if it is damaged.
+fn repair_beside(verified: &Verified, there: &File, key: &str, is_repaired: bool) -> Result<(), Error> {
+    let is_sound = match found::beside(&verified.name, there) {
+        Ok(metadata) => metadata.is_some() || !is_repaired,
+        Err(error) if error.status() == 500 => false,
+        Err(error) => return Err(error),
+    };
+    if !is_sound {
+        let key = format!("{key}{}", layout::CORE_METADATA);
+        storage::put(&key, &verified.metadata, Precondition::Any, Some(TEXT))?;
+    }
+    if let (Some(provenance), true) = (&verified.provenance, there.provenance) {
+        let key = format!("{key}{}", layout::PROVENANCE);
+        if !storage::get(&key)?.is_some_and(|stored| attestation::is_stored(&stored.bytes)) {
+            storage::put(&key, provenance, Precondition::Any, Some(JSON))?;
+        }
+    }
+    Ok(())
+}
+
 /// The same bytes again are a success.
 fn not_published(refused: Refused) -> Result<Option<Published>, Error> {
     match refused {
@@ -143,7 +168,8 @@ fn adopted(verified: &Verified) -> Result<Project, Error> {
         }
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
-        match storage::put(&key, &storage::to_json(&loaded.project)?, loaded.precondition(), Some(JSON)) {
+        let bytes = storage::to_json(&loaded.project.stored())?;
+        match storage::put(&key, &bytes, loaded.precondition(), Some(JSON)) {
             Ok(_) => return Ok(loaded.project),
             Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
             Err(error) => return Err(error.into()),
@@ -187,7 +213,7 @@ fn twin(verified: &Verified, other: &str) -> String {
 fn with_file(verified: &Verified, mut project: Project) -> Result<Vec<u8>, Error> {
     project.name.clone_from(&verified.display_name);
     project.files.push(verified.file.clone());
-    let bytes = storage::to_json(&project)?;
+    let bytes = storage::to_json(&project.stored())?;
     if bytes.len() as u64 > storage::DEFAULT_LIMIT {
         return Err(Error::because(
             error::TOO_LARGE,

@@ -59,7 +59,7 @@ pub fn collect(step: &Step<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn folder(key: &str) -> &str {
+pub fn folder(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
@@ -131,14 +131,14 @@ fn first_missing(name: &ProjectName, project: &Project) -> Result<Option<String>
 }
 
 /// A distribution, or what lies beside one.
-struct Part {
+pub struct Part {
     file: String,
     is_beside: bool,
 }
 
 impl Part {
     /// None for what is not ours.
-    fn of(name: &ProjectName, key: &str) -> Option<Self> {
+    pub fn of(name: &ProjectName, key: &str) -> Option<Self> {
         let (_, file) = layout::project_of_file(key)?;
         let beside = [layout::CORE_METADATA, layout::PROVENANCE];
         let main = beside.iter().find_map(|ending| file.strip_suffix(ending));
@@ -146,7 +146,7 @@ impl Part {
         FileName::parse_stored(name, &part.file).map(|_| part)
     }
 
-    fn is_named(&self, project: &Project) -> bool {
+    pub fn is_named(&self, project: &Project) -> bool {
         project.file(&self.file).is_some()
     }
 

@@ -97,7 +97,7 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
             return Ok(read);
         }
         let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-        let bytes = storage::to_json(&project)?;
+        let bytes = storage::to_json(&project.stored())?;
         match storage::put(&key, &bytes, precondition, Some(JSON)) {
             Ok(_) => {
                 step.rebuilt(&key);

@@ -1,11 +1,13 @@
-//! Each file against what its document says of it. It changes nothing.
+//! Each file against what its document says of it, and files that no document names. It changes
+//! nothing.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
-use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::maintenance::{Reference, Step};
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
-use packhouse_plugin::{Digest, Error, find_digest};
+use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
 use super::Stored;
+use super::collect::{Part, folder};
 use crate::document::{File, Project};
 use crate::layout;
 use crate::name::ProjectName;
@@ -15,6 +17,10 @@ const KEYS: u32 = 500;
 /// Files after which a step ends, and bytes.
 const MOST_FILES: usize = 200;
 const MOST_READ: u64 = 1 << 30;
+/// Bytes of documents that were read for their files after which a step ends.
+const MOST_OF_DOCUMENTS: u64 = 16 << 20;
+/// What the layout has folders for.
+const FOLDERS: [&str; 3] = ["metadata", "packages", "simple"];
 
 /// What a step has done so far.
 #[derive(Default)]
@@ -31,6 +37,12 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
         Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
         None => (0, None),
     };
+    if after.is_none() {
+        step.report_files_for_folders(&FOLDERS)?;
+    }
+    if let Some(after) = after.filter(|after| after.starts_with(layout::PACKAGES)) {
+        return verify_files(step, after);
+    }
     let mut done = Done::default();
     if let Some(key) = after.filter(|_| read > 0)
         && !verify_project(step, key, read, &mut done)?
@@ -39,12 +51,57 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     }
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::METADATA) })?;
     for object in &page.objects {
-        if !verify_project(step, &object.key, 0, &mut done)? {
+        if !report_misplaced(step, &object.key) && !verify_project(step, &object.key, 0, &mut done)? {
             return Ok(());
         }
     }
-    page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+    step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(layout::PACKAGES)));
     Ok(())
+}
+
+/// Whether nothing may lie at this key.
+fn report_misplaced(step: &Step<'_>, key: &str) -> bool {
+    let misplaced = layout::misplaced(key);
+    if let Some((key, why)) = misplaced {
+        step.damaged_once(key, why);
+    }
+    misplaced.is_some()
+}
+
+/// Files that a whole document does not name. Where no document of ours speaks, they are served.
+fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
+    let after = Some(after).filter(|after| *after != layout::PACKAGES);
+    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
+    let mut read = 0;
+    for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
+        read += verify_files_of_project(step, objects)?;
+        if let Some(last) = objects.last().filter(|_| read > MOST_OF_DOCUMENTS) {
+            step.set_cursor(&format!("0 {}", last.key));
+            return Ok(());
+        }
+    }
+    if let Some(next) = page.next {
+        step.set_cursor(&format!("0 {next}"));
+    }
+    Ok(())
+}
+
+/// Gives the bytes that were read.
+fn verify_files_of_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
+    for object in objects {
+        report_misplaced(step, &object.key);
+    }
+    let Some((name, _)) = objects.first().and_then(|object| layout::project_of_file(&object.key)) else {
+        return Ok(0);
+    };
+    let stored = Stored::read(&name)?;
+    if let Stored::Project(_, project) = &stored {
+        let parts = objects.iter().filter_map(|object| Some((object, Part::of(&name, &object.key)?)));
+        let unnamed = parts.filter(|(_, part)| !part.is_named(project));
+        let unnamed: Vec<_> = unnamed.map(|(object, _)| (object, Reference::Unnamed)).collect();
+        step.report_unnamed(&unnamed, &layout::document(&name))?;
+    }
+    Ok(stored.size())
 }
 
 /// The project whose document this is, less the files that were read before. False, with the

@@ -191,7 +191,7 @@ fn many_files_are_verified_in_several_steps() {
     }
     host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
     let outcome = host.upkeep().verify::<Pypi>().unwrap();
-    assert_eq!((outcome.damaged.len(), outcome.steps), (0, 3), "{:?}", outcome.lines);
+    assert_eq!((outcome.damaged.len(), outcome.steps), (0, 5), "{:?}", outcome.lines);
     host.remove("packages/demo/demo-1.499-py3-none-any.whl");
     assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged.len(), 1);
 }
@@ -221,4 +221,135 @@ fn a_damaged_file_is_not_served_and_is_repaired_by_uploading_the_same() {
     assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [key]);
     let again = upload.done(&host);
     assert_eq!(get(&host, path).bytes(), again.content);
+}
+
+const DOCUMENT: &str = "metadata/demo/metadata.json";
+
+/// A request is answered with a logged 500 that names no key.
+#[track_caller]
+fn assert_damaged(host: &Host, what: &str, reply: impl FnOnce() -> Reply) {
+    let logged = host.log().len();
+    let reply = reply();
+    assert_eq!(reply.status(), 500, "{what}: {}", reply.text());
+    assert!(!reply.text().contains("metadata/"), "{}", reply.text());
+    assert!(host.log()[logged..].iter().any(|line| format!("{line:?}").contains("demo")), "{what}");
+}
+
+#[test]
+fn a_document_that_is_none_is_never_taken_for_another_systems() {
+    let host = uploaded();
+    assert_eq!(host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>().status(), 200);
+    let whole = String::from_utf8(host.object(DOCUMENT).unwrap()).unwrap();
+    host.set_now(host.now() + 24 * 60 * MINUTE);
+    let mut lost: Value = serde_json::from_str(&whole).unwrap();
+    lost["files"] = json!([]);
+    for (what, bytes) in [
+        ("nothing", String::new()),
+        ("an empty object", "{}".to_owned()),
+        ("null", "null".to_owned()),
+        ("a list", "[]".to_owned()),
+        ("no JSON", "<html>".to_owned()),
+        ("bytes before it", format!("\0{whole}")),
+        ("a letter before it", format!("x{whole}")),
+        ("cut", whole[..whole.len() - 1].to_owned()),
+        ("another system's, cut", r#"{"name":"demo","rele"#.to_owned()),
+        ("its format's name", whole.replacen("\"format\"", "\"fornat\"", 1)),
+        ("its format", whole.replacen("packhouse-pypi", "packhousf-pypi", 1)),
+        ("its files", lost.to_string()),
+    ] {
+        host.insert(DOCUMENT, &bytes).unwrap();
+        let before = host.objects();
+        host.set_now(host.now() + 24 * 60 * MINUTE);
+        for path in ["/simple/demo/", "/packages/demo/demo-1.0.tar.gz", "/pypi/demo/json"] {
+            // A download looks at the document up to the entry of its file.
+            if what == "cut" && path.starts_with("/packages/") {
+                continue;
+            }
+            assert_damaged(&host, what, || get(&host, path));
+        }
+        assert_damaged(&host, what, || Upload::wheel("demo", "2.0").send(&host.as_user("ann")));
+        assert_damaged(&host, what, || host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>());
+        let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+        assert_eq!((run.left_over.len(), run.damaged), (0, vec![DOCUMENT.to_owned()]), "{what}");
+        let found = host.upkeep().verify::<Pypi>().unwrap();
+        assert!(found.damaged.contains(&DOCUMENT.to_owned()), "{what}: {found:?}");
+        assert_eq!((host.objects(), host.object(DOCUMENT)), (before, Some(bytes.into_bytes())), "{what}");
+    }
+}
+
+#[test]
+fn a_document_that_is_meant_to_name_no_file_says_so() {
+    let host = uploaded();
+    let wheel = host.object("packages/demo/demo-1.0-py3-none-any.whl").unwrap();
+    // A deletion that was interrupted after the document was written.
+    let document = crate::document::Project::new("demo").to_bytes().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&document).unwrap()["empty"], true);
+    host.insert(DOCUMENT, document).unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    assert_eq!(get(&host, "/simple/demo/").status(), 404);
+    assert_eq!(get(&host, "/packages/demo/demo-1.0-py3-none-any.whl").status(), 404);
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!(run.damaged, Vec::<String>::new());
+    assert!(run.left_over.contains(&"packages/demo/demo-1.0-py3-none-any.whl".to_owned()), "{run:?}");
+    // One with files does not say it.
+    Upload::wheel("demo", "1.0").done(&host);
+    assert_eq!(host.object_json(DOCUMENT)["empty"], Value::Null);
+    assert_eq!(host.object("packages/demo/demo-1.0-py3-none-any.whl"), Some(wheel));
+}
+
+#[test]
+fn damaged_metadata_is_not_served_and_is_repaired_by_uploading_the_same() {
+    let host = uploaded();
+    for name in ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"] {
+        let (key, path) =
+            (format!("packages/demo/{name}.metadata"), format!("/packages/demo/{name}.metadata"));
+        let whole = host.object(&key).unwrap();
+        assert_eq!(get(&host, &path).bytes(), whole);
+        assert!(get(&host, &path).header("etag").is_some());
+        for bytes in [&whole[..whole.len() - 1], b""] {
+            host.insert(&key, bytes).unwrap();
+            assert_damaged(&host, name, || get(&host, &path));
+        }
+    }
+    assert_damaged(&host, "the JSON API", || get(&host, "/pypi/demo/json"));
+    Upload::wheel("demo", "1.0").done(&host);
+    Upload::sdist("demo", "1.0").done(&host);
+    assert_eq!(get(&host, "/packages/demo/demo-1.0.tar.gz.metadata").status(), 200);
+    assert_eq!(get(&host, "/pypi/demo/json").status(), 200);
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn verify_reports_files_that_a_collection_would_remove_and_none_that_are_served() {
+    let host = uploaded();
+    host.insert("packages/demo/demo-2.0-py3-none-any.whl", b"left").unwrap();
+    host.insert("packages/old/old-1.0-py3-none-any.whl", samples::wheel("old", "1.0")).unwrap();
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().orphans, Vec::<String>::new(), "it is young");
+    host.set_now(host.now() + 60 * MINUTE);
+    let found = host.upkeep().verify::<Pypi>().unwrap();
+    assert_eq!(found.orphans, ["packages/demo/demo-2.0-py3-none-any.whl"], "{:?}", found.lines);
+    assert_eq!(host.upkeep().older_than(0).collect::<Pypi>().unwrap().left_over, found.orphans);
+}
+
+#[test]
+fn verify_reports_a_file_for_a_folder_and_a_folder_for_a_file() {
+    let host = host();
+    for key in ["metadata/demo/metadata.json/x", "metadata/other", "packages/third", "simple"] {
+        host.insert(key, "somebody's").unwrap();
+    }
+    let found = host.upkeep().verify::<Pypi>().unwrap();
+    assert_eq!(found.damaged, ["simple", DOCUMENT, "metadata/other", "packages/third"], "{:?}", found.lines);
+    let reply = Upload::wheel("demo", "1.0").send(&host.as_user("ann"));
+    assert_eq!(reply.status(), 500, "{}", reply.text());
+    assert!(!reply.text().contains("metadata/"));
+}
+
+#[test]
+fn a_full_disk_gets_room_from_what_is_left_over() {
+    let host = uploaded();
+    host.insert("packages/demo/demo-2.0-py3-none-any.whl", b"left").unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    host.set_room(0);
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!(run.left_over, ["packages/demo/demo-2.0-py3-none-any.whl"]);
 }

@@ -5,7 +5,7 @@ use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};
 
 use crate::document::{File, Marker, Project, Status};
-use crate::endpoints::{no_file, no_project, read};
+use crate::endpoints::{no_file, read};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::ProjectName;
@@ -17,7 +17,7 @@ const LONGEST: u64 = 1 << 20;
 enum Found {
     File(Box<File>),
     NoFile,
-    /// It has no files: the project is not there.
+    /// It has no files: the project is not there, or they were lost.
     Empty,
     Quarantined,
     /// It is another system's, or of a form that is not known.
@@ -29,9 +29,10 @@ pub fn find(name: &ProjectName, filename: &str, asked: &str) -> Result<File, Err
     match storage::scan(&layout::document(name), |scan| look(scan, filename))? {
         Some(Found::File(file)) => Ok(*file),
         Some(Found::NoFile) => Err(no_file(name, asked)),
-        Some(Found::Empty) => Err(no_project(name)),
         Some(Found::Quarantined) => Err(Error::new(error::QUARANTINED)),
-        Some(Found::Foreign) | None => find_in(&read(name)?, filename)?.ok_or_else(|| no_file(name, asked)),
+        Some(Found::Foreign | Found::Empty) | None => {
+            find_in(&read(name)?, filename)?.ok_or_else(|| no_file(name, asked))
+        }
     }
 }
 
