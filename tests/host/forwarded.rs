@@ -119,9 +119,8 @@ async fn the_first_header_from_an_address_that_is_not_trusted_is_told_once() {
 /// `GET /npm/demo` as these lines.
 async fn ask(registry: &Registry, lines: &str) -> String {
     let mut socket = connect_from(&registry.address(), 1).await;
-    let (first, rest) = lines.split_once('\n').unwrap_or((lines, ""));
-    let head = [first].into_iter().chain(rest.lines()).map(|line| format!("{line}\r\n")).collect::<String>();
-    exchange(&mut socket, &format!("{head}Connection: close\r\n\r\n")).await
+    let head = lines.replace('\n', "\r\n");
+    exchange(&mut socket, &format!("{head}\r\nConnection: close\r\n\r\n")).await
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl From<StorageError> for HostError {
             }
             error @ StorageError::Clash(_) => {
                 tracing::error!(error = %error, "the store holds something in the wrong place: {error}");
-                other("storage", "something lies in the wrong place in the registry's store".into())
+                other("clash", "something lies in the wrong place in the registry's store".into())
             }
             error @ StorageError::Denied(_) => {
                 tracing::error!(error = with_causes(&error), "the store refused the host: {error}");

@@ -52,7 +52,7 @@ impl StagedObject {
     }
 }
 
-fn packed(part: wit::Packed) -> Result<Packed, HostError> {
+fn packed(part: &wit::Packed) -> Result<Packed, HostError> {
     let end = part.offset.checked_add(part.length);
     let end = end.ok_or_else(|| HostError::invalid("a part does not lie inside the object"))?;
     Ok(Packed { range: part.offset..end, packing: Packing::parse(&part.method)?, limit: part.limit })
@@ -105,7 +105,7 @@ impl wit::HostStaged for State {
         }
         let work = self.table.get_mut(&handle)?.unpack_work(&parts);
         self.usage.work(work)?;
-        let parts = parts.into_iter().map(packed).collect::<Result<_, _>>()?;
+        let parts = parts.iter().map(packed).collect::<Result<_, _>>()?;
         let unpacked = self.table.get(&handle)?.staged.unpack(parts).await?;
         let told = |Unpacked { size, crc32 }| wit::Unpacked { size, crc32 };
         Ok(unpacked.into_iter().map(|part| part.map(told)).collect())

@@ -1,15 +1,20 @@
-//! A key that would be an object and a folder at once. The host answers `Invalid` to a write of
-//! such a key, as it does to a key that cannot be. But a plugin has parsed the names that it makes
+//! A key that would be an object and a folder at once. The host answers `Other` with the code
+//! `clash` to a write of such a key, and logs it; hosts up to 0.1.0 answer `Invalid`, as they do to
+//! a key that cannot be. But a plugin has parsed the names that it makes
 //! keys of, so an object that is in the way is damage in the store, not the client's fault.
 
 use crate::Error;
 use crate::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 use crate::storage::{ListingOptions, list_page, stat_many};
 
+/// The code of the host's error.
+const CLASH: &str = "clash";
+
 /// After a write of this key failed: `Damaged`, naming what is in the way, if something is.
 pub(crate) fn explain(key: &str, error: Error) -> Error {
     match error {
         Error::Invalid(_) => find(key).unwrap_or(error),
+        Error::Other { ref code, .. } if code == CLASH => find(key).unwrap_or(error),
         other => other,
     }
 }
