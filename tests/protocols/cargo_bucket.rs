@@ -217,3 +217,24 @@ async fn a_damaged_index_costs_no_crate_and_takes_no_version() {
     let said = registry.order(&["gc", "--orphans", "cargo"]).await.expect(0);
     assert!(said.contains("removed 4 objects"), "three crates and the list of owners: {said}");
 }
+
+#[tokio::test]
+async fn a_file_where_a_folder_belongs_is_damage_that_is_logged_and_found() {
+    let registry = Registry::start(Options::cargo()).await;
+    let publisher = registry.crate_publisher().await;
+    Crate::new("other", "1.0.0").publish(&publisher).await.expect(200);
+    let objects = registry.home().objects().join("cargo");
+    for (what, path) in [("a file", "index/de"), ("a folder", "index/de/mo/demo/file")] {
+        let path = objects.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&path)).unwrap_or_else(|error| panic!("{error}"));
+        fs::write(&path, "somebody's").unwrap_or_else(|error| panic!("{error}"));
+        let refused = Crate::new("demo", "1.0.0").publish(&publisher).await.expect(500);
+        assert!(!refused.text().contains("index/"), "{what}: {}", refused.text());
+        registry.logs_with("index/de").await;
+        let found = registry.order(&["verify", "cargo"]).await;
+        assert_eq!(found.code, Some(1), "{what}: {}", found.stdout);
+        assert!(found.stdout.contains("damaged: cargo/index/de"), "{what}: {}", found.stdout);
+        fs::remove_file(&path).unwrap_or_else(|error| panic!("{error}"));
+    }
+    Crate::new("demo", "1.0.0").publish(&publisher).await.expect(200);
+}

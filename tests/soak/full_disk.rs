@@ -101,6 +101,36 @@ async fn a_publish_to_a_full_disk_is_told_so_and_loses_nothing() {
     registry.order(&["verify"]).await.expect(0);
 }
 
+/// Not a byte is left, so that no mark with content can be written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_makes_room_on_a_disk_without_any() {
+    let Some(registry) = small().await else { return };
+    let publisher = registry.publisher().await;
+    let package = Package::new("demo", "1.0.0");
+    publisher.put(&package.path(), &package.publish()).await.expect(201);
+    let objects = registry.home().objects();
+    let left_over = objects.join("npm/packages/demo/demo-2.0.0.tgz");
+    std::fs::write(&left_over, noise(2, 1_000_000)).expect("room for what a crash leaves");
+    // The package was first published before that.
+    let packument = objects.join("npm/packages/demo/index.json");
+    let text = std::fs::read_to_string(&packument).expect("the packument");
+    let mut text: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    text["time"]["created"] = "2020-01-01T00:00:00.000Z".into();
+    std::fs::write(&packument, text.to_string()).expect("room for the same");
+    registry.home().age(Duration::from_hours(1));
+    let filler = objects.join(".packhouse/filler");
+    let mut file = std::fs::File::create(&filler).expect("a file");
+    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    let refused = Package::new("demo", "3.0.0");
+    expect_clear(&publisher.put(&refused.path(), &refused.publish()).await);
+
+    let said = registry.order(&["gc", "--older-than", "0s", "--many", "npm"]).await.expect(0);
+    assert!(said.contains("demo-2.0.0.tgz"), "{said}");
+    assert!(!left_over.exists());
+    assert!(!registry.keys().iter().any(|key| key.contains("reclaimed/")), "no mark stays");
+    publisher.put(&refused.path(), &refused.publish()).await.expect(201);
+}
+
 /// Chunk by chunk: what is held is told, so that the client can go on when there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_fills_the_disk_ends_and_leaves_the_rest_alone() {
