@@ -4,9 +4,9 @@ use packhouse_plugin::storage::{self, Document, Documents, ListingOptions, Objec
 use packhouse_plugin::{Error, digests, log};
 
 use crate::digest::ContentDigest;
-use crate::document::Manifest;
-use crate::layout;
+use crate::document::{Descriptor, Manifest};
 use crate::name::RepositoryName;
+use crate::{layout, records};
 
 /// What a stored manifest says, if its bytes have the digest in its name and can be read; else
 /// why it is damaged.
@@ -25,6 +25,31 @@ pub fn other_content(digest: &ContentDigest, document: &Document) -> Result<Opti
     }
     let computed = computed.first().map(ToString::to_string).unwrap_or_default();
     Ok(Some(format!("its content is {computed}")))
+}
+
+/// Those of these manifests of a repository that are not there although no request has deleted
+/// them. A record is read after the manifest was looked for, and the manifest is looked for once
+/// more: it may be deleted or pushed at the same time.
+pub fn lost(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error> {
+    let keys: Vec<String> = digests.iter().map(|digest| layout::manifest(repository, digest)).collect();
+    let mut lost = Vec::new();
+    for (digest, _) in digests.iter().zip(storage::stat_many(&keys)?).filter(|(_, found)| found.is_none()) {
+        let is_explained = records::explain_absence(repository, digest)?;
+        if !is_explained && storage::stat(&layout::manifest(repository, digest))?.is_none() {
+            lost.push(digest.clone());
+        }
+    }
+    Ok(lost)
+}
+
+/// Those children of an index that are lost. A child may also be a blob: a build cache is kept in
+/// an index.
+pub fn lost_children(repository: &RepositoryName, manifest: &Manifest) -> Result<Vec<ContentDigest>, Error> {
+    let children: Vec<ContentDigest> = manifest.children().filter_map(Descriptor::content).collect();
+    let lost = lost(repository, &children)?;
+    let blobs: Vec<String> = lost.iter().map(layout::blob).collect();
+    let found = lost.into_iter().zip(storage::stat_many(&blobs)?);
+    Ok(found.filter(|(_, blob)| blob.is_none()).map(|(child, _)| child).collect())
 }
 
 /// In the order of their digests; 1 MiB of them or one larger is held at a time. What lies

@@ -82,6 +82,14 @@ pub fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bo
     Ok(document.json::<Record>()?.state == State::Pushed && is_old(&document.info)?)
 }
 
+/// Whether a record says why a manifest is not there: a request has deleted it, or its push may
+/// still be under way.
+pub fn explain_absence(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+    let Some(document) = storage::get(&layout::pushed(repository, digest))? else { return Ok(false) };
+    let is_deleted = document.json::<Record>().is_ok_and(|record| record.state == State::Deleted);
+    Ok(is_deleted || !is_old(&document.info)?)
+}
+
 /// Whether pushes have filled the repository with something: with tags, or with anything.
 pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
     let prefix = layout::pushes(repository);

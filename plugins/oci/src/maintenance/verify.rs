@@ -175,6 +175,9 @@ fn fault(
                 return Ok(Some(format!("it names the blob {blob}, which is not here")));
             }
         }
+        if let Some(child) = holdings::lost_children(repository, &manifest)?.first() {
+            return Ok(Some(format!("it names the manifest {child}, which is not here")));
+        }
     }
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
     let proven = records::proven(repository, digest, &manifest, is_adopted)?;
@@ -211,13 +214,25 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
 }
 
 fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Tags) -> Result<(), Error> {
+    let mut digests = Vec::new();
     for name in tags.names_after("") {
-        let digest = Tag::parse(name).ok().and_then(|tag| tags.get(&tag));
-        let Some(digest) = digest else {
-            step.damaged(key, &format!("{name:?} does not stand for a digest"));
-            continue;
-        };
-        if storage::stat(&layout::manifest(repository, &digest))?.is_none() {
+        match Tag::parse(name).ok().and_then(|tag| tags.get(&tag)) {
+            Some(digest) => digests.push((name, digest)),
+            None => step.damaged(key, &format!("{name:?} does not stand for a digest")),
+        }
+    }
+    let known: Vec<ContentDigest> = digests.iter().map(|(_, digest)| digest.clone()).collect();
+    let lost = holdings::lost(repository, &known)?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    // A deletion may have taken the tags away since they were read.
+    let Some(now) = storage::get(key)?.and_then(|document| Tags::parse(&document.bytes).ok()) else {
+        return Ok(());
+    };
+    for (name, digest) in digests.iter().filter(|(_, digest)| lost.contains(digest)) {
+        let stands_for = Tag::parse(name).ok().and_then(|tag| now.get(&tag));
+        if stands_for.as_ref() == Some(digest) {
             step.damaged(key, &format!("the tag {name} stands for {digest}, which is not here"));
         }
     }

@@ -474,3 +474,90 @@ fn verifying_finds_every_kind_of_damage_and_nothing_else() {
     assert_eq!(damaged, expected);
     assert_eq!(host.objects(), before);
 }
+
+/// An index and its child as an earlier system left them; gives the digest of the child.
+fn leave_an_index(host: &Host, repository: &str) -> String {
+    for bytes in ["{}", "layer"] {
+        host.insert(&blob_key(bytes), bytes).unwrap();
+    }
+    let (child, parent) = (image("layer"), index(&[&image("layer")]));
+    for manifest in [&child, &parent] {
+        let text = manifest.to_string();
+        host.insert(&manifest_key(repository, &digest(&text)), text).unwrap();
+    }
+    let tags = json!({ "v1": digest(parent.to_string()) }).to_string();
+    host.insert(&format!("tags/{repository}/tags.json"), tags).unwrap();
+    digest(child.to_string())
+}
+
+#[test]
+fn an_index_of_an_earlier_system_that_has_lost_a_child_keeps_the_blobs() {
+    for adopted in ["never", "before", "after"] {
+        let host = host();
+        let adopt = || get(&host, &format!("/v2/old/blobs/{}", digest("layer"))).status();
+        let child = leave_an_index(&host, "old");
+        wait(&host, DAY);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+        if adopted == "before" {
+            assert_eq!(adopt(), 200);
+        }
+        assert!(host.remove(&manifest_key("old", &child)));
+        if adopted == "after" {
+            assert_eq!(adopt(), 404);
+        }
+        wait(&host, 2 * DAY);
+        let parent = manifest_key("old", &digest(index(&[&image("layer")]).to_string()));
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, std::slice::from_ref(&parent));
+        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
+            let run = run.older_than(0).collect::<Oci>().unwrap();
+            assert_eq!(run.damaged, std::slice::from_ref(&parent), "{adopted}");
+            assert!(has_blob(&host, "layer") && has_blob(&host, "{}"), "{adopted}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn a_child_that_is_lost_together_with_its_record_is_found() {
+    let host = host();
+    let child = push(&host, "a", "child", "layer");
+    let parent = index(&[&image("layer")]);
+    let ann = host.as_user("ann");
+    assert_eq!(put(&ann, "a", "v1", &parent).status(), 201);
+    assert_eq!(ann.delete("/v2/a/manifests/child").send::<Oci>().status(), 202);
+    assert!(host.remove(&manifest_key("a", &child)) && host.remove(&format!("pushed/a/{child}")));
+    wait(&host, DAY);
+    let damaged = [manifest_key("a", &digest(parent.to_string()))];
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, damaged);
+    let run = collect(&host, 0);
+    assert_eq!((run.left_over.len(), run.damaged.as_slice()), (0, damaged.as_slice()));
+}
+
+#[test]
+fn a_child_that_a_request_deleted_is_no_damage() {
+    let host = host();
+    let child = leave_an_index(&host, "old");
+    let ann = host.as_user("ann");
+    assert_eq!(ann.delete(&format!("/v2/old/manifests/{child}")).send::<Oci>().status(), 202);
+    for _ in 0..2 {
+        wait(&host, DAY);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+        assert_eq!(collect(&host, 0).damaged, Vec::<String>::new(), "its record stays beside the index");
+    }
+}
+
+#[test]
+fn a_deletion_that_is_under_way_is_no_damage() {
+    let host = host();
+    let manifest = push(&host, "a", "v1", "layer");
+    let tags = host.object("tags/a/tags.json").unwrap();
+    let ann = host.as_user("ann");
+    wait(&host, DAY);
+    assert_eq!(ann.delete(&format!("/v2/a/manifests/{manifest}")).send::<Oci>().status(), 202);
+    // A push has set the tag in between, and puts the manifest back in the next moment.
+    host.insert("tags/a/tags.json", tags).unwrap();
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+    wait(&host, HOUR);
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new(), "a request deleted it");
+    assert!(host.remove(&format!("pushed/a/{manifest}")));
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, ["tags/a/tags.json"]);
+}

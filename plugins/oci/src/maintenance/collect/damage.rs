@@ -6,14 +6,16 @@ use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, settings};
 
 use crate::digest::ContentDigest;
-use crate::document::{Descriptor, Manifest, Tags};
-use crate::layout;
+use crate::document::{Manifest, Tags};
 use crate::maintenance::{DOCUMENTS, page};
 use crate::name::{RepositoryName, Tag};
-use crate::records::{self, Record, State};
+use crate::records::{Record, State};
+use crate::{holdings, layout};
 
 /// The word for a damage that any blob may suffer from.
 const ANYWHERE: &str = "damaged";
+/// The word for any damage at all.
+const SOMEWHERE: &str = "damaged somewhere";
 
 /// What the pushes of manifests proved that are not marked as deleted stays. Of the others,
 /// what they released may go.
@@ -71,9 +73,8 @@ fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Ta
     let names: Vec<&str> = tags.names_after("").collect();
     let digests: Vec<Option<ContentDigest>> =
         names.iter().map(|name| Tag::parse(name).ok().and_then(|tag| tags.get(&tag))).collect();
-    let manifests: Vec<String> =
-        digests.iter().flatten().map(|digest| layout::manifest(repository, digest)).collect();
-    let mut found = storage::stat_many(&manifests)?.into_iter();
+    let known: Vec<ContentDigest> = digests.iter().flatten().cloned().collect();
+    let lost = holdings::lost(repository, &known)?;
     for (name, digest) in names.iter().zip(&digests) {
         let Some(digest) = digest else {
             hold(step, repository, key, &format!("{name:?} does not stand for a digest"))?;
@@ -81,56 +82,44 @@ fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Ta
         };
         // Its record is needed as long as the tag is there.
         step.remember(&[digest.to_string()]);
-        if found.next().flatten().is_none() && is_lost(repository, digest)? {
+        if lost.contains(digest) {
             hold(step, repository, key, &format!("the tag {name} stands for {digest}, which is not here"))?;
         }
     }
     Ok(())
 }
 
-/// Children of an index that were there when it was pushed and that no request has deleted.
+/// An index that names a manifest which was lost: nobody knows what that one named.
 pub fn check_children(
     step: &Step<'_>,
     repository: &RepositoryName,
     document: &Document,
-    digest: &ContentDigest,
     manifest: &Manifest,
 ) -> Result<(), Error> {
-    let children: Vec<ContentDigest> = manifest.children().filter_map(Descriptor::content).collect();
-    if children.is_empty() || settings::feature("sparse") {
+    if settings::feature("sparse") {
         return Ok(());
     }
-    let manifests: Vec<String> = children.iter().map(|child| layout::manifest(repository, child)).collect();
-    let blobs: Vec<String> = children.iter().map(layout::blob).collect();
-    let found = storage::stat_many(&manifests)?.into_iter().zip(storage::stat_many(&blobs)?);
-    for (child, _) in children.iter().zip(found).filter(|(_, (one, other))| one.is_none() && other.is_none())
-    {
-        if records::read(repository, digest)?.is_some() && is_lost(repository, child)? {
-            let why = format!("it names the manifest {child}, which is not here");
-            hold(step, repository, &document.info.key, &why)?;
-        }
+    for child in holdings::lost_children(repository, manifest)? {
+        let why = format!("it names the manifest {child}, which is not here");
+        hold(step, repository, &document.info.key, &why)?;
     }
     Ok(())
-}
-
-/// Whether a manifest that is not there was not deleted by a request.
-fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
-    let record = records::read(repository, digest)?;
-    Ok(record.is_none_or(|record| record.state != State::Deleted))
 }
 
 /// Reports a damage, and keeps the blobs that may have been named there.
 pub fn hold(step: &Step<'_>, repository: &RepositoryName, key: &str, why: &str) -> Result<(), Error> {
     step.damaged_once(key, why);
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
-    step.remember(&[if is_adopted { damaged_word(repository) } else { ANYWHERE.to_owned() }]);
+    let word = if is_adopted { damaged_word(repository) } else { ANYWHERE.to_owned() };
+    step.remember(&[word, SOMEWHERE.to_owned()]);
     Ok(())
 }
 
-/// Whether a blob stays because something is damaged. `repositories` have it.
+/// Whether a blob stays because something is damaged. `repositories` have it; one that no
+/// repository has may be that of any.
 pub fn is_held(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {
     let mut words: Vec<String> = repositories.iter().map(damaged_word).collect();
-    words.push(ANYWHERE.to_owned());
+    words.push(if words.is_empty() { SOMEWHERE } else { ANYWHERE }.to_owned());
     step.remembered(&words).contains(&true)
 }
 

@@ -78,7 +78,7 @@ fn manifests_since(
             Ok(manifest) => {
                 let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
                 step.remember(&named);
-                damage::check_children(step, &repository, &document, &digest, &manifest)?;
+                damage::check_children(step, &repository, &document, &manifest)?;
             }
             // What its push proved stays anyway.
             Err(why) if records::read(&repository, &digest)?.is_some() => step.damaged_once(key, &why),
