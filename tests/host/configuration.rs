@@ -59,7 +59,11 @@ async fn a_feature_that_the_plugin_does_not_have_is_named_with_the_one_that_was_
     let mount = |features: &str| Options::mounts(&format!("[mount.npm]\nfeatures = {{ {features} }}\n"));
     refused(mount("serach = true"), &["registry.toml", "[mount.npm] features", "`serach`", "`search`?"])
         .await;
-    refused(mount("teleportation = true"), &["`teleportation`", "it has publish, search, unpublish"]).await;
+    refused(
+        mount("teleportation = true"),
+        &["`teleportation`", "it has capitals, publish, search, unpublish"],
+    )
+    .await;
     let objects = Options::mounts("[mount.hostile]\nfeatures = { publish = true }\n").plugin("hostile");
     refused(objects, &["[mount.hostile] features", "`publish`", "it has none"]).await;
 }

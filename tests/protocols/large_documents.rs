@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use futures_util::future::join_all;
+use packhouse_tests::npm::hexadecimal_sha256;
 use packhouse_tests::oci::{Content, Hand};
 use packhouse_tests::{Options, Registry};
 use serde_json::{Map, Value, json};
@@ -65,6 +66,8 @@ async fn many_downloads_at_once_leave_the_host_small() {
     assert!(grown < 1024, "{grown} MiB");
 }
 
+const METADATA: &[u8] = b"Name: large";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pypi_serves_the_files_of_a_project_with_10_000_files() {
     let registry = Registry::start(Options::pypi().limits(MEMORY)).await;
@@ -74,7 +77,8 @@ async fn pypi_serves_the_files_of_a_project_with_10_000_files() {
                 "filename": format!("large-1.{number}-py3-none-any.whl"), "version": format!("1.{number}"),
                 "size": number.to_string().len(), "uploaded": "2026-01-01T00:00:00.000Z",
                 "sha256": "0".repeat(64), "md5": "0".repeat(32), "blake2b_256": "0".repeat(64),
-                "requires_python": format!(">=3.{}", "0".repeat(400)), "metadata_sha256": "0".repeat(64),
+                "requires_python": format!(">=3.{}", "0".repeat(400)),
+                "metadata_sha256": hexadecimal_sha256(METADATA),
             })
         })
         .collect();
@@ -87,7 +91,7 @@ async fn pypi_serves_the_files_of_a_project_with_10_000_files() {
         let file = format!("large-1.{number}-py3-none-any.whl");
         write(&registry, &format!("pypi/packages/large/{file}"), number.to_string().as_bytes());
         let metadata = format!("pypi/packages/large/{file}.metadata");
-        write(&registry, &metadata, b"Name: large");
+        write(&registry, &metadata, METADATA);
         let expected = if number < VERSIONS { 200 } else { 404 };
         let answer = anonymous.get(&format!("/packages/large/{file}")).await.expect(expected);
         if expected == 200 {

@@ -63,8 +63,7 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     let database = &config.auth.database;
     let mut files = vec![config.file.clone(), database.clone()];
     files.extend(["-wal", "-shm"].map(|ending| beside(database, ending)));
-    let keys = config.auth.oci_tokens.keys.iter();
-    files.extend(keys.flat_map(|key| key.private_key.iter().chain(&key.public_key)).cloned());
+    files.extend(config.auth.key_files().cloned());
     if let Ok(entries) = config.plugins.dir.read_dir() {
         let paths = entries.flatten().map(|entry| entry.path());
         files.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")));
@@ -179,14 +178,20 @@ mod tests {
             fs::create_dir(folder.path().join(own)).unwrap();
         }
         let own = ["plugins/demo.wasm", "own/users.sqlite", "own/users.sqlite-wal", "own/token-key.pem"];
-        let key = "[[auth.oci_tokens.keys]]\nkid = \"1\"\nalgorithm = \"ES256\"\nprivate_key = \"HERE/own/token-key.pem\"\n";
-        let text = format!("{SAFE}{key}");
+        let key = crate::config::TokenKey {
+            kid: "1".into(),
+            algorithm: "ES256".into(),
+            private_key: Some(folder.path().join("own/token-key.pem")),
+            public_key: None,
+        };
+        let mut config = config(folder.path(), SAFE);
+        config.auth.push_key(key);
         for name in own {
             let file = folder.path().join(name);
             fs::write(&file, "").unwrap();
             for (mode, is_safe) in [(0o666, false), (0o602, false), (0o644, true), (0o600, true)] {
                 fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-                let checked = check(&config(folder.path(), &text));
+                let checked = check(&config);
                 assert_eq!(checked.is_ok(), is_safe, "{name} {mode:o}");
                 if let Err(error) = checked {
                     assert!(
@@ -199,6 +204,6 @@ mod tests {
         fs::write(folder.path().join("plugins/notes.txt"), "").unwrap();
         let notes = folder.path().join("plugins/notes.txt");
         fs::set_permissions(&notes, fs::Permissions::from_mode(0o666)).unwrap();
-        assert!(check(&config(folder.path(), SAFE)).is_ok(), "it is no plugin");
+        assert!(check(&config).is_ok(), "it is no plugin");
     }
 }

@@ -123,6 +123,16 @@ pub struct ClientTokens {
 }
 
 impl AuthConfig {
+    /// The files with the keys that access tokens are signed and verified with.
+    pub fn key_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.oci_tokens.keys.iter().flat_map(|key| key.private_key.iter().chain(&key.public_key))
+    }
+
+    #[cfg(test)]
+    pub fn push_key(&mut self, key: TokenKey) {
+        self.oci_tokens.keys.push(key);
+    }
+
     /// Keys that are set and that this configuration has no use for.
     pub fn not_used(&self) -> Vec<&'static str> {
         let off = !self.oci_tokens.enabled;
