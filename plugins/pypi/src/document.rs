@@ -156,6 +156,20 @@ impl Project {
         self.files.iter().find(|file| file.filename == filename)
     }
 
+    /// Checks that this is the document of the project, or says why not: it names another one,
+    /// or a file that can be none of a project's.
+    pub fn check_identity(&self, name: &ProjectName) -> Result<(), String> {
+        if !ProjectName::parse(&self.name).is_ok_and(|own| own == *name) {
+            return Err(format!("it is the document of the project {:?}", self.name));
+        }
+        match self.files.iter().find(|file| !is_segment(&file.filename)) {
+            Some(file) => {
+                Err(format!("it lists the file {:?}, which cannot be a file's name", file.filename))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Checks that the document is whole, or says why it cannot be built on: it lists a file
     /// twice, so the entry of another file may be lost.
     pub fn check(&self) -> Result<(), String> {
@@ -254,6 +268,12 @@ fn is_foreign(bytes: &[u8]) -> bool {
     let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
     let has_our_format = || bytes.windows(FORMATS.len()).any(|text| text == FORMATS.as_bytes());
     !members.is_empty() && !members.contains_key("format") && !has_our_format()
+}
+
+/// Whether it is one segment of a key.
+fn is_segment(filename: &str) -> bool {
+    !matches!(filename, "" | "." | "..")
+        && !filename.contains(|character: char| matches!(character, '/' | '\\') || character.is_control())
 }
 
 /// For the display name of a project that no document names.

@@ -2,7 +2,7 @@
 //! its document, and the permissions on it.
 
 use packhouse_plugin::auth;
-use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{ObjectInfo, Precondition};
 use packhouse_plugin::{Call, Response, clock, settings};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -20,6 +20,7 @@ pub(crate) mod pages;
 pub mod projects;
 pub mod releases;
 pub mod simple;
+pub(crate) mod stored;
 pub mod upload;
 
 /// The kind of this protocol's scopes.
@@ -61,25 +62,13 @@ pub(crate) enum Depth {
 /// The project, as its document says; or, where there is none of ours, as its files say. None
 /// when there is neither.
 fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
-    let stored = storage::get(&layout::document(name))?;
-    let mut version = None;
-    if let Some(document) = stored {
-        match Project::parse(&document.bytes) {
-            Ok(Some(project)) => {
-                if let Some(why) = found::lost_files(name, &project)? {
-                    return Err(document.damaged(why).into());
-                }
-                let ObjectInfo { version, modified, .. } = document.info;
-                return Ok(Some(Loaded { project, version: Some(version), modified, is_ours: true }));
-            }
-            Ok(None) => version = Some(document.info.version),
-            Err(error) => {
-                let sentence = "restore it, or let `packhouse reindex` make it anew from the files, without \
-                                yanks and status";
-                return Err(document.damaged(format!("{error}; {sentence}")).into());
-            }
-        }
+    let (document, project) = stored::read(name)?;
+    let info = document.map(|document| document.info);
+    if let (Some(info), Some(project)) = (&info, project) {
+        let ObjectInfo { version, modified, .. } = info.clone();
+        return Ok(Some(Loaded { project, version: Some(version), modified, is_ours: true }));
     }
+    let version = info.map(|info| info.version);
     let found = found::project(name, depth)?;
     Ok(found.map(|project| Loaded { project, version, modified: None, is_ours: false }))
 }

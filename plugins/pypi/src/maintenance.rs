@@ -2,13 +2,12 @@
 //! made of files that were copied in, and whether what is stored is what the documents say.
 
 use packhouse_plugin::maintenance::{Maintenance, Step};
-use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::storage::Document;
 use packhouse_plugin::{Error, log};
 
 use crate::Pypi;
 use crate::document::Project;
-use crate::endpoints::found;
-use crate::layout;
+use crate::endpoints::stored;
 use crate::name::ProjectName;
 
 mod collect;
@@ -36,35 +35,30 @@ enum Stored {
     Foreign(Document),
     /// A whole one of ours.
     Project(Document, Project),
-    /// One of ours that is not whole, as far as it can be read, and why.
-    Damaged(Option<Document>, Option<Project>, String),
+    /// One of ours that is not whole or was lost, and why. With what it says, if it can be read.
+    Damaged(Option<(Document, Project)>, String),
 }
 
 impl Stored {
     /// Reads the document as it is now, so after whatever was listed before.
     fn read(name: &ProjectName) -> Result<Stored, Error> {
-        match storage::get(&layout::document(name)) {
-            Ok(None) => Ok(Stored::Nothing),
-            Ok(Some(document)) => Ok(match Project::parse(&document.bytes) {
-                Ok(Some(project)) => match (project.check(), found::lost_files(name, &project)?) {
-                    (Ok(()), None) => Stored::Project(document, project),
-                    (Err(why), _) | (Ok(()), Some(why)) => {
-                        Stored::Damaged(Some(document), Some(project), why)
-                    }
-                },
-                Ok(None) => Stored::Foreign(document),
-                Err(error) => Stored::Damaged(Some(document), None, format!("it cannot be read: {error}")),
-            }),
-            Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, None, why)),
-            Err(error) => Err(error),
-        }
+        Ok(match stored::read(name) {
+            Ok((None, _)) => Stored::Nothing,
+            Ok((Some(document), None)) => Stored::Foreign(document),
+            Ok((Some(document), Some(project))) => match project.check() {
+                Ok(()) => Stored::Project(document, project),
+                Err(why) => Stored::Damaged(Some((document, project)), why),
+            },
+            Err(Error::Damaged { why, .. }) => Stored::Damaged(None, why),
+            Err(error) => return Err(error),
+        })
     }
 
-    /// None when no document of ours speaks.
+    /// None when no document of ours can be read.
     fn project(&self) -> Option<&Project> {
         match self {
-            Stored::Project(_, project) | Stored::Damaged(_, Some(project), _) => Some(project),
-            Stored::Nothing | Stored::Foreign(_) | Stored::Damaged(..) => None,
+            Stored::Project(_, project) | Stored::Damaged(Some((_, project)), _) => Some(project),
+            Stored::Nothing | Stored::Foreign(_) | Stored::Damaged(None, _) => None,
         }
     }
 
@@ -73,8 +67,8 @@ impl Stored {
         match self {
             Stored::Foreign(document)
             | Stored::Project(document, _)
-            | Stored::Damaged(Some(document), ..) => document.bytes.len() as u64,
-            Stored::Nothing | Stored::Damaged(None, ..) => 0,
+            | Stored::Damaged(Some((document, _)), _) => document.bytes.len() as u64,
+            Stored::Nothing | Stored::Damaged(None, _) => 0,
         }
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{Pypi, samples};
 
 mod change;
+mod damage;
 mod found;
 mod hostile;
 mod lost_answers;

@@ -58,8 +58,7 @@ pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String
     }
     for (_, info) in Folder::list(name)?.files {
         if storage::age(&info)?.is_some_and(|age| age > storage::GRACE) {
-            let why = "it names no file, and files are stored: restore it, or remove it and run `packhouse reindex`";
-            return Ok(Some(why.to_owned()));
+            return Ok(Some("it names no file, and files are stored".to_owned()));
         }
     }
     Ok(None)

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
 use packhouse_plugin::{Call, Response, log};
 
-use super::{JSON, Loaded, directory, found, load_whole, pages, require, require_feature};
+use super::{JSON, Loaded, directory, found, load_whole, pages, require, require_feature, stored};
 use crate::attestation;
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
@@ -69,12 +69,10 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     let key = layout::file(&verified.name, &verified.file.filename);
     let (is_first, is_adopted, there) = (Cell::new(false), Cell::new(false), RefCell::default());
     let mut look = |document: Option<&Document>| {
-        let ours = document.and_then(|document| Project::parse(&document.bytes).ok().flatten());
+        let ours =
+            document.map(|document| stored::project_of(&verified.name, document)).transpose()?.flatten();
         if let (Some(document), Some(ours)) = (document, &ours) {
             ours.check().map_err(|why| document.damaged(why))?;
-            if let Some(why) = found::lost_files(&verified.name, ours)? {
-                return Err(document.damaged(why).into());
-            }
         }
         is_adopted.set(ours.is_none());
         let project = ours.map_or_else(|| adopted(verified), Ok)?;

@@ -2,6 +2,8 @@
 //! Then the pages that are derived from the documents.
 //!
 //! # Invariants
+//! - What is damaged or lost is reported and never replaced: it may be restored, and what it
+//!   said of yanks, status and uploaders lies nowhere else.
 //! - Nothing is removed: a file that a document names and that is not there is for `verify` to
 //!   tell.
 //! - A file that is younger than [`GRACE`] may be that of an upload under way, and is left to it.
@@ -48,7 +50,9 @@ pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
     for folder in &page.folders {
         let name = folder.strip_prefix(prefix).map(|name| name.trim_end_matches('/'));
         if let Some(name) = name.and_then(ProjectName::parse_normalised) {
-            if !is_documents {
+            if is_documents {
+                report_damaged(step, &name)?;
+            } else {
                 read += write_document(step, &name)?;
             }
             write_page(step, &name, is_documents)?;
@@ -76,13 +80,11 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
         let stored = Stored::read(name)?;
         let (known, version) = match stored {
             Stored::Project(document, project) => (Some(project), Some(document.info.version)),
-            Stored::Foreign(document) | Stored::Damaged(Some(document), None, _) => {
-                (None, Some(document.info.version))
-            }
+            Stored::Foreign(document) => (None, Some(document.info.version)),
             Stored::Nothing => (None, None),
-            // It can be read: what it says beside the damage must not be lost.
-            Stored::Damaged(.., why) => {
-                step.damaged(&key, &why);
+            // The operator may have it restored: what it said must not be lost.
+            Stored::Damaged(_, why) => {
+                step.damaged_once(&key, &why);
                 return Ok(read);
             }
         };
@@ -108,6 +110,17 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
         }
     }
     Err(Error::Unavailable(format!("`{key}` changes faster than it can be rebuilt")))
+}
+
+/// A damaged document of a project without files; the others were met with their files.
+fn report_damaged(step: &Step<'_>, name: &ProjectName) -> Result<(), Error> {
+    let files = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&layout::folder(name)) })?;
+    if files.objects.is_empty()
+        && let Stored::Damaged(_, why) = Stored::read(name)?
+    {
+        step.damaged_once(&layout::document(name), &why);
+    }
+    Ok(())
 }
 
 /// The files that the document does not name, and may.

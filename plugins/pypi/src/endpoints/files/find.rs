@@ -20,13 +20,13 @@ enum Found {
     /// It has no files: the project is not there, or they were lost.
     Empty,
     Quarantined,
-    /// It is another system's, or of a form that is not known.
+    /// It is another system's, of a form that is not known, or of another project.
     Foreign,
 }
 
 /// The file of this name, or 404 for `asked`; or 403 while the project offers no files.
 pub fn find(name: &ProjectName, filename: &str, asked: &str) -> Result<File, Error> {
-    match storage::scan(&layout::document(name), |scan| look(scan, filename))? {
+    match storage::scan(&layout::document(name), |scan| look(scan, name, filename))? {
         Some(Found::File(file)) => Ok(*file),
         Some(Found::NoFile) => Err(no_file(name, asked)),
         Some(Found::Quarantined) => Err(Error::new(error::QUARANTINED)),
@@ -44,8 +44,8 @@ fn find_in(project: &Project, filename: &str) -> Result<Option<File>, Error> {
 }
 
 /// Relies on the order in which our documents are written: `format`, `name`, `status`, `files`.
-fn look(scan: &mut Scan, filename: &str) -> Result<Found, HostError> {
-    let mut is_ours = false;
+fn look(scan: &mut Scan, name: &ProjectName, filename: &str) -> Result<Found, HostError> {
+    let (mut is_ours, mut is_named) = (false, false);
     if !scan.begin_object()? {
         return Ok(Found::Foreign);
     }
@@ -53,6 +53,12 @@ fn look(scan: &mut Scan, filename: &str) -> Result<Found, HostError> {
         match member.as_str() {
             "format" => is_ours = Project::is_format(&scan.value(LONGEST)?),
             _ if !is_ours => return Ok(Found::Foreign),
+            "name" => {
+                let own: String =
+                    serde_json::from_slice(&scan.value(LONGEST)?).map_err(|_| scan.damaged())?;
+                is_named = ProjectName::parse(&own).is_ok_and(|own| own == *name);
+            }
+            _ if !is_named => return Ok(Found::Foreign),
             "status" => {
                 let status: Option<Status> =
                     serde_json::from_slice(&scan.value(LONGEST)?).map_err(|_| scan.damaged())?;

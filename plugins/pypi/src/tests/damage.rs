@@ -1,0 +1,82 @@
+//! Documents that are damaged, lost or in another's place: nothing is built on them, and nothing
+//! replaces them.
+
+use super::maintenance::{DOCUMENT, MINUTE, assert_damaged, uploaded};
+use super::*;
+
+#[test]
+fn reindex_leaves_a_damaged_document_and_goes_on() {
+    let host = uploaded();
+    assert_eq!(host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>().status(), 200);
+    host.insert("packages/later/later-1.0.tar.gz", samples::sdist("later", "1.0")).unwrap();
+    let whole = String::from_utf8(host.object(DOCUMENT).unwrap()).unwrap();
+    let changed = |pointer: &str, value: Value| {
+        let mut document: Value = serde_json::from_str(&whole).unwrap();
+        *document.pointer_mut(pointer).unwrap() = value;
+        document.to_string()
+    };
+    let mut without_files: Value = serde_json::from_str(&whole).unwrap();
+    without_files.as_object_mut().unwrap().remove("files");
+    let mut unknown_status: Value = serde_json::from_str(&whole).unwrap();
+    unknown_status["status"] = json!({ "status": "frozen" });
+    for (what, bytes) in [
+        ("cut", whole[..whole.len() / 2].to_owned()),
+        ("an empty object", "{}".to_owned()),
+        ("newer", changed("/format", json!("packhouse-pypi-9"))),
+        ("without files", without_files.to_string()),
+        ("an unknown status", unknown_status.to_string()),
+        ("a path for a file", changed("/files/0/filename", json!("../../x"))),
+        ("of another project", changed("/name", json!("other"))),
+    ] {
+        host.remove("metadata/later/metadata.json");
+        host.remove("simple/later/index.html");
+        host.insert(DOCUMENT, &bytes).unwrap();
+        host.set_now(host.now() + 60 * MINUTE);
+        for path in ["/simple/demo/", "/pypi/demo/json"] {
+            assert_damaged(&host, what, || get(&host, path));
+        }
+        assert_damaged(&host, what, || Upload::wheel("demo", "2.0").send(&host.as_user("ann")));
+        assert_damaged(&host, what, || host.as_user("ann").delete("/pypi/demo/1.0").send::<Pypi>());
+        let run = host.upkeep().reindex::<Pypi>().unwrap();
+        assert_eq!(run.damaged, [DOCUMENT], "{what}");
+        assert!(run.rebuilt.contains(&"metadata/later/metadata.json".to_owned()), "{what}: {run:?}");
+        assert_eq!(host.object(DOCUMENT), Some(bytes.into_bytes()), "{what}");
+        let found = host.upkeep().verify::<Pypi>().unwrap();
+        assert!(found.damaged.contains(&DOCUMENT.to_owned()), "{what}: {found:?}");
+        let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+        assert_eq!((run.left_over.len(), run.damaged), (0, vec![DOCUMENT.to_owned()]), "{what}");
+    }
+    // A project without files, too.
+    host.insert("metadata/alone/metadata.json", "{}").unwrap();
+    let run = host.upkeep().reindex::<Pypi>().unwrap();
+    assert_eq!(run.damaged, [DOCUMENT, "metadata/alone/metadata.json"]);
+}
+
+#[test]
+fn a_document_of_another_project_is_not_worked_on() {
+    let host = uploaded();
+    Upload::wheel("other", "1.0").done(&host);
+    host.insert(DOCUMENT, host.object("metadata/other/metadata.json").unwrap()).unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    let before = host.objects();
+    let others = "/packages/demo/other-1.0-py3-none-any.whl";
+    for path in ["/simple/demo/", "/pypi/demo/json", others, "/packages/demo/demo-1.0.tar.gz"] {
+        assert_damaged(&host, path, || get(&host, path));
+    }
+    let ann = host.as_user("ann");
+    assert_damaged(&host, "upload", || Upload::wheel("demo", "1.0").send(&ann));
+    for path in ["/packages/demo/demo-1.0.tar.gz", "/pypi/demo/1.0", "/pypi/demo"] {
+        assert_damaged(&host, path, || ann.delete(path).send::<Pypi>());
+    }
+    assert_damaged(&host, "yank", || ann.put("/pypi/demo/1.0/yank").send::<Pypi>());
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+    assert_eq!(host.upkeep().older_than(0).collect::<Pypi>().unwrap().left_over, Vec::<String>::new());
+    assert_eq!(host.objects(), before);
+    // However its name is written.
+    Upload::wheel("foo-bar", "1.0").done(&host);
+    let mut document = host.object_json("metadata/foo-bar/metadata.json");
+    document["name"] = json!("Foo.Bar");
+    host.insert("metadata/foo-bar/metadata.json", document.to_string()).unwrap();
+    assert_eq!(get(&host, "/packages/foo-bar/foo_bar-1.0-py3-none-any.whl").status(), 200);
+    assert_eq!(get(&host, "/simple/foo-bar/").status(), 200);
+}
