@@ -10,6 +10,7 @@ use packhouse_plugin::storage::{self, Listing, ListingOptions};
 use crate::Oci;
 
 mod collect;
+mod evidence;
 mod reindex;
 mod verify;
 

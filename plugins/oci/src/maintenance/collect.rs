@@ -11,7 +11,8 @@
 //! - Next to damage nothing is removed: a manifest whose push was recorded keeps what the push
 //!   proved; without a record, its repository's blobs stay, and before the adoption all blobs.
 //! - A blob goes only if a repository has it that has a document of tags, if a request deleted
-//!   it, or if the operator ordered to remove orphans.
+//!   it, or if the operator ordered to remove orphans. It does not go if its repository has had
+//!   it for longer than every document ([`super::evidence`]).
 
 use super::Phase;
 

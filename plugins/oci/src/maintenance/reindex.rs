@@ -66,7 +66,11 @@ fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> 
     let key = layout::tags(repository);
     match tag_map::check_stored(repository) {
         Ok(()) if storage::stat(&key)?.is_some() => return Ok(()),
-        Ok(()) | Err(Error::Damaged { .. }) => {}
+        Ok(()) => {}
+        // Nothing shows it later.
+        Err(Error::Damaged { key, why }) => {
+            step.damaged_once(&key, &format!("{why}. It begins without tags now"))
+        }
         Err(other) => return Err(other),
     }
     if !step.is_dry_run() {

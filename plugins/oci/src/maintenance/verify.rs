@@ -8,6 +8,7 @@ use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, ObjectInfo, settings};
 
+use super::evidence::{self, Evidence, Verdict};
 use super::{DOCUMENTS, Phase, page};
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
@@ -33,6 +34,7 @@ const MOST_READ: u64 = 1 << 30;
 fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::BLOBS, after, DOCUMENTS)?;
     let mut read = 0;
+    let mut evidence = Evidence::new(step);
     for blob in &listing.objects {
         let Some(digest) = layout::digest_of(&blob.key) else {
             step.damaged(&blob.key, "its name is no digest");
@@ -46,7 +48,10 @@ fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
             step.damaged(&blob.key, &format!("its content is {computed}"));
         }
         if !step.is_recent(blob) && !step.remembered(&[digest.to_string()]).contains(&true) {
-            report_orphan(step, &digest, blob)?;
+            let members = storage::list(&layout::members(&digest)).collect::<Result<Vec<_>, _>>()?;
+            if let Verdict::Orphan(why) = evidence.judge(&digest, &members)? {
+                step.orphan(&blob.key, blob.size, &why);
+            }
         }
         read += blob.size;
         if read > MOST_READ {
@@ -54,20 +59,6 @@ fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
         }
     }
     Ok(listing.next)
-}
-
-/// A blob that no manifest names, of no repository that has a document of tags.
-fn report_orphan(step: &Step<'_>, digest: &ContentDigest, blob: &ObjectInfo) -> Result<(), Error> {
-    for member in storage::list(&layout::members(digest)) {
-        let member = member?;
-        let repository = layout::member_of(&member.key).map(|(_, repository)| repository);
-        let tags = repository.map(|repository| storage::stat(&layout::tags(&repository))).transpose()?;
-        if membership::is_deleted(&member) || tags.flatten().is_some() {
-            return Ok(());
-        }
-    }
-    step.orphan(&blob.key, blob.size, "no manifest names it, and no repository with tags has it");
-    Ok(())
 }
 
 /// Manifests that were pushed, are not there, and were not deleted.
@@ -92,7 +83,7 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
                 let manifest = layout::manifest(&repository, &digest);
                 step.report_orphans(std::slice::from_ref(object), &manifest)?;
             }
-            Ok(_) => {}
+            Ok(record) => evidence::release(step, &repository, &record),
             Err(error) => step.damaged(&object.key, &error.to_string()),
         }
     }

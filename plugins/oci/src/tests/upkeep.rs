@@ -561,3 +561,84 @@ fn a_deletion_that_is_under_way_is_no_damage() {
     assert!(host.remove(&format!("pushed/a/{manifest}")));
     assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, ["tags/a/tags.json"]);
 }
+
+/// The manifests, records and tags of a repository are lost.
+fn lose_documents(host: &Host, repository: &str) {
+    let segment = repository.replace('/', "+");
+    let lost =
+        [format!("manifests/{repository}/"), format!("pushed/{segment}/"), format!("tags/{repository}/")];
+    let is_lost = |key: &&String| {
+        lost.iter().any(|start| key.strip_prefix(start).is_some_and(|name| !name.contains('/')))
+    };
+    for key in host.objects().iter().filter(is_lost) {
+        assert!(host.remove(key));
+    }
+}
+
+#[test]
+fn blobs_that_are_older_than_all_documents_of_their_repository_are_orphans() {
+    for repository in ["a", "team/a"] {
+        for left in ["everything", "no mark", "a blob of another repository"] {
+            let host = host();
+            push(&host, repository, "v1", "old layer");
+            push(&host, "team/a/below", "v1", "below");
+            wait(&host, DAY);
+            lose_documents(&host, repository);
+            if left == "no mark" {
+                assert!(host.remove(&format!("adopted/{}", repository.replace('/', "+"))));
+            }
+            if left == "a blob of another repository" {
+                push(&host, "b", "v0", "base");
+                upload(&host.as_user("ann"), "b", "old layer");
+            }
+            push(&host, repository, "v9", "new layer");
+            wait(&host, 2 * DAY);
+            let orphans = [blob_key("old layer")];
+            assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans, orphans, "{repository}, {left}");
+            let members = host.objects().iter().filter(|key| key.starts_with("members/")).count();
+            let run = collect(&host, 0);
+            assert_eq!((run.left_over.len(), run.orphans.as_slice()), (0, orphans.as_slice()), "{left}");
+            assert_eq!(host.objects().iter().filter(|key| key.starts_with("members/")).count(), members);
+            let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
+            assert_eq!(run.left_over, orphans);
+            assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans, Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_member_without_its_blob_that_is_older_than_all_documents_is_an_orphan() {
+    let host = host();
+    push(&host, "a", "v1", "old layer");
+    wait(&host, DAY);
+    lose_documents(&host, "a");
+    assert!(host.remove(&blob_key("old layer")));
+    push(&host, "a", "v9", "new layer");
+    wait(&host, DAY);
+    let member = format!("members/sha256/{}/a", hex(&digest("old layer")));
+    let run = collect(&host, 0);
+    assert_eq!((run.left_over.len(), run.orphans), (0, vec![member.clone()]));
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
+    assert_eq!(run.left_over, [member]);
+}
+
+#[test]
+fn what_a_deleted_manifest_named_goes_however_young_the_other_documents_are() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let old = push(&host, "a", "v1", "old layer");
+    wait(&host, 10 * DAY);
+    assert_eq!(ann.delete(&format!("/v2/a/manifests/{old}")).send::<Oci>().status(), 202);
+    push(&host, "a", "v9", "new layer");
+    wait(&host, 2 * DAY);
+    // Somebody who may push has looked for it.
+    let path = format!("/v2/a/blobs/{}", digest("old layer"));
+    assert_eq!(ann.get(&path).send::<Oci>().status(), 200);
+    assert_eq!(collect(&host, DAY).kept, 1);
+    // As long as it is here, the record says why it may go.
+    assert!(host.object(&format!("pushed/a/{old}")).is_some());
+    wait(&host, 2 * DAY);
+    let run = collect(&host, DAY);
+    assert_eq!(run.left_over, [blob_key("old layer"), format!("pushed/a/{old}")]);
+    assert_eq!((run.orphans.len(), run.ordered), (0, 1));
+}

@@ -8,8 +8,8 @@ use super::{damage, mark};
 use crate::condemned::{Condemned, State};
 use crate::digest::ContentDigest;
 use crate::layout;
+use crate::maintenance::evidence::{self, Evidence, Verdict};
 use crate::maintenance::{KEYS, page};
-use crate::membership;
 use crate::name::RepositoryName;
 
 /// A run that has condemned a blob this long ago is dead, in milliseconds.
@@ -21,6 +21,7 @@ pub fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     step.checked(listing.objects.len() as u64, 0);
     let blobs: Vec<(ContentDigest, &ObjectInfo)> =
         listing.objects.iter().filter_map(|blob| Some((layout::digest_of(&blob.key)?, blob))).collect();
+    let mut evidence = Evidence::new(step);
     let digests: Vec<ContentDigest> = blobs.iter().map(|(digest, _)| digest.clone()).collect();
     for ((digest, blob), (is_named, is_recent)) in blobs.iter().zip(mark::marks(step, &digests)) {
         if is_named {
@@ -28,10 +29,10 @@ pub fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
         }
         if is_recent || step.is_young(blob) {
             step.kept(1, blob.size);
-        } else if may_go(step, digest, blob)? {
+        } else if may_go(step, &mut evidence, digest, blob)? {
             if step.is_dry_run() {
                 step.left_over(&blob.key, blob.size, "no manifest names it");
-                step.ordered(u64::from(damage::is_released(step, digest)));
+                step.ordered(u64::from(evidence::is_released(step, digest)));
             } else {
                 condemn(step, digest)?;
             }
@@ -41,21 +42,28 @@ pub fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
 }
 
 /// Whether something proves that nobody needs a blob that no manifest names.
-fn may_go(step: &Step<'_>, digest: &ContentDigest, blob: &ObjectInfo) -> Result<bool, Error> {
+fn may_go(
+    step: &Step<'_>,
+    evidence: &mut Evidence<'_>,
+    digest: &ContentDigest,
+    blob: &ObjectInfo,
+) -> Result<bool, Error> {
     let members = storage::list(&layout::members(digest)).collect::<Result<Vec<_>, _>>()?;
     let repositories: Vec<RepositoryName> =
         members.iter().filter_map(|member| Some(layout::member_of(&member.key)?.1)).collect();
     if damage::is_held(step, &repositories) {
         return Ok(false);
     }
-    let is_proven = damage::is_documented(step, &repositories)
-        || damage::is_released(step, digest)
-        || members.iter().any(membership::is_deleted);
-    if !is_proven && !step.removes_orphans() {
-        step.orphan(&blob.key, blob.size, "no manifest names it, and no repository with tags has it");
-        return Ok(false);
+    if step.removes_orphans() {
+        return Ok(true);
     }
-    Ok(true)
+    match evidence.judge(digest, &members)? {
+        Verdict::MayGo => Ok(true),
+        Verdict::Orphan(why) => {
+            step.orphan(&blob.key, blob.size, &why);
+            Ok(false)
+        }
+    }
 }
 
 /// Leaves what another run has in its hands, unless that run is dead.

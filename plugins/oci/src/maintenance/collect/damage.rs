@@ -7,7 +7,7 @@ use packhouse_plugin::{Error, settings};
 
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
-use crate::maintenance::{DOCUMENTS, page};
+use crate::maintenance::{DOCUMENTS, evidence, page};
 use crate::name::{RepositoryName, Tag};
 use crate::records::{Record, State};
 use crate::{holdings, layout};
@@ -29,11 +29,8 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
             continue;
         };
         match document.json::<Record>() {
-            Ok(Record { state: State::Deleted, released, .. }) => {
-                let released: Vec<String> = released.iter().map(|blob| released_word(blob)).collect();
-                step.remember(&released);
-            }
-            Ok(Record { state: State::Pushed, blobs, .. }) => {
+            Ok(record) if record.state == State::Deleted => evidence::release(step, &repository, &record),
+            Ok(Record { blobs, .. }) => {
                 let manifest = layout::manifest(&repository, &digest);
                 let is_lost = !step.is_young(object) && storage::stat(&manifest)?.is_none();
                 if !is_lost || !step.removes_orphans() {
@@ -52,7 +49,7 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// Repositories that have a document of tags, and tags that stand for nothing.
+/// Tags that stand for nothing.
 pub fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::TAGS, after, DOCUMENTS)?;
     let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
@@ -60,7 +57,6 @@ pub fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Erro
         let (Some(document), Some(repository)) = (document?, layout::repository_of_tags(key)) else {
             continue;
         };
-        step.remember(&[documented_word(&repository)]);
         match Tags::parse(&document.bytes) {
             Ok(tags) => check_tags(step, &repository, key, &tags)?,
             Err(error) => hold(step, &repository, key, &format!("it is no map of tags: {error}"))?,
@@ -123,25 +119,6 @@ pub fn is_held(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {
     step.remembered(&words).contains(&true)
 }
 
-/// Whether one of these repositories has a document of tags.
-pub fn is_documented(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {
-    let words: Vec<String> = repositories.iter().map(documented_word).collect();
-    step.remembered(&words).contains(&true)
-}
-
-/// Whether a manifest named the blob that a request has deleted.
-pub fn is_released(step: &Step<'_>, blob: &ContentDigest) -> bool {
-    step.remembered(&[released_word(&blob.to_string())]).contains(&true)
-}
-
 fn damaged_word(repository: &RepositoryName) -> String {
     format!("damaged {repository}")
-}
-
-fn documented_word(repository: &RepositoryName) -> String {
-    format!("documented {repository}")
-}
-
-fn released_word(blob: &str) -> String {
-    format!("released {blob}")
 }

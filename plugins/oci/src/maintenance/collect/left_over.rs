@@ -6,7 +6,9 @@ use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, ObjectInfo};
 
+use crate::digest::ContentDigest;
 use crate::layout;
+use crate::maintenance::evidence::Evidence;
 use crate::maintenance::{DOCUMENTS, KEYS, page};
 use crate::membership;
 use crate::records::{self, Record, State};
@@ -19,12 +21,14 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     let blobs: Vec<(&ObjectInfo, String)> =
         old.iter().filter_map(|member| Some((*member, blob_of(member)?))).collect();
     let keys: Vec<&String> = blobs.iter().map(|(_, blob)| blob).collect();
+    let mut evidence = Evidence::new(step);
     for ((member, blob), found) in blobs.iter().zip(storage::stat_many(&keys)?) {
         if membership::is_deleted(member) && found.is_some() {
             continue;
         }
         // A blob that is lost may come back: as long as a manifest names it, its members stay.
-        let digest = layout::digest_of(blob).map(|digest| digest.to_string());
+        let about = layout::member_of(&member.key);
+        let digest = about.as_ref().map(|(digest, _)| digest.to_string());
         if found.is_none() && digest.is_some_and(|digest| step.remembered(&[digest]).contains(&true)) {
             continue;
         }
@@ -33,6 +37,13 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
                 step.left_over(&member.key, member.size, "its upload has not ended");
             }
         } else if found.is_none() {
+            if let Some((digest, repository)) = about
+                && !step.removes_orphans()
+                && let Some(why) = evidence.predates(&digest, &repository, member)?
+            {
+                step.orphan(&member.key, member.size, &why);
+                continue;
+            }
             drop_unless(step, member, "its blob is gone", blob)?;
         }
     }
@@ -49,7 +60,7 @@ pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     of_manifests(step, layout::TYPES, after)
 }
 
-/// Records of manifests that a request has deleted; where the operator ordered to remove
+/// Records of manifests that a request has deleted, once what they released is gone; where the operator ordered to remove
 /// orphans, also of those that were lost. One of a manifest that an index or a tag still names
 /// stays: it says why the manifest is not there.
 pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
@@ -64,13 +75,30 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
         };
         let Ok(record) = document.json::<Record>() else { continue };
         let is_needed = step.remembered(&[digest.to_string()]).contains(&true);
-        let may_go = record.state == State::Deleted || step.removes_orphans();
+        let may_go = match record.state {
+            State::Deleted => !is_proof(step, &record)?,
+            State::Pushed => step.removes_orphans(),
+        };
         let manifest = layout::manifest(&repository, &digest);
         if may_go && !is_needed && storage::stat(&manifest)?.is_none() {
             drop_unless(step, object, "its manifest is gone", &manifest)?;
         }
     }
     Ok(listing.next)
+}
+
+/// Whether blobs that the manifest named are still here and no other one names them: a later
+/// collection needs the record to know that they may go.
+fn is_proof(step: &Step<'_>, record: &Record) -> Result<bool, Error> {
+    // The collection would have removed them by now.
+    if step.is_dry_run() {
+        return Ok(false);
+    }
+    let is_named = step.remembered(&record.released);
+    let unnamed = record.released.iter().zip(is_named).filter(|(_, is_named)| !is_named);
+    let blobs: Vec<String> =
+        unnamed.filter_map(|(blob, _)| Some(layout::blob(&ContentDigest::parse(blob).ok()?))).collect();
+    Ok(storage::stat_many(&blobs)?.iter().any(Option::is_some))
 }
 
 fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Option<String>, Error> {

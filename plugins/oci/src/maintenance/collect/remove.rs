@@ -6,11 +6,11 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Error, log};
 
 use super::condemn::{LONGEST_RUN, is_older};
-use super::{damage, mark};
+use super::mark;
 use crate::condemned::{Condemned, State};
 use crate::digest::ContentDigest;
 use crate::layout;
-use crate::maintenance::{DOCUMENTS, page};
+use crate::maintenance::{DOCUMENTS, evidence, page};
 
 /// A removal that began this long ago has been left, in milliseconds.
 const LONGEST_REMOVAL: u64 = 10 * 60 * 1000;
@@ -79,7 +79,7 @@ fn remove(step: &Step<'_>, digest: &ContentDigest) -> Result<(), Error> {
     storage::remove(&layout::condemned(digest), Precondition::Any)?;
     if let Some(size) = size {
         step.left_over(&key, size, "no manifest names it");
-        step.ordered(u64::from(damage::is_released(step, digest)));
+        step.ordered(u64::from(evidence::is_released(step, digest)));
     }
     Ok(())
 }
