@@ -75,7 +75,7 @@ impl Derived {
         manifest: &Manifest,
         is_adopted: bool,
     ) -> Result<Self, Error> {
-        let proven = records::proven(repository, digest, manifest, is_adopted)?;
+        let proven = records::proven(repository, digest, &document.info, manifest, is_adopted)?;
         let members = membership::lacking(repository, &proven, &manifest.sizes())?;
         let mut derived = Self { members, referrer: None };
         if let Some(subject) = manifest.subject() {

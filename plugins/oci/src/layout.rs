@@ -14,6 +14,7 @@
 //! - `types/{R}/{digest}`: the media type of a manifest that does not say it itself
 //! - `pending/{id}`: a manifest on its way in
 //! - `condemned/{algorithm}/{hex}`: a blob that the garbage collection is about to remove
+//! - `sparse`: since when manifests may name what is not here
 
 use crate::digest::ContentDigest;
 use crate::name::RepositoryName;
@@ -28,6 +29,9 @@ pub const PENDING: &str = "pending/";
 pub const CONDEMNED: &str = "condemned/";
 pub const TYPES: &str = "types/";
 pub const PUSHED: &str = "pushed/";
+
+/// Since when manifests of this mount may name what is not here.
+pub const SPARSE: &str = "sparse";
 
 const TAGS_FILE: &str = "/tags.json";
 

@@ -7,6 +7,7 @@
 //!   what they say; they know no HTTP and no storage
 //! - `membership`, `records`, `adoption`, `condemned`, `pending`: which repository has which blob, and
 //!   how that stays true beside a garbage collection
+//! - `sparse`: since when a manifest proves nothing by itself
 //! - `tag_map`, `referrers`, `media_types`, `holdings`: what else is stored of a repository
 //! - [`access`], [`error`]: permissions and challenges, the table of errors
 //! - `endpoints`: one file a noun; `maintenance`: collecting, rebuilding, verifying
@@ -33,6 +34,7 @@ mod ownership;
 mod pending;
 mod records;
 mod referrers;
+mod sparse;
 mod tag_map;
 
 /// The protocol.

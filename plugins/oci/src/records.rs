@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
-use crate::layout;
 use crate::name::{RepositoryName, Tag};
+use crate::{layout, sparse};
 
 const JSON: &str = "application/json";
 /// Records that are listed at once.
@@ -125,16 +125,19 @@ fn is_old(info: &ObjectInfo) -> Result<bool, Error> {
 /// The blobs that the repository has because of this manifest, which was read before. For one
 /// that was not pushed here, these are what every system demands at a push: neither layers
 /// that are kept elsewhere nor members that only other kinds of manifests have. Where
-/// manifests may name what is not here, it proves nothing once the repository was adopted.
+/// manifests may name what is not here, it proves nothing once the repository was adopted or
+/// such a manifest was taken ([`sparse`]).
 pub fn proven(
     repository: &RepositoryName,
     digest: &ContentDigest,
+    info: &ObjectInfo,
     manifest: &Manifest,
     is_adopted: bool,
 ) -> Result<Vec<ContentDigest>, Error> {
     match read(repository, digest)? {
         Some(record) => Ok(record.blobs.iter().filter_map(|blob| ContentDigest::parse(blob).ok()).collect()),
         None if is_adopted && settings::feature("sparse") => Ok(Vec::new()),
+        None if sparse::may_be(info)? => Ok(Vec::new()),
         None => Ok(manifest.held()),
     }
 }

@@ -171,7 +171,7 @@ fn fault(
         }
     }
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
-    let proven = records::proven(repository, digest, &manifest, is_adopted)?;
+    let proven = records::proven(repository, digest, &document.info, &manifest, is_adopted)?;
     if is_adopted {
         let lacking = membership::lacking(repository, &proven, &manifest.sizes())?;
         if let Some(lacking) = lacking.iter().find(|lacking| !lacking.is_settled) {

@@ -642,3 +642,41 @@ fn what_a_deleted_manifest_named_goes_however_young_the_other_documents_are() {
     assert_eq!(run.left_over, [blob_key("old layer"), format!("pushed/a/{old}")]);
     assert_eq!((run.orphans.len(), run.ordered), (0, 1));
 }
+
+#[test]
+fn no_loss_makes_a_blob_visible_that_a_push_did_not_prove() {
+    for later in ["on", "off"] {
+        for lost in [["pushed/", "-"], ["adopted/", "-"], ["pushed/", "adopted/"]] {
+            let host = host().feature("sparse", true);
+            push(&host, "private", "v1", "secret");
+            wait(&host, DAY);
+            let bob = host.as_user("bob");
+            assert_eq!(put(&bob, "bob/app", "v1", &image("secret")).status(), 201);
+            wait(&host, DAY);
+            let lost =
+                |key: &&String| key.contains("bob+app") && lost.iter().any(|start| key.starts_with(start));
+            for key in host.objects().iter().filter(lost) {
+                assert!(host.remove(key));
+            }
+            let host = host.feature("sparse", later == "on");
+            let path = format!("/v2/bob/app/blobs/{}", digest("secret"));
+            for _ in 0..2 {
+                assert_eq!(get(&host, &path).status(), 404, "sparse {later}");
+                host.upkeep().reindex::<Oci>().unwrap();
+            }
+            host.insert("sparse", "{torn").unwrap();
+            host.remove("adopted/bob+app");
+            assert_eq!(get(&host, &path).status(), 404, "a damaged mark, sparse {later}");
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_system_left_is_adopted_beside_manifests_that_name_what_is_not_here() {
+    let host = host().feature("sparse", true);
+    leave_an_index(&host, "old");
+    wait(&host, DAY);
+    assert_eq!(put(&host.as_user("ann"), "new", "v1", &image("elsewhere")).status(), 201);
+    wait(&host, DAY);
+    assert_eq!(get(&host, &format!("/v2/old/blobs/{}", digest("layer"))).status(), 200);
+}

@@ -11,6 +11,7 @@ use crate::error::{self, Error};
 use crate::layout;
 use crate::membership;
 use crate::name::RepositoryName;
+use crate::sparse;
 
 /// What is condemned is rescued first, and looked for after it: in this order a garbage
 /// collection cannot come between. Gives the blobs that the repository has.
@@ -37,7 +38,11 @@ pub fn check(
     unknown.retain(|digest| !here.iter().any(|known| known.to_string() == *digest));
     unknown.sort_unstable();
     unknown.dedup();
-    if unknown.is_empty() || settings::feature("sparse") {
+    if unknown.is_empty() {
+        return Ok(here);
+    }
+    if settings::feature("sparse") {
+        sparse::mark()?;
         return Ok(here);
     }
     let sentence =
