@@ -20,6 +20,8 @@ use crate::name::{FileName, ProjectName};
 pub const METADATA: &str = "metadata/";
 /// Every distribution lies below this.
 pub const PACKAGES: &str = "packages/";
+/// Every derived page lies below this.
+pub const PAGES: &str = "simple/";
 /// The derived list of all projects.
 pub const ROOT_PAGE: &str = "simple/index.html";
 /// What the last walk over all projects has found; an object of ours.

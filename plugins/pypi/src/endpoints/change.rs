@@ -29,9 +29,14 @@ pub fn project(
     mut change: impl FnMut(&mut Project, bool) -> Result<bool, Error>,
 ) -> Result<Changed, Error> {
     let key = layout::document(name);
-    let mut attempt = 1;
+    let (mut attempt, mut has_emptied) = (1, false);
     loop {
         let has_tried = attempt > 1;
+        // Without files it may have gone since: somebody else carried on with the deletion.
+        if has_emptied && storage::stat(&key)?.is_none() {
+            pages::remove_project(name)?;
+            return Ok(Changed::Gone);
+        }
         let mut loaded = match load_whole(name)? {
             Some(loaded) => loaded,
             None if has_tried => return Ok(Changed::Gone),
@@ -44,6 +49,7 @@ pub fn project(
             pages::write_project(name);
             return Ok(loaded.version.map_or(Changed::Gone, Changed::To));
         }
+        has_emptied = loaded.project.files.is_empty();
         match storage::put(
             &key,
             &storage::to_json(&loaded.project.stored())?,
@@ -107,8 +113,11 @@ fn keys_of(name: &ProjectName, files: &[File]) -> Vec<String> {
 /// maintenance finds it. One that names a file again has another version, and stays.
 fn remove_document(name: &ProjectName, version: &str) {
     let key = layout::document(name);
-    match storage::remove(&key, Precondition::Version(version)) {
-        Ok(_) | Err(packhouse_plugin::Error::Conflict) => {}
+    let removed =
+        pages::remove_project(name).and_then(|()| storage::remove(&key, Precondition::Version(version)));
+    match removed {
+        Ok(_) => {}
+        Err(packhouse_plugin::Error::Conflict) => pages::write_project(name),
         Err(error) => {
             let fields = [("key", key.as_str()), ("error", &error.to_string())];
             log::warn("an object that nothing names any more was left behind", &fields);

@@ -1,11 +1,17 @@
 //! The pages that lie in the bucket for other readers: derived from the documents, with
 //! relative links, and never served from here. That one cannot be written fails nothing.
 //!
+//! # Invariants
+//! - A project's page is written after its document and goes before it: a page without a document
+//!   tells that the document was lost.
+//!
 //! A project's page follows each change of its document. The list of all projects is written
 //! only when somebody reads it, and not more often than once in [`directory::INTERVAL`].
 
-use packhouse_plugin::log;
-use packhouse_plugin::storage::{self, Change, Precondition, Update};
+use std::cell::Cell;
+
+use packhouse_plugin::storage::{self, Change, Precondition, Reader, Update};
+use packhouse_plugin::{Error as HostError, log};
 
 use super::{Depth, directory, load};
 use crate::error::Error;
@@ -14,6 +20,10 @@ use crate::name::ProjectName;
 use crate::simple::{Links, ProjectPage, RootPage, html};
 
 pub const HTML: &str = "text/html; charset=utf-8";
+/// How much of a page is looked at, in bytes.
+const BEGIN: u32 = 1024;
+/// How often a page is tried against deletions.
+const ATTEMPTS: u32 = 10;
 
 /// Writes the page of a project as its document is now.
 pub fn write_project(name: &ProjectName) {
@@ -33,16 +43,46 @@ pub fn render_project(name: &ProjectName) -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn try_write_project(name: &ProjectName) -> Result<(), Error> {
+    let key = layout::page(name);
     // The document is read behind the page: of two writers the later one has seen the later
     // document, and the other is told that the page has changed.
-    Update::new(&layout::page(name)).content_type(HTML).run(|current| {
-        let Some(bytes) = render_project(name)? else {
-            return Ok(if current.is_some() { Change::Remove } else { Change::Keep });
-        };
-        let is_same = current.is_some_and(|document| document.bytes == bytes);
-        Ok::<_, Error>(if is_same { Change::Keep } else { Change::Write(bytes) })
-    })?;
+    for _ in 0..ATTEMPTS {
+        let is_new = Cell::new(false);
+        let written = Update::new(&key).content_type(HTML).run(|current| {
+            is_new.set(current.is_none());
+            let Some(bytes) = render_project(name)? else {
+                return Ok(if current.is_some() { Change::Remove } else { Change::Keep });
+            };
+            let is_same = current.is_some_and(|document| document.bytes == bytes);
+            Ok::<_, Error>(if is_same { Change::Keep } else { Change::Write(bytes) })
+        })?;
+        let Some(page) = written.filter(|_| is_new.get()) else { return Ok(()) };
+        if storage::stat(&layout::document(name))?.is_some() {
+            return Ok(());
+        }
+        // The project was deleted between the two, by somebody who found no page.
+        match storage::remove(&key, Precondition::Version(&page.version)) {
+            Ok(_) => {}
+            Err(HostError::Conflict) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(HostError::Unavailable(format!("`{key}` changes faster than it can be written")).into())
+}
+
+/// The page goes, because its document is about to.
+pub fn remove_project(name: &ProjectName) -> Result<(), HostError> {
+    storage::remove(&layout::page(name), Precondition::Any)?;
     Ok(())
+}
+
+/// The version of the page that was written here for this project; none when there is none, or
+/// another system's. So there was a document. `Conflict` when the page is being replaced.
+pub fn version_of_ours(name: &ProjectName) -> Result<Option<String>, HostError> {
+    let Some(reader) = Reader::open(&layout::page(name))? else { return Ok(None) };
+    let begin = reader.read_at(0, BEGIN)?;
+    let is_ours = begin.starts_with(html::BEGIN.as_bytes());
+    Ok(is_ours.then(|| reader.info().version))
 }
 
 /// Writes the list of all projects, if what is stored is old and says something else.

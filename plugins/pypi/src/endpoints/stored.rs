@@ -1,20 +1,52 @@
-//! A project's document as it lies in the store. What is damaged is never taken for absent: then
-//! the files would speak, and yanks and a quarantine would be gone.
+//! A project's document as it lies in the store. What is damaged or lost is never taken for what
+//! never was: then the files would speak, and yanks and a quarantine would be gone.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Document};
 
-use super::found;
+use super::{found, pages};
 use crate::document::Project;
 use crate::layout;
 use crate::name::ProjectName;
 
+/// How often a project is looked at that keeps coming and going.
+const ATTEMPTS: u32 = 10;
+
 /// The document as it is now, and the project if the document is one of ours. Without a document
-/// of ours the files speak. `Damaged` when there should be one that can be read.
+/// of ours the files speak. `Damaged` when there should be one that can be read: also when there
+/// was one of ours, as the page in the bucket tells that was made of it.
 pub fn read(name: &ProjectName) -> Result<(Option<Document>, Option<Project>), Error> {
-    let document = storage::get(&layout::document(name))?;
-    let project = document.as_ref().map(|document| project_of(name, document)).transpose()?.flatten();
-    Ok((document, project))
+    let key = layout::document(name);
+    let mut seen = None;
+    for _ in 0..ATTEMPTS {
+        let document = storage::get(&key)?;
+        if let Some(project) =
+            document.as_ref().map(|document| project_of(name, document)).transpose()?.flatten()
+        {
+            return Ok((document, Some(project)));
+        }
+        // A deletion takes the page away before the document. A project that is deleted and
+        // made anew meanwhile has another page.
+        match pages::version_of_ours(name) {
+            Ok(None) => return Ok((document, None)),
+            Ok(page) if page == seen => {
+                return Err(Error::damaged(
+                    key,
+                    format!("{}; {}", loss(name, document.is_some()), way_out(name)),
+                ));
+            }
+            Ok(page) => seen = page,
+            Err(Error::Conflict | Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Unavailable(format!("`{key}` changes faster than it can be read")))
+}
+
+/// What has become of a document of ours.
+fn loss(name: &ProjectName, is_replaced: bool) -> String {
+    let what = if is_replaced { "another system's document replaced it" } else { "it is missing" };
+    format!("{what}, and `{}` was made of it", layout::page(name))
 }
 
 /// The project, if this is a document of ours; none if it is another system's. `Damaged` when it

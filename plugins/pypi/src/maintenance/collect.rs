@@ -13,6 +13,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 
 use super::Stored;
 use crate::document::Project;
+use crate::endpoints::pages;
 use crate::layout;
 use crate::name::{FileName, ProjectName};
 
@@ -85,11 +86,23 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> 
         let floor = step.started().saturating_sub(GRACE);
         if step.is_recent(object) || object.modified.is_none_or(|modified| modified >= floor) {
             step.kept(1, object.size);
-        } else if step.remove(object)? {
+        } else if remove_document(step, &name, object)? {
             step.left_over(&object.key, object.size, "it names no file");
         }
     }
     Ok(stored.size())
+}
+
+/// With its page, which would tell that the document was lost.
+fn remove_document(step: &Step<'_>, name: &ProjectName, object: &ObjectInfo) -> Result<bool, Error> {
+    if !step.is_dry_run() {
+        pages::remove_project(name)?;
+    }
+    let is_removed = step.remove(object)?;
+    if !is_removed {
+        pages::write_project(name);
+    }
+    Ok(is_removed)
 }
 
 /// The files of one project, or some of them. Gives the bytes that were read.

@@ -43,6 +43,9 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     if let Some(after) = after.filter(|after| after.starts_with(layout::PACKAGES)) {
         return verify_files(step, after);
     }
+    if let Some(after) = after.filter(|after| after.starts_with(layout::PAGES)) {
+        return verify_pages(step, after);
+    }
     let mut done = Done::default();
     if let Some(key) = after.filter(|_| read > 0)
         && !verify_project(step, key, read, &mut done)?
@@ -80,6 +83,29 @@ fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
             return Ok(());
         }
     }
+    step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(layout::PAGES)));
+    Ok(())
+}
+
+/// Pages whose document was lost, also where no file is left.
+fn verify_pages(step: &Step<'_>, after: &str) -> Result<(), Error> {
+    let after = Some(after).filter(|after| *after != layout::PAGES);
+    let options = ListingOptions { after, limit: KEYS, folders: true, ..ListingOptions::new(layout::PAGES) };
+    let page = list_page(&options)?;
+    let names = page.folders.iter().filter_map(|folder| {
+        let name = folder.strip_prefix(layout::PAGES)?.trim_end_matches('/');
+        ProjectName::parse_normalised(name)
+    });
+    let names: Vec<ProjectName> = names.collect();
+    let documents: Vec<String> = names.iter().map(layout::document).collect();
+    let found = storage::stat_many(&documents)?;
+    for (name, key) in
+        names.iter().zip(&documents).zip(found).filter(|(_, found)| found.is_none()).map(|(one, _)| one)
+    {
+        if let Stored::Damaged(_, why) = Stored::read(name)? {
+            step.damaged_once(key, &why);
+        }
+    }
     if let Some(next) = page.next {
         step.set_cursor(&format!("0 {next}"));
     }
@@ -95,6 +121,9 @@ fn verify_files_of_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u6
         return Ok(0);
     };
     let stored = Stored::read(&name)?;
+    if let Stored::Damaged(_, why) = &stored {
+        step.damaged_once(&layout::document(&name), why);
+    }
     if let Stored::Project(_, project) = &stored {
         let parts = objects.iter().filter_map(|object| Some((object, Part::of(&name, &object.key)?)));
         let unnamed = parts.filter(|(_, part)| !part.is_named(project));

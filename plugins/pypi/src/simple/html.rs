@@ -9,6 +9,10 @@ use crate::document::File;
 /// The content type of HTML with a version.
 pub const CONTENT_TYPE: &str = "application/vnd.pypi.simple.v1+html";
 
+/// What a page begins with that was written here, and by no other system.
+pub const BEGIN: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+                         <meta name=\"pypi:repository-version\" content=\"";
+
 /// Writes the page of a project.
 pub fn write_project(out: &mut impl Write, page: &ProjectPage<'_>) -> io::Result<()> {
     let name = page.name;
@@ -39,11 +43,7 @@ pub fn write_root(out: &mut impl Write, page: &RootPage<'_>) -> io::Result<()> {
 }
 
 fn begin(out: &mut impl Write, title: &str) -> io::Result<()> {
-    writeln!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"pypi:repository-version\" content=\"{API_VERSION}\">\n<title>{title}</title>"
-    )
+    writeln!(out, "{BEGIN}{API_VERSION}\">\n<title>{title}</title>")
 }
 
 fn write_file(out: &mut impl Write, page: &ProjectPage<'_>, file: &File) -> io::Result<()> {

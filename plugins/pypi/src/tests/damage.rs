@@ -80,3 +80,98 @@ fn a_document_of_another_project_is_not_worked_on() {
     assert_eq!(get(&host, "/packages/foo-bar/foo_bar-1.0-py3-none-any.whl").status(), 200);
     assert_eq!(get(&host, "/simple/foo-bar/").status(), 200);
 }
+
+const PAGE: &str = "simple/demo/index.html";
+
+fn quarantine(host: &Host) {
+    let body = json!({ "status": "quarantined" });
+    assert_eq!(host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>().status(), 200);
+}
+
+#[test]
+fn a_lost_document_does_not_open_its_project() {
+    let host = uploaded();
+    quarantine(&host);
+    let whole = host.object(DOCUMENT).unwrap();
+    let wheel = "/packages/demo/demo-1.0-py3-none-any.whl";
+    assert_eq!(get(&host, wheel).status(), 403);
+    for replaced in [None, Some(r#"{"name":"demo","releases":{}}"#)] {
+        match replaced {
+            None => assert!(host.remove(DOCUMENT)),
+            Some(other) => drop(host.insert(DOCUMENT, other).unwrap()),
+        }
+        host.set_now(host.now() + 24 * 60 * MINUTE);
+        get(&host, "/simple/");
+        host.upkeep().reindex::<Pypi>().unwrap();
+        let before = host.objects();
+        for path in ["/simple/demo/", "/pypi/demo/json", wheel, "/packages/demo/demo-1.0.tar.gz.metadata"] {
+            assert_damaged(&host, path, || get(&host, path));
+        }
+        assert!(host.log().iter().any(|line| format!("{line:?}").contains(PAGE)), "the way out");
+        let ann = host.as_user("ann");
+        assert_damaged(&host, "upload", || Upload::wheel("demo", "2.0").send(&ann));
+        assert_damaged(&host, "the same", || Upload::wheel("demo", "1.0").send(&ann));
+        assert_damaged(&host, "yank", || ann.put("/pypi/demo/1.0/yank").send::<Pypi>());
+        assert_damaged(&host, "delete", || ann.delete("/pypi/demo").send::<Pypi>());
+        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+        let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+        assert_eq!((run.left_over.len(), run.damaged), (0, vec![DOCUMENT.to_owned()]));
+        let run = host.upkeep().reindex::<Pypi>().unwrap();
+        assert_eq!(run.damaged, [DOCUMENT]);
+        assert!(!run.rebuilt.iter().any(|key| key.contains("demo")), "{run:?}");
+        assert_eq!((host.objects(), host.object(DOCUMENT).as_deref()), (before, replaced.map(str::as_bytes)));
+    }
+    // The files are lost too.
+    host.remove(DOCUMENT);
+    let files: Vec<String> = host.objects().into_iter().filter(|key| key.starts_with("packages/")).collect();
+    let bytes: Vec<Vec<u8>> = files.iter().map(|key| host.object(key).unwrap()).collect();
+    for key in &files {
+        assert!(host.remove(key));
+    }
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+    for (key, bytes) in files.iter().zip(bytes) {
+        host.insert(key, bytes).unwrap();
+    }
+    // One way out is the document, the other is to do without it.
+    host.insert(DOCUMENT, whole).unwrap();
+    assert_eq!(get(&host, wheel).status(), 403);
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+    assert!(host.remove(DOCUMENT) && host.remove(PAGE));
+    assert!(host.upkeep().reindex::<Pypi>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
+    assert_eq!(get(&host, wheel).status(), 200);
+}
+
+#[test]
+fn the_page_of_an_earlier_system_is_no_sign_of_a_lost_document() {
+    let host = host();
+    host.insert("packages/demo/demo-1.0.tar.gz", samples::sdist("demo", "1.0")).unwrap();
+    host.insert(PAGE, "<!DOCTYPE html><html><body>\n<a href=\"x\">demo-1.0.tar.gz</a>\n").unwrap();
+    assert_eq!(get(&host, "/packages/demo/demo-1.0.tar.gz").status(), 200);
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+    Upload::wheel("demo", "1.1").done(&host);
+    host.remove(DOCUMENT);
+    assert_damaged(&host, "now there was one of ours", || get(&host, "/packages/demo/demo-1.0.tar.gz"));
+}
+
+#[test]
+fn a_project_that_was_deleted_may_come_back() {
+    let host = uploaded();
+    let ann = host.as_user("ann");
+    for _ in 0..2 {
+        assert_eq!(ann.delete("/pypi/demo").send::<Pypi>().status(), 204);
+        assert_eq!(get(&host, "/simple/demo/").status(), 404);
+        assert_eq!(host.object(PAGE), None);
+        Upload::wheel("demo", "1.0").done(&host);
+        assert!(host.object(PAGE).is_some());
+    }
+    // A deletion that was interrupted is carried on with by a collection.
+    let empty = crate::document::Project::new("demo").to_bytes().unwrap();
+    host.insert(DOCUMENT, empty).unwrap();
+    host.set_now(host.now() + 60 * MINUTE);
+    for _ in 0..2 {
+        host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    }
+    assert!(!host.objects().iter().any(|key| key.contains("demo")), "{:?}", host.objects());
+    assert_eq!(get(&host, "/simple/demo/").status(), 404);
+    Upload::wheel("demo", "1.0").done(&host);
+}

@@ -193,7 +193,7 @@ fn many_files_are_verified_in_several_steps() {
     }
     host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
     let outcome = host.upkeep().verify::<Pypi>().unwrap();
-    assert_eq!((outcome.damaged.len(), outcome.steps), (0, 5), "{:?}", outcome.lines);
+    assert_eq!((outcome.damaged.len(), outcome.steps), (0, 6), "{:?}", outcome.lines);
     host.remove("packages/demo/demo-1.499-py3-none-any.whl");
     assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged.len(), 1);
 }
