@@ -74,9 +74,12 @@ mod reclaim;
 mod removal;
 
 pub use orphan::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
-pub(crate) use reclaim::{ANNOUNCED, DEAD, REMOVING, clear, hold, mark_of};
+pub(crate) use reclaim::{
+    ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, hold, is_left_over, mark_of, wait_for_removals,
+};
 pub use reclaim::{Reference, forget_claims};
-pub use removal::RemovalMark;
+pub(crate) use removal::is_marked;
+pub use removal::{RemovalMark, void_removal};
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

@@ -16,6 +16,7 @@
 mod claim;
 pub(crate) mod clash;
 mod document;
+mod leftover;
 mod listing;
 mod publish;
 mod reader;

@@ -3,6 +3,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "what is handed to the host has that form")]
 
 use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::storage::{
     self, Change, Claim, Document, Entry, GRACE, Named, Precondition, Publish, Refused, Removal, Update,
     Writer,
@@ -32,7 +33,7 @@ fn look(document: Option<&Document>, bytes: &str) -> Result<Entry, Error> {
 /// All of a publish; `between` happens after the claim.
 fn publish_with(bytes: &str, between: impl FnOnce()) -> Result<Result<Named, Refused>, Error> {
     let mut look = |document: Option<&Document>| look(document, bytes);
-    let prepared = match Publish::new(INDEX).prepare(&mut look)? {
+    let prepared = match Publish::new(INDEX).begun(|index| index.info.modified).prepare(&mut look)? {
         Ok(prepared) => prepared,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -218,22 +219,135 @@ fn a_removal_beside_another_one_leaves_its_blobs_to_maintenance() {
     assert_eq!(host.objects(), [BLOB, INDEX], "one that is dropped removes nothing");
 }
 
-#[test]
-fn a_removal_that_was_killed_is_in_nobodys_way_after_ten_minutes() {
-    let host = Host::new();
-    host.set_store_ahead(-3_600_000);
+/// An unpublish that was killed when it removed the blob: the index does not name it.
+fn killed_unpublish(host: &Host) {
     publish("ours").unwrap().unwrap();
     let mut removal = Removal::of("files");
     removal.announce(&[]).unwrap();
     removal.announce(&[BLOB.to_owned()]).unwrap();
     let mark = host.objects().into_iter().find(|key| key.starts_with("reclaimed/")).unwrap();
     std::mem::forget(removal);
-    storage::put(&mark, b"removing", Precondition::Any, None).unwrap();
-    host.remove(INDEX);
-    let refused = publish("ours");
-    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-    host.set_now(host.now() + 11 * 60 * 1000);
+    storage::put(&mark, b"removing with version 1", Precondition::Any, None).unwrap();
+    host.insert(INDEX, "").unwrap();
+}
+
+#[test]
+fn a_removal_that_was_killed_is_in_nobodys_way_after_two_minutes_however_often_it_is_tried() {
+    let host = Host::new();
+    host.set_store_ahead(-3_600_000);
+    killed_unpublish(&host);
+    let before = host.object_info(BLOB);
+    for _ in 0..5 {
+        let refused = publish("ours");
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+        assert_eq!(host.object_info(BLOB), before, "a refused publish leaves it as it is");
+        host.set_now(host.now() + 30 * 1000);
+    }
     assert!(publish("ours").unwrap().is_ok());
+    assert_eq!(host.objects(), [BLOB, INDEX]);
+    killed_unpublish_and_others(&host);
+}
+
+/// Other bytes are taken when the blob is old; trying them does not make it young.
+fn killed_unpublish_and_others(host: &Host) {
+    host.remove(INDEX);
+    host.remove(BLOB);
+    killed_unpublish(host);
+    for _ in 0..10 {
+        assert_eq!(publish("other").unwrap(), Err(Refused::Busy));
+        host.set_now(host.now() + 30 * 1000);
+    }
+    host.set_now(host.now() + 30 * 1000);
+    assert!(publish("other").unwrap().is_ok());
+}
+
+#[test]
+fn the_mark_of_a_removal_that_was_killed_does_not_stop_the_next_removal() {
+    let host = Host::new();
+    killed_unpublish(&host);
+    host.set_now(host.now() + 3 * 60 * 1000);
+    let mut removal = Removal::of("files");
+    removal.announce(&[BLOB.to_owned()]).unwrap();
+    removal.carry_out();
+    assert_eq!(host.objects(), [INDEX]);
+}
+
+#[test]
+fn a_long_removal_ends_when_a_publisher_has_taken_it_over() {
+    let host = Host::new();
+    publish("ours").unwrap().unwrap();
+    let mut removal = Removal::of("files");
+    removal.announce(&[BLOB.to_owned()]).unwrap();
+    let mark = host.objects().into_iter().find(|key| key.starts_with("reclaimed/")).unwrap();
+    host.insert(&mark, "kept").unwrap();
+    removal.carry_out();
+    assert!(host.object(BLOB).is_some());
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+#[test]
+fn other_bytes_do_not_replace_the_last_copy_of_a_version() {
+    let refused = |host: &Host| {
+        let before = (host.object_info(BLOB), host.objects());
+        let refused = publish("other");
+        let Err(Error::Damaged { key, why }) = &refused else { panic!("{refused:?}") };
+        assert!(key == BLOB && why.contains(INDEX) && why.contains("gc --orphans"), "{why}");
+        assert_eq!((host.object_info(BLOB), host.objects()), before);
+        assert!(publish("ours").unwrap().is_ok(), "the same bytes may always be published");
+    };
+    // Without a document: it is old.
+    let host = Host::new();
+    publish("ours").unwrap().unwrap();
+    host.remove(INDEX);
+    host.set_now(host.now() + DAY + 1);
+    refused(&host);
+    // Without a document: there are other versions.
+    let host = Host::new();
+    publish("ours").unwrap().unwrap();
+    host.insert("files/demo-1.1.0", "another").unwrap();
+    host.remove(INDEX);
+    host.set_now(host.now() + 2 * GRACE);
+    refused(&host);
+    // The document is younger than the file.
+    let host = Host::new();
+    publish("ours").unwrap().unwrap();
+    host.set_now(host.now() + 2 * GRACE);
+    host.insert(INDEX, "2.0.0 theirs\n").unwrap();
+    refused(&host);
+}
+
+#[test]
+fn other_bytes_replace_what_an_interrupted_publish_left() {
+    // Of a first publish, with what was written beside it.
+    let host = Host::new();
+    host.insert(BLOB, "left").unwrap();
+    host.insert("files/demo-1.0.metadata", "left").unwrap();
+    host.set_now(host.now() + 2 * GRACE);
+    assert!(publish("other").unwrap().is_ok());
+    // Of a later one.
+    let host = Host::new();
+    host.insert(INDEX, "0.9.0 older\n").unwrap();
+    host.insert("files/demo-0.9.0", "older").unwrap();
+    host.insert(BLOB, "left").unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert!(publish("other").unwrap().is_ok());
+    // Of an interrupted removal of the package.
+    let host = Host::new();
+    for key in [BLOB, "files/demo-1.1.0"] {
+        host.insert(key, "left").unwrap();
+    }
+    let _interrupted = RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert!(publish("other").unwrap().is_ok());
+}
+
+#[test]
+fn a_publish_voids_the_mark_of_a_removal_that_did_not_happen() {
+    let host = Host::new();
+    host.insert(INDEX, "0.9.0 older\n").unwrap();
+    let _interrupted = RemovalMark::begin(INDEX, &["files/demo-0.9.0".to_owned()]).unwrap();
+    publish("ours").unwrap().unwrap();
     assert_eq!(host.objects(), [BLOB, INDEX]);
 }
 

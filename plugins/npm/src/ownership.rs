@@ -1,5 +1,6 @@
 //! What an account owns, from the maintainers of the packuments, and taking it off one of them.
 
+use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
 use packhouse_plugin::storage::{self, Change, ListingOptions};
 use packhouse_plugin::{Error, log};
@@ -62,6 +63,7 @@ impl Ownership for Npm {
                 return Ok(Change::Keep);
             }
             packument.touch(&now());
+            void_removal(&document.info.key)?;
             Ok::<_, Error>(Change::Write(packument.to_bytes()))
         })?;
         Ok(was_listed)

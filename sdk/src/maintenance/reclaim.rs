@@ -15,7 +15,9 @@
 //! | 5. removes the blob, then the mark | |
 //!
 //! A publisher who gives the key after step 4 finds a mark that is "removing" and waits for
-//! its end, or finds none because the removal has ended. In every case the last step before
+//! its end, or finds none because the removal has ended. If something lies at the key already, the
+//! publisher waits before it writes: a publish that is refused leaves that object as it is.
+//! In every case the last step before
 //! the document is written is to look whether the blob is there. The mark is swapped and not
 //! taken away, since not every store removes by version in one step.
 //!
@@ -27,8 +29,16 @@
 //!
 //! A collection marks one blob. A request that takes names out of a document
 //! ([`Removal`](crate::storage::Removal)) marks the folder in which the blobs lie. The marks
-//! lie at `reclaimed/{sha256 of the key or folder}`. A mark whose process was killed is valid
-//! for ten minutes.
+//! lie at `reclaimed/{sha256 of the key or folder}`.
+//!
+//! A process that is killed leaves its mark. Whether a mark is left over is told by the age of the
+//! mark alone, by the store's clock:
+//! - "removing": after [`STALLED`]. One removal takes a minute at most, and who removes many
+//!   blobs writes the mark anew in between ([`RENEWED_WITHIN`]). A publisher then takes the mark
+//!   over.
+//! - Any other mark, for other removals: after [`DEAD`]. Publishers do not wait for these.
+//! - An empty mark cannot be written anew, and reading lies between it and the removal: after
+//!   [`DEAD`].
 
 use super::{orphan, removal};
 use crate::digests::{self, SHA256};
@@ -39,7 +49,11 @@ use crate::{Error, find_digest, log};
 
 const MARKS: &str = "reclaimed/";
 /// Milliseconds after which a mark is that of a process that was killed.
-pub(crate) const DEAD: u64 = 10 * 60 * 1000;
+const DEAD: u64 = 10 * 60 * 1000;
+/// The same for a mark that says "removing". The host ends a call after a minute.
+const STALLED: u64 = 2 * 60 * 1000;
+/// How old, in milliseconds, such a mark may be when the removal of a blob begins.
+pub(crate) const RENEWED_WITHIN: u64 = 30 * 1000;
 /// How often a publisher looks whether a removal has ended.
 const ATTEMPTS: u32 = 60;
 pub(crate) const ANNOUNCED: &str = "announced";
@@ -144,7 +158,7 @@ impl Step<'_> {
         let there = storage::get(&mark)?;
         let precondition = match &there {
             None => Precondition::Absent,
-            Some(mark) if is_dead(&mark.info, self.started()) || says(mark, KEPT) => mark.precondition(),
+            Some(mark) if is_left_over(mark, self.started()) => mark.precondition(),
             Some(_) => return Ok(None),
         };
         let mut written = storage::put(&mark, text.as_bytes(), precondition, None);
@@ -208,7 +222,7 @@ pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
     removal::forget(step)?;
     for mark in storage::list(MARKS) {
         let mark = mark?;
-        if is_dead(&mark, step.started()) {
+        if is_older(&mark, DEAD, step.started()) {
             step.remove(&mark)?;
         }
     }
@@ -219,24 +233,47 @@ pub fn forget_claims(step: &Step<'_>) -> Result<(), Error> {
 /// read, before the document is written. True when the blob is there and nobody removes it;
 /// false when it was removed.
 pub(crate) fn hold(key: &str) -> Result<bool, Error> {
-    let marks = [mark_of(key)?, mark_of(folder_of(key))?];
-    for (mark, found) in marks.iter().zip(get_many(&marks)?) {
-        if found.is_some() {
-            keep(mark)?;
-        }
+    for mark in marks_of(key)? {
+        keep(&mark)?;
     }
     // A removal that has ended by now has left no mark.
     Ok(storage::stat(key)?.is_some())
 }
 
-/// Stops a removal that is announced, or waits for the end of one that has begun.
+/// Waits for the end of a removal of what lies at this key, without changing anything.
+pub(crate) fn wait_for_removals(key: &str) -> Result<(), Error> {
+    for mark in marks_of(key)? {
+        let mut attempt = 1;
+        while let Some(found) = storage::get(&mark)?.filter(is_removing) {
+            if is_left_over(&found, storage::now()?) {
+                break;
+            }
+            if attempt > ATTEMPTS {
+                return Err(being_removed());
+            }
+            storage::wait_turn(&mark, attempt)?;
+            attempt += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Those of the blob and of its folder that are there.
+fn marks_of(key: &str) -> Result<Vec<String>, Error> {
+    let marks = [mark_of(key)?, mark_of(folder_of(key))?];
+    let found = get_many(&marks)?;
+    Ok(marks.into_iter().zip(found).filter_map(|(mark, found)| found.map(|_| mark)).collect())
+}
+
+/// Stops a removal that is announced, waits for the end of one that has begun, or takes over one
+/// whose process was killed.
 fn keep(mark: &str) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
         let Some(found) = storage::get(mark)? else { return Ok(()) };
         if says(&found, KEPT) {
             return Ok(());
         }
-        if is_removing(&found) && !is_dead(&found.info, storage::now()?) {
+        if is_removing(&found) && !is_left_over(&found, storage::now()?) {
             wait_turn(mark, attempt)?;
             continue;
         }
@@ -246,7 +283,11 @@ fn keep(mark: &str) -> Result<(), Error> {
             kept => return clear(&kept?),
         }
     }
-    Err(Error::Unavailable("what lay there is being removed; try again".to_owned()))
+    Err(being_removed())
+}
+
+fn being_removed() -> Error {
+    Error::Unavailable("what lay there is being removed; try again".to_owned())
 }
 
 pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
@@ -286,7 +327,12 @@ pub(super) fn digest_of(key: &str) -> Result<String, Error> {
         .ok_or_else(|| Error::Misused("the host computed no digest".to_owned()))
 }
 
-/// Of a run that was killed, as seen at `now`.
-fn is_dead(mark: &ObjectInfo, now: u64) -> bool {
-    mark.modified.is_some_and(|modified| modified.saturating_add(DEAD) < now)
+/// Whether nobody works under this mark any more, as seen at `now`.
+pub(crate) fn is_left_over(mark: &Document, now: u64) -> bool {
+    let limit = if says(mark, REMOVING) { STALLED } else { DEAD };
+    says(mark, KEPT) || is_older(&mark.info, limit, now)
+}
+
+fn is_older(mark: &ObjectInfo, limit: u64, now: u64) -> bool {
+    mark.modified.is_some_and(|modified| modified.saturating_add(limit) < now)
 }

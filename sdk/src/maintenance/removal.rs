@@ -3,7 +3,7 @@
 //! document was lost.
 //!
 //! The mark of a removal lies at `removals/{sha256 of the document's key}`. It is valid for
-//! files that were written before it.
+//! files that were written before it, until the document is changed instead of removed.
 
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,19 @@ impl RemovalMark {
     }
 }
 
+/// To be called before a document is changed that is there: what a request marked that was to
+/// remove it, and did not, is no longer valid. Otherwise the mark would let a collection remove
+/// the files if the document were lost later.
+pub fn void_removal(document: &str) -> Result<(), Error> {
+    let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(()) };
+    match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
+        Ok(_) | Err(Error::Conflict) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether a request has marked the removal of this file together with its document.
-pub(super) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error> {
+pub(crate) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error> {
     let Some(mark) = storage::get(&mark_of(document)?)? else { return Ok(false) };
     let Ok(content) = mark.json::<Content>() else { return Ok(false) };
     // What was published again after the removal is not meant.

@@ -2,9 +2,9 @@
 //! leave things behind. It knows no document: the caller says whether it names the blob.
 
 use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
-use crate::maintenance::hold;
+use crate::maintenance::{hold, wait_for_removals};
 use crate::storage::{Precondition, Staged, age, digests, stat, wait_turn};
-use crate::types::Digest;
+use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log};
 
 /// Milliseconds, by the store's clock. A blob that lies at its key without being named by its document is, when
@@ -30,6 +30,13 @@ pub enum Claim {
     Busy,
 }
 
+/// What a document says of the object that lies at a key.
+pub(super) enum There<W> {
+    Named,
+    /// It does not name it. Other bytes may replace it unless this says why not.
+    Unnamed(W),
+}
+
 impl Staged {
     /// Gives it a key that no document names yet, in the order of a publish (see
     /// [`crate::storage`]): all that can fail comes before, and after it only the swap of
@@ -39,11 +46,28 @@ impl Staged {
     /// What lies there unnamed is what a crash left, or what another publisher is about to
     /// name: the same bytes are renewed, others are replaced when older than [`GRACE`].
     /// The bytes are compared by the strongest digest that was computed, so ask for one.
+    ///
+    /// It does not know whether a document was lost that named the key: [`Publish`] does.
+    ///
+    /// [`Publish`]: crate::storage::Publish
     pub fn claim<E: From<Error>>(
         &mut self,
         key: &str,
         content_type: Option<&str>,
         mut is_named: impl FnMut() -> Result<bool, E>,
+    ) -> Result<Claim, E> {
+        let may_be_replaced = |_: &ObjectInfo| Ok(());
+        self.claim_unless(key, content_type, || {
+            Ok(if is_named()? { There::Named } else { There::Unnamed(may_be_replaced) })
+        })
+    }
+
+    /// The same where `look` also tells whether the object may be replaced by other bytes.
+    pub(super) fn claim_unless<E: From<Error>, W: FnOnce(&ObjectInfo) -> Result<(), E>>(
+        &mut self,
+        key: &str,
+        content_type: Option<&str>,
+        mut look: impl FnMut() -> Result<There<W>, E>,
     ) -> Result<Claim, E> {
         let mut found: Option<String> = None;
         for attempt in 1..=ATTEMPTS {
@@ -59,12 +83,16 @@ impl Staged {
             }
             found = match stat(key)? {
                 None => None,
-                Some(_) if is_named()? => return Ok(Claim::Named),
                 Some(info) => {
-                    let old = age(&info)?.is_some_and(|age| age > GRACE);
-                    if !old && !self.is_same_as(key)? {
-                        return Ok(Claim::Busy);
+                    let There::Unnamed(check) = look()? else { return Ok(Claim::Named) };
+                    if !self.is_same_as(key)? {
+                        if age(&info)?.is_none_or(|age| age <= GRACE) {
+                            return Ok(Claim::Busy);
+                        }
+                        check(&info)?;
                     }
+                    // If this refuses, the object keeps its age.
+                    wait_for_removals(key)?;
                     Some(info.version)
                 }
             };

@@ -9,10 +9,14 @@
 //! publish has tried to write it, with the bytes of this publish, it cannot be told whose it
 //! is, and it does not matter.
 //! **A claim that has become old is not used**: others take it for what a crash left.
+//! **Other bytes replace a file only if a publish may have left it** (see [`leftover`]): without
+//! its document, a file may be the last copy of a version.
 
+use super::claim::There;
 use super::document::oversized;
+use super::leftover;
 use crate::Error;
-use crate::maintenance::hold;
+use crate::maintenance::{hold, void_removal};
 use crate::storage::{
     Claim, DEFAULT_LIMIT, Document, GRACE, Precondition, Staged, get_up_to, now, put, stat, wait_turn,
 };
@@ -77,10 +81,12 @@ pub enum Refused {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
+#[must_use]
 pub struct Publish<'a> {
     document: &'a str,
     content_type: Option<&'a str>,
     limit: u64,
+    begun: fn(&Document) -> Option<u64>,
 }
 
 /// A document that is ready to be written.
@@ -115,13 +121,20 @@ pub struct Named {
 impl<'a> Publish<'a> {
     /// Into the document at this key.
     pub fn new(document: &'a str) -> Publish<'a> {
-        Publish { document, content_type: None, limit: DEFAULT_LIMIT }
+        Publish { document, content_type: None, limit: DEFAULT_LIMIT, begun: |_| None }
     }
 
     /// Of the document.
     #[must_use]
     pub fn content_type(self, content_type: &'a str) -> Publish<'a> {
         Publish { content_type: Some(content_type), ..self }
+    }
+
+    /// Tells when a document was begun, in milliseconds since the Unix epoch; none if it does not
+    /// say. A file that is older than its document is not replaced by other bytes: an earlier
+    /// document may have named it.
+    pub fn begun(self, begun: fn(&Document) -> Option<u64>) -> Publish<'a> {
+        Publish { begun, ..self }
     }
 
     /// Reads the document, and makes it ready to be written.
@@ -169,7 +182,8 @@ impl<'a> Prepared<'a> {
         self.version.is_none()
     }
 
-    /// Gives the staged bytes their key; see [`Staged::claim`].
+    /// Gives the staged bytes their key; see [`Staged::claim`]. `Damaged` if other bytes lie
+    /// there that may be all that is left of a version, because the document was lost.
     pub fn claim<E: From<Error>>(
         mut self,
         staged: &mut Staged,
@@ -179,18 +193,24 @@ impl<'a> Prepared<'a> {
     ) -> Result<Result<Claimed<'a>, Refused>, E> {
         let since = now()?;
         let mut refused = Refused::Exists;
-        let claim = staged.claim(blob, content_type, || {
+        let claim = staged.claim_unless(blob, content_type, || {
             // The old document and two new ones may be more than there is room for.
             self.bytes = Vec::new();
-            match self.publish.prepare(look)? {
+            let Publish { document: key, limit, begun, .. } = self.publish;
+            let current = read(key, limit)?;
+            let begun = current.as_ref().map(begun);
+            match self.publish.prepare_on(current, look)? {
                 Ok(prepared) => self = prepared,
                 Err(found) => {
                     refused = found;
-                    return Ok(true);
+                    return Ok(There::Named);
                 }
             }
-            Ok::<_, E>(false)
+            Ok::<_, E>(There::Unnamed(move |file: &ObjectInfo| Ok(leftover::check(file, key, begun)?)))
         })?;
+        if matches!(claim, Claim::Committed) && !self.is_new_document() {
+            void_removal(self.publish.document)?;
+        }
         Ok(match claim {
             Claim::Committed => Ok(Claimed { prepared: self, blob: blob.to_owned(), since }),
             Claim::Named => Err(refused),
@@ -207,7 +227,7 @@ impl Claimed<'_> {
         mut self,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Named, Refused>, E> {
-        let Publish { document: key, content_type, limit } = self.prepared.publish;
+        let Publish { document: key, content_type, limit, .. } = self.prepared.publish;
         let mut is_new_document = false;
         for attempt in 1.. {
             if now()?.saturating_sub(self.since) > CLAIM_USED_WITHIN {

@@ -6,8 +6,8 @@
 //! blobs before it changes the document. Publishers look for the mark after they have read the
 //! document and given a blob its key; see `maintenance/reclaim.rs`. It knows no document.
 
-use crate::maintenance::{ANNOUNCED, DEAD, REMOVING, clear, mark_of};
-use crate::storage::{Precondition, now, put, remove, stat_many};
+use crate::maintenance::{ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, is_left_over, mark_of};
+use crate::storage::{Precondition, get, now, put, remove, stat_many};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log, random};
 
@@ -44,8 +44,7 @@ pub struct Removal {
 #[derive(Debug)]
 enum State {
     Begun,
-    /// Ours, since this moment by the store's clock.
-    Marked(ObjectInfo, u64),
+    Marked(ObjectInfo),
     /// Somebody else marks the folder.
     Left,
 }
@@ -73,11 +72,18 @@ impl Removal {
 
     /// The mark is unlike any other, so that its version is.
     fn mark(&self) -> Result<State, Error> {
-        let since = now()?;
+        let key = mark_of(&self.folder)?;
         let id = Digest::from_bytes("random", &random::bytes(16)).hex;
         let text = format!("{ANNOUNCED} by {id}: {}", self.folder);
-        match put(&mark_of(&self.folder)?, text.as_bytes(), Precondition::Absent, None) {
-            Ok(mark) => Ok(State::Marked(mark, since)),
+        let mut written = put(&key, text.as_bytes(), Precondition::Absent, None);
+        if written == Err(Error::Conflict)
+            && let Some(there) = get(&key)?
+            && is_left_over(&there, now()?)
+        {
+            written = put(&key, text.as_bytes(), there.precondition(), None);
+        }
+        match written {
+            Ok(mark) => Ok(State::Marked(mark)),
             Err(Error::Conflict) => Ok(State::Left),
             Err(error) => Err(error),
         }
@@ -93,19 +99,15 @@ impl Removal {
     }
 
     fn try_carry_out(&mut self) -> Result<(), Error> {
-        let State::Marked(mark, since) = &mut self.state else { return Ok(()) };
-        let text = format!("{REMOVING} with version {}", mark.version);
-        match put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None) {
-            // A publisher wants to keep what lies there.
-            Err(Error::Conflict) => {
-                self.state = State::Left;
-                return Ok(());
-            }
-            written => *mark = written?,
-        }
-        for blob in self.blobs.drain(..) {
-            if now()?.saturating_sub(*since) > DEAD / 2 {
-                return Err(Error::Unavailable("removing them takes too long".to_owned()));
+        let mut renewed: Option<u64> = None;
+        for blob in std::mem::take(&mut self.blobs) {
+            // Publishers take a mark that is not renewed for that of a process that was killed.
+            let now = now()?;
+            if renewed.is_none_or(|renewed| now.saturating_sub(renewed) > RENEWED_WITHIN) {
+                renewed = Some(now);
+                if !self.renew()? {
+                    return Ok(());
+                }
             }
             match remove(&blob.key, Precondition::Version(&blob.version)) {
                 Ok(_) | Err(Error::Conflict) => {}
@@ -114,15 +116,35 @@ impl Removal {
         }
         Ok(())
     }
+
+    /// Writes the mark anew. False if it is no longer ours: a publisher wants to keep what lies
+    /// there.
+    fn renew(&mut self) -> Result<bool, Error> {
+        let State::Marked(mark) = &mut self.state else { return Ok(false) };
+        let text = format!("{REMOVING} with version {}", mark.version);
+        match put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None) {
+            Err(Error::Conflict) => {
+                self.state = State::Left;
+                Ok(false)
+            }
+            written => {
+                *mark = written?;
+                Ok(true)
+            }
+        }
+    }
 }
 
 impl Drop for Removal {
     fn drop(&mut self) {
-        if let State::Marked(mark, _) = &self.state
+        if let State::Marked(mark) = &self.state
             && let Err(error) = clear(mark)
         {
             let fields = [("key", mark.key.as_str()), ("error", &error.to_string())];
-            log::warn("the mark of a removal was left behind, and is valid for ten minutes", &fields);
+            log::warn(
+                "the mark of a removal was left behind: publishes take it over in two minutes",
+                &fields,
+            );
         }
     }
 }

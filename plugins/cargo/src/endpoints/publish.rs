@@ -18,7 +18,7 @@ use serde_json::json;
 use super::stored::StoredName;
 use super::{CRATE, JSON, TEXT, require_feature};
 use crate::archive;
-use crate::document::Release;
+use crate::document::{Index, Release};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::manifest::Manifest;
@@ -116,7 +116,7 @@ fn make_visible(
             format!("{name} {version} is being published by somebody else; try again in a few minutes"),
         ),
     };
-    let publish = Publish::new(&index).content_type(TEXT);
+    let publish = Publish::new(&index).content_type(TEXT).begun(|index| Index::new(&index.bytes).begun());
     let prepared = publish.prepare_from(seen, &mut look)?.map_err(refuse)?;
     if prepared.is_new_document() {
         name::reserve(name)?;

@@ -353,3 +353,24 @@ fn what_an_index_that_was_lost_had_named_stays() {
     let ordered = host.upkeep().removing_orphans().collect::<Cargo>().unwrap();
     assert_eq!(ordered.left_over.len(), 3);
 }
+
+#[test]
+fn other_bytes_do_not_replace_the_last_copy_of_a_version() {
+    let host = host();
+    let first = Publish::new("demo", "1.0.0").done(&host);
+    Publish::new("demo", "1.1.0").done(&host);
+    let other = || Publish::with_manifest("demo", "1.0.0", "description = \"others\"\n");
+    damage(&host, None);
+    host.set_now(host.now() + 2 * GRACE);
+    let before = host.objects();
+    assert_told(&other().send(&host.as_user("ann")), 500, "damaged");
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("gc --orphans")));
+    assert_eq!(host.objects(), before);
+    assert_eq!(host.object(&first.key()), Some(first.file));
+    // A new version begins an index, which is younger than the file.
+    Publish::new("demo", "2.0.0").done(&host);
+    assert_told(&other().send(&host.as_user("ann")), 500, "damaged");
+    // The same bytes may always be published.
+    Publish::new("demo", "1.0.0").done(&host);
+    assert_eq!(versions(&host, "/de/mo/demo"), ["2.0.0", "1.0.0"]);
+}

@@ -1,6 +1,7 @@
 //! Dist-tags: `GET, PUT, DELETE /-/package/{package}/dist-tags[/{tag}]`. `latest` is what
 //! somebody said, never what is newest.
 
+use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
@@ -70,6 +71,7 @@ fn change(
             return Ok(Change::Keep);
         }
         packument.touch(&now());
+        void_removal(&document.info.key)?;
         Ok::<_, Error>(Change::Write(packument.to_bytes()))
     })?;
     Ok(Response::new(201).json(&json!({ "ok": true })))

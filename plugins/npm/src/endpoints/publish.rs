@@ -84,7 +84,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         Refused::Busy => Error::new(error::BEING_PUBLISHED),
         Refused::Same | Refused::Exists => Error::version_exists(release.version),
     };
-    let prepared = match Publish::new(&key).content_type(JSON).prepare(&mut look)? {
+    let prepared = match Publish::new(&key).content_type(JSON).begun(begun).prepare(&mut look)? {
         // The same bytes again repair a damaged tarball.
         Err(Refused::Same) if verified.staged.repair(&file, Some(TARBALL))? => {
             let version = storage::stat(&key)?.map(|info| info.version).unwrap_or_default();
@@ -121,6 +121,11 @@ fn with_readme<'a>(manifest: &Object<'a>, body: &Object<'a>) -> Object<'a> {
         manifest.set_raw("readme", readme);
     }
     manifest
+}
+
+/// When a packument was begun.
+fn begun(document: &Document) -> Option<u64> {
+    Packument::parse(&document.bytes).ok()?.begun()
 }
 
 /// What the packument says of the release, and how it will be with it: 413 when it would

@@ -2,7 +2,7 @@
 //! what it no longer names, or remove the whole package.
 
 use packhouse_plugin::digests::SHA1;
-use packhouse_plugin::maintenance::RemovalMark;
+use packhouse_plugin::maintenance::{RemovalMark, void_removal};
 use packhouse_plugin::storage::{self, Document, GRACE, Removal};
 use packhouse_plugin::{Call, Error as HostError, Response, log};
 use serde_json::json;
@@ -36,6 +36,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let bytes = packument.to_bytes();
     let mut removal = Removal::of(&layout::folder(&name));
     removal.announce(&files)?;
+    void_removal(&layout::index(&name))?;
     let written = storage::put(&layout::index(&name), &bytes, document.precondition(), Some(JSON));
     let version = match written {
         Ok(info) => info.version,

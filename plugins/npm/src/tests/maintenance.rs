@@ -1,6 +1,7 @@
 //! What interrupted requests left is collected, and what is damaged is found.
 
 use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::testing::Outcome;
 
 use super::*;
@@ -425,4 +426,61 @@ fn a_full_disk_gets_room_from_what_is_left_over() {
     host.set_room(0);
     assert_eq!(collect(&host).left_over, LEFT_OVER);
     assert!(!host.objects().iter().any(|key| key.starts_with("reclaimed/")));
+}
+
+#[test]
+fn other_bytes_do_not_replace_the_last_copy_of_a_version() {
+    let host = host();
+    let first = Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "1.1.0").done(&host);
+    let other = || {
+        let package_json = r#"{"name":"a","version":"1.0.0","description":"another"}"#;
+        Publish::with_tarball("a", "1.0.0", samples::tarball(package_json))
+    };
+    host.remove("packages/a/index.json");
+    later(&host, 10 * 60 * 1000);
+    let before = host.objects();
+    let reply = other().send(&host.as_user("ann"));
+    assert_eq!(reply.status(), 500, "{}", reply.text());
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("gc --orphans")));
+    assert_eq!(host.objects(), before);
+    assert_eq!(host.object("packages/a/a-1.0.0.tgz"), Some(first.tarball));
+    // A new version begins a packument, which is younger than the tarball.
+    Publish::new("a", "2.0.0").done(&host);
+    assert_eq!(other().send(&host.as_user("ann")).status(), 500);
+    // The same bytes may always be published.
+    Publish::new("a", "1.0.0").done(&host);
+    assert_eq!(get(&host, "/a").json()["versions"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn a_change_voids_the_mark_of_an_unpublish_that_did_not_happen() {
+    type Change = fn(&Host) -> u16;
+    let publish: Change = |host| Publish::new("a", "1.1.0").send(&host.as_user("ann")).status();
+    let tag: Change = |host| {
+        let path = "/-/package/a/dist-tags/beta";
+        host.as_user("ann").put(path).json(&json!("1.0.0")).send::<Npm>().status()
+    };
+    let deprecate: Change = |host| {
+        let mut body = get(host, "/a").json();
+        body["versions"]["1.0.0"]["deprecated"] = "no".into();
+        host.as_user("ann").put("/a").json(&body).send::<Npm>().status()
+    };
+    let owners: Change = |host| {
+        let rev = get(host, "/a").json()["_rev"].as_str().unwrap().to_owned();
+        let body = json!({ "maintainers": [{ "name": "bob" }] });
+        host.as_user("ann").put(&format!("/a/-rev/{rev}")).json(&body).send::<Npm>().status()
+    };
+    for change in [publish, tag, deprecate, owners] {
+        let host = host();
+        Publish::new("a", "1.0.0").done(&host);
+        let tarball = "packages/a/a-1.0.0.tgz".to_owned();
+        let _interrupted = RemovalMark::begin("packages/a/index.json", &[tarball.clone()]).unwrap();
+        assert!((200..300).contains(&change(&host)));
+        host.remove("packages/a/index.json");
+        later(&host, 2 * DAY);
+        let run = collect(&host);
+        assert_eq!((run.left_over.len(), run.ordered), (0, 0), "{:?}", run.lines);
+        assert!(host.objects().contains(&tarball));
+    }
 }

@@ -4,6 +4,7 @@
 
 use packhouse_plugin::Response;
 use packhouse_plugin::auth::{self, Decision, Owner};
+use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Change};
 use serde_json::json;
 
@@ -107,6 +108,7 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
         let mut packument = parse_whole(name, document)?;
         if apply(name, &mut packument, &changes)? {
             packument.touch(&now());
+            void_removal(&document.info.key)?;
             Ok(Change::Write(packument.to_bytes()))
         } else {
             Ok(Change::Keep)

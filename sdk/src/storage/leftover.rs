@@ -1,0 +1,56 @@
+//! Whether a file that no document names can be what an interrupted publish left. Otherwise the
+//! document that named it was lost, and the file may be the last copy of a version.
+
+use crate::Error;
+use crate::maintenance::is_marked;
+use crate::storage::{GRACE, age, list};
+use crate::types::ObjectInfo;
+
+/// Milliseconds. A publisher whose first publish was interrupted tries again on the same day. A
+/// document that is lost is seldom that of a package that was published on the same day.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// `Damaged` if other bytes must not replace the file. `document` is the key of its document;
+/// `begun` is none without one, and else when it was begun, if it says so.
+pub(super) fn check(file: &ObjectInfo, document: &str, begun: Option<Option<u64>>) -> Result<(), Error> {
+    let why = match begun {
+        Some(begun) => {
+            // A publish writes its file a moment before the package's first document.
+            let floor = begun.map(|begun| begun.saturating_sub(GRACE));
+            let is_older = file.modified.zip(floor).is_some_and(|(modified, floor)| modified < floor);
+            is_older.then(|| format!("it is older than its document {document}"))
+        }
+        None => is_of_lost(file)?.then(|| format!("its document {document} does not exist")),
+    };
+    let Some(why) = why else { return Ok(()) };
+    if is_marked(document, file)? {
+        return Ok(());
+    }
+    Err(Error::damaged(
+        &file.key,
+        format!(
+            "{why}, so an earlier document was lost and this file may be the last copy: other bytes do not \
+             replace it. Restore the document, publish the same bytes, or remove the file with \
+             `packhouse gc --orphans`"
+        ),
+    ))
+}
+
+/// Whether a file without a document cannot be that of an interrupted first publish.
+fn is_of_lost(file: &ObjectInfo) -> Result<bool, Error> {
+    Ok(age(file)?.is_none_or(|age| age > DAY) || has_others(file)?)
+}
+
+/// Whether other files of the package are stored. What was written beside this file has its name
+/// and another ending.
+fn has_others(file: &ObjectInfo) -> Result<bool, Error> {
+    let folder = file.key.rfind('/').map_or("", |slash| file.key.get(..=slash).unwrap_or_default());
+    let own = file.key.rfind('.').and_then(|dot| file.key.get(..=dot));
+    let own = own.filter(|own| own.len() > folder.len()).unwrap_or(&file.key);
+    for other in list(folder) {
+        if !other?.key.starts_with(own) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
