@@ -26,12 +26,15 @@ fn adopt(repository: &RepositoryName) -> Result<(), Error> {
     for manifest in holdings::manifests(repository) {
         let (digest, document) = manifest?;
         has_manifests = true;
-        match Derived::of(repository, &digest, &document, false)? {
-            Ok(derived) => derived.write(repository)?,
-            Err(why) => {
+        match Derived::of(repository, &digest, &document, false) {
+            Ok(Ok(derived)) => derived.write(repository)?,
+            Ok(Err(why)) => {
                 let fields = [("key", document.info.key.as_str()), ("why", &why)];
                 log::error("a stored manifest is damaged", &fields);
             }
+            // Its record proves nothing.
+            Err(error @ Error::Damaged { .. }) => error.log_unless_clients(),
+            Err(other) => return Err(other),
         }
     }
     if has_manifests {

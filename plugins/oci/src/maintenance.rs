@@ -62,3 +62,15 @@ fn take(step: &Step<'_>, phases: &[Phase]) -> Result<(), Error> {
 fn page(prefix: &str, after: Option<&str>, limit: u32) -> Result<Listing, Error> {
     storage::list_page(&ListingOptions { after, limit, ..ListingOptions::new(prefix) })
 }
+
+/// Reports a damaged object by its key. The run goes on without it: one must not keep the
+/// operator from hearing of the others.
+fn pass<T>(step: &Step<'_>, result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Err(Error::Damaged { key, why }) => {
+            step.damaged_once(&key, &why);
+            Ok(None)
+        }
+        result => result.map(Some),
+    }
+}

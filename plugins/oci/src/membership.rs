@@ -87,6 +87,21 @@ fn parse(document: Document) -> Result<Option<Member>, Error> {
     Ok(Some(Member { info: document.info, size }))
 }
 
+/// Whether this member says that its repository has the blob; `Damaged` when it says nothing.
+pub fn is_whole(document: Document) -> Result<bool, Error> {
+    parse(document).map(|member| member.is_some())
+}
+
+/// [`is_deleted`], read and not told from the length.
+pub fn is_mark(key: &str) -> Result<bool, Error> {
+    Ok(storage::get(key)?.is_some_and(|member| member.bytes == DELETED))
+}
+
+/// Is it the note of an upload?
+pub fn is_note(member: &Document) -> bool {
+    member.bytes == NOTE
+}
+
 /// Looks whether the repository has the blob. What a repository of an earlier system has is
 /// found out by reading its manifests, once.
 pub fn find(repository: &RepositoryName, digest: &ContentDigest) -> Result<Found, Error> {

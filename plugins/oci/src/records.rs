@@ -7,7 +7,7 @@
 //! - A deletion marks the record before it removes the manifest. So a manifest that is missing
 //!   while its record is not marked was lost, or its push was interrupted.
 
-use packhouse_plugin::storage::{self, Change, ListingOptions, ObjectInfo, Precondition, Update};
+use packhouse_plugin::storage::{self, Change, Document, ListingOptions, ObjectInfo, Precondition, Update};
 use packhouse_plugin::{Error, settings};
 use serde::{Deserialize, Serialize};
 
@@ -76,21 +76,38 @@ pub fn read(repository: &RepositoryName, digest: &ContentDigest) -> Result<Optio
 }
 
 /// Whether a manifest that is not there was pushed so long ago that its push has ended, and no
-/// request has deleted it. Then it was lost, or the host was killed in the middle of its push.
+/// request has deleted it. Then it was lost, or the host was killed in the middle of its push. So
+/// a record that cannot be read is that of a lost one.
 pub fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     let Some(document) = storage::get(&layout::pushed(repository, digest))? else { return Ok(false) };
-    Ok(document.json::<Record>()?.state == State::Pushed && is_old(&document.info)?)
+    Ok(!is_deletion(&document) && is_old(&document.info)?)
+}
+
+/// Whether a request has deleted the manifest. A record that cannot be read does not say so.
+pub fn is_deleted(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
+    let document = storage::get(&layout::pushed(repository, digest))?;
+    Ok(document.is_some_and(|document| is_deletion(&document)))
+}
+
+fn is_deletion(document: &Document) -> bool {
+    match document.json::<Record>() {
+        Ok(record) => record.state == State::Deleted,
+        Err(error) => {
+            error.log_unless_clients();
+            false
+        }
+    }
 }
 
 /// Whether a record says why a manifest is not there: a request has deleted it, or its push may
 /// still be under way.
 pub fn explain_absence(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     let Some(document) = storage::get(&layout::pushed(repository, digest))? else { return Ok(false) };
-    let is_deleted = document.json::<Record>().is_ok_and(|record| record.state == State::Deleted);
-    Ok(is_deleted || !is_old(&document.info)?)
+    Ok(is_deletion(&document) || !is_old(&document.info)?)
 }
 
-/// Whether pushes have filled the repository with something: with tags, or with anything.
+/// Whether pushes have filled the repository with something: with tags, or with anything. A
+/// record that cannot be read may be that of such a push.
 pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
     let prefix = layout::pushes(repository);
     let mut after = None;
@@ -104,10 +121,10 @@ pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
             }
         }
         for document in storage::get_each(&old) {
-            let record = document?.map(|document| document.json::<Record>()).transpose()?;
+            let Some(document) = document? else { continue };
             let proves =
                 |record: Record| record.state == State::Pushed && !(tagged && record.tags.is_empty());
-            if record.is_some_and(proves) {
+            if document.json::<Record>().map_or(true, proves) {
                 return Ok(true);
             }
         }

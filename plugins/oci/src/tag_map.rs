@@ -26,10 +26,15 @@ pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
     parse(&document.bytes, &document.info.key).map(Some)
 }
 
-/// The digest that a tag stands for; `Damaged` when the document was lost or emptied. It is
-/// not read whole: every pull by tag asks for one.
-pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentDigest>, Error> {
-    let found = storage::scan(&layout::tags(repository), |scan| {
+/// The digest that a tag stands for. `Damaged` when the document was lost or emptied; the inner
+/// error is `Damaged` too: the tag is there and stands for no digest. The document is not read
+/// whole: every pull by tag asks for one.
+pub fn resolve(
+    repository: &RepositoryName,
+    tag: &Tag,
+) -> Result<Option<Result<ContentDigest, Error>>, Error> {
+    let key = layout::tags(repository);
+    let found = storage::scan(&key, |scan| {
         if !scan.begin_object()? {
             return Err(scan.damaged());
         }
@@ -41,12 +46,14 @@ pub fn resolve(repository: &RepositoryName, tag: &Tag) -> Result<Option<ContentD
         }
         Ok(None)
     })?;
-    let value = found.flatten();
-    if value.is_none() {
+    let Some(value) = found.flatten() else {
         check_stored(repository)?;
-    }
-    let text: Option<String> = value.and_then(|value| serde_json::from_slice(&value).ok());
-    Ok(text.and_then(|text| ContentDigest::parse(&text).ok()))
+        return Ok(None);
+    };
+    let text: Option<String> = serde_json::from_slice(&value).ok();
+    let digest = text.and_then(|text| ContentDigest::parse(&text).ok());
+    let why = || format!("the tag {tag} does not stand for a digest: push or delete it");
+    Ok(Some(digest.ok_or_else(|| Error::damaged(key, why()))))
 }
 
 /// [`check`] of what is stored.

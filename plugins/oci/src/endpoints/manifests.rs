@@ -10,7 +10,6 @@ use crate::digest::ContentDigest;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::name::{Reference, RepositoryName, Tag};
-use crate::records::State;
 use crate::{holdings, layout, media_types, records, referrers, tag_map};
 
 mod push;
@@ -27,7 +26,12 @@ pub fn read_manifest(call: &Call) -> Result<Response, Error> {
     let reference = reference(call)?;
     let digest = match &reference {
         Reference::Digest(digest) => digest.clone(),
-        Reference::Tag(tag) => tag_map::resolve(&repository, tag)?.ok_or_else(|| unknown(&reference))?,
+        Reference::Tag(tag) => match tag_map::resolve(&repository, tag)? {
+            Some(Ok(digest)) => digest,
+            // A push of the tag repairs it.
+            Some(Err(error)) => return Err(damaged(call, &repository, error, unknown(&reference))),
+            None => return Err(unknown(&reference)),
+        },
     };
     let key = layout::manifest(&repository, &digest);
     let Some(document) = storage::get(&key)? else {
@@ -62,9 +66,8 @@ fn lost(
     let is_expected = match reference {
         Reference::Digest(_) => records::is_lost(repository, digest)?,
         Reference::Tag(tag) => {
-            let record = records::read(repository, digest)?;
-            record.is_none_or(|record| record.state == State::Pushed)
-                && tag_map::resolve(repository, tag)?.as_ref() == Some(digest)
+            !records::is_deleted(repository, digest)?
+                && tag_map::resolve(repository, tag)?.is_some_and(|found| found.as_ref() == Ok(digest))
         }
     };
     if !is_expected || storage::stat(&key)?.is_some() {

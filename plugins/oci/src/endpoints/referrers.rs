@@ -95,7 +95,7 @@ fn merge_fallback(
     let Some(tag) = Tag::parse(&subject.referrers_tag()).ok() else {
         return Ok(());
     };
-    let Some(index) = tag_map::resolve(repository, &tag)? else {
+    let Some(index) = tag_map::resolve(repository, &tag)?.transpose()? else {
         return Ok(());
     };
     let Some(index) = storage::get(&layout::manifest(repository, &index))? else {

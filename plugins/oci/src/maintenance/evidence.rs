@@ -44,9 +44,13 @@ impl<'a> Evidence<'a> {
 
     /// `members` are those of the blob.
     pub fn judge(&mut self, digest: &ContentDigest, members: &[ObjectInfo]) -> Result<Verdict, Error> {
-        let mut is_proven = is_released(self.step, digest) || members.iter().any(membership::is_deleted);
-        for member in members.iter().filter(|member| !membership::is_deleted(member)) {
+        let mut is_proven = is_released(self.step, digest);
+        for member in members {
             let Some((_, repository)) = layout::member_of(&member.key) else { continue };
+            if membership::is_deleted(member) && membership::is_mark(&member.key)? {
+                is_proven = true;
+                continue;
+            }
             if let Some(why) = self.predates(digest, &repository, member)? {
                 return Ok(Verdict::Orphan(why));
             }

@@ -2,19 +2,20 @@
 //! adoption. It removes nothing, and changes nothing where all is well. A member follows from
 //! what a push has proved ([`crate::records`]), not from what a manifest says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage;
 
-use super::{DOCUMENTS, KEYS, Phase, page};
+use super::{DOCUMENTS, KEYS, Phase, page, pass};
 use crate::adoption::{self, Derived};
 use crate::name::RepositoryName;
 use crate::{layout, tag_map};
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: from_manifests },
+    Phase { name: "records", step: from_records },
     // When every manifest has been read.
     Phase { name: "marks", step: marks },
 ];
@@ -32,9 +33,10 @@ fn from_manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
             Some(is_adopted) => *is_adopted,
             None => storage::stat(&layout::adopted(&repository))?.is_some(),
         };
-        match Derived::of(&repository, &digest, &document, is_adopted)? {
-            Ok(derived) => write(step, &repository, &derived)?,
-            Err(why) => step.damaged(key, &why),
+        match pass(step, Derived::of(&repository, &digest, &document, is_adopted))? {
+            Some(Ok(derived)) => write(step, &repository, &derived)?,
+            Some(Err(why)) => step.damaged(key, &why),
+            None => {}
         }
         repositories.insert(repository, is_adopted);
     }
@@ -60,24 +62,44 @@ fn tell(step: &Step<'_>, keys: &[String]) {
     step.remember(keys);
 }
 
-/// An empty document where there is none, or one was emptied: it makes the repository found, and
-/// says that the operator knows of the loss.
+/// An empty document where there is none: it makes the repository found.
 fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
-    let key = layout::tags(repository);
-    match tag_map::check_stored(repository) {
-        Ok(()) if storage::stat(&key)?.is_some() => return Ok(()),
-        Ok(()) => {}
-        // Nothing shows it later.
-        Err(Error::Damaged { key, why }) => {
-            step.damaged_once(&key, &format!("{why}. It begins without tags now"))
-        }
-        Err(other) => return Err(other),
+    if !replace_lost_tags(step, repository)? && storage::stat(&layout::tags(repository))?.is_none() {
+        create_tags(step, repository)?;
     }
+    Ok(())
+}
+
+/// An empty document where one was lost or emptied: it says that the operator knows of the loss,
+/// which nothing shows later.
+fn replace_lost_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<bool, Error> {
+    match tag_map::check_stored(repository) {
+        Err(Error::Damaged { key, why }) => {
+            step.damaged_once(&key, &format!("{why}. It begins without tags now"));
+            create_tags(step, repository).map(|()| true)
+        }
+        other => other.map(|()| false),
+    }
+}
+
+fn create_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
     if !step.is_dry_run() {
         tag_map::create(repository)?;
     }
-    tell(step, &[key]);
+    tell(step, &[layout::tags(repository)]);
     Ok(())
+}
+
+/// Repositories that have lost their manifests too.
+fn from_records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::PUSHED, after, KEYS)?;
+    let keys = listing.objects.iter();
+    let repositories: BTreeSet<RepositoryName> =
+        keys.filter_map(|object| Some(layout::manifest_of_record(&object.key)?.0)).collect();
+    for repository in &repositories {
+        replace_lost_tags(step, repository)?;
+    }
+    Ok(listing.next)
 }
 
 /// Every repository with a manifest has a document of tags by now.

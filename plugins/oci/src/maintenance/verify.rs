@@ -9,7 +9,7 @@ use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, ObjectInfo, settings};
 
 use super::evidence::{self, Evidence, Verdict};
-use super::{DOCUMENTS, Phase, page};
+use super::{DOCUMENTS, Phase, page, pass};
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
@@ -84,7 +84,7 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
                 step.report_orphans(std::slice::from_ref(object), &manifest)?;
             }
             Ok(record) => evidence::release(step, &repository, &record),
-            Err(error) => step.damaged(&object.key, &error.to_string()),
+            Err(error) => step.damaged_once(&object.key, &error.to_string()),
         }
     }
     report_lost_tags(step, &filled)?;
@@ -139,7 +139,7 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
             let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
             step.remember(&named);
         }
-        if let Some(why) = fault(&repository, &digest, &document)? {
+        if let Some(why) = pass(step, fault(&repository, &digest, &document))?.flatten() {
             // It may have been deleted with what it names meanwhile.
             if storage::stat(key)?.is_some() {
                 step.damaged(key, &why);

@@ -296,3 +296,127 @@ fn a_file_where_a_folder_belongs_is_a_logged_error_that_names_no_key() {
     assert_refused(&reply, 500, "UNKNOWN", "damaged");
     assert!(logged(&host, "tags/b"));
 }
+
+/// What becomes of a document: nothing is left, half, another one, something comes behind it.
+fn damages(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut longer = bytes.to_vec();
+    longer.extend(b"}x");
+    vec![Vec::new(), bytes[..bytes.len() / 2].to_vec(), b"{}".to_vec(), longer]
+}
+
+#[test]
+fn a_damaged_record_is_reported_by_its_key_and_stops_nothing() {
+    for number in 0..4 {
+        let host = host();
+        let ann = host.as_user("ann");
+        let manifest = push(&host, "a", "v1", "layer");
+        push(&host, "b", "v1", "other");
+        upload(&ann, "a", "unnamed in a");
+        upload(&ann, "b", "unnamed in b");
+        let record = format!("pushed/a/{manifest}");
+        host.insert(&record, damages(&host.object(&record).unwrap())[number].clone()).unwrap();
+        let gone = format!("referrers/a/{manifest}/{manifest}");
+        host.insert(&gone, "{}").unwrap();
+        wait(&host);
+        let only = std::slice::from_ref(&record);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, only, "{number}");
+        let member = format!("members/sha256/{}/b", hex(&digest("other")));
+        assert!(host.remove(&member));
+        let run = host.upkeep().reindex::<Oci>().unwrap();
+        assert_eq!((run.damaged.as_slice(), run.rebuilt), (only, vec![member]), "{number}");
+        let run = host.upkeep().older_than(0).collect::<Oci>().unwrap();
+        assert_eq!((run.damaged.as_slice(), run.left_over), (only, vec![blob_key("unnamed in b")]));
+        let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
+        assert_eq!((run.damaged.as_slice(), run.left_over.len()), (only, 0));
+        assert!(host.object(&blob_key("unnamed in a")).is_some(), "nobody knows what it proved");
+        assert_eq!(get(&host, "/v2/a/manifests/v1").status(), 200);
+        // What follows from manifests is found out again, and a damaged record proves nothing.
+        let derived = host.objects().into_iter();
+        for key in derived.filter(|key| key.starts_with("members/") || key.starts_with("adopted/a")) {
+            assert!(host.remove(&key));
+        }
+        assert_eq!(get(&host, &format!("/v2/a/blobs/{}", digest("layer"))).status(), 404);
+        push(&host, "a", "v1", "layer");
+        wait(&host);
+        assert!(host.remove(&gone));
+        host.upkeep().reindex::<Oci>().unwrap();
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_damaged_record_hides_no_loss() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let manifest = push(&host, "a", "v1", "layer");
+    host.insert(&format!("pushed/a/{manifest}"), "").unwrap();
+    assert!(host.remove(&format!("manifests/a/{manifest}")));
+    wait(&host);
+    for path in ["/v2/a/manifests/v1".to_owned(), format!("/v2/a/manifests/{manifest}")] {
+        assert_refused(&get(&host, &path), 500, "UNKNOWN", "damaged");
+        assert_eq!(head(&ann, &path), 404, "a push repairs it");
+    }
+    assert!(host.remove("tags/a/tags.json"));
+    assert_refused(&get(&host, "/v2/a/tags/list"), 500, "UNKNOWN", "damaged");
+    host.upkeep().reindex::<Oci>().unwrap();
+    push(&host, "a", "v1", "layer");
+    assert_eq!(get(&host, "/v2/a/manifests/v1").status(), 200);
+}
+
+#[test]
+fn a_push_under_way_that_cannot_be_read_keeps_all_blobs() {
+    let host = host();
+    push(&host, "a", "v1", "layer");
+    upload(&host.as_user("ann"), "a", "unnamed");
+    wait(&host);
+    host.insert("pending/one", "{torn").unwrap();
+    let run = host.upkeep().older_than(0).collect::<Oci>().unwrap();
+    assert_eq!((run.left_over.len(), run.damaged), (0, vec!["pending/one".to_owned()]));
+    wait(&host);
+    wait(&host);
+    let run = host.upkeep().older_than(0).collect::<Oci>().unwrap();
+    assert_eq!(run.left_over, ["pending/one".to_owned(), blob_key("unnamed")], "it is dead");
+}
+
+#[test]
+fn a_tag_that_stands_for_no_digest_is_damage_and_is_repaired_by_a_push() {
+    for value in [json!("garbage"), json!(5), json!(null), json!([])] {
+        let host = host();
+        let ann = host.as_user("ann");
+        push(&host, "a", "v1", "layer");
+        host.insert("tags/a/tags.json", json!({ "v1": value, "v2": value }).to_string()).unwrap();
+        for path in ["/v2/a/manifests/v1", "/v2/a/manifests/v2"] {
+            assert_refused(&get(&host, path), 500, "UNKNOWN", "damaged");
+            assert_eq!(head(&ann, path), 404);
+        }
+        assert!(logged(&host, "tags/a/tags.json"));
+        assert_eq!(get(&host, "/v2/a/manifests/v3").status(), 404);
+        push(&host, "a", "v1", "layer");
+        assert_eq!(get(&host, "/v2/a/manifests/v1").status(), 200);
+        assert_eq!(ann.delete("/v2/a/manifests/v2").send::<Oci>().status(), 202);
+        assert_eq!(get(&host, "/v2/a/manifests/v2").status(), 404);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_member_that_cannot_be_read_is_kept_and_reported() {
+    for bytes in
+        ["", "{\"size\":", "{torn", "{\"upload\":trux}", "{\"deleted\":trux}", "{\"", &"x".repeat(32)]
+    {
+        let host = host();
+        push(&host, "a", "v1", "layer");
+        let member = format!("members/sha256/{}/a", hex(&digest("layer")));
+        host.insert(&member, bytes).unwrap();
+        wait(&host);
+        let path = format!("/v2/a/blobs/{}", digest("layer"));
+        assert_refused(&get(&host, &path), 500, "UNKNOWN", "damaged");
+        assert!(host.upkeep().verify::<Oci>().unwrap().damaged.contains(&member), "{bytes}");
+        let run = host.upkeep().older_than(0).collect::<Oci>().unwrap();
+        assert_eq!(run.left_over, Vec::<String>::new());
+        assert_eq!(host.object(&member).unwrap(), bytes.as_bytes(), "{bytes}");
+        upload(&host.as_user("ann"), "a", "layer");
+        assert_eq!(get(&host, &path).status(), 200);
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+    }
+}

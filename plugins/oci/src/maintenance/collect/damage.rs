@@ -111,6 +111,12 @@ pub fn hold(step: &Step<'_>, repository: &RepositoryName, key: &str, why: &str) 
     Ok(())
 }
 
+/// Reports a damage, and keeps all blobs.
+pub fn hold_all(step: &Step<'_>, key: &str, why: &str) {
+    step.damaged_once(key, why);
+    step.remember(&[ANYWHERE, SOMEWHERE]);
+}
+
 /// Whether a blob stays because something is damaged. `repositories` have it; one that no
 /// repository has may be that of any.
 pub fn is_held(step: &Step<'_>, repositories: &[RepositoryName]) -> bool {

@@ -9,7 +9,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::evidence::Evidence;
-use crate::maintenance::{DOCUMENTS, KEYS, page};
+use crate::maintenance::{DOCUMENTS, KEYS, page, pass};
 use crate::membership;
 use crate::records::{self, Record, State};
 
@@ -33,9 +33,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
             continue;
         }
         if !membership::is_settled(member) && !membership::is_deleted(member) {
-            if step.remove(member)? {
-                step.left_over(&member.key, member.size, "its upload has not ended");
-            }
+            drop_note(step, member)?;
         } else if found.is_none() {
             if let Some((digest, repository)) = about
                 && !step.removes_orphans()
@@ -48,6 +46,19 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
         }
     }
     Ok(listing.next)
+}
+
+/// The note of an upload that has not ended. A member that is none of the known kinds was damaged.
+fn drop_note(step: &Step<'_>, member: &ObjectInfo) -> Result<(), Error> {
+    let Some(document) = storage::get(&member.key)? else {
+        return Ok(());
+    };
+    if !membership::is_note(&document) {
+        pass(step, membership::is_whole(document))?;
+    } else if step.remove(member)? {
+        step.left_over(&member.key, member.size, "its upload has not ended");
+    }
+    Ok(())
 }
 
 /// Entries of manifests that are gone.
@@ -123,8 +134,12 @@ fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Op
 /// back.
 fn is_lost(manifest: &str) -> Result<bool, Error> {
     let Some((repository, digest)) = layout::manifest_of(manifest) else { return Ok(false) };
-    let record = records::read(&repository, &digest)?;
-    Ok(record.is_some_and(|record| record.state == State::Pushed))
+    match records::read(&repository, &digest) {
+        Ok(record) => Ok(record.is_some_and(|record| record.state == State::Pushed)),
+        // Reported by now.
+        Err(Error::Damaged { .. }) => Ok(true),
+        Err(other) => Err(other),
+    }
 }
 
 /// Removes an object that is about another one, which is not there.

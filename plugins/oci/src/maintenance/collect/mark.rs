@@ -6,7 +6,7 @@ use packhouse_plugin::{Error, ObjectInfo, storage};
 use super::damage;
 use crate::digest::ContentDigest;
 use crate::layout;
-use crate::maintenance::{DOCUMENTS, KEYS, page};
+use crate::maintenance::{DOCUMENTS, KEYS, page, pass};
 use crate::pending::Content;
 use crate::{holdings, records};
 
@@ -33,7 +33,10 @@ pub fn pending(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     for document in storage::get_each(&keys) {
         // Ended since it was listed: its manifest is there by now.
         let Some(document) = document? else { continue };
-        step.remember(&document.json::<Content>()?.blobs);
+        match document.json::<Content>() {
+            Ok(content) => step.remember(&content.blobs),
+            Err(error) => damage::hold_all(step, &document.info.key, &error.to_string()),
+        }
     }
     Ok(listing.next)
 }
@@ -80,9 +83,11 @@ fn manifests_since(
                 step.remember(&named);
                 damage::check_children(step, &repository, &document, &manifest)?;
             }
-            // What its push proved stays anyway.
-            Err(why) if records::read(&repository, &digest)?.is_some() => step.damaged_once(key, &why),
-            Err(why) => damage::hold(step, &repository, key, &why)?,
+            Err(why) => match pass(step, records::read(&repository, &digest))? {
+                // What its push proved stays anyway.
+                Some(Some(_)) => step.damaged_once(key, &why),
+                Some(None) | None => damage::hold(step, &repository, key, &why)?,
+            },
         }
         read += document.bytes.len() as u64;
         if read > MOST_READ {

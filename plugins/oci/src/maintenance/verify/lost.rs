@@ -7,24 +7,30 @@ use packhouse_plugin::{Error, ObjectInfo};
 
 use super::is_old;
 use crate::layout;
-use crate::maintenance::{KEYS, page};
+use crate::maintenance::{KEYS, page, pass};
 use crate::membership::{self, Found};
 
-/// Blobs that repositories have and that are lost. Where a manifest names one, that is damage;
-/// else the member is left over.
+/// Members that cannot be read, and blobs that repositories have and that are lost. Where a
+/// manifest names one of these, that is damage; else the member is left over.
 pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::MEMBERS, after, KEYS)?;
-    let settled =
-        listing.objects.iter().filter(|member| membership::is_settled(member) && is_old(step, member));
-    let about: Vec<_> =
-        settled.filter_map(|member| Some((member, layout::member_of(&member.key)?))).collect();
+    let keys: Vec<&String> = listing.objects.iter().map(|member| &member.key).collect();
+    let mut about = Vec::new();
+    for (member, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
+        let Some(document) = document? else { continue };
+        let is_settled = pass(step, membership::is_whole(document))?.unwrap_or(false);
+        if is_settled && is_old(step, member) {
+            about.extend(layout::member_of(&member.key).map(|about| (member, about)));
+        }
+    }
     let blobs: Vec<String> = about.iter().map(|(_, (digest, _))| layout::blob(digest)).collect();
     for ((member, (digest, repository)), blob) in about.iter().zip(storage::stat_many(&blobs)?) {
         if blob.is_some() {
             continue;
         }
         // It may be on its way out.
-        let Found::Damaged(error) = membership::find(repository, digest)? else { continue };
+        let found = pass(step, membership::find(repository, digest))?;
+        let Some(Found::Damaged(error)) = found else { continue };
         if step.remembered(&[digest.to_string()]).contains(&true) {
             if let Error::Damaged { key, why } = error {
                 step.damaged_once(&key, &why);
