@@ -47,6 +47,7 @@ descriptors! {
     STALE 409 "conflict" "the project has changed since it was read; try again"
     NOT_ADOPTED 409 "not_adopted" "this project's files were written by another system, and they are too large to be read in one request: run `packhouse reindex` first"
     BEING_PUBLISHED 409 "being_published" "this file is being uploaded by somebody else; try again in a few minutes"
+    CHANGING 503 "changing" "the project was changed by somebody else at the same moment; upload the file again"
     HOST 500 "internal" "the registry met an internal error"
 }
 
@@ -106,10 +107,11 @@ impl From<Error> for Response {
         } else {
             response.text(format!("{}\n", error.sentence))
         };
-        if error.status() == 401 {
-            response.header("www-authenticate", "Basic realm=\"pypi\"")
-        } else {
-            response
+        match error.descriptor {
+            SIGN_IN => response.header("www-authenticate", "Basic realm=\"pypi\""),
+            BEING_PUBLISHED => response.header("retry-after", "60"),
+            Descriptor { status: 503, .. } => response.header("retry-after", "1"),
+            _ => response,
         }
     }
 }

@@ -10,10 +10,11 @@
 
 use std::cell::Cell;
 
-use packhouse_plugin::storage::{self, Change, Precondition, Reader, Update};
+use packhouse_plugin::storage::{self, Change, Document, Precondition, Reader, Update};
 use packhouse_plugin::{Error as HostError, log};
 
 use super::{Depth, directory, load};
+use crate::document::Project;
 use crate::error::Error;
 use crate::layout;
 use crate::name::ProjectName;
@@ -57,7 +58,7 @@ fn try_write_project(name: &ProjectName) -> Result<(), Error> {
             Ok::<_, Error>(if is_same { Change::Keep } else { Change::Write(bytes) })
         })?;
         let Some(page) = written.filter(|_| is_new.get()) else { return Ok(()) };
-        if storage::stat(&layout::document(name))?.is_some() {
+        if names_files(storage::get(&layout::document(name))?) {
             return Ok(());
         }
         // The project was deleted between the two, by somebody who found no page.
@@ -68,6 +69,12 @@ fn try_write_project(name: &ProjectName) -> Result<(), Error> {
         }
     }
     Err(HostError::Unavailable(format!("`{key}` changes faster than it can be written")).into())
+}
+
+fn names_files(document: Option<Document>) -> bool {
+    let project = document.map(|document| Project::parse(&document.bytes));
+    // What is damaged had better keep its page.
+    project.is_some_and(|project| !matches!(project, Ok(Some(project)) if project.files.is_empty()))
 }
 
 /// The page goes, because its document is about to.

@@ -43,7 +43,10 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     require(&ProjectName::parse(form.require("name")?)?, "write")?;
     let (verified, staged) = verify::verify(form)?;
     let (name, file) = (&verified.name, &verified.file.filename);
-    if let Some(published) = publish(&verified, staged)? {
+    // Whatever was not there: it was removed at this moment, and an upload needs nothing to be there.
+    let published = publish(&verified, staged)
+        .map_err(|error| if error.status() == 404 { Error::new(error::CHANGING) } else { error })?;
+    if let Some(published) = published {
         pages::write_project(name);
         if published == Published::First {
             directory::changed();
@@ -67,7 +70,8 @@ enum Published {
 fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>, Error> {
     let document = layout::document(&verified.name);
     let key = layout::file(&verified.name, &verified.file.filename);
-    let (is_first, is_adopted, there) = (Cell::new(false), Cell::new(false), RefCell::default());
+    let (is_first, is_adopted, is_claimed) = (Cell::new(false), Cell::new(false), Cell::new(false));
+    let there = RefCell::default();
     let mut look = |document: Option<&Document>| {
         let ours =
             document.map(|document| stored::project_of(&verified.name, document)).transpose()?.flatten();
@@ -75,7 +79,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
             ours.check().map_err(|why| document.damaged(why))?;
         }
         is_adopted.set(ours.is_none());
-        let project = ours.map_or_else(|| adopted(verified), Ok)?;
+        let project = ours.map_or_else(|| adopted(verified, is_claimed.get()), Ok)?;
         if !is_new(verified, &project)? {
             there.replace(project.file(&verified.file.filename).cloned());
             return Ok(Entry::Same);
@@ -92,6 +96,9 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     if let Err(Refused::Same) = &prepared {
         // The same bytes again repair a damaged file.
         let is_repaired = staged.repair(&key, Some(BINARY))?;
+        if is_repaired && !is_named(verified)? {
+            return Err(Error::new(error::CHANGING));
+        }
         if let Some(there) = there.take() {
             repair_beside(verified, &there, &key, is_repaired)?;
         }
@@ -103,8 +110,9 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     };
     let claimed = match claimed {
         Ok(claimed) => claimed,
-        Err(refused) => return not_published(refused),
+        Err(refused) => return not_published(refused, &key),
     };
+    is_claimed.set(true);
     storage::put(
         &format!("{key}{}", layout::CORE_METADATA),
         &verified.metadata,
@@ -115,10 +123,19 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
         let key = format!("{key}{}", layout::PROVENANCE);
         storage::put(&key, provenance, Precondition::Any, Some(JSON))?;
     }
-    match claimed.name(&mut look)? {
-        Ok(_) => Ok(Some(if is_first.get() { Published::First } else { Published::Another })),
-        Err(refused) => not_published(refused),
+    match claimed.name(&mut look) {
+        Ok(Ok(_)) => Ok(Some(if is_first.get() { Published::First } else { Published::Another })),
+        Ok(Err(refused)) => not_published(refused, &key),
+        // Somebody else made the document anew from the files, and named this one.
+        Err(error) if error.status() == 404 && is_named(verified)? => Ok(Some(Published::First)),
+        Err(error) => Err(error),
     }
+}
+
+fn is_named(verified: &Verified) -> Result<bool, Error> {
+    let loaded = load_whole(&verified.name)?.filter(|loaded| loaded.is_ours);
+    let there = loaded.as_ref().and_then(|loaded| loaded.project.file(&verified.file.filename));
+    Ok(there.is_some_and(|there| there.sha256 == verified.file.sha256))
 }
 
 /// What is kept beside a file that is there, if it is damaged.
@@ -142,20 +159,24 @@ fn repair_beside(verified: &Verified, there: &File, key: &str, is_repaired: bool
 }
 
 /// The same bytes again are a success.
-fn not_published(refused: Refused) -> Result<Option<Published>, Error> {
+fn not_published(refused: Refused, key: &str) -> Result<Option<Published>, Error> {
     match refused {
         Refused::Same | Refused::Exists => Ok(None),
+        // A deletion took it away.
+        Refused::Busy if storage::stat(key)?.is_none() => Err(Error::new(error::CHANGING)),
         Refused::Busy => Err(Error::new(error::BEING_PUBLISHED)),
     }
 }
 
 /// The project with a document of ours in the store: made of the files that are there when
 /// there is none yet, so that from the first upload on the document alone says what is there.
-fn adopted(verified: &Verified) -> Result<Project, Error> {
+/// `is_claimed`: the file of this upload lies there and is none of them: the document was
+/// removed meanwhile.
+fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
     let key = layout::document(&verified.name);
     let mut attempt = 1;
     loop {
-        let loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
+        let mut loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
             version: None,
             modified: None,
@@ -163,6 +184,9 @@ fn adopted(verified: &Verified) -> Result<Project, Error> {
         });
         if loaded.is_ours {
             return Ok(loaded.project);
+        }
+        if is_claimed {
+            loaded.project.files.retain(|file| file.filename != verified.file.filename);
         }
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;

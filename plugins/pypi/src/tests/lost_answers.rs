@@ -29,6 +29,39 @@ fn an_upload_that_was_made_is_a_success_and_is_listed() {
     assert!(html.contains("demo-1.0"), "{html}");
 }
 
+/// The project is deleted between the claim of the file and the document that names it.
+#[test]
+fn an_upload_while_its_project_is_deleted_makes_it_anew() {
+    for others in 0..2 {
+        let host = host();
+        let there: Vec<Upload> = (0..others).map(|_| Upload::wheel("demo", "0.9")).collect();
+        // The first write of a new project's document is the one without files.
+        host.lose_answer(DOCUMENT, |there| there);
+        host.lose_answer(DOCUMENT, |_| None);
+        for upload in &there {
+            host.insert(&format!("packages/demo/{}", upload.filename), &upload.content).unwrap();
+        }
+        let upload = Upload::wheel("demo", "1.0").done(&host);
+        assert_eq!(get(&host, FILE).bytes(), upload.content);
+        assert_eq!(names(&page(&host, "/simple/demo/")).len(), 1 + others);
+        let document = host.object_json(DOCUMENT);
+        assert_eq!(document["files"][others]["uploader"], "ann", "{document}");
+    }
+}
+
+#[test]
+fn an_upload_during_a_long_deletion_is_to_be_tried_again() {
+    let host = host();
+    Upload::wheel("demo", "0.9").done(&host);
+    let mark = format!("reclaimed/{}", digests(b"packages/demo")[0]);
+    host.insert(&mark, "removing with version 1").unwrap();
+    let reply = Upload::wheel("demo", "1.0").send(&host.as_user("ann"));
+    assert_eq!((reply.status(), reply.header("retry-after")), (503, Some("1")), "{}", reply.text());
+    assert!(reply.text().contains("try again"), "{}", reply.text());
+    assert!(host.remove(&mark));
+    Upload::wheel("demo", "1.0").done(&host);
+}
+
 #[test]
 fn a_file_that_was_deleted_is_gone() {
     let host = host();
