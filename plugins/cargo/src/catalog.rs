@@ -32,6 +32,16 @@ const TEXT: usize = 500;
 /// The most keywords of a crate.
 const KEYWORDS: usize = 20;
 
+/// What [`Catalog::refresh`] has done.
+#[derive(Debug, Default)]
+pub struct Refreshed {
+    /// The first so many of the index files that have changed were looked at.
+    pub tried: usize,
+    pub read: usize,
+    /// The keys of damaged index files, and why they are.
+    pub damaged: Vec<(String, String)>,
+}
+
 /// By the name in lower case.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Catalog {
@@ -101,36 +111,46 @@ impl Catalog {
             .unwrap_or_else(|| Entry { name: name.to_string(), ..Entry::default() })
     }
 
-    /// Reads what has changed of these, in order, until a bound is reached. How many were
-    /// read.
-    pub fn refresh<'a>(&mut self, crates: impl Iterator<Item = &'a Present>) -> Result<usize, Error> {
+    /// Reads what has changed of these, in order, until a bound is reached. What is known of a
+    /// crate stays if its index file is damaged.
+    pub fn refresh<'a>(&mut self, crates: impl Iterator<Item = &'a Present>) -> Result<Refreshed, Error> {
         let stale: Vec<&Present> = crates.filter(|present| self.is_stale(present)).take(READS).collect();
         let keys: Vec<String> = stale.iter().map(|present| layout::index(&present.name)).collect();
-        let (mut bytes, mut read) = (0, 0);
+        let (mut bytes, mut refreshed) = (0, Refreshed::default());
         for (present, document) in stale.iter().zip(storage::get_each(&keys)) {
+            refreshed.tried += 1;
             let document = match document {
                 Ok(Some(document)) => document,
-                Ok(None) | Err(Error::Damaged { .. }) => continue,
+                Ok(None) => continue,
+                Err(Error::Damaged { key, why }) => {
+                    refreshed.damaged.push((key, why));
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             bytes += document.bytes.len() as u64;
-            self.crates.insert(present.name.to_string(), Entry::read(&present.name, &document)?);
-            read += 1;
+            match Index::new(&document.bytes).check_to_read(&present.name) {
+                Ok(()) => {
+                    self.crates.insert(present.name.to_string(), Entry::read(&present.name, &document)?);
+                    refreshed.read += 1;
+                }
+                Err(why) => refreshed.damaged.push((document.info.key, why)),
+            }
             if bytes > BYTES {
                 break;
             }
         }
-        Ok(read)
+        Ok(refreshed)
     }
 
-    /// How many crates are missing, have changed, or are gone.
-    pub fn outdated(&self, present: &[Present]) -> usize {
-        let stale = present.iter().filter(|present| self.is_stale(present)).count();
+    /// How many crates are gone.
+    pub fn gone(&self, present: &[Present]) -> usize {
         let known = present.iter().filter(|present| self.crates.contains_key(present.name.as_str())).count();
-        stale + self.crates.len() - known
+        self.crates.len() - known
     }
 
-    fn is_stale(&self, present: &Present) -> bool {
+    /// Whether the crate is missing or has changed.
+    pub fn is_stale(&self, present: &Present) -> bool {
         self.crates.get(present.name.as_str()).is_none_or(|entry| entry.seen != present.seen)
     }
 

@@ -9,6 +9,7 @@ use crate::Cargo;
 use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
+use crate::owners::Owners;
 
 mod collect;
 mod reindex;
@@ -84,6 +85,26 @@ impl Stored {
     /// Bytes that were read.
     fn size(&self) -> u64 {
         self.document().map_or(0, |document| document.bytes.len() as u64)
+    }
+}
+
+/// A crate whose first version was published here has a document of owners. The first line of
+/// another system's crate has no size.
+fn is_published_here(index: Index<'_>) -> bool {
+    index.lines().next().is_some_and(|line| line.crate_size.is_some())
+}
+
+/// Why a document of owners is damaged that is missing.
+fn lost_owners(name: &CrateName) -> String {
+    format!("it is missing, so {name} has no owners: restore it, or name owners anew")
+}
+
+/// Why a document of owners does not belong to its key; none if it does.
+fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
+    match CrateName::parse(&owners.name) {
+        Ok(name) if layout::owners(&name) == key => None,
+        Ok(name) => Some(format!("it is about {name}")),
+        Err(error) => Some(error.to_string()),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     let learned = learn_spellings(&mut catalog, &present)?;
     let mut visible = allowed(&catalog, present.iter());
     visible.sort_by_key(|present| !query.names(present.name.as_str()));
-    let read = learned + catalog.refresh(visible.iter().copied())?;
+    let read = learned + catalog.refresh(visible.iter().copied())?.read;
     // Asked again of what was only known by its key.
     let visible = allowed(&catalog, visible.into_iter());
     let mut found: Vec<(u32, &Present)> = visible
@@ -38,7 +38,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     let page: Vec<&Present> =
         found.iter().skip(skipped).take(per_page).map(|(_, present)| *present).collect();
     // Where there is more to read than one request reads, at least what is shown was read.
-    let read = read + catalog.refresh(page.iter().copied())?;
+    let read = read + catalog.refresh(page.iter().copied())?.read;
     let page = allowed(&catalog, page.into_iter());
     if let Err(error) = catalog.save(&present, read) {
         log::warn(
@@ -68,7 +68,7 @@ fn learn_spellings(catalog: &mut Catalog, present: &[Present]) -> Result<usize, 
     }
     let unknown: Vec<&Present> =
         present.iter().filter(|present| catalog.spelling(&present.name).is_none()).collect();
-    Ok(catalog.refresh(unknown.into_iter())?)
+    Ok(catalog.refresh(unknown.into_iter())?.read)
 }
 
 /// Those that the caller may read, under the spelling of their names; where that is not known

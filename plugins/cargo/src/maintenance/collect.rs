@@ -10,7 +10,7 @@ use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, folder};
+use super::{Stored, folder, wrong_owners};
 use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -115,10 +115,11 @@ fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
             step.damaged(&object.key, "it is no document of owners");
             continue;
         };
-        let Ok(name) = CrateName::parse(&owners.name) else {
-            step.damaged(&object.key, "it names no crate");
+        if let Some(why) = wrong_owners(&object.key, &owners) {
+            step.damaged(&object.key, &why);
             continue;
-        };
+        }
+        let Ok(name) = CrateName::parse(&owners.name) else { continue };
         if is_crate(&name)? {
             continue;
         }

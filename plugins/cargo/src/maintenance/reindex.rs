@@ -8,7 +8,8 @@ use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, ListingOptions, Precondition, list_page};
 
-use crate::catalog::{self, Catalog};
+use super::{Stored, is_published_here, lost_owners};
+use crate::catalog::{self, Catalog, Present};
 use crate::document::Index;
 use crate::layout;
 use crate::name::CrateName;
@@ -65,15 +66,23 @@ fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-/// With no owners: nobody knows who published it first.
+/// With no owners: nobody knows who published it first. But if it was published here, its owners
+/// were lost, and a document without owners would hide that.
 fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
-    let document = match storage::get(&layout::index(name)) {
-        Ok(Some(document)) => document,
-        Ok(None) | Err(Error::Damaged { .. }) => return Ok(()),
-        Err(error) => return Err(error),
+    let stored = Stored::read(name)?;
+    let (document, spelled) = match (&stored, stored.index().and_then(Index::name)) {
+        (Stored::Index(document), Some(spelled)) => (document, spelled),
+        (Stored::Damaged(_, why), _) => {
+            step.damaged_once(&layout::index(name), why);
+            return Ok(());
+        }
+        _ => return Ok(()),
     };
-    let Some(spelled) = Index::new(&document.bytes).name() else { return Ok(()) };
     let key = layout::owners(&spelled);
+    if is_published_here(Index::new(&document.bytes)) {
+        step.damaged_once(&key, &lost_owners(&spelled));
+        return Ok(());
+    }
     if !step.is_dry_run() {
         let bytes = storage::to_json(&Owners::new(&spelled, None))?;
         match storage::put(&key, &bytes, Precondition::Absent, Some(JSON)) {
@@ -86,25 +95,33 @@ fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
     Ok(())
 }
 
-/// Some hundred crates more.
+/// Some hundred crates more. A damaged index file is reported, and what the catalog says of its
+/// crate stays.
 fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
     let mut catalog = Catalog::load()?;
     let present = catalog::list()?;
-    let outdated = catalog.outdated(&present);
-    step.checked(outdated.min(KEYS as usize) as u64, 0);
-    if outdated == 0 {
-        return Ok(());
+    let stale: Vec<&Present> = present.iter().filter(|present| catalog.is_stale(present)).collect();
+    // Those that an earlier step has looked at are damaged, or stale because this is a dry run.
+    let words: Vec<String> = stale.iter().map(|present| format!("catalog {}", present.name)).collect();
+    let tried = step.remembered(&words);
+    let (stale, words): (Vec<&Present>, Vec<&String>) =
+        stale.into_iter().zip(&words).zip(tried).filter(|(_, tried)| !tried).map(|(new, _)| new).unzip();
+    let refreshed = catalog.refresh(stale.into_iter())?;
+    step.checked(refreshed.tried as u64, 0);
+    step.remember(words.get(..refreshed.tried).unwrap_or_default());
+    for (key, why) in &refreshed.damaged {
+        step.damaged_once(key, why);
     }
-    if step.is_dry_run() {
-        step.rebuilt(layout::CATALOG);
-        return Ok(());
+    if refreshed.read > 0 || catalog.gone(&present) > 0 {
+        if !step.is_dry_run() {
+            catalog.write(&present)?;
+        }
+        if step.remembered(&[layout::CATALOG]).contains(&false) {
+            step.remember(&[layout::CATALOG]);
+            step.rebuilt(layout::CATALOG);
+        }
     }
-    let read = catalog.refresh(present.iter())?;
-    catalog.write(&present)?;
-    if number == 0 {
-        step.rebuilt(layout::CATALOG);
-    }
-    if read > 0 {
+    if refreshed.tried > 0 {
         step.set_cursor(&format!("{CATALOG}{}", number + 1));
     }
     Ok(())

@@ -7,7 +7,7 @@ use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::collect::is_left_over;
-use super::{Stored, folder};
+use super::{Stored, folder, is_published_here, lost_owners, wrong_owners};
 use crate::document::{Index, Line, bad_line};
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -176,14 +176,6 @@ fn report_ownerless(step: &Step<'_>, object: &ObjectInfo, owners: &Owners) -> Re
     Ok(())
 }
 
-fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
-    match CrateName::parse(&owners.name) {
-        Ok(name) if layout::owners(&name) == key => None,
-        Ok(name) => Some(format!("it is about {name}")),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
 /// The crate whose index file this is, less the lines that were read before. False, with the
 /// cursor set, when the step has done enough.
 fn verify_crate(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Result<bool, Error> {
@@ -218,19 +210,13 @@ fn verify_crate(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Res
     Ok(true)
 }
 
-/// A crate whose first version was published here has a document of owners. The first line of
-/// another system's crate has no size.
 fn verify_has_owners(step: &Step<'_>, stored: &Stored) -> Result<(), Error> {
     let Stored::Index(document) = stored else { return Ok(()) };
     let index = Index::new(&document.bytes);
-    let is_ours = index.lines().next().is_some_and(|line| line.crate_size.is_some());
-    let Some(name) = index.name().filter(|_| is_ours) else { return Ok(()) };
+    let Some(name) = index.name().filter(|_| is_published_here(index)) else { return Ok(()) };
     let key = layout::owners(&name);
     if storage::stat(&key)?.is_none() {
-        step.damaged(
-            &key,
-            &format!("it is missing, so {name} has no owners: restore it, or name owners anew"),
-        );
+        step.damaged(&key, &lost_owners(&name));
     }
     Ok(())
 }

@@ -374,3 +374,53 @@ fn other_bytes_do_not_replace_the_last_copy_of_a_version() {
     Publish::new("demo", "1.0.0").done(&host);
     assert_eq!(versions(&host, "/de/mo/demo"), ["2.0.0", "1.0.0"]);
 }
+
+#[test]
+fn owners_that_are_lost_are_reported_by_reindex_and_not_written() {
+    let host = host();
+    three_versions(&host);
+    host.remove("owners/demo.json");
+    for _ in 0..2 {
+        let run = host.upkeep().reindex::<Cargo>().unwrap();
+        assert_eq!(run.damaged, ["owners/demo.json"], "{:?}", run.lines);
+        assert_eq!(host.object("owners/demo.json"), None);
+    }
+}
+
+#[test]
+fn a_damaged_index_is_reported_by_reindex_and_its_entry_in_the_catalog_stays() {
+    let host = host();
+    three_versions(&host);
+    Publish::new("other", "1.0.0").done(&host);
+    host.upkeep().reindex::<Cargo>().unwrap();
+    let newest = |name: &str| host.object_json("catalog.json")["crates"][name]["newest"].clone();
+    assert_eq!(newest("demo"), "1.2.0");
+    for (bytes, version) in [("", "1.1.0"), ("garbage", "1.2.0"), ("{}", "1.3.0")] {
+        host.insert(INDEX, bytes).unwrap();
+        Publish::new("other", version).done(&host);
+        for run in [host.upkeep().dry_run().reindex::<Cargo>(), host.upkeep().reindex::<Cargo>()] {
+            let run = run.unwrap();
+            assert_eq!((run.damaged, run.rebuilt), (vec![INDEX.to_owned()], vec!["catalog.json".to_owned()]));
+        }
+        assert_eq!((newest("demo"), newest("other")), ("1.2.0".into(), version.into()));
+        let run = host.upkeep().reindex::<Cargo>().unwrap();
+        assert_eq!((run.damaged, run.rebuilt), (vec![INDEX.to_owned()], Vec::new()));
+        // Neither is it "not there".
+        let reply = get(&host, "/api/v1/crates/demo/1.0.0/download");
+        assert_told(&reply, 500, "damaged");
+    }
+}
+
+#[test]
+fn owners_of_another_crate_are_damage() {
+    let host = host().user("cat", &["cargo:crate:*:owner"]);
+    three_versions(&host);
+    host.insert("owners/demo.json", r#"{"name":"other","owners":["eve"]}"#).unwrap();
+    let body = json!({ "users": ["bob"] });
+    let reply = host.as_user("cat").put("/api/v1/crates/demo/owners").json(&body).send::<Cargo>();
+    assert_told(&reply, 500, "damaged");
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("owners/demo.json")));
+    for run in [host.upkeep().verify::<Cargo>().unwrap(), collect(&host)] {
+        assert_eq!(run.damaged, ["owners/demo.json"], "{:?}", run.lines);
+    }
+}

@@ -136,6 +136,12 @@ fn verify_version(
     {
         step.damaged(&key, &why);
     }
+    if manifest.integrity().is_none() && manifest.shasum().is_none() && is_still_so(name, version, manifest)?
+    {
+        let why =
+            format!("its version {version} names no digest in `dist`, so clients cannot install it safely");
+        step.damaged(&layout::index(name), &why);
+    }
     verify_bundle(step, name, version, manifest)
 }
 

@@ -484,3 +484,31 @@ fn a_change_voids_the_mark_of_an_unpublish_that_did_not_happen() {
         assert!(host.objects().contains(&tarball));
     }
 }
+
+#[test]
+fn a_packument_that_has_lost_its_versions_is_no_missing_tarball() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let index = "packages/a/index.json";
+    for damaged in ["{}", r#"{"name":"a","versions":{}}"#, r#"{"name":"a","dist-tags":{},"versions":{}}"#] {
+        host.insert(index, damaged).unwrap();
+        for path in ["/a/-/a-1.0.0.tgz", "/a/-/a-9.0.0.tgz", "/a/1.0.0", "/a"] {
+            let logged = host.log().len();
+            assert_eq!(get(&host, path).status(), 500, "{damaged} {path}");
+            assert!(host.log()[logged..].iter().any(|line| format!("{line:?}").contains(index)));
+        }
+        assert_eq!(Publish::new("a", "1.1.0").send(&host.as_user("ann")).status(), 500);
+    }
+}
+
+#[test]
+fn a_version_without_a_digest_is_damage() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let mut stored = host.object_json("packages/a/index.json");
+    stored["versions"]["1.0.0"].as_object_mut().unwrap().remove("dist");
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    let run = verify(&host);
+    assert_eq!(run.damaged, ["packages/a/index.json"], "{:?}", run.lines);
+    assert!(run.lines[0].contains("1.0.0"), "{:?}", run.lines);
+}

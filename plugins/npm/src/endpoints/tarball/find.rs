@@ -4,6 +4,7 @@
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};
 
+use super::super::has_tarball;
 use super::no_file;
 use crate::document::SIZES;
 use crate::error::{self, Error};
@@ -20,10 +21,29 @@ pub struct Found {
     pub size: Option<u64>,
 }
 
+/// Whether the packument names a version.
+enum Named {
+    /// And how many bytes its tarball has, if the packument says so.
+    Yes {
+        size: Option<u64>,
+    },
+    No {
+        has_versions: bool,
+    },
+}
+
 /// The file, or 404.
 pub fn find(name: &PackageName, file: &str) -> Result<Found, Error> {
     let found = if let Some(version) = layout::version_of_file(name, file, "tgz") {
         let named = look(name, |scan| names(scan, name, version))?;
+        let named = match named {
+            Named::No { has_versions: false } if has_tarball(name)? => {
+                let why = "it has no versions, and there are tarballs";
+                return Err(HostError::damaged(layout::index(name), why).into());
+            }
+            Named::No { .. } => None,
+            Named::Yes { size } => Some(size),
+        };
         named.map(|size| Found { key: layout::file(name, file), size })
     } else if let Some(version) = layout::version_of_file(name, file, "sigstore") {
         let sha1 = look(name, |scan| shasum(scan, version))?;
@@ -43,7 +63,7 @@ fn look<T>(name: &PackageName, look: impl FnMut(&mut Scan) -> Result<T, HostErro
 /// Whether the packument names the version, and the size that it says the tarball has. Both
 /// stand before `versions` in our packuments: the size, and the tags, one of which stands for
 /// the version in most downloads.
-fn names(scan: &mut Scan, name: &PackageName, version: &str) -> Result<Option<Option<u64>>, HostError> {
+fn names(scan: &mut Scan, name: &PackageName, version: &str) -> Result<Named, HostError> {
     enter(scan)?;
     let mut is_tagged = false;
     while let Some(member) = scan.next_member()? {
@@ -60,11 +80,21 @@ fn names(scan: &mut Scan, name: &PackageName, version: &str) -> Result<Option<Op
             }
             SIZES if scan.begin_object()? => {
                 if seek(scan, version)? {
-                    return Ok(Some(serde_json::from_slice(&scan.value(LONGEST)?).ok()));
+                    return Ok(Named::Yes { size: serde_json::from_slice(&scan.value(LONGEST)?).ok() });
                 }
             }
-            "versions" if is_tagged => return Ok(Some(None)),
-            "versions" if scan.begin_object()? => return Ok(seek(scan, version)?.then_some(None)),
+            "versions" if is_tagged => return Ok(Named::Yes { size: None }),
+            "versions" if scan.begin_object()? => {
+                let mut has_versions = false;
+                while let Some(member) = scan.next_member()? {
+                    if member == version {
+                        return Ok(Named::Yes { size: None });
+                    }
+                    has_versions = true;
+                    scan.skip()?;
+                }
+                return Ok(Named::No { has_versions });
+            }
             _ => scan.skip()?,
         }
     }
