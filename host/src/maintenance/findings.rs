@@ -16,7 +16,8 @@ pub enum Finding {
         bytes: u64,
         why: String,
     },
-    /// It has no document. It stays until the operator orders its removal.
+    /// No document names it. `gc` keeps it, because a document was lost, until the operator orders
+    /// its removal; `verify` also reports what `gc` removes.
     Orphan {
         key: String,
         bytes: u64,
@@ -70,7 +71,7 @@ pub struct Tally {
     pub left_over: Amount,
     /// How many of these a request has marked for removal.
     pub ordered: u64,
-    /// Without a document.
+    /// See [`Finding::Orphan`].
     pub orphans: Amount,
     /// Left over, and younger than the grace.
     pub kept: Amount,
@@ -88,7 +89,7 @@ impl Tally {
         }
     }
 
-    /// Nothing is damaged, and every file has its document.
+    /// Nothing is damaged, and every file is named by its document.
     pub fn is_well(&self) -> bool {
         self.damaged == 0 && self.orphans.objects == 0
     }
@@ -113,20 +114,23 @@ impl Tally {
             0 => String::new(),
             count => format!("; damaged: {count}"),
         };
-        format!("{looked_at}, {done}{}{damaged}", self.orphans_part())
+        format!("{looked_at}, {done}{}{damaged}", self.orphans_part(order.task))
     }
 
-    fn orphans_part(&self) -> String {
-        match self.orphans.objects {
-            0 => String::new(),
-            1 => format!(
-                "; {} without a document: restore it, or order `packhouse gc --orphans`",
+    /// `verify` reports as orphans also what `gc` removes without an order.
+    fn orphans_part(&self, task: Task) -> String {
+        let (verb, what) = match self.orphans.objects {
+            0 => return String::new(),
+            1 => ("is", "its document may have been lost: restore it"),
+            _ => ("are", "their documents may have been lost: restore them"),
+        };
+        match task {
+            Task::Verify => format!(
+                "; {} {verb} named by no document: `packhouse gc` removes what is left over, and the lines \
+                 above tell where a document may have been lost",
                 self.orphans
             ),
-            _ => format!(
-                "; {} without their documents: restore them, or order `packhouse gc --orphans`",
-                self.orphans
-            ),
+            _ => format!("; {} {verb} kept, because {what}, or order `packhouse gc --orphans`", self.orphans),
         }
     }
 
@@ -164,5 +168,23 @@ impl Finding {
                 format!("{verb} {prefix}/{key}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_says_of_unnamed_objects_what_is_true_for_the_task() {
+        let tally = |objects| Tally { orphans: Amount { objects, bytes: 10 }, ..Tally::default() };
+        let verified = tally(2).line(&Order::new(Task::Verify), true);
+        assert!(verified.contains("2 objects (10 B) are named by no document"), "{verified}");
+        assert!(verified.contains("`packhouse gc` removes what is left over"), "{verified}");
+        let collected = tally(1).line(&Order::new(Task::Collect), true);
+        assert!(collected.contains("1 object (10 B) is kept"), "{collected}");
+        assert!(collected.ends_with("restore it, or order `packhouse gc --orphans`"), "{collected}");
+        let well = tally(0).line(&Order::new(Task::Verify), true);
+        assert!(well.ends_with("all is well"), "{well}");
     }
 }
