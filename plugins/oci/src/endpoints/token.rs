@@ -113,15 +113,15 @@ fn answer(grant: &Grant) -> Result<Response, Error> {
 }
 
 /// A refresh token where one is wished and can be had: it needs an account, and the mount's
-/// grant `login`.
+/// grant `login`. Who signed in with a read-only token has a token that can be kept as the
+/// password. Another one would only use up what the user's own sign-ins need.
 fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
-    let account = grant.account.as_ref().filter(|_| grant.offline);
+    let account = grant.account.as_ref().filter(|account| grant.offline && !account.is_read_only());
     let Some(account) = account else {
         return Ok(grant.refresh.clone());
     };
     let request = TokenRequest {
         label: Some("docker login".to_owned()),
-        read_only: account.is_read_only(),
         lifetime_seconds: Some(REFRESH_LIFETIME),
         ..TokenRequest::default()
     };

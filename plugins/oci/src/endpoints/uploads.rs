@@ -1,8 +1,9 @@
 //! Uploading blobs: `POST /v2/{repository}/blobs/uploads/`, and what is done with the session
-//! that it begins. A session belongs to the repository that its label names.
+//! that it begins. A session belongs to the repository and the account that its label names: its
+//! id is no permission.
 
 use packhouse_plugin::uploads::Upload;
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, auth};
 
 use super::{blob_location, location, repository};
 use crate::access::{Access, require, require_with, wanted};
@@ -44,7 +45,7 @@ pub fn start_upload(call: &Call) -> Result<Response, Error> {
         Some(name) => Algorithm::parse(&name)?,
         None => Algorithm::Sha256,
     };
-    let upload = Upload::start(repository.as_str(), &[algorithm.as_str()])?;
+    let upload = Upload::start(&label(&repository), &[algorithm.as_str()])?;
     Ok(standing(call, &repository, &upload, 202).header("oci-chunk-min-length", SMALLEST_PART))
 }
 
@@ -73,11 +74,20 @@ pub fn cancel_upload(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(204))
 }
 
-/// The session in the path, if it belongs to this repository.
+/// The label of a session that this caller begins. Nobody's, and those of earlier versions, name
+/// the repository alone.
+fn label(repository: &RepositoryName) -> String {
+    auth::caller().map_or_else(|| repository.to_string(), |caller| format!("{repository} {}", caller.id()))
+}
+
+/// The session in the path, if it belongs to this repository and to nobody else.
 fn open(call: &Call, repository: &RepositoryName) -> Result<Upload, Error> {
     let upload = Upload::open(&call.decoded("upload")?)?;
     upload
-        .filter(|upload| upload.label() == repository.as_str())
+        .filter(|upload| {
+            let of = upload.label();
+            of == repository.as_str() || of == label(repository)
+        })
         .ok_or_else(|| Error::new(error::UPLOAD_UNKNOWN))
 }
 

@@ -196,6 +196,33 @@ fn a_blob_is_mounted_from_where_the_caller_may_read() {
 }
 
 #[test]
+fn a_session_belongs_to_the_account_that_began_it() {
+    let host = host().user("carl", &["oci:repository:*:push"]);
+    let (ann, carl) = (host.as_user("ann"), host.as_user("carl"));
+    let place = place(&start(&ann, "/v2/a/blobs/uploads/"));
+    let end = format!("{place}?digest={}", digest("0123"));
+    assert_eq!(patch(&ann, &place, "0-1", "01").status(), 202);
+    for reply in [
+        carl.get(&place).send::<Oci>(),
+        patch(&carl, &place, "2-3", "xx"),
+        carl.put(&end).body("23").send::<Oci>(),
+        carl.delete(&place).send::<Oci>(),
+    ] {
+        assert_refused(&reply, 404, "BLOB_UPLOAD_UNKNOWN", "begin again");
+    }
+    assert_eq!(ann.put(&end).body("23").send::<Oci>().status(), 201);
+}
+
+#[test]
+fn a_session_that_nobody_began_is_everybodys() {
+    let host = Host::new().anonymous_grants(&["oci:*:*:push"]).user("ann", &[]);
+    let place = start(&host.anonymous(), "/v2/a/blobs/uploads/").header("location").unwrap().to_owned();
+    let place = &place[place.find("/v2/").unwrap()..];
+    assert_eq!(patch(&host.as_user("ann"), place, "0-1", "01").status(), 202);
+    assert_eq!(patch(&host.anonymous(), place, "2-3", "23").status(), 202);
+}
+
+#[test]
 fn a_mount_without_a_source_looks_where_the_caller_may_read() {
     let host = Host::new()
         .user("ann", &["oci:repository:*:push"])
