@@ -73,6 +73,19 @@ impl Stored {
     }
 }
 
+/// What is stored can be such that nothing can be made of it. Then it is reported at its key, or at
+/// `key`, and the run goes on; an error of the store ends the run.
+fn go_on<T: Default>(step: &Step<'_>, key: &str, done: Result<T, Error>) -> Result<T, Error> {
+    match done {
+        Err(Error::Damaged { key, why }) => step.damaged_once(&key, &why),
+        Err(error @ (Error::Invalid(_) | Error::TooLarge(_) | Error::Truncated)) => {
+            step.damaged_once(key, &format!("it cannot be worked on: {error}"));
+        }
+        other => return other,
+    }
+    Ok(T::default())
+}
+
 /// What an endpoint's function met while it was used here: the sentence is the same.
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn told(error: crate::error::Error) -> Error {

@@ -3,12 +3,12 @@
 
 use packhouse_plugin::{Call, Response, log, storage};
 
-use super::{change, found, moved, no_file, no_project, project, require, require_feature, spelled};
+use super::{change, found, moved, no_file, project, require, require_feature, spelled};
 use crate::attestation;
 use crate::document::File;
 use crate::error::{self, Error};
 use crate::layout;
-use crate::name::{FileName, ProjectName};
+use crate::name::ProjectName;
 use find::find;
 
 mod find;
@@ -111,10 +111,7 @@ fn serve_metadata(name: &ProjectName, file: &File) -> Result<Response, Error> {
     if let Some(document) = found::beside(name, file)? {
         return Ok(response.document(&document).no_compression());
     }
-    let filename = FileName::parse_stored(name, &file.filename).ok_or_else(|| no_project(name))?;
-    let bytes = found::inside(&filename, &layout::file(name, &file.filename), true)?;
-    let bytes = bytes.ok_or_else(|| no_file(name, &file.filename))?;
-    Ok(response.no_compression().bytes(bytes))
+    Ok(response.no_compression().bytes(found::inside_named(name, file)?))
 }
 
 fn serve_provenance(name: &ProjectName, file: &File) -> Result<Response, Error> {

@@ -7,7 +7,7 @@ use std::io::BufReader;
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
 use packhouse_plugin::storage::{self, Document, ObjectInfo, Reader};
-use packhouse_plugin::{digests, find_digest};
+use packhouse_plugin::{Error as HostError, digests, find_digest};
 
 use super::{Depth, timestamp};
 use crate::document::{File, Project};
@@ -52,7 +52,7 @@ pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Erro
 
 /// Why a document of ours cannot be trusted that names no file: files lie there that were stored
 /// longer ago than an upload takes. None for all others.
-pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String>, packhouse_plugin::Error> {
+pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String>, HostError> {
     if !project.may_have_lost_files() {
         return Ok(None);
     }
@@ -75,6 +75,25 @@ pub fn beside(name: &ProjectName, file: &File) -> Result<Option<Document>, Error
             Err(document.damaged(why).into())
         }
         _ => Ok(Some(document)),
+    }
+}
+
+/// The core metadata of a file that has none beside it, which is the one inside. `Damaged` if the
+/// document names another one.
+pub fn inside_named(name: &ProjectName, file: &File) -> Result<Vec<u8>, HostError> {
+    let key = layout::file(name, &file.filename);
+    let filename = FileName::parse_stored(name, &file.filename);
+    let bytes = filename.map(|filename| inside(&filename, &key, true)).transpose()?.flatten();
+    let is_stated = |bytes: &[u8]| match &file.metadata_sha256 {
+        Some(stated) => Ok::<_, HostError>(stated.eq_ignore_ascii_case(&sha256(bytes)?)),
+        None => Ok(true),
+    };
+    match bytes {
+        Some(bytes) if is_stated(&bytes)? => Ok(bytes),
+        _ => {
+            let why = "it is missing, and the document names it: upload the same file again";
+            Err(HostError::damaged(format!("{key}{}", layout::CORE_METADATA), why))
+        }
     }
 }
 
@@ -101,7 +120,7 @@ impl Look {
 
 impl Folder {
     /// As it is now.
-    pub fn list(name: &ProjectName) -> Result<Self, packhouse_plugin::Error> {
+    pub fn list(name: &ProjectName) -> Result<Self, HostError> {
         let folder = layout::folder(name);
         let mut objects = HashMap::new();
         for info in storage::list(&folder) {
@@ -121,7 +140,7 @@ impl Folder {
     }
 
     /// What a document says of a file.
-    pub fn describe(&self, file: &FileName, info: &ObjectInfo, look: Look) -> Result<File, Error> {
+    pub fn describe(&self, file: &FileName, info: &ObjectInfo, look: Look) -> Result<File, HostError> {
         let computed = if look.digests {
             storage::digests(&info.key, &[SHA256, MD5, BLAKE2B256])?.unwrap_or_default()
         } else {
@@ -153,7 +172,7 @@ impl Folder {
 }
 
 /// The core metadata inside a stored file; none when there is none to be found.
-pub fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Vec<u8>>, Error> {
+fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Vec<u8>>, HostError> {
     let is_wheel = file.is_wheel();
     if !is_wheel && (!with_sdists || !file.as_str().ends_with(".tar.gz")) {
         return Ok(None);
@@ -169,7 +188,7 @@ pub fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Ve
 }
 
 /// In lower-case hexadecimal.
-pub fn sha256(bytes: &[u8]) -> Result<String, Error> {
+pub fn sha256(bytes: &[u8]) -> Result<String, HostError> {
     let computed = digests::of(bytes, &[SHA256])?;
     Ok(find_digest(&computed, SHA256).map(|digest| digest.hex.clone()).unwrap_or_default())
 }

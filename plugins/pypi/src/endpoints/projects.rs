@@ -11,10 +11,9 @@ use super::{
 };
 use crate::document::{Marker, Project, Status};
 use crate::error::{self, Error};
-use crate::layout;
 use crate::legacy_json::{self, Subject};
 use crate::metadata::CoreMetadata;
-use crate::name::{FileName, ProjectName, Version};
+use crate::name::{ProjectName, Version};
 use crate::simple::Links;
 
 /// `GET /pypi/{project}/json`: what is newest.
@@ -63,17 +62,12 @@ fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
 fn metadata_of(name: &ProjectName, project: &Project, version: &Version) -> Result<CoreMetadata, Error> {
     let mut files: Vec<_> = project.files_of(version).filter(|file| file.metadata_sha256.is_some()).collect();
     files.sort_by_key(|file| !file.is_wheel());
-    for file in files {
-        if let Some(document) = found::beside(name, file)? {
-            return Ok(CoreMetadata::parse(&document.bytes));
-        }
-        if let Some(filename) = FileName::parse_stored(name, &file.filename)
-            && let Some(bytes) = found::inside(&filename, &layout::file(name, &file.filename), true)?
-        {
-            return Ok(CoreMetadata::parse(&bytes));
-        }
-    }
-    Ok(CoreMetadata::default())
+    let Some(file) = files.first() else { return Ok(CoreMetadata::default()) };
+    let bytes = match found::beside(name, file)? {
+        Some(document) => document.bytes,
+        None => found::inside_named(name, file)?,
+    };
+    Ok(CoreMetadata::parse(&bytes))
 }
 
 #[derive(Deserialize)]

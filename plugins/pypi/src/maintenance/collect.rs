@@ -11,7 +11,7 @@ use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::Stored;
+use super::{Stored, go_on};
 use crate::document::Project;
 use crate::endpoints::pages;
 use crate::layout;
@@ -40,9 +40,11 @@ pub fn collect(step: &Step<'_>) -> Result<(), Error> {
     let mut read = 0;
     for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
         read += if prefix == layout::METADATA {
-            objects.iter().map(|object| collect_document(step, object)).sum::<Result<u64, Error>>()?
+            let collected = |object: &ObjectInfo| go_on(step, &object.key, collect_document(step, object));
+            objects.iter().map(collected).sum::<Result<u64, Error>>()?
         } else {
-            collect_project(step, objects)?
+            let key = objects.first().map_or(prefix, |object| object.key.as_str());
+            go_on(step, key, collect_project(step, objects))?
         };
         match objects.last() {
             Some(last) if read > MOST_READ => {

@@ -12,7 +12,7 @@ use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, told};
+use super::{Stored, go_on, told};
 use crate::document::Project;
 use crate::endpoints::found::{Folder, Look};
 use crate::endpoints::{JSON, directory, pages};
@@ -50,12 +50,13 @@ pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
     for folder in &page.folders {
         let name = folder.strip_prefix(prefix).map(|name| name.trim_end_matches('/'));
         if let Some(name) = name.and_then(ProjectName::parse_normalised) {
+            let key = layout::document(&name);
             if is_documents {
-                report_damaged(step, &name)?;
+                go_on(step, &key, report_damaged(step, &name))?;
             } else {
-                read += write_document(step, &name)?;
+                read += go_on(step, &key, write_document(step, &name))?;
             }
-            write_page(step, &name, is_documents)?;
+            go_on(step, &layout::page(&name), write_page(step, &name, is_documents))?;
         }
         if read > MOST_READ {
             step.set_cursor(folder);
@@ -148,7 +149,7 @@ fn with_files(
 ) -> Result<Project, Error> {
     let mut project = known.unwrap_or_else(|| Project::from(name));
     for (file, info) in missing {
-        project.files.push(folder.describe(file, info, Look::ALL).map_err(told)?);
+        project.files.push(folder.describe(file, info, Look::ALL)?);
     }
     Ok(project)
 }
@@ -174,7 +175,11 @@ fn write_page(step: &Step<'_>, name: &ProjectName, only_missing: bool) -> Result
 fn write_root(step: &Step<'_>) -> Result<(), Error> {
     let names = directory::walk().map_err(told)?;
     let bytes = pages::render_root(&names).map_err(told)?;
-    let stored = storage::get(layout::ROOT_PAGE)?;
+    let stored = match storage::get(layout::ROOT_PAGE) {
+        // It is written anew.
+        Err(Error::Damaged { .. }) => None,
+        stored => stored?,
+    };
     if stored.as_ref().is_some_and(|stored| stored.bytes == bytes) || (stored.is_none() && names.is_empty()) {
         return Ok(());
     }

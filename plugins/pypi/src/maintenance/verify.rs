@@ -6,11 +6,12 @@ use packhouse_plugin::maintenance::{Reference, Step};
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
-use super::Stored;
 use super::collect::{Part, folder};
+use super::{Stored, go_on};
+use crate::attestation;
 use crate::document::{File, Project};
 use crate::layout;
-use crate::name::ProjectName;
+use crate::name::{FileName, ProjectName};
 
 /// Documents of one listing.
 const KEYS: u32 = 500;
@@ -77,7 +78,8 @@ fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
     let mut read = 0;
     for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
-        read += verify_files_of_project(step, objects)?;
+        let key = objects.first().map_or(layout::PACKAGES, |object| object.key.as_str());
+        read += go_on(step, key, verify_files_of_project(step, objects))?;
         if let Some(last) = objects.last().filter(|_| read > MOST_OF_DOCUMENTS) {
             step.set_cursor(&format!("0 {}", last.key));
             return Ok(());
@@ -150,19 +152,32 @@ fn verify_project(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> R
             step.set_cursor(&format!("{index} {key}"));
             return Ok(false);
         }
-        verify_file(step, &name, file, done)?;
+        go_on(step, key, verify_file(step, &name, file, key, done))?;
     }
     Ok(true)
 }
 
-fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, done: &mut Done) -> Result<(), Error> {
+/// `document` is the key of the project's document.
+fn verify_file(
+    step: &Step<'_>,
+    name: &ProjectName,
+    file: &File,
+    document: &str,
+    done: &mut Done,
+) -> Result<(), Error> {
     done.files += 1;
+    tell(step, name, file, document, fault(name, file))?;
     let key = layout::file(name, &file.filename);
     let computed = digests(&key, &[SHA256, MD5, BLAKE2B256])?;
     step.checked(1, file.size);
     done.bytes += file.size;
     let stated = [(SHA256, &file.sha256), (MD5, &file.md5), (BLAKE2B256, &file.blake2b_256)];
     tell(step, name, file, &key, trouble(computed.as_deref(), &stated))?;
+    let size = storage::stat(&key)?.map(|info| info.size);
+    if let Some(size) = size.filter(|size| *size != file.size) {
+        let why = format!("it has {size} bytes, and the document says {}", file.size);
+        tell(step, name, file, &key, Some(why))?;
+    }
 
     // Without it, the metadata is read from inside the file.
     let key = format!("{key}{}", layout::CORE_METADATA);
@@ -173,10 +188,28 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, done: &mut Done
     if file.provenance {
         let key = layout::file(name, &format!("{}{}", file.filename, layout::PROVENANCE));
         step.checked(1, 0);
-        let is_missing = storage::stat(&key)?.is_none();
-        tell(step, name, file, &key, is_missing.then(|| MISSING.to_owned()))?;
+        let trouble = match storage::get(&key)? {
+            None => Some(MISSING),
+            Some(stored) => (!attestation::is_stored(&stored.bytes)).then_some("it is no JSON object"),
+        };
+        tell(step, name, file, &key, trouble.map(str::to_owned))?;
     }
     Ok(())
+}
+
+/// What is wrong with what the document says of a file, whatever lies in the store.
+fn fault(name: &ProjectName, file: &File) -> Option<String> {
+    let filename = &file.filename;
+    match FileName::parse_stored(name, filename) {
+        None => Some(format!("it lists the file {filename:?}, which is none of {name}")),
+        Some(parsed) if !file.is_of(&parsed.version) => {
+            Some(format!("it lists the file {filename} as one of the version {:?}", file.version))
+        }
+        Some(_) if file.sha256.is_none() => {
+            Some(format!("it lists the file {filename} without `sha256`: the file cannot be verified"))
+        }
+        Some(_) => None,
+    }
 }
 
 const MISSING: &str = "it is missing, and the document names it";
@@ -203,7 +236,7 @@ fn tell(
     let Some(why) = trouble else { return Ok(()) };
     let still = |project: &Project| project.file(&file.filename) == Some(file);
     if Stored::read(name)?.project().is_some_and(still) {
-        step.damaged(key, &why);
+        step.damaged_once(key, &why);
     }
     Ok(())
 }

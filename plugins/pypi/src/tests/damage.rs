@@ -175,3 +175,62 @@ fn a_project_that_was_deleted_may_come_back() {
     assert_eq!(get(&host, "/simple/demo/").status(), 404);
     Upload::wheel("demo", "1.0").done(&host);
 }
+
+#[test]
+fn verify_names_what_a_document_says_wrongly_and_goes_on() {
+    let host = uploaded();
+    Upload::wheel("later", "1.0").done(&host);
+    host.remove("packages/later/later-1.0-py3-none-any.whl");
+    let whole = host.object_json(DOCUMENT);
+    let wheel = "packages/demo/demo-1.0-py3-none-any.whl".to_owned();
+    let later = "packages/later/later-1.0-py3-none-any.whl";
+    for (member, value, key) in [
+        ("sha256", Value::Null, DOCUMENT),
+        ("size", json!(3), &wheel),
+        ("version", json!("1.1"), DOCUMENT),
+        ("filename", json!("../../x"), DOCUMENT),
+        ("filename", json!("other-1.0-py3-none-any.whl"), DOCUMENT),
+    ] {
+        let mut document = whole.clone();
+        document["files"][0][member] = value;
+        host.insert(DOCUMENT, document.to_string()).unwrap();
+        let found = host.upkeep().verify::<Pypi>().unwrap();
+        assert!(found.damaged.contains(&key.to_owned()), "{member}: {:?}", found.lines);
+        assert!(found.damaged.contains(&later.to_owned()), "{member}: {:?}", found.lines);
+        host.upkeep().reindex::<Pypi>().unwrap();
+        host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    }
+}
+
+#[test]
+fn what_the_document_names_beside_a_file_is_damaged_when_it_is_lost() {
+    let host = uploaded();
+    let (wheel, sdist) = ("packages/demo/demo-1.0-py3-none-any.whl", "packages/demo/demo-1.0.tar.gz");
+    let metadata = host.object(&format!("{wheel}.metadata")).unwrap();
+    for file in [wheel, sdist] {
+        host.remove(&format!("{file}.metadata"));
+        assert_eq!(get(&host, &format!("/{file}.metadata")).status(), 200, "it is inside the file");
+    }
+    // The file is lost too, or holds other metadata.
+    let other = samples::wheel_with("demo-1.0", &samples::metadata("demo", "2.0"), &[]);
+    for damage in [None, Some(other)] {
+        match damage {
+            None => assert!(host.remove(wheel)),
+            Some(other) => drop(host.insert(wheel, other).unwrap()),
+        }
+        assert_damaged(&host, "metadata", || get(&host, &format!("/{wheel}.metadata")));
+        assert_damaged(&host, "the JSON API", || get(&host, "/pypi/demo/1.0/json"));
+    }
+    host.insert(&format!("{wheel}.metadata"), metadata).unwrap();
+    let mut document = host.object_json(DOCUMENT);
+    document["files"][1]["provenance"] = json!(true);
+    host.insert(DOCUMENT, document.to_string()).unwrap();
+    for path in [format!("/{sdist}.provenance"), "/integrity/demo/1.0/demo-1.0.tar.gz/provenance".to_owned()]
+    {
+        assert_damaged(&host, &path, || get(&host, &path));
+    }
+    let provenance = format!("{sdist}.provenance");
+    assert!(host.upkeep().verify::<Pypi>().unwrap().damaged.contains(&provenance));
+    host.insert(&provenance, "[").unwrap();
+    assert!(host.upkeep().verify::<Pypi>().unwrap().damaged.contains(&provenance));
+}

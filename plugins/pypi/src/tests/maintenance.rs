@@ -189,6 +189,7 @@ fn many_files_are_verified_in_several_steps() {
         host.insert(&format!("packages/demo/{filename}"), &upload.content).unwrap();
         let mut file = file.clone();
         file["filename"] = filename.into();
+        file["version"] = format!("1.{number}").into();
         document["files"].as_array_mut().unwrap().push(file);
     }
     host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
