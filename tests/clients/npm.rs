@@ -143,6 +143,17 @@ async fn a_search_finds_by_name_and_description() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_audit_fails_instead_of_finding_no_vulnerabilities() {
+    let Some(desk) = desk().await else { return };
+    desk.publish(&Package::new("left", "1.0.0"), &[]).await;
+    let consumer = desk.npm.consumer("consumer", &[("left", "1.0.0")]);
+    desk.npm.run(&consumer, &["install"]).await.ok();
+    let printed = desk.npm.run(&consumer, &["audit", "--audit"]).await.fails();
+    assert!(printed.contains("nothing was audited"), "{printed}");
+    assert!(!printed.contains("found 0 vulnerabilities"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn npm_knows_who_it_is() {
     let Some(desk) = desk().await else { return };
     assert_eq!(desk.npm.run(&desk.folder, &["whoami"]).await.ok().trim(), desk.user.name);

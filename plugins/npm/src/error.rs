@@ -46,7 +46,7 @@ descriptors! {
     BEING_PUBLISHED 409 "being_published" "this version is being published by somebody else; try again in a few minutes"
     STILL_LISTED 409 "still_listed" "this version is still listed; unpublish it first"
     NO_WEB_LOGIN 404 "not_found" "there is no web login here: npm asks for name and password instead"
-    NO_AUDIT 404 "not_found" "this registry has no security advisories, so nothing was audited; ask another registry: npm audit --registry https://registry.npmjs.org"
+    NO_AUDIT 404 "not_found" "this registry has no security advisories, so nothing was audited; to ask another one, use npm audit --registry"
     HOST 500 "internal" "the registry met an internal error"
 }
 
