@@ -2,7 +2,7 @@
 //! is asked of it that only members or referrers can answer, these are written from the
 //! manifests, once.
 
-use packhouse_plugin::storage::{self, Document, Precondition};
+use packhouse_plugin::storage::{self, Document, ListingOptions, Precondition};
 use packhouse_plugin::{Error, log};
 
 use crate::digest::ContentDigest;
@@ -47,6 +47,30 @@ fn adopt(repository: &RepositoryName) -> Result<(), Error> {
 pub fn mark(repository: &RepositoryName) -> Result<(), Error> {
     let key = layout::adopted(repository);
     storage::put(&key, b"{}", Precondition::Any, Some("application/json")).map(|_| ())
+}
+
+/// Whether a repository with manifests was adopted, which has made a document of tags if there was
+/// none. Manifests that were written a moment ago do not count: their push may be under way.
+pub fn has_made_tags(repository: &RepositoryName) -> Result<bool, Error> {
+    if storage::stat(&layout::adopted(repository))?.is_none() {
+        return Ok(false);
+    }
+    let prefix = layout::manifests(repository);
+    let mut after: Option<String> = None;
+    loop {
+        let options =
+            ListingOptions { folders: true, after: after.as_deref(), ..ListingOptions::new(&prefix) };
+        let listing = storage::list_page(&options)?;
+        for object in listing.objects.iter().filter(|object| layout::manifest_of(&object.key).is_some()) {
+            if records::is_old(object)? {
+                return Ok(true);
+            }
+        }
+        match listing.next {
+            Some(next) => after = Some(next),
+            None => return Ok(false),
+        }
+    }
 }
 
 /// What follows from one manifest and is missing or differs.

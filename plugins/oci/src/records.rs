@@ -135,7 +135,8 @@ pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
     }
 }
 
-fn is_old(info: &ObjectInfo) -> Result<bool, Error> {
+/// Was it written so long ago that the request that wrote it has ended?
+pub fn is_old(info: &ObjectInfo) -> Result<bool, Error> {
     Ok(storage::age(info)?.is_some_and(|age| age > storage::GRACE))
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A document that was lost or emptied must not be taken for a repository without tags: the
 //! next push would write a document of one tag, and nobody would notice the loss of the others.
-//! The records of pushes ([`crate::records`]) prove that there was one.
+//! The records of pushes ([`crate::records`]) prove that there was one, and so does the adoption of
+//! a repository with manifests.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Change, Document, Update};
@@ -10,7 +11,7 @@ use packhouse_plugin::storage::{self, Change, Document, Update};
 use crate::digest::ContentDigest;
 use crate::document::{LONGEST_EMPTY, Tags};
 use crate::name::{RepositoryName, Tag};
-use crate::{layout, records};
+use crate::{adoption, layout, records};
 
 const JSON: &str = "application/json";
 /// The longest value of a tag, in bytes.
@@ -68,7 +69,7 @@ pub fn check_stored(repository: &RepositoryName) -> Result<(), Error> {
 /// `Damaged` when the document was lost or emptied.
 pub fn check(repository: &RepositoryName, document: Option<&Document>) -> Result<(), Error> {
     let is_damaged = match document {
-        None => records::prove(repository, false)?,
+        None => records::prove(repository, false)? || adoption::has_made_tags(repository)?,
         Some(document) => Tags::may_be_emptied(&document.bytes) && records::prove(repository, true)?,
     };
     if is_damaged {
@@ -81,7 +82,7 @@ pub fn check(repository: &RepositoryName, document: Option<&Document>) -> Result
 pub fn why_lost(is_there: bool) -> String {
     let what = if is_there { "has no tags" } else { "does not exist" };
     format!(
-        "it {what}, and pushes are recorded that wrote it: restore it, or run `packhouse reindex` to begin \
+        "it {what}, and a push or an adoption has written it: restore it, or run `packhouse reindex` to begin \
          without tags"
     )
 }

@@ -20,6 +20,7 @@ mod damage;
 mod earlier;
 mod hostile;
 mod lists;
+mod losses;
 mod lost_answers;
 mod manifests;
 mod permissions;

@@ -4,23 +4,23 @@ use packhouse_plugin::testing::Outcome;
 
 use super::*;
 
-const HOUR: u64 = 3_600_000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3_600_000;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// Time passes.
-fn wait(host: &Host, milliseconds: u64) {
+pub(super) fn wait(host: &Host, milliseconds: u64) {
     host.set_now(host.now() + milliseconds);
 }
 
-fn collect(host: &Host, older_than: u64) -> Outcome {
+pub(super) fn collect(host: &Host, older_than: u64) -> Outcome {
     host.upkeep().older_than(older_than).collect::<Oci>().unwrap()
 }
 
-fn blob_key(bytes: &str) -> String {
+pub(super) fn blob_key(bytes: &str) -> String {
     format!("blobs/sha256/{}", hex(&digest(bytes)))
 }
 
-fn has_blob(host: &Host, bytes: &str) -> bool {
+pub(super) fn has_blob(host: &Host, bytes: &str) -> bool {
     host.object(&blob_key(bytes)).is_some()
 }
 
@@ -203,7 +203,7 @@ fn unnamed_beside(host: &Host, repository: &str) -> String {
     blob_key("unnamed")
 }
 
-fn manifest_key(repository: &str, digest: &str) -> String {
+pub(super) fn manifest_key(repository: &str, digest: &str) -> String {
     format!("manifests/{repository}/{digest}")
 }
 
@@ -473,210 +473,4 @@ fn verifying_finds_every_kind_of_damage_and_nothing_else() {
     expected.sort();
     assert_eq!(damaged, expected);
     assert_eq!(host.objects(), before);
-}
-
-/// An index and its child as an earlier system left them; gives the digest of the child.
-fn leave_an_index(host: &Host, repository: &str) -> String {
-    for bytes in ["{}", "layer"] {
-        host.insert(&blob_key(bytes), bytes).unwrap();
-    }
-    let (child, parent) = (image("layer"), index(&[&image("layer")]));
-    for manifest in [&child, &parent] {
-        let text = manifest.to_string();
-        host.insert(&manifest_key(repository, &digest(&text)), text).unwrap();
-    }
-    let tags = json!({ "v1": digest(parent.to_string()) }).to_string();
-    host.insert(&format!("tags/{repository}/tags.json"), tags).unwrap();
-    digest(child.to_string())
-}
-
-#[test]
-fn an_index_of_an_earlier_system_that_has_lost_a_child_keeps_the_blobs() {
-    for adopted in ["never", "before", "after"] {
-        let host = host();
-        let adopt = || get(&host, &format!("/v2/old/blobs/{}", digest("layer"))).status();
-        let child = leave_an_index(&host, "old");
-        wait(&host, DAY);
-        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
-        if adopted == "before" {
-            assert_eq!(adopt(), 200);
-        }
-        assert!(host.remove(&manifest_key("old", &child)));
-        if adopted == "after" {
-            assert_eq!(adopt(), 404);
-        }
-        wait(&host, 2 * DAY);
-        let parent = manifest_key("old", &digest(index(&[&image("layer")]).to_string()));
-        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, std::slice::from_ref(&parent));
-        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
-            let run = run.older_than(0).collect::<Oci>().unwrap();
-            assert_eq!(run.damaged, std::slice::from_ref(&parent), "{adopted}");
-            assert!(has_blob(&host, "layer") && has_blob(&host, "{}"), "{adopted}: {run:?}");
-        }
-    }
-}
-
-#[test]
-fn a_child_that_is_lost_together_with_its_record_is_found() {
-    let host = host();
-    let child = push(&host, "a", "child", "layer");
-    let parent = index(&[&image("layer")]);
-    let ann = host.as_user("ann");
-    assert_eq!(put(&ann, "a", "v1", &parent).status(), 201);
-    assert_eq!(ann.delete("/v2/a/manifests/child").send::<Oci>().status(), 202);
-    assert!(host.remove(&manifest_key("a", &child)) && host.remove(&format!("pushed/a/{child}")));
-    wait(&host, DAY);
-    let damaged = [manifest_key("a", &digest(parent.to_string()))];
-    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, damaged);
-    let run = collect(&host, 0);
-    assert_eq!((run.left_over.len(), run.damaged.as_slice()), (0, damaged.as_slice()));
-}
-
-#[test]
-fn a_child_that_a_request_deleted_is_no_damage() {
-    let host = host();
-    let child = leave_an_index(&host, "old");
-    let ann = host.as_user("ann");
-    assert_eq!(ann.delete(&format!("/v2/old/manifests/{child}")).send::<Oci>().status(), 202);
-    for _ in 0..2 {
-        wait(&host, DAY);
-        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
-        assert_eq!(collect(&host, 0).damaged, Vec::<String>::new(), "its record stays beside the index");
-    }
-}
-
-#[test]
-fn a_deletion_that_is_under_way_is_no_damage() {
-    let host = host();
-    let manifest = push(&host, "a", "v1", "layer");
-    let tags = host.object("tags/a/tags.json").unwrap();
-    let ann = host.as_user("ann");
-    wait(&host, DAY);
-    assert_eq!(ann.delete(&format!("/v2/a/manifests/{manifest}")).send::<Oci>().status(), 202);
-    // A push has set the tag in between, and puts the manifest back in the next moment.
-    host.insert("tags/a/tags.json", tags).unwrap();
-    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
-    wait(&host, HOUR);
-    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new(), "a request deleted it");
-    assert!(host.remove(&format!("pushed/a/{manifest}")));
-    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, ["tags/a/tags.json"]);
-}
-
-/// The manifests, records and tags of a repository are lost.
-fn lose_documents(host: &Host, repository: &str) {
-    let segment = repository.replace('/', "+");
-    let lost =
-        [format!("manifests/{repository}/"), format!("pushed/{segment}/"), format!("tags/{repository}/")];
-    let is_lost = |key: &&String| {
-        lost.iter().any(|start| key.strip_prefix(start).is_some_and(|name| !name.contains('/')))
-    };
-    for key in host.objects().iter().filter(is_lost) {
-        assert!(host.remove(key));
-    }
-}
-
-#[test]
-fn blobs_that_are_older_than_all_documents_of_their_repository_are_orphans() {
-    for repository in ["a", "team/a"] {
-        for left in ["everything", "no mark", "a blob of another repository"] {
-            let host = host();
-            push(&host, repository, "v1", "old layer");
-            push(&host, "team/a/below", "v1", "below");
-            wait(&host, DAY);
-            lose_documents(&host, repository);
-            if left == "no mark" {
-                assert!(host.remove(&format!("adopted/{}", repository.replace('/', "+"))));
-            }
-            if left == "a blob of another repository" {
-                push(&host, "b", "v0", "base");
-                upload(&host.as_user("ann"), "b", "old layer");
-            }
-            push(&host, repository, "v9", "new layer");
-            wait(&host, 2 * DAY);
-            let orphans = [blob_key("old layer")];
-            assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans, orphans, "{repository}, {left}");
-            let members = host.objects().iter().filter(|key| key.starts_with("members/")).count();
-            let run = collect(&host, 0);
-            assert_eq!((run.left_over.len(), run.orphans.as_slice()), (0, orphans.as_slice()), "{left}");
-            assert_eq!(host.objects().iter().filter(|key| key.starts_with("members/")).count(), members);
-            let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
-            assert_eq!(run.left_over, orphans);
-            assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans, Vec::<String>::new());
-        }
-    }
-}
-
-#[test]
-fn a_member_without_its_blob_that_is_older_than_all_documents_is_an_orphan() {
-    let host = host();
-    push(&host, "a", "v1", "old layer");
-    wait(&host, DAY);
-    lose_documents(&host, "a");
-    assert!(host.remove(&blob_key("old layer")));
-    push(&host, "a", "v9", "new layer");
-    wait(&host, DAY);
-    let member = format!("members/sha256/{}/a", hex(&digest("old layer")));
-    let run = collect(&host, 0);
-    assert_eq!((run.left_over.len(), run.orphans), (0, vec![member.clone()]));
-    let run = host.upkeep().older_than(0).removing_orphans().collect::<Oci>().unwrap();
-    assert_eq!(run.left_over, [member]);
-}
-
-#[test]
-fn what_a_deleted_manifest_named_goes_however_young_the_other_documents_are() {
-    let host = host();
-    let ann = host.as_user("ann");
-    let old = push(&host, "a", "v1", "old layer");
-    wait(&host, 10 * DAY);
-    assert_eq!(ann.delete(&format!("/v2/a/manifests/{old}")).send::<Oci>().status(), 202);
-    push(&host, "a", "v9", "new layer");
-    wait(&host, 2 * DAY);
-    // Somebody who may push has looked for it.
-    let path = format!("/v2/a/blobs/{}", digest("old layer"));
-    assert_eq!(ann.get(&path).send::<Oci>().status(), 200);
-    assert_eq!(collect(&host, DAY).kept, 1);
-    // As long as it is here, the record says why it may go.
-    assert!(host.object(&format!("pushed/a/{old}")).is_some());
-    wait(&host, 2 * DAY);
-    let run = collect(&host, DAY);
-    assert_eq!(run.left_over, [blob_key("old layer"), format!("pushed/a/{old}")]);
-    assert_eq!((run.orphans.len(), run.ordered), (0, 1));
-}
-
-#[test]
-fn no_loss_makes_a_blob_visible_that_a_push_did_not_prove() {
-    for later in ["on", "off"] {
-        for lost in [["pushed/", "-"], ["adopted/", "-"], ["pushed/", "adopted/"]] {
-            let host = host().feature("sparse", true);
-            push(&host, "private", "v1", "secret");
-            wait(&host, DAY);
-            let bob = host.as_user("bob");
-            assert_eq!(put(&bob, "bob/app", "v1", &image("secret")).status(), 201);
-            wait(&host, DAY);
-            let lost =
-                |key: &&String| key.contains("bob+app") && lost.iter().any(|start| key.starts_with(start));
-            for key in host.objects().iter().filter(lost) {
-                assert!(host.remove(key));
-            }
-            let host = host.feature("sparse", later == "on");
-            let path = format!("/v2/bob/app/blobs/{}", digest("secret"));
-            for _ in 0..2 {
-                assert_eq!(get(&host, &path).status(), 404, "sparse {later}");
-                host.upkeep().reindex::<Oci>().unwrap();
-            }
-            host.insert("sparse", "{torn").unwrap();
-            host.remove("adopted/bob+app");
-            assert_eq!(get(&host, &path).status(), 404, "a damaged mark, sparse {later}");
-        }
-    }
-}
-
-#[test]
-fn what_an_earlier_system_left_is_adopted_beside_manifests_that_name_what_is_not_here() {
-    let host = host().feature("sparse", true);
-    leave_an_index(&host, "old");
-    wait(&host, DAY);
-    assert_eq!(put(&host.as_user("ann"), "new", "v1", &image("elsewhere")).status(), 201);
-    wait(&host, DAY);
-    assert_eq!(get(&host, &format!("/v2/old/blobs/{}", digest("layer"))).status(), 200);
 }

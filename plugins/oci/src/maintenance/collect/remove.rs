@@ -6,11 +6,12 @@ use packhouse_plugin::storage::{self, Document, Precondition};
 use packhouse_plugin::{Error, log};
 
 use super::condemn::{LONGEST_RUN, is_older};
-use super::mark;
+use super::{damage, mark};
 use crate::condemned::{Condemned, State};
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::{DOCUMENTS, evidence, page};
+use crate::name::RepositoryName;
 
 /// A removal that began this long ago has been left, in milliseconds.
 const LONGEST_REMOVAL: u64 = 10 * 60 * 1000;
@@ -37,6 +38,10 @@ fn decide(step: &Step<'_>, digest: &ContentDigest, document: &Document) -> Resul
             if marks.iter().any(|(is_named, is_recent)| *is_named || *is_recent) {
                 return spare(step, document);
             }
+            // A damage may have been found since it was condemned.
+            if damage::is_held(step, &repositories(digest)?) {
+                return spare(step, document);
+            }
             let deleting = Condemned { run: step.run(), state: State::Deleting };
             match deleting.write(digest, document.precondition()) {
                 Ok(_) => remove(step, digest),
@@ -60,6 +65,12 @@ fn decide(step: &Step<'_>, digest: &ContentDigest, document: &Document) -> Resul
             if is_older(LONGEST_RUN) { spare(step, document) } else { Ok(()) }
         }
     }
+}
+
+/// Those that have the blob.
+fn repositories(digest: &ContentDigest) -> Result<Vec<RepositoryName>, Error> {
+    let members = storage::list(&layout::members(digest)).collect::<Result<Vec<_>, _>>()?;
+    Ok(members.iter().filter_map(|member| Some(layout::member_of(&member.key)?.1)).collect())
 }
 
 /// Takes the condemnation away, unless it has changed.

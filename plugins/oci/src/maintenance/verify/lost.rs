@@ -2,10 +2,11 @@
 //! that are lost, and what the next collection removes.
 
 use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage;
+use packhouse_plugin::storage::{self, Listing};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::is_old;
+use crate::document::Referrer;
 use crate::layout;
 use crate::maintenance::{KEYS, page, pass};
 use crate::membership::{self, Found};
@@ -42,18 +43,30 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// Entries of manifests that are not here.
+/// Entries that cannot be read, and those of manifests that are not here.
 pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
-    of_manifests(step, layout::REFERRERS, after)
+    let listing = page(layout::REFERRERS, after, KEYS)?;
+    let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let Some(Err(error)) = document?.map(|document| document.json::<Referrer>()) else { continue };
+        let manifest =
+            layout::manifest_about(key).map(|(repository, digest)| layout::manifest(&repository, &digest));
+        if manifest.map(|manifest| storage::stat(&manifest)).transpose()?.flatten().is_some() {
+            step.damaged(key, &format!("{error}: run `packhouse reindex`"));
+        }
+    }
+    report_left(step, &listing)?;
+    Ok(listing.next)
 }
 
 /// Media types of manifests that are not here.
 pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
-    of_manifests(step, layout::TYPES, after)
+    let listing = page(layout::TYPES, after, KEYS)?;
+    report_left(step, &listing)?;
+    Ok(listing.next)
 }
 
-fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Option<String>, Error> {
-    let listing = page(prefix, after, KEYS)?;
+fn report_left(step: &Step<'_>, listing: &Listing) -> Result<(), Error> {
     let about: Vec<(&ObjectInfo, String)> = listing
         .objects
         .iter()
@@ -68,5 +81,5 @@ fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Op
             step.report_orphans(std::slice::from_ref(*object), manifest)?;
         }
     }
-    Ok(listing.next)
+    Ok(())
 }
