@@ -11,6 +11,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with results")]
 fn came_out(bytes: &[u8]) -> Option<Unpacked> {
     let mut crc = flate2::Crc::new();
     crc.update(bytes);
