@@ -171,3 +171,35 @@ async fn an_upload_asks_the_store_for_as_much_whatever_else_is_there() {
     }
     assert!(next_alone.0.contains(&"PUT /pypi/metadata/NAME/metadata.json".to_owned()), "{next_alone:?}");
 }
+
+#[tokio::test]
+async fn a_quarantine_outlives_the_loss_of_its_document() {
+    for backend in [Backend::FileSystem, Backend::s3()] {
+        let registry = Registry::start(Options::pypi().on(backend)).await;
+        let uploader = registry.uploader().await;
+        let wheel = Distribution::wheel("demo", "1.0");
+        wheel.upload(&uploader).await.expect(200);
+        uploader.put("/pypi/demo/status", &json!({ "status": "quarantined" })).await.expect(200);
+        uploader.get(&wheel.path()).await.expect(403);
+        let remove = |key: &str| {
+            let path = registry.home().objects().join(key);
+            std::fs::remove_file(path).unwrap_or_else(|error| panic!("{key}: {error}"));
+        };
+        let document = "pypi/metadata/demo/metadata.json";
+        remove(document);
+        uploader.get(&wheel.path()).await.expect(500);
+        uploader.get("/simple/demo/").await.expect(500);
+        Distribution::wheel("demo", "2.0").upload(&uploader).await.expect(500);
+        for command in ["verify", "gc", "reindex"] {
+            let ended = registry.order(&[command, "pypi"]).await;
+            let said = format!("{}{}", ended.stdout, ended.stderr);
+            assert_eq!(ended.code, Some(1), "{command}: {said}");
+            assert!(said.contains(document), "{command}: {said}");
+        }
+        uploader.get(&wheel.path()).await.expect(500);
+        // The way out that the error names.
+        remove("pypi/simple/demo/index.html");
+        registry.order(&["reindex", "pypi"]).await.expect(0);
+        uploader.get(&wheel.path()).await.expect(200);
+    }
+}
