@@ -74,3 +74,11 @@ fn pass<T>(step: &Step<'_>, result: Result<T, Error>) -> Result<Option<T>, Error
         result => result.map(Some),
     }
 }
+
+/// What is wrong with an object that is reported by its key.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Damaged { why, .. } => why,
+        other => other.to_string(),
+    }
+}

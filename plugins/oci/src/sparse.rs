@@ -41,7 +41,8 @@ pub fn may_be(manifest: &ObjectInfo) -> Result<bool, Error> {
         return Ok(false);
     };
     let since = match document.json::<Mark>() {
-        Ok(mark) => mark.since,
+        // Whichever is earlier: a copy of the bucket changes one of them.
+        Ok(mark) => document.info.modified.map_or(mark.since, |modified| modified.min(mark.since)),
         // Then nothing proves anything.
         Err(error) => {
             error.log_unless_clients();

@@ -9,7 +9,7 @@ use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, ObjectInfo, settings};
 
 use super::evidence::{self, Evidence, Verdict};
-use super::{DOCUMENTS, Phase, page, pass};
+use super::{DOCUMENTS, Phase, page, pass, reason};
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
@@ -84,7 +84,7 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
                 step.report_orphans(std::slice::from_ref(object), &manifest)?;
             }
             Ok(record) => evidence::release(step, &repository, &record),
-            Err(error) => step.damaged_once(&object.key, &error.to_string()),
+            Err(error) => step.damaged_once(&object.key, &reason(error)),
         }
     }
     report_lost_tags(step, &filled)?;

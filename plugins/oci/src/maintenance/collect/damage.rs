@@ -7,7 +7,7 @@ use packhouse_plugin::{Error, settings};
 
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
-use crate::maintenance::{DOCUMENTS, evidence, page};
+use crate::maintenance::{DOCUMENTS, evidence, page, reason};
 use crate::name::{RepositoryName, Tag};
 use crate::records::{Record, State};
 use crate::{holdings, layout};
@@ -43,7 +43,7 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
                     step.orphan(&object.key, object.size, &why);
                 }
             }
-            Err(error) => hold(step, &repository, &object.key, &error.to_string())?,
+            Err(error) => hold(step, &repository, &object.key, &reason(error))?,
         }
     }
     Ok(listing.next)

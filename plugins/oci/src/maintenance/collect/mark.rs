@@ -6,7 +6,7 @@ use packhouse_plugin::{Error, ObjectInfo, storage};
 use super::damage;
 use crate::digest::ContentDigest;
 use crate::layout;
-use crate::maintenance::{DOCUMENTS, KEYS, page, pass};
+use crate::maintenance::{DOCUMENTS, KEYS, page, pass, reason};
 use crate::pending::Content;
 use crate::{holdings, records};
 
@@ -35,7 +35,7 @@ pub fn pending(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
         let Some(document) = document? else { continue };
         match document.json::<Content>() {
             Ok(content) => step.remember(&content.blobs),
-            Err(error) => damage::hold_all(step, &document.info.key, &error.to_string()),
+            Err(error) => damage::hold_all(step, &document.info.key, &reason(error)),
         }
     }
     Ok(listing.next)

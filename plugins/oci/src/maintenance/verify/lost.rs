@@ -8,7 +8,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 use super::is_old;
 use crate::document::Referrer;
 use crate::layout;
-use crate::maintenance::{KEYS, page, pass};
+use crate::maintenance::{KEYS, page, pass, reason};
 use crate::membership::{self, Found};
 
 /// Members that cannot be read, and blobs that repositories have and that are lost. Where a
@@ -52,7 +52,7 @@ pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>,
         let manifest =
             layout::manifest_about(key).map(|(repository, digest)| layout::manifest(&repository, &digest));
         if manifest.map(|manifest| storage::stat(&manifest)).transpose()?.flatten().is_some() {
-            step.damaged(key, &format!("{error}: run `packhouse reindex`"));
+            step.damaged(key, &format!("{}: run `packhouse reindex`", reason(error)));
         }
     }
     report_left(step, &listing)?;
