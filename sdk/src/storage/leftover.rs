@@ -10,17 +10,27 @@ use crate::types::ObjectInfo;
 /// document that is lost is seldom that of a package that was published on the same day.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// `Damaged` if other bytes must not replace the file. `document` is the key of its document;
-/// `begun` is none without one, and else when it was begun, if it says so.
-pub(super) fn check(file: &ObjectInfo, document: &str, begun: Option<Option<u64>>) -> Result<(), Error> {
+/// What is known of the document that names a file, or should.
+#[derive(Clone, Copy)]
+pub(super) enum Begun {
+    NoDocument,
+    /// It does not say when.
+    Sometime,
+    /// Milliseconds since the Unix epoch.
+    At(u64),
+}
+
+/// `Damaged` if other bytes must not replace the file. `document` is the key of its document.
+pub(super) fn check(file: &ObjectInfo, document: &str, begun: Begun) -> Result<(), Error> {
     let why = match begun {
-        Some(begun) => {
+        Begun::Sometime => None,
+        Begun::At(begun) => {
             // A publish writes its file a moment before the package's first document.
-            let floor = begun.map(|begun| begun.saturating_sub(GRACE));
-            let is_older = file.modified.zip(floor).is_some_and(|(modified, floor)| modified < floor);
+            let floor = begun.saturating_sub(GRACE);
+            let is_older = file.modified.is_some_and(|modified| modified < floor);
             is_older.then(|| format!("it is older than its document {document}"))
         }
-        None => is_of_lost(file)?.then(|| format!("its document {document} does not exist")),
+        Begun::NoDocument => is_of_lost(file)?.then(|| format!("its document {document} does not exist")),
     };
     let Some(why) = why else { return Ok(()) };
     if is_marked(document, file)? {

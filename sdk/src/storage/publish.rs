@@ -14,7 +14,7 @@
 
 use super::claim::There;
 use super::document::oversized;
-use super::leftover;
+use super::leftover::{self, Begun};
 use crate::Error;
 use crate::maintenance::{hold, void_removal};
 use crate::storage::{
@@ -81,7 +81,6 @@ pub enum Refused {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
-#[must_use]
 pub struct Publish<'a> {
     document: &'a str,
     content_type: Option<&'a str>,
@@ -133,6 +132,7 @@ impl<'a> Publish<'a> {
     /// Tells when a document was begun, in milliseconds since the Unix epoch; none if it does not
     /// say. A file that is older than its document is not replaced by other bytes: an earlier
     /// document may have named it.
+    #[must_use]
     pub fn begun(self, begun: fn(&Document) -> Option<u64>) -> Publish<'a> {
         Publish { begun, ..self }
     }
@@ -198,7 +198,9 @@ impl<'a> Prepared<'a> {
             self.bytes = Vec::new();
             let Publish { document: key, limit, begun, .. } = self.publish;
             let current = read(key, limit)?;
-            let begun = current.as_ref().map(begun);
+            let begun = current
+                .as_ref()
+                .map_or(Begun::NoDocument, |document| begun(document).map_or(Begun::Sometime, Begun::At));
             match self.publish.prepare_on(current, look)? {
                 Ok(prepared) => self = prepared,
                 Err(found) => {

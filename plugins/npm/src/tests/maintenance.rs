@@ -475,7 +475,8 @@ fn a_change_voids_the_mark_of_an_unpublish_that_did_not_happen() {
         let host = host();
         Publish::new("a", "1.0.0").done(&host);
         let tarball = "packages/a/a-1.0.0.tgz".to_owned();
-        let _interrupted = RemovalMark::begin("packages/a/index.json", &[tarball.clone()]).unwrap();
+        let _interrupted =
+            RemovalMark::begin("packages/a/index.json", std::slice::from_ref(&tarball)).unwrap();
         assert!((200..300).contains(&change(&host)));
         host.remove("packages/a/index.json");
         later(&host, 2 * DAY);
