@@ -11,6 +11,7 @@
 //! - `_rev` and absolute URLs are never stored: both are made when a document is served.
 //! - `_ownerIds` is stored and never served: it says which accounts the maintainers are. One
 //!   that is not in it was recorded by a version before 0.1.1, or by another system.
+//! - `_starred` is stored and never served: see `document/revision.rs`.
 //! - `_sizes` is stored, before `versions`, and never served: it says how many bytes each
 //!   tarball has. A tarball that is not in it is that of an earlier version or system.
 //!
@@ -32,6 +33,7 @@ use time::format_description::well_known::Rfc3339;
 pub use manifest::Manifest;
 pub use release::Release;
 pub use render::{Links, Rendering};
+use revision::STARRED;
 pub use revision::revision;
 
 use crate::json::{Object, quote};
@@ -323,9 +325,10 @@ impl<'a> Packument<'a> {
         changed
     }
 
-    /// Notes when the document changed, and gives the moment that it noted: RFC 3339. It
+    /// Notes that something other than a star changed and when, and gives the moment that it noted: RFC 3339. It
     /// is never before an earlier one, whatever another host's clock said then.
     pub fn touch(&mut self, now: &str) -> String {
+        self.top.remove(STARRED);
         let known = ["created", "modified"].into_iter().filter_map(|event| self.time(event));
         let moment = known.fold(now.to_owned(), later);
         if !self.time.contains("created") {

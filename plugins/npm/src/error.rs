@@ -39,6 +39,7 @@ descriptors! {
     SIGN_IN 401 "sign_in" "sign in first: npm login"
     BAD_LOGIN 401 "bad_login" "user name and password do not match an account; accounts are made by the administrator"
     TOO_MANY_LOGINS 429 "too_many_logins" "too many wrong passwords were sent; try again later"
+    TOO_MANY_STARS 429 "too_many_stars" "this star was changed a moment ago; try again in some seconds"
     FORBIDDEN 403 "forbidden" "this account lacks a permission"
     VERSION_EXISTS 403 "version_exists" "You cannot publish over the previously published versions"
     ACCESS_FIXED 403 "access_fixed" "who may read and write is set in the registry's permissions, not by npm access"

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::manifest::Manifest;
-use super::{OWNER_IDS, Packument, SIZES, TAGS, TIME, VERSIONS};
+use super::{OWNER_IDS, Packument, SIZES, STARRED, TAGS, TIME, VERSIONS};
 use crate::json::quote;
 use crate::layout;
 use crate::name::PackageName;
@@ -79,7 +79,7 @@ impl Packument<'_> {
         self.write_versions(out, links, Rendering::Full)?;
         write!(out, ",\"time\":{}", self.time.to_text())?;
         for (name, value) in self.top.iter() {
-            if !["_id", "name", TAGS, VERSIONS, TIME, OWNER_IDS, SIZES].contains(&name) {
+            if !["_id", "name", TAGS, VERSIONS, TIME, OWNER_IDS, SIZES, STARRED].contains(&name) {
                 write!(out, ",{}:{value}", quote(name))?;
             }
         }

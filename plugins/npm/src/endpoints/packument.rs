@@ -3,7 +3,7 @@
 use packhouse_plugin::{Call, Response};
 
 use super::{JSON, load, no_version, package, parse, require};
-use crate::document::{Links, Rendering, revision};
+use crate::document::{Links, Rendering};
 use crate::error::{self, Error};
 
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
@@ -22,7 +22,7 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
     let links = Links { name: &name, base_url: &call.base_url() };
     let mut response = Response::new(200).content_type(content_type);
     packument
-        .render(&mut response, &links, &revision(&document.info.version), rendering)
+        .render(&mut response, &links, &packument.revision(&document.info.version), rendering)
         .map_err(|_| Error::new(error::HOST))?;
     Ok(response)
 }

@@ -14,8 +14,8 @@ use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::json;
 
 use super::{
-    JSON, PACKAGE, caller, now, package, parse_whole, require, require_any, require_feature, require_in,
-    require_listed,
+    JSON, PACKAGE, caller, load, now, package, parse_whole, require, require_any, require_feature,
+    require_in, require_listed,
 };
 use crate::document::{Manifest, Packument, Release, revision};
 use crate::error::{self, Error};
@@ -87,8 +87,8 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let prepared = match Publish::new(&key).content_type(JSON).begun(begun).prepare(&mut look)? {
         // The same bytes again repair a damaged tarball.
         Err(Refused::Same) if verified.staged.repair(&file, Some(TARBALL))? => {
-            let version = storage::stat(&key)?.map(|info| info.version).unwrap_or_default();
-            return Ok(published_as(name, &version));
+            let document = load(name)?;
+            return Ok(published_as(name, &parse_whole(name, &document)?.revision(&document.info.version)));
         }
         prepared => prepared.map_err(refuse)?,
     };
@@ -100,15 +100,15 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let named = claimed.name(&mut look)?.map_err(refuse)?;
     let fields = [("package.name", name.as_str()), ("package.version", release.version)];
     log::info("published a version", &fields);
-    Ok(published_as(name, &named.document.version))
+    Ok(published_as(name, &revision(&named.document.version)))
 }
 
-fn published_as(name: &PackageName, version: &str) -> Response {
+fn published_as(name: &PackageName, revision: &str) -> Response {
     Response::new(201).json(&json!({
         "ok": true,
         "success": true,
         "id": name.as_str(),
-        "rev": revision(version),
+        "rev": revision,
     }))
 }
 

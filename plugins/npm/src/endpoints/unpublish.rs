@@ -24,36 +24,39 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let json = receive_outline(call)?;
     let body = Object::parse_bytes(&json)?;
     let changes = Changes::of_revision(&body)?;
-    let document = load(&name)?;
-    check_revision(call, &document)?;
-    let mut packument = parse_whole(&name, &document)?;
-    let removed = changes.removed(&packument);
-    let files = files_of(&name, &packument, |version| removed.iter().any(|removed| removed == version));
-    if !apply(&name, &mut packument, &changes)? {
-        return Ok(done(&name, &document.info.version));
-    }
-    packument.touch(&now());
-    let bytes = packument.to_bytes();
     let mut removal = Removal::of(&layout::folder(&name));
-    removal.announce(&files)?;
-    void_removal(&layout::index(&name))?;
-    let written = storage::put(&layout::index(&name), &bytes, document.precondition(), Some(JSON));
-    let version = match written {
-        Ok(info) => info.version,
-        Err(HostError::Conflict) => {
-            drop((bytes, packument));
-            drop(document);
-            let document = load(&name)?;
-            if !is_made(&name, &mut parse(&name, &document)?, changes, &removed) {
-                return Err(HostError::Conflict.into());
+    let mut removed = Vec::new();
+    let mut attempt = 0;
+    let version = loop {
+        let document = load(&name)?;
+        let mut packument = parse_whole(&name, &document)?;
+        if let Err(stale) = check_revision(call, &packument, &document) {
+            // Ours, if the answer was lost.
+            if attempt > 0 && is_made(&name, &mut packument, changes, &removed) {
+                break document.info.version;
             }
-            document.info.version
+            return Err(stale);
         }
-        Err(error) => return Err(error.into()),
+        removed = changes.removed(&packument);
+        let files = files_of(&name, &packument, |version| removed.iter().any(|removed| removed == version));
+        if !apply(&name, &mut packument, &changes)? {
+            return Ok(done(&name, &packument.revision(&document.info.version)));
+        }
+        packument.touch(&now());
+        let bytes = packument.to_bytes();
+        removal.announce(&files)?;
+        void_removal(&layout::index(&name))?;
+        attempt += 1;
+        match storage::put(&layout::index(&name), &bytes, document.precondition(), Some(JSON)) {
+            Ok(info) => break info.version,
+            // A star changes the document, and not its revision.
+            Err(HostError::Conflict) => storage::wait_turn(&layout::index(&name), attempt)?,
+            Err(error) => return Err(error.into()),
+        }
     };
     removal.carry_out();
     log::info("changed a package", &[("package.name", name.as_str())]);
-    Ok(done(&name, &version))
+    Ok(done(&name, &revision(&version)))
 }
 
 /// `DELETE /{package}/-/{file}/-rev/{rev}`: the tarball of a version that was unpublished. It
@@ -72,8 +75,9 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     removal.announce(&[key].into_iter().chain(bundle).collect::<Vec<_>>())?;
     let document = storage::get(&layout::index(&name))?;
     if let Some(document) = &document {
-        check_revision(call, document)?;
-        if parse_whole(&name, document)?.version(version).is_some() {
+        let packument = parse_whole(&name, document)?;
+        check_revision(call, &packument, document)?;
+        if packument.version(version).is_some() {
             return Err(Error::new(error::STILL_LISTED));
         }
     }
@@ -99,23 +103,34 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require_feature("unpublish")?;
     require_listed(&name, "delete")?;
-    let document = load(&name)?;
-    check_revision(call, &document)?;
-    let files = files_of(&name, &parse(&name, &document)?, |_| true);
     let mut removal = Removal::of(&layout::folder(&name));
-    removal.announce(&files)?;
-    // If this request is interrupted, a collection can tell its files from those of a lost
-    // packument.
-    let mark = RemovalMark::begin(&layout::index(&name), &files)?;
-    match storage::remove(&layout::index(&name), document.precondition()) {
-        // Ours, if the answer was lost.
-        Err(HostError::Conflict) if storage::stat(&layout::index(&name))?.is_none() => {}
-        Err(error) => {
-            mark.finish();
-            return Err(error.into());
+    let mut attempt = 0;
+    let (files, mark) = loop {
+        let document = load(&name)?;
+        let packument = parse(&name, &document)?;
+        check_revision(call, &packument, &document)?;
+        let files = files_of(&name, &packument, |_| true);
+        removal.announce(&files)?;
+        // If this request is interrupted, a collection can tell its files from those of a lost
+        // packument.
+        let mark = RemovalMark::begin(&layout::index(&name), &files)?;
+        match storage::remove(&layout::index(&name), document.precondition()) {
+            Ok(_) => break (files, mark),
+            // Ours, if the answer was lost.
+            Err(HostError::Conflict) if storage::stat(&layout::index(&name))?.is_none() => {
+                break (files, mark);
+            }
+            Err(error) => {
+                mark.finish();
+                if error != HostError::Conflict {
+                    return Err(error.into());
+                }
+            }
         }
-        Ok(_) => {}
-    }
+        // A star changes the document, and not its revision.
+        attempt += 1;
+        storage::wait_turn(&layout::index(&name), attempt)?;
+    };
     removal.carry_out();
     // The mark stays where a file does.
     if storage::stat_many(&files)?.iter().all(Option::is_none) {
@@ -139,18 +154,18 @@ fn files_of(name: &PackageName, packument: &Packument<'_>, is_meant: impl Fn(&st
 }
 
 /// The client has seen the document as it is, or 409.
-fn check_revision(call: &Call, document: &Document) -> Result<(), Error> {
-    if call.decoded("revision")? == revision(&document.info.version) {
+fn check_revision(call: &Call, packument: &Packument<'_>, document: &Document) -> Result<(), Error> {
+    if call.decoded("revision")? == packument.revision(&document.info.version) {
         Ok(())
     } else {
         Err(Error::new(error::STALE))
     }
 }
 
-fn done(name: &PackageName, version: &str) -> Response {
+fn done(name: &PackageName, revision: &str) -> Response {
     Response::new(201).json(&json!({
         "ok": true,
         "id": name.as_str(),
-        "rev": revision(version),
+        "rev": revision,
     }))
 }

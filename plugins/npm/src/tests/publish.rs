@@ -2,6 +2,8 @@
 
 use super::*;
 
+const INDEX: &str = "packages/a/index.json";
+
 #[test]
 fn a_publish_stores_what_the_layout_says() {
     let host = host();
@@ -303,9 +305,92 @@ fn everybody_stars_for_themselves() {
     let reply = host.as_user("ann").put("/a").json(&body).send::<Npm>();
     assert_eq!(reply.status(), 200, "{}", reply.text());
     assert_eq!(get(&host, "/a").json()["users"], json!({ "ann": true }));
+    host.set_now(host.now() + 10_000);
     let body = json!({ "_id": "a", "users": {} });
     host.as_user("ann").put("/a").json(&body).send::<Npm>();
     assert_eq!(get(&host, "/a").json()["users"], json!({}));
+}
+
+#[test]
+fn stars_are_in_nobodys_way() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    let star = |host: &Host, users: Value| {
+        host.set_now(host.now() + 10_000);
+        let reply = host.as_user("bob").put("/a").json(&json!({ "_id": "a", "users": users })).send::<Npm>();
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        reply.json()["rev"].clone()
+    };
+    let read = |host: &Host| get(host, "/a?write=true").json();
+    let before = read(&host);
+    assert_eq!(star(&host, json!({ "bob": true })), before["_rev"]);
+    assert_eq!(read(&host)["_rev"], before["_rev"]);
+    assert_eq!(read(&host)["_starred"], Value::Null, "never served");
+    star(&host, json!({}));
+    star(&host, json!({ "bob": true }));
+    let ann = host.as_user("ann");
+    // Against what was read before the stars; and one more while it is written.
+    let mut starred_again = host.object_json(INDEX);
+    starred_again["users"]["cat"] = json!(true);
+    host.race(INDEX, starred_again.to_string());
+    let path = |read: &Value| format!("/a/-rev/{}", read["_rev"].as_str().unwrap());
+    let body = json!({ "maintainers": [{ "name": "ann" }, { "name": "bob" }] });
+    let reply = ann.put(&path(&before)).json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 201, "{}", reply.text());
+    let after = read(&host);
+    assert_ne!(after["_rev"], before["_rev"]);
+    assert_eq!(after["users"], json!({ "bob": true, "cat": true }), "nothing is lost");
+    // What is old for another reason stays old, also behind a star.
+    star(&host, json!({}));
+    assert_eq!(ann.put(&path(&before)).json(&body).send::<Npm>().status(), 409);
+    let mut without = read(&host);
+    without["versions"].as_object_mut().unwrap().shift_remove("1.2.0");
+    star(&host, json!({ "bob": true }));
+    assert_eq!(ann.put(&path(&without)).json(&without).send::<Npm>().status(), 201);
+    // The whole package too.
+    let last = read(&host);
+    let unstarred = host.object_json(INDEX);
+    star(&host, json!({}));
+    let mut again = host.object_json(INDEX);
+    again["users"] = unstarred["users"].clone();
+    host.race(INDEX, again.to_string());
+    let reply = ann.delete(&path(&last)).send::<Npm>();
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    assert_eq!(host.objects(), Vec::<String>::new());
+}
+
+#[test]
+fn a_change_by_a_host_of_an_earlier_version_has_a_new_revision() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let body = json!({ "_id": "a", "users": { "bob": true } });
+    assert_eq!(host.as_user("bob").put("/a").json(&body).send::<Npm>().status(), 200);
+    let before = get(&host, "/a").json()["_rev"].clone();
+    // It keeps members that it does not know.
+    let mut stored = host.object_json(INDEX);
+    stored["time"]["modified"] = "2030-01-01T00:00:00.000Z".into();
+    stored["dist-tags"]["beta"] = "1.0.0".into();
+    host.insert(INDEX, stored.to_string()).unwrap();
+    assert_ne!(get(&host, "/a").json()["_rev"], before);
+}
+
+#[test]
+fn one_account_changes_its_star_of_a_package_every_ten_seconds() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let star = |user: &str, users: Value| {
+        host.as_user(user).put("/a").json(&json!({ "_id": "a", "users": users })).send::<Npm>()
+    };
+    assert_eq!(star("bob", json!({ "bob": true })).status(), 200);
+    let refused = star("bob", json!({}));
+    assert_eq!((refused.status(), refused.headers("retry-after")), (429, vec!["10"]));
+    assert_eq!(star("bob", json!({ "bob": true })).status(), 200, "it changes nothing");
+    assert_eq!(star("ann", json!({ "ann": true })).status(), 200);
+    host.set_now(host.now() + 10_000);
+    assert_eq!(star("bob", json!({})).status(), 200);
+    assert_eq!(get(&host, "/a").json()["users"], json!({ "ann": true }));
 }
 
 #[test]

@@ -82,9 +82,12 @@ fn a_revision_that_is_old_changes_nothing() {
     // Somebody else writes while we do.
     let path = at_revision(&host, "a", "/a");
     let body = without(&host, "a", "1.0.0");
-    host.conflict_next("packages/a/index.json");
-    assert_eq!(ann.put(&path).json(&body).send::<Npm>().status(), 409);
+    let mut theirs = host.object_json("packages/a/index.json");
+    theirs["dist-tags"]["beta"] = "1.0.0".into();
+    host.race("packages/a/index.json", theirs.to_string());
     assert_eq!(host.object("packages/a/index.json"), before);
+    assert_eq!(ann.put(&path).json(&body).send::<Npm>().status(), 409);
+    assert_eq!(host.object_json("packages/a/index.json"), theirs);
 }
 
 #[test]

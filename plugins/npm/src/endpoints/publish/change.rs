@@ -5,7 +5,7 @@
 use packhouse_plugin::Response;
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
-use packhouse_plugin::storage::{self, Change};
+use packhouse_plugin::storage::{self, Change, Document};
 use serde_json::json;
 
 use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
@@ -18,14 +18,17 @@ use crate::name::{PackageName, Tag};
 /// The most owners of one package; so many count in a permission too.
 const MOST_MAINTAINERS: usize = 1000;
 
+/// Seconds between two changes of one account's star of one package.
+const STAR_PAUSE: u64 = 10;
+
 /// What of a body counts.
 pub struct Changes<'a> {
     /// None when the body does not speak of versions.
     versions: Option<Object<'a>>,
     tags: Option<Object<'a>>,
     maintainers: Option<Vec<Person>>,
-    /// Whether the caller likes the package, when the body speaks of it.
-    star: Option<bool>,
+    /// The caller, and whether they like the package, when the body speaks of it.
+    star: Option<(String, bool)>,
     /// Whether versions that are left out go away.
     removes: bool,
 }
@@ -55,9 +58,18 @@ impl<'a> Changes<'a> {
             versions: part("versions")?,
             tags: part("dist-tags")?,
             maintainers: body.get("maintainers").map(serde_json::from_str).transpose()?,
-            star: me.filter(|_| body.contains("users")).map(|me| users.contains(&me)),
+            star: me.filter(|_| body.contains("users")).map(|me| {
+                let star = users.contains(&me);
+                (me, star)
+            }),
             removes: true,
         })
+    }
+
+    /// The caller, if the body speaks of their star and of nothing else.
+    fn star_alone(&self) -> Option<&str> {
+        let speaks_of_more = self.versions.is_some() || self.tags.is_some() || self.maintainers.is_some();
+        self.star.as_ref().filter(|_| !speaks_of_more).map(|(user, _)| user.as_str())
     }
 
     /// Versions that are there and go away.
@@ -101,30 +113,47 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
     if changes.star.is_none() {
         require_any(name, &["write", "owner"])?;
     }
+    let mut kept = None;
     let info = storage::update(&layout::index(name), |document| {
         let Some(document) = document else {
             return Err(no_tarball(name));
         };
         let mut packument = parse_whole(name, document)?;
-        if apply(name, &mut packument, &changes)? {
-            packument.touch(&now());
-            void_removal(&document.info.key)?;
-            Ok(Change::Write(packument.to_bytes()))
-        } else {
-            Ok(Change::Keep)
+        kept = changes.star_alone().map(|_| packument.revision(&document.info.version));
+        if !apply(name, &mut packument, &changes)? {
+            kept = Some(packument.revision(&document.info.version));
+            return Ok(Change::Keep);
         }
+        if let Some(user) = changes.star_alone() {
+            check_pause(&packument, document, user)?;
+            packument.keep_revision(&document.info.version, user);
+        } else {
+            packument.touch(&now());
+        }
+        void_removal(&document.info.key)?;
+        Ok(Change::Write(packument.to_bytes()))
     })?;
     let version = info.map(|info| info.version).unwrap_or_default();
-    Ok(changed(name, &version))
+    Ok(changed(name, &kept.unwrap_or_else(|| revision(&version))))
+}
+
+/// 429 for who changed a star of this package a moment ago, and nobody changed anything since:
+/// each star writes the whole packument.
+fn check_pause(packument: &Packument<'_>, document: &Document, user: &str) -> Result<(), Error> {
+    let is_recent = storage::age(&document.info)?.is_some_and(|age| age < STAR_PAUSE * 1000);
+    if is_recent && packument.was_starred_by(user) {
+        return Err(Error::new(error::TOO_MANY_STARS).retry_after(STAR_PAUSE));
+    }
+    Ok(())
 }
 
 /// The answer to a change.
-pub fn changed(name: &PackageName, version: &str) -> Response {
+fn changed(name: &PackageName, revision: &str) -> Response {
     Response::new(200).json(&json!({
         "ok": true,
         "success": true,
         "id": name.as_str(),
-        "rev": revision(version),
+        "rev": revision,
     }))
 }
 
@@ -156,8 +185,8 @@ pub fn apply(
     if let Some(maintainers) = &changes.maintainers {
         any |= replace_maintainers(name, packument, maintainers)?;
     }
-    if let Some(star) = changes.star {
-        any |= set_star(name, packument, star)?;
+    if let Some((_, star)) = &changes.star {
+        any |= set_star(name, packument, *star)?;
     }
     Ok(any)
 }
