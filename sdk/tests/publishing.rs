@@ -343,15 +343,6 @@ fn other_bytes_replace_what_an_interrupted_publish_left() {
 }
 
 #[test]
-fn a_publish_voids_the_mark_of_a_removal_that_did_not_happen() {
-    let host = Host::new();
-    host.insert(INDEX, "0.9.0 older\n").unwrap();
-    let _interrupted = RemovalMark::begin(INDEX, &["files/demo-0.9.0".to_owned()]).unwrap();
-    publish("ours").unwrap().unwrap();
-    assert_eq!(host.objects(), [BLOB, INDEX]);
-}
-
-#[test]
 fn the_store_tells_its_own_time() {
     let host = Host::new();
     host.set_store_ahead(60_000);

@@ -52,9 +52,9 @@ impl RemovalMark {
     }
 }
 
-/// To be called before a document is changed that is there: what a request marked that was to
-/// remove it, and did not, is no longer valid. Otherwise the mark would let a collection remove
-/// the files if the document were lost later.
+/// To be called before a document that is there is changed, in a publish before the document names
+/// the new file. The mark of a request that was to remove the document, and did not, is no longer
+/// valid then: it would let a collection remove the files if the document were lost later.
 pub fn void_removal(document: &str) -> Result<(), Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(()) };
     match storage::remove(&mark.key, Precondition::Version(&mark.version)) {

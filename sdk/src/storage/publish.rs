@@ -16,7 +16,7 @@ use super::claim::There;
 use super::document::oversized;
 use super::leftover::{self, Begun};
 use crate::Error;
-use crate::maintenance::{hold, void_removal};
+use crate::maintenance::hold;
 use crate::storage::{
     Claim, DEFAULT_LIMIT, Document, GRACE, Precondition, Staged, get_up_to, now, put, stat, wait_turn,
 };
@@ -210,9 +210,6 @@ impl<'a> Prepared<'a> {
             }
             Ok::<_, E>(There::Unnamed(move |file: &ObjectInfo| Ok(leftover::check(file, key, begun)?)))
         })?;
-        if matches!(claim, Claim::Committed) && !self.is_new_document() {
-            void_removal(self.publish.document)?;
-        }
         Ok(match claim {
             Claim::Committed => Ok(Claimed { prepared: self, blob: blob.to_owned(), since }),
             Claim::Named => Err(refused),

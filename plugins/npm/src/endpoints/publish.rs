@@ -9,6 +9,7 @@
 //!   if it is damaged.
 
 use packhouse_plugin::auth::{self, Decision, Owner};
+use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused};
 use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::json;
@@ -92,7 +93,11 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         }
         prepared => prepared.map_err(refuse)?,
     };
+    let is_new = prepared.is_new_document();
     let claimed = prepared.claim(&mut verified.staged, &file, Some(TARBALL), &mut look)?.map_err(refuse)?;
+    if !is_new {
+        void_removal(&key)?;
+    }
     if let Some(bundle) = bundle {
         let key = layout::provenance(name, release.version, release.sha1);
         storage::put(&key, &bundle, Precondition::Any, Some(JSON))?;
