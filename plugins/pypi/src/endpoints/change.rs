@@ -2,7 +2,7 @@
 //! is named.
 
 use packhouse_plugin::log;
-use packhouse_plugin::storage::{self, Precondition, Removal};
+use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page};
 
 use super::{JSON, directory, load_whole, no_project, pages};
 use crate::document::{File, Project};
@@ -85,12 +85,13 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
     if matches!(changed, Changed::Nothing) {
         return Ok(false);
     }
-    let keys: Vec<String> = removal.announced().iter().map(|info| info.key.clone()).collect();
     removal.carry_out();
     if is_empty {
-        // As long as a file lies there, the document says that nobody should see it.
-        let is_clear = storage::stat_many(&keys)?.iter().all(Option::is_none);
-        if let (Changed::To(version), true) = (changed, is_clear) {
+        // As long as any file lies there, the document says that nobody should see it: also one
+        // that an earlier deletion had to leave behind.
+        let folder = layout::folder(name);
+        let there = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&folder) })?;
+        if let (Changed::To(version), true) = (changed, there.objects.is_empty()) {
             remove_document(name, &version);
         }
         directory::changed();

@@ -30,10 +30,9 @@ pub fn read(name: &ProjectName) -> Result<(Option<Document>, Option<Project>), E
         match pages::version_of_ours(name) {
             Ok(None) => return Ok((document, None)),
             Ok(page) if page == seen => {
-                return Err(Error::damaged(
-                    key,
-                    format!("{}; {}", loss(name, document.is_some()), way_out(name)),
-                ));
+                let is_there = document.is_some();
+                let why = format!("{}; {}", loss(name, is_there), way_out(name, is_there));
+                return Err(Error::damaged(key, why));
             }
             Ok(page) => seen = page,
             Err(Error::Conflict | Error::NotFound) => {}
@@ -52,7 +51,7 @@ fn loss(name: &ProjectName, is_replaced: bool) -> String {
 /// The project, if this is a document of ours; none if it is another system's. `Damaged` when it
 /// is neither, or speaks of another project.
 pub fn project_of(name: &ProjectName, document: &Document) -> Result<Option<Project>, Error> {
-    let damaged = |why: String| document.damaged(format!("{why}; {}", way_out(name)));
+    let damaged = |why: String| document.damaged(format!("{why}; {}", way_out(name, true)));
     let Some(project) = Project::parse(&document.bytes).map_err(|error| damaged(error.to_string()))? else {
         return Ok(None);
     };
@@ -64,10 +63,11 @@ pub fn project_of(name: &ProjectName, document: &Document) -> Result<Option<Proj
 }
 
 /// What the operator can do about a document that is damaged or lost.
-fn way_out(name: &ProjectName) -> String {
+fn way_out(name: &ProjectName, is_there: bool) -> String {
     let (document, page) = (layout::document(name), layout::page(name));
+    let removed = if is_there { format!("it and `{page}`") } else { format!("`{page}`") };
     format!(
-        "restore `{document}`; or remove it and `{page}` and run `packhouse reindex`, which makes it anew from \
-         the files, without yanks and status"
+        "restore `{document}`; or remove {removed} and run `packhouse reindex`, which makes the document anew \
+         from the files, without yanks and status"
     )
 }

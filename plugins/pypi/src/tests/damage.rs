@@ -234,3 +234,20 @@ fn what_the_document_names_beside_a_file_is_damaged_when_it_is_lost() {
     host.insert(&provenance, "[").unwrap();
     assert!(host.upkeep().verify::<Pypi>().unwrap().damaged.contains(&provenance));
 }
+
+#[test]
+fn a_file_that_a_deletion_left_behind_does_not_come_back_with_the_next_deletion() {
+    let host = uploaded();
+    // The document of a deletion that could not remove its files, and an upload behind it.
+    host.insert(DOCUMENT, crate::document::Project::new("demo").to_bytes().unwrap()).unwrap();
+    Upload::wheel("demo", "2.0").done(&host);
+    assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
+    for path in ["/packages/demo/demo-1.0-py3-none-any.whl", "/simple/demo/"] {
+        assert_eq!(get(&host, path).status(), 404, "{path}");
+    }
+    host.set_now(host.now() + 60 * MINUTE);
+    for _ in 0..2 {
+        host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    }
+    assert!(!host.objects().iter().any(|key| key.contains("demo")), "{:?}", host.objects());
+}
