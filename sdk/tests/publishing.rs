@@ -273,7 +273,7 @@ fn the_mark_of_a_removal_that_was_killed_does_not_stop_the_next_removal() {
 }
 
 #[test]
-fn a_long_removal_ends_when_a_publisher_has_taken_it_over() {
+fn a_removal_whose_mark_a_publisher_has_taken_over_removes_nothing() {
     let host = Host::new();
     publish("ours").unwrap().unwrap();
     let mut removal = Removal::of("files");

@@ -48,10 +48,14 @@ fn load(name: &CrateName) -> Result<Document, Error> {
     storage::get(&layout::index(name))?.ok_or_else(|| no_crate(name))
 }
 
-/// The owners and the spelling that a stored document lists.
+/// The owners and the spelling that a stored document lists. It may be another spelling of the
+/// name, and no other name.
 fn parse_owners(document: &Document) -> Result<Owners, Error> {
     let owners: Owners = document.json()?;
-    CrateName::parse(&owners.name).map_err(|error| document.damaged(error))?;
+    let name = CrateName::parse(&owners.name).map_err(|error| document.damaged(error))?;
+    if layout::owners(&name) != document.info.key {
+        return Err(document.damaged(format!("it lists the owners of {name}")).into());
+    }
     Ok(owners)
 }
 

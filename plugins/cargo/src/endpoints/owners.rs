@@ -11,7 +11,6 @@ use super::stored::StoredName;
 use super::{JSON, SMALL_BODY, crate_name, parse_owners};
 use crate::error::{self, Error};
 use crate::layout;
-use crate::name::CrateName;
 use crate::owners::{self, Owners};
 
 #[derive(Deserialize)]
@@ -93,14 +92,8 @@ fn change(stored: &StoredName, change: impl Fn(&mut Owners, bool) -> Result<(), 
     Update::new(&layout::owners(name)).content_type(JSON).run_telling(|document, has_tried| {
         let there = document.map(parse_owners).transpose()?;
         let mut owners = there.clone().unwrap_or_else(|| Owners::new(name, None));
-        if let Some(document) = document.filter(|_| owners.name != name.as_str()) {
-            // Another spelling of one name has the same document.
-            if CrateName::parse(&owners.name).is_ok_and(|other| layout::owners(&other) == document.info.key) {
-                let sentence = format!("the owners of {} are recorded in the place of {name}", owners.name);
-                return Err(bad(sentence));
-            }
-            let why = format!("it lists the owners of {}, and the crate is {name}", owners.name);
-            return Err(document.damaged(why).into());
+        if owners.name != name.as_str() {
+            return Err(bad(format!("the owners of {} are recorded in the place of {name}", owners.name)));
         }
         change(&mut owners, has_tried)?;
         Ok::<_, Error>(if there.as_ref() == Some(&owners) { Change::Keep } else { Change::json(&owners)? })

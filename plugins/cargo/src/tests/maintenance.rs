@@ -419,6 +419,9 @@ fn owners_of_another_crate_are_damage() {
     let body = json!({ "users": ["bob"] });
     let reply = host.as_user("cat").put("/api/v1/crates/demo/owners").json(&body).send::<Cargo>();
     assert_told(&reply, 500, "damaged");
+    assert_told(&get(&host, "/api/v1/crates/demo/owners"), 500, "damaged");
+    let yank = host.as_user("bob").delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>();
+    assert_told(&yank, 500, "damaged");
     assert!(host.log().iter().any(|line| format!("{line:?}").contains("owners/demo.json")));
     for run in [host.upkeep().verify::<Cargo>().unwrap(), collect(&host)] {
         assert_eq!(run.damaged, ["owners/demo.json"], "{:?}", run.lines);
