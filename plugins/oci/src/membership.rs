@@ -83,7 +83,9 @@ fn parse(document: Document) -> Result<Option<Member>, Error> {
     if document.bytes == NOTE || document.bytes == DELETED {
         return Ok(None);
     }
-    let size = document.json::<Settled>()?.size;
+    let settled: Settled = serde_json::from_slice(&document.bytes)
+        .map_err(|error| document.damaged(format!("{error}: push the blob again")))?;
+    let size = settled.size;
     Ok(Some(Member { info: document.info, size }))
 }
 

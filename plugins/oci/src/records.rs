@@ -62,17 +62,23 @@ pub fn delete(
     named: &[ContentDigest],
 ) -> Result<(), Error> {
     Update::new(&layout::pushed(repository, digest)).content_type(JSON).run(|document| {
-        let there = document.and_then(|document| document.json::<Record>().ok());
+        let there = document.and_then(|document| parse(document).ok());
         let blobs = there.map(|record| record.blobs).unwrap_or_default();
         Change::json(&Record { state: State::Deleted, blobs, tags: Vec::new(), released: texts(named) })
     })?;
     Ok(())
 }
 
+/// What a stored record says, or how to repair it.
+pub fn parse(document: &Document) -> Result<Record, Error> {
+    serde_json::from_slice(&document.bytes)
+        .map_err(|error| document.damaged(format!("{error}: push its manifest again")))
+}
+
 /// None where the manifest was not pushed here.
 pub fn read(repository: &RepositoryName, digest: &ContentDigest) -> Result<Option<Record>, Error> {
     let document = storage::get(&layout::pushed(repository, digest))?;
-    document.map(|document| document.json()).transpose()
+    document.as_ref().map(parse).transpose()
 }
 
 /// Whether a manifest that is not there was pushed so long ago that its push has ended, and no
@@ -90,7 +96,7 @@ pub fn is_deleted(repository: &RepositoryName, digest: &ContentDigest) -> Result
 }
 
 fn is_deletion(document: &Document) -> bool {
-    match document.json::<Record>() {
+    match parse(document) {
         Ok(record) => record.state == State::Deleted,
         Err(error) => {
             error.log_unless_clients();
@@ -124,7 +130,7 @@ pub fn prove(repository: &RepositoryName, tagged: bool) -> Result<bool, Error> {
             let Some(document) = document? else { continue };
             let proves =
                 |record: Record| record.state == State::Pushed && !(tagged && record.tags.is_empty());
-            if document.json::<Record>().map_or(true, proves) {
+            if parse(&document).map_or(true, proves) {
                 return Ok(true);
             }
         }

@@ -72,7 +72,7 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
         else {
             continue;
         };
-        match document.json::<Record>() {
+        match records::parse(&document) {
             Ok(Record { state: State::Pushed, tags, .. }) => {
                 if is_old(step, object) {
                     if !tags.is_empty() {

@@ -9,7 +9,7 @@ use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::maintenance::{DOCUMENTS, evidence, page, reason};
 use crate::name::{RepositoryName, Tag};
-use crate::records::{Record, State};
+use crate::records::{self, Record, State};
 use crate::{holdings, layout};
 
 /// The word for a damage that any blob may suffer from.
@@ -28,7 +28,7 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
         else {
             continue;
         };
-        match document.json::<Record>() {
+        match records::parse(&document) {
             Ok(record) if record.state == State::Deleted => evidence::release(step, &repository, &record),
             Ok(Record { blobs, .. }) => {
                 let manifest = layout::manifest(&repository, &digest);

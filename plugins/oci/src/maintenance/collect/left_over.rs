@@ -84,7 +84,7 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
         else {
             continue;
         };
-        let Ok(record) = document.json::<Record>() else { continue };
+        let Ok(record) = records::parse(&document) else { continue };
         let is_needed = step.remembered(&[digest.to_string()]).contains(&true);
         let may_go = match record.state {
             State::Deleted => !is_proof(step, &record)?,
