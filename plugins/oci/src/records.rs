@@ -32,6 +32,10 @@ pub struct Record {
     /// What the manifest named when it was deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<String>,
+    /// When a manifest was pushed that a request has deleted since, in milliseconds of the store's
+    /// clock: its repository has had documents since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,21 +54,25 @@ pub fn push(
     tags: &[Tag],
 ) -> Result<(), Error> {
     let tags = tags.iter().map(ToString::to_string).collect();
-    let record = Record { state: State::Pushed, blobs: texts(proven), tags, released: Vec::new() };
+    let record =
+        Record { state: State::Pushed, blobs: texts(proven), tags, released: Vec::new(), begun: None };
     let bytes = storage::to_json(&record)?;
     storage::put(&layout::pushed(repository, digest), &bytes, Precondition::Any, Some(JSON)).map(|_| ())
 }
 
-/// Before the manifest is removed. `named` is what it names.
+/// Before the manifest is removed, which was stored at `pushed`. `named` is what it names.
 pub fn delete(
     repository: &RepositoryName,
     digest: &ContentDigest,
     named: &[ContentDigest],
+    pushed: Option<u64>,
 ) -> Result<(), Error> {
     Update::new(&layout::pushed(repository, digest)).content_type(JSON).run(|document| {
         let there = document.and_then(|document| parse(document).ok());
+        let begun = there.as_ref().and_then(|record| record.begun).into_iter().chain(pushed).min();
         let blobs = there.map(|record| record.blobs).unwrap_or_default();
-        Change::json(&Record { state: State::Deleted, blobs, tags: Vec::new(), released: texts(named) })
+        let state = State::Deleted;
+        Change::json(&Record { state, blobs, tags: Vec::new(), released: texts(named), begun })
     })?;
     Ok(())
 }

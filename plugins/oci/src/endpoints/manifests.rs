@@ -114,7 +114,7 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
         };
         tag_map::remove_all(repository, digest)?;
         let manifest = Manifest::parse(&document.bytes).unwrap_or_default();
-        records::delete(repository, digest, &manifest.named())?;
+        records::delete(repository, digest, &manifest.named(), document.info.modified)?;
         if let Some(subject) = manifest.subject() {
             referrers::remove(repository, &subject, digest)?;
         }

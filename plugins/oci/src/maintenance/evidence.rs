@@ -13,7 +13,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 
 use crate::digest::ContentDigest;
 use crate::name::RepositoryName;
-use crate::records::{Record, State};
+use crate::records::{self, Record, State};
 use crate::{layout, membership};
 
 /// What is known of a blob that no manifest names.
@@ -28,6 +28,7 @@ pub enum Verdict {
 pub struct Evidence<'a> {
     step: &'a Step<'a>,
     repositories: BTreeMap<RepositoryName, Documents>,
+    deleted: BTreeMap<RepositoryName, Option<u64>>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +40,7 @@ struct Documents {
 
 impl<'a> Evidence<'a> {
     pub fn new(step: &'a Step<'a>) -> Self {
-        Self { step, repositories: BTreeMap::new() }
+        Self { step, repositories: BTreeMap::new(), deleted: BTreeMap::new() }
     }
 
     /// `members` are those of the blob.
@@ -72,14 +73,40 @@ impl<'a> Evidence<'a> {
         if self.step.remembered(&[released_by(repository, &digest.to_string())]).contains(&true) {
             return Ok(None);
         }
-        let begun = self.documents(repository)?.begun.map(|begun| begun.saturating_sub(storage::GRACE));
-        let is_older = member.modified.zip(begun).is_some_and(|(modified, begun)| modified < begun);
-        Ok(is_older.then(|| {
-            format!(
-                "no manifest names it, and {repository} has had it for longer than its tags, manifests and \
-                 records: earlier ones were lost, so restore them"
-            )
-        }))
+        let is_older = |begun: Option<u64>| {
+            let begun = begun.map(|begun| begun.saturating_sub(storage::GRACE));
+            member.modified.zip(begun).is_some_and(|(modified, begun)| modified < begun)
+        };
+        if !is_older(self.documents(repository)?.begun) {
+            return Ok(None);
+        }
+        // A request may have deleted the older ones.
+        let deleted = self.deleted(repository)?;
+        if deleted.is_some() && !is_older(deleted) {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "no manifest names it, and {repository} has had it for longer than its tags, manifests and \
+             records: earlier ones were lost, so restore them"
+        )))
+    }
+
+    /// When the oldest manifest was pushed that a request has deleted and whose record is here.
+    fn deleted(&mut self, repository: &RepositoryName) -> Result<Option<u64>, Error> {
+        if let Some(known) = self.deleted.get(repository) {
+            return Ok(*known);
+        }
+        let keys: Vec<String> = storage::list(&layout::pushes(repository))
+            .map(|record| record.map(|record| record.key))
+            .collect::<Result<_, _>>()?;
+        let mut oldest = None;
+        for document in storage::get_each(&keys) {
+            // Those that cannot be read are reported where all records are read.
+            let begun = document?.and_then(|document| records::parse(&document).ok()?.begun);
+            oldest = oldest.into_iter().chain(begun).min();
+        }
+        self.deleted.insert(repository.clone(), oldest);
+        Ok(oldest)
     }
 
     fn documents(&mut self, repository: &RepositoryName) -> Result<Documents, Error> {

@@ -282,3 +282,22 @@ fn a_referrer_that_cannot_be_read_is_reported_and_rebuilt() {
     assert_eq!(host.upkeep().reindex::<Oci>().unwrap().rebuilt, [key]);
     assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
 }
+
+#[test]
+fn an_upload_that_was_given_up_goes_although_requests_deleted_all_older_documents() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let old = push(&host, "a", "latest", "old layer");
+    wait(&host, DAY);
+    upload(&ann, "a", "given up");
+    wait(&host, HOUR);
+    push(&host, "a", "latest", "new layer");
+    assert_eq!(ann.delete(&format!("/v2/a/manifests/{old}")).send::<Oci>().status(), 202);
+    wait(&host, 2 * DAY);
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().orphans, Vec::<String>::new());
+    let run = collect(&host, DAY);
+    let mut expected = vec![blob_key("old layer"), blob_key("given up")];
+    expected.sort();
+    expected.push(format!("pushed/a/{old}"));
+    assert_eq!((run.orphans.len(), run.left_over), (0, expected));
+}
