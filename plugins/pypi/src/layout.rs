@@ -6,7 +6,8 @@
 //! - `packages/{name}/{file}`: a distribution
 //! - `packages/{name}/{file}.metadata`: the core metadata inside it (PEP 658)
 //! - `packages/{name}/{file}.provenance`: its attestations (PEP 740; an object of ours)
-//! - `simple/index.html`, `simple/{name}/index.html`: pages derived for other readers
+//! - `simple/index.html`, `simple/{name}/index.html`: pages derived for other readers. That of a
+//!   project also tells that there was a document of ours
 //! - `simple/projects.json`, `simple/changed`: the list of all projects, and whether it is
 //!   behind (objects of ours)
 //!
