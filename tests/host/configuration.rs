@@ -61,7 +61,7 @@ async fn a_feature_that_the_plugin_does_not_have_is_named_with_the_one_that_was_
         .await;
     refused(
         mount("teleportation = true"),
-        &["`teleportation`", "it has capitals, publish, search, unpublish"],
+        &["`teleportation`", "it has old_names, publish, search, unpublish"],
     )
     .await;
     let objects = Options::mounts("[mount.hostile]\nfeatures = { publish = true }\n").plugin("hostile");

@@ -50,11 +50,7 @@ impl Protocol for Npm {
             .scope("package", &["read", "write", "delete", "owner"], "read")
             .feature("publish", true, "new versions can be published")
             .feature("unpublish", true, "versions and packages can be removed")
-            .feature(
-                "capitals",
-                false,
-                "new packages can have capital letters in their names, as old ones do",
-            )
+            .feature("old_names", false, "new packages can have names that npm allows for old packages only")
             .feature("search", true, "packages can be searched for and listed")
             .wish("login", "npm login and npm token trade a password for a token")
             .failure_shape("application/json", r#"{"error":"{message}","reason":"internal"}"#)

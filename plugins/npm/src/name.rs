@@ -95,14 +95,13 @@ impl PackageName {
         self.full.strip_prefix('@')?.split_once('/').map(|(scope, _)| scope)
     }
 
-    /// May a new package have this name? Follows `validate-npm-package-name`, but for capital
-    /// letters if old packages are to be taken over.
-    pub fn check_new(&self, takes_capitals: bool) -> Result<(), NameError> {
+    /// May a new package have this name? Follows `validate-npm-package-name`.
+    pub fn check_new(&self) -> Result<(), NameError> {
         let refuse = |reason| Err(NameError { name: self.full.clone(), reason });
         if self.full.len() > NEW_NAME_LENGTH {
             return refuse("name can no longer contain more than 214 characters");
         }
-        if !takes_capitals && self.full.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if self.full.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return refuse("name can no longer contain capital letters");
         }
         if self.base().contains(['~', '\'', '!', '(', ')', '*']) {

@@ -150,7 +150,9 @@ fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Erro
         require_in(release.name, &packument, "write")?;
     } else {
         require(release.name, "write")?;
-        release.name.check_new(settings::feature("capitals"))?;
+        if !settings::feature("old_names") {
+            release.name.check_new()?;
+        }
     }
     packument.add(release);
     let bytes = packument.to_bytes();

@@ -416,12 +416,17 @@ fn a_token_for_one_package_stars_no_other() {
 }
 
 #[test]
-fn an_old_name_with_capitals_is_taken_where_the_mount_says_so() {
+fn a_name_of_an_old_package_is_taken_where_the_mount_says_so() {
     let off = host();
-    let reply = Publish::new("JSONStream", "1.0.0").send(&off.as_user("ann"));
-    assert_refused(&off, &reply, 400, "capital letters");
-    let host = host().feature("capitals", true);
-    Publish::new("JSONStream", "1.0.0").done(&host);
+    let on = host().feature("old_names", true);
+    for (name, why) in
+        [("JSONStream", "capital letters"), ("string_decoder", "core module"), ("it's", "special")]
+    {
+        let reply = Publish::new(name, "1.0.0").send(&off.as_user("ann"));
+        assert_refused(&off, &reply, 400, why);
+        Publish::new(name, "1.0.0").done(&on);
+    }
+    let host = on;
     assert_eq!(get(&host, "/JSONStream").json()["name"], "JSONStream");
     assert_eq!(get(&host, "/jsonstream").status(), 404);
 }
