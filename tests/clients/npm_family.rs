@@ -90,25 +90,25 @@ async fn deno_installs_and_again_from_its_lock_file_alone() {
     let registry = Registry::npm().await;
     let user = registry.user("publisher", &["npm:package:*:write"]).await;
     let Some(npm) = Client::find(Kind::Npm, &registry.url("/npm"), Some(&user.token)) else { return };
-    let Some(deno) = Client::find(Kind::Deno, &registry.url("/npm"), None) else { return };
+    let Some(client) = Client::find(Kind::Deno, &registry.url("/npm"), None) else { return };
     publish(&npm, &["publish"], &Package::new("left", "1.0.0")).await.ok();
     publish(&npm, &["publish"], &Package::new("@acme/tools", "1.0.0")).await.ok();
     let demo = Package::new("demo", "1.0.0").field("dependencies", json!({"left": "^1.0.0"}));
     publish(&npm, &["publish"], &demo).await.ok();
 
-    let consumer = deno.consumer("consumer", &[("demo", "^1.0.0"), ("@acme/tools", "1.0.0")]);
+    let consumer = client.consumer("consumer", &[("demo", "^1.0.0"), ("@acme/tools", "1.0.0")]);
     consumer.write(
         "main.ts",
         "import demo from \"npm:demo/package.json\" with { type: \"json\" };\nconsole.log(demo.version);\n",
     );
-    deno.run(&consumer, &["install", AT_ONCE]).await.ok();
-    let printed = deno.run(&consumer, &["run", AT_ONCE, "main.ts"]).await.ok();
+    client.run(&consumer, &["install", AT_ONCE]).await.ok();
+    let printed = client.run(&consumer, &["run", AT_ONCE, "main.ts"]).await.ok();
     assert_eq!(printed.trim(), "1.0.0");
     let lock = consumer.read("deno.lock");
     assert!(lock.contains("left@1.0.0") && lock.contains("@acme/tools@1.0.0"), "{lock}");
 
     consumer.forget_modules();
-    deno.run(&consumer, &["install", AT_ONCE, "--frozen"]).await.ok();
+    client.run(&consumer, &["install", AT_ONCE, "--frozen"]).await.ok();
     assert_eq!(version_of(&consumer, "demo").await, "1.0.0");
 }
 
