@@ -57,7 +57,7 @@ impl Protocol for Npm {
             )
             .feature("search", true, "packages can be searched for and listed")
             .wish("login", "npm login and npm token trade a password for a token")
-            .failure_shape("application/json", r#"{"error":"{message}","reason":"internal"}"#)
+            .failure_shape("application/json", r#"{"error":"{message}","reason":"http-{status}"}"#)
             .setup(SETUP)
     }
 
