@@ -308,10 +308,17 @@ async fn look_after_tokens(
         }
         TokenCommand::List { user } => print::tokens(auth, user.as_ref(), terminal).await?,
         TokenCommand::Revoke { id } => {
-            if !auth.revoke_any(id).await? {
-                return Err(AuthError::NotFound(format!("there is no token `{id}`: look at `token list`")));
-            }
-            terminal.remark(&format!("Revoked the token {id}."));
+            let remark = match auth.revoke_any(id).await? {
+                0 => {
+                    return Err(AuthError::NotFound(format!(
+                        "there is no token `{id}`: look at `token list`"
+                    )));
+                }
+                1 => format!("Revoked the token {id}."),
+                2 => format!("Revoked the token {id}, and one token that was made with it."),
+                all => format!("Revoked the token {id}, and {} tokens that were made with it.", all - 1),
+            };
+            terminal.remark(&remark);
         }
     }
     Ok(())

@@ -107,14 +107,15 @@ impl Registry {
         }
         let configured = layout::configured_mounts(&config)?;
         safety::check(&config)?;
+        // What may refuse the start comes before anything is written to the storage.
+        let plugins = load_plugins(&config, &configured, more).await?;
+        let descriptors = share_out(&config)?;
         let (auth, storage) = home::open(&config).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
             return Err(config.error(message).into());
         }
-        let plugins = load_plugins(&config, &configured, more).await?;
-        let descriptors = share_out(&config)?;
         let registry = Self(Arc::new(Rooms {
             gate: Gate::new(gate_settings(&config)),
             budgets: budgets(&config, descriptors),

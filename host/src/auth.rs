@@ -2,7 +2,8 @@
 //! It must not know storage, plugins, request bodies, or any protocol.
 //!
 //! # Layout
-//! `session` is the face for one request; `credentials` reads what was sent and removes it;
+//! `session` is the face for one request (`granted` are the permissions that it has found);
+//! `credentials` reads what was sent and removes it;
 //! `identity` says who that is; `policy` and `scope` decide what they may do; `tokens` and
 //! `accounts` change what there is; `signing` makes signed access tokens and says who sends one
 //! (`access` is what they hold, `jwt` their form and keys); `sign_in`, `passwords` and `throttle`
@@ -21,6 +22,7 @@ mod cache;
 mod clock;
 pub mod credentials;
 mod database;
+mod granted;
 pub mod home;
 pub mod identity;
 pub mod jwt;
@@ -89,8 +91,8 @@ pub struct Settings {
 pub struct Limits {
     /// Sign-ins that may be verified or wait for it while their requests hold places.
     pub sign_ins_in_place: usize,
-    /// Tokens of one user that have not expired; a quarter of them may be such as were issued
-    /// without a password check.
+    /// Tokens of one user that have not expired. A quarter of them may be such as clients got with
+    /// a password that accompanied a request, and another quarter such as were made with a token.
     pub tokens_per_user: u64,
     /// How long a token lives at most that was issued without a password check.
     pub longest_lifetime: Duration,

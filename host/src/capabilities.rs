@@ -9,12 +9,15 @@
 //!   credential has been taken, and who is calling is asked of `auth`.
 //! - **Every call that may wait goes through [`State::wait`] or [`State::transfer`]**, which
 //!   stop the guest's clock and count the call.
+//! - **Whatever changes the store goes through [`State::may_change`]** just before, also at the end of
+//!   a body that came slowly.
 //! - **Whatever the host keeps, reads, hashes, unpacks, copies or writes for a guest is counted** in
 //!   [`usage::Usage`], and arguments are parsed before anything is kept.
 
 pub mod about;
 pub mod auth;
 pub mod body;
+mod changes;
 mod clock;
 pub mod digests;
 mod error;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::EXPECT;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
@@ -83,8 +83,9 @@ impl Registry {
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
-        let answered = match (asked.peer.bad_host, cors.preflight()) {
-            (Some(why), _) => Err(Failure::BadRequest(why.into()).into()),
+        let refused = asked.peer.bad_host.map(|why| Failure::BadRequest(why.into()));
+        let answered = match (refused.or_else(|| unknown_method(&parts.method)), cors.preflight()) {
+            (Some(failure), _) => Err(failure.into()),
             (None, Some(preflight)) => preflight.map(|reply| (reply, None)).map_err(Refusal::from),
             (None, None) => self.reply(&asked, body, credentials).await,
         };
@@ -324,6 +325,15 @@ impl Asked<'_> {
     fn host(&self) -> Option<&str> {
         self.peer.host.as_deref()
     }
+}
+
+/// The names of methods are case-sensitive, and all that are registered are in capitals (RFC 9110,
+/// section 9.1).
+fn unknown_method(method: &Method) -> Option<Failure> {
+    let is_known = !method.as_str().bytes().any(|byte| byte.is_ascii_lowercase());
+    let sentence =
+        || format!("there is no method `{}`: methods are written in capitals", printable(method.as_str()));
+    (!is_known).then(|| Failure::NotImplemented(sentence().into()))
 }
 
 fn nothing_there() -> Failure {

@@ -19,6 +19,7 @@ pub mod ownership;
 pub mod pace;
 pub mod plugins;
 mod prefixes;
+mod reach;
 pub mod respond;
 pub mod server;
 pub mod shares;

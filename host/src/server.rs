@@ -5,6 +5,7 @@
 //!
 //! # Layout
 //! - `admission`: which connections the server keeps
+//! - `coding`: the transfer codings that are understood
 //! - `connection`: one connection: hyper in the middle, the limits around it
 //! - `streams`: the tasks of the streams of HTTP/2, each ended alone
 //! - `progress`: what it has been doing, and when it is cut for that
@@ -25,6 +26,7 @@
 //! - No connection waits for ever: it is served, or answered 503, or closed.
 
 mod admission;
+mod coding;
 mod connection;
 mod gate;
 mod incoming;

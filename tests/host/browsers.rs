@@ -171,6 +171,9 @@ async fn another_site_cannot_write_with_a_browsers_password() {
             let answer = forged.send(method, path, body).await.expect(403);
             assert!(answer.text().contains("another web site"), "{answer:?}");
             assert!(answer.header("cache-control").contains("private"), "{answer:?}");
+            if path.starts_with("/npm/") {
+                assert_eq!(answer.json()["reason"], "http-403", "{answer:?}");
+            }
         }
         // In the words of the protocol.
         let answer = forged.post("/v2/demo/blobs/uploads/", &json!({})).await.expect(403);

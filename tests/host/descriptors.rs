@@ -4,7 +4,9 @@
 
 use futures_util::future::join_all;
 use packhouse_tests::npm::{Package, noise};
-use packhouse_tests::sockets::{connect_from, connect_slowly, get, header, read_slowly, status};
+use packhouse_tests::sockets::{
+    connect_from, connect_slowly, get, get_http2, header, http2, read_slowly, status,
+};
 use packhouse_tests::{Options, Registry};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,6 +56,36 @@ async fn a_thousand_requests_with_few_files_are_answered_200_or_503() {
         reader.abort();
     }
     registry.actor("/npm").get("/demo").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_take_nothing_leave_files_for_everybody_else() {
+    let limits = "queue_timeout = \"2s\"";
+    let registry = Registry::start(Options::npm().limits(limits).open_files(400)).await;
+    let publisher = registry.publisher().await;
+    let package = Package::new("demo", "1.0.0").file("data.bin", noise(7, 3_000_000));
+    publisher.put(&package.path(), &package.publish()).await.expect(201);
+    let path = format!("/npm{}", package.tarball_path());
+
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        let sender = http2(connect_from(&registry.address(), 1).await, 0).await;
+        for _ in 0..150 {
+            let (mut sender, path) = (sender.clone(), path.clone());
+            asked.push(async move { get_http2(&mut sender, &path).await });
+        }
+    }
+    // Those that are answered keep their files, since nothing is taken of them.
+    let answers = join_all(asked).await;
+    let count = |code: u16| {
+        answers.iter().filter(|answer| answer.as_ref().is_ok_and(|(status, _)| *status == code)).count()
+    };
+    assert!(count(200) > 10 && count(503) > 400, "{} of 200, {} of 503", count(200), count(503));
+    for path in ["/healthz", &path] {
+        let mut other = connect_from(&registry.address(), 2).await;
+        assert_eq!(status(&get(&mut other, path).await), 200, "{path}");
+    }
+    assert!(!registry.logs().contains("os error 24"), "{}", registry.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]

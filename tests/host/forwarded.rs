@@ -158,3 +158,17 @@ async fn trusted_proxies_without_their_headers_are_refused_with_a_sentence() {
         assert!(ended.stderr.contains(word), "{word:?} in {}", ended.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_method_that_is_not_in_capitals_is_no_method() {
+    let registry = Registry::npm().await;
+    let package = Package::new("demo", "1.0.0");
+    registry.publisher().await.put(&package.path(), &package.publish()).await.expect(201);
+    for method in ["get", "Get", "put", "pUT", "delete"] {
+        for path in ["/npm/demo", "/healthz", "/nowhere"] {
+            let answer = ask(&registry, &format!("{method} {path} HTTP/1.1\nHost: x")).await;
+            assert_eq!(status(&answer), 501, "{method} {path}: {answer}");
+        }
+    }
+    assert_eq!(status(&ask(&registry, "BREW /npm/demo HTTP/1.1\nHost: x").await), 405);
+}

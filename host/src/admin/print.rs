@@ -41,7 +41,7 @@ pub(super) async fn grants(
     Ok(())
 }
 
-/// `ID  OWNER  HINT…  LABEL  access  created  used  expires  scopes  networks  mount`
+/// `ID  OWNER  HINT…  LABEL  access  created  used  expires  scopes  networks  mount  parent`
 pub(super) async fn tokens(
     auth: &Auth,
     user: Option<&UserName>,
@@ -75,6 +75,7 @@ fn line(token: &Token, owner: &str) -> String {
     columns.push(if token.scopes.is_empty() { "all scopes".to_owned() } else { joined(&token.scopes) });
     columns.push(if token.cidr.is_empty() { "any network".to_owned() } else { joined(&token.cidr) });
     columns.push(token.mount.as_ref().map_or("any mount".to_owned(), |mount| format!("only {mount}")));
+    columns.push(token.parent.map_or("no parent".to_owned(), |parent| format!("made with {parent}")));
     columns.join("\t")
 }
 

@@ -349,3 +349,21 @@ async fn what_clients_chose_is_listed_escaped_and_bounded() {
         "{output}"
     );
 }
+
+#[tokio::test]
+async fn a_token_is_revoked_with_those_that_were_made_with_it_and_the_operator_is_told() {
+    let shell = Shell::new().await;
+    shell.run("user add ann").await.unwrap();
+    let (secret, _) = shell.run("token create ann").await.unwrap();
+    let made = shell.sign_in(Credentials::token(secret.trim_end().into())).await.account.unwrap();
+    for _ in 0..2 {
+        shell.auth.issue(&made, &TokenRequest::default()).await.unwrap();
+    }
+    let (listed, _) = shell.run("token list ann").await.unwrap();
+    let id = listed.split('\t').next().unwrap();
+    assert_eq!(listed.matches(&format!("made with {id}")).count(), 2, "{listed}");
+    assert!(listed.lines().next().unwrap().contains("no parent"), "{listed}");
+    let (_, told) = shell.run(&format!("token revoke {id}")).await.unwrap();
+    assert!(told.contains("2 tokens that were made with it"), "{told}");
+    assert_eq!(shell.run("token list").await.unwrap().0, "");
+}

@@ -3,7 +3,7 @@
 use super::auth::{open_auth, token_store_kind, without_users};
 use super::{BuildError, storage_error, storage_settings};
 use crate::auth::{Auth, AuthError, Home, TokenStoreKind};
-use crate::config::{Config, StorageKind};
+use crate::config::{Config, Hosts, StorageKind};
 use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 
 /// For a host: a first start makes the users and the store, and remembers it. Beside a store
@@ -11,15 +11,17 @@ use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 pub(super) async fn open(config: &Config) -> Result<(Auth, Storage), BuildError> {
     let failed = |source| auth_error(config, source);
     if let Some(why) = users_are_gone(config).await? {
-        let storage = open_as(config, &Opening::to_serve(Wanted::New(StoreId::fresh()))).await?;
+        let storage = open_as(config, &to_serve(config, Wanted::New(StoreId::fresh()))).await?;
         return Ok((without_users(config, &why)?, storage));
     }
     let auth = open_auth(config).await?;
     let home = auth.home().await.map_err(failed)?;
-    let opening = Opening::to_serve(wanted(&home));
+    let opening = to_serve(config, wanted(&home));
     let storage = open_as(config, &opening).await?;
     match (home, storage.id().await) {
         (Home::Known(_), _) | (Home::Fleeting | Home::Unknown, None) => {}
+        // The start will be refused.
+        (Home::New(_), None) if opening.must_be_shareable && !storage.is_safe_to_share() => {}
         (_, Some(id)) => auth.set_home(id.as_str()).await.map_err(failed)?,
         (Home::New(_), None) => {
             if let Err(error) = storage.probe().await {
@@ -29,6 +31,10 @@ pub(super) async fn open(config: &Config) -> Result<(Auth, Storage), BuildError>
         }
     }
     Ok((auth, storage))
+}
+
+fn to_serve(config: &Config, wanted: Wanted) -> Opening {
+    Opening { must_be_shareable: config.server.hosts == Hosts::Many, ..Opening::to_serve(wanted) }
 }
 
 /// The users for a command that looks after them: made by the first one, but not beside a store
@@ -54,7 +60,12 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
         return Ok(None);
     }
     let settings = storage_settings(&config.storage);
-    let opening = Opening { wanted: Wanted::New(StoreId::fresh()), may_make: false, only_reads: true };
+    let opening = Opening {
+        wanted: Wanted::New(StoreId::fresh()),
+        may_make: false,
+        only_reads: true,
+        must_be_shareable: false,
+    };
     match Storage::open_as(&settings, &opening).await {
         Ok(_) => Ok(None),
         Err(StorageError::Unavailable(reason)) if config.storage.kind == StorageKind::Fs => Ok(Some(
@@ -68,7 +79,7 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
 pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, BuildError> {
     let home = Home::look(token_store_kind(config)?, &config.auth.database).await;
     let wanted = wanted(&home.map_err(|source| auth_error(config, source))?);
-    open_as(config, &Opening { wanted, may_make: false, only_reads }).await
+    open_as(config, &Opening { wanted, may_make: false, only_reads, must_be_shareable: false }).await
 }
 
 /// The configured store is the right one for the configured users from now on. A sentence that

@@ -2,12 +2,12 @@
 //! code) and who may do what (users) must not lie where objects are stored, nor where other
 //! users of the machine can write. Nor may others be able to write to the files themselves.
 
-use std::fs::Metadata;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use crate::config::{Config, StorageKind};
+use crate::reach::{self, others_can_write};
 
 /// One sentence for the first that is not safe.
 pub(super) fn check(config: &Config) -> Result<(), BuildError> {
@@ -76,12 +76,7 @@ fn check_file(config: &Config, file: &Path) -> Result<(), BuildError> {
     if !is_open {
         return Ok(());
     }
-    let file = file.display();
-    Err(config
-        .error(format!(
-            "others can write to `{file}`, which decides what this server does: take that away with chmod o-w,g-w"
-        ))
-        .into())
+    Err(config.error(reach::refusal(file)).into())
 }
 
 fn refuse(config: &Config, key: &str, place: &Path, why: &str) -> BuildError {
@@ -104,12 +99,6 @@ fn is_open_to_others(folder: &Path) -> bool {
     let Ok(metadata) = folder.metadata() else { return false };
     let is_sticky = metadata.permissions().mode() & 0o1000 != 0;
     metadata.is_dir() && !is_sticky && others_can_write(&metadata)
-}
-
-/// All users, or those of a group that is neither this process's nor root's.
-fn others_can_write(metadata: &Metadata) -> bool {
-    let (mode, group) = (metadata.permissions().mode(), metadata.gid());
-    mode & 0o002 != 0 || mode & 0o020 != 0 && group != rustix::process::getegid().as_raw() && group != 0
 }
 
 #[cfg(test)]

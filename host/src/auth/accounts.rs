@@ -167,8 +167,9 @@ impl Auth {
         self.inner.stores.tokens.list(None).await
     }
 
-    /// Revokes anybody's token by its id. False when there is none.
-    pub async fn revoke_any(&self, id: Uuid) -> Result<bool, AuthError> {
+    /// Revokes anybody's token by its id, and those that were made with it. How many there were: 0
+    /// when there is none of this id.
+    pub async fn revoke_any(&self, id: Uuid) -> Result<u64, AuthError> {
         let revoked = self.inner.stores.tokens.remove(id, None).await?;
         self.forget_known();
         Ok(revoked)

@@ -31,7 +31,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -84,6 +84,11 @@ const STEPS: [&str; 4] = [
     CREATE INDEX removed_users_by_name ON removed_users (name);
     INSERT INTO removed_users (id, name, owns_by_name)
         SELECT x'', '*', 1 WHERE EXISTS (SELECT 1 FROM users);
+",
+    // With what tokens were made before this step was not remembered.
+    "
+    ALTER TABLE tokens ADD COLUMN parent BLOB;
+    CREATE INDEX tokens_by_parent ON tokens (parent) WHERE parent IS NOT NULL;
 ",
 ];
 

@@ -179,6 +179,18 @@ impl Auth {
         peer: IpAddr,
         mount: &str,
     ) -> Result<Caller, AuthError> {
+        self.identify_as_of(credentials, peer, mount, self.inner.clock.unix_millis()).await
+    }
+
+    /// The same for credentials that came at a moment before (milliseconds since the Unix epoch):
+    /// what was revoked since then does not count, and what only expired since then does.
+    pub(super) async fn identify_as_of(
+        &self,
+        credentials: &Credentials,
+        peer: IpAddr,
+        mount: &str,
+        came: u64,
+    ) -> Result<Caller, AuthError> {
         if let (Some(database), false) = (&self.inner.stores.database, credentials.are_nobodys()) {
             database.check()?;
         }
@@ -187,11 +199,11 @@ impl Auth {
             Sent::Foreign(why) => return Ok(Caller::with_foreign_scheme(*why)),
             Sent::Unreadable(why) => return Ok(Caller::rejected(*why)),
             Sent::Token(secret) if jwt::has_form(secret.expose_secret()) => {
-                self.by_access_token(secret, peer, mount).await
+                self.by_access_token(secret, peer, mount, came).await
             }
-            Sent::Token(secret) => self.authenticate_token(secret, peer, mount).await.map(Caller::signed_in),
+            Sent::Token(secret) => self.by_token(secret, peer, mount, came).await.map(Caller::signed_in),
             Sent::Password { name, password } => {
-                self.authenticate_password(name, password, peer, mount).await.map(Caller::signed_in)
+                self.authenticate_password(name, password, peer, mount, came).await.map(Caller::signed_in)
             }
         };
         match answer {
@@ -213,9 +225,10 @@ impl Auth {
         password: &SecretString,
         peer: IpAddr,
         mount: &str,
+        came: u64,
     ) -> Result<Account, AuthError> {
         if has_token_form(password.expose_secret()) {
-            match self.authenticate_token(password, peer, mount).await {
+            match self.by_token(password, peer, mount, came).await {
                 // It may be a password that only looks like a token.
                 Err(AuthError::Denied(why)) if why == UNKNOWN && UserName::parse(name).is_ok() => {}
                 answer => return answer,
@@ -251,28 +264,24 @@ impl Auth {
         peer: IpAddr,
         mount: &str,
     ) -> Result<Account, AuthError> {
+        self.by_token(secret, peer, mount, self.inner.clock.unix_millis()).await
+    }
+
+    async fn by_token(
+        &self,
+        secret: &SecretString,
+        peer: IpAddr,
+        mount: &str,
+        came: u64,
+    ) -> Result<Account, AuthError> {
         let unknown = || AuthError::Denied(UNKNOWN.to_owned());
         if !has_token_form(secret.expose_secret()) {
             return Err(unknown());
         }
         let known = self.known_token(SecretHash::of(secret.expose_secret())).await?;
         let (user, token) = known.ok_or_else(unknown)?;
-        self.check_use(&token, peer, mount)?;
+        check_use(&token, peer, mount, came)?;
         Ok(Account::new(user, Some(token)))
-    }
-
-    /// May this token be used now, from there, at this mount?
-    pub(super) fn check_use(&self, token: &Token, peer: IpAddr, mount: &str) -> Result<(), AuthError> {
-        let why = if token.is_expired(self.inner.clock.unix_millis()) {
-            EXPIRED
-        } else if !token.may_come_from(peer) {
-            ELSEWHERE
-        } else if !token.is_for(mount) {
-            OTHER_MOUNT
-        } else {
-            return Ok(());
-        };
-        Err(AuthError::Denied(why.to_owned()))
     }
 
     async fn known_token(&self, secret: SecretHash) -> Result<Option<Known>, AuthError> {
@@ -325,6 +334,20 @@ impl Auth {
         known_users.put(ticket, name.to_owned(), Arc::clone(&user));
         Ok(Some(user))
     }
+}
+
+/// May this token be used at this moment, from there, at this mount?
+pub(super) fn check_use(token: &Token, peer: IpAddr, mount: &str, now: u64) -> Result<(), AuthError> {
+    let why = if token.is_expired(now) {
+        EXPIRED
+    } else if !token.may_come_from(peer) {
+        ELSEWHERE
+    } else if !token.is_for(mount) {
+        OTHER_MOUNT
+    } else {
+        return Ok(());
+    };
+    Err(AuthError::Denied(why.to_owned()))
 }
 
 #[cfg(test)]

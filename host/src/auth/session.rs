@@ -6,15 +6,18 @@
 //! - The caller is identified once per request, and only when something depends on it.
 //! - What may take long is done by [`Session::admit`], before the request has a place: a password
 //!   is verified there, and wrong ones are waited for there.
+//! - Nothing is changed for a caller whose credentials were revoked, or whose permissions were taken
+//!   away, more than about a second before: see [`Session::verify`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
 use super::access::Entry;
 use super::credentials::{Credentials, Sent};
+use super::granted::Granted;
 use super::identity::{Account, Caller};
 use super::policy::Decision;
 use super::scope::{Resource, Scope};
@@ -23,8 +26,15 @@ use super::token_store::Token;
 use super::tokens::{Issued, TokenRequest};
 use super::{Auth, AuthError, Owners, Question};
 
+/// Why nothing is changed for somebody else than who began the request.
+const ANOTHER: &str =
+    "the user who sent this request was removed while it was under way: nothing was changed";
+
 /// Tokens that one request is issued. A sign-in needs one.
 const MOST_ISSUED: u32 = 4;
+
+/// How long what was found out about a caller counts for changes.
+const VERIFIED_FOR: Duration = Duration::from_secs(1);
 
 /// Where a request goes, as far as permissions depend on it.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +55,12 @@ pub struct Session {
     peer: IpAddr,
     /// Known after the first question about it.
     caller: Option<Caller>,
+    /// When the credentials came, in milliseconds since the Unix epoch.
+    came: u64,
+    /// When the credentials and the permissions were last verified.
+    verified: Instant,
+    /// The permissions that the caller was found to have.
+    granted: Granted,
     /// What the caller's access token lacked when that was last asked for.
     lacking: Option<String>,
     /// What to say about credentials of a foreign scheme, when signing in was last asked for.
@@ -57,12 +73,16 @@ pub struct Session {
 impl Session {
     /// Somebody who sent these credentials from this address. Looks nothing up.
     pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
+        let (came, verified) = (auth.inner.clock.unix_millis(), auth.inner.clock.now());
         Self {
             auth,
             area,
             credentials,
             peer,
             caller: None,
+            came,
+            verified,
+            granted: Granted::default(),
             lacking: None,
             foreign: None,
             retry_after: None,
@@ -109,12 +129,57 @@ impl Session {
         let counts = caller.access.is_some() && caller.rejection.is_none();
         let foreign = caller.foreign.clone();
         let decision = self.decide(self.caller.as_ref(), kind, name, action, owners);
+        if decision == Decision::Granted {
+            let account = self.caller.as_ref().and_then(|caller| caller.account.as_ref());
+            let is_owner = account.is_some_and(|account| account.is_one_of(owners));
+            self.granted.add(kind, name, action, is_owner);
+        }
         let mount = &self.area.mount;
         self.lacking = (counts && decision == Decision::SignIn).then(|| {
             format!("the access token does not hold {mount}:{kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
         });
         self.foreign = foreign.filter(|_| decision == Decision::SignIn);
         Ok(decision)
+    }
+
+    /// Before something is changed for the caller: do the credentials still count, and does the
+    /// caller still have every permission that was found before? A request may last for minutes,
+    /// while its client sends the body. Looked up at most once in [`VERIFIED_FOR`]. Credentials that
+    /// merely expired since they came still count.
+    ///
+    /// # Errors
+    /// `Denied` when not; otherwise as [`Session::admit`].
+    pub async fn verify(&mut self) -> Result<(), AuthError> {
+        let now = self.auth.inner.clock.now();
+        let Some(before) = self.caller.as_ref() else { return Ok(()) };
+        if now.duration_since(self.verified) < VERIFIED_FOR || self.credentials.are_nobodys() {
+            return Ok(());
+        }
+        let (mount, came) = (&self.area.mount, self.came);
+        let caller = self.auth.identify_as_of(&self.credentials, self.peer, mount, came).await?;
+        let id_of = |caller: &Caller| caller.account.as_ref().map(Account::id);
+        if before.rejection.is_none() {
+            if let Some(why) = &caller.rejection {
+                return Err(AuthError::Denied(format!("{why}; nothing was changed")));
+            }
+            if id_of(before) != id_of(&caller) {
+                return Err(AuthError::Denied(ANOTHER.to_owned()));
+            }
+        }
+        let own = id_of(&caller).map(|id| id.to_string()).into_iter().collect::<Vec<_>>();
+        for permission in self.granted.all() {
+            let (kind, name, action) = (&permission.kind, &permission.name, &permission.action);
+            let ids = if permission.is_owner { own.as_slice() } else { &[] };
+            let owners = Owners { ids, names: &[] };
+            if self.decide(Some(&caller), kind, name, action, owners) != Decision::Granted {
+                return Err(AuthError::Denied(format!(
+                    "the permission {mount}:{kind}:{name}:{action} was taken away while the request was under \
+                     way: nothing was changed"
+                )));
+            }
+        }
+        (self.caller, self.verified) = (Some(caller), now);
+        Ok(())
     }
 
     /// Of these names, those on which the caller may do `action`.
@@ -202,6 +267,7 @@ impl Session {
         if self.issued >= MOST_ISSUED {
             return Err(AuthError::Denied(format!("one request is issued at most {MOST_ISSUED} tokens")));
         }
+        self.verify().await?;
         self.issued += 1;
         self.auth.issue(account, &TokenRequest { mount: Some(self.area.mount.clone()), ..request }).await
     }
@@ -250,8 +316,9 @@ impl Session {
 
     async fn identify(&mut self) -> Result<&Caller, AuthError> {
         if self.caller.is_none() {
+            let asked = self.auth.inner.clock.now();
             let caller = self.auth.identify(&self.credentials, self.peer, &self.area.mount).await?;
-            self.caller = Some(caller);
+            (self.caller, self.verified) = (Some(caller), asked);
         }
         Ok(self.caller.get_or_insert_default())
     }

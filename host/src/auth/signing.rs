@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::access::{self, Access, Entry};
-use super::identity::{Account, Caller};
+use super::identity::{Account, Caller, check_use};
 use super::jwt::keys::{KeyFile, Keys};
 use super::jwt::{Expected, Flaw};
 use super::policy::{self, Decision};
@@ -264,23 +264,24 @@ impl Auth {
         })
     }
 
-    /// Who sent this access token, at this mount.
+    /// Who sent this access token, at this mount and this moment.
     pub(super) async fn by_access_token(
         &self,
         secret: &SecretString,
         peer: IpAddr,
         mount: &str,
+        came: u64,
     ) -> Result<Caller, AuthError> {
         let Some(signing) = &self.inner.signing else {
             return deny("signed access tokens are switched off here: sign in with another");
         };
         #[expect(clippy::cast_precision_loss, reason = "milliseconds fit for 285,000 years")]
-        let now = self.inner.clock.unix_millis() as f64 / 1000.0;
+        let now = came as f64 / 1000.0;
         let sent = signing.read(secret, now, mount).or_else(deny)?;
         let outside = signing.realm.is_some();
         let caller = match &sent.packhouse {
             Some(ours) if ours.mount != mount => return deny(OTHER_MOUNT),
-            Some(ours) if !outside => self.bearer(ours, sent.sub.as_deref(), peer, mount).await?,
+            Some(ours) if !outside => self.bearer(ours, sent.sub.as_deref(), peer, mount, came).await?,
             None if !outside => return deny(FOREIGN),
             _ => Caller::anonymous(),
         };
@@ -295,6 +296,7 @@ impl Auth {
         name: Option<&str>,
         peer: IpAddr,
         mount: &str,
+        came: u64,
     ) -> Result<Caller, AuthError> {
         let Some(user) = &ours.user else {
             return Ok(Caller::anonymous());
@@ -305,7 +307,7 @@ impl Auth {
             return deny(GONE);
         };
         let token = match &ours.token {
-            Some(id) => Some(self.made_with(id, known.id, peer, mount).await?),
+            Some(id) => Some(self.made_with(id, known.id, peer, mount, came).await?),
             None => None,
         };
         Ok(Caller::signed_in(Account::new(known, token).bearing()))
@@ -317,13 +319,14 @@ impl Auth {
         owner: Uuid,
         peer: IpAddr,
         mount: &str,
+        came: u64,
     ) -> Result<Arc<Token>, AuthError> {
         let token = match Uuid::try_parse(id) {
             Ok(id) => self.known_token_of(id).await?,
             Err(_) => None,
         };
         let token = token.filter(|token| token.owner == owner).map_or_else(|| deny(GONE), Ok)?;
-        self.check_use(&token, peer, mount)?;
+        check_use(&token, peer, mount, came)?;
         Ok(token)
     }
 

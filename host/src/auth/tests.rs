@@ -364,10 +364,17 @@ async fn a_user_has_a_limited_number_of_tokens_and_few_without_a_password_check(
     for _ in 0..500 {
         answers.push(auth.issue(&ann, &through("demo")).await);
     }
-    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
-    assert!(refused(answers.pop().unwrap()).contains("without a password check"));
+    assert!(answers.iter().all(Result::is_ok), "a sign-in with the password finds room");
+    assert_eq!(auth.list(&ann).await.unwrap().len(), 2, "in the place of the longest unused one");
+    let last = answers.pop().unwrap().unwrap();
+    let by_token = at(&auth, "demo", &last.secret).await.account.unwrap();
+    for _ in 0..2 {
+        let child = auth.issue(&by_token, &through("demo")).await.unwrap().token;
+        assert_eq!(child.parent, Some(last.token.id));
+    }
+    assert!(refused(auth.issue(&by_token, &through("demo")).await).contains("without a password check"));
     let proved = auth.authenticate_only_password("ann", &PASSWORD.into(), HERE).await.unwrap();
-    for _ in 0..6 {
+    for _ in 0..8 {
         auth.issue(&proved, &through("demo")).await.unwrap();
     }
     let why = refused(auth.issue(&proved, &through("demo")).await);
@@ -377,6 +384,26 @@ async fn a_user_has_a_limited_number_of_tokens_and_few_without_a_password_check(
     auth.inner.clock.sleep(limits.idle_lifetime).await;
     auth.revoke_any(auth.list(&ann).await.unwrap()[0].id).await.unwrap();
     auth.issue(&ann, &through("demo")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_with_those_that_were_made_with_it() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let parent = auth.issue(&ann, &TokenRequest::default()).await.unwrap();
+    assert_eq!(parent.token.parent, None);
+    let by_parent = at(&auth, "demo", &parent.secret).await.account.unwrap();
+    let child = auth.issue(&by_parent, &through("demo")).await.unwrap();
+    let by_child = at(&auth, "demo", &child.secret).await.account.unwrap();
+    let grandchild = auth.issue(&by_child, &through("demo")).await.unwrap();
+    assert!(at(&auth, "demo", &grandchild.secret).await.account.is_some());
+    assert!(auth.revoke(&ann, &child.token.id.to_string()).await.unwrap());
+    assert!(at(&auth, "demo", &grandchild.secret).await.rejection.is_some());
+    let child = auth.issue(&by_parent, &through("demo")).await.unwrap();
+    assert_eq!(auth.revoke_any(parent.token.id).await.unwrap(), 2);
+    assert!(at(&auth, "demo", &child.secret).await.rejection.is_some());
+    assert_eq!(auth.revoke_any(parent.token.id).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -430,7 +457,7 @@ async fn what_one_host_revokes_or_changes_stops_on_the_other_within_a_second() {
     assert!(sign_in(&there, "ann", PASSWORD).await.rejection.is_some(), "remembered, but no longer right");
     assert!(sign_in(&there, "ann", "another password").await.account.is_some());
 
-    assert!(here.revoke_any(token.id).await.unwrap());
+    assert_eq!(here.revoke_any(token.id).await.unwrap(), 1);
     there.inner.clock.sleep(Duration::from_secs(1)).await;
     assert!(show(&there, &secret).await.rejection.is_some());
 }

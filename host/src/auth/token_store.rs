@@ -58,6 +58,9 @@ pub struct Token {
     /// It expires when it is not used for so long, in milliseconds. Set for tokens that were
     /// issued without a password check, and for no others.
     pub idle: Option<u64>,
+    /// The id of the token that it was made with; it is revoked with that one. None for one that was
+    /// made with the password or by the administrator, and not known of tokens of earlier versions.
+    pub parent: Option<Uuid>,
 }
 
 impl Token {
@@ -90,16 +93,30 @@ impl Token {
 pub struct Quota {
     /// Of all kinds.
     pub all: u64,
-    /// That were issued without a password check.
+    /// That were issued without a password check: so many with a password that accompanied a
+    /// request, and so many with a token.
     pub idle: u64,
     /// What expired before counts no longer.
     pub now: u64,
 }
 
+/// What an owner has that has not expired.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    /// Of all kinds.
+    all: u64,
+    /// Without a password check, as the token that is to be added was issued: with a token, or not.
+    alike: u64,
+}
+
 impl Quota {
-    /// Is there room for this token beside so many that its owner has?
-    fn has_room(&self, token: &Token, all: u64, idle: u64) -> bool {
-        all < self.all && (token.idle.is_none() || idle < self.idle)
+    /// Is there room for this token beside those?
+    fn has_room(&self, token: &Token, count: Count) -> bool {
+        count.all < self.all && !self.is_full_of_alike(token, count)
+    }
+
+    fn is_full_of_alike(&self, token: &Token, count: Count) -> bool {
+        token.idle.is_some() && count.alike >= self.idle
     }
 }
 
@@ -107,8 +124,10 @@ impl Quota {
 /// soon as the call is over. Every function answers `Unavailable` when the store is away.
 pub trait TokenStore: Send + Sync {
     /// Adds a token under the hash of its secret. Where the quota leaves no room, its owner's
-    /// expired tokens are removed; false, and nothing added, when that does not help. Of
-    /// several callers at once, on any host, no more are added than there is room for.
+    /// expired tokens are removed. One that was made with the password then takes the place of
+    /// the one that has not been used for the longest, among those that were issued without a
+    /// password check. False, and nothing added, when that does not help. Of several callers at
+    /// once, on any host, no more are added than there is room for.
     fn add<'a>(
         &'a self,
         token: &'a Token,
@@ -121,9 +140,9 @@ pub trait TokenStore: Send + Sync {
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
     /// The tokens of one owner, or all, in the order in which they were made.
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>>;
-    /// Removes the token of this id; with an owner only when it is theirs. False when
-    /// there is none.
-    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>>;
+    /// Removes the token of this id, and all that were made with it or with one of those; with an
+    /// owner only when it is theirs. Says how many there were: 0 when there is none of this id.
+    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>>;
     /// Removes all tokens of one owner and says how many there were.
     fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>>;
     /// Notes that it was used at `now`, unless that is less than a minute after the use
@@ -133,7 +152,8 @@ pub trait TokenStore: Send + Sync {
     /// now on. Of several that ask at once all get the same.
     fn shared_secret<'a>(&'a self, fresh: &'a SecretString)
     -> BoxFuture<'a, Result<SecretString, AuthError>>;
-    /// Removes tokens that expired before `time` and says how many.
+    /// Removes tokens that expired before `time` and says how many. One with which others were
+    /// made stays as long as those do.
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>>;
 }
 

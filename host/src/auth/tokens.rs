@@ -7,7 +7,9 @@
 //! - A token that was issued through a mount is valid at that mount only.
 //! - A token whose maker's password was not checked for it ([`Account`] of a request's caller, or
 //!   of another token) expires, at a fixed time and when it is not used. Few of them fit beside
-//!   the tokens that a user made with the password.
+//!   the tokens that a user made with the password, and a sign-in with the password always finds
+//!   room among them.
+//! - A token is revoked with the one that it was made with.
 //! - The secret is given out once and stored as a hash only.
 //! - An account that was narrowed can see and revoke nothing but what it signed in with. One that
 //!   signed in with a token of one mount can see and revoke tokens of that mount alone, and one
@@ -95,6 +97,8 @@ impl Auth {
         if !self.inner.stores.tokens.add(&token, SecretHash::of(&secret), quota).await? {
             return deny(&self.too_many(&token));
         }
+        // It may have taken the place of another.
+        self.forget_known();
         self.clear_expired().await;
         tracing::info!(user.name = %account.name(), token.id = %token.id, "a token was made");
         Ok(Issued { token, secret: secret.into() })
@@ -117,7 +121,8 @@ impl Auth {
     }
 
     /// Revokes a token of the account's own, named by its id or by its secret (a client
-    /// that signs out knows no other name for it). False when there is none.
+    /// that signs out knows no other name for it), and those that were made with it. False when
+    /// there is none.
     ///
     /// # Errors
     /// `Denied` when the account was narrowed and the token is not the one that it
@@ -143,10 +148,11 @@ impl Auth {
         }
         let revoked = tokens.remove(id, Some(owner)).await?;
         self.forget_known();
-        if revoked {
-            tracing::info!(user.name = %account.name(), token.id = %id, "a token was revoked");
+        if revoked > 0 {
+            let others = revoked - 1;
+            tracing::info!(user.name = %account.name(), token.id = %id, others, "a token was revoked, and {others} made with it");
         }
-        Ok(revoked)
+        Ok(revoked > 0)
     }
 
     fn design(&self, account: &Account, request: &TokenRequest, secret: &str) -> Result<Token, AuthError> {
@@ -170,6 +176,7 @@ impl Auth {
             cidr: place(account, &request.cidr)?,
             mount: request.mount.clone().or_else(|| account.token()?.mount.clone()),
             idle: (!account.is_proved()).then(|| millis(self.inner.limits.idle_lifetime)),
+            parent: account.token().map(|token| token.id),
         })
     }
 
@@ -201,8 +208,8 @@ impl Auth {
                 "this user has {all} tokens, as many as one may have: revoke some that are no longer needed"
             ),
             Some(_) => format!(
-                "this user has {idle} tokens that were issued without a password check, or {all} in all, as many \
-                 as one may have: revoke some that are no longer needed"
+                "this user has {idle} tokens that were made with a token and without a password check, or {all} in \
+                 all, as many as one may have: revoke some that are no longer needed, or sign in with the password"
             ),
         }
     }

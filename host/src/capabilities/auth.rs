@@ -245,6 +245,7 @@ impl wit::HostAccount for State {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.request()?.needs_login_grant()?;
+        self.request()?.session.verify().await?;
         Ok(self.request()?.session.auth().revoke(&account, &named).await?)
     }
 

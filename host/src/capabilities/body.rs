@@ -152,6 +152,7 @@ impl wit::HostBody for State {
         }
         let _open = self.open_one().await?;
         let mut staged = self.receive(layer, options.limit, &compute).await?.finish().await?;
+        self.may_change().await?;
         let info = staged.commit(&target, &expected, &condition, options.content_type.as_deref()).await?;
         Ok(wit::Saved {
             info: info.into(),

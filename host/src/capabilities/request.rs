@@ -50,7 +50,7 @@ impl wit::Host for State {}
 impl wit::HostRequest for State {
     fn method(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
         let method = &self.request()?.method;
-        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().to_ascii_uppercase() })
+        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().into() })
     }
 
     fn is_head(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<bool> {

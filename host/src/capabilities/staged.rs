@@ -121,8 +121,10 @@ impl wit::HostStaged for State {
     ) -> Result<types::ObjectInfo, HostError> {
         let _outside = self.transfer()?;
         let (name, target, expect) = (target.clone(), key(&target)?, digest_list(&expect)?);
+        let work = self.table.get_mut(&handle)?.commit_work(&expect);
+        self.usage.work(work)?;
+        self.may_change().await?;
         let object = self.table.get_mut(&handle)?;
-        self.usage.work(object.commit_work(&expect))?;
         let staged = &mut object.staged;
         let committed =
             staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await;

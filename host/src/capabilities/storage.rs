@@ -2,6 +2,7 @@
 //! become those of the storage room.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::BoxStream;
@@ -127,7 +128,7 @@ impl wit::Host for State {
             return Err(StorageError::TooLarge(PIECE as u64).into());
         }
         self.usage.work(bytes.len() as u64)?;
-        let storage = self.ground()?.storage_to_change()?;
+        let storage = self.storage_to_change().await?;
         let put =
             storage.put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref()).await;
         Ok(self.changed(&name, put)?.into())
@@ -135,8 +136,8 @@ impl wit::Host for State {
 
     async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        let removed =
-            self.ground()?.storage_to_change()?.remove(&key(&name)?, &precondition(condition)).await;
+        let storage = self.storage_to_change().await?;
+        let removed = storage.remove(&key(&name)?, &precondition(condition)).await;
         self.changed(&name, removed)
     }
 
@@ -289,7 +290,7 @@ impl wit::HostWriter for State {
 pub struct ObjectPart {
     reader: Reader,
     memory: Memory,
-    _open: OpenObject,
+    open: Arc<OpenObject>,
 }
 
 /// What a stream of a stored object holds at a time: a piece that is being sent and the
@@ -298,7 +299,7 @@ const STREAMED: u64 = 512 << 10;
 
 impl ObjectPart {
     pub fn new(reader: Reader, open: OpenObject, memory: Memory) -> Self {
-        Self { reader, memory, _open: open }
+        Self { reader, memory, open: Arc::new(open) }
     }
 }
 
@@ -322,8 +323,10 @@ impl StoredObject for ObjectPart {
     fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<bytes::Bytes, BoxError>> {
         let size = range.end.saturating_sub(range.start).min(STREAMED);
         let held = self.memory.budget.take_anyway(self.memory.client, size);
+        // The file stays open for as long as the stream lives, which outlives the part.
+        let kept = (held, Arc::clone(&self.open));
         let pieces = self.reader.stream(range).map_err(BoxError::from);
-        pieces.inspect(move |_| _ = held.amount()).boxed()
+        pieces.inspect(move |_| _ = &kept).boxed()
     }
 }
 
@@ -409,7 +412,34 @@ pub fn milliseconds(time: SystemTime) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
+    use crate::capabilities::ground::DataLimits;
+    use crate::capabilities::usage::Usage;
+    use crate::shares::{Budget, Client, Share};
+    use crate::storage::{Settings, Storage};
+
+    #[tokio::test]
+    async fn an_open_file_counts_until_its_stream_ends() {
+        let storage = Storage::open(&Settings::Memory).await.unwrap();
+        let scope = storage.scope("demo").unwrap();
+        let name = Key::parse("doc").unwrap();
+        scope.put(&name, bytes::Bytes::from_static(b"text"), &Precondition::Any, None).await.unwrap();
+        let reader = scope.open(&name).await.unwrap().unwrap();
+        let (client, files) = (Client::trusted(), Budget::new(10, Share::whole()));
+        let limits = DataLimits { upload: 0, reply: 0, work: 0, open_uploads: 1 };
+        let open = Usage::new(Some(limits)).open_object().unwrap().with(files.take(client, 1).unwrap());
+        let part =
+            ObjectPart::new(reader, open, Memory { budget: Budget::new(1 << 20, Share::whole()), client });
+        let mut stream = part.stream(0..4);
+        // The body of an answer drops the part when it opens the stream.
+        drop(part);
+        assert_eq!(files.used(), 1, "the file is still open");
+        assert_eq!(stream.next().await.unwrap().unwrap(), "text");
+        assert_eq!(files.used(), 1);
+        drop(stream);
+        assert_eq!(files.used(), 0);
+    }
 
     #[test]
     fn no_more_documents_are_fetched_at_once_than_fit_into_one_answer() {

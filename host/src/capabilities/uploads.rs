@@ -44,6 +44,7 @@ impl wit::HostUpload for State {
             return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
         }
         self.usage.start_upload()?;
+        self.may_change().await?;
         let owner = self.upload_owner().await?;
         let ground = self.ground()?;
         let (storage, most) = (ground.storage_to_change()?, ground.limits.open_uploads);
@@ -83,6 +84,7 @@ impl wit::HostUpload for State {
         let _outside = self.transfer()?;
         let layer = self.table.get(&body)?.0;
         let _open = self.open_one().await?;
+        self.may_change().await?;
         let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
         let upload = &mut self.table.get_mut(&handle)?.0;
         let left = request.ground.limits.upload.saturating_sub(upload.offset());
@@ -95,6 +97,8 @@ impl wit::HostUpload for State {
             }
             append.write(chunk).await?;
         }
+        // Sending the body may have taken long. What came is forgotten unless it is finished.
+        request.session.verify().await?;
         Ok(append.finish(length).await?)
     }
 
@@ -111,12 +115,14 @@ impl wit::HostUpload for State {
         let size = self.table.get(&handle)?.0.offset();
         self.usage.finish_upload(hashing(size, expect.len() + 1))?;
         let _open = self.open_one().await?;
+        self.may_change().await?;
         let upload = &mut self.table.get_mut(&handle)?.0;
         Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }
 
     async fn cancel(&mut self, handle: Resource<UploadSession>) -> Result<(), HostError> {
         let _outside = self.wait()?;
+        self.may_change().await?;
         Ok(self.table.get_mut(&handle)?.0.cancel().await?)
     }
 

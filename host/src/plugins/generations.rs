@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::{BoxFuture, join_all};
+use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,6 +20,7 @@ use crate::plugins::loader::{LoadError, Loader};
 use crate::plugins::places::NotDone;
 use crate::plugins::sandbox::Sandbox;
 use crate::plugins::slot::{PluginStatus, Signature, Slot, Unloadable};
+use crate::reach;
 
 /// How long a file must have been gone before its plugin stops serving, so that
 /// deleting and writing it again loses nothing.
@@ -198,9 +200,7 @@ impl Plugins {
 
     /// None when the content is that of the generation that serves.
     async fn load_file(&self, name: &str) -> Result<Option<Generation>, Unloadable> {
-        let content = tokio::fs::read(self.file_of(name))
-            .await
-            .map_err(|error| Unloadable::Now(format!("it cannot be read: {error}")))?;
+        let content = read_safely(&self.file_of(name)).await?;
         let hash = blake3::hash(&content).to_hex().to_string();
         if self.serving(name).is_some_and(|serving| serving.hash == hash) {
             return Ok(None);
@@ -262,6 +262,18 @@ impl Plugins {
     }
 }
 
+/// The content of a file that nobody else can write to; others could make the host run anything.
+async fn read_safely(path: &Path) -> Result<Vec<u8>, Unloadable> {
+    let unreadable = |error: std::io::Error| Unloadable::Now(format!("it cannot be read: {error}"));
+    let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    if reach::others_can_write(&file.metadata().await.map_err(unreadable)?) {
+        return Err(Unloadable::Ever(reach::refusal(path)));
+    }
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).await.map_err(unreadable)?;
+    Ok(content)
+}
+
 impl Slot {
     fn take_over(&mut self, name: &str, mut next: Generation) {
         self.count += 1;
@@ -297,5 +309,36 @@ impl Slot {
         tracing::error!(plugin = name, reason, "plugin {name} cannot be loaded, {now}: {reason}");
         self.problem = Some(reason);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_others_can_write_to_is_not_read_and_one_that_becomes_so_is_looked_at_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("demo.wasm");
+        std::fs::write(&file, "content").unwrap();
+        let set = |mode| set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        set(0o644);
+        let before = Signature::of(&file);
+        assert_eq!(read_safely(&file).await.unwrap(), b"content");
+        set(0o646);
+        assert_ne!(Signature::of(&file), before, "it has changed");
+        match read_safely(&file).await {
+            Err(Unloadable::Ever(why)) => {
+                assert!(why.contains("chmod") && why.contains("demo.wasm"), "{why}")
+            }
+            other => panic!("{other:?}"),
+        }
+        set(0o644);
+        assert_eq!(Signature::of(&file), before);
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Signature {
     size: u64,
     modified: Option<SystemTime>,
     inode: u64,
+    /// The mode and the group: who can write to it.
+    access: (u32, u32),
 }
 
 impl Signature {
@@ -39,7 +41,12 @@ impl Signature {
     pub fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        Some(Self { size: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() })
+        Some(Self {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: metadata.ino(),
+            access: (metadata.mode(), metadata.gid()),
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which connections the server keeps when it cannot keep all of them.
 //!
-//! Connections have a total and each client has a share of it. Where a new connection
+//! Connections have a total and each client has a share of it. A trusted proxy has no share, but the
+//! clients that it speaks for have: each request of theirs counts as a connection until it is
+//! answered, and one too many is answered 503 at once. Where a new connection
 //! does not fit, the one that has been idle for the longest is closed in its favour. If
 //! none is idle, the new one is answered 503 and closed, so that nobody waits for
 //! nothing.
@@ -37,6 +39,8 @@ const NOTHING: &str = "/dev/null";
 pub(super) struct Admission {
     settings: Arc<ServerSettings>,
     budget: Budget,
+    /// Requests of clients that a trusted proxy speaks for, as if each had its own connection.
+    forwarded: Budget,
     waiting: Arc<Semaphore>,
     open: Mutex<Open>,
 }
@@ -60,6 +64,7 @@ impl Admission {
         Arc::new(Self {
             settings: Arc::clone(settings),
             budget: Budget::new(settings.max_connections as u64, settings.client_share),
+            forwarded: Budget::new(settings.max_connections as u64, settings.client_share),
             waiting: Arc::new(Semaphore::new(WAITING)),
             open: Mutex::default(),
         })
@@ -69,6 +74,22 @@ impl Admission {
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Exhausted> {
         let client = self.client(address);
         self.budget.take(client, 1).map(|held| self.place(client, held))
+    }
+
+    /// A place for a request that came on a connection from `remote` and was sent by `sender`. None is
+    /// needed where both are the same: the connection has one.
+    pub fn admit_request(&self, remote: IpAddr, sender: IpAddr) -> Result<Option<Held>, Exhausted> {
+        let trusts = |address: IpAddr| self.settings.trusted_proxies.trusts(address.to_canonical());
+        if !trusts(remote) || trusts(sender) {
+            return Ok(None);
+        }
+        let client = Client::of(sender);
+        match self.forwarded.take(client, 1) {
+            Ok(held) => Ok(Some(held)),
+            // A proxy may send more requests than it has connections.
+            Err(Exhausted::Total) => Ok(Some(self.forwarded.take_anyway(client, 1))),
+            Err(Exhausted::Share) => Err(Exhausted::Share),
+        }
     }
 
     /// Makes room for a connection that was not admitted, or turns it away.
@@ -131,6 +152,10 @@ impl Admission {
 }
 
 impl Place {
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission)
+    }
+
     /// Tells what the connection of this place is doing, so that it can be closed when idle.
     pub fn occupy(&self, progress: &Arc<Progress>) {
         let entry = (self.client, Arc::downgrade(progress));

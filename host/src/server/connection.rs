@@ -4,8 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -14,7 +16,8 @@ use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::admission::Place;
+use super::admission::{Admission, Place};
+use super::coding;
 use super::incoming::IncomingBody;
 use super::io::Socket;
 use super::outgoing::Outgoing;
@@ -22,7 +25,7 @@ use super::progress::{InFlight, Progress, watch};
 use super::streams::{self, Streams};
 use super::transfer::Transfer;
 use super::{Ending, Peer, ServerSettings};
-use crate::respond::{Failure, RequestHead, ResponseBody};
+use crate::respond::{Failure, Keep, RequestHead, ResponseBody};
 
 /// What hyper may hold of one connection in either direction, bytes.
 const BUFFER: usize = 256 << 10;
@@ -53,12 +56,13 @@ impl Connection {
         // One that is gone already has no address.
         let local = self.stream.local_addr().unwrap_or(address);
         let settings = Arc::clone(&self.settings);
+        let admission = self.place.admission();
         let progress = Progress::new(self.place);
         let socket = Socket::new(self.stream, Arc::clone(&progress));
         let handler = {
             let (settings, progress) = (Arc::clone(&settings), Arc::clone(&progress));
             service_fn(move |request| {
-                let ends = Ends { remote: address, local };
+                let ends = Ends { remote: address, local, admission: Arc::clone(&admission) };
                 answer(request, service.clone(), Arc::clone(&settings), Arc::clone(&progress), ends)
             })
         };
@@ -111,11 +115,11 @@ fn builder(settings: &ServerSettings) -> auto::Builder<Streams> {
     builder
 }
 
-/// The addresses of a connection.
-#[derive(Clone, Copy)]
+/// The addresses of a connection, and what counts who speaks through it.
 struct Ends {
     remote: SocketAddr,
     local: SocketAddr,
+    admission: Arc<Admission>,
 }
 
 /// One request: the limits of its head, who sent it, and the service.
@@ -135,22 +139,41 @@ where
     let (parts, incoming) = request.into_parts();
     let expects_continue = parts.headers.contains_key(http::header::EXPECT);
     let body = IncomingBody::new(incoming, Arc::clone(&progress), is_http2, expects_continue);
-    let mut response = if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
-        drop(body);
-        let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        Failure::HeadersTooLarge.respond(head, None).await
-    } else {
-        let peer = settings.trusted_proxies.peer(ends.remote.ip(), Some(ends.local), &parts);
-        service(Request::from_parts(parts, body), peer).await
+    let peer = settings.trusted_proxies.peer(ends.remote.ip(), Some(ends.local), &parts);
+    let place = ends.admission.admit_request(ends.remote.ip(), peer.ip);
+    let refusal = refusal(&parts, &settings, is_http2)
+        .or_else(|| place.is_err().then_some(Failure::Busy { retry_after: Duration::from_secs(1) }));
+    let mut response = match refusal {
+        Some(failure) => {
+            if !is_http2 && parts.headers.contains_key(TRANSFER_ENCODING) {
+                // Where the body ends may be understood in another way elsewhere.
+                progress.close();
+            }
+            drop(body);
+            let head = RequestHead { method: &parts.method, headers: &parts.headers };
+            failure.respond(head, None).await
+        }
+        None => service(Request::from_parts(parts, body), peer).await,
     };
     if !is_http2 && progress.closes() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let cut = streams::current().unwrap_or_else(|| progress.cut().clone());
-    let keep = response.body_mut().take_keep();
+    let keep: Option<Keep> = match (response.body_mut().take_keep(), place.ok().flatten()) {
+        (keep, None) => keep,
+        (keep, Some(place)) => Some(Box::new((keep, place))),
+    };
     let transfer = Arc::new(Transfer::new(settings.pace(), cut, flight, keep));
     progress.watch_transfer(&transfer);
     Ok(response.map(|body| Outgoing::new(body, transfer, is_http2)))
+}
+
+/// What is wrong with the head of a request, whatever it asks for.
+fn refusal(parts: &Parts, settings: &ServerSettings, is_http2: bool) -> Option<Failure> {
+    if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
+        return Some(Failure::HeadersTooLarge);
+    }
+    if is_http2 { None } else { coding::refusal(&parts.headers) }
 }
 
 fn head_size(headers: &HeaderMap) -> usize {

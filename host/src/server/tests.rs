@@ -691,3 +691,61 @@ async fn two_hundred_connections_at_once_are_all_answered() {
         client.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_client_behind_a_proxy_has_its_share_of_requests() {
+    let half = Share::new(0.5).unwrap();
+    let forwarded = vec![http::HeaderName::from_static("x-forwarded-for")];
+    let trusted_proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()], forwarded);
+    let settings = ServerSettings {
+        max_connections: 4,
+        client_share: half,
+        trusted_proxies,
+        ..ServerSettings::default()
+    };
+    let held = Held::default();
+    let server = run(settings, {
+        let held = held.clone();
+        move |_, _| held.clone().service()
+    })
+    .await;
+    let ask = async |sender: &str| {
+        let mut client = server.connect().await;
+        let sender = if sender.is_empty() { String::new() } else { format!("X-Forwarded-For: {sender}\r\n") };
+        let text = format!("GET / HTTP/1.1\r\nHost: x\r\n{sender}Connection: close\r\n\r\n");
+        client.write_all(text.as_bytes()).await.unwrap();
+        client
+    };
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        greedy.push(ask("192.0.2.1").await);
+        held.reached.notified().await;
+    }
+    let refused = read_all(&mut ask("192.0.2.1").await).await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1"), "{refused}");
+    let mut others = Vec::new();
+    for sender in ["192.0.2.2", ""] {
+        others.push(ask(sender).await);
+        held.reached.notified().await;
+    }
+    held.release.notify_waiters();
+    for client in greedy.iter_mut().chain(&mut others) {
+        assert!(read_all(client).await.ends_with("done."));
+    }
+    let mut again = ask("192.0.2.1").await;
+    held.reached.notified().await;
+    held.release.notify_waiters();
+    assert!(read_all(&mut again).await.ends_with("done."), "what was answered is given back");
+}
+
+#[tokio::test]
+async fn a_body_in_another_coding_is_refused_and_ends_the_connection() {
+    let server = run(ServerSettings::default(), count).await;
+    let chunks = "5\r\nhello\r\n0\r\n\r\n";
+    for (codings, status) in [("gzip, chunked", 501), ("identity, chunked", 501), ("chunked, chunked", 400)] {
+        let text = format!("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {codings}\r\n\r\n{chunks}");
+        let answer = server.exchange(&text).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{codings}: {answer}");
+        assert!(answer.to_ascii_lowercase().contains("connection: close"), "{codings}: {answer}");
+    }
+}

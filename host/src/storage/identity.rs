@@ -57,12 +57,15 @@ pub struct Opening {
     pub may_make: bool,
     /// Nothing at all is written.
     pub only_reads: bool,
+    /// Whether a store that several hosts cannot share safely is left as it was found: the start
+    /// will be refused.
+    pub must_be_shareable: bool,
 }
 
 impl Opening {
     /// For a host.
     pub fn to_serve(wanted: Wanted) -> Self {
-        Self { wanted, may_make: true, only_reads: false }
+        Self { wanted, may_make: true, only_reads: false, must_be_shareable: false }
     }
 }
 
@@ -93,8 +96,9 @@ impl Identity {
 
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
-            StorageError::other(format!(
-                "its identity (`{PATH}`) is damaged ({error}): restore it from a backup, or remove it and run `packhouse store adopt`"
+            StorageError::unavailable(format!(
+                "its identity (`{PATH}`) is damaged ({error}); nothing is read from it or written to it: restore it \
+                 from a backup, or remove it and run `packhouse store adopt`"
             ))
         })
     }

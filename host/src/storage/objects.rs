@@ -113,7 +113,8 @@ impl Objects {
             return Ok(reader);
         }
         let store = with(probe::ask(&operator, &once, transport, &bucket).await?);
-        store.find_home(opening).await?;
+        let may_make = opening.may_make && (store.is_safe_to_share() || !opening.must_be_shareable);
+        store.find_home(&Opening { may_make, ..opening.clone() }).await?;
         Ok(store)
     }
 

@@ -104,7 +104,8 @@ impl Storage {
         }
         let (tell, lost) = watch::channel(false);
         let must_be_alone = !self.is_safe_to_share();
-        let beats = tokio::spawn(beat(self.backend.clone(), mark, must_be_alone, tell));
+        let alone = Alone { by_storage: must_be_alone, by_order: company != Company::Many };
+        let beats = tokio::spawn(beat(self.backend.clone(), mark, alone, tell));
         Ok(Presence { lost, beats: Some(AbortOnDropHandle::new(beats)), ..presence })
     }
 }
@@ -151,23 +152,42 @@ impl Mark {
     }
 }
 
+/// Why this process must be the only one.
+#[derive(Debug, Clone, Copy)]
+struct Alone {
+    /// The storage cannot be shared safely.
+    by_storage: bool,
+    /// The configuration says so.
+    by_order: bool,
+}
+
 /// Signs of life, until the task is ended.
-async fn beat(backend: Backend, mut mark: Mark, must_be_alone: bool, lost: watch::Sender<bool>) {
+async fn beat(backend: Backend, mut mark: Mark, alone: Alone, lost: watch::Sender<bool>) {
     let mut beats = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut beaten = Instant::now();
     loop {
         beats.tick().await;
+        let is_removed = matches!(backend.stat(&mark.path()).await, Ok(None));
         if let Err(error) = mark.write(&backend).await {
             tracing::debug!(%error, "no sign of life could be given: {error}");
             continue;
         }
         let was_silent = beaten.elapsed() > WATCHED_FOR;
         beaten = Instant::now();
+        if is_removed {
+            tracing::warn!(
+                "this host's record `{}` was removed from the storage by somebody else: it is written again",
+                mark.path()
+            );
+        }
         // Others may have taken us for dead meanwhile.
-        if must_be_alone && was_silent && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty())
-        {
-            tracing::error!("another host took over the storage while this one could not reach it; it ends");
+        let may_be_lost = alone.by_storage && was_silent || alone.by_order && is_removed;
+        if may_be_lost && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty()) {
+            tracing::error!(
+                "another host took over the storage while this one could not reach it, or after this one's record \
+                 was removed; it ends"
+            );
             let _ = lost.send(true);
             return;
         }

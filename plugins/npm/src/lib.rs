@@ -53,7 +53,7 @@ impl Protocol for Npm {
             .feature("old_names", false, "new packages can have names that npm allows for old packages only")
             .feature("search", true, "packages can be searched for and listed")
             .wish("login", "npm login and npm token trade a password for a token")
-            .failure_shape("application/json", r#"{"error":"{message}","reason":"internal"}"#)
+            .failure_shape("application/json", r#"{"error":"{message}","reason":"http-{status}"}"#)
             .setup(SETUP)
     }
 

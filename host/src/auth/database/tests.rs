@@ -114,6 +114,7 @@ async fn what_one_host_writes_the_other_reads_at_once() {
         cidr: Vec::new(),
         mount: None,
         idle: None,
+        parent: None,
     };
     tokens(&there).add(&token, secret, None).await.unwrap();
     assert_eq!(tokens(&here).find(secret).await.unwrap(), Some(token.clone()));
@@ -187,6 +188,7 @@ async fn a_damaged_narrowing_never_widens_a_token() {
         cidr: Vec::new(),
         mount: None,
         idle: None,
+        parent: None,
     };
     tokens(&database).add(&token, secret, None).await.unwrap();
     sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'").execute(&database.writer).await.unwrap();
@@ -271,6 +273,16 @@ async fn a_file_that_was_deleted_or_replaced_is_not_used_until_it_is_back() {
     std::fs::copy(&aside, &path).unwrap();
     assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))), "another file");
     std::fs::rename(&aside, &path).unwrap();
+    assert!(users(&database).find("ann").await.unwrap().is_some());
+    // A copy takes its place in one step, while it is kept under another name.
+    let (copy, kept) = (folder.path().join("copy"), folder.path().join("kept"));
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::hard_link(&path, &kept).unwrap();
+    std::fs::rename(&copy, &path).unwrap();
+    let replaced = users(&database).find("ann").await.unwrap_err();
+    assert!(matches!(&replaced, AuthError::Gone(why) if why.contains("restart the server")), "{replaced}");
+    assert!(matches!(users(&database).add(&user("bob")).await, Err(AuthError::Gone(_))));
+    std::fs::rename(&kept, &path).unwrap();
     assert!(users(&database).find("ann").await.unwrap().is_some());
     database.refuse("it is not to be used");
     assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))));

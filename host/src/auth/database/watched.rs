@@ -4,8 +4,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::AuthError;
 
@@ -20,8 +19,8 @@ struct State {
     opened: Option<(u64, u64)>,
     /// Why it is not to be used whatever file is there.
     refused: std::sync::OnceLock<String>,
-    /// Has the log been told that it is gone?
-    is_told: AtomicBool,
+    /// What the log has been told, while it is not there.
+    told: Mutex<Option<String>>,
 }
 
 impl Watched {
@@ -31,7 +30,7 @@ impl Watched {
             path: path.to_owned(),
             opened: identity(path),
             refused: std::sync::OnceLock::new(),
-            is_told: AtomicBool::new(false),
+            told: Mutex::default(),
         }))
     }
 
@@ -46,21 +45,35 @@ impl Watched {
         let why = match state.refused.get() {
             Some(why) => why.clone(),
             None if state.opened.is_some() && identity(&state.path) == state.opened => {
-                if state.is_told.swap(false, Ordering::Relaxed) {
+                if self.tell(None) {
                     tracing::info!(file.path = %state.path.display(), "the user database is back");
                 }
                 return Ok(());
             }
+            None if state.opened.is_some() && state.path.exists() => format!(
+                "another file is in the place of the user database `{}`: if it is a restored copy, restart the server \
+                 to use it; otherwise put the one back that was there",
+                state.path.display()
+            ),
             None => format!(
-                "the user database `{}` is gone, or another file is in its place: put the one back that was there, \
-                 then restart the server",
+                "the user database `{}` is gone: put it back, or restore it from a backup and restart the server",
                 state.path.display()
             ),
         };
-        if !state.is_told.swap(true, Ordering::Relaxed) {
+        if self.tell(Some(&why)) {
             tracing::error!(file.path = %state.path.display(), "{why}; until then, credentials are answered 503");
         }
         Err(AuthError::Gone(why))
+    }
+
+    /// Is this news?
+    fn tell(&self, why: Option<&str>) -> bool {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.as_deref() == why {
+            return false;
+        }
+        *told = why.map(str::to_owned);
+        true
     }
 }
 

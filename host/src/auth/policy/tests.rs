@@ -50,6 +50,7 @@ fn with_token(grants: &[&str], narrowed_to: &[&str], read_only: bool) -> Caller 
         cidr: Vec::new(),
         mount: None,
         idle: None,
+        parent: None,
     };
     Caller::signed_in(Account::new(user(grants), Some(Arc::new(token))))
 }

@@ -125,3 +125,97 @@ async fn what_a_mount_issues_is_for_that_mount_and_limited_in_number() {
     assert!(other.list(&ann).await.unwrap().is_empty());
     assert_eq!(asked.list(&ann).await.unwrap().len(), 4);
 }
+
+/// Signed in as `credentials` say, and allowed to write `a`; then some time passes.
+async fn granted(auth: &Auth, credentials: Credentials, owners: Owners<'_>) -> Session {
+    let mut asked = session(auth, credentials);
+    asked.admit().await.unwrap();
+    let decision = asked.check("package", "a", "write", owners).await.unwrap();
+    assert_eq!(decision, Decision::Granted);
+    asked
+}
+
+async fn later(auth: &Auth) {
+    auth.inner.clock.sleep(Duration::from_mins(2)).await;
+}
+
+fn denied(verified: Result<(), AuthError>) -> String {
+    match verified {
+        Err(AuthError::Denied(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_revoked_while_a_request_was_under_way_changes_nothing() {
+    let auth = host();
+    let scope = scopes(&["demo:package:a:write"]);
+    let by_password = || Credentials::password("ann", PASSWORD.into());
+    add_user(&auth, "ann", &["demo:package:a:write"]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let issued = auth.issue(&ann, &TokenRequest::default()).await.unwrap();
+
+    let mut with_token = granted(&auth, Credentials::token(issued.secret.clone()), Owners::default()).await;
+    later(&auth).await;
+    with_token.verify().await.unwrap();
+    assert_eq!(auth.revoke_any(issued.token.id).await.unwrap(), 1);
+    with_token.verify().await.expect("what was verified within the last second counts");
+    later(&auth).await;
+    assert!(denied(with_token.verify().await).contains("revoked"));
+
+    let mut asked = granted(&auth, by_password(), Owners::default()).await;
+    let mut other = granted(&auth, by_password(), Owners::default()).await;
+    auth.withdraw("ann", &scope).await.unwrap();
+    later(&auth).await;
+    assert!(denied(asked.verify().await).contains("demo:package:a:write"));
+    auth.grant("ann", &scope).await.unwrap();
+    asked.verify().await.unwrap();
+    auth.set_password("ann", &"another password".into()).await.unwrap();
+    assert!(denied(other.verify().await).contains("wrong"), "the password is another one");
+    auth.set_password("ann", &PASSWORD.into()).await.unwrap();
+    later(&auth).await;
+    other.verify().await.unwrap();
+    auth.remove_user("ann").await.unwrap();
+    add_user(&auth, "ann", &["demo:package:a:write"]).await;
+    later(&auth).await;
+    assert!(denied(other.verify().await).contains("removed"), "another user of the same name and password");
+    let token = TokenRequest::default();
+    let account = auth.account("ann").await.unwrap();
+    assert!(matches!(other.issue(&account, token).await, Err(AuthError::Denied(_))), "nor is a token made");
+}
+
+#[tokio::test]
+async fn what_only_expired_while_a_request_was_under_way_still_counts() {
+    let auth = host();
+    add_user(&auth, "ann", &["demo:package:a:write"]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let minute = TokenRequest { lifetime: Some(Duration::from_mins(1)), ..TokenRequest::default() };
+    let issued = auth.issue(&ann, &minute).await.unwrap();
+    let mut asked = granted(&auth, Credentials::token(issued.secret.clone()), Owners::default()).await;
+    later(&auth).await;
+    let late = auth.identify(&Credentials::token(issued.secret.clone()), HERE, "demo").await.unwrap();
+    assert!(late.rejection.is_some(), "it has expired");
+    asked.verify().await.expect("it had not expired when it was sent");
+    later(&auth).await;
+    auth.revoke_any(issued.token.id).await.unwrap();
+    denied(asked.verify().await);
+}
+
+#[tokio::test]
+async fn an_owner_stays_one_while_a_request_is_under_way_and_nobody_is_asked_about_nobody() {
+    let auth = host();
+    add_user(&auth, "ann", &[]).await;
+    let ids = [auth.account("ann").await.unwrap().id().to_string()];
+    let owners = Owners { ids: &ids, names: &[] };
+    let mut asked = granted(&auth, Credentials::password("ann", PASSWORD.into()), owners).await;
+    later(&auth).await;
+    asked.verify().await.unwrap();
+    auth.remove_user("ann").await.unwrap();
+    later(&auth).await;
+    denied(asked.verify().await);
+
+    let mut nobody = session(&auth, Credentials::default());
+    assert_eq!(may(&mut nobody, "a", "read").await, Decision::Granted);
+    later(&auth).await;
+    nobody.verify().await.unwrap();
+}

@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::{Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
+use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::auth::AuthError;
 use crate::auth::database::{Database, loaded, stored};
 use crate::auth::scope::Scope;
@@ -24,12 +24,9 @@ impl TokenStore for Database {
         async move {
             let mut transaction = self.write().await?;
             if let Some(quota) = quota
-                && !has_room(&mut transaction, token, quota).await?
+                && !make_room(&mut transaction, token, quota).await?
             {
-                clear(&mut transaction, quota.now, Some(token.owner)).await?;
-                if !has_room(&mut transaction, token, quota).await? {
-                    return Ok(false);
-                }
+                return Ok(false);
             }
             insert(&mut transaction, token, secret).await?;
             transaction.commit().await?;
@@ -64,14 +61,12 @@ impl TokenStore for Database {
         .boxed()
     }
 
-    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>> {
+    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>> {
         async move {
             let mut transaction = self.write().await?;
-            let query = sqlx::query("DELETE FROM tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
-            let query = query.bind(id.as_bytes().to_vec()).bind(bytes(owner));
-            let removed = query.execute(&mut *transaction).await?.rows_affected();
+            let removed = remove_with_children(&mut transaction, id, owner).await?;
             transaction.commit().await?;
-            Ok(removed > 0)
+            Ok(removed)
         }
         .boxed()
     }
@@ -136,8 +131,8 @@ async fn insert(
     secret: SecretHash,
 ) -> Result<(), AuthError> {
     let query = sqlx::query(
-        "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr, mount, idle)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr, mount, idle, parent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );
     let query = query
         .bind(token.id.as_bytes().to_vec())
@@ -152,22 +147,85 @@ async fn insert(
         .bind(lines(&token.scopes))
         .bind(lines(&token.cidr))
         .bind(token.mount.clone())
-        .bind(token.idle.map(stored));
+        .bind(token.idle.map(stored))
+        .bind(bytes(token.parent));
     query.execute(connection).await?;
     Ok(())
 }
 
-async fn has_room(connection: &mut SqliteConnection, token: &Token, quota: Quota) -> Result<bool, AuthError> {
-    let query = sqlx::query("SELECT COUNT(*), COUNT(idle) FROM tokens WHERE owner = ?");
-    let row = query.bind(token.owner.as_bytes().to_vec()).fetch_one(connection).await?;
-    Ok(quota.has_room(token, loaded(row.try_get(0)?), loaded(row.try_get(1)?)))
+/// False when there is none to be made.
+async fn make_room(
+    connection: &mut SqliteConnection,
+    token: &Token,
+    quota: Quota,
+) -> Result<bool, AuthError> {
+    if quota.has_room(token, count(connection, token, quota.now).await?) {
+        return Ok(true);
+    }
+    clear(connection, quota.now, Some(token.owner)).await?;
+    loop {
+        let count = count(connection, token, quota.now).await?;
+        if quota.has_room(token, count) {
+            return Ok(true);
+        }
+        let only_alike = quota.is_full_of_alike(token, count);
+        let victim = match token.parent {
+            None => longest_unused(connection, token.owner, only_alike).await?,
+            Some(_) => None,
+        };
+        let Some(victim) = victim else { return Ok(false) };
+        remove_with_children(connection, victim, None).await?;
+        tracing::info!(token.id = %victim, "a token that was not used for the longest makes room for a new sign-in");
+    }
 }
 
-/// Removes what expired before `time`, of one owner or of all.
+async fn count(connection: &mut SqliteConnection, token: &Token, now: u64) -> Result<Count, AuthError> {
+    let query = sqlx::query(
+        "SELECT COUNT(*), COUNT(CASE WHEN idle IS NOT NULL AND (parent IS NOT NULL) = ?3 THEN 1 END)
+         FROM tokens WHERE owner = ?1
+         AND (expires IS NULL OR expires > ?2) AND (idle IS NULL OR COALESCE(last_used, created) + idle > ?2)",
+    );
+    let query = query.bind(token.owner.as_bytes().to_vec()).bind(stored(now)).bind(token.parent.is_some());
+    let row = query.fetch_one(connection).await?;
+    Ok(Count { all: loaded(row.try_get(0)?), alike: loaded(row.try_get(1)?) })
+}
+
+/// Which token makes room for one that was made with the password.
+async fn longest_unused(
+    connection: &mut SqliteConnection,
+    owner: Uuid,
+    only_alike: bool,
+) -> Result<Option<Uuid>, AuthError> {
+    let query = sqlx::query(
+        "SELECT id FROM tokens WHERE owner = ?1 AND idle IS NOT NULL AND (parent IS NULL OR NOT ?2)
+         ORDER BY parent IS NULL, COALESCE(last_used, created), id LIMIT 1",
+    );
+    let row = query.bind(owner.as_bytes().to_vec()).bind(only_alike).fetch_optional(connection).await?;
+    row.map(|row| uuid(&row, "id")).transpose()
+}
+
+/// Removes a token and all that were made with it, and says how many.
+async fn remove_with_children(
+    connection: &mut SqliteConnection,
+    id: Uuid,
+    owner: Option<Uuid>,
+) -> Result<u64, AuthError> {
+    let query = sqlx::query(
+        "WITH RECURSIVE gone (id) AS (
+             SELECT id FROM tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)
+             UNION SELECT tokens.id FROM tokens JOIN gone ON tokens.parent = gone.id
+         ) DELETE FROM tokens WHERE id IN (SELECT id FROM gone)",
+    );
+    let query = query.bind(id.as_bytes().to_vec()).bind(bytes(owner));
+    Ok(query.execute(connection).await?.rows_affected())
+}
+
+/// Removes what expired before `time`, of one owner or of all, unless others were made with it.
 async fn clear(connection: &mut SqliteConnection, time: u64, owner: Option<Uuid>) -> Result<u64, AuthError> {
     let query = sqlx::query(
         "DELETE FROM tokens WHERE (?2 IS NULL OR owner = ?2)
-         AND (expires < ?1 OR COALESCE(last_used, created) + idle < ?1)",
+         AND (expires < ?1 OR COALESCE(last_used, created) + idle < ?1)
+         AND NOT EXISTS (SELECT 1 FROM tokens AS child WHERE child.parent = tokens.id)",
     );
     Ok(query.bind(stored(time)).bind(bytes(owner)).execute(connection).await?.rows_affected())
 }
@@ -198,6 +256,10 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
             .map_err(damaged)?,
         mount: row.try_get("mount")?,
         idle: row.try_get::<Option<i64>, _>("idle")?.map(loaded),
+        parent: match row.try_get::<Option<&[u8]>, _>("parent")? {
+            Some(_) => Some(uuid(row, "parent")?),
+            None => None,
+        },
     })
 }
 

@@ -1,7 +1,7 @@
 //! Tokens in this process's memory: for tests, and for servers that keep nothing. They
 //! are gone when it ends. It must not know anything else of this room's stores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, ready};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
+use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::auth::AuthError;
 
 /// Tokens by the hash of their secret.
@@ -32,6 +32,43 @@ impl Memory {
     }
 }
 
+type Tokens = HashMap<SecretHash, Token>;
+
+/// Removes a token and all that were made with it.
+fn remove_with_children(tokens: &mut Tokens, id: Uuid) -> u64 {
+    let before = tokens.len();
+    let mut gone = vec![id];
+    while let Some(id) = gone.pop() {
+        tokens.retain(|_, token| token.id != id);
+        gone.extend(tokens.values().filter(|token| token.parent == Some(id)).map(|token| token.id));
+    }
+    (before - tokens.len()) as u64
+}
+
+fn remove_expired(tokens: &mut Tokens, gone: impl Fn(&Token) -> bool) -> u64 {
+    let before = tokens.len();
+    let parents: HashSet<Uuid> = tokens.values().filter_map(|token| token.parent).collect();
+    tokens.retain(|_, token| parents.contains(&token.id) || !gone(token));
+    (before - tokens.len()) as u64
+}
+
+fn count(tokens: &Tokens, token: &Token, now: u64) -> Count {
+    let own = tokens.values().filter(|other| other.owner == token.owner && !other.is_expired(now));
+    let is_alike = |other: &Token| other.idle.is_some() && other.parent.is_some() == token.parent.is_some();
+    own.fold(Count::default(), |count, other| Count {
+        all: count.all + 1,
+        alike: count.alike + u64::from(is_alike(other)),
+    })
+}
+
+/// Which one makes room for a token that was made with the password.
+fn longest_unused(tokens: &Tokens, token: &Token, only_alike: bool) -> Option<Uuid> {
+    let own = tokens.values().filter(|other| other.owner == token.owner && other.idle.is_some());
+    let others = own.filter(|other| !only_alike || other.parent.is_none());
+    let key = |other: &&Token| (other.parent.is_none(), other.last_used.unwrap_or(other.created), other.id);
+    others.min_by_key(key).map(|other| other.id)
+}
+
 fn done<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, AuthError>> {
     ready(Ok(answer)).boxed()
 }
@@ -44,21 +81,21 @@ impl TokenStore for Memory {
         quota: Option<Quota>,
     ) -> BoxFuture<'a, Result<bool, AuthError>> {
         let mut tokens = self.tokens();
-        let has_room = |tokens: &HashMap<SecretHash, Token>| {
-            let own = tokens.values().filter(|other| other.owner == token.owner);
-            let (all, idle) =
-                own.fold((0, 0), |(all, idle), other| (all + 1, idle + u64::from(other.idle.is_some())));
-            quota.is_none_or(|quota| quota.has_room(token, all, idle))
-        };
-        if !has_room(&tokens) {
-            let now = quota.map_or(0, |quota| quota.now);
-            tokens.retain(|_, other| other.owner != token.owner || !other.is_expired(now));
+        if let Some(quota) = quota {
+            remove_expired(&mut tokens, |other| other.owner == token.owner && other.is_expired(quota.now));
+            loop {
+                let count = count(&tokens, token, quota.now);
+                if quota.has_room(token, count) {
+                    break;
+                }
+                let only_alike = quota.is_full_of_alike(token, count);
+                let victim = longest_unused(&tokens, token, only_alike).filter(|_| token.parent.is_none());
+                let Some(victim) = victim else { return done(false) };
+                remove_with_children(&mut tokens, victim);
+            }
         }
-        let added = has_room(&tokens);
-        if added {
-            tokens.insert(secret, token.clone());
-        }
-        done(added)
+        tokens.insert(secret, token.clone());
+        done(true)
     }
 
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
@@ -76,9 +113,11 @@ impl TokenStore for Memory {
         done(tokens)
     }
 
-    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<bool, AuthError>> {
+    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>> {
         let theirs = |token: &Token| token.id == id && owner.is_none_or(|owner| token.owner == owner);
-        done(self.remove_where(theirs) > 0)
+        let mut tokens = self.tokens();
+        let is_there = tokens.values().any(theirs);
+        done(if is_there { remove_with_children(&mut tokens, id) } else { 0 })
     }
 
     fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>> {
@@ -103,6 +142,6 @@ impl TokenStore for Memory {
     }
 
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>> {
-        done(self.remove_where(|token| token.end().is_some_and(|end| end < time)))
+        done(remove_expired(&mut self.tokens(), |token| token.end().is_some_and(|end| end < time)))
     }
 }

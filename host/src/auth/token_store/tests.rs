@@ -47,6 +47,9 @@ every_store! {
     what_expired_makes_room
     no_more_are_added_at_once_than_there_is_room_for
     an_unused_token_is_forgotten_in_time
+    a_token_is_removed_with_those_that_were_made_with_it
+    a_token_made_with_the_password_takes_the_place_of_the_longest_unused_one
+    what_was_made_with_a_token_takes_no_place_of_a_sign_in
 }
 
 fn token(owner: Uuid, created: u64) -> Token {
@@ -63,6 +66,7 @@ fn token(owner: Uuid, created: u64) -> Token {
         cidr: Vec::new(),
         mount: None,
         idle: None,
+        parent: None,
     }
 }
 
@@ -116,12 +120,12 @@ async fn a_token_is_removed_by_its_owner_only(store: &dyn TokenStore) {
     let (one, two) = (token(ann, 1), token(ann, 2));
     let secret = added(store, one.clone()).await;
     added(store, two.clone()).await;
-    assert!(!store.remove(one.id, Some(bob)).await.unwrap());
+    assert_eq!(store.remove(one.id, Some(bob)).await.unwrap(), 0);
     assert!(store.find(secret).await.unwrap().is_some());
-    assert!(store.remove(one.id, Some(ann)).await.unwrap());
-    assert!(!store.remove(one.id, Some(ann)).await.unwrap());
+    assert_eq!(store.remove(one.id, Some(ann)).await.unwrap(), 1);
+    assert_eq!(store.remove(one.id, Some(ann)).await.unwrap(), 0);
     assert_eq!(store.find(secret).await.unwrap(), None);
-    assert!(store.remove(two.id, None).await.unwrap());
+    assert_eq!(store.remove(two.id, None).await.unwrap(), 1);
 }
 
 async fn all_tokens_of_an_owner_are_removed_together(store: &dyn TokenStore) {
@@ -201,12 +205,18 @@ async fn add_within(store: &dyn TokenStore, token: Token) -> bool {
 
 async fn an_owner_has_no_more_tokens_than_the_quota(store: &dyn TokenStore) {
     let (ann, bob) = (Uuid::new_v4(), Uuid::new_v4());
-    let idle = |owner| Token { idle: Some(1_000), ..token(owner, 1) };
+    let parent = Some(Uuid::new_v4());
+    let idle = |owner| Token { idle: Some(1_000), parent, ..token(owner, 1) };
     assert!(add_within(store, idle(ann)).await && add_within(store, idle(ann)).await);
     assert!(!add_within(store, idle(ann)).await, "others still have room");
     assert!(add_within(store, token(ann, 1)).await && add_within(store, token(ann, 1)).await);
-    assert!(!add_within(store, token(ann, 1)).await);
+    assert!(!add_within(store, idle(ann)).await, "it takes no place of another");
     assert!(add_within(store, idle(bob)).await && add_within(store, token(bob, 1)).await);
+    assert_eq!(store.list(Some(ann)).await.unwrap().len(), 4);
+    for _ in 0..2 {
+        assert!(add_within(store, token(ann, 1)).await, "those without a password check make room");
+    }
+    assert!(!add_within(store, token(ann, 1)).await, "and no others do");
     assert_eq!(store.list(Some(ann)).await.unwrap().len(), 4);
     added(store, token(ann, 1)).await;
     assert_eq!(store.list(Some(ann)).await.unwrap().len(), 5, "the administrator has no quota");
@@ -245,4 +255,68 @@ async fn an_unused_token_is_forgotten_in_time(store: &dyn TokenStore) {
     added(store, used.clone()).await;
     assert_eq!(store.forget_expired(25).await.unwrap(), 1);
     assert_eq!(store.list(None).await.unwrap(), [used]);
+}
+
+fn made_with(parent: &Token, created: u64) -> Token {
+    Token { parent: Some(parent.id), idle: Some(1_000), ..token(parent.owner, created) }
+}
+
+async fn ids(store: &dyn TokenStore, owner: Uuid) -> Vec<Uuid> {
+    store.list(Some(owner)).await.unwrap().into_iter().map(|token| token.id).collect()
+}
+
+async fn a_token_is_removed_with_those_that_were_made_with_it(store: &dyn TokenStore) {
+    let ann = Uuid::new_v4();
+    let (one, other) = (token(ann, 1), token(ann, 2));
+    let child = made_with(&one, 3);
+    let (grandchild, expired) = (made_with(&child, 4), Token { expires: Some(50), ..made_with(&child, 5) });
+    let kept = made_with(&other, 6);
+    for token in [&one, &other, &child, &grandchild, &expired, &kept] {
+        let secret = added(store, token.clone()).await;
+        assert_eq!(store.find(secret).await.unwrap().as_ref(), Some(token), "with its parent");
+    }
+    assert_eq!(store.remove(one.id, Some(Uuid::new_v4())).await.unwrap(), 0);
+    assert_eq!(store.remove(one.id, Some(ann)).await.unwrap(), 4);
+    assert_eq!(ids(store, ann).await, [other.id, kept.id]);
+
+    // A parent that has expired stays as long as its children, so that they can still be found.
+    let parent = Token { idle: Some(10), ..made_with(&other, 7) };
+    let child = made_with(&parent, 8);
+    for token in [&parent, &child] {
+        added(store, (*token).clone()).await;
+    }
+    assert_eq!(store.forget_expired(500).await.unwrap(), 0);
+    assert_eq!(store.remove(other.id, None).await.unwrap(), 4);
+}
+
+async fn a_token_made_with_the_password_takes_the_place_of_the_longest_unused_one(store: &dyn TokenStore) {
+    let ann = Uuid::new_v4();
+    let sign_in = |created| Token { idle: Some(1_000), ..token(ann, created) };
+    let (first, second, third) = (Token { last_used: Some(90), ..sign_in(1) }, sign_in(2), sign_in(3));
+    for token in [&first, &second, &third] {
+        assert!(add_within(store, token.clone()).await);
+    }
+    assert_eq!(ids(store, ann).await, [first.id, third.id], "the one that was used stays");
+    let proved = [token(ann, 4), token(ann, 5)];
+    for token in proved.clone() {
+        assert!(add_within(store, token).await);
+    }
+    let fifth = token(ann, 6);
+    assert!(add_within(store, fifth.clone()).await, "all places were taken");
+    assert_eq!(ids(store, ann).await, [first.id, proved[0].id, proved[1].id, fifth.id]);
+}
+
+async fn what_was_made_with_a_token_takes_no_place_of_a_sign_in(store: &dyn TokenStore) {
+    let maker = token(Uuid::new_v4(), 1);
+    let children = [made_with(&maker, 2), made_with(&maker, 3)];
+    for child in children.clone() {
+        assert!(add_within(store, child).await);
+    }
+    assert!(!add_within(store, made_with(&maker, 4)).await);
+    let sign_in = |created| Token { idle: Some(1_000), ..token(maker.owner, created) };
+    for created in 5..20 {
+        assert!(add_within(store, sign_in(created)).await, "a sign-in has room");
+    }
+    let left = ids(store, maker.owner).await;
+    assert!(left.len() == 4 && left[..2] == [children[0].id, children[1].id], "{left:?}");
 }

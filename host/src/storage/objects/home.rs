@@ -28,8 +28,9 @@ pub(super) struct Home {
     is_wrong: AtomicBool,
 }
 
-const WRONG: &str = "the bucket is not the one that this registry was started with, or was emptied: nothing is read \
-                     from it or written to it until the right one is back";
+const WRONG: &str = "the bucket is not the one that this registry was started with, was emptied, or its identity \
+                     (`.packhouse/store.json`) is damaged: nothing is read from it or written to it until the right one \
+                     is back";
 
 fn wrong() -> StorageError {
     StorageError::unavailable(WRONG)
@@ -71,11 +72,17 @@ impl Objects {
     }
 
     async fn read_identity(&self) -> Result<Option<Identity>> {
-        let found: Option<(_, Bytes)> = match self.swap {
-            Swap::Noted(_) => return Ok(None),
-            Swap::Conditional(_) => self.get_remote(identity::PATH, identity::MAX_BYTES).await?,
-        };
-        found.map(|(_, bytes)| Identity::parse(&bytes)).transpose()
+        self.stored_identity().await?.map(|bytes| Identity::parse(&bytes)).transpose()
+    }
+
+    async fn stored_identity(&self) -> Result<Option<Bytes>> {
+        Ok(match self.swap {
+            Swap::Noted(_) => None,
+            Swap::Conditional(_) => {
+                let found = self.get_remote(identity::PATH, identity::MAX_BYTES).await?;
+                found.map(|(_, bytes)| bytes)
+            }
+        })
     }
 
     /// `Unavailable` with a sentence unless this is the right bucket.
@@ -101,7 +108,9 @@ impl Objects {
         }
         // Until it is seen again.
         *last = None;
-        let is_wrong = self.read_identity().await?.is_none_or(|identity| identity.id != *id);
+        // One that cannot be read is not ours.
+        let is_ours = |bytes: Bytes| Identity::parse(&bytes).is_ok_and(|identity| identity.id == *id);
+        let is_wrong = !self.stored_identity().await?.is_some_and(is_ours);
         let was_wrong = self.home.is_wrong.swap(is_wrong, Ordering::Relaxed);
         if is_wrong {
             if !was_wrong {

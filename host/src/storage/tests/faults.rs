@@ -296,3 +296,24 @@ async fn what_does_not_fit_the_service_is_named() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_whose_record_was_removed_ends_when_another_has_taken_over() {
+    let server = Server::start().await;
+    let first = Storage::open(&server.settings()).await.unwrap();
+    let second = Storage::open(&server.settings()).await.unwrap();
+    let here = first.enter(Company::One).await.unwrap();
+    let hosts = server.bucket().join(".packhouse/hosts");
+    let names =
+        || -> Vec<_> { std::fs::read_dir(&hosts).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    for name in names() {
+        std::fs::remove_file(name).unwrap();
+    }
+    let other = second.enter(Company::One).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), here.lost())
+        .await
+        .expect("it notices that it is not alone");
+    assert_eq!(names().len(), 2, "its record is there again");
+    here.leave().await;
+    other.leave().await;
+}

@@ -111,7 +111,7 @@ async fn nothing_is_made_for_a_store_that_is_known_and_not_there() {
     let storage = Storage::open_as(&settings(&root), &Opening::to_serve(known.clone())).await.unwrap();
     assert_away(&storage.scope("demo").unwrap(), "not there").await;
     for wanted in [known, Wanted::New(StoreId::fresh()), Wanted::Any { lasting: true }] {
-        let command = Opening { wanted, may_make: false, only_reads: true };
+        let command = Opening { wanted, may_make: false, only_reads: true, must_be_shareable: false };
         let opened = Storage::open_as(&settings(&root), &command).await.map(drop);
         assert!(matches!(opened, Err(StorageError::Unavailable(_))), "a command: {opened:?}");
     }
@@ -278,4 +278,37 @@ async fn a_bucket_that_was_emptied_is_away_and_comes_back() {
     assert_eq!(scope.stat(&key("none")).await.unwrap(), None);
     put(&scope, "made", "text").await;
     Storage::open_as(&server.settings(), &known).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_whose_identity_is_damaged_is_away() {
+    let server = Server::start().await;
+    let storage = Storage::open(&server.settings()).await.unwrap();
+    let identity = server.bucket().join(".packhouse/store.json");
+    let kept = fs::read(&identity).unwrap();
+    fs::write(&identity, "{ damaged").unwrap();
+    let scope = storage.scope("demo").unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while scope.stat(&key("none")).await.is_ok() {
+        assert!(Instant::now() < until, "it is not noticed");
+        tokio::task::yield_now().await;
+    }
+    assert_away(&scope, "damaged").await;
+    let known = Opening::to_serve(Wanted::Known(storage.id().await.unwrap()));
+    let opened = Storage::open_as(&server.settings(), &known).await.map(drop);
+    assert!(matches!(&opened, Err(StorageError::Unavailable(_))), "{opened:?}");
+    fs::write(&identity, kept).unwrap();
+    assert_eq!(scope.stat(&key("none")).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_will_be_refused_claims_no_bucket() {
+    let server = Server::that_ignores_conditions().await;
+    let identity = server.bucket().join(".packhouse/store.json");
+    let opening = Opening { must_be_shareable: true, ..Opening::to_serve(Wanted::New(StoreId::fresh())) };
+    let storage = Storage::open_as(&server.settings(), &opening).await.unwrap();
+    assert!(!storage.is_safe_to_share() && storage.id().await.is_none() && !identity.exists());
+    let other = Opening::to_serve(Wanted::New(StoreId::fresh()));
+    Storage::open_as(&server.settings(), &other).await.expect("the next one may have it");
+    assert!(identity.exists());
 }

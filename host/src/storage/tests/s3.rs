@@ -176,6 +176,17 @@ async fn in_turn(
     service.call(Request::from_parts(head, Body::from(body))).await.map_err(|error| format!("{error:?}"))
 }
 
+/// Takes the conditions away from a request, and with them its signature.
+fn forget_conditions<B>(request: &mut Request<B>) -> bool {
+    let headers = request.headers_mut();
+    let conditions = ["if-match", "if-none-match"].map(|name| headers.remove(name).is_some());
+    let is_changed = conditions.contains(&true);
+    if is_changed {
+        headers.remove("authorization");
+    }
+    is_changed
+}
+
 /// A write that carries bytes and no checksum of them.
 fn is_unchecked<B>(request: &Request<B>) -> bool {
     let has = |name| request.headers().contains_key(name);
@@ -196,7 +207,16 @@ impl Server {
         Self::losing(None).await
     }
 
+    /// Conditional writes succeed whatever is there.
+    pub async fn that_ignores_conditions() -> Self {
+        Self::with(None, true).await
+    }
+
     pub async fn losing(losses: Option<Losses>) -> Self {
+        Self::with(losses, false).await
+    }
+
+    async fn with(losses: Option<Losses>, ignores_conditions: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("bucket")).unwrap();
         let engine = || S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -213,7 +233,7 @@ impl Server {
             while let Ok((socket, _)) = listener.accept().await {
                 let (service, careless) = (service.clone(), careless.clone());
                 let (turns, losses, found) = (Arc::clone(&turns), losses.clone(), Arc::clone(&found));
-                let service = hyper::service::service_fn(move |request| {
+                let service = hyper::service::service_fn(move |mut request| {
                     let stumbles = losses.as_ref().is_some_and(|losses| losses.stumbles(&request));
                     let is_lost = losses.as_ref().is_some_and(|losses| losses.takes(&request));
                     let cut = losses.as_ref().and_then(|losses| losses.cuts(&request));
@@ -222,7 +242,9 @@ impl Server {
                     if is_unchecked(&request) {
                         found.lock().unwrap().push(request.uri().to_string());
                     }
-                    let service = if part.is_some() { careless.clone() } else { service.clone() };
+                    let is_changed = ignores_conditions && forget_conditions(&mut request);
+                    let service =
+                        if part.is_some() || is_changed { careless.clone() } else { service.clone() };
                     let answer = in_turn(service, Arc::clone(&turns), request, part);
                     async move {
                         if stumbles {
