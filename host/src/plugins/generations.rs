@@ -334,7 +334,7 @@ mod tests {
         assert_ne!(Signature::of(&file), before, "it has changed");
         match read_safely(&file).await {
             Err(Unloadable::Ever(why)) => {
-                assert!(why.contains("chmod") && why.contains("demo.wasm"), "{why}")
+                assert!(why.contains("chmod") && why.contains("demo.wasm"), "{why}");
             }
             other => panic!("{other:?}"),
         }
