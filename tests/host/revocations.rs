@@ -68,13 +68,14 @@ async fn a_package_whose_publisher_lost_the_permission_meanwhile_is_not_publishe
 async fn a_copy_in_the_place_of_the_user_database_is_503_until_the_server_is_restarted() {
     let mut registry = Registry::start(Options::npm()).await;
     let user = registry.user("ann", &["npm:package:*:write"]).await;
-    let ann = registry.actor("/npm").with_token(&user.token);
-    ann.get("/-/whoami").await.expect(200);
     let users = registry.home().path().join("users/packhouse.sqlite");
     let copy = users.with_extension("copy");
-    // The commands have put everything into the one file.
-    run(registry.home(), &["token", "list"], "").await;
+    // At the end of the server everything is in the one file.
+    registry.terminate().await;
     std::fs::copy(&users, &copy).unwrap();
+    registry.start_again().await;
+    let ann = registry.actor("/npm").with_token(&user.token);
+    ann.get("/-/whoami").await.expect(200);
     std::fs::rename(&copy, &users).unwrap();
     wait::until("that the copy is noticed", || async {
         (ann.get("/-/whoami").await.status == 503).then_some(())
