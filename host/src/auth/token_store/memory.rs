@@ -82,7 +82,11 @@ impl TokenStore for Memory {
     ) -> BoxFuture<'a, Result<bool, AuthError>> {
         let mut tokens = self.tokens();
         if let Some(quota) = quota {
-            remove_expired(&mut tokens, |other| other.owner == token.owner && other.is_expired(quota.now));
+            if !quota.has_room(token, count(&tokens, token, 0)) {
+                remove_expired(&mut tokens, |other| {
+                    other.owner == token.owner && other.is_expired(quota.now)
+                });
+            }
             loop {
                 let count = count(&tokens, token, quota.now);
                 if quota.has_room(token, count) {
