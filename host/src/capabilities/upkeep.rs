@@ -101,10 +101,12 @@ impl State {
     }
 
     /// What a change came to. In a step of maintenance, an object that could not be changed is
-    /// reported, whatever the plugin makes of the error. A lost race is not one.
+    /// reported, whatever the plugin makes of the error. A lost race is not reported. Neither is a
+    /// full disk in a collection: it goes on without the marks that it cannot write.
     pub fn changed<T>(&mut self, key: &str, result: Result<T, StorageError>) -> Result<T, HostError> {
         if let (Work::Step(step), Err(error)) = (&mut self.work, &result)
             && !matches!(error, StorageError::Conflict | StorageError::NotFound)
+            && !(step.task == Task::Collect && matches!(error, StorageError::Full(_)))
         {
             step.report_not_written(key, error)?;
         }
