@@ -261,6 +261,14 @@ impl Auth {
         }
     }
 
+    /// Closes the database. The last process that closes it writes the log beside the file into the
+    /// file, so that a copy of the file is complete. Nothing can be asked afterwards.
+    pub async fn close(&self) {
+        if let Some(database) = &self.inner.stores.database {
+            database.close().await;
+        }
+    }
+
     #[cfg(test)]
     fn over(stores: Stores, anonymous: Vec<Scope>, signing: Option<Signing>, clock: Clock) -> Self {
         Self::within(Limits::default(), stores, anonymous, signing, clock)

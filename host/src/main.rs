@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
-use packhouse::auth::FirstUser;
+use packhouse::auth::{Auth, FirstUser};
 use packhouse::maintenance::command::{self, MaintenanceCommand};
 use packhouse::ownership::OfConfig;
 use packhouse::server::Ending;
@@ -103,7 +103,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         Command::Serve => serve(config).await?,
         Command::Admin(command) => {
             let auth = app::open_users(&config).await?;
-            return Ok(admin::run(command, &auth, &OfConfig::new(&config)).await?);
+            let done = admin::run(command, &auth, &OfConfig::new(&config)).await;
+            close(&auth).await;
+            return Ok(done?);
         }
         Command::Maintenance(command) => return command::run(command, &config).await,
         Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
@@ -131,6 +133,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     println!("packhouse is listening on http://{address}");
     tracing::info!(%address, "listening on http://{address}");
     let settings = registry.server_settings();
+    let auth = registry.auth().clone();
     let service = move |request, peer| {
         let registry = registry.clone();
         async move { registry.dispatch(request, peer).await }
@@ -143,8 +146,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         () = presence.leave() => {}
         () = ending.now.cancelled() => {}
     }
+    close(&auth).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Closes the user database, unless a call in it takes too long.
+async fn close(auth: &Auth) {
+    if tokio::time::timeout(LAST_CALLS, auth.close()).await.is_err() {
+        tracing::warn!("the user database is still in use: copy its -wal file with it");
+    }
 }
 
 /// On a first start: makes the user `admin` and shows how to go on.

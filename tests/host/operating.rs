@@ -55,6 +55,8 @@ async fn a_registry_that_is_restored_from_its_backup_has_its_packages_and_users(
     let registry = Running::start(folder.path());
     registry.admin().put(&package.path(), &package.publish()).await.expect(201);
     registry.stop();
+    // A copy of the file alone is complete.
+    assert!(!folder.path().join("data/packhouse.sqlite-wal").exists(), "its changes are in the database");
 
     let path = format!("{}/bin:{}", folder.path().display(), std::env::var("PATH").unwrap());
     page::follow(&page::read("docs/operating.md"), folder.path(), &[("PATH", &path)]);

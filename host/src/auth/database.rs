@@ -139,6 +139,12 @@ impl Database {
         database
     }
 
+    /// Waits for the calls that are under way, and closes every connection.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
     /// Every call is `Gone` from now on, for this reason.
     pub fn refuse(&self, why: &str) {
         self.watched.refuse(why);
