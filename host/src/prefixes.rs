@@ -91,7 +91,7 @@ impl Prefixes {
                 Some(recorded) => self.compare(prefix, recorded, protocol),
                 None => Ok(()),
             },
-            // Who may only read does no harm, and whoever writes is refused by the store.
+            // Reading does no harm, and the store refuses writes.
             Err(error) => {
                 tracing::warn!(
                     prefix, protocol, error = %error,

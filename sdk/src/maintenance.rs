@@ -216,6 +216,15 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Reports a key at which nothing may lie, with the reason, once in a run. False if there is
+    /// none. A plugin's layout knows which keys these are.
+    pub fn report_misplaced(&self, misplaced: Option<(&str, &str)>) -> bool {
+        if let Some((key, why)) = misplaced {
+            self.damaged_once(key, why);
+        }
+        misplaced.is_some()
+    }
+
     /// This derived document was missing or differed and has been written, or in a dry
     /// run would be.
     pub fn rebuilt(&self, key: &str) {

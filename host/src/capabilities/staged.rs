@@ -11,7 +11,7 @@ use crate::storage::{Digest, Packed, Packing, Staged, Unpacked};
 
 /// Parts that are unpacked by one call.
 const MOST_PARTS: usize = 10_000;
-/// How many times their size staged bytes may be read and unpacked to before it counts.
+/// Reading and unpacking staged bytes is free up to this multiple of their size.
 const FREE_UNPACKING: u64 = 8;
 
 /// Staged bytes; dropping it removes what was not committed.

@@ -1,5 +1,5 @@
 //! What one call of a plugin uses of the host: calls, bytes that the host keeps for it, and
-//! bytes that the host reads, hashes, unpacks, copies or writes for it. Whoever exceeds a limit ends.
+//! bytes that the host reads, hashes, unpacks, copies or writes for it. A call that exceeds a limit ends.
 //!
 //! What the client sends does not count here: it has limits of its own.
 

@@ -53,7 +53,7 @@ impl Generation {
         })
     }
 
-    /// What this one offers and `next` does not: whoever relies on it should know.
+    /// What this generation offers and `next` does not. The operator is told.
     pub(super) fn loses(&self, next: &Self) -> Vec<String> {
         let mut lost = self.description.loses(&next.description);
         if self.has_maintenance() && !next.has_maintenance() {

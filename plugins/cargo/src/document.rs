@@ -143,9 +143,9 @@ impl<'a> Index<'a> {
         )
     }
 
-    /// Checks that the file is whole, or says why it cannot be built on. A whole file has a
-    /// line at least and not fewer than it counts, every line can be read and is about a version
-    /// of this crate, and no version has two lines.
+    /// Checks that the file is whole, or says why it cannot be built on. A whole file has at
+    /// least one line and no fewer than its count. Every line can be read and is about a version of
+    /// this crate. No version has two lines.
     ///
     /// More lines than the count are accepted: a host of an earlier version, which does not know
     /// the count, adds lines too, and no damage adds lines that pass the other checks.

@@ -31,8 +31,8 @@
 //! ([`Removal`](crate::storage::Removal)) marks the folder in which the blobs lie. The marks
 //! lie at `reclaimed/{sha256 of the key or folder}`.
 //!
-//! A process that is killed leaves its mark. Whether a mark is left over is told by the age of the
-//! mark alone, by the store's clock:
+//! A process that is killed leaves its mark. The age of the mark alone, by the
+//! store's clock, decides whether it is left over:
 //! - "removing": after [`STALLED`]. One removal takes a minute at most, and who removes many
 //!   blobs writes the mark anew in between ([`RENEWED_WITHIN`]). A publisher then takes the mark
 //!   over.

@@ -86,7 +86,7 @@ pub(crate) struct State {
     pub(crate) staging: BTreeMap<u64, Rc<[u8]>>,
     pub(crate) uploads: BTreeMap<String, StoredUpload>,
     pub(crate) protocol: Option<String>,
-    /// The mount's name; the protocol's unless said.
+    /// The mount's name. By default, it is the protocol's name.
     pub(crate) mount: Option<String>,
     pub(crate) scopes: Vec<ScopeKind>,
     pub(crate) features: BTreeMap<String, bool>,

@@ -69,7 +69,7 @@ fn verify_indexes(step: &Step<'_>, read: usize, after: Option<&str>) -> Result<(
     }
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::INDEX) })?;
     for object in &page.objects {
-        if report_misplaced(step, &object.key) {
+        if step.report_misplaced(layout::misplaced(&object.key)) {
             continue;
         }
         if !verify_crate(step, &object.key, 0, &mut done)? {
@@ -78,15 +78,6 @@ fn verify_indexes(step: &Step<'_>, read: usize, after: Option<&str>) -> Result<(
     }
     go_on(step, page.next.as_deref().unwrap_or(layout::CRATES));
     Ok(())
-}
-
-/// Whether nothing may lie at this key.
-fn report_misplaced(step: &Step<'_>, key: &str) -> bool {
-    let misplaced = layout::misplaced(key);
-    if let Some((key, why)) = misplaced {
-        step.damaged_once(key, why);
-    }
-    misplaced.is_some()
 }
 
 /// Files that no index names, or that have no index file.
@@ -111,7 +102,7 @@ fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
 /// Gives the bytes that were read.
 fn verify_files_of_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     for file in files {
-        report_misplaced(step, &file.key);
+        step.report_misplaced(layout::misplaced(&file.key));
     }
     let releases: Vec<(&ObjectInfo, CrateName, Version)> = files
         .iter()
@@ -140,7 +131,7 @@ fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
     let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
     for (object, document) in page.objects.iter().zip(storage::get_each(&keys)) {
         let key = &object.key;
-        if report_misplaced(step, key) {
+        if step.report_misplaced(layout::misplaced(key)) {
             continue;
         }
         let why = match document {

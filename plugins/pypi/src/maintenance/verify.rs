@@ -55,21 +55,14 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     }
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::METADATA) })?;
     for object in &page.objects {
-        if !report_misplaced(step, &object.key) && !verify_project(step, &object.key, 0, &mut done)? {
+        if !step.report_misplaced(layout::misplaced(&object.key))
+            && !verify_project(step, &object.key, 0, &mut done)?
+        {
             return Ok(());
         }
     }
     step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(layout::PACKAGES)));
     Ok(())
-}
-
-/// Whether nothing may lie at this key.
-fn report_misplaced(step: &Step<'_>, key: &str) -> bool {
-    let misplaced = layout::misplaced(key);
-    if let Some((key, why)) = misplaced {
-        step.damaged_once(key, why);
-    }
-    misplaced.is_some()
 }
 
 /// Files that a whole document does not name. Where no document of ours speaks, they are served.
@@ -117,7 +110,7 @@ fn verify_pages(step: &Step<'_>, after: &str) -> Result<(), Error> {
 /// Gives the bytes that were read.
 fn verify_files_of_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
     for object in objects {
-        report_misplaced(step, &object.key);
+        step.report_misplaced(layout::misplaced(&object.key));
     }
     let Some((name, _)) = objects.first().and_then(|object| layout::project_of_file(&object.key)) else {
         return Ok(0);

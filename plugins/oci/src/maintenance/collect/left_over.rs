@@ -48,7 +48,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// The note of an upload that has not ended. A member that is none of the known kinds was damaged.
+/// The note of an upload that has not ended. A member of an unknown kind is damaged.
 fn drop_note(step: &Step<'_>, member: &ObjectInfo) -> Result<(), Error> {
     let Some(document) = storage::get(&member.key)? else {
         return Ok(());
