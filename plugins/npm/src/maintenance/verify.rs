@@ -55,8 +55,7 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
     for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
         for object in files {
-            if let Some((key, why)) = layout::misplaced(&object.key) {
-                step.damaged_once(key, why);
+            if step.report_misplaced(layout::misplaced(&object.key)) {
                 continue;
             }
             if !verify_package(step, &object.key, 0, &mut done)? {
