@@ -25,6 +25,7 @@ use window::Window;
 mod contents;
 mod directory;
 mod frame;
+mod path;
 mod window;
 
 /// How many times its size an archive may unpack to.

@@ -191,12 +191,25 @@ fn wheels_that_lack_something() {
 #[test]
 fn wheels_with_path_tricks() {
     let metadata = samples::metadata("demo", "1.0");
-    for path in ["../evil.py", "/etc/evil", "a/../../evil", "a//b", "./a", "C:/evil", "a\\..\\b", "a\0b"] {
-        // The writer would mend such paths: they are put where a harmless one of their length was.
-        let harmless = "x".repeat(path.len());
-        let wheel = samples::wheel_with("demo-1.0", &metadata, &[(&harmless, b"1")]);
-        let wheel = replace_all(&wheel, harmless.as_bytes(), path.as_bytes());
-        refuse_wheel(wheel, "may lead elsewhere");
+    for path in
+        ["../evil.py", "/etc/evil", "a/../../evil", "./../evil", "a/..", "C:/evil", "a\\..\\b", "a\0b"]
+    {
+        refuse_wheel(wheel_of(&[path]), "may lead elsewhere");
+    }
+    // On Windows, uv begins anew at the drive letter.
+    for path in ["./C:evil", "a//C:evil", "/", "//server/share"] {
+        refuse_wheel(wheel_of(&[path]), "may lead elsewhere");
+    }
+    for path in [".", "./.", "a/."] {
+        refuse_wheel(wheel_of(&[path]), "has the name of a folder");
+    }
+    for path in
+        ["./demo-1.0.data/scripts/x", "demo-1.0.data//scripts/x", "demo-1.0.dist-info/./entry_points.txt"]
+    {
+        refuse_wheel(wheel_of(&[path]), "pip finds what is in this folder");
+    }
+    for (one, other) in [("a/b.py", "./a/b.py"), ("a//b.py", "a/./b.py"), ("a/", "./a"), ("a", "a/")] {
+        refuse_wheel(wheel_of(&[one, other]), "twice");
     }
     let twice = [("a.py", b"1".as_slice()), ("b.py", b"2")];
     let twice = samples::wheel_with("demo-1.0", &metadata, &twice);
@@ -207,6 +220,41 @@ fn wheels_with_path_tricks() {
     let mut other_front = wheel.clone();
     other_front[at..at + 8].copy_from_slice(b"other.py");
     refuse_wheel(other_front, "at its front");
+}
+
+/// A wheel with entries of these paths. The program that writes it would mend some of them: each
+/// is put where a harmless one of its length was.
+fn wheel_of(paths: &[&str]) -> Vec<u8> {
+    let metadata = samples::metadata("demo", "1.0");
+    let harmless: Vec<String> =
+        paths.iter().zip('p'..).map(|(path, letter)| letter.to_string().repeat(path.len())).collect();
+    let content = |path: &str| if path.ends_with('/') { b"".as_slice() } else { b"1" };
+    let entries: Vec<_> =
+        harmless.iter().zip(paths).map(|(harmless, path)| (harmless.as_str(), content(path))).collect();
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &entries);
+    let replace = |wheel: Vec<u8>, (harmless, path): (&String, &&str)| {
+        replace_all(&wheel, harmless.as_bytes(), path.as_bytes())
+    };
+    harmless.iter().zip(paths).fold(wheel, replace)
+}
+
+/// pip and uv both install such wheels, and clean the paths.
+#[test]
+fn unusual_paths_in_a_wheel_are_fine() {
+    let paths = [
+        "./",
+        "./demo/",
+        "demo/",
+        "demo//",
+        "./demo/__init__.py",
+        "demo//x.py",
+        "demo/./y.py",
+        ".//demo/z.py",
+        "demo/./",
+        "demo/a:b.txt",
+        "demo/C:x",
+    ];
+    Upload::wheel("demo", "1.0").content(wheel_of(&paths)).done(&host());
 }
 
 fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {

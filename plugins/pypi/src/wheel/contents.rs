@@ -4,7 +4,8 @@
 use packhouse_plugin::storage::{Packed, Packing};
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipEntry};
 
-use super::directory::{Entry, shown};
+use super::directory::Entry;
+use super::path::shown;
 use super::window::Window;
 use super::{Unpack, WheelError};
 

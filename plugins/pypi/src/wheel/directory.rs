@@ -1,13 +1,14 @@
 //! The central directory of an archive: which entries there are, where, and whether all of
 //! them may be.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
 
 use super::contents::Contents;
 use super::frame;
+use super::path::{EntryPath, shown};
 use super::window::Window;
 use super::{ENTRIES, RATIO, SMALL, WheelError};
 use crate::name::{ProjectName, Version};
@@ -67,13 +68,15 @@ impl Directory {
             large: Vec::new(),
         };
         let mut unpacked = 0_u64;
-        let mut names = HashSet::new();
+        let mut paths = HashMap::new();
         let mut buffer = vec![0; rawzip::MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
         let mut records = archive.entries(&mut buffer);
         while let Some(record) = records.next_entry()? {
             unpacked = unpacked.saturating_add(record.uncompressed_size_hint());
-            let hash = directory.add(&record)?;
-            if !names.insert(hash) {
+            let path = directory.add(&record)?;
+            let earlier = paths.insert(path.hash(&directory.hasher), path.is_folder);
+            // A folder may be there repeatedly, and is then made once.
+            if earlier.is_some_and(|was_folder| !(was_folder && path.is_folder)) {
                 let name = shown(record.file_path().as_ref());
                 return Err(WheelError::refused(format!("it holds {name} twice")));
             }
@@ -93,8 +96,8 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Gives the hash of its name.
-    fn add(&mut self, record: &ZipFileHeaderRecord<'_>) -> Result<u64, WheelError> {
+    /// Gives its path.
+    fn add(&mut self, record: &ZipFileHeaderRecord<'_>) -> Result<EntryPath, WheelError> {
         if self.entries.len() == ENTRIES {
             return Err(WheelError::refused(format!("it holds more than {ENTRIES} files")));
         }
@@ -107,7 +110,7 @@ impl Directory {
                  differently"
             )));
         }
-        check_path(name)?;
+        let path = EntryPath::parse(name)?;
         if let Some(sizes) = frame::check_extra_fields(record.extra_fields())? {
             self.large.push((record.central_directory_offset(), sizes.to_vec()));
         }
@@ -122,7 +125,6 @@ impl Directory {
             .saturating_add(FRONT)
             .saturating_add(name.len() as u64)
             .saturating_add(record.compressed_size_hint());
-        let hash = self.hasher.hash_one(name);
         let wayfinder = record.wayfinder();
         let variable = name.len() + record.extra_fields().remaining_bytes().len();
         self.end = record.central_directory_offset()
@@ -132,13 +134,13 @@ impl Directory {
             wayfinder,
             start,
             end,
-            name: hash,
+            name: self.hasher.hash_one(name),
             method: record.compression_method(),
             crc: record.crc32(),
             has_descriptor: record.flags().has_data_descriptor(),
         });
         self.note_info(name, wayfinder, record.compression_method());
-        Ok(hash)
+        Ok(path)
     }
 
     fn note_info(&mut self, name: &[u8], wayfinder: ZipArchiveEntryWayfinder, method: CompressionMethod) {
@@ -236,24 +238,4 @@ impl Directory {
     pub fn any_info(&self) -> Option<(ZipArchiveEntryWayfinder, CompressionMethod)> {
         self.infos.iter().find_map(|info| info.found.first().copied().flatten())
     }
-}
-
-/// A path that stays below the folder that it is unpacked to, on every system.
-fn check_path(path: &[u8]) -> Result<(), WheelError> {
-    let text = std::str::from_utf8(path).unwrap_or("\0");
-    let inner = text.strip_suffix('/').unwrap_or(text);
-    let is_fine = !inner.is_empty()
-        && !text.chars().any(|character| character.is_control() || character == '\\')
-        && inner.split('/').all(|part| !matches!(part, "" | "." | ".."))
-        && !matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
-    if is_fine {
-        Ok(())
-    } else {
-        Err(WheelError::refused(format!("it holds the path {}, which may lead elsewhere", shown(path))))
-    }
-}
-
-pub(super) fn shown(path: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(path).chars().take(200).collect();
-    format!("{text:?}")
 }

@@ -7,7 +7,8 @@ use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 use rawzip::{ReaderAt, ZipArchive, ZipEntry, ZipLocalFileHeader};
 
 use super::WheelError;
-use super::directory::{Entry, shown};
+use super::directory::Entry;
+use super::path::shown;
 use super::window::Window;
 
 /// The end of a directory (APPNOTE 4.3.16), and of one with large numbers before it (4.3.14,
