@@ -6,27 +6,22 @@
 
 pub mod admin;
 pub mod app;
-pub mod auth;
 pub mod bindings;
-pub mod body;
 pub mod capabilities;
 pub mod config;
-pub mod descriptors;
 mod dispatch;
 pub mod maintenance;
 pub mod mounts;
 pub mod ownership;
-pub mod pace;
 pub mod plugins;
 mod prefixes;
 mod reach;
-pub mod respond;
-pub mod server;
-pub mod shares;
 mod status;
-pub mod storage;
-pub mod telemetry;
-pub mod text;
+
+pub use packhouse_auth as auth;
+pub use packhouse_common::{descriptors, shares, telemetry, text};
+pub use packhouse_http::{body, pace, respond, server};
+pub use packhouse_storage as storage;
 
 pub use app::{BuildError, Registry, RemoteAddress};
 pub use config::Config;

@@ -1,12 +1,14 @@
 //! The invariants of ARCHITECTURE.md that can be read off the tree.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::path::{Path, PathBuf};
 
-/// All source files of the host but its tests, with their paths relative to `src/`.
+/// All source files of the host's crates but their tests, with their paths relative to `src/`;
+/// those of `crates/` begin with it.
 fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = host.join("src");
+    let mut folders = vec![root.clone(), host.join("crates")];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -16,7 +18,8 @@ fn sources() -> Vec<(String, String)> {
             } else if path.extension().is_some_and(|extension| extension == "rs")
                 && !path.ends_with("tests.rs")
             {
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                let name = path.strip_prefix(&root).or_else(|_| path.strip_prefix(host)).unwrap();
+                let name = name.to_str().unwrap().to_owned();
                 sources.push((name, std::fs::read_to_string(&path).unwrap()));
             }
         }
@@ -50,9 +53,27 @@ fn the_host_names_no_protocol() {
     assert_eq!(strangers(&protocols, &["config/auth"]), Vec::<String>::new());
 }
 
+/// The crates of the host that depend on `name`, apart from their tests.
+fn dependents(name: &str) -> Vec<String> {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = std::fs::read_dir(host.join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = Vec::new();
+    for folder in crates.chain([host.to_owned()]) {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = toml::from_str(&text).unwrap();
+        if manifest["dependencies"].as_table().unwrap().contains_key(name) {
+            found.push(manifest["package"]["name"].as_str().unwrap().to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
 #[test]
-fn only_storage_names_opendal() {
-    assert_eq!(strangers(&["opendal"], &["storage"]), Vec::<String>::new());
+fn each_large_library_has_one_crate_that_depends_on_it() {
+    assert_eq!(dependents("opendal"), ["packhouse-storage"]);
+    assert_eq!(dependents("sqlx"), ["packhouse-auth"]);
+    assert_eq!(dependents("wasmtime"), ["packhouse"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The storage room's own suite, on the S3 servers of others: one suite judges every store.
+//! The suite of the storage crate, on the S3 servers of others: one suite judges every store.
 #![allow(clippy::panic, reason = "a test may fail loudly")]
 
 use packhouse_tests::engine::{Engine, Kind};
@@ -8,10 +8,10 @@ use tokio::process::Command;
 /// Of the stories that run on every store; a suite that finds less has lost some.
 const STORIES: usize = 30;
 
-/// The test program of the host's library, as `cargo xtask test` built it.
+/// The test program of `packhouse-storage`, as `cargo xtask test` built it.
 fn program() -> PathBuf {
-    std::env::var_os("PACKHOUSE_HOST_TESTS").map_or_else(
-        || panic!("PACKHOUSE_HOST_TESTS is not set: run this by `cargo xtask test`"),
+    std::env::var_os("PACKHOUSE_STORAGE_TESTS").map_or_else(
+        || panic!("PACKHOUSE_STORAGE_TESTS is not set: run this by `cargo xtask test`"),
         PathBuf::from,
     )
 }
@@ -23,7 +23,7 @@ async fn passes_on(kind: Kind) {
     let output = suite.kill_on_drop(true).output().await.unwrap_or_else(|error| panic!("{error}"));
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{kind:?}: {told}\n{}", engine.output());
-    let passed = told.lines().filter(|line| line.starts_with("test storage::") && line.ends_with("... ok"));
+    let passed = told.lines().filter(|line| line.starts_with("test tests::") && line.ends_with("... ok"));
     let passed = passed.count();
     assert!(passed >= STORIES, "{kind:?}: only {passed} stories: {told}");
 }

@@ -58,14 +58,14 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let folder = clients
             .as_ref()
             .map_or_else(|| workspace.cache.join("clients"), |clients| clients.folder.clone());
-        let host = programs.iter().find(|program| program.is_host_library());
-        let host = host.map(|program| program.executable().to_owned());
+        let suite = programs.iter().find(|program| program.is_storage_suite());
+        let suite = suite.map(|program| program.executable().to_owned());
         for stage in stages(options) {
             let commands = programs.iter().filter(|program| (stage.takes)(program)).map(|program| {
                 let mut command = program.command();
                 prepare(&mut command, workspace, stage.in_full);
-                if let Some(host) = &host {
-                    command.env("PACKHOUSE_HOST_TESTS", host);
+                if let Some(suite) = &suite {
+                    command.env("PACKHOUSE_STORAGE_TESTS", suite);
                 }
                 command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
                 command

@@ -20,13 +20,13 @@ pub struct Program {
     executable: PathBuf,
 }
 
-/// The crate whose suites also run on stores that are started outside of it.
-const HOST: &str = "packhouse";
+/// The crate whose suite also runs on stores that are started outside of it.
+const STORAGE: &str = "packhouse-storage";
 
 impl Program {
-    /// The tests inside the host's library.
-    pub fn is_host_library(&self) -> bool {
-        self.package == HOST && self.is_library
+    /// The suite that every store must pass.
+    pub fn is_storage_suite(&self) -> bool {
+        self.package == STORAGE && self.is_library
     }
 
     pub fn executable(&self) -> &Path {

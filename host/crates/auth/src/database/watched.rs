@@ -1,0 +1,82 @@
+//! Whether the database file is still the one that was opened. SQLite goes on with a file that
+//! was deleted or replaced, and what it answers then is nobody's: known users would stay, and new
+//! ones would be lost. It must not know what the file holds.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::AuthError;
+
+/// Clones share what was told.
+#[derive(Debug, Clone)]
+pub(super) struct Watched(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    path: PathBuf,
+    /// Device and inode of the file that was opened; none where none was.
+    opened: Option<(u64, u64)>,
+    /// Why it is not to be used whatever file is there.
+    refused: std::sync::OnceLock<String>,
+    /// What the log has been told, while it is not there.
+    told: Mutex<Option<String>>,
+}
+
+impl Watched {
+    /// The file that is there now.
+    pub fn new(path: &Path) -> Self {
+        Self(Arc::new(State {
+            path: path.to_owned(),
+            opened: identity(path),
+            refused: std::sync::OnceLock::new(),
+            told: Mutex::default(),
+        }))
+    }
+
+    /// It is not to be used, for this reason, until the server is started again.
+    pub fn refuse(&self, why: &str) {
+        let _ = self.0.refused.set(why.to_owned());
+    }
+
+    /// `Gone` unless it is the file that was opened.
+    pub fn check(&self) -> Result<(), AuthError> {
+        let state = &*self.0;
+        let why = match state.refused.get() {
+            Some(why) => why.clone(),
+            None if state.opened.is_some() && identity(&state.path) == state.opened => {
+                if self.tell(None) {
+                    tracing::info!(file.path = %state.path.display(), "the user database is back");
+                }
+                return Ok(());
+            }
+            None if state.opened.is_some() && state.path.exists() => format!(
+                "another file is in the place of the user database `{}`: if it is a restored copy, restart the server \
+                 to use it; otherwise put the one back that was there",
+                state.path.display()
+            ),
+            None => format!(
+                "the user database `{}` is gone: put it back, or restore it from a backup and restart the server",
+                state.path.display()
+            ),
+        };
+        if self.tell(Some(&why)) {
+            tracing::error!(file.path = %state.path.display(), "{why}; until then, credentials are answered 503");
+        }
+        Err(AuthError::Gone(why))
+    }
+
+    /// Is this news?
+    fn tell(&self, why: Option<&str>) -> bool {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.as_deref() == why {
+            return false;
+        }
+        *told = why.map(str::to_owned);
+        true
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}

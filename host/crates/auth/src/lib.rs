@@ -1,0 +1,366 @@
+//! Identity and permission: who is calling, what they may do, and the tokens they get.
+//! It must not know storage, plugins, request bodies, or any protocol.
+//!
+//! # Layout
+//! `session` is the face for one request (`granted` are the permissions that it has found);
+//! `credentials` reads what was sent and removes it;
+//! `identity` says who that is; `policy` and `scope` decide what they may do; `tokens` and
+//! `accounts` change what there is; `signing` makes signed access tokens and says who sends one
+//! (`access` is what they hold, `jwt` their form and keys); `sign_in`, `passwords` and `throttle`
+//! guard the one secret that people choose;
+//! `stores` names the stores there are, `users` and `token_store` hold one file each.
+//!
+//! # Invariants
+//! - A credential never leaves this room: it is taken from the headers and forgotten.
+//! - A store that is away is an error of its own; it never reads as "not allowed".
+//! - What was revoked or changed on this host counts at once here, and within a second
+//!   on every other host of the same store (see [`identity::FRESH`]).
+
+pub mod access;
+pub mod accounts;
+mod cache;
+mod clock;
+pub mod credentials;
+mod database;
+mod granted;
+pub mod home;
+pub mod identity;
+pub mod jwt;
+mod passwords;
+pub mod policy;
+pub mod scope;
+pub mod session;
+mod sign_in;
+pub mod signing;
+mod stores;
+mod throttle;
+pub mod token_store;
+pub mod tokens;
+pub mod users;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+pub use access::{Access, Entry};
+pub use accounts::{ADMIN, FirstUser, NewUser};
+pub use credentials::Credentials;
+pub use home::Home;
+pub use identity::{Account, Caller};
+pub use policy::Decision;
+pub use scope::{Resource, Scope};
+pub use session::{Area, Session};
+pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
+pub use stores::TokenStoreKind;
+pub use token_store::Token;
+pub use tokens::{Issued, TokenRequest, parse_network};
+pub use users::{Holder, User, UserName};
+
+use cache::Cache;
+use clock::Clock;
+use database::Database;
+use passwords::Passwords;
+use sign_in::Lanes;
+use signing::Signing;
+use stores::Stores;
+use throttle::Throttle;
+use token_store::SecretHash;
+
+/// How this room is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What keeps users and tokens.
+    pub token_store: TokenStoreKind,
+    /// The database file, for the stores that have one.
+    pub database: PathBuf,
+    /// What everybody may do, signed in or not.
+    pub anonymous: Vec<Scope>,
+    /// Signed access tokens; none where they are switched off.
+    pub access: Option<AccessSettings>,
+    pub limits: Limits,
+}
+
+/// What clients may take of this room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sign-ins that may be verified or wait for it while their requests hold places.
+    pub sign_ins_in_place: usize,
+    /// Tokens of one user that have not expired. A quarter of them may be such as clients got with
+    /// a password that accompanied a request, and another quarter such as were made with a token.
+    pub tokens_per_user: u64,
+    /// How long a token lives at most that was issued without a password check.
+    pub longest_lifetime: Duration,
+    /// When such a token expires if nobody uses it.
+    pub idle_lifetime: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_hours(days * 24);
+        Self {
+            sign_ins_in_place: 64,
+            tokens_per_user: 200,
+            longest_lifetime: days(90),
+            idle_lifetime: days(30),
+        }
+    }
+}
+
+/// Everything that goes wrong here, each with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The store of users and tokens is away, locked or damaged. Nobody's fault who
+    /// asks: a 503.
+    #[error("users and tokens can't be reached ({reason}): try again in a moment")]
+    Unavailable {
+        /// For the log and the administrator.
+        reason: String,
+        /// What the store said.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// Too much is under way; a 503 as well.
+    #[error("{0}")]
+    Busy(String),
+    /// The database file can't be opened at the start.
+    #[error("the user database `{}` can't be opened ({reason}): check that its folder can be written and that it is the right file", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database file that was opened is not there any more, or it never was although the
+    /// storage remembers users. A 503; it has been logged.
+    #[error("{0}")]
+    Gone(String),
+    /// The database file holds something else than was written to it.
+    #[error(
+        "the user database {file} is damaged ({reason}): stop every server that uses it, and restore it from a backup or repair it with `sqlite3 FILE .recover`"
+    )]
+    Damaged {
+        /// For people.
+        file: String,
+        /// What the database said.
+        reason: String,
+    },
+    /// What was given can't be read: a scope, a name, a network, a password.
+    #[error("{0}")]
+    Invalid(String),
+    /// The credentials of a request do not count, and its answer depends on who asks; a 401.
+    #[error("{0}")]
+    Rejected(String),
+    /// Wrong credentials, or more asked for than one has.
+    #[error("{0}")]
+    Denied(String),
+    /// Too many wrong passwords for this name, or from this address.
+    #[error("too many wrong passwords were sent: try again in {seconds} seconds")]
+    Throttled {
+        /// Until the next attempt is looked at.
+        seconds: u64,
+    },
+    /// There is one of this name already.
+    #[error("{0}")]
+    Exists(String),
+    /// There is none of this name.
+    #[error("{0}")]
+    NotFound(String),
+}
+
+impl AuthError {
+    pub fn user_exists(name: &UserName) -> Self {
+        Self::Exists(format!("there is a user `{name}` already: choose another name, or change that user"))
+    }
+
+    fn no_user(name: &str) -> Self {
+        Self::NotFound(format!(
+            "there is no user `{}`: add it first, or look at the list of users",
+            name.escape_debug()
+        ))
+    }
+
+    fn throttled(wait: Duration) -> Self {
+        Self::Throttled { seconds: wait.as_secs() + 1 }
+    }
+}
+
+/// What a caller wants to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What everybody may do here, where it is not what everybody may do elsewhere.
+    pub anonymous: Option<&'a [Scope]>,
+    pub resource: &'a Resource<'a>,
+    pub action: &'a str,
+    /// The protocol's own word for reading this type of thing.
+    pub read_action: &'a str,
+}
+
+/// Who a package lists as its owners.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owners<'a> {
+    /// Of accounts.
+    pub ids: &'a [String],
+    /// Of owners whose ids are not known. A name means the first user who had it.
+    pub names: &'a [String],
+}
+
+/// The room's face. Cloning is cheap and shares everything.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limits: Limits,
+    anonymous: Vec<Scope>,
+    stores: Stores,
+    signing: Option<Signing>,
+    clock: Clock,
+    passwords: Passwords,
+    lanes: Lanes,
+    throttle: Throttle,
+    known_users: Cache<String, Arc<User>>,
+    known_tokens: Cache<SecretHash, identity::Known>,
+    known_by_id: Cache<Uuid, Arc<Token>>,
+    /// How many uses of tokens are being noted at once.
+    noting: Arc<Semaphore>,
+    /// When expired tokens were last cleared away, in milliseconds.
+    cleared: AtomicU64,
+}
+
+impl Auth {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// `Open` when the database file can't be used; `Invalid` for a key that can't.
+    pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
+        let stores = Stores::open(settings.token_store, &settings.database).await?;
+        let signing = match &settings.access {
+            Some(access) => Some(Signing::open(access, &stores).await?),
+            None => None,
+        };
+        Ok(Self::within(settings.limits, stores, settings.anonymous.clone(), signing, Clock::default()))
+    }
+
+    /// Without the database file, which is gone: nothing is made, and every call is `Gone`.
+    pub fn without_users(settings: &Settings, why: &str) -> Self {
+        let stores = Stores::of_database(Database::gone(&settings.database, why));
+        Self::within(settings.limits, stores, settings.anonymous.clone(), None, Clock::default())
+    }
+
+    /// The users are not those of the store: every call is `Gone` from now on.
+    pub fn refuse_users(&self, why: &str) {
+        if let Some(database) = &self.inner.stores.database {
+            database.refuse(why);
+        }
+    }
+
+    /// Closes the database. The last process that closes it writes the log beside the file into the
+    /// file, so that a copy of the file is complete. Nothing can be asked afterwards.
+    pub async fn close(&self) {
+        if let Some(database) = &self.inner.stores.database {
+            database.close().await;
+        }
+    }
+
+    #[cfg(test)]
+    fn over(stores: Stores, anonymous: Vec<Scope>, signing: Option<Signing>, clock: Clock) -> Self {
+        Self::within(Limits::default(), stores, anonymous, signing, clock)
+    }
+
+    fn within(
+        limits: Limits,
+        stores: Stores,
+        anonymous: Vec<Scope>,
+        signing: Option<Signing>,
+        clock: Clock,
+    ) -> Self {
+        let inner = Inner {
+            limits,
+            anonymous,
+            stores,
+            signing,
+            passwords: Passwords::new(clock.clone()),
+            lanes: Lanes::new(limits.sign_ins_in_place),
+            throttle: Throttle::default(),
+            known_users: Cache::new(identity::FRESH, clock.clone()),
+            known_tokens: Cache::new(identity::FRESH, clock.clone()),
+            known_by_id: Cache::new(identity::FRESH, clock.clone()),
+            noting: Arc::new(Semaphore::new(4)),
+            cleared: AtomicU64::new(0),
+            clock,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// May the caller do `action` on the resource? `read_action` is the protocol's own
+    /// word for reading this type of thing; `anonymous` stands in for what everybody may
+    /// do elsewhere. Costs no look-up.
+    pub fn decide(
+        &self,
+        anonymous: Option<&[Scope]>,
+        caller: &Caller,
+        resource: &Resource<'_>,
+        action: &str,
+        read_action: &str,
+    ) -> Decision {
+        policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
+    }
+
+    /// Whether anybody may read everything on a mount. `anonymous` stands in for what
+    /// everybody may do elsewhere; `read_actions` has the action that reads each kind.
+    pub fn is_public(
+        &self,
+        anonymous: Option<&[Scope]>,
+        mount: &str,
+        read_actions: &BTreeMap<String, String>,
+    ) -> bool {
+        policy::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, read_actions)
+    }
+
+    /// Do users and tokens outlive this process?
+    pub fn is_lasting(&self) -> bool {
+        self.inner.stores.lasting
+    }
+
+    /// As [`Auth::decide`], where one of the owners counts as if the action were granted to
+    /// them; what their token was narrowed to still holds.
+    pub fn decide_owned(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
+        let Question { anonymous, resource, action, read_action } = *asked;
+        let decision = self.decide(anonymous, caller, resource, action, read_action);
+        let is_owner = || caller.account.as_ref().is_some_and(|account| account.is_one_of(owners));
+        let let_through = || policy::lets_through(caller, resource, action, read_action);
+        if decision == Decision::Forbidden && is_owner() && let_through() {
+            Decision::Granted
+        } else {
+            decision
+        }
+    }
+
+    /// Is the store there? For readiness; one small read.
+    pub async fn probe(&self) -> Result<(), AuthError> {
+        self.inner.stores.users.find(ADMIN).await.map(|_| ())
+    }
+
+    /// Everything read from the store so far is read again before it is used.
+    fn forget_known(&self) {
+        self.inner.known_tokens.clear();
+        self.inner.known_by_id.clear();
+        self.inner.known_users.clear();
+    }
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Auth").field("anonymous", &self.inner.anonymous).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Users in the embedded database. It must not know tokens.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite, Transaction};
+use uuid::Uuid;
+
+use super::{Holder, PasswordHash, User, UserName, UserStore};
+use crate::AuthError;
+use crate::database::{Database, loaded, stored};
+use crate::scope::Scope;
+
+impl UserStore for Database {
+    fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>> {
+        async move {
+            let mut transaction = self.write().await?;
+            insert(&mut transaction, user).await?;
+            Ok(transaction.commit().await?)
+        }
+        .boxed()
+    }
+
+    fn add_first<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<bool, AuthError>> {
+        async move {
+            let mut transaction = self.write().await?;
+            let any = sqlx::query("SELECT 1 FROM users LIMIT 1").fetch_optional(&mut *transaction).await?;
+            if any.is_some() {
+                return Ok(false);
+            }
+            insert(&mut transaction, user).await?;
+            transaction.commit().await?;
+            Ok(true)
+        }
+        .boxed()
+    }
+
+    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM users WHERE name = ?").bind(name.to_owned());
+            self.with_grants(query.fetch_optional(self.readers()?).await?).await
+        }
+        .boxed()
+    }
+
+    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
+            self.with_grants(query.fetch_optional(self.readers()?).await?).await
+        }
+        .boxed()
+    }
+
+    fn set_password<'a>(
+        &'a self,
+        name: &'a str,
+        password: &'a PasswordHash,
+    ) -> BoxFuture<'a, Result<bool, AuthError>> {
+        async move {
+            let mut transaction = self.write().await?;
+            let query = sqlx::query("UPDATE users SET password = ? WHERE name = ?");
+            let query = query.bind(password.as_str().to_owned()).bind(name.to_owned());
+            let changed = query.execute(&mut *transaction).await?.rows_affected();
+            transaction.commit().await?;
+            Ok(changed > 0)
+        }
+        .boxed()
+    }
+
+    fn change_grants<'a>(
+        &'a self,
+        name: &'a str,
+        add: &'a [Scope],
+        remove: &'a [Scope],
+    ) -> BoxFuture<'a, Result<bool, AuthError>> {
+        async move {
+            let mut transaction = self.write().await?;
+            let Some(id) = id_of(&mut transaction, name).await? else {
+                return Ok(false);
+            };
+            grant(&mut transaction, id, add).await?;
+            for scope in remove {
+                let query = sqlx::query("DELETE FROM grants WHERE owner = ? AND scope = ?");
+                let query = query.bind(id.as_bytes().to_vec()).bind(scope.to_string());
+                query.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
+        }
+        .boxed()
+    }
+
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>> {
+        async move {
+            let mut transaction = self.write().await?;
+            let id = id_of(&mut transaction, name).await?;
+            let remember = sqlx::query(
+                "INSERT INTO removed_users (id, name, owns_by_name)
+                 SELECT id, name, owns_by_name FROM users WHERE name = ?",
+            );
+            remember.bind(name.to_owned()).execute(&mut *transaction).await?;
+            let query = sqlx::query("DELETE FROM users WHERE name = ?").bind(name.to_owned());
+            query.execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(id)
+        }
+        .boxed()
+    }
+
+    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
+        async move {
+            let query = sqlx::query("SELECT * FROM removed_users WHERE name = ? ORDER BY rowid");
+            let rows = query.bind(name.to_owned()).fetch_all(self.readers()?).await?;
+            rows.iter().map(holder).collect()
+        }
+        .boxed()
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
+        async move {
+            let rows = sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers()?).await?;
+            let mut users = Vec::with_capacity(rows.len());
+            for row in rows {
+                users.extend(self.with_grants(Some(row)).await?);
+            }
+            Ok(users)
+        }
+        .boxed()
+    }
+}
+
+impl Database {
+    async fn with_grants(&self, row: Option<SqliteRow>) -> Result<Option<User>, AuthError> {
+        let Some(row) = row else { return Ok(None) };
+        let id = uuid(&row, "id")?;
+        let query = sqlx::query("SELECT scope FROM grants WHERE owner = ? ORDER BY scope");
+        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers()?).await?;
+        let mut grants = Vec::with_capacity(rows.len());
+        for row in rows {
+            grants.push(Scope::parse(row.try_get("scope")?).map_err(damaged)?);
+        }
+        Ok(Some(User {
+            id,
+            name: UserName::parse(row.try_get("name")?).map_err(damaged)?,
+            email: row.try_get("email")?,
+            password: PasswordHash::new(row.try_get("password")?),
+            grants,
+            created: loaded(row.try_get("created")?),
+            owns_by_name: row.try_get("owns_by_name")?,
+        }))
+    }
+}
+
+fn holder(row: &SqliteRow) -> Result<Holder, AuthError> {
+    Ok(Holder {
+        id: uuid(row, "id")?,
+        name: UserName::parse(row.try_get("name")?).map_err(damaged)?,
+        owns_by_name: row.try_get("owns_by_name")?,
+    })
+}
+
+/// A column that holds an id.
+pub(crate) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, AuthError> {
+    let bytes: Vec<u8> = row.try_get(column)?;
+    Uuid::from_slice(&bytes).map_err(|error| damaged(AuthError::Invalid(error.to_string())))
+}
+
+/// What is in the file is not what was ever written there.
+pub(crate) fn damaged(error: AuthError) -> AuthError {
+    AuthError::Unavailable {
+        reason: format!("its content was changed by other hands, {error}"),
+        source: Some(Box::new(error)),
+    }
+}
+
+async fn insert(transaction: &mut Transaction<'static, Sqlite>, user: &User) -> Result<(), AuthError> {
+    let query = sqlx::query(
+        "INSERT INTO users (id, name, email, password, created, owns_by_name)
+         VALUES (?1, ?2, ?3, ?4, ?5,
+                 ?6 OR NOT EXISTS (SELECT 1 FROM removed_users WHERE name IN (?2, '*')))",
+    );
+    let query = query
+        .bind(user.id.as_bytes().to_vec())
+        .bind(user.name.as_str().to_owned())
+        .bind(user.email.clone())
+        .bind(user.password.as_str().to_owned())
+        .bind(stored(user.created))
+        .bind(user.owns_by_name);
+    query.execute(&mut **transaction).await.map_err(|error| match error.as_database_error() {
+        Some(cause) if cause.is_unique_violation() => AuthError::user_exists(&user.name),
+        _ => error.into(),
+    })?;
+    grant(transaction, user.id, &user.grants).await
+}
+
+async fn grant(
+    transaction: &mut Transaction<'static, Sqlite>,
+    owner: Uuid,
+    scopes: &[Scope],
+) -> Result<(), AuthError> {
+    for scope in scopes {
+        let query = sqlx::query("INSERT INTO grants (owner, scope) VALUES (?, ?) ON CONFLICT DO NOTHING");
+        query.bind(owner.as_bytes().to_vec()).bind(scope.to_string()).execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
+async fn id_of(
+    transaction: &mut Transaction<'static, Sqlite>,
+    name: &str,
+) -> Result<Option<Uuid>, AuthError> {
+    let query = sqlx::query("SELECT id FROM users WHERE name = ?").bind(name.to_owned());
+    query.fetch_optional(&mut **transaction).await?.map(|row| uuid(&row, "id")).transpose()
+}

@@ -1,0 +1,7 @@
+//! What several parts of the host use: text for people, log lines, the share of memory and
+//! time that a client may take, and file descriptors. It knows no other part.
+
+pub mod descriptors;
+pub mod shares;
+pub mod telemetry;
+pub mod text;

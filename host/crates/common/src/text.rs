@@ -1,0 +1,26 @@
+//! Text that the host did not write itself, made fit for logs and terminals.
+//!
+//! Paths, names, labels and error messages contain what a client, a plugin or a store
+//! chose. Such text may be megabytes long, may change how a terminal shows the rest of a
+//! line, and may contain a secret. This module knows nothing of where the text comes from
+//! and where it goes.
+//!
+//! # Layout
+//! - `escape`: control characters and invisible characters become visible; one bound
+//! - `secret`: which parts of a text look like a token
+
+mod escape;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use escape::{Bounded, is_hidden};
+pub use escape::{Printable, printable, printable_up_to};
+pub use secret::{printable_path, secrets_of};
+
+/// Bytes that one text takes in a log line or in a column of a list. What is longer is cut,
+/// and the number of missing bytes is appended.
+pub const LONGEST: usize = 256;
+
+/// Bytes of one line that is about such texts: a log value, a finding, an error.
+pub const LONGEST_LINE: usize = 4 << 10;

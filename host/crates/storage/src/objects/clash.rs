@@ -1,0 +1,92 @@
+//! A key cannot be an object and a folder at once. Services with flat names would
+//! let it; so it is looked up before a key is made. Exact inside one process, by
+//! the locks; between hosts two keys made at the same moment may slip through.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
+use opendal::options::ListOptions;
+
+use super::Objects;
+use super::swap::Swap;
+use crate::backend::Precondition;
+use crate::error::{Result, StorageError};
+use crate::key::{PRIVATE, folders_above};
+
+const REMEMBERED: usize = 4096;
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
+
+/// Folders that had something in them a moment ago: no need to ask whether they
+/// are objects.
+#[derive(Default)]
+pub(super) struct KnownFolders(Mutex<HashMap<String, Instant>>);
+
+impl KnownFolders {
+    fn has(&self, folder: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(folder).is_some_and(|since| since.elapsed() < REMEMBERED_FOR)
+    }
+
+    fn add(&self, path: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.extend(folders_above(path).map(|folder| (folder.to_owned(), Instant::now())));
+    }
+
+    fn forget(&self, path: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+    }
+}
+
+impl Objects {
+    /// With the key's lock held. An object that must have a version is there
+    /// already, and was looked at when it was made.
+    pub(super) async fn refuse_clash(&self, path: &str, precondition: &Precondition) -> Result<()> {
+        if matches!(precondition, Precondition::Version(_)) || path.starts_with(PRIVATE) {
+            return Ok(());
+        }
+        let above = folders_above(path)
+            .filter(|folder| !self.folders.has(folder))
+            .map(|folder| self.refuse_object(folder, path));
+        tokio::try_join!(try_join_all(above), self.refuse_folder(path))?;
+        if matches!(self.swap, Swap::Conditional(_)) {
+            self.folders.add(path);
+            self.folders.forget(path);
+        }
+        Ok(())
+    }
+
+    /// By listing: of all keys that begin so, the object itself comes first, and
+    /// there are services that fail on a look at a folder.
+    async fn refuse_object(&self, folder: &str, path: &str) -> Result<()> {
+        let is_object = match self.swap {
+            Swap::Noted(_) => self.metadata(folder).await?.is_some(),
+            Swap::Conditional(_) => self.first_below(folder).await?.is_some_and(|first| first == folder),
+        };
+        if is_object { Err(StorageError::clash(path)) } else { Ok(()) }
+    }
+
+    async fn refuse_folder(&self, path: &str) -> Result<()> {
+        match self.first_below(&format!("{path}/")).await? {
+            Some(_) => Err(StorageError::clash(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// The first object whose path begins with `prefix`.
+    async fn first_below(&self, prefix: &str) -> Result<Option<String>> {
+        let options = ListOptions { limit: Some(1), recursive: true, ..ListOptions::default() };
+        let mut inside = self.operator.lister_options(prefix, options).await?;
+        while let Some(entry) = inside.try_next().await? {
+            if !entry.path().ends_with('/') {
+                return Ok(Some(entry.path().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,79 @@
+//! Whether a service compares what it received with the checksum that was sent: it is sent a
+//! wrong one, and must neither acknowledge nor keep the object.
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, Method, StatusCode};
+use opendal::Buffer;
+
+use crate::error::{Result, StorageError};
+use crate::objects::bucket::Bucket;
+use crate::objects::checksum::Checksum;
+
+const BODY: &str = "checked";
+
+/// The checksum to write with: the first that the service verifies; if it verifies none, the
+/// first that it accepts.
+pub(super) async fn ask(bucket: &Bucket, path: &str) -> Result<Checksum> {
+    let mut accepted = None;
+    for checksum in Checksum::KINDS {
+        let path = format!("/{path}-{}", checksum as u8);
+        let answer = try_one(bucket, &path, checksum).await;
+        let removed = bucket.send(Method::DELETE, &path).await;
+        match answer? {
+            Answer::Verified => return Ok(checksum),
+            Answer::Ignored => accepted = accepted.or(Some(checksum)),
+            Answer::Refused => {}
+        }
+        if let Err(error) = removed {
+            tracing::debug!(%error, path, "a small object of the probe stays until it is swept: {error}");
+        }
+    }
+    tracing::warn!(
+        "the storage service ignores both x-amz-checksum-crc32c and Content-MD5: it may store a part of an object as \
+         the whole when the connection ends in the middle of a write; use another service or a newer version of it"
+    );
+    Ok(accepted.unwrap_or(Checksum::None))
+}
+
+enum Answer {
+    /// Wrong ones are refused, right ones are not.
+    Verified,
+    /// Wrong ones are accepted, or what has one is kept.
+    Ignored,
+    /// Right ones are refused too.
+    Refused,
+}
+
+async fn try_one(bucket: &Bucket, path: &str, checksum: Checksum) -> Result<Answer> {
+    let Some(header) = checksum.header() else { return Ok(Answer::Refused) };
+    let wrong = write(bucket, path, &header, checksum.of(&Buffer::from("other"))).await?;
+    let is_kept = bucket.ask(Method::GET, path, &[], "").await?.0.is_success();
+    let right = write(bucket, path, &header, checksum.of(&Buffer::from(BODY))).await?;
+    Ok(match (wrong, right) {
+        (Write::Refused, Write::Accepted) if !is_kept => Answer::Verified,
+        (_, Write::Accepted) => Answer::Ignored,
+        (_, Write::Refused) => Answer::Refused,
+    })
+}
+
+enum Write {
+    Accepted,
+    Refused,
+}
+
+async fn write(bucket: &Bucket, path: &str, header: &HeaderName, value: String) -> Result<Write> {
+    let headers = [(header.clone(), value), (CONTENT_LENGTH, BODY.len().to_string())];
+    let (status, answer) = bucket.ask(Method::PUT, path, &headers, BODY).await?;
+    match status {
+        status if status.is_success() => Ok(Write::Accepted),
+        // The request after this one says why, in the words of the settings.
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(Write::Refused),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Err(StorageError::unavailable("the storage service is busy; try again"))
+        }
+        _ => {
+            tracing::debug!(%status, answer = %String::from_utf8_lossy(&answer.to_bytes()), "a write was refused");
+            Ok(Write::Refused)
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! HTTP below the object stores: a request is given up when nothing moves, never
+//! while something does, however long it takes. It must not know what is asked.
+//!
+//! It also notes what time it is by the service's clock, which every answer tells in `Date`,
+//! adds the checksum to a write, and signs: a checksum counts only when the signature holds it.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, stream};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
+use reqsign_aws_v4::{Credential, RequestSigner, StaticCredentialProvider};
+use reqsign_core::Signer;
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, Sleep};
+
+use super::checksum::{Checksum, Chosen};
+use crate::S3Settings;
+use crate::clock::StoreClock;
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Without a byte moving.
+const SILENCE: Duration = Duration::from_secs(15);
+/// A service that copies says nothing until it has done so.
+const COPYING: Duration = Duration::from_mins(2);
+/// The same for one that puts thousands of parts together.
+const JOINING: Duration = Duration::from_mins(5);
+/// How a service that keeps objects as files answers a write when the last other object of
+/// its folder is removed at that moment, and the folder with it. The folder that a key cannot be
+/// written over was looked for before (`clash.rs`).
+const FOLDER_WENT_AWAY: &str = "<Code>ExistingObjectIsDirectory</Code>";
+/// What a service says that did not receive the bytes that were sent.
+const DAMAGED_ON_THE_WAY: [&str; 3] =
+    ["<Code>BadDigest</Code>", "<Code>IncompleteBody</Code>", "<Code>XAmzContentChecksumMismatch</Code>"];
+/// A body is handed out in pieces of this size, so that its progress shows.
+const PIECE: usize = 64 * 1024;
+/// `Date` is cut off to whole seconds.
+const DATE_STEP: Duration = Duration::from_secs(1);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    client: reqwest::Client,
+    signer: Signer<Credential>,
+    chosen: Chosen,
+    clock: Arc<StoreClock>,
+}
+
+impl Transport {
+    pub fn new(settings: &S3Settings) -> opendal::Result<Self> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no HTTP client").set_source(error))?;
+        let credentials = StaticCredentialProvider::new(
+            settings.access_key.expose_secret(),
+            settings.access_secret.expose_secret(),
+        );
+        let signer = RequestSigner::new("s3", &settings.region);
+        let signer = Signer::new(reqsign_core::Context::new(), credentials, signer);
+        Ok(Self { client, signer, chosen: Chosen::default(), clock: Arc::default() })
+    }
+
+    /// What whole objects are written with from now on.
+    pub(super) fn choose(&self, checksum: Checksum) {
+        self.chosen.set(checksum);
+    }
+
+    /// The service's, as far as its answers told.
+    pub fn clock(&self) -> Arc<StoreClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Seconds that the service's clock is ahead of this machine's; none when it is unknown.
+    pub fn seconds_ahead(&self) -> Option<i64> {
+        Some(seconds(self.clock.now(Duration::MAX)?) - seconds(SystemTime::now()))
+    }
+
+    fn note_clock(&self, asked: std::time::Instant, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        if let Some(date) = date {
+            self.clock.note(asked, date, DATE_STEP);
+        }
+    }
+
+    /// With the checksum, signed.
+    async fn seal(&self, request: Request<Buffer>) -> opendal::Result<Request<Buffer>> {
+        let (mut parts, body) = request.into_parts();
+        self.chosen.add_to(&mut parts, &body).await;
+        let signed = self.signer.sign(&mut parts, None).await;
+        signed.map_err(|error| Error::new(ErrorKind::Unexpected, "no signature").set_source(error))?;
+        // The client writes it by itself.
+        parts.headers.remove(HOST);
+        Ok(Request::from_parts(parts, body))
+    }
+
+    /// The answer as the service gave it.
+    pub async fn ask(&self, request: Request<Buffer>) -> opendal::Result<(StatusCode, Buffer)> {
+        let (parts, mut body) = self.exchange(request).await?.into_parts();
+        Ok((parts.status, body.to_buffer().await?))
+    }
+
+    async fn send(&self, request: Request<Buffer>, sent: &Sent) -> opendal::Result<reqwest::Response> {
+        let patience = patience(&request);
+        let url = reqwest::Url::parse(&request.uri().to_string())
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no URL").set_source(error))?;
+        let (parts, body) = request.into_parts();
+        let mut sending = self.client.request(parts.method, url).headers(parts.headers);
+        if !body.is_empty() {
+            sending = sending.body(reqwest::Body::wrap(WatchedBody::new(body, sent.clone())));
+        }
+        let mut answer = std::pin::pin!(sending.send());
+        loop {
+            let give_up = sent.last() + patience;
+            match tokio::time::timeout_at(give_up, &mut answer).await {
+                Ok(answer) => return answer.map_err(|error| broken("no answer came", error)),
+                Err(_) if sent.last() + patience > Instant::now() => {}
+                Err(_) => return Err(silent()),
+            }
+        }
+    }
+}
+
+impl Transport {
+    async fn exchange(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let is_head = request.method() == Method::HEAD;
+        let uri = request.uri().clone();
+        let request = self.seal(request).await?;
+        let (asked, sent) = (std::time::Instant::now(), Sent::now());
+        let mut answer = self.send(request, &sent).await?;
+        self.note_clock(asked, answer.headers());
+        let length = answer.headers().get(CONTENT_LENGTH).filter(|_| !is_head);
+        let length = length
+            .filter(|_| !answer.headers().contains_key(CONTENT_ENCODING))
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let mut response =
+            Response::builder().status(answer.status()).version(answer.version()).extension(uri);
+        if let Some(headers) = response.headers_mut() {
+            std::mem::swap(headers, answer.headers_mut());
+        }
+        let pieces = answer.bytes_stream().map_err(|error| broken("an answer broke off", error));
+        let pieces = PatientStream { pieces: Box::pin(pieces.map_ok(Buffer::from)), silence: None };
+        response
+            .body(HttpBody::new(pieces, length))
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "no response").set_source(error))
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let (parts, body) = self.exchange(request).await?.into_parts();
+        let body = match parts.status {
+            StatusCode::CONFLICT | StatusCode::BAD_REQUEST => lasting(body).await?,
+            _ => body,
+        };
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// How long the service may be silent about this request.
+fn patience(request: &Request<Buffer>) -> Duration {
+    let is_about_parts = request.uri().query().is_some_and(|query| query.contains("uploadId="));
+    if request.method() == Method::POST && is_about_parts {
+        JOINING
+    } else if request.headers().contains_key("x-amz-copy-source") {
+        COPYING
+    } else {
+        SILENCE
+    }
+}
+
+/// Whatever it was, trying again may help: a request of ours is never wrong by itself.
+fn broken(what: &'static str, error: reqwest::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, what).set_temporary().set_source(error.without_url())
+}
+
+/// A refusal that is none the next time is an error that passes; any other stays as it is.
+async fn lasting(mut body: HttpBody) -> opendal::Result<HttpBody> {
+    let told = body.to_buffer().await?;
+    let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
+    let passes = |sentence| Err(Error::new(ErrorKind::Unexpected, sentence).set_temporary());
+    if text.contains(FOLDER_WENT_AWAY) {
+        return passes("a folder of the service went away");
+    }
+    if DAMAGED_ON_THE_WAY.iter().any(|code| text.contains(code)) {
+        return passes("the service did not receive the bytes that were sent");
+    }
+    let length = told.len() as u64;
+    Ok(HttpBody::new(stream::iter([Ok(told)]), Some(length)))
+}
+
+fn silent() -> Error {
+    Error::new(ErrorKind::Unexpected, "the storage service fell silent").set_temporary()
+}
+
+/// When the last byte went out.
+#[derive(Clone)]
+struct Sent(Arc<Mutex<Instant>>);
+
+impl Sent {
+    fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+struct WatchedBody {
+    left: Buffer,
+    piece: Bytes,
+    length: u64,
+    sent: Sent,
+}
+
+impl WatchedBody {
+    fn new(body: Buffer, sent: Sent) -> Self {
+        let length = body.len() as u64;
+        Self { left: body, piece: Bytes::new(), length, sent }
+    }
+}
+
+impl Body for WatchedBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.sent.again();
+        while self.piece.is_empty() {
+            match self.left.next() {
+                Some(piece) => self.piece = piece,
+                None => return Poll::Ready(None),
+            }
+        }
+        let size = self.piece.len().min(PIECE);
+        let piece = self.piece.split_to(size);
+        self.length -= size as u64;
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+type Pieces = Pin<Box<dyn Stream<Item = opendal::Result<Buffer>> + Send + Sync>>;
+
+/// The time runs only while somebody waits for the next piece: a slow reader of ours
+/// is not the service's fault.
+struct PatientStream {
+    pieces: Pieces,
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream for PatientStream {
+    type Item = opendal::Result<Buffer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Poll::Ready(next) = self.pieces.as_mut().poll_next(context) {
+            self.silence = None;
+            return Poll::Ready(next);
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE)));
+        silence.as_mut().poll(context).map(|()| Some(Err(silent())))
+    }
+}

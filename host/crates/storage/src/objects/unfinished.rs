@@ -1,0 +1,83 @@
+//! Multipart uploads that were neither completed nor given up: a crash while parts are
+//! joined leaves one, invisible and paid for.
+
+use std::time::SystemTime;
+
+use http::Method;
+use opendal::raw::percent_encode_path;
+use serde::Deserialize;
+
+use super::bucket::Bucket;
+use super::within;
+use crate::error::{Result, StorageError};
+
+/// How many are listed at once, and an end to listings that have none.
+const MOST_PAGES: usize = 100;
+
+pub(super) struct Unfinished(pub Bucket);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct Page {
+    is_truncated: bool,
+    next_key_marker: String,
+    next_upload_id_marker: String,
+    upload: Vec<Begun>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Begun {
+    key: String,
+    upload_id: String,
+    initiated: String,
+}
+
+impl Begun {
+    fn is_older_than(&self, time: SystemTime) -> bool {
+        humantime::parse_rfc3339_weak(&self.initiated).is_ok_and(|begun| begun < time)
+    }
+}
+
+impl Unfinished {
+    /// Gives up those that began before `before`, anywhere in the bucket. Counts them.
+    pub async fn give_up(&self, before: SystemTime) -> Result<u64> {
+        let (mut given_up, mut after) = (0, String::new());
+        for _ in 0..MOST_PAGES {
+            let page = within(self.list(&after)).await?;
+            for begun in page.upload.iter().filter(|begun| begun.is_older_than(before)) {
+                within(self.abort(begun)).await?;
+                given_up += 1;
+            }
+            if !page.is_truncated {
+                break;
+            }
+            after = format!(
+                "&key-marker={}&upload-id-marker={}",
+                encoded(&page.next_key_marker),
+                encoded(&page.next_upload_id_marker)
+            );
+        }
+        Ok(given_up)
+    }
+
+    async fn list(&self, after: &str) -> Result<Page> {
+        let answer = self.0.send(Method::GET, &format!("?uploads={after}")).await?;
+        quick_xml::de::from_reader(std::io::Cursor::new(answer.to_bytes())).map_err(|_| {
+            StorageError::other("the storage service lists its unfinished uploads in a form of its own")
+        })
+    }
+
+    async fn abort(&self, begun: &Begun) -> Result<()> {
+        let path = format!("/{}?uploadId={}", percent_encode_path(&begun.key), encoded(&begun.upload_id));
+        match self.0.send(Method::DELETE, &path).await {
+            Err(StorageError::NotFound) => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+}
+
+fn encoded(value: &str) -> String {
+    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
