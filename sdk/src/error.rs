@@ -1,5 +1,5 @@
-//! What can go wrong in a call to the host, and whose fault it is. It knows no protocol:
-//! each has its own error enum with a table of [`Descriptor`]s.
+//! What can go wrong in a call to the host, and whose fault it is. It knows no protocol: see
+//! [`crate::problem`] for how it is answered.
 
 use std::fmt;
 use std::io;
@@ -47,6 +47,21 @@ impl Error {
     /// The stored object at `key` is not what it has to be.
     pub fn damaged(key: impl Into<String>, why: impl fmt::Display) -> Error {
         Error::Damaged { key: key.into(), why: why.to_string() }
+    }
+
+    /// The host's error inside one that went through a `Read` or `Write`; none if a parser made
+    /// the error, as its opinion on the content. For parsers that must not take a store that
+    /// fails for a fault of what they read.
+    ///
+    /// ```
+    /// use std::io;
+    /// use packhouse_plugin::Error;
+    ///
+    /// assert_eq!(Error::inside(&io::Error::from(Error::Truncated)), Some(Error::Truncated));
+    /// assert_eq!(Error::inside(&io::Error::other("this is no gzip")), None);
+    /// ```
+    pub fn inside(error: &io::Error) -> Option<Error> {
+        error.get_ref()?.downcast_ref().cloned()
     }
 
     /// The HTTP status that says the same, for protocols without an own opinion.
@@ -143,11 +158,7 @@ impl From<Error> for io::Error {
 /// the host's is a parser's opinion about the content: [`Error::Invalid`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(Error::NotFound) => Error::NotFound,
-            Some(inner) => inner.clone(),
-            None => Error::Invalid(error.to_string()),
-        }
+        Error::inside(&error).unwrap_or_else(|| Error::Invalid(error.to_string()))
     }
 }
 
@@ -161,26 +172,4 @@ impl From<serde_json::Error> for Error {
             Error::Invalid(format!("this JSON cannot be read: {error}"))
         }
     }
-}
-
-/// One line of a protocol's table of errors: the list is also the documentation.
-///
-/// ```
-/// use packhouse_plugin::Descriptor;
-///
-/// const NAME_UNKNOWN: Descriptor = Descriptor {
-///     code: "NAME_UNKNOWN",
-///     status: 404,
-///     message: "there is no repository of this name",
-/// };
-/// assert_eq!(NAME_UNKNOWN.status, 404);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Descriptor {
-    /// The word that clients branch on.
-    pub code: &'static str,
-    /// HTTP.
-    pub status: u16,
-    /// Lower case, no final period, says what to do.
-    pub message: &'static str,
 }

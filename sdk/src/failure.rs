@@ -1,79 +1,102 @@
-//! A ready error for protocols that have no error format of their own: a status and a
-//! sentence, answered as `{"error": "…"}`. Protocols with one write their own enum with
-//! the same conversions.
+//! Ready-made problems for protocols that have no error format of their own.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use crate::auth::Denied;
-use crate::router::RouteError;
-use crate::segment::BadSegment;
-use crate::{Error, Response};
+use crate::Response;
+use crate::problem::{Descriptor, ErrorFormat, Problem, Report};
 
-/// A status and what the client reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    pub status: u16,
-    pub message: String,
+/// A status and a sentence, answered as `{"error": "…"}`.
+///
+/// ```
+/// use packhouse_plugin::{Failure, Response};
+///
+/// let failure = Failure::with_status(409, "soup is cooked already");
+/// assert_eq!((failure.status(), failure.sentence()), (409, "soup is cooked already"));
+/// # let _host = packhouse_plugin::testing::Host::new();
+/// assert_eq!(Response::from(failure).status(), 409);
+/// assert_eq!(Failure::not_found("soup").to_string(), "soup was not found");
+/// ```
+pub type Failure = Problem<Plain<Json>>;
+
+/// A status and a sentence, answered as one line of text.
+///
+/// ```
+/// use packhouse_plugin::{Call, Description, Protocol, Request, Response, Router, TextFailure};
+/// use packhouse_plugin::testing::Host;
+///
+/// struct Words;
+/// impl Protocol for Words {
+///     fn describe() -> Description {
+///         Description::new("words", "Words", "0.1.0").failure_shape("text/plain", "{message}\n")
+///     }
+///     fn handle(request: Request) -> Response {
+///         let gone = |_: &Call| Err(TextFailure::with_status(410, "this word is gone"));
+///         Router::new().get("/{word}", gone).handle(request)
+///     }
+/// }
+/// let reply = Host::new().anonymous().get("/hello").send::<Words>();
+/// assert_eq!((reply.status(), reply.text().as_str()), (410, "this word is gone\n"));
+/// ```
+pub type TextFailure = Problem<Plain<Text>>;
+
+/// The error format of [`Failure`] and [`TextFailure`].
+pub struct Plain<F>(PhantomData<F>);
+
+/// `{"error": "…"}`.
+pub struct Json;
+
+/// One line.
+pub struct Text;
+
+/// Sealed: a format of your own is an [`ErrorFormat`].
+pub trait Form: 'static {
+    #[doc(hidden)]
+    fn write(response: Response, sentence: &str) -> Response;
 }
 
-impl Failure {
-    pub fn new(status: u16, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into() }
+impl Form for Json {
+    fn write(response: Response, sentence: &str) -> Response {
+        response.json(&serde_json::json!({ "error": sentence }))
+    }
+}
+
+impl Form for Text {
+    fn write(response: Response, sentence: &str) -> Response {
+        response.text(format!("{sentence}\n"))
+    }
+}
+
+impl<F: Form> ErrorFormat for Plain<F> {
+    type Detail = ();
+
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        bare(report.status())
+    }
+
+    fn render(problem: &Problem<Self>) -> Response {
+        F::write(Response::new(problem.status()), problem.sentence())
+    }
+}
+
+impl<F: Form> Problem<Plain<F>> {
+    /// HTTP, and what the client reads.
+    pub fn with_status(status: u16, sentence: impl ToString) -> Self {
+        Self::because(bare(status), sentence)
     }
 
     /// 404, naming what is not there.
-    pub fn not_found(what: impl fmt::Display) -> Failure {
-        Failure::new(404, format!("{what} was not found"))
+    pub fn not_found(what: impl fmt::Display) -> Self {
+        Self::with_status(404, format!("{what} was not found"))
     }
 
     /// 400.
-    pub fn bad_request(message: impl Into<String>) -> Failure {
-        Failure::new(400, message)
+    pub fn bad_request(sentence: impl ToString) -> Self {
+        Self::with_status(400, sentence)
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<Failure> for Response {
-    fn from(failure: Failure) -> Response {
-        Response::new(failure.status).json(&serde_json::json!({ "error": failure.message }))
-    }
-}
-
-impl From<RouteError> for Failure {
-    fn from(error: RouteError) -> Failure {
-        Failure::new(error.status(), error.to_string())
-    }
-}
-
-impl From<BadSegment> for Failure {
-    fn from(error: BadSegment) -> Failure {
-        Failure::bad_request(error.to_string())
-    }
-}
-
-impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Failure {
-        Failure::new(denied.status(), denied.to_string())
-    }
-}
-
-/// The whole sentence goes to the log when it is not for the client.
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        error.log_unless_clients();
-        Failure::new(error.status(), error.public_message())
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Failure {
-        Error::from(error).into()
-    }
+/// There are no codes in these formats.
+fn bare(status: u16) -> Descriptor {
+    Descriptor { code: "", status, message: "the request failed" }
 }

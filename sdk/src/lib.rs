@@ -11,7 +11,8 @@
 //! - [`maintenance`]: looking after what a mount has stored
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
 //! - [`tar`]: reading what is inside packages
-//! - [`Error`], [`Failure`], [`Descriptor`]: what goes wrong, and how it is answered
+//! - [`Error`], [`problem`], [`Failure`]: what goes wrong, and how it is answered
+//! - [`markup`]: text in HTML and XML
 //! - `testing`: the same host in memory, so that endpoints run under `cargo test`
 //!
 //! # Examples
@@ -79,12 +80,14 @@ pub mod clock;
 mod description;
 pub mod digests;
 mod error;
-mod failure;
+pub mod failure;
 pub mod gzip;
 pub mod log;
 pub mod maintenance;
+pub mod markup;
 pub mod ownership;
 mod part;
+pub mod problem;
 pub mod random;
 mod request;
 mod response;
@@ -112,9 +115,10 @@ pub use wit_bindgen as __wit_bindgen;
 pub use body::{Body, SaveOptions, Saved};
 pub use call::Call;
 pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
-pub use error::{Descriptor, Error};
-pub use failure::Failure;
+pub use error::Error;
+pub use failure::{Failure, TextFailure};
 pub use part::Part;
+pub use problem::Descriptor;
 pub use request::Request;
 pub use response::Response;
 pub use router::{Handler, RouteError, Router};

@@ -261,9 +261,9 @@ fn whose_fault_an_error_is_decides_what_the_client_reads_and_what_is_logged() {
     ] {
         let before = host.log().len();
         let failure = Failure::from(error.clone());
-        assert_eq!(failure.status, status, "{error:?}");
+        assert_eq!(failure.status(), status, "{error:?}");
         assert_eq!(host.log().len() - before, usize::from(status == 500), "{error:?}");
-        assert!(status == 400 || !failure.message.contains("document"), "{}", failure.message);
+        assert!(status == 400 || !failure.sentence().contains("document"), "{failure}");
     }
     assert!(host.log().iter().any(|line| format!("{line:?}").contains("document")));
 }

@@ -65,7 +65,7 @@ fn package_page(call: &Call) -> Result<Response, Failure> {
 fn negotiate(call: &Call) -> Result<Response, Failure> {
     match call.accepts(&["application/json", "application/vnd.demo+json"]) {
         Some(index) => Ok(Response::new(200).text(index.to_string())),
-        None => Err(Failure::new(406, "neither is wanted")),
+        None => Err(Failure::with_status(406, "neither is wanted")),
     }
 }
 
