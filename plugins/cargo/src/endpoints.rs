@@ -5,7 +5,7 @@
 //! another: see `stored`.
 
 use packhouse_plugin::storage::{self, Document};
-use packhouse_plugin::{Call, Response, settings};
+use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
 use crate::error::{self, Error};
@@ -57,14 +57,6 @@ fn parse_owners(document: &Document) -> Result<Owners, Error> {
         return Err(document.damaged(format!("it lists the owners of {name}")).into());
     }
     Ok(owners)
-}
-
-/// The feature is on, or 405.
-fn require_feature(feature: &str) -> Result<(), Error> {
-    if settings::feature(feature) {
-        return Ok(());
-    }
-    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
 }
 
 /// 404 for a crate.

@@ -4,22 +4,15 @@
 //! Cargo takes any answer with the member `errors` for a failure, so no success has one.
 //! A 401 gets its challenge where the request is known: in the protocol's `handle`.
 
-use packhouse_plugin::auth::Denied;
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
+use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
+use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
 
+use crate::Cargo;
 use crate::archive::ArchiveError;
 use crate::manifest::Disagreement;
 use crate::name::{NameError, VersionError};
 use crate::upload::UploadError;
-
-macro_rules! descriptors {
-    ($($name:ident $status:literal $code:literal $message:literal)*) => {
-        $(pub const $name: Descriptor = Descriptor { code: $code, status: $status, message: $message };)*
-        /// The whole table.
-        pub const TABLE: &[Descriptor] = &[$($name),*];
-    };
-}
 
 descriptors! {
     NOT_FOUND 404 "not_found" "this crate or version is not in this registry"
@@ -46,135 +39,52 @@ descriptors! {
     HOST 500 "internal" "the registry met an internal error"
 }
 
-/// A line of the table, and the sentence for this case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    descriptor: Descriptor,
-    sentence: String,
-}
+/// What endpoints fail with.
+pub type Error = Problem<Cargo>;
 
-impl Error {
-    /// The table's own sentence.
-    pub fn new(descriptor: Descriptor) -> Self {
-        Self::because(descriptor, descriptor.message)
-    }
+impl ErrorFormat for Cargo {
+    type Detail = ();
 
-    /// A sentence that says more.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
-    pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self { descriptor, sentence: sentence.to_string() }
-    }
-
-    pub fn status(&self) -> u16 {
-        self.descriptor.status
-    }
-
-    pub fn code(&self) -> &'static str {
-        self.descriptor.code
-    }
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.sentence)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Error> for Response {
-    fn from(error: Error) -> Self {
-        Response::new(error.status()).json(&json!({ "errors": [{ "detail": error.sentence }] }))
-    }
-}
-
-impl From<RouteError> for Error {
-    fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
-        Self::because(descriptor, error)
-    }
-}
-
-impl From<Denied> for Error {
-    fn from(denied: Denied) -> Self {
-        match (denied.status(), denied.rejection()) {
-            (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
-            (401, None) => Self::because(
-                SIGN_IN,
-                format!("sign in first (cargo login): this needs the permission {}", denied.permission()),
-            ),
-            _ => {
-                Self::because(FORBIDDEN, format!("this account lacks the permission {}", denied.permission()))
-            }
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        match report {
+            Report::NoRoute => NO_ROUTE,
+            Report::Method => METHOD,
+            Report::FeatureOff => FEATURE_OFF,
+            Report::BadPath { .. } => BAD_PATH,
+            Report::BadJson => BAD_JSON,
+            Report::SignIn => SIGN_IN,
+            Report::Forbidden => FORBIDDEN,
+            Report::NotFound => NOT_FOUND,
+            Report::Conflict => CONFLICT,
+            Report::TooLarge => TOO_LARGE,
+            Report::DigestMismatch | Report::Truncated | Report::Invalid => BAD_BODY,
+            Report::Unavailable | Report::Internal => HOST,
         }
     }
-}
 
-/// What the host says. What is about its inside goes to the log, not to the client.
-impl From<packhouse_plugin::Error> for Error {
-    fn from(error: packhouse_plugin::Error) -> Self {
-        use packhouse_plugin::Error as Host;
-        let descriptor = match &error {
-            Host::NotFound => NOT_FOUND,
-            Host::Conflict => CONFLICT,
-            Host::TooLarge(_) => TOO_LARGE,
-            Host::DigestMismatch { .. } | Host::Truncated | Host::Invalid(_) => BAD_BODY,
-            Host::Denied(_) => FORBIDDEN,
-            other => Descriptor { status: other.status(), ..HOST },
-        };
-        error.log_unless_clients();
-        Self::because(descriptor, error.public_message())
+    fn render(problem: &Error) -> Response {
+        Response::new(problem.status()).json(&json!({ "errors": [{ "detail": problem.sentence() }] }))
+    }
+
+    fn sign_in(permission: &str) -> String {
+        format!("sign in first (cargo login): this needs the permission {permission}")
     }
 }
 
-/// JSON of a client's that cannot be read.
-impl From<serde_json::Error> for Error {
-    fn from(error: serde_json::Error) -> Self {
-        Self::because(BAD_JSON, format!("the body is not the JSON that this needs: {error}"))
-    }
+answered_as! { Error:
+    NameError => BAD_NAME,
+    VersionError => BAD_VERSION,
+    UploadError => BAD_UPLOAD,
+    Disagreement => MISMATCH,
 }
 
-impl From<BadSegment> for Error {
-    fn from(error: BadSegment) -> Self {
-        Self::because(BAD_PATH, error)
-    }
-}
-
-impl From<NameError> for Error {
-    fn from(error: NameError) -> Self {
-        Self::because(BAD_NAME, error)
-    }
-}
-
-impl From<VersionError> for Error {
-    fn from(error: VersionError) -> Self {
-        Self::because(BAD_VERSION, error)
-    }
-}
-
-impl From<UploadError> for Error {
-    fn from(error: UploadError) -> Self {
-        Self::because(BAD_UPLOAD, error)
-    }
-}
-
-/// Reading it may have failed in the host: then it is not the crate's fault.
+/// A store that fails while a crate is read is not the crate's fault.
 impl From<ArchiveError> for Error {
     fn from(error: ArchiveError) -> Self {
-        use packhouse_plugin::Error as Host;
-        let sentence = error.to_string();
-        match error {
-            ArchiveError::Unreadable(cause) => match Host::from(cause) {
-                Host::Invalid(_) => Self::because(BAD_CRATE, sentence),
-                host => host.into(),
-            },
-            _ => Self::because(BAD_CRATE, sentence),
+        match &error {
+            ArchiveError::Unreadable(cause) => packhouse_plugin::Error::inside(cause),
+            _ => None,
         }
-    }
-}
-
-impl From<Disagreement> for Error {
-    fn from(error: Disagreement) -> Self {
-        Self::because(MISMATCH, error)
+        .map_or_else(|| Self::because(BAD_CRATE, error), Self::from)
     }
 }

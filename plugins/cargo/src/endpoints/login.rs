@@ -1,6 +1,7 @@
 //! Where `cargo login` sends people: how to come by a token. There is nothing to sign in to
 //! here, since tokens are made by the registry's administrator.
 
+use packhouse_plugin::markup::Escaped;
 use packhouse_plugin::{Call, Response};
 
 use crate::error::Error;
@@ -13,7 +14,8 @@ pub fn url(base_url: &str) -> String {
 /// `GET /me`.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
 pub fn show_login(call: &Call) -> Result<Response, Error> {
-    let index = escape(&format!("sparse+{}/", call.base_url()));
+    let index = format!("sparse+{}/", call.base_url());
+    let index = Escaped(&index);
     Ok(Response::new(200).html(format!(
         r#"<!doctype html>
 <html lang="en">
@@ -32,8 +34,4 @@ credential-provider = ["cargo:token"]</pre>
 </html>
 "#
     )))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -12,11 +12,11 @@ use std::io::BufReader;
 use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{self, Document, Precondition, Publish, Refused, Staged};
-use packhouse_plugin::{Call, Response, clock, log};
+use packhouse_plugin::{Call, Response, clock, log, settings};
 use serde_json::json;
 
 use super::stored::StoredName;
-use super::{CRATE, JSON, TEXT, require_feature};
+use super::{CRATE, JSON, TEXT};
 use crate::archive;
 use crate::document::{Index, Release};
 use crate::error::{self, Error};
@@ -54,7 +54,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     if auth::caller().is_none() {
         auth::require(CRATE, "*", "write")?;
     }
-    require_feature("publish")?;
+    settings::require_feature("publish")?;
     let mut body = call.body();
     let (mut new, size) = received::read_request(&mut body)?;
     let (name, version) = (CrateName::parse(&new.name)?, Version::parse(&new.vers)?);

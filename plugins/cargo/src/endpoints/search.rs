@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use packhouse_plugin::auth::{self, Decision};
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::{Value, json};
 
-use super::{CRATE, EVERY_CRATE, require_feature};
+use super::{CRATE, EVERY_CRATE};
 use crate::catalog::{self, Catalog, Entry, Present};
 use crate::error::Error;
 
@@ -16,7 +16,7 @@ const PER_PAGE: (usize, usize) = (10, 100);
 /// `q`, `per_page`, `page`. The total is exact: every crate is found by its name, and by
 /// what it says of itself as soon as that was read (see [`crate::catalog`]).
 pub fn search(call: &Call) -> Result<Response, Error> {
-    require_feature("search")?;
+    settings::require_feature("search")?;
     let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(PER_PAGE.0).clamp(1, PER_PAGE.1);
     let skipped = number("page").unwrap_or(1).saturating_sub(1).saturating_mul(per_page);

@@ -2,10 +2,10 @@
 //! it in a lock file.
 
 use packhouse_plugin::storage::{Change, Update};
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 
 use super::stored::StoredName;
-use super::{TEXT, crate_name, crate_version, done, no_crate, no_version, require_feature};
+use super::{TEXT, crate_name, crate_version, done, no_crate, no_version};
 use crate::document::Index;
 use crate::error::Error;
 use crate::layout;
@@ -23,7 +23,7 @@ pub fn unyank(call: &Call) -> Result<Response, Error> {
 fn set_yanked(call: &Call, yanked: bool) -> Result<Response, Error> {
     let stored = StoredName::require_owned(&crate_name(call)?, "yank")?;
     let name = stored.name();
-    require_feature("yank")?;
+    settings::require_feature("yank")?;
     let version = crate_version(call)?;
     Update::new(&layout::index(name)).content_type(TEXT).run(|document| {
         let document = document.filter(|document| stored.is_of(document)).ok_or_else(|| no_crate(name))?;
