@@ -3,7 +3,7 @@
 
 use packhouse_plugin::auth::{self, Account, Decision};
 use packhouse_plugin::storage::{self, Document};
-use packhouse_plugin::{Call, Response, clock, settings};
+use packhouse_plugin::{Call, Response, clock};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -82,14 +82,6 @@ fn require_account() -> Result<Account, Error> {
         Some(rejection) => Error::because(error::SIGN_IN, rejection),
         None => Error::new(error::SIGN_IN),
     })
-}
-
-/// The feature is on, or 405.
-fn require_feature(feature: &str) -> Result<(), Error> {
-    if settings::feature(feature) {
-        return Ok(());
-    }
-    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
 }
 
 /// The stored packument, or 404.

@@ -4,21 +4,14 @@
 //! npm shows the member `error` of a failure; `reason` holds the stable code. A 404 is the
 //! other way round (`"error":"not_found"`), as CouchDB words it and yarn classic expects.
 
-use packhouse_plugin::auth::Denied;
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
+use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
+use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
 
+use crate::Npm;
 use crate::archive::ArchiveError;
 use crate::name::{NameError, TagError, VersionError};
 use crate::walker::WalkError;
-
-macro_rules! descriptors {
-    ($($name:ident $status:literal $code:literal $message:literal)*) => {
-        $(pub const $name: Descriptor = Descriptor { code: $code, status: $status, message: $message };)*
-        /// The whole table.
-        pub const TABLE: &[Descriptor] = &[$($name),*];
-    };
-}
 
 descriptors! {
     NOT_FOUND 404 "not_found" "document not found"
@@ -51,122 +44,69 @@ descriptors! {
     HOST 500 "internal" "the registry met an internal error"
 }
 
-/// A line of the table, and the sentence for this case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    descriptor: Descriptor,
-    sentence: String,
-    /// Seconds until the client should try again.
-    retry_after: Option<u64>,
-}
+/// What endpoints fail with.
+pub type Error = Problem<Npm>;
 
-impl Error {
-    /// The table's own sentence.
-    pub fn new(descriptor: Descriptor) -> Self {
-        Self::because(descriptor, descriptor.message)
-    }
+impl ErrorFormat for Npm {
+    type Detail = ();
 
-    /// A sentence that says more.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
-    pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self { descriptor, sentence: sentence.to_string(), retry_after: None }
-    }
-
-    /// The client should try again after so many seconds.
-    #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
-    }
-
-    /// Npm's wording, which clients look for.
-    pub fn version_exists(version: &str) -> Self {
-        Self::because(VERSION_EXISTS, format!("{}: {version}.", VERSION_EXISTS.message))
-    }
-
-    pub fn status(&self) -> u16 {
-        self.descriptor.status
-    }
-
-    pub fn code(&self) -> &'static str {
-        self.descriptor.code
-    }
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.sentence)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Error> for Response {
-    fn from(error: Error) -> Self {
-        let body = if error.status() == 404 {
-            json!({ "error": error.code(), "reason": error.sentence })
-        } else {
-            json!({ "error": error.sentence, "reason": error.code() })
-        };
-        let mut response = Response::new(error.status()).json(&body);
-        if let Some(seconds) = error.retry_after {
-            response = response.header("retry-after", &seconds.to_string());
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        match report {
+            Report::NoRoute => NO_ROUTE,
+            Report::Method => METHOD,
+            Report::FeatureOff => FEATURE_OFF,
+            Report::BadPath { .. } => BAD_PATH,
+            Report::BadJson => BAD_JSON,
+            Report::SignIn => SIGN_IN,
+            Report::Forbidden => FORBIDDEN,
+            Report::NotFound => NOT_FOUND,
+            Report::Conflict => STALE,
+            Report::DigestMismatch => BAD_DIGEST,
+            Report::TooLarge => TOO_LARGE,
+            Report::Truncated | Report::Invalid => BAD_BODY,
+            Report::Unavailable | Report::Internal => HOST,
         }
-        match error.code() {
+    }
+
+    fn render(problem: &Error) -> Response {
+        let (code, sentence) = (problem.code(), problem.sentence());
+        let (error, reason) = if problem.status() == 404 { (code, sentence) } else { (sentence, code) };
+        let response = Response::new(problem.status()).json(&json!({ "error": error, "reason": reason }));
+        match problem.descriptor() {
             // npm reads the first challenge: `Basic` alone makes it say "Incorrect or
             // missing password", `Bearer` that the token is invalid.
-            "bad_login" => response.header("www-authenticate", "Basic realm=\"npm\""),
-            "sign_in" => response
+            BAD_LOGIN => response.header("www-authenticate", "Basic realm=\"npm\""),
+            SIGN_IN => response
                 .header("www-authenticate", "Bearer realm=\"npm\"")
                 .add_header("www-authenticate", "Basic realm=\"npm\""),
             _ => response,
         }
     }
-}
 
-impl From<RouteError> for Error {
-    fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
-        Self::because(descriptor, error)
+    fn sign_in(permission: &str) -> String {
+        format!("sign in first (npm login): this needs the permission {permission}")
     }
 }
 
-impl From<Denied> for Error {
-    fn from(denied: Denied) -> Self {
-        match (denied.status(), denied.rejection()) {
-            (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
-            (401, None) => Self::because(
-                SIGN_IN,
-                format!("sign in first (npm login): this needs the permission {}", denied.permission()),
-            ),
-            _ => {
-                Self::because(FORBIDDEN, format!("this account lacks the permission {}", denied.permission()))
-            }
+/// 403 in npm's wording, which clients look for.
+pub fn version_exists(version: &str) -> Error {
+    Error::because(VERSION_EXISTS, format!("{}: {version}.", VERSION_EXISTS.message))
+}
+
+answered_as! { Error:
+    NameError => BAD_NAME,
+    VersionError => BAD_VERSION,
+    TagError => BAD_TAG,
+}
+
+/// A store that fails while a tarball is read is not the tarball's fault.
+impl From<ArchiveError> for Error {
+    fn from(error: ArchiveError) -> Self {
+        match &error {
+            ArchiveError::Unreadable(cause) => packhouse_plugin::Error::inside(cause),
+            _ => None,
         }
-    }
-}
-
-/// What the host says. What is about its inside goes to the log, not to the client.
-impl From<packhouse_plugin::Error> for Error {
-    fn from(error: packhouse_plugin::Error) -> Self {
-        use packhouse_plugin::Error as Host;
-        let descriptor = match &error {
-            Host::NotFound => NOT_FOUND,
-            Host::Conflict => STALE,
-            Host::DigestMismatch { .. } => BAD_DIGEST,
-            Host::TooLarge(_) => TOO_LARGE,
-            Host::Truncated | Host::Invalid(_) => BAD_BODY,
-            Host::Denied(_) => FORBIDDEN,
-            other => Descriptor { status: other.status(), ..HOST },
-        };
-        error.log_unless_clients();
-        Self::because(descriptor, error.public_message())
-    }
-}
-
-/// JSON of a client's that cannot be read.
-impl From<serde_json::Error> for Error {
-    fn from(error: serde_json::Error) -> Self {
-        Self::because(BAD_JSON, format!("the body is not the JSON that this needs: {error}"))
+        .map_or_else(|| Self::because(BAD_TARBALL, error), Self::from)
     }
 }
 
@@ -177,35 +117,5 @@ impl From<WalkError> for Error {
             WalkError::Truncated | WalkError::Syntax(_) | WalkError::TooDeep => BAD_JSON,
         };
         Self::because(descriptor, error)
-    }
-}
-
-impl From<BadSegment> for Error {
-    fn from(error: BadSegment) -> Self {
-        Self::because(BAD_PATH, error)
-    }
-}
-
-impl From<NameError> for Error {
-    fn from(error: NameError) -> Self {
-        Self::because(BAD_NAME, error)
-    }
-}
-
-impl From<VersionError> for Error {
-    fn from(error: VersionError) -> Self {
-        Self::because(BAD_VERSION, error)
-    }
-}
-
-impl From<TagError> for Error {
-    fn from(error: TagError) -> Self {
-        Self::because(BAD_TAG, error)
-    }
-}
-
-impl From<ArchiveError> for Error {
-    fn from(error: ArchiveError) -> Self {
-        Self::because(BAD_TARBALL, error)
     }
 }

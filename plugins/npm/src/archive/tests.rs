@@ -89,3 +89,20 @@ fn a_size_beyond_the_archive_is_refused() {
     let error = package_json(gzip(&archive).as_slice()).unwrap_err();
     assert!(matches!(error, ArchiveError::NotTar), "{error}");
 }
+
+/// A store that stops answering.
+struct Away;
+
+impl Read for Away {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(packhouse_plugin::Error::Unavailable("10.0.0.7: refused".to_owned()).into())
+    }
+}
+
+#[test]
+fn a_store_that_fails_while_a_tarball_is_read_is_not_the_clients_fault() {
+    let _host = packhouse_plugin::testing::Host::new();
+    let error = crate::error::Error::from(package_json(io::BufReader::new(Away)).unwrap_err());
+    assert_eq!((error.status(), error.code()), (503, crate::error::HOST.code));
+    assert!(!error.sentence().contains("10.0.0.7"), "{error}");
+}

@@ -15,8 +15,7 @@ use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::json;
 
 use super::{
-    JSON, PACKAGE, caller, load, now, package, parse_whole, require, require_any, require_feature,
-    require_in, require_listed,
+    JSON, PACKAGE, caller, load, now, package, parse_whole, require, require_any, require_in, require_listed,
 };
 use crate::document::{Manifest, Packument, Release, revision};
 use crate::error::{self, Error};
@@ -48,7 +47,7 @@ pub fn put_package(call: &Call) -> Result<Response, Error> {
     }
     let received = receive(call, Walker::new(), |_| {
         require_listed(&name, "write")?;
-        require_feature("publish")
+        Ok(settings::require_feature("publish")?)
     })?;
     if received.tarball.is_some() {
         publish(&name, received)
@@ -83,7 +82,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let mut look = |document: Option<&Document>| look(&release, document);
     let refuse = |refused| match refused {
         Refused::Busy => Error::new(error::BEING_PUBLISHED),
-        Refused::Same | Refused::Exists => Error::version_exists(release.version),
+        Refused::Same | Refused::Exists => error::version_exists(release.version),
     };
     let prepared = match Publish::new(&key).content_type(JSON).begun(begun).prepare(&mut look)? {
         // The same bytes again repair a damaged tarball.

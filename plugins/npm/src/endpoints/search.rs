@@ -6,11 +6,11 @@
 //! by its name, and by its description as far as the reading goes.
 
 use packhouse_plugin::storage;
-use packhouse_plugin::{Call, Response, auth, log};
+use packhouse_plugin::{Call, Response, auth, log, settings};
 use serde_json::{Map, Value, json};
 
+use super::PACKAGE;
 use super::directory::package_names;
-use super::{PACKAGE, require_feature};
 use crate::document::{Packument, Person};
 use crate::error::Error;
 use crate::json::Object;
@@ -36,7 +36,7 @@ const SIZE: (usize, usize) = (250, 20);
 /// `text`, `size`, `from`; npm's weights (`quality`, `popularity`, `maintenance`) are
 /// accepted and count for nothing: there are no such figures here.
 pub fn search(call: &Call) -> Result<Response, Error> {
-    require_feature("search")?;
+    settings::require_feature("search")?;
     let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
     let query = Query::parse(&call.query("text").unwrap_or_default());
     let size = number("size").unwrap_or(SIZE.1).min(SIZE.0);
@@ -54,7 +54,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
 
 /// Everything by name, as npm before 4 asked for it.
 pub fn list_all(call: &Call) -> Result<Response, Error> {
-    require_feature("search")?;
+    settings::require_feature("search")?;
     let _ = call;
     let mut all = Map::new();
     // Clients take it for the time to ask for changes from.

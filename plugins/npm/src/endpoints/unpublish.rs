@@ -4,11 +4,11 @@
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
 use packhouse_plugin::storage::{self, Document, GRACE, Removal};
-use packhouse_plugin::{Call, Error as HostError, Response, log};
+use packhouse_plugin::{Call, Error as HostError, Response, log, settings};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline};
-use super::{JSON, load, now, package, parse, parse_whole, require_any, require_feature, require_listed};
+use super::{JSON, load, now, package, parse, parse_whole, require_any, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -63,7 +63,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
 /// went with the version; one that a crash left goes here.
 pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require_feature("unpublish")?;
+    settings::require_feature("unpublish")?;
     require_listed(&name, "delete")?;
     let file = call.decoded("file")?;
     let no_file = || Error::because(error::NOT_FOUND, format!("{name} has no file {file}"));
@@ -101,7 +101,7 @@ fn bundle_of(name: &PackageName, version: &str, tarball: &str) -> Result<Option<
 /// `DELETE /{package}/-rev/{rev}`: the document first, then what it named.
 pub fn delete_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require_feature("unpublish")?;
+    settings::require_feature("unpublish")?;
     require_listed(&name, "delete")?;
     let mut removal = Removal::of(&layout::folder(&name));
     let mut attempt = 0;

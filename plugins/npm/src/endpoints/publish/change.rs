@@ -2,10 +2,10 @@
 //! what a body speaks of changes; a version that it leaves out stays, unless the request
 //! is an unpublish.
 
-use packhouse_plugin::Response;
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Change, Document};
+use packhouse_plugin::{Response, settings};
 use serde_json::json;
 
 use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
@@ -166,7 +166,7 @@ pub fn apply(
     let removed = changes.removed(packument);
     let mut any = !removed.is_empty();
     if any {
-        super::super::require_feature("unpublish")?;
+        settings::require_feature("unpublish")?;
         require_in(name, packument, "delete")?;
         packument.remove_versions(&removed);
         if !packument.has_versions() {
