@@ -3,7 +3,7 @@
 
 use packhouse_plugin::auth;
 use packhouse_plugin::storage::{ObjectInfo, Precondition};
-use packhouse_plugin::{Call, Response, clock, settings};
+use packhouse_plugin::{Call, Response, clock};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -138,14 +138,6 @@ fn moved(call: &Call, to: &str) -> Response {
 /// The caller may do this on the project, or 401 or 403.
 fn require(name: &ProjectName, action: &str) -> Result<(), Error> {
     Ok(auth::require(PACKAGE, name.as_str(), action)?)
-}
-
-/// The feature is on, or 405.
-fn require_feature(feature: &str) -> Result<(), Error> {
-    if settings::feature(feature) {
-        return Ok(());
-    }
-    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
 }
 
 /// A reason as it is shown to people, in terminals too: one line of text.

@@ -3,23 +3,16 @@
 //! the reason phrase, which twine shows; and `{"message": …}` where the answer would have been
 //! JSON.
 
-use packhouse_plugin::auth::Denied;
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
+use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
+use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
 
+use crate::Pypi;
 use crate::attestation::AttestationError;
 use crate::metadata::MetadataError;
 use crate::name::{FileNameError, NameError, VersionError};
 use crate::sdist::SdistError;
 use crate::wheel::WheelError;
-
-macro_rules! descriptors {
-    ($($name:ident $status:literal $code:literal $message:literal)*) => {
-        $(pub const $name: Descriptor = Descriptor { code: $code, status: $status, message: $message };)*
-        /// The whole table.
-        pub const TABLE: &[Descriptor] = &[$($name),*];
-    };
-}
 
 descriptors! {
     NOT_FOUND 404 "not_found" "this is not in this registry"
@@ -51,39 +44,59 @@ descriptors! {
     HOST 500 "internal" "the registry met an internal error"
 }
 
-/// A line of the table, and the sentence for this case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    descriptor: Descriptor,
-    sentence: String,
-    json: bool,
+/// What endpoints fail with.
+pub type Error = Problem<Pypi>;
+
+/// What a failure is answered as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    #[default]
+    Text,
+    Json,
 }
 
-impl Error {
-    /// The table's own sentence.
-    pub fn new(descriptor: Descriptor) -> Self {
-        Self::because(descriptor, descriptor.message)
+impl ErrorFormat for Pypi {
+    type Detail = Form;
+
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        match report {
+            Report::NoRoute => NO_ROUTE,
+            Report::Method => METHOD,
+            Report::FeatureOff => FEATURE_OFF,
+            Report::BadPath { .. } => BAD_PATH,
+            Report::SignIn => SIGN_IN,
+            Report::Forbidden => FORBIDDEN,
+            Report::NotFound => NOT_FOUND,
+            Report::Conflict => STALE,
+            Report::DigestMismatch => BAD_DIGEST,
+            Report::TooLarge => TOO_LARGE,
+            Report::BadJson | Report::Truncated | Report::Invalid => BAD_BODY,
+            Report::Unavailable | Report::Internal => HOST,
+        }
     }
 
-    /// A sentence that says more.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
-    pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self { descriptor, sentence: sentence.to_string(), json: false }
+    fn render(problem: &Error) -> Response {
+        let response = Response::new(problem.status()).reason(problem.sentence());
+        let response = match problem.detail() {
+            Form::Json => response.json(&json!({ "message": problem.sentence(), "code": problem.code() })),
+            Form::Text => response.text(format!("{problem}\n")),
+        };
+        match problem.descriptor() {
+            SIGN_IN => response.header("www-authenticate", "Basic realm=\"pypi\""),
+            BEING_PUBLISHED => response.header("retry-after", "60"),
+            Descriptor { status: 503, .. } => response.header("retry-after", "1"),
+            _ => response,
+        }
     }
 
-    /// To be answered as JSON.
-    #[must_use]
-    pub fn in_json(self) -> Self {
-        Self { json: true, ..self }
+    fn sign_in(permission: &str) -> String {
+        format!("{}. This needs the permission {permission}", SIGN_IN.message)
     }
+}
 
-    pub fn status(&self) -> u16 {
-        self.descriptor.status
-    }
-
-    pub fn code(&self) -> &'static str {
-        self.descriptor.code
-    }
+/// To be answered as JSON.
+pub fn in_json(error: Error) -> Error {
+    error.with_detail(Form::Json)
 }
 
 /// What a client has sent, as a sentence says it again: in quotes, and not at any length.
@@ -91,98 +104,15 @@ pub fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(100).collect::<String>())
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.sentence)
-    }
+answered_as! { Error:
+    NameError => BAD_NAME,
+    VersionError => BAD_VERSION,
+    FileNameError => BAD_FILE_NAME,
+    MetadataError => BAD_FILE,
+    AttestationError => BAD_ATTESTATION,
 }
 
-impl std::error::Error for Error {}
-
-impl From<Error> for Response {
-    fn from(error: Error) -> Self {
-        let response = Response::new(error.status()).reason(&error.sentence);
-        let response = if error.json {
-            response.json(&json!({ "message": error.sentence, "code": error.code() }))
-        } else {
-            response.text(format!("{}\n", error.sentence))
-        };
-        match error.descriptor {
-            SIGN_IN => response.header("www-authenticate", "Basic realm=\"pypi\""),
-            BEING_PUBLISHED => response.header("retry-after", "60"),
-            Descriptor { status: 503, .. } => response.header("retry-after", "1"),
-            _ => response,
-        }
-    }
-}
-
-impl From<RouteError> for Error {
-    fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
-        Self::because(descriptor, error)
-    }
-}
-
-impl From<Denied> for Error {
-    fn from(denied: Denied) -> Self {
-        match (denied.status(), denied.rejection()) {
-            (401, Some(rejection)) => Self::because(SIGN_IN, rejection),
-            (401, None) => Self::because(
-                SIGN_IN,
-                format!("{}. This needs the permission {}", SIGN_IN.message, denied.permission()),
-            ),
-            _ => {
-                Self::because(FORBIDDEN, format!("this account lacks the permission {}", denied.permission()))
-            }
-        }
-    }
-}
-
-/// What the host says. What is about its inside goes to the log, not to the client.
-impl From<packhouse_plugin::Error> for Error {
-    fn from(error: packhouse_plugin::Error) -> Self {
-        use packhouse_plugin::Error as Host;
-        let descriptor = match &error {
-            Host::NotFound => NOT_FOUND,
-            Host::Conflict => STALE,
-            Host::DigestMismatch { .. } => BAD_DIGEST,
-            Host::TooLarge(_) => TOO_LARGE,
-            Host::Truncated | Host::Invalid(_) => BAD_BODY,
-            Host::Denied(_) => FORBIDDEN,
-            other => Descriptor { status: other.status(), ..HOST },
-        };
-        error.log_unless_clients();
-        Self::because(descriptor, error.public_message())
-    }
-}
-
-/// JSON of a client's that cannot be read.
-impl From<serde_json::Error> for Error {
-    fn from(error: serde_json::Error) -> Self {
-        Self::because(BAD_BODY, format!("the body is not the JSON that this needs: {error}"))
-    }
-}
-
-macro_rules! answered_as {
-    ($($error:ident $descriptor:ident)*) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::because($descriptor, error)
-            }
-        })*
-    };
-}
-
-answered_as! {
-    BadSegment BAD_PATH
-    NameError BAD_NAME
-    VersionError BAD_VERSION
-    FileNameError BAD_FILE_NAME
-    MetadataError BAD_FILE
-    AttestationError BAD_ATTESTATION
-}
-
-/// A store that fails while an archive is read is no fault of the archive.
+/// A store that fails while an archive is read is not the archive's fault.
 impl From<WheelError> for Error {
     fn from(error: WheelError) -> Self {
         match error {

@@ -1,9 +1,9 @@
 //! Distributions and what is kept beside them. What the document does not name is not there,
 //! even when its bytes are.
 
-use packhouse_plugin::{Call, Response, log, storage};
+use packhouse_plugin::{Call, Response, log, settings, storage};
 
-use super::{change, found, moved, no_file, project, require, require_feature, spelled};
+use super::{change, found, moved, no_file, project, require, spelled};
 use crate::attestation;
 use crate::document::File;
 use crate::error::{self, Error};
@@ -41,7 +41,7 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
 /// `.provenance` behind it, where PyPI's own clients look.
 pub fn read_provenance(call: &Call) -> Result<Response, Error> {
-    read_attested(call).map_err(Error::in_json)
+    read_attested(call).map_err(error::in_json)
 }
 
 fn read_attested(call: &Call) -> Result<Response, Error> {
@@ -59,7 +59,7 @@ fn read_attested(call: &Call) -> Result<Response, Error> {
 
 /// `DELETE /packages/{project}/{file}`.
 pub fn delete_file(call: &Call) -> Result<Response, Error> {
-    require_feature("delete")?;
+    settings::require_feature("delete")?;
     let name = project(call)?;
     require(&name, "delete")?;
     let wanted = call.decoded("file")?;

@@ -1,13 +1,13 @@
 //! The JSON API (`GET /pypi/{project}/json`, `GET /pypi/{project}/{version}/json`), the status
 //! of a project (PEP 792), and its end.
 
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Loaded, SMALL_BODY, change, dated, found, moved, no_project, project, read_dated, reason_line, require,
-    require_feature, spelled, version,
+    spelled, version,
 };
 use crate::document::{Marker, Project, Status};
 use crate::error::{self, Error};
@@ -18,12 +18,12 @@ use crate::simple::Links;
 
 /// `GET /pypi/{project}/json`: what is newest.
 pub fn read_project(call: &Call) -> Result<Response, Error> {
-    read_json(call, None).map_err(Error::in_json)
+    read_json(call, None).map_err(error::in_json)
 }
 
 /// `GET /pypi/{project}/{version}/json`.
 pub fn read_version(call: &Call) -> Result<Response, Error> {
-    version(call).and_then(|version| read_json(call, Some(version))).map_err(Error::in_json)
+    version(call).and_then(|version| read_json(call, Some(version))).map_err(error::in_json)
 }
 
 fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
@@ -99,7 +99,7 @@ pub fn set_status(call: &Call) -> Result<Response, Error> {
 
 /// `DELETE /pypi/{project}`: all of it.
 pub fn delete_project(call: &Call) -> Result<Response, Error> {
-    require_feature("delete")?;
+    settings::require_feature("delete")?;
     let name = project(call)?;
     require(&name, "delete")?;
     if !change::remove_files(&name, |_| true)? {

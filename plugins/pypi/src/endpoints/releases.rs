@@ -1,10 +1,10 @@
 //! Versions: yanked with a reason (PEP 592), and taken away.
 
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{SMALL_BODY, change, project, reason_line, require, require_feature, version};
+use super::{SMALL_BODY, change, project, reason_line, require, version};
 use crate::document::File;
 use crate::error::{self, Error};
 use crate::name::{ProjectName, Version};
@@ -27,7 +27,7 @@ pub fn unyank_version(call: &Call) -> Result<Response, Error> {
 
 /// `DELETE /pypi/{project}/{version}`.
 pub fn delete_version(call: &Call) -> Result<Response, Error> {
-    require_feature("delete")?;
+    settings::require_feature("delete")?;
     let name = project(call)?;
     require(&name, "delete")?;
     let version = version(call)?;

@@ -10,9 +10,9 @@
 use std::cell::{Cell, RefCell};
 
 use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, settings};
 
-use super::{JSON, Loaded, directory, found, load_whole, pages, require, require_feature, stored};
+use super::{JSON, Loaded, directory, found, load_whole, pages, require, stored};
 use crate::attestation;
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
@@ -31,7 +31,7 @@ const BINARY: &str = "application/octet-stream";
 
 /// See the module.
 pub fn upload(call: &Call) -> Result<Response, Error> {
-    require_feature("upload")?;
+    settings::require_feature("upload")?;
     let form = Form::receive(call)?;
     match form.require(":action")? {
         "file_upload" => {}

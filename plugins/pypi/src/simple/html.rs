@@ -1,7 +1,8 @@
 //! The pages as HTML 5.
 
-use std::fmt;
 use std::io::{self, Write};
+
+use packhouse_plugin::markup::Escaped;
 
 use super::{API_VERSION, ProjectPage, RootPage};
 use crate::document::File;
@@ -66,27 +67,4 @@ fn write_file(out: &mut impl Write, page: &ProjectPage<'_>, file: &File) -> io::
         write!(out, " data-yanked=\"{}\"", Escaped(reason))?;
     }
     writeln!(out, ">{}</a><br>", Escaped(&file.filename))
-}
-
-/// Text that stands for itself, in an attribute too.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-            let (plain, behind) = rest.split_at(at);
-            let (special, behind) = behind.split_at(1);
-            formatter.write_str(plain)?;
-            formatter.write_str(match special {
-                "&" => "&amp;",
-                "<" => "&lt;",
-                ">" => "&gt;",
-                "\"" => "&quot;",
-                _ => "&#39;",
-            })?;
-            rest = behind;
-        }
-        formatter.write_str(rest)
-    }
 }
