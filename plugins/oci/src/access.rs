@@ -3,7 +3,7 @@
 
 use packhouse_plugin::auth::{self, Decision, Wanted};
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::name::RepositoryName;
 
 /// The kind of this protocol's scopes.
@@ -57,7 +57,7 @@ pub fn require_with(repository: &RepositoryName, access: Access, more: &[Wanted]
     auth::require(REPOSITORY, repository.as_str(), access.action()).map_err(|denied| {
         let mut all = vec![wanted(repository, access)];
         all.extend_from_slice(more);
-        Error::denied(&denied, all)
+        error::denied(denied, all)
     })
 }
 

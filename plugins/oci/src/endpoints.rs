@@ -1,7 +1,7 @@
 //! One file a noun; here is what several of them need: what a request is about, where things
 //! are found, and how a list is cut into pages.
 
-use packhouse_plugin::{Call, Error as HostError, Response, settings};
+use packhouse_plugin::{Call, Error as HostError, Response};
 
 use crate::access::{Access, is_allowed};
 use crate::digest::ContentDigest;
@@ -42,14 +42,6 @@ fn damaged(call: &Call, repository: &RepositoryName, error: HostError, unknown: 
 /// The digest in the path.
 fn digest(call: &Call) -> Result<ContentDigest, Error> {
     Ok(ContentDigest::parse(&call.decoded("digest")?)?)
-}
-
-/// The feature is on, or 405.
-fn require_feature(feature: &str) -> Result<(), Error> {
-    if settings::feature(feature) {
-        return Ok(());
-    }
-    Err(Error::because(error::FEATURE_OFF, format!("{feature} is turned off on this registry")))
 }
 
 /// A path below this protocol's own root, at the address that the client uses: `/v2/…` or

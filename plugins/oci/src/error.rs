@@ -2,21 +2,14 @@
 //! descriptors, and the shape that clients read (distribution-spec, "Error Codes").
 
 use packhouse_plugin::auth::{Denied, Wanted};
-use packhouse_plugin::{BadSegment, Descriptor, Response, RouteError};
+use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
+use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::{Value, json};
 
-use crate::access;
 use crate::digest::DigestError;
 use crate::document::ManifestError;
 use crate::name::{NameError, ReferenceError, TagError};
-
-macro_rules! descriptors {
-    ($($name:ident $status:literal $code:literal $message:literal)*) => {
-        $(pub const $name: Descriptor = Descriptor { code: $code, status: $status, message: $message };)*
-        /// The whole table.
-        pub const TABLE: &[Descriptor] = &[$($name),*];
-    };
-}
+use crate::{Oci, access};
 
 descriptors! {
     BLOB_UNKNOWN 404 "BLOB_UNKNOWN" "this repository has no such blob"
@@ -48,155 +41,76 @@ descriptors! {
     HOST 500 "UNKNOWN" "the registry met an internal error"
 }
 
-/// A line of the table, the sentence for this case, and what else the answer holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    descriptor: Descriptor,
-    sentence: String,
-    detail: Box<Value>,
-    headers: Vec<(&'static str, String)>,
+/// What endpoints fail with.
+pub type Error = Problem<Oci>;
+
+/// What else an answer holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Detail {
+    #[default]
+    Nothing,
+    /// What the failure is about, for programs.
+    About(Value),
     /// What a token would have to allow, for the challenge of a 401.
-    wanted: Vec<Wanted>,
+    Wanted(Vec<Wanted>),
 }
 
-impl Error {
-    /// The table's own sentence.
-    pub fn new(descriptor: Descriptor) -> Self {
-        Self::because(descriptor, descriptor.message)
-    }
+impl ErrorFormat for Oci {
+    type Detail = Detail;
 
-    /// A sentence that says more.
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
-    pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
-        Self {
-            descriptor,
-            sentence: sentence.to_string(),
-            detail: Box::new(Value::Null),
-            headers: Vec::new(),
-            wanted: Vec::new(),
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        match report {
+            Report::NoRoute => NO_ROUTE,
+            Report::Method => METHOD,
+            Report::FeatureOff => FEATURE_OFF,
+            Report::BadPath { parameter: "repository" } => NAME_INVALID,
+            Report::BadPath { parameter: "digest" } | Report::DigestMismatch => DIGEST_INVALID,
+            Report::BadPath { parameter: "reference" } => MANIFEST_INVALID,
+            Report::BadPath { .. } | Report::BadJson | Report::Invalid => REQUEST_INVALID,
+            Report::SignIn => UNAUTHORIZED,
+            Report::Forbidden => DENIED,
+            Report::NotFound => UPLOAD_UNKNOWN,
+            Report::Conflict | Report::Unavailable => BUSY,
+            Report::TooLarge => TOO_LARGE,
+            Report::Truncated => SIZE_INVALID,
+            Report::Internal => HOST,
         }
     }
 
-    /// Nobody may do this without showing who they are, or what they came with does not let
-    /// them.
-    pub fn denied(denied: &Denied, wanted: Vec<Wanted>) -> Self {
-        let permission = denied.permission();
-        let error = match (denied.status(), denied.rejection()) {
-            (401, Some(rejection)) => Self::because(UNAUTHORIZED, rejection),
-            (401, None) => {
-                Self::because(UNAUTHORIZED, format!("sign in first: this needs the permission {permission}"))
-            }
-            _ => Self::because(DENIED, format!("this account lacks the permission {permission}")),
-        };
-        Self { wanted, ..error }
-    }
-
-    /// 401 where credentials are traded for a token: they can only be Basic.
-    pub fn credentials(rejection: impl ToString) -> Self {
-        Self::because(UNAUTHORIZED, rejection).header("www-authenticate", access::BASIC)
-    }
-
-    /// What it is about, for programs.
-    #[must_use]
-    pub fn detail(self, detail: Value) -> Self {
-        Self { detail: Box::new(detail), ..self }
-    }
-
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    pub fn status(&self) -> u16 {
-        self.descriptor.status
-    }
-
-    pub fn code(&self) -> &'static str {
-        self.descriptor.code
-    }
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.sentence)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Error> for Response {
-    fn from(error: Error) -> Self {
-        let mut entry = json!({ "code": error.code(), "message": error.sentence });
-        if let (Some(entry), false) = (entry.as_object_mut(), error.detail.is_null()) {
-            entry.insert("detail".to_owned(), *error.detail);
+    fn render(problem: &Error) -> Response {
+        let mut entry = json!({ "code": problem.code(), "message": problem.sentence() });
+        if let (Detail::About(about), Some(entry)) = (problem.detail(), entry.as_object_mut()) {
+            entry.insert("detail".to_owned(), about.clone());
         }
-        let mut response = Response::new(error.descriptor.status).json(&json!({ "errors": [entry] }));
-        for (name, value) in &error.headers {
-            response = response.header(name, value);
+        let response = Response::new(problem.status()).json(&json!({ "errors": [entry] }));
+        if problem.status() != 401 {
+            return response;
         }
-        let has_challenge = error.headers.iter().any(|(name, _)| *name == "www-authenticate");
-        if error.descriptor.status == 401 && !has_challenge {
-            response = response.header("www-authenticate", &access::challenge(&error.wanted));
-        }
-        response
+        let wanted = if let Detail::Wanted(wanted) = problem.detail() { wanted.as_slice() } else { &[] };
+        response.header("www-authenticate", &access::challenge(wanted))
     }
 }
 
-impl From<RouteError> for Error {
-    fn from(error: RouteError) -> Self {
-        let descriptor = if error.status() == 405 { METHOD } else { NO_ROUTE };
-        Self::because(descriptor, error)
-    }
+/// 401 or 403. `wanted` is what a token would have to allow.
+pub fn denied(denied: Denied, wanted: Vec<Wanted>) -> Error {
+    Error::from(denied).with_detail(Detail::Wanted(wanted))
 }
 
-/// What the host says. What is about its inside goes to the log, not to the client.
-impl From<packhouse_plugin::Error> for Error {
-    fn from(error: packhouse_plugin::Error) -> Self {
-        use packhouse_plugin::Error as Host;
-        let descriptor = match &error {
-            Host::NotFound => UPLOAD_UNKNOWN,
-            Host::Conflict | Host::Unavailable(_) => BUSY,
-            Host::DigestMismatch { .. } => DIGEST_INVALID,
-            Host::TooLarge(_) => TOO_LARGE,
-            Host::Truncated => SIZE_INVALID,
-            Host::Invalid(_) => REQUEST_INVALID,
-            Host::Denied(_) => DENIED,
-            other => Descriptor { status: other.status(), ..HOST },
-        };
-        error.log_unless_clients();
-        Self::because(descriptor, error.public_message())
-    }
+/// 401 where credentials are exchanged for a token: they can only be Basic.
+pub fn credentials(rejection: impl ToString) -> Error {
+    Error::because(UNAUTHORIZED, rejection).header("www-authenticate", access::BASIC)
 }
 
-impl From<BadSegment> for Error {
-    fn from(error: BadSegment) -> Self {
-        let descriptor = match error.parameter.as_str() {
-            "repository" => NAME_INVALID,
-            "digest" => DIGEST_INVALID,
-            "reference" => MANIFEST_INVALID,
-            _ => REQUEST_INVALID,
-        };
-        Self::because(descriptor, error)
-    }
+/// What a failure is about, for programs.
+pub fn about(descriptor: Descriptor, sentence: impl ToString, detail: Value) -> Error {
+    Error::because(descriptor, sentence).with_detail(Detail::About(detail))
 }
 
-impl From<NameError> for Error {
-    fn from(error: NameError) -> Self {
-        Self::because(NAME_INVALID, error)
-    }
-}
-
-impl From<DigestError> for Error {
-    fn from(error: DigestError) -> Self {
-        Self::because(DIGEST_INVALID, error)
-    }
-}
-
-impl From<TagError> for Error {
-    fn from(error: TagError) -> Self {
-        Self::because(TAG_INVALID, error)
-    }
+answered_as! { Error:
+    NameError => NAME_INVALID,
+    DigestError => DIGEST_INVALID,
+    TagError => TAG_INVALID,
+    ManifestError => MANIFEST_INVALID,
 }
 
 impl From<ReferenceError> for Error {
@@ -205,12 +119,6 @@ impl From<ReferenceError> for Error {
             ReferenceError::Tag(error) => error.into(),
             ReferenceError::Digest(error) => error.into(),
         }
-    }
-}
-
-impl From<ManifestError> for Error {
-    fn from(error: ManifestError) -> Self {
-        Self::because(MANIFEST_INVALID, error)
     }
 }
 

@@ -1,9 +1,9 @@
 //! `GET, HEAD, DELETE /v2/{repository}/blobs/{digest}`.
 
-use packhouse_plugin::{Call, Response, storage};
+use packhouse_plugin::{Call, Response, settings, storage};
 use serde_json::json;
 
-use super::{BYTES, CONTENT_DIGEST, damaged, digest, repository, require_feature};
+use super::{BYTES, CONTENT_DIGEST, damaged, digest, repository};
 use crate::access::{Access, is_allowed, require};
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
@@ -52,7 +52,7 @@ pub fn read_blob(call: &Call) -> Result<Response, Error> {
 /// until the garbage collection.
 pub fn delete_blob(call: &Call) -> Result<Response, Error> {
     let (repository, digest) = (repository(call)?, digest(call)?);
-    require_feature("deletion")?;
+    settings::require_feature("deletion")?;
     require(&repository, Access::Delete)?;
     let size = match membership::find(&repository, &digest)? {
         Found::Whole(member) => member.size(),
@@ -92,10 +92,10 @@ fn naming(manifests: Manifests, blob: &ContentDigest) -> Result<Option<ContentDi
 
 fn named(by: &str) -> Error {
     let sentence = format!("the manifest {by} still names this blob; delete the manifest first");
-    Error::because(error::BLOB_NAMED, sentence).detail(json!({ "manifest": by }))
+    error::about(error::BLOB_NAMED, sentence, json!({ "manifest": by }))
 }
 
 fn unknown(digest: &ContentDigest) -> Error {
     let sentence = format!("this repository has no blob {digest}");
-    Error::because(error::BLOB_UNKNOWN, sentence).detail(json!({ "digest": digest.to_string() }))
+    error::about(error::BLOB_UNKNOWN, sentence, json!({ "digest": digest.to_string() }))
 }

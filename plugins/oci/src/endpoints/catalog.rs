@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{link_to_next, page_size};
 use crate::access::{Access, LIST, REPOSITORY};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::layout;
 
 /// Reading, in the words of the host's other protocols.
@@ -77,5 +77,5 @@ fn is_listed_without_pull(name: &str) -> bool {
 fn sign_in() -> Error {
     let permission = auth::grant(REPOSITORY, "*", "pull");
     let denied = Denied::SignIn { permission, rejection: auth::rejection() };
-    Error::denied(&denied, vec![Wanted::new("registry", "catalog", &["*"])])
+    error::denied(denied, vec![Wanted::new("registry", "catalog", &["*"])])
 }

@@ -1,10 +1,10 @@
 //! `GET, HEAD, DELETE /v2/{repository}/manifests/{tag or digest}`; pushing is in `push`.
 
 use packhouse_plugin::storage::{self, Document, Precondition};
-use packhouse_plugin::{Call, Error as HostError, Response};
+use packhouse_plugin::{Call, Error as HostError, Response, settings};
 use serde_json::json;
 
-use super::{BYTES, CONTENT_DIGEST, damaged, repository, require_feature};
+use super::{BYTES, CONTENT_DIGEST, damaged, repository};
 use crate::access::{Access, require};
 use crate::digest::ContentDigest;
 use crate::document::Manifest;
@@ -83,7 +83,7 @@ fn lost(
 /// A tag goes alone; a digest takes its tags and its entry among the referrers along.
 pub fn delete_manifest(call: &Call) -> Result<Response, Error> {
     let repository = repository(call)?;
-    require_feature("deletion")?;
+    settings::require_feature("deletion")?;
     require(&repository, Access::Delete)?;
     match reference(call)? {
         Reference::Tag(tag) => delete_tag(&repository, &tag)?,
@@ -152,5 +152,5 @@ fn reference(call: &Call) -> Result<Reference, Error> {
 
 fn unknown(reference: &Reference) -> Error {
     let sentence = format!("this repository has no manifest {reference}");
-    Error::because(error::MANIFEST_UNKNOWN, sentence).detail(json!({ "reference": reference.to_string() }))
+    error::about(error::MANIFEST_UNKNOWN, sentence, json!({ "reference": reference.to_string() }))
 }

@@ -93,7 +93,7 @@ pub fn post_token(call: &Call) -> Result<Response, Error> {
 /// The account that signed in, if anybody did; wrong credentials are never nobody's.
 fn caller() -> Result<Option<Account>, Error> {
     match auth::rejection() {
-        Some(rejection) => Err(Error::credentials(rejection)),
+        Some(rejection) => Err(error::credentials(rejection)),
         None => Ok(auth::caller()),
     }
 }
@@ -139,7 +139,7 @@ fn refused(error: HostError) -> Error {
         (HostError::Denied(sentence), Some(seconds)) => {
             Error::because(error::TOO_MANY, sentence).header("retry-after", seconds.to_string())
         }
-        (HostError::Denied(sentence), None) => Error::credentials(sentence),
+        (HostError::Denied(sentence), None) => error::credentials(sentence),
         (other, _) => other.into(),
     }
 }

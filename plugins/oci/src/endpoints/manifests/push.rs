@@ -93,8 +93,7 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
     match reference {
         Reference::Digest(said) if *said != computed => {
             let sentence = format!("the digest should be {said} and is {computed}; send it again");
-            Err(Error::because(error::DIGEST_INVALID, sentence)
-                .detail(json!({ "digest": computed.to_string() })))
+            Err(error::about(error::DIGEST_INVALID, sentence, json!({ "digest": computed.to_string() })))
         }
         _ => Ok(computed),
     }

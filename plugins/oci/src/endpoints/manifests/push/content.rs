@@ -47,7 +47,7 @@ pub fn check(
     }
     let sentence =
         format!("the manifest names content that this repository does not have: {}", unknown.join(", "));
-    Err(Error::because(error::MANIFEST_BLOB_UNKNOWN, sentence).detail(json!({ "digests": unknown })))
+    Err(error::about(error::MANIFEST_BLOB_UNKNOWN, sentence, json!({ "digests": unknown })))
 }
 
 /// Children that are no manifests of this repository; a build cache may list blobs as such.
