@@ -4,8 +4,8 @@
 use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
 use packhouse_plugin::testing::Host;
 use packhouse_plugin::{
-    Call, Description, Descriptor, Error, Protocol, Request, Response, Router, TextFailure, auth, descriptors,
-    settings, storage,
+    Call, Description, Descriptor, Error, Protocol, Request, Response, Router, TextFailure, auth,
+    descriptors, settings, storage,
 };
 
 descriptors! {
@@ -39,9 +39,11 @@ impl ErrorFormat for Notes {
 
 impl Protocol for Notes {
     fn describe() -> Description {
-        Description::new("notes", "Notes", "0.1.0")
-            .scope("note", &["read"], "read")
-            .feature("reading", true, "notes can be read")
+        Description::new("notes", "Notes", "0.1.0").scope("note", &["read"], "read").feature(
+            "reading",
+            true,
+            "notes can be read",
+        )
     }
 
     fn handle(request: Request) -> Response {
@@ -90,7 +92,10 @@ fn every_report_is_answered_by_a_line_of_the_table() {
 fn a_feature_that_is_off_and_a_permission_that_is_missing_are_told() {
     let off = host().feature("reading", false);
     let reply = off.anonymous().get("/none").send::<Notes>();
-    assert_eq!((reply.status(), reply.text().as_str()), (400, "wrong: reading is turned off on this registry"));
+    assert_eq!(
+        (reply.status(), reply.text().as_str()),
+        (400, "wrong: reading is turned off on this registry")
+    );
     let closed = Host::new().describe::<Notes>().user("ann", &[]);
     let reply = closed.anonymous().get("/none").send::<Notes>();
     assert_eq!(reply.text(), "refused: sign in first: this needs the permission notes:note:none:read");

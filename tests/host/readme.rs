@@ -1,4 +1,5 @@
-//! `README.md`, done as it says: a first start, and the commands of whoever runs the registry.
+//! `README.md` and `docs/users-and-tokens.md`, followed word for word: a first start, and the
+//! commands of an operator.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::fs;
@@ -44,15 +45,25 @@ fn a_first_start_says_what_the_readme_shows() {
 fn the_commands_of_the_readme_print_what_it_shows() {
     let readme = readme();
     let (_, commands) = readme.split_once(COMMANDS).unwrap();
-
     let folder = as_delivered();
-    fs::create_dir(folder.path().join("bin")).unwrap();
-    std::os::unix::fs::symlink(program(), folder.path().join("bin/packhouse")).unwrap();
     forget_a_version(&folder.path().join("data/objects"));
-    let path = format!("{}/bin:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    page::follow(commands, folder.path(), &[("PATH", &path), ("PASSWORD", "correct horse battery staple")]);
+    follow(commands, folder.path());
+}
+
+#[test]
+fn the_commands_about_users_and_tokens_do_what_the_page_says() {
+    let folder = as_delivered();
+    follow(&page::read("docs/users-and-tokens.md"), folder.path());
     let key = fs::read_to_string(folder.path().join("token-key.pem")).unwrap();
     assert!(key.starts_with("-----BEGIN PRIVATE KEY-----"), "a key file is made");
+}
+
+/// Follows a page with `packhouse` in the path.
+fn follow(page: &str, folder: &Path) {
+    fs::create_dir(folder.join("bin")).unwrap();
+    std::os::unix::fs::symlink(program(), folder.join("bin/packhouse")).unwrap();
+    let path = format!("{}/bin:{}", folder.display(), std::env::var("PATH").unwrap());
+    page::follow(page, folder, &[("PATH", &path), ("PASSWORD", "correct horse battery staple")]);
 }
 
 fn readme() -> String {
