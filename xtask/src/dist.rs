@@ -44,8 +44,16 @@ fn lay_out(workspace: &Workspace, folder: &Path) -> Result<()> {
     }
     fs::create_dir_all(folder.join("plugins"))?;
     copy(&workspace.target.join("release/packhouse"), &folder.join("packhouse"))?;
-    for name in ["registry.toml", "README.md", "LICENSE"] {
+    for name in ["registry.toml", "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"] {
         copy(&workspace.root.join(name), &folder.join(name))?;
+    }
+    // The README links to them.
+    fs::create_dir_all(folder.join("docs"))?;
+    for entry in fs::read_dir(workspace.root.join("docs"))? {
+        let path = entry?.path();
+        if let Some(name) = path.file_name() {
+            copy(&path, &folder.join("docs").join(name))?;
+        }
     }
     for entry in fs::read_dir(workspace.plugins())? {
         let path = entry?.path();
