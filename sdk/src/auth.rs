@@ -153,10 +153,33 @@ fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), De
 /// The host filters this many names at once.
 const FILTER_MANY: usize = 10_000;
 
-/// Of these names, those on which the caller may do `action`, in order.
+/// Of these names, those on which the caller may do `action`, in order. When the credentials that
+/// were sent do not count, the host ends the request and answers 401, also for no names: an empty
+/// list would look as if there was nothing. A listing asks [`refuse_rejected`] first, which gives
+/// the protocol's own answer.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
-    let owned = |names: &[S]| names.iter().map(|name| name.as_ref().to_owned()).collect();
-    names.chunks(FILTER_MANY).flat_map(|names| sys::filter_allowed(kind, owned(names), action)).collect()
+    let filter = |names: &[S]| {
+        let names = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        sys::filter_allowed(kind, names, action)
+    };
+    if names.is_empty() {
+        return filter(names);
+    }
+    names.chunks(FILTER_MANY).flat_map(filter).collect()
+}
+
+/// A 401 when credentials were sent that do not count. Whoever sent none, or some that count, goes
+/// on. A listing asks this first: who may see what is decided name by name, and there may be none.
+pub fn refuse_rejected(kind: &str, action: &str) -> Result<(), Denied> {
+    if has_credentials() {
+        return Ok(());
+    }
+    match rejection() {
+        Some(rejection) => {
+            Err(Denied::SignIn { permission: grant(kind, "*", action), rejection: Some(rejection) })
+        }
+        None => Ok(()),
+    }
 }
 
 /// May anybody do that, signed in or not? For what tells clients whether to send credentials

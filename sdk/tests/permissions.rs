@@ -261,6 +261,67 @@ fn filters_names_in_order() {
     assert_eq!(auth::user_exists("eve"), Ok(false));
 }
 
+/// Lists what the caller may read of these.
+struct Lists;
+
+impl Protocol for Lists {
+    fn describe() -> Description {
+        Description::new("lists", "Lists", "0.1.0")
+            .scope("package", &["read"], "read")
+            .failure_shape("application/json", r#"{"why":"{message}","status":{status}}"#)
+    }
+
+    fn handle(request: Request) -> Response {
+        Router::new()
+            .get("/some", |_| Ok::<_, Failure>(list(&["a", "b"])))
+            .get("/none", |_| Ok(list(&[])))
+            .get("/asked", |_| {
+                auth::refuse_rejected("package", "read")?;
+                Ok(list(&[]))
+            })
+            .handle(request)
+    }
+}
+
+fn list(names: &[&str]) -> Response {
+    Response::new(200).text(auth::filter_allowed("package", names, "read").join(" "))
+}
+
+#[test]
+fn a_list_is_refused_to_rejected_credentials_also_when_it_is_empty() {
+    let host = Host::new()
+        .anonymous_grants(&["lists:package:a:read"])
+        .user("ann", &["lists:package:*:read"])
+        .describe::<Lists>();
+    for path in ["/some", "/none"] {
+        let reply = host.rejected("the token \"x\" has expired").get(path).send::<Lists>();
+        assert_eq!(reply.status(), 401, "{path}: {}", reply.text());
+        assert_eq!(reply.json()["why"], "the token \"x\" has expired", "{path}");
+        assert_eq!(host.anonymous().get(path).send::<Lists>().status(), 200, "{path}");
+    }
+    assert_eq!(host.as_user("ann").get("/some").send::<Lists>().text(), "a b");
+    assert_eq!(host.anonymous().get("/some").send::<Lists>().text(), "a");
+    // The protocol's own answer.
+    let reply = host.rejected("expired").get("/asked").send::<Lists>();
+    assert_eq!((reply.status(), reply.json()["error"].as_str()), (401, Some("expired")));
+    for actor in [host.anonymous(), host.as_user("ann"), host.as_reader("ann")] {
+        assert_eq!(actor.get("/asked").send::<Lists>().status(), 200);
+    }
+}
+
+/// A signed access token that lacks something counts all the same.
+#[test]
+fn an_access_token_that_is_not_enough_is_not_a_rejected_one() {
+    let host = Host::new().user("ann", &["demo:package:*:write"]).describe::<Demo>();
+    let wanted = [Wanted::new("package", "a", &["read"])];
+    let signed = host.as_user("ann").run(|| auth::sign_access(auth::caller().as_ref(), "", &wanted)).unwrap();
+    host.with_token(&signed.secret).run(|| {
+        assert!(auth::require("package", "a", "write").is_err());
+        assert!(auth::rejection().is_some());
+        assert_eq!(auth::refuse_rejected("package", "read"), Ok(()));
+    });
+}
+
 #[test]
 fn a_mount_decides_over_features_and_settings() {
     #[derive(serde::Deserialize)]

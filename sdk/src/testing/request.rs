@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::policy::{Bearer, Identity};
 use super::reply::Reply;
 use super::state::{self, Shared};
+use crate::description::FailureShape;
 use crate::sys;
 use crate::{Error, Protocol, Request};
 
@@ -183,12 +184,17 @@ impl TestRequest {
     /// Lets the protocol answer it. What it staged and did not commit is gone then.
     pub fn send<P: Protocol>(self) -> Reply {
         let actor = self.actor.clone();
-        actor.state.borrow_mut().describe(P::describe());
+        let description = P::describe();
+        let shape = description.failure_shape.clone();
+        actor.state.borrow_mut().describe(description);
         let head = self.method == "HEAD";
         let asked = Rc::new(RefCell::new(Vec::new()));
         let request = Request::new(self.into_raw(Rc::clone(&asked)));
-        let sent = actor.run(|| P::handle(request).into_raw().into_sent());
+        let mut sent = actor.run(|| P::handle(request).into_raw().into_sent());
         actor.state.borrow_mut().staging.clear();
+        if let Some(rejection) = actor.state.borrow_mut().refused.take() {
+            sent = refusal(&rejection, shape);
+        }
         Reply::new(sent, asked.take(), head)
     }
 
@@ -213,6 +219,24 @@ impl TestRequest {
             body: sys::Body::of_request(self.body, length, broken, content_type),
             asked,
         }
+    }
+}
+
+/// The answer of the host to rejected credentials, in the protocol's shape.
+fn refusal(rejection: &str, shape: Option<FailureShape>) -> sys::Sent {
+    let shape = shape.unwrap_or_else(|| FailureShape {
+        content_type: "text/plain; charset=utf-8".to_owned(),
+        body: "{message}\n".to_owned(),
+    });
+    let is_json = shape.content_type.split(';').next().is_some_and(|name| name.ends_with("json"));
+    let quoted = serde_json::Value::from(rejection).to_string();
+    let message = if is_json { quoted.trim_matches('"') } else { rejection };
+    let headers = [("content-type", shape.content_type.as_str()), ("www-authenticate", "Basic")];
+    sys::Sent {
+        status: 401,
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        body: shape.body.replace("{status}", "401").replace("{message}", message).into_bytes(),
+        ..sys::Sent::default()
     }
 }
 

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) bearer: Option<Bearer>,
     /// What it lacked when that was last asked for.
     pub(crate) lacking: Option<String>,
+    /// Why the host answers 401 instead of the plugin: rejected credentials met a filter.
+    pub(crate) refused: Option<String>,
     pub(crate) access_rules: AccessRules,
     /// Seconds for which passwords are not looked at.
     pub(crate) retry_after: Option<u64>,
@@ -150,6 +152,7 @@ impl Default for State {
             rejection: None,
             bearer: None,
             lacking: None,
+            refused: None,
             access_rules: AccessRules { enabled: true, realm: None },
             retry_after: None,
             signed: Vec::new(),

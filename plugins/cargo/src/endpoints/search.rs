@@ -17,6 +17,7 @@ const PER_PAGE: (usize, usize) = (10, 100);
 /// what it says of itself as soon as that was read (see [`crate::catalog`]).
 pub fn search(call: &Call) -> Result<Response, Error> {
     settings::require_feature("search")?;
+    auth::refuse_rejected(CRATE, "read")?;
     let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(PER_PAGE.0).clamp(1, PER_PAGE.1);
     let skipped = number("page").unwrap_or(1).saturating_sub(1).saturating_mul(per_page);

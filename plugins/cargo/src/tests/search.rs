@@ -111,3 +111,17 @@ fn crates_of_another_system_are_found() {
     let off = host.feature("search", false);
     assert_told(&get(&off, "/api/v1/crates?q=old"), 405, "search is turned off");
 }
+
+/// An empty list would say that there is nothing, also where there is nothing.
+#[test]
+fn rejected_credentials_find_nothing_and_are_told_so() {
+    for host in [host(), private_host()] {
+        for path in ["/api/v1/crates?q=a", "/api/v1/crates", "/config.json"] {
+            let reply = host.rejected("the token has expired").get(path).send::<Cargo>();
+            assert_eq!(reply.status(), 401, "{path}");
+            assert_eq!(reply.json()["errors"][0]["detail"], "the token has expired", "{path}");
+            assert!(reply.header("www-authenticate").unwrap().starts_with("Cargo login_url="), "{path}");
+        }
+        assert_eq!(host.anonymous().get("/api/v1/crates?q=a").send::<Cargo>().status(), 200);
+    }
+}

@@ -37,6 +37,7 @@ const SIZE: (usize, usize) = (250, 20);
 /// accepted and count for nothing: there are no such figures here.
 pub fn search(call: &Call) -> Result<Response, Error> {
     settings::require_feature("search")?;
+    auth::refuse_rejected(PACKAGE, "read")?;
     let number = |name: &str| call.query(name).and_then(|text| text.parse::<usize>().ok());
     let query = Query::parse(&call.query("text").unwrap_or_default());
     let size = number("size").unwrap_or(SIZE.1).min(SIZE.0);
@@ -55,6 +56,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
 /// Everything by name, as npm before 4 asked for it.
 pub fn list_all(call: &Call) -> Result<Response, Error> {
     settings::require_feature("search")?;
+    auth::refuse_rejected(PACKAGE, "read")?;
     let _ = call;
     let mut all = Map::new();
     // Clients take it for the time to ask for changes from.

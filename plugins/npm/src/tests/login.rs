@@ -165,3 +165,20 @@ fn a_narrowed_token_lists_itself_alone() {
     }
     assert_eq!(host.as_user("ann").get("/-/npm/v1/tokens").send::<Npm>().json()["total"], 3);
 }
+
+/// An empty list would say that there is nothing, also where there is nothing.
+#[test]
+fn a_list_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
+    for host in [host(), Host::new()] {
+        for path in ["/-/v1/search?text=a", "/-/all", "/-/user/ann/package", "/-/npm/v1/tokens"] {
+            let reply = host.rejected("the token has expired").get(path).send::<Npm>();
+            assert_eq!(
+                (reply.status(), &reply.json()["error"]),
+                (401, &json!("the token has expired")),
+                "{path}"
+            );
+            assert!(reply.headers("www-authenticate").contains(&"Bearer realm=\"npm\""), "{path}");
+        }
+        assert_eq!(host.anonymous().get("/-/v1/search?text=a").send::<Npm>().status(), 200);
+    }
+}

@@ -103,3 +103,11 @@ fn nobody_is_told_that_there_is_nothing_before_they_sign_in() {
     let wrong = host.rejected("the password is wrong").get("/v2/_catalog").send::<Oci>();
     assert_refused(&wrong, 401, "UNAUTHORIZED", "the password is wrong");
 }
+
+#[test]
+fn the_catalog_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
+    for host in [host(), Host::new()] {
+        let reply = host.rejected("the password is wrong").get("/v2/_catalog").send::<Oci>();
+        assert_refused(&reply, 401, "UNAUTHORIZED", "the password is wrong");
+    }
+}

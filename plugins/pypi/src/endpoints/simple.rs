@@ -27,6 +27,7 @@ enum Form {
 /// `GET /simple/`: the projects that the caller may read.
 pub fn read_root(call: &Call) -> Result<Response, Error> {
     let form = negotiate(call)?;
+    auth::refuse_rejected(PACKAGE, "read")?;
     let names = directory::project_names()?;
     let names = auth::filter_allowed(PACKAGE, &names, "read");
     if names.is_empty() && auth::caller().is_none() {

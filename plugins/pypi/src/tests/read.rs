@@ -271,3 +271,14 @@ fn the_mounts_own_address_names_the_ones_to_use() {
         assert!(reply.reason().unwrap().contains(legacy), "twine shows it");
     }
 }
+
+/// An empty list would say that there is nothing, also where there is nothing.
+#[test]
+fn the_index_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
+    for host in [host(), Host::new()] {
+        let reply = host.rejected("the password is wrong").get("/simple/").send::<Pypi>();
+        assert_eq!(reply.status(), 401);
+        assert!(reply.text().contains("the password is wrong"), "{}", reply.text());
+    }
+    assert_eq!(host().anonymous().get("/simple/").send::<Pypi>().status(), 200);
+}

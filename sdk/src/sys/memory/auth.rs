@@ -56,6 +56,12 @@ fn note_lack(state: &mut State, decision: Decision, kind: &str, name: &str, acti
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
     let state = state::current();
+    let rejection = state.borrow().rejection.clone();
+    if let Some(rejection) = rejection {
+        // The real host ends the request here. This one lets the plugin go on, and answers instead.
+        state.borrow_mut().refused = Some(rejection);
+        return Vec::new();
+    }
     let state = state.borrow();
     let granted = |name: &String| state.check(kind, name, action) == Decision::Granted;
     names.into_iter().filter(granted).collect()
