@@ -27,6 +27,7 @@ use received::{Received, receive};
 
 mod change;
 mod received;
+mod types;
 mod verify;
 
 pub use change::{Changes, apply, is_made};

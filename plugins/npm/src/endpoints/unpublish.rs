@@ -23,7 +23,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     require_any(&name, &["write", "delete", "owner"])?;
     let json = receive_outline(call)?;
     let body = Object::parse_bytes(&json)?;
-    let changes = Changes::of_revision(&body)?;
+    let changes = Changes::of_revision(&name, &body)?;
     let mut removal = Removal::of(&layout::folder(&name));
     let mut removed = Vec::new();
     let mut attempt = 0;

@@ -205,12 +205,99 @@ fn a_version_with_build_metadata_is_refused() {
 }
 
 #[test]
-fn a_name_or_tags_of_another_type_are_refused() {
-    for (member, value) in [("name", json!(null)), ("name", json!(["a"])), ("dist-tags", json!([]))] {
+fn a_publish_with_a_member_of_another_type_is_refused() {
+    for (member, value) in [
+        ("name", json!(null)),
+        ("name", json!(["a"])),
+        ("name", json!("zzz")),
+        ("dist-tags", json!([])),
+        ("dist-tags", json!({ "latest": 5 })),
+        ("versions", json!(null)),
+        ("versions", json!({ "1.0.0": null })),
+        ("readme", json!(5)),
+    ] {
         let host = host();
         let mut publish = Publish::new("a", "1.0.0");
         publish.body[member] = value;
         let reply = publish.send(&host.as_user("ann"));
-        assert_refused(&host, &reply, 400, member);
+        assert_refused(&host, &reply, 400, if member == "name" { "body" } else { member });
     }
+    for (member, value) in
+        [("dist", json!(5)), ("dist", json!({ "shasum": 5 })), ("dist", json!({ "integrity": null }))]
+    {
+        let host = host();
+        let mut publish = Publish::new("a", "1.0.0");
+        publish.manifest()[member] = value;
+        assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "in the body must be");
+    }
+    let host = host();
+    let mut publish = Publish::new("a", "1.0.0");
+    publish.attachment()["length"] = json!("long");
+    assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "`length` in the body must be");
+}
+
+/// Read as if it was left out, it would remove tags, versions or a star.
+#[test]
+fn a_change_with_a_member_of_another_type_is_refused_and_changes_nothing() {
+    let host = host().user("ann", &["npm:package:*:*"]);
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "2.0.0").tag("next").done(&host);
+    let ann = host.as_user("ann");
+    assert_eq!(ann.put("/a").json(&json!({ "users": { "ann": true } })).send::<Npm>().status(), 200);
+    let before = host.object("packages/a/index.json");
+    let revision = get(&host, "/a").json()["_rev"].as_str().unwrap().to_owned();
+    let (package, revision) = ("/a".to_owned(), format!("/a/-rev/{revision}"));
+    let both = [&package, &revision];
+    let refuse = |paths: &[&String], body: Value, sentence: &str| {
+        for path in paths {
+            let reply = ann.put(path).json(&body).send::<Npm>();
+            assert_eq!(reply.status(), 400, "{path} {body}: {}", reply.text());
+            let error = reply.json()["error"].as_str().unwrap().to_owned();
+            assert!(error.contains(sentence), "{path} {body}: {error:?} should say {sentence:?}");
+            assert_eq!(host.object("packages/a/index.json"), before, "{path} {body}");
+        }
+    };
+    for name in [json!(null), json!(5)] {
+        refuse(&both, json!({ "name": name, "users": {} }), "`name` in the body must be a string");
+    }
+    refuse(&both, json!({ "name": "zzz", "users": {} }), "the request is for a, and its body for zzz");
+    for versions in [json!(null), json!([]), json!("1.0.0")] {
+        refuse(&both, json!({ "versions": versions }), "`versions` in the body must be an object");
+    }
+    for manifest in [json!(null), json!(1), json!([])] {
+        let body = json!({ "versions": { "1.0.0": manifest } });
+        refuse(&both, body, "`versions.1.0.0` in the body must be an object");
+    }
+    let body = json!({ "versions": { "1.0.0": { "deprecated": 5 }, "2.0.0": {} } });
+    refuse(&both, body, "`versions.1.0.0.deprecated` in the body must be a string");
+    refuse(&both, json!({ "dist-tags": [] }), "`dist-tags` in the body must be an object");
+    for version in [json!(5), json!(null)] {
+        let body = json!({ "dist-tags": { "latest": version } });
+        refuse(&both, body, "`dist-tags.latest` in the body must be a version in a string");
+    }
+    for people in [json!(null), json!({}), json!(["ann"]), json!([{ "name": 5 }])] {
+        refuse(&both, json!({ "maintainers": people }), "`maintainers` in the body must be a list");
+    }
+    for users in [json!(null), json!([]), json!(5)] {
+        refuse(&both, json!({ "users": users }), "`users` in the body must be an object");
+    }
+    refuse(&both, json!({ "users": { "ann": null } }), "`users.ann` in the body must be true or false");
+}
+
+/// Of a whole packument only deprecations are read.
+#[test]
+fn what_an_earlier_system_stored_may_come_back_in_a_deprecation() {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    Publish::new("a", "2.0.0").done(&host);
+    let mut stored = host.object_json("packages/a/index.json");
+    stored["versions"]["1.0.0"]["deprecated"] = json!(false);
+    stored["maintainers"] = json!([{ "name": "ann" }, "carol <carol@example.com>"]);
+    stored["users"] = json!(null);
+    host.insert("packages/a/index.json", stored.to_string()).unwrap();
+    let mut body = get(&host, "/a").json();
+    body["versions"]["2.0.0"]["deprecated"] = json!("use 1.0.0");
+    let reply = host.as_user("ann").put("/a").json(&body).send::<Npm>();
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    assert_eq!(get(&host, "/a").json()["versions"]["2.0.0"]["deprecated"], "use 1.0.0");
 }

@@ -67,6 +67,34 @@ fn name_and_version_in_the_tarball_are_compared_as_npm_cleans_them() {
     }
 }
 
+/// Bun cleans the version in the body, and not the one in the attachment's name.
+#[test]
+fn an_attachment_is_found_by_the_version_as_npm_cleans_it() {
+    for (name, attachment) in [
+        ("a", "a-1.0.0+x.tgz"),
+        ("a", "a-v1.0.0.tgz"),
+        ("@example/a", "example-a-1.0.0+x.tgz"),
+        ("@example/a", "@example/a-1.0.0+x.tgz"),
+    ] {
+        let host = host();
+        let tarball = samples::tarball(&json!({ "name": name, "version": "1.0.0+x" }).to_string());
+        let mut publish = Publish::with_tarball(name, "1.0.0", tarball);
+        let sent = publish.attachment().take();
+        publish.body["_attachments"] = json!({ attachment: sent });
+        publish.done(&host);
+        let folder = format!("packages/{name}/");
+        assert_eq!(host.objects(), [format!("{folder}a-1.0.0.tgz"), format!("{folder}index.json")]);
+        assert_eq!(get(&host, &format!("/{name}/-/a-1.0.0.tgz")).status(), 200);
+    }
+    for attachment in ["a-1.0.1+x.tgz", "b-1.0.0+x.tgz", "a-1.0.0-x.tgz", "example-a-1.0.0.tgz"] {
+        let host = host();
+        let mut publish = Publish::new("a", "1.0.0");
+        let sent = publish.attachment().take();
+        publish.body["_attachments"] = json!({ attachment: sent });
+        assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "the tarball of no version");
+    }
+}
+
 #[test]
 fn a_version_is_published_once() {
     let host = host();

@@ -9,6 +9,7 @@ use packhouse_plugin::{Response, settings};
 use serde_json::json;
 
 use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
+use super::types;
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
@@ -37,31 +38,27 @@ impl<'a> Changes<'a> {
     /// Of `PUT /{package}` without attachments. Such a body is often a whole packument
     /// that was read a while ago: what others have changed since must stay as it is, so
     /// beside deprecations nothing of it counts.
-    pub fn of_package(body: &Object<'a>) -> Result<Self, Error> {
-        let whole = body.contains("versions");
-        let mut changes = Self::of_revision(body)?;
-        changes.removes = false;
-        changes.tags = None;
-        if whole {
-            changes.maintainers = None;
-            changes.star = None;
-        }
-        Ok(changes)
+    pub fn of_package(name: &PackageName, body: &Object<'a>) -> Result<Self, Error> {
+        types::check_document(name, body)?;
+        let versions = types::object(body, "versions")?;
+        let is_whole = versions.is_some();
+        Ok(Self {
+            versions,
+            tags: None,
+            maintainers: if is_whole { None } else { types::maintainers(body)? },
+            star: if is_whole { None } else { star(body)? },
+            removes: false,
+        })
     }
 
     /// Of a body that says how the package is to be, against a revision.
-    pub fn of_revision(body: &Object<'a>) -> Result<Self, Error> {
-        let part = |name| body.get_source(name).map(Object::parse).transpose();
-        let users = Object::parse_lenient(body.get_source("users"));
-        let me = caller().map(|person| person.name);
+    pub fn of_revision(name: &PackageName, body: &Object<'a>) -> Result<Self, Error> {
+        types::check_document(name, body)?;
         Ok(Self {
-            versions: part("versions")?,
-            tags: part("dist-tags")?,
-            maintainers: body.get("maintainers").map(serde_json::from_str).transpose()?,
-            star: me.filter(|_| body.contains("users")).map(|me| {
-                let star = users.contains(&me);
-                (me, star)
-            }),
+            versions: types::object(body, "versions")?,
+            tags: types::object(body, "dist-tags")?,
+            maintainers: types::maintainers(body)?,
+            star: star(body)?,
             removes: true,
         })
     }
@@ -84,6 +81,13 @@ impl<'a> Changes<'a> {
             _ => Vec::new(),
         }
     }
+}
+
+/// The caller, and whether they like the package, when the body speaks of it.
+fn star(body: &Object<'_>) -> Result<Option<(String, bool)>, Error> {
+    let Some(me) = caller().map(|person| person.name) else { return Ok(None) };
+    let star = types::star_of(body, &me)?;
+    Ok(star.map(|star| (me, star)))
 }
 
 /// Has it been made already, with `removed` among it? Asked after a write that met another
@@ -109,7 +113,7 @@ pub fn is_made(
 /// `PUT /{package}` without attachments.
 pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error> {
     let body = Object::parse_bytes(json)?;
-    let changes = Changes::of_package(&body)?;
+    let changes = Changes::of_package(name, &body)?;
     if changes.star.is_none() {
         require_any(name, &["write", "owner"])?;
     }
@@ -198,15 +202,17 @@ fn deprecate(
 ) -> Result<bool, Error> {
     let mut any = false;
     for (version, text) in versions.iter() {
-        if packument.version(version).is_none() {
+        let Some(there) = packument.version(version) else {
             return Err(no_tarball_of(name, version));
+        };
+        let Some(sent) = Object::parse(text)?.get("deprecated").map(str::to_owned) else { continue };
+        // An earlier system may have stored something else, which comes back unchanged.
+        if Object::parse_lenient(Some(there)).get("deprecated") == Some(&*sent) {
+            continue;
         }
-        let manifest = Object::parse_lenient(Some(text));
-        if let Some(message) = manifest.text("deprecated")
-            && packument.deprecate(version, &message)
-        {
-            any = true;
-        }
+        let message: String = serde_json::from_str(&sent)
+            .map_err(|_| types::must_be(&format!("versions.{version}.deprecated"), "a string"))?;
+        any |= packument.deprecate(version, &message);
     }
     if any {
         require_in(name, packument, "write")?;

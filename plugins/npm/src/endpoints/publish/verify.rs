@@ -7,6 +7,7 @@ use packhouse_plugin::digests::{SHA1, SHA512};
 use packhouse_plugin::storage::Staged;
 
 use super::received::Tarball;
+use super::types;
 use crate::archive;
 use crate::error::{self, Error};
 use crate::integrity::{self, Verdict};
@@ -31,9 +32,11 @@ pub struct Verified<'a> {
 
 /// Refuses with a 400 that says what does not agree.
 pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Result<Verified<'a>, Error> {
-    check_types(body)?;
-    check_name(name, body.text("name").as_deref())?;
-    let versions = Object::parse_lenient(body.get_source("versions"));
+    types::check_document(name, body)?;
+    if body.get("readme").is_some_and(|readme| readme != "null") {
+        types::text(body, "readme")?;
+    }
+    let versions = types::object(body, "versions")?.unwrap_or_default();
     let (version, manifest) = find_version(name, &versions, &tarball.name)?;
     if Version::parse(&version)?.has_build_metadata() {
         let sentence = format!(
@@ -58,38 +61,23 @@ fn mismatch(sentence: impl ToString) -> Error {
     Error::because(error::MISMATCH, sentence)
 }
 
-/// Members that may be left out, and must be what they are when they are there.
-fn check_types(body: &Object<'_>) -> Result<(), Error> {
-    for (member, first, wanted) in [("name", '"', "a string"), ("dist-tags", '{', "an object")] {
-        if body.get_source(member).is_some_and(|source| !source.trim_start().starts_with(first)) {
-            return Err(Error::because(error::BAD_JSON, format!("`{member}` in the body must be {wanted}")));
-        }
-    }
-    Ok(())
-}
-
-fn check_name(name: &PackageName, stated: Option<&str>) -> Result<(), Error> {
-    match stated {
-        Some(stated) if stated != name.as_str() => {
-            Err(mismatch(format!("the request is for {name}, and its body for {stated}")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The version whose tarball the attachment is, and its manifest. Clients name an attachment
-/// `@scope/name-1.0.0.tgz`, or as `npm pack` names the file: `scope-name-1.0.0.tgz`.
+/// `@scope/name-1.0.0.tgz`, or as `npm pack` names the file: `scope-name-1.0.0.tgz`. Bun cleans the
+/// version in the body as npm does, and not the one in the attachment's name.
 fn find_version<'a>(
     name: &PackageName,
     versions: &Object<'a>,
     attachment: &str,
 ) -> Result<(String, Object<'a>), Error> {
     let file = attachment.rsplit('/').next().unwrap_or(attachment);
-    let is_named = |version: &str| {
-        let tarball = layout::tarball_name(name, version);
-        file == tarball || name.scope().is_some_and(|scope| file == format!("{scope}-{tarball}"))
+    let in_scope = name
+        .scope()
+        .and_then(|scope| layout::version_of_file(name, file.strip_prefix(scope)?.strip_prefix('-')?, "tgz"));
+    let stated = [layout::version_of_file(name, file, "tgz"), in_scope];
+    let find = |is_same: fn(&str, &str) -> bool| {
+        versions.names().find(|version| stated.iter().flatten().any(|stated| is_same(stated, version)))
     };
-    let version = versions.names().find(|version| is_named(version)).ok_or_else(|| {
+    let version = find(|one, other| one == other).or_else(|| find(same_release)).ok_or_else(|| {
         mismatch(format!("the attachment {attachment} is the tarball of no version in the body"))
     })?;
     let text = versions.get_source(version).unwrap_or_default();
@@ -109,7 +97,8 @@ fn check_length(body: &Object<'_>, tarball: &Tarball) -> Result<(), Error> {
     let attachments = Object::parse_lenient(body.get_source("_attachments"));
     let attachment = Object::parse_lenient(attachments.get_source(&tarball.name));
     let size = tarball.staged.size();
-    match attachment.value::<u64>("length") {
+    let length = attachment.get("length").map(serde_json::from_str::<u64>).transpose();
+    match length.map_err(|_| types::must_be("length", "the number of the attachment's bytes"))? {
         Some(length) if length != size => Err(Error::because(
             error::BAD_DIGEST,
             format!("the tarball has {size} bytes and should have {length}; publish again"),
@@ -120,10 +109,10 @@ fn check_length(body: &Object<'_>, tarball: &Tarball) -> Result<(), Error> {
 
 /// The digests of what came in, when they are those that were declared.
 fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, String), Error> {
-    let dist = Object::parse_lenient(manifest.get_source("dist"));
+    let dist = types::object(manifest, "dist")?.unwrap_or_default();
     let digests = staged.digests();
     let sha1 = staged.digest(SHA1)?.hex;
-    if let Some(declared) = dist.text("shasum")
+    if let Some(declared) = types::text(&dist, "shasum")?
         && !declared.eq_ignore_ascii_case(&sha1)
     {
         return Err(Error::because(
@@ -132,7 +121,7 @@ fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, Stri
         ));
     }
     let computed = integrity::text(&staged.digest(SHA512)?);
-    let declared = dist.text("integrity").unwrap_or_default();
+    let declared = types::text(&dist, "integrity")?.unwrap_or_default();
     match integrity::compare(&declared, &digests) {
         Verdict::Agrees => Ok((sha1, computed)),
         Verdict::Unknown if declared.is_empty() => Ok((sha1, computed)),
