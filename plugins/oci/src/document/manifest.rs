@@ -94,8 +94,7 @@ impl Manifest {
         for (place, descriptor) in self.descriptors() {
             check_descriptor(place, descriptor)?;
         }
-        // Media types are compared without regard to case (RFC 6838, section 4.2).
-        let kind = self.media_type(content_type).to_ascii_lowercase();
+        let kind = self.media_type(content_type);
         if self.schema_version == Some(1)
             || kind.starts_with("application/vnd.docker.distribution.manifest.v1+")
         {
@@ -148,10 +147,12 @@ impl Manifest {
         config.chain(lists).chain(subject)
     }
 
-    /// What it says it is, else what it was sent or stored as, else what it looks like.
+    /// What it says it is, else what it was sent or stored as, else what it looks like. In lower
+    /// case: names of media types have no case (RFC 6838, section 4.2), and crane and regctl know
+    /// a manifest only by the spelling of the specification.
     pub fn media_type(&self, known: Option<&str>) -> String {
         let said = self.media_type.as_deref().filter(|kind| is_manifest_type(kind));
-        said.or(known).unwrap_or_else(|| self.looks_like()).to_owned()
+        said.or(known).unwrap_or_else(|| self.looks_like()).to_ascii_lowercase()
     }
 
     /// Does the document itself say what it is?
