@@ -161,19 +161,32 @@ impl<E: Into<Response> + From<RouteError>> Router<E> {
     /// The same for a request whose path a protocol has brought into one form first, e.g.
     /// npm's `/@scope/name` into `/@scope%2fname`. Calls see this path.
     pub fn handle_path(&self, request: Request, path: String) -> Response {
+        self.handle_shaped(request, path, Into::into)
+    }
+}
+
+impl<E: From<RouteError>> Router<E> {
+    /// As [`Router::handle_path`], for a protocol whose errors have a shape that depends on the
+    /// request, e.g. since it has several APIs.
+    pub fn handle_shaped(
+        &self,
+        request: Request,
+        path: String,
+        shape: impl FnOnce(E) -> Response,
+    ) -> Response {
         let method = request.method();
         let (path, found) = self.find_tidied(&method, path);
         match found {
             Ok((handler, parameters)) => {
                 let call = Call::new(request, method, path, parameters);
-                handler(&call).unwrap_or_else(Into::into)
+                handler(&call).unwrap_or_else(shape)
             }
             Err(error) => {
                 let allow = match &error {
                     RouteError::MethodNotAllowed { allow } => Some(allow.join(", ")),
                     RouteError::NotFound => None,
                 };
-                let response: Response = E::from(error).into();
+                let response = shape(E::from(error));
                 match allow {
                     Some(allow) => response.header("allow", &allow),
                     None => response,

@@ -32,6 +32,17 @@ const SMALL_BODY: u64 = 64 * 1024;
 /// The longest reason that somebody gives, in characters.
 const REASON: usize = 1000;
 
+/// Whether what is answered at this path is JSON: then its errors are JSON too. The simple API has
+/// two forms, and decides by itself.
+pub fn is_json_api(path: &str) -> bool {
+    let path = path.trim_matches('/');
+    let is_legacy = path.ends_with("legacy");
+    let is_below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let is_yank = is_below("packages") && path.ends_with("/yank");
+    let is_document = path.ends_with("/json") && !is_below("simple") && !is_below("packages");
+    (is_below("pypi") && !is_legacy) || is_below("integrity") || is_yank || is_document
+}
+
 /// A project as it is, and what its document was made of.
 struct Loaded {
     project: Project,

@@ -62,7 +62,9 @@ impl Protocol for Pypi {
             Some(alias) => format!("{alias}{}", request.path()),
             None => request.path(),
         };
-        routes().handle_path(request, path)
+        let is_json = endpoints::is_json_api(&path);
+        routes()
+            .handle_shaped(request, path, |error| if is_json { error::in_json(error) } else { error }.into())
     }
 }
 
@@ -70,6 +72,8 @@ fn routes() -> Router<Error> {
     Router::new()
         .get("/", index::refuse_root)
         .post("/", index::refuse_root)
+        .post("/simple", index::refuse_upload)
+        .post("/simple/", index::refuse_upload)
         .get("/simple", index::redirect_root)
         .get("/simple/", index::read_root)
         .get("/simple/{project}", index::redirect_project)

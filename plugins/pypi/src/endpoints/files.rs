@@ -41,10 +41,6 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
 /// `GET /integrity/{project}/{version}/{file}/provenance`: the same as the file's name with
 /// `.provenance` behind it, where PyPI's own clients look.
 pub fn read_provenance(call: &Call) -> Result<Response, Error> {
-    read_attested(call).map_err(error::in_json)
-}
-
-fn read_attested(call: &Call) -> Result<Response, Error> {
     let name = project(call)?;
     require(&name, "read")?;
     let version = super::version(call)?;

@@ -18,12 +18,12 @@ use crate::simple::Links;
 
 /// `GET /pypi/{project}/json`: what is newest.
 pub fn read_project(call: &Call) -> Result<Response, Error> {
-    read_json(call, None).map_err(error::in_json)
+    read_json(call, None)
 }
 
 /// `GET /pypi/{project}/{version}/json`.
 pub fn read_version(call: &Call) -> Result<Response, Error> {
-    version(call).and_then(|version| read_json(call, Some(version))).map_err(error::in_json)
+    read_json(call, Some(version(call)?))
 }
 
 fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {

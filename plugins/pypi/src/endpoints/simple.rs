@@ -26,6 +26,10 @@ enum Form {
 
 /// `GET /simple/`: the projects that the caller may read.
 pub fn read_root(call: &Call) -> Result<Response, Error> {
+    list_projects(call).map_err(|error| in_form(call, error))
+}
+
+fn list_projects(call: &Call) -> Result<Response, Error> {
     let form = negotiate(call)?;
     auth::refuse_rejected(PACKAGE, "read")?;
     let names = directory::project_names()?;
@@ -57,6 +61,14 @@ pub fn refuse_root(call: &Call) -> Result<Response, Error> {
     Err(Error::because(error::NO_ROUTE, sentence))
 }
 
+/// `POST /simple/`, where clients are told to upload by mistake: 405, naming the address to use.
+#[expect(clippy::unnecessary_wraps, reason = "a route's function may fail")]
+pub fn refuse_upload(call: &Call) -> Result<Response, Error> {
+    let base_url = call.base_url();
+    let sentence = format!("upload to {base_url}/legacy/: {base_url}/simple/ is for installing only");
+    Ok(Response::from(Error::because(error::METHOD, sentence)).header("allow", "GET, HEAD"))
+}
+
 /// `GET /simple`.
 #[expect(clippy::unnecessary_wraps, reason = "a route's function may fail")]
 pub fn redirect_root(call: &Call) -> Result<Response, Error> {
@@ -65,6 +77,10 @@ pub fn redirect_root(call: &Call) -> Result<Response, Error> {
 
 /// `GET /simple/{project}/`.
 pub fn read_project(call: &Call) -> Result<Response, Error> {
+    list_files(call).map_err(|error| in_form(call, error))
+}
+
+fn list_files(call: &Call) -> Result<Response, Error> {
     let (name, is_normalised) = spelled(call)?;
     require(&name, "read")?;
     if !is_normalised {
@@ -97,12 +113,23 @@ pub fn redirect_project(call: &Call) -> Result<Response, Error> {
 
 /// By `?format=`, else by `Accept` (PEP 691), or 406.
 fn negotiate(call: &Call) -> Result<Form, Error> {
+    preferred(call).ok_or_else(|| Error::new(error::NOT_ACCEPTABLE))
+}
+
+fn preferred(call: &Call) -> Option<Form> {
     let names = OFFERS.map(|(name, _)| name);
     let chosen = match call.query("format") {
         // A `+` that was not escaped reads as a space.
         Some(format) => names.iter().position(|name| *name == format.replace(' ', "+")),
         None => call.accepts(&names),
     };
-    let form = chosen.and_then(|index| OFFERS.get(index)).map(|(_, form)| *form);
-    form.ok_or_else(|| Error::new(error::NOT_ACCEPTABLE))
+    chosen.and_then(|index| OFFERS.get(index)).map(|(_, form)| *form)
+}
+
+/// An error of the page that the client likes better as JSON is JSON.
+fn in_form(call: &Call, error: Error) -> Error {
+    match preferred(call) {
+        Some(Form::Json(_)) => error::in_json(error),
+        Some(Form::Html(_)) | None => error,
+    }
 }

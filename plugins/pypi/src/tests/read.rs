@@ -282,3 +282,48 @@ fn the_index_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
     }
     assert_eq!(host().anonymous().get("/simple/").send::<Pypi>().status(), 200);
 }
+
+/// An error has the media type that the answer would have had.
+#[test]
+fn errors_are_in_the_form_of_their_api() {
+    let host = Host::new();
+    let json = "application/json";
+    let simple = "application/vnd.pypi.simple.v1+json";
+    let ann = host.as_user("ann");
+    let of = |reply: Reply| {
+        let kind = reply.header("content-type").unwrap_or_default().to_owned();
+        if kind == json {
+            assert!(
+                reply.json()["message"].is_string() && reply.json()["code"].is_string(),
+                "{}",
+                reply.text()
+            );
+        } else {
+            assert!(reply.text().ends_with('\n') && !reply.text().starts_with('{'), "{}", reply.text());
+        }
+        (reply.status(), kind)
+    };
+    for (status, actor) in [(401, host.anonymous()), (403, ann), (404, self::host().anonymous())] {
+        for path in [
+            "/pypi/demo/json",
+            "/demo/json",
+            "/demo/1.0/json",
+            "/integrity/demo/1.0/demo-1.0.tar.gz/provenance",
+        ] {
+            assert_eq!(of(actor.get(path).send::<Pypi>()), (status, json.to_owned()), "{path}");
+        }
+        let page = |accept: &str| of(actor.get("/simple/demo/").header("accept", accept).send::<Pypi>());
+        assert_eq!(page(simple), (status, json.to_owned()));
+        assert_eq!(page("text/html"), (status, "text/plain; charset=utf-8".to_owned()));
+    }
+    for path in ["/pypi/demo/1.0/yank", "/packages/demo/demo-1.0.tar.gz/yank", "/pypi/demo/status"] {
+        assert_eq!(of(host.anonymous().put(path).send::<Pypi>()), (401, json.to_owned()), "{path}");
+    }
+    // What no route answers.
+    assert_eq!(of(host.anonymous().post("/pypi/demo/json").send::<Pypi>()), (405, json.to_owned()));
+    assert_eq!(of(host.anonymous().get("/pypi/a/b/c").send::<Pypi>()), (404, json.to_owned()));
+    for path in ["/legacy/", "/pypi/legacy/", "/simple/a/b", "/packages/a/b/c"] {
+        let (status, kind) = of(host.anonymous().get(path).send::<Pypi>());
+        assert!(matches!(status, 404 | 405) && kind.starts_with("text/plain"), "{path}: {status} {kind}");
+    }
+}

@@ -257,3 +257,18 @@ fn a_store_that_fails_in_between_says_so_and_shows_nothing() {
     assert_eq!(reply.status(), 503, "{}", reply.text());
     assert_eq!(host.objects(), Vec::<String>::new());
 }
+
+/// twine shows the reason phrase, uv the body.
+#[test]
+fn an_upload_to_the_index_is_told_where_to_go() {
+    let host = host();
+    for path in ["/simple/", "/simple", "/"] {
+        let reply = host.as_user("ann").post(path).form(&[]).send::<Pypi>();
+        assert!(matches!(reply.status(), 404 | 405), "{path}");
+        for told in [reply.text(), reply.reason().unwrap_or_default().to_owned()] {
+            assert!(told.contains("upload to https://registry.example.com/pypi/legacy/"), "{path}: {told}");
+        }
+    }
+    let reply = host.as_user("ann").post("/simple/").send::<Pypi>();
+    assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD")));
+}
