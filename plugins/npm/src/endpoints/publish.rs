@@ -30,7 +30,7 @@ mod received;
 mod types;
 mod verify;
 
-pub use change::{Changes, apply, is_made};
+pub use change::{Changes, apply, is_made, refused_for_body};
 pub use received::receive_outline;
 
 /// Of tarballs in the store, where it keeps content types.
@@ -44,7 +44,8 @@ pub fn put_package(call: &Call) -> Result<Response, Error> {
     let may_star =
         auth::caller().is_some() && auth::check(PACKAGE, name.as_str(), "read") == Decision::Granted;
     if !may_star {
-        require_any(&name, &["write", "owner"])?;
+        require_any(&name, &["write", "owner"])
+            .map_err(|denied| change::refused_for_body(call, &name, denied))?;
     }
     let received = receive(call, Walker::new(), |_| {
         require_listed(&name, "write")?;

@@ -7,7 +7,7 @@ use packhouse_plugin::storage::{self, Document, GRACE, Removal};
 use packhouse_plugin::{Call, Error as HostError, Response, log, settings};
 use serde_json::json;
 
-use super::publish::{Changes, apply, is_made, receive_outline};
+use super::publish::{Changes, apply, is_made, receive_outline, refused_for_body};
 use super::{JSON, load, now, package, parse, parse_whole, require_any, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
@@ -20,7 +20,8 @@ use crate::name::PackageName;
 /// has read.
 pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    require_any(&name, &["write", "delete", "owner"])?;
+    require_any(&name, &["write", "delete", "owner"])
+        .map_err(|denied| refused_for_body(call, &name, denied))?;
     let json = receive_outline(call)?;
     let body = Object::parse_bytes(&json)?;
     let changes = Changes::of_revision(&name, &body)?;

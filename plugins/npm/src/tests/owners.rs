@@ -213,3 +213,28 @@ fn a_later_publisher_is_not_listed_where_nobody_is() {
     let stored = host.object_json("packages/a/index.json");
     assert_eq!((&stored["maintainers"], &stored["_ownerIds"]), (&json!([]), &Value::Null));
 }
+
+/// `npm owner` sends maintainers and no versions; `npm unpublish` sends both.
+#[test]
+fn who_may_change_nothing_is_told_which_permission_the_body_needs() {
+    let host = shared();
+    let path = at_revision(&host, "/a");
+    let people = json!({ "_id": "a", "maintainers": [{ "name": "carol" }] });
+    let whole = json!({ "_id": "a", "maintainers": [{ "name": "ann" }], "versions": {} });
+    let carol = host.as_user("carol");
+    for (path, body, action) in [
+        (&path, &people, "owner"),
+        (&path, &whole, "write"),
+        (&"/a".to_owned(), &people, "owner"),
+        (&"/a".to_owned(), &whole, "write"),
+    ] {
+        for actor in [&carol, &host.as_reader("ann"), &host.as_reader("bob")] {
+            let reply = actor.put(path).json(body).send::<Npm>();
+            assert_eq!(reply.status(), 403, "{path} {body}");
+            let error = reply.json()["error"].as_str().unwrap().to_owned();
+            assert!(error.contains(&format!("npm:package:a:{action}")), "{path} {body}: {error}");
+        }
+    }
+    let broken = carol.put(&path).body("{").send::<Npm>();
+    assert_eq!(broken.status(), 403, "{}", broken.text());
+}

@@ -5,10 +5,12 @@
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Change, Document};
-use packhouse_plugin::{Response, settings};
+use packhouse_plugin::{Call, Response, settings};
 use serde_json::json;
 
-use super::super::{PACKAGE, caller, now, parse_whole, require, require_account, require_any, require_in};
+use super::super::{
+    PACKAGE, SMALL_BODY, caller, now, parse_whole, require, require_account, require_any, require_in,
+};
 use super::types;
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
@@ -110,12 +112,29 @@ pub fn is_made(
     apply(name, packument, &changes).is_ok_and(|any| !any)
 }
 
+/// What somebody is told who may change nothing of a package: which permission the body needs. Only
+/// a small body is read for that, as `npm owner` sends it.
+pub fn refused_for_body(call: &Call, name: &PackageName, denied: Error) -> Error {
+    if denied.code() != error::FORBIDDEN.code {
+        return denied;
+    }
+    let Ok(json) = call.body().read_all(SMALL_BODY) else { return denied };
+    let Ok(body) = Object::parse_bytes(&json) else { return denied };
+    if body.contains("versions") || !body.contains("maintainers") {
+        return denied;
+    }
+    require_any(name, &["owner"]).err().unwrap_or(denied)
+}
+
 /// `PUT /{package}` without attachments.
 pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error> {
     let body = Object::parse_bytes(json)?;
     let changes = Changes::of_package(name, &body)?;
     if changes.star.is_none() {
-        require_any(name, &["write", "owner"])?;
+        require_any(
+            name,
+            if changes.maintainers.is_some() { &["owner", "write"] } else { &["write", "owner"] },
+        )?;
     }
     let mut kept = None;
     let info = storage::update(&layout::index(name), |document| {
