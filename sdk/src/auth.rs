@@ -22,8 +22,9 @@ pub enum Denied {
     /// credentials that were sent do not count. The protocol may set the challenge that
     /// its clients need; the host adds `Basic` when there is none.
     SignIn { permission: String, rejection: Option<String> },
-    /// A 403.
-    Forbidden { permission: String },
+    /// A 403. `rejection` says why the token that was sent does not allow this, where the account
+    /// itself may do it.
+    Forbidden { permission: String, rejection: Option<String> },
 }
 
 impl Denied {
@@ -46,15 +47,14 @@ impl Denied {
     /// after `packhouse user grant NAME`.
     pub fn permission(&self) -> &str {
         match self {
-            Denied::SignIn { permission, .. } | Denied::Forbidden { permission } => permission,
+            Denied::SignIn { permission, .. } | Denied::Forbidden { permission, .. } => permission,
         }
     }
 
-    /// Why the credentials that were sent do not count.
+    /// Why the credentials that were sent do not count, or not for this.
     pub fn rejection(&self) -> Option<&str> {
         match self {
-            Denied::SignIn { rejection, .. } => rejection.as_deref(),
-            Denied::Forbidden { .. } => None,
+            Denied::SignIn { rejection, .. } | Denied::Forbidden { rejection, .. } => rejection.as_deref(),
         }
     }
 }
@@ -62,11 +62,12 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Denied::SignIn { rejection: Some(rejection), .. } => formatter.write_str(rejection),
+            Denied::SignIn { rejection: Some(rejection), .. }
+            | Denied::Forbidden { rejection: Some(rejection), .. } => formatter.write_str(rejection),
             Denied::SignIn { permission, .. } => {
                 write!(formatter, "sign in first: this needs the permission {permission}")
             }
-            Denied::Forbidden { permission } => {
+            Denied::Forbidden { permission, rejection: None } => {
                 write!(formatter, "this account lacks the permission {permission}")
             }
         }
@@ -146,7 +147,7 @@ fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), De
     match decision {
         Decision::Granted => Ok(()),
         Decision::SignIn => Err(Denied::SignIn { permission: permission(), rejection: rejection() }),
-        Decision::Forbidden => Err(Denied::Forbidden { permission: permission() }),
+        Decision::Forbidden => Err(Denied::Forbidden { permission: permission(), rejection: rejection() }),
     }
 }
 

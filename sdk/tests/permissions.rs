@@ -261,6 +261,28 @@ fn filters_names_in_order() {
     assert_eq!(auth::user_exists("eve"), Ok(false));
 }
 
+#[test]
+fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() {
+    let host = Host::new().grant("login").user("ann", &["demo:package:a:write"]).password("ann", "correct");
+    let host = host.describe::<Demo>();
+    let scopes = vec![Wanted::new("package", "b", &["write"])];
+    let request = TokenRequest { scopes, ..TokenRequest::default() };
+    let ann = auth::authenticate_password("ann", "correct").unwrap();
+    let narrow = host.with_token(&ann.issue_token(&request).unwrap().secret);
+    for actor in [narrow, host.as_reader("ann")] {
+        actor.run(|| {
+            let denied = auth::require("package", "a", "write").unwrap_err();
+            assert_eq!((denied.status(), denied.permission()), (403, "demo:package:a:write"));
+            assert_eq!(denied.to_string(), "this token does not allow demo:package:a:write");
+            let denied = auth::require("package", "c", "write").unwrap_err();
+            assert_eq!(denied.to_string(), "this account lacks the permission demo:package:c:write");
+            let owner = Owner { name: "ann".to_owned(), id: Some(host.account_id("ann")) };
+            let denied = auth::require_owned("package", "c", "write", &[owner]).unwrap_err();
+            assert_eq!(denied.to_string(), "this token does not allow demo:package:c:write");
+        });
+    }
+}
+
 /// Lists what the caller may read of these.
 struct Lists;
 

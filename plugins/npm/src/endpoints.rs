@@ -68,7 +68,7 @@ fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
     };
     let packument = parse(name, &document)?;
     let listed = |action: &&str| require_in(name, &packument, action).is_ok();
-    if actions.iter().any(listed) { Ok(()) } else { require(name, first) }
+    if actions.iter().any(listed) { Ok(()) } else { require_in(name, &packument, first) }
 }
 
 /// The caller may do this on the package that this is the document of, or 401 or 403.

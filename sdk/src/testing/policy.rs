@@ -126,6 +126,14 @@ impl State {
         self.decide(Question { kind, name, action }, owners)
     }
 
+    /// Whether the caller's user may do this with the password.
+    pub(crate) fn may_without_token(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> bool {
+        let Some(caller) = &self.caller else { return false };
+        let user = Identity { name: caller.name.clone(), ..Identity::default() };
+        let asked = Question { kind, name, action };
+        self.decide_usual(Some(&user), asked, false, owners) == Decision::Granted
+    }
+
     /// An access token narrows what its user may do to what it holds; what is public, it
     /// narrows for nobody.
     fn decide(&self, asked: Question<'_>, owners: Owners<'_>) -> Decision {

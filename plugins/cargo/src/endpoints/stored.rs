@@ -97,10 +97,16 @@ impl StoredName {
     pub fn denied(&self, asked: &CrateName, action: &str, decision: Decision) -> Error {
         let could = auth::check(CRATE, asked.as_str(), action) == Decision::Granted;
         let told = if could { &self.0 } else { asked };
-        let permission = auth::grant(CRATE, told.as_str(), action);
+        if told.as_str() == self.0.as_str() && decision == Decision::Forbidden {
+            // Asked again for the reason, which is that of the last question.
+            if let Err(error) = self.decide_owned(action) {
+                return error;
+            }
+        }
+        let (permission, rejection) = (auth::grant(CRATE, told.as_str(), action), auth::rejection());
         let denied = match decision {
-            Decision::SignIn => Denied::SignIn { permission, rejection: auth::rejection() },
-            Decision::Forbidden | Decision::Granted => Denied::Forbidden { permission },
+            Decision::SignIn => Denied::SignIn { permission, rejection },
+            Decision::Forbidden | Decision::Granted => Denied::Forbidden { permission, rejection },
         };
         denied.into()
     }

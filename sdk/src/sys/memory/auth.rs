@@ -22,7 +22,7 @@ const IDLE: u64 = 30 * 24 * 60 * 60 * 1000;
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     let state = state::current();
     let decision = state.borrow().check(kind, name, action);
-    note_lack(&mut state.borrow_mut(), decision, kind, name, action);
+    note_lack(&mut state.borrow_mut(), decision, [kind, name, action], Owners::default());
     decision
 }
 
@@ -42,16 +42,24 @@ pub(crate) fn check_owned(
     names: &[String],
 ) -> Decision {
     let state = state::current();
-    let decision = state.borrow().check_owned(kind, name, action, Owners { ids, names });
-    note_lack(&mut state.borrow_mut(), decision, kind, name, action);
+    let owners = Owners { ids, names };
+    let decision = state.borrow().check_owned(kind, name, action, owners);
+    note_lack(&mut state.borrow_mut(), decision, [kind, name, action], owners);
     decision
 }
 
 /// As the real host, says why a token that counts is not enough.
-fn note_lack(state: &mut State, decision: Decision, kind: &str, name: &str, action: &str) {
-    let lacks = decision == Decision::SignIn && state.bearer.is_some() && state.rejection.is_none();
+fn note_lack(state: &mut State, decision: Decision, [kind, name, action]: [&str; 3], owners: Owners<'_>) {
     let grant = state.grant(kind, name, action);
-    state.lacking = lacks.then(|| format!("the access token does not hold {grant}"));
+    state.lacking = match decision {
+        Decision::SignIn if state.bearer.is_some() && state.rejection.is_none() => {
+            Some(format!("the access token does not hold {grant}"))
+        }
+        Decision::Forbidden if state.may_without_token(kind, name, action, owners) => {
+            Some(format!("this token does not allow {grant}"))
+        }
+        _ => None,
+    };
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
