@@ -36,7 +36,7 @@ const REASON: usize = 1000;
 /// two forms, and decides by itself.
 pub fn is_json_api(path: &str) -> bool {
     let path = path.trim_matches('/');
-    let is_legacy = path.ends_with("legacy");
+    let is_legacy = path == "pypi/legacy";
     let is_below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let is_yank = is_below("packages") && path.ends_with("/yank");
     let is_document = path.ends_with("/json") && !is_below("simple") && !is_below("packages");

@@ -94,7 +94,7 @@ impl Actor {
             let caller = std::mem::replace(&mut state.caller, self.identity.clone());
             let rejection = std::mem::replace(&mut state.rejection, self.rejection.clone());
             let bearer = std::mem::replace(&mut state.bearer, self.bearer.clone());
-            state.lacking = None;
+            (state.lacking, state.limited) = (None, None);
             (caller, rejection, bearer)
         };
         let result = work();

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) bearer: Option<Bearer>,
     /// What it lacked when that was last asked for.
     pub(crate) lacking: Option<String>,
+    /// Why their token did not allow what was last asked for, though the user may do it.
+    pub(crate) limited: Option<String>,
     /// Why the host answers 401 instead of the plugin: rejected credentials met a filter.
     pub(crate) refused: Option<String>,
     pub(crate) access_rules: AccessRules,
@@ -152,6 +154,7 @@ impl Default for State {
             rejection: None,
             bearer: None,
             lacking: None,
+            limited: None,
             refused: None,
             access_rules: AccessRules { enabled: true, realm: None },
             retry_after: None,

@@ -232,7 +232,8 @@ fn who_may_change_nothing_is_told_which_permission_the_body_needs() {
             let reply = actor.put(path).json(body).send::<Npm>();
             assert_eq!(reply.status(), 403, "{path} {body}");
             let error = reply.json()["error"].as_str().unwrap().to_owned();
-            let who = if actor.run(packhouse_plugin::auth::caller).is_some_and(|caller| caller.is_read_only()) {
+            let who = if actor.run(packhouse_plugin::auth::caller).is_some_and(|caller| caller.is_read_only())
+            {
                 "this token does not allow"
             } else {
                 "this account lacks the permission"

@@ -51,15 +51,10 @@ pub(crate) fn check_owned(
 /// As the real host, says why a token that counts is not enough.
 fn note_lack(state: &mut State, decision: Decision, [kind, name, action]: [&str; 3], owners: Owners<'_>) {
     let grant = state.grant(kind, name, action);
-    state.lacking = match decision {
-        Decision::SignIn if state.bearer.is_some() && state.rejection.is_none() => {
-            Some(format!("the access token does not hold {grant}"))
-        }
-        Decision::Forbidden if state.may_without_token(kind, name, action, owners) => {
-            Some(format!("this token does not allow {grant}"))
-        }
-        _ => None,
-    };
+    let lacks = decision == Decision::SignIn && state.bearer.is_some() && state.rejection.is_none();
+    state.lacking = lacks.then(|| format!("the access token does not hold {grant}"));
+    let is_limited = decision == Decision::Forbidden && state.may_without_token(kind, name, action, owners);
+    state.limited = is_limited.then(|| format!("this token does not allow {grant}"));
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
@@ -78,7 +73,7 @@ pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Ve
 pub(crate) fn rejection() -> Option<String> {
     let state = state::current();
     let state = state.borrow();
-    state.rejection.clone().or_else(|| state.lacking.clone())
+    state.rejection.clone().or_else(|| state.lacking.clone()).or_else(|| state.limited.clone())
 }
 
 pub(crate) fn has_credentials() -> bool {
