@@ -25,7 +25,7 @@ pub struct Options {
 
 /// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick;
 /// `soak_*` is of the races as a sample, `clients_large_*` of the clients, and both are of the
-/// soak in full.
+/// soak in full. So are the fuzz targets, of which a sample is quick.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Tier {
     /// Unit and protocol tests; needs no network
@@ -34,7 +34,7 @@ enum Tier {
     Races,
     /// The package managers themselves
     Clients,
-    /// Long races and kills, in full
+    /// Long races and kills, in full; fuzz targets
     Soak,
     All,
 }
@@ -67,7 +67,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
                 if let Some(suite) = &suite {
                     command.env("PACKHOUSE_STORAGE_TESTS", suite);
                 }
-                command.env("PACKHOUSE_CLIENTS", &folder).args(&options.filter);
+                if let Some(seconds) = stage.fuzz_seconds {
+                    command.env("PACKHOUSE_FUZZ_SECONDS", seconds.to_string());
+                }
+                let filter = stage.filter.or(options.filter.as_deref());
+                command.env("PACKHOUSE_CLIENTS", &folder).args(filter);
                 command
             });
             report.stage(stage.name, || side_by_side::run(commands.collect(), stage.side_by_side))?;
@@ -101,10 +105,24 @@ struct Stage {
     in_full: bool,
     /// Programs at one time: most of a black-box test is waiting for a process.
     side_by_side: usize,
+    /// In place of the one that was given.
+    filter: Option<&'static str>,
+    /// How long each fuzz target runs; none for a sample.
+    fuzz_seconds: Option<u32>,
 }
 
+/// The names of all fuzz targets begin with it.
+const FUZZ: &str = "fuzz_";
+
 fn stages(options: &Options) -> Vec<Stage> {
-    let stage = |name, takes| Stage { name, takes, in_full: false, side_by_side: 1 };
+    let stage = |name, takes| Stage {
+        name,
+        takes,
+        in_full: false,
+        side_by_side: 1,
+        filter: None,
+        fuzz_seconds: None,
+    };
     let soak = |in_full, name| Stage { in_full, ..stage(name, |program: &Program| program.is_of("soak")) };
     let mut stages = Vec::new();
     if options.wants(Tier::Quick) {
@@ -114,6 +132,12 @@ fn stages(options: &Options) -> Vec<Stage> {
     if options.wants(Tier::Soak) {
         stages.push(soak(true, "races and kills"));
         stages.push(Stage { in_full: true, ..stage("large blobs", is_large) });
+        // A filter that names other tests leaves nothing to fuzz.
+        if options.filter.as_ref().is_none_or(|filter| filter.contains(FUZZ)) {
+            let filter = options.filter.is_none().then_some(FUZZ);
+            let inside = stage("fuzz targets, a minute each", |program| !program.is_black_box());
+            stages.push(Stage { filter, fuzz_seconds: Some(60), ..inside });
+        }
     } else if options.wants(Tier::Races) {
         stages.push(soak(false, "races and kills, a sample"));
     }
