@@ -81,6 +81,8 @@ mod description;
 pub mod digests;
 mod error;
 pub mod failure;
+#[cfg(test)]
+mod fuzz;
 pub mod gzip;
 pub mod log;
 pub mod maintenance;

@@ -39,6 +39,20 @@ pub fn fix_checksum(archive: &mut [u8]) {
     }
 }
 
+/// Makes the checksum of every header right again, e.g. after bytes were changed at random.
+pub fn fix_checksums(archive: &mut [u8]) {
+    let mut rest = archive;
+    while rest.len() >= 512 {
+        if rest.iter().take(512).any(|byte| *byte != 0) {
+            fix_checksum(rest);
+        }
+        let size = rest.get(124..135).and_then(|field| std::str::from_utf8(field).ok());
+        let size = size.and_then(|text| usize::from_str_radix(text, 8).ok()).unwrap_or_default();
+        let next = size.saturating_add(512).checked_next_multiple_of(512);
+        rest = rest.get_mut(next.unwrap_or(usize::MAX)..).unwrap_or_default();
+    }
+}
+
 /// A whole archive of these files.
 pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar_of(files.iter().map(|(path, content)| tar_entry(b'0', path, content)))

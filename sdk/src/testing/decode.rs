@@ -47,7 +47,8 @@ fn unescape(source: &[u8], end: usize) -> Decoded {
     Decoded { bytes, consumed: (end + 1).min(source.len()), broken, wants_more: false }
 }
 
-/// The standard alphabet, padding optional.
+/// The standard alphabet, padding optional. As the host does, it rejects padding that is not the
+/// right one, and bits behind the last byte that are not 0.
 pub(crate) fn base64(source: &[u8]) -> Decoded {
     let mut bytes = Vec::with_capacity(source.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -65,7 +66,9 @@ pub(crate) fn base64(source: &[u8]) -> Decoded {
             bytes.extend(u8::try_from((bits >> count) & 0xff));
         }
     }
-    if broken.is_none() && count == 6 {
+    let padding = source.len() - text.len();
+    let left_over = bits & ((1 << count) - 1);
+    if broken.is_none() && (count == 6 || padding * 2 > count as usize || left_over != 0) {
         broken = Some(Error::Invalid("the base64 ends in the middle of a byte".to_owned()));
     }
     Decoded { bytes, consumed: source.len(), broken, wants_more: true }
