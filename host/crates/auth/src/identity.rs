@@ -100,6 +100,11 @@ impl Account {
         Self { proved: true, ..self }
     }
 
+    /// The same, signed in with the password: no token limits what the user may do.
+    pub(super) fn without_token(&self) -> Self {
+        Self { token: None, bearer: false, ..self.clone() }
+    }
+
     pub(super) fn is_proved(&self) -> bool {
         self.proved
     }

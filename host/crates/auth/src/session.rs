@@ -63,6 +63,8 @@ pub struct Session {
     granted: Granted,
     /// What the caller's access token lacked when that was last asked for.
     lacking: Option<String>,
+    /// Why the caller's token did not allow what was last asked for, though the user may do it.
+    limited: Option<String>,
     /// What to say about credentials of a foreign scheme, when signing in was last asked for.
     foreign: Option<String>,
     /// How long the last attempt to sign in was told to wait.
@@ -84,6 +86,7 @@ impl Session {
             verified,
             granted: Granted::default(),
             lacking: None,
+            limited: None,
             foreign: None,
             retry_after: None,
             issued: 0,
@@ -139,6 +142,8 @@ impl Session {
             format!("the access token does not hold {mount}:{kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
         });
         self.foreign = foreign.filter(|_| decision == Decision::SignIn);
+        let is_forbidden = decision == Decision::Forbidden;
+        self.limited = is_forbidden.then(|| self.limit_of_token(kind, name, action, owners)).flatten();
         Ok(decision)
     }
 
@@ -220,7 +225,10 @@ impl Session {
     /// As [`Session::admit`].
     pub async fn rejection(&mut self) -> Result<Option<String>, AuthError> {
         let rejection = self.identify().await?.rejection.clone();
-        Ok(rejection.or_else(|| self.lacking.clone()).or_else(|| self.foreign.clone()))
+        Ok(rejection
+            .or_else(|| self.lacking.clone())
+            .or_else(|| self.limited.clone())
+            .or_else(|| self.foreign.clone()))
     }
 
     /// Were the credentials rejected, as far as somebody has asked?
@@ -321,6 +329,20 @@ impl Session {
             (self.caller, self.verified) = (Some(caller), asked);
         }
         Ok(self.caller.get_or_insert_default())
+    }
+
+    /// Why the caller's token does not allow this, if the user may do it with the password.
+    fn limit_of_token(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> Option<String> {
+        let account = self.caller.as_ref()?.account.as_ref()?;
+        let user = Caller { account: Some(account.without_token()), ..Caller::default() };
+        if self.decide(Some(&user), kind, name, action, owners) != Decision::Granted {
+            return None;
+        }
+        let limit = if account.read_only() { "it is read-only" } else { "it was made for other things" };
+        let mount = &self.area.mount;
+        Some(format!(
+            "this token does not allow {mount}:{kind}:{name}:{action}: {limit}; use another token of this account"
+        ))
     }
 
     fn decide(

@@ -86,6 +86,37 @@ async fn names_are_not_filtered_for_credentials_that_do_not_count() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() {
+    let auth = host();
+    add_user(&auth, "ann", &["demo:package:a:write", "demo:package:b:write"]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let scope = Scope::of("demo", "package", "b", "write").unwrap();
+    for (request, limit) in [
+        (TokenRequest { read_only: true, ..TokenRequest::default() }, "it is read-only"),
+        (TokenRequest { scopes: vec![scope], ..TokenRequest::default() }, "it was made for other things"),
+    ] {
+        let secret = auth.issue(&ann, &request).await.unwrap().secret;
+        let mut asked = session(&auth, Credentials::token(secret));
+        assert_eq!(may(&mut asked, "a", "write").await, Decision::Forbidden);
+        let told = asked.rejection().await.unwrap().unwrap();
+        let expected = format!("this token does not allow demo:package:a:write: {limit}");
+        assert!(told.starts_with(&expected), "{told}");
+        assert!(!asked.is_rejected() && !asked.is_lacking());
+        // The user may not do it either.
+        assert_eq!(may(&mut asked, "c", "write").await, Decision::Forbidden);
+        assert_eq!(asked.rejection().await.unwrap(), None);
+    }
+    // An owner's token.
+    let (ids, names) = ([ann.id().to_string()], []);
+    let owners = Owners { ids: &ids, names: &names };
+    let request = TokenRequest { read_only: true, ..TokenRequest::default() };
+    let secret = auth.issue(&ann, &request).await.unwrap().secret;
+    let mut asked = session(&auth, Credentials::token(secret));
+    assert_eq!(asked.check("package", "c", "write", owners).await.unwrap(), Decision::Forbidden);
+    assert!(asked.rejection().await.unwrap().is_some_and(|told| told.contains("read-only")));
+}
+
+#[tokio::test]
 async fn too_many_wrong_passwords_are_told_apart_from_a_wrong_one() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
