@@ -157,7 +157,7 @@ async fn respond_to_read(
         if let Some(range) = wanted_range(&request, &validators) {
             match ranges::parse(range, content.size()) {
                 Wanted::Whole => {}
-                Wanted::Nothing => return not_satisfiable(reply, content.size()),
+                Wanted::Nothing => return not_satisfiable(&reply, content.size()),
                 Wanted::Ranges(wanted) => return respond_partly(reply, &content, &wanted),
             }
         }
@@ -216,11 +216,11 @@ fn respond_partly(
 }
 
 /// RFC 9110 §15.5.17.
-fn not_satisfiable(mut reply: Reply, size: u64) -> Response<ResponseBody> {
-    reply.status = StatusCode::RANGE_NOT_SATISFIABLE;
-    headers::drop_representation(&mut reply.headers);
+fn not_satisfiable(replaced: &Reply, size: u64) -> Response<ResponseBody> {
+    let mut reply = Failure::RangeNotSatisfiable { size }.reply(replaced.shape.as_ref());
+    reply.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     reply.headers.insert(CONTENT_RANGE, ranges::no_content_range(size));
-    finish(reply, ResponseBody::empty())
+    finish_failure(reply)
 }
 
 /// RFC 9110 §15.4.5: the headers that a 200 would have had, without those that
@@ -236,7 +236,11 @@ fn not_modified(mut reply: Reply, etag: Option<HeaderValue>) -> Response<Respons
 }
 
 fn precondition_failed(replaced: &Reply) -> Response<ResponseBody> {
-    let mut reply = Failure::PreconditionFailed.reply(replaced.shape.as_ref());
+    finish_failure(Failure::PreconditionFailed.reply(replaced.shape.as_ref()))
+}
+
+/// An answer of the host in place of a plugin's.
+fn finish_failure(mut reply: Reply) -> Response<ResponseBody> {
     headers::add_the_hosts(&mut reply);
     let content = Content::new(std::mem::take(&mut reply.body));
     finish(reply, content.into_body())

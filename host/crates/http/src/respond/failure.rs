@@ -47,6 +47,10 @@ pub enum Failure {
     /// The client stopped sending, or sends too slowly.
     Slow,
     PreconditionFailed,
+    /// Nothing of the content, which has this many bytes, lies in the range that was asked for.
+    RangeNotSatisfiable {
+        size: u64,
+    },
     /// Every place is taken.
     Busy {
         retry_after: Duration,
@@ -88,6 +92,7 @@ impl Failure {
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy { .. }
             | Self::PluginUnavailable(_)
             | Self::StorageUnavailable
@@ -119,6 +124,10 @@ impl Failure {
             Self::AddressTooLong => "the request's address is too long".into(),
             Self::Slow => "the request's body came too slowly, please try again".into(),
             Self::PreconditionFailed => "the state that the request asks for has changed".into(),
+            Self::RangeNotSatisfiable { size } => {
+                format!("the range that was asked for lies outside of the content, which has {size} bytes")
+                    .into()
+            }
             Self::Busy { .. } => "the server is busy, please try again".into(),
             Self::Trapped => "the plugin broke down while it answered".into(),
             Self::Deadline => "the plugin took too long to answer".into(),

@@ -260,6 +260,7 @@ async fn several_parts_are_one_body() {
 
 #[tokio::test]
 async fn ranges_are_answered_as_asked() {
+    const OUTSIDE: &str = "the range that was asked for lies outside of the content, which has 10 bytes\n";
     for (range, status, body, content_range) in [
         ("bytes=0-0", 206, "0", "bytes 0-0/10"),
         ("bytes=4-", 206, "456789", "bytes 4-9/10"),
@@ -270,9 +271,9 @@ async fn ranges_are_answered_as_asked() {
         ("bytes=2-3,4-5", 206, "2345", "bytes 2-5/10"),
         ("bytes=4-6, 2-5 ,,", 206, "23456", "bytes 2-6/10"),
         ("bytes=0-1,20-", 206, "01", "bytes 0-1/10"),
-        ("bytes=10-", 416, "", "bytes */10"),
-        ("bytes=-0", 416, "", "bytes */10"),
-        ("bytes=5-4", 416, "", "bytes */10"),
+        ("bytes=10-", 416, OUTSIDE, "bytes */10"),
+        ("bytes=-0", 416, OUTSIDE, "bytes */10"),
+        ("bytes=5-4", 416, OUTSIDE, "bytes */10"),
         ("bytes=a-4", 200, "0123456789", ""),
         ("bytes=-", 200, "0123456789", ""),
         ("bytes=", 200, "0123456789", ""),
@@ -290,6 +291,14 @@ async fn ranges_are_answered_as_asked() {
         let head = ask(Method::HEAD, &[("range", range)], text("0123456789")).await;
         assert_eq!((head.status, head.header("content-length")), (200, "10"), "ranges are for GET");
     }
+    let mut shaped = text("0123456789");
+    shaped.shape = Some(FailureShape {
+        content_type: "application/json".into(),
+        template: r#"{"error":"{message}"}"#.into(),
+    });
+    let answer = get(&[("range", "bytes=10-")], shaped).await;
+    assert_eq!((answer.status, answer.header("content-type")), (416, "application/json"));
+    assert!(answer.text().starts_with(r#"{"error":"the range"#), "{}", answer.text());
     assert_eq!(get(&[("range", "bytes=0-")], text("")).await.status, 200);
     let mut whole = text("0123456789");
     whole.ranges = false;
@@ -554,15 +563,15 @@ async fn a_reply_that_is_not_for_everybody_says_private_whatever_its_status_is()
     for (headers, status) in cases {
         let mut reply = etag(text("hello"));
         let private = get(headers, reply.clone()).await;
-        let expected = if status == 412 { "private, no-store" } else { "private" };
+        let is_failure = matches!(status, 412 | 416);
+        let expected = if is_failure { "private, no-store" } else { "private" };
         assert_eq!((private.status, private.header("cache-control")), (status, expected));
         reply.immutable = true;
         let private = get(headers, reply.clone()).await;
-        let expected =
-            if status == 412 { "private, no-store" } else { "private, max-age=31536000, immutable" };
+        let expected = if is_failure { "private, no-store" } else { "private, max-age=31536000, immutable" };
         assert_eq!((private.status, private.header("cache-control")), (status, expected));
         reply.public = true;
-        assert!(!get(headers, reply).await.header("cache-control").starts_with("private") || status == 412);
+        assert!(!get(headers, reply).await.header("cache-control").starts_with("private") || is_failure);
     }
     for status in [204, 301, 401, 403, 404, 500, 999] {
         let mut reply = text("x");

@@ -3,7 +3,7 @@
 //! A request whose host cannot be told is refused: links to another host would be wrong, and a
 //! proxy in front may have read another one than this host.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use http::header::HOST;
 use http::request::Parts;
@@ -28,6 +28,8 @@ pub(super) fn of(request: &Parts, local: Option<SocketAddr>) -> Result<Option<St
     let authority = request.uri.authority();
     let authority = authority.map(|named| parse(named.as_str()).ok_or(INVALID)).transpose()?;
     match (authority, header) {
+        // RFC 9112 §3.2: also where the address of the request names a host.
+        (Some(_), None) if request.version == Version::HTTP_11 && local.is_some() => Err(MISSING),
         (Some(authority), Some(header)) if request.version == Version::HTTP_2 && authority != header => {
             Err(DIFFERENT)
         }
@@ -52,11 +54,37 @@ fn parse_line(line: &HeaderValue) -> Option<String> {
 /// user or any other character that a name or an address does not have.
 pub(super) fn parse(text: &str) -> Option<String> {
     let authority: Authority = text.trim().parse().ok()?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    let has_port = port.is_empty() || port == ":" || authority.port_u16().is_some();
-    let is_fit = !authority.host().is_empty() && has_port && authority.as_str().bytes().all(fits);
-    is_fit.then(|| authority.as_str().to_ascii_lowercase())
+    let (host, text) = (authority.host(), authority.as_str());
+    // What is behind the host; a user in front of it is not allowed.
+    let port = text.strip_prefix(host)?;
+    let is_host = match host.strip_prefix('[') {
+        Some(literal) => is_address(literal.strip_suffix(']')?),
+        None => is_name(host),
+    };
+    (is_host && is_port(port)).then(|| text.to_ascii_lowercase())
+}
+
+/// What stands between brackets: IPv6, or an address of a later version (RFC 3986 §3.2.2).
+fn is_address(literal: &str) -> bool {
+    let of_later_version = || {
+        let (version, address) = literal.strip_prefix(['v', 'V'])?.split_once('.')?;
+        let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        Some(is_version && !address.is_empty() && address.bytes().all(fits))
+    };
+    literal.parse::<Ipv6Addr>().is_ok() || of_later_version().unwrap_or(false)
+}
+
+/// A name, or an address of version 4.
+fn is_name(host: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !host.is_empty() && host.bytes().all(fits)
+}
+
+/// Nothing, or a colon and a number, which may be missing (RFC 3986 §3.2.3).
+fn is_port(text: &str) -> bool {
+    let Some(number) = text.strip_prefix(':') else { return text.is_empty() };
+    number.is_empty() || (number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -89,6 +117,8 @@ mod tests {
         assert_eq!(host(old, "/x", &[]), Ok("127.0.0.1:8080".into()));
         assert_eq!(host(old, "/x", &["a"]), Ok("a".into()));
         assert_eq!(host(new, "http://a/x", &["b"]), Ok("a".into()), "RFC 9112 §3.2.2");
+        assert_eq!(host(new, "http://a/x", &[]), Err(MISSING), "RFC 9112 §3.2");
+        assert_eq!(host(old, "http://a/x", &[]), Ok("a".into()));
         assert_eq!(host(new, "http://a/x", &["b", "c"]), Err(SEVERAL));
         assert_eq!(host(two, "http://a/x", &[]), Ok("a".into()));
         assert_eq!(host(two, "http://a/x", &["A"]), Ok("a".into()));
@@ -97,5 +127,45 @@ mod tests {
         assert_eq!(host(two, "/x", &[]), Err(MISSING_AUTHORITY));
         let parts = http::Request::builder().uri("/x").body(()).unwrap().into_parts().0;
         assert_eq!(of(&parts, None), Ok(None), "within this program");
+    }
+    #[test]
+    fn brackets_hold_an_address_and_stand_nowhere_else() {
+        for fine in [
+            "[::1]",
+            "[::1]:8080",
+            "[::1]:",
+            "[2001:DB8::7]",
+            "[::ffff:1.2.3.4]:80",
+            "[v1.a:b]",
+            "1.2.3.4",
+            "a_b",
+        ] {
+            assert_eq!(parse(fine), Some(fine.to_ascii_lowercase()), "{fine}");
+        }
+        for wrong in [
+            "[::g]",
+            "[]",
+            "[]:80",
+            "[1.2.3.4]",
+            "[a]",
+            "[::1",
+            "::1]",
+            "[::1]a",
+            "[::1]a:80",
+            "[::1]:x",
+            "a[b]",
+            "a[::1]",
+            "[[::1]]",
+            "[fe80::1%25eth0]",
+            "[fe80::1%eth0]",
+            "[v.a]",
+            "[vg.a]",
+            "[v1.]",
+            "[1:2]",
+            "::1",
+            "[::1]:99999",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
     }
 }
