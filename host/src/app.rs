@@ -33,7 +33,8 @@ use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{
-    Generation, GuestLimits, Imports, LinkResult, PluginFolders, Plugins, PluginsError, Sandbox, Watcher,
+    Generation, GuestLimits, Imports, LinkResult, Place, PluginFolders, Plugins, PluginsError, Sandbox,
+    Watcher,
 };
 use crate::prefixes::Prefixes;
 use crate::respond::{BoxError, ResponseBody};
@@ -90,8 +91,8 @@ pub struct RemoteAddress(pub IpAddr);
 const BODY_MEMORY: u64 = 32 << 20;
 
 impl Registry {
-    /// Builds everything that a configuration names; a plugin that a mount needs and
-    /// that cannot be loaded is an error.
+    /// Builds everything that a configuration names. A mount whose plugin is missing or cannot be
+    /// loaded is answered 503 until it can.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
         Self::build_offering(config, |_| Ok(())).await
     }
@@ -111,6 +112,8 @@ impl Registry {
         let plugins = load_plugins(&config, &configured, more).await?;
         let descriptors = share_out(&config)?;
         let (auth, storage) = home::open(&config).await?;
+        let prefixes = Prefixes::new(&storage);
+        check_features(&config, &configured, &plugins, &prefixes).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
@@ -123,7 +126,7 @@ impl Registry {
             descriptors,
             proxies: trusted_proxies(&config.server),
             config,
-            prefixes: Arc::new(Prefixes::new(&storage)),
+            prefixes: Arc::new(prefixes),
             storage,
             auth,
             plugins,
@@ -138,7 +141,7 @@ impl Registry {
             async move {
                 match rooms.upgrade() {
                     Some(rooms) => Registry(rooms).is_in_place(&plugin).await,
-                    None => true,
+                    None => Place::Needed,
                 }
             }
             .boxed()
@@ -240,6 +243,11 @@ impl Registry {
         }
     }
 
+    /// What serves a mount now.
+    pub async fn served(&self, mount: &Mount) -> Option<Arc<Generation>> {
+        self.standing(mount).await.ok()
+    }
+
     /// The generation of a plugin that serves now.
     pub fn plugin(&self, name: &str) -> Option<Arc<Generation>> {
         self.0.plugins.serving(name)
@@ -275,8 +283,9 @@ impl Registry {
     /// Lays out the mounts: those of the configuration, and one for each plugin that
     /// none of them names.
     fn lay_out(&self) {
-        match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins) {
-            Ok(layout) => *self.0.layout.write().unwrap_or_else(PoisonError::into_inner) = layout,
+        let mut now = self.0.layout.write().unwrap_or_else(PoisonError::into_inner);
+        match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins, &now) {
+            Ok(layout) => *now = layout,
             Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
         }
     }
@@ -313,10 +322,26 @@ fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Sco
     scopes.iter().map(parse).collect()
 }
 
-/// Loads what the mounts need; one that is not there, or cannot be loaded, is an error.
+/// Loads all plugins. One that cannot be loaded is kept with its reason; a feature that it does not
+/// have is an error, unless the file may be the one of another protocol.
 async fn load_plugins(
     config: &Config,
     configured: &[Mount],
+    more: impl FnOnce(&mut Imports) -> LinkResult<()>,
+) -> Result<Arc<Plugins>, BuildError> {
+    let plugins = load_folder(config, more).await?;
+    for mount in configured.iter().filter(|mount| mount.enabled) {
+        if let Some(serving) = plugins.serving(&mount.plugin)
+            && mount.is_named_like(&serving.description.protocol)
+        {
+            layout::knows_features(config, mount, &serving.description)?;
+        }
+    }
+    Ok(plugins)
+}
+
+async fn load_folder(
+    config: &Config,
     more: impl FnOnce(&mut Imports) -> LinkResult<()>,
 ) -> Result<Arc<Plugins>, BuildError> {
     let failed = |source| BuildError::Plugins { file: config.file.display().to_string(), source };
@@ -326,12 +351,29 @@ async fn load_plugins(
         cache: &config.plugins.cache,
         cache_size: config.plugins.cache_size.0,
     };
-    let plugins = Plugins::load(folders, sandbox).await.map_err(failed)?;
+    Plugins::load(folders, sandbox).await.map_err(failed)
+}
+
+/// The same for plugin files of other names, where the storage says that it is the right protocol.
+async fn check_features(
+    config: &Config,
+    configured: &[Mount],
+    plugins: &Plugins,
+    prefixes: &Prefixes,
+) -> Result<(), BuildError> {
     for mount in configured.iter().filter(|mount| mount.enabled) {
-        layout::needs_plugin(config, &plugins, mount)?;
-        layout::knows_features(config, &plugins, mount)?;
+        let Some(serving) = plugins.serving(&mount.plugin) else { continue };
+        let description = &serving.description;
+        if mount.unknown_feature(&description.features).is_some()
+            && prefixes
+                .recorded(&mount.prefix)
+                .await
+                .is_ok_and(|it| it.as_ref() == Some(&description.protocol))
+        {
+            layout::knows_features(config, mount, description)?;
+        }
     }
-    Ok(plugins)
+    Ok(())
 }
 
 /// What looks after the storage without a server; for the command line. Nothing is written to
@@ -341,11 +383,13 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     safety::check(config)?;
     let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
-    let layout = layout::all_mounts(config, &configured, &plugins)
+    let prefixes = Prefixes::new(&storage);
+    check_features(config, &configured, &plugins, &prefixes).await?;
+    let layout = layout::all_mounts(config, &configured, &plugins, &Layout::default())
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
         plugins,
-        prefixes: Arc::new(Prefixes::new(&storage)),
+        prefixes: Arc::new(prefixes),
         storage,
         mounts: layout.mounts,
         limits: data_limits(config),

@@ -176,7 +176,7 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
     let mut shown: Vec<_> = mounts.iter().filter(|mount| mount.enabled && mount.host.is_none()).collect();
     shown.sort_by(|one, other| one.name.cmp(&other.name));
     for mount in shown {
-        let Some(plugin) = registry.plugin(&mount.plugin) else { continue };
+        let Some(plugin) = registry.served(mount).await else { continue };
         let base_url = format!("{origin}{}", mount.base_path);
         let setup = plugin.description.setup_lines(&base_url);
         if !setup.is_empty() {

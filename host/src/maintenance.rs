@@ -42,7 +42,7 @@ use crate::capabilities::ground::DataLimits;
 use crate::capabilities::resources::Resources;
 use crate::mounts::{Mount, Mounts};
 use crate::plugins::{Generation, Plugins};
-use crate::prefixes::Prefixes;
+use crate::prefixes::{PrefixError, Prefixes};
 use crate::server::Gate;
 use crate::storage::{Storage, StorageError};
 
@@ -242,11 +242,11 @@ impl Caretaker {
     ) -> bool {
         let name = &mount.name;
         let Some(generation) = self.plugins.serving(&mount.plugin) else {
-            witness.tell(Tone::Failure, &format!("{name}: {}", RunError::NoPlugin));
+            witness.tell(Tone::Failure, &format!("{name}: {}", self.plugins.absence(&mount.plugin)));
             return false;
         };
         // Objects of another protocol are not this plugin's to look after.
-        if let Err(error) = self.prefixes.check(&mount.prefix, &generation.description.protocol).await {
+        if let Err(error) = self.check_protocol(mount, &generation).await {
             witness.tell(Tone::Failure, &format!("{name}: {error}"));
             return false;
         }
@@ -272,6 +272,16 @@ impl Caretaker {
             witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
         }
         ended.is_ok() && tally.is_well()
+    }
+
+    /// Whether what a mount has stored is for the plugin that serves it.
+    pub(crate) async fn check_protocol(
+        &self,
+        mount: &Mount,
+        generation: &Generation,
+    ) -> Result<(), PrefixError> {
+        let (protocol, features) = (&generation.description.protocol, &generation.description.features);
+        self.prefixes.check(&mount.prefix, protocol, mount.doubt(protocol, features)).await
     }
 
     fn target<'a>(&'a self, mount: &'a Arc<Mount>, generation: &'a Generation) -> Target<'a> {

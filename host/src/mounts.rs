@@ -47,6 +47,22 @@ impl Mount {
         self.features.get(name).copied().unwrap_or(default)
     }
 
+    /// The first feature that is set here and that a plugin with these features does not have.
+    pub fn unknown_feature(&self, features: &BTreeMap<String, bool>) -> Option<&str> {
+        self.features.keys().find(|name| !features.contains_key(*name)).map(String::as_str)
+    }
+
+    /// Whether the mount or its plugin is named like a protocol.
+    pub fn is_named_like(&self, protocol: &str) -> bool {
+        self.plugin == protocol || self.name == protocol
+    }
+
+    /// A sign that the plugin is the one of another protocol: a feature that is set here and that the
+    /// plugin does not have, where neither of the two is named like the protocol that it speaks.
+    pub fn doubt(&self, protocol: &str, features: &BTreeMap<String, bool>) -> Option<&str> {
+        self.unknown_feature(features).filter(|_| !self.is_named_like(protocol))
+    }
+
     pub fn is_granted(&self, wish: &str) -> bool {
         self.grants.contains(wish)
     }

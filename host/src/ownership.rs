@@ -76,7 +76,9 @@ pub struct Inventory {
 /// Why a plugin gave no answer.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
-    #[error("its plugin {0} is not loaded")]
+    #[error("there is no such mount any more")]
+    NoMount,
+    #[error("{0}")]
     NoPlugin(String),
     #[error("its plugin {0} cannot say who owns what: a newer version of the plugin may")]
     NoExport(String),
@@ -118,7 +120,7 @@ impl Caretaker {
 
     async fn disown_one(&self, holder: &Holder, thing: &Thing) -> Result<bool, AskError> {
         let found = self.all_mounts().into_iter().find(|mount| mount.name == thing.mount);
-        let mount = found.ok_or_else(|| AskError::NoPlugin(thing.mount.clone()))?;
+        let mount = found.ok_or_else(|| AskError::NoMount)?;
         let generation = self.registrar_of(&mount).await?;
         let ground = self.ground(&mount, &generation, false)?;
         Ok(generation.disown(ground, holder, &thing.kind, &thing.name).await?)
@@ -152,8 +154,8 @@ impl Caretaker {
 
     async fn registrar_of(&self, mount: &Mount) -> Result<Arc<Generation>, AskError> {
         let generation = self.plugins.serving(&mount.plugin);
-        let generation = generation.ok_or_else(|| AskError::NoPlugin(mount.plugin.clone()))?;
-        self.prefixes.check(&mount.prefix, &generation.description.protocol).await?;
+        let generation = generation.ok_or_else(|| AskError::NoPlugin(self.plugins.absence(&mount.plugin)))?;
+        self.check_protocol(mount, &generation).await?;
         if generation.has_ownership() {
             Ok(generation)
         } else {

@@ -29,8 +29,8 @@ mod slot;
 mod watcher;
 
 pub use generation::Generation;
-pub use generations::{PluginFolders, Plugins, PluginsError};
+pub use generations::{Place, PluginFolders, Plugins, PluginsError};
 pub use sandbox::{CallError, GuestLimits, Imports, Sandbox};
-pub use slot::PluginStatus;
+pub use slot::{PluginStatus, Stage};
 pub use wasmtime::Result as LinkResult;
 pub use watcher::Watcher;

@@ -45,6 +45,11 @@ pub enum PrefixError {
     )]
     OtherProtocol { prefix: String, recorded: String, spoken: String, record: String },
     #[error(
+        "it speaks `{spoken}` and does not have the feature `{feature}`, which the mount sets, and no \
+         protocol is recorded for `{prefix}` yet: put the plugin of the right protocol in its place, or correct `features`"
+    )]
+    Doubtful { prefix: String, spoken: String, feature: String },
+    #[error(
         "the record of the protocol below `{prefix}` (`{record}`) is damaged ({reason}): restore it, or remove it if the \
          plugin is the right one"
     )]
@@ -76,16 +81,27 @@ impl Prefixes {
     }
 
     /// A plugin of this protocol wants to serve what is below a prefix. From the first time on, the
-    /// prefix is its protocol's.
-    pub async fn claim(&self, prefix: &str, protocol: &str) -> Result<(), PrefixError> {
-        if let Some(known) = self.known(prefix, protocol) {
+    /// prefix is its protocol's. A `doubt` is a feature that shows that the plugin may be the wrong
+    /// one; it does not get a prefix that is nobody's yet.
+    pub async fn claim(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
+        if let Some(known) = self.known(prefix, protocol, doubt.is_some()) {
             return known;
         }
         if let Some(recorded) = self.read(prefix).await? {
             return self.compare(prefix, recorded, protocol);
         }
+        if let Some(feature) = doubt {
+            return Err(doubtful(prefix, protocol, feature));
+        }
         match self.write(prefix, protocol).await {
-            Ok(()) => self.compare(prefix, protocol.to_owned(), protocol),
+            Ok(()) => {
+                tracing::info!(
+                    prefix,
+                    protocol,
+                    "what is stored below {prefix} belongs to the protocol {protocol} from now on"
+                );
+                self.compare(prefix, protocol.to_owned(), protocol)
+            }
             // Another host was faster.
             Err(StorageError::Conflict) => match self.read(prefix).await? {
                 Some(recorded) => self.compare(prefix, recorded, protocol),
@@ -103,11 +119,17 @@ impl Prefixes {
         }
     }
 
+    /// The protocol that a prefix belongs to; none if it has not been claimed.
+    pub async fn recorded(&self, prefix: &str) -> Result<Option<String>, PrefixError> {
+        self.read(prefix).await
+    }
+
     /// As [`Prefixes::claim`], and nothing is written.
-    pub async fn check(&self, prefix: &str, protocol: &str) -> Result<(), PrefixError> {
-        match self.read(prefix).await? {
-            Some(recorded) => self.compare(prefix, recorded, protocol),
-            None => Ok(()),
+    pub async fn check(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
+        match (self.read(prefix).await?, doubt) {
+            (Some(recorded), _) => self.compare(prefix, recorded, protocol),
+            (None, Some(feature)) => Err(doubtful(prefix, protocol, feature)),
+            (None, None) => Ok(()),
         }
     }
 
@@ -134,14 +156,14 @@ impl Prefixes {
     }
 
     /// None when the store is to be asked.
-    fn known(&self, prefix: &str, protocol: &str) -> Option<Result<(), PrefixError>> {
+    fn known(&self, prefix: &str, protocol: &str, is_doubtful: bool) -> Option<Result<(), PrefixError>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(prefix)? {
             Known::Recorded { protocol: recorded, .. } if recorded == protocol => Some(Ok(())),
             Known::Recorded { protocol: recorded, read } if read.elapsed() < REMEMBERED => {
                 Some(Err(other_protocol(prefix, recorded.clone(), protocol)))
             }
-            Known::Postponed(since) if since.elapsed() < POSTPONED => Some(Ok(())),
+            Known::Postponed(since) if since.elapsed() < POSTPONED && !is_doubtful => Some(Ok(())),
             Known::Recorded { .. } | Known::Postponed(_) => None,
         }
     }
@@ -154,6 +176,14 @@ impl Prefixes {
 fn other_protocol(prefix: &str, recorded: String, spoken: &str) -> PrefixError {
     let record = shown(prefix);
     PrefixError::OtherProtocol { prefix: prefix.to_owned(), recorded, spoken: spoken.to_owned(), record }
+}
+
+fn doubtful(prefix: &str, spoken: &str, feature: &str) -> PrefixError {
+    PrefixError::Doubtful {
+        prefix: prefix.to_owned(),
+        spoken: spoken.to_owned(),
+        feature: feature.to_owned(),
+    }
 }
 
 /// The whole path of a record, for people.
@@ -186,15 +216,32 @@ mod tests {
     async fn the_first_protocol_keeps_its_prefix_on_every_host() {
         let storage = memory().await;
         let (one, other) = (Prefixes::new(&storage), Prefixes::new(&storage));
-        one.check("demo", "go").await.unwrap();
-        one.claim("demo", "go").await.unwrap();
-        one.claim("demo", "go").await.unwrap();
-        let refused = other.claim("demo", "recipes").await.unwrap_err().to_string();
+        one.check("demo", "go", None).await.unwrap();
+        one.claim("demo", "go", None).await.unwrap();
+        one.claim("demo", "go", None).await.unwrap();
+        let refused = other.claim("demo", "recipes", None).await.unwrap_err().to_string();
         assert!(refused.contains("`go`") && refused.contains("`recipes`"), "{refused}");
         assert!(refused.contains(".packhouse/prefixes/demo.json"), "{refused}");
-        assert!(matches!(other.check("demo", "recipes").await, Err(PrefixError::OtherProtocol { .. })));
-        other.claim("demo", "go").await.unwrap();
-        other.claim("demo/inner", "recipes").await.unwrap();
+        assert!(matches!(other.check("demo", "recipes", None).await, Err(PrefixError::OtherProtocol { .. })));
+        other.claim("demo", "go", None).await.unwrap();
+        other.claim("demo/inner", "recipes", None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_may_be_the_wrong_one_gets_no_prefix_that_is_nobodys() {
+        let storage = memory().await;
+        let prefixes = Prefixes::new(&storage);
+        for _ in 0..2 {
+            let refused = prefixes.claim("demo", "recipes", Some("mirrors")).await.unwrap_err().to_string();
+            assert!(refused.contains("`recipes`") && refused.contains("`mirrors`"), "{refused}");
+        }
+        assert!(prefixes.check("demo", "recipes", Some("mirrors")).await.is_err());
+        assert_eq!(prefixes.recorded("demo").await.unwrap(), None);
+        prefixes.claim("demo", "go", None).await.unwrap();
+        prefixes.claim("demo", "go", Some("mirrors")).await.unwrap();
+        Prefixes::new(&storage).check("demo", "go", Some("mirrors")).await.unwrap();
+        let refused = prefixes.claim("demo", "recipes", Some("mirrors")).await;
+        assert!(matches!(refused, Err(PrefixError::OtherProtocol { .. })));
     }
 
     #[tokio::test]
@@ -203,7 +250,7 @@ mod tests {
         let key = Key::parse("demo.json").unwrap();
         let room = storage.private(ROOM);
         room.put(&key, Bytes::from_static(b"{"), &Precondition::Any, None).await.unwrap();
-        let claimed = Prefixes::new(&storage).claim("demo", "go").await;
+        let claimed = Prefixes::new(&storage).claim("demo", "go", None).await;
         assert!(matches!(claimed, Err(PrefixError::Damaged { .. })));
     }
 

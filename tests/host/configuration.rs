@@ -49,9 +49,9 @@ async fn a_missing_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_not_there_is_named_with_its_mount() {
-    let options = Options::mounts("[mount.demo]\nplugin = \"nowhere\"\n");
-    refused(options, &["registry.toml", "demo", "nowhere", "plugins"]).await;
+async fn a_plugin_folder_that_is_not_there_is_named() {
+    let options = Options::npm().whole("[plugins]\ndir = \"no-such-folder\"\n");
+    refused(options, &["registry.toml", "[plugins]", "no-such-folder"]).await;
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn a_mount_whose_plugin_is_gone_answers_503_and_the_host_is_degraded() {
     let gone = host.get("/objects/hello").await.expect(503);
     let sentence = gone.text();
     assert!(
-        sentence.starts_with("[mount.objects] is not served now: its plugin `objects` has been removed"),
+        sentence.starts_with("[mount.objects] is not served now: its plugin `objects` is missing"),
         "{sentence}"
     );
     gone.header("retry-after").parse::<u32>().unwrap();
@@ -37,7 +37,8 @@ async fn a_mount_whose_plugin_is_gone_answers_503_and_the_host_is_degraded() {
 
     let ready = host.get("/readyz").await.expect(200).text();
     assert!(ready.starts_with("degraded\n[mount.objects] is not served now"), "{ready}");
-    registry.logs_with("[mount.objects]: it answers 503, its plugin is missing").await;
+    let logs = registry.logs_with("[mount.objects]: it answers 503, its plugin is missing").await;
+    assert!(logs.lines().any(|line| line.contains("ERROR") && line.contains("[mount.objects]")), "{logs}");
 
     std::fs::copy(built("objects"), &file).unwrap();
     until(&registry, "objects", |line| line["state"] == "serving").await;
@@ -93,12 +94,17 @@ async fn the_status_says_where_each_plugin_is_mounted_and_what_it_was_not_grante
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_without_a_mount_is_reported_with_the_reason() {
     let without = "auto_mount = false\n[mount.objects]\n";
+    let named = "[mount.hostile]\nplugin = \"objects\"\nbase_path = \"/other\"\nprefix = \"other\"\n";
     let occupied = "[mount.objects]\nbase_path = \"/hostile\"\n";
     let disabled = "[mount.objects]\n[mount.hostile]\nenabled = false\n";
     for (mounts, why) in [
         (without, "no mount names it, and `auto_mount` is off"),
         (occupied, "[mount.objects] and [mount.hostile] both claim the path /hostile"),
         (disabled, "[mount.hostile] is disabled: set `enabled = true`"),
+        (
+            named,
+            "`hostile.wasm` speaks the protocol `hostile`, and `objects.wasm` has [mount.hostile] already",
+        ),
     ] {
         let registry = Registry::start(options(mounts)).await;
         let line = status(&registry, "hostile").await;
@@ -140,4 +146,39 @@ async fn settings_are_read_from_where_they_are_kept_and_shown_to_the_plugin_alon
     for secret in ["token-from-the-environment", "key-from-a-file"] {
         assert!(!logs.contains(secret) && !page.contains(secret), "{secret} is shown: {logs}{page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_files_of_one_protocol_the_one_that_serves_keeps_the_mount_and_both_are_named() {
+    let mut registry = Registry::start(Options::mounts("").plugin("objects")).await;
+    let folder = registry.home().plugins();
+    std::fs::rename(folder.join("objects.wasm"), folder.join("middle.wasm")).unwrap();
+    until(&registry, "objects", Value::is_null).await;
+    let served = until(&registry, "middle", |line| line["state"] == "serving").await;
+    assert_eq!(served["mounts"][0]["name"], "objects", "{served}");
+
+    // By its name, it would come first.
+    std::fs::copy(built("objects"), folder.join("early.wasm")).unwrap();
+    let line = until(&registry, "early", |line| line["state"] == "not mounted").await;
+    let problem = line["problem"].as_str().unwrap();
+    for words in [
+        "`early.wasm`",
+        "`middle.wasm` has [mount.objects]",
+        "plugin = \"early\"",
+        "the next start serves it",
+    ] {
+        assert!(problem.contains(words), "{words:?} is missing: {problem}");
+    }
+    assert_eq!(status(&registry, "middle").await["state"], "serving");
+    registry.logs_with("plugin early: it is not mounted: `early.wasm` speaks the protocol `objects`").await;
+
+    registry.restart().await;
+    assert_eq!(status(&registry, "early").await["state"], "serving", "the first by name, as documented");
+    assert_eq!(status(&registry, "middle").await["state"], "not mounted");
+    assert!(registry.terminate().await.success());
+    std::fs::copy(built("objects"), folder.join("objects.wasm")).unwrap();
+    registry.start_again().await;
+    assert_eq!(status(&registry, "objects").await["state"], "serving", "named like its protocol");
+    let line = status(&registry, "early").await;
+    assert!(!line["problem"].as_str().unwrap().contains("the next start"), "{line}");
 }

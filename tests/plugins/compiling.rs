@@ -29,19 +29,44 @@ async fn a_plugin_is_taken_up_while_two_others_compile_for_long() {
     let registry = Registry::start(options).await;
     let folder = registry.home().plugins();
     let slow = [slow(1), slow(2)];
-    for (name, text) in ["slow-one", "slow-two"].iter().zip(&slow) {
+    let stages = [("slow-one", "compiling"), ("slow-two", "waiting")];
+    for ((name, stage), text) in stages.iter().zip(&slow) {
         replace(&folder.join(format!("{name}.wasm")), text.as_bytes());
-        let line = until(&registry, name, |line| line["state"] == "compiling").await;
-        assert!(line["compiling_since"].is_u64(), "{line}");
+        let line = until(&registry, name, |line| line["state"] == *stage).await;
+        let is_set = |since: &str| line[since].is_u64();
+        assert_eq!(
+            (is_set("compiling_since"), is_set("waiting_since")),
+            (name == &"slow-one", name == &"slow-two")
+        );
     }
     replace(&folder.join("objects.wasm"), &variant("objects", 1));
     until(&registry, "objects", |line| line["generation"] == 2).await;
-    for name in ["slow-one", "slow-two"] {
-        assert_eq!(status(&registry, name).await["state"], "compiling", "it is too fast for this test");
+    for (name, stage) in stages {
+        assert_eq!(status(&registry, name).await["state"], stage, "it is too fast for this test");
     }
     let logs = registry.logs_with("compiling plugin slow-one (").await;
     let size = format!("size_bytes={}", slow[0].len());
     assert!(logs.lines().any(|line| line.contains("slow-one") && line.contains(&size)), "{logs}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_with_the_same_content_are_compiled_once() {
+    let mounts = "[mount.objects]\n[mount.second]\nplugin = \"second\"\n[mount.third]\nplugin = \"third\"\n";
+    let options = Options::mounts(mounts).plugin("objects").own_code_cache();
+    let registry = Registry::start(options).await;
+    let folder = registry.home().plugins();
+    let next = variant("objects", 9);
+    for name in ["objects", "second", "third"] {
+        replace(&folder.join(format!("{name}.wasm")), &next);
+    }
+    for (name, generation) in [("objects", 2), ("second", 1), ("third", 1)] {
+        until(&registry, name, |line| line["generation"] == generation && line["state"] == "serving").await;
+        registry.actor(&format!("/{name}")).get("/hello").await.expect(200);
+    }
+    let logs = registry.logs();
+    let compiled = ["objects", "second", "third"]
+        .map(|name| logs.matches(&format!("compiling plugin {name} (")).count());
+    assert_eq!(compiled.iter().sum::<usize>(), 2, "the first file, and the next one once: {logs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

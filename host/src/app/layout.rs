@@ -8,6 +8,7 @@ use crate::app::{BuildError, parse_scopes};
 use crate::config::{Config, MountConfig};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::Plugins;
+use crate::plugins::description::Description;
 use crate::storage;
 
 /// Where everything is served.
@@ -16,6 +17,8 @@ pub struct Layout {
     pub mounts: Arc<Mounts>,
     /// Why plugins that could serve have no mount, by name.
     pub unmounted: BTreeMap<String, Unmounted>,
+    /// The plugins of the automatic mounts, by protocol.
+    automatic: BTreeMap<String, String>,
 }
 
 /// Why a plugin has no mount.
@@ -27,14 +30,37 @@ pub enum Unmounted {
     NotNamed,
     #[error("it cannot be mounted by itself: {0}")]
     Occupied(String),
+    #[error(
+        "`{file}.wasm` speaks the protocol `{protocol}`, and `{other}.wasm` has [mount.{protocol}] already: give \
+         `{file}.wasm` a mount of its own, `[mount.NAME]` with `plugin = \"{file}\"`, or remove one of the two files{hint}"
+    )]
+    NameTaken {
+        file: String,
+        other: String,
+        protocol: String,
+        /// What the next start does in another way.
+        hint: &'static str,
+    },
 }
 
-/// The mounts of the configuration and those of plugins that none of them names.
-pub fn all_mounts(config: &Config, configured: &[Mount], plugins: &Plugins) -> Result<Layout, MountError> {
+const NEXT_START: &str = ". Otherwise the next start serves it instead";
+
+/// The mounts of the configuration and those of plugins that none of them names. An automatic mount
+/// stays with the plugin that has it `now`. Where none has it, a file that is named like its protocol
+/// comes first, and then the first by name.
+pub fn all_mounts(
+    config: &Config,
+    configured: &[Mount],
+    plugins: &Plugins,
+    now: &Layout,
+) -> Result<Layout, MountError> {
     let (mut all, mut unmounted) = (configured.to_vec(), BTreeMap::new());
+    let mut automatic = BTreeMap::new();
     let mut serving = plugins.all_serving();
-    // A file that is named like its protocol goes before one that only says so.
-    serving.sort_by_key(|(plugin, generation)| *plugin != generation.description.protocol);
+    serving.sort_by_key(|(plugin, generation)| {
+        let protocol = &generation.description.protocol;
+        (now.automatic.get(protocol) != Some(plugin), plugin != protocol)
+    });
     for (plugin, generation) in serving {
         let mut of_plugin = configured.iter().filter(|mount| mount.plugin == plugin);
         if let Some(mount) = of_plugin.clone().next() {
@@ -47,43 +73,40 @@ pub fn all_mounts(config: &Config, configured: &[Mount], plugins: &Plugins) -> R
             unmounted.insert(plugin, Unmounted::NotNamed);
             continue;
         }
-        let mount = automatic_mount(&plugin, &generation.description.protocol);
+        let protocol = &generation.description.protocol;
+        if let Some(other) = all.iter().find(|mount| mount.name == *protocol) {
+            let is_automatic = automatic.contains_key(protocol);
+            unmounted.insert(plugin.clone(), name_taken(&plugin, &other.plugin, protocol, is_automatic));
+            continue;
+        }
+        let mount = automatic_mount(&plugin, protocol);
         match Mounts::new(all.iter().cloned().chain([mount.clone()])) {
-            Ok(_) => all.push(mount),
+            Ok(_) => {
+                automatic.insert(protocol.clone(), plugin);
+                all.push(mount);
+            }
             Err(error) => {
                 unmounted.insert(plugin, Unmounted::Occupied(error.to_string()));
             }
         }
     }
-    Ok(Layout { mounts: Arc::new(Mounts::new(all)?), unmounted })
+    Ok(Layout { mounts: Arc::new(Mounts::new(all)?), unmounted, automatic })
 }
 
-/// An error when a mount's plugin does not serve.
-pub fn needs_plugin(config: &Config, plugins: &Plugins, mount: &Mount) -> Result<(), BuildError> {
-    if plugins.serving(&mount.plugin).is_some() {
-        return Ok(());
+fn name_taken(file: &str, other: &str, protocol: &str, is_automatic: bool) -> Unmounted {
+    let comes_first = (file != protocol, file) < (other != protocol, other);
+    Unmounted::NameTaken {
+        file: file.to_owned(),
+        other: other.to_owned(),
+        protocol: protocol.to_owned(),
+        hint: if is_automatic && comes_first { NEXT_START } else { "" },
     }
-    let file = plugins.folder().join(format!("{}.wasm", mount.plugin));
-    let message = match plugins.last_error(&mount.plugin) {
-        Some(reason) => {
-            format!("[mount.{}] needs {}, which cannot be loaded: {reason}", mount.name, file.display())
-        }
-        None => format!(
-            "[mount.{}] needs {}, which is not there: put it there, or set `enabled = false`",
-            mount.name,
-            file.display()
-        ),
-    };
-    Err(config.error(message).into())
 }
 
 /// An error when a mount sets a feature that its plugin does not have.
-pub fn knows_features(config: &Config, plugins: &Plugins, mount: &Mount) -> Result<(), BuildError> {
-    let Some(generation) = plugins.serving(&mount.plugin) else { return Ok(()) };
-    let features = &generation.description.features;
-    let Some(unknown) = mount.features.keys().find(|name| !features.contains_key(*name)) else {
-        return Ok(());
-    };
+pub fn knows_features(config: &Config, mount: &Mount, description: &Description) -> Result<(), BuildError> {
+    let features = &description.features;
+    let Some(unknown) = mount.unknown_feature(features) else { return Ok(()) };
     let nearest = features.keys().map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min();
     let hint = match nearest {
         Some((distance, name)) if distance <= 3 => format!("did you mean `{name}`?"),

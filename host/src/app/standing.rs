@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::app::Registry;
 use crate::app::layout::Unmounted;
 use crate::mounts::Mount;
-use crate::plugins::Generation;
 use crate::plugins::description::Description;
+use crate::plugins::{Generation, Place, Stage};
 use crate::prefixes::PrefixError;
 
 /// How long a start waits to learn which mounts can be served. It goes on without the answer.
@@ -20,10 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Absence {
     #[error("its plugin is missing: put `{0}.wasm` into the plugin folder, or set `enabled = false`")]
     NoFile(String),
+    #[error("its plugin `{0}` waits to be compiled")]
+    Waiting(String),
     #[error("its plugin `{0}` is being compiled")]
     Compiling(String),
-    #[error("its plugin `{0}` cannot be loaded: {1}")]
+    #[error("its plugin `{0}.wasm` cannot be loaded: {1}")]
     Refused(String, String),
+    #[error("`{0}.wasm` is the plugin of another protocol: {1}")]
+    OtherProtocol(String, PrefixError),
     #[error(transparent)]
     Prefix(#[from] PrefixError),
 }
@@ -32,15 +36,34 @@ impl Absence {
     /// What a client is told.
     pub fn for_clients(&self, mount: &str) -> String {
         let why = match self {
-            Self::NoFile(plugin) => format!("its plugin `{plugin}` has been removed"),
+            Self::NoFile(plugin) => format!("its plugin `{plugin}` is missing"),
+            Self::Waiting(plugin) => format!("its plugin `{plugin}` waits to be compiled"),
             Self::Compiling(plugin) => format!("its plugin `{plugin}` is being compiled"),
             Self::Refused(plugin, _) => format!("its plugin `{plugin}` cannot be loaded"),
-            Self::Prefix(PrefixError::OtherProtocol { recorded, spoken, .. }) => {
-                format!("its storage belongs to the protocol `{recorded}`, and its plugin speaks `{spoken}`")
+            Self::OtherProtocol(plugin, PrefixError::OtherProtocol { recorded, spoken, .. }) => format!(
+                "`{plugin}.wasm` is the plugin of another protocol, it speaks `{spoken}`, and the storage of this mount \
+                 belongs to `{recorded}`"
+            ),
+            Self::OtherProtocol(plugin, PrefixError::Doubtful { spoken, .. }) => {
+                format!("`{plugin}.wasm` is the plugin of another protocol, it speaks `{spoken}`")
             }
-            Self::Prefix(_) => "the protocol of its storage is not known".to_owned(),
+            Self::Prefix(_) | Self::OtherProtocol(..) => {
+                "the protocol of its storage is not known".to_owned()
+            }
         };
         format!("[mount.{mount}] is not served now: {why}; its operators find more at /-/packhouse/plugins")
+    }
+}
+
+impl Absence {
+    /// Whether the plugin file is the one of another protocol.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::OtherProtocol(..))
+    }
+
+    /// Whether it ends by itself.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::Compiling(_))
     }
 }
 
@@ -68,13 +91,22 @@ impl Registry {
         let plugins = self.plugins();
         let Some(generation) = plugins.serving(&mount.plugin) else {
             let plugin = mount.plugin.clone();
-            return Err(match plugins.last_error(&mount.plugin) {
-                _ if plugins.is_compiling(&mount.plugin) => Absence::Compiling(plugin),
-                Some(reason) => Absence::Refused(plugin, reason),
-                None => Absence::NoFile(plugin),
+            return Err(match (plugins.stage(&plugin), plugins.last_error(&plugin)) {
+                (Some(Stage::Compiling), _) => Absence::Compiling(plugin),
+                (_, Some(reason)) => Absence::Refused(plugin, reason),
+                (Some(Stage::Waiting), None) => Absence::Waiting(plugin),
+                (None, None) => Absence::NoFile(plugin),
             });
         };
-        self.prefixes().claim(&mount.prefix, &generation.description.protocol).await?;
+        let (protocol, features) = (&generation.description.protocol, &generation.description.features);
+        let claimed = self.prefixes().claim(&mount.prefix, protocol, mount.doubt(protocol, features)).await;
+        claimed.map_err(|error| match error {
+            PrefixError::OtherProtocol { .. } | PrefixError::Doubtful { .. } => {
+                Absence::OtherProtocol(mount.plugin.clone(), error)
+            }
+            error => Absence::Prefix(error),
+        })?;
+        generation.note_service(&mount.plugin, &mount.name);
         Ok(generation)
     }
 
@@ -84,7 +116,9 @@ impl Registry {
         let look = async {
             for mount in mounts.iter().filter(|mount| mount.enabled) {
                 match self.standing(mount).await {
-                    Ok(generation) => self.note(&title(mount), remarks(mount, &generation.description)),
+                    Ok(generation) => {
+                        self.note(&title(mount), remarks(mount, &generation.description), Weight::Warning);
+                    }
                     // It will be asked again by the first request.
                     Err(Absence::Prefix(PrefixError::Storage(_))) => {}
                     Err(absence) => self.note_absence(mount, &absence),
@@ -96,6 +130,7 @@ impl Registry {
                 self.note(
                     &format!("plugin {plugin}"),
                     why.iter().map(|why| format!("it is not mounted: {why}")).collect(),
+                    Weight::Warning,
                 );
             }
         };
@@ -105,15 +140,19 @@ impl Registry {
     }
 
     pub(crate) fn note_absence(&self, mount: &Mount, absence: &Absence) {
-        self.note(&title(mount), vec![format!("it answers 503, {absence}")]);
+        let weight = if absence.is_passing() { Weight::Warning } else { Weight::Error };
+        self.note(&title(mount), vec![format!("it answers 503, {absence}")], weight);
     }
 
     /// Logs what is to be said of a mount or plugin, once.
-    fn note(&self, subject: &str, lines: Vec<String>) {
+    fn note(&self, subject: &str, lines: Vec<String>, weight: Weight) {
         let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
         let before = said.get(subject).cloned().unwrap_or_default();
         for line in lines.iter().filter(|line| !before.contains(line)) {
-            tracing::warn!("{subject}: {line}");
+            match weight {
+                Weight::Warning => tracing::warn!("{subject}: {line}"),
+                Weight::Error => tracing::error!("{subject}: {line}"),
+            }
         }
         if lines.is_empty() && !before.is_empty() {
             tracing::info!("{subject} is well again");
@@ -122,14 +161,23 @@ impl Registry {
     }
 
     /// Whether a mount depends on the protocol of a plugin's generation that serves.
-    pub(super) async fn is_in_place(&self, plugin: &str) -> bool {
-        let mounts = self.mounts();
+    pub(super) async fn is_in_place(&self, plugin: &str) -> Place {
+        let (mounts, mut place) = (self.mounts(), Place::Free);
         for mount in mounts.iter().filter(|mount| mount.enabled && mount.plugin == plugin) {
-            if !matches!(self.standing(mount).await, Err(Absence::Prefix(PrefixError::OtherProtocol { .. })))
-            {
-                return true;
+            match self.standing(mount).await {
+                Ok(_) => return Place::Needed,
+                Err(absence) if absence.is_foreign() => {}
+                Err(_) => place = Place::Unknown,
             }
         }
-        false
+        let has_served = || self.plugins().serving(plugin).is_some_and(|serving| serving.has_served());
+        if place == Place::Unknown && has_served() { Place::Needed } else { place }
     }
+}
+
+/// How a line is logged.
+#[derive(Debug, Clone, Copy)]
+enum Weight {
+    Warning,
+    Error,
 }

@@ -56,8 +56,6 @@ pub enum RunError {
     NoProgress(String),
     #[error("it has not ended after {MOST_STEPS} steps")]
     Endless,
-    #[error("its plugin is not loaded: look at the log of the start for the reason")]
-    NoPlugin,
     #[error("another run took over meanwhile")]
     TakenOver,
 }

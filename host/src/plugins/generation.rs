@@ -1,6 +1,7 @@
 //! One loaded version of a plugin, and what can be asked of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::auth::Holder;
@@ -25,8 +26,10 @@ pub struct Generation {
     pub hash: String,
     pub loaded: SystemTime,
     pub description: Arc<Description>,
-    /// What the generation before it offered and this one does not, a few words each.
+    /// What the generation that served before offered and this one does not, a few words each.
     pub lost: Vec<String>,
+    /// Whether it came to serve a mount.
+    served: AtomicBool,
     linked: Linked,
     sandbox: Arc<Sandbox>,
     /// Keeps its compiled code in the cache.
@@ -47,22 +50,36 @@ impl Generation {
             loaded: SystemTime::now(),
             description: Arc::new(description),
             lost: Vec::new(),
+            served: AtomicBool::new(false),
             linked,
             sandbox,
             _code: loaded.code,
         })
     }
 
-    /// What this generation offers and `next` does not. The operator is told.
-    pub(super) fn loses(&self, next: &Self) -> Vec<String> {
-        let mut lost = self.description.loses(&next.description);
-        if self.has_maintenance() && !next.has_maintenance() {
-            lost.push("maintenance (`gc`, `verify`, `reindex`)".to_owned());
+    /// It serves a mount. Logged the first time.
+    pub fn note_service(&self, plugin: &str, mount: &str) {
+        if !self.has_served() && !self.served.swap(true, Ordering::Relaxed) {
+            let number = self.number;
+            tracing::info!(
+                plugin,
+                generation = number,
+                mount,
+                "plugin {plugin} serves [mount.{mount}] with its generation {number}"
+            );
         }
-        if self.has_ownership() && !next.has_ownership() {
-            lost.push("ownership (`packhouse user remove` cannot list what a user owns)".to_owned());
+    }
+
+    pub fn has_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn offers(&self) -> Offers {
+        Offers {
+            description: Arc::clone(&self.description),
+            maintenance: self.has_maintenance(),
+            ownership: self.has_ownership(),
         }
-        lost
     }
 
     /// Answers one request in a fresh instance.
@@ -105,5 +122,29 @@ impl Generation {
         thing: &str,
     ) -> Result<bool, CallError> {
         self.sandbox.disown(&self.linked, ground, holder, (kind, thing)).await
+    }
+}
+
+/// What a generation offered, without its code.
+pub(super) struct Offers {
+    description: Arc<Description>,
+    maintenance: bool,
+    ownership: bool,
+}
+
+impl Offers {
+    /// What of it `next` does not offer. The operator is told. Two protocols have nothing to compare.
+    pub fn lost_by(&self, next: &Generation) -> Vec<String> {
+        if self.description.protocol != next.description.protocol {
+            return Vec::new();
+        }
+        let mut lost = self.description.loses(&next.description);
+        if self.maintenance && !next.has_maintenance() {
+            lost.push("maintenance (`gc`, `verify`, `reindex`)".to_owned());
+        }
+        if self.ownership && !next.has_ownership() {
+            lost.push("ownership (`packhouse user remove` cannot list what a user owns)".to_owned());
+        }
+        lost
     }
 }

@@ -6,6 +6,7 @@
 //! - **A swap never changes the protocol** of a generation that is in its place.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +20,7 @@ use crate::plugins::generation::Generation;
 use crate::plugins::loader::{LoadError, Loader};
 use crate::plugins::places::NotDone;
 use crate::plugins::sandbox::Sandbox;
-use crate::plugins::slot::{PluginStatus, Signature, Slot, Unloadable};
+use crate::plugins::slot::{PluginStatus, Signature, Slot, Stage, Unloadable};
 use crate::reach;
 
 /// How long a file must have been gone before its plugin stops serving, so that
@@ -48,8 +49,17 @@ pub struct PluginFolders<'a> {
     pub cache_size: u64,
 }
 
-/// Says of a plugin by name whether a mount depends on the protocol of the generation that serves.
-pub type InPlace = Box<dyn Fn(String) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Whether a mount depends on the protocol of the generation that serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Needed,
+    Free,
+    /// The storage does not say.
+    Unknown,
+}
+
+/// Says it of a plugin by name.
+pub type InPlace = Box<dyn Fn(String) -> BoxFuture<'static, Place> + Send + Sync>;
 
 /// All plugins of one folder.
 pub struct Plugins {
@@ -100,9 +110,19 @@ impl Plugins {
         self.read().get(name)?.problem.clone()
     }
 
-    /// Whether the newest file of a plugin is being compiled.
-    pub fn is_compiling(&self, name: &str) -> bool {
-        self.read().get(name).is_some_and(|slot| slot.compiling.is_some())
+    /// How far the newest file of a plugin has come; none when nothing is done with it.
+    pub fn stage(&self, name: &str) -> Option<Stage> {
+        self.read().get(name)?.stage()
+    }
+
+    /// Why a plugin does not serve, for the one who gave a command.
+    pub fn absence(&self, name: &str) -> String {
+        let file = self.file_of(name);
+        let file = file.display();
+        match self.last_error(name) {
+            Some(reason) => format!("`{file}` cannot be loaded: {reason}"),
+            None => format!("its plugin `{file}` is missing: put it there"),
+        }
     }
 
     /// All that serve, by name.
@@ -132,8 +152,8 @@ impl Plugins {
             let mut slots = self.write();
             let slot = slots.entry(name.clone()).or_default();
             (slot.is_there, slot.gone_since) = (true, None);
-            if slot.seen != Some(*signature) && slot.compiling.is_none() {
-                slot.compiling = Some(SystemTime::now());
+            if slot.seen != Some(*signature) && slot.taken_up.is_none() {
+                slot.taken_up = Some(SystemTime::now());
                 changed.push(tokio::spawn(Arc::clone(self).take_up(name.clone())));
             }
         }
@@ -164,6 +184,7 @@ impl Plugins {
     async fn take_up(self: Arc<Self>, name: String) {
         let file = self.file_of(&name);
         while let Some(signature) = Signature::of(&file) {
+            self.note_compiling(&name, None);
             let loaded = match self.load_file(&name).await {
                 Ok(Some(next)) => self.check_protocol(&name, next).await.map(Some),
                 other => other,
@@ -174,14 +195,20 @@ impl Plugins {
             tokio::time::sleep(AGAIN).await;
         }
         if let Some(slot) = self.write().get_mut(&name) {
-            slot.compiling = None;
+            slot.lay_down();
+        }
+    }
+
+    fn note_compiling(&self, name: &str, since: Option<SystemTime>) {
+        if let Some(slot) = self.write().get_mut(name) {
+            slot.compiling = since;
         }
     }
 
     fn settle(&self, name: &str, signature: Signature, loaded: Result<Option<Generation>, Unloadable>) {
         let mut slots = self.write();
         let slot = slots.entry(name.to_owned()).or_default();
-        slot.compiling = None;
+        slot.lay_down();
         // What failed in passing is tried again at the next look.
         slot.seen = Some(signature).filter(|_| !matches!(loaded, Err(Unloadable::Now(_))));
         match loaded {
@@ -205,7 +232,8 @@ impl Plugins {
         if self.serving(name).is_some_and(|serving| serving.hash == hash) {
             return Ok(None);
         }
-        let loaded = Arc::clone(&self.loader).load(name, &hash, content).await;
+        let begins = || self.note_compiling(name, Some(SystemTime::now()));
+        let loaded = Arc::clone(&self.loader).load(name, &hash, content, begins).await;
         let loaded = loaded.map_err(|error| match error {
             LoadError::Reading(_) | LoadError::NotCompiled(NotDone::NoThread(_)) => {
                 Unloadable::Now(error.to_string())
@@ -223,10 +251,19 @@ impl Plugins {
         if now == new {
             return Ok(next);
         }
-        if let Some(in_place) = self.in_place.get()
-            && !in_place(name.to_owned()).await
-        {
-            return Ok(next);
+        let place = match self.in_place.get() {
+            Some(in_place) => in_place(name.to_owned()).await,
+            None => Place::Needed,
+        };
+        match place {
+            Place::Free => return Ok(next),
+            Place::Needed => {}
+            Place::Unknown => {
+                return Err(Unloadable::Now(format!(
+                    "it speaks the protocol `{new}`, and the file before speaks `{now}`: which of them is the right \
+                     one is not known while the storage does not answer"
+                )));
+            }
         }
         Err(Unloadable::Ever(format!(
             "it speaks the protocol `{new}`, and the generation that serves speaks `{now}`: a swap cannot change the \
@@ -244,7 +281,14 @@ impl Plugins {
         {
             if slot.gone_since.get_or_insert_with(Instant::now).elapsed() >= GONE_FOR {
                 tracing::warn!(plugin = name, "the file of plugin {name} is gone, it no longer serves");
-                *slot = Slot { count: slot.count, compiling: slot.compiling, ..Slot::default() };
+                slot.remember_offers();
+                *slot = Slot {
+                    count: slot.count,
+                    offered: slot.offered.take(),
+                    taken_up: slot.taken_up,
+                    compiling: slot.compiling,
+                    ..Slot::default()
+                };
                 dropped = true;
             }
         }
@@ -264,7 +308,30 @@ impl Plugins {
 
 /// The content of a file that nobody else can write to; others could make the host run anything.
 async fn read_safely(path: &Path) -> Result<Vec<u8>, Unloadable> {
-    let unreadable = |error: std::io::Error| Unloadable::Now(format!("it cannot be read: {error}"));
+    let unreadable = |error: std::io::Error| {
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+        Unloadable::Now(match error.kind() {
+            ErrorKind::NotFound if is_link => {
+                "it is a symbolic link that leads nowhere: put the file there that it names".to_owned()
+            }
+            ErrorKind::PermissionDenied => {
+                format!(
+                    "it cannot be read: {error}; give the user that the host runs as the right to read it"
+                )
+            }
+            _ => format!("it cannot be read: {error}"),
+        })
+    };
+    // Opening what is no file may take for ever.
+    let there = tokio::fs::metadata(path).await.map_err(unreadable)?;
+    if there.is_dir() {
+        return Err(Unloadable::Ever("it is a folder: put the plugin's file in its place".to_owned()));
+    }
+    if !there.is_file() {
+        return Err(Unloadable::Ever(
+            "it is not a regular file: put the plugin's file in its place".to_owned(),
+        ));
+    }
     let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
     if reach::others_can_write(&file.metadata().await.map_err(unreadable)?) {
         return Err(Unloadable::Ever(reach::refusal(path)));
@@ -278,22 +345,22 @@ impl Slot {
     fn take_over(&mut self, name: &str, mut next: Generation) {
         self.count += 1;
         next.number = self.count;
-        if let Some(before) = &self.serving {
-            next.lost = before.loses(&next);
-        }
+        self.remember_offers();
+        next.lost = self.offered.as_ref().map(|offered| offered.lost_by(&next)).unwrap_or_default();
+        let (number, protocol) = (next.number, &next.description.protocol);
         tracing::info!(
             plugin = name,
-            generation = next.number,
+            generation = number,
             hash = next.hash,
-            "plugin {name} serves its generation {}",
-            next.number
+            protocol,
+            "generation {number} of plugin {name} is loaded, it speaks the protocol {protocol}"
         );
         if !next.lost.is_empty() {
             let lost = next.lost.join(", ");
             tracing::warn!(
                 plugin = name,
                 lost,
-                "plugin {name} no longer offers what its generation before did: {lost}"
+                "plugin {name} no longer offers what the generation that served before did: {lost}"
             );
         }
         self.problem = None;
@@ -340,5 +407,26 @@ mod tests {
         }
         set(0o644);
         assert_eq!(Signature::of(&file), before);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_told_and_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("folder.wasm")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("link.wasm")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket.wasm")).unwrap();
+        for (name, told) in [
+            ("folder.wasm", "it is a folder"),
+            ("link.wasm", "it is a symbolic link that leads nowhere"),
+            ("socket.wasm", "it is not a regular file"),
+        ] {
+            assert!(Signature::of(&at(name)).is_some(), "{name} is there");
+            match read_safely(&at(name)).await {
+                Err(Unloadable::Now(why) | Unloadable::Ever(why)) => assert!(why.contains(told), "{why}"),
+                Ok(_) => panic!("{name} was read"),
+            }
+        }
+        assert_eq!(Signature::of(&at("absent.wasm")), None);
     }
 }

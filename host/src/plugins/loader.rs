@@ -5,13 +5,16 @@
 //! - **Precompiled code is trusted**, since it is machine code: the cache folder is
 //!   the host's own (0700), and a file counts only when the MAC before it is that of
 //!   its content, so that one that is torn, rotten or not the host's is compiled again.
+//! - **Equal content is compiled once**, under however many names it lies in the folder.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use bytesize::ByteSize;
+use tokio::sync::OnceCell;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -46,6 +49,8 @@ pub struct Loader {
     cache: CodeCache,
     engine: Engine,
     places: Places,
+    /// What is compiled now, or waits for it, by the name of its code.
+    underway: Mutex<HashMap<String, Weak<OnceCell<Component>>>>,
     /// Tells apart code made by other versions or settings of the engine.
     flavour: u64,
 }
@@ -57,28 +62,49 @@ impl Loader {
             CodeCache::open(cache, size).map_err(|reason| LoadError::Cache(cache.to_owned(), reason))?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { cache, engine: engine.clone(), places: Places::default(), flavour: hasher.finish() })
+        Ok(Self {
+            cache,
+            engine: engine.clone(),
+            places: Places::default(),
+            underway: Mutex::default(),
+            flavour: hasher.finish(),
+        })
     }
 
-    /// Code for a plugin's content, compiled only the first time.
+    /// Code for a plugin's content, compiled only the first time. `begins` is called when the
+    /// compiler begins, and not while the file waits.
     pub(super) async fn load(
         self: Arc<Self>,
         plugin: &str,
         hash: &str,
         content: Vec<u8>,
+        begins: impl Fn() + Send + Sync,
     ) -> Result<Loaded, LoadError> {
         fitness::check_content(&content)?;
         let name = format!("{hash}-{:016x}.code", self.flavour);
         let code = self.cache.using(&name);
-        let (loader, kept) = (Arc::clone(&self), name.clone());
-        let found = tokio::task::spawn_blocking(move || loader.cached(&kept)).await;
-        let found = found.map_err(LoadError::Reading)?;
-        let component = match found {
+        let component = match self.find(&name).await? {
             Some(component) => component,
-            None => Arc::clone(&self).compile_in_turn(plugin, content, name).await?,
+            None => {
+                let cell = self.underway(&name);
+                let compile = || Arc::clone(&self).compile_in_turn(plugin, content, name, begins);
+                cell.get_or_try_init(compile).await?.clone()
+            }
         };
         fitness::check_line(&component, &self.engine)?;
         Ok(Loaded { component, code })
+    }
+
+    /// What all who load the same content at one time wait for.
+    fn underway(&self, name: &str) -> Arc<OnceCell<Component>> {
+        let mut underway = self.underway.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = underway.get(name).and_then(Weak::upgrade) {
+            return cell;
+        }
+        underway.retain(|_, cell| cell.strong_count() > 0);
+        let cell = Arc::new(OnceCell::new());
+        underway.insert(name.to_owned(), Arc::downgrade(&cell));
+        cell
     }
 
     /// Keeps the cache to its size.
@@ -86,6 +112,11 @@ impl Loader {
         if let Err(error) = self.cache.prune() {
             tracing::warn!(error = %error, "the cache of compiled code cannot be kept to its size: {error}");
         }
+    }
+
+    async fn find(self: &Arc<Self>, name: &str) -> Result<Option<Component>, LoadError> {
+        let (loader, name) = (Arc::clone(self), name.to_owned());
+        tokio::task::spawn_blocking(move || loader.cached(&name)).await.map_err(LoadError::Reading)
     }
 
     fn cached(&self, name: &str) -> Option<Component> {
@@ -101,8 +132,14 @@ impl Loader {
         plugin: &str,
         content: Vec<u8>,
         name: String,
+        begins: impl Fn(),
     ) -> Result<Component, LoadError> {
         let _place = self.places.enter(content.len()).await;
+        // Another one with the same content may have been done a moment ago.
+        if let Some(component) = self.find(&name).await? {
+            return Ok(component);
+        }
+        begins();
         let (size, started) = (content.len() as u64, Instant::now());
         let shown = ByteSize(size);
         tracing::info!(plugin, size_bytes = size, "compiling plugin {plugin} ({shown})");
@@ -143,7 +180,7 @@ mod tests {
         let loader = Arc::new(Loader::new(&cache, 1 << 30, &Engine::default()).unwrap());
         let name = format!("one-{:016x}.code", loader.flavour);
         let load = async || {
-            Arc::clone(&loader).load("one", "one", b"(component)".to_vec()).await.unwrap();
+            Arc::clone(&loader).load("one", "one", b"(component)".to_vec(), || ()).await.unwrap();
         };
         assert!(loader.cached(&name).is_none());
         load().await;
@@ -155,5 +192,20 @@ mod tests {
         std::fs::write(&kept, &wrong).unwrap();
         load().await;
         assert!(loader.cached(&name).is_some(), "it is compiled again");
+    }
+
+    #[tokio::test]
+    async fn equal_content_is_compiled_once_for_all_who_ask_at_one_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = Arc::new(Loader::new(&folder.path().join("cache"), 1, &Engine::default()).unwrap());
+        let compiled = std::sync::atomic::AtomicUsize::new(0);
+        let begins = || _ = compiled.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let load = |name| Arc::clone(&loader).load(name, "same", b"(component)".to_vec(), begins);
+        let all = tokio::join!(load("one"), load("two"), load("three"));
+        assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
+        assert_eq!(compiled.into_inner(), 1);
+        drop(all);
+        loader.underway("another");
+        assert_eq!(loader.underway.lock().unwrap().len(), 1, "what is done is forgotten");
     }
 }

@@ -34,7 +34,9 @@ struct Plugin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// Its code is being compiled; `generation` says whether an earlier one serves meanwhile.
+    /// It waits to be compiled; `generation` says whether an earlier one serves meanwhile.
+    Waiting,
+    /// Its code is being compiled, and so on.
     Compiling,
     Serving,
     /// The newest file does not serve; `generation` says whether an earlier one does.
@@ -103,23 +105,29 @@ async fn plugin(
     let (mut lines, mut absences) = (Vec::new(), Vec::new());
     for mount in mounts {
         let absence = if mount.enabled { registry.standing(mount).await.err() } else { None };
-        lines.push(line(mount, description.as_deref(), absence.as_ref(), asked));
+        let is_foreign = absence.as_ref().is_some_and(Absence::is_foreign);
+        let description = description.as_deref().filter(|_| !is_foreign);
+        lines.push(line(mount, description, absence.as_ref(), asked));
         absences.extend(absence);
     }
     lines.sort_by(|one, other| one.name.cmp(&other.name));
     let enabled = mounts.iter().filter(|mount| mount.enabled).count();
-    let foreign =
-        absences.iter().filter(|absence| matches!(absence, Absence::Prefix(error) if !is_passing(error)));
+    let is_damaged = |absence: &Absence| matches!(absence, Absence::Prefix(error) if !is_passing(error));
+    let refusing = absences.iter().filter(|absence| absence.is_foreign() || is_damaged(absence));
+    let is_foreign = enabled > 0 && absences.iter().filter(|absence| absence.is_foreign()).count() == enabled;
     let state = match () {
         () if !file.is_there => State::Missing,
         () if file.compiling_since.is_some() => State::Compiling,
         () if file.last_error.is_some() => State::Refused,
+        () if file.waiting_since.is_some() => State::Waiting,
         // It was noticed, and nothing is known yet.
-        () if file.generation.is_none() => State::Compiling,
+        () if file.generation.is_none() => State::Waiting,
         () if enabled == 0 => State::NotMounted,
-        () if foreign.count() == enabled => State::Refused,
+        () if refusing.count() == enabled => State::Refused,
         () => State::Serving,
     };
+    // One of another protocol has never served.
+    let file = if is_foreign { PluginStatus { generation: None, ..file } } else { file };
     let not_mounted = || unmounted.get(&file.name).map(ToString::to_string);
     let problem = file.last_error.clone();
     let problem = problem.or_else(|| absences.first().map(ToString::to_string)).or_else(not_mounted);
