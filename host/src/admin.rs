@@ -199,7 +199,7 @@ async fn perform(
 ) -> Result<bool, AuthError> {
     match command {
         AdminCommand::User(command) => look_after_users(command, auth, desk, terminal).await,
-        AdminCommand::Token(command) => look_after_tokens(command, auth, terminal).await.map(|()| true),
+        AdminCommand::Token(command) => look_after_tokens(command, auth, desk, terminal).await.map(|()| true),
     }
 }
 
@@ -215,12 +215,13 @@ async fn look_after_users(
                 return Err(AuthError::user_exists(&name));
             }
             let password = terminal.secrets.read(&name, password_stdin).await?;
-            let user = NewUser { name: name.clone(), email, grants, owns_by_name };
+            let user = NewUser { name: name.clone(), email, grants: grants.clone(), owns_by_name };
             auth.add_user(user, &password).await?;
             terminal.remark(&format!("Added the user {name}."));
             if !auth.account(name.as_str()).await?.holder().owns_by_name {
                 terminal.remark(&format!("A removed user may have had the name {name}. So packages whose owner lists hold this name without an account do not belong to the new user; if it is the same person, remove the user and add it again with --owns-by-name."));
             }
+            tell_of_no_effect(&grants, desk, terminal).await;
         }
         UserCommand::Passwd { name, password_stdin } => {
             auth.account(name.as_str()).await?;
@@ -230,6 +231,7 @@ async fn look_after_users(
         }
         UserCommand::Grant { name, scopes, remove: false, .. } => {
             auth.grant(name.as_str(), &scopes).await?;
+            tell_of_no_effect(&scopes, desk, terminal).await;
             print::grants(auth, &name, None, terminal).await?;
         }
         UserCommand::Grant { name, scopes, remove: true, and_ownerships } => {
@@ -253,6 +255,17 @@ async fn look_after_users(
         UserCommand::List => print::users(auth, terminal).await?,
     }
     Ok(true)
+}
+
+/// Says which scopes are about nothing that there is. The mount may be added later.
+async fn tell_of_no_effect(scopes: &[Scope], desk: &dyn Desk, terminal: &mut Terminal<'_>) {
+    if scopes.is_empty() {
+        return;
+    }
+    let targets = desk.targets().await;
+    for remark in scopes.iter().filter_map(|scope| targets.remark(scope)) {
+        terminal.remark(&format!("Warning: {remark}."));
+    }
 }
 
 async fn remove_user(
@@ -293,6 +306,7 @@ async fn remove_user(
 async fn look_after_tokens(
     command: TokenCommand,
     auth: &Auth,
+    desk: &dyn Desk,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
     match command {
@@ -300,6 +314,7 @@ async fn look_after_tokens(
             let account = auth.account(user.as_str()).await?;
             let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr, mount: None };
             let issued = auth.issue(&account, &request).await?;
+            tell_of_no_effect(&request.scopes, desk, terminal).await;
             terminal.remark(&format!(
                 "Made the token {} of {user}. Its secret is shown this once:",
                 issued.token.id

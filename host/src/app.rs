@@ -9,6 +9,7 @@ pub(crate) mod layout;
 mod machine;
 mod safety;
 pub(crate) mod standing;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -44,6 +45,7 @@ use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError}
 
 pub use home::{adopt, open_users};
 use layout::{Layout, Unmounted};
+pub use targets::targets;
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]

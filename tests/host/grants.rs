@@ -56,3 +56,22 @@ async fn the_permission_that_is_missing_can_be_pasted_after_user_grant() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_grant_on_what_is_not_there_is_given_and_told() {
+    let registry = Registry::start(Options::npm()).await;
+    registry.user("ann", &[]).await;
+    let mistyped =
+        ["nmp:package:*:write", "npm:pakage:*:write", "npm:package:*:wirte", "npm:package:*:write"];
+    let ended = registry.order(&[&["user", "grant", "ann"][..], &mistyped].concat()).await;
+    for told in [
+        "Warning: `nmp:package:*:write` has no effect now, as no mount has that name: the mounts are `npm`",
+        "Warning: `npm:pakage:*:write` has no effect now, as there are no things of that kind: [mount.npm] has `package`",
+        "Warning: `npm:package:*:wirte` has no effect now, as there is no such action: `package` has ",
+    ] {
+        assert!(ended.stderr.contains(told), "{told:?} is missing: {}", ended.stderr);
+    }
+    assert_eq!(ended.stderr.matches("Warning").count(), 3, "{}", ended.stderr);
+    let given = ended.expect(0);
+    assert!(mistyped.iter().all(|grant| given.lines().any(|line| line == *grant)), "{given}");
+}

@@ -14,7 +14,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 
 use super::*;
-use crate::auth::{Caller, Credentials, Decision, Limits, Resource, Settings, TokenStoreKind};
+use crate::auth::{
+    Caller, Credentials, Decision, Kinds, Limits, Resource, Settings, Targets, TokenStoreKind,
+};
 use crate::ownership::{Inventory, Thing, Unknown};
 
 #[derive(Debug, Parser)]
@@ -55,6 +57,12 @@ fn thing_of(name: &str) -> Thing {
 }
 
 impl Desk for Lists {
+    fn targets(&self) -> BoxFuture<'_, Targets> {
+        let actions = ["read", "write", "delete"].map(str::to_owned).to_vec();
+        let kinds = Kinds::from([("package".to_owned(), actions)]);
+        ready(Targets([("demo".to_owned(), Some(kinds)), ("old".to_owned(), None)].into())).boxed()
+    }
+
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {
         let owned = self.owned.lock().unwrap();
         let things = owned.iter().filter(|(_, owner)| Self::is_meant(holder, owner));
@@ -129,6 +137,25 @@ impl Shell {
         let resource = Resource { protocol: "demo", kind: "package", name: "a" };
         self.auth.decide(None, caller, &resource, action, "read") == Decision::Granted
     }
+}
+
+#[tokio::test]
+async fn a_scope_that_is_about_nothing_is_given_and_told() {
+    let shell = Shell::new().await;
+    let (said, is_well) = shell.all("user add ann --grant dmeo:package:*:write").await;
+    assert!(said.contains("Warning: `dmeo:package:*:write` has no effect now"), "{said}");
+    assert!(said.contains("the mounts are `demo`, `old`") && is_well, "{said}");
+    let (said, _) = shell.all("user grant ann demo:pakage:*:write demo:package:*:write").await;
+    assert!(said.contains("`demo:pakage:*:write` has no effect now"), "{said}");
+    assert_eq!(said.matches("Warning").count(), 1, "{said}");
+    let (given, _) = shell.run("user list").await.unwrap();
+    for grant in ["dmeo:package:*:write", "demo:pakage:*:write", "demo:package:*:write"] {
+        assert!(given.contains(grant), "all are given: {given}");
+    }
+    let (_, remarks) = shell.run("token create ann --scope demo:package:a:raed").await.unwrap();
+    assert!(remarks.contains("`demo:package:a:raed` has no effect now"), "{remarks}");
+    let (said, _) = shell.all("user grant ann old:any:*:fly *:*:*:read").await;
+    assert!(!said.contains("Warning"), "{said}");
 }
 
 #[tokio::test]

@@ -8,13 +8,15 @@ use tokio::sync::OnceCell;
 
 use super::{Inventory, Thing, Unknown};
 use crate::app;
-use crate::auth::Holder;
+use crate::auth::{Holder, Targets};
 use crate::config::{Config, StorageKind};
 use crate::maintenance::Caretaker;
 use crate::storage::Company;
 
 /// Whoever can be asked.
 pub trait Desk: Send + Sync {
+    /// What scopes can be about.
+    fn targets(&self) -> BoxFuture<'_, Targets>;
     /// What the user owns, and which mounts could not be asked.
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory>;
     /// Takes the user off the lists of these; says which could not be changed, and why.
@@ -61,6 +63,10 @@ impl<'a> OfConfig<'a> {
 }
 
 impl Desk for OfConfig<'_> {
+    fn targets(&self) -> BoxFuture<'_, Targets> {
+        app::targets(self.config).boxed()
+    }
+
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {
         async move {
             match self.caretaker().await {

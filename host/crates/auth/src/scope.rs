@@ -79,6 +79,21 @@ impl Scope {
             && covers_name(&self.name, resource.name)
     }
 
+    /// Does this scope name something on a mount of this name?
+    pub fn is_about_mount(&self, mount: &str) -> bool {
+        matches(&self.protocol, mount)
+    }
+
+    /// Does this scope name something of this kind?
+    pub fn is_about_kind(&self, kind: &str) -> bool {
+        matches(&self.kind, kind)
+    }
+
+    /// Is this one of the scope's actions?
+    pub fn includes(&self, action: &str) -> bool {
+        covers_action(&self.action, action)
+    }
+
     /// Does this scope allow everything that `other` allows?
     ///
     /// The `*` of `other` are compared as plain characters: only a `*` here can match

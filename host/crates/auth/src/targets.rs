@@ -1,0 +1,103 @@
+//! What scopes can be about: the mounts that there are, and the kinds and actions of their plugins.
+//! A grant may be older than its mount, so a scope that is about nothing is told, and not refused.
+
+use std::collections::BTreeMap;
+
+use super::Scope;
+
+/// The actions of each kind of thing.
+pub type Kinds = BTreeMap<String, Vec<String>>;
+
+/// By the name of the mount. None where the plugin is not known.
+#[derive(Debug, Clone, Default)]
+pub struct Targets(pub BTreeMap<String, Option<Kinds>>);
+
+impl Targets {
+    /// A sentence when a scope is about nothing that there is now.
+    pub fn remark(&self, scope: &Scope) -> Option<String> {
+        let mounts: Vec<_> = self.0.iter().filter(|(name, _)| scope.is_about_mount(name)).collect();
+        if mounts.is_empty() {
+            let names = listed(self.0.keys());
+            return Some(format!(
+                "`{scope}` has no effect now, as no mount has that name: the mounts are {names}"
+            ));
+        }
+        // Where one plugin is not known, nothing can be said.
+        let kinds: Option<Vec<_>> =
+            mounts.iter().map(|(name, kinds)| Some((name, kinds.as_ref()?))).collect();
+        let kinds = kinds?;
+        let meant: Vec<_> = kinds
+            .iter()
+            .flat_map(|(_, kinds)| kinds.iter())
+            .filter(|(kind, _)| scope.is_about_kind(kind))
+            .collect();
+        if meant.is_empty() {
+            let there: Vec<_> = kinds
+                .iter()
+                .map(|(mount, kinds)| format!("[mount.{mount}] has {}", listed(kinds.keys())))
+                .collect();
+            return Some(format!(
+                "`{scope}` has no effect now, as there are no things of that kind: {}",
+                there.join("; ")
+            ));
+        }
+        if meant.iter().any(|(_, actions)| actions.iter().any(|action| scope.includes(action))) {
+            return None;
+        }
+        let there: Vec<_> =
+            meant.iter().map(|(kind, actions)| format!("`{kind}` has {}", listed(*actions))).collect();
+        Some(format!("`{scope}` has no effect now, as there is no such action: {}", there.join("; ")))
+    }
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn targets() -> Targets {
+        let kinds = |kind: &str, actions: &[&str]| {
+            Some(Kinds::from([(kind.to_owned(), actions.iter().map(|&action| action.to_owned()).collect())]))
+        };
+        Targets(BTreeMap::from([
+            ("npm".to_owned(), kinds("package", &["read", "write", "delete"])),
+            ("oci".to_owned(), kinds("repository", &["pull", "push"])),
+            ("away".to_owned(), None),
+        ]))
+    }
+
+    #[test]
+    fn a_scope_that_is_about_nothing_is_told_with_what_there_is() {
+        for (scope, words) in [
+            ("nmp:package:*:write", "no mount has that name: the mounts are `away`, `npm`, `oci`"),
+            ("npm:pakage:*:write", "no things of that kind: [mount.npm] has `package`"),
+            ("npm:package:*:wirte", "no such action: `package` has `read`, `write`, `delete`"),
+            ("oci:repository:*:read", "no such action: `repository` has `pull`, `push`"),
+        ] {
+            let remark = targets().remark(&Scope::parse(scope).unwrap()).unwrap();
+            assert!(
+                remark.starts_with(&format!("`{scope}` has no effect now")) && remark.contains(words),
+                "{remark}"
+            );
+        }
+        for scope in [
+            "*:*:*:*",
+            "npm:package:left-pad:write",
+            "npm:*:*:read",
+            "n*:package:*:read",
+            "*:package:*:read",
+            "oci:repository:*:push",
+            "away:anything:*:fly",
+        ] {
+            assert_eq!(targets().remark(&Scope::parse(scope).unwrap()), None, "{scope}");
+        }
+        let none = Targets::default().remark(&Scope::parse("npm:package:*:read").unwrap()).unwrap();
+        assert!(none.contains("the mounts are none"), "{none}");
+    }
+}

@@ -1,0 +1,41 @@
+//! What scopes can be about in a configuration, for the commands that give them.
+
+use std::path::Path;
+
+use super::layout::{self, Layout};
+use super::{load_folder, safety};
+use crate::auth::Targets;
+use crate::config::Config;
+use crate::plugins::Plugins;
+
+/// The mounts, and what their plugins say of themselves. Where the plugins cannot be asked, the names
+/// of the mounts alone. The storage is not opened, and no cache folder is made: it may be that of
+/// another user.
+pub async fn targets(config: &Config) -> Targets {
+    if config.plugins.cache.is_dir()
+        && safety::check(config).is_ok()
+        && let Ok(plugins) = load_folder(config, |_| Ok(())).await
+        && let Some(targets) = of_plugins(config, &plugins)
+    {
+        return targets;
+    }
+    let of_files = if config.plugins.auto_mount { file_names(&config.plugins.dir) } else { Vec::new() };
+    Targets(config.mount.keys().cloned().chain(of_files).map(|mount| (mount, None)).collect())
+}
+
+fn of_plugins(config: &Config, plugins: &Plugins) -> Option<Targets> {
+    let configured = layout::configured_mounts(config).ok()?;
+    let layout = layout::all_mounts(config, &configured, plugins, &Layout::default()).ok()?;
+    let targets = layout.mounts.iter().map(|mount| {
+        let serving = plugins.serving(&mount.plugin);
+        (mount.name.clone(), serving.map(|serving| serving.description.actions.clone()))
+    });
+    Some(Targets(targets.collect()))
+}
+
+/// An automatic mount is most often named like the file.
+fn file_names(folder: &Path) -> Vec<String> {
+    let paths = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    let plugins = paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    plugins.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
