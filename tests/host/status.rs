@@ -182,3 +182,127 @@ async fn of_two_files_of_one_protocol_the_one_that_serves_keeps_the_mount_and_bo
     let line = status(&registry, "early").await;
     assert!(!line["problem"].as_str().unwrap().contains("the next start"), "{line}");
 }
+
+/// A mount whose plugin is not there, in two places, beside one that is served.
+const ABSENT: &str = "[mount.objects]\nfeatures = { greeting = true }\n\
+     [mount.second]\nplugin = \"objects\"\n[mount.hostile]\n[maintenance]\ngc = \"off\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_a_plugin_serves_the_other_mounts_and_takes_it_up_when_it_comes() {
+    let registry = Registry::start(Options::mounts(ABSENT).plugin("hostile")).await;
+    let host = registry.actor("");
+    host.get("/hostile/well").await.expect(200);
+    for mount in ["objects", "second"] {
+        let gone = host.get(&format!("/{mount}/hello")).await.expect(503);
+        let sentence = format!("[mount.{mount}] is not served now: its plugin `objects` is missing");
+        assert!(gone.text().starts_with(&sentence), "{}", gone.text());
+        gone.header("retry-after").parse::<u32>().unwrap();
+        let logs = registry.logs_with(&format!("[mount.{mount}]: it answers 503")).await;
+        let line =
+            logs.lines().find(|line| line.contains(&format!("[mount.{mount}]: it answers 503"))).unwrap();
+        assert!(
+            line.contains("ERROR") && line.contains("put `objects.wasm` into the plugin folder"),
+            "{line}"
+        );
+    }
+    let ready = host.get("/readyz").await.expect(200).text();
+    assert!(ready.starts_with("degraded\n") && ready.lines().count() == 3, "{ready}");
+    let line = status(&registry, "objects").await;
+    assert_eq!((&line["state"], line["mounts"].as_array().unwrap().len()), (&json!("missing"), 2), "{line}");
+
+    for order in ["verify", "gc", "reindex"] {
+        let ended = registry.order(&[order]).await;
+        assert_eq!(ended.code, Some(1), "{order}: {}{}", ended.stdout, ended.stderr);
+        for mount in ["objects", "second"] {
+            let told =
+                format!("packhouse: {mount}: its plugin `plugins/objects.wasm` is missing: put it there");
+            assert!(ended.stderr.contains(&told), "{order}: {}", ended.stderr);
+        }
+        assert!(ended.stdout.contains("hostile:"), "the others are looked after: {}", ended.stdout);
+    }
+
+    std::fs::copy(built("objects"), registry.home().plugins().join("objects.wasm")).unwrap();
+    until(&registry, "objects", |line| line["state"] == "serving").await;
+    host.get("/objects/hello").await.expect(200);
+    host.get("/second/hello").await.expect(200);
+    assert_eq!(host.get("/readyz").await.expect(200).text(), "ready\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_files_that_cannot_be_loaded_serves_the_other_mounts() {
+    let mounts = "[mount.text]\n[mount.folder]\n[mount.link]\n[mount.panicking]\n[mount.objects]\n";
+    let mut registry = Registry::start(Options::mounts(mounts).plugin("objects").plugin("panicking")).await;
+    assert!(registry.terminate().await.success());
+    let folder = registry.home().plugins();
+    let at = |name: &str| folder.join(format!("{name}.wasm"));
+    std::fs::write(at("text"), "no component").unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    std::os::unix::fs::symlink("nowhere.wasm", at("link")).unwrap();
+    registry.start_again().await;
+    registry.actor("/objects").get("/hello").await.expect(200);
+    for (name, reason) in [
+        ("text", "it is not WebAssembly"),
+        ("folder", "it is a folder"),
+        ("link", "it is a symbolic link that leads nowhere"),
+        ("panicking", "the table of endpoints has two entries"),
+    ] {
+        let refused = registry.actor("").get(&format!("/{name}/hello")).await.expect(503).text();
+        assert!(refused.contains(&format!("its plugin `{name}` cannot be loaded")), "{refused}");
+        let line = status(&registry, name).await;
+        assert_eq!(line["state"], "refused", "{line}");
+        assert!(line["problem"].as_str().unwrap().contains(reason), "{line}");
+        let logs = registry.logs_with(&format!("[mount.{name}]: it answers 503")).await;
+        let logged =
+            logs.lines().find(|line| line.contains(&format!("[mount.{name}]: it answers 503"))).unwrap();
+        assert!(
+            logged.contains("ERROR") && logged.contains(&format!("`{name}.wasm` cannot be loaded")),
+            "{logged}"
+        );
+    }
+    assert!(registry.actor("").get("/readyz").await.expect(200).text().starts_with("degraded\n"));
+    std::fs::copy(built("objects"), at("text")).unwrap();
+    std::fs::remove_dir(at("folder")).unwrap();
+    std::fs::copy(built("objects"), at("folder")).unwrap();
+    std::fs::copy(built("objects"), folder.join("nowhere.wasm")).unwrap();
+    for name in ["text", "folder", "link"] {
+        until(&registry, name, |line| line["state"] == "serving").await;
+        registry.actor("").get(&format!("/{name}/hello")).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_with_the_file_of_another_protocol_says_so_and_leaves_no_trace() {
+    let mounts = ABSENT.replace("[mount.second]\nplugin = \"objects\"\n", "");
+    let mut registry = Registry::start(Options::mounts(&mounts).plugin("hostile")).await;
+    assert!(registry.terminate().await.success());
+    let file = registry.home().plugins().join("objects.wasm");
+    std::fs::copy(built("caretaker"), &file).unwrap();
+    registry.start_again().await;
+    let refused = registry.actor("/objects").get("/hello").await.expect(503).text();
+    let sentence = "`objects.wasm` is the plugin of another protocol, it speaks `caretaker`";
+    assert!(refused.contains(sentence), "{refused}");
+    let line = status(&registry, "objects").await;
+    let of_mount =
+        line["mounts"].as_array().unwrap().iter().find(|mount| mount["name"] == "objects").unwrap();
+    let problem = of_mount["problem"].as_str().unwrap();
+    for words in
+        ["`objects.wasm` is the plugin of another protocol", "`caretaker`", "`greeting`", "`features`"]
+    {
+        assert!(problem.contains(words), "{words:?} is missing: {problem}");
+    }
+    registry
+        .logs_with("[mount.objects]: it answers 503, `objects.wasm` is the plugin of another protocol")
+        .await;
+    let ended = registry.order(&["gc", "objects"]).await;
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("`greeting`"), "{}", ended.stderr);
+    registry.actor("/hostile").get("/well").await.expect(200);
+
+    std::fs::copy(built("objects"), &file).unwrap();
+    let line = until(&registry, "objects", |line| line["state"] == "serving").await;
+    assert_eq!((&line["protocol"], &line["lost"]), (&json!("objects"), &json!([])), "{line}");
+    registry.actor("/objects").get("/hello").await.expect(200);
+    let logs = registry.logs_with("plugin objects serves [mount.objects] with its generation 2").await;
+    assert!(!logs.contains("plugin objects serves [mount.objects] with its generation 1"), "{logs}");
+    assert!(!logs.contains("no longer offers"), "{logs}");
+}

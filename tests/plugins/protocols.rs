@@ -71,8 +71,12 @@ async fn a_start_with_a_plugin_of_another_protocol_refuses_the_mount_and_its_mai
     }
 
     // What brings the right one back is no swap to another protocol.
+    assert!(problem.starts_with("`objects.wasm` is the plugin of another protocol"), "{problem}");
+    assert_eq!(line["generation"], Value::Null, "it does not serve");
     copy_over(&registry, "objects");
-    until(&registry, "objects", |line| line["state"] == "serving").await;
+    let line = until(&registry, "objects", |line| line["state"] == "serving").await;
+    assert_eq!(line["lost"], json!([]), "nothing is compared with a file that never served");
+    assert!(!registry.logs().contains("no longer offers"), "{}", registry.logs());
     registry.actor("/objects").get("/hello").await.expect(200);
 }
 
