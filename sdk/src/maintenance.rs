@@ -69,6 +69,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod lost;
 mod orphan;
 mod reclaim;
 mod removal;
@@ -78,8 +79,8 @@ pub(crate) use reclaim::{
     ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, hold, is_left_over, mark_of, wait_for_removals,
 };
 pub use reclaim::{Reference, forget_claims};
-pub(crate) use removal::is_marked;
 pub use removal::{RemovalMark, void_removal};
+pub(crate) use removal::{is_marked, is_removed};
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

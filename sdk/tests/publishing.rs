@@ -71,6 +71,59 @@ fn a_version_is_named_once_and_then_it_is_there() {
     assert_eq!(host.objects(), [BLOB, INDEX], "no mark stays");
 }
 
+/// A publish that leaves a proof of the document.
+fn publish_proven(bytes: &str) -> Result<Result<Named, Refused>, Error> {
+    let mut look = |document: Option<&Document>| look(document, bytes);
+    let prepared = match Publish::new(INDEX).proven().prepare(&mut look)? {
+        Ok(prepared) => prepared,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    match prepared.claim(&mut staged(bytes.as_bytes()), BLOB, None, &mut look)? {
+        Ok(claimed) => claimed.name(&mut look),
+        Err(refused) => Ok(Err(refused)),
+    }
+}
+
+#[test]
+fn a_document_that_was_lost_is_not_begun_anew_and_one_that_was_removed_is() {
+    let host = Host::new();
+    assert_eq!(storage::check_absent(INDEX), Ok(()));
+    publish_proven("ours").unwrap().unwrap();
+    assert_eq!(host.objects(), [BLOB, INDEX, "proofs/index"]);
+    assert_eq!(storage::check_absent(INDEX), Ok(()), "it is there");
+    assert!(host.remove(INDEX));
+    for bytes in ["ours", "other"] {
+        let lost = publish_proven(bytes);
+        assert!(
+            matches!(&lost, Err(Error::Damaged { key, why })
+            if key == INDEX && why.contains("proofs/index")),
+            "{lost:?}"
+        );
+    }
+    assert_eq!(host.object(BLOB).unwrap(), b"ours");
+
+    let mark = RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap();
+    assert_eq!(storage::check_absent(INDEX), Ok(()), "a request has removed it");
+    assert!(host.remove(BLOB));
+    mark.finish();
+    assert_eq!(host.objects(), Vec::<String>::new());
+    publish_proven("other").unwrap().unwrap();
+    // The mark of a removal that did not take place takes no proof away.
+    RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap().finish();
+    assert_eq!(host.objects(), [BLOB, INDEX, "proofs/index"]);
+}
+
+#[test]
+fn a_proof_that_cannot_be_written_is_logged_and_fails_no_publish() {
+    let host = Host::new();
+    host.break_answer("proofs/index", Error::Unavailable("away".to_owned()));
+    publish_proven("ours").unwrap().unwrap();
+    assert!(host.log().iter().any(|line| line.message.contains("proof")), "{:?}", host.log());
+    host.remove("proofs/index");
+    storage::leave_proof(INDEX);
+    assert!(host.object("proofs/index").is_some());
+}
+
 #[test]
 fn a_publish_whose_answer_was_lost_before_somebody_else_wrote_is_a_success() {
     let host = Host::new();

@@ -211,5 +211,5 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     }
     let status = slow::put(&address, path, &desk.user.token, &body, Pace::per_second(600_000)).await;
     assert_eq!(status.expect("an answer").as_u16(), 200);
-    assert_eq!(desk.registry.keys().len(), 4, "{:?}", desk.registry.keys());
+    assert_eq!(desk.registry.keys().len(), 5, "{:?}", desk.registry.keys());
 }

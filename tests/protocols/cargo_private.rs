@@ -46,6 +46,7 @@ async fn a_second_mount_has_its_own_crates_and_addresses() {
         "inner/crates/demo/demo-1.0.0.crate",
         "inner/index/de/mo/demo",
         "inner/owners/demo.json",
+        "inner/proofs/index/de/mo/demo",
     ];
     assert_eq!(registry.keys(), expected);
 }

@@ -49,8 +49,10 @@ async fn neither_mount_sees_the_packages_of_the_other() {
     let expected = [
         "npm-internal/packages/hidden/hidden-1.0.0.tgz",
         "npm-internal/packages/hidden/index.json",
+        "npm-internal/proofs/packages/hidden/index.json",
         "npm/packages/shown/index.json",
         "npm/packages/shown/shown-1.0.0.tgz",
+        "npm/proofs/packages/shown/index.json",
     ];
     assert_eq!(desk.registry.keys(), expected);
 }

@@ -164,7 +164,7 @@ async fn a_body_that_is_cut_off_leaves_nothing() {
     }
     // The same publish goes through at once.
     desk.publisher.put("/demo", &package.publish()).await.expect(201);
-    assert_eq!(desk.registry.keys(), [package.tarball_key(), package.index_key()]);
+    assert_eq!(desk.registry.keys(), [package.tarball_key(), package.index_key(), package.proof_key()]);
 }
 
 #[tokio::test]
@@ -176,5 +176,5 @@ async fn the_version_that_exists_wins() {
     let other = package.clone().file("other.js", "other");
     desk.publisher.put("/demo", &other.publish()).await.expect(403);
     assert_eq!(desk.publisher.get("/demo").await.expect(200).json(), before);
-    assert_eq!(desk.registry.keys(), [package.tarball_key(), package.index_key()]);
+    assert_eq!(desk.registry.keys(), [package.tarball_key(), package.index_key(), package.proof_key()]);
 }

@@ -29,13 +29,15 @@ async fn a_publish_writes_the_documented_keys_and_no_others() {
             "npm/packages/@acme/tools/tools-0.1.0.tgz",
             "npm/packages/demo/demo-1.0.0.tgz",
             "npm/packages/demo/index.json",
+            "npm/proofs/packages/@acme/tools/index.json",
+            "npm/proofs/packages/demo/index.json",
         ];
         assert_eq!(registry.keys(), expected);
     }
 }
 
 #[tokio::test]
-async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_one_key() {
+async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_two_keys() {
     for backend in [Backend::FileSystem, Backend::s3()] {
         let registry = Registry::start(Options::npm().on(backend)).await;
         registry.home().copy_into_bucket("npm-bucket");
@@ -51,6 +53,7 @@ async fn a_bucket_laid_out_by_hand_is_served_and_one_more_publish_adds_one_key()
         publisher.put(&package.path(), &package.publish()).await.expect(201);
         let mut expected = KEYS_OF_THE_FIXTURE.map(str::to_owned).to_vec();
         expected.push("npm/packages/@acme/tools/tools-1.1.0.tgz".to_owned());
+        expected.push("npm/proofs/packages/@acme/tools/index.json".to_owned());
         expected.sort();
         assert_eq!(registry.keys(), expected);
         let tools = publisher.get("/@acme/tools").await.expect(200).json();

@@ -97,6 +97,11 @@ impl Package {
         format!("npm/packages/{}/index.json", self.name)
     }
 
+    /// The key of the proof that its packument exists, on the mount `npm`.
+    pub fn proof_key(&self) -> String {
+        format!("npm/proofs/packages/{}/index.json", self.name)
+    }
+
     /// The body of the publish request, as npm 11 sends it.
     pub fn publish(&self) -> Value {
         self.publish_of(&self.tarball())

@@ -63,6 +63,23 @@ pub struct Entry {
     pub keywords: Vec<String>,
 }
 
+/// What lies at the catalog's key.
+pub enum Stored {
+    Nothing,
+    Unreadable,
+    Catalog(Catalog),
+}
+
+impl Stored {
+    /// Empty when there is none that can be read.
+    pub fn into_catalog(self) -> Catalog {
+        match self {
+            Stored::Nothing | Stored::Unreadable => Catalog::default(),
+            Stored::Catalog(catalog) => catalog,
+        }
+    }
+}
+
 /// A crate that has an index file at this moment.
 #[derive(Debug, Clone)]
 pub struct Present {
@@ -90,12 +107,17 @@ pub fn list() -> Result<Vec<Present>, Error> {
 impl Catalog {
     /// What was written last; empty when nothing was, or it cannot be read.
     pub fn load() -> Result<Self, Error> {
-        let document = match storage::get(layout::CATALOG) {
-            Ok(document) => document,
-            Err(Error::Damaged { .. }) => None,
+        Ok(Self::stored()?.into_catalog())
+    }
+
+    /// The same, and whether it can be read.
+    pub fn stored() -> Result<Stored, Error> {
+        Ok(match storage::get(layout::CATALOG) {
+            Ok(None) => Stored::Nothing,
+            Ok(Some(document)) => document.json().map_or(Stored::Unreadable, Stored::Catalog),
+            Err(Error::Damaged { .. }) => Stored::Unreadable,
             Err(error) => return Err(error),
-        };
-        Ok(document.and_then(|document| document.json().ok()).unwrap_or_default())
+        })
     }
 
     /// The spelling of a name, where it is known.

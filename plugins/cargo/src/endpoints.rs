@@ -59,9 +59,12 @@ fn parse_owners(document: &Document) -> Result<Owners, Error> {
     Ok(owners)
 }
 
-/// 404 for a crate.
+/// 404 for a crate without an index file; 500 if the index file was lost.
 fn no_crate(name: &CrateName) -> Error {
-    Error::because(error::NOT_FOUND, format!("the crate {name} is not in this registry"))
+    match storage::check_absent(&layout::index(name)) {
+        Ok(()) => Error::because(error::NOT_FOUND, format!("the crate {name} is not in this registry")),
+        Err(lost) => lost.into(),
+    }
 }
 
 /// 404 for a version.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{Cargo, samples};
 
 mod hostile;
+mod lost;
 mod lost_answers;
 mod maintenance;
 mod names;

@@ -64,6 +64,8 @@ fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
         return require(name, first);
     }
     let Some(document) = storage::get(&layout::index(name))? else {
+        // Nobody knows whom a packument lists that was lost.
+        storage::check_absent(&layout::index(name))?;
         return require(name, first);
     };
     let packument = parse(name, &document)?;
@@ -86,8 +88,15 @@ fn require_account() -> Result<Account, Error> {
 
 /// The stored packument, or 404.
 fn load(name: &PackageName) -> Result<Document, Error> {
-    storage::get(&layout::index(name))?
-        .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))
+    storage::get(&layout::index(name))?.ok_or_else(|| no_package(name))
+}
+
+/// 404 for a package without a packument; 500 if the packument was lost.
+fn no_package(name: &PackageName) -> Error {
+    match storage::check_absent(&layout::index(name)) {
+        Ok(()) => Error::because(error::NOT_FOUND, format!("{name} is not in this registry")),
+        Err(lost) => lost.into(),
+    }
 }
 
 /// A stored packument, to be read.

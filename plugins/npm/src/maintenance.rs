@@ -1,9 +1,10 @@
 //! Looking after the bucket: what interrupted publishes left behind, and whether what is
-//! stored is what the packuments say. No document is derived from another here, so there
-//! is nothing to rebuild.
+//! stored is what the packuments say. No document is derived from another here, so a reindex
+//! writes only the proofs of packuments that an earlier version left, and reports the packuments
+//! that were lost.
 
 use packhouse_plugin::maintenance::{Maintenance, Step};
-use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::storage::{self, Document, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::{Error, log};
 
 use crate::Npm;
@@ -20,14 +21,33 @@ impl Maintenance for Npm {
         collect::collect(step)
     }
 
-    fn reindex(_: &Step<'_>) -> Result<(), Error> {
-        log::info("npm has no derived documents: there is nothing to rebuild", &[]);
-        Ok(())
+    fn reindex(step: &Step<'_>) -> Result<(), Error> {
+        reindex(step)
     }
 
     fn verify(step: &Step<'_>) -> Result<(), Error> {
         verify::verify(step)
     }
+}
+
+/// One step: a page of keys, then the proofs.
+fn reindex(step: &Step<'_>) -> Result<(), Error> {
+    let after = step.cursor();
+    if after.is_none() {
+        log::info("npm has no derived documents: there is nothing to rebuild", &[]);
+    }
+    if let Some(after) = after.as_deref().filter(|after| after.starts_with(PROOFS)) {
+        step.report_lost(Some(after))?.iter().for_each(|next| step.set_cursor(next));
+        return Ok(());
+    }
+    let options = ListingOptions { after: after.as_deref(), ..ListingOptions::new(layout::PACKAGES) };
+    let page = list_page(&options)?;
+    let keys = page.objects.iter().map(|object| object.key.as_str());
+    let packuments: Vec<&str> = keys.filter(|key| layout::package_of_index(key).is_some()).collect();
+    step.checked(packuments.len() as u64, 0);
+    step.prove(&packuments)?;
+    step.set_cursor(page.next.as_deref().unwrap_or(PROOFS));
+    Ok(())
 }
 
 /// What lies at a package's key.

@@ -16,6 +16,7 @@ use crate::{Npm, integrity, samples};
 mod hostile;
 mod large;
 mod login;
+mod lost;
 mod lost_answers;
 mod maintenance;
 mod owners;

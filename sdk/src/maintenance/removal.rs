@@ -27,6 +27,7 @@ struct Content {
 #[must_use]
 pub struct RemovalMark {
     mark: ObjectInfo,
+    document: String,
 }
 
 impl RemovalMark {
@@ -35,19 +36,27 @@ impl RemovalMark {
         let content = Content { document: document.to_owned(), files: files.to_vec() };
         let bytes = storage::to_json(&content)?;
         let mark = storage::put(&mark_of(document)?, &bytes, Precondition::Any, Some("application/json"))?;
-        Ok(RemovalMark { mark })
+        Ok(RemovalMark { mark, document: document.to_owned() })
     }
 
     /// The document and its files are gone, or the document stays after all. A mark that
     /// cannot be removed is removed by the next collection.
     pub fn finish(self) {
-        let RemovalMark { mark } = self;
-        match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
-            Ok(_) | Err(Error::Conflict) => {}
-            Err(error) => {
-                let fields = [("key", mark.key.as_str()), ("error", &error.to_string())];
-                log::warn("the mark of a removal was left behind", &fields);
-            }
+        if let Err(error) = self.try_finish() {
+            let fields = [("key", self.mark.key.as_str()), ("error", &error.to_string())];
+            log::warn("the mark of a removal was left behind", &fields);
+        }
+    }
+
+    /// The proof of the document goes before the mark: without the mark it says that the document
+    /// was lost.
+    fn try_finish(&self) -> Result<(), Error> {
+        if storage::stat(&self.document)?.is_none() {
+            storage::forget_proof(&self.document)?;
+        }
+        match storage::remove(&self.mark.key, Precondition::Version(&self.mark.version)) {
+            Ok(_) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -72,6 +81,13 @@ pub(crate) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error
     Ok(is_older && content.files.contains(&file.key))
 }
 
+/// Whether a request has removed this document. `proof` is the proof of the document: a later one
+/// is that of a document that was published after the removal.
+pub(crate) fn is_removed(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
+    let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(false) };
+    Ok(proof.modified.is_some_and(|proof| mark.modified.is_some_and(|mark| proof <= mark)))
+}
+
 /// Removes marks that are no longer needed: the document stayed, or all files are gone.
 pub(super) fn forget(step: &Step<'_>) -> Result<(), Error> {
     let floor = step.started().saturating_sub(GRACE);
@@ -82,16 +98,17 @@ pub(super) fn forget(step: &Step<'_>) -> Result<(), Error> {
         }
         let Some(document) = storage::get(&mark.key)? else { continue };
         let content = document.json::<Content>();
-        let is_needed = match &content {
-            Ok(content) => {
-                storage::stat(&content.document)?.is_none()
-                    && storage::stat_many(&content.files)?.iter().any(Option::is_some)
+        if let Ok(content) = &content
+            && storage::stat(&content.document)?.is_none()
+        {
+            if storage::stat_many(&content.files)?.iter().any(Option::is_some) {
+                continue;
             }
-            Err(_) => false,
-        };
-        if !is_needed {
-            step.remove(&mark)?;
+            if !step.is_dry_run() {
+                storage::forget_proof(&content.document)?;
+            }
         }
+        step.remove(&mark)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@
 use super::claim::There;
 use super::document::oversized;
 use super::leftover::{self, Begun};
+use super::proof;
 use crate::Error;
 use crate::maintenance::hold;
 use crate::storage::{
@@ -86,6 +87,7 @@ pub struct Publish<'a> {
     content_type: Option<&'a str>,
     limit: u64,
     begun: fn(&Document) -> Option<u64>,
+    is_proven: bool,
 }
 
 /// A document that is ready to be written.
@@ -120,7 +122,7 @@ pub struct Named {
 impl<'a> Publish<'a> {
     /// Into the document at this key.
     pub fn new(document: &'a str) -> Publish<'a> {
-        Publish { document, content_type: None, limit: DEFAULT_LIMIT, begun: |_| None }
+        Publish { document, content_type: None, limit: DEFAULT_LIMIT, begun: |_| None, is_proven: false }
     }
 
     /// Of the document.
@@ -135,6 +137,15 @@ impl<'a> Publish<'a> {
     #[must_use]
     pub fn begun(self, begun: fn(&Document) -> Option<u64>) -> Publish<'a> {
         Publish { begun, ..self }
+    }
+
+    /// Leaves a proof that the document exists, and refuses to begin a new document in the place of
+    /// one that was lost: `Damaged`. A request that removes the document must use
+    /// [`RemovalMark`](crate::maintenance::RemovalMark); see
+    /// [`check_absent`](crate::storage::check_absent).
+    #[must_use]
+    pub fn proven(self) -> Publish<'a> {
+        Publish { is_proven: true, ..self }
     }
 
     /// Reads the document, and makes it ready to be written.
@@ -167,12 +178,17 @@ impl<'a> Publish<'a> {
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         Ok(match look(current.as_ref())? {
             Entry::New(bytes) => {
+                self.check_absent(current.is_none())?;
                 let version = current.map(|document| document.info.version);
                 Ok(Prepared { publish: self, bytes, version })
             }
             Entry::Same => Err(Refused::Same),
             Entry::Other => Err(Refused::Exists),
         })
+    }
+
+    fn check_absent(self, is_absent: bool) -> Result<(), Error> {
+        if self.is_proven && is_absent { proof::check_absent(self.document) } else { Ok(()) }
     }
 }
 
@@ -223,6 +239,18 @@ impl Claimed<'_> {
     /// document is read and made anew. `Unavailable` when others kept winning, or the publish
     /// has taken too long.
     pub fn name<E: From<Error>>(
+        self,
+        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+    ) -> Result<Result<Named, Refused>, E> {
+        let Publish { document, is_proven, .. } = self.prepared.publish;
+        let named = self.write(look)?;
+        if let (Ok(named), true) = (&named, is_proven) {
+            proof::record_publish(document, named.is_new_document);
+        }
+        Ok(named)
+    }
+
+    fn write<E: From<Error>>(
         mut self,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Named, Refused>, E> {
@@ -251,6 +279,7 @@ impl Claimed<'_> {
             let current = read(key, limit)?;
             match look(current.as_ref())? {
                 Entry::New(bytes) => {
+                    self.prepared.publish.check_absent(current.is_none())?;
                     let version = current.map(|document| document.info.version);
                     self.prepared = Prepared { publish: self.prepared.publish, bytes, version };
                 }

@@ -116,7 +116,8 @@ fn make_visible(
             format!("{name} {version} is being published by somebody else; try again in a few minutes"),
         ),
     };
-    let publish = Publish::new(&index).content_type(TEXT).begun(|index| Index::new(&index.bytes).begun());
+    let publish =
+        Publish::new(&index).content_type(TEXT).begun(|index| Index::new(&index.bytes).begun()).proven();
     let prepared = publish.prepare_from(seen, &mut look)?.map_err(refuse)?;
     if prepared.is_new_document() {
         name::reserve(name)?;

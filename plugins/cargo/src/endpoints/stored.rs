@@ -25,8 +25,8 @@ const FIRST_LINE: [u32; 2] = [16 << 10, 1 << 20];
 pub struct StoredName(CrateName);
 
 impl StoredName {
-    /// None when the crate is not there. An index file without a line that can be read is the
-    /// registry's fault.
+    /// None when the crate is not there. `Damaged` when the index file was lost, or has no line
+    /// that can be read.
     pub fn find(asked: &CrateName) -> Result<Option<Self>, Error> {
         let key = layout::index(asked);
         let mut attempt = 1;
@@ -35,7 +35,10 @@ impl StoredName {
                 Err(HostError::Conflict) => storage::wait_turn(&key, attempt)?,
                 found => {
                     return match found? {
-                        Found::Nothing => Ok(None),
+                        Found::Nothing => {
+                            storage::check_absent(&key)?;
+                            Ok(None)
+                        }
                         Found::Document(name) => Self::checked(name, &key).map(Some),
                     };
                 }

@@ -7,7 +7,7 @@
 //! - A file is removed only next to an index file that is whole and whose crates are all there.
 
 use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{Stored, folder, wrong_owners};
@@ -21,13 +21,18 @@ const KEYS: u32 = 500;
 /// Bytes of index files after which a step ends.
 const MOST_READ: u64 = 16 << 20;
 
-/// One step: a page of keys, first of files, then of owners.
+/// One step: a page of keys, first of files, then of proofs, then of owners.
 pub fn collect(step: &Step<'_>) -> Result<(), Error> {
     let after = step.cursor();
     if after.is_none() {
         forget_claims(step)?;
     }
     match after.as_deref() {
+        Some(after) if after.starts_with(PROOFS) => {
+            let next = step.collect_lost(Some(after), has_files_of)?;
+            step.set_cursor(next.as_deref().unwrap_or(layout::OWNERS));
+            Ok(())
+        }
         Some(after) if after.starts_with(layout::OWNERS) => collect_owners(step, Some(after)),
         after => collect_files(step, after),
     }
@@ -45,7 +50,7 @@ fn collect_files(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     }
     match page.next {
         Some(next) => step.set_cursor(&next),
-        None => step.set_cursor(layout::OWNERS),
+        None => step.set_cursor(PROOFS),
     }
     Ok(())
 }
@@ -144,9 +149,33 @@ fn is_old(step: &Step<'_>, object: &ObjectInfo) -> bool {
     object.modified.is_some_and(|modified| modified < floor)
 }
 
-/// Next to files, a document of owners may be what is left of a crate whose index file was lost.
+/// Next to files, or to the proof of an index file, a document of owners may be what is left of a
+/// crate whose index file was lost.
 fn is_crate(name: &CrateName) -> Result<bool, Error> {
-    Ok(storage::stat(&layout::index(name))?.is_some() || has_files(name)?)
+    let index = layout::index(name);
+    if storage::stat(&index)?.is_some() || has_files(name)? {
+        return Ok(true);
+    }
+    match storage::check_absent(&index) {
+        Err(Error::Damaged { .. }) => Ok(true),
+        checked => checked.map(|()| false),
+    }
+}
+
+/// Whether a file of the crate is there whose index file lies at this key. Its files lie below its
+/// name as it is spelled, which the document of owners knows.
+fn has_files_of(index: &str) -> Result<bool, Error> {
+    let Some(name) = layout::crate_of_index(index) else { return Ok(false) };
+    if has_files(&name)? {
+        return Ok(true);
+    }
+    let owners = match storage::get(&layout::owners(&name)) {
+        Err(Error::Damaged { .. }) => None,
+        owners => owners?,
+    };
+    let owners = owners.and_then(|owners| owners.json::<Owners>().ok());
+    let spelled = owners.and_then(|owners| CrateName::parse(&owners.name).ok());
+    spelled.map_or(Ok(false), |spelled| has_files(&spelled))
 }
 
 fn has_files(name: &CrateName) -> Result<bool, Error> {

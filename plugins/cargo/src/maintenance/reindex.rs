@@ -2,14 +2,14 @@
 //! names that are taken (where another system has laid out the index), and the catalog.
 //!
 //! Index files are not derived: what they say beside a file's bytes (yanked, when it was
-//! published) stands nowhere else.
+//! published) stands nowhere else. Those that were lost are reported.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, ListingOptions, Precondition, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, PROOFS, Precondition, list_page};
 
-use super::{Stored, is_published_here, lost_owners};
-use crate::catalog::{self, Catalog, Present};
+use super::{Stored as StoredIndex, is_published_here, lost_owners};
+use crate::catalog::{self, Catalog, Present, Stored};
 use crate::document::Index;
 use crate::layout;
 use crate::name::CrateName;
@@ -21,7 +21,7 @@ const KEYS: u32 = 300;
 const CATALOG: &str = "catalog ";
 const JSON: &str = "application/json";
 
-/// One step: a page of names, then some hundred crates of the catalog.
+/// One step: a page of names, then some hundred crates of the catalog, then the proofs.
 pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
     let cursor = step.cursor();
     if cursor.is_none() {
@@ -29,6 +29,10 @@ pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
     }
     match cursor.as_deref().map(|cursor| cursor.strip_prefix(CATALOG).ok_or(cursor)) {
         Some(Ok(number)) => fill_catalog(step, number.parse().unwrap_or(0)),
+        Some(Err(after)) if after.starts_with(PROOFS) => {
+            step.report_lost(Some(after))?.iter().for_each(|next| step.set_cursor(next));
+            Ok(())
+        }
         Some(Err(after)) => take_names(step, Some(after)),
         None => take_names(step, None),
     }
@@ -53,6 +57,8 @@ fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
     let names: Vec<CrateName> =
         page.objects.iter().filter_map(|object| layout::crate_of_index(&object.key)).collect();
     step.checked(names.len() as u64, 0);
+    let indexes: Vec<String> = names.iter().map(layout::index).collect();
+    step.prove(&indexes)?;
     let keys: Vec<String> = names.iter().map(layout::owners).collect();
     for (name, taken) in names.iter().zip(storage::stat_many(&keys)?) {
         if taken.is_none() {
@@ -69,10 +75,10 @@ fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
 /// With no owners: nobody knows who published it first. But if it was published here, its owners
 /// were lost, and a document without owners would hide that.
 fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
-    let stored = Stored::read(name)?;
+    let stored = StoredIndex::read(name)?;
     let (document, spelled) = match (&stored, stored.index().and_then(Index::name)) {
-        (Stored::Index(document), Some(spelled)) => (document, spelled),
-        (Stored::Damaged(_, why), _) => {
+        (StoredIndex::Index(document), Some(spelled)) => (document, spelled),
+        (StoredIndex::Damaged(_, why), _) => {
             step.damaged_once(&layout::index(name), why);
             return Ok(());
         }
@@ -98,7 +104,10 @@ fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
 /// Some hundred crates more. A damaged index file is reported, and what the catalog says of its
 /// crate stays.
 fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
-    let mut catalog = Catalog::load()?;
+    let stored = Catalog::stored()?;
+    let is_whole = matches!(stored, Stored::Catalog(_));
+    let is_unreadable = matches!(stored, Stored::Unreadable);
+    let mut catalog = stored.into_catalog();
     let present = catalog::list()?;
     let stale: Vec<&Present> = present.iter().filter(|present| catalog.is_stale(present)).collect();
     // Those that an earlier step has looked at are damaged, or stale because this is a dry run.
@@ -112,17 +121,21 @@ fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
     for (key, why) in &refreshed.damaged {
         step.damaged_once(key, why);
     }
-    if refreshed.read > 0 || catalog.gone(&present) > 0 {
+    let gone = catalog.gone(&present);
+    if refreshed.read > 0 || gone > 0 || is_unreadable {
         if !step.is_dry_run() {
             catalog.write(&present)?;
         }
-        if step.remembered(&[layout::CATALOG]).contains(&false) {
+        // No publish writes the catalog, so one that is behind is as it should be.
+        if (!is_whole || gone > 0) && step.remembered(&[layout::CATALOG]).contains(&false) {
             step.remember(&[layout::CATALOG]);
             step.rebuilt(layout::CATALOG);
         }
     }
     if refreshed.tried > 0 {
         step.set_cursor(&format!("{CATALOG}{}", number + 1));
+    } else {
+        step.set_cursor(PROOFS);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{Reference, Step};
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::collect::is_left_over;
@@ -38,7 +38,7 @@ impl Done {
 }
 
 /// One step: crates in the order of their index files, until enough was read; then the files,
-/// and the documents of owners, a page of keys at a time. The cursor is a key, behind the
+/// the documents of owners, and the proofs, a page of keys at a time. The cursor is a key, behind the
 /// number of the lines of this index file that were read before.
 pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     let cursor = step.cursor();
@@ -52,6 +52,10 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     match after {
         Some(after) if after.starts_with(layout::CRATES) => verify_files(step, after),
         Some(after) if after.starts_with(layout::OWNERS) => verify_owners(step, after),
+        Some(after) if after.starts_with(PROOFS) => {
+            step.report_lost(Some(after))?.iter().for_each(|next| go_on(step, next));
+            Ok(())
+        }
         after => verify_indexes(step, read, after),
     }
 }
@@ -150,7 +154,7 @@ fn verify_owners(step: &Step<'_>, after: &str) -> Result<(), Error> {
             step.damaged(key, &why);
         }
     }
-    page.next.iter().for_each(|next| go_on(step, next));
+    go_on(step, page.next.as_deref().unwrap_or(PROOFS));
     Ok(())
 }
 

@@ -29,8 +29,8 @@ fn crates_of_another_system_have_their_names() {
     Publish::new("old_Name", "2.0.0").done(&host);
     assert_eq!(
         host.objects(),
-        ["crates/old_Name/old_Name-2.0.0.crate", "index/ol/d_/old_name"],
-        "nothing of ours beside a crate that has its name"
+        ["crates/old_Name/old_Name-2.0.0.crate", "index/ol/d_/old_name", "proofs/index/ol/d_/old_name",],
+        "no list of owners beside a crate that has its name"
     );
 }
 

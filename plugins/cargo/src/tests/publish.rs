@@ -17,6 +17,7 @@ fn a_publish_stores_what_the_layout_says() {
             "crates/Demo_Crate/Demo_Crate-1.1.0-rc.1+build.5.crate",
             "index/de/mo/demo_crate",
             "owners/demo-crate.json",
+            "proofs/index/de/mo/demo_crate",
         ]
     );
     assert_eq!(host.object(&one.key()), Some(one.file.clone()));

@@ -7,7 +7,8 @@ use packhouse_plugin::{Call, Response};
 use serde_json::json;
 
 use super::{
-    JSON, SMALL_BODY, load, no_version, now, package, parse, parse_whole, require, require_in, require_listed,
+    JSON, SMALL_BODY, load, no_package, no_version, now, package, parse, parse_whole, require, require_in,
+    require_listed,
 };
 use crate::document::Packument;
 use crate::error::{self, Error};
@@ -61,8 +62,7 @@ fn change(
     change: impl Fn(&mut Packument<'_>, bool) -> Result<(), Error>,
 ) -> Result<Response, Error> {
     Update::new(&layout::index(name)).run_telling(|document, has_tried| {
-        let document = document
-            .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))?;
+        let document = document.ok_or_else(|| no_package(name))?;
         let mut packument = parse_whole(name, document)?;
         require_in(name, &packument, "write")?;
         let before = packument.tags();

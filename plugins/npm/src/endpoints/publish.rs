@@ -86,7 +86,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         Refused::Busy => Error::new(error::BEING_PUBLISHED),
         Refused::Same | Refused::Exists => error::version_exists(release.version),
     };
-    let prepared = match Publish::new(&key).content_type(JSON).begun(begun).prepare(&mut look)? {
+    let prepared = match Publish::new(&key).content_type(JSON).begun(begun).proven().prepare(&mut look)? {
         // The same bytes again repair a damaged tarball.
         Err(Refused::Same) if verified.staged.repair(&file, Some(TARBALL))? => {
             let document = load(name)?;

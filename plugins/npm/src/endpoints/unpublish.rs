@@ -81,6 +81,9 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
         if packument.version(version).is_some() {
             return Err(Error::new(error::STILL_LISTED));
         }
+    } else {
+        // It may be the last copy of a version.
+        storage::check_absent(&layout::index(&name))?;
     }
     match removal.announced().first() {
         None if document.is_none() => return Err(no_file()),

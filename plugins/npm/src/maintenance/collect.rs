@@ -7,7 +7,7 @@
 //! - A file is removed only next to a packument that is whole and whose tarballs are all there.
 
 use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::part::Part;
@@ -21,11 +21,15 @@ const KEYS: u32 = 500;
 /// Bytes of packuments after which a step ends.
 const MOST_READ: u64 = 16 << 20;
 
-/// One step: a page of keys, package by package.
+/// One step: a page of keys, package by package; then the proofs.
 pub fn collect(step: &Step<'_>) -> Result<(), Error> {
     let after = step.cursor();
     if after.is_none() {
         forget_claims(step)?;
+    }
+    if let Some(after) = after.as_deref().filter(|after| after.starts_with(PROOFS)) {
+        step.collect_lost(Some(after), has_files)?.iter().for_each(|next| step.set_cursor(next));
+        return Ok(());
     }
     let options =
         ListingOptions { after: after.as_deref(), limit: KEYS, ..ListingOptions::new(layout::PACKAGES) };
@@ -41,8 +45,19 @@ pub fn collect(step: &Step<'_>) -> Result<(), Error> {
             _ => {}
         }
     }
-    page.next.iter().for_each(|next| step.set_cursor(next));
+    step.set_cursor(page.next.as_deref().unwrap_or(PROOFS));
     Ok(())
+}
+
+/// Whether a file of the package is there whose packument lies at this key.
+fn has_files(index: &str) -> Result<bool, Error> {
+    let Some(name) = package_of(index) else { return Ok(false) };
+    for object in storage::list(&format!("{}/", layout::folder(&name))) {
+        if Part::of(&name, &object?.key).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The files of one package, or some of them. Gives the bytes that were read.

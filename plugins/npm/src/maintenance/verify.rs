@@ -3,7 +3,7 @@
 
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
 use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
 use super::part::Part;
@@ -35,7 +35,7 @@ impl Done {
     }
 }
 
-/// One step: packages in the order of their keys, until enough was read. The cursor is the
+/// One step: packages in the order of their keys, until enough was read; then the proofs. The cursor is the
 /// number of the package's versions that were read before, and the packument's key.
 pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     let cursor = step.cursor();
@@ -45,6 +45,10 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
     };
     if after.is_none() {
         step.report_files_for_folders(&[layout::PACKAGES.trim_end_matches('/')])?;
+    }
+    if let Some(after) = after.filter(|after| after.starts_with(PROOFS)) {
+        step.report_lost(Some(after))?.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+        return Ok(());
     }
     let (mut done, mut read_again) = (Done::default(), 0);
     if let Some(key) = after.filter(|_| read > 0)
@@ -68,7 +72,7 @@ pub fn verify(step: &Step<'_>) -> Result<(), Error> {
             return Ok(());
         }
     }
-    page.next.iter().for_each(|next| step.set_cursor(&format!("0 {next}")));
+    step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(PROOFS)));
     Ok(())
 }
 

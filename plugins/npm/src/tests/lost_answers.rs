@@ -5,6 +5,7 @@ use super::unpublish::{at_revision, without};
 use super::*;
 
 const INDEX: &str = "packages/a/index.json";
+const PROOF: &str = "proofs/packages/a/index.json";
 
 /// Somebody else's star.
 fn starred(there: Option<Vec<u8>>) -> Option<Vec<u8>> {
@@ -52,7 +53,7 @@ fn a_version_that_was_unpublished_is_gone_with_its_tarball() {
     host.lose_answer(INDEX, starred);
     let reply = ann.put(&path).json(&body).send::<Npm>();
     assert_eq!(reply.status(), 201, "{}", reply.text());
-    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", INDEX]);
+    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", INDEX, PROOF]);
     let tarball = at_revision(&host, "a", "/a/-/a-2.0.0.tgz");
     assert_eq!(ann.delete(&tarball).send::<Npm>().status(), 200, "npm asks for that too");
 }
@@ -93,8 +94,8 @@ fn a_tarball_that_may_be_about_to_be_named_is_not_removed() {
     let ann = host.as_user("ann");
     let tarball = at_revision(&host, "a", "/a/-/a-2.0.0.tgz");
     assert_eq!(ann.delete(&tarball).send::<Npm>().status(), 200);
-    assert_eq!(host.objects().len(), 3, "it is younger than a publish takes");
+    assert_eq!(host.objects().len(), 4, "it is younger than a publish takes");
     host.set_now(host.now() + 6 * 60 * 1000);
     assert_eq!(ann.delete(&tarball).send::<Npm>().status(), 200);
-    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", INDEX]);
+    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", INDEX, PROOF]);
 }

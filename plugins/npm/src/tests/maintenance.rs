@@ -17,6 +17,14 @@ fn verify(host: &Host) -> Outcome {
     host.upkeep().verify::<Npm>().unwrap()
 }
 
+/// The packument of `a` is lost. One that an earlier version wrote has no proof.
+fn lose(host: &Host, proof: &str) {
+    assert!(host.remove("packages/a/index.json"));
+    if proof == "without a proof" {
+        assert!(host.remove("proofs/packages/a/index.json"));
+    }
+}
+
 fn later(host: &Host, milliseconds: u64) {
     host.set_now(host.now() + milliseconds);
 }
@@ -263,8 +271,8 @@ fn what_is_unpublished_while_it_is_verified_is_not_damaged() {
     }
     let run = host.upkeep().between(|steps| {
         if steps == 1 {
-            host.remove("packages/many/index.json");
-            host.remove("packages/many/many-1.0.449.tgz");
+            let path = unpublish::at_revision(&host, "many", "/many");
+            assert_eq!(host.as_user("ann").delete(&path).send::<Npm>().status(), 200);
         }
     });
     let run = run.verify::<Npm>().unwrap();
@@ -319,15 +327,16 @@ fn a_damaged_tarball_is_repaired_by_publishing_the_same_bytes_and_by_no_others()
     assert_eq!(verify(&host).damaged, Vec::<String>::new());
 }
 
-/// The packument was lost, and somebody published the next version before it was noticed.
+/// The packument that an earlier version wrote was lost, and somebody published the next version
+/// before it was noticed.
 #[test]
-fn what_a_packument_that_was_lost_had_named_stays() {
+fn what_a_packument_without_a_proof_that_was_lost_had_named_stays() {
     let host = host();
     for version in ["1.0.0", "1.1.0"] {
         Publish::new("a", version).done(&host);
     }
     host.set_now(host.now() + 86_400_000);
-    host.remove("packages/a/index.json");
+    lose(&host, "without a proof");
     Publish::new("a", "2.0.0").done(&host);
     host.set_now(host.now() + 3 * 86_400_000);
     let before = host.objects();
@@ -437,7 +446,7 @@ fn other_bytes_do_not_replace_the_last_copy_of_a_version() {
         let package_json = r#"{"name":"a","version":"1.0.0","description":"another"}"#;
         Publish::with_tarball("a", "1.0.0", samples::tarball(package_json))
     };
-    host.remove("packages/a/index.json");
+    lose(&host, "without a proof");
     later(&host, 10 * 60 * 1000);
     let before = host.objects();
     let reply = other().send(&host.as_user("ann"));

@@ -16,6 +16,8 @@ fn a_publish_stores_what_the_layout_says() {
             "packages/@example/pad/pad-1.0.0-beta.1.tgz",
             "packages/left-pad/index.json",
             "packages/left-pad/left-pad-1.0.0.tgz",
+            "proofs/packages/@example/pad/index.json",
+            "proofs/packages/left-pad/index.json",
         ]
     );
     let tarball = host.object("packages/left-pad/left-pad-1.0.0.tgz");
@@ -82,8 +84,10 @@ fn an_attachment_is_found_by_the_version_as_npm_cleans_it() {
         let sent = publish.attachment().take();
         publish.body["_attachments"] = json!({ attachment: sent });
         publish.done(&host);
-        let folder = format!("packages/{name}/");
-        assert_eq!(host.objects(), [format!("{folder}a-1.0.0.tgz"), format!("{folder}index.json")]);
+        let (tarball, index) =
+            (format!("packages/{name}/a-1.0.0.tgz"), format!("packages/{name}/index.json"));
+        let proof = format!("proofs/{index}");
+        assert_eq!(host.objects(), [tarball, index, proof]);
         assert_eq!(get(&host, &format!("/{name}/-/a-1.0.0.tgz")).status(), 200);
     }
     for attachment in ["a-1.0.1+x.tgz", "b-1.0.0+x.tgz", "a-1.0.0-x.tgz", "example-a-1.0.0.tgz"] {

@@ -44,6 +44,7 @@ fn old_buckets_are_served_as_found() {
             "packages/@example/pad/pad-1.0.0.tgz",
             "packages/@example/pad/pad-2.0.0.tgz",
             "packages/@example/pad/pad-2.1.0.tgz",
+            "proofs/packages/@example/pad/index.json",
         ]
     );
     let stored = host.object_json("packages/@example/pad/index.json");

@@ -40,7 +40,14 @@ fn one_version_goes_and_then_its_tarball() {
     assert_eq!(get(&host, file).status(), 404);
     let removed = ann.delete(&at_revision(&host, package, file)).send::<Npm>();
     assert_eq!(removed.status(), 200, "{}", removed.text());
-    assert_eq!(host.objects(), ["packages/@example/a/a-1.0.0.tgz", "packages/@example/a/index.json"]);
+    assert_eq!(
+        host.objects(),
+        [
+            "packages/@example/a/a-1.0.0.tgz",
+            "packages/@example/a/index.json",
+            "proofs/packages/@example/a/index.json"
+        ]
+    );
     // It may be published again, with other bytes too.
     Publish::new("@example/a", "2.0.0").done(&host);
 }
@@ -55,16 +62,19 @@ fn a_provenance_bundle_goes_with_its_tarball() {
     // What is refused leaves none behind.
     host.insert("packages/a/a-2.0.0.tgz", b"somebody is publishing this").unwrap();
     assert_eq!(publish.send(&host.as_user("ann")).status(), 409);
-    assert_eq!(host.objects().len(), 3);
+    assert_eq!(host.objects().len(), 4);
     host.remove("packages/a/a-2.0.0.tgz");
     publish.done(&host);
-    assert_eq!(host.objects().len(), 4);
+    assert_eq!(host.objects().len(), 5);
     let ann = host.as_user("ann");
     let body = without(&host, "a", "2.0.0");
     assert_eq!(ann.put(&at_revision(&host, "a", "/a")).json(&body).send::<Npm>().status(), 201);
     let file = at_revision(&host, "a", "/a/-/a-2.0.0.tgz");
     assert_eq!(ann.delete(&file).send::<Npm>().status(), 200);
-    assert_eq!(host.objects(), ["packages/a/a-1.0.0.tgz", "packages/a/index.json"]);
+    assert_eq!(
+        host.objects(),
+        ["packages/a/a-1.0.0.tgz", "packages/a/index.json", "proofs/packages/a/index.json"]
+    );
 }
 
 #[test]
@@ -99,7 +109,10 @@ fn a_whole_package_goes() {
     let path = at_revision(&host, "a", "/a");
     let ann = host.as_user("ann");
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 200);
-    assert_eq!(host.objects(), ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json"]);
+    assert_eq!(
+        host.objects(),
+        ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json", "proofs/packages/ab/index.json"]
+    );
     assert_eq!(get(&host, "/a").status(), 404);
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 404);
 }

@@ -18,7 +18,7 @@ pub fn check_free(name: &CrateName) -> Result<(), Error> {
         && owners.name != name.as_str()
     {
         let other = CrateName::parse(&owners.name)?;
-        if storage::stat(&layout::index(&other))?.is_some() {
+        if is_crate(&other)? {
             return Err(taken(name, &other));
         }
     }
@@ -32,6 +32,16 @@ pub fn check_free(name: &CrateName) -> Result<(), Error> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether the crate has an index file. `Damaged` when it had one that was lost.
+fn is_crate(name: &CrateName) -> Result<bool, Error> {
+    let index = layout::index(name);
+    if storage::stat(&index)?.is_some() {
+        return Ok(true);
+    }
+    storage::check_absent(&index)?;
+    Ok(false)
 }
 
 /// Takes the name, or 409. A name that is taken and has no version yet is that of a publish
@@ -48,7 +58,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
         }
         if there.name != name.as_str() {
             let other = CrateName::parse(&there.name)?;
-            if storage::stat(&layout::index(&other))?.is_some() {
+            if is_crate(&other)? {
                 return Err(taken(name, &other));
             }
             if !is_left_over(document)? {

@@ -139,6 +139,7 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
     let mut kept = None;
     let info = storage::update(&layout::index(name), |document| {
         let Some(document) = document else {
+            storage::check_absent(&layout::index(name))?;
             return Err(no_tarball(name));
         };
         let mut packument = parse_whole(name, document)?;

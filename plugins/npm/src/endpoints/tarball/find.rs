@@ -4,10 +4,10 @@
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};
 
-use super::super::has_tarball;
+use super::super::{has_tarball, no_package};
 use super::no_file;
 use crate::document::SIZES;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::layout;
 use crate::name::PackageName;
 
@@ -56,8 +56,7 @@ pub fn find(name: &PackageName, file: &str) -> Result<Found, Error> {
 
 /// Looks into the stored packument, or 404.
 fn look<T>(name: &PackageName, look: impl FnMut(&mut Scan) -> Result<T, HostError>) -> Result<T, Error> {
-    storage::scan(&layout::index(name), look)?
-        .ok_or_else(|| Error::because(error::NOT_FOUND, format!("{name} is not in this registry")))
+    storage::scan(&layout::index(name), look)?.ok_or_else(|| no_package(name))
 }
 
 /// Whether the packument names the version, and the size that it says the tarball has. Both

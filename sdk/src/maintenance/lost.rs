@@ -1,0 +1,76 @@
+//! Documents that were lost, as their proofs tell; see `storage/proof.rs`. Each function does one
+//! page of keys and gives the key behind which the next page begins.
+
+use crate::Error;
+use crate::maintenance::Step;
+use crate::storage::{
+    ListingOptions, PROOFS, is_lost, list_page, proof_of, record_proof, stat_many, why_lost,
+};
+use crate::types::ObjectInfo;
+
+/// Proofs of one page.
+const KEYS: u32 = 500;
+
+impl Step<'_> {
+    /// Reports the documents that were lost.
+    pub fn report_lost(&self, after: Option<&str>) -> Result<Option<String>, Error> {
+        let (lost, next) = lost(after)?;
+        for (document, proof) in &lost {
+            self.damaged_once(document, &why_lost(&proof.key));
+        }
+        Ok(next)
+    }
+
+    /// The same for a collection. If the operator ordered to remove orphans, the proof goes too
+    /// once `has_files` says that no file is left of the package with this document.
+    pub fn collect_lost(
+        &self,
+        after: Option<&str>,
+        mut has_files: impl FnMut(&str) -> Result<bool, Error>,
+    ) -> Result<Option<String>, Error> {
+        let (lost, next) = lost(after)?;
+        for (document, proof) in &lost {
+            if self.removes_orphans() && !has_files(document)? {
+                if self.remove(proof)? {
+                    self.left_over(&proof.key, proof.size, "nothing is left of its package");
+                }
+            } else {
+                self.damaged_once(document, &why_lost(&proof.key));
+            }
+        }
+        Ok(next)
+    }
+
+    /// Writes the proofs that are missing of documents that are there, as an earlier version left
+    /// them.
+    pub fn prove<S: AsRef<str>>(&self, documents: &[S]) -> Result<(), Error> {
+        if self.is_dry_run() {
+            return Ok(());
+        }
+        let proofs: Vec<String> = documents.iter().map(|document| proof_of(document.as_ref())).collect();
+        for (document, found) in documents.iter().zip(stat_many(&proofs)?) {
+            if found.is_none() {
+                record_proof(document.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The documents of one page that were lost, each with its proof.
+fn lost(after: Option<&str>) -> Result<(Vec<(String, ObjectInfo)>, Option<String>), Error> {
+    let after = after.filter(|after| *after != PROOFS);
+    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(PROOFS) })?;
+    let proofs = page.objects.into_iter();
+    let proofs: Vec<(String, ObjectInfo)> =
+        proofs.filter_map(|proof| Some((proof.key.strip_prefix(PROOFS)?.to_owned(), proof))).collect();
+    let documents: Vec<&str> = proofs.iter().map(|(document, _)| document.as_str()).collect();
+    let found = stat_many(&documents)?;
+    let mut lost = Vec::new();
+    for ((document, proof), _) in proofs.into_iter().zip(found).filter(|(_, found)| found.is_none()) {
+        if is_lost(&document, &proof)? {
+            lost.push((document, proof));
+        }
+    }
+    Ok((lost, page.next))
+}
