@@ -111,7 +111,7 @@ async fn oci_resolves_one_of_50_000_tags() {
     let content = Content::new("application/vnd.oci.image.index.v1+json", manifest.to_string());
     let hand = Hand::new(&pusher, "large");
     hand.try_push_manifest(&content, "latest").await.unwrap().expect(201);
-    let key = registry.keys().into_iter().find(|key| key.ends_with("tags.json")).unwrap();
+    let key = registry.keys().into_iter().find(|key| key.starts_with("oci/tags/")).unwrap();
     let path = registry.home().objects().join(&key);
     let mut tags: Map<String, Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let digest = tags["latest"].clone();

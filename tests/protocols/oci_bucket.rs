@@ -66,7 +66,7 @@ async fn an_old_bucket_is_served_and_taken_care_of(backend: Backend) {
 
     let derived = |keys: &[String]| -> Vec<String> {
         let is_derived = |key: &&String| {
-            !["blobs", "manifests", "tags", "pushed"]
+            !["blobs", "manifests", "tags", "pushed", "proofs"]
                 .iter()
                 .any(|kind| key.starts_with(&format!("oci/{kind}/")))
         };

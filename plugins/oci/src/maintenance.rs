@@ -7,7 +7,8 @@ use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Maintenance, Step};
 use packhouse_plugin::storage::{self, Listing, ListingOptions};
 
-use crate::Oci;
+use crate::name::RepositoryName;
+use crate::{Oci, layout, tag_map};
 
 mod collect;
 mod evidence;
@@ -56,6 +57,22 @@ fn take(step: &Step<'_>, phases: &[Phase]) -> Result<(), Error> {
         None => phases.get(number + 1).iter().for_each(|next| step.set_cursor(next.name)),
     }
     Ok(())
+}
+
+/// The repositories of a page of proofs whose documents of tags were lost, and the key behind which
+/// the next page begins.
+fn lost_tags(after: Option<&str>) -> Result<(Vec<RepositoryName>, Option<String>), Error> {
+    let listing = page(storage::PROOFS, after, KEYS)?;
+    let keys = listing.objects.iter().filter_map(|proof| proof.key.strip_prefix(storage::PROOFS));
+    let (keys, repositories): (Vec<&str>, Vec<RepositoryName>) =
+        keys.filter_map(|key| Some((key, layout::repository_of_tags(key)?))).unzip();
+    let mut lost = Vec::new();
+    for (repository, found) in repositories.into_iter().zip(storage::stat_many(&keys)?) {
+        if found.is_none() && tag_map::is_proof_left(&repository)? {
+            lost.push(repository);
+        }
+    }
+    Ok((lost, listing.next))
 }
 
 /// One page of all keys below a prefix.

@@ -2,8 +2,9 @@
 //!
 //! A document that was lost or emptied must not be taken for a repository without tags: the
 //! next push would write a document of one tag, and nobody would notice the loss of the others.
-//! The records of pushes ([`crate::records`]) prove that there was one, and so does the adoption of
-//! a repository with manifests.
+//! A document that has had a tag has a proof, which is written before the push is answered. Where an
+//! earlier version wrote the document, the records of pushes ([`crate::records`]) prove that there was
+//! one, and so does the adoption of a repository with manifests.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Change, Document, Update};
@@ -69,13 +70,33 @@ pub fn check_stored(repository: &RepositoryName) -> Result<(), Error> {
 /// `Damaged` when the document was lost or emptied.
 pub fn check(repository: &RepositoryName, document: Option<&Document>) -> Result<(), Error> {
     let is_damaged = match document {
-        None => records::prove(repository, false)? || adoption::has_made_tags(repository)?,
-        Some(document) => Tags::may_be_emptied(&document.bytes) && records::prove(repository, true)?,
+        None => {
+            is_proof_left(repository)?
+                || records::prove(repository, false)?
+                || adoption::has_made_tags(repository)?
+        }
+        Some(document) => {
+            Tags::may_be_emptied(&document.bytes)
+                && (has_proof(repository)? || records::prove(repository, true)?)
+        }
     };
     if is_damaged {
         return Err(Error::damaged(layout::tags(repository), why_lost(document.is_some())));
     }
     Ok(())
+}
+
+/// Whether the document is not there, and its proof is.
+pub fn is_proof_left(repository: &RepositoryName) -> Result<bool, Error> {
+    match storage::check_absent(&layout::tags(repository)) {
+        Err(Error::Damaged { .. }) => Ok(true),
+        checked => checked.map(|()| false),
+    }
+}
+
+/// Whether the document has had a tag.
+pub fn has_proof(repository: &RepositoryName) -> Result<bool, Error> {
+    Ok(storage::stat(&format!("{}{}", storage::PROOFS, layout::tags(repository)))?.is_some())
 }
 
 /// What is wrong with a document of tags that is empty or not there.
@@ -87,6 +108,14 @@ pub fn why_lost(is_there: bool) -> String {
     )
 }
 
+/// What is wrong with a document of tags that cannot be read.
+pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
+    let removed = if Tags::holds_nothing(bytes) { "" } else { "remove it and " };
+    format!(
+        "it is no map of tags: {error}. Restore it, or {removed}run `packhouse reindex` to begin without tags"
+    )
+}
+
 /// Lets these tags stand for a manifest; without tags it makes the document if there is none.
 pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) -> Result<(), Error> {
     change(repository, |map, _| {
@@ -95,14 +124,18 @@ pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) ->
             changed |= map.set(tag, digest);
         }
         changed
-    })
+    })?;
+    if !tags.is_empty() {
+        storage::leave_proof(&layout::tags(repository));
+    }
+    Ok(())
 }
 
-/// An empty document, if there is none or it was emptied.
+/// An empty document, if there is none or what lies there holds no tags.
 pub fn create(repository: &RepositoryName) -> Result<(), Error> {
     let key = layout::tags(repository);
     Update::new(&key).content_type(JSON).run(|document| match document {
-        Some(document) if !Tags::may_be_emptied(&document.bytes) => Ok(Change::Keep),
+        Some(document) if !Tags::holds_nothing(&document.bytes) => Ok(Change::Keep),
         _ => write(&Tags::default()),
     })?;
     Ok(())
@@ -150,5 +183,5 @@ fn write(tags: &Tags) -> Result<Change, Error> {
 }
 
 fn parse(bytes: &[u8], key: &str) -> Result<Tags, Error> {
-    Tags::parse(bytes).map_err(|error| Error::damaged(key, error))
+    Tags::parse(bytes).map_err(|error| Error::damaged(key, why_unreadable(bytes, &error)))
 }

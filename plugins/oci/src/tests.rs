@@ -22,6 +22,7 @@ mod hostile;
 mod lists;
 mod losses;
 mod lost_answers;
+mod lost_tags;
 mod manifests;
 mod permissions;
 mod referrers;

@@ -37,6 +37,20 @@ impl Tags {
             && Self::parse(bytes).is_ok_and(|tags| tags.0.is_empty())
     }
 
+    /// Whether these bytes hold no tags, whatever else they are.
+    pub fn holds_nothing(bytes: &[u8]) -> bool {
+        let is_empty = |value: Value| match value {
+            Value::Null => true,
+            Value::Array(values) => values.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        let text = bytes.trim_ascii();
+        bytes != EMPTY
+            && bytes.len() <= LONGEST_EMPTY
+            && (text.is_empty() || serde_json::from_slice(text).is_ok_and(is_empty))
+    }
+
     pub fn get(&self, tag: &Tag) -> Option<ContentDigest> {
         ContentDigest::parse(self.0.get(tag.as_str())?.as_str()?).ok()
     }
@@ -84,5 +98,15 @@ mod tests {
         assert_eq!(tags.names_after("a").collect::<Vec<_>>(), ["b"]);
         assert!(tags.remove_all(&digest) && !tags.remove_all(&digest) && !tags.remove(&a));
         assert_eq!(tags.to_bytes().unwrap(), br#"{"Z z":3,"b":"odd"}"#);
+    }
+
+    #[test]
+    fn bytes_without_tags_are_told_from_damaged_ones() {
+        for nothing in ["", " \n", "null", "[]", "{}", "{\n}"] {
+            assert!(Tags::holds_nothing(nothing.as_bytes()), "{nothing:?}");
+        }
+        for other in ["{ }", "{", "0", "\"\"", "[1]", "{\"a\":1}", "\0"] {
+            assert!(!Tags::holds_nothing(other.as_bytes()), "{other:?}");
+        }
     }
 }

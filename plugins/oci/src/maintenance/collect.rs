@@ -28,6 +28,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: mark::manifests },
     Phase { name: "records", step: damage::records },
     Phase { name: "tags", step: damage::tags },
+    Phase { name: "lost tags", step: damage::lost_tags },
     Phase { name: "condemn", step: condemn::blobs },
     Phase { name: "members again", step: mark::members },
     Phase { name: "pending again", step: mark::pending },

@@ -10,12 +10,15 @@ use packhouse_plugin::storage;
 
 use super::{DOCUMENTS, KEYS, Phase, page, pass};
 use crate::adoption::{self, Derived};
-use crate::name::RepositoryName;
+use crate::document::Tags;
+use crate::name::{RepositoryName, Tag};
 use crate::{layout, tag_map};
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: from_manifests },
     Phase { name: "records", step: from_records },
+    Phase { name: "proofs", step: from_proofs },
+    Phase { name: "tags", step: tags },
     // When every manifest has been read.
     Phase { name: "marks", step: marks },
 ];
@@ -99,6 +102,55 @@ fn from_records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, 
     for repository in &repositories {
         replace_lost_tags(step, repository)?;
     }
+    Ok(listing.next)
+}
+
+/// Repositories that have lost everything but the proof of their tags.
+fn from_proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let (lost, next) = super::lost_tags(after)?;
+    for repository in &lost {
+        replace_lost_tags(step, repository)?;
+    }
+    Ok(next)
+}
+
+/// Documents of tags that hold nothing begin anew. Other damage is reported: the operator may have
+/// it restored.
+fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let listing = page(layout::TAGS, after, DOCUMENTS)?;
+    let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
+    let mut tagged = Vec::new();
+    for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+        let Some(repository) = layout::repository_of_tags(key) else { continue };
+        let Some(document) = pass(step, document)?.flatten() else { continue };
+        step.checked(1, document.bytes.len() as u64);
+        match Tags::parse(&document.bytes) {
+            Ok(_) if Tags::may_be_emptied(&document.bytes) => {
+                replace_lost_tags(step, &repository)?;
+            }
+            Ok(tags) => {
+                for name in tags.names_after("") {
+                    if Tag::parse(name).ok().and_then(|tag| tags.get(&tag)).is_none() {
+                        let why = format!("the tag {name:?} does not stand for a digest: push or delete it");
+                        step.damaged(key, &why);
+                    }
+                }
+                if tags.names_after("").next().is_some() {
+                    tagged.push(key);
+                }
+            }
+            Err(error) => {
+                let why = tag_map::why_unreadable(&document.bytes, &error);
+                if Tags::holds_nothing(&document.bytes) {
+                    step.damaged_once(key, &format!("{why}. It begins without tags now"));
+                    create_tags(step, &repository)?;
+                } else {
+                    step.damaged_once(key, &why);
+                }
+            }
+        }
+    }
+    step.prove(&tagged)?;
     Ok(listing.next)
 }
 

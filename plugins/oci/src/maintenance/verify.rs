@@ -20,6 +20,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: manifests },
     Phase { name: "records", step: pushed },
     Phase { name: "tags", step: tags },
+    Phase { name: "lost tags", step: lost_tags },
     Phase { name: "blobs", step: blobs },
     Phase { name: "members", step: lost::members },
     Phase { name: "referrers", step: lost::referrers },
@@ -193,15 +194,25 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
         };
         step.checked(1, document.bytes.len() as u64);
         let is_emptied = Tags::may_be_emptied(&document.bytes);
-        if is_emptied && step.remembered(&[tagged_word(&repository)]).contains(&true) {
+        let is_tagged = || step.remembered(&[tagged_word(&repository)]).contains(&true);
+        if is_emptied && (is_tagged() || tag_map::has_proof(&repository)?) {
             step.damaged(key, &tag_map::why_lost(true));
         }
         match Tags::parse(&document.bytes) {
             Ok(tags) => check_tags(step, &repository, key, &tags)?,
-            Err(error) => step.damaged(key, &format!("it is no map of tags: {error}")),
+            Err(error) => step.damaged(key, &tag_map::why_unreadable(&document.bytes, &error)),
         }
     }
     Ok(listing.next)
+}
+
+/// Documents of tags that were lost, as their proofs tell.
+fn lost_tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let (lost, next) = super::lost_tags(after)?;
+    for repository in &lost {
+        step.damaged_once(&layout::tags(repository), &tag_map::why_lost(false));
+    }
+    Ok(next)
 }
 
 fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Tags) -> Result<(), Error> {

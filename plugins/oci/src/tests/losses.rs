@@ -90,11 +90,15 @@ fn a_deletion_that_is_under_way_is_no_damage() {
     assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, ["tags/a/tags.json"]);
 }
 
-/// The manifests, records and tags of a repository are lost.
+/// The manifests, records and tags of a repository are lost, and the proof that there were tags.
 fn lose_documents(host: &Host, repository: &str) {
     let segment = repository.replace('/', "+");
-    let lost =
-        [format!("manifests/{repository}/"), format!("pushed/{segment}/"), format!("tags/{repository}/")];
+    let lost = [
+        format!("manifests/{repository}/"),
+        format!("pushed/{segment}/"),
+        format!("tags/{repository}/"),
+        format!("proofs/tags/{repository}/"),
+    ];
     let is_lost = |key: &&String| {
         lost.iter().any(|start| key.strip_prefix(start).is_some_and(|name| !name.contains('/')))
     };

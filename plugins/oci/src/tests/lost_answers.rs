@@ -5,7 +5,7 @@ use super::*;
 
 /// Where the tags of `team/demo` lie.
 fn tags_key(host: &Host) -> String {
-    host.objects().into_iter().find(|key| key.ends_with("tags.json")).unwrap()
+    host.objects().into_iter().find(|key| key.starts_with("tags/")).unwrap()
 }
 
 fn manifest_key(host: &Host, digest: &str) -> String {

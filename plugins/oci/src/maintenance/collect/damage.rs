@@ -1,6 +1,8 @@
 //! What a collection must not build on: manifests and tags that were lost or are damaged. It
 //! notes which blobs stay because of them.
 
+use std::collections::BTreeSet;
+
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, settings};
@@ -10,7 +12,7 @@ use crate::document::{Manifest, Tags};
 use crate::maintenance::{DOCUMENTS, evidence, page, reason};
 use crate::name::{RepositoryName, Tag};
 use crate::records::{self, Record, State};
-use crate::{holdings, layout};
+use crate::{holdings, layout, tag_map};
 
 /// The word for a damage that any blob may suffer from.
 const ANYWHERE: &str = "damaged";
@@ -22,12 +24,14 @@ const SOMEWHERE: &str = "damaged somewhere";
 pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::PUSHED, after, DOCUMENTS)?;
     let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
+    let mut repositories = BTreeSet::new();
     for (object, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
         let (Some(document), Some((repository, digest))) =
             (document?, layout::manifest_of_record(&object.key))
         else {
             continue;
         };
+        repositories.insert(repository.clone());
         match records::parse(&document) {
             Ok(record) if record.state == State::Deleted => evidence::release(step, &repository, &record),
             Ok(Record { blobs, .. }) => {
@@ -46,7 +50,30 @@ pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
             Err(error) => hold(step, &repository, &object.key, &reason(error))?,
         }
     }
+    let tags: Vec<String> = repositories.iter().map(layout::tags).collect();
+    for (repository, found) in repositories.iter().zip(storage::stat_many(&tags)?) {
+        if found.is_none() {
+            check_stored(step, repository)?;
+        }
+    }
     Ok(listing.next)
+}
+
+/// Documents of tags that were lost, as their proofs tell.
+pub fn lost_tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let (lost, next) = crate::maintenance::lost_tags(after)?;
+    for repository in &lost {
+        hold(step, repository, &layout::tags(repository), &tag_map::why_lost(false))?;
+    }
+    Ok(next)
+}
+
+/// A document of tags that was lost or emptied.
+fn check_stored(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
+    match tag_map::check_stored(repository) {
+        Err(Error::Damaged { key, why }) => hold(step, repository, &key, &why),
+        checked => checked,
+    }
 }
 
 /// Tags that stand for nothing.
@@ -58,8 +85,11 @@ pub fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Erro
             continue;
         };
         match Tags::parse(&document.bytes) {
+            Ok(_) if Tags::may_be_emptied(&document.bytes) => check_stored(step, &repository)?,
             Ok(tags) => check_tags(step, &repository, key, &tags)?,
-            Err(error) => hold(step, &repository, key, &format!("it is no map of tags: {error}"))?,
+            Err(error) => {
+                hold(step, &repository, key, &tag_map::why_unreadable(&document.bytes, &error))?;
+            }
         }
     }
     Ok(listing.next)
