@@ -154,7 +154,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 /// Closes the user database, unless a call in it takes too long.
 async fn close(auth: &Auth) {
     if tokio::time::timeout(LAST_CALLS, auth.close()).await.is_err() {
-        tracing::warn!("the user database is still in use: copy its -wal file with it");
+        tracing::warn!("the user database is still in use: if `-journal` lies beside it, copy that with it");
     }
 }
 

@@ -276,6 +276,28 @@ async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
     .await;
 }
 
+#[tokio::test]
+async fn users_on_a_read_only_disk_sign_in_and_readiness_says_that_writes_fail() {
+    let registry = Registry::npm().await;
+    let publisher = registry.publisher().await;
+    publisher.get("/-/whoami").await.expect(200);
+    let users = registry.home().path().join("users");
+    cover(&users);
+    packhouse_tests::wait::until("readiness to say so", || async {
+        let ready = registry.actor("").get("/readyz").await;
+        (ready.status == 503).then_some(())
+    })
+    .await;
+    publisher.get("/-/whoami").await.expect(200);
+    uncover(&users);
+    packhouse_tests::wait::until("the users to be ready again", || async {
+        let ready = registry.actor("").get("/readyz").await;
+        (ready.status == 200).then_some(())
+    })
+    .await;
+    assert!(registry.logs().contains("users cannot be looked up"), "{}", registry.logs());
+}
+
 /// Deleting is what makes room, and needs none.
 #[tokio::test]
 async fn gc_makes_room_on_a_disk_without_a_byte_left() {

@@ -62,7 +62,7 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     };
     let database = &config.auth.database;
     let mut files = vec![config.file.clone(), database.clone()];
-    files.extend(["-wal", "-shm"].map(|ending| beside(database, ending)));
+    files.extend(["-journal", "-wal", "-shm"].map(|ending| beside(database, ending)));
     files.extend(config.auth.key_files().cloned());
     if let Ok(entries) = config.plugins.dir.read_dir() {
         let paths = entries.flatten().map(|entry| entry.path());

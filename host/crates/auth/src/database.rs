@@ -2,36 +2,51 @@
 //! what its errors mean. It must not know what is asked of it.
 //!
 //! # Invariants
-//! - One file is safe for several processes: a write-ahead log, a wait for whoever
-//!   writes, and every write a transaction that locks before it reads.
-//! - A write is on the disk when its call is over (`synchronous = FULL`): writes are
-//!   rare, and a token revoked before a power cut must not be back after it.
-//! - The file is made readable for its owner only (its log files take that over).
-//! - Reads have connections of their own, so that they never wait for a writer.
-//! - A file that was deleted or replaced is not used any more (`watched`).
+//! - One file is safe for several processes: every write is a transaction that locks before it
+//!   reads, and each process waits for the one that writes.
+//! - What is committed is in the file itself. A rollback journal lies beside it only while a
+//!   transaction is under way. A write-ahead log would hold changes that a crash leaves beside the
+//!   file, and SQLite would apply them to any file that is put in its place (`beside`).
+//! - A write is on the disk when its call is over (`synchronous = EXTRA`, which also syncs the
+//!   removal of the journal): writes are rare, and a token revoked before a power cut must not be
+//!   back after it.
+//! - The file is made readable for its owner only (its journal takes that over).
+//! - Reads have connections of their own. They wait for a writer only while it commits.
+//! - A file that was deleted or replaced (`watched`), overwritten (`lineage`) or damaged (`health`)
+//!   is not used any more.
 
+mod beside;
+mod health;
+mod lineage;
 mod watched;
+mod write;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::AuthError;
+use beside::Held;
+use health::Health;
+use lineage::{Lineage, Place, Stranger};
 use watched::Watched;
+pub use write::Write;
 
 /// How long a call waits for another process's write.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
+/// How long a log that belongs to another file is looked at again: another process may be writing.
+const SETTLING: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(20);
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -90,6 +105,13 @@ const STEPS: [&str; 5] = [
     ALTER TABLE tokens ADD COLUMN parent BLOB;
     CREATE INDEX tokens_by_parent ON tokens (parent) WHERE parent IS NOT NULL;
 ",
+    "
+    CREATE TABLE lineage (
+        id     BLOB NOT NULL,
+        number INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO lineage VALUES (randomblob(16), 1);
+",
 ];
 
 /// The open file. Cloning is cheap and shares it.
@@ -98,32 +120,44 @@ pub struct Database {
     readers: SqlitePool,
     writer: SqlitePool,
     watched: Watched,
+    /// None where no file was opened.
+    lineage: Option<Arc<Lineage>>,
+    health: Arc<Health>,
+    _held: Option<Arc<Held>>,
 }
 
 impl Database {
     /// Opens the file, makes it when there is none, and brings its tables up to date.
     ///
     /// # Errors
-    /// `Open` with a sentence that names the file.
+    /// `Open` with a sentence that names the file, `Damaged`, or `Gone` when a log beside the file
+    /// belongs to another one.
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, AuthError> {
         let refuse = |reason: String| AuthError::Open { path: path.to_owned(), reason };
         create(path).map_err(|error| refuse(error.to_string()))?;
+        let held = hold(path).await?;
         let watched = Watched::new(path);
         let options = options(path, patience);
-        // Turning the log on needs the file for itself for a moment and doesn't wait
-        // for it, so two first starts at once would meet here.
+        // A new file is locked for a moment by the process that writes to it first.
         let deadline = Instant::now() + patience;
         let writer = loop {
             match pool(1, patience).connect_with(options.clone()).await {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    tokio::time::sleep(RETRY).await;
                 }
                 answer => break answer.map_err(|error| AuthError::of_file(path, &error))?,
             }
         };
         let readers = pool(READERS, patience).connect_lazy_with(options);
-        let database = Self { readers, writer, watched };
-        database.update_tables().await.map_err(|error| match error {
+        let mut database = Self {
+            readers,
+            writer,
+            watched,
+            lineage: None,
+            health: Arc::default(),
+            _held: Some(Arc::new(held)),
+        };
+        database.prepare(deadline).await.map_err(|error| match error {
             AuthError::Invalid(reason) => refuse(reason),
             AuthError::Damaged { reason, .. } => AuthError::Damaged { file: named(path), reason },
             other => refuse(other.to_string()),
@@ -134,7 +168,14 @@ impl Database {
     /// One whose file is gone: every call is `Gone`, and no file is made.
     pub fn gone(path: &Path, why: &str) -> Self {
         let lazy = || pool(1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
-        let database = Self { readers: lazy(), writer: lazy(), watched: Watched::new(path) };
+        let database = Self {
+            readers: lazy(),
+            writer: lazy(),
+            watched: Watched::new(path),
+            lineage: None,
+            health: Arc::default(),
+            _held: None,
+        };
         database.refuse(why);
         database
     }
@@ -155,20 +196,76 @@ impl Database {
         self.watched.check()
     }
 
-    /// For reading only.
-    pub fn readers(&self) -> Result<&SqlitePool, AuthError> {
-        self.check()?;
+    /// For reading only. `Gone` unless the file is there that was opened, with its content.
+    pub async fn readers(&self) -> Result<&SqlitePool, AuthError> {
+        self.watched.check()?;
+        if let Some(lineage) = &self.lineage {
+            let seen = lineage.seen();
+            let place = Place::read(&self.readers).await?;
+            self.judge(lineage, place.as_ref(), seen)?;
+        }
         Ok(&self.readers)
     }
 
     /// A transaction that nobody else writes beside. Dropped uncommitted, it is undone.
-    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, AuthError> {
-        self.check()?;
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    pub async fn write(&self) -> Result<Write, AuthError> {
+        self.watched.check()?;
+        let seen = self.lineage.as_ref().map(|lineage| lineage.seen());
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let Some((lineage, seen)) = self.lineage.as_ref().zip(seen) else {
+            return Ok(Write::new(transaction, None));
+        };
+        let place = Place::advance(&mut transaction).await?;
+        self.judge(lineage, place.as_ref(), seen.saturating_add(1))?;
+        Ok(Write::new(transaction, place.map(|place| (Arc::clone(lineage), place))))
+    }
+
+    fn judge(&self, lineage: &Lineage, place: Option<&Place>, seen: i64) -> Result<(), AuthError> {
+        if let Err(stranger) = lineage.judge(place, seen) {
+            self.watched.refuse(&self.watched.overwritten(stranger));
+            return self.watched.check();
+        }
+        if let Some(place) = place {
+            lineage.saw(place);
+        }
+        Ok(())
+    }
+
+    /// The content is whole, its mode and its tables are those of this version.
+    async fn prepare(&mut self, deadline: Instant) -> Result<(), AuthError> {
+        health::check(&mut *self.writer.acquire().await?).await?;
+        self.leave_log_mode(deadline).await?;
+        self.update_tables().await?;
+        let place = Place::read(&self.writer).await?;
+        self.lineage = place.map(|place| Arc::new(Lineage::new(place)));
+        Ok(())
+    }
+
+    /// Files of earlier versions have a write-ahead log.
+    async fn leave_log_mode(&self, deadline: Instant) -> Result<(), AuthError> {
+        loop {
+            let row = sqlx::query("PRAGMA journal_mode").fetch_one(&self.writer).await?;
+            if row.try_get::<String, _>(0)? != "wal" {
+                return Ok(());
+            }
+            match sqlx::query("PRAGMA journal_mode = DELETE").fetch_one(&self.writer).await {
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) if is_busy(&error) => {
+                    tracing::warn!(
+                        "a process of an earlier version uses the user database, so its log stays beside it: stop that \
+                         process, and restart this one"
+                    );
+                    return Ok(());
+                }
+                answer => drop(answer?),
+            }
+        }
     }
 
     async fn update_tables(&self) -> Result<(), AuthError> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?;
         let done = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0);
         if done > STEPS.len() {
@@ -189,12 +286,24 @@ impl Database {
     }
 }
 
+/// Holds the file, unless a log beside it belongs to another one.
+pub(super) async fn hold(path: &Path) -> Result<Held, AuthError> {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let held = Held::take(path);
+        match held.map_err(|error| AuthError::Open { path: path.to_owned(), reason: error.to_string() })? {
+            Ok(held) => return Ok(held),
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
+            Err(sentence) => return Err(AuthError::Gone(sentence)),
+        }
+    }
+}
+
 fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(SqliteSynchronous::Extra)
         .busy_timeout(patience)
 }
 
@@ -264,13 +373,17 @@ fn code_of(error: &sqlx::Error) -> Option<u32> {
     code.and_then(|code| code.parse::<u32>().ok()).map(|extended| extended & 0xff)
 }
 
+/// Makes the file where there is none. One that is there is not opened: see `beside`.
 fn create(path: &Path) -> io::Result<()> {
     let folder: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
     if !folder.as_os_str().is_empty() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    let mode = file.metadata()?.permissions().mode();
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => drop(made?),
+    }
+    let mode = path.metadata()?.permissions().mode();
     if mode & 0o077 != 0 {
         tracing::warn!(
             file.path = %path.display(),

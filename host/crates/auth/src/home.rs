@@ -8,9 +8,9 @@
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
-use super::database::Database;
+use super::database::{Database, hold};
 use super::stores::TokenStoreKind;
 use super::{Auth, AuthError};
 
@@ -49,6 +49,7 @@ impl Home {
             TokenStoreKind::Memory => Ok(Self::Fleeting),
             TokenStoreKind::Database if !database.exists() => Ok(Self::fresh()),
             TokenStoreKind::Database => {
+                let _held = hold(database).await?;
                 let options = SqliteConnectOptions::new().filename(database).read_only(true);
                 let looked = match read(options.clone()).await {
                     // A folder that cannot be written to has no room for the files beside it.
@@ -98,7 +99,7 @@ impl Auth {
 
 impl Database {
     async fn home(&self) -> Result<Home, AuthError> {
-        let row = sqlx::query(READ).fetch_optional(self.readers()?).await?;
+        let row = sqlx::query(READ).fetch_optional(self.readers().await?).await?;
         let value = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
         Ok(Home::parse(value.as_deref()))
     }
@@ -112,10 +113,10 @@ impl Database {
 }
 
 /// In a file that was made a moment ago.
-pub(super) async fn begin(transaction: &mut Transaction<'static, Sqlite>) -> Result<(), sqlx::Error> {
+pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let value = format!("{NEW}{}", uuid::Uuid::new_v4());
     let add = sqlx::query("INSERT INTO secrets (name, value) VALUES ('store', ?)").bind(value);
-    add.execute(&mut **transaction).await.map(|_| ())
+    add.execute(connection).await.map(|_| ())
 }
 
 #[cfg(test)]
@@ -166,7 +167,6 @@ mod tests {
         Database::open(&path, PATIENCE).await.unwrap().set_home("x").await.unwrap();
         let database = Database::open(&path, PATIENCE).await.unwrap();
         let size = std::fs::metadata(&path).unwrap().len();
-        std::fs::remove_file(path.with_extension("sqlite-wal")).unwrap_or_default();
         std::fs::write(&path, vec![0x5a; usize::try_from(size).unwrap()]).unwrap();
         let error = database.home().await.unwrap_err();
         assert!(matches!(error, AuthError::Damaged { .. }), "{error}");

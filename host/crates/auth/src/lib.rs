@@ -138,8 +138,8 @@ pub enum AuthError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The database file that was opened is not there any more, or it never was although the
-    /// storage remembers users. A 503; it has been logged.
+    /// The database file is not the one that was opened, it never was there although the storage
+    /// remembers users, or a log of another file lies beside it. A 503; it has been logged.
     #[error("{0}")]
     Gone(String),
     /// The database file holds something else than was written to it.
@@ -263,8 +263,7 @@ impl Auth {
         }
     }
 
-    /// Closes the database. The last process that closes it writes the log beside the file into the
-    /// file, so that a copy of the file is complete. Nothing can be asked afterwards.
+    /// Closes the database: no transaction is under way afterwards, and nothing can be asked.
     pub async fn close(&self) {
         if let Some(database) = &self.inner.stores.database {
             database.close().await;
@@ -345,8 +344,11 @@ impl Auth {
         }
     }
 
-    /// Is the store there? For readiness; one small read.
+    /// Is the store there, whole, and does it take writes? For readiness.
     pub async fn probe(&self) -> Result<(), AuthError> {
+        if let Some(database) = &self.inner.stores.database {
+            database.probe().await?;
+        }
         self.inner.stores.users.find(ADMIN).await.map(|_| ())
     }
 

@@ -7,7 +7,7 @@
     reason = "a test may fail loudly"
 )]
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
 use uuid::Uuid;
 
@@ -40,12 +40,14 @@ fn tokens(database: &Database) -> &dyn TokenStore {
 }
 
 #[tokio::test]
-async fn the_file_and_its_logs_are_for_their_owner_only() {
+async fn the_file_and_what_lies_beside_it_are_for_their_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/data/users.sqlite");
     let database = Database::open(&path, PATIENCE).await.unwrap();
-    users(&database).add(&user("ann")).await.unwrap();
-    for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+    let _under_way = database.write().await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(files.len(), 2, "the file and its journal: {files:?}");
+    for file in files {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
     }
@@ -296,4 +298,97 @@ async fn what_is_gone_from_the_start_is_not_made() {
     assert!(matches!(users(&database).find("ann").await, Err(AuthError::Gone(_))));
     assert!(matches!(users(&database).add(&user("ann")).await, Err(AuthError::Gone(_))));
     assert!(!path.exists());
+}
+
+/// Writes over the content, and keeps the inode.
+fn overwrite(path: &Path, content: &[u8]) {
+    std::fs::write(path, content).unwrap();
+}
+
+async fn expect_gone(database: &Database, words: &str) {
+    let gone = users(database).find("ann").await.unwrap_err();
+    assert!(matches!(&gone, AuthError::Gone(why) if why.contains(words)), "{gone}");
+    assert!(matches!(users(database).add(&user("bob")).await, Err(AuthError::Gone(_))));
+    assert!(matches!(database.probe().await, Err(AuthError::Gone(_))));
+}
+
+#[tokio::test]
+async fn a_file_that_is_overwritten_with_an_earlier_state_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    users(&database).add(&user("ann")).await.unwrap();
+    let backup = std::fs::read(&path).unwrap();
+    users(&database).remove("ann").await.unwrap();
+    overwrite(&path, &backup);
+    expect_gone(&database, "an earlier state of itself").await;
+    assert!(std::fs::read(&path).unwrap() == backup, "nothing is written to it");
+    let restarted = Database::open(&path, PATIENCE).await.unwrap();
+    assert!(users(&restarted).find("ann").await.unwrap().is_some(), "the operator restored it");
+}
+
+#[tokio::test]
+async fn a_write_notices_an_overwritten_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let backup = std::fs::read(&path).unwrap();
+    users(&database).add(&user("ann")).await.unwrap();
+    overwrite(&path, &backup);
+    assert!(matches!(users(&database).add(&user("bob")).await, Err(AuthError::Gone(_))));
+    assert!(std::fs::read(&path).unwrap() == backup, "nothing is written to it");
+}
+
+#[tokio::test]
+async fn a_file_that_is_overwritten_with_another_database_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("users.sqlite"), folder.path().join("other.sqlite"));
+    for is_earlier in [false, true] {
+        let database = Database::open(&path, PATIENCE).await.unwrap();
+        users(&database).find("ann").await.unwrap();
+        if is_earlier {
+            of_an_earlier_version(&other, true).await;
+        } else {
+            let other = Database::open(&other, PATIENCE).await.unwrap();
+            for name in ["one", "two", "three"] {
+                users(&other).add(&user(name)).await.unwrap();
+            }
+        }
+        overwrite(&path, &std::fs::read(&other).unwrap());
+        expect_gone(&database, "the content of another one").await;
+        std::fs::remove_file(&other).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_or_damaged_is_not_ready_and_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    for number in 0..200 {
+        users(&database).add(&user(&format!("user-{number}"))).await.unwrap();
+    }
+    let whole = std::fs::read(&path).unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+
+    // Most of the pages are in the memory of the connections.
+    let middle = u64::try_from(whole.len() / 2 / 4096 * 4096).unwrap();
+    file.write_all_at(&[0x5a; 4096], middle).unwrap();
+    let damaged = database.probe().await.unwrap_err();
+    assert!(matches!(damaged, AuthError::Damaged { .. }), "{damaged}");
+    let sentence = damaged.to_string();
+    assert!(sentence.contains("users.sqlite") && sentence.contains("backup"), "{sentence}");
+    assert!(matches!(users(&database).find("user-1").await, Err(AuthError::Gone(_))), "nor is it used");
+    let refusal = Database::open(&path, PATIENCE).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refusal, AuthError::Damaged { .. }), "{refusal}");
+
+    overwrite(&path, &whole);
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    database.probe().await.unwrap();
+    file.set_len(middle).unwrap();
+    for error in [database.probe().await.unwrap_err(), users(&database).find("ann").await.unwrap_err()] {
+        assert!(matches!(error, AuthError::Damaged { .. }), "{error}");
+    }
+    let refusal = Database::open(&path, PATIENCE).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refusal, AuthError::Damaged { .. }), "{refusal}");
 }

@@ -1,11 +1,12 @@
 //! Whether the database file is still the one that was opened. SQLite goes on with a file that
 //! was deleted or replaced, and what it answers then is nobody's: known users would stay, and new
-//! ones would be lost. It must not know what the file holds.
+//! ones would be lost. It must not know what the file holds; `lineage` does.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Stranger;
 use crate::AuthError;
 
 /// Clones share what was told.
@@ -32,6 +33,23 @@ impl Watched {
             refused: std::sync::OnceLock::new(),
             told: Mutex::default(),
         }))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// A sentence for content that is not what was opened.
+    pub fn overwritten(&self, stranger: Stranger) -> String {
+        let with = match stranger {
+            Stranger::Other => "the content of another one",
+            Stranger::Earlier => "an earlier state of itself",
+        };
+        format!(
+            "the user database `{}` was overwritten with {with} while the server ran: if it is a restored copy, restart \
+             the server to use it; otherwise stop the server, put the right one back, and start it again",
+            self.0.path.display()
+        )
     }
 
     /// It is not to be used, for this reason, until the server is started again.
@@ -77,6 +95,6 @@ impl Watched {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

@@ -32,7 +32,7 @@ async fn nobody_is_looked_up_until_something_depends_on_it() {
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
-    database.readers().unwrap().close().await;
+    database.readers().await.unwrap().close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
 
     let mut asked = session(&auth, Credentials::token(secret));

@@ -38,7 +38,7 @@ impl TokenStore for Database {
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
-            query.fetch_optional(self.readers()?).await?.map(|row| read(&row)).transpose()
+            query.fetch_optional(self.readers().await?).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
     }
@@ -46,7 +46,7 @@ impl TokenStore for Database {
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM tokens WHERE id = ?").bind(id.as_bytes().to_vec());
-            query.fetch_optional(self.readers()?).await?.map(|row| read(&row)).transpose()
+            query.fetch_optional(self.readers().await?).await?.map(|row| read(&row)).transpose()
         }
         .boxed()
     }
@@ -55,7 +55,7 @@ impl TokenStore for Database {
         async move {
             let query =
                 sqlx::query("SELECT * FROM tokens WHERE ?1 IS NULL OR owner = ?1 ORDER BY created, id");
-            let rows = query.bind(bytes(owner)).fetch_all(self.readers()?).await?;
+            let rows = query.bind(bytes(owner)).fetch_all(self.readers().await?).await?;
             rows.iter().map(read).collect()
         }
         .boxed()
@@ -101,7 +101,7 @@ impl TokenStore for Database {
     ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
         async move {
             let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
-            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers()?).await? {
+            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers().await?).await? {
                 return Ok(row.try_get::<String, _>(0)?.into());
             }
             let mut transaction = self.write().await?;

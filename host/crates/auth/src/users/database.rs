@@ -2,8 +2,8 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserName, UserStore};
@@ -38,7 +38,7 @@ impl UserStore for Database {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM users WHERE name = ?").bind(name.to_owned());
-            self.with_grants(query.fetch_optional(self.readers()?).await?).await
+            self.with_grants(query.fetch_optional(self.readers().await?).await?).await
         }
         .boxed()
     }
@@ -46,7 +46,7 @@ impl UserStore for Database {
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
-            self.with_grants(query.fetch_optional(self.readers()?).await?).await
+            self.with_grants(query.fetch_optional(self.readers().await?).await?).await
         }
         .boxed()
     }
@@ -110,7 +110,7 @@ impl UserStore for Database {
     fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
         async move {
             let query = sqlx::query("SELECT * FROM removed_users WHERE name = ? ORDER BY rowid");
-            let rows = query.bind(name.to_owned()).fetch_all(self.readers()?).await?;
+            let rows = query.bind(name.to_owned()).fetch_all(self.readers().await?).await?;
             rows.iter().map(holder).collect()
         }
         .boxed()
@@ -118,7 +118,8 @@ impl UserStore for Database {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
         async move {
-            let rows = sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers()?).await?;
+            let rows =
+                sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers().await?).await?;
             let mut users = Vec::with_capacity(rows.len());
             for row in rows {
                 users.extend(self.with_grants(Some(row)).await?);
@@ -134,7 +135,7 @@ impl Database {
         let Some(row) = row else { return Ok(None) };
         let id = uuid(&row, "id")?;
         let query = sqlx::query("SELECT scope FROM grants WHERE owner = ? ORDER BY scope");
-        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers()?).await?;
+        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers().await?).await?;
         let mut grants = Vec::with_capacity(rows.len());
         for row in rows {
             grants.push(Scope::parse(row.try_get("scope")?).map_err(damaged)?);
@@ -173,7 +174,7 @@ pub(crate) fn damaged(error: AuthError) -> AuthError {
     }
 }
 
-async fn insert(transaction: &mut Transaction<'static, Sqlite>, user: &User) -> Result<(), AuthError> {
+async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), AuthError> {
     let query = sqlx::query(
         "INSERT INTO users (id, name, email, password, created, owns_by_name)
          VALUES (?1, ?2, ?3, ?4, ?5,
@@ -186,29 +187,22 @@ async fn insert(transaction: &mut Transaction<'static, Sqlite>, user: &User) -> 
         .bind(user.password.as_str().to_owned())
         .bind(stored(user.created))
         .bind(user.owns_by_name);
-    query.execute(&mut **transaction).await.map_err(|error| match error.as_database_error() {
+    query.execute(&mut *connection).await.map_err(|error| match error.as_database_error() {
         Some(cause) if cause.is_unique_violation() => AuthError::user_exists(&user.name),
         _ => error.into(),
     })?;
-    grant(transaction, user.id, &user.grants).await
+    grant(connection, user.id, &user.grants).await
 }
 
-async fn grant(
-    transaction: &mut Transaction<'static, Sqlite>,
-    owner: Uuid,
-    scopes: &[Scope],
-) -> Result<(), AuthError> {
+async fn grant(connection: &mut SqliteConnection, owner: Uuid, scopes: &[Scope]) -> Result<(), AuthError> {
     for scope in scopes {
         let query = sqlx::query("INSERT INTO grants (owner, scope) VALUES (?, ?) ON CONFLICT DO NOTHING");
-        query.bind(owner.as_bytes().to_vec()).bind(scope.to_string()).execute(&mut **transaction).await?;
+        query.bind(owner.as_bytes().to_vec()).bind(scope.to_string()).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn id_of(
-    transaction: &mut Transaction<'static, Sqlite>,
-    name: &str,
-) -> Result<Option<Uuid>, AuthError> {
+async fn id_of(connection: &mut SqliteConnection, name: &str) -> Result<Option<Uuid>, AuthError> {
     let query = sqlx::query("SELECT id FROM users WHERE name = ?").bind(name.to_owned());
-    query.fetch_optional(&mut **transaction).await?.map(|row| uuid(&row, "id")).transpose()
+    query.fetch_optional(&mut *connection).await?.map(|row| uuid(&row, "id")).transpose()
 }
