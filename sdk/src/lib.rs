@@ -139,6 +139,13 @@ pub trait Protocol {
 
     /// Answers one request. A panic becomes a 500 and harms no other request.
     fn handle(request: Request) -> Response;
+
+    /// Reads the mount's settings as [`Protocol::handle`] does ([`settings::get`], or
+    /// [`settings::expect_none`] for a protocol without settings). `packhouse verify` calls it, if
+    /// the protocol implements [`maintenance::Maintenance`], and shows the error.
+    fn check_settings() -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`. The

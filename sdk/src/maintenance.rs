@@ -85,6 +85,8 @@ pub(crate) use removal::{is_marked, is_removed};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};
 
+/// Stands for a key in what is reported of the mount's settings.
+const SETTINGS: &str = "(settings)";
 /// Words of one call to the host.
 const WORDS: usize = 10_000;
 
@@ -102,6 +104,16 @@ pub trait Maintenance: Protocol {
     /// One step of reading everything and reporting what does not match its digest,
     /// cannot be parsed, or is named and missing. Nothing can be changed in it.
     fn verify(step: &Step<'_>) -> Result<(), Error>;
+}
+
+/// A step of a verification. The first one says whether the settings can be used.
+pub(crate) fn verify<P: Maintenance>(step: &Step<'_>) -> Result<(), Error> {
+    if step.cursor().is_none()
+        && let Err(error) = P::check_settings()
+    {
+        step.damaged(SETTINGS, &error.to_string());
+    }
+    P::verify(step)
 }
 
 /// One step of a run; see `wit/upkeep.wit`. Times are milliseconds since the Unix epoch

@@ -3,11 +3,16 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::{Error, sys};
 
-/// The keys of the mount's `[mount.<name>.settings]` table. `Misconfigured` names what
-/// does not fit the type; give every field a default, as the table may be missing.
+/// The keys of the mount's `[mount.<name>.settings]` table. `Misconfigured` names the key that
+/// does not fit the type, and never its value, which may be a secret; give every field a default,
+/// as the table may be missing.
+///
+/// A protocol that has settings calls this in [`crate::Protocol::check_settings`] too, so that
+/// `packhouse verify` names a bad one before a request meets it.
 ///
 /// ```
 /// use packhouse_plugin::settings;
@@ -26,8 +31,26 @@ use crate::{Error, sys};
 /// # Ok::<(), packhouse_plugin::Error>(())
 /// ```
 pub fn get<T: DeserializeOwned>() -> Result<T, Error> {
-    serde_json::from_str(&sys::settings())
-        .map_err(|error| Error::Misconfigured(format!("the mount's `settings` cannot be used: {error}")))
+    let table = table()?;
+    T::deserialize(Value::Object(table.clone())).map_err(|error| {
+        let why = without_value(&error.to_string());
+        match bad_key::<T>(&table) {
+            Some(key) => misconfigured(&format!("the setting `{key}` cannot be used: {why}")),
+            None => misconfigured(&format!("the mount's `settings` cannot be used: {why}")),
+        }
+    })
+}
+
+/// For a protocol without settings: `Misconfigured` names the keys that are there nevertheless.
+pub fn expect_none() -> Result<(), Error> {
+    let keys: Vec<_> = table()?.keys().map(|key| format!("`{key}`")).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let keys = keys.join(", ");
+    Err(misconfigured(&format!(
+        "the mount's `settings` have {keys}, and its protocol has no settings: remove them"
+    )))
 }
 
 /// Whether a feature is on here. False when the description does not name it.
@@ -64,3 +87,35 @@ impl std::error::Error for FeatureOff {}
 pub fn require_feature(name: &str) -> Result<(), FeatureOff> {
     if feature(name) { Ok(()) } else { Err(FeatureOff { feature: name.to_owned() }) }
 }
+
+fn table() -> Result<Map<String, Value>, Error> {
+    serde_json::from_str(&sys::settings())
+        .map_err(|_| misconfigured("the mount's `settings` cannot be used: they are no table"))
+}
+
+fn misconfigured(why: &str) -> Error {
+    Error::Misconfigured(why.to_owned())
+}
+
+/// The one key without which the table fits.
+fn bad_key<T: DeserializeOwned>(table: &Map<String, Value>) -> Option<&String> {
+    table.keys().find(|key| {
+        let others = table.iter().filter(|(other, _)| other != key);
+        let others = others.map(|(key, value)| (key.clone(), value.clone())).collect();
+        T::deserialize(Value::Object(others)).is_ok()
+    })
+}
+
+/// What was expected, for an error of serde that quotes what was found.
+fn without_value(error: &str) -> String {
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant "];
+    match error.rsplit_once(", expected ") {
+        Some((_, expected)) if quotes.iter().any(|quote| error.starts_with(quote)) => {
+            format!("expected {expected}")
+        }
+        _ => error.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

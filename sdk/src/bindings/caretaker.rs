@@ -2,7 +2,7 @@
 //! its export to a [`Maintenance`]. A world of its own, since a component may be described
 //! by several that are put together when it is linked.
 
-use crate::maintenance::{Maintenance, Step};
+use crate::maintenance::{self, Maintenance, Step};
 use crate::{Error, sys};
 use exports::packhouse::plugin::maintenance::Guest;
 use packhouse::plugin::upkeep;
@@ -42,7 +42,7 @@ impl<P: Maintenance> Guest for Component<P> {
     }
 
     fn verify(step: &upkeep::Step) -> Result<(), types::Error> {
-        take(step, P::verify)
+        take(step, maintenance::verify::<P>)
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::state::{self, Shared};
-use crate::maintenance::{Maintenance, Step};
+use crate::maintenance::{self, Maintenance, Step};
 use crate::{Error, sys};
 
 /// As the real host: a cursor is no longer.
@@ -110,7 +110,7 @@ impl<'a> Upkeep<'a> {
 
     /// All steps of [`Maintenance::verify`], in which nothing can be changed.
     pub fn verify<P: Maintenance>(self) -> Result<Outcome, Error> {
-        self.dry_run().run::<P>(P::verify)
+        self.dry_run().run::<P>(maintenance::verify::<P>)
     }
 
     fn run<P: Maintenance>(mut self, step: StepOf) -> Result<Outcome, Error> {
