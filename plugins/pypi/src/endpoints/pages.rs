@@ -127,6 +127,15 @@ pub fn render_root(names: &[String]) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// Whether this is a whole list of projects, of whatever moment. Only reading the list writes it
+/// anew, so one that is behind is as it should be.
+pub fn is_root(page: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(page);
+    let name = |line: &str| Some(line.strip_suffix("</a><br>")?.rsplit_once('>')?.1.to_owned());
+    let names: Vec<String> = text.lines().filter_map(name).collect();
+    render_root(&names).is_ok_and(|whole| whole == page)
+}
+
 fn told(page: &str, written: Result<(), Error>) {
     if let Err(error) = written {
         let fields = [("page", page), ("error", &error.to_string())];

@@ -183,7 +183,9 @@ fn write_root(step: &Step<'_>) -> Result<(), Error> {
     if stored.as_ref().is_some_and(|stored| stored.bytes == bytes) || (stored.is_none() && names.is_empty()) {
         return Ok(());
     }
-    step.rebuilt(layout::ROOT_PAGE);
+    if !stored.is_some_and(|stored| pages::is_root(&stored.bytes)) {
+        step.rebuilt(layout::ROOT_PAGE);
+    }
     if !step.is_dry_run() {
         storage::put(layout::ROOT_PAGE, &bytes, Precondition::Any, Some(pages::HTML))?;
         directory::changed();

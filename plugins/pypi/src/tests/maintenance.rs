@@ -150,6 +150,33 @@ fn documents_are_rebuilt_from_the_files_and_what_is_known_stays() {
 }
 
 #[test]
+fn a_reindex_tells_what_was_wrong_with_the_list_of_projects_and_nothing_else() {
+    const ROOT: &str = "simple/index.html";
+    let host = uploaded();
+    let rebuilt = || {
+        let dry = host.upkeep().dry_run().reindex::<Pypi>().unwrap().rebuilt;
+        let rebuilt = host.upkeep().reindex::<Pypi>().unwrap().rebuilt;
+        assert_eq!(dry, rebuilt);
+        rebuilt
+    };
+    let root = || String::from_utf8(host.object(ROOT).unwrap()).unwrap();
+    assert_eq!(rebuilt(), [ROOT], "it was missing");
+    // No upload writes it, so one that is behind is as it should be.
+    for name in ["other", "third"] {
+        Upload::wheel(name, "1.0").done(&host);
+        assert_eq!(rebuilt(), Vec::<String>::new());
+        assert!(root().contains(name), "{}", root());
+    }
+    let whole = root();
+    for damaged in [String::new(), whole[..whole.len() - 9].to_owned(), whole.replace("\">other", ">other")] {
+        host.insert(ROOT, damaged).unwrap();
+        assert_eq!(rebuilt(), [ROOT]);
+        assert_eq!(root(), whole);
+        assert_eq!(rebuilt(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_file_that_is_being_uploaded_is_left_to_its_upload() {
     let host = uploaded();
     host.insert("packages/demo/demo-2.0-py3-none-any.whl", samples::wheel("demo", "2.0")).unwrap();
