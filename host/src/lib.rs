@@ -6,20 +6,17 @@
 
 pub mod admin;
 pub mod app;
-pub mod bindings;
-pub mod capabilities;
 pub mod config;
 mod dispatch;
 pub mod maintenance;
 pub mod mounts;
 pub mod ownership;
-pub mod plugins;
 mod prefixes;
-mod reach;
 mod status;
 
 pub use packhouse_auth as auth;
 pub use packhouse_common::{descriptors, shares, telemetry, text};
+pub use packhouse_guest::{bindings, capabilities, plugins};
 pub use packhouse_http::{body, pace, respond, server};
 pub use packhouse_storage as storage;
 

@@ -6,8 +6,8 @@
 //! # Layout
 //! | part | what |
 //! |---|---|
-//! | `run`, `words` | one run over one mount, and the words that it remembers |
-//! | `findings` | what was found, counted and in words |
+//! | `run` | one run over one mount |
+//! | `findings` | how what was found is told |
 //! | `bound` | how much of a mount one collection may remove |
 //! | `lease` | one collection at a time among the hosts of a store |
 //! | `schedule` | collecting in a running host |
@@ -28,7 +28,6 @@ pub mod findings;
 mod lease;
 mod run;
 mod schedule;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -46,8 +45,8 @@ use crate::prefixes::{PrefixError, Prefixes};
 use crate::server::Gate;
 use crate::storage::{Storage, StorageError};
 
-pub use findings::{Amount, Finding, Tally};
-pub use run::{Run, RunError};
+pub use packhouse_guest::upkeep::{Amount, Finding, Run, Tally, Task};
+pub use run::RunError;
 
 use findings::{counted, or_nothing};
 use lease::{Attempt, Lease};
@@ -62,14 +61,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Between two looks whether requests still wait for a place.
 const YIELD: Duration = Duration::from_millis(50);
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    Collect,
-    Reindex,
-    Verify,
-}
 
 /// One order, by command or by schedule.
 #[derive(Debug, Clone)]
@@ -267,7 +258,7 @@ impl Caretaker {
             }
         }
         let (tally, ended) = run::run(&target, order, pace, witness).await;
-        witness.tell(Tone::Summary, &format!("{name}: {}", tally.line(order, ended.is_ok())));
+        witness.tell(Tone::Summary, &format!("{name}: {}", findings::summary(&tally, order, ended.is_ok())));
         if let Err(error) = &ended {
             witness.tell(Tone::Failure, &format!("{name}: stopped before its end: {error}"));
         }

@@ -18,6 +18,7 @@ use crate::mounts::Mount;
 use crate::plugins::{CallError, Generation};
 use crate::prefixes::PrefixError;
 use crate::storage::StorageError;
+use packhouse_guest::ownership::Page;
 
 pub use desk::{Desk, OfConfig};
 
@@ -45,15 +46,6 @@ impl std::fmt::Display for Thing {
         let text = format!("{}:{}:{}", self.mount, self.kind, self.name);
         formatter.write_str(&text.replace(char::is_control, " "))
     }
-}
-
-/// One page of a plugin's answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
-    /// Kind and name of each.
-    pub things: Vec<(String, String)>,
-    /// Where the next page begins; none at the end.
-    pub next: Option<String>,
 }
 
 /// What could not be found out, or done.

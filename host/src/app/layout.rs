@@ -8,8 +8,8 @@ use crate::app::{BuildError, parse_scopes};
 use crate::config::{Config, MountConfig};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::Plugins;
-use crate::plugins::description::Description;
 use crate::storage;
+use packhouse_guest::description::Description;
 
 /// Where everything is served.
 #[derive(Default)]

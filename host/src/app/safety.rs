@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use crate::config::{Config, StorageKind};
-use crate::reach::{self, others_can_write};
+use packhouse_common::reach::{self, others_can_write};
 
 /// One sentence for the first that is not safe.
 pub(super) fn check(config: &Config) -> Result<(), BuildError> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::app::Registry;
 use crate::app::layout::Unmounted;
 use crate::mounts::Mount;
-use crate::plugins::description::Description;
 use crate::plugins::{Generation, Place, Stage};
 use crate::prefixes::PrefixError;
+use packhouse_guest::description::Description;
 
 /// How long a start waits to learn which mounts can be served. It goes on without the answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -12,8 +12,8 @@ use crate::app::layout::Unmounted;
 use crate::app::standing::{Absence, remarks};
 use crate::mounts::Mount;
 use crate::plugins::PluginStatus;
-use crate::plugins::description::Description;
 use crate::prefixes::PrefixError;
+use packhouse_guest::description::Description;
 
 #[derive(Serialize)]
 pub(super) struct Page {

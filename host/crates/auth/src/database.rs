@@ -29,7 +29,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::AuthError;
 use beside::Held;
@@ -40,6 +42,8 @@ pub use write::Write;
 
 /// How long a call waits for another process's write.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Before the identity of the store in a new file, until the first start is over.
+pub(super) const NEW: &str = "new ";
 const READERS: u32 = 4;
 /// How long a log that belongs to another file is looked at again: another process may be writing.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -276,7 +280,7 @@ impl Database {
             sqlx::raw_sql(step).execute(&mut *transaction).await?;
         }
         if done == 0 {
-            super::home::begin(&mut transaction).await?;
+            mark_new(&mut transaction).await?;
         }
         if done < STEPS.len() {
             let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", STEPS.len()));
@@ -284,6 +288,13 @@ impl Database {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Says of a file that was created a moment ago that it is new. See [`super::home`].
+async fn mark_new(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let value = format!("{NEW}{}", uuid::Uuid::new_v4());
+    let add = sqlx::query("INSERT INTO secrets (name, value) VALUES ('store', ?)").bind(value);
+    add.execute(connection).await.map(|_| ())
 }
 
 /// Holds the file, unless a log beside it belongs to another one.

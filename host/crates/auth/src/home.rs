@@ -10,11 +10,10 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
-use super::database::{Database, hold};
+use super::database::{Database, NEW, hold};
 use super::stores::TokenStoreKind;
 use super::{Auth, AuthError};
 
-const NEW: &str = "new ";
 const READ: &str = "SELECT value FROM secrets WHERE name = 'store'";
 
 /// What is remembered.
@@ -110,13 +109,6 @@ impl Database {
         sqlx::query(set).bind(id.to_owned()).execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
-}
-
-/// In a file that was made a moment ago.
-pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let value = format!("{NEW}{}", uuid::Uuid::new_v4());
-    let add = sqlx::query("INSERT INTO secrets (name, value) VALUES ('store', ?)").bind(value);
-    add.execute(connection).await.map(|_| ())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! time that a client may take, and file descriptors. It knows no other part.
 
 pub mod descriptors;
+pub mod reach;
 pub mod shares;
 pub mod telemetry;
 pub mod text;

@@ -1,0 +1,298 @@
+//! `auth`: who is calling and what they may do. Credentials stay in the host.
+
+mod challenge;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::auth as wit;
+use crate::capabilities::{HostError, RequestContext, State};
+use packhouse_auth::{
+    AccessToken, Account, AuthError, Decision, Entry, Issued, Owners, Scope, Token, TokenRequest,
+    parse_network,
+};
+
+/// Ids, and names, of an owners' list that count.
+const MOST_LISTED: usize = 1000;
+/// Names that are filtered at once.
+const MOST_FILTERED: usize = 10_000;
+
+/// Bytes that an account takes in the host.
+const ACCOUNT: usize = 1 << 10;
+
+/// Somebody who has proved who they are.
+pub struct SignedIn(Account);
+
+impl RequestContext {
+    /// What a plugin wants of its mount, as scopes.
+    fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
+        let mount = &self.ground.mount.name;
+        let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
+        each.map(|(wanted, action)| Scope::of(mount, &wanted.kind, &wanted.name, action)).collect()
+    }
+
+    /// `login` is needed to see passwords and secrets.
+    fn needs_login_grant(&self) -> Result<(), HostError> {
+        if self.ground.mount.is_granted("login") {
+            return Ok(());
+        }
+        Err(HostError::denied(format!(
+            "logging in is not granted here: add \"login\" to `grants` of [mount.{}] in the configuration",
+            self.ground.mount.name
+        )))
+    }
+}
+
+impl wit::Host for State {
+    async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.check(&kind, &name, &action, Owners::default()).await?.into())
+    }
+
+    async fn check_listed(
+        &mut self,
+        kind: String,
+        name: String,
+        action: String,
+        mut listed: Vec<String>,
+    ) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        listed.truncate(MOST_LISTED);
+        let owners = Owners { ids: &[], names: &listed };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+    }
+
+    async fn check_owned(
+        &mut self,
+        kind: String,
+        name: String,
+        action: String,
+        mut ids: Vec<String>,
+        mut names: Vec<String>,
+    ) -> wasmtime::Result<wit::Decision> {
+        let _outside = self.wait()?;
+        ids.truncate(MOST_LISTED);
+        names.truncate(MOST_LISTED);
+        let owners = Owners { ids: &ids, names: &names };
+        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+    }
+
+    fn grant(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<String> {
+        Ok(format!("{}:{kind}:{name}:{action}", self.request()?.ground.mount.name))
+    }
+
+    async fn filter_allowed(
+        &mut self,
+        kind: String,
+        names: Vec<String>,
+        action: String,
+    ) -> wasmtime::Result<Vec<String>> {
+        if names.len() > MOST_FILTERED {
+            return Err(wasmtime::Error::msg(format!("more than {MOST_FILTERED} names to filter at once")));
+        }
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.filter(&kind, names, &action).await?)
+    }
+
+    async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.public(&kind, &name, &action))
+    }
+
+    async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.rejection().await?)
+    }
+
+    async fn has_credentials(&mut self) -> wasmtime::Result<bool> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.caller().await?.has_credentials())
+    }
+
+    async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
+        let _outside = self.wait()?;
+        let account = self.request()?.session.caller().await?.account.clone();
+        let Some(account) = account else { return Ok(None) };
+        self.usage.keep(ACCOUNT)?;
+        self.push(SignedIn(account)).map(Some)
+    }
+
+    async fn authenticate(
+        &mut self,
+        kind: String,
+        values: Vec<(String, String)>,
+    ) -> Result<Resource<SignedIn>, HostError> {
+        let _outside = self.wait()?;
+        self.request()?.needs_login_grant()?;
+        for (_, value) in values.iter().filter(|(name, _)| matches!(name.as_str(), "password" | "token")) {
+            self.hide(&SecretString::from(value.as_str()));
+        }
+        let request = self.request()?;
+        let value = |wanted: &str| {
+            let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
+        };
+        let session = &mut request.session;
+        let account = match kind.as_str() {
+            "password" => session.sign_in(&value("name")?, &value("password")?.into()).await?,
+            "token" => session.sign_in_by_token(&value("token")?.into()).await?,
+            _ => {
+                return Err(HostError::invalid(format!(
+                    "no kind of sign-in is called {kind:?}; there are `password` and `token`"
+                )));
+            }
+        };
+        self.usage.keep(ACCOUNT)?;
+        Ok(self.push(SignedIn(account))?)
+    }
+
+    fn retry_after(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.request()?.session.retry_after().map(|wait| wait.as_secs()))
+    }
+
+    async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.auth().user_exists(&name).await?)
+    }
+
+    async fn account_id(&mut self, name: String) -> Result<Option<String>, HostError> {
+        let _outside = self.wait()?;
+        Ok(self.request()?.session.auth().account_id(&name).await?.map(|id| id.to_string()))
+    }
+
+    async fn bearer_challenge(
+        &mut self,
+        endpoint: String,
+        wanted: Vec<wit::Wanted>,
+    ) -> wasmtime::Result<Option<String>> {
+        let _outside = self.wait()?;
+        Ok(challenge::bearer(self.request()?, &endpoint, &wanted))
+    }
+
+    async fn sign_access(
+        &mut self,
+        account: Option<Resource<SignedIn>>,
+        service: String,
+        wanted: Vec<wit::Wanted>,
+    ) -> Result<wit::AccessToken, HostError> {
+        let _outside = self.wait()?;
+        let account = match account {
+            Some(handle) => Some(self.table.get(&handle)?.0.clone()),
+            None => None,
+        };
+        let request = self.request()?;
+        let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
+        let signed = request.session.sign_access(account.as_ref(), &service, &wanted)?;
+        self.hide(&signed.secret);
+        Ok(signed.into())
+    }
+}
+
+impl wit::HostAccount for State {
+    fn name(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.name().to_string())
+    }
+
+    fn id(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.id().to_string())
+    }
+
+    fn email(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<Option<String>> {
+        Ok(self.table.get(&handle)?.0.email().map(str::to_owned))
+    }
+
+    fn is_read_only(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<bool> {
+        Ok(self.table.get(&handle)?.0.read_only())
+    }
+
+    async fn issue_token(
+        &mut self,
+        handle: Resource<SignedIn>,
+        wanted: wit::TokenRequest,
+    ) -> Result<wit::Issued, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        let request = self.request()?;
+        request.needs_login_grant()?;
+        if !request.tokens.enabled {
+            return Err(HostError::denied(
+                "no tokens are given here: the configuration has switched them off",
+            ));
+        }
+        let wanted = TokenRequest {
+            label: wanted.label,
+            read_only: wanted.read_only || request.tokens.read_only,
+            scopes: request.scopes(&wanted.scopes)?,
+            lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
+            cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
+            mount: None,
+        };
+        let Issued { token, secret } = request.session.issue(&account, wanted).await?;
+        self.hide(&secret);
+        Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
+    }
+
+    async fn list_tokens(&mut self, handle: Resource<SignedIn>) -> Result<Vec<wit::Token>, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        self.request()?.needs_login_grant()?;
+        Ok(self.request()?.session.list(&account).await?.into_iter().map(Into::into).collect())
+    }
+
+    async fn revoke_token(&mut self, handle: Resource<SignedIn>, named: String) -> Result<bool, HostError> {
+        let _outside = self.wait()?;
+        let account = self.table.get(&handle)?.0.clone();
+        self.request()?.needs_login_grant()?;
+        self.request()?.session.verify().await?;
+        Ok(self.request()?.session.auth().revoke(&account, &named).await?)
+    }
+
+    async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl From<Decision> for wit::Decision {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Granted => Self::Granted,
+            Decision::SignIn => Self::SignIn,
+            Decision::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+impl From<wit::Wanted> for Entry {
+    fn from(wanted: wit::Wanted) -> Self {
+        Self { kind: wanted.kind, name: wanted.name, actions: wanted.actions }
+    }
+}
+
+impl From<AccessToken> for wit::AccessToken {
+    fn from(signed: AccessToken) -> Self {
+        Self {
+            secret: signed.secret.expose_secret().to_owned(),
+            issued: signed.issued,
+            lifetime_seconds: signed.lifetime.as_secs(),
+        }
+    }
+}
+
+impl From<Token> for wit::Token {
+    fn from(token: Token) -> Self {
+        Self {
+            expires: token.end(),
+            id: token.id.to_string(),
+            hint: token.hint,
+            label: token.label,
+            created: token.created,
+            last_used: token.last_used,
+            read_only: token.read_only,
+            scopes: token.scopes.iter().map(ToString::to_string).collect(),
+            networks: token.cidr.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `log`: what a plugin writes into the host's log.
+//!
+//! A plugin sees the path of its request, which may name a token, and the secrets of a
+//! sign-in. What the host knows to be secret is left out of the plugin's lines.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::bindings::packhouse::plugin::log as wit;
+use crate::capabilities::{State, Work};
+use packhouse_common::text::{LONGEST_LINE, printable, printable_up_to, secrets_of};
+
+/// Bytes that one request may log.
+const MOST_BYTES: usize = 64 << 10;
+
+/// What a line costs beside its words.
+const LINE_OVERHEAD: usize = 256;
+
+/// What one request has logged so far.
+#[derive(Debug, Default)]
+pub struct Budget {
+    used: usize,
+    dropped: u64,
+}
+
+impl Budget {
+    /// Whether `bytes` more may be logged; counts those that may not.
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.used.saturating_add(bytes) <= MOST_BYTES;
+        if fits {
+            self.used += bytes;
+        } else {
+            self.dropped += 1;
+        }
+        fits
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        if self.dropped > 0 {
+            tracing::warn!(target: "packhouse::plugin", dropped = self.dropped, "the plugin logged too much in one request, {} lines were dropped", self.dropped);
+        }
+    }
+}
+
+impl State {
+    /// What the plugin learned in confidence: no line of it may contain this.
+    pub(super) fn hide(&mut self, secret: &SecretString) {
+        self.secrets.push(secret.clone());
+    }
+
+    /// A text of the plugin without any secret that the host knows of.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let known = self.secrets.iter().map(|secret| secret.expose_secret().to_owned());
+        let sent = match &self.work {
+            Work::Request(request) => {
+                [secrets_of(&request.path), secrets_of(request.query.as_deref().unwrap_or_default())].concat()
+            }
+            Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
+        };
+        let mut text = text.to_owned();
+        let settings = self.ground().ok().map(|ground| ground.mount.secrets.as_slice()).unwrap_or_default();
+        let settings = settings.iter().map(|secret| secret.expose_secret().to_owned());
+        for secret in known.chain(sent).chain(settings).filter(|secret| !secret.is_empty()) {
+            if text.contains(&secret) {
+                text = text.replace(&secret, "…");
+            }
+        }
+        text
+    }
+}
+
+impl wit::Host for State {
+    fn write(
+        &mut self,
+        level: wit::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        let size = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
+        let size = size + LINE_OVERHEAD;
+        if !self.log.take(size) {
+            return Ok(());
+        }
+        let shown = |(name, value): &(String, String)| {
+            format!("{}={:?}", printable(name), printable(&self.without_secrets(value)).to_string())
+        };
+        let fields = fields.iter().map(shown).collect::<Vec<_>>().join(" ");
+        let message = self.without_secrets(&message).replace(char::is_control, " ");
+        let message = printable_up_to(&message, LONGEST_LINE);
+        match level {
+            wit::Level::Debug => tracing::debug!(target: "packhouse::plugin", fields, "{message}"),
+            wit::Level::Info => tracing::info!(target: "packhouse::plugin", fields, "{message}"),
+            wit::Level::Warn => tracing::warn!(target: "packhouse::plugin", fields, "{message}"),
+            wit::Level::Error => tracing::error!(target: "packhouse::plugin", fields, "{message}"),
+        }
+        Ok(())
+    }
+}

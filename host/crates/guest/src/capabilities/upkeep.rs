@@ -1,0 +1,246 @@
+//! `upkeep`: one step of a run of maintenance, as a plugin sees it.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::upkeep as wit;
+use crate::capabilities::ground::Ground;
+use crate::capabilities::storage::milliseconds;
+use crate::capabilities::{HostError, State, Work};
+use crate::upkeep::{Finding, Run, Task};
+use packhouse_storage::StorageError;
+
+/// Words of one call.
+const MOST_WORDS: usize = 10_000;
+/// Bytes of one word.
+const LONGEST_WORD: usize = 4 << 10;
+/// Bytes of a cursor.
+const LONGEST_CURSOR: usize = 4 << 10;
+/// Lines for people in one step.
+const MOST_FINDINGS: u32 = 10_000;
+/// Bytes of a key, and of a reason, in such a line.
+const LONGEST_PART: usize = 1000;
+
+/// One step, and everything that its plugin may use in it.
+pub struct StepContext {
+    pub ground: Ground,
+    pub task: Task,
+    /// What all steps of the run share.
+    pub run: Arc<Run>,
+    /// Where the step before stopped.
+    pub cursor: Option<String>,
+    /// Where the next one goes on.
+    next: Option<String>,
+    findings: u32,
+}
+
+impl StepContext {
+    pub fn new(ground: Ground, task: Task, run: Arc<Run>, cursor: Option<String>) -> Self {
+        Self { ground, task, run, cursor, next: None, findings: 0 }
+    }
+
+    /// Where the next step goes on; none at the end of the run.
+    pub fn into_next(self) -> Option<String> {
+        self.next
+    }
+
+    /// Reports what is stored and is no object, once in a run.
+    pub fn report_odd(&mut self, key: &str) -> wasmtime::Result<()> {
+        let why = "it is a symbolic link, and none is followed: replace it with what it leads to";
+        let is_new = self.run.is_first_look(key);
+        if is_new { self.find(Finding::Damaged { key: line(key), why: why.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Reports an object that could not be changed.
+    pub fn report_not_written(&mut self, key: &str, error: &StorageError) -> wasmtime::Result<()> {
+        self.find(Finding::Damaged {
+            key: line(key),
+            why: line(&format!("it could not be changed: {error}")),
+        })
+    }
+
+    fn find(&mut self, finding: Finding) -> wasmtime::Result<()> {
+        self.findings += 1;
+        if self.findings > MOST_FINDINGS {
+            return Err(wasmtime::Error::msg(format!(
+                "more than {MOST_FINDINGS} lines reported in one step: do less in a step"
+            )));
+        }
+        self.run.note(finding);
+        Ok(())
+    }
+}
+
+/// The only step there is; its methods look into [`StepContext`].
+pub struct StepHandle;
+
+impl State {
+    /// What a look at a key found. A step of maintenance reports a symbolic link. Where nothing is
+    /// changed, it is nothing then and the run goes on; otherwise it is an error, since what the
+    /// link stands for may need what would be removed.
+    pub fn looked<T>(
+        &mut self,
+        key: &str,
+        found: Result<Option<T>, StorageError>,
+    ) -> Result<Option<T>, HostError> {
+        if let (Work::Step(step), Err(StorageError::Link(_))) = (&mut self.work, &found) {
+            step.report_odd(key)?;
+            if step.ground.is_read_only {
+                return Ok(None);
+            }
+        }
+        Ok(found?)
+    }
+
+    /// The same for what a listing left out.
+    pub fn listed(&mut self, odd: &[String]) -> Result<(), HostError> {
+        let (Work::Step(step), Some(first)) = (&mut self.work, odd.first()) else { return Ok(()) };
+        odd.iter().try_for_each(|key| step.report_odd(key))?;
+        if step.ground.is_read_only { Ok(()) } else { Err(StorageError::link(first).into()) }
+    }
+
+    /// What a change came to. In a step of maintenance, an object that could not be changed is
+    /// reported, whatever the plugin makes of the error. A lost race is not reported. Neither is a
+    /// full disk in a collection: it goes on without the marks that it cannot write.
+    pub fn changed<T>(&mut self, key: &str, result: Result<T, StorageError>) -> Result<T, HostError> {
+        if let (Work::Step(step), Err(error)) = (&mut self.work, &result)
+            && !matches!(error, StorageError::Conflict | StorageError::NotFound)
+            && !(step.task == Task::Collect && matches!(error, StorageError::Full(_)))
+        {
+            step.report_not_written(key, error)?;
+        }
+        Ok(result?)
+    }
+
+    /// The step being done; a trap in anything else.
+    fn step(&mut self) -> wasmtime::Result<&mut StepContext> {
+        match &mut self.work {
+            Work::Step(step) => Ok(step),
+            _ => Err(wasmtime::Error::msg("`upkeep` is there in a step of maintenance only")),
+        }
+    }
+}
+
+impl wit::Host for State {}
+
+impl wit::HostStep for State {
+    fn cursor(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<Option<String>> {
+        Ok(self.step()?.cursor.clone())
+    }
+
+    fn set_cursor(&mut self, _: Resource<StepHandle>, cursor: String) -> wasmtime::Result<()> {
+        if cursor.len() > LONGEST_CURSOR {
+            return Err(wasmtime::Error::msg(format!("a cursor of more than {LONGEST_CURSOR} bytes")));
+        }
+        self.step()?.next = Some(cursor);
+        Ok(())
+    }
+
+    fn is_dry_run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
+        Ok(self.step()?.run.is_dry)
+    }
+
+    fn removes_orphans(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
+        Ok(self.step()?.run.removes_orphans)
+    }
+
+    fn run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<String> {
+        Ok(self.step()?.run.id.clone())
+    }
+
+    fn started(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<u64> {
+        Ok(milliseconds(self.step()?.run.started).unwrap_or(0))
+    }
+
+    fn keep_since(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<u64> {
+        Ok(milliseconds(self.step()?.run.keep_since).unwrap_or(0))
+    }
+
+    fn remember(&mut self, _: Resource<StepHandle>, words: Vec<String>) -> wasmtime::Result<()> {
+        check_words(&words)?;
+        self.step()?.run.remember(&words).map_err(wasmtime::Error::from)
+    }
+
+    fn remembered(&mut self, _: Resource<StepHandle>, words: Vec<String>) -> wasmtime::Result<Vec<bool>> {
+        check_words(&words)?;
+        Ok(self.step()?.run.remembered(&words))
+    }
+
+    fn left_over(
+        &mut self,
+        _: Resource<StepHandle>,
+        key: String,
+        bytes: u64,
+        why: String,
+    ) -> wasmtime::Result<()> {
+        let (key, why) = (line(&key), line(&why));
+        self.usage.keep(key.len() + why.len())?;
+        self.step()?.find(Finding::LeftOver { key, bytes, why })
+    }
+
+    fn ordered(&mut self, _: Resource<StepHandle>, objects: u64) -> wasmtime::Result<()> {
+        self.step()?.run.count_ordered(objects);
+        Ok(())
+    }
+
+    fn orphan(
+        &mut self,
+        _: Resource<StepHandle>,
+        key: String,
+        bytes: u64,
+        why: String,
+    ) -> wasmtime::Result<()> {
+        self.step()?.find(Finding::Orphan { key: line(&key), bytes, why: line(&why) })
+    }
+
+    fn kept(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {
+        self.step()?.run.count_kept(objects, bytes);
+        Ok(())
+    }
+
+    fn damaged(&mut self, _: Resource<StepHandle>, key: String, why: String) -> wasmtime::Result<()> {
+        let (key, why) = (line(&key), line(&why));
+        self.usage.keep(key.len() + why.len())?;
+        self.step()?.find(Finding::Damaged { key, why })
+    }
+
+    fn rebuilt(&mut self, _: Resource<StepHandle>, key: String) -> wasmtime::Result<()> {
+        let key = line(&key);
+        self.usage.keep(key.len())?;
+        self.step()?.find(Finding::Rebuilt { key })
+    }
+
+    fn checked(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {
+        self.step()?.run.count_checked(objects, bytes);
+        Ok(())
+    }
+
+    fn drop(&mut self, handle: Resource<StepHandle>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+fn check_words(words: &[String]) -> wasmtime::Result<()> {
+    if words.len() > MOST_WORDS {
+        return Err(wasmtime::Error::msg(format!("more than {MOST_WORDS} words in one call")));
+    }
+    match words.iter().find(|word| word.len() > LONGEST_WORD) {
+        Some(word) => Err(wasmtime::Error::msg(format!(
+            "a word of {} bytes, more than {LONGEST_WORD}, to be remembered",
+            word.len()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Fit to stand in a line, without control characters and not too long.
+fn line(text: &str) -> String {
+    let mut end = text.len().min(LONGEST_PART);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = if end < text.len() { "…" } else { "" };
+    format!("{}{cut}", text.get(..end).unwrap_or_default().replace(char::is_control, " "))
+}

@@ -1,0 +1,133 @@
+//! `uploads`: uploads that last over several requests and hosts.
+
+use wasmtime::component::Resource;
+
+use crate::bindings::packhouse::plugin::{types, uploads as wit};
+use crate::capabilities::body::BodyHandle;
+use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
+use crate::capabilities::usage::{Kept, hashing};
+use crate::capabilities::{HostError, State, Work};
+use packhouse_storage::{Owner, StorageError, Upload};
+
+/// Bytes of a label.
+const LONGEST_LABEL: usize = 1024;
+
+/// One upload session as this request has opened it, and what it counts for until it is dropped.
+pub struct UploadSession(
+    Upload,
+    #[expect(dead_code, reason = "counted for as long as the session is open")] Kept,
+);
+
+impl State {
+    /// Whose uploads are counted together: an account's, or an address's without one.
+    async fn upload_owner(&mut self) -> Result<String, HostError> {
+        let Work::Request(request) = &mut self.work else { return Ok("maintenance".into()) };
+        Ok(request.session.counted_as().await.map_err(wasmtime::Error::from)?)
+    }
+
+    fn push_upload(&mut self, upload: Upload) -> Result<Resource<UploadSession>, HostError> {
+        let kept = self.usage.keep_with(upload.memory())?;
+        Ok(self.push(UploadSession(upload, kept))?)
+    }
+}
+
+impl wit::Host for State {}
+
+impl wit::HostUpload for State {
+    async fn start(
+        &mut self,
+        label: String,
+        compute: Vec<String>,
+    ) -> Result<Resource<UploadSession>, HostError> {
+        let _outside = self.wait()?;
+        if label.len() > LONGEST_LABEL {
+            return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
+        }
+        self.usage.start_upload()?;
+        self.may_change().await?;
+        let owner = self.upload_owner().await?;
+        let ground = self.ground()?;
+        let (storage, most) = (ground.storage_to_change()?, ground.limits.open_uploads);
+        let upload =
+            storage.start_upload(&label, &algorithms(&compute)?, Owner { name: &owner, most }).await?;
+        self.push_upload(upload)
+    }
+
+    async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {
+        let _outside = self.wait()?;
+        self.usage.open_upload()?;
+        let Some(upload) = self.ground()?.storage_to_change()?.open_upload(&id).await? else {
+            return Ok(None);
+        };
+        self.push_upload(upload).map(Some)
+    }
+
+    fn id(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.id().to_owned())
+    }
+
+    fn label(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.0.label().to_owned())
+    }
+
+    fn offset(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<u64> {
+        Ok(self.table.get(&handle)?.0.offset())
+    }
+
+    async fn append(
+        &mut self,
+        handle: Resource<UploadSession>,
+        at: Option<u64>,
+        length: Option<u64>,
+        body: Resource<BodyHandle>,
+    ) -> Result<u64, HostError> {
+        let _outside = self.transfer()?;
+        let layer = self.table.get(&body)?.0;
+        let _open = self.open_one().await?;
+        self.may_change().await?;
+        let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
+        let upload = &mut self.table.get_mut(&handle)?.0;
+        let left = request.ground.limits.upload.saturating_sub(upload.offset());
+        let mut append = upload.append(at).await?;
+        let mut taken = 0_u64;
+        while let Some(chunk) = request.body.chunk(layer).await? {
+            taken += chunk.len() as u64;
+            if taken > left {
+                return Err(StorageError::TooLarge(request.ground.limits.upload).into());
+            }
+            append.write(chunk).await?;
+        }
+        // Sending the body may have taken long. What came is forgotten unless it is finished.
+        request.session.verify().await?;
+        Ok(append.finish(length).await?)
+    }
+
+    async fn finish(
+        &mut self,
+        handle: Resource<UploadSession>,
+        target: String,
+        expect: Vec<types::Digest>,
+        condition: types::Precondition,
+        content_type: Option<String>,
+    ) -> Result<types::ObjectInfo, HostError> {
+        let _outside = self.transfer()?;
+        let (target, expect) = (key(&target)?, digest_list(&expect)?);
+        let size = self.table.get(&handle)?.0.offset();
+        self.usage.finish_upload(hashing(size, expect.len() + 1))?;
+        let _open = self.open_one().await?;
+        self.may_change().await?;
+        let upload = &mut self.table.get_mut(&handle)?.0;
+        Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
+    }
+
+    async fn cancel(&mut self, handle: Resource<UploadSession>) -> Result<(), HostError> {
+        let _outside = self.wait()?;
+        self.may_change().await?;
+        Ok(self.table.get_mut(&handle)?.0.cancel().await?)
+    }
+
+    async fn drop(&mut self, handle: Resource<UploadSession>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}

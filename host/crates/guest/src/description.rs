@@ -1,0 +1,92 @@
+//! What a plugin says of itself, checked.
+
+use std::collections::BTreeMap;
+
+use crate::mount::is_reserved;
+use packhouse_http::respond::FailureShape;
+
+/// The description of one generation of a plugin.
+#[derive(Debug, Default, Clone)]
+pub struct Description {
+    /// First segment of its scopes.
+    pub protocol: String,
+    pub title: String,
+    pub version: String,
+    /// Paths at the root of the host that it wishes for.
+    pub root_aliases: Vec<String>,
+    /// For each kind of scope the action that reading needs.
+    pub read_actions: BTreeMap<String, String>,
+    /// For each kind of scope its actions.
+    pub actions: BTreeMap<String, Vec<String>>,
+    /// For each feature whether it is on unless the configuration says otherwise.
+    pub features: BTreeMap<String, bool>,
+    pub setup: Option<String>,
+    pub failure_shape: Option<FailureShape>,
+    /// What it wishes to be granted, and why.
+    pub wishes: BTreeMap<String, String>,
+}
+
+impl Description {
+    /// The description, or a sentence about what cannot be.
+    pub fn checked(self) -> Result<Self, String> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let protocol = &self.protocol;
+        if protocol.is_empty()
+            || protocol.len() > 64
+            || protocol.starts_with('-')
+            || !protocol.chars().all(fits)
+        {
+            return Err(format!(
+                "it calls its protocol {protocol:?}: a name of lower-case letters, digits and `-` is needed"
+            ));
+        }
+        for alias in &self.root_aliases {
+            if is_reserved(alias) {
+                return Err(format!("it claims {alias}, which is the host's own"));
+            }
+            if !alias.starts_with('/') || alias.len() < 2 || alias.ends_with('/') {
+                return Err(format!(
+                    "it claims the path {alias:?}, which does not begin with one `/` and end without"
+                ));
+            }
+        }
+        Ok(self)
+    }
+
+    /// What this one declares and `next` does not, a few words each.
+    pub fn loses(&self, next: &Self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (kind, actions) in &self.actions {
+            match next.actions.get(kind) {
+                None => lost.push(format!("the scope `{kind}`")),
+                Some(kept) => lost.extend(
+                    actions
+                        .iter()
+                        .filter(|action| !kept.contains(action))
+                        .map(|action| format!("the action `{action}` of the scope `{kind}`")),
+                ),
+            }
+        }
+        let features = self.features.keys().filter(|name| !next.features.contains_key(*name));
+        lost.extend(features.map(|name| format!("the feature `{name}`")));
+        let aliases = self.root_aliases.iter().filter(|alias| !next.root_aliases.contains(alias));
+        lost.extend(aliases.map(|alias| format!("the address `{alias}`")));
+        lost
+    }
+
+    /// What users of a mount at this address set up, a line each.
+    pub fn setup_lines(&self, base_url: &str) -> Vec<String> {
+        let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or(host);
+        let setup = self.setup.as_deref().unwrap_or_default();
+        let setup = setup.replace("{base_url}", base_url).replace("{host}", host);
+        setup.trim_end().lines().map(str::to_owned).collect()
+    }
+
+    /// What it wishes for, paths at the root too, and why, where it says so.
+    pub fn all_wishes(&self) -> BTreeMap<&str, Option<&str>> {
+        let aliases = self.root_aliases.iter().map(|alias| (alias.as_str(), None));
+        let said = self.wishes.iter().map(|(wish, reason)| (wish.as_str(), Some(reason.as_str())));
+        aliases.chain(said).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! How much memory guest instances may have: each one, and all of them together.
+
+mod budget;
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiterAsync;
+
+use crate::time::GuestClock;
+use budget::Share;
+
+pub use budget::{BudgetSettings, MemoryBudget, NoMemoryLeft};
+
+/// Elements of one table: room for the functions of a large program.
+const MOST_TABLE_ELEMENTS: usize = 100_000;
+/// Bytes of one table element in the host.
+const TABLE_ELEMENT: usize = 16;
+/// An instance takes at least this much of the budget when it begins, so that most
+/// requests never ask for more.
+const FIRST_SHARE: usize = 2 << 20;
+
+/// The guest asked for more memory than it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("the plugin wanted {wanted} bytes of memory, the limit is {limit}")]
+pub struct OutOfMemory {
+    wanted: usize,
+    limit: usize,
+}
+
+/// The memory of one instance: all its linear memories and tables count.
+pub struct MemoryLimit {
+    limit: usize,
+    used: usize,
+    share: Share,
+    clock: Arc<GuestClock>,
+}
+
+impl MemoryLimit {
+    /// Nothing is taken from the budget before the instance is made.
+    pub fn new(limit: usize, budget: &MemoryBudget, clock: Arc<GuestClock>) -> Self {
+        Self { limit, used: 0, share: budget.share(), clock }
+    }
+
+    /// Waits until the budget has these bytes too. The guest's clock stands still meanwhile.
+    async fn grow(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let wanted = self.used.saturating_add(bytes);
+        if wanted > self.limit {
+            return Err(wasmtime::Error::from(OutOfMemory { wanted, limit: self.limit }));
+        }
+        let reserved = wanted.max(FIRST_SHARE.min(self.limit));
+        if let Some(more) = reserved.checked_sub(self.share.held()).filter(|more| *more > 0) {
+            let _outside = GuestClock::outside(&self.clock);
+            self.share.take(more).await?;
+        }
+        self.used = wanted;
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ResourceLimiterAsync for MemoryLimit {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.grow(desired.saturating_sub(current)).await?;
+        Ok(true)
+    }
+
+    async fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > MOST_TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT)).await?;
+        Ok(true)
+    }
+}

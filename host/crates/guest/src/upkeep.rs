@@ -1,0 +1,182 @@
+//! One run of maintenance, as the steps of a plugin see it: what it remembers and what it has found.
+//! Who ordered the run, and how it is told, is decided elsewhere.
+
+mod words;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+pub use words::TooMany;
+use words::Words;
+
+/// Odd things that one run reports.
+const MOST_ODD: usize = 1000;
+/// Stores write a moment down up to so much too early: a second that is cut off, and
+/// another that a file's time is set back by to make it unique.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Collect,
+    Reindex,
+    Verify,
+}
+
+/// What all steps of a run share.
+pub struct Run {
+    /// A UUID.
+    pub id: String,
+    pub started: SystemTime,
+    /// What was written since stays.
+    pub keep_since: SystemTime,
+    pub is_dry: bool,
+    /// Whether files without a document may be removed too.
+    pub removes_orphans: bool,
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    words: Words,
+    findings: Vec<Finding>,
+    tally: Tally,
+    /// What the host itself has reported; a listing may come across it again.
+    odd: HashSet<String>,
+}
+
+impl Run {
+    /// `older_than` is how long before the run something must have been written to be removed.
+    pub fn new(now: SystemTime, older_than: Duration, is_dry: bool, removes_orphans: bool) -> Self {
+        let kept = older_than.saturating_add(MARGIN);
+        Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            started: now,
+            keep_since: now.checked_sub(kept).unwrap_or(SystemTime::UNIX_EPOCH),
+            is_dry,
+            removes_orphans,
+            book: Mutex::default(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts so far.
+    pub fn tally(&self) -> Tally {
+        self.book().tally
+    }
+
+    pub fn remember(&self, words: &[String]) -> Result<(), TooMany> {
+        let mut book = self.book();
+        words.iter().try_for_each(|word| book.words.insert(word))
+    }
+
+    pub fn remembered(&self, words: &[String]) -> Vec<bool> {
+        let book = self.book();
+        words.iter().map(|word| book.words.contains(word)).collect()
+    }
+
+    pub fn note(&self, finding: Finding) {
+        let mut book = self.book();
+        book.tally.count(&finding);
+        book.findings.push(finding);
+    }
+
+    /// Whether this is seen for the first time.
+    pub fn is_first_look(&self, key: &str) -> bool {
+        let mut book = self.book();
+        book.odd.len() < MOST_ODD && book.odd.insert(key.to_owned())
+    }
+
+    pub fn count_kept(&self, objects: u64, bytes: u64) {
+        self.book().tally.kept.add(objects, bytes);
+    }
+
+    pub fn count_ordered(&self, objects: u64) {
+        let mut book = self.book();
+        book.tally.ordered = book.tally.ordered.saturating_add(objects);
+    }
+
+    pub fn count_checked(&self, objects: u64, bytes: u64) {
+        self.book().tally.checked.add(objects, bytes);
+    }
+
+    /// What was found since the last call.
+    pub fn take_findings(&self) -> Vec<Finding> {
+        std::mem::take(&mut self.book().findings)
+    }
+}
+
+/// One thing that people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Removed, or in a dry run to be removed.
+    LeftOver {
+        key: String,
+        bytes: u64,
+        why: String,
+    },
+    /// No document names it. `gc` keeps it, because a document was lost, until the operator orders
+    /// its removal; `verify` also reports what `gc` removes.
+    Orphan {
+        key: String,
+        bytes: u64,
+        why: String,
+    },
+    Damaged {
+        key: String,
+        why: String,
+    },
+    /// Written, or in a dry run to be written.
+    Rebuilt {
+        key: String,
+    },
+}
+
+/// Objects and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    pub fn add(&mut self, objects: u64, bytes: u64) {
+        self.objects = self.objects.saturating_add(objects);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// The counts of one run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub checked: Amount,
+    pub left_over: Amount,
+    /// How many of these a request has marked for removal.
+    pub ordered: u64,
+    /// See [`Finding::Orphan`].
+    pub orphans: Amount,
+    /// Left over, and younger than the grace.
+    pub kept: Amount,
+    pub damaged: u64,
+    pub rebuilt: u64,
+}
+
+impl Tally {
+    pub fn count(&mut self, finding: &Finding) {
+        match finding {
+            Finding::LeftOver { bytes, .. } => self.left_over.add(1, *bytes),
+            Finding::Orphan { bytes, .. } => self.orphans.add(1, *bytes),
+            Finding::Damaged { .. } => self.damaged += 1,
+            Finding::Rebuilt { .. } => self.rebuilt += 1,
+        }
+    }
+
+    /// Nothing is damaged, and every file is named by its document.
+    pub fn is_well(&self) -> bool {
+        self.damaged == 0 && self.orphans.objects == 0
+    }
+}
