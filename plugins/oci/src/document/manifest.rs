@@ -70,6 +70,10 @@ impl Manifest {
 
     /// What somebody pushes as `content_type`, `None` for not said; see [`Manifest::check`].
     pub fn receive(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
+        // The parser does not look into members that are not read here.
+        if std::str::from_utf8(bytes).is_err() {
+            return Err(refuse("the manifest cannot be read: JSON is UTF-8, and these bytes are not"));
+        }
         let manifest = Self::parse(bytes)?;
         manifest.check(content_type)?;
         Ok(manifest)

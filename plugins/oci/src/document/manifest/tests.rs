@@ -164,3 +164,11 @@ fn only_plain_media_types_reach_a_header() {
         assert!(!is_media_type(kind), "{kind:?}");
     }
 }
+
+#[test]
+fn what_is_not_utf_8_is_not_json_and_is_refused_also_where_nothing_is_read() {
+    let bytes = b"{\"schemaVersion\":2,\"other\":\"\x8f\",\"manifests\":[]}";
+    let error = Manifest::receive(bytes, Some(IMAGE_INDEX)).unwrap_err().to_string();
+    assert!(error.contains("UTF-8"), "{error}");
+    assert!(Manifest::parse(bytes).is_ok(), "what is stored is served as before");
+}
