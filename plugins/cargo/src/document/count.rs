@@ -28,18 +28,31 @@ pub fn write(mut file: Vec<u8>) -> Vec<u8> {
 
 fn with_count(line: &[u8], count: u64) -> Option<Vec<u8>> {
     let member = format!("{{\"{NAME}\":");
-    let rest = if let Some(rest) = line.strip_prefix(member.as_bytes()) {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        rest.get(digits..)?.strip_prefix(b",")?.to_vec()
-    } else if memchr::memmem::find(line, format!("\"{NAME}\"").as_bytes()).is_some() {
-        // Written by another hand: it stands elsewhere.
-        let mut object: Map<String, Value> = serde_json::from_slice(line).ok()?;
-        object.remove(NAME);
-        serde_json::to_vec(&object).ok()?.strip_prefix(b"{")?.to_vec()
-    } else {
-        line.strip_prefix(b"{")?.to_vec()
+    let rest = match without_count(line) {
+        Some(rest) => rest.to_vec(),
+        None => without_count_elsewhere(line)?,
     };
     Some([member.as_bytes(), count.to_string().as_bytes(), b",", &rest].concat())
+}
+
+/// What follows the brace, without a count that another hand wrote: elsewhere in the object, with
+/// spaces or with escapes. None for a line that may have one and cannot be read.
+fn without_count_elsewhere(line: &[u8]) -> Option<Vec<u8>> {
+    let holds = |text: &str| memchr::memmem::find(line, text.as_bytes()).is_some();
+    if holds(NAME) || holds("\\u") {
+        let mut object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+        if object.remove(NAME).is_some() {
+            return serde_json::to_vec(&object).ok()?.strip_prefix(b"{").map(<[u8]>::to_vec);
+        }
+    }
+    line.strip_prefix(b"{").map(<[u8]>::to_vec)
+}
+
+/// What follows a count that was written here.
+fn without_count(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(format!("{{\"{NAME}\":").as_bytes())?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    rest.get(digits..)?.strip_prefix(b",").filter(|_| digits > 0)
 }
 
 #[cfg(test)]
@@ -57,6 +70,9 @@ mod tests {
         let twice = written("{\"index_lines\":9,\"a\": 1.50}\n{\"index_lines\":7}\n");
         assert_eq!(twice, "{\"index_lines\":2,\"a\": 1.50}\n{\"index_lines\":7}\n");
         assert_eq!(written("{\"a\":1,\"index_lines\":9}"), "{\"index_lines\":1,\"a\":1}");
+        assert_eq!(written("{\"index_lines\": 9,\"a\":1}"), "{\"index_lines\":1,\"a\":1}");
+        assert_eq!(written("{\"index\\u005flines\":9,\"a\":1}"), "{\"index_lines\":1,\"a\":1}");
+        assert_eq!(written("{\"index_lines\":null,\"a\":1}"), "{\"index_lines\":1,\"a\":1}");
         assert_eq!(written("\n{\"a\":1}\n"), "\n{\"index_lines\":2,\"a\":1}\n");
         for odd in ["", "\n", "null\n", "{\"index_lines\":x}"] {
             assert_eq!(written(odd), odd);
