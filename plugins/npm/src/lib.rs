@@ -111,4 +111,6 @@ fn routes() -> Router<Error> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

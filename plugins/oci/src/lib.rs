@@ -101,4 +101,6 @@ fn routes() -> Router<Error> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -102,4 +102,6 @@ fn routes() -> Router<Error> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -152,7 +152,7 @@ fn wanted(pairs: &[(String, String)]) -> Vec<Wanted> {
     scopes.filter_map(parse_scope).collect()
 }
 
-fn parse_scope(scope: &str) -> Option<Wanted> {
+pub(crate) fn parse_scope(scope: &str) -> Option<Wanted> {
     let (kind, rest) = scope.split_once(':')?;
     let (name, actions) = rest.rsplit_once(':')?;
     // `repository(plugin)`: a class of repositories, of which there is one here.

@@ -13,7 +13,7 @@ use crate::name::RepositoryName;
 
 mod finish;
 mod mount;
-mod range;
+pub(crate) mod range;
 
 pub use finish::finish_upload;
 use finish::save_whole;
