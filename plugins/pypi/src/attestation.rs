@@ -7,7 +7,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -142,7 +141,7 @@ fn decode(text: &str) -> Result<Vec<u8>, AttestationError> {
 /// members are only skipped: an attestation may hold a number that no value here can hold.
 pub fn is_stored(bytes: &[u8]) -> bool {
     let text = std::str::from_utf8(bytes).ok();
-    text.is_some_and(|text| serde_json::from_str::<BTreeMap<String, IgnoredAny>>(text).is_ok())
+    text.is_some_and(|text| serde_json::from_str::<BTreeMap<String, &RawValue>>(text).is_ok())
 }
 
 #[cfg(test)]
