@@ -23,7 +23,7 @@ fn entries(mut archive: impl Read) -> Result<Vec<(Entry, Vec<u8>)>, tar::Error> 
 
 fn tar_seeds() -> Vec<Vec<u8>> {
     let long_name = b"a/long-name-of-an-entry";
-    let pax = b"19 path=a/pax-name\n21 linkpath=../target\n11 size=0\n";
+    let pax = b"19 path=a/pax-name\n22 linkpath=../target\n10 size=0\n";
     vec![
         tar(&[("a/one", b"content"), ("a/two", &[b'x'; 600])]),
         tar_of([
