@@ -137,10 +137,48 @@ pub fn require_listed<S: AsRef<str>>(
     granted(check_listed(kind, name, action, listed), || grant(kind, name, action))
 }
 
+/// As [`check_owned`], where the owners are read only if no grant decides: reading them takes a
+/// look-up in the store.
+pub fn decide_owned<E>(
+    kind: &str,
+    name: &str,
+    action: &str,
+    owners: impl FnOnce() -> Result<Vec<Owner>, E>,
+) -> Result<Decision, E> {
+    match check(kind, name, action) {
+        Decision::Forbidden => Ok(check_owned(kind, name, action, &owners()?)),
+        decided => Ok(decided),
+    }
+}
+
 /// As [`require`], where one of the owners counts as if it were granted to them; see
-/// [`check_owned`].
-pub fn require_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Result<(), Denied> {
-    granted(check_owned(kind, name, action, owners), || grant(kind, name, action))
+/// [`check_owned`]. The owners are read only if no grant decides.
+///
+/// ```
+/// use packhouse_plugin::auth::{self, Owner};
+/// use packhouse_plugin::{Failure, storage};
+/// # let host = packhouse_plugin::testing::Host::new().user("ann", &[]);
+/// # host.insert("owners.json", "[\"ann\"]")?;
+///
+/// fn require(action: &str) -> Result<(), Failure> {
+///     auth::require_owned("note", "todo", action, || {
+///         let Some(document) = storage::get("owners.json")? else { return Ok(Vec::new()) };
+///         let names: Vec<String> = document.json()?;
+///         Ok(names.into_iter().map(|name| Owner { name, id: None }).collect())
+///     })
+/// }
+/// assert!(host.as_user("ann").run(|| require("write")).is_ok());
+/// assert_eq!(host.anonymous().run(|| require("write")).err().map(|failure| failure.status()), Some(401));
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn require_owned<E: From<Denied>>(
+    kind: &str,
+    name: &str,
+    action: &str,
+    owners: impl FnOnce() -> Result<Vec<Owner>, E>,
+) -> Result<(), E> {
+    let decision = decide_owned(kind, name, action, owners)?;
+    Ok(granted(decision, || grant(kind, name, action))?)
 }
 
 fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), Denied> {

@@ -1,10 +1,15 @@
 //! A request that the router has matched: what an endpoint gets.
 
+use serde::de::DeserializeOwned;
+
 use crate::Error;
 use crate::accept;
 use crate::body::Body;
 use crate::request::Request;
 use crate::segment::{self, BadSegment};
+
+/// The largest body of a request that is small by nature, in bytes.
+pub const SMALL_BODY: u64 = 64 << 10;
 
 /// A request and the parameters of its route.
 pub struct Call {
@@ -86,6 +91,24 @@ impl Call {
         let body = String::from_utf8(self.body().read_all(limit)?)
             .map_err(|_| Error::Invalid("the form is not UTF-8".to_owned()))?;
         Ok(segment::query_pairs(&body))
+    }
+
+    /// A body that is small by nature, as JSON; `TooLarge` above [`SMALL_BODY`] bytes, `Invalid`
+    /// for bad JSON.
+    ///
+    /// ```
+    /// # use packhouse_plugin::{Call, Failure, Response};
+    /// #[derive(serde::Deserialize)]
+    /// struct Yank {
+    ///     reason: String,
+    /// }
+    /// fn yank(call: &Call) -> Result<Response, Failure> {
+    ///     let yank: Yank = call.small_json()?;
+    ///     Ok(Response::new(200).text(yank.reason))
+    /// }
+    /// ```
+    pub fn small_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.body().json(SMALL_BODY)
     }
 
     /// The values joined with `, `; none when absent.

@@ -10,9 +10,9 @@
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`maintenance`]: looking after what a mount has stored
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
-//! - [`tar`]: reading what is inside packages
+//! - [`tar`], [`zip`], [`gzip`]: reading what is inside packages
 //! - [`Error`], [`problem`], [`Failure`]: what goes wrong, and how it is answered
-//! - [`markup`]: text in HTML and XML
+//! - [`markup`], [`time`]: text in HTML and XML, moments as text
 //! - `testing`: the same host in memory, so that endpoints run under `cargo test`
 //!
 //! # Examples
@@ -101,8 +101,10 @@ mod sys;
 pub mod tar;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+pub mod time;
 mod types;
 pub mod uploads;
+pub mod zip;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
@@ -115,7 +117,7 @@ pub use bindings::Component as __Component;
 pub use wit_bindgen as __wit_bindgen;
 
 pub use body::{Body, SaveOptions, Saved};
-pub use call::Call;
+pub use call::{Call, SMALL_BODY};
 pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
 pub use error::Error;
 pub use failure::{Failure, TextFailure};

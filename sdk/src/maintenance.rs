@@ -71,16 +71,22 @@
 
 mod lost;
 mod orphan;
+mod phases;
 mod reclaim;
 mod removal;
+mod stored;
+mod walk;
 
 pub use orphan::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
+pub use phases::{Budget, Phase, Place};
 pub(crate) use reclaim::{
     ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, hold, is_left_over, mark_of, wait_for_removals,
 };
 pub use reclaim::{Reference, forget_claims};
 pub use removal::{RemovalMark, void_removal};
 pub(crate) use removal::{is_marked, is_removed};
+pub use stored::{Stored, digests, first_missing};
+pub use walk::{each, each_document, each_folder};
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

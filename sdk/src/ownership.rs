@@ -1,7 +1,8 @@
 //! Which packages list an account as an owner. A protocol whose packages have owners
 //! implements [`Ownership`] and is exported with `export!(MyProtocol, ownership)`, so that an
 //! administrator who removes a user, or a user's grants, is told what that user can still
-//! change, and can revoke it. A protocol without owners says so with [`Page::default`].
+//! change, and can revoke it. A protocol without owners implements nothing of it
+//! (`impl Ownership for MyProtocol {}`): so the host can tell it from one that does not answer.
 //!
 //! Each call runs in a fresh instance. [`crate::storage`] works as in a request, except that
 //! [`Ownership::owned_by`] can change nothing; [`crate::auth`] ends the call.
@@ -9,14 +10,32 @@
 use crate::auth::Owner;
 use crate::{Error, Protocol};
 
-/// What a protocol says of its owner lists; see `wit/ownership.wit`.
+/// What a protocol says of its owner lists; see `wit/ownership.wit`. Unless both functions are
+/// written, nobody owns anything.
+///
+/// ```
+/// use packhouse_plugin::ownership::{Holder, Ownership, Page};
+/// # use packhouse_plugin::{Description, Protocol, Request, Response};
+/// # struct Notes;
+/// # impl Protocol for Notes {
+/// #     fn describe() -> Description { Description::new("notes", "Notes", "0.1.0") }
+/// #     fn handle(_: Request) -> Response { Response::new(200) }
+/// # }
+/// impl Ownership for Notes {}
+/// let ann = Holder { id: "0190".to_owned(), name: None };
+/// assert_eq!(Notes::owned_by(&ann, None), Ok(Page::default()));
+/// ```
 pub trait Ownership: Protocol {
     /// One page of what lists the account as an owner.
-    fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error>;
+    fn owned_by(_holder: &Holder, _cursor: Option<&str>) -> Result<Page, Error> {
+        Ok(Page::default())
+    }
 
     /// Takes the account off the owner list of one thing, also when nobody is left on it.
     /// False when it was not listed, or there is no such thing.
-    fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error>;
+    fn disown(_holder: &Holder, _thing: &Thing) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// An account, as owner lists name it.

@@ -5,8 +5,8 @@ use std::io;
 
 use serde::Serialize;
 
-use crate::clock::http_date;
 use crate::storage::Document;
+use crate::time::http_date;
 use crate::types::ObjectInfo;
 use crate::{Error, PIECE, sys};
 

@@ -15,7 +15,9 @@
 
 mod claim;
 pub(crate) mod clash;
+mod derived;
 mod document;
+mod json;
 mod leftover;
 mod listing;
 mod proof;
@@ -28,8 +30,10 @@ mod writer;
 
 pub use crate::types::{ObjectInfo, Precondition};
 pub use claim::{Claim, GRACE};
+pub use derived::Derived;
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put, to_json};
-pub use listing::{List, Listing, ListingOptions, list, list_page};
+pub use json::Json;
+pub use listing::{Folders, List, Listing, ListingOptions, folder_of, folders, list, list_page};
 pub use proof::{PROOFS, check_absent, leave_proof};
 pub(crate) use proof::{forget as forget_proof, is_lost, proof_of, record as record_proof, why as why_lost};
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
@@ -89,9 +93,63 @@ pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
     Ok(Some(now()?.saturating_sub(modified)))
 }
 
-/// For hand-written loops; [`update`] calls it. To be called after a `Conflict` on `key`,
+/// Reads, changes and writes until nobody else is faster: the loop behind [`update`], for changes
+/// that take more than one document. `attempt` gets the number of the attempt, from 1, and gives
+/// `None` when somebody else has changed `key` in between ([`unless_conflict`]). `Unavailable` when
+/// others kept winning. An attempt whose answer was lost looks like one that somebody else made: from
+/// the second on, what is found done may be the work of this one.
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::storage::{self, Precondition, unless_conflict};
+/// # let _host = packhouse_plugin::testing::Host::new();
+///
+/// let number = storage::retry("next", |_| {
+///     let next = storage::get("next")?;
+///     let number: u32 = next.as_ref().map_or(Ok(1), |next| next.json())?;
+///     let precondition = next.as_ref().map_or(Precondition::Absent, |next| next.precondition());
+///     let written = storage::put("next", (number + 1).to_string().as_bytes(), precondition, None);
+///     Ok::<_, Error>(unless_conflict(written)?.map(|_| number))
+/// })?;
+/// assert_eq!(number, 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn retry<T, E: From<Error>>(
+    key: &str,
+    mut attempt: impl FnMut(u32) -> Result<Option<T>, E>,
+) -> Result<T, E> {
+    let mut number = 1;
+    loop {
+        if let Some(done) = attempt(number)? {
+            return Ok(done);
+        }
+        wait_turn(key, number)?;
+        number += 1;
+    }
+}
+
+/// For hand-written loops; [`retry`] calls it. To be called after a `Conflict` on `key`,
 /// before reading it again: waits as long as is wise. `attempt` counts from 1.
 /// `Unavailable` when it is time to give up.
 pub fn wait_turn(key: &str, attempt: u32) -> Result<(), Error> {
     sys::wait_turn(key, attempt)
+}
+
+/// What was done, or none if the precondition did not hold, where that is as good: somebody else
+/// wrote or removed first.
+///
+/// ```
+/// use packhouse_plugin::storage::{self, Precondition};
+/// # let _host = packhouse_plugin::testing::Host::new();
+///
+/// let begin = || storage::unless_conflict(storage::put("begun", b"", Precondition::Absent, None));
+/// assert!(begin()?.is_some());
+/// assert!(begin()?.is_none());
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn unless_conflict<T>(done: Result<T, Error>) -> Result<Option<T>, Error> {
+    match done {
+        Err(Error::Conflict) => Ok(None),
+        done => done.map(Some),
+    }
 }

@@ -7,7 +7,7 @@
     reason = "a test may fail loudly"
 )]
 
-use packhouse_plugin::auth::{self, Decision, Owner, TokenRequest, Wanted};
+use packhouse_plugin::auth::{self, Decision, Denied, Owner, TokenRequest, Wanted};
 use packhouse_plugin::testing::{Actor, Host};
 use packhouse_plugin::{
     Call, Description, Error, Failure, Protocol, Request, Response, Router, clock, random, settings,
@@ -277,7 +277,8 @@ fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() {
             let denied = auth::require("package", "c", "write").unwrap_err();
             assert_eq!(denied.to_string(), "this account lacks the permission demo:package:c:write");
             let owner = Owner { name: "ann".to_owned(), id: Some(host.account_id("ann")) };
-            let denied = auth::require_owned("package", "c", "write", &[owner]).unwrap_err();
+            let denied =
+                auth::require_owned("package", "c", "write", || Ok::<_, Denied>(vec![owner])).unwrap_err();
             assert_eq!(denied.to_string(), "this token does not allow demo:package:c:write");
         });
     }

@@ -408,3 +408,39 @@ fn the_store_tells_its_own_time() {
     let claimed = staged(b"bytes").claim("blob", None, || Ok::<_, Error>(false));
     assert_eq!(claimed, Ok(Claim::Committed));
 }
+
+#[test]
+fn all_steps_at_once_are_the_steps_one_by_one() {
+    let host = Host::new();
+    let run = |bytes: &str| {
+        let mut look = |document: Option<&Document>| look(document, bytes);
+        Publish::new(INDEX).run(&mut staged(bytes.as_bytes()), BLOB, None, &mut look).unwrap()
+    };
+    assert!(run("ours").unwrap().is_new_document);
+    assert_eq!(run("ours"), Err(Refused::Same));
+    assert_eq!(run("other"), Err(Refused::Exists));
+    host.insert(INDEX, "").unwrap();
+    assert_eq!(run("other"), Err(Refused::Busy), "what lies there may be about to be named");
+}
+
+#[test]
+fn what_lies_beside_a_file_is_there_before_the_document_names_the_version() {
+    let host = Host::new();
+    let mut look = |document: Option<&Document>| look(document, "ours");
+    let prepared = Publish::new(INDEX).prepare(&mut look).unwrap().unwrap();
+    let claimed = prepared.claim(&mut staged(b"ours"), BLOB, None, &mut look).unwrap().unwrap();
+    claimed.beside("files/demo-1.0.0.sig", b"signed", None).unwrap();
+    assert!(host.object(INDEX).is_none());
+    assert!(claimed.name(&mut look).unwrap().is_ok());
+    assert_eq!(host.object("files/demo-1.0.0.sig").unwrap(), b"signed");
+}
+
+#[test]
+fn a_document_that_could_not_be_read_back_is_not_written() {
+    let host = Host::new();
+    let limit = usize::try_from(storage::DEFAULT_LIMIT).unwrap();
+    let mut look = |_: Option<&Document>| Ok::<_, Error>(Entry::New(vec![b' '; limit + 1]));
+    let refused = Publish::new(INDEX).run(&mut staged(b"ours"), BLOB, None, &mut look).unwrap();
+    assert_eq!(refused, Err(Refused::TooLarge));
+    assert!(host.objects().is_empty());
+}

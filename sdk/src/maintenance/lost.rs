@@ -57,8 +57,11 @@ impl Step<'_> {
     }
 }
 
+/// Documents with their proofs, and the key behind which the next page begins.
+type Page = (Vec<(String, ObjectInfo)>, Option<String>);
+
 /// The documents of one page that were lost, each with its proof.
-fn lost(after: Option<&str>) -> Result<(Vec<(String, ObjectInfo)>, Option<String>), Error> {
+fn lost(after: Option<&str>) -> Result<Page, Error> {
     let after = after.filter(|after| *after != PROOFS);
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(PROOFS) })?;
     let proofs = page.objects.into_iter();

@@ -43,7 +43,7 @@
 use super::{orphan, removal};
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
-use crate::storage::{self, Document, GRACE, Precondition, get_many, wait_turn};
+use crate::storage::{self, Document, GRACE, Precondition, get_many, unless_conflict, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, find_digest, log};
 
@@ -260,7 +260,7 @@ pub(crate) fn wait_for_removals(key: &str) -> Result<(), Error> {
 
 /// Those of the blob and of its folder that are there.
 fn marks_of(key: &str) -> Result<Vec<String>, Error> {
-    let marks = [mark_of(key)?, mark_of(folder_of(key))?];
+    let marks = [mark_of(key)?, mark_of(storage::folder_of(key))?];
     let found = get_many(&marks)?;
     Ok(marks.into_iter().zip(found).filter_map(|(mark, found)| found.map(|_| mark)).collect())
 }
@@ -291,10 +291,7 @@ fn being_removed() -> Error {
 }
 
 pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
-    match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
-        Ok(_) | Err(Error::Conflict) => Ok(()),
-        Err(error) => Err(error),
-    }
+    unless_conflict(storage::remove(&mark.key, Precondition::Version(&mark.version))).map(drop)
 }
 
 /// An empty one was written on a full disk.
@@ -308,11 +305,6 @@ fn is_full<T>(written: &Result<T, Error>) -> bool {
 
 fn says(mark: &Document, word: &str) -> bool {
     mark.bytes.starts_with(word.as_bytes())
-}
-
-/// What a key's folder is called; empty for a key without one.
-pub(crate) fn folder_of(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 pub(crate) fn mark_of(key: &str) -> Result<String, Error> {

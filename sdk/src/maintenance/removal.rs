@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reclaim::digest_of;
+use super::reclaim::{clear, digest_of};
 use crate::maintenance::Step;
 use crate::storage::{self, GRACE, Precondition};
 use crate::types::ObjectInfo;
@@ -54,10 +54,7 @@ impl RemovalMark {
         if storage::stat(&self.document)?.is_none() {
             storage::forget_proof(&self.document)?;
         }
-        match storage::remove(&self.mark.key, Precondition::Version(&self.mark.version)) {
-            Ok(_) | Err(Error::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        clear(&self.mark)
     }
 }
 
@@ -66,10 +63,7 @@ impl RemovalMark {
 /// valid then: it would let a collection remove the files if the document were lost later.
 pub fn void_removal(document: &str) -> Result<(), Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(()) };
-    match storage::remove(&mark.key, Precondition::Version(&mark.version)) {
-        Ok(_) | Err(Error::Conflict) => Ok(()),
-        Err(error) => Err(error),
-    }
+    clear(&mark)
 }
 
 /// Whether a request has marked the removal of this file together with its document.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::clash;
-use crate::storage::{Reader, Writer, wait_turn};
+use crate::storage::{Reader, Writer, retry, unless_conflict};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
@@ -11,8 +11,6 @@ use crate::{Error, PIECE, sys};
 /// default memory cap.
 pub const DEFAULT_LIMIT: u64 = 48 << 20;
 
-/// An object that keeps changing while it is read is tried this often.
-const ATTEMPTS: u32 = 20;
 /// The host is asked for this many at once.
 const GET_MANY: usize = 100;
 
@@ -78,21 +76,12 @@ pub fn get_up_to(key: &str, limit: u64) -> Result<Option<Document>, Error> {
 }
 
 fn get_in_pieces(key: &str, limit: u64) -> Result<Option<Document>, Error> {
-    for attempt in 1..=ATTEMPTS {
-        let Some(reader) = Reader::open(key)? else {
-            return Ok(None);
-        };
-        match reader.read_all(limit) {
-            Ok(bytes) => {
-                let info = reader.info();
-                return Ok(Some(Document { info, bytes }));
-            }
-            // Replaced in between: what is there now is read from its start.
-            Err(Error::Conflict) => wait_turn(key, attempt)?,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::Unavailable(format!("`{key}` is replaced faster than it can be read")))
+    retry(key, |_| {
+        let Some(reader) = Reader::open(key)? else { return Ok(Some(None)) };
+        // If it was replaced in between, what is there now is read from its start.
+        let bytes = unless_conflict(reader.read_all(limit))?;
+        Ok(bytes.map(|bytes| Some(Document { info: reader.info(), bytes })))
+    })
 }
 
 /// Several, in the order asked; none where nothing is there. `Damaged` when one is above

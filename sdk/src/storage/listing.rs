@@ -78,3 +78,65 @@ impl Iterator for List {
         self.page.pop_front().map(Ok)
     }
 }
+
+/// What a key's folder is called, without the last `/`; empty for a key without one.
+///
+/// ```
+/// assert_eq!(packhouse_plugin::storage::folder_of("notes/ann/1"), "notes/ann");
+/// ```
+pub fn folder_of(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The names of the folders directly below `prefix`, which ends with `/`: what stands between the
+/// prefix and the next `/`. Page by page as they are asked for, in the order of their bytes.
+///
+/// ```
+/// use packhouse_plugin::storage;
+/// # let host = packhouse_plugin::testing::Host::new();
+/// host.insert("notes/ann/1", "…")?;
+/// host.insert("notes/bob/1", "…")?;
+/// host.insert("notes/index.json", "…")?;
+/// let names: Vec<String> = storage::folders("notes/").collect::<Result<_, _>>()?;
+/// assert_eq!(names, ["ann", "bob"]);
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn folders(prefix: &str) -> Folders {
+    Folders { prefix: prefix.to_owned(), page: VecDeque::new(), after: None, ended: false }
+}
+
+/// Made by [`folders`].
+#[derive(Debug)]
+pub struct Folders {
+    prefix: String,
+    page: VecDeque<String>,
+    after: Option<String>,
+    ended: bool,
+}
+
+impl Iterator for Folders {
+    type Item = Result<String, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.page.is_empty() && !self.ended {
+            let options = ListingOptions {
+                folders: true,
+                after: self.after.as_deref(),
+                ..ListingOptions::new(&self.prefix)
+            };
+            match list_page(&options) {
+                Ok(listing) => {
+                    self.ended = listing.next.is_none();
+                    self.after = listing.next;
+                    let names = listing.folders.iter().filter_map(|folder| folder.strip_prefix(&self.prefix));
+                    self.page.extend(names.map(|name| name.trim_end_matches('/').to_owned()));
+                }
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}

@@ -12,7 +12,7 @@
 //! [`RemovalMark`]: crate::maintenance::RemovalMark
 
 use crate::maintenance::is_removed;
-use crate::storage::{Precondition, put, remove, stat, stat_many};
+use crate::storage::{Precondition, put, remove, stat, stat_many, unless_conflict};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -87,10 +87,7 @@ pub(crate) fn forget(document: &str) -> Result<(), Error> {
 }
 
 fn remove_proof(proof: &ObjectInfo) -> Result<(), Error> {
-    match remove(&proof.key, Precondition::Version(&proof.version)) {
-        Ok(_) | Err(Error::Conflict) => Ok(()),
-        Err(error) => Err(error),
-    }
+    unless_conflict(remove(&proof.key, Precondition::Version(&proof.version))).map(drop)
 }
 
 pub(crate) fn proof_of(document: &str) -> String {

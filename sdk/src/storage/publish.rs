@@ -1,6 +1,7 @@
 //! The order of a publish, for protocols whose documents name blobs by version: the document
-//! is prepared, the blob is claimed, and the document that names it is written. It knows no
-//! document and no protocol: the caller's `look` reads and changes the document.
+//! is prepared, the blob is claimed, what lies beside it is written, and then the document that
+//! names it. It knows no document and no protocol: the caller's `look` reads and changes the
+//! document.
 //!
 //! # Invariants
 //! **A blob that is not there is never named.** Before each write of the document, and after
@@ -49,6 +50,9 @@ pub enum Refused {
     /// Somebody else is publishing this version, or a removal of it is under way: try again
     /// in some minutes.
     Busy,
+    /// With the version, the document would be larger than can be read back ([`DEFAULT_LIMIT`]):
+    /// answer 413.
+    TooLarge,
 }
 
 /// A publish of one version into a document. Each step takes `look`, which is asked what the
@@ -148,6 +152,25 @@ impl<'a> Publish<'a> {
         Publish { is_proven: true, ..self }
     }
 
+    /// All steps, for protocols that write nothing beside the file: [`Publish::prepare`],
+    /// [`Prepared::claim`], [`Claimed::name`].
+    pub fn run<E: From<Error>>(
+        self,
+        staged: &mut Staged,
+        blob: &str,
+        content_type: Option<&str>,
+        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+    ) -> Result<Result<Named, Refused>, E> {
+        let prepared = match self.prepare(look)? {
+            Ok(prepared) => prepared,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        match prepared.claim(staged, blob, content_type, look)? {
+            Ok(claimed) => claimed.name(look),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
     /// Reads the document, and makes it ready to be written.
     pub fn prepare<E: From<Error>>(
         self,
@@ -177,6 +200,7 @@ impl<'a> Publish<'a> {
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         Ok(match look(current.as_ref())? {
+            Entry::New(bytes) if self.is_too_large(&bytes) => Err(Refused::TooLarge),
             Entry::New(bytes) => {
                 self.check_absent(current.is_none())?;
                 let version = current.map(|document| document.info.version);
@@ -189,6 +213,10 @@ impl<'a> Publish<'a> {
 
     fn check_absent(self, is_absent: bool) -> Result<(), Error> {
         if self.is_proven && is_absent { proof::check_absent(self.document) } else { Ok(()) }
+    }
+
+    fn is_too_large(self, bytes: &[u8]) -> bool {
+        bytes.len() as u64 > self.limit
     }
 }
 
@@ -235,6 +263,13 @@ impl<'a> Prepared<'a> {
 }
 
 impl Claimed<'_> {
+    /// Writes what belongs to the version and lies beside its file, e.g. a signature. Nobody sees
+    /// it before the document names the version; if that fails, it is left over.
+    #[expect(clippy::unused_self, reason = "a step of the order: before the claim nothing may be written")]
+    pub fn beside(&self, key: &str, bytes: &[u8], content_type: Option<&str>) -> Result<(), Error> {
+        put(key, bytes, Precondition::Any, content_type).map(drop)
+    }
+
     /// Writes the document that names the blob. Whenever somebody else was faster, the
     /// document is read and made anew. `Unavailable` when others kept winning, or the publish
     /// has taken too long.
@@ -278,6 +313,9 @@ impl Claimed<'_> {
             }
             let current = read(key, limit)?;
             match look(current.as_ref())? {
+                Entry::New(bytes) if self.prepared.publish.is_too_large(&bytes) => {
+                    return Ok(Err(Refused::TooLarge));
+                }
                 Entry::New(bytes) => {
                     self.prepared.publish.check_absent(current.is_none())?;
                     let version = current.map(|document| document.info.version);

@@ -4,7 +4,7 @@
 //! It is lenient: what it skips is not checked. A document that is to be changed is read
 //! whole and parsed instead.
 
-use crate::storage::{ObjectInfo, Reader, wait_turn};
+use crate::storage::{ObjectInfo, Reader, retry, unless_conflict};
 use crate::{Error, PIECE, sys};
 
 /// The first piece of a large document, in bytes. Each further one is twice as large.
@@ -14,23 +14,14 @@ const LARGEST_PIECE: u32 = 512 << 10;
 /// The longest name of a member, in bytes.
 const LONGEST_NAME: u64 = 64 << 10;
 
-/// A document that keeps changing while it is read is tried this often.
-const ATTEMPTS: u32 = 20;
-
 /// Reads a stored document with `read`, and again from its start whenever it was replaced in
 /// between. None when nothing is there; `Unavailable` when it is replaced faster than it can
 /// be read.
 pub fn scan<T>(key: &str, mut read: impl FnMut(&mut Scan) -> Result<T, Error>) -> Result<Option<T>, Error> {
-    for attempt in 1..=ATTEMPTS {
-        let Some(mut scan) = Scan::open(key)? else {
-            return Ok(None);
-        };
-        match read(&mut scan) {
-            Err(Error::Conflict) => wait_turn(key, attempt)?,
-            read => return read.map(Some),
-        }
-    }
-    Err(Error::Unavailable(format!("`{key}` is replaced faster than it can be read")))
+    retry(key, |_| {
+        let Some(mut scan) = Scan::open(key)? else { return Ok(Some(None)) };
+        Ok(unless_conflict(read(&mut scan))?.map(Some))
+    })
 }
 
 /// One version of a stored JSON document, read in order. It stands before a value; each

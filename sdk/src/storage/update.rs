@@ -2,7 +2,7 @@
 
 use super::document::oversized;
 use crate::Error;
-use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, to_json, wait_turn};
+use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, retry, to_json, unless_conflict};
 use crate::types::{ObjectInfo, Precondition};
 
 /// What is to become of a document.
@@ -90,35 +90,30 @@ impl<'a> Update<'a> {
         self,
         mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,
     ) -> Result<Option<ObjectInfo>, E> {
-        let (mut attempt, mut has_tried) = (1, false);
-        loop {
-            let current = match get_up_to(self.key, self.limit) {
-                Err(Error::Conflict) => {
-                    wait_turn(self.key, attempt)?;
-                    attempt += 1;
-                    continue;
-                }
-                current => current.map_err(|error| oversized(self.key, error))?,
+        let mut has_tried = false;
+        retry(self.key, |_| {
+            let Some(current) = unless_conflict(get_up_to(self.key, self.limit))
+                .map_err(|error| oversized(self.key, error))?
+            else {
+                return Ok(None);
             };
             let change_now = change(current.as_ref(), has_tried)?;
             has_tried |= change_now != Change::Keep;
             // Its bytes go before the new ones are written: both may be large.
             match self.apply(current.map(|document| document.info), change_now) {
-                Err(Error::Conflict) => wait_turn(self.key, attempt)?,
                 Err(error @ (Error::Unavailable(_) | Error::Other { .. })) => {
-                    return self.done_after_all(change, error);
+                    self.done_after_all(&mut change, error).map(Some)
                 }
-                other => return Ok(other?),
+                written => Ok(unless_conflict(written)?),
             }
-            attempt += 1;
-        }
+        })
     }
 
     /// After a write whose outcome is unknown: what is there, if nothing is left to be done.
     /// What goes wrong here does not matter beside `error`, which went wrong there.
     fn done_after_all<E: From<Error>>(
         self,
-        mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,
+        change: &mut impl FnMut(Option<&Document>, bool) -> Result<Change, E>,
         error: Error,
     ) -> Result<Option<ObjectInfo>, E> {
         let Ok(current) = get_up_to(self.key, self.limit) else { return Err(error.into()) };

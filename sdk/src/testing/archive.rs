@@ -1,4 +1,8 @@
-//! Tar archives made by hand, sound and, with a little help, hostile.
+//! Tar and zip archives made by hand, sound and, with a little help, hostile.
+
+use std::io::Write;
+
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 /// One entry with its header and padding. `kind` is the header's flag: `b'0'` is a file,
 /// `b'2'` a symbolic link to `content`. Paths and links up to 100 bytes; what is longer is cut.
@@ -63,4 +67,26 @@ pub fn tar_of(entries: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut archive: Vec<u8> = entries.into_iter().flatten().collect();
     archive.extend([0; 1024]);
     archive
+}
+
+/// A zip archive of these files, deflated. Empty if a path is too long for one.
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    try_zip(files).unwrap_or_default()
+}
+
+fn try_zip(files: &[(&str, &[u8])]) -> Result<Vec<u8>, rawzip::Error> {
+    let mut bytes = Vec::new();
+    let mut archive = ZipArchiveWriter::new(&mut bytes);
+    for (path, content) in files {
+        let new = archive.new_file(*path).compression_method(CompressionMethod::DEFLATE);
+        let (mut entry, config) = new.start()?;
+        let encoder = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::fast());
+        let mut writer = config.wrap(encoder);
+        writer.write_all(content)?;
+        let (encoder, descriptor) = writer.finish()?;
+        encoder.finish()?;
+        entry.finish(descriptor)?;
+    }
+    archive.finish()?;
+    Ok(bytes)
 }

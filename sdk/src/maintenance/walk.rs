@@ -1,0 +1,104 @@
+//! Going over what is stored, a page at a time. Each function takes the key behind which it goes
+//! on, and gives the key behind which the next step goes on; none at the end.
+
+use crate::Error;
+use crate::storage::{self, Document, ListingOptions, folder_of};
+use crate::types::ObjectInfo;
+
+/// The objects of one page of at most `n` keys (1 to 1000) that begin with `prefix`.
+///
+/// ```
+/// use packhouse_plugin::maintenance::each;
+/// # let host = packhouse_plugin::testing::Host::new();
+/// # for key in ["notes/a", "notes/b", "notes/c"] { host.insert(key, "…")?; }
+///
+/// let mut seen = Vec::new();
+/// let next = each("notes/", None, 2, |note| { seen.push(note.key.clone()); Ok(()) })?;
+/// assert_eq!((seen.len(), next.as_deref()), (2, Some("notes/b")));
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn each(
+    prefix: &str,
+    after: Option<&str>,
+    n: u32,
+    mut visit: impl FnMut(&ObjectInfo) -> Result<(), Error>,
+) -> Result<Option<String>, Error> {
+    let page = storage::list_page(&ListingOptions { after, limit: n, ..ListingOptions::new(prefix) })?;
+    page.objects.iter().try_for_each(&mut visit)?;
+    Ok(page.next)
+}
+
+/// The same with the content of each, without those that were removed since they were listed. At
+/// most 1 MiB of them, or one larger document, is held at once; one that is too large to be read
+/// comes as [`Error::Damaged`]. `bytes` is after how many bytes of documents the page ends early.
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::maintenance::each_document;
+/// # let host = packhouse_plugin::testing::Host::new();
+/// # host.insert("notes/a", "milk")?;
+///
+/// each_document("notes/", None, 100, 16 << 20, |note, document: Result<_, Error>| {
+///     assert_eq!((note.key.as_str(), document?.bytes.as_slice()), ("notes/a", &b"milk"[..]));
+///     Ok(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn each_document(
+    prefix: &str,
+    after: Option<&str>,
+    n: u32,
+    bytes: u64,
+    mut visit: impl FnMut(&ObjectInfo, Result<Document, Error>) -> Result<(), Error>,
+) -> Result<Option<String>, Error> {
+    let page = storage::list_page(&ListingOptions { after, limit: n, ..ListingOptions::new(prefix) })?;
+    let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+    let mut read = 0;
+    for (object, document) in page.objects.iter().zip(storage::get_each(&keys)) {
+        match document {
+            Ok(None) => continue,
+            Ok(Some(document)) => {
+                read += document.bytes.len() as u64;
+                visit(object, Ok(document))?;
+            }
+            Err(error @ Error::Damaged { .. }) => visit(object, Err(error))?,
+            Err(error) => return Err(error),
+        }
+        if read > bytes {
+            return Ok(Some(object.key.clone()));
+        }
+    }
+    Ok(page.next)
+}
+
+/// The objects of one page, folder by folder: the files of one package together, or some of them
+/// where a page ends in between. `visit` gives the bytes that it has read; after `bytes` of them
+/// the page ends early.
+///
+/// ```
+/// use packhouse_plugin::maintenance::each_folder;
+/// # let host = packhouse_plugin::testing::Host::new();
+/// # for key in ["files/a/1", "files/a/2", "files/b/1"] { host.insert(key, "…")?; }
+///
+/// let mut sizes = Vec::new();
+/// each_folder("files/", None, 500, 16 << 20, |files| { sizes.push(files.len()); Ok(0) })?;
+/// assert_eq!(sizes, [2, 1]);
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn each_folder(
+    prefix: &str,
+    after: Option<&str>,
+    n: u32,
+    bytes: u64,
+    mut visit: impl FnMut(&[ObjectInfo]) -> Result<u64, Error>,
+) -> Result<Option<String>, Error> {
+    let page = storage::list_page(&ListingOptions { after, limit: n, ..ListingOptions::new(prefix) })?;
+    let mut read = 0;
+    for files in page.objects.chunk_by(|one, next| folder_of(&one.key) == folder_of(&next.key)) {
+        read += visit(files)?;
+        if let Some(last) = files.last().filter(|_| read > bytes) {
+            return Ok(Some(last.key.clone()));
+        }
+    }
+    Ok(page.next)
+}

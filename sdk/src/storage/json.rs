@@ -1,0 +1,131 @@
+//! Documents of one type, as JSON: the small ones that a plugin keeps about its packages.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+use crate::storage::{Change, Document, Update, get, put, to_json, unless_conflict};
+use crate::types::{ObjectInfo, Precondition};
+
+/// Of what is written.
+const CONTENT_TYPE: &str = "application/json";
+
+/// A document at a key that holds a `T`. It may be absent, which is `None`, or damaged, which is
+/// [`Error::Damaged`]: the two are never mixed up.
+///
+/// A document outlives the version of the plugin that wrote it. Give a member that comes later
+/// `#[serde(default)]`, and never change what a member means.
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::storage::Json;
+/// # let host = packhouse_plugin::testing::Host::new();
+///
+/// #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct Owners {
+///     names: Vec<String>,
+/// }
+/// let owners = Json::<Owners>::at("owners/soup.json");
+/// assert_eq!(owners.read()?, None);
+/// assert!(owners.create(&Owners { names: vec!["ann".to_owned()] })?);
+/// owners.update(|there| {
+///     let mut owners = there.unwrap_or_default();
+///     owners.names.push("bob".to_owned());
+///     Ok::<_, Error>(Some(owners))
+/// })?;
+/// assert_eq!(owners.read()?.unwrap_or_default().names, ["ann", "bob"]);
+///
+/// host.insert("owners/soup.json", "{torn")?;
+/// assert!(matches!(owners.read(), Err(Error::Damaged { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Json<T> {
+    key: String,
+    check: fn(&str, &T) -> Result<(), String>,
+    content: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize + DeserializeOwned> Json<T> {
+    /// The document at this key.
+    pub fn at(key: impl Into<String>) -> Json<T> {
+        Json { key: key.into(), check: |_, _| Ok(()), content: PhantomData }
+    }
+
+    /// `check` gets the key and what was read, and says why it is damaged although it parses, e.g.
+    /// because it is about another package than the key.
+    ///
+    /// ```
+    /// use packhouse_plugin::storage::Json;
+    /// # let host = packhouse_plugin::testing::Host::new();
+    /// # host.insert("names/ann", "\"bob\"")?;
+    ///
+    /// let name = Json::<String>::at("names/ann").checked(|key, name| {
+    ///     if key.ends_with(name.as_str()) { Ok(()) } else { Err(format!("it is about {name}")) }
+    /// });
+    /// assert!(name.read().is_err_and(|error| error.to_string().ends_with("it is about bob")));
+    /// # Ok::<(), packhouse_plugin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn checked(self, check: fn(&str, &T) -> Result<(), String>) -> Json<T> {
+        Json { check, ..self }
+    }
+
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// None when nothing is there; `Damaged` when it is not a `T`.
+    pub fn read(&self) -> Result<Option<T>, Error> {
+        get(&self.key)?.map(|document| self.parse(&document)).transpose()
+    }
+
+    /// What a document holds that was read another way, e.g. by
+    /// [`get_each`](crate::storage::get_each).
+    pub fn parse(&self, document: &Document) -> Result<T, Error> {
+        let value = document.json()?;
+        (self.check)(&document.info.key, &value).map_err(|why| document.damaged(why))?;
+        Ok(value)
+    }
+
+    /// Writes it if nothing is there. False when something is, which stays.
+    pub fn create(&self, value: &T) -> Result<bool, Error> {
+        Ok(unless_conflict(self.put(value, Precondition::Absent))?.is_some())
+    }
+
+    /// Writes it, whatever is there.
+    pub fn write(&self, value: &T) -> Result<ObjectInfo, Error> {
+        self.put(value, Precondition::Any)
+    }
+
+    /// Writes it if the precondition holds; else `Conflict`.
+    pub fn put(&self, value: &T, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
+        put(&self.key, &to_json(value)?, precondition, Some(CONTENT_TYPE))
+    }
+
+    /// Changes it by compare-and-swap: see [`crate::storage::update`]. `change` gets what is
+    /// there, and gives what is to be there, or `None` to keep it as it is. `Damaged`, with nothing
+    /// written, when what is there is not a `T`.
+    pub fn update<E: From<Error>>(
+        &self,
+        mut change: impl FnMut(Option<T>) -> Result<Option<T>, E>,
+    ) -> Result<Option<ObjectInfo>, E> {
+        self.update_telling(|there, _| change(there))
+    }
+
+    /// As [`Update::run_telling`]: the second argument tells whether this update has tried to
+    /// write before.
+    pub fn update_telling<E: From<Error>>(
+        &self,
+        mut change: impl FnMut(Option<T>, bool) -> Result<Option<T>, E>,
+    ) -> Result<Option<ObjectInfo>, E> {
+        Update::new(&self.key).content_type(CONTENT_TYPE).run_telling(|document, has_tried| {
+            let there = document.map(|document| self.parse(document)).transpose()?;
+            Ok(match change(there, has_tried)? {
+                Some(value) => Change::json(&value)?,
+                None => Change::Keep,
+            })
+        })
+    }
+}

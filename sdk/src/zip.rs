@@ -1,0 +1,206 @@
+//! Zip archives, read strictly: what clients that unpack one could disagree about is refused. It is
+//! looked at through its central directory, in bounded memory. The host unpacks each file to compare
+//! its checksum, and only the files that the plugin asks for are unpacked here: what comes in is
+//! hostile until shown otherwise.
+//!
+//! # Invariants
+//! - Clients that read the central directory and clients that read the archive from its front
+//!   see the same files: every byte of the archive belongs to one of them or to the directory.
+//! - Every file unpacks to the size and the checksum that the directory says.
+//! - No path leads out of the folder that the archive is unpacked to, and none is there twice.
+//! - No entry lies in another one, and all of it does not unpack to more than [`RATIO`] times its
+//!   size, or [`SMALL`].
+//!
+//! # Examples
+//! ```
+//! use packhouse_plugin::storage::Staged;
+//! use packhouse_plugin::zip::{self, Archive};
+//!
+//! /// The `go.mod` of a module, once the whole archive was verified.
+//! fn go_mod(staged: &Staged) -> Result<Option<Vec<u8>>, zip::Error> {
+//!     let read = |offset, max| staged.read_at(offset, max);
+//!     let mut found = None;
+//!     let archive = Archive::open(&read, staged.size(), |entry| {
+//!         if entry.path.ends_with("/go.mod") {
+//!             found = Some(entry.member);
+//!         }
+//!         Ok(())
+//!     })?;
+//!     archive.verify(&|parts| staged.unpack(parts))?;
+//!     found.map(|member| archive.read(member, 1 << 20)).transpose()
+//! }
+//!
+//! # use packhouse_plugin::storage::Writer;
+//! # use packhouse_plugin::testing::archive;
+//! # let _host = packhouse_plugin::testing::Host::new();
+//! # let staged = |bytes: &[u8]| {
+//! #     let mut writer = Writer::new(&[]);
+//! #     writer.add(bytes).and_then(|()| writer.finish())
+//! # };
+//! let module = staged(&archive::zip(&[("m@v1.0.0/go.mod", b"module m\n")]))?;
+//! assert_eq!(go_mod(&module)?.as_deref(), Some(&b"module m\n"[..]));
+//! let twice = staged(&archive::zip(&[("m/go.mod", b"module m\n"), ("m/go.mod", b"module n\n")]))?;
+//! assert!(matches!(go_mod(&twice), Err(zip::Error::Refused(_))));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::io::{self, Read};
+
+use flate2::read::DeflateDecoder;
+use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipLocator};
+
+use crate::Error as HostError;
+use crate::storage::{Packed, Unpacked};
+use directory::Directory;
+use window::Window;
+
+mod contents;
+mod directory;
+mod frame;
+mod path;
+mod window;
+
+/// How many times its size an archive may unpack to.
+pub const RATIO: u64 = 50;
+/// What an archive of any size may unpack to, in bytes.
+pub const SMALL: u64 = 64 << 20;
+/// The most entries that an archive may have.
+pub const ENTRIES: usize = 50_000;
+
+/// Reads bytes at an offset, fewer only at the end: `Staged::read_at`, `Reader::read_at`.
+pub type ReadAt<'a> = &'a dyn Fn(u64, u32) -> Result<Vec<u8>, HostError>;
+
+/// Tells what packed parts unpack to: `Staged::unpack`.
+pub type Unpack<'a> = &'a dyn Fn(&[Packed]) -> Result<Vec<Option<Unpacked>>, HostError>;
+
+/// Why an archive cannot be read. Displays without naming the archive.
+#[derive(Debug)]
+pub enum Error {
+    /// The bytes could not be had.
+    Host(HostError),
+    /// No zip archive, or damaged: why.
+    NotZip(String),
+    /// Something in it must not be: what.
+    Refused(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Host(error) => error.fmt(formatter),
+            Error::NotZip(reason) | Error::Refused(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// Something in the archive must not be; for the plugin's own rules too.
+    pub fn refused(reason: impl Into<String>) -> Error {
+        Error::Refused(reason.into())
+    }
+}
+
+/// Errors of the host come back from below rawzip as they were.
+impl From<rawzip::Error> for Error {
+    fn from(error: rawzip::Error) -> Error {
+        let shown = error.to_string();
+        match error.into_kind() {
+            rawzip::ErrorKind::IO(error) => error.into(),
+            _ => Error::NotZip(shown),
+        }
+    }
+}
+
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Error {
+        Error::Host(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        HostError::inside(&error).map_or_else(|| Error::NotZip(error.to_string()), Error::Host)
+    }
+}
+
+/// One entry, as the directory says.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// As it is written. UTF-8, and it does not lead out of the folder that it is unpacked to.
+    pub name: &'a str,
+    /// Where programs unpack it: the name without `.`, repeated and last slashes; empty for `./`.
+    pub path: &'a str,
+    pub is_folder: bool,
+    /// To read its content.
+    pub member: Member,
+}
+
+/// A file of an archive, for [`Archive::read`].
+#[derive(Debug, Clone, Copy)]
+pub struct Member {
+    wayfinder: ZipArchiveEntryWayfinder,
+    method: CompressionMethod,
+}
+
+impl Member {
+    /// Unpacked, in bytes, as the directory says.
+    pub fn size(self) -> u64 {
+        self.wayfinder.uncompressed_size_hint()
+    }
+}
+
+/// An archive whose directory was read.
+pub struct Archive<'a> {
+    archive: ZipArchive<Window<'a>>,
+    directory: Directory,
+}
+
+impl<'a> Archive<'a> {
+    /// Reads the directory of an archive of `size` bytes, and refuses what must not be in it.
+    /// `visit` sees each entry once, in the directory's order, and may refuse it too. Names are not
+    /// kept: there may be many.
+    pub fn open(
+        read: ReadAt<'a>,
+        size: u64,
+        visit: impl FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<Archive<'a>, Error> {
+        let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+        let window = Window::new(read, size);
+        let archive =
+            ZipLocator::new().locate_in_reader(window, &mut buffer, size).map_err(|(_, error)| error)?;
+        let directory = Directory::read(&archive, size, visit)?;
+        Ok(Archive { archive, directory })
+    }
+
+    /// Verifies all of the archive: what stands before each file agrees with the directory, nothing
+    /// hides between the files, and each file unpacks to what the directory says. For what comes
+    /// in; an archive that is stored already was verified then.
+    pub fn verify(&self, unpack: Unpack<'_>) -> Result<(), Error> {
+        self.directory.check_fronts(&self.archive)?.check(&self.archive, unpack)
+    }
+
+    /// The content of one file, whose checksum is compared. `Refused` above `limit` bytes.
+    pub fn read(&self, member: Member, limit: u64) -> Result<Vec<u8>, Error> {
+        let too_large = || Error::refused(format!("a file in it is larger than {limit} bytes"));
+        if member.size() > limit {
+            return Err(too_large());
+        }
+        let entry = self.archive.get_entry(member.wayfinder)?;
+        let mut bytes = Vec::new();
+        // One more than is allowed tells whether there is too much.
+        match member.method {
+            CompressionMethod::STORE => {
+                entry.verifying_reader(entry.reader()).take(limit + 1).read_to_end(&mut bytes)?;
+            }
+            CompressionMethod::DEFLATE => {
+                let inflated = DeflateDecoder::new(entry.reader());
+                entry.verifying_reader(inflated).take(limit + 1).read_to_end(&mut bytes)?;
+            }
+            other => return Err(Error::refused(format!("a file in it is compressed with {other}"))),
+        }
+        if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+    }
+}

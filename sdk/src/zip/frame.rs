@@ -1,0 +1,185 @@
+//! What stands around the files of an archive. Programs disagree on what counts where two
+//! places say different things, or where something hides between two files; so neither may be.
+
+use std::collections::HashSet;
+
+use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
+use rawzip::{ReaderAt, ZipArchive, ZipEntry, ZipLocalFileHeader};
+
+use super::Error;
+use super::directory::Entry;
+use super::path::shown;
+use super::window::Window;
+
+/// The end of a directory (APPNOTE 4.3.16), and of one with large numbers before it (4.3.14,
+/// 4.3.15), in bytes.
+const END: usize = 22;
+const LARGE_RECORD: usize = 56;
+const LARGE_END: usize = LARGE_RECORD + 20 + END;
+/// Behind a file that was written without its size in front: at most this many bytes
+/// (APPNOTE 4.3.9).
+const DESCRIPTOR: usize = 24;
+
+/// What stands for a size that is in the extra field for 8-byte sizes (APPNOTE 4.5.3).
+const ELSEWHERE: u64 = u32::MAX as u64;
+
+/// Each field once and whole, and no other name. Gives the field for 8-byte sizes.
+pub fn check_extra_fields(mut fields: ExtraFields<'_>) -> Result<Option<&[u8]>, Error> {
+    let (mut seen, mut sizes) = (HashSet::new(), None);
+    for (id, data) in fields.by_ref() {
+        if id == ExtraFieldId::INFO_ZIP_UNICODE_PATH || !seen.insert(id) {
+            return Err(Error::refused("a file has a second name or size in its extra fields"));
+        }
+        if id == ExtraFieldId::ZIP64 {
+            sizes = Some(data);
+        }
+    }
+    // What is shorter than a field's header is padding to every client.
+    if fields.remaining_bytes().len() >= 4 {
+        return Err(Error::refused("an extra field of a file is cut off"));
+    }
+    Ok(sizes)
+}
+
+/// An entry of the directory has exactly the 8-byte numbers whose places say that they are there.
+/// Clients that look for them in another place would read other numbers.
+pub fn check_large_entry(archive: &ZipArchive<Window<'_>>, offset: u64, sizes: &[u8]) -> Result<(), Error> {
+    let mut entry = [0; 46];
+    archive.get_ref().read_exact_at(&mut entry, offset)?;
+    let has = |place: usize, width: usize| {
+        let bytes = entry.get(place..place + width).unwrap_or_default();
+        bytes.iter().all(|byte| *byte == 0xff)
+    };
+    // Both sizes, the place of the file, and the number of the disk.
+    let expected = [(24, 4, 8), (20, 4, 8), (42, 4, 8), (34, 2, 4)];
+    let expected: usize = expected
+        .into_iter()
+        .filter(|(place, width, _)| has(*place, *width))
+        .map(|(_, _, length)| length)
+        .sum();
+    if sizes.len() == expected { Ok(()) } else { Err(stray_sizes()) }
+}
+
+/// The same before a file, where only sizes can be. Some programs repeat both sizes there without
+/// need; clients accept that if they are the same.
+fn check_large_front(archive: &ZipArchive<Window<'_>>, start: u64, sizes: &[u8]) -> Result<(), Error> {
+    let mut front = [0; 30];
+    archive.get_ref().read_exact_at(&mut front, start)?;
+    let at = |place: usize| front.get(place..place + 4).map(number).unwrap_or_default();
+    let stated = [at(22), at(18)];
+    let expected = 8 * stated.iter().filter(|size| **size == ELSEWHERE).count();
+    let is_repeated =
+        expected == 0 && sizes.len() == 16 && sizes.chunks(8).map(number).eq(stated.iter().copied());
+    if sizes.len() == expected || is_repeated { Ok(()) } else { Err(stray_sizes()) }
+}
+
+fn stray_sizes() -> Error {
+    Error::refused("a file has 8-byte sizes in its extra fields that its header does not ask for")
+}
+
+/// What stands before the file is what the directory says of it. Sizes that were not known yet
+/// are none, and stand behind it. Gives whether they have 8 bytes there.
+pub fn check_front(
+    archive: &ZipArchive<Window<'_>>,
+    entry: &Entry,
+    front: &ZipLocalFileHeader<'_>,
+) -> Result<bool, Error> {
+    let sizes = check_extra_fields(front.extra_fields())?;
+    if let Some(sizes) = sizes {
+        check_large_front(archive, entry.start, sizes)?;
+    }
+    let stated = [
+        (front.compressed_size_hint(), entry.wayfinder.compressed_size_hint()),
+        (front.uncompressed_size_hint(), entry.wayfinder.uncompressed_size_hint()),
+        (u64::from(front.crc32()), u64::from(entry.crc)),
+    ];
+    let may_lack = |front: u64| entry.has_descriptor && front == 0;
+    let is_same = stated.iter().all(|(front, directory)| front == directory || may_lack(*front))
+        && front.compression_method() == entry.method
+        && front.flags().has_data_descriptor() == entry.has_descriptor
+        && !front.flags().is_encrypted();
+    if is_same {
+        return Ok(sizes.is_some());
+    }
+    let name = shown(front.file_path().as_ref());
+    Err(Error::refused(format!("the front of {name} says something else than the directory")))
+}
+
+/// The next file, or the directory, begins where this one ends.
+pub fn check_gap(
+    archive: &ZipArchive<Window<'_>>,
+    entry: &Entry,
+    local: &ZipEntry<'_, Window<'_>>,
+    next: u64,
+    has_large_sizes: bool,
+) -> Result<(), Error> {
+    let (_, end) = local.compressed_data_range();
+    let length = next.checked_sub(end).and_then(|length| usize::try_from(length).ok());
+    let is_fine = match length {
+        Some(0) => !entry.has_descriptor,
+        Some(length @ 1..=DESCRIPTOR) if entry.has_descriptor => {
+            let mut gap = vec![0; length];
+            archive.get_ref().read_exact_at(&mut gap, end)?;
+            is_descriptor(&gap, entry, has_large_sizes)
+        }
+        _ => false,
+    };
+    if is_fine { Ok(()) } else { Err(Error::refused("something stands between its files")) }
+}
+
+/// Checksum and sizes, with a signature before them or without. The sizes have eight bytes if the
+/// front has the extra field for such sizes, else four (APPNOTE 4.3.9.2).
+fn is_descriptor(bytes: &[u8], entry: &Entry, has_large_sizes: bool) -> bool {
+    let sizes = [entry.wayfinder.compressed_size_hint(), entry.wayfinder.uncompressed_size_hint()];
+    let rest = if matches!(bytes.len(), 16 | 24) { bytes.strip_prefix(b"PK\x07\x08") } else { Some(bytes) };
+    let Some((crc, rest)) = rest.and_then(<[u8]>::split_first_chunk) else { return false };
+    let width = rest.len() / 2;
+    let stated = rest.chunks(width.max(1)).map(number);
+    *crc == entry.crc.to_le_bytes() && width == if has_large_sizes { 8 } else { 4 } && stated.eq(sizes)
+}
+
+/// Behind the directory stands its end and nothing else: no comment, in which another end may
+/// hide, and nowhere another number.
+pub fn check_end(archive: &ZipArchive<Window<'_>>, start: u64, entries: u64) -> Result<(), Error> {
+    let reader = archive.get_ref();
+    let length = archive.end_offset().checked_sub(start).and_then(|length| usize::try_from(length).ok());
+    let mut end = match length {
+        Some(length @ (END | LARGE_END)) => vec![0; length],
+        _ => return Err(Error::refused("something stands behind its directory")),
+    };
+    reader.read_exact_at(&mut end, start)?;
+    let directory = archive.directory_offset();
+    let size = start.saturating_sub(directory);
+    let large = end.len() == LARGE_END;
+    let at = |place: usize, width: usize| end.get(place..place + width).map(number).unwrap_or_default();
+    let last = end.len() - END;
+    let is = |place: usize, width: usize, value: u64| {
+        let stated = at(last + place, width);
+        let unknown = u64::MAX >> (64 - 8 * width);
+        stated == value || (large && stated == unknown)
+    };
+    let large_is_fine = !large
+        || (at(0, 4) == 0x0606_4b50
+            && at(4, 8) == LARGE_RECORD as u64 - 12
+            && at(16, 4) == 0
+            && at(20, 4) == 0
+            && [(24, entries), (32, entries), (40, size), (48, directory)]
+                .iter()
+                .all(|(place, value)| at(*place, 8) == *value)
+            && at(LARGE_RECORD, 4) == 0x0706_4b50
+            && at(LARGE_RECORD + 4, 4) == 0
+            && at(LARGE_RECORD + 8, 8) == start);
+    let is_fine = at(last, 4) == 0x0605_4b50
+        && [(4, 2, 0), (6, 2, 0), (8, 2, entries), (10, 2, entries), (12, 4, size), (16, 4, directory)]
+            .iter()
+            .all(|(place, width, value)| is(*place, *width, *value));
+    if is_fine && large_is_fine {
+        return Ok(());
+    }
+    Err(Error::refused("the end of its directory says something else than the directory"))
+}
+
+/// The least byte first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
