@@ -12,15 +12,14 @@
 
 use std::borrow::Cow;
 
+use packhouse_plugin::time::parse_rfc3339;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use candidates::Candidates;
 pub use features::Features;
 pub use from_end::{Found, find_from_end};
-pub use line::{Release, format_time};
+pub use line::Release;
 
 use crate::name::{CrateName, Version};
 
@@ -114,10 +113,7 @@ impl<'a> Index<'a> {
     /// When the first of the versions was published, in milliseconds since the Unix epoch; none
     /// unless every line says when.
     pub fn begun(self) -> Option<u64> {
-        let published = self.lines().map(|line| {
-            let moment = OffsetDateTime::parse(line.pubtime.as_deref()?, &Rfc3339).ok()?;
-            u64::try_from(moment.unix_timestamp()).ok()?.checked_mul(1000)
-        });
+        let published = self.lines().map(|line| parse_rfc3339(line.pubtime.as_deref()?));
         published.collect::<Option<Vec<u64>>>()?.into_iter().min()
     }
 

@@ -7,6 +7,7 @@
 //!   what the documents say; they know no HTTP
 //! - [`upload`], [`archive`], [`manifest`]: what a publisher sends, read in bounded memory
 //!   and held against each other
+//! - `access`: the crate that a request is about, and who may do what on it
 //! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: what looks
 //!   after the bucket; `ownership`: which crates list an account
 
@@ -15,6 +16,7 @@ use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 use crate::endpoints::{download, index, login, owners as owner_lists, publish, search, yank};
 use crate::error::Error;
 
+mod access;
 pub mod archive;
 mod catalog;
 pub mod document;

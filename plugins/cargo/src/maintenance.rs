@@ -2,8 +2,7 @@
 //! whether every file is what the index says.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::{Maintenance, Reference, Step};
-use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::maintenance::{Maintenance, Reference, Step, Stored};
 
 use crate::Cargo;
 use crate::document::Index;
@@ -17,75 +16,45 @@ mod verify;
 
 impl Maintenance for Cargo {
     fn collect(step: &Step<'_>) -> Result<(), Error> {
-        collect::collect(step)
+        step.run_phases(collect::PHASES)
     }
 
     fn reindex(step: &Step<'_>) -> Result<(), Error> {
-        reindex::reindex(step)
+        step.run_phases(reindex::PHASES)
     }
 
     fn verify(step: &Step<'_>) -> Result<(), Error> {
-        verify::verify(step)
+        step.run_phases(verify::PHASES)
     }
 }
 
-/// What lies at the key of a crate's index file, as it is now.
-enum Stored {
-    Nothing,
-    /// A whole one.
-    Index(Document),
-    /// There is a file, and it is not whole: why.
-    Damaged(Option<Document>, String),
+/// The index file of a crate as it is now.
+fn stored(name: &CrateName) -> Result<Stored, Error> {
+    Stored::read(&layout::index(name), |document| {
+        let checked = Index::new(&document.bytes).check(name);
+        Ok(Stored::ours(document, (), checked))
+    })
 }
 
-impl Stored {
-    fn read(name: &CrateName) -> Result<Stored, Error> {
-        match storage::get(&layout::index(name)) {
-            Ok(None) => Ok(Stored::Nothing),
-            Ok(Some(document)) => Ok(match Index::new(&document.bytes).check(name) {
-                Ok(()) => Stored::Index(document),
-                Err(why) => Stored::Damaged(Some(document), why),
-            }),
-            Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, why)),
-            Err(error) => Err(error),
-        }
-    }
+/// Its lines, as far as they can be read.
+fn index(stored: &Stored) -> Option<Index<'_>> {
+    stored.document().map(|document| Index::new(&document.bytes))
+}
 
-    fn document(&self) -> Option<&Document> {
-        match self {
-            Stored::Index(document) | Stored::Damaged(Some(document), _) => Some(document),
-            Stored::Nothing | Stored::Damaged(None, _) => None,
-        }
+fn reference(stored: &Stored, version: &Version) -> Reference {
+    match stored {
+        Stored::Nothing => Reference::NoDocument,
+        Stored::Damaged(..) | Stored::Foreign(_) => Reference::Damaged,
+        Stored::Ours(document, ()) => match Index::new(&document.bytes).find(version) {
+            Some(_) => Reference::Named,
+            None => Reference::Unnamed,
+        },
     }
+}
 
-    /// Its lines, as far as they can be read.
-    fn index(&self) -> Option<Index<'_>> {
-        self.document().map(|document| Index::new(&document.bytes))
-    }
-
-    fn reference(&self, version: &Version) -> Reference {
-        match self {
-            Stored::Nothing => Reference::NoDocument,
-            Stored::Damaged(..) => Reference::Damaged,
-            Stored::Index(document) => match Index::new(&document.bytes).find(version) {
-                Some(_) => Reference::Named,
-                None => Reference::Unnamed,
-            },
-        }
-    }
-
-    /// When the first version of an index that is whole was published.
-    fn begun(&self) -> Option<u64> {
-        match self {
-            Stored::Index(document) => Index::new(&document.bytes).begun(),
-            Stored::Nothing | Stored::Damaged(..) => None,
-        }
-    }
-
-    /// Bytes that were read.
-    fn size(&self) -> u64 {
-        self.document().map_or(0, |document| document.bytes.len() as u64)
-    }
+/// When the first version of an index that is whole was published.
+fn begun(stored: &Stored) -> Option<u64> {
+    if let Stored::Ours(document, ()) = stored { Index::new(&document.bytes).begun() } else { None }
 }
 
 /// A crate whose first version was published here has a document of owners. The first line of
@@ -106,8 +75,4 @@ fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
         Ok(name) => Some(format!("it is about {name}")),
         Err(error) => Some(error.to_string()),
     }
-}
-
-fn folder(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

@@ -1,11 +1,11 @@
 //! What an account owns, from the documents of owners, and taking it off one of them.
 
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
-use packhouse_plugin::storage::{self, Change, ListingOptions, Update};
+use packhouse_plugin::storage::{self, Json, ListingOptions};
 use packhouse_plugin::{Error, log};
 
 use crate::Cargo;
-use crate::endpoints::{CRATE, JSON};
+use crate::endpoints::CRATE;
 use crate::layout;
 use crate::name::CrateName;
 use crate::owners::Owners;
@@ -39,12 +39,11 @@ impl Ownership for Cargo {
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
         let Ok(name) = CrateName::parse(&thing.name) else { return Ok(false) };
         let mut was_listed = false;
-        Update::new(&layout::owners(&name)).content_type(JSON).run(|document| {
+        Json::<Owners>::at(layout::owners(&name)).update(|owners| {
             was_listed = false;
-            let Some(document) = document else { return Ok(Change::Keep) };
-            let mut owners: Owners = document.json()?;
+            let Some(mut owners) = owners else { return Ok(None) };
             was_listed = thing.kind == CRATE && owners.name == thing.name && owners.disown(holder);
-            if was_listed { Change::json(&owners) } else { Ok::<_, Error>(Change::Keep) }
+            Ok::<_, Error>(was_listed.then_some(owners))
         })?;
         Ok(was_listed)
     }

@@ -1,8 +1,8 @@
 //! What a version's line says, made from what its publisher said: the publish request is no
 //! index line (registry index, the note on differences to the publish API).
 
+use packhouse_plugin::time::rfc3339_seconds;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use super::features::{self, Features};
 use crate::upload::{Dependency, Kind, NewCrate};
@@ -36,7 +36,7 @@ impl Release<'_> {
             yanked: false,
             links: self.new.links.as_deref(),
             rust_version: self.new.rust_version.as_deref(),
-            pubtime: format_time(self.published),
+            pubtime: rfc3339_seconds(self.published),
             crate_size: self.size,
             v: version,
             features2,
@@ -102,20 +102,4 @@ impl<'a> LineDependency<'a> {
             lib: dependency.lib,
         }
     }
-}
-
-/// As `pubtime` is written: whole seconds in UTC, `2025-11-12T19:30:12Z`.
-pub fn format_time(milliseconds: u64) -> String {
-    let seconds = i64::try_from(milliseconds / 1000).unwrap_or_default();
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, time) = (moment.date(), moment.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }

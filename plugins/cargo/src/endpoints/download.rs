@@ -4,8 +4,8 @@
 use packhouse_plugin::storage::{self, Reader};
 use packhouse_plugin::{Call, Error as Host, ObjectInfo, Response};
 
-use super::stored::require_read;
 use super::{crate_name, crate_version, load, no_crate, no_version};
+use crate::access::require_read;
 use crate::document::{Found, Index, find_from_end};
 use crate::error::Error;
 use crate::layout;

@@ -5,8 +5,8 @@ use packhouse_plugin::storage::{self, Reader};
 use packhouse_plugin::{Call, Error as Host, Response};
 use serde_json::json;
 
-use super::stored::require_read;
 use super::{CRATE, EVERY_CRATE, TEXT, no_crate};
+use crate::access::require_read;
 use crate::document::Index;
 use crate::error::Error;
 use crate::layout;

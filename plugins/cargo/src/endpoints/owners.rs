@@ -2,15 +2,13 @@
 //! yank and change the list.
 
 use packhouse_plugin::auth::{self, Owner};
-use packhouse_plugin::storage::{Change, Update};
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, SMALL_BODY};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::stored::StoredName;
-use super::{JSON, SMALL_BODY, crate_name, parse_owners};
+use super::{crate_name, owners_of};
+use crate::access::StoredName;
 use crate::error::{self, Error};
-use crate::layout;
 use crate::owners::{self, Owners};
 
 #[derive(Deserialize)]
@@ -89,14 +87,13 @@ fn read_users(call: &Call) -> Result<Vec<String>, Error> {
 /// second argument of `change` tells whether this request may have made the change already.
 fn change(stored: &StoredName, change: impl Fn(&mut Owners, bool) -> Result<(), Error>) -> Result<(), Error> {
     let name = stored.name();
-    Update::new(&layout::owners(name)).content_type(JSON).run_telling(|document, has_tried| {
-        let there = document.map(parse_owners).transpose()?;
+    owners_of(name).update_telling(|there, has_tried| {
         let mut owners = there.clone().unwrap_or_else(|| Owners::new(name, None));
         if owners.name != name.as_str() {
             return Err(bad(format!("the owners of {} are recorded in the place of {name}", owners.name)));
         }
         change(&mut owners, has_tried)?;
-        Ok::<_, Error>(if there.as_ref() == Some(&owners) { Change::Keep } else { Change::json(&owners)? })
+        Ok((there.as_ref() != Some(&owners)).then_some(owners))
     })?;
     Ok(())
 }

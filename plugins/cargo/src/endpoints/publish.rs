@@ -15,8 +15,8 @@ use packhouse_plugin::storage::{self, Document, Precondition, Publish, Refused, 
 use packhouse_plugin::{Call, Response, clock, log, settings};
 use serde_json::json;
 
-use super::stored::StoredName;
 use super::{CRATE, JSON, TEXT};
+use crate::access::StoredName;
 use crate::archive;
 use crate::document::{Index, Release};
 use crate::error::{self, Error};
@@ -114,6 +114,10 @@ fn make_visible(
         Refused::Busy => Error::because(
             error::BEING_PUBLISHED,
             format!("{name} {version} is being published by somebody else; try again in a few minutes"),
+        ),
+        Refused::TooLarge => Error::because(
+            error::TOO_LARGE,
+            "this crate has more versions than its index file can hold; publish under another name",
         ),
     };
     let publish =

@@ -4,8 +4,8 @@
 use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response, log, settings};
 
-use super::stored::StoredName;
 use super::{TEXT, crate_name, crate_version, done, no_crate, no_version};
+use crate::access::StoredName;
 use crate::document::Index;
 use crate::error::Error;
 use crate::layout;

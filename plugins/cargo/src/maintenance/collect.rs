@@ -6,11 +6,13 @@
 //!   named by then.
 //! - A file is removed only next to an index file that is whole and whose crates are all there.
 
-use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, PROOFS, list_page};
+use packhouse_plugin::maintenance::{
+    Phase, Reference, Step, Stored, each_document, each_folder, forget_claims,
+};
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, folder, wrong_owners};
+use super::{begun, reference, stored, wrong_owners};
 use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -21,38 +23,17 @@ const KEYS: u32 = 500;
 /// Bytes of index files after which a step ends.
 const MOST_READ: u64 = 16 << 20;
 
-/// One step: a page of keys, first of files, then of proofs, then of owners.
-pub fn collect(step: &Step<'_>) -> Result<(), Error> {
-    let after = step.cursor();
+pub const PHASES: &[Phase] = &[
+    Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.collect_lost(after, has_files_of) },
+    Phase { name: "owners", step: owners },
+];
+
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
         forget_claims(step)?;
     }
-    match after.as_deref() {
-        Some(after) if after.starts_with(PROOFS) => {
-            let next = step.collect_lost(Some(after), has_files_of)?;
-            step.set_cursor(next.as_deref().unwrap_or(layout::OWNERS));
-            Ok(())
-        }
-        Some(after) if after.starts_with(layout::OWNERS) => collect_owners(step, Some(after)),
-        after => collect_files(step, after),
-    }
-}
-
-fn collect_files(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
-    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::CRATES) })?;
-    let mut read = 0;
-    for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
-        read += collect_crate(step, files)?;
-        if let Some(last) = files.last().filter(|_| read > MOST_READ) {
-            step.set_cursor(&last.key);
-            return Ok(());
-        }
-    }
-    match page.next {
-        Some(next) => step.set_cursor(&next),
-        None => step.set_cursor(PROOFS),
-    }
-    Ok(())
+    each_folder(layout::CRATES, after, KEYS, MOST_READ, |files| collect_crate(step, files))
 }
 
 /// The files of one crate, or some of them. Gives the bytes that were read.
@@ -64,33 +45,29 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
         .collect();
     let Some((_, name, _)) = releases.first() else { return Ok(0) };
     let key = layout::index(name);
-    let stored = Stored::read(name)?;
+    let stored = stored(name)?;
     step.checked(0, stored.size());
-    if let Stored::Damaged(_, why) = &stored {
+    if let Some(why) = stored.damage() {
         step.damaged_once(&key, why);
     }
     let unnamed: Vec<(&ObjectInfo, &Version, Reference)> = releases
         .iter()
-        .map(|(file, _, version)| (*file, version, stored.reference(version)))
+        .map(|(file, _, version)| (*file, version, reference(&stored, version)))
         .filter(|(_, _, reference)| *reference != Reference::Named)
         .collect();
-    if let (false, Stored::Index(document)) = (unnamed.is_empty(), &stored)
-        && let Some(missing) = first_missing(name, Index::new(&document.bytes))?
+    if let (false, Stored::Ours(document, ())) = (unnamed.is_empty(), &stored)
+        && step.report_missing(&key, first_missing(name, Index::new(&document.bytes))?.as_deref())
     {
-        step.damaged_once(
-            &key,
-            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
-        );
         return Ok(stored.size());
     }
     // Reading when an index was begun takes all of its lines: once for all files.
-    let begun = if unnamed.is_empty() { None } else { stored.begun() };
-    for (file, version, reference) in unnamed {
+    let begun = if unnamed.is_empty() { None } else { begun(&stored) };
+    for (file, version, found) in unnamed {
         let again = || {
-            let stored = Stored::read(name)?;
-            Ok::<_, Error>(stored.reference(version).beside(file, stored.begun()))
+            let stored = super::stored(name)?;
+            Ok::<_, Error>(reference(&stored, version).beside(file, super::begun(&stored)))
         };
-        step.reclaim(file, &key, reference.beside(file, begun), again)?;
+        step.reclaim(file, &key, found.beside(file, begun), again)?;
     }
     Ok(stored.size())
 }
@@ -109,33 +86,28 @@ fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, E
 }
 
 /// Documents of crates that have no index file.
-fn collect_owners(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
-    let after = after.filter(|after| *after != layout::OWNERS);
-    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::OWNERS) })?;
-    let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
-    for (object, document) in page.objects.iter().zip(storage::get_each(&keys)) {
+fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_document(layout::OWNERS, after, KEYS, u64::MAX, |object, document| {
         step.checked(1, object.size);
-        let Some(document) = document? else { continue };
-        let Ok(owners) = document.json::<Owners>() else {
+        let Ok(owners) = document?.json::<Owners>() else {
             step.damaged(&object.key, "it is no document of owners");
-            continue;
+            return Ok(());
         };
         if let Some(why) = wrong_owners(&object.key, &owners) {
             step.damaged(&object.key, &why);
-            continue;
+            return Ok(());
         }
-        let Ok(name) = CrateName::parse(&owners.name) else { continue };
+        let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
         if is_crate(&name)? {
-            continue;
+            return Ok(());
         }
         if step.is_recent(object) || !is_old(step, object) {
             step.kept(1, object.size);
         } else if step.remove(object)? {
             step.left_over(&object.key, object.size, "there is no crate of this name");
         }
-    }
-    page.next.iter().for_each(|next| step.set_cursor(next));
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Whether a collection would remove this document of owners, however short its grace is.

@@ -5,10 +5,10 @@
 //! published) stands nowhere else. Those that were lost are reported.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, ListingOptions, PROOFS, Precondition, list_page};
+use packhouse_plugin::maintenance::{Phase, Step, Stored as StoredIndex, each};
+use packhouse_plugin::storage::{self, Precondition};
 
-use super::{Stored as StoredIndex, is_published_here, lost_owners};
+use super::{index, is_published_here, lost_owners, stored};
 use crate::catalog::{self, Catalog, Present, Stored};
 use crate::document::Index;
 use crate::layout;
@@ -17,26 +17,13 @@ use crate::owners::Owners;
 
 /// Index files of one step.
 const KEYS: u32 = 300;
-/// What a cursor begins with when the names are done.
-const CATALOG: &str = "catalog ";
 const JSON: &str = "application/json";
 
-/// One step: a page of names, then some hundred crates of the catalog, then the proofs.
-pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
-    let cursor = step.cursor();
-    if cursor.is_none() {
-        write_configuration(step)?;
-    }
-    match cursor.as_deref().map(|cursor| cursor.strip_prefix(CATALOG).ok_or(cursor)) {
-        Some(Ok(number)) => fill_catalog(step, number.parse().unwrap_or(0)),
-        Some(Err(after)) if after.starts_with(PROOFS) => {
-            step.report_lost(Some(after))?.iter().for_each(|next| step.set_cursor(next));
-            Ok(())
-        }
-        Some(Err(after)) => take_names(step, Some(after)),
-        None => take_names(step, None),
-    }
-}
+pub const PHASES: &[Phase] = &[
+    Phase { name: "names", step: names },
+    Phase { name: "catalog", step: fill_catalog },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
 
 fn write_configuration(step: &Step<'_>) -> Result<(), Error> {
     let wanted = layout::configuration();
@@ -52,10 +39,15 @@ fn write_configuration(step: &Step<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
-    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::INDEX) })?;
-    let names: Vec<CrateName> =
-        page.objects.iter().filter_map(|object| layout::crate_of_index(&object.key)).collect();
+fn names(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    if after.is_none() {
+        write_configuration(step)?;
+    }
+    let mut names = Vec::new();
+    let next = each(layout::INDEX, after, KEYS, |object| {
+        names.extend(layout::crate_of_index(&object.key));
+        Ok(())
+    })?;
     step.checked(names.len() as u64, 0);
     let indexes: Vec<String> = names.iter().map(layout::index).collect();
     step.prove(&indexes)?;
@@ -65,19 +57,15 @@ fn take_names(step: &Step<'_>, after: Option<&str>) -> Result<(), Error> {
             take_name(step, name)?;
         }
     }
-    match page.next {
-        Some(next) => step.set_cursor(&next),
-        None => step.set_cursor(&format!("{CATALOG}0")),
-    }
-    Ok(())
+    Ok(next)
 }
 
 /// With no owners: nobody knows who published it first. But if it was published here, its owners
 /// were lost, and a document without owners would hide that.
 fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
-    let stored = StoredIndex::read(name)?;
-    let (document, spelled) = match (&stored, stored.index().and_then(Index::name)) {
-        (StoredIndex::Index(document), Some(spelled)) => (document, spelled),
+    let stored = stored(name)?;
+    let (document, spelled) = match (&stored, index(&stored).and_then(Index::name)) {
+        (StoredIndex::Ours(document, ()), Some(spelled)) => (document, spelled),
         (StoredIndex::Damaged(_, why), _) => {
             step.damaged_once(&layout::index(name), why);
             return Ok(());
@@ -103,7 +91,8 @@ fn take_name(step: &Step<'_>, name: &CrateName) -> Result<(), Error> {
 
 /// Some hundred crates more. A damaged index file is reported, and what the catalog says of its
 /// crate stays.
-fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
+fn fill_catalog(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let number: u64 = after.and_then(|number| number.parse().ok()).unwrap_or(0);
     let stored = Catalog::stored()?;
     let is_whole = matches!(stored, Stored::Catalog(_));
     let is_unreadable = matches!(stored, Stored::Unreadable);
@@ -132,10 +121,5 @@ fn fill_catalog(step: &Step<'_>, number: u64) -> Result<(), Error> {
             step.rebuilt(layout::CATALOG);
         }
     }
-    if refreshed.tried > 0 {
-        step.set_cursor(&format!("{CATALOG}{}", number + 1));
-    } else {
-        step.set_cursor(PROOFS);
-    }
-    Ok(())
+    Ok((refreshed.tried > 0).then(|| (number + 1).to_string()))
 }

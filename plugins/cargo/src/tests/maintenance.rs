@@ -433,3 +433,15 @@ fn owners_of_another_crate_are_damage() {
         assert_eq!(run.damaged, ["owners/demo.json"], "{:?}", run.lines);
     }
 }
+
+#[test]
+fn a_crate_behind_one_that_fills_a_step_is_verified_too() {
+    let host = host();
+    // As many versions as one step does.
+    let many: String = (0..200).map(|number| line("many", &format!("1.0.{number}"), "aa")).collect();
+    host.insert("index/ma/ny/many", many).unwrap();
+    host.insert("index/ot/he/other", line("other", "1.0.0", "aa")).unwrap();
+    let damaged = host.upkeep().verify::<Cargo>().unwrap().damaged;
+    assert_eq!(damaged.len(), 201);
+    assert!(damaged.contains(&"crates/other/other-1.0.0.crate".to_owned()));
+}

@@ -5,8 +5,8 @@
 use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
 
-use super::super::stored::StoredName;
-use super::super::{JSON, parse_owners};
+use super::super::{JSON, owners_of};
+use crate::access::StoredName;
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::CrateName;
@@ -14,7 +14,7 @@ use crate::owners::Owners;
 
 /// 409 for a name that is another spelling of one that is there. Nothing is taken yet.
 pub fn check_free(name: &CrateName) -> Result<(), Error> {
-    if let Some(owners) = load_owners(name)?
+    if let Some(owners) = owners_of(name).read()?
         && owners.name != name.as_str()
     {
         let other = CrateName::parse(&owners.name)?;
@@ -52,7 +52,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
         let Some(document) = document else {
             return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
         };
-        let there = parse_owners(document)?;
+        let there = owners_of(name).parse(document)?;
         if there.name == name.as_str() && !is_left_over(document)? {
             return Ok(Change::Keep);
         }
@@ -79,16 +79,13 @@ pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
     let Some(publisher) = auth::caller().map(|account| Owner::of(&account)) else {
         return Ok(());
     };
-    if load_owners(name)?.is_some_and(|owners| owners.list().contains(&publisher)) {
+    if owners_of(name).read()?.is_some_and(|owners| owners.list().contains(&publisher)) {
         return Ok(());
     }
-    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
-        let mut owners = match document {
-            Some(document) => parse_owners(document)?,
-            None => Owners::new(name, None),
-        };
+    owners_of(name).update(|there| {
+        let mut owners = there.unwrap_or_else(|| Owners::new(name, None));
         owners.add(publisher.clone());
-        Ok::<_, Error>(Change::json(&owners)?)
+        Ok::<_, Error>(Some(owners))
     })?;
     Ok(())
 }
@@ -101,12 +98,6 @@ pub fn taken(name: &CrateName, there: &CrateName) -> Error {
             "the crate is called {there} here, and {name} is too much like it; use that name or another one"
         ),
     )
-}
-
-/// The document that takes the name, also in another spelling.
-fn load_owners(name: &CrateName) -> Result<Option<Owners>, Error> {
-    let document = storage::get(&layout::owners(name))?;
-    document.map(|document| parse_owners(&document)).transpose()
 }
 
 fn is_left_over(document: &Document) -> Result<bool, Error> {

@@ -2,9 +2,9 @@
 
 use packhouse_plugin::storage::{self, Document, Entry};
 
-use super::super::stored::StoredName;
 use super::repair::Broken;
 use super::{Publication, require_publish, version_exists};
+use crate::access::StoredName;
 use crate::document::Index;
 use crate::error::{self, Error};
 use crate::layout;
@@ -34,8 +34,7 @@ pub fn check(name: &CrateName, version: &Version) -> Result<Seen, Error> {
 }
 
 /// What the index says of the version, and how it will be with the line. 409 when another
-/// spelling of the name or of the version is there by now, 413 when the file would grow over
-/// what can be read back.
+/// spelling of the name or of the version is there by now.
 pub fn look(publication: &Publication<'_>, current: Option<&Document>) -> Result<Entry, Error> {
     let Publication { name, version, .. } = publication;
     let there = current.map(|document| document.bytes.as_slice()).unwrap_or_default();
@@ -52,14 +51,7 @@ pub fn look(publication: &Publication<'_>, current: Option<&Document>) -> Result
     if let Some(there) = same {
         return Err(version_exists(name, version, &there));
     }
-    let bytes = index.with_line(&publication.line);
-    if bytes.len() as u64 > storage::DEFAULT_LIMIT {
-        return Err(Error::because(
-            error::TOO_LARGE,
-            "this crate has more versions than its index file can hold; publish under another name",
-        ));
-    }
-    Ok(Entry::New(bytes))
+    Ok(Entry::New(index.with_line(&publication.line)))
 }
 
 fn check_against(name: &CrateName, version: &Version, current: Option<&Document>) -> Result<(), Error> {

@@ -8,10 +8,10 @@
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::auth::{self, Decision, Denied};
-use packhouse_plugin::storage::{self, Document, Reader};
+use packhouse_plugin::storage::{self, Document, Reader, unless_conflict};
 
-use super::{CRATE, EVERY_CRATE, no_crate, parse_owners};
 use crate::document::Index;
+use crate::endpoints::{CRATE, EVERY_CRATE, no_crate, owners_of};
 use crate::error::Error;
 use crate::layout;
 use crate::name::CrateName;
@@ -29,21 +29,13 @@ impl StoredName {
     /// that can be read.
     pub fn find(asked: &CrateName) -> Result<Option<Self>, Error> {
         let key = layout::index(asked);
-        let mut attempt = 1;
-        loop {
-            match read_name(&key) {
-                Err(HostError::Conflict) => storage::wait_turn(&key, attempt)?,
-                found => {
-                    return match found? {
-                        Found::Nothing => {
-                            storage::check_absent(&key)?;
-                            Ok(None)
-                        }
-                        Found::Document(name) => Self::checked(name, &key).map(Some),
-                    };
-                }
+        let read = |_| unless_conflict(read_name(&key));
+        match storage::retry(&key, read)? {
+            Found::Nothing => {
+                storage::check_absent(&key)?;
+                Ok(None)
             }
-            attempt += 1;
+            Found::Document(name) => Self::checked(name, &key).map(Some),
         }
     }
 
@@ -87,12 +79,7 @@ impl StoredName {
 
     /// May the caller do this by a grant, or as an owner?
     pub fn decide_owned(&self, action: &str) -> Result<Decision, Error> {
-        let by_grant = auth::check(CRATE, self.0.as_str(), action);
-        if by_grant != Decision::Forbidden {
-            return Ok(by_grant);
-        }
-        let owners = self.owners()?.unwrap_or_default().list();
-        Ok(auth::check_owned(CRATE, self.0.as_str(), action, &owners))
+        auth::decide_owned(CRATE, self.0.as_str(), action, || Ok(self.owners()?.unwrap_or_default().list()))
     }
 
     /// The stored spelling is told to those alone who could do this on the one that they asked
@@ -116,8 +103,7 @@ impl StoredName {
 
     /// Its owners; none when nobody recorded any, e.g. of a crate of another system.
     pub fn owners(&self) -> Result<Option<Owners>, Error> {
-        let document = storage::get(&layout::owners(&self.0))?;
-        let owners = document.map(|document| parse_owners(&document)).transpose()?;
+        let owners = owners_of(&self.0).read()?;
         Ok(owners.filter(|owners| owners.name == self.0.as_str()))
     }
 
