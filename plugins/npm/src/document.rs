@@ -26,9 +26,8 @@
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::Holder;
+use packhouse_plugin::time::parse_rfc3339;
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 pub use manifest::Manifest;
 pub use release::Release;
@@ -185,8 +184,7 @@ impl<'a> Packument<'a> {
 
     /// When the package was first published, in milliseconds since the Unix epoch.
     pub fn begun(&self) -> Option<u64> {
-        let created = OffsetDateTime::parse(&self.time("created")?, &Rfc3339).ok()?;
-        u64::try_from(created.unix_timestamp_nanos() / 1_000_000).ok()
+        parse_rfc3339(&self.time("created")?)
     }
 
     /// Who looks after the package. Entries without a name are left out.
@@ -379,8 +377,7 @@ impl<'a> Packument<'a> {
 
 /// The later of two moments; the first when the other cannot be read.
 fn later(one: String, other: String) -> String {
-    let read = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-    match (read(&one), read(&other)) {
+    match (parse_rfc3339(&one), parse_rfc3339(&other)) {
         (Some(first), Some(second)) if second > first => other,
         (None, Some(_)) => other,
         _ => one,

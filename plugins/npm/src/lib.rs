@@ -7,6 +7,7 @@
 //!   packument says; they know no HTTP
 //! - [`json`], [`walker`], [`archive`], [`integrity`]: reading what clients send, in
 //!   bounded memory
+//! - `access`: who may do what on a package; `catalog`: which packages there are
 //! - [`error`]: the table of errors; `endpoints`: one file a noun
 //! - `maintenance`: what interrupted publishes left, and whether all is what it should be
 //! - `ownership`: which packages list an account as a maintainer
@@ -14,12 +15,14 @@
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{
-    access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball, tokens,
-    unpublish, users,
+    access as npm_access, audit, dist_tags, login, packument, provenance, publish, registry, search, tarball,
+    tokens, unpublish, users,
 };
 use crate::error::Error;
 
+mod access;
 pub mod archive;
+mod catalog;
 pub mod document;
 mod endpoints;
 pub mod error;
@@ -84,11 +87,11 @@ fn routes() -> Router<Error> {
         .put("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
         .post("/-/package/{package}/dist-tags/{tag}", dist_tags::set_tag)
         .delete("/-/package/{package}/dist-tags/{tag}", dist_tags::delete_tag)
-        .get("/-/package/{package}/visibility", access::read_visibility)
-        .get("/-/package/{package}/access", access::read_access)
-        .post("/-/package/{package}/access", access::set_access)
-        .get("/-/package/{package}/collaborators", access::list_collaborators)
-        .get("/-/user/{user}/package", access::list_packages)
+        .get("/-/package/{package}/visibility", npm_access::read_visibility)
+        .get("/-/package/{package}/access", npm_access::read_access)
+        .post("/-/package/{package}/access", npm_access::set_access)
+        .get("/-/package/{package}/collaborators", npm_access::list_collaborators)
+        .get("/-/user/{user}/package", npm_access::list_packages)
         .get("/-/v1/search", search::search)
         .get("/-/all", search::list_all)
         .post("/-/v1/login", login::refuse_web_login)

@@ -7,8 +7,9 @@ use packhouse_plugin::{Call, Response, auth};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::directory::package_names;
-use super::{PACKAGE, SMALL_BODY, load, package, parse, private, require, require_account, require_listed};
+use super::{PACKAGE, load, package, parse, private};
+use crate::access::{require, require_account, require_listed};
+use crate::catalog::package_names;
 use crate::error::{self, Error};
 use crate::name::PackageName;
 
@@ -45,7 +46,7 @@ pub fn set_access(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require_listed(&name, "owner")?;
     load(&name)?;
-    let wanted: Access = call.body().json(SMALL_BODY)?;
+    let wanted: Access = call.small_json()?;
     Err(Error::because(
         error::ACCESS_FIXED,
         match wanted.access {

@@ -3,13 +3,11 @@
 
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{Change, Update};
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, SMALL_BODY};
 use serde_json::json;
 
-use super::{
-    JSON, SMALL_BODY, load, no_package, no_version, now, package, parse, parse_whole, require, require_in,
-    require_listed,
-};
+use super::{JSON, load, no_package, no_version, now, package, parse, parse_whole};
+use crate::access::{require, require_in, require_listed};
 use crate::document::Packument;
 use crate::error::{self, Error};
 use crate::layout;

@@ -6,7 +6,8 @@ use packhouse_plugin::{Call, Response, log};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{SMALL_BODY, private, require_account};
+use super::private;
+use crate::access::require_account;
 use crate::error::{self, Error};
 
 /// How CouchDB names the document of a user; npm still does.
@@ -28,7 +29,7 @@ pub fn refuse_web_login(_: &Call) -> Result<Response, Error> {
 /// who knows the password. Accounts are not made here.
 pub fn log_in(call: &Call) -> Result<Response, Error> {
     let user = user_in_path(call)?;
-    let login: Login = call.body().json(SMALL_BODY)?;
+    let login: Login = call.small_json()?;
     if login.name != user {
         let sentence = format!("the path is that of {user}, and the body of {}", login.name);
         return Err(Error::because(error::MISMATCH, sentence));

@@ -2,7 +2,8 @@
 
 use packhouse_plugin::{Call, Response};
 
-use super::{JSON, load, no_version, package, parse, require};
+use super::{JSON, load, no_version, package, parse};
+use crate::access::require;
 use crate::document::{Links, Rendering};
 use crate::error::{self, Error};
 

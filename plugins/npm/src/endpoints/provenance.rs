@@ -4,7 +4,8 @@ use packhouse_plugin::{Call, Response, storage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{JSON, load, no_version, parse, require};
+use super::{JSON, load, no_version, parse};
+use crate::access::require;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::json::{Object, quote};

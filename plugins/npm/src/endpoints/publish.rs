@@ -10,13 +10,12 @@
 
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
-use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused};
+use packhouse_plugin::storage::{Document, Entry, Publish, Refused};
 use packhouse_plugin::{Call, Response, log, settings};
 use serde_json::json;
 
-use super::{
-    JSON, PACKAGE, caller, load, now, package, parse_whole, require, require_any, require_in, require_listed,
-};
+use super::{JSON, PACKAGE, caller, load, now, package, parse_whole};
+use crate::access::{require, require_any, require_in, require_listed};
 use crate::document::{Manifest, Packument, Release, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -84,6 +83,10 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let mut look = |document: Option<&Document>| look(&release, document);
     let refuse = |refused| match refused {
         Refused::Busy => Error::new(error::BEING_PUBLISHED),
+        Refused::TooLarge => Error::because(
+            error::TOO_LARGE,
+            "this package has more versions than the registry can hold; unpublish some",
+        ),
         Refused::Same | Refused::Exists => error::version_exists(release.version),
     };
     let prepared = match Publish::new(&key).content_type(JSON).begun(begun).proven().prepare(&mut look)? {
@@ -101,7 +104,7 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     }
     if let Some(bundle) = bundle {
         let key = layout::provenance(name, release.version, release.sha1);
-        storage::put(&key, &bundle, Precondition::Any, Some(JSON))?;
+        claimed.beside(&key, &bundle, Some(JSON))?;
     }
     let named = claimed.name(&mut look)?.map_err(refuse)?;
     let fields = [("package.name", name.as_str()), ("package.version", release.version)];
@@ -134,8 +137,7 @@ fn begun(document: &Document) -> Option<u64> {
     Packument::parse(&document.bytes).ok()?.begun()
 }
 
-/// What the packument says of the release, and how it will be with it: 413 when it would
-/// grow over what can be read back.
+/// What the packument says of the release, and how it will be with it.
 fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Error> {
     let mut packument = match current {
         Some(document) => parse_whole(release.name, document)?,
@@ -156,12 +158,5 @@ fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Erro
         }
     }
     packument.add(release);
-    let bytes = packument.to_bytes();
-    if bytes.len() as u64 > storage::DEFAULT_LIMIT {
-        return Err(Error::because(
-            error::TOO_LARGE,
-            "this package has more versions than the registry can hold; unpublish some",
-        ));
-    }
-    Ok(Entry::New(bytes))
+    Ok(Entry::New(packument.to_bytes()))
 }

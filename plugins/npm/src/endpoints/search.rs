@@ -10,7 +10,7 @@ use packhouse_plugin::{Call, Response, auth, log, settings};
 use serde_json::{Map, Value, json};
 
 use super::PACKAGE;
-use super::directory::package_names;
+use crate::catalog::package_names;
 use crate::document::{Packument, Person};
 use crate::error::Error;
 use crate::json::Object;

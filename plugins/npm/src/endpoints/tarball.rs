@@ -4,7 +4,8 @@
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
 use packhouse_plugin::{Call, Error as HostError, Response, storage};
 
-use super::{load, package, parse, require};
+use super::{load, package, parse};
+use crate::access::require;
 use crate::document::Manifest;
 use crate::error::{self, Error};
 use crate::integrity::{self, Verdict};

@@ -2,12 +2,13 @@
 //! is made; after that a token is known by its key and the first characters of its secret.
 
 use packhouse_plugin::auth::{self, Token, TokenRequest, Wanted};
-use packhouse_plugin::{Call, Response, log};
+use packhouse_plugin::{Call, Response, log, time};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::login::refused;
-use super::{SMALL_BODY, private, require_account, timestamp};
+use super::private;
+use crate::access::require_account;
 use crate::error::{self, Error};
 use crate::name::PackageName;
 
@@ -49,7 +50,7 @@ pub fn create_token(call: &Call) -> Result<Response, Error> {
         let sentence = "a read-only token cannot make tokens; sign in with npm login";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
-    let request: Request = call.body().json(SMALL_BODY)?;
+    let request: Request = call.small_json()?;
     let wanted = request.to_wanted()?;
     let account = auth::authenticate_password(&caller.name(), &request.password).map_err(refused)?;
     let issued = account.issue_token(&wanted).map_err(|error| match error {
@@ -81,10 +82,10 @@ fn describe(token: &Token, shown: &str) -> Value {
         "name": token.label,
         "cidr_whitelist": Some(&token.networks).filter(|networks| !networks.is_empty()),
         "readonly": token.read_only,
-        "created": timestamp(token.created),
-        "updated": timestamp(token.created),
-        "expires": token.expires.map(timestamp),
-        "last_used": token.last_used.map(timestamp),
+        "created": time::rfc3339(token.created),
+        "updated": time::rfc3339(token.created),
+        "expires": token.expires.map(time::rfc3339),
+        "last_used": token.last_used.map(time::rfc3339),
         "scopes": Some(&token.scopes).filter(|scopes| !scopes.is_empty()),
     })
 }

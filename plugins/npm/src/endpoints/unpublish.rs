@@ -3,12 +3,13 @@
 
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
-use packhouse_plugin::storage::{self, Document, GRACE, Removal};
+use packhouse_plugin::storage::{self, Document, GRACE, Removal, unless_conflict};
 use packhouse_plugin::{Call, Error as HostError, Response, log, settings};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline, refused_for_body};
-use super::{JSON, load, now, package, parse, parse_whole, require_any, require_listed};
+use super::{JSON, load, now, package, parse, parse_whole};
+use crate::access::{require_any, require_listed};
 use crate::document::{Manifest, Packument, revision};
 use crate::error::{self, Error};
 use crate::json::Object;
@@ -24,40 +25,35 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
         .map_err(|denied| refused_for_body(call, &name, denied))?;
     let json = receive_outline(call)?;
     let body = Object::parse_bytes(&json)?;
-    let changes = Changes::of_revision(&name, &body)?;
+    let mut changes = Changes::of_revision(&name, &body)?;
     let mut removal = Removal::of(&layout::folder(&name));
     let mut removed = Vec::new();
-    let mut attempt = 0;
-    let version = loop {
+    let index = layout::index(&name);
+    // A star changes the document, and not its revision.
+    let (now_at, is_changed) = storage::retry(&index, |attempt| {
         let document = load(&name)?;
         let mut packument = parse_whole(&name, &document)?;
         if let Err(stale) = check_revision(call, &packument, &document) {
             // Ours, if the answer was lost.
-            if attempt > 0 && is_made(&name, &mut packument, changes, &removed) {
-                break document.info.version;
-            }
-            return Err(stale);
+            let is_ours = attempt > 1 && is_made(&name, &mut packument, &mut changes, &removed);
+            return if is_ours { Ok(Some((revision(&document.info.version), true))) } else { Err(stale) };
         }
         removed = changes.removed(&packument);
         let files = files_of(&name, &packument, |version| removed.iter().any(|removed| removed == version));
         if !apply(&name, &mut packument, &changes)? {
-            return Ok(done(&name, &packument.revision(&document.info.version)));
+            return Ok(Some((packument.revision(&document.info.version), false)));
         }
         packument.touch(&now());
-        let bytes = packument.to_bytes();
         removal.announce(&files)?;
-        void_removal(&layout::index(&name))?;
-        attempt += 1;
-        match storage::put(&layout::index(&name), &bytes, document.precondition(), Some(JSON)) {
-            Ok(info) => break info.version,
-            // A star changes the document, and not its revision.
-            Err(HostError::Conflict) => storage::wait_turn(&layout::index(&name), attempt)?,
-            Err(error) => return Err(error.into()),
-        }
-    };
-    removal.carry_out();
-    log::info("changed a package", &[("package.name", name.as_str())]);
-    Ok(done(&name, &revision(&version)))
+        void_removal(&index)?;
+        let written = storage::put(&index, &packument.to_bytes(), document.precondition(), Some(JSON));
+        Ok(unless_conflict(written)?.map(|info| (revision(&info.version), true)))
+    })?;
+    if is_changed {
+        removal.carry_out();
+        log::info("changed a package", &[("package.name", name.as_str())]);
+    }
+    Ok(done(&name, &now_at))
 }
 
 /// `DELETE /{package}/-/{file}/-rev/{rev}`: the tarball of a version that was unpublished. It
@@ -108,8 +104,9 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     settings::require_feature("unpublish")?;
     require_listed(&name, "delete")?;
     let mut removal = Removal::of(&layout::folder(&name));
-    let mut attempt = 0;
-    let (files, mark) = loop {
+    let index = layout::index(&name);
+    // A star changes the document, and not its revision.
+    let (files, mark) = storage::retry(&index, |_| {
         let document = load(&name)?;
         let packument = parse(&name, &document)?;
         check_revision(call, &packument, &document)?;
@@ -117,24 +114,17 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
         removal.announce(&files)?;
         // If this request is interrupted, a collection can tell its files from those of a lost
         // packument.
-        let mark = RemovalMark::begin(&layout::index(&name), &files)?;
-        match storage::remove(&layout::index(&name), document.precondition()) {
-            Ok(_) => break (files, mark),
+        let mark = RemovalMark::begin(&index, &files)?;
+        match storage::remove(&index, document.precondition()) {
+            Ok(_) => Ok::<_, Error>(Some((files, mark))),
             // Ours, if the answer was lost.
-            Err(HostError::Conflict) if storage::stat(&layout::index(&name))?.is_none() => {
-                break (files, mark);
-            }
+            Err(HostError::Conflict) if storage::stat(&index)?.is_none() => Ok(Some((files, mark))),
             Err(error) => {
                 mark.finish();
-                if error != HostError::Conflict {
-                    return Err(error.into());
-                }
+                Ok(unless_conflict(Err(error))?)
             }
         }
-        // A star changes the document, and not its revision.
-        attempt += 1;
-        storage::wait_turn(&layout::index(&name), attempt)?;
-    };
+    })?;
     removal.carry_out();
     // The mark stays where a file does.
     if storage::stat_many(&files)?.iter().all(Option::is_none) {

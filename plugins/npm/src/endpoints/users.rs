@@ -4,7 +4,8 @@ use packhouse_plugin::{Call, Response, auth};
 use serde_json::json;
 
 use super::login::{USER_PREFIX, user_in_path};
-use super::{private, require_account};
+use super::private;
+use crate::access::require_account;
 use crate::error::{self, Error};
 
 /// `GET /-/whoami`.

@@ -6,12 +6,11 @@
 //!   named by then.
 //! - A file is removed only next to a packument that is whole and whose tarballs are all there.
 
-use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
-use packhouse_plugin::storage::{self, ListingOptions, PROOFS, list_page};
-use packhouse_plugin::{Error, ObjectInfo};
+use packhouse_plugin::maintenance::{Phase, Reference, Step, each_folder, first_missing, forget_claims};
+use packhouse_plugin::{Error, ObjectInfo, storage};
 
 use super::part::Part;
-use super::{Stored, folder, package_of};
+use super::{package_of, packument, stored};
 use crate::document::Packument;
 use crate::layout;
 use crate::name::PackageName;
@@ -21,32 +20,17 @@ const KEYS: u32 = 500;
 /// Bytes of packuments after which a step ends.
 const MOST_READ: u64 = 16 << 20;
 
-/// One step: a page of keys, package by package; then the proofs.
-pub fn collect(step: &Step<'_>) -> Result<(), Error> {
-    let after = step.cursor();
+pub const PHASES: &[Phase] = &[
+    Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.collect_lost(after, has_files) },
+];
+
+/// A page of keys, package by package.
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
         forget_claims(step)?;
     }
-    if let Some(after) = after.as_deref().filter(|after| after.starts_with(PROOFS)) {
-        step.collect_lost(Some(after), has_files)?.iter().for_each(|next| step.set_cursor(next));
-        return Ok(());
-    }
-    let options =
-        ListingOptions { after: after.as_deref(), limit: KEYS, ..ListingOptions::new(layout::PACKAGES) };
-    let page = list_page(&options)?;
-    let mut read = 0;
-    for files in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
-        read += collect_package(step, files)?;
-        match files.last() {
-            Some(last) if read > MOST_READ => {
-                step.set_cursor(&last.key);
-                return Ok(());
-            }
-            _ => {}
-        }
-    }
-    step.set_cursor(page.next.as_deref().unwrap_or(PROOFS));
-    Ok(())
+    each_folder(layout::PACKAGES, after, KEYS, MOST_READ, |files| collect_package(step, files))
 }
 
 /// Whether a file of the package is there whose packument lies at this key.
@@ -70,13 +54,13 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         return Ok(0);
     }
     let key = layout::index(&name);
-    let stored = Stored::read(&name)?;
+    let stored = stored(&name)?;
     step.checked(0, stored.size());
-    if let Stored::Damaged(_, why) = &stored {
+    if let Some(why) = stored.damage() {
         step.damaged_once(&key, why);
         return Ok(stored.size());
     }
-    let packument = stored.packument();
+    let packument = packument(&stored);
     let begun = super::begun(packument.as_ref());
     let reference =
         |file: &ObjectInfo, part: &Part<'_>| part.reference(&stored, packument.as_ref()).beside(file, begun);
@@ -86,18 +70,14 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
         .filter(|(_, found, _)| *found != Reference::Named)
         .collect();
     if let (false, Some(packument)) = (unnamed.is_empty(), &packument)
-        && let Some(missing) = first_missing(&name, packument)?
+        && step.report_missing(&key, first_missing(&tarballs(&name, packument))?.as_deref())
     {
-        step.damaged_once(
-            &key,
-            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
-        );
         return Ok(stored.size());
     }
     for (file, found, part) in unnamed {
         let again = || {
-            let stored = Stored::read(&name)?;
-            let packument = stored.packument();
+            let stored = super::stored(&name)?;
+            let packument = super::packument(&stored);
             let begun = super::begun(packument.as_ref());
             Ok::<_, Error>(part.reference(&stored, packument.as_ref()).beside(file, begun))
         };
@@ -106,15 +86,12 @@ fn collect_package(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> 
     Ok(stored.size())
 }
 
-/// A tarball that the packument names and that is not there: then the packument, or the store,
-/// has lost something.
-fn first_missing(name: &PackageName, packument: &Packument<'_>) -> Result<Option<String>, Error> {
+/// The keys of the tarballs that the packument names.
+fn tarballs(name: &PackageName, packument: &Packument<'_>) -> Vec<String> {
     let tarballs = packument.versions().map(|(version, _)| layout::tarball_name(name, version));
     // A version that cannot be a key is that of an earlier system: nothing can lie there.
-    let keys: Vec<String> = tarballs
+    tarballs
         .filter(|tarball| tarball.len() <= layout::SEGMENT_LENGTH && !tarball.contains('/'))
         .map(|tarball| layout::file(name, &tarball))
-        .collect();
-    let found = storage::stat_many(&keys)?;
-    Ok(keys.into_iter().zip(found).find(|(_, found)| found.is_none()).map(|(key, _)| key))
+        .collect()
 }

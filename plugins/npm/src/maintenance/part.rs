@@ -1,8 +1,7 @@
 //! A file that a packument can name: a tarball or a provenance bundle.
 
-use packhouse_plugin::maintenance::Reference;
+use packhouse_plugin::maintenance::{Reference, Stored};
 
-use super::Stored;
 use crate::document::{Manifest, Packument};
 use crate::layout;
 use crate::name::PackageName;
@@ -27,9 +26,9 @@ impl<'a> Part<'a> {
     pub fn reference(&self, stored: &Stored, packument: Option<&Packument<'_>>) -> Reference {
         match (stored, packument) {
             (Stored::Nothing, _) => Reference::NoDocument,
-            (Stored::Packument(_), Some(packument)) if self.is_named(packument) => Reference::Named,
-            (Stored::Packument(_), Some(_)) => Reference::Unnamed,
-            (Stored::Packument(_), None) | (Stored::Damaged(..), _) => Reference::Damaged,
+            (Stored::Ours(..), Some(packument)) if self.is_named(packument) => Reference::Named,
+            (Stored::Ours(..), Some(_)) => Reference::Unnamed,
+            (Stored::Ours(..), None) | (Stored::Damaged(..) | Stored::Foreign(_), _) => Reference::Damaged,
         }
     }
 

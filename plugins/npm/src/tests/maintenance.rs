@@ -522,3 +522,26 @@ fn a_version_without_a_digest_is_damage() {
     assert_eq!(run.damaged, ["packages/a/index.json"], "{:?}", run.lines);
     assert!(run.lines[0].contains("1.0.0"), "{:?}", run.lines);
 }
+
+#[test]
+fn what_belongs_to_a_package_with_many_versions_is_verified_too() {
+    let host = host();
+    let versions: serde_json::Map<String, serde_json::Value> = (0..250)
+        .map(|number| format!("1.0.{number}"))
+        .map(|version| {
+            (version.clone(), json!({ "name": "demo", "version": version, "dist": { "shasum": "aa" } }))
+        })
+        .collect();
+    let packument = json!({ "name": "demo", "dist-tags": {}, "versions": versions, "time": {} });
+    host.insert("packages/demo/index.json", packument.to_string()).unwrap();
+    host.insert("packages/demo/demo-9.9.9.tgz", "of a crash").unwrap();
+    let other = json!({ "name": "other", "dist-tags": {}, "time": {}, "versions": {
+        "1.0.0": { "name": "other", "version": "1.0.0", "dist": { "shasum": "aa" } },
+    } });
+    host.insert("packages/other/index.json", other.to_string()).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    let run = host.upkeep().verify::<Npm>().unwrap();
+    assert_eq!(run.damaged.len(), 251, "every version lacks its tarball");
+    assert!(run.damaged.contains(&"packages/other/other-1.0.0.tgz".to_owned()));
+    assert_eq!(run.orphans, ["packages/demo/demo-9.9.9.tgz"]);
+}

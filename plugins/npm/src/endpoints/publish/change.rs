@@ -5,13 +5,12 @@
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Change, Document};
-use packhouse_plugin::{Call, Response, settings};
+use packhouse_plugin::{Call, Response, SMALL_BODY, settings};
 use serde_json::json;
 
-use super::super::{
-    PACKAGE, SMALL_BODY, caller, now, parse_whole, require, require_account, require_any, require_in,
-};
+use super::super::{PACKAGE, caller, now, parse_whole};
 use super::types;
+use crate::access::{require, require_account, require_any, require_in};
 use crate::document::{Packument, Person, revision};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
@@ -97,7 +96,7 @@ fn star(body: &Object<'_>) -> Result<Option<(String, bool)>, Error> {
 pub fn is_made(
     name: &PackageName,
     packument: &mut Packument<'_>,
-    mut changes: Changes<'_>,
+    changes: &mut Changes<'_>,
     removed: &[String],
 ) -> bool {
     if removed.iter().any(|version| packument.version(version).is_some()) {
@@ -109,7 +108,7 @@ pub fn is_made(
         changes.tags = None;
         changes.versions = None;
     }
-    apply(name, packument, &changes).is_ok_and(|any| !any)
+    apply(name, packument, changes).is_ok_and(|any| !any)
 }
 
 /// What somebody is told who may change nothing of a package: which permission the body needs. Only
