@@ -3,9 +3,7 @@
 
 use packhouse_plugin::auth;
 use packhouse_plugin::storage::{ObjectInfo, Precondition};
-use packhouse_plugin::{Call, Response, clock};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use packhouse_plugin::{Call, Response, clock, time};
 
 use crate::document::Project;
 use crate::error::{self, Error};
@@ -13,7 +11,6 @@ use crate::layout;
 use crate::name::{ProjectName, Version};
 
 mod change;
-pub(crate) mod directory;
 pub mod files;
 pub(crate) mod found;
 pub(crate) mod pages;
@@ -27,8 +24,6 @@ pub mod upload;
 const PACKAGE: &str = "package";
 /// Of documents in the store, where it keeps content types.
 pub(crate) const JSON: &str = "application/json";
-/// The largest body of a request that is small by nature, in bytes.
-const SMALL_BODY: u64 = 64 * 1024;
 /// The longest reason that somebody gives, in characters.
 const REASON: usize = 1000;
 
@@ -108,7 +103,7 @@ fn read_dated(name: &ProjectName) -> Result<Loaded, Error> {
 
 /// What is rendered of a project is as old as its document.
 fn dated(response: Response, modified: Option<u64>) -> Response {
-    match modified.and_then(clock::http_date) {
+    match modified.and_then(time::http_date) {
         Some(date) => response.header("last-modified", &date),
         None => response,
     }
@@ -168,17 +163,5 @@ fn reason_line(text: &str) -> Result<&str, Error> {
 
 /// The time of this request, as documents hold it: `2026-01-01T00:00:00.000Z`.
 fn now() -> String {
-    timestamp(clock::now())
-}
-
-/// Milliseconds since the Unix epoch, as documents hold them.
-fn timestamp(milliseconds: u64) -> String {
-    let whole = i64::try_from(milliseconds / 1000).unwrap_or_default();
-    let Some(text) =
-        OffsetDateTime::from_unix_timestamp(whole).ok().and_then(|moment| moment.format(&Rfc3339).ok())
-    else {
-        return String::new();
-    };
-    let seconds = text.trim_end_matches('Z');
-    format!("{seconds}.{:03}Z", milliseconds % 1000)
+    time::rfc3339(clock::now())
 }

@@ -8,11 +8,11 @@ use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
 
 use crate::Pypi;
+use crate::archive::sdist::SdistError;
+use crate::archive::wheel::WheelError;
 use crate::attestation::AttestationError;
 use crate::metadata::MetadataError;
 use crate::name::{FileNameError, NameError, VersionError};
-use crate::sdist::SdistError;
-use crate::wheel::WheelError;
 
 descriptors! {
     NOT_FOUND 404 "not_found" "this is not in this registry"

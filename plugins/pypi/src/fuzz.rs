@@ -10,10 +10,10 @@ use packhouse_plugin::digests;
 use packhouse_plugin::testing::archive::fix_checksums;
 use packhouse_plugin::testing::{FormField, Host, Reply};
 
+use crate::archive::sdist::{find_metadata, read_metadata};
 use crate::metadata::CoreMetadata;
 use crate::name::{FileName, ProjectName, Version, is_sdist_folder, is_specifier};
 use crate::samples::{gzip, metadata, sdist, tar, tar_entry, wheel, wheel_with};
-use crate::sdist::{find_metadata, read_metadata};
 use crate::{Pypi, attestation, layout};
 
 fn project() -> ProjectName {

@@ -6,17 +6,20 @@
 //! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a
 //!   project's document says; they know no HTTP
 //! - [`simple`], [`legacy_json`]: what is rendered of a document
-//! - [`wheel`], [`sdist`], [`metadata`], [`attestation`]: reading what clients upload, in
-//!   bounded memory
+//! - [`archive`], [`metadata`], [`attestation`]: reading what clients upload, in bounded memory
+//! - `catalog`: which projects there are
 //! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
 //!   what is stored
 
+use packhouse_plugin::ownership::Ownership;
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{files, projects, releases, simple as index, upload};
 use crate::error::Error;
 
+pub mod archive;
 pub mod attestation;
+mod catalog;
 pub mod document;
 mod endpoints;
 pub mod error;
@@ -25,17 +28,17 @@ pub mod legacy_json;
 mod maintenance;
 pub mod metadata;
 pub mod name;
-mod ownership;
 #[cfg(test)]
 mod samples;
-pub mod sdist;
 pub mod simple;
-pub mod wheel;
 
 /// The protocol.
 pub struct Pypi;
 
 packhouse_plugin::export!(Pypi, maintenance, ownership);
+
+/// Grants alone decide who may do what on projects.
+impl Ownership for Pypi {}
 
 const SETUP: &str = "\
 pip install --index-url {base_url}/simple/ NAME

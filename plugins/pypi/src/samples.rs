@@ -3,8 +3,7 @@
 
 use std::io::Write;
 
-pub use packhouse_plugin::testing::archive::{fix_checksum, tar, tar_entry, tar_of};
-use rawzip::{CompressionMethod, ZipArchiveWriter};
+pub use packhouse_plugin::testing::archive::{fix_checksum, tar, tar_entry, tar_of, zip};
 
 /// `METADATA` or `PKG-INFO` of a version that needs Python 3.9.
 pub fn metadata(name: &str, version: &str) -> String {
@@ -13,24 +12,6 @@ pub fn metadata(name: &str, version: &str) -> String {
          Requires-Python: >=3.9\nAuthor: Ann\nClassifier: Typing :: Typed\nRequires-Dist: other>=1\n\
          Project-URL: Home, https://example.com/\n\n# {name}\n"
     )
-}
-
-/// A zip archive of these files, deflated.
-pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut archive = ZipArchiveWriter::new(&mut bytes);
-    for (path, content) in files {
-        let (mut entry, config) =
-            archive.new_file(*path).compression_method(CompressionMethod::DEFLATE).start().unwrap();
-        let encoder = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::fast());
-        let mut writer = config.wrap(encoder);
-        writer.write_all(content).unwrap();
-        let (encoder, descriptor) = writer.finish().unwrap();
-        encoder.finish().unwrap();
-        entry.finish(descriptor).unwrap();
-    }
-    archive.finish().unwrap();
-    bytes
 }
 
 /// The files of a wheel, `folder` being `{name}-{version}`, and one more.

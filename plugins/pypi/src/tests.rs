@@ -19,8 +19,8 @@ mod found;
 mod hostile;
 mod lost_answers;
 mod maintenance;
+mod publish;
 mod read;
-mod upload;
 mod wheels;
 
 /// Reads are public; ann may do everything, bob may read, cat may write without deleting.

@@ -2,9 +2,10 @@
 //! is named.
 
 use packhouse_plugin::log;
-use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page, unless_conflict};
 
-use super::{JSON, directory, load_whole, no_project, pages};
+use super::{JSON, load_whole, no_project, pages};
+use crate::catalog;
 use crate::document::{File, Project};
 use crate::error::Error;
 use crate::layout;
@@ -29,42 +30,34 @@ pub fn project(
     mut change: impl FnMut(&mut Project, bool) -> Result<bool, Error>,
 ) -> Result<Changed, Error> {
     let key = layout::document(name);
-    let (mut attempt, mut has_emptied) = (1, false);
-    loop {
+    let mut has_emptied = false;
+    storage::retry(&key, |attempt| {
         let has_tried = attempt > 1;
         // Without files it may have gone since: somebody else carried on with the deletion.
         if has_emptied && storage::stat(&key)?.is_none() {
             pages::remove_project(name)?;
-            return Ok(Changed::Gone);
+            return Ok(Some(Changed::Gone));
         }
         let mut loaded = match load_whole(name)? {
             Some(loaded) => loaded,
-            None if has_tried => return Ok(Changed::Gone),
+            None if has_tried => return Ok(Some(Changed::Gone)),
             None => return Err(no_project(name)),
         };
         if !change(&mut loaded.project, has_tried)? {
             if !has_tried {
-                return Ok(Changed::Nothing);
+                return Ok(Some(Changed::Nothing));
             }
             pages::write_project(name);
-            return Ok(loaded.version.map_or(Changed::Gone, Changed::To));
+            return Ok(Some(loaded.version.map_or(Changed::Gone, Changed::To)));
         }
         has_emptied = loaded.project.files.is_empty();
-        match storage::put(
-            &key,
-            &storage::to_json(&loaded.project.stored())?,
-            loaded.precondition(),
-            Some(JSON),
-        ) {
-            Ok(info) => {
-                pages::write_project(name);
-                return Ok(Changed::To(info.version));
-            }
-            Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
-            Err(error) => return Err(error.into()),
-        }
-        attempt += 1;
-    }
+        let bytes = storage::to_json(&loaded.project.stored())?;
+        let written = storage::put(&key, &bytes, loaded.precondition(), Some(JSON));
+        Ok(unless_conflict(written)?.map(|info| {
+            pages::write_project(name);
+            Changed::To(info.version)
+        }))
+    })
 }
 
 /// Removes the files that `is_meant` names, from the document first. A project that has none
@@ -94,7 +87,7 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
         if let (Changed::To(version), true) = (changed, there.objects.is_empty()) {
             remove_document(name, &version);
         }
-        directory::changed();
+        catalog::changed();
     }
     Ok(true)
 }

@@ -7,15 +7,15 @@ use std::io::BufReader;
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
 use packhouse_plugin::storage::{self, Document, ObjectInfo, Reader};
-use packhouse_plugin::{Error as HostError, digests, find_digest};
+use packhouse_plugin::{Error as HostError, digests, find_digest, time};
 
-use super::{Depth, timestamp};
+use super::Depth;
+use crate::archive::{sdist, wheel};
 use crate::document::{File, Project};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::metadata::{self, CoreMetadata};
 use crate::name::{FileName, ProjectName};
-use crate::{sdist, wheel};
 
 /// Where a read asks for no digests: the store would have to read so many bytes.
 const QUICK_BYTES: u64 = 64 << 20;
@@ -158,7 +158,7 @@ impl Folder {
             filename: file.as_str().to_owned(),
             version: file.version.to_string(),
             size: info.size,
-            uploaded: timestamp(info.modified.unwrap_or_default()),
+            uploaded: time::rfc3339(info.modified.unwrap_or_default()),
             sha256: hex(SHA256),
             md5: hex(MD5),
             blake2b_256: hex(BLAKE2B256),

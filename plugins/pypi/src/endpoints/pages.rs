@@ -6,14 +6,15 @@
 //!   tells that the document was lost.
 //!
 //! A project's page follows each change of its document. The list of all projects is written
-//! only when somebody reads it, and not more often than once in [`directory::INTERVAL`].
+//! only when somebody reads it, and not more often than once in [`catalog::INTERVAL`].
 
 use std::cell::Cell;
 
-use packhouse_plugin::storage::{self, Change, Document, Precondition, Reader, Update};
+use packhouse_plugin::storage::{self, Change, Document, Precondition, Reader, Update, unless_conflict};
 use packhouse_plugin::{Error as HostError, log};
 
-use super::{Depth, directory, load};
+use super::{Depth, load};
+use crate::catalog;
 use crate::document::Project;
 use crate::error::Error;
 use crate::layout;
@@ -100,7 +101,7 @@ pub fn refresh_root(names: &[String]) {
 fn try_refresh_root(names: &[String]) -> Result<(), Error> {
     let stored = storage::stat(layout::ROOT_PAGE)?;
     let age = stored.as_ref().map(storage::age).transpose()?.flatten();
-    if age.is_some_and(|age| age < directory::INTERVAL) {
+    if age.is_some_and(|age| age < catalog::INTERVAL) {
         return Ok(());
     }
     let bytes = render_root(names)?;
@@ -112,18 +113,14 @@ fn try_refresh_root(names: &[String]) -> Result<(), Error> {
             return Ok(());
         }
     }
-    match storage::put(layout::ROOT_PAGE, &bytes, precondition, Some(HTML)) {
-        // Somebody else was faster, which is as good.
-        Err(packhouse_plugin::Error::Conflict) | Ok(_) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    // Somebody else was faster, which is as good.
+    Ok(unless_conflict(storage::put(layout::ROOT_PAGE, &bytes, precondition, Some(HTML))).map(drop)?)
 }
 
 /// The list of all projects as it should lie in the bucket.
-pub fn render_root(names: &[String]) -> Result<Vec<u8>, Error> {
+pub fn render_root(names: &[String]) -> Result<Vec<u8>, HostError> {
     let mut bytes = Vec::new();
-    let page = RootPage { names, links: Links::Relative };
-    html::write_root(&mut bytes, &page).map_err(packhouse_plugin::Error::from)?;
+    html::write_root(&mut bytes, &RootPage { names, links: Links::Relative })?;
     Ok(bytes)
 }
 

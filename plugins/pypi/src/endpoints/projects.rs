@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Loaded, SMALL_BODY, change, dated, found, moved, no_project, project, read_dated, reason_line, require,
-    spelled, version,
+    Loaded, change, dated, found, moved, no_project, project, read_dated, reason_line, require, spelled,
+    version,
 };
 use crate::document::{Marker, Project, Status};
 use crate::error::{self, Error};
@@ -80,7 +80,7 @@ struct NewStatus {
 pub fn set_status(call: &Call) -> Result<Response, Error> {
     let name = project(call)?;
     require(&name, "write")?;
-    let wanted: NewStatus = call.body().json(SMALL_BODY)?;
+    let wanted: NewStatus = call.small_json()?;
     let marker = Marker::parse(&wanted.status).ok_or_else(|| Error::new(error::BAD_STATUS))?;
     let reason = wanted.reason.as_deref().map(reason_line).transpose()?;
     let reason = reason.filter(|reason| !reason.is_empty()).map(str::to_owned);

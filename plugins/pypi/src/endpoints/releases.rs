@@ -1,10 +1,10 @@
 //! Versions: yanked with a reason (PEP 592), and taken away.
 
-use packhouse_plugin::{Call, Response, log, settings};
+use packhouse_plugin::{Call, Response, SMALL_BODY, log, settings};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{SMALL_BODY, change, project, reason_line, require, version};
+use super::{change, project, reason_line, require, version};
 use crate::document::File;
 use crate::error::{self, Error};
 use crate::name::{ProjectName, Version};

@@ -3,7 +3,8 @@
 
 use packhouse_plugin::{Call, Response, auth};
 
-use super::{Loaded, PACKAGE, dated, directory, moved, read_dated, require, spelled};
+use super::{Loaded, PACKAGE, dated, moved, read_dated, require, spelled};
+use crate::catalog;
 use crate::error::{self, Error};
 use crate::simple::{Links, ProjectPage, RootPage, html, json};
 
@@ -32,7 +33,7 @@ pub fn read_root(call: &Call) -> Result<Response, Error> {
 fn list_projects(call: &Call) -> Result<Response, Error> {
     let form = negotiate(call)?;
     auth::refuse_rejected(PACKAGE, "read")?;
-    let names = directory::project_names()?;
+    let names = catalog::project_names()?;
     let names = auth::filter_allowed(PACKAGE, &names, "read");
     if names.is_empty() && auth::caller().is_none() {
         // Somebody may see more once they have signed in.

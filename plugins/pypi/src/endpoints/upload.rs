@@ -9,11 +9,14 @@
 
 use std::cell::{Cell, RefCell};
 
-use packhouse_plugin::storage::{self, Document, Entry, Precondition, Publish, Refused, Staged};
+use packhouse_plugin::storage::{
+    self, Document, Entry, Precondition, Publish, Refused, Staged, unless_conflict,
+};
 use packhouse_plugin::{Call, Response, log, settings};
 
-use super::{JSON, Loaded, directory, found, load_whole, pages, require, stored};
+use super::{JSON, Loaded, found, load_whole, pages, require, stored};
 use crate::attestation;
+use crate::catalog;
 use crate::document::{File, Project};
 use crate::error::{self, Error, shown};
 use crate::layout;
@@ -49,7 +52,7 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     if let Some(published) = published {
         pages::write_project(name);
         if published == Published::First {
-            directory::changed();
+            catalog::changed();
         }
         let version = verified.version.to_string();
         let fields = [("package.name", name.as_str()), ("package.version", &version), ("package.file", file)];
@@ -113,15 +116,9 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
         Err(refused) => return not_published(refused, &key),
     };
     is_claimed.set(true);
-    storage::put(
-        &format!("{key}{}", layout::CORE_METADATA),
-        &verified.metadata,
-        Precondition::Any,
-        Some(TEXT),
-    )?;
+    claimed.beside(&format!("{key}{}", layout::CORE_METADATA), &verified.metadata, Some(TEXT))?;
     if let Some(provenance) = &verified.provenance {
-        let key = format!("{key}{}", layout::PROVENANCE);
-        storage::put(&key, provenance, Precondition::Any, Some(JSON))?;
+        claimed.beside(&format!("{key}{}", layout::PROVENANCE), provenance, Some(JSON))?;
     }
     match claimed.name(&mut look) {
         Ok(Ok(_)) => Ok(Some(if is_first.get() { Published::First } else { Published::Another })),
@@ -165,6 +162,10 @@ fn not_published(refused: Refused, key: &str) -> Result<Option<Published>, Error
         // A deletion took it away.
         Refused::Busy if storage::stat(key)?.is_none() => Err(Error::new(error::CHANGING)),
         Refused::Busy => Err(Error::new(error::BEING_PUBLISHED)),
+        Refused::TooLarge => Err(Error::because(
+            error::TOO_LARGE,
+            "this project has more files than the registry can hold; delete some",
+        )),
     }
 }
 
@@ -174,8 +175,7 @@ fn not_published(refused: Refused, key: &str) -> Result<Option<Published>, Error
 /// removed meanwhile.
 fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
     let key = layout::document(&verified.name);
-    let mut attempt = 1;
-    loop {
+    storage::retry(&key, |_| {
         let mut loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
             version: None,
@@ -183,7 +183,7 @@ fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
             is_ours: false,
         });
         if loaded.is_ours {
-            return Ok(loaded.project);
+            return Ok(Some(loaded.project));
         }
         if is_claimed {
             loaded.project.files.retain(|file| file.filename != verified.file.filename);
@@ -191,13 +191,9 @@ fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
         let bytes = storage::to_json(&loaded.project.stored())?;
-        match storage::put(&key, &bytes, loaded.precondition(), Some(JSON)) {
-            Ok(_) => return Ok(loaded.project),
-            Err(packhouse_plugin::Error::Conflict) => storage::wait_turn(&key, attempt)?,
-            Err(error) => return Err(error.into()),
-        }
-        attempt += 1;
-    }
+        let written = storage::put(&key, &bytes, loaded.precondition(), Some(JSON));
+        Ok(unless_conflict(written)?.map(|_| loaded.project))
+    })
 }
 
 /// May the file be added? False when it is there already.
@@ -235,14 +231,7 @@ fn twin(verified: &Verified, other: &str) -> String {
 fn with_file(verified: &Verified, mut project: Project) -> Result<Vec<u8>, Error> {
     project.name.clone_from(&verified.display_name);
     project.files.push(verified.file.clone());
-    let bytes = storage::to_json(&project.stored())?;
-    if bytes.len() as u64 > storage::DEFAULT_LIMIT {
-        return Err(Error::because(
-            error::TOO_LARGE,
-            "this project has more files than the registry can hold; delete some",
-        ));
-    }
-    Ok(bytes)
+    Ok(storage::to_json(&project.stored())?)
 }
 
 fn exists(filename: &str) -> Error {

@@ -7,11 +7,11 @@
 //! - A file is removed only next to a document of ours that is whole and whose files are all
 //!   there. Where no document of ours speaks, the files are served as they are found, and stay.
 
-use packhouse_plugin::maintenance::{Reference, Step, forget_claims};
+use packhouse_plugin::maintenance::{Phase, Reference, Step, each_folder, first_missing, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, go_on};
+use super::{Stored, go_on, stored};
 use crate::document::Project;
 use crate::endpoints::pages;
 use crate::layout;
@@ -22,48 +22,25 @@ const KEYS: u32 = 500;
 /// Bytes of documents after which a step ends.
 const MOST_READ: u64 = 16 << 20;
 
-/// One step: a page of keys, project by project; first the files, then the documents. The
-/// cursor is the key behind which the next step goes on.
-pub fn collect(step: &Step<'_>) -> Result<(), Error> {
-    let after = step.cursor();
+/// What the files leave empty is seen the next time.
+pub const PHASES: &[Phase] =
+    &[Phase { name: "documents", step: documents }, Phase { name: "files", step: files }];
+
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
         forget_claims(step)?;
     }
-    // `metadata/` sorts before `packages/`: what the files leave empty is seen the next time.
-    let prefix = match after.as_deref() {
-        Some(after) if after.starts_with(layout::PACKAGES) => layout::PACKAGES,
-        _ => layout::METADATA,
-    };
-    let after = after.filter(|after| after != layout::PACKAGES);
-    let page =
-        list_page(&ListingOptions { after: after.as_deref(), limit: KEYS, ..ListingOptions::new(prefix) })?;
-    let mut read = 0;
-    for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
-        read += if prefix == layout::METADATA {
-            let collected = |object: &ObjectInfo| go_on(step, &object.key, collect_document(step, object));
-            objects.iter().map(collected).sum::<Result<u64, Error>>()?
-        } else {
-            let key = objects.first().map_or(prefix, |object| object.key.as_str());
-            go_on(step, key, collect_project(step, objects))?
-        };
-        match objects.last() {
-            Some(last) if read > MOST_READ => {
-                step.set_cursor(&last.key);
-                return Ok(());
-            }
-            _ => {}
-        }
-    }
-    match page.next {
-        Some(next) => step.set_cursor(&next),
-        None if prefix == layout::METADATA => step.set_cursor(layout::PACKAGES),
-        None => {}
-    }
-    Ok(())
+    each_folder(layout::METADATA, after, KEYS, MOST_READ, |objects| {
+        let collected = |object: &ObjectInfo| go_on(step, &object.key, collect_document(step, object));
+        objects.iter().map(collected).sum()
+    })
 }
 
-pub fn folder(key: &str) -> &str {
-    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(layout::PACKAGES, after, KEYS, MOST_READ, |objects| {
+        let key = objects.first().map_or(layout::PACKAGES, |object| object.key.as_str());
+        go_on(step, key, collect_project(step, objects))
+    })
 }
 
 /// A document without files is that of a first upload that never came to its end. Gives the
@@ -71,13 +48,13 @@ pub fn folder(key: &str) -> &str {
 fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> {
     step.checked(1, 0);
     let Some(name) = layout::project_of_document(&object.key) else { return Ok(0) };
-    let stored = Stored::read(&name)?;
+    let stored = stored(&name)?;
     step.checked(0, stored.size());
-    if let Stored::Damaged(.., why) = &stored {
+    if let Some(why) = stored.damage() {
         step.damaged_once(&object.key, why);
     }
     // As long as a file lies there, the document says that nobody should see it.
-    if let Stored::Project(document, project) = &stored
+    if let Stored::Ours(document, project) = &stored
         && project.files.is_empty()
         && project.status.is_none()
         && document.info.version == object.version
@@ -113,36 +90,23 @@ fn collect_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
     let Some((name, _)) = objects.first().and_then(|object| layout::project_of_file(&object.key)) else {
         return Ok(0);
     };
-    let stored = Stored::read(&name)?;
+    let stored = stored(&name)?;
     step.checked(0, stored.size());
     let key = layout::document(&name);
-    if let Stored::Damaged(.., why) = &stored {
+    if let Some(why) = stored.damage() {
         step.damaged_once(&key, why);
     }
-    let Stored::Project(_, project) = &stored else { return Ok(stored.size()) };
+    let Stored::Ours(_, project) = &stored else { return Ok(stored.size()) };
     let parts = objects.iter().filter_map(|object| Some((object, Part::of(&name, &object.key)?)));
     let unnamed: Vec<(&ObjectInfo, Part)> = parts.filter(|(_, part)| !part.is_named(project)).collect();
-    if !unnamed.is_empty()
-        && let Some(missing) = first_missing(&name, project)?
-    {
-        step.damaged_once(
-            &key,
-            &format!("it names {missing}, which is missing, so nothing beside it is removed"),
-        );
+    let named: Vec<String> = project.files.iter().map(|file| layout::file(&name, &file.filename)).collect();
+    if !unnamed.is_empty() && step.report_missing(&key, first_missing(&named)?.as_deref()) {
         return Ok(stored.size());
     }
     for (object, part) in unnamed {
         step.reclaim(object, &key, Reference::Unnamed, || part.reference(&name))?;
     }
     Ok(stored.size())
-}
-
-/// A file that the document names and that is not there: then the document, or the store, has
-/// lost something.
-fn first_missing(name: &ProjectName, project: &Project) -> Result<Option<String>, Error> {
-    let keys: Vec<String> = project.files.iter().map(|file| layout::file(name, &file.filename)).collect();
-    let found = storage::stat_many(&keys)?;
-    Ok(keys.into_iter().zip(found).find(|(_, found)| found.is_none()).map(|(key, _)| key))
 }
 
 /// A distribution, or what lies beside one.
@@ -168,14 +132,14 @@ impl Part {
     /// What the document says of it now. What lies beside a distribution stays as long as that
     /// one lies there.
     fn reference(&self, name: &ProjectName) -> Result<Reference, Error> {
-        Ok(match Stored::read(name)? {
-            Stored::Project(_, project) if self.is_named(&project) => Reference::Named,
-            Stored::Project(..)
+        Ok(match stored(name)? {
+            Stored::Ours(_, project) if self.is_named(&project) => Reference::Named,
+            Stored::Ours(..)
                 if self.is_beside && storage::stat(&layout::file(name, &self.file))?.is_some() =>
             {
                 Reference::Named
             }
-            Stored::Project(..) => Reference::Unnamed,
+            Stored::Ours(..) => Reference::Unnamed,
             Stored::Nothing | Stored::Foreign(_) => Reference::NoDocument,
             Stored::Damaged(..) => Reference::Damaged,
         })

@@ -8,14 +8,15 @@
 //!   tell.
 //! - A file that is younger than [`GRACE`] may be that of an upload under way, and is left to it.
 
-use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, list_page};
+use packhouse_plugin::maintenance::{Phase, Step};
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, list_page, unless_conflict};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, go_on, told};
+use super::{Stored, go_on, stored};
+use crate::catalog;
 use crate::document::Project;
 use crate::endpoints::found::{Folder, Look};
-use crate::endpoints::{JSON, directory, pages};
+use crate::endpoints::{JSON, pages};
 use crate::layout;
 use crate::name::{FileName, ProjectName};
 
@@ -23,52 +24,49 @@ use crate::name::{FileName, ProjectName};
 const FOLDERS: u32 = 100;
 /// Bytes of files that were read through after which a step ends.
 const MOST_READ: u64 = 1 << 30;
-/// How often a document is tried against others.
-const ATTEMPTS: u32 = 20;
-/// The cursor of the last step.
-const ROOT: &str = "root";
 
-/// One step: some projects, by the folders of their files, then by those of their documents;
-/// at the end the list of all. The cursor is the folder behind which the next step goes on.
-pub fn reindex(step: &Step<'_>) -> Result<(), Error> {
-    let cursor = step.cursor();
-    if cursor.as_deref() == Some(ROOT) {
-        return write_root(step);
-    }
-    // The files first: their documents are there when their own folders are walked.
-    let is_documents = cursor.as_deref().is_some_and(|cursor| cursor.starts_with(layout::METADATA));
-    let prefix = if is_documents { layout::METADATA } else { layout::PACKAGES };
-    let after = cursor.filter(|cursor| cursor != prefix);
-    let options = ListingOptions {
-        folders: true,
-        after: after.as_deref(),
-        limit: FOLDERS,
-        ..ListingOptions::new(prefix)
-    };
+/// The files first: their documents are there when their own folders are walked.
+pub const PHASES: &[Phase] = &[
+    Phase { name: "files", step: files },
+    Phase { name: "documents", step: documents },
+    Phase { name: "root", step: |step, _| write_root(step).map(|()| None) },
+];
+
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_project(layout::PACKAGES, after, |name| {
+        let read = go_on(step, &layout::document(name), write_document(step, name))?;
+        go_on(step, &layout::page(name), write_page(step, name, false))?;
+        Ok(read)
+    })
+}
+
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_project(layout::METADATA, after, |name| {
+        go_on(step, &layout::document(name), report_damaged(step, name))?;
+        go_on(step, &layout::page(name), write_page(step, name, true))?;
+        Ok(0)
+    })
+}
+
+/// Some projects, by their folders below a prefix, until enough was read: `visit` gives the bytes.
+fn each_project(
+    prefix: &str,
+    after: Option<&str>,
+    mut visit: impl FnMut(&ProjectName) -> Result<u64, Error>,
+) -> Result<Option<String>, Error> {
+    let options = ListingOptions { folders: true, after, limit: FOLDERS, ..ListingOptions::new(prefix) };
     let page = list_page(&options)?;
     let mut read = 0;
     for folder in &page.folders {
         let name = folder.strip_prefix(prefix).map(|name| name.trim_end_matches('/'));
         if let Some(name) = name.and_then(ProjectName::parse_normalised) {
-            let key = layout::document(&name);
-            if is_documents {
-                go_on(step, &key, report_damaged(step, &name))?;
-            } else {
-                read += go_on(step, &key, write_document(step, &name))?;
-            }
-            go_on(step, &layout::page(&name), write_page(step, &name, is_documents))?;
+            read += visit(&name)?;
         }
         if read > MOST_READ {
-            step.set_cursor(folder);
-            return Ok(());
+            return Ok(Some(folder.clone()));
         }
     }
-    match page.next {
-        Some(next) => step.set_cursor(&next),
-        None if is_documents => step.set_cursor(ROOT),
-        None => step.set_cursor(layout::METADATA),
-    }
-    Ok(())
+    Ok(page.next)
 }
 
 /// Gives the bytes that were read through.
@@ -77,49 +75,42 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
     let folder = Folder::list(name)?;
     step.checked(folder.files.len() as u64, 0);
     let mut read = 0;
-    for attempt in 1..=ATTEMPTS {
-        let stored = Stored::read(name)?;
-        let (known, version) = match stored {
-            Stored::Project(document, project) => (Some(project), Some(document.info.version)),
+    storage::retry(&key, |_| {
+        let (known, version) = match stored(name)? {
+            Stored::Ours(document, project) => (Some(project), Some(document.info.version)),
             Stored::Foreign(document) => (None, Some(document.info.version)),
             Stored::Nothing => (None, None),
             // The operator may have it restored: what it said must not be lost.
             Stored::Damaged(_, why) => {
                 step.damaged_once(&key, &why);
-                return Ok(read);
+                return Ok(Some(read));
             }
         };
         let missing = missing(step, known.as_ref(), &folder);
         if missing.is_empty() {
-            return Ok(read);
+            return Ok(Some(read));
         }
         read += missing.iter().map(|(_, info)| info.size).sum::<u64>();
         let project = with_files(known, name, &folder, &missing)?;
-        if step.is_dry_run() {
-            step.rebuilt(&key);
-            return Ok(read);
-        }
-        let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-        let bytes = storage::to_json(&project.stored())?;
-        match storage::put(&key, &bytes, precondition, Some(JSON)) {
-            Ok(_) => {
-                step.rebuilt(&key);
-                return Ok(read);
+        if !step.is_dry_run() {
+            let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
+            let bytes = storage::to_json(&project.stored())?;
+            if unless_conflict(storage::put(&key, &bytes, precondition, Some(JSON)))?.is_none() {
+                return Ok(None);
             }
-            Err(Error::Conflict) => storage::wait_turn(&key, attempt)?,
-            Err(error) => return Err(error),
         }
-    }
-    Err(Error::Unavailable(format!("`{key}` changes faster than it can be rebuilt")))
+        step.rebuilt(&key);
+        Ok::<_, Error>(Some(read))
+    })
 }
 
 /// A damaged document of a project without files; the others were met with their files.
 fn report_damaged(step: &Step<'_>, name: &ProjectName) -> Result<(), Error> {
     let files = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&layout::folder(name)) })?;
     if files.objects.is_empty()
-        && let Stored::Damaged(_, why) = Stored::read(name)?
+        && let Some(why) = stored(name)?.damage()
     {
-        step.damaged_once(&layout::document(name), &why);
+        step.damaged_once(&layout::document(name), why);
     }
     Ok(())
 }
@@ -173,8 +164,8 @@ fn write_page(step: &Step<'_>, name: &ProjectName, only_missing: bool) -> Result
 }
 
 fn write_root(step: &Step<'_>) -> Result<(), Error> {
-    let names = directory::walk().map_err(told)?;
-    let bytes = pages::render_root(&names).map_err(told)?;
+    let names = catalog::walk()?;
+    let bytes = pages::render_root(&names)?;
     let stored = match storage::get(layout::ROOT_PAGE) {
         // It is written anew.
         Err(Error::Damaged { .. }) => None,
@@ -188,7 +179,7 @@ fn write_root(step: &Step<'_>) -> Result<(), Error> {
     }
     if !step.is_dry_run() {
         storage::put(layout::ROOT_PAGE, &bytes, Precondition::Any, Some(pages::HTML))?;
-        directory::changed();
+        catalog::changed();
     }
     Ok(())
 }

@@ -2,89 +2,69 @@
 //! nothing.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
-use packhouse_plugin::maintenance::{Reference, Step};
+use packhouse_plugin::maintenance::{Budget, Phase, Place, Reference, Step, digests, each_folder};
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
-use super::collect::{Part, folder};
-use super::{Stored, go_on};
+use super::collect::Part;
+use super::{Stored, go_on, stored};
 use crate::attestation;
-use crate::document::{File, Project};
+use crate::document::File;
 use crate::layout;
 use crate::name::{FileName, ProjectName};
 
 /// Documents of one listing.
 const KEYS: u32 = 500;
 /// Files after which a step ends, and bytes.
-const MOST_FILES: usize = 200;
+const MOST_FILES: u64 = 200;
 const MOST_READ: u64 = 1 << 30;
 /// Bytes of documents that were read for their files after which a step ends.
 const MOST_OF_DOCUMENTS: u64 = 16 << 20;
 /// What the layout has folders for.
 const FOLDERS: [&str; 3] = ["metadata", "packages", "simple"];
 
-/// What a step has done so far.
-#[derive(Default)]
-struct Done {
-    files: usize,
-    bytes: u64,
-}
+pub const PHASES: &[Phase] = &[
+    Phase { name: "documents", step: documents },
+    Phase { name: "files", step: files },
+    Phase { name: "pages", step: pages },
+];
 
-/// One step: projects in the order of their keys, until enough was read. The cursor is the
-/// number of the project's files that were read before, and the document's key.
-pub fn verify(step: &Step<'_>) -> Result<(), Error> {
-    let cursor = step.cursor();
-    let (read, after) = match cursor.as_deref().and_then(|cursor| cursor.split_once(' ')) {
-        Some((read, key)) => (read.parse().unwrap_or(0), Some(key)),
-        None => (0, None),
-    };
+/// Projects in the order of their keys, until enough was read. The place is the number of the
+/// project's files that were read before, and the document's key.
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
         step.report_files_for_folders(&FOLDERS)?;
     }
-    if let Some(after) = after.filter(|after| after.starts_with(layout::PACKAGES)) {
-        return verify_files(step, after);
-    }
-    if let Some(after) = after.filter(|after| after.starts_with(layout::PAGES)) {
-        return verify_pages(step, after);
-    }
-    let mut done = Done::default();
-    if let Some(key) = after.filter(|_| read > 0)
-        && !verify_project(step, key, read, &mut done)?
+    let place = Place::parse(after);
+    let mut budget = Budget::new(MOST_FILES, MOST_READ);
+    if let Place::Within { key, done } = place
+        && let Some(place) = verify_project(step, key, done, &mut budget)?
     {
-        return Ok(());
+        return Ok(Some(place));
     }
-    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::METADATA) })?;
+    let options = ListingOptions { after: place.key(), limit: KEYS, ..ListingOptions::new(layout::METADATA) };
+    let page = list_page(&options)?;
     for object in &page.objects {
-        if !step.report_misplaced(layout::misplaced(&object.key))
-            && !verify_project(step, &object.key, 0, &mut done)?
-        {
-            return Ok(());
+        if step.report_misplaced(layout::misplaced(&object.key)) {
+            continue;
+        }
+        if let Some(place) = verify_project(step, &object.key, 0, &mut budget)? {
+            return Ok(Some(place));
         }
     }
-    step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(layout::PACKAGES)));
-    Ok(())
+    Ok(page.next.as_deref().map(Place::behind))
 }
 
 /// Files that a whole document does not name. Where no document of ours speaks, they are served.
-fn verify_files(step: &Step<'_>, after: &str) -> Result<(), Error> {
-    let after = Some(after).filter(|after| *after != layout::PACKAGES);
-    let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(layout::PACKAGES) })?;
-    let mut read = 0;
-    for objects in page.objects.chunk_by(|one, next| folder(&one.key) == folder(&next.key)) {
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(layout::PACKAGES, after, KEYS, MOST_OF_DOCUMENTS, |objects| {
         let key = objects.first().map_or(layout::PACKAGES, |object| object.key.as_str());
-        read += go_on(step, key, verify_files_of_project(step, objects))?;
-        if let Some(last) = objects.last().filter(|_| read > MOST_OF_DOCUMENTS) {
-            step.set_cursor(&format!("0 {}", last.key));
-            return Ok(());
-        }
-    }
-    step.set_cursor(&format!("0 {}", page.next.as_deref().unwrap_or(layout::PAGES)));
-    Ok(())
+        go_on(step, key, verify_files_of_project(step, objects))
+    })
 }
 
 /// Pages whose document was lost, also where no file is left.
-fn verify_pages(step: &Step<'_>, after: &str) -> Result<(), Error> {
-    let after = Some(after).filter(|after| *after != layout::PAGES);
+fn pages(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let options = ListingOptions { after, limit: KEYS, folders: true, ..ListingOptions::new(layout::PAGES) };
     let page = list_page(&options)?;
     let names = page.folders.iter().filter_map(|folder| {
@@ -97,14 +77,11 @@ fn verify_pages(step: &Step<'_>, after: &str) -> Result<(), Error> {
     for (name, key) in
         names.iter().zip(&documents).zip(found).filter(|(_, found)| found.is_none()).map(|(one, _)| one)
     {
-        if let Stored::Damaged(_, why) = Stored::read(name)? {
-            step.damaged_once(key, &why);
+        if let Some(why) = stored(name)?.damage() {
+            step.damaged_once(key, why);
         }
     }
-    if let Some(next) = page.next {
-        step.set_cursor(&format!("0 {next}"));
-    }
-    Ok(())
+    Ok(page.next)
 }
 
 /// Gives the bytes that were read.
@@ -115,11 +92,11 @@ fn verify_files_of_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u6
     let Some((name, _)) = objects.first().and_then(|object| layout::project_of_file(&object.key)) else {
         return Ok(0);
     };
-    let stored = Stored::read(&name)?;
-    if let Stored::Damaged(_, why) = &stored {
+    let stored = stored(&name)?;
+    if let Some(why) = stored.damage() {
         step.damaged_once(&layout::document(&name), why);
     }
-    if let Stored::Project(_, project) = &stored {
+    if let Stored::Ours(_, project) = &stored {
         let parts = objects.iter().filter_map(|object| Some((object, Part::of(&name, &object.key)?)));
         let unnamed = parts.filter(|(_, part)| !part.is_named(project));
         let unnamed: Vec<_> = unnamed.map(|(object, _)| (object, Reference::Unnamed)).collect();
@@ -128,42 +105,42 @@ fn verify_files_of_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u6
     Ok(stored.size())
 }
 
-/// The project whose document this is, less the files that were read before. False, with the
-/// cursor set, when the step has done enough.
-fn verify_project(step: &Step<'_>, key: &str, read: usize, done: &mut Done) -> Result<bool, Error> {
-    let Some(name) = layout::project_of_document(key) else { return Ok(true) };
-    let stored = Stored::read(&name)?;
+/// The project whose document this is, less the files that were read before. Gives the place to go
+/// on at when the step has done enough.
+fn verify_project(
+    step: &Step<'_>,
+    key: &str,
+    read: usize,
+    budget: &mut Budget,
+) -> Result<Option<String>, Error> {
+    if budget.is_spent() {
+        return Ok(Some(Place::at(read, key)));
+    }
+    let Some(name) = layout::project_of_document(key) else { return Ok(None) };
+    let stored = stored(&name)?;
     if read == 0 {
         step.checked(1, stored.size());
     }
-    if let Stored::Damaged(.., why) = &stored {
+    if let Some(why) = stored.damage() {
         step.damaged_once(key, why);
     }
-    let Some(project) = stored.project() else { return Ok(true) };
+    let Some(project) = stored.content() else { return Ok(None) };
     for (index, file) in project.files.iter().enumerate().skip(read) {
-        if done.files >= MOST_FILES || done.bytes >= MOST_READ {
-            step.set_cursor(&format!("{index} {key}"));
-            return Ok(false);
+        if budget.is_spent() {
+            return Ok(Some(Place::at(index, key)));
         }
-        go_on(step, key, verify_file(step, &name, file, key, done))?;
+        budget.spend(1, file.size);
+        go_on(step, key, verify_file(step, &name, file, key))?;
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// `document` is the key of the project's document.
-fn verify_file(
-    step: &Step<'_>,
-    name: &ProjectName,
-    file: &File,
-    document: &str,
-    done: &mut Done,
-) -> Result<(), Error> {
-    done.files += 1;
+fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str) -> Result<(), Error> {
     tell(step, name, file, document, fault(name, file))?;
     let key = layout::file(name, &file.filename);
     let computed = digests(&key, &[SHA256, MD5, BLAKE2B256])?;
     step.checked(1, file.size);
-    done.bytes += file.size;
     let stated = [(SHA256, &file.sha256), (MD5, &file.md5), (BLAKE2B256, &file.blake2b_256)];
     tell(step, name, file, &key, trouble(computed.as_deref(), &stated))?;
     let size = storage::stat(&key)?.map(|info| info.size);
@@ -226,18 +203,7 @@ fn tell(
     key: &str,
     trouble: Option<String>,
 ) -> Result<(), Error> {
-    let Some(why) = trouble else { return Ok(()) };
-    let still = |project: &Project| project.file(&file.filename) == Some(file);
-    if Stored::read(name)?.project().is_some_and(still) {
-        step.damaged_once(key, &why);
-    }
-    Ok(())
-}
-
-/// None when nothing is there. What is replaced while it is read is read again, once.
-fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
-    match storage::digests(key, algorithms) {
-        Err(Error::Conflict) => storage::digests(key, algorithms),
-        read => read,
-    }
+    step.damaged_if(key, trouble.as_deref(), || {
+        Ok(stored(name)?.content().is_some_and(|project| project.file(&file.filename) == Some(file)))
+    })
 }

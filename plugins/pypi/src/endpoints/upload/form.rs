@@ -7,9 +7,9 @@
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
 use packhouse_plugin::storage::Staged;
-use packhouse_plugin::{Call, Part, auth};
+use packhouse_plugin::{Call, Part, SMALL_BODY, auth};
 
-use super::super::{PACKAGE, SMALL_BODY, require};
+use super::super::{PACKAGE, require};
 use crate::attestation;
 use crate::error::{self, Error};
 use crate::name::ProjectName;

@@ -9,12 +9,12 @@ use packhouse_plugin::storage::Staged;
 
 use super::super::{found, now};
 use super::form::{Content, Form};
+use crate::archive::{sdist, wheel};
 use crate::attestation;
 use crate::document::File;
 use crate::error::{self, Error, shown};
 use crate::metadata::CoreMetadata;
 use crate::name::{FileName, ProjectName, Version};
-use crate::{sdist, wheel};
 
 /// How much of an archive is fetched from the host at once, in bytes.
 const READ: usize = 256 * 1024;

@@ -10,10 +10,10 @@ use std::io::{self, BufRead, Read};
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
+use packhouse_plugin::zip::{RATIO, SMALL};
 
 use crate::metadata;
 use crate::name::{ProjectName, Version, is_sdist_folder};
-use crate::wheel::{RATIO, SMALL};
 
 /// The most bytes that an archive may unpack to; all of them are looked at.
 pub const UNPACK_LIMIT: u64 = 512 << 20;
@@ -54,10 +54,7 @@ impl std::error::Error for SdistError {}
 
 impl From<io::Error> for SdistError {
     fn from(error: io::Error) -> Self {
-        let is_hosts = error.get_ref().is_some_and(
-            <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<HostError>,
-        );
-        if is_hosts { Self::Host(error.into()) } else { Self::Unreadable(error.to_string()) }
+        HostError::inside(&error).map_or_else(|| Self::Unreadable(error.to_string()), Self::Host)
     }
 }
 
