@@ -6,7 +6,7 @@
 //!   rescue and a removal exactly one happens. A rescue is a swap too: not every store
 //!   removes by version in one step.
 
-use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Json, ObjectInfo, Precondition, unless_conflict};
 use packhouse_plugin::{Error, log};
 use serde::{Deserialize, Serialize};
 
@@ -58,19 +58,16 @@ pub fn rescue(digest: &ContentDigest) -> Result<Standing, Error> {
             }
         };
         match condemned.write(digest, document.precondition()) {
-            Ok(rescued) => return clear(&rescued).map(|()| Standing::Safe),
+            // The swap has done the work: what another run makes of it is that run's.
+            Ok(rescued) => {
+                let precondition = Precondition::Version(&rescued.version);
+                unless_conflict(storage::remove(&rescued.key, precondition))?;
+                return Ok(Standing::Safe);
+            }
             // The collection, or another rescuer, was quicker: what is there now decides.
             Err(Error::Conflict) => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// A rescue has done its work with its swap: what another run makes of it is that run's.
-fn clear(rescued: &ObjectInfo) -> Result<(), Error> {
-    match storage::remove(&rescued.key, Precondition::Version(&rescued.version)) {
-        Ok(_) | Err(Error::Conflict) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 
@@ -88,16 +85,9 @@ pub fn rescue_all(digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error
     Ok(lost)
 }
 
-/// Waits until a removal that has begun has ended; `Unavailable` when it takes too long.
-pub fn wait(digest: &ContentDigest, attempt: u32) -> Result<(), Error> {
-    storage::wait_turn(&layout::condemned(digest), attempt)
-}
-
 impl Condemned {
     /// Writes it down; `Conflict` when somebody else was quicker.
     pub fn write(&self, digest: &ContentDigest, precondition: Precondition<'_>) -> Result<ObjectInfo, Error> {
-        let bytes = storage::to_json(self)?;
-        let key = layout::condemned(digest);
-        storage::put(&key, &bytes, precondition, Some("application/json"))
+        Json::at(layout::condemned(digest)).put(self, precondition)
     }
 }

@@ -12,6 +12,7 @@
 //! - [`access`], [`error`]: permissions and challenges, the table of errors
 //! - `endpoints`: one file a noun; `maintenance`: collecting, rebuilding, verifying
 
+use packhouse_plugin::ownership::Ownership;
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{api, blobs, catalog, manifests, referrers as referrer_lists, tags, token, uploads};
@@ -30,7 +31,6 @@ mod maintenance;
 mod media_types;
 mod membership;
 pub mod name;
-mod ownership;
 mod pending;
 mod records;
 mod referrers;
@@ -41,6 +41,9 @@ mod tag_map;
 pub struct Oci;
 
 packhouse_plugin::export!(Oci, maintenance, ownership);
+
+/// Grants alone decide who may do what on repositories.
+impl Ownership for Oci {}
 
 /// Clients take the host only, whatever path the mount has.
 const SETUP: &str = "\

@@ -1,7 +1,6 @@
 //! Looking after the bucket: what `packhouse gc`, `reindex` and `verify` do here.
 //!
-//! Each is a chain of phases over one prefix of keys; a cursor names the phase and the key
-//! that it goes on behind.
+//! Each is a chain of phases over one prefix of keys.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Maintenance, Step};
@@ -22,41 +21,16 @@ const DOCUMENTS: u32 = 200;
 
 impl Maintenance for Oci {
     fn collect(step: &Step<'_>) -> Result<(), Error> {
-        take(step, collect::PHASES)
+        step.run_phases(collect::PHASES)
     }
 
     fn reindex(step: &Step<'_>) -> Result<(), Error> {
-        take(step, reindex::PHASES)
+        step.run_phases(reindex::PHASES)
     }
 
     fn verify(step: &Step<'_>) -> Result<(), Error> {
-        take(step, verify::PHASES)
+        step.run_phases(verify::PHASES)
     }
-}
-
-/// One phase of a run.
-struct Phase {
-    name: &'static str,
-    /// One step behind this key; gives the key behind which the next one goes on.
-    step: fn(&Step<'_>, Option<&str>) -> Result<Option<String>, Error>,
-}
-
-/// Between the phase and the key of a cursor; no key holds it.
-const BETWEEN: char = '\t';
-
-/// Goes on where the step before has ended.
-fn take(step: &Step<'_>, phases: &[Phase]) -> Result<(), Error> {
-    let cursor = step.cursor().unwrap_or_default();
-    let (name, after) = cursor.split_once(BETWEEN).unwrap_or((&cursor, ""));
-    let number = phases.iter().position(|phase| phase.name == name).unwrap_or(0);
-    let Some(phase) = phases.get(number) else {
-        return Ok(());
-    };
-    match (phase.step)(step, Some(after).filter(|after| !after.is_empty()))? {
-        Some(after) => step.set_cursor(&format!("{}{BETWEEN}{after}", phase.name)),
-        None => phases.get(number + 1).iter().for_each(|next| step.set_cursor(next.name)),
-    }
-    Ok(())
 }
 
 /// The repositories of a page of proofs whose documents of tags were lost, and the key behind which
@@ -78,18 +52,6 @@ fn lost_tags(after: Option<&str>) -> Result<(Vec<RepositoryName>, Option<String>
 /// One page of all keys below a prefix.
 fn page(prefix: &str, after: Option<&str>, limit: u32) -> Result<Listing, Error> {
     storage::list_page(&ListingOptions { after, limit, ..ListingOptions::new(prefix) })
-}
-
-/// Reports a damaged object by its key. The run goes on without it: one must not keep the
-/// operator from hearing of the others.
-fn pass<T>(step: &Step<'_>, result: Result<T, Error>) -> Result<Option<T>, Error> {
-    match result {
-        Err(Error::Damaged { key, why }) => {
-            step.damaged_once(&key, &why);
-            Ok(None)
-        }
-        result => result.map(Some),
-    }
 }
 
 /// What is wrong with an object that is reported by its key.

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, Document, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Change, Document, ObjectInfo, Precondition, unless_conflict};
 use serde::Deserialize;
 
 use crate::condemned::{self, Standing};
@@ -212,11 +212,8 @@ impl Member {
             return Ok(());
         }
         let precondition = Precondition::Version(&self.info.version);
-        match storage::put(&self.info.key, &settled(self.size), precondition, JSON) {
-            // Somebody else has just confirmed it, or deleted it.
-            Ok(_) | Err(Error::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        // Somebody else has just confirmed it, or deleted it.
+        unless_conflict(storage::put(&self.info.key, &settled(self.size), precondition, JSON)).map(drop)
     }
 }
 
@@ -327,36 +324,30 @@ pub fn mount(repository: &RepositoryName, digest: &ContentDigest, size: Option<u
 /// Says that the repository has the blob and sees to it that nobody is after it; false, and
 /// nothing is said, when its bytes are not here.
 fn secure(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<bool, Error> {
-    let mut attempt = 0;
-    loop {
+    storage::retry(&layout::condemned(digest), |_| {
         settle(repository, digest, size)?;
-        if condemned::rescue(digest)? == Standing::Safe {
-            match look(repository, std::slice::from_ref(digest))?.pop() {
-                Some(Look::Member(_)) => return Ok(true),
-                Some(Look::Lost | Look::Nothing) | None => {
-                    return remove(repository, digest).map(|_| false);
-                }
-                Some(Look::Other(..)) => return Ok(false),
-                // A collection that was at its end has taken the member along.
-                Some(Look::BytesOnly) => {}
-            }
+        if condemned::rescue(digest)? == Standing::Deleting {
+            return Ok(None);
         }
-        attempt += 1;
-        condemned::wait(digest, attempt)?;
-    }
+        Ok(match look(repository, std::slice::from_ref(digest))?.pop() {
+            Some(Look::Member(_)) => Some(true),
+            Some(Look::Lost | Look::Nothing) | None => {
+                remove(repository, digest)?;
+                Some(false)
+            }
+            Some(Look::Other(..)) => Some(false),
+            // A collection that was at its end has taken the member along.
+            Some(Look::BytesOnly) => None,
+        })
+    })
 }
 
 /// A note in place, and nobody after the blob.
 fn note_safely<'a>(repository: &'a RepositoryName, digest: &'a ContentDigest) -> Result<Note, Error> {
-    let mut attempt = 0;
-    loop {
+    storage::retry(&layout::condemned(digest), |_| {
         let note = Note::write(repository, digest)?;
-        if condemned::rescue(digest)? == Standing::Safe {
-            return Ok(note);
-        }
-        attempt += 1;
-        condemned::wait(digest, attempt)?;
-    }
+        Ok((condemned::rescue(digest)? == Standing::Safe).then_some(note))
+    })
 }
 
 /// That an upload of a blob is under way.
@@ -384,9 +375,6 @@ impl Note {
         let Some(version) = self.version else {
             return Ok(());
         };
-        match storage::remove(&self.key, Precondition::Version(&version)) {
-            Ok(_) | Err(Error::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        unless_conflict(storage::remove(&self.key, Precondition::Version(&version))).map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! Says that a manifest is on its way, so that no garbage collection removes a blob between
 //! the look at it and the manifest that names it.
 
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::storage::{self, Json, Precondition};
 use packhouse_plugin::{Error, log, random};
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +32,7 @@ impl Pending {
             blobs: blobs.iter().map(ToString::to_string).collect(),
         };
         let key = layout::pending(&identifier());
-        let bytes = storage::to_json(&content)?;
-        storage::put(&key, &bytes, Precondition::Absent, Some("application/json"))?;
+        Json::at(&key).put(&content, Precondition::Absent)?;
         Ok(Self { key: Some(key) })
     }
 }

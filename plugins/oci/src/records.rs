@@ -7,7 +7,7 @@
 //! - A deletion marks the record before it removes the manifest. So a manifest that is missing
 //!   while its record is not marked was lost, or its push was interrupted.
 
-use packhouse_plugin::storage::{self, Change, Document, ListingOptions, ObjectInfo, Precondition, Update};
+use packhouse_plugin::storage::{self, Change, Document, Json, ListingOptions, ObjectInfo, Update};
 use packhouse_plugin::{Error, settings};
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +56,7 @@ pub fn push(
     let tags = tags.iter().map(ToString::to_string).collect();
     let record =
         Record { state: State::Pushed, blobs: texts(proven), tags, released: Vec::new(), begun: None };
-    let bytes = storage::to_json(&record)?;
-    storage::put(&layout::pushed(repository, digest), &bytes, Precondition::Any, Some(JSON)).map(|_| ())
+    Json::at(layout::pushed(repository, digest)).write(&record).map(drop)
 }
 
 /// Before the manifest is removed, which was stored at `pushed`. `named` is what it names.

@@ -2,7 +2,7 @@
 //! pushes never meet.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::storage::{self, Json, Precondition};
 
 use crate::digest::ContentDigest;
 use crate::document::Referrer;
@@ -16,9 +16,7 @@ pub fn write(
     digest: &ContentDigest,
     referrer: &Referrer,
 ) -> Result<(), Error> {
-    let key = layout::referrer(repository, subject, digest);
-    let bytes = storage::to_json(referrer)?;
-    storage::put(&key, &bytes, Precondition::Any, Some("application/json")).map(|_| ())
+    Json::at(layout::referrer(repository, subject, digest)).write(referrer).map(drop)
 }
 
 /// Is the entry there, as it would be written?

@@ -8,7 +8,7 @@
 //! belongs to no repository, so the loss of a repository's objects does not undo it.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Json, ObjectInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
@@ -28,11 +28,7 @@ pub fn mark() -> Result<(), Error> {
     if storage::stat(layout::SPARSE)?.is_some() {
         return Ok(());
     }
-    let bytes = storage::to_json(&Mark { since: storage::now()? })?;
-    match storage::put(layout::SPARSE, &bytes, Precondition::Absent, Some("application/json")) {
-        Ok(_) | Err(Error::Conflict) => Ok(()),
-        Err(error) => Err(error),
-    }
+    Json::at(layout::SPARSE).create(&Mark { since: storage::now()? }).map(drop)
 }
 
 /// May this manifest name what its repository never had?

@@ -19,15 +19,15 @@ mod collection;
 mod damage;
 mod earlier;
 mod hostile;
-mod lists;
 mod losses;
 mod lost_answers;
 mod lost_tags;
-mod manifests;
+mod maintenance;
 mod permissions;
+mod publish;
+mod read;
 mod referrers;
 mod tokens;
-mod upkeep;
 mod uploads;
 
 /// Reading is public; ann may do everything, bob may push below `bob/`.

@@ -1,6 +1,6 @@
 //! `GET, HEAD, DELETE /v2/{repository}/manifests/{tag or digest}`; pushing is in `push`.
 
-use packhouse_plugin::storage::{self, Document, Precondition};
+use packhouse_plugin::storage::{self, Document, unless_conflict};
 use packhouse_plugin::{Call, Error as HostError, Response, settings};
 use serde_json::json;
 
@@ -15,9 +15,6 @@ use crate::{holdings, layout, media_types, records, referrers, tag_map};
 mod push;
 
 pub use push::push_manifest;
-
-/// How often a deletion looks again when the manifest is pushed at the same time.
-const ATTEMPTS: u32 = 10;
 
 /// The bytes as they were pushed.
 pub fn read_manifest(call: &Call) -> Result<Response, Error> {
@@ -103,14 +100,10 @@ fn delete_tag(repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
 /// a push has set meanwhile.
 fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
     let key = layout::manifest(repository, digest);
-    for attempt in 1..=ATTEMPTS {
+    storage::retry(&key, |attempt| {
         let Some(document) = storage::get(&key)? else {
-            if attempt == 1 {
-                return Err(unknown(&Reference::Digest(digest.clone())));
-            }
             // Removed by the attempt before, whose answer was lost.
-            media_types::forget(repository, digest)?;
-            return Ok(tag_map::remove_all(repository, digest)?);
+            return if attempt > 1 { Ok(Some(())) } else { Err(unknown(&Reference::Digest(digest.clone()))) };
         };
         tag_map::remove_all(repository, digest)?;
         let manifest = Manifest::parse(&document.bytes).unwrap_or_default();
@@ -118,17 +111,11 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
         if let Some(subject) = manifest.subject() {
             referrers::remove(repository, &subject, digest)?;
         }
-        match storage::remove(&key, Precondition::Version(&document.info.version)) {
-            Ok(_) => {
-                media_types::forget(repository, digest)?;
-                return Ok(tag_map::remove_all(repository, digest)?);
-            }
-            // Pushed again meanwhile.
-            Err(HostError::Conflict) => storage::wait_turn(&key, attempt)?,
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Err(Error::new(error::BUSY))
+        // Or it was pushed again meanwhile.
+        Ok(unless_conflict(storage::remove(&key, document.precondition()))?.map(drop))
+    })?;
+    media_types::forget(repository, digest)?;
+    Ok(tag_map::remove_all(repository, digest)?)
 }
 
 /// What a stored manifest is served as, also when it cannot be read.

@@ -6,10 +6,8 @@
 //! decision.
 
 use packhouse_plugin::auth::{self, Account, TokenRequest, Wanted};
-use packhouse_plugin::{Call, Error as HostError, Response};
+use packhouse_plugin::{Call, Error as HostError, Response, time};
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::access::{LIST, REPOSITORY};
 use crate::error::{self, Error};
@@ -104,7 +102,7 @@ fn answer(grant: &Grant) -> Result<Response, Error> {
         "token": token.secret,
         "access_token": token.secret,
         "expires_in": token.lifetime_seconds,
-        "issued_at": timestamp(token.issued),
+        "issued_at": time::rfc3339_seconds(token.issued),
     });
     if let (Some(refresh), Some(answer)) = (refresh(grant)?, answer.as_object_mut()) {
         answer.insert("refresh_token".to_owned(), json!(refresh));
@@ -174,13 +172,6 @@ pub(crate) fn parse_scope(scope: &str) -> Option<Wanted> {
 /// The first value of a name; empty when it is not there.
 fn first(pairs: &[(String, String)], name: &str) -> String {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
-}
-
-/// RFC 3339, in UTC.
-fn timestamp(milliseconds: u64) -> String {
-    let seconds = i64::try_from(milliseconds / 1000).unwrap_or_default();
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //!   it, or if the operator ordered to remove orphans. It does not go if its repository has had
 //!   it for longer than every document ([`super::evidence`]).
 
-use super::Phase;
+use packhouse_plugin::maintenance::Phase;
 
 mod condemn;
 mod damage;

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::maintenance::{Phase, Step};
 use packhouse_plugin::storage;
 
-use super::{DOCUMENTS, KEYS, Phase, page, pass};
+use super::{DOCUMENTS, KEYS, page};
 use crate::adoption::{self, Derived};
 use crate::document::Tags;
 use crate::name::{RepositoryName, Tag};
@@ -36,7 +36,7 @@ fn from_manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
             Some(is_adopted) => *is_adopted,
             None => storage::stat(&layout::adopted(&repository))?.is_some(),
         };
-        match pass(step, Derived::of(&repository, &digest, &document, is_adopted))? {
+        match step.pass(Derived::of(&repository, &digest, &document, is_adopted))? {
             Some(Ok(derived)) => write(step, &repository, &derived)?,
             Some(Err(why)) => step.damaged(key, &why),
             None => {}
@@ -122,7 +122,7 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let mut tagged = Vec::new();
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         let Some(repository) = layout::repository_of_tags(key) else { continue };
-        let Some(document) = pass(step, document)?.flatten() else { continue };
+        let Some(document) = step.pass(document)?.flatten() else { continue };
         step.checked(1, document.bytes.len() as u64);
         match Tags::parse(&document.bytes) {
             Ok(_) if Tags::may_be_emptied(&document.bytes) => {

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::maintenance::{Phase, Step, digests};
 use packhouse_plugin::storage::{self, Document};
 use packhouse_plugin::{Error, ObjectInfo, settings};
 
 use super::evidence::{self, Evidence, Verdict};
-use super::{DOCUMENTS, Phase, page, pass, reason};
+use super::{DOCUMENTS, page, reason};
 use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
@@ -42,7 +42,7 @@ fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
             continue;
         };
         // Removed since it was listed.
-        let Some(computed) = storage::digests(&blob.key, &[digest.algorithm().as_str()])? else { continue };
+        let Some(computed) = digests(&blob.key, &[digest.algorithm().as_str()])? else { continue };
         step.checked(1, blob.size);
         if !computed.contains(&digest.to_host()) {
             let computed = computed.first().map(ToString::to_string).unwrap_or_default();
@@ -140,7 +140,7 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
             let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
             step.remember(&named);
         }
-        if let Some(why) = pass(step, fault(&repository, &digest, &document))?.flatten() {
+        if let Some(why) = step.pass(fault(&repository, &digest, &document))?.flatten() {
             // It may have been deleted with what it names meanwhile.
             if storage::stat(key)?.is_some() {
                 step.damaged(key, &why);

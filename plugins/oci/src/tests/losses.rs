@@ -1,6 +1,6 @@
 //! What a collection and a verification make of losses: they complete no damage and hide none.
 
-use super::upkeep::{DAY, HOUR, blob_key, collect, has_blob, manifest_key, wait};
+use super::maintenance::{DAY, HOUR, blob_key, collect, has_blob, manifest_key, wait};
 use super::*;
 
 /// An index and its child as an earlier system left them; gives the digest of the child.

@@ -1,7 +1,7 @@
 //! Documents of tags that were lost, emptied or damaged: nothing takes them for those of a
 //! repository without tags, and maintenance names each of them.
 
-use super::upkeep::{DAY, collect, has_blob, wait};
+use super::maintenance::{DAY, collect, has_blob, wait};
 use super::*;
 
 const TAGS: &str = "tags/a/tags.json";

@@ -3,13 +3,13 @@
 //! where that was too early: rewriting the same bytes does not always show.
 
 use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::storage::{self, Precondition, unless_conflict};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::evidence::Evidence;
-use crate::maintenance::{DOCUMENTS, KEYS, page, pass};
+use crate::maintenance::{DOCUMENTS, KEYS, page};
 use crate::membership;
 use crate::records::{self, Record, State};
 
@@ -54,7 +54,7 @@ fn drop_note(step: &Step<'_>, member: &ObjectInfo) -> Result<(), Error> {
         return Ok(());
     };
     if !membership::is_note(&document) {
-        pass(step, membership::is_whole(document))?;
+        step.pass(membership::is_whole(document))?;
     } else if step.remove(member)? {
         step.left_over(&member.key, member.size, "its upload has not ended");
     }
@@ -152,10 +152,8 @@ fn drop_unless(step: &Step<'_>, object: &ObjectInfo, why: &str, other: &str) -> 
     }
     if !step.is_dry_run() && storage::stat(other)?.is_some() {
         let kind = document.info.content_type.as_deref();
-        return match storage::put(&object.key, &document.bytes, Precondition::Absent, kind) {
-            Ok(_) | Err(Error::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        };
+        return unless_conflict(storage::put(&object.key, &document.bytes, Precondition::Absent, kind))
+            .map(drop);
     }
     step.left_over(&object.key, object.size, why);
     Ok(())

@@ -6,7 +6,7 @@ use packhouse_plugin::{Error, ObjectInfo, storage};
 use super::damage;
 use crate::digest::ContentDigest;
 use crate::layout;
-use crate::maintenance::{DOCUMENTS, KEYS, page, pass, reason};
+use crate::maintenance::{DOCUMENTS, KEYS, page, reason};
 use crate::pending::Content;
 use crate::{holdings, records};
 
@@ -83,7 +83,7 @@ fn manifests_since(
                 step.remember(&named);
                 damage::check_children(step, &repository, &document, &manifest)?;
             }
-            Err(why) => match pass(step, records::read(&repository, &digest))? {
+            Err(why) => match step.pass(records::read(&repository, &digest))? {
                 // What its push proved stays anyway.
                 Some(Some(_)) => step.damaged_once(key, &why),
                 Some(None) | None => damage::hold(step, &repository, key, &why)?,

@@ -8,7 +8,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 use super::is_old;
 use crate::document::Referrer;
 use crate::layout;
-use crate::maintenance::{KEYS, page, pass, reason};
+use crate::maintenance::{KEYS, page, reason};
 use crate::membership::{self, Found};
 
 /// Members that cannot be read, and blobs that repositories have and that are lost. Where a
@@ -19,7 +19,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     let mut about = Vec::new();
     for (member, document) in listing.objects.iter().zip(storage::get_each(&keys)) {
         let Some(document) = document? else { continue };
-        let is_settled = pass(step, membership::is_whole(document))?.unwrap_or(false);
+        let is_settled = step.pass(membership::is_whole(document))?.unwrap_or(false);
         if is_settled && is_old(step, member) {
             about.extend(layout::member_of(&member.key).map(|about| (member, about)));
         }
@@ -30,7 +30,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
             continue;
         }
         // It may be on its way out.
-        let found = pass(step, membership::find(repository, digest))?;
+        let found = step.pass(membership::find(repository, digest))?;
         let Some(Found::Damaged(error)) = found else { continue };
         if step.remembered(&[digest.to_string()]).contains(&true) {
             if let Error::Damaged { key, why } = error {
