@@ -207,6 +207,9 @@ impl Database {
             let seen = lineage.seen();
             let place = Place::read(&self.readers).await?;
             self.judge(lineage, place.as_ref(), seen)?;
+            if let Some(place) = &place {
+                lineage.saw(place);
+            }
         }
         Ok(&self.readers)
     }
@@ -220,6 +223,7 @@ impl Database {
             return Ok(Write::new(transaction, None));
         };
         let place = Place::advance(&mut transaction).await?;
+        // It has come so far once this is committed, and not before.
         self.judge(lineage, place.as_ref(), seen.saturating_add(1))?;
         Ok(Write::new(transaction, place.map(|place| (Arc::clone(lineage), place))))
     }
@@ -228,9 +232,6 @@ impl Database {
         if let Err(stranger) = lineage.judge(place, seen) {
             self.watched.refuse(&self.watched.overwritten(stranger));
             return self.watched.check();
-        }
-        if let Some(place) = place {
-            lineage.saw(place);
         }
         Ok(())
     }

@@ -328,6 +328,18 @@ async fn a_file_that_is_overwritten_with_an_earlier_state_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_undone_leaves_the_database_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("users"), PATIENCE).await.unwrap();
+    drop(database.write().await.unwrap());
+    // Readiness tries a write and undoes it.
+    database.probe().await.unwrap();
+    database.readers().await.unwrap();
+    users(&database).add(&user("ann")).await.unwrap();
+    assert!(users(&database).find("ann").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_write_notices_an_overwritten_file_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
