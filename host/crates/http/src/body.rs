@@ -18,6 +18,8 @@
 //! - Memory is bounded by one read and one frame, whatever the body's size.
 
 mod base64;
+#[cfg(test)]
+mod fuzz;
 mod json_string;
 mod layer;
 mod multipart;

@@ -25,6 +25,8 @@ mod conditions;
 mod content;
 mod encoding;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod headers;
 mod ranges;
 mod stream;

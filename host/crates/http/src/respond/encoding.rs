@@ -142,7 +142,7 @@ fn is_worth_encoding(content_type: &str) -> bool {
 
 /// RFC 9110 §12.5.3; what is equally welcome is decided by our preference, and
 /// the content as it is counts only when it is explicitly liked better.
-fn accepted(headers: &HeaderMap) -> Option<Coding> {
+pub(super) fn accepted(headers: &HeaderMap) -> Option<Coding> {
     let mut weights: [Option<u16>; 3] = [None; 3];
     let (mut any, mut identity) = (None, None);
     for value in headers.get_all(ACCEPT_ENCODING) {

@@ -9,6 +9,8 @@
 //! - `host`: the host that the request itself names
 
 mod forwarded;
+#[cfg(test)]
+mod fuzz;
 mod host;
 #[cfg(test)]
 mod tests;
