@@ -34,13 +34,13 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use tokio::sync::OwnedRwLockWriteGuard;
 
-use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::identity::{Opening, StoreId};
-use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
+use super::object::{Listing, PathListing};
 use super::presence::Company;
+use super::store::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
 use inside::Inside;
 pub(super) use inside::is_link;
 use lock::ShardLock;

@@ -27,23 +27,21 @@
 //! | `identity` | what tells the store from any other |
 //! | `readiness` | whether it takes writes |
 
-mod backend;
-mod budget;
+mod bucket;
 mod clock;
 mod digest;
 mod error;
 mod files;
 mod identity;
 mod key;
-mod layers;
-mod listing;
 mod locks;
-mod objects;
+mod object;
 mod presence;
 mod reader;
 mod readiness;
 mod scoped;
 mod staging;
+mod store;
 mod sweep;
 mod unpack;
 mod uploads;
@@ -57,22 +55,22 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use backend::Backend;
-pub use backend::{ObjectInfo, Precondition};
 pub use digest::{Algorithm, Digest, DigestState};
 pub use error::{Reason, StorageError};
 pub use identity::{Opening, StoreId, Wanted};
 pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
-pub use listing::{ListOptions, Listing};
+pub use object::{ListOptions, Listing};
 pub use presence::{Company, Presence};
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
+use store::Backend;
+pub use store::{ObjectInfo, Precondition};
 pub use unpack::{Packed, Packing, Unpacked};
 pub use uploads::{Append, Owner, Upload};
 
+use bucket::retries::Layered;
 use error::Result;
-use layers::Layered;
 
 /// How long what a crash left behind, and an upload that nobody goes on with, is
 /// kept.
@@ -138,18 +136,18 @@ impl Storage {
     /// sentences of its errors say what to do. A folder that is not the one that is wanted is
     /// no error for a host: all calls are `Unavailable` until it is.
     pub async fn open_as(settings: &Settings, opening: &Opening) -> Result<Self> {
-        let backend = match (settings, layers::operator(settings)?) {
+        let backend = match (settings, bucket::retries::operator(settings)?) {
             (Settings::Fs { root }, _) => Backend::Files(files::Files::open_folder(root, opening).await?),
             (Settings::Memory, Some(Layered { operator, .. })) => {
-                Backend::Objects(Arc::new(objects::Objects::private(operator)))
+                Backend::Bucket(Arc::new(bucket::Bucket::private(operator)))
             }
             (Settings::S3(service), Some(Layered { operator, once, transport: Some(transport) })) => {
                 let subject =
                     format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store = objects::Objects::shared(operator, once, &transport, service, opening)
+                let store = bucket::Bucket::shared(operator, once, &transport, service, opening)
                     .await
                     .map_err(|error| error.about(&subject))?;
-                Backend::Objects(Arc::new(store))
+                Backend::Bucket(Arc::new(store))
             }
             _ => return Err(StorageError::other("this store is not part of this build")),
         };
@@ -160,7 +158,7 @@ impl Storage {
     pub async fn id(&self) -> Option<StoreId> {
         match &self.backend {
             Backend::Files(files) => files.id().await,
-            Backend::Objects(objects) => objects.id(),
+            Backend::Bucket(objects) => objects.id(),
         }
     }
 
@@ -174,7 +172,7 @@ impl Storage {
     pub fn is_safe_to_share(&self) -> bool {
         match &self.backend {
             Backend::Files(_) => true,
-            Backend::Objects(store) => store.is_safe_to_share(),
+            Backend::Bucket(store) => store.is_safe_to_share(),
         }
     }
 
@@ -182,7 +180,7 @@ impl Storage {
     fn is_remote(&self) -> bool {
         match &self.backend {
             Backend::Files(_) => false,
-            Backend::Objects(store) => !store.is_private(),
+            Backend::Bucket(store) => !store.is_private(),
         }
     }
 

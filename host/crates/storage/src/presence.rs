@@ -21,11 +21,11 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Storage;
-use super::backend::{Backend, ObjectInfo, Precondition};
 use super::error::{Result, StorageError};
 use super::files::Files;
 use super::key::PRIVATE;
-use super::listing::PathListing;
+use super::object::PathListing;
+use super::store::{Backend, ObjectInfo, Precondition};
 use machine::Process;
 
 /// Between two signs of life.

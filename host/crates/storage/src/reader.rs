@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::task::JoinHandle;
 
-use super::backend::{Content, ObjectInfo};
 use super::digest::{Algorithm, Digest, DigestState};
 use super::error::{Result, StorageError};
+use super::store::{Content, ObjectInfo};
 
 /// Large enough to make the hop to another thread cheap, small enough to hold two
 /// of them for each of a thousand slow clients.

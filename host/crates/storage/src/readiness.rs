@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::Storage;
-use super::backend::Precondition;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
+use super::store::Precondition;
 
 const FRESH: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);

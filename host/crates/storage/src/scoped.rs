@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::backend::{Backend, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, unique};
 use super::error::{Result, StorageError};
 use super::key::{Key, PRIVATE, check_length};
-use super::listing::{ListOptions, Listing, PathListing};
+use super::object::{ListOptions, Listing, PathListing};
 use super::reader::Reader;
 use super::staging::Writer;
+use super::store::{Backend, ObjectInfo, Precondition};
 use super::uploads::{self, Owner, Upload};
 
 /// The keys below one prefix. Cheap to clone.

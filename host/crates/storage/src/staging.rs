@@ -5,12 +5,12 @@
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::backend::{Content, Material, ObjectInfo, Precondition, Sink};
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
 use super::reader;
 use super::scoped::Scope;
+use super::store::{Content, Material, ObjectInfo, Precondition, Sink};
 use super::unpack::{self, Packed, Unpacked};
 
 /// Collected before it goes to the store and the hasher.

@@ -5,10 +5,10 @@
 use std::time::SystemTime;
 
 use super::Storage;
-use super::backend::{Backend, Precondition};
 use super::error::Result;
 use super::key::PRIVATE;
-use super::listing::PathListing;
+use super::object::PathListing;
+use super::store::{Backend, Precondition};
 use super::uploads;
 
 const PAGE: usize = 1000;

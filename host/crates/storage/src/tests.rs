@@ -58,7 +58,7 @@ impl House {
     async fn private_paths(&self) -> Vec<String> {
         let mut found = Vec::new();
         for part in ["staging", "uploads"] {
-            let listing = super::listing::PathListing {
+            let listing = super::object::PathListing {
                 prefix: format!(".packhouse/{part}/"),
                 folders: false,
                 after: None,

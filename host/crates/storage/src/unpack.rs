@@ -7,9 +7,9 @@ use crc_fast::{CrcAlgorithm, Digest as Crc};
 use flate2::{Decompress, FlushDecompress, Status};
 use futures_util::stream::TryStreamExt;
 
-use super::backend::Content;
 use super::error::{Result, StorageError};
 use super::reader;
+use super::store::Content;
 
 /// What one call of the decoder gives, in bytes.
 const OUTPUT: usize = 64 << 10;

@@ -17,13 +17,13 @@ mod append;
 mod identity;
 mod session;
 
-use super::backend::{Content, ObjectInfo, Precondition};
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
 use super::reader;
 use super::scoped::Scope;
 use super::staging::{Intake, compare};
+use super::store::{Content, ObjectInfo, Precondition};
 pub use append::Append;
 use session::Session;
 pub(super) use session::sweep;

@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Objects are the host's own.
+/// Bucket are the host's own.
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER: Mode = Mode::RWXU;
 const READ_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);

@@ -210,7 +210,7 @@ impl Finding for bool {
     }
 }
 
-impl Finding for crate::listing::Listing {
+impl Finding for crate::object::Listing {
     fn is_absent(&self) -> bool {
         self.objects.is_empty() && self.folders.is_empty()
     }

@@ -8,7 +8,7 @@ use super::inside::{Inside, Kind};
 use super::{Files, is_nothing};
 use crate::error::{Result, StorageError};
 use crate::key::PRIVATE;
-use crate::listing::{Listing, PathListing};
+use crate::object::{Listing, PathListing};
 
 /// A path, or a folder with its `/` at the end.
 type Name = String;

@@ -6,10 +6,10 @@ use tokio::time::{Duration, Instant};
 
 use super::Upload;
 use super::session::{self, Session};
-use crate::backend::{Kept, Material};
 use crate::digest::DigestState;
 use crate::error::{Result, StorageError};
 use crate::staging::Intake;
+use crate::store::{Kept, Material};
 
 /// Smaller parts are put together as they come, so that an upload in small pieces has
 /// few parts and its end reads none of them again.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::LEFTOVERS_KEPT_FOR;
-use crate::backend::{Backend, Kept, Precondition};
 use crate::digest::{Algorithm, DigestState, SavedState};
 use crate::error::{Result, StorageError};
 use crate::key::PRIVATE;
-use crate::listing::PathListing;
+use crate::object::PathListing;
+use crate::store::{Backend, Kept, Precondition};
 use crate::sweep::Sweep;
 
 const DOCUMENT: &str = "session.json";

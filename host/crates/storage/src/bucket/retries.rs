@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use opendal::layers::{RetryEvent, RetryLayer};
+use opendal::bucket::retries::{RetryEvent, RetryLayer};
 use opendal::services;
 use opendal::{HttpTransporter, OperationContext, Operator};
 
-use super::error::Result;
-use super::objects::Transport;
-use super::{Addressing, S3Settings, Settings};
+use super::Transport;
+use crate::error::Result;
+use crate::{Addressing, S3Settings, Settings};
 
 /// Together with the silences of the transport and [`CALL_LIMIT`] they bound every call.
 const RETRIES: usize = 4;
@@ -19,9 +19,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const FACTOR: f32 = 3.0;
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// For a call that carries no content or a small one, retries included.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) struct Layered {
+pub(crate) struct Layered {
     pub operator: Operator,
     /// Without retries, see [`persistently`].
     pub once: Operator,
@@ -29,7 +29,7 @@ pub(super) struct Layered {
     pub transport: Option<Transport>,
 }
 
-pub(super) fn operator(settings: &Settings) -> Result<Option<Layered>> {
+pub(crate) fn operator(settings: &Settings) -> Result<Option<Layered>> {
     Ok(match settings {
         Settings::Fs { .. } => None,
         Settings::Memory => {
@@ -63,7 +63,7 @@ fn s3(settings: &S3Settings) -> services::S3 {
     }
 }
 
-fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
+fn retries() -> RetryLayer<impl opendal::bucket::retries::RetryInterceptor> {
     RetryLayer::new()
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
@@ -82,7 +82,7 @@ fn retries() -> RetryLayer<impl opendal::layers::RetryInterceptor> {
 
 /// Between the attempts of what must not be retried by the layer, which goes on with a
 /// read that broke off where it broke off, in whatever is there by then.
-pub(super) fn pauses() -> ExponentialBuilder {
+pub(crate) fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
@@ -92,7 +92,7 @@ pub(super) fn pauses() -> ExponentialBuilder {
 }
 
 /// For what must be retried as a whole.
-pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
+pub(crate) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
 where
     Call: Future<Output = opendal::Result<T>>,
 {

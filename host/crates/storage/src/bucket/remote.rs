@@ -4,7 +4,7 @@
 //! **Every answer is of that version**: the service is asked for it and, as there are
 //! services that do not listen, the ETag of each answer is looked at.
 //! **An answer that broke off is asked for again from there**, until no byte came in any
-//! of [`super::super::layers::pauses`].
+//! of [`super::retries::pauses`].
 
 use std::ops::Range;
 
@@ -16,9 +16,9 @@ use opendal::options::ReaderOptions;
 use opendal::{BufferStream, ErrorKind, Operator};
 
 use super::swap;
-use crate::backend::Kept;
+use crate::bucket::retries::pauses;
 use crate::error::{Result, StorageError};
-use crate::layers::pauses;
+use crate::store::Kept;
 
 /// One version of an object in a service that has versions. Cheap to clone.
 #[derive(Clone)]

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Objects;
+use super::Bucket;
 use super::swap::Swap;
-use crate::backend::Precondition;
 use crate::error::{Result, StorageError};
 use crate::identity::{self, Identity, Opening, StoreId, Verdict};
+use crate::store::Precondition;
 
 const FRESH: Duration = Duration::from_secs(1);
 const LATELY: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ fn wrong() -> StorageError {
     StorageError::unavailable(WRONG)
 }
 
-impl Objects {
+impl Bucket {
     /// The identity, and one for a bucket that has none and may get one. `Unavailable` when it
     /// is not the right bucket.
     pub(super) async fn find_home(&self, opening: &Opening) -> Result<()> {

@@ -10,11 +10,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::budget::Reservation;
+use super::bucket::budget::Reservation;
+use super::bucket::{Bucket, PrivateObjects, RemoteContent};
 use super::error::{Result, StorageError};
 use super::files::{FileContent, Files, StagingFile};
-use super::listing::{Listing, PathListing};
-use super::objects::{Objects, PrivateObjects, RemoteContent};
+use super::object::{Listing, PathListing};
 
 /// Small calls of one request under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -132,7 +132,7 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
 pub(super) enum Material {
     File(StagingFile),
     /// One behind the other.
-    Objects {
+    Bucket {
         contents: Vec<Content>,
         /// What must be removed after it.
         objects: Option<PrivateObjects>,
@@ -163,14 +163,14 @@ pub(super) enum Backend {
     /// A folder, without opendal: it needs locks, renames and descriptors.
     Files(Arc<Files>),
     /// Any opendal service that keeps whole objects.
-    Objects(Arc<Objects>),
+    Bucket(Arc<Bucket>),
 }
 
 macro_rules! each {
     ($backend:expr, $store:ident => $call:expr) => {
         match $backend {
             Backend::Files($store) => $call,
-            Backend::Objects($store) => $call,
+            Backend::Bucket($store) => $call,
         }
     };
 }
@@ -230,7 +230,7 @@ impl Backend {
     pub fn sink(&self, folder: &str) -> Sink {
         match self {
             Self::Files(store) => store.sink(),
-            Self::Objects(store) => store.sink(folder),
+            Self::Bucket(store) => store.sink(folder),
         }
     }
 
@@ -268,7 +268,7 @@ impl Backend {
     pub async fn join(&self, contents: Vec<Content>) -> Result<Material> {
         match self {
             Self::Files(store) => store.join(contents).await,
-            Self::Objects(_) => Ok(Material::objects(contents)),
+            Self::Bucket(_) => Ok(Material::objects(contents)),
         }
     }
 
@@ -276,7 +276,7 @@ impl Backend {
     pub async fn duplicate(&self, content: Content) -> Result<Material> {
         match self {
             Self::Files(store) => store.duplicate(content).await,
-            Self::Objects(_) => Ok(Material::objects(vec![content])),
+            Self::Bucket(_) => Ok(Material::objects(vec![content])),
         }
     }
 
@@ -301,7 +301,7 @@ impl Backend {
 /// Takes bytes in order; `close` makes them material. Dropping it removes them.
 pub(super) enum Sink {
     File(super::files::FileSink),
-    Object(Box<super::objects::ObjectSink>),
+    Object(Box<super::bucket::BucketSink>),
 }
 
 impl Sink {

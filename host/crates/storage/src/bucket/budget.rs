@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::{Result, StorageError};
+use crate::error::{Result, StorageError};
 
 /// What one permit stands for.
 const UNIT: u64 = 64 * 1024;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Cheap to clone; clones share it.
 #[derive(Clone)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     permits: Arc<Semaphore>,
     all: u32,
     waiting: Arc<AtomicUsize>,
@@ -29,7 +29,7 @@ pub(super) struct Budget {
 }
 
 /// Bytes that may be held; given back when dropped.
-pub(super) struct Reservation {
+pub(crate) struct Reservation {
     permit: OwnedSemaphorePermit,
     all: u32,
 }

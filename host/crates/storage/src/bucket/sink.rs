@@ -13,20 +13,20 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::Objects;
+use super::Bucket;
 use super::parts::{PART, Parts, PrivateObjects};
-use crate::backend::{Content, Material};
-use crate::budget::Reservation;
+use crate::bucket::budget::Reservation;
 use crate::error::{Result, StorageError};
+use crate::store::{Content, Material};
 
 /// A part whose next bytes take longer makes room for others who wait.
 const MOMENT: Duration = Duration::from_millis(500);
 
-pub(crate) struct ObjectSink(State);
+pub(crate) struct BucketSink(State);
 
 enum State {
     /// A store in memory, and the first pieces on their way to another.
-    Small(Arc<Objects>, String, Gathered),
+    Small(Arc<Bucket>, String, Gathered),
     Large(Collector),
 }
 
@@ -38,9 +38,9 @@ struct Gathered {
     room: Option<Reservation>,
 }
 
-impl ObjectSink {
+impl BucketSink {
     /// Part objects go into `folder`, a private one that ends with `/`.
-    pub fn new(store: Arc<Objects>, folder: String) -> Self {
+    pub fn new(store: Arc<Bucket>, folder: String) -> Self {
         Self(State::Small(store, folder, Gathered::default()))
     }
 
@@ -68,7 +68,7 @@ impl ObjectSink {
 
 impl Gathered {
     /// The first pieces: there may be no more, so no more room is taken than they need.
-    async fn add(&mut self, store: &Objects, pieces: Vec<Bytes>) -> Result<()> {
+    async fn add(&mut self, store: &Bucket, pieces: Vec<Bytes>) -> Result<()> {
         self.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         self.pieces.extend(pieces);
         if !store.is_private() && self.room.is_none() {
@@ -100,7 +100,7 @@ struct Collector {
 }
 
 impl Collector {
-    fn start(store: Arc<Objects>, folder: String, first: Gathered) -> Self {
+    fn start(store: Arc<Bucket>, folder: String, first: Gathered) -> Self {
         let (to, from) = mpsc::channel(1);
         Self { to, task: tokio::spawn(collect(store, folder, first, from)) }
     }
@@ -129,7 +129,7 @@ impl Collector {
 }
 
 async fn collect(
-    store: Arc<Objects>,
+    store: Arc<Bucket>,
     folder: String,
     first: Gathered,
     mut from: mpsc::Receiver<Message>,
@@ -154,7 +154,7 @@ async fn collect(
 
 /// Until the end; `Truncated` when nobody is left who could say that it was all.
 async fn gather(
-    store: &Objects,
+    store: &Bucket,
     parts: &mut Parts,
     part: &mut Gathered,
     from: &mut mpsc::Receiver<Message>,
@@ -183,7 +183,7 @@ async fn gather(
 }
 
 /// Ends after a moment without bytes, as soon as others wait for room.
-async fn others_wait(store: &Objects) {
+async fn others_wait(store: &Bucket) {
     let mut moments = tokio::time::interval_at(Instant::now() + MOMENT, MOMENT);
     loop {
         moments.tick().await;
@@ -194,7 +194,7 @@ async fn others_wait(store: &Objects) {
 }
 
 /// Fills the part, sends it when it is full, and goes on with the next.
-async fn take(store: &Objects, parts: &mut Parts, part: &mut Gathered, pieces: Vec<Bytes>) -> Result<()> {
+async fn take(store: &Bucket, parts: &mut Parts, part: &mut Gathered, pieces: Vec<Bytes>) -> Result<()> {
     for mut piece in pieces {
         while !piece.is_empty() {
             if part.room.is_none() {
@@ -224,7 +224,7 @@ async fn finish(parts: &mut Parts, mut part: Gathered) -> Result<Vec<Content>> {
     parts.settle().await
 }
 
-fn of_parts(store: &Objects, contents: Vec<Content>) -> (Material, Content) {
+fn of_parts(store: &Bucket, contents: Vec<Content>) -> (Material, Content) {
     let objects = Some(PrivateObjects::of(&store.operator, &contents));
     let content = Content::chain(contents.clone());
     (Material::Objects { contents, objects, _room: None }, content)

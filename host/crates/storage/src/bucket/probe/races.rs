@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use opendal::options::{DeleteOptions, WriteOptions};
 use opendal::{ErrorKind, Operator};
 
+use crate::bucket::swap::{Honoured, etag_of, version_of};
 use crate::error::{Result, StorageError};
-use crate::objects::swap::{Honoured, etag_of, version_of};
 
 const WRITERS: usize = 8;
 const ROUNDS: usize = 4;

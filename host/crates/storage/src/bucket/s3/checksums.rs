@@ -5,15 +5,15 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderName, Method, StatusCode};
 use opendal::Buffer;
 
+use super::requests::Requests;
+use crate::bucket::checksum::Checksum;
 use crate::error::{Result, StorageError};
-use crate::objects::bucket::Bucket;
-use crate::objects::checksum::Checksum;
 
 const BODY: &str = "checked";
 
 /// The checksum to write with: the first that the service verifies; if it verifies none, the
 /// first that it accepts.
-pub(super) async fn ask(bucket: &Bucket, path: &str) -> Result<Checksum> {
+pub(super) async fn ask(bucket: &Requests, path: &str) -> Result<Checksum> {
     let mut accepted = None;
     for checksum in Checksum::KINDS {
         let path = format!("/{path}-{}", checksum as u8);
@@ -44,7 +44,7 @@ enum Answer {
     Refused,
 }
 
-async fn try_one(bucket: &Bucket, path: &str, checksum: Checksum) -> Result<Answer> {
+async fn try_one(bucket: &Requests, path: &str, checksum: Checksum) -> Result<Answer> {
     let Some(header) = checksum.header() else { return Ok(Answer::Refused) };
     let wrong = write(bucket, path, &header, checksum.of(&Buffer::from("other"))).await?;
     let is_kept = bucket.ask(Method::GET, path, &[], "").await?.0.is_success();
@@ -61,7 +61,7 @@ enum Write {
     Refused,
 }
 
-async fn write(bucket: &Bucket, path: &str, header: &HeaderName, value: String) -> Result<Write> {
+async fn write(bucket: &Requests, path: &str, header: &HeaderName, value: String) -> Result<Write> {
     let headers = [(header.clone(), value), (CONTENT_LENGTH, BODY.len().to_string())];
     let (status, answer) = bucket.ask(Method::PUT, path, &headers, BODY).await?;
     match status {

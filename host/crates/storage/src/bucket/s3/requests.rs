@@ -5,19 +5,19 @@ use bytes::Bytes;
 use http::{HeaderName, Method, Request, StatusCode};
 use opendal::Buffer;
 
-use super::Transport;
+use crate::bucket::Transport;
 use crate::error::{Result, StorageError};
 use crate::{Addressing, S3Settings};
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Bucket {
+pub(crate) struct Requests {
     transport: Transport,
     /// Without a `/` at its end.
     url: String,
 }
 
-impl Bucket {
+impl Requests {
     pub fn new(settings: &S3Settings, transport: &Transport) -> Self {
         Self { transport: transport.clone(), url: url_of(settings) }
     }

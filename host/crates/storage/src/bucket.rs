@@ -6,7 +6,7 @@
 //! honours conditions, carries the condition too: with the first one host is
 //! exact, with the second many are.
 
-mod bucket;
+pub(super) mod budget;
 mod checksum;
 mod clash;
 mod home;
@@ -16,10 +16,11 @@ mod pages;
 mod parts;
 mod probe;
 mod remote;
+pub(super) mod retries;
+mod s3;
 mod sink;
 mod swap;
 mod transport;
-mod unfinished;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,24 +30,24 @@ use futures_util::{StreamExt, TryStreamExt};
 use opendal::{ErrorKind, Metadata, Operator};
 
 use super::S3Settings;
-use super::backend::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
-use super::budget::Budget;
 use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::identity::Opening;
 use super::key::PRIVATE;
-use super::layers::{CALL_LIMIT, persistently};
-use super::listing::{Listing, PathListing};
 use super::locks::KeyLocks;
-pub(super) use bucket::Bucket;
+use super::object::{Listing, PathListing};
+use super::store::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
+use budget::Budget;
 use clash::KnownFolders;
 use home::Home;
 pub(super) use parts::PrivateObjects;
 pub(super) use remote::RemoteContent;
-pub(super) use sink::ObjectSink;
+use retries::{CALL_LIMIT, persistently};
+pub(super) use s3::requests::Requests;
+use s3::unfinished::Unfinished;
+pub(super) use sink::BucketSink;
 use swap::{Honoured, Swap};
 pub(super) use transport::Transport;
-use unfinished::Unfinished;
 
 /// Small requests of one call under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -63,7 +64,7 @@ const NOTHING: &str = ".packhouse/probe/none";
 /// A service that has not answered anything for so long is asked what time it is.
 const CLOCK_FRESH: Duration = Duration::from_mins(1);
 
-pub(super) struct Objects {
+pub(super) struct Bucket {
     operator: Operator,
     /// Without retries, for reads that must not go on in another version.
     once: Operator,
@@ -78,7 +79,7 @@ pub(super) struct Objects {
     clock: Option<Arc<StoreClock>>,
 }
 
-impl Objects {
+impl Bucket {
     /// The only writer is this process: versions are kept beside the objects.
     pub fn private(operator: Operator) -> Self {
         Self::with(operator.clone(), operator, Swap::noted(), Budget::new(u64::MAX), None, None)
@@ -93,7 +94,7 @@ impl Objects {
         settings: &S3Settings,
         opening: &Opening,
     ) -> Result<Self> {
-        let bucket = Bucket::new(settings, transport);
+        let bucket = Requests::new(settings, transport);
         probe::may_list(&operator).await?;
         let with = |honoured| {
             let (swap, unfinished) = (Swap::Conditional(honoured), Some(Unfinished(bucket.clone())));
@@ -425,7 +426,7 @@ impl Objects {
 
     /// Its part objects go into `folder`.
     pub fn sink(self: &Arc<Self>, folder: &str) -> Sink {
-        Sink::Object(Box::new(ObjectSink::new(Arc::clone(self), folder.to_owned())))
+        Sink::Object(Box::new(BucketSink::new(Arc::clone(self), folder.to_owned())))
     }
 
     pub async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {

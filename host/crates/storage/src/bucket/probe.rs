@@ -7,7 +7,6 @@
 //! | `conditions` | does it honour conditions? |
 //! | `races` | does it honour them for several writers at once? |
 
-mod checksums;
 mod conditions;
 mod races;
 
@@ -17,7 +16,8 @@ use opendal::options::ListOptions;
 use opendal::{ErrorKind, Operator};
 
 use super::Transport;
-use super::bucket::Bucket;
+use super::s3::checksums;
+use super::s3::requests::Requests;
 use super::swap::Honoured;
 use crate::error::{Result, StorageError};
 use crate::key::PRIVATE;
@@ -35,7 +35,7 @@ pub(super) async fn ask(
     operator: &Operator,
     once: &Operator,
     transport: &Transport,
-    bucket: &Bucket,
+    bucket: &Requests,
 ) -> Result<Honoured> {
     let asked = tokio::time::timeout(PATIENCE, ask_all(operator, once, transport, bucket)).await;
     let ahead = transport.seconds_ahead();
@@ -69,7 +69,7 @@ async fn ask_all(
     operator: &Operator,
     once: &Operator,
     transport: &Transport,
-    bucket: &Bucket,
+    bucket: &Requests,
 ) -> Result<Honoured> {
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
     transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);

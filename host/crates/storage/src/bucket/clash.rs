@@ -10,11 +10,11 @@ use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
 use opendal::options::ListOptions;
 
-use super::Objects;
+use super::Bucket;
 use super::swap::Swap;
-use crate::backend::Precondition;
 use crate::error::{Result, StorageError};
 use crate::key::{PRIVATE, folders_above};
+use crate::store::Precondition;
 
 const REMEMBERED: usize = 4096;
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
@@ -43,7 +43,7 @@ impl KnownFolders {
     }
 }
 
-impl Objects {
+impl Bucket {
     /// With the key's lock held. An object that must have a version is there
     /// already, and was looked at when it was made.
     pub(super) async fn refuse_clash(&self, path: &str, precondition: &Precondition) -> Result<()> {

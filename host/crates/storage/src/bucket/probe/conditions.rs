@@ -1,11 +1,11 @@
 //! Which conditions a service honours: each is tried where it must fail.
 
-use opendal::layers::CapabilityOverrideLayer;
+use opendal::bucket::retries::CapabilityOverrideLayer;
 use opendal::options::{DeleteOptions, ReadOptions, WriteOptions};
 use opendal::{ErrorKind, Operator};
 
+use crate::bucket::swap::{Honoured, etag_of};
 use crate::error::{Result, StorageError};
-use crate::objects::swap::{Honoured, etag_of};
 
 pub(super) async fn ask(operator: &Operator, path: &str) -> Result<Honoured> {
     let absent = || WriteOptions { if_not_exists: true, ..WriteOptions::default() };

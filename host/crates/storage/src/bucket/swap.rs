@@ -11,12 +11,12 @@ use opendal::options::{DeleteOptions, WriteOptions};
 use opendal::{Metadata, Operator};
 use tokio::sync::OwnedRwLockReadGuard;
 
-use super::Objects;
+use super::Bucket;
 use super::mark::{self, Found};
-use crate::backend::{Content, ObjectInfo, Precondition};
 use crate::digest::hex;
 use crate::error::{Result, StorageError};
 use crate::locks::KeyLocks;
+use crate::store::{Content, ObjectInfo, Precondition};
 
 /// Writes over our own damaged object before giving up.
 const REPAIRS: usize = 3;
@@ -100,7 +100,7 @@ impl Swap {
     /// With the key's lock held.
     pub async fn put(
         &self,
-        store: &Objects,
+        store: &Bucket,
         path: &str,
         bytes: Bytes,
         precondition: &Precondition,
@@ -124,7 +124,7 @@ impl Swap {
 
     async fn put_marked(
         &self,
-        store: &Objects,
+        store: &Bucket,
         path: &str,
         bytes: Bytes,
         options: WriteOptions,

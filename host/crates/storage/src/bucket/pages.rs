@@ -3,12 +3,12 @@
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use opendal::options::ListOptions;
 
-use super::Objects;
+use super::Bucket;
 use super::swap::remote_info;
-use crate::backend::ObjectInfo;
 use crate::error::Result;
 use crate::key::PRIVATE;
-use crate::listing::{Listing, PathListing};
+use crate::object::{Listing, PathListing};
+use crate::store::ObjectInfo;
 
 /// Behind everything in a folder.
 const LAST: char = char::MAX;
@@ -30,7 +30,7 @@ impl Found {
     }
 }
 
-impl Objects {
+impl Bucket {
     /// For services that list all at once anyway (memory), already in order.
     pub(super) async fn list_whole(&self, listing: &PathListing) -> Result<Listing> {
         let options = ListOptions { recursive: true, ..ListOptions::default() };

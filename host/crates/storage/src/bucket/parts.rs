@@ -10,10 +10,10 @@ use opendal::{Buffer, Operator};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::{Objects, SIDE_BY_SIDE};
-use crate::backend::Content;
-use crate::budget::Reservation;
+use super::{Bucket, SIDE_BY_SIDE};
+use crate::bucket::budget::Reservation;
 use crate::error::Result;
+use crate::store::Content;
 
 /// Bytes of one part object, and of the largest object that is written in one request.
 /// With the 10,000 parts of an S3 object that makes 78 GiB.
@@ -23,7 +23,7 @@ const IN_FLIGHT: usize = 4;
 
 /// Parts that are being written, in order. To be ended by `settle` or `discard`.
 pub(super) struct Parts {
-    store: Arc<Objects>,
+    store: Arc<Bucket>,
     folder: String,
     /// Tells the parts of one upload from those of another in the same folder.
     name: String,
@@ -33,7 +33,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub fn new(store: Arc<Objects>, folder: String) -> Self {
+    pub fn new(store: Arc<Bucket>, folder: String) -> Self {
         let name = uuid::Uuid::new_v4().simple().to_string();
         Self { store, folder, name, begun: 0, written: Vec::new(), sending: JoinSet::new() }
     }
@@ -86,7 +86,7 @@ impl Parts {
     }
 }
 
-impl Objects {
+impl Bucket {
     /// Under a name that nobody else takes: it may be tried again without harm.
     async fn write_private(&self, path: &str, pieces: Vec<Bytes>) -> Result<Content> {
         self.confirm().await?;

@@ -12,11 +12,11 @@ use futures_util::TryStreamExt;
 use opendal::Metadata;
 use opendal::options::WriteOptions;
 
-use super::Objects;
+use super::Bucket;
 use super::checksum::Running;
 use super::swap::remote_info;
-use crate::backend::{Content, ObjectInfo};
 use crate::error::{Result, StorageError};
+use crate::store::{Content, ObjectInfo};
 
 const WRITE_MARK: &str = "packhouse-write";
 
@@ -41,7 +41,7 @@ fn is_marked(metadata: &Metadata, mark: &str) -> bool {
     metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
 }
 
-impl Objects {
+impl Bucket {
     /// Looks at what is under the path after a write of `contents` that ended with `error`.
     pub(super) async fn find_own(
         &self,

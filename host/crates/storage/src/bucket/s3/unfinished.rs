@@ -7,14 +7,14 @@ use http::Method;
 use opendal::raw::percent_encode_path;
 use serde::Deserialize;
 
-use super::bucket::Bucket;
-use super::within;
+use super::requests::Requests;
+use crate::bucket::within;
 use crate::error::{Result, StorageError};
 
 /// How many are listed at once, and an end to listings that have none.
 const MOST_PAGES: usize = 100;
 
-pub(super) struct Unfinished(pub Bucket);
+pub(super) struct Unfinished(pub Requests);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -1,7 +1,7 @@
 //! Pages of keys: what is asked and what is answered, the same on every backend.
 //! Order is that of whole keys' bytes, folders taken with their `/`.
 
-use super::backend::ObjectInfo;
+use super::store::ObjectInfo;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +12,7 @@ pub struct ListOptions {
     pub folders: bool,
     /// Only keys and folders after this one.
     pub after: Option<String>,
-    /// Objects and folders together, at least 1.
+    /// Bucket and folders together, at least 1.
     pub limit: usize,
 }
 

@@ -10,9 +10,9 @@ use futures_util::TryStreamExt;
 use super::mark::{self, Found};
 use super::parts::PART;
 use super::remote::{RemoteContent, replaced};
-use super::{Objects, swap};
-use crate::backend::{Content, ObjectInfo, Precondition};
+use super::{Bucket, swap};
 use crate::error::{Result, StorageError};
+use crate::store::{Content, ObjectInfo, Precondition};
 
 /// One part of a copy, unless the whole would have too many of them.
 const COPIED_PART: u64 = 64 * 1024 * 1024;
@@ -23,7 +23,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// The least that a service copies as a part.
 const LEAST_COPIED: u64 = 5 * 1024 * 1024;
 
-impl Objects {
+impl Bucket {
     /// With the key's lock held and the precondition checked as far as the service
     /// does not.
     pub(super) async fn join(
