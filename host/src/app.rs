@@ -9,6 +9,7 @@ pub(crate) mod layout;
 mod machine;
 mod safety;
 pub(crate) mod standing;
+mod store;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -27,9 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::auth::{Auth, AuthError, Scope};
 use crate::capabilities::ground::DataLimits;
 use crate::capabilities::resources::{Budgets, Resources};
-use crate::config::{
-    Addressing, Config, ConfigError, Hosts, LimitsConfig, ServerConfig, StorageConfig, StorageKind,
-};
+use crate::config::{Config, ConfigError, Hosts, LimitsConfig, ServerConfig};
 use crate::descriptors::{self, Descriptors};
 use crate::maintenance::Caretaker;
 use crate::mounts::{Mount, MountError, Mounts};
@@ -41,7 +40,7 @@ use crate::prefixes::Prefixes;
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
-use crate::storage::{self, Company, Presence, S3Settings, Storage, StorageError};
+use crate::storage::{Company, Presence, Storage, StorageError};
 
 pub use home::{adopt, open_users};
 use layout::{Layout, Unmounted};
@@ -161,7 +160,7 @@ impl Registry {
         };
         let presence = self.0.storage.enter(company).await.map_err(|source| match source {
             StorageError::Invalid(sentence) => BuildError::from(config.error(sentence)),
-            source => storage_error(config, source),
+            source => store::error(config, source),
         })?;
         self.review().await;
         Ok(presence)
@@ -398,43 +397,6 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
         resources: Resources { client: Client::trusted(), budgets: budgets(config, share_out(config)?) },
         gate: None,
     })
-}
-
-fn storage_error(config: &Config, source: StorageError) -> BuildError {
-    let key = blamed_key(config.storage.kind, &source);
-    BuildError::Storage { file: config.file.display().to_string(), key, source }
-}
-
-/// The key to look at when a storage does not open.
-fn blamed_key(kind: StorageKind, error: &StorageError) -> &'static str {
-    match (kind, error) {
-        (StorageKind::Fs, _) => "root",
-        (StorageKind::S3, StorageError::Denied(_)) => "access_key and access_secret",
-        (StorageKind::S3, StorageError::Setting(field, _)) => field,
-        (StorageKind::S3, _) => "endpoint",
-        (StorageKind::Memory, _) => "type",
-    }
-}
-
-fn storage_settings(config: &StorageConfig) -> storage::Settings {
-    match config.kind {
-        StorageKind::Fs => storage::Settings::Fs { root: config.root.clone() },
-        StorageKind::Memory => storage::Settings::Memory,
-        StorageKind::S3 => storage::Settings::S3(S3Settings {
-            endpoint: config.endpoint.clone().unwrap_or_default(),
-            port: config.port,
-            use_ssl: config.use_ssl,
-            region: config.region.clone().unwrap_or_else(|| "us-east-1".into()),
-            bucket_name: config.bucket_name.clone().unwrap_or_default(),
-            access_key: config.access_key.clone().map(|secret| secret.0).unwrap_or_default(),
-            access_secret: config.access_secret.clone().map(|secret| secret.0).unwrap_or_default(),
-            addressing: match config.addressing {
-                Addressing::Path => storage::Addressing::Path,
-                Addressing::VirtualHost => storage::Addressing::VirtualHost,
-            },
-            part_buffers: config.part_buffers.0,
-        }),
-    }
 }
 
 /// What one call of a plugin may move.

@@ -1,9 +1,9 @@
 //! Brings users and store together: the store that is opened is the one that the users belong to.
 
 use super::auth::{open_auth, token_store_kind, without_users};
-use super::{BuildError, storage_error, storage_settings};
+use super::{BuildError, store};
 use crate::auth::{Auth, AuthError, Home, TokenStoreKind};
-use crate::config::{Config, Hosts, StorageKind};
+use crate::config::{Config, Hosts};
 use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 
 /// For a host: a first start makes the users and the store, and remembers it. Beside a store
@@ -51,15 +51,14 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     let database = &config.auth.database;
     let is_file = token_store_kind(config)? == TokenStoreKind::Database;
     // Without a store, this is the first start of all.
-    let has_store = match config.storage.kind {
-        StorageKind::Fs => config.storage.root.exists(),
-        StorageKind::S3 => true,
-        StorageKind::Memory => false,
+    let has_store = match config.storage.folder() {
+        Some(folder) => folder.exists(),
+        None => config.storage.is_lasting(),
     };
     if !is_file || database.exists() || !has_store {
         return Ok(None);
     }
-    let settings = storage_settings(&config.storage);
+    let settings = store::settings(config)?;
     let opening = Opening {
         wanted: Wanted::New(StoreId::fresh()),
         may_make: false,
@@ -68,10 +67,11 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     };
     match Storage::open_as(&settings, &opening).await {
         Ok(_) => Ok(None),
-        Err(StorageError::Unavailable(reason)) if config.storage.kind == StorageKind::Fs => Ok(Some(
-            format!("the user database `{}` is gone, and none is made: {reason}", database.display()),
-        )),
-        Err(error) => Err(storage_error(config, error)),
+        Err(StorageError::Unavailable(reason)) if config.storage.folder().is_some() => Ok(Some(format!(
+            "the user database `{}` is gone, and none is made: {reason}",
+            database.display()
+        ))),
+        Err(error) => Err(store::error(config, error)),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, B
 /// The configured store is the right one for the configured users from now on. A sentence that
 /// says what was done.
 pub async fn adopt(config: &Config) -> Result<String, BuildError> {
-    if config.storage.kind == StorageKind::Memory {
+    if !config.storage.is_lasting() {
         let sentence = "[storage] type = \"memory\" is made anew with every start: there is nothing to adopt";
         return Err(config.error(sentence).into());
     }
@@ -98,7 +98,7 @@ pub async fn adopt(config: &Config) -> Result<String, BuildError> {
     // A running server goes on with what it was started with.
     let presence = storage.enter(Company::One).await.map_err(|source| match source {
         StorageError::Invalid(_) => config.error(BUSY).into(),
-        source => storage_error(config, source),
+        source => store::error(config, source),
     })?;
     let adopted = adopt_as(config, &auth, &storage).await;
     presence.leave().await;
@@ -128,8 +128,8 @@ fn wanted(home: &Home) -> Wanted {
 }
 
 async fn open_as(config: &Config, opening: &Opening) -> Result<Storage, BuildError> {
-    let settings = storage_settings(&config.storage);
-    Storage::open_as(&settings, opening).await.map_err(|source| storage_error(config, source))
+    let settings = store::settings(config)?;
+    Storage::open_as(&settings, opening).await.map_err(|source| store::error(config, source))
 }
 
 fn auth_error(config: &Config, source: AuthError) -> BuildError {

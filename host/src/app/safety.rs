@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use crate::config::{Config, StorageKind};
+use crate::config::Config;
 use packhouse_common::reach::{self, others_can_write};
 
 /// One sentence for the first that is not safe.
@@ -17,8 +17,7 @@ pub(super) fn check(config: &Config) -> Result<(), BuildError> {
     for (key, place) in places {
         check_place(config, key, &absolute(place))?;
     }
-    if config.storage.kind == StorageKind::Fs {
-        let root = absolute(&config.storage.root);
+    if let Some(root) = config.storage.folder().map(absolute) {
         for (key, place) in [("[plugins] dir", plugins), ("[plugins] cache", cache)] {
             if root.starts_with(absolute(place)) {
                 let why = format!(
@@ -36,7 +35,8 @@ pub(super) fn check(config: &Config) -> Result<(), BuildError> {
 
 /// A place outside of the objects, below folders that others cannot write to.
 fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildError> {
-    if config.storage.kind == StorageKind::Fs && place.starts_with(absolute(&config.storage.root)) {
+    let root = config.storage.folder().map(absolute);
+    if root.is_some_and(|root| place.starts_with(root)) {
         let why = "it lies in the storage folder, which is for objects alone: choose a place outside of it";
         return Err(refuse(config, key, place, why));
     }

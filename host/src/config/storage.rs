@@ -1,6 +1,8 @@
 //! `[storage]`: where objects are kept.
 
-use std::path::PathBuf;
+mod azure;
+
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -14,7 +16,7 @@ pub struct StorageConfig {
     pub kind: StorageKind,
     /// Folder, for `fs`.
     pub root: PathBuf,
-    /// Host name or address without scheme, for `s3`.
+    /// For `s3` a host name or address without scheme, for `azure` the URL of the blob service.
     pub endpoint: Option<String>,
     pub port: u16,
     pub use_ssl: bool,
@@ -24,6 +26,12 @@ pub struct StorageConfig {
     pub access_secret: Option<Secret>,
     /// Where the bucket's name goes in a URL.
     pub addressing: Addressing,
+    /// The container, for `azure`.
+    pub container: Option<String>,
+    pub account_name: Option<String>,
+    pub account_key: Option<Secret>,
+    /// Instead of the endpoint, the account's name and its key.
+    pub connection_string: Option<Secret>,
     /// Memory for what uploads to a bucket are sending, all of them together.
     pub part_buffers: Size,
 }
@@ -43,6 +51,7 @@ pub enum StorageKind {
     Fs,
     Memory,
     S3,
+    Azure,
 }
 
 impl Default for StorageConfig {
@@ -58,20 +67,59 @@ impl Default for StorageConfig {
             access_key: None,
             access_secret: None,
             addressing: Addressing::Path,
+            container: None,
+            account_name: None,
+            account_key: None,
+            connection_string: None,
             part_buffers: Size(64 << 20),
         }
     }
 }
 
 impl StorageConfig {
+    /// The folder of a store that is one.
+    pub fn folder(&self) -> Option<&Path> {
+        (self.kind == StorageKind::Fs).then_some(self.root.as_path())
+    }
+
+    /// Does it outlive the server, so that other processes find it?
+    pub fn is_lasting(&self) -> bool {
+        self.kind != StorageKind::Memory
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.kind != StorageKind::S3 {
-            return match (&self.endpoint, &self.bucket_name) {
-                (None, None) => Ok(()),
-                _ => Err("[storage] names a bucket: add type = \"s3\", or take endpoint and bucket_name out"
-                    .into()),
-            };
+        self.check_keys()?;
+        match self.kind {
+            StorageKind::Fs | StorageKind::Memory => return Ok(()),
+            StorageKind::S3 => self.check_s3()?,
+            StorageKind::Azure => self.check_azure()?,
         }
+        if self.part_buffers.0 < LEAST_BUFFERS || self.part_buffers.0 > MOST_BUFFERS {
+            return Err("[storage] part_buffers must be \"32MiB\" to \"64GiB\"".into());
+        }
+        Ok(())
+    }
+
+    /// Keys of another kind of store are a `type` that was forgotten.
+    fn check_keys(&self) -> Result<(), String> {
+        let is = |kind| self.kind == kind;
+        let needs = [
+            ("endpoint", self.endpoint.is_some(), is(StorageKind::S3) || is(StorageKind::Azure), "s3"),
+            ("bucket_name", self.bucket_name.is_some(), is(StorageKind::S3), "s3"),
+            ("container", self.container.is_some(), is(StorageKind::Azure), "azure"),
+            ("account_name", self.account_name.is_some(), is(StorageKind::Azure), "azure"),
+            ("account_key", self.account_key.is_some(), is(StorageKind::Azure), "azure"),
+            ("connection_string", self.connection_string.is_some(), is(StorageKind::Azure), "azure"),
+        ];
+        match needs.iter().find(|(_, is_given, fits, _)| *is_given && !fits) {
+            Some((key, .., kind)) => {
+                Err(format!("[storage] `{key}` belongs to type = \"{kind}\": add that, or take `{key}` out"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_s3(&self) -> Result<(), String> {
         let missing = [
             ("endpoint", self.endpoint.is_none()),
             ("bucket_name", self.bucket_name.is_none()),
@@ -89,9 +137,6 @@ impl StorageConfig {
                 "[storage] bucket_name is {bucket:?}: a name with a dot cannot be part of a host name under TLS, use \
                  addressing = \"path\""
             ));
-        }
-        if self.part_buffers.0 < LEAST_BUFFERS || self.part_buffers.0 > MOST_BUFFERS {
-            return Err("[storage] part_buffers must be \"32MiB\" to \"64GiB\"".into());
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use crate::app;
-use crate::config::{Config, StorageKind};
+use crate::config::Config;
 use crate::maintenance::{Order, Task, Tone, Witness};
 use crate::storage::Company;
 use crate::text::{LONGEST_LINE, printable_up_to};
@@ -88,7 +88,7 @@ impl MaintenanceCommand {
 /// # Errors
 /// One sentence that says what to do, when nothing could be done.
 pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result<bool> {
-    if config.storage.kind == StorageKind::Memory {
+    if !config.storage.is_lasting() {
         return Err(config
             .error("[storage] type = \"memory\" keeps everything in the server's own memory: there is nothing to look after from here")
             .into());

@@ -6,14 +6,15 @@
 //! `.packhouse/maintenance/gc.json`: [`Document`], changed by compare-and-swap.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::storage::{Key, ObjectInfo, Precondition, Scope, Storage, StorageError};
+use crate::storage::{Beat, Heartbeat, Key, ObjectInfo, Precondition, Pulse, Scope, Storage, StorageError};
 
 /// Without a sign of life for so long, whoever collected is taken for dead.
 pub const EXPIRES: Duration = Duration::from_secs(15);
@@ -64,9 +65,7 @@ pub enum Attempt {
 
 /// Held until it is finished or dropped; kept fresh meanwhile.
 pub struct Lease {
-    lost: CancellationToken,
-    end: tokio::sync::oneshot::Sender<bool>,
-    keeping: AbortOnDropHandle<Result<(), StorageError>>,
+    beats: Heartbeat<Keeper>,
 }
 
 /// The document as it was read.
@@ -134,26 +133,25 @@ impl Found {
             finished: self.document.finished,
         };
         let version = write(scope, &document, &self.precondition()).await?;
-        let (lost, (end, ended)) = (CancellationToken::new(), tokio::sync::oneshot::channel());
-        let keeper =
-            Keeper { storage: storage.clone(), scope: scope.clone(), document, version, lost: lost.clone() };
-        Ok(Lease { lost, end, keeping: AbortOnDropHandle::new(tokio::spawn(keeper.keep(ended))) })
+        let keeper = Keeper { storage: storage.clone(), scope: scope.clone(), document, version };
+        Ok(Lease { beats: Heartbeat::start(BEAT, keeper) })
     }
 }
 
 impl Lease {
     /// Cancelled when somebody else has taken it.
     pub fn lost(&self) -> &CancellationToken {
-        &self.lost
+        self.beats.lost()
     }
 
     /// Gives it back; `whole` when all mounts were collected, and the next collection has
     /// time again.
     pub async fn finish(self, whole: bool) -> Result<(), StorageError> {
-        let Self { end, keeping, .. } = self;
-        // Nobody hears it when the lease was lost.
-        let _ = end.send(whole);
-        keeping.await.unwrap_or(Ok(()))
+        match self.beats.stop().await {
+            Some(keeper) => keeper.give_back(whole).await,
+            // It is somebody else's.
+            None => Ok(()),
+        }
     }
 }
 
@@ -163,32 +161,26 @@ struct Keeper {
     scope: Scope,
     document: Document,
     version: String,
-    lost: CancellationToken,
+}
+
+#[async_trait]
+impl Pulse for Keeper {
+    async fn beat(&mut self, last: Instant) -> Beat {
+        self.document.beats += 1;
+        match self.write().await {
+            // On a full disk the run goes on: it makes room.
+            Ok(()) | Err(StorageError::Full(_)) => Beat::Given,
+            Err(StorageError::Conflict) => Beat::Lost,
+            Err(error) if last.elapsed() < EXPIRES => {
+                tracing::debug!(error = %error, "a sign of life could not be written: {error}");
+                Beat::Missed
+            }
+            Err(_) => Beat::Lost,
+        }
+    }
 }
 
 impl Keeper {
-    async fn keep(mut self, mut ended: tokio::sync::oneshot::Receiver<bool>) -> Result<(), StorageError> {
-        let mut fresh = Instant::now();
-        loop {
-            tokio::select! {
-                whole = &mut ended => return self.give_back(whole.unwrap_or(false)).await,
-                () = tokio::time::sleep(BEAT) => {}
-            }
-            self.document.beats += 1;
-            match self.write().await {
-                // On a full disk the run goes on: it makes room.
-                Ok(()) | Err(StorageError::Full(_)) => fresh = Instant::now(),
-                Err(StorageError::Conflict) => break,
-                Err(error) if fresh.elapsed() < EXPIRES => {
-                    tracing::debug!(error = %error, "a sign of life could not be written: {error}");
-                }
-                Err(_) => break,
-            }
-        }
-        self.lost.cancel();
-        Ok(())
-    }
-
     async fn give_back(mut self, whole: bool) -> Result<(), StorageError> {
         self.document.holder = None;
         self.document.beats += 1;

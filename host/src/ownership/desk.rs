@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::{Inventory, Thing, Unknown};
 use crate::app;
 use crate::auth::{Holder, Targets};
-use crate::config::{Config, StorageKind};
+use crate::config::Config;
 use crate::maintenance::Caretaker;
 use crate::storage::Company;
 
@@ -36,7 +36,7 @@ impl<'a> OfConfig<'a> {
 
     async fn caretaker(&self) -> Result<&Caretaker, String> {
         let open = || async {
-            if self.config.storage.kind == StorageKind::Memory {
+            if !self.config.storage.is_lasting() {
                 return Err("the storage is the server's own memory, which cannot be read from here".into());
             }
             app::open_caretaker(self.config, false).await.map_err(|error| error.to_string())

@@ -21,7 +21,7 @@ const DRIFT: u32 = 1000;
 impl Storage {
     /// What time it is by the store's clock. Seldom costs a request.
     pub async fn now(&self) -> Result<SystemTime> {
-        self.backend.now().await
+        self.store.now().await
     }
 }
 

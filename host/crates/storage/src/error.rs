@@ -183,7 +183,7 @@ impl From<opendal::Error> for StorageError {
         if is_about_space(&error) {
             return Self::Full(Reason::with("no space or quota is left in the storage service", error));
         }
-        if error.message().contains("code: \"NoSuchBucket\"") {
+        if ["NoSuchBucket", "ContainerNotFound"].iter().any(|code| has_code(&error, code)) {
             return Self::Unavailable(Reason::with("the bucket is not there", error));
         }
         match error.kind() {
@@ -210,10 +210,15 @@ impl From<opendal::Error> for StorageError {
 }
 
 /// Services have codes of their own for it; the code is in the text.
-fn is_about_space(error: &opendal::Error) -> bool {
+pub(super) fn is_about_space(error: &opendal::Error) -> bool {
     const CODES: [&str; 5] =
         ["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"];
     error.message().contains("code: \"") && CODES.iter().any(|code| error.message().contains(code))
+}
+
+/// The code is in the text.
+fn has_code(error: &opendal::Error, code: &str) -> bool {
+    error.message().contains(&format!("code: \"{code}\""))
 }
 
 impl From<tokio::task::JoinError> for StorageError {

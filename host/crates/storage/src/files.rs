@@ -15,6 +15,7 @@
 //! **Every call enters the folder anew**, and finds nothing in one that is not the store.
 //! **No symbolic link in the folder is followed.**
 
+mod ahead;
 mod clock;
 mod inside;
 mod lock;
@@ -31,21 +32,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::identity::{Opening, StoreId};
 use super::locks::KeyLocks;
-use super::object::{Listing, PathListing};
-use super::presence::Company;
-use super::store::{Content, Kept, Material, ObjectInfo, Precondition, Sink};
+use super::object::{Listing, ObjectInfo, PathListing, Precondition};
+use super::store::{
+    Abilities, Company, Content, Kept, Lock, Material, Sink, Store, Stored, of_another_store,
+};
 use inside::Inside;
 pub(super) use inside::is_link;
 use lock::ShardLock;
 use root::Root;
-pub(super) use sink::{FileSink, StagingFile};
+use sink::{FileSink, StagingFile};
 use version::Versions;
 
 /// No single small call may keep a request longer than this; a hung network
@@ -72,11 +76,11 @@ enum Age {
 
 /// One version of a file, held open.
 #[derive(Clone)]
-pub(super) struct FileContent {
+struct FileContent {
     file: Arc<File>,
     /// Where it was opened, below the store's folder; another file may be there by now.
     path: String,
-    pub size: u64,
+    size: u64,
 }
 
 impl Files {
@@ -95,41 +99,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Takes this host's lock on the folder until [`Self::leave`].
-    pub async fn share_with(self: &Arc<Self>, company: Company) -> Result<()> {
-        let files = self.clone();
-        run(move || files.root.share_with(company)).await
-    }
-
-    pub fn leave(&self) {
-        self.root.leave();
-    }
-
-    /// None when it is away.
-    pub async fn id(self: &Arc<Self>) -> Option<StoreId> {
-        let files = self.clone();
-        run(move || Ok(files.root.id())).await.ok().flatten()
-    }
-
-    pub async fn probe(self: &Arc<Self>) -> Result<()> {
-        let files = self.clone();
-        let looked = run(move || files.root.enter().map(drop));
-        match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
-            Ok(other) => other,
-            Err(_) => Err(StorageError::unavailable("the storage folder does not answer")),
-        }
-    }
-
-    /// By the clock that dates the files.
-    pub async fn now(self: &Arc<Self>) -> Result<SystemTime> {
-        if let Some(now) = self.clock.now(CLOCK_FRESH) {
-            return Ok(now);
-        }
-        let files = self.clone();
-        run(move || files.look_at_clock()).await
-    }
-
-    /// The same, for what runs off the asynchronous threads already.
+    /// What time it is by the file system's clock. May block.
     fn look_at_clock(&self) -> Result<SystemTime> {
         if let Some(now) = self.clock.now(CLOCK_FRESH) {
             return Ok(now);
@@ -139,67 +109,6 @@ impl Files {
         let told = told.ok_or(StorageError::NotFound)?;
         self.clock.note(asked, told, clock::TICK);
         Ok(self.clock.now(CLOCK_FRESH).unwrap_or(told))
-    }
-
-    pub async fn stat(self: &Arc<Self>, path: &str) -> Result<Option<ObjectInfo>> {
-        let (files, path) = (self.clone(), path.to_owned());
-        run(move || named(&path, files.root.inside(|inside| files.look_up(inside, &path)))).await
-    }
-
-    pub async fn get(self: &Arc<Self>, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
-        let (files, path) = (self.clone(), path.to_owned());
-        run(move || {
-            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
-                return Ok(None);
-            };
-            let metadata = file.metadata()?;
-            if metadata.len() > limit {
-                return Err(StorageError::TooLarge(limit));
-            }
-            let bytes = read_whole(&file, metadata.len())?;
-            let version = files.versions.of_bytes(&metadata, &bytes, files.look_at_clock().ok());
-            Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
-        })
-        .await
-    }
-
-    pub async fn open(self: &Arc<Self>, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
-        let (files, path) = (self.clone(), path.to_owned());
-        run(move || {
-            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
-                return Ok(None);
-            };
-            let metadata = file.metadata()?;
-            let version = files.version_of_file(&metadata, &file)?;
-            let content = FileContent { file: Arc::new(file), path: path.clone(), size: metadata.len() };
-            Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::File(content))))
-        })
-        .await
-    }
-
-    pub async fn put(
-        self: &Arc<Self>,
-        path: &str,
-        bytes: Bytes,
-        precondition: &Precondition,
-        _content_type: Option<&str>,
-    ) -> Result<ObjectInfo> {
-        let files = self.clone();
-        let staged = run(move || sink::stage(&files, &bytes)).await?;
-        self.commit_file(&staged, path, precondition, Age::New).await
-    }
-
-    pub async fn commit(
-        self: &Arc<Self>,
-        material: &Material,
-        path: &str,
-        precondition: &Precondition,
-        _content_type: Option<&str>,
-    ) -> Result<ObjectInfo> {
-        match material {
-            Material::File(staged) => self.commit_file(staged, path, precondition, Age::Unknown).await,
-            Material::Objects { .. } => Err(StorageError::other("staged in another store")),
-        }
     }
 
     async fn commit_file(
@@ -242,62 +151,6 @@ impl Files {
         })
     }
 
-    pub async fn remove(self: &Arc<Self>, path: &str, precondition: &Precondition) -> Result<bool> {
-        let hold = self.hold(path).await?;
-        let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
-        run(move || {
-            let _hold = hold;
-            let removed = files.root.inside(|inside| {
-                let _lock = ShardLock::take(inside, &path)?;
-                files.check(inside, &path, &precondition)?;
-                place::remove(inside, &path)
-            });
-            named(&path, removed)
-        })
-        .await
-    }
-
-    pub async fn discard(self: &Arc<Self>, path: &str) -> Result<()> {
-        self.remove(path, &Precondition::Any).await.map(|_| ())
-    }
-
-    pub async fn list(self: &Arc<Self>, listing: &PathListing) -> Result<Listing> {
-        let (files, listing) = (self.clone(), listing.clone());
-        run(move || files.root.inside(|inside| walk::page(&files, inside, &listing))).await
-    }
-
-    pub fn sink(self: &Arc<Self>) -> Sink {
-        Sink::File(FileSink::new(self.clone()))
-    }
-
-    pub async fn keep(self: &Arc<Self>, material: Material, folder: &str) -> Result<Vec<Kept>> {
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
-        Ok(vec![Kept { name, size: info.size, version: None }])
-    }
-
-    pub async fn kept(self: &Arc<Self>, path: &str, _kept: &Kept) -> Result<Content> {
-        let opened = self.open(path).await?;
-        opened.map(|(_, content)| content).ok_or(StorageError::NotFound)
-    }
-
-    pub async fn join(self: &Arc<Self>, contents: Vec<Content>) -> Result<Material> {
-        let parts = file_parts(contents)?;
-        let files = self.clone();
-        run_long(move || sink::join(&files, &parts)).await.map(Material::File)
-    }
-
-    pub async fn duplicate(self: &Arc<Self>, content: Content) -> Result<Material> {
-        let parts = file_parts(vec![content])?;
-        let files = self.clone();
-        run_long(move || sink::concatenate(&files, &parts)).await.map(Material::File)
-    }
-
-    pub async fn sweep_staging(self: &Arc<Self>, before: SystemTime) -> Result<u64> {
-        let files = self.clone();
-        run(move || files.root.inside(|inside| sink::sweep(inside, before))).await
-    }
-
     fn check(&self, inside: &Inside, path: &str, precondition: &Precondition) -> Result<()> {
         if *precondition == Precondition::Any {
             return Ok(());
@@ -329,10 +182,178 @@ impl Files {
     }
 }
 
-impl FileContent {
-    pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+#[async_trait]
+impl Store for Arc<Files> {
+    fn abilities(&self) -> Abilities {
+        Abilities { lasting: true, shareable: true, content_types: false, keeps_opened: true, copies: true }
+    }
+
+    async fn id(&self) -> Option<StoreId> {
+        let files = self.clone();
+        run(move || Ok(files.root.id())).await.ok().flatten()
+    }
+
+    async fn probe(&self) -> Result<()> {
+        let files = self.clone();
+        let looked = run(move || files.root.enter().map(drop));
+        match tokio::time::timeout(PROBE_TIMEOUT, looked).await {
+            Ok(other) => other,
+            Err(_) => Err(StorageError::unavailable("the storage folder does not answer")),
+        }
+    }
+
+    /// By the clock that dates the files.
+    async fn now(&self) -> Result<SystemTime> {
+        if let Some(now) = self.clock.now(CLOCK_FRESH) {
+            return Ok(now);
+        }
+        let files = self.clone();
+        run(move || files.look_at_clock()).await
+    }
+
+    async fn lock(&self, company: Company) -> Result<Option<Lock>> {
+        let files = self.clone();
+        run(move || files.root.share_with(company)).await?;
+        Ok(Some(Box::new(FolderLock(self.clone()))))
+    }
+
+    async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || named(&path, files.root.inside(|inside| files.look_up(inside, &path)))).await
+    }
+
+    async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || {
+            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
+                return Ok(None);
+            };
+            let metadata = file.metadata()?;
+            if metadata.len() > limit {
+                return Err(StorageError::TooLarge(limit));
+            }
+            let bytes = read_whole(&file, metadata.len())?;
+            let version = files.versions.of_bytes(&metadata, &bytes, files.look_at_clock().ok());
+            Ok(Some((object_info(path, bytes.len() as u64, version, &metadata), bytes.into())))
+        })
+        .await
+    }
+
+    async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
+        let (files, path) = (self.clone(), path.to_owned());
+        run(move || {
+            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
+                return Ok(None);
+            };
+            let metadata = file.metadata()?;
+            let version = files.version_of_file(&metadata, &file)?;
+            let content = FileContent { file: Arc::new(file), path: path.clone(), size: metadata.len() };
+            Ok(Some((object_info(path, metadata.len(), version, &metadata), Content::stored(content))))
+        })
+        .await
+    }
+
+    async fn put(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        precondition: &Precondition,
+        _content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        let files = self.clone();
+        let staged = run(move || sink::stage(&files, &bytes)).await?;
+        self.commit_file(&staged, path, precondition, Age::New).await
+    }
+
+    async fn commit(
+        &self,
+        material: &Material,
+        path: &str,
+        precondition: &Precondition,
+        _content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
+        self.commit_file(material.form()?, path, precondition, Age::Unknown).await
+    }
+
+    async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool> {
+        let hold = self.hold(path).await?;
+        let (files, path, precondition) = (self.clone(), path.to_owned(), precondition.clone());
+        run(move || {
+            let _hold = hold;
+            let removed = files.root.inside(|inside| {
+                let _lock = ShardLock::take(inside, &path)?;
+                files.check(inside, &path, &precondition)?;
+                place::remove(inside, &path)
+            });
+            named(&path, removed)
+        })
+        .await
+    }
+
+    async fn discard(&self, path: &str) -> Result<()> {
+        self.remove(path, &Precondition::Any).await.map(|_| ())
+    }
+
+    async fn list(&self, listing: &PathListing) -> Result<Listing> {
+        let (files, listing) = (self.clone(), listing.clone());
+        run(move || files.root.inside(|inside| walk::page(&files, inside, &listing))).await
+    }
+
+    fn sink(&self, _folder: &str) -> Box<dyn Sink> {
+        Box::new(FileSink::new(self.clone()))
+    }
+
+    async fn keep(&self, material: Material, folder: &str) -> Result<Vec<Kept>> {
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
+        Ok(vec![Kept { name, size: info.size, version: None }])
+    }
+
+    async fn kept(&self, path: &str, _kept: &Kept) -> Result<Content> {
+        let opened = self.open(path).await?;
+        opened.map(|(_, content)| content).ok_or(StorageError::NotFound)
+    }
+
+    async fn join(&self, contents: Vec<Content>) -> Result<Material> {
+        let parts = file_parts(&contents)?;
+        let files = self.clone();
+        run_long(move || sink::join(&files, &parts)).await.map(Material::new)
+    }
+
+    async fn duplicate(&self, content: Content) -> Result<Material> {
+        let parts = file_parts(&[content])?;
+        let files = self.clone();
+        run_long(move || sink::concatenate(&files, &parts)).await.map(Material::new)
+    }
+
+    async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {
+        let files = self.clone();
+        run(move || files.root.inside(|inside| sink::sweep(inside, before))).await
+    }
+}
+
+/// This host's lock on the folder.
+struct FolderLock(Arc<Files>);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        self.0.root.leave();
+    }
+}
+
+#[async_trait]
+impl Stored for FileContent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let file = self.file.clone();
         run(move || read_range(&file, range)).await
+    }
+
+    fn stream(self: Arc<Self>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+        ahead::stream(self, range)
     }
 }
 
@@ -386,14 +407,8 @@ fn read_range(file: &File, range: Range<u64>) -> Result<Bytes> {
     Ok(bytes.into())
 }
 
-fn file_parts(contents: Vec<Content>) -> Result<Vec<FileContent>> {
-    contents
-        .into_iter()
-        .map(|content| match content {
-            Content::File(content) => Ok(content),
-            _ => Err(StorageError::other("stored in another store")),
-        })
-        .collect()
+fn file_parts(contents: &[Content]) -> Result<Vec<FileContent>> {
+    contents.iter().map(|content| content.form().cloned().ok_or_else(of_another_store)).collect()
 }
 
 /// One call off the asynchronous threads, bounded in time.

@@ -18,23 +18,28 @@
 //! | `scoped` | the functions on keys |
 //! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
 //! | `unpack` | what packed parts of staged bytes unpack to |
-//! | `backend` | the kinds of stores behind one set of functions |
-//! | `files`, `objects` | a folder; any opendal service |
+//! | `object` | what every store speaks of |
+//! | `store` | what every store can do, as traits |
+//! | `files`, `memory`, `bucket` | the stores: a folder, a map, any service of opendal |
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
-//! | `layers` | the services, with retries |
-//! | `budget` | what uploads may keep in memory, all of them together |
 //! | `presence` | which hosts work on the store |
+//! | `heartbeat` | signs of life, of hosts and of whoever holds a lease |
 //! | `identity` | what tells the store from any other |
 //! | `readiness` | whether it takes writes |
+//!
+//! Another service of opendal is a file beside `bucket/s3.rs`, which implements its `Service`, and
+//! a line in [`Storage::open_as`].
 
 mod bucket;
 mod clock;
 mod digest;
 mod error;
 mod files;
+mod heartbeat;
 mod identity;
 mod key;
 mod locks;
+mod memory;
 mod object;
 mod presence;
 mod reader;
@@ -53,24 +58,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
+#[cfg(feature = "azure")]
+pub use bucket::azure::AzureSettings;
+pub use bucket::s3::{Addressing, S3Settings};
 pub use digest::{Algorithm, Digest, DigestState};
 pub use error::{Reason, StorageError};
+pub use heartbeat::{Beat, Heartbeat, Pulse};
 pub use identity::{Opening, StoreId, Wanted};
 pub use key::{Key, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
-pub use object::{ListOptions, Listing};
-pub use presence::{Company, Presence};
+pub use object::{ListOptions, Listing, ObjectInfo, Precondition};
+pub use presence::Presence;
 pub use reader::Reader;
 pub use scoped::Scope;
 pub use staging::{Staged, Writer};
-use store::Backend;
-pub use store::{ObjectInfo, Precondition};
+pub use store::{Abilities, Company};
 pub use unpack::{Packed, Packing, Unpacked};
 pub use uploads::{Append, Owner, Upload};
 
-use bucket::retries::Layered;
+use bucket::Bucket;
+#[cfg(feature = "azure")]
+use bucket::azure::Azure;
+use bucket::s3::S3;
 use error::Result;
+use files::Files;
+use memory::Memory;
+use store::Store;
 
 /// How long what a crash left behind, and an upload that nobody goes on with, is
 /// kept.
@@ -86,32 +98,8 @@ pub enum Settings {
     /// Gone with the process.
     Memory,
     S3(S3Settings),
-}
-
-/// A bucket.
-#[derive(Debug, Clone)]
-pub struct S3Settings {
-    /// Host name without scheme and port.
-    pub endpoint: String,
-    pub port: u16,
-    pub use_ssl: bool,
-    pub region: String,
-    pub bucket_name: String,
-    pub access_key: SecretString,
-    pub access_secret: SecretString,
-    pub addressing: Addressing,
-    /// Bytes that all uploads of this process together may keep in memory.
-    pub part_buffers: u64,
-}
-
-/// Where a bucket's name goes in a URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Addressing {
-    /// `https://endpoint/bucket/key`
-    #[default]
-    Path,
-    /// `https://bucket.endpoint/key`
-    VirtualHost,
+    #[cfg(feature = "azure")]
+    Azure(AzureSettings),
 }
 
 /// The rule for a scope's prefix: `Invalid` unless it is a key itself.
@@ -122,7 +110,7 @@ pub fn check_prefix(prefix: &str) -> Result<()> {
 /// A store that answers. Cheap to clone.
 #[derive(Clone)]
 pub struct Storage {
-    backend: Backend,
+    store: Arc<dyn Store>,
     readiness: Arc<readiness::Readiness>,
 }
 
@@ -136,62 +124,49 @@ impl Storage {
     /// sentences of its errors say what to do. A folder that is not the one that is wanted is
     /// no error for a host: all calls are `Unavailable` until it is.
     pub async fn open_as(settings: &Settings, opening: &Opening) -> Result<Self> {
-        let backend = match (settings, bucket::retries::operator(settings)?) {
-            (Settings::Fs { root }, _) => Backend::Files(files::Files::open_folder(root, opening).await?),
-            (Settings::Memory, Some(Layered { operator, .. })) => {
-                Backend::Bucket(Arc::new(bucket::Bucket::private(operator)))
+        let store: Arc<dyn Store> = match settings {
+            Settings::Fs { root } => Arc::new(Files::open_folder(root, opening).await?),
+            Settings::Memory => Arc::new(Arc::<Memory>::default()),
+            Settings::S3(settings) => {
+                Arc::new(Bucket::open(S3::new(settings), settings.part_buffers, opening).await?)
             }
-            (Settings::S3(service), Some(Layered { operator, once, transport: Some(transport) })) => {
-                let subject =
-                    format!("bucket `{}` at `{}:{}`", service.bucket_name, service.endpoint, service.port);
-                let store = bucket::Bucket::shared(operator, once, &transport, service, opening)
-                    .await
-                    .map_err(|error| error.about(&subject))?;
-                Backend::Bucket(Arc::new(store))
+            #[cfg(feature = "azure")]
+            Settings::Azure(settings) => {
+                Arc::new(Bucket::open(Azure::new(settings), settings.part_buffers, opening).await?)
             }
-            _ => return Err(StorageError::other("this store is not part of this build")),
         };
-        Ok(Self { backend, readiness: Arc::default() })
+        Ok(Self { store, readiness: Arc::default() })
+    }
+
+    /// What it can do that other stores cannot.
+    pub fn abilities(&self) -> Abilities {
+        self.store.abilities()
     }
 
     /// What tells it from any other; none for memory, and while it is away.
     pub async fn id(&self) -> Option<StoreId> {
-        match &self.backend {
-            Backend::Files(files) => files.id().await,
-            Backend::Bucket(objects) => objects.id(),
-        }
+        self.store.id().await
     }
 
     /// Does it answer now? Bounded by a few seconds; for readiness checks.
     pub async fn probe(&self) -> Result<()> {
-        self.backend.probe().await
+        self.store.probe().await
     }
 
     /// May several hosts work on it at once? False for memory, and for a bucket
     /// whose service ignores conditional writes.
     pub fn is_safe_to_share(&self) -> bool {
-        match &self.backend {
-            Backend::Files(_) => true,
-            Backend::Bucket(store) => store.is_safe_to_share(),
-        }
-    }
-
-    /// Is it a service that other machines may reach?
-    fn is_remote(&self) -> bool {
-        match &self.backend {
-            Backend::Files(_) => false,
-            Backend::Bucket(store) => !store.is_private(),
-        }
+        self.abilities().shareable
     }
 
     /// The keys below `prefix/`. `Invalid` unless it is a key itself.
     pub fn scope(&self, prefix: &str) -> Result<Scope> {
-        Ok(Scope::new(self.backend.clone(), &Key::parse(prefix)?))
+        Ok(Scope::new(Arc::clone(&self.store), &Key::parse(prefix)?))
     }
 
     /// The keys below a folder of the host's own, `.packhouse/{room}/`: for what a room
     /// of the host keeps for itself.
     pub fn private(&self, room: &'static str) -> Scope {
-        Scope::private(self.backend.clone(), room)
+        Scope::private(Arc::clone(&self.store), room)
     }
 }

@@ -45,11 +45,6 @@ impl KeyLocks {
         self.lock_of(path).write_owned().await
     }
 
-    /// Together with other readers.
-    pub async fn read(&self, path: &str) -> OwnedRwLockReadGuard<()> {
-        self.lock_of(path).read_owned().await
-    }
-
     fn lock_of(&self, path: &str) -> Arc<RwLock<()>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = known.locks.get(path).and_then(Weak::upgrade) {

@@ -14,18 +14,17 @@ mod machine;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::Storage;
 use super::error::{Result, StorageError};
-use super::files::Files;
+use super::heartbeat::{Beat, Heartbeat, Pulse};
 use super::key::PRIVATE;
-use super::object::PathListing;
-use super::store::{Backend, ObjectInfo, Precondition};
+use super::object::{ObjectInfo, PathListing, Precondition};
+use super::store::{Company, Lock, Store};
+use super::{Abilities, Storage};
 use machine::Process;
 
 /// Between two signs of life.
@@ -38,33 +37,11 @@ const LOOK: Duration = Duration::from_millis(500);
 const MAX_MARK_BYTES: u64 = 64 * 1024;
 const MOST_MARKS: usize = 1000;
 
-/// With whom a process means to share the storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// It is the only host.
-    One,
-    /// Other hosts work on it too.
-    Many,
-    /// It is no host: maintenance, which may run beside hosts where the storage is safe
-    /// to share, and must be alone where it is not.
-    Guest,
-}
-
 /// Others see that this process is here, until it leaves or is dropped.
 pub struct Presence {
-    mark: Option<(Backend, String)>,
-    lost: watch::Receiver<bool>,
-    beats: Option<AbortOnDropHandle<()>>,
-    _folder: Option<FolderHold>,
-}
-
-/// Gives the lock on the folder back when it is dropped.
-struct FolderHold(Arc<Files>);
-
-impl Drop for FolderHold {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
+    mark: Option<(Arc<dyn Store>, String)>,
+    beats: Option<Heartbeat<Signs>>,
+    _lock: Option<Lock>,
 }
 
 /// What one process says of itself.
@@ -82,31 +59,25 @@ impl Storage {
     /// Shows that this process works on the storage. `Invalid` with a sentence when it
     /// must be alone and another one is there.
     pub async fn enter(&self, company: Company) -> Result<Presence> {
-        let (_silent, lost) = watch::channel(false);
-        if let Backend::Files(files) = &self.backend {
-            files.share_with(company).await?;
-            let folder = Some(FolderHold(Arc::clone(files)));
-            return Ok(Presence { mark: None, lost, beats: None, _folder: folder });
-        }
-        let needed = self.is_remote() && (company != Company::Guest || !self.is_safe_to_share());
-        if !needed {
-            return Ok(Presence { mark: None, lost, beats: None, _folder: None });
+        let lock = self.store.lock(company).await?;
+        let Abilities { lasting, shareable, .. } = self.abilities();
+        let needs_no_mark = lock.is_some() || !lasting || (company == Company::Guest && shareable);
+        if needs_no_mark {
+            return Ok(Presence { mark: None, beats: None, _lock: lock });
         }
         let mut mark = Mark::of_this_process();
-        let ours = mark.write(&self.backend).await?;
-        let to_remove = Some((self.backend.clone(), mark.path()));
-        let presence = Presence { mark: to_remove, lost, beats: None, _folder: None };
+        let ours = mark.write(&*self.store).await?;
+        let to_remove = Some((Arc::clone(&self.store), mark.path()));
+        let presence = Presence { mark: to_remove, beats: None, _lock: None };
         if company != Company::Many
-            && let Err(error) = be_alone(&self.backend, &mark, &ours).await
+            && let Err(error) = be_alone(&*self.store, &mark, &ours).await
         {
             presence.leave().await;
             return Err(error);
         }
-        let (tell, lost) = watch::channel(false);
-        let must_be_alone = !self.is_safe_to_share();
-        let alone = Alone { by_storage: must_be_alone, by_order: company != Company::Many };
-        let beats = tokio::spawn(beat(self.backend.clone(), mark, alone, tell));
-        Ok(Presence { lost, beats: Some(AbortOnDropHandle::new(beats)), ..presence })
+        let alone = Alone { by_storage: !shareable, by_order: company != Company::Many };
+        let signs = Signs { store: Arc::clone(&self.store), mark, alone };
+        Ok(Presence { beats: Some(Heartbeat::start(BEAT, signs)), ..presence })
     }
 }
 
@@ -114,17 +85,17 @@ impl Presence {
     /// Ends when another host has taken the storage over, which may happen while this
     /// one could not reach it for long: it must stop then. Otherwise never.
     pub async fn lost(&self) {
-        let mut lost = self.lost.clone();
-        if lost.wait_for(|lost| *lost).await.is_err() {
-            std::future::pending::<()>().await;
+        match &self.beats {
+            Some(beats) => beats.lost().cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
     /// A clean end: the next host need not wait.
     pub async fn leave(mut self) {
         drop(self.beats.take());
-        if let Some((backend, path)) = self.mark.take()
-            && let Err(error) = backend.remove(&path, &Precondition::Any).await
+        if let Some((store, path)) = self.mark.take()
+            && let Err(error) = store.remove(&path, &Precondition::Any).await
         {
             tracing::warn!(%error, "this host's mark stays in the bucket for a while: {error}");
         }
@@ -145,10 +116,10 @@ impl Mark {
         format!("{PRIVATE}/hosts/{}", self.id)
     }
 
-    async fn write(&mut self, backend: &Backend) -> Result<ObjectInfo> {
+    async fn write(&mut self, store: &dyn Store) -> Result<ObjectInfo> {
         self.beats += 1;
         let bytes = serde_json::to_vec(self).map_err(|error| StorageError::other(error.to_string()))?;
-        backend.put(&self.path(), Bytes::from(bytes), &Precondition::Any, Some("application/json")).await
+        store.put(&self.path(), Bytes::from(bytes), &Precondition::Any, Some("application/json")).await
     }
 }
 
@@ -161,52 +132,54 @@ struct Alone {
     by_order: bool,
 }
 
-/// Signs of life, until the task is ended.
-async fn beat(backend: Backend, mut mark: Mark, alone: Alone, lost: watch::Sender<bool>) {
-    let mut beats = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut beaten = Instant::now();
-    loop {
-        beats.tick().await;
-        let is_removed = matches!(backend.stat(&mark.path()).await, Ok(None));
-        if let Err(error) = mark.write(&backend).await {
+/// The mark of this host, as it is written again and again.
+struct Signs {
+    store: Arc<dyn Store>,
+    mark: Mark,
+    alone: Alone,
+}
+
+#[async_trait]
+impl Pulse for Signs {
+    async fn beat(&mut self, last: Instant) -> Beat {
+        let is_removed = matches!(self.store.stat(&self.mark.path()).await, Ok(None));
+        if let Err(error) = self.mark.write(&*self.store).await {
             tracing::debug!(%error, "no sign of life could be given: {error}");
-            continue;
+            return Beat::Missed;
         }
-        let was_silent = beaten.elapsed() > WATCHED_FOR;
-        beaten = Instant::now();
         if is_removed {
             tracing::warn!(
                 "this host's record `{}` was removed from the storage by somebody else: it is written again",
-                mark.path()
+                self.mark.path()
             );
         }
         // Others may have taken us for dead meanwhile.
-        let may_be_lost = alone.by_storage && was_silent || alone.by_order && is_removed;
-        if may_be_lost && others(&backend, &mark).await.is_ok_and(|others| !others.is_empty()) {
+        let was_silent = last.elapsed() > WATCHED_FOR;
+        let may_be_lost = self.alone.by_storage && was_silent || self.alone.by_order && is_removed;
+        if may_be_lost && others(&*self.store, &self.mark).await.is_ok_and(|others| !others.is_empty()) {
             tracing::error!(
                 "another host took over the storage while this one could not reach it, or after this one's record \
                  was removed; it ends"
             );
-            let _ = lost.send(true);
-            return;
+            return Beat::Lost;
         }
+        Beat::Given
     }
 }
 
 /// Removes the marks of dead hosts; an error when one lives.
-async fn be_alone(backend: &Backend, mark: &Mark, ours: &ObjectInfo) -> Result<()> {
-    for (info, other) in others(backend, mark).await? {
+async fn be_alone(store: &dyn Store, mark: &Mark, ours: &ObjectInfo) -> Result<()> {
+    for (info, other) in others(store, mark).await? {
         let name = other.as_ref().map_or("an unknown machine", |mark| &mark.machine).to_owned();
-        if is_gone(&info, other.as_ref(), modified_of(backend, ours).await?) {
-            backend.remove(&info.key, &Precondition::Any).await?;
+        if is_gone(&info, other.as_ref(), modified_of(store, ours).await?) {
+            store.remove(&info.key, &Precondition::Any).await?;
             continue;
         }
         tracing::info!(
             machine = name,
             "a host was here a moment ago; it is watched for {WATCHED_FOR:?} to see whether it lives"
         );
-        if lives(backend, &info).await? {
+        if lives(store, &info).await? {
             return Err(StorageError::invalid(format!(
                 "another host (on {name}) works on this storage now, and [server] hosts = \"one\" says that there is \
                  none; stop it, or set hosts = \"many\" on all of them. A host that was killed is taken for dead \
@@ -214,7 +187,7 @@ async fn be_alone(backend: &Backend, mark: &Mark, ours: &ObjectInfo) -> Result<(
                 WATCHED_FOR.as_secs()
             )));
         }
-        backend.remove(&info.key, &Precondition::Any).await?;
+        store.remove(&info.key, &Precondition::Any).await?;
     }
     Ok(())
 }
@@ -227,17 +200,17 @@ fn is_gone(info: &ObjectInfo, other: Option<&Mark>, now: Option<SystemTime>) -> 
 }
 
 /// By the store's clock: our own mark was written a moment ago.
-async fn modified_of(backend: &Backend, ours: &ObjectInfo) -> Result<Option<SystemTime>> {
-    Ok(backend.stat(&ours.key).await?.and_then(|info| info.modified))
+async fn modified_of(store: &dyn Store, ours: &ObjectInfo) -> Result<Option<SystemTime>> {
+    Ok(store.stat(&ours.key).await?.and_then(|info| info.modified))
 }
 
 /// Is it rewritten?
-async fn lives(backend: &Backend, info: &ObjectInfo) -> Result<bool> {
+async fn lives(store: &dyn Store, info: &ObjectInfo) -> Result<bool> {
     let until = Instant::now() + WATCHED_FOR;
     let mut looks = tokio::time::interval(LOOK);
     loop {
         looks.tick().await;
-        match backend.stat(&info.key).await? {
+        match store.stat(&info.key).await? {
             None => return Ok(false),
             Some(now) if now.version != info.version => return Ok(true),
             Some(_) if Instant::now() >= until => return Ok(false),
@@ -247,13 +220,13 @@ async fn lives(backend: &Backend, info: &ObjectInfo) -> Result<bool> {
 }
 
 /// A mark that cannot be read is somebody's all the same.
-async fn others(backend: &Backend, mark: &Mark) -> Result<Vec<(ObjectInfo, Option<Mark>)>> {
+async fn others(store: &dyn Store, mark: &Mark) -> Result<Vec<(ObjectInfo, Option<Mark>)>> {
     let prefix = format!("{PRIVATE}/hosts/");
-    let page = backend.list(&PathListing { prefix, folders: false, after: None, limit: MOST_MARKS }).await?;
+    let page = store.list(&PathListing { prefix, folders: false, after: None, limit: MOST_MARKS }).await?;
     let mut others = Vec::new();
     for info in page.objects.into_iter().filter(|info| info.key != mark.path()) {
         // The version of the listing may be missing or older.
-        if let Some((info, bytes)) = backend.get(&info.key, MAX_MARK_BYTES).await? {
+        if let Some((info, bytes)) = store.get(&info.key, MAX_MARK_BYTES).await? {
             others.push((info, serde_json::from_slice(&bytes).ok()));
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::Storage;
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
-use super::store::Precondition;
+use super::object::Precondition;
 
 const FRESH: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Storage {
 
     async fn write_and_remove(&self) -> Result<()> {
         let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-        self.backend.put(&path, Bytes::from_static(b"ready"), &Precondition::Any, None).await?;
-        self.backend.remove(&path, &Precondition::Any).await.map(drop)
+        self.store.put(&path, Bytes::from_static(b"ready"), &Precondition::Any, None).await?;
+        self.store.remove(&path, &Precondition::Any).await.map(drop)
     }
 }

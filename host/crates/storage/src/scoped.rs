@@ -1,4 +1,4 @@
-//! The functions on keys, inside one prefix. It knows no backend in particular:
+//! The functions on keys, inside one prefix. It knows no store in particular:
 //! it turns keys into paths and paths back into keys.
 
 use std::sync::Arc;
@@ -9,32 +9,37 @@ use bytes::Bytes;
 use super::digest::{Algorithm, Digest, unique};
 use super::error::{Result, StorageError};
 use super::key::{Key, PRIVATE, check_length};
-use super::object::{ListOptions, Listing, PathListing};
+use super::object::{ListOptions, Listing, ObjectInfo, PathListing, Precondition};
 use super::reader::Reader;
 use super::staging::Writer;
-use super::store::{Backend, ObjectInfo, Precondition};
+use super::store::Store;
 use super::uploads::{self, Owner, Upload};
 
 /// The keys below one prefix. Cheap to clone.
 #[derive(Clone)]
 pub struct Scope {
-    backend: Backend,
+    store: Arc<dyn Store>,
     /// Ends with `/`.
     prefix: Arc<str>,
 }
 
 impl Scope {
-    pub(super) fn new(backend: Backend, prefix: &Key) -> Self {
-        Self { backend, prefix: format!("{prefix}/").into() }
+    pub(super) fn new(store: Arc<dyn Store>, prefix: &Key) -> Self {
+        Self { store, prefix: format!("{prefix}/").into() }
     }
 
     /// Below a folder of the host's own.
-    pub(super) fn private(backend: Backend, room: &'static str) -> Self {
-        Self { backend, prefix: format!("{PRIVATE}/{room}/").into() }
+    pub(super) fn private(store: Arc<dyn Store>, room: &'static str) -> Self {
+        Self { store, prefix: format!("{PRIVATE}/{room}/").into() }
     }
 
-    pub(super) fn backend(&self) -> &Backend {
-        &self.backend
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The same, to be kept.
+    pub(super) fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 
     pub(super) fn prefix(&self) -> &str {
@@ -57,19 +62,19 @@ impl Scope {
 
     /// What time it is by the store's clock. Seldom costs a request.
     pub async fn now(&self) -> Result<SystemTime> {
-        self.backend.now().await
+        self.store.now().await
     }
 
     /// None when nothing is there. One look-up in the store.
     pub async fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
-        let info = self.backend.stat(&self.path(key)?).await?;
+        let info = self.store.stat(&self.path(key)?).await?;
         Ok(info.map(|info| self.relative_info(info)))
     }
 
     /// A whole object and its version, of one moment. None when nothing is there,
     /// `TooLarge` above `limit` bytes.
     pub async fn get(&self, key: &Key, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
-        let found = self.backend.get(&self.path(key)?, limit).await?;
+        let found = self.store.get(&self.path(key)?, limit).await?;
         Ok(found.map(|(info, bytes)| (self.relative_info(info), bytes)))
     }
 
@@ -81,13 +86,13 @@ impl Scope {
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let info = self.backend.put(&self.path(key)?, bytes, precondition, content_type).await?;
+        let info = self.store.put(&self.path(key)?, bytes, precondition, content_type).await?;
         Ok(self.relative_info(info))
     }
 
     /// False when nothing was there; `Conflict` when a version was asked for.
     pub async fn remove(&self, key: &Key, precondition: &Precondition) -> Result<bool> {
-        self.backend.remove(&self.path(key)?, precondition).await
+        self.store.remove(&self.path(key)?, precondition).await
     }
 
     /// One page of keys, in the order of their bytes.
@@ -99,7 +104,7 @@ impl Scope {
             after: options.after.as_ref().map(|after| format!("{}{after}", self.prefix)),
             limit: options.limit.max(1),
         };
-        let page = self.backend.list(&listing).await?;
+        let page = self.store.list(&listing).await?;
         Ok(Listing {
             objects: page.objects.into_iter().map(|info| self.relative_info(info)).collect(),
             folders: page.folders.into_iter().map(|folder| self.relative(folder)).collect(),
@@ -111,24 +116,23 @@ impl Scope {
     /// Inside the store where it can. The precondition is about `target`;
     /// `NotFound` without a source.
     pub async fn copy(&self, source: &Key, target: &Key, precondition: &Precondition) -> Result<ObjectInfo> {
-        let Some((info, content)) = self.backend.open(&self.path(source)?).await? else {
+        let Some((info, content)) = self.store.open(&self.path(source)?).await? else {
             return Err(StorageError::NotFound);
         };
         let target = self.path(target)?;
-        let material = self.backend.duplicate(content).await?;
-        let info =
-            self.backend.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
+        let material = self.store.duplicate(content).await?;
+        let info = self.store.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
         Ok(self.relative_info(info))
     }
 
     /// For reading parts of one version. None when nothing is there.
     pub async fn open(&self, key: &Key) -> Result<Option<Reader>> {
-        let opened = self.backend.open(&self.path(key)?).await?;
+        let opened = self.store.open(&self.path(key)?).await?;
         Ok(opened.map(|(info, content)| Reader::new(self.relative_info(info), content)))
     }
 
     /// Takes at most `limit` bytes that nobody sees before their commit.
-    #[expect(clippy::unused_async, reason = "a backend may have to ask its store first")]
+    #[expect(clippy::unused_async, reason = "a store may have to ask its store first")]
     pub async fn writer(&self, algorithms: &[Algorithm], limit: u64) -> Result<Writer> {
         Ok(Writer::new(self.clone(), algorithms, limit))
     }

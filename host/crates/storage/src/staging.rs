@@ -8,9 +8,10 @@ use tokio::task::JoinHandle;
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
+use super::object::{ObjectInfo, Precondition};
 use super::reader;
 use super::scoped::Scope;
-use super::store::{Content, Material, ObjectInfo, Precondition, Sink};
+use super::store::{Content, Material, Sink};
 use super::unpack::{self, Packed, Unpacked};
 
 /// Collected before it goes to the store and the hasher.
@@ -30,7 +31,7 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn new(scope: Scope, algorithms: &[Algorithm], limit: u64) -> Self {
-        let intake = Intake::new(scope.backend().sink(STAGING), DigestState::new(algorithms));
+        let intake = Intake::new(scope.store().sink(STAGING), DigestState::new(algorithms));
         Self { scope, intake, limit }
     }
 
@@ -127,7 +128,7 @@ impl Staged {
         let known: Vec<_> = self.digests.iter().chain(&self.later).cloned().collect();
         compare(expect, &known)?;
         let material = self.material.as_ref().ok_or(StorageError::NotFound)?;
-        let info = self.scope.backend().commit(material, &path, precondition, content_type).await?;
+        let info = self.scope.store().commit(material, &path, precondition, content_type).await?;
         self.material = None;
         // An open file would keep the disk's blocks of whatever replaces it later.
         self.content = Content::Memory(Bytes::new());
@@ -168,7 +169,7 @@ pub(super) fn compare(expect: &[Digest], known: &[Digest]) -> Result<()> {
 /// Bytes to a sink and to hashers at once, in batches.
 pub(super) struct Intake {
     /// None after a failure: what was written is gone with it.
-    sink: Option<Sink>,
+    sink: Option<Box<dyn Sink>>,
     hashing: Hashing,
     batch: Vec<Bytes>,
     batched: usize,
@@ -176,7 +177,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub fn new(sink: Sink, hasher: DigestState) -> Self {
+    pub fn new(sink: Box<dyn Sink>, hasher: DigestState) -> Self {
         Self { sink: Some(sink), hashing: Hashing::Idle(hasher), batch: Vec::new(), batched: 0, written: 0 }
     }
 

@@ -1,70 +1,229 @@
-//! The kinds of stores behind one set of functions, and the small types that they
-//! share. Paths here are whole: scopes and their rules are above. A new opendal
-//! service needs one feature and one line in `layers.rs`, nothing here.
+//! What every store can do, as traits: [`Store`], the bytes of one version of an object
+//! ([`Content`]), and a place for bytes that nobody sees yet ([`Sink`]). Paths here are whole;
+//! scopes and their rules are above.
+//!
+//! A store is a folder (`files`), any service of opendal (`bucket`), or a map (`memory`). What only
+//! some of them can do is told by [`Abilities`]. Only `Storage::open_as` knows which kinds there are.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::bucket::budget::Reservation;
-use super::bucket::{Bucket, PrivateObjects, RemoteContent};
 use super::error::{Result, StorageError};
-use super::files::{FileContent, Files, StagingFile};
-use super::object::{Listing, PathListing};
+use super::identity::StoreId;
+use super::object::{Listing, ObjectInfo, PathListing, Precondition};
 
 /// Small calls of one request under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
 
-/// What is known of a stored object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectInfo {
-    /// Relative to the scope.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
-    /// The token for compare-and-swap; opaque, differs between stores.
-    pub version: String,
-    pub modified: Option<SystemTime>,
-    /// As given when written; none where the store keeps no such thing (a file system).
-    pub content_type: Option<String>,
+/// Large enough to make the hop to another thread cheap, small enough to hold two
+/// of them for each of a thousand slow clients.
+const PIECE: u64 = 256 * 1024;
+
+/// What some stores can do and others cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is the answer to a question of its own")]
+pub struct Abilities {
+    /// It outlives the process, and other processes may find it.
+    pub lasting: bool,
+    /// Several hosts may change it at once.
+    pub shareable: bool,
+    /// Objects keep the content type that they were written with.
+    pub content_types: bool,
+    /// A version that was opened stays readable when it is replaced. Elsewhere, reading on is a
+    /// `Conflict`.
+    pub keeps_opened: bool,
+    /// Large objects are copied and joined without passing through this host.
+    pub copies: bool,
 }
 
-/// What must hold of the target for a change to happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Precondition {
-    Any,
-    /// Nothing is there.
-    Absent,
-    /// The object is there and still has this version.
-    Version(String),
+/// With whom a process means to share the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// It is the only host.
+    One,
+    /// Other hosts work on it too.
+    Many,
+    /// It is no host: maintenance, which may run beside hosts where the storage is safe
+    /// to share, and must be alone where it is not.
+    Guest,
 }
 
-impl Precondition {
-    /// `Conflict` unless it holds of what is there now.
-    pub(super) fn check(&self, current: Option<&str>) -> Result<()> {
-        match (self, current) {
-            (Self::Any, _) | (Self::Absent, None) => Ok(()),
-            (Self::Version(wanted), Some(version)) if wanted == version => Ok(()),
-            _ => Err(StorageError::Conflict),
+/// One store. It is cheap to call from many tasks at once.
+#[async_trait]
+pub(super) trait Store: Send + Sync + 'static {
+    fn abilities(&self) -> Abilities;
+
+    /// What tells it from any other store; none while it is away, and where it has no identity.
+    async fn id(&self) -> Option<StoreId>;
+
+    /// Does it answer now? Bounded by a few seconds.
+    async fn probe(&self) -> Result<()>;
+
+    /// See [`super::Storage::now`].
+    async fn now(&self) -> Result<SystemTime>;
+
+    /// Locks the store against other hosts, where it has a lock of its own between processes.
+    /// `Invalid` with a sentence when another host has it. Dropped, it is given back. None where
+    /// hosts see each other by their marks only.
+    async fn lock(&self, company: Company) -> Result<Option<Lock>>;
+
+    async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>>;
+
+    /// A whole object of at most `limit` bytes and its version, of one moment.
+    async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>>;
+
+    async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>>;
+
+    async fn put(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        precondition: &Precondition,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo>;
+
+    /// False when nothing was there.
+    async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool>;
+
+    /// Removes a private object that nothing names any more.
+    async fn discard(&self, path: &str) -> Result<()>;
+
+    async fn list(&self, listing: &PathListing) -> Result<Listing>;
+
+    /// A place to put bytes into that nobody sees. A store that cannot move objects
+    /// puts them below `folder` at once, a private path that ends with `/`.
+    fn sink(&self, folder: &str) -> Box<dyn Sink>;
+
+    /// Names for material below `folder`, which is the one that its sink was given.
+    async fn keep(&self, material: Material, folder: &str) -> Result<Vec<Kept>>;
+
+    /// What was kept at `path`. `NotFound` or a damaged one may show only when it is read.
+    async fn kept(&self, path: &str, kept: &Kept) -> Result<Content>;
+
+    /// Several contents of this store, one behind the other, as new material. The
+    /// contents are about to be removed: they may be shared.
+    async fn join(&self, contents: Vec<Content>) -> Result<Material>;
+
+    /// A second copy of a content of this store, as new material.
+    async fn duplicate(&self, content: Content) -> Result<Material>;
+
+    /// Gives material its path; the material is spent when it succeeds and
+    /// untouched when it fails.
+    async fn commit(
+        &self,
+        material: &Material,
+        path: &str,
+        precondition: &Precondition,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo>;
+
+    /// Removes what crashed hosts left in staging before `before`.
+    async fn sweep_staging(&self, before: SystemTime) -> Result<u64>;
+}
+
+/// What follows from the functions above, the same for every store.
+impl dyn Store + '_ {
+    /// Removes private objects that nothing names any more, side by side.
+    pub async fn discard_all(&self, paths: Vec<String>) -> Result<()> {
+        stream::iter(paths)
+            .map(|path| async move { self.discard(&path).await })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await
+    }
+
+    /// What was kept below `folder`. `NotFound` or damaged ones may show only when
+    /// they are read.
+    pub async fn kept_below(&self, folder: &str, kept: &Kept) -> Result<Content> {
+        let path = format!("{folder}{}", kept.name);
+        let content = self.kept(&path, kept).await?;
+        if content.size() == kept.size {
+            Ok(content)
+        } else {
+            Err(StorageError::other(format!("`{path}` is damaged")))
         }
+    }
+
+    /// Several small ones below `folder`, put together into one there.
+    pub async fn merge(&self, folder: &str, parts: &[Kept]) -> Result<Kept> {
+        let mut contents = Vec::with_capacity(parts.len());
+        for part in parts {
+            contents.push(self.kept_below(folder, part).await?);
+        }
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        let material = self.join(contents).await?;
+        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
+        Ok(Kept { name, size: info.size, version: Some(info.version) })
     }
 }
 
-/// One version's bytes, readable at any place.
+/// Held while a host has a store; given back when it is dropped.
+pub(super) type Lock = Box<dyn Any + Send + Sync>;
+
+/// Takes bytes in order; `close` makes them material. Dropping it removes them.
+#[async_trait]
+pub(super) trait Sink: Send + Sync {
+    /// May return before the bytes are down; a failure then shows at a later call.
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()>;
+
+    /// Complete and durable, and a way to read it.
+    async fn close(self: Box<Self>) -> Result<(Material, Content)>;
+}
+
+/// Complete bytes without a key, in the form that their store gave them. Dropping it removes them.
+pub(super) struct Material(Box<dyn Any + Send + Sync>);
+
+impl Material {
+    pub fn new(form: impl Any + Send + Sync) -> Self {
+        Self(Box::new(form))
+    }
+
+    /// As the store of the caller made it.
+    pub fn form<T: 'static>(&self) -> Result<&T> {
+        self.0.downcast_ref::<T>().ok_or_else(of_another_store)
+    }
+
+    pub fn into_form<T: 'static>(self) -> Result<T> {
+        self.0.downcast::<T>().map(|form| *form).map_err(|_| of_another_store())
+    }
+}
+
+/// One version of an object, readable at any place by whoever holds it.
+#[async_trait]
+pub(super) trait Stored: Any + Send + Sync {
+    fn size(&self) -> u64;
+
+    /// The bytes of `range`, which must lie inside; meant for pieces, not wholes. `Conflict` when
+    /// this version is gone.
+    async fn read(&self, range: Range<u64>) -> Result<Bytes>;
+
+    /// The same in pieces, from the first to the last.
+    fn stream(self: Arc<Self>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>>;
+}
+
+/// One version's bytes, readable at any place. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum Content {
+    /// At hand already.
     Memory(Bytes),
-    File(FileContent),
-    Remote(RemoteContent),
+    Stored(Arc<dyn Stored>),
     /// One behind the other; none of them is a chain.
     Chain(Arc<[Content]>),
 }
 
 impl Content {
+    pub fn stored(stored: impl Stored) -> Self {
+        Self::Stored(Arc::new(stored))
+    }
+
     pub fn chain(mut contents: Vec<Self>) -> Self {
         match contents.pop() {
             Some(only) if contents.is_empty() => only,
@@ -76,11 +235,17 @@ impl Content {
         }
     }
 
+    /// What one store made of it; none for anything else.
+    pub fn form<T: Stored>(&self) -> Option<&T> {
+        let Self::Stored(stored) = self else { return None };
+        let stored: &dyn Any = &**stored;
+        stored.downcast_ref()
+    }
+
     pub fn size(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(content) => content.size,
-            Self::Remote(content) => content.size,
+            Self::Stored(stored) => stored.size(),
             Self::Chain(contents) => contents.iter().map(Self::size).sum(),
         }
     }
@@ -89,14 +254,26 @@ impl Content {
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         match self {
             Self::Memory(bytes) => slice(bytes, &range),
-            Self::File(content) => content.read(range).await,
-            Self::Remote(content) => content.read(range).await,
+            Self::Stored(stored) => stored.read(range).await,
             Self::Chain(_) => {
                 let mut whole = BytesMut::new();
                 for (content, range) in self.links(&range) {
                     whole.extend_from_slice(&Box::pin(content.read(range)).await?);
                 }
                 Ok(whole.freeze())
+            }
+        }
+    }
+
+    /// The same in pieces, from the first to the last. Holds two of them at most.
+    pub fn stream(self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+        match self {
+            Self::Memory(bytes) => stream::iter(cut(range)).map(move |piece| slice(&bytes, &piece)).boxed(),
+            Self::Stored(stored) => stored.stream(range),
+            Self::Chain(_) => {
+                let links = self.links(&range).into_iter();
+                let streams = links.map(|(link, part)| Ok::<_, StorageError>(link.stream(part)));
+                stream::iter(streams).try_flatten().boxed()
             }
         }
     }
@@ -120,30 +297,24 @@ impl Content {
     }
 }
 
+/// In pieces of [`PIECE`] bytes.
+pub(super) fn cut(range: Range<u64>) -> impl Iterator<Item = Range<u64>> + Send + 'static {
+    let end = range.end;
+    (range.start..end)
+        .step_by(usize::try_from(PIECE).unwrap_or(usize::MAX))
+        .map(move |start| start..(start + PIECE).min(end))
+}
+
+/// Bytes cannot be moved between stores by what their own store made of them.
+pub(super) fn of_another_store() -> StorageError {
+    StorageError::other("these bytes belong to another store")
+}
+
 fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
     let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
     match bounds {
         Some((start, end)) if start <= end && end <= bytes.len() => Ok(bytes.slice(start..end)),
         _ => Err(StorageError::invalid("the range lies outside the object")),
-    }
-}
-
-/// Complete bytes without a key. Dropping it removes them.
-pub(super) enum Material {
-    File(StagingFile),
-    /// One behind the other.
-    Bucket {
-        contents: Vec<Content>,
-        /// What must be removed after it.
-        objects: Option<PrivateObjects>,
-        /// In the budget, for those in memory.
-        _room: Option<Reservation>,
-    },
-}
-
-impl Material {
-    pub fn objects(contents: Vec<Content>) -> Self {
-        Self::Objects { contents, objects: None, _room: None }
     }
 }
 
@@ -155,173 +326,4 @@ pub(super) struct Kept {
     /// Spares a look at it where the store can read by version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-}
-
-/// The store itself.
-#[derive(Clone)]
-pub(super) enum Backend {
-    /// A folder, without opendal: it needs locks, renames and descriptors.
-    Files(Arc<Files>),
-    /// Any opendal service that keeps whole objects.
-    Bucket(Arc<Bucket>),
-}
-
-macro_rules! each {
-    ($backend:expr, $store:ident => $call:expr) => {
-        match $backend {
-            Backend::Files($store) => $call,
-            Backend::Bucket($store) => $call,
-        }
-    };
-}
-
-impl Backend {
-    pub async fn probe(&self) -> Result<()> {
-        each!(self, store => store.probe().await)
-    }
-
-    /// See [`super::Storage::now`].
-    pub async fn now(&self) -> Result<SystemTime> {
-        each!(self, store => store.now().await)
-    }
-
-    pub async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
-        each!(self, store => store.stat(path).await)
-    }
-
-    /// A whole object of at most `limit` bytes and its version, of one moment.
-    pub async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
-        each!(self, store => store.get(path, limit).await)
-    }
-
-    pub async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
-        each!(self, store => store.open(path).await)
-    }
-
-    pub async fn put(
-        &self,
-        path: &str,
-        bytes: Bytes,
-        precondition: &Precondition,
-        content_type: Option<&str>,
-    ) -> Result<ObjectInfo> {
-        each!(self, store => store.put(path, bytes, precondition, content_type).await)
-    }
-
-    pub async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool> {
-        each!(self, store => store.remove(path, precondition).await)
-    }
-
-    /// Removes private objects that nothing names any more, side by side.
-    pub async fn discard(&self, paths: Vec<String>) -> Result<()> {
-        stream::iter(paths)
-            .map(|path| async move { each!(self, store => store.discard(&path).await) })
-            .buffer_unordered(SIDE_BY_SIDE)
-            .try_collect()
-            .await
-    }
-
-    pub async fn list(&self, listing: &PathListing) -> Result<Listing> {
-        each!(self, store => store.list(listing).await)
-    }
-
-    /// A place to put bytes into that nobody sees. A store that cannot move objects
-    /// puts them below `folder` at once, a private path that ends with `/`.
-    pub fn sink(&self, folder: &str) -> Sink {
-        match self {
-            Self::Files(store) => store.sink(),
-            Self::Bucket(store) => store.sink(folder),
-        }
-    }
-
-    /// Names for material below `folder`, which is the one that its sink was given.
-    pub async fn keep(&self, material: Material, folder: &str) -> Result<Vec<Kept>> {
-        each!(self, store => store.keep(material, folder).await)
-    }
-
-    /// What was kept below `folder`. `NotFound` or damaged ones may show only when
-    /// they are read.
-    pub async fn kept(&self, folder: &str, kept: &Kept) -> Result<Content> {
-        let path = format!("{folder}{}", kept.name);
-        let content = each!(self, store => store.kept(&path, kept).await)?;
-        if content.size() == kept.size {
-            Ok(content)
-        } else {
-            Err(StorageError::other(format!("`{path}` is damaged")))
-        }
-    }
-
-    /// Several small ones below `folder`, put together into one there.
-    pub async fn merge(&self, folder: &str, parts: &[Kept]) -> Result<Kept> {
-        let mut contents = Vec::with_capacity(parts.len());
-        for part in parts {
-            contents.push(self.kept(folder, part).await?);
-        }
-        let name = uuid::Uuid::new_v4().simple().to_string();
-        let material = self.join(contents).await?;
-        let info = self.commit(&material, &format!("{folder}{name}"), &Precondition::Any, None).await?;
-        Ok(Kept { name, size: info.size, version: Some(info.version) })
-    }
-
-    /// Several contents of this store, one behind the other, as new material. The
-    /// contents are about to be removed: they may be shared.
-    pub async fn join(&self, contents: Vec<Content>) -> Result<Material> {
-        match self {
-            Self::Files(store) => store.join(contents).await,
-            Self::Bucket(_) => Ok(Material::objects(contents)),
-        }
-    }
-
-    /// A second copy of a content, as new material.
-    pub async fn duplicate(&self, content: Content) -> Result<Material> {
-        match self {
-            Self::Files(store) => store.duplicate(content).await,
-            Self::Bucket(_) => Ok(Material::objects(vec![content])),
-        }
-    }
-
-    /// Gives material its path; the material is spent when it succeeds and
-    /// untouched when it fails.
-    pub async fn commit(
-        &self,
-        material: &Material,
-        path: &str,
-        precondition: &Precondition,
-        content_type: Option<&str>,
-    ) -> Result<ObjectInfo> {
-        each!(self, store => store.commit(material, path, precondition, content_type).await)
-    }
-
-    /// Removes what crashed hosts left in staging before `before`.
-    pub async fn sweep_staging(&self, before: SystemTime) -> Result<u64> {
-        each!(self, store => store.sweep_staging(before).await)
-    }
-}
-
-/// Takes bytes in order; `close` makes them material. Dropping it removes them.
-pub(super) enum Sink {
-    File(super::files::FileSink),
-    Object(Box<super::bucket::BucketSink>),
-}
-
-impl Sink {
-    /// May return before the bytes are down; a failure then shows at a later call.
-    pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        match self {
-            Self::File(sink) => sink.write(pieces).await,
-            Self::Object(sink) => sink.write(pieces).await,
-        }
-    }
-
-    /// Complete and durable, and a way to read it.
-    pub async fn close(self) -> Result<(Material, Content)> {
-        match self {
-            Self::File(sink) => {
-                let file = sink.close().await?;
-                let content = Content::File(file.content());
-                Ok((Material::File(file), content))
-            }
-            Self::Object(sink) => sink.close().await,
-        }
-    }
 }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use super::Storage;
 use super::error::Result;
 use super::key::PRIVATE;
-use super::object::PathListing;
-use super::store::{Backend, Precondition};
+use super::object::{PathListing, Precondition};
+use super::store::Store;
 use super::uploads;
 
 const PAGE: usize = 1000;
@@ -27,30 +27,30 @@ impl Storage {
     /// staged, and uploads that nobody has gone on with since. Counts them. For
     /// maintenance: it lists all of both.
     pub async fn sweep(&self, before: SystemTime) -> Result<u64> {
-        let staging = self.backend.sweep_staging(before).await?;
-        let clocks = sweep_room(&self.backend, CLOCK, before, Sweep::Remove).await?;
-        Ok(staging + clocks + uploads::sweep(&self.backend, before, Sweep::Remove).await?)
+        let staging = self.store.sweep_staging(before).await?;
+        let clocks = sweep_room(&*self.store, CLOCK, before, Sweep::Remove).await?;
+        Ok(staging + clocks + uploads::sweep(&*self.store, before, Sweep::Remove).await?)
     }
 
     /// Counts what [`Storage::sweep`] would remove, and removes nothing.
     pub async fn count_left_overs(&self, before: SystemTime) -> Result<u64> {
-        let staging = sweep_room(&self.backend, "staging", before, Sweep::Count).await?;
-        let clocks = sweep_room(&self.backend, CLOCK, before, Sweep::Count).await?;
-        Ok(staging + clocks + uploads::sweep(&self.backend, before, Sweep::Count).await?)
+        let staging = sweep_room(&*self.store, "staging", before, Sweep::Count).await?;
+        let clocks = sweep_room(&*self.store, CLOCK, before, Sweep::Count).await?;
+        Ok(staging + clocks + uploads::sweep(&*self.store, before, Sweep::Count).await?)
     }
 }
 
 /// What is old of a folder of the host's own.
-async fn sweep_room(backend: &Backend, room: &str, before: SystemTime, sweep: Sweep) -> Result<u64> {
+async fn sweep_room(store: &dyn Store, room: &str, before: SystemTime, sweep: Sweep) -> Result<u64> {
     let (mut count, mut after) = (0, None);
     loop {
         let listing =
             PathListing { prefix: format!("{PRIVATE}/{room}/"), folders: false, after, limit: PAGE };
-        let page = backend.list(&listing).await?;
+        let page = store.list(&listing).await?;
         for object in &page.objects {
             if object.modified.is_some_and(|modified| modified < before) {
                 if sweep == Sweep::Remove {
-                    backend.remove(&object.key, &Precondition::Any).await?;
+                    store.remove(&object.key, &Precondition::Any).await?;
                 }
                 count += 1;
             }

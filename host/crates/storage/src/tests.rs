@@ -8,6 +8,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[cfg(feature = "azure")]
+mod azure;
 mod clocks;
 mod documents;
 mod faults;
@@ -36,7 +38,6 @@ struct House {
     settings: Settings,
     _folder: Option<TempDir>,
     server: Option<s3::Server>,
-    keeps_content_type: bool,
     /// The small S3 engine fails on a look at a folder, and on very long names.
     is_a_real_engine: bool,
 }
@@ -64,7 +65,7 @@ impl House {
                 after: None,
                 limit: 1000,
             };
-            let page = self.storage.backend.list(&listing).await.unwrap();
+            let page = self.storage.store.list(&listing).await.unwrap();
             found.extend(page.objects.into_iter().map(|object| object.key));
         }
         found
@@ -96,7 +97,6 @@ async fn on_files() -> House {
         settings,
         _folder: Some(folder),
         server: None,
-        keeps_content_type: false,
         is_a_real_engine: true,
     }
 }
@@ -109,7 +109,6 @@ async fn in_memory() -> House {
         settings,
         _folder: None,
         server: None,
-        keeps_content_type: true,
         is_a_real_engine: true,
     }
 }
@@ -122,7 +121,6 @@ async fn on_s3() -> House {
             settings,
             _folder: None,
             server: None,
-            keeps_content_type: true,
             is_a_real_engine: true,
         };
     }
@@ -133,8 +131,20 @@ async fn on_s3() -> House {
         settings: server.settings(),
         _folder: None,
         server: Some(server),
-        keeps_content_type: true,
         is_a_real_engine: false,
+    }
+}
+
+#[cfg(feature = "azure")]
+async fn on_azure() -> House {
+    let settings = azure::engine().await;
+    House {
+        name: "azure",
+        storage: Storage::open(&settings).await.unwrap(),
+        settings,
+        _folder: None,
+        server: None,
+        is_a_real_engine: true,
     }
 }
 
@@ -156,6 +166,10 @@ macro_rules! on_every_store {
             async fn in_memory() { story(crate::tests::in_memory().await).await; }
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_s3() { story(crate::tests::on_s3().await).await; }
+            #[cfg(feature = "azure")]
+            #[ignore = "needs an engine: tests/clients/storage_suite.rs starts one"]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_azure() { story(crate::tests::on_azure().await).await; }
         })*
     };
 }

@@ -8,7 +8,6 @@ use flate2::{Decompress, FlushDecompress, Status};
 use futures_util::stream::TryStreamExt;
 
 use super::error::{Result, StorageError};
-use super::reader;
 use super::store::Content;
 
 /// What one call of the decoder gives, in bytes.
@@ -58,7 +57,7 @@ pub struct Unpacked {
 /// is read once, from the first part to the last.
 pub(super) async fn unpack(content: &Content, parts: Vec<Packed>) -> Result<Vec<Option<Unpacked>>> {
     let span = span(&parts, content.size())?;
-    let mut pieces = reader::pieces(content.clone(), span.clone());
+    let mut pieces = content.clone().stream(span.clone());
     let mut unpacking = Unpacking::new(parts, span.start);
     while let Some(piece) = pieces.try_next().await? {
         unpacking = tokio::task::spawn_blocking(move || {

@@ -20,10 +20,11 @@ mod session;
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
+use super::object::{ObjectInfo, Precondition};
 use super::reader;
 use super::scoped::Scope;
 use super::staging::{Intake, compare};
-use super::store::{Content, ObjectInfo, Precondition};
+use super::store::Content;
 pub use append::Append;
 use session::Session;
 pub(super) use session::sweep;
@@ -57,7 +58,7 @@ pub(super) async fn start(
 ) -> Result<Upload> {
     let now = scope.now().await?;
     let group = identity::Group::new(scope.prefix(), owner.name);
-    if session::count(scope.backend(), group.prefix(), owner.most, now).await? >= owner.most {
+    if session::count(scope.store(), group.prefix(), owner.most, now).await? >= owner.most {
         return Err(StorageError::Busy(format!(
             "{} uploads of this caller are open: finish or cancel some, or try again later",
             owner.most
@@ -65,7 +66,7 @@ pub(super) async fn start(
     }
     let id = group.new_id();
     let session = Session::new(scope.prefix(), label, &unique(algorithms), now);
-    let version = session.save(scope.backend(), &id, &Precondition::Absent).await?;
+    let version = session.save(scope.store(), &id, &Precondition::Absent).await?;
     Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
 
@@ -73,14 +74,14 @@ pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
     if !session::is_id(id) {
         return Ok(None);
     }
-    let Some((session, version)) = Session::load(scope.backend(), id).await? else {
+    let Some((session, version)) = Session::load(scope.store(), id).await? else {
         return Ok(None);
     };
     if session.scope != scope.prefix() {
         return Ok(None);
     }
     if session.is_expired(scope.now().await?) {
-        session::remove(scope.backend(), id).await?;
+        session::remove(scope.store(), id).await?;
         return Ok(None);
     }
     Ok(Some(Upload { scope: scope.clone(), id: id.to_owned(), session, version, is_fresh: true }))
@@ -121,7 +122,7 @@ impl Upload {
             return Err(StorageError::Conflict);
         }
         let hasher = DigestState::restore(&self.session.digests);
-        let intake = Intake::new(self.scope.backend().sink(&session::folder(&self.id)), hasher);
+        let intake = Intake::new(self.scope.store().sink(&session::folder(&self.id)), hasher);
         Ok(Append::new(self, intake))
     }
 
@@ -157,7 +158,7 @@ impl Upload {
         let contents = self.settle(&target.expect).await?;
         match self.commit(contents, target).await {
             Ok(info) => {
-                if let Err(error) = session::remove(self.scope.backend(), &self.id).await {
+                if let Err(error) = session::remove(self.scope.store(), &self.id).await {
                     tracing::warn!(%error, upload = self.id, "a finished upload could not be cleared away; it will expire");
                 }
                 Ok(info)
@@ -189,19 +190,19 @@ impl Upload {
     }
 
     async fn commit(&self, contents: Vec<Content>, target: &Target) -> Result<ObjectInfo> {
-        let backend = self.scope.backend();
-        let material = backend.join(contents).await?;
-        backend.commit(&material, &target.path, &target.precondition, target.content_type.as_deref()).await
+        let store = self.scope.store();
+        let material = store.join(contents).await?;
+        store.commit(&material, &target.path, &target.precondition, target.content_type.as_deref()).await
     }
 
     /// Removes it and its bytes.
     pub async fn cancel(&mut self) -> Result<()> {
-        session::remove(self.scope.backend(), &self.id).await
+        session::remove(self.scope.store(), &self.id).await
     }
 
     /// What other hosts did meanwhile. `NotFound` when it has ended.
     async fn refresh(&mut self) -> Result<()> {
-        let loaded = Session::load(self.scope.backend(), &self.id).await?;
+        let loaded = Session::load(self.scope.store(), &self.id).await?;
         let (session, version) = loaded.ok_or(StorageError::NotFound)?;
         (self.session, self.version) = (session, version);
         Ok(())
@@ -210,7 +211,7 @@ impl Upload {
     /// `Conflict` when somebody else changed it since it was looked at.
     async fn save(&mut self, session: Session) -> Result<()> {
         let known = Precondition::Version(self.version.clone());
-        self.version = session.save(self.scope.backend(), &self.id, &known).await?;
+        self.version = session.save(self.scope.store(), &self.id, &known).await?;
         self.session = session;
         Ok(())
     }
@@ -219,7 +220,7 @@ impl Upload {
         let folder = session::folder(&self.id);
         let mut contents = Vec::with_capacity(self.session.parts.len());
         for part in &self.session.parts {
-            contents.push(self.scope.backend().kept(&folder, part).await?);
+            contents.push(self.scope.store().kept_below(&folder, part).await?);
         }
         Ok(contents)
     }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Cheap to clone; clones share it.
 #[derive(Clone)]
-pub(crate) struct Budget {
+pub(super) struct Budget {
     permits: Arc<Semaphore>,
     all: u32,
     waiting: Arc<AtomicUsize>,
@@ -29,7 +29,7 @@ pub(crate) struct Budget {
 }
 
 /// Bytes that may be held; given back when dropped.
-pub(crate) struct Reservation {
+pub(super) struct Reservation {
     permit: OwnedSemaphorePermit,
     all: u32,
 }

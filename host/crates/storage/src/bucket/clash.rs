@@ -11,10 +11,9 @@ use futures_util::future::try_join_all;
 use opendal::options::ListOptions;
 
 use super::Bucket;
-use super::swap::Swap;
 use crate::error::{Result, StorageError};
 use crate::key::{PRIVATE, folders_above};
-use crate::store::Precondition;
+use crate::object::Precondition;
 
 const REMEMBERED: usize = 4096;
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
@@ -54,21 +53,18 @@ impl Bucket {
             .filter(|folder| !self.folders.has(folder))
             .map(|folder| self.refuse_object(folder, path));
         tokio::try_join!(try_join_all(above), self.refuse_folder(path))?;
-        if matches!(self.swap, Swap::Conditional(_)) {
-            self.folders.add(path);
-            self.folders.forget(path);
-        }
+        self.folders.add(path);
+        self.folders.forget(path);
         Ok(())
     }
 
     /// By listing: of all keys that begin so, the object itself comes first, and
     /// there are services that fail on a look at a folder.
     async fn refuse_object(&self, folder: &str, path: &str) -> Result<()> {
-        let is_object = match self.swap {
-            Swap::Noted(_) => self.metadata(folder).await?.is_some(),
-            Swap::Conditional(_) => self.first_below(folder).await?.is_some_and(|first| first == folder),
-        };
-        if is_object { Err(StorageError::clash(path)) } else { Ok(()) }
+        match self.first_below(folder).await? {
+            Some(first) if first == folder => Err(StorageError::clash(path)),
+            _ => Ok(()),
+        }
     }
 
     async fn refuse_folder(&self, path: &str) -> Result<()> {

@@ -10,10 +10,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Bucket;
-use super::swap::Swap;
 use crate::error::{Result, StorageError};
 use crate::identity::{self, Identity, Opening, StoreId, Verdict};
-use crate::store::Precondition;
+use crate::object::Precondition;
 
 const FRESH: Duration = Duration::from_secs(1);
 const LATELY: Duration = Duration::from_secs(5);
@@ -26,6 +25,12 @@ pub(super) struct Home {
     seen: Mutex<Option<Instant>>,
     /// Was it the wrong one at the last look? That has been logged then.
     is_wrong: AtomicBool,
+}
+
+impl Home {
+    pub fn id(&self) -> Option<StoreId> {
+        self.id.get().cloned()
+    }
 }
 
 const WRONG: &str = "the bucket is not the one that this registry was started with, was emptied, or its identity \
@@ -52,7 +57,7 @@ impl Bucket {
 
     async fn make_identity(&self, opening: &Opening, identity: &Identity) -> Result<StoreId> {
         let json = Some("application/json");
-        match self.put(identity::PATH, identity.bytes()?, &Precondition::Absent, json).await {
+        match self.put_object(identity::PATH, identity.bytes()?, &Precondition::Absent, json).await {
             Ok(_) => Ok(identity.id.clone()),
             // Another host that starts at the same moment.
             Err(StorageError::Conflict) => {
@@ -67,22 +72,13 @@ impl Bucket {
         }
     }
 
-    pub fn id(&self) -> Option<StoreId> {
-        self.home.id.get().cloned()
-    }
-
     async fn read_identity(&self) -> Result<Option<Identity>> {
         self.stored_identity().await?.map(|bytes| Identity::parse(&bytes)).transpose()
     }
 
     async fn stored_identity(&self) -> Result<Option<Bytes>> {
-        Ok(match self.swap {
-            Swap::Noted(_) => None,
-            Swap::Conditional(_) => {
-                let found = self.get_remote(identity::PATH, identity::MAX_BYTES).await?;
-                found.map(|(_, bytes)| bytes)
-            }
-        })
+        let found = self.get_remote(identity::PATH, identity::MAX_BYTES).await?;
+        Ok(found.map(|(_, bytes)| bytes))
     }
 
     /// `Unavailable` with a sentence unless this is the right bucket.

@@ -12,12 +12,15 @@ use super::parts::PART;
 use super::remote::{RemoteContent, replaced};
 use super::{Bucket, swap};
 use crate::error::{Result, StorageError};
-use crate::store::{Content, ObjectInfo, Precondition};
+use crate::object::{ObjectInfo, Precondition};
+use crate::store::{Content, of_another_store};
 
 /// One part of a copy, unless the whole would have too many of them.
 const COPIED_PART: u64 = 64 * 1024 * 1024;
 /// A service takes 10,000.
 const MOST_PARTS: u64 = 5_000;
+/// Bytes of a part of an object that passes through this host whole. Azure takes 50,000 of them.
+const PART_THAT_PASSES: usize = 8 * 1024 * 1024;
 /// Copies under way at the same time.
 const SIDE_BY_SIDE: usize = 8;
 /// The least that a service copies as a part.
@@ -33,15 +36,18 @@ impl Bucket {
         options: WriteOptions,
     ) -> Result<ObjectInfo> {
         let size = contents.iter().map(Content::size).sum::<u64>();
-        let passing = passes(contents) || !self.swap.copies();
+        let passing = passes(contents) || !self.honoured.copy;
         let _room = self.budget.reserve(if passing { 3 * PART } else { PART }).await?;
-        let concurrent = if self.swap.copies() { SIDE_BY_SIDE } else { 1 };
+        let concurrent = if self.honoured.copy { SIDE_BY_SIDE } else { 1 };
         let content_type = options.content_type.clone();
-        let (options, mark) = mark::marked(WriteOptions { concurrent, ..options });
+        // Parts that are copied have sizes of their own.
+        let chunk = (!self.honoured.copy).then_some(PART_THAT_PASSES);
+        let (options, mark) =
+            mark::marked(self.service.mark(), WriteOptions { concurrent, chunk, ..options });
         let mut writer = self.operator.writer_options(path, options).await?;
         let error = match self.fill(&mut writer, contents, size).await {
             Ok(metadata) => {
-                let info = swap::written(path, size, &metadata, content_type.as_deref());
+                let info = swap::after_write(path, size, &metadata, content_type.as_deref());
                 return self.confirmed(info, passing).await;
             }
             Err(error) => error,
@@ -68,7 +74,7 @@ impl Bucket {
         }
         match self.metadata(&info.key).await? {
             Some(found)
-                if swap::remote_info(&info.key, &found).version == info.version
+                if swap::info(&info.key, &found).version == info.version
                     && found.content_length() != info.size =>
             {
                 self.take_away(&info).await;
@@ -84,7 +90,7 @@ impl Bucket {
     /// service honours that condition.
     async fn take_away(&self, info: &ObjectInfo) {
         let known = Precondition::Version(info.version.clone());
-        if let Err(error) = self.swap.remove(&self.operator, &info.key, &known).await {
+        if let Err(error) = self.swap_out(&info.key, &known).await {
             tracing::warn!(%error, path = info.key, "a damaged object stays in the storage service: {error}");
         }
     }
@@ -92,13 +98,15 @@ impl Bucket {
     async fn fill(&self, writer: &mut Writer, contents: &[Content], size: u64) -> Result<opendal::Metadata> {
         let part = COPIED_PART.max(size.div_ceil(MOST_PARTS));
         for content in contents {
-            match content {
-                Content::Remote(remote) if self.swap.copies() => copy(writer, remote, part).await?,
-                Content::Remote(remote) => pass(writer, remote).await?,
-                Content::Memory(bytes) => writer.write(bytes.clone()).await?,
-                Content::File(_) | Content::Chain(_) => {
-                    return Err(StorageError::other("stored in another way"));
-                }
+            if let Content::Memory(bytes) = content {
+                writer.write(bytes.clone()).await?;
+                continue;
+            }
+            let remote = content.form::<RemoteContent>().ok_or_else(of_another_store)?;
+            if self.honoured.copy {
+                copy(writer, remote, part).await?;
+            } else {
+                pass(writer, remote).await?;
             }
         }
         Ok(writer.close().await?)
@@ -131,7 +139,7 @@ async fn copy(writer: &mut Writer, remote: &RemoteContent, part: u64) -> Result<
 
 /// For a service that cannot copy parts.
 async fn pass(writer: &mut Writer, remote: &RemoteContent) -> Result<()> {
-    let mut pieces = remote.stream(0..remote.size);
+    let mut pieces = remote.pieces(0..remote.size);
     while let Some(piece) = pieces.try_next().await? {
         writer.write(piece).await?;
     }

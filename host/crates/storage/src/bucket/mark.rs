@@ -14,11 +14,10 @@ use opendal::options::WriteOptions;
 
 use super::Bucket;
 use super::checksum::Running;
-use super::swap::remote_info;
+use super::swap;
 use crate::error::{Result, StorageError};
-use crate::store::{Content, ObjectInfo};
-
-const WRITE_MARK: &str = "packhouse-write";
+use crate::object::ObjectInfo;
+use crate::store::Content;
 
 /// What is found after a write that failed.
 pub(super) enum Found {
@@ -30,15 +29,15 @@ pub(super) enum Found {
     NotOurs,
 }
 
-/// A write with whose it is.
-pub(super) fn marked(options: WriteOptions) -> (WriteOptions, String) {
+/// A write with whose it is, under this name beside the object.
+pub(super) fn marked(name: &str, options: WriteOptions) -> (WriteOptions, String) {
     let mark = uuid::Uuid::new_v4().simple().to_string();
-    let user_metadata = Some(HashMap::from([(WRITE_MARK.to_owned(), mark.clone())]));
+    let user_metadata = Some(HashMap::from([(name.to_owned(), mark.clone())]));
     (WriteOptions { user_metadata, ..options }, mark)
 }
 
-fn is_marked(metadata: &Metadata, mark: &str) -> bool {
-    metadata.user_metadata().is_some_and(|marks| marks.get(WRITE_MARK) == Some(mark))
+fn is_marked(metadata: &Metadata, name: &str, mark: &str) -> bool {
+    metadata.user_metadata().is_some_and(|marks| marks.get(name) == Some(mark))
 }
 
 impl Bucket {
@@ -62,10 +61,10 @@ impl Bucket {
             return Found::NotOurs;
         }
         let Ok(Some(metadata)) = self.metadata(path).await else { return Found::NotOurs };
-        if !is_marked(&metadata, mark) {
+        if !is_marked(&metadata, self.service.mark(), mark) {
             return Found::NotOurs;
         }
-        let info = remote_info(path, &metadata);
+        let info = swap::info(path, &metadata);
         match self.holds(&info, contents).await {
             Ok(true) => Found::Ours(info),
             Ok(false) => Found::Damaged(info),
@@ -81,7 +80,7 @@ impl Bucket {
         if info.size != contents.iter().map(Content::size).sum::<u64>() {
             return Ok(false);
         }
-        let stored = [Content::Remote(self.remote(&info.key, &info.version, info.size))];
+        let stored = [Content::stored(self.remote(&info.key, &info.version, info.size))];
         let (stored, wanted) = tokio::try_join!(checksum(&stored), checksum(contents))?;
         Ok(stored == wanted)
     }
@@ -91,15 +90,9 @@ impl Bucket {
 async fn checksum(contents: &[Content]) -> Result<(u64, u64)> {
     let mut running = Running::new();
     for content in contents {
-        match content {
-            Content::Memory(bytes) => running.update(bytes),
-            Content::Remote(remote) => {
-                let mut pieces = remote.stream(0..remote.size);
-                while let Some(piece) = pieces.try_next().await? {
-                    running.update(&piece);
-                }
-            }
-            Content::File(_) | Content::Chain(_) => return Err(StorageError::other("stored in another way")),
+        let mut pieces = content.clone().stream(0..content.size());
+        while let Some(piece) = pieces.try_next().await? {
+            running.update(&piece);
         }
     }
     Ok(running.finish())

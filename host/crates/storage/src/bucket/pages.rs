@@ -3,12 +3,10 @@
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use opendal::options::ListOptions;
 
-use super::Bucket;
-use super::swap::remote_info;
+use super::walks::Walk;
+use super::{Bucket, swap, within};
 use crate::error::Result;
-use crate::key::PRIVATE;
-use crate::object::{Listing, PathListing};
-use crate::store::ObjectInfo;
+use crate::object::{Listing, ObjectInfo, PathListing};
 
 /// Behind everything in a folder.
 const LAST: char = char::MAX;
@@ -16,7 +14,7 @@ const LAST: char = char::MAX;
 const MOST_AT_ONCE: usize = 1000;
 const SIDE_BY_SIDE: usize = 16;
 
-enum Found {
+pub(super) enum Found {
     Object(ObjectInfo),
     Folder(String),
 }
@@ -31,60 +29,56 @@ impl Found {
 }
 
 impl Bucket {
-    /// For services that list all at once anyway (memory), already in order.
-    pub(super) async fn list_whole(&self, listing: &PathListing) -> Result<Listing> {
-        let options = ListOptions { recursive: true, ..ListOptions::default() };
-        let entries = self.operator.list_options(&listing.prefix, options).await?;
-        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path().to_owned()).collect();
-        // Opendal leaves out the object whose whole path is the prefix.
-        paths.push(listing.prefix.clone());
-        paths.retain(|path| !path.ends_with('/') && is_listed(path, listing));
-        paths.sort_unstable();
-        paths.dedup();
-        let mut found = Vec::new();
-        for path in paths {
-            if found.len() > listing.limit {
+    /// Within a page of the service, opendal gives the folders first; a page has at most `at_once`
+    /// entries, so everything read more than that many entries ago is from a finished page and
+    /// complete.
+    pub(super) async fn list_pages(&self, listing: &PathListing) -> Result<Listing> {
+        let begins_behind = self.begins_behind();
+        let reads_all_before = !begins_behind && listing.after.is_some();
+        let at_once = if reads_all_before { MOST_AT_ONCE } else { (listing.limit + 1).min(MOST_AT_ONCE) };
+        let kept = if reads_all_before { self.walks.take(listing) } else { None };
+        let mut walk = match kept {
+            Some(walk) => walk,
+            None => self.walk(listing, at_once).await?,
+        };
+        let unsettled = if listing.folders { walk.at_once } else { 0 };
+        while walk.found.len() <= listing.limit + unsettled {
+            let Some(entry) = within(async { Ok(walk.entries.try_next().await?) }).await? else {
                 break;
+            };
+            if !listing.includes(entry.path()) {
+                continue;
             }
-            let folder = if listing.folders { listing.group_of(&path) } else { None };
-            match folder {
-                Some(folder) if found.last().is_some_and(|last: &Found| last.name() == folder) => {}
-                Some(folder) => found.push(Found::Folder(folder.to_owned())),
-                None => found.extend(self.stat(&path).await?.map(Found::Object)),
+            if !entry.path().ends_with('/') {
+                walk.found.push(Found::Object(swap::info(entry.path(), entry.metadata())));
+            } else if listing.folders {
+                walk.found.push(Found::Folder(entry.path().to_owned()));
             }
         }
-        Ok(page_of(found, listing))
+        walk.found.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        let rest = walk.found.split_off(listing.limit.min(walk.found.len()));
+        let found = std::mem::replace(&mut walk.found, rest);
+        let page = self.with_versions(page_of(found, !walk.found.is_empty())).await?;
+        if let (false, Some(next)) = (begins_behind, &page.next) {
+            self.walks.keep(listing, next, walk);
+        }
+        Ok(page)
     }
 
-    /// For services that list page by page. Within a page of theirs, opendal gives
-    /// the folders first; a page has at most `at_once` entries, so everything read
-    /// more than that many entries ago is from a finished page and complete.
-    pub(super) async fn list_pages(&self, listing: &PathListing) -> Result<Listing> {
-        let at_once = (listing.limit + 1).min(MOST_AT_ONCE);
+    /// Can the service begin a listing behind a key?
+    pub(super) fn begins_behind(&self) -> bool {
+        self.operator.info().capability().list_with_start_after
+    }
+
+    async fn walk(&self, listing: &PathListing, at_once: usize) -> Result<Walk> {
         let options = ListOptions {
             recursive: !listing.folders,
             start_after: listing.after.as_deref().map(|after| start_after(after, listing.folders)),
             limit: Some(at_once),
             ..ListOptions::default()
         };
-        let unsettled = if listing.folders { at_once } else { 0 };
-        let mut entries = self.operator.lister_options(&listing.prefix, options).await?;
-        let mut found = Vec::new();
-        while found.len() <= listing.limit + unsettled {
-            let Some(entry) = entries.try_next().await? else {
-                break;
-            };
-            if !is_listed(entry.path(), listing) {
-                continue;
-            }
-            if !entry.path().ends_with('/') {
-                found.push(Found::Object(remote_info(entry.path(), entry.metadata())));
-            } else if listing.folders {
-                found.push(Found::Folder(entry.path().to_owned()));
-            }
-        }
-        found.sort_unstable_by(|one, other| one.name().cmp(other.name()));
-        self.with_versions(page_of(found, listing)).await
+        let entries = self.operator.lister_options(&listing.prefix, options).await?;
+        Ok(Walk { entries, at_once, found: Vec::new() })
     }
 
     /// Some services leave the ETags out of their listings.
@@ -105,18 +99,9 @@ fn start_after(after: &str, folders: bool) -> String {
     if folders && after.ends_with('/') { format!("{after}{LAST}") } else { after.to_owned() }
 }
 
-fn is_listed(path: &str, listing: &PathListing) -> bool {
-    path.starts_with(&listing.prefix)
-        && listing.is_after(path)
-        && (path.split('/').next() != Some(PRIVATE) || listing.prefix.starts_with(PRIVATE))
-}
-
-fn page_of(mut found: Vec<Found>, listing: &PathListing) -> Listing {
-    let mut page = Listing::default();
-    if found.len() > listing.limit {
-        found.truncate(listing.limit);
-        page.next = found.last().map(|last| last.name().to_owned());
-    }
+fn page_of(found: Vec<Found>, has_more: bool) -> Listing {
+    let next = found.last().filter(|_| has_more).map(|last| last.name().to_owned());
+    let mut page = Listing { next, ..Listing::default() };
     for one in found {
         match one {
             Found::Object(info) => page.objects.push(info),

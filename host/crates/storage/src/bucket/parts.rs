@@ -10,8 +10,9 @@ use opendal::{Buffer, Operator};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::{Bucket, SIDE_BY_SIDE};
-use crate::bucket::budget::Reservation;
+use super::budget::Reservation;
+use super::remote::RemoteContent;
+use super::{Bucket, SIDE_BY_SIDE, swap};
 use crate::error::Result;
 use crate::store::Content;
 
@@ -92,23 +93,21 @@ impl Bucket {
         self.confirm().await?;
         let size = pieces.iter().map(|piece| piece.len() as u64).sum();
         let metadata = self.operator.write(path, Buffer::from(pieces)).await?;
-        let version = super::swap::remote_info(path, &metadata).version;
-        Ok(Content::Remote(self.remote(path, &version, size)))
+        let version = swap::info(path, &metadata).version;
+        Ok(Content::stored(self.remote(path, &version, size)))
     }
 }
 
 /// Private objects that are removed when it is dropped.
-pub(crate) struct PrivateObjects {
+pub(super) struct PrivateObjects {
     operator: Operator,
     paths: Vec<String>,
 }
 
 impl PrivateObjects {
     pub fn of(operator: &Operator, contents: &[Content]) -> Self {
-        let paths = contents.iter().filter_map(|content| match content {
-            Content::Remote(remote) => Some(remote.path.clone()),
-            _ => None,
-        });
+        let remote = contents.iter().filter_map(|content| content.form::<RemoteContent>());
+        let paths = remote.map(|remote| remote.path.clone());
         Self { operator: operator.clone(), paths: paths.collect() }
     }
 

@@ -3,43 +3,36 @@
 //!
 //! | part | what it asks |
 //! |---|---|
-//! | `checksums` | does the service refuse bytes that are not those that were sent? |
 //! | `conditions` | does it honour conditions? |
 //! | `races` | does it honour them for several writers at once? |
+//!
+//! Whether it refuses bytes that are not those that were sent is asked by each [`Service`].
 
 mod conditions;
 mod races;
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use opendal::options::ListOptions;
-use opendal::{ErrorKind, Operator};
 
-use super::Transport;
-use super::s3::checksums;
-use super::s3::requests::Requests;
+use super::Bucket;
+use super::service::{Doing, Service};
 use super::swap::Honoured;
-use crate::error::{Result, StorageError};
+use crate::error::{Result, StorageError, is_about_space};
 use crate::key::PRIVATE;
 
 /// A clock that is further away is worth a warning: what is old is told by time.
 const WORTH_A_WARNING: i64 = 5;
-/// S3 refuses signatures that are further away.
+/// Services refuse signatures that are further away.
 const TOO_FAR: i64 = 15 * 60;
-const LIST: &str = "list";
 /// A start that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The sentences of its errors say what to do.
-pub(super) async fn ask(
-    operator: &Operator,
-    once: &Operator,
-    transport: &Transport,
-    bucket: &Requests,
-) -> Result<Honoured> {
-    let asked = tokio::time::timeout(PATIENCE, ask_all(operator, once, transport, bucket)).await;
-    let ahead = transport.seconds_ahead();
-    check_clock(ahead)?;
+pub(super) async fn ask(bucket: &Bucket) -> Result<Honoured> {
+    let asked = tokio::time::timeout(PATIENCE, ask_all(bucket)).await;
+    check_clock(bucket.transport.seconds_ahead())?;
     match asked {
         Ok(honoured) => honoured,
         Err(_) => Err(StorageError::unavailable("the storage service answers too slowly to be used")),
@@ -65,22 +58,19 @@ fn check_clock(ahead: Option<i64>) -> Result<()> {
     Ok(())
 }
 
-async fn ask_all(
-    operator: &Operator,
-    once: &Operator,
-    transport: &Transport,
-    bucket: &Requests,
-) -> Result<Honoured> {
+async fn ask_all(bucket: &Bucket) -> Result<Honoured> {
+    let refused = |error, doing| refused(&*bucket.service, error, doing);
+    let operator = &bucket.operator;
     let path = format!("{PRIVATE}/probe/{}", uuid::Uuid::new_v4().simple());
-    transport.choose(checksums::ask(bucket, &format!("{path}-checksum")).await?);
-    operator.write(&path, "first").await.map_err(|error| refused(error, "write"))?;
-    compare_clocks(operator, transport, &path).await;
+    bucket.service.prepare(&bucket.transport, &path).await?;
+    operator.write(&path, "first").await.map_err(|error| refused(error, Doing::Writing))?;
+    compare_clocks(bucket, &path).await;
     let asked = conditions::ask(operator, &path).await;
-    let removed = operator.delete(&path).await.map_err(|error| refused(error, "delete"));
+    let removed = operator.delete(&path).await.map_err(|error| refused(error, Doing::Deleting));
     let honoured = asked?;
     removed?;
-    let honoured = races::confirm(honoured, once, &path).await?;
-    if !(honoured.write && honoured.join) {
+    let honoured = races::confirm(honoured, &bucket.once, &path).await?;
+    if !honoured.is_safe_to_share() {
         tracing::warn!("the storage service ignores conditional writes: only one host may use it");
     }
     Ok(honoured)
@@ -88,10 +78,10 @@ async fn ask_all(
 
 /// Ages are counted from the time in `Last-Modified` to the one in `Date`: both must be of
 /// one clock. The object at `path` was written a moment ago.
-async fn compare_clocks(operator: &Operator, transport: &Transport, path: &str) {
-    let Ok(metadata) = operator.stat(path).await else { return };
+async fn compare_clocks(bucket: &Bucket, path: &str) {
+    let Ok(metadata) = bucket.operator.stat(path).await else { return };
     let written = metadata.last_modified().map(std::time::SystemTime::from);
-    if let Some((written, now)) = written.zip(transport.clock().now(PATIENCE)) {
+    if let Some((written, now)) = written.zip(bucket.transport.clock().now(PATIENCE)) {
         let away = now.duration_since(written).unwrap_or_else(|error| error.duration());
         if away.as_secs() > WORTH_A_WARNING.unsigned_abs() {
             tracing::warn!(
@@ -105,58 +95,18 @@ async fn compare_clocks(operator: &Operator, transport: &Transport, path: &str) 
 }
 
 /// The first request: it meets whatever is wrong with the settings.
-pub(super) async fn may_list(operator: &Operator) -> Result<()> {
-    use futures_util::TryStreamExt;
+pub(super) async fn may_list(bucket: &Bucket) -> Result<()> {
     let options = ListOptions { limit: Some(1), ..ListOptions::default() };
-    let listed =
-        async { operator.lister_options(&format!("{PRIVATE}/probe/"), options).await?.try_next().await };
-    listed.await.map(|_| ()).map_err(|error| refused(error, LIST))
+    let listed = async {
+        let mut entries = bucket.operator.lister_options(&format!("{PRIVATE}/probe/"), options).await?;
+        entries.try_next().await
+    };
+    listed.await.map(|_| ()).map_err(|error| refused(&*bucket.service, error, Doing::Listing))
 }
 
-/// What the service's own code means for the settings. The code is in the error's text.
-fn refused(error: opendal::Error, doing: &str) -> StorageError {
-    let said = error.to_string();
-    let says = |codes: &[&str]| codes.iter().any(|code| said.contains(&format!("code: \"{code}\"")));
-    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidAccessKey", "XAdminUserNotFound"]) {
-        let sentence = "the storage service does not know this access key with this secret; check both";
-        return StorageError::setting("access_key and access_secret", sentence, error);
+fn refused(service: &dyn Service, error: opendal::Error, doing: Doing) -> StorageError {
+    match service.explain(&error, doing) {
+        Some((field, sentence)) if !is_about_space(&error) => StorageError::setting(field, sentence, error),
+        _ => error.into(),
     }
-    if says(&["RequestTimeTooSkewed"]) {
-        let sentence = "the storage service refuses this machine's clock; set it (NTP)";
-        return StorageError::setting("endpoint", sentence, error);
-    }
-    if says(&["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"]) {
-        let sentence =
-            format!("the bucket is in another region{}; set the one that it is in", words_of(&said));
-        return StorageError::setting("region", sentence, error);
-    }
-    if says(&["NoSuchBucket"]) || (error.kind() == ErrorKind::NotFound && doing == LIST) {
-        return StorageError::setting(
-            "bucket_name",
-            "there is no such bucket; make it, or correct the name",
-            error,
-        );
-    }
-    let is_first = doing == LIST;
-    match StorageError::from(error) {
-        StorageError::Denied(reason) => {
-            let sentence = format!(
-                "the access key may not {doing} objects here; it must be allowed to list, read, write and delete in \
-                 the whole bucket"
-            );
-            StorageError::setting("access_key", sentence, reason)
-        }
-        StorageError::Unavailable(reason) if is_first => {
-            let sentence = "nothing that speaks S3 answers there; is it running, and are endpoint, port and use_ssl \
-                            right?";
-            StorageError::setting("endpoint", sentence, reason)
-        }
-        error => error,
-    }
-}
-
-/// What the service says besides its code: it may name the right region.
-fn words_of(said: &str) -> String {
-    let words = said.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", resource"));
-    words.map_or_else(String::new, |(words, _)| format!(" ({})", words.replace('\\', "")))
 }

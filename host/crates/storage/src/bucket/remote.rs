@@ -7,7 +7,9 @@
 //! of [`super::retries::pauses`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
@@ -15,19 +17,19 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use opendal::options::ReaderOptions;
 use opendal::{BufferStream, ErrorKind, Operator};
 
+use super::retries::pauses;
 use super::swap;
-use crate::bucket::retries::pauses;
 use crate::error::{Result, StorageError};
-use crate::store::Kept;
+use crate::store::{Kept, Stored};
 
 /// One version of an object in a service that has versions. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct RemoteContent {
+pub(super) struct RemoteContent {
     /// Without retries: its layer would go on in whatever is there by then.
     pub(super) once: Operator,
     pub(super) path: String,
     pub(super) etag: String,
-    pub size: u64,
+    pub(super) size: u64,
 }
 
 impl RemoteContent {
@@ -36,24 +38,9 @@ impl RemoteContent {
         Ok(Kept { name: name.to_owned(), size: self.size, version: Some(swap::version_of(&self.etag)) })
     }
 
-    /// `Conflict` when this version is gone.
-    pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        let mut pieces = self.stream(range);
-        let first = pieces.try_next().await?.unwrap_or_default();
-        let Some(second) = pieces.try_next().await? else {
-            return Ok(first);
-        };
-        let mut whole = BytesMut::from(first);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = pieces.try_next().await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.freeze())
-    }
-
     /// One request for all of it unless that breaks off, pulled as it is read. Ends with
     /// `Conflict` when this version is gone.
-    pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+    pub(super) fn pieces(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         let download =
             Download { content: self.clone(), left: range, answer: None, pauses: pauses().build() };
         stream::try_unfold(download, Download::next).boxed()
@@ -69,6 +56,31 @@ impl RemoteContent {
             }
             _ => Ok(answer),
         }
+    }
+}
+
+#[async_trait]
+impl Stored for RemoteContent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let mut pieces = self.pieces(range);
+        let first = pieces.try_next().await?.unwrap_or_default();
+        let Some(second) = pieces.try_next().await? else {
+            return Ok(first);
+        };
+        let mut whole = BytesMut::from(first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = pieces.try_next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    fn stream(self: Arc<Self>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
+        self.pieces(range)
     }
 }
 

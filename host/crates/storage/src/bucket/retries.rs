@@ -1,17 +1,9 @@
-//! Opendal operators with what every one of them needs: a transport that notices
-//! silence, and retries. The one place that names services: another one is a feature
-//! and a line here.
+//! How often a service is asked again.
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use opendal::bucket::retries::{RetryEvent, RetryLayer};
-use opendal::services;
-use opendal::{HttpTransporter, OperationContext, Operator};
-
-use super::Transport;
-use crate::error::Result;
-use crate::{Addressing, S3Settings, Settings};
+use opendal::layers::{RetryEvent, RetryInterceptor, RetryLayer};
 
 /// Together with the silences of the transport and [`CALL_LIMIT`] they bound every call.
 const RETRIES: usize = 4;
@@ -19,51 +11,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const FACTOR: f32 = 3.0;
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// For a call that carries no content or a small one, retries included.
-pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-pub(crate) struct Layered {
-    pub operator: Operator,
-    /// Without retries, see [`persistently`].
-    pub once: Operator,
-    /// Below both, when there is one.
-    pub transport: Option<Transport>,
-}
-
-pub(crate) fn operator(settings: &Settings) -> Result<Option<Layered>> {
-    Ok(match settings {
-        Settings::Fs { .. } => None,
-        Settings::Memory => {
-            let operator = Operator::new(services::Memory::default())?;
-            Some(Layered { once: operator.clone(), operator, transport: None })
-        }
-        Settings::S3(settings) => {
-            let transport = Transport::new(settings)?;
-            let context =
-                OperationContext::new().with_http_transport(HttpTransporter::new(transport.clone()));
-            let once = Operator::new(s3(settings))?.with_context(context);
-            let operator = once.clone().layer(retries());
-            Some(Layered { operator, once, transport: Some(transport) })
-        }
-    })
-}
-
-fn s3(settings: &S3Settings) -> services::S3 {
-    let scheme = if settings.use_ssl { "https" } else { "http" };
-    let service = services::S3::default()
-        .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))
-        .region(&settings.region)
-        .bucket(&settings.bucket_name)
-        // The transport signs.
-        .skip_signature()
-        .disable_config_load()
-        .disable_ec2_metadata();
-    match settings.addressing {
-        Addressing::Path => service,
-        Addressing::VirtualHost => service.enable_virtual_host_style(),
-    }
-}
-
-fn retries() -> RetryLayer<impl opendal::bucket::retries::RetryInterceptor> {
+/// For all calls but those that must be retried as a whole, see [`persistently`].
+pub(super) fn layer() -> RetryLayer<impl RetryInterceptor> {
     RetryLayer::new()
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
@@ -82,7 +33,7 @@ fn retries() -> RetryLayer<impl opendal::bucket::retries::RetryInterceptor> {
 
 /// Between the attempts of what must not be retried by the layer, which goes on with a
 /// read that broke off where it broke off, in whatever is there by then.
-pub(crate) fn pauses() -> ExponentialBuilder {
+pub(super) fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_max_times(RETRIES)
         .with_min_delay(FIRST_PAUSE)
@@ -92,7 +43,7 @@ pub(crate) fn pauses() -> ExponentialBuilder {
 }
 
 /// For what must be retried as a whole.
-pub(crate) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
+pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
 where
     Call: Future<Output = opendal::Result<T>>,
 {

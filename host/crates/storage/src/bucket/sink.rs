@@ -8,24 +8,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::Bucket;
+use super::budget::Reservation;
 use super::parts::{PART, Parts, PrivateObjects};
-use crate::bucket::budget::Reservation;
+use super::{Bucket, Contents};
 use crate::error::{Result, StorageError};
-use crate::store::{Content, Material};
+use crate::store::{Content, Material, Sink};
 
 /// A part whose next bytes take longer makes room for others who wait.
 const MOMENT: Duration = Duration::from_millis(500);
 
-pub(crate) struct BucketSink(State);
+pub(super) struct BucketSink(State);
 
 enum State {
-    /// A store in memory, and the first pieces on their way to another.
+    /// The first pieces: there may be no more.
     Small(Arc<Bucket>, String, Gathered),
     Large(Collector),
 }
@@ -43,10 +44,13 @@ impl BucketSink {
     pub fn new(store: Arc<Bucket>, folder: String) -> Self {
         Self(State::Small(store, folder, Gathered::default()))
     }
+}
 
-    pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+#[async_trait]
+impl Sink for BucketSink {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         if let State::Small(store, folder, gathered) = &mut self.0 {
-            if gathered.pieces.is_empty() || store.is_private() {
+            if gathered.pieces.is_empty() {
                 return gathered.add(store, pieces).await;
             }
             let first = std::mem::take(gathered);
@@ -58,7 +62,7 @@ impl BucketSink {
         }
     }
 
-    pub async fn close(self) -> Result<(Material, Content)> {
+    async fn close(self: Box<Self>) -> Result<(Material, Content)> {
         match self.0 {
             State::Small(_, _, gathered) => Ok(gathered.into_material()),
             State::Large(collector) => collector.close().await,
@@ -71,7 +75,7 @@ impl Gathered {
     async fn add(&mut self, store: &Bucket, pieces: Vec<Bytes>) -> Result<()> {
         self.size += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         self.pieces.extend(pieces);
-        if !store.is_private() && self.room.is_none() {
+        if self.room.is_none() {
             self.room = Some(store.budget.reserve(self.size).await?);
         }
         Ok(())
@@ -82,8 +86,8 @@ impl Gathered {
             room.shrink(self.size);
         }
         let content = Content::Memory(joined(self.pieces));
-        let material = Material::Objects { contents: vec![content.clone()], objects: None, _room: self.room };
-        (material, content)
+        let parts = vec![content.clone()];
+        (Material::new(Contents { parts, objects: None, _room: self.room }), content)
     }
 }
 
@@ -227,7 +231,7 @@ async fn finish(parts: &mut Parts, mut part: Gathered) -> Result<Vec<Content>> {
 fn of_parts(store: &Bucket, contents: Vec<Content>) -> (Material, Content) {
     let objects = Some(PrivateObjects::of(&store.operator, &contents));
     let content = Content::chain(contents.clone());
-    (Material::Objects { contents, objects, _room: None }, content)
+    (Material::new(Contents { parts: contents, objects, _room: None }), content)
 }
 
 fn joined(mut pieces: Vec<Bytes>) -> Bytes {

@@ -1,36 +1,20 @@
-//! Compare-and-swap, by what the service offers. A private one (memory) has the
-//! versions noted beside it and is changed under the key's lock; a shared one
-//! gets the condition with the change itself.
+//! Compare-and-swap, by what the service offers: the condition goes with the change itself, and
+//! what the service does not honour was checked under the key's lock before.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use opendal::Metadata;
 use opendal::options::{DeleteOptions, WriteOptions};
-use opendal::{Metadata, Operator};
-use tokio::sync::OwnedRwLockReadGuard;
 
 use super::Bucket;
 use super::mark::{self, Found};
-use crate::digest::hex;
 use crate::error::{Result, StorageError};
-use crate::locks::KeyLocks;
-use crate::store::{Content, ObjectInfo, Precondition};
+use crate::object::{ObjectInfo, Precondition};
+use crate::store::Content;
 
 /// Writes over our own damaged object before giving up.
 const REPAIRS: usize = 3;
-
-pub(super) enum Swap {
-    Noted(Mutex<HashMap<String, Note>>),
-    Conditional(Honoured),
-}
-
-#[derive(Clone)]
-pub(super) struct Note {
-    version: String,
-    modified: SystemTime,
-}
 
 /// What a service does with conditions, as probed: some ignore them silently.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,98 +31,49 @@ pub(super) struct Honoured {
     pub copy: bool,
 }
 
-impl Swap {
-    pub fn noted() -> Self {
-        Self::Noted(Mutex::default())
-    }
-
-    pub fn honours_writes(&self) -> bool {
-        matches!(self, Self::Conditional(Honoured { write: true, .. }))
-    }
-
+impl Honoured {
     /// Whether joining parts carries this condition, or does so with none.
-    pub fn honours_join(&self, precondition: &Precondition) -> bool {
-        let Self::Conditional(honoured) = self else { return false };
+    pub fn joins(self, precondition: &Precondition) -> bool {
         match precondition {
             Precondition::Any => true,
-            Precondition::Absent => honoured.join,
-            Precondition::Version(_) => honoured.replace,
+            Precondition::Absent => self.join,
+            Precondition::Version(_) => self.replace,
         }
     }
 
     /// May several hosts change documents and blobs at once?
-    pub fn is_safe_to_share(&self) -> bool {
-        self.honours_writes() && self.honours_join(&Precondition::Absent)
+    pub fn is_safe_to_share(self) -> bool {
+        self.write && self.join
     }
+}
 
-    /// Can it make parts of other objects' bytes?
-    pub fn copies(&self) -> bool {
-        matches!(self, Self::Conditional(Honoured { copy: true, .. }))
-    }
-
-    /// Noted versions belong to the bytes only while nobody writes.
-    pub async fn read_hold(&self, locks: &KeyLocks, path: &str) -> Option<OwnedRwLockReadGuard<()>> {
-        match self {
-            Self::Noted(_) => Some(locks.read(path).await),
-            Self::Conditional(_) => None,
-        }
-    }
-
-    /// None when it vanished in between.
-    pub fn info(&self, path: &str, metadata: &Metadata) -> Option<ObjectInfo> {
-        let note = match self {
-            Self::Noted(notes) => notes.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()?,
-            Self::Conditional(_) => return Some(remote_info(path, metadata)),
-        };
-        Some(ObjectInfo {
-            version: note.version,
-            modified: Some(note.modified),
-            ..remote_info(path, metadata)
-        })
-    }
-
+impl Bucket {
     /// With the key's lock held.
-    pub async fn put(
+    pub(super) async fn swap_in(
         &self,
-        store: &Bucket,
         path: &str,
         bytes: Bytes,
         precondition: &Precondition,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo> {
-        let options = write_options(precondition, content_type, self.honours_writes());
-        if let Self::Noted(notes) = self {
-            store.check(path, precondition).await?;
-            let size = bytes.len() as u64;
-            let note = Note { version: hash_version(&bytes), modified: SystemTime::now() };
-            let metadata = store.operator.write_options(path, bytes, options).await?;
-            notes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), note.clone());
-            let info = written(path, size, &metadata, content_type);
-            return Ok(ObjectInfo { version: note.version, modified: Some(note.modified), ..info });
+        if !self.honoured.write {
+            self.check(path, precondition).await?;
         }
-        if !self.honours_writes() {
-            store.check(path, precondition).await?;
-        }
-        self.put_marked(store, path, bytes, options).await
+        let options = write_options(precondition, content_type, self.honoured.write);
+        self.put_marked(path, bytes, options).await
     }
 
-    async fn put_marked(
-        &self,
-        store: &Bucket,
-        path: &str,
-        bytes: Bytes,
-        options: WriteOptions,
-    ) -> Result<ObjectInfo> {
+    async fn put_marked(&self, path: &str, bytes: Bytes, options: WriteOptions) -> Result<ObjectInfo> {
         let size = bytes.len() as u64;
         let content_type = options.content_type.clone();
-        let (mut options, mark) = mark::marked(options);
+        let (mut options, mark) = mark::marked(self.service.mark(), options);
         let contents = [Content::Memory(bytes.clone())];
         for _ in 0..REPAIRS {
-            let error = match store.operator.write_options(path, bytes.clone(), options.clone()).await {
-                Ok(metadata) => return Ok(written(path, size, &metadata, content_type.as_deref())),
+            let error = match self.operator.write_options(path, bytes.clone(), options.clone()).await {
+                Ok(metadata) => return Ok(after_write(path, size, &metadata, content_type.as_deref())),
                 Err(error) => error.into(),
             };
-            match store.find_own(path, &mark, &contents, &error).await {
+            match self.find_own(path, &mark, &contents, &error).await {
                 Found::Ours(info) => return Ok(info),
                 Found::NotOurs => return Err(error),
                 Found::Damaged(info) => {
@@ -147,7 +82,7 @@ impl Swap {
                         "the storage service kept a part of a write as a whole; it is written again"
                     );
                     options.if_not_exists = false;
-                    options.if_match = self.honours_writes().then(|| etag_of(&info.version));
+                    options.if_match = self.honoured.write.then(|| etag_of(&info.version));
                 }
             }
         }
@@ -158,17 +93,12 @@ impl Swap {
 
     /// With the key's lock held and the precondition checked. `Conflict` when the service
     /// says that the condition does not hold.
-    pub async fn remove(&self, operator: &Operator, path: &str, precondition: &Precondition) -> Result<()> {
-        let if_match = match (self, precondition) {
-            (Self::Conditional(Honoured { remove: true, .. }), Precondition::Version(version)) => {
-                Some(etag_of(version))
-            }
+    pub(super) async fn swap_out(&self, path: &str, precondition: &Precondition) -> Result<()> {
+        let if_match = match precondition {
+            Precondition::Version(version) if self.honoured.remove => Some(etag_of(version)),
             _ => None,
         };
-        operator.delete_options(path, DeleteOptions { if_match, ..DeleteOptions::default() }).await?;
-        if let Self::Noted(notes) = self {
-            notes.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
-        }
+        self.operator.delete_options(path, DeleteOptions { if_match, ..DeleteOptions::default() }).await?;
         Ok(())
     }
 }
@@ -189,7 +119,7 @@ pub(super) fn write_options(
     options
 }
 
-pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
+pub(super) fn info(path: &str, metadata: &Metadata) -> ObjectInfo {
     ObjectInfo {
         key: path.to_owned(),
         size: metadata.content_length(),
@@ -200,8 +130,13 @@ pub(super) fn remote_info(path: &str, metadata: &Metadata) -> ObjectInfo {
 }
 
 /// After a change whose answer was `metadata`.
-pub(super) fn written(path: &str, size: u64, metadata: &Metadata, content_type: Option<&str>) -> ObjectInfo {
-    ObjectInfo { size, content_type: content_type.map(str::to_owned), ..remote_info(path, metadata) }
+pub(super) fn after_write(
+    path: &str,
+    size: u64,
+    metadata: &Metadata,
+    content_type: Option<&str>,
+) -> ObjectInfo {
+    ObjectInfo { size, content_type: content_type.map(str::to_owned), ..info(path, metadata) }
 }
 
 /// A version as the service wants it back.
@@ -212,8 +147,4 @@ pub(super) fn etag_of(version: &str) -> String {
 /// What a document calls the version that the service knows by this ETag.
 pub(super) fn version_of(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
-}
-
-fn hash_version(bytes: &[u8]) -> String {
-    hex(blake3::hash(bytes).as_bytes().get(..16).unwrap_or_default())
 }

@@ -1,8 +1,8 @@
 //! HTTP below the object stores: a request is given up when nothing moves, never
 //! while something does, however long it takes. It must not know what is asked.
 //!
-//! It also notes what time it is by the service's clock, which every answer tells in `Date`,
-//! adds the checksum to a write, and signs: a checksum counts only when the signature holds it.
+//! It also notes what time it is by the service's clock, which every answer tells in `Date`, and has
+//! the service seal each request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +15,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
-use reqsign_aws_v4::{Credential, RequestSigner, StaticCredentialProvider};
-use reqsign_core::Signer;
-use secrecy::ExposeSecret;
 use tokio::time::{Instant, Sleep};
 
-use super::checksum::{Checksum, Chosen};
-use crate::S3Settings;
+use super::service::{Service, Work};
 use crate::clock::StoreClock;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -31,13 +27,6 @@ const SILENCE: Duration = Duration::from_secs(15);
 const COPYING: Duration = Duration::from_mins(2);
 /// The same for one that puts thousands of parts together.
 const JOINING: Duration = Duration::from_mins(5);
-/// How a service that keeps objects as files answers a write when the last other object of
-/// its folder is removed at that moment, and the folder with it. The folder that a key cannot be
-/// written over was looked for before (`clash.rs`).
-const FOLDER_WENT_AWAY: &str = "<Code>ExistingObjectIsDirectory</Code>";
-/// What a service says that did not receive the bytes that were sent.
-const DAMAGED_ON_THE_WAY: [&str; 3] =
-    ["<Code>BadDigest</Code>", "<Code>IncompleteBody</Code>", "<Code>XAmzContentChecksumMismatch</Code>"];
 /// A body is handed out in pieces of this size, so that its progress shows.
 const PIECE: usize = 64 * 1024;
 /// `Date` is cut off to whole seconds.
@@ -47,31 +36,19 @@ const DATE_STEP: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: reqwest::Client,
-    signer: Signer<Credential>,
-    chosen: Chosen,
+    service: Arc<dyn Service>,
     clock: Arc<StoreClock>,
 }
 
 impl Transport {
-    pub fn new(settings: &S3Settings) -> opendal::Result<Self> {
+    pub fn new(service: Arc<dyn Service>) -> opendal::Result<Self> {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .build()
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no HTTP client").set_source(error))?;
-        let credentials = StaticCredentialProvider::new(
-            settings.access_key.expose_secret(),
-            settings.access_secret.expose_secret(),
-        );
-        let signer = RequestSigner::new("s3", &settings.region);
-        let signer = Signer::new(reqsign_core::Context::new(), credentials, signer);
-        Ok(Self { client, signer, chosen: Chosen::default(), clock: Arc::default() })
-    }
-
-    /// What whole objects are written with from now on.
-    pub(super) fn choose(&self, checksum: Checksum) {
-        self.chosen.set(checksum);
+        Ok(Self { client, service, clock: Arc::default() })
     }
 
     /// The service's, as far as its answers told.
@@ -91,12 +68,10 @@ impl Transport {
         }
     }
 
-    /// With the checksum, signed.
+    /// With its checksum and signature.
     async fn seal(&self, request: Request<Buffer>) -> opendal::Result<Request<Buffer>> {
         let (mut parts, body) = request.into_parts();
-        self.chosen.add_to(&mut parts, &body).await;
-        let signed = self.signer.sign(&mut parts, None).await;
-        signed.map_err(|error| Error::new(ErrorKind::Unexpected, "no signature").set_source(error))?;
+        self.service.seal(&mut parts, &body).await?;
         // The client writes it by itself.
         parts.headers.remove(HOST);
         Ok(Request::from_parts(parts, body))
@@ -109,10 +84,10 @@ impl Transport {
     }
 
     async fn send(&self, request: Request<Buffer>, sent: &Sent) -> opendal::Result<reqwest::Response> {
-        let patience = patience(&request);
         let url = reqwest::Url::parse(&request.uri().to_string())
             .map_err(|error| Error::new(ErrorKind::Unexpected, "no URL").set_source(error))?;
         let (parts, body) = request.into_parts();
+        let patience = patience(self.service.work(&parts));
         let mut sending = self.client.request(parts.method, url).headers(parts.headers);
         if !body.is_empty() {
             sending = sending.body(reqwest::Body::wrap(WatchedBody::new(body, sent.clone())));
@@ -154,11 +129,24 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// A refusal that is none the next time is an error that passes; any other stays as it is.
+    async fn lasting(&self, status: StatusCode, mut body: HttpBody) -> opendal::Result<HttpBody> {
+        let told = body.to_buffer().await?;
+        let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
+        if let Some(sentence) = self.service.passes(status, &text) {
+            return Err(Error::new(ErrorKind::Unexpected, sentence).set_temporary());
+        }
+        let length = told.len() as u64;
+        Ok(HttpBody::new(stream::iter([Ok(told)]), Some(length)))
+    }
+}
+
 impl HttpTransport for Transport {
     async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
         let (parts, body) = self.exchange(request).await?.into_parts();
         let body = match parts.status {
-            StatusCode::CONFLICT | StatusCode::BAD_REQUEST => lasting(body).await?,
+            StatusCode::CONFLICT | StatusCode::BAD_REQUEST => self.lasting(parts.status, body).await?,
             _ => body,
         };
         Ok(Response::from_parts(parts, body))
@@ -169,36 +157,18 @@ fn seconds(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-/// How long the service may be silent about this request.
-fn patience(request: &Request<Buffer>) -> Duration {
-    let is_about_parts = request.uri().query().is_some_and(|query| query.contains("uploadId="));
-    if request.method() == Method::POST && is_about_parts {
-        JOINING
-    } else if request.headers().contains_key("x-amz-copy-source") {
-        COPYING
-    } else {
-        SILENCE
+/// How long the service may be silent while it does this.
+fn patience(work: Work) -> Duration {
+    match work {
+        Work::None => SILENCE,
+        Work::Copying => COPYING,
+        Work::Joining => JOINING,
     }
 }
 
 /// Whatever it was, trying again may help: a request of ours is never wrong by itself.
 fn broken(what: &'static str, error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Unexpected, what).set_temporary().set_source(error.without_url())
-}
-
-/// A refusal that is none the next time is an error that passes; any other stays as it is.
-async fn lasting(mut body: HttpBody) -> opendal::Result<HttpBody> {
-    let told = body.to_buffer().await?;
-    let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
-    let passes = |sentence| Err(Error::new(ErrorKind::Unexpected, sentence).set_temporary());
-    if text.contains(FOLDER_WENT_AWAY) {
-        return passes("a folder of the service went away");
-    }
-    if DAMAGED_ON_THE_WAY.iter().any(|code| text.contains(code)) {
-        return passes("the service did not receive the bytes that were sent");
-    }
-    let length = told.len() as u64;
-    Ok(HttpBody::new(stream::iter([Ok(told)]), Some(length)))
 }
 
 fn silent() -> Error {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::inside::{Inside, is_about_writing};
 use crate::error::{Result, StorageError};
-use crate::presence::Company;
+use crate::store::Company;
 
 /// Keys share this many files. Every process must agree: it is part of the layout.
 const SHARDS: u16 = 1024;

@@ -17,7 +17,7 @@ use super::sink::STAGING;
 use super::{is_nothing, lock};
 use crate::error::{Result, StorageError};
 use crate::identity::{self, Identity, Opening, StoreId, Verdict, Wanted};
-use crate::presence::Company;
+use crate::store::Company;
 
 pub(super) struct Root {
     path: PathBuf,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
@@ -16,13 +17,14 @@ use super::inside::{Inside, Kind};
 use super::version::{HASHED_UP_TO, hash_version, stamp};
 use super::{FileContent, Files, read_range, run_long};
 use crate::error::{Result, StorageError};
+use crate::store::{Content, Material, Sink};
 
 const PIECE: u64 = 1024 * 1024;
 pub(super) const STAGING: &str = ".packhouse/staging";
 
 /// A complete file in staging, removed with its last owner unless it was placed.
 #[derive(Clone)]
-pub(crate) struct StagingFile(Arc<Staged>);
+pub(super) struct StagingFile(Arc<Staged>);
 
 struct Staged {
     guard: Guard,
@@ -146,7 +148,7 @@ impl Growing {
     }
 }
 
-pub(crate) struct FileSink {
+pub(super) struct FileSink {
     files: Arc<Files>,
     /// None before the first write.
     job: Option<JoinHandle<Result<Growing>>>,
@@ -157,8 +159,18 @@ impl FileSink {
         Self { files, job: None }
     }
 
+    async fn settle(&mut self) -> Result<Option<Growing>> {
+        match self.job.take() {
+            Some(job) => job.await?.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for FileSink {
     /// Waits for the write before, starts this one.
-    pub async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         let growing = self.settle().await?;
         let files = self.files.clone();
         self.job = Some(tokio::task::spawn_blocking(move || {
@@ -169,17 +181,12 @@ impl FileSink {
         Ok(())
     }
 
-    pub async fn close(mut self) -> Result<StagingFile> {
+    async fn close(mut self: Box<Self>) -> Result<(Material, Content)> {
         let growing = self.settle().await?;
         let files = self.files.clone();
-        run_long(move || growing.map_or_else(|| Growing::create(&files), Ok)?.finish()).await
-    }
-
-    async fn settle(&mut self) -> Result<Option<Growing>> {
-        match self.job.take() {
-            Some(job) => job.await?.map(Some),
-            None => Ok(None),
-        }
+        let file = run_long(move || growing.map_or_else(|| Growing::create(&files), Ok)?.finish()).await?;
+        let content = Content::stored(file.content());
+        Ok((Material::new(file), content))
     }
 }
 

@@ -26,7 +26,7 @@ async fn count_together(house: &House) {
     house.assert_nothing_is_left_over().await;
 }
 
-async fn increment(scope: &Scope) -> bool {
+pub(super) async fn increment(scope: &Scope) -> bool {
     let found = scope.get(&key("counter"), 100).await.unwrap();
     let (count, precondition) = match found {
         Some((info, bytes)) => {

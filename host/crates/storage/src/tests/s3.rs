@@ -21,7 +21,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, RwLock};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::bucket::{Requests, Transport};
 use crate::{Addressing, S3Settings, Settings};
 
 /// `host:port`, then the key and its secret, with `/` between.
@@ -43,7 +42,7 @@ pub async fn engine() -> Option<Settings> {
         addressing: Addressing::Path,
         part_buffers: 64 << 20,
     };
-    Requests::new(&settings, &Transport::new(&settings).unwrap()).send(Method::PUT, "").await.unwrap();
+    crate::bucket::s3::make_bucket(&settings).await.unwrap();
     Some(Settings::S3(settings))
 }
 

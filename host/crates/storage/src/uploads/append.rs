@@ -116,11 +116,11 @@ impl Upload {
             return Ok(change);
         }
         let folder = session::folder(&self.id);
-        change.added = self.scope.backend().keep(material, &folder).await?;
+        change.added = self.scope.store().keep(material, &folder).await?;
         change.session.parts.extend(change.added.iter().cloned());
         let small = Self::small_parts_at_the_end(&change.session);
         if small.len() > 1 && small.iter().map(|part| part.size).sum::<u64>() >= TOGETHER {
-            match self.scope.backend().merge(&folder, &small).await {
+            match self.scope.store().merge(&folder, &small).await {
                 Ok(merged) => {
                     change.session.parts.truncate(change.session.parts.len() - small.len());
                     change.session.parts.push(merged.clone());
@@ -145,9 +145,9 @@ impl Upload {
         if parts.is_empty() {
             return;
         }
-        let (backend, id) = (self.scope.backend().clone(), self.id.clone());
+        let (store, id) = (self.scope.shared_store(), self.id.clone());
         tokio::spawn(async move {
-            if let Err(error) = session::remove_parts(&backend, &id, &parts).await {
+            if let Err(error) = session::remove_parts(&*store, &id, &parts).await {
                 tracing::debug!(%error, upload = id, "parts that nobody needs are left for the end: {error}");
             }
         });

@@ -9,8 +9,8 @@ use crate::LEFTOVERS_KEPT_FOR;
 use crate::digest::{Algorithm, DigestState, SavedState};
 use crate::error::{Result, StorageError};
 use crate::key::PRIVATE;
-use crate::object::PathListing;
-use crate::store::{Backend, Kept, Precondition};
+use crate::object::{PathListing, Precondition};
+use crate::store::{Kept, Store};
 use crate::sweep::Sweep;
 
 const DOCUMENT: &str = "session.json";
@@ -101,8 +101,8 @@ impl Session {
         self.receiving = false;
     }
 
-    pub async fn load(backend: &Backend, id: &str) -> Result<Option<(Self, String)>> {
-        let Some((info, bytes)) = backend.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
+    pub async fn load(store: &dyn Store, id: &str) -> Result<Option<(Self, String)>> {
+        let Some((info, bytes)) = store.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
             return Ok(None);
         };
         let session = serde_json::from_slice(&bytes).map_err(|error| {
@@ -112,11 +112,11 @@ impl Session {
     }
 
     /// Gives the new version.
-    pub async fn save(&self, backend: &Backend, id: &str, precondition: &Precondition) -> Result<String> {
+    pub async fn save(&self, store: &dyn Store, id: &str, precondition: &Precondition) -> Result<String> {
         let bytes = serde_json::to_vec(self).map_err(|error| {
             StorageError::other(format!("the document of upload `{id}` cannot be written: {error}"))
         })?;
-        let info = backend
+        let info = store
             .put(&path(id, DOCUMENT), Bytes::from(bytes), precondition, Some("application/json"))
             .await?;
         Ok(info.version)
@@ -141,31 +141,31 @@ fn path(id: &str, name: &str) -> String {
 }
 
 /// The document first: without it the upload has ended, whatever happens then.
-pub(super) async fn remove(backend: &Backend, id: &str) -> Result<()> {
-    backend.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
+pub(super) async fn remove(store: &dyn Store, id: &str) -> Result<()> {
+    store.remove(&path(id, DOCUMENT), &Precondition::Any).await?;
     loop {
-        let page = backend.list(&listing(folder(id), false, None)).await?;
-        backend.discard(page.objects.into_iter().map(|object| object.key).collect()).await?;
+        let page = store.list(&listing(folder(id), false, None)).await?;
+        store.discard_all(page.objects.into_iter().map(|object| object.key).collect()).await?;
         if page.next.is_none() {
             return Ok(());
         }
     }
 }
 
-pub(super) async fn remove_parts(backend: &Backend, id: &str, parts: &[Kept]) -> Result<()> {
-    backend.discard(parts.iter().map(|part| path(id, &part.name)).collect()).await
+pub(super) async fn remove_parts(store: &dyn Store, id: &str, parts: &[Kept]) -> Result<()> {
+    store.discard_all(parts.iter().map(|part| path(id, &part.name)).collect()).await
 }
 
 /// Removes uploads that nobody has gone on with since `before`, and parts whose session
 /// is gone since then; or only counts them.
-pub(crate) async fn sweep(backend: &Backend, before: SystemTime, sweep: Sweep) -> Result<u64> {
+pub(crate) async fn sweep(store: &dyn Store, before: SystemTime, sweep: Sweep) -> Result<u64> {
     let root = format!("{PRIVATE}/uploads/");
     let (mut removed, mut after) = (0, None);
     loop {
-        let page = backend.list(&listing(root.clone(), true, after)).await?;
+        let page = store.list(&listing(root.clone(), true, after)).await?;
         for folder in &page.folders {
             let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
-            match sweep_one(backend, id, before, sweep).await {
+            match sweep_one(store, id, before, sweep).await {
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
                 Err(error) => {
@@ -182,13 +182,13 @@ pub(crate) async fn sweep(backend: &Backend, before: SystemTime, sweep: Sweep) -
 
 /// How many uploads there are whose ids begin with this, counted up to `most`. Expired ones
 /// are removed when there seem to be so many.
-pub(super) async fn count(backend: &Backend, prefix: &str, most: usize, now: SystemTime) -> Result<usize> {
+pub(super) async fn count(store: &dyn Store, prefix: &str, most: usize, now: SystemTime) -> Result<usize> {
     let root = format!("{PRIVATE}/uploads/");
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let limit = most.saturating_sub(found.len()).max(1);
         let listing = PathListing { prefix: format!("{root}{prefix}"), folders: true, after, limit };
-        let page = backend.list(&listing).await?;
+        let page = store.list(&listing).await?;
         found.extend(page.folders);
         after = page.next;
         if after.is_none() || found.len() >= most {
@@ -199,13 +199,13 @@ pub(super) async fn count(backend: &Backend, prefix: &str, most: usize, now: Sys
     if count >= most {
         for folder in found {
             let id = folder.strip_prefix(&root).unwrap_or_default().trim_end_matches('/');
-            let is_over = match Session::load(backend, id).await? {
+            let is_over = match Session::load(store, id).await? {
                 Some((session, _)) => session.is_expired(now),
                 // Being removed, or being started.
                 None => false,
             };
             if is_over {
-                remove(backend, id).await?;
+                remove(store, id).await?;
                 count -= 1;
             }
         }
@@ -213,26 +213,26 @@ pub(super) async fn count(backend: &Backend, prefix: &str, most: usize, now: Sys
     Ok(count)
 }
 
-async fn sweep_one(backend: &Backend, id: &str, before: SystemTime, sweep: Sweep) -> Result<bool> {
-    let is_left_over = is_left_over(backend, id, before).await?;
+async fn sweep_one(store: &dyn Store, id: &str, before: SystemTime, sweep: Sweep) -> Result<bool> {
+    let is_left_over = is_left_over(store, id, before).await?;
     if is_left_over && sweep == Sweep::Remove {
-        remove(backend, id).await?;
+        remove(store, id).await?;
     }
     Ok(is_left_over)
 }
 
 /// Each append writes the document again: its time is that of the last.
-async fn is_left_over(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    let now = backend.now().await?;
-    match backend.stat(&path(id, DOCUMENT)).await? {
+async fn is_left_over(store: &dyn Store, id: &str, before: SystemTime) -> Result<bool> {
+    let now = store.now().await?;
+    match store.stat(&path(id, DOCUMENT)).await? {
         Some(document) if document.modified.is_some_and(|modified| modified < before) => Ok(true),
-        Some(_) => Ok(Session::load(backend, id).await?.is_some_and(|(session, _)| session.is_expired(now))),
-        None => all_older(backend, id, before).await,
+        Some(_) => Ok(Session::load(store, id).await?.is_some_and(|(session, _)| session.is_expired(now))),
+        None => all_older(store, id, before).await,
     }
 }
 
-async fn all_older(backend: &Backend, id: &str, before: SystemTime) -> Result<bool> {
-    let page = backend.list(&listing(folder(id), false, None)).await?;
+async fn all_older(store: &dyn Store, id: &str, before: SystemTime) -> Result<bool> {
+    let page = store.list(&listing(folder(id), false, None)).await?;
     Ok(page.objects.iter().all(|object| object.modified.is_some_and(|modified| modified < before)))
 }
 

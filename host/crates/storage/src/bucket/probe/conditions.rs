@@ -1,6 +1,6 @@
 //! Which conditions a service honours: each is tried where it must fail.
 
-use opendal::bucket::retries::CapabilityOverrideLayer;
+use opendal::layers::CapabilityOverrideLayer;
 use opendal::options::{DeleteOptions, ReadOptions, WriteOptions};
 use opendal::{ErrorKind, Operator};
 
@@ -13,11 +13,16 @@ pub(super) async fn ask(operator: &Operator, path: &str) -> Result<Honoured> {
     let second = operator.write_options(path, "second", absent()).await;
     let third = operator.write_options(path, "third", other()).await;
     let write = is_refusal(second)? && is_refusal(third)?;
-    let (copy, joined) = part_copy(operator, path, absent()).await?;
-    let replace = joined && part_copy(operator, path, other()).await?.1;
+    let (copy, join) = part_copy(operator, path, absent()).await?;
+    let (join, replace) = if copy {
+        (join, join && part_copy(operator, path, other()).await?.1)
+    } else {
+        let join = join_passing(operator, path, absent()).await?;
+        (join, join && join_passing(operator, path, other()).await?)
+    };
     let removal = DeleteOptions { if_match: Some(wrong()), ..DeleteOptions::default() };
     let remove = is_refusal(operator.delete_options(path, removal).await)?;
-    Ok(Honoured { write, join: joined, replace, remove, copy })
+    Ok(Honoured { write, join, replace, remove, copy })
 }
 
 fn wrong() -> String {
@@ -27,11 +32,31 @@ fn wrong() -> String {
 /// A multipart upload of one part that is copied from another object, completed under
 /// a condition that does not hold. Could it be copied? Was the condition honoured?
 async fn part_copy(operator: &Operator, target: &str, options: WriteOptions) -> Result<(bool, bool)> {
+    // Otherwise opendal would copy it through this host.
+    if !operator.info().capability().write_can_copy_from {
+        return Ok((false, false));
+    }
     let source = format!("{target}-source");
     operator.write(&source, "part").await?;
     let asked = copy_one(operator, &source, target, options).await;
     operator.delete(&source).await?;
     asked
+}
+
+/// A write in parts that pass through this host, under a condition that does not hold: was that
+/// honoured? Asked only where parts may be small.
+async fn join_passing(operator: &Operator, target: &str, options: WriteOptions) -> Result<bool> {
+    if operator.info().capability().write_multi_min_size.is_some() {
+        return Ok(false);
+    }
+    let options = WriteOptions { chunk: Some(4), ..options };
+    let written = async {
+        let mut writer = operator.writer_options(target, options).await?;
+        writer.write("part").await?;
+        writer.write("more").await?;
+        writer.close().await
+    };
+    is_refusal(written.await)
 }
 
 async fn copy_one(

@@ -5,21 +5,20 @@ use bytes::Bytes;
 use http::{HeaderName, Method, Request, StatusCode};
 use opendal::Buffer;
 
-use crate::bucket::Transport;
+use super::{Addressing, S3Settings};
+use crate::bucket::service::impossible;
+use crate::bucket::transport::Transport;
 use crate::error::{Result, StorageError};
-use crate::{Addressing, S3Settings};
 
-/// Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Requests {
-    transport: Transport,
+pub(super) struct Requests<'a> {
+    transport: &'a Transport,
     /// Without a `/` at its end.
     url: String,
 }
 
-impl Requests {
-    pub fn new(settings: &S3Settings, transport: &Transport) -> Self {
-        Self { transport: transport.clone(), url: url_of(settings) }
+impl<'a> Requests<'a> {
+    pub fn new(settings: &S3Settings, transport: &'a Transport) -> Self {
+        Self { transport, url: url_of(settings) }
     }
 
     /// `path` is below the bucket, or the query of the bucket itself. Any status is an answer.
@@ -34,9 +33,7 @@ impl Requests {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request
-            .body(Buffer::from(Bytes::from_static(body.as_bytes())))
-            .map_err(|error| StorageError::other(format!("a request cannot be made: {error}")))?;
+        let request = request.body(Buffer::from(Bytes::from_static(body.as_bytes()))).map_err(impossible)?;
         Ok(self.transport.ask(request).await?)
     }
 

@@ -14,8 +14,6 @@ use crate::error::{Result, StorageError};
 /// How many are listed at once, and an end to listings that have none.
 const MOST_PAGES: usize = 100;
 
-pub(super) struct Unfinished(pub Requests);
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[derive(Default)]
@@ -40,41 +38,39 @@ impl Begun {
     }
 }
 
-impl Unfinished {
-    /// Gives up those that began before `before`, anywhere in the bucket. Counts them.
-    pub async fn give_up(&self, before: SystemTime) -> Result<u64> {
-        let (mut given_up, mut after) = (0, String::new());
-        for _ in 0..MOST_PAGES {
-            let page = within(self.list(&after)).await?;
-            for begun in page.upload.iter().filter(|begun| begun.is_older_than(before)) {
-                within(self.abort(begun)).await?;
-                given_up += 1;
-            }
-            if !page.is_truncated {
-                break;
-            }
-            after = format!(
-                "&key-marker={}&upload-id-marker={}",
-                encoded(&page.next_key_marker),
-                encoded(&page.next_upload_id_marker)
-            );
+/// Gives up those that began before `before`, anywhere in the bucket. Counts them.
+pub(super) async fn give_up(requests: &Requests<'_>, before: SystemTime) -> Result<u64> {
+    let (mut given_up, mut after) = (0, String::new());
+    for _ in 0..MOST_PAGES {
+        let page = within(list(requests, &after)).await?;
+        for begun in page.upload.iter().filter(|begun| begun.is_older_than(before)) {
+            within(abort(requests, begun)).await?;
+            given_up += 1;
         }
-        Ok(given_up)
-    }
-
-    async fn list(&self, after: &str) -> Result<Page> {
-        let answer = self.0.send(Method::GET, &format!("?uploads={after}")).await?;
-        quick_xml::de::from_reader(std::io::Cursor::new(answer.to_bytes())).map_err(|_| {
-            StorageError::other("the storage service lists its unfinished uploads in a form of its own")
-        })
-    }
-
-    async fn abort(&self, begun: &Begun) -> Result<()> {
-        let path = format!("/{}?uploadId={}", percent_encode_path(&begun.key), encoded(&begun.upload_id));
-        match self.0.send(Method::DELETE, &path).await {
-            Err(StorageError::NotFound) => Ok(()),
-            answer => answer.map(|_| ()),
+        if !page.is_truncated {
+            break;
         }
+        after = format!(
+            "&key-marker={}&upload-id-marker={}",
+            encoded(&page.next_key_marker),
+            encoded(&page.next_upload_id_marker)
+        );
+    }
+    Ok(given_up)
+}
+
+async fn list(requests: &Requests<'_>, after: &str) -> Result<Page> {
+    let answer = requests.send(Method::GET, &format!("?uploads={after}")).await?;
+    quick_xml::de::from_reader(std::io::Cursor::new(answer.to_bytes())).map_err(|_| {
+        StorageError::other("the storage service lists its unfinished uploads in a form of its own")
+    })
+}
+
+async fn abort(requests: &Requests<'_>, begun: &Begun) -> Result<()> {
+    let path = format!("/{}?uploadId={}", percent_encode_path(&begun.key), encoded(&begun.upload_id));
+    match requests.send(Method::DELETE, &path).await {
+        Err(StorageError::NotFound) => Ok(()),
+        answer => answer.map(|_| ()),
     }
 }
 

@@ -5,20 +5,20 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderName, Method, StatusCode};
 use opendal::Buffer;
 
+use super::checksum::Checksum;
 use super::requests::Requests;
-use crate::bucket::checksum::Checksum;
 use crate::error::{Result, StorageError};
 
 const BODY: &str = "checked";
 
 /// The checksum to write with: the first that the service verifies; if it verifies none, the
 /// first that it accepts.
-pub(super) async fn ask(bucket: &Requests, path: &str) -> Result<Checksum> {
+pub(super) async fn ask(requests: &Requests<'_>, path: &str) -> Result<Checksum> {
     let mut accepted = None;
     for checksum in Checksum::KINDS {
         let path = format!("/{path}-{}", checksum as u8);
-        let answer = try_one(bucket, &path, checksum).await;
-        let removed = bucket.send(Method::DELETE, &path).await;
+        let answer = try_one(requests, &path, checksum).await;
+        let removed = requests.send(Method::DELETE, &path).await;
         match answer? {
             Answer::Verified => return Ok(checksum),
             Answer::Ignored => accepted = accepted.or(Some(checksum)),
@@ -44,11 +44,11 @@ enum Answer {
     Refused,
 }
 
-async fn try_one(bucket: &Requests, path: &str, checksum: Checksum) -> Result<Answer> {
+async fn try_one(requests: &Requests<'_>, path: &str, checksum: Checksum) -> Result<Answer> {
     let Some(header) = checksum.header() else { return Ok(Answer::Refused) };
-    let wrong = write(bucket, path, &header, checksum.of(&Buffer::from("other"))).await?;
-    let is_kept = bucket.ask(Method::GET, path, &[], "").await?.0.is_success();
-    let right = write(bucket, path, &header, checksum.of(&Buffer::from(BODY))).await?;
+    let wrong = write(requests, path, &header, checksum.of(&Buffer::from("other"))).await?;
+    let is_kept = requests.ask(Method::GET, path, &[], "").await?.0.is_success();
+    let right = write(requests, path, &header, checksum.of(&Buffer::from(BODY))).await?;
     Ok(match (wrong, right) {
         (Write::Refused, Write::Accepted) if !is_kept => Answer::Verified,
         (_, Write::Accepted) => Answer::Ignored,
@@ -61,9 +61,9 @@ enum Write {
     Refused,
 }
 
-async fn write(bucket: &Requests, path: &str, header: &HeaderName, value: String) -> Result<Write> {
+async fn write(requests: &Requests<'_>, path: &str, header: &HeaderName, value: String) -> Result<Write> {
     let headers = [(header.clone(), value), (CONTENT_LENGTH, BODY.len().to_string())];
-    let (status, answer) = bucket.ask(Method::PUT, path, &headers, BODY).await?;
+    let (status, answer) = requests.ask(Method::PUT, path, &headers, BODY).await?;
     match status {
         status if status.is_success() => Ok(Write::Accepted),
         // The request after this one says why, in the words of the settings.
