@@ -1,4 +1,4 @@
-//! The suite of the storage crate, on the S3 servers of others: one suite judges every store.
+//! The suite of the storage crate, on the services of others: one suite judges every store.
 #![allow(clippy::panic, reason = "a test may fail loudly")]
 
 use packhouse_tests::engine::{Engine, Kind};
@@ -16,10 +16,11 @@ fn program() -> PathBuf {
     )
 }
 
-async fn passes_on(kind: Kind) {
+/// The tests whose name contains `filter`, on an engine that the suite finds by `variable`.
+async fn passes_on(kind: Kind, filter: &str, variable: &str) {
     let Some(engine) = Engine::start(kind).await else { return };
     let mut suite = Command::new(program());
-    suite.args(["on_s3", "--test-threads", "2"]).env("PACKHOUSE_STORAGE_SUITE_S3", engine.address());
+    suite.args([filter, "--include-ignored", "--test-threads", "2"]).env(variable, engine.address());
     let output = suite.kill_on_drop(true).output().await.unwrap_or_else(|error| panic!("{error}"));
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{kind:?}: {told}\n{}", engine.output());
@@ -28,12 +29,20 @@ async fn passes_on(kind: Kind) {
     assert!(passed >= STORIES, "{kind:?}: only {passed} stories: {told}");
 }
 
+const S3: &str = "PACKHOUSE_STORAGE_SUITE_S3";
+const AZURE: &str = "PACKHOUSE_STORAGE_SUITE_AZURE";
+
 #[tokio::test]
 async fn the_storage_suite_passes_on_versitygw() {
-    passes_on(Kind::VersityGw).await;
+    passes_on(Kind::VersityGw, "on_s3", S3).await;
 }
 
 #[tokio::test]
 async fn the_storage_suite_passes_on_moto() {
-    passes_on(Kind::Moto).await;
+    passes_on(Kind::Moto, "on_s3", S3).await;
+}
+
+#[tokio::test]
+async fn the_storage_suite_passes_on_azurite() {
+    passes_on(Kind::Azurite, "on_azure", AZURE).await;
 }

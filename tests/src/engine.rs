@@ -1,4 +1,4 @@
-//! S3 servers that others wrote, started by the tests, each with a bucket of its own.
+//! Storage services that others wrote, started by the tests, each with a bucket of its own.
 //!
 //! They are installed by `cargo xtask clients`; one that is missing is told there.
 
@@ -14,6 +14,10 @@ pub(crate) const BUCKET: &str = "packages";
 /// s3rver knows this pair only, so all are given it.
 pub(crate) const KEY: &str = "S3RVER";
 pub(crate) const SECRET: &str = "S3RVER";
+/// The account of azurite and its key, which are the same everywhere.
+const AZURE_ACCOUNT: &str = "devstoreaccount1";
+const AZURE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 pub(crate) const REGION: &str = "us-east-1";
 
 /// Which of them.
@@ -25,6 +29,8 @@ pub enum Kind {
     Moto,
     /// Ignores conditional writes: what comes last, wins.
     S3rver,
+    /// Azure Blob Storage by its makers; its containers are made by the tests.
+    Azurite,
 }
 
 /// One running server with an empty bucket; stops when dropped, and its objects are gone then.
@@ -64,9 +70,15 @@ impl Engine {
         self.server.lock().expect("nobody panics with it")
     }
 
-    /// `127.0.0.1:PORT/KEY/SECRET`.
+    /// `127.0.0.1:PORT/KEY/SECRET`; for Azure `URL ACCOUNT KEY`.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}/{KEY}/{SECRET}", self.port())
+        let port = self.port();
+        match self.kind {
+            Kind::Azurite => {
+                format!("http://127.0.0.1:{port}/{AZURE_ACCOUNT} {AZURE_ACCOUNT} {AZURE_KEY}")
+            }
+            _ => format!("127.0.0.1:{port}/{KEY}/{SECRET}"),
+        }
     }
 
     /// Its objects as files, beside the engine's own; none where they are kept otherwise.
@@ -94,6 +106,7 @@ impl Kind {
             Self::VersityGw => installed("go/versitygw"),
             Self::Moto => installed("python/bin/moto_server"),
             Self::S3rver => installed("node/node_modules/s3rver/bin/s3rver.js"),
+            Self::Azurite => installed("node/node_modules/azurite/dist/src/blob/main.js"),
         }
     }
 
@@ -132,6 +145,13 @@ impl Kind {
                     "--configure-bucket",
                     BUCKET,
                 ]);
+                command
+            }
+            Self::Azurite => {
+                let mut command = Command::new("node");
+                command.arg(program).arg("--location").arg(folder.path());
+                command.args(["--blobHost", "127.0.0.1", "--blobPort", "0"]);
+                command.args(["--skipApiVersionCheck", "--disableTelemetry", "--silent"]);
                 command
             }
         }

@@ -1,4 +1,4 @@
-//! What comes from npm: the clients that speak it, and the S3 engine s3rver; pinned, installed
+//! What comes from npm: the clients that speak it, and the storage services s3rver and azurite; pinned, installed
 //! together by whichever npm the machine has.
 
 use super::{Client, debian};
@@ -12,6 +12,7 @@ const MANIFEST: &str = r#"{
   "private": true,
   "dependencies": {
     "@yarnpkg/cli-dist": "4.18.1",
+    "azurite": "3.37.0",
     "bun": "1.4.5",
     "deno": "2.9.6",
     "npm": "11.19.1",
@@ -23,7 +24,7 @@ const MANIFEST: &str = r#"{
 "#;
 
 /// Name, what runs it (none: it runs by itself), and the program below `node_modules`.
-const PROGRAMS: [(&str, Option<&str>, &str); 7] = [
+const PROGRAMS: [(&str, Option<&str>, &str); 8] = [
     ("npm", Some("node"), "npm/bin/npm-cli.js"),
     ("pnpm", None, ".bin/pnpm"),
     ("yarn classic", Some("node"), "yarn/bin/yarn.js"),
@@ -31,6 +32,7 @@ const PROGRAMS: [(&str, Option<&str>, &str); 7] = [
     ("bun", None, ".bin/bun"),
     ("deno", None, ".bin/deno"),
     ("s3rver", Some("node"), "s3rver/bin/s3rver.js"),
+    ("azurite", Some("node"), "azurite/dist/src/blob/main.js"),
 ];
 
 /// Installs them into `folder/node` unless they are there; tells what then runs.
