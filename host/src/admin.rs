@@ -312,7 +312,15 @@ async fn look_after_tokens(
     match command {
         TokenCommand::Create { user, label, read_only, scopes, expires, cidr } => {
             let account = auth.account(user.as_str()).await?;
-            let request = TokenRequest { label, read_only, scopes, lifetime: expires, cidr, mount: None };
+            let request = TokenRequest {
+                label,
+                read_only,
+                scopes,
+                lifetime: expires,
+                cidr,
+                mount: None,
+                actions: None,
+            };
             let issued = auth.issue(&account, &request).await?;
             tell_of_no_effect(&request.scopes, desk, terminal).await;
             terminal.remark(&format!(

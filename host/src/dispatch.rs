@@ -190,8 +190,8 @@ impl Registry {
 
     /// Whether anybody may read everything on this mount.
     fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
-        let read_actions = &generation.description.read_actions;
-        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, read_actions)
+        let actions = &generation.description.actions;
+        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, actions)
     }
 
     fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
@@ -237,7 +237,7 @@ impl Registry {
         let area = Area {
             mount: found.mount.name.clone(),
             anonymous: found.mount.anonymous.clone(),
-            read_actions: generation.description.read_actions.clone(),
+            actions: Arc::clone(&generation.description.actions),
         };
         Session::new(self.auth().clone(), area, credentials, peer)
     }

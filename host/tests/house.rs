@@ -56,7 +56,8 @@ fn strangers(words: &[&str], rooms: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_host_names_no_protocol() {
-    let protocols = ["npm", "oci", "docker", "cargo", "pypi", "maven", "composer", "rubygems", "packument"];
+    let protocols =
+        ["npm", "oci", "docker", "cargo", "pypi", "maven", "composer", "rubygems", "packument", "yank"];
     // The words of the earlier system's configuration.
     assert_eq!(strangers(&protocols, &["config/auth"]), Vec::<String>::new());
 }

@@ -41,6 +41,11 @@ fn describe(description: Description) -> about::Description {
     }
     for scope in &description.scopes {
         target.add_scope(&scope.kind, &scope.actions, &scope.read_action);
+        // Said also where nothing is implied: the host has other rules for who never says it.
+        target.add_implied(&scope.kind, &scope.read_action, &[]);
+    }
+    for each in &description.implied {
+        target.add_implied(&each.kind, &each.action, &each.implied);
     }
     for feature in &description.features {
         target.add_feature(&feature.name, feature.enabled, &feature.summary);

@@ -9,6 +9,7 @@ pub struct Description {
     pub version: String,
     pub root_aliases: Vec<String>,
     pub scopes: Vec<ScopeKind>,
+    pub implied: Vec<Implied>,
     pub features: Vec<Feature>,
     pub wishes: Vec<Wish>,
     pub failure_shape: Option<FailureShape>,
@@ -21,6 +22,14 @@ pub struct ScopeKind {
     pub kind: String,
     pub actions: Vec<String>,
     pub read_action: String,
+}
+
+/// Actions that another action of the same kind implies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Implied {
+    pub kind: String,
+    pub action: String,
+    pub implied: Vec<String>,
 }
 
 /// Something that a mount can turn on or off.
@@ -55,6 +64,7 @@ impl Description {
             version: version.to_owned(),
             root_aliases: Vec::new(),
             scopes: Vec::new(),
+            implied: Vec::new(),
             features: Vec::new(),
             wishes: Vec::new(),
             failure_shape: None,
@@ -62,13 +72,33 @@ impl Description {
         }
     }
 
-    /// A kind of scope and its actions; `read_action` is what GET needs.
+    /// A kind of scope and its actions; `read_action` is what GET needs. Name all actions:
+    /// when [`crate::auth`] is asked about another one, the host ends the request.
     #[must_use]
     pub fn scope(mut self, kind: &str, actions: &[&str], read_action: &str) -> Description {
         self.scopes.push(ScopeKind {
             kind: kind.to_owned(),
             actions: actions.iter().map(|&action| action.to_owned()).collect(),
             read_action: read_action.to_owned(),
+        });
+        self
+    }
+
+    /// Who may do `action` on things of this kind may also do the `implied` actions, and what
+    /// those imply. An action that no [`Description::scope`] of this kind names ends the loading.
+    ///
+    /// ```
+    /// # use packhouse_plugin::Description;
+    /// Description::new("notes", "Notes", "0.1.0")
+    ///     .scope("note", &["read", "write", "delete"], "read")
+    ///     .implies("note", "write", &["read"]);
+    /// ```
+    #[must_use]
+    pub fn implies(mut self, kind: &str, action: &str, implied: &[&str]) -> Description {
+        self.implied.push(Implied {
+            kind: kind.to_owned(),
+            action: action.to_owned(),
+            implied: implied.iter().map(|&action| action.to_owned()).collect(),
         });
         self
     }

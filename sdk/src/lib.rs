@@ -25,7 +25,9 @@
 //!
 //! impl Protocol for Notes {
 //!     fn describe() -> Description {
-//!         Description::new("notes", "Notes", "0.1.0").scope("note", &["read", "write"], "read")
+//!         Description::new("notes", "Notes", "0.1.0")
+//!             .scope("note", &["read", "write"], "read")
+//!             .implies("note", "write", &["read"])
 //!     }
 //!     fn handle(request: Request) -> Response {
 //!         Router::new()
@@ -118,7 +120,7 @@ pub use wit_bindgen as __wit_bindgen;
 
 pub use body::{Body, SaveOptions, Saved};
 pub use call::{Call, SMALL_BODY};
-pub use description::{Description, FailureShape, Feature, ScopeKind, Wish};
+pub use description::{Description, FailureShape, Feature, Implied, ScopeKind, Wish};
 pub use error::Error;
 pub use failure::{Failure, TextFailure};
 pub use part::Part;

@@ -15,7 +15,11 @@ struct Demo;
 
 impl Protocol for Demo {
     fn describe() -> Description {
-        Description::new("demo", "Demo", "0.1.0").scope("thing", &["pull", "push"], "pull")
+        Description::new("demo", "Demo", "0.1.0").scope("thing", &["pull", "push"], "pull").implies(
+            "thing",
+            "push",
+            &["pull"],
+        )
     }
 
     fn handle(request: Request) -> Response {
@@ -56,6 +60,7 @@ fn host() -> Host {
         .user("ann", &["demo:thing:*:push"])
         .user("bob", &["demo:thing:one:pull"])
         .anonymous_grants(&["demo:thing:open:pull"])
+        .describe::<Demo>()
 }
 
 fn fetch(actor: &Actor, thing: &str) -> String {

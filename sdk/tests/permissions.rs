@@ -18,7 +18,10 @@ struct Demo;
 impl Protocol for Demo {
     fn describe() -> Description {
         Description::new("demo", "Demo", "0.1.0")
-            .scope("package", &["read", "write"], "read")
+            .scope("package", &["read", "write", "delete"], "read")
+            .implies("package", "write", &["read", "delete"])
+            .scope("image", &["pull", "push"], "pull")
+            .implies("image", "push", &["pull"])
             .feature("publish", true, "packages can be published")
             .feature("search", false, "packages can be found")
     }
@@ -161,7 +164,11 @@ fn an_owner_is_an_account_and_not_a_name() {
 
 #[test]
 fn a_token_narrows_what_being_listed_gives() {
-    let host = Host::new().grant("login").password("bob", "correct").describe::<Demo>();
+    let host = Host::new()
+        .user("bob", &["demo:package:a:write"])
+        .grant("login")
+        .password("bob", "correct")
+        .describe::<Demo>();
     let account = auth::authenticate_password("bob", "correct").unwrap();
     let scopes = vec![Wanted::new("package", "a", &["write"])];
     let issued = account.issue_token(&TokenRequest { scopes, ..TokenRequest::default() }).unwrap();
@@ -172,17 +179,65 @@ fn a_token_narrows_what_being_listed_gives() {
 
 #[test]
 fn scopes_cover_what_the_grammar_says() {
-    let host = Host::new()
-        .user("ann", &["demo:package:com.example:write", "demo:image:*:push", "demo:rows:*:write"])
-        .describe::<Demo>();
+    let host =
+        Host::new().user("ann", &["demo:package:com.example:write", "demo:image:*:push"]).describe::<Demo>();
     let ask = |kind: &str, name: &str, action: &str| {
         host.as_user("ann").run(|| auth::check(kind, name, action)) == Decision::Granted
     };
-    for action in ["write", "read", "delete", "yank", "owner"] {
+    for action in ["write", "read", "delete"] {
         assert!(ask("package", "com.example:item", action), "{action}");
     }
     assert!(ask("package", "com.example", "read") && !ask("package", "com.example.sub:item", "read"));
-    assert!(ask("image", "a/b", "pull") && !ask("rows", "a", "select"));
+    assert!(ask("image", "a/b", "pull") && !ask("package", "a/b", "read"));
+}
+
+#[test]
+fn a_request_that_asks_about_what_is_not_declared_is_ended() {
+    struct Sloppy;
+
+    impl Protocol for Sloppy {
+        fn describe() -> Description {
+            Demo::describe()
+        }
+
+        fn handle(request: Request) -> Response {
+            let kind = request.path();
+            let decision = auth::check(kind.trim_start_matches('/'), "a", "pull");
+            Response::new(200).text(format!("{decision:?}"))
+        }
+    }
+
+    let host = Host::new().user("ann", &["*:*:*:*"]);
+    assert_eq!(host.as_user("ann").get("/image").send::<Sloppy>().text(), "Granted");
+    for (path, named) in [("/package", "`pull` on `package`"), ("/picture", "`pull` on `picture`")] {
+        let reply = host.as_user("ann").get(path).send::<Sloppy>();
+        assert_eq!(reply.status(), 500);
+        assert!(reply.fault().unwrap().contains(named), "{:?}", reply.fault());
+    }
+    assert_eq!(
+        host.as_user("ann").get("/image").send::<Sloppy>().text(),
+        "Granted",
+        "the next one is served"
+    );
+}
+
+#[test]
+fn a_token_is_made_for_no_more_than_its_maker_may_do() {
+    let _host = Host::new()
+        .user("ann", &["demo:package:a:write"])
+        .grant("login")
+        .password("ann", "correct")
+        .describe::<Demo>();
+    let account = auth::authenticate_password("ann", "correct").unwrap();
+    let issue = |name: &str, action: &str| {
+        let scopes = vec![Wanted::new("package", name, &[action])];
+        account.issue_token(&TokenRequest { scopes, ..TokenRequest::default() })
+    };
+    assert!(issue("a", "write").is_ok() && issue("a", "delete").is_ok());
+    for (name, action) in [("b", "write"), ("*", "read"), ("a", "*")] {
+        assert!(matches!(issue(name, action), Err(Error::Denied(_))), "{name} {action}");
+    }
+    assert!(matches!(issue("a b", "read"), Err(Error::Invalid(_))));
 }
 
 #[test]
@@ -196,7 +251,11 @@ fn credentials_never_arrive() {
 
 #[test]
 fn a_password_becomes_a_token_that_can_be_revoked() {
-    let host = Host::new().grant("login").user("ann", &["demo:package:*:write"]).password("ann", "correct");
+    let host = Host::new()
+        .grant("login")
+        .user("ann", &["demo:package:*:write"])
+        .password("ann", "correct")
+        .describe::<Demo>();
     assert!(matches!(auth::authenticate_password("ann", "wrong"), Err(Error::Denied(_))));
     let account = auth::authenticate_password("ann", "correct").unwrap();
     let request = TokenRequest {

@@ -13,7 +13,7 @@ fn the_page_for_plugin_authors_does_what_it_shows() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let checkout = folder.path().join("packhouse");
-    for ours in ["sdk", "wit"] {
+    for ours in ["sdk", "wit", "host/crates/scope"] {
         copy_below(&workspace.join(ours), &checkout.join(ours));
     }
     std::fs::write(checkout.join("Cargo.toml"), standalone_manifest(workspace)).unwrap();
@@ -32,5 +32,5 @@ fn standalone_manifest(workspace: &Path) -> String {
     let members = manifest.lines().find(|line| line.starts_with("members = ")).unwrap();
     let ours = ["packhouse = ", "packhouse-npm", "default-members"];
     let kept = manifest.lines().filter(|line| !ours.iter().any(|word| line.starts_with(word)));
-    kept.collect::<Vec<_>>().join("\n").replace(members, "members = [\"sdk\"]")
+    kept.collect::<Vec<_>>().join("\n").replace(members, "members = [\"sdk\", \"host/crates/scope\"]")
 }

@@ -15,7 +15,8 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::*;
 use crate::auth::{
-    Caller, Credentials, Decision, Kinds, Limits, Resource, Settings, Targets, TokenStoreKind,
+    Actions, Caller, Credentials, Decision, Kinds, Limits, Owners, Question, Resource, Settings, Targets,
+    TokenStoreKind,
 };
 use crate::ownership::{Inventory, Thing, Unknown};
 
@@ -134,8 +135,13 @@ impl Shell {
     }
 
     fn may(&self, caller: &Caller, action: &str) -> bool {
-        let resource = Resource { protocol: "demo", kind: "package", name: "a" };
-        self.auth.decide(None, caller, &resource, action, "read") == Decision::Granted
+        let asked = Question {
+            anonymous: None,
+            resource: Resource { protocol: "demo", kind: "package", name: "a" },
+            action,
+            actions: &Actions::default(),
+        };
+        self.auth.decide(&asked, caller, Owners::default()) == Decision::Granted
     }
 }
 

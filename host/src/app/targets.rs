@@ -1,12 +1,13 @@
 //! What scopes can be about in a configuration, for the commands that give them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::layout::{self, Layout};
 use super::{load_folder, safety};
 use crate::auth::Targets;
 use crate::config::Config;
-use crate::plugins::Plugins;
+use crate::plugins::{Generation, Plugins};
 
 /// The mounts, and what their plugins say of themselves. Where the plugins cannot be asked, the names
 /// of the mounts alone. The storage is not opened, and no cache folder is made: it may be that of
@@ -28,7 +29,11 @@ fn of_plugins(config: &Config, plugins: &Plugins) -> Option<Targets> {
     let layout = layout::all_mounts(config, &configured, plugins, &Layout::default()).ok()?;
     let targets = layout.mounts.iter().map(|mount| {
         let serving = plugins.serving(&mount.plugin);
-        (mount.name.clone(), serving.map(|serving| serving.description.actions.clone()))
+        let kinds = |generation: Arc<Generation>| {
+            let kinds = generation.description.kinds.iter();
+            kinds.map(|declared| (declared.kind.clone(), declared.actions.clone())).collect()
+        };
+        (mount.name.clone(), serving.map(kinds))
     });
     Some(Targets(targets.collect()))
 }

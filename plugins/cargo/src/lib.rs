@@ -50,6 +50,7 @@ impl Protocol for Cargo {
     fn describe() -> Description {
         Description::new("cargo", "Cargo crates", env!("CARGO_PKG_VERSION"))
             .scope("crate", &["read", "write", "yank", "owner"], "read")
+            .implies("crate", "write", &["read", "yank", "owner"])
             .feature("publish", true, "new versions can be published")
             .feature("yank", true, "versions can be yanked and unyanked")
             .feature("search", true, "crates can be searched for")

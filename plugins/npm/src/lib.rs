@@ -51,6 +51,7 @@ impl Protocol for Npm {
     fn describe() -> Description {
         Description::new("npm", "npm packages", env!("CARGO_PKG_VERSION"))
             .scope("package", &["read", "write", "delete", "owner"], "read")
+            .implies("package", "write", &["read", "delete", "owner"])
             .feature("publish", true, "new versions can be published")
             .feature("unpublish", true, "versions and packages can be removed")
             .feature("old_names", false, "new packages can have names that npm allows for old packages only")

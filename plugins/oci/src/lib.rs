@@ -59,7 +59,9 @@ impl Protocol for Oci {
     fn describe() -> Description {
         Description::new("oci", "OCI images and artifacts", env!("CARGO_PKG_VERSION"))
             .root_alias(ROOT)
-            .scope(access::REPOSITORY, &["pull", "push", "delete"], "pull")
+            .scope(access::REPOSITORY, &["pull", "push", "delete", access::LIST], "pull")
+            .implies(access::REPOSITORY, "push", &["pull"])
+            .implies(access::REPOSITORY, "pull", &[access::LIST])
             .wish("login", "docker login and others trade a password or a refresh token for a token")
             .feature("referrers", true, "what refers to a manifest can be listed")
             .feature("deletion", true, "manifests, tags and blobs can be deleted")

@@ -53,6 +53,7 @@ impl Protocol for Pypi {
     fn describe() -> Description {
         let description = Description::new("pypi", "Python packages", env!("CARGO_PKG_VERSION"))
             .scope("package", &["read", "write", "delete"], "read")
+            .implies("package", "write", &["read", "delete"])
             .feature("upload", true, "new files can be uploaded")
             .feature("delete", true, "files, versions and projects can be deleted")
             .failure_shape("text/plain; charset=utf-8", "{message}\n")

@@ -1,6 +1,8 @@
 //! Setting up a host, and looking at what a plugin has left in it.
 
-use super::policy::{Bearer, Identity};
+use packhouse_scope::{Access, Entry};
+
+use super::policy::{self, Identity};
 use super::request::Actor;
 use super::state::{self, LogLine, Shared};
 use super::upkeep::Upkeep;
@@ -35,14 +37,14 @@ impl Host {
         self
     }
 
-    /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` is anything, and
-    /// `write` includes `read`, `delete`, `yank` and `owner`, and `read` includes `list`.
+    /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` is anything. An action allows
+    /// what the protocol's description says that it implies.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {
         {
             let mut state = self.state.borrow_mut();
             let user = state.user(name);
-            user.scopes.extend(scopes.iter().map(|&scope| scope.to_owned()));
+            user.scopes.extend(scopes.iter().map(|scope| policy::scope(scope)));
         }
         self
     }
@@ -89,7 +91,7 @@ impl Host {
     /// What everybody may do, signed in or not.
     #[must_use]
     pub fn anonymous_grants(self, scopes: &[&str]) -> Host {
-        let scopes = scopes.iter().map(|&scope| scope.to_owned());
+        let scopes = scopes.iter().map(|scope| policy::scope(scope));
         self.state.borrow_mut().anonymous.extend(scopes);
         self
     }
@@ -194,7 +196,7 @@ impl Host {
             if token.is_some_and(|id| !state.tokens.iter().any(|stored| stored.token.id == *id)) {
                 return self.rejected("the token that the access token was made with was revoked");
             }
-            let bearer = Bearer { access: signed.access.clone(), outside: false };
+            let bearer = Access { entries: signed.access.clone(), outside: false };
             return Actor::new(&self.state).bearing(signed.identity.clone(), bearer);
         }
         match state.identity_of(secret) {
@@ -206,14 +208,20 @@ impl Host {
     /// Whoever has an access token that the token server of [`Host::token_server`] signed
     /// for this; its word counts alone.
     pub fn with_outside_access(&self, access: &[Wanted]) -> Actor {
-        Actor::new(&self.state).bearing(None, Bearer { access: access.to_vec(), outside: true })
+        let entries = access.iter().map(policy::entry).collect();
+        Actor::new(&self.state).bearing(None, Access { entries, outside: true })
     }
 
     /// What a signed access token holds; none when it is no such token.
     pub fn access(&self, secret: &str) -> Option<Vec<Wanted>> {
         let state = self.state.borrow();
         let found = state.signed.iter().find(|signed| signed.secret == secret);
-        found.map(|signed| signed.access.clone())
+        let wanted = |entry: &Entry| Wanted {
+            kind: entry.kind.clone(),
+            name: entry.name.clone(),
+            actions: entry.actions.clone(),
+        };
+        found.map(|signed| signed.access.iter().map(wanted).collect())
     }
 
     /// A run of maintenance that is about to begin, now by [`Host::store_now`].

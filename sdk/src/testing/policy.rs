@@ -1,7 +1,10 @@
-//! Who may do what, by the rules of the real host: scopes `{mount}:{kind}:{name}:{action}`.
+//! Who may do what. The real host and this one share the rules (`packhouse-scope`).
 
-use super::state::{State, User};
+use packhouse_scope::{Actions, Caller, Declaration, Entry, Implied, Person, Question, Resource, Scope};
+
+use super::state::{self, State, User};
 use crate::auth::{Decision, Wanted};
+use crate::description::{self, Description, ScopeKind};
 
 /// Ids, and names, of an owners' list that count.
 const MOST_LISTED: usize = 1000;
@@ -12,28 +15,10 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) read_only: bool,
     /// Of the token; empty for all that the user has.
-    pub(crate) scopes: Vec<String>,
+    pub(crate) scopes: Vec<Scope>,
     /// The id and end of the token.
     pub(crate) token: Option<String>,
     pub(crate) expires: Option<u64>,
-}
-
-/// A signed access token, as it came with a request.
-#[derive(Debug, Clone)]
-pub(crate) struct Bearer {
-    pub(crate) access: Vec<Wanted>,
-    /// Signed by the token server of the configuration, whose word counts alone.
-    pub(crate) outside: bool,
-}
-
-impl Bearer {
-    fn holds(&self, asked: Question<'_>) -> bool {
-        self.access.iter().any(|held| {
-            let all = held.name == "*" && !self.outside;
-            let same = held.kind == asked.kind && (all || held.name == asked.name);
-            same && held.actions.iter().any(|action| covers_action(action, asked.action))
-        })
-    }
 }
 
 /// Who a package lists as its owners.
@@ -42,14 +27,6 @@ pub(crate) struct Owners<'a> {
     pub(crate) ids: &'a [String],
     /// Of owners whose ids are not known.
     pub(crate) names: &'a [String],
-}
-
-/// What is asked for.
-#[derive(Clone, Copy)]
-struct Question<'a> {
-    kind: &'a str,
-    name: &'a str,
-    action: &'a str,
 }
 
 impl User {
@@ -70,165 +47,127 @@ impl State {
         Ok(Identity {
             name: stored.owner.clone(),
             read_only: stored.token.read_only,
-            scopes: stored.token.scopes.clone(),
+            scopes: stored.token.scopes.iter().map(|text| scope(text)).collect(),
             token: Some(stored.token.id.clone()),
             expires: stored.token.expires,
         })
     }
 
-    /// What somebody (none: nobody) may do of the wanted, each once.
-    pub(crate) fn granted_of(&self, identity: Option<&Identity>, wanted: &[Wanted]) -> Vec<Wanted> {
-        let mut granted: Vec<Wanted> = Vec::new();
-        for Wanted { kind, name, actions } in wanted {
-            for action in actions {
-                if name != "*" && !self.may(identity, Question { kind, name, action }) {
-                    continue;
-                }
-                let same = granted.iter_mut().find(|held| held.kind == *kind && held.name == *name);
-                match same {
-                    Some(held) if held.actions.contains(action) => {}
-                    Some(held) => held.actions.push(action.clone()),
-                    None => granted.push(Wanted::new(kind, name, &[action])),
-                }
-            }
-        }
-        granted
+    /// What a signed access token holds when somebody (none: nobody) wants this.
+    pub(crate) fn granted_of(&self, identity: Option<&Identity>, wanted: &[Wanted]) -> Vec<Entry> {
+        let wanted: Vec<Entry> = wanted.iter().map(entry).collect();
+        packhouse_scope::put_together(&wanted, |kind, name, action| {
+            let caller = Caller {
+                person: identity.map(|identity| self.person(identity, Owners::default())),
+                ..Caller::default()
+            };
+            self.decide(&caller, kind, name, action) == Decision::Granted
+        })
     }
 
-    fn may(&self, identity: Option<&Identity>, asked: Question<'_>) -> bool {
-        let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
-        self.decide_usual(identity, asked, public, Owners::default()) == Decision::Granted
+    /// The name of the mount, which scopes begin with. Any, as long as the protocol is not known.
+    pub(crate) fn mount_name(&self) -> &str {
+        self.mount.as_deref().or(self.protocol.as_deref()).unwrap_or("*")
     }
 
     /// As the real host names it.
     pub(crate) fn grant(&self, kind: &str, name: &str, action: &str) -> String {
-        let mount = self.mount.as_deref().or(self.protocol.as_deref()).unwrap_or("*");
-        format!("{mount}:{kind}:{name}:{action}")
+        format!("{}:{kind}:{name}:{action}", self.mount_name())
     }
 
     pub(crate) fn check(&self, kind: &str, name: &str, action: &str) -> Decision {
-        self.decide(Question { kind, name, action }, Owners::default())
+        self.check_owned(kind, name, action, Owners::default())
     }
 
     /// For everybody, whoever is calling.
     pub(crate) fn is_public(&self, kind: &str, name: &str, action: &str) -> bool {
-        let asked = Question { kind, name, action };
-        self.anonymous.iter().any(|scope| self.scope_allows(scope, asked))
+        self.must_declare(kind, action);
+        self.decide(&Caller::default(), kind, name, action) == Decision::Granted
     }
 
     /// One of the owners counts as if the action were granted to them.
     pub(crate) fn check_owned(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> Decision {
+        self.must_declare(kind, action);
         let counted = |listed: &'_ [String]| listed.len().min(MOST_LISTED);
         let owners = Owners {
             ids: owners.ids.get(..counted(owners.ids)).unwrap_or_default(),
             names: owners.names.get(..counted(owners.names)).unwrap_or_default(),
         };
-        self.decide(Question { kind, name, action }, owners)
+        let caller = Caller {
+            is_rejected: self.rejection.is_some(),
+            person: self.caller.as_ref().map(|identity| self.person(identity, owners)),
+            access: self.bearer.as_ref(),
+        };
+        self.decide(&caller, kind, name, action)
     }
 
     /// Whether the caller's user may do this with the password.
     pub(crate) fn may_without_token(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> bool {
         let Some(caller) = &self.caller else { return false };
         let user = Identity { name: caller.name.clone(), ..Identity::default() };
-        let asked = Question { kind, name, action };
-        self.decide_usual(Some(&user), asked, false, owners) == Decision::Granted
+        let caller = Caller { person: Some(self.person(&user, owners)), ..Caller::default() };
+        self.decide(&caller, kind, name, action) == Decision::Granted
     }
 
-    /// An access token narrows what its user may do to what it holds; what is public, it
-    /// narrows for nobody.
-    fn decide(&self, asked: Question<'_>, owners: Owners<'_>) -> Decision {
-        if self.rejection.is_some() {
-            return Decision::SignIn;
-        }
-        let public = self.anonymous.iter().any(|scope| self.scope_allows(scope, asked));
-        let usual = self.decide_usual(self.caller.as_ref(), asked, public, owners);
-        match &self.bearer {
-            Some(bearer) if bearer.outside && (public || bearer.holds(asked)) => Decision::Granted,
-            Some(bearer) if bearer.outside => Decision::SignIn,
-            Some(bearer) if usual == Decision::Granted && !public && !bearer.holds(asked) => Decision::SignIn,
-            Some(_) | None => usual,
-        }
+    fn decide(&self, caller: &Caller<'_>, kind: &str, name: &str, action: &str) -> Decision {
+        let resource = Resource { protocol: self.mount_name(), kind, name };
+        let question = Question { resource, action, public: &self.anonymous, actions: &self.actions };
+        packhouse_scope::decide(&question, caller).into()
     }
 
-    fn decide_usual(
-        &self,
-        identity: Option<&Identity>,
-        asked: Question<'_>,
-        public: bool,
-        owners: Owners<'_>,
-    ) -> Decision {
-        let allows = |scopes: &[String]| scopes.iter().any(|scope| self.scope_allows(scope, asked));
-        let Some(identity) = identity else {
-            return if public { Decision::Granted } else { Decision::SignIn };
-        };
-        let may_use = !identity.read_only
-            || asked.action == self.read_action(asked.kind)
-            || matches!(asked.action, "read" | "pull" | "list");
+    pub(crate) fn person<'a>(&'a self, identity: &'a Identity, owners: Owners<'_>) -> Person<'a> {
         let user = self.users.get(&identity.name);
-        let theirs = user.is_some_and(|user| allows(&user.scopes))
-            || user.is_some_and(|user| user.is_one_of(&identity.name, owners));
-        let within_token = identity.scopes.is_empty() || allows(&identity.scopes);
-        if may_use && (public || (theirs && within_token)) { Decision::Granted } else { Decision::Forbidden }
+        Person {
+            grants: user.map_or(&[], |user| &user.scopes),
+            narrowed_to: &identity.scopes,
+            is_read_only: identity.read_only,
+            is_owner: user.is_some_and(|user| user.is_one_of(&identity.name, owners)),
+        }
     }
 
-    fn read_action(&self, kind: &str) -> &str {
-        let scope = self.scopes.iter().find(|scope| scope.kind == kind);
-        scope.map_or("read", |scope| scope.read_action.as_str())
-    }
-
-    fn scope_allows(&self, scope: &str, asked: Question<'_>) -> bool {
-        let Some([protocol, kind, name, action]) = split(scope) else {
-            return false;
-        };
-        let here = self.mount.as_deref().or(self.protocol.as_deref());
-        here.is_none_or(|here| matches(protocol, here))
-            && matches(kind, asked.kind)
-            && covers_name(name, asked.name)
-            && covers_action(action, asked.action)
+    /// As the real host, ends a request that asks about another kind or action than its protocol
+    /// declares.
+    fn must_declare(&self, kind: &str, action: &str) {
+        if !self.actions.has(kind, action) {
+            state::end(&format!(
+                "it asks who may do `{action}` on `{kind}`, which its description does not declare"
+            ));
+        }
     }
 }
 
-/// The first two parts and the last are split off; the middle is the name.
-fn split(scope: &str) -> Option<[&str; 4]> {
-    let (protocol, rest) = scope.split_once(':')?;
-    let (kind, rest) = rest.split_once(':')?;
-    let (name, action) = rest.rsplit_once(':')?;
-    Some([protocol, kind, name, action])
+pub(crate) fn entry(wanted: &Wanted) -> Entry {
+    let Wanted { kind, name, actions } = wanted.clone();
+    Entry { kind, name, actions }
 }
 
-/// A name without `:` also covers what follows that name after a `:`.
-fn covers_name(pattern: &str, name: &str) -> bool {
-    let covers_group = |(group, _)| !pattern.contains(':') && matches(pattern, group);
-    matches(pattern, name) || name.split_once(':').is_some_and(covers_group)
-}
-
-fn covers_action(pattern: &str, action: &str) -> bool {
-    matches(pattern, action) || included(pattern).contains(&action)
-}
-
-/// The actions that one action brings along.
-fn included(action: &str) -> &'static [&'static str] {
-    match action {
-        "write" => &["read", "list", "delete", "yank", "owner"],
-        "push" => &["pull", "list"],
-        "read" | "pull" => &["list"],
-        _ => &[],
-    }
-}
-
-/// `*` matches any run of characters, also `/` and `:`.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == text;
+/// What a description declares.
+pub(crate) fn actions(description: &Description) -> Result<Actions, String> {
+    let declaration = |scope: &ScopeKind| Declaration {
+        kind: scope.kind.clone(),
+        actions: scope.actions.clone(),
+        read_action: scope.read_action.clone(),
     };
-    let Some(left) = text.strip_prefix(start) else {
-        return false;
+    let implied = |each: &description::Implied| Implied {
+        kind: each.kind.clone(),
+        action: each.action.clone(),
+        implied: each.implied.clone(),
     };
-    let mut places = left.char_indices().map(|(place, _)| place).chain([left.len()]);
-    places.any(|place| left.get(place..).is_some_and(|left| matches(rest, left)))
+    let kinds: Vec<_> = description.scopes.iter().map(declaration).collect();
+    Actions::declared(&kinds, &description.implied.iter().map(implied).collect::<Vec<_>>())
 }
 
-/// Has it the four parts of a scope?
-pub(crate) fn is_scope(scope: &str) -> bool {
-    split(scope).is_some_and(|parts| !parts.contains(&""))
+/// A scope that a test gives somebody. One that the real host would not take ends the test.
+pub(crate) fn scope(text: &str) -> Scope {
+    Scope::parse(text).unwrap_or_else(|error| state::end(&error.to_string()))
+}
+
+impl From<packhouse_scope::Decision> for Decision {
+    fn from(decision: packhouse_scope::Decision) -> Decision {
+        match decision {
+            packhouse_scope::Decision::Granted => Decision::Granted,
+            packhouse_scope::Decision::SignIn => Decision::SignIn,
+            packhouse_scope::Decision::Forbidden => Decision::Forbidden,
+        }
+    }
 }

@@ -1,13 +1,16 @@
 //! Somebody, and the request that they send.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use super::policy::{Bearer, Identity};
+use packhouse_scope::Access;
+
+use super::policy::Identity;
 use super::reply::Reply;
-use super::state::{self, Shared};
+use super::state::{self, ENDED, Shared};
 use crate::description::FailureShape;
-use crate::sys;
+use crate::sys::{self, Sent};
 use crate::{Error, Protocol, Request};
 
 /// Names of headers that may hold a credential: whole, by their end, by their start, and by
@@ -25,7 +28,7 @@ pub struct Actor {
     state: Shared,
     identity: Option<Identity>,
     rejection: Option<String>,
-    bearer: Option<Bearer>,
+    bearer: Option<Access>,
 }
 
 impl Actor {
@@ -42,7 +45,7 @@ impl Actor {
     }
 
     /// By a signed access token.
-    pub(crate) fn bearing(self, identity: Option<Identity>, bearer: Bearer) -> Actor {
+    pub(crate) fn bearing(self, identity: Option<Identity>, bearer: Access) -> Actor {
         Actor { identity, bearer: Some(bearer), ..self }
     }
 
@@ -190,7 +193,7 @@ impl TestRequest {
         let head = self.method == "HEAD";
         let asked = Rc::new(RefCell::new(Vec::new()));
         let request = Request::new(self.into_raw(Rc::clone(&asked)));
-        let mut sent = actor.run(|| P::handle(request).into_raw().into_sent());
+        let mut sent = actor.run(|| unless_ended(|| P::handle(request).into_raw().into_sent()));
         actor.state.borrow_mut().staging.clear();
         if let Some(rejection) = actor.state.borrow_mut().refused.take() {
             sent = refusal(&rejection, shape);
@@ -238,6 +241,17 @@ fn refusal(rejection: &str, shape: Option<FailureShape>) -> sys::Sent {
         body: shape.body.replace("{status}", "401").replace("{message}", message).into_bytes(),
         ..sys::Sent::default()
     }
+}
+
+/// What the plugin answers, or the fault for which the host ended the request.
+fn unless_ended(answer: impl FnOnce() -> Sent) -> Sent {
+    catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().and_then(|said| said.strip_prefix(ENDED));
+        match said {
+            Some(why) => Sent { fault: Some(why.to_owned()), ..Sent::default() },
+            None => resume_unwind(panic),
+        }
+    })
 }
 
 /// The rule of the real host, for a name in lower case.

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
+use packhouse_scope::{Access, Actions, Entry, Scope};
+
 use super::hash;
-use super::policy::{Bearer, Identity};
+use super::policy::{self, Identity};
 use crate::Error;
-use crate::auth::{Token, Wanted};
-use crate::description::{Description, ScopeKind};
+use crate::auth::Token;
+use crate::description::Description;
 use crate::log::Level;
 use crate::types::{Digest, ObjectInfo, Precondition};
 
@@ -25,6 +27,16 @@ pub(crate) fn current() -> Shared {
 
 pub(crate) fn make_current(state: &Shared) {
     CURRENT.with_borrow_mut(|current| *current = Some(Rc::clone(state)));
+}
+
+/// What the message of [`end`] begins with.
+pub(crate) const ENDED: &str = "the host ends the request: ";
+
+/// Ends the request, as the real host does. A request that a test sends is answered with 500 and
+/// this reason ([`super::Reply::fault`]); outside a request, the test ends.
+#[expect(clippy::panic, reason = "as the real host ends the guest")]
+pub(crate) fn end(why: &str) -> ! {
+    panic!("{ENDED}{why}")
 }
 
 /// A line that a plugin wrote to the log.
@@ -45,7 +57,7 @@ pub(crate) struct User {
     pub(crate) id: String,
     /// Whether owners who are recorded by this name alone mean this user.
     pub(crate) owns_by_name: bool,
-    pub(crate) scopes: Vec<String>,
+    pub(crate) scopes: Vec<Scope>,
     pub(crate) password: Option<String>,
     pub(crate) email: Option<String>,
 }
@@ -62,7 +74,7 @@ pub(crate) struct StoredToken {
 pub(crate) struct Signed {
     pub(crate) secret: String,
     pub(crate) identity: Option<Identity>,
-    pub(crate) access: Vec<Wanted>,
+    pub(crate) access: Vec<Entry>,
     pub(crate) expires: u64,
 }
 
@@ -88,19 +100,20 @@ pub(crate) struct State {
     pub(crate) protocol: Option<String>,
     /// The mount's name. By default, it is the protocol's name.
     pub(crate) mount: Option<String>,
-    pub(crate) scopes: Vec<ScopeKind>,
+    /// None are known before the protocol is described: then nothing implies anything.
+    pub(crate) actions: Actions,
     pub(crate) features: BTreeMap<String, bool>,
     pub(crate) settings: String,
     pub(crate) users: BTreeMap<String, User>,
     /// The names that removed users had.
     pub(crate) removed_users: BTreeSet<String>,
     pub(crate) tokens: Vec<StoredToken>,
-    pub(crate) anonymous: Vec<String>,
+    pub(crate) anonymous: Vec<Scope>,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) caller: Option<Identity>,
     pub(crate) rejection: Option<String>,
     /// What the caller's access token holds, if they sent one.
-    pub(crate) bearer: Option<Bearer>,
+    pub(crate) bearer: Option<Access>,
     /// What it lacked when that was last asked for.
     pub(crate) lacking: Option<String>,
     /// Why their token did not allow what was last asked for, though the user may do it.
@@ -142,7 +155,7 @@ impl Default for State {
             uploads: BTreeMap::new(),
             protocol: None,
             mount: None,
-            scopes: Vec::new(),
+            actions: Actions::default(),
             features: BTreeMap::new(),
             settings: "{}".to_owned(),
             users: BTreeMap::new(),
@@ -213,10 +226,11 @@ impl State {
 
     /// Takes over what the description says; what a test has set stays.
     pub(crate) fn describe(&mut self, description: Description) {
+        self.actions = policy::actions(&description)
+            .unwrap_or_else(|why| end(&format!("the plugin is not loaded: {why}")));
         for feature in description.features {
             self.features.entry(feature.name).or_insert(feature.enabled);
         }
-        self.scopes = description.scopes;
         self.protocol = Some(description.protocol);
     }
 
@@ -229,6 +243,12 @@ impl State {
         self.fail_if_asked()?;
         check_key(key)?;
         Ok(self.objects.get(key).cloned())
+    }
+
+    /// `Conflict` when another version is there, `NotFound` when nothing is.
+    pub(crate) fn look_up_version(&mut self, key: &str, version: &str) -> Result<Object, Error> {
+        let object = self.look_up(key)?.ok_or(Error::NotFound)?;
+        if object.info.version == version { Ok(object) } else { Err(Error::Conflict) }
     }
 
     /// The error that a test has asked for.
@@ -358,12 +378,12 @@ impl State {
         let folder = format!("{key}/");
         let below = self.objects.range(folder.clone()..).next();
         if below.is_some_and(|(other, _)| other.starts_with(&folder)) {
-            return Err(Error::Invalid(format!("`{key}` is a folder")));
+            return Err(clash(format!("`{key}` is a folder")));
         }
         for (slash, _) in key.match_indices('/') {
             let parent = key.get(..slash).unwrap_or_default();
             if self.objects.contains_key(parent) {
-                return Err(Error::Invalid(format!("`{parent}` is an object, no folder")));
+                return Err(clash(format!("`{parent}` is an object, no folder")));
             }
         }
         Ok(())
@@ -399,6 +419,11 @@ pub(crate) fn part(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
     bytes.get(start..end.min(bytes.len())).unwrap_or_default()
+}
+
+/// How the host answers a write of a key that would be an object and a folder at once.
+fn clash(message: String) -> Error {
+    Error::Other { code: "clash".to_owned(), message }
 }
 
 /// The rules of `wit/storage.wit`.

@@ -1,12 +1,12 @@
 //! What an administrator does with users and their tokens, and the first user of a new
 //! server. It must not know where the orders come from.
 
+use packhouse_scope::Scope;
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::identity::Account;
 use super::passwords;
-use super::scope::Scope;
 use super::token_store::Token;
 use super::users::{Holder, User, UserName};
 use super::{Auth, AuthError};

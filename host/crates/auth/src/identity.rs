@@ -11,13 +11,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use packhouse_scope::{Access, Person, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use super::access::Access;
 use super::credentials::{Credentials, Sent, has_token_form};
 use super::jwt;
-use super::scope::Scope;
 use super::sign_in::Lane;
 use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
 use super::users::{Holder, User, UserName};
@@ -64,6 +63,15 @@ impl Caller {
     /// Somebody who sent credentials of a scheme that is not known here.
     pub fn with_foreign_scheme(why: impl Into<String>) -> Self {
         Self { foreign: Some(why.into()), ..Self::default() }
+    }
+
+    /// As the decision wants it. Do these owner lists name them?
+    pub fn as_asking(&self, owners: Owners<'_>) -> packhouse_scope::Caller<'_> {
+        packhouse_scope::Caller {
+            is_rejected: self.rejection.is_some(),
+            person: self.account.as_ref().map(|account| account.as_person(owners)),
+            access: self.access.as_deref(),
+        }
     }
 
     /// Were credentials sent that count?
@@ -136,6 +144,16 @@ impl Account {
         };
         let by_name = || owners.names.iter().any(|name| name == self.user.name.as_str());
         by_id() || self.user.owns_by_name && by_name()
+    }
+
+    /// As the decision wants it. Do these owner lists name them?
+    pub(super) fn as_person(&self, owners: Owners<'_>) -> Person<'_> {
+        Person {
+            grants: self.grants(),
+            narrowed_to: self.scopes(),
+            is_read_only: self.read_only(),
+            is_owner: self.is_one_of(owners),
+        }
     }
 
     /// The user's address for mail, if known.

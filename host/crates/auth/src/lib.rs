@@ -4,9 +4,9 @@
 //! # Layout
 //! `session` is the face for one request (`granted` are the permissions that it has found);
 //! `credentials` reads what was sent and removes it;
-//! `identity` says who that is; `policy` and `scope` decide what they may do; `tokens` and
+//! `identity` says who that is; the crate `packhouse-scope` decides what they may do; `tokens` and
 //! `accounts` change what there is; `signing` makes signed access tokens and says who sends one
-//! (`access` is what they hold, `jwt` their form and keys); `sign_in`, `passwords` and `throttle`
+//! (`jwt` is their form and keys); `sign_in`, `passwords` and `throttle`
 //! guard the one secret that people choose;
 //! `stores` names the stores there are, `users` and `token_store` hold one file each.
 //!
@@ -16,7 +16,6 @@
 //! - What was revoked or changed on this host counts at once here, and within a second
 //!   on every other host of the same store (see [`identity::FRESH`]).
 
-pub mod access;
 pub mod accounts;
 mod cache;
 mod clock;
@@ -27,8 +26,6 @@ pub mod home;
 pub mod identity;
 pub mod jwt;
 mod passwords;
-pub mod policy;
-pub mod scope;
 pub mod session;
 mod sign_in;
 pub mod signing;
@@ -39,23 +36,21 @@ pub mod token_store;
 pub mod tokens;
 pub mod users;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use packhouse_scope as scope;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use access::{Access, Entry};
 pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
 pub use home::Home;
 pub use identity::{Account, Caller};
-pub use policy::Decision;
-pub use scope::{Resource, Scope};
+pub use packhouse_scope::{Access, Actions, Decision, Entry, Resource, Scope, ScopeError};
 pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::TokenStoreKind;
@@ -175,6 +170,12 @@ pub enum AuthError {
     NotFound(String),
 }
 
+impl From<ScopeError> for AuthError {
+    fn from(error: ScopeError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
 impl AuthError {
     pub fn user_exists(name: &UserName) -> Self {
         Self::Exists(format!("there is a user `{name}` already: choose another name, or change that user"))
@@ -197,10 +198,10 @@ impl AuthError {
 pub struct Question<'a> {
     /// What everybody may do here, where it is not what everybody may do elsewhere.
     pub anonymous: Option<&'a [Scope]>,
-    pub resource: &'a Resource<'a>,
+    pub resource: Resource<'a>,
     pub action: &'a str,
-    /// The protocol's own word for reading this type of thing.
-    pub read_action: &'a str,
+    /// The actions of the protocol that answers there.
+    pub actions: &'a Actions,
 }
 
 /// Who a package lists as its owners.
@@ -300,48 +301,22 @@ impl Auth {
         Self { inner: Arc::new(inner) }
     }
 
-    /// May the caller do `action` on the resource? `read_action` is the protocol's own
-    /// word for reading this type of thing; `anonymous` stands in for what everybody may
-    /// do elsewhere. Costs no look-up.
-    pub fn decide(
-        &self,
-        anonymous: Option<&[Scope]>,
-        caller: &Caller,
-        resource: &Resource<'_>,
-        action: &str,
-        read_action: &str,
-    ) -> Decision {
-        policy::decide(anonymous.unwrap_or(&self.inner.anonymous), caller, resource, action, read_action)
+    /// May the caller do that? One of the owners counts as if the action were granted to them;
+    /// what their token was narrowed to still holds. Costs no look-up.
+    pub fn decide(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
+        let Question { anonymous, resource, action, actions } = *asked;
+        let public = anonymous.unwrap_or(&self.inner.anonymous);
+        scope::decide(&scope::Question { resource, action, public, actions }, &caller.as_asking(owners))
     }
 
-    /// Whether anybody may read everything on a mount. `anonymous` stands in for what
-    /// everybody may do elsewhere; `read_actions` has the action that reads each kind.
-    pub fn is_public(
-        &self,
-        anonymous: Option<&[Scope]>,
-        mount: &str,
-        read_actions: &BTreeMap<String, String>,
-    ) -> bool {
-        policy::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, read_actions)
+    /// May anybody read everything on a mount? `anonymous` is as in [`Question`].
+    pub fn is_public(&self, anonymous: Option<&[Scope]>, mount: &str, actions: &Actions) -> bool {
+        scope::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, actions)
     }
 
     /// Do users and tokens outlive this process?
     pub fn is_lasting(&self) -> bool {
         self.inner.stores.lasting
-    }
-
-    /// As [`Auth::decide`], where one of the owners counts as if the action were granted to
-    /// them; what their token was narrowed to still holds.
-    pub fn decide_owned(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
-        let Question { anonymous, resource, action, read_action } = *asked;
-        let decision = self.decide(anonymous, caller, resource, action, read_action);
-        let is_owner = || caller.account.as_ref().is_some_and(|account| account.is_one_of(owners));
-        let let_through = || policy::lets_through(caller, resource, action, read_action);
-        if decision == Decision::Forbidden && is_owner() && let_through() {
-            Decision::Granted
-        } else {
-            decision
-        }
     }
 
     /// Is the store there, whole, and does it take writes? For readiness.

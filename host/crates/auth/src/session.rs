@@ -9,18 +9,16 @@
 //! - Nothing is changed for a caller whose credentials were revoked, or whose permissions were taken
 //!   away, more than about a second before: see [`Session::verify`].
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use packhouse_scope::{Actions, Decision, Entry, Resource, Scope};
 use secrecy::SecretString;
 
-use super::access::Entry;
 use super::credentials::{Credentials, Sent};
 use super::granted::Granted;
 use super::identity::{Account, Caller};
-use super::policy::Decision;
-use super::scope::{Resource, Scope};
 use super::signing::{AccessRequest, AccessToken, TokenServer};
 use super::token_store::Token;
 use super::tokens::{Issued, TokenRequest};
@@ -43,8 +41,8 @@ pub struct Area {
     pub mount: String,
     /// What everybody may do here, where that differs from what everybody may do elsewhere.
     pub anonymous: Option<Vec<Scope>>,
-    /// The protocol's words for reading, by the type of thing.
-    pub read_actions: BTreeMap<String, String>,
+    /// The actions of the protocol that answers there.
+    pub actions: Arc<Actions>,
 }
 
 /// One request's caller.
@@ -277,7 +275,9 @@ impl Session {
         }
         self.verify().await?;
         self.issued += 1;
-        self.auth.issue(account, &TokenRequest { mount: Some(self.area.mount.clone()), ..request }).await
+        let Area { mount, actions, .. } = &self.area;
+        let (mount, actions) = (Some(mount.clone()), Some(Arc::clone(actions)));
+        self.auth.issue(account, &TokenRequest { mount, actions, ..request }).await
     }
 
     /// The account's tokens that are valid at this mount.
@@ -305,7 +305,7 @@ impl Session {
             &AccessRequest {
                 mount: &self.area.mount,
                 anonymous: self.area.anonymous.as_deref(),
-                read_actions: &self.area.read_actions,
+                actions: &self.area.actions,
                 service,
                 wanted,
             },
@@ -355,11 +355,11 @@ impl Session {
     ) -> Decision {
         let question = Question {
             anonymous: self.area.anonymous.as_deref(),
-            resource: &Resource { protocol: &self.area.mount, kind, name },
+            resource: Resource { protocol: &self.area.mount, kind, name },
             action,
-            read_action: self.area.read_actions.get(kind).map_or("read", String::as_str),
+            actions: &self.area.actions,
         };
-        caller.map_or(Decision::SignIn, |caller| self.auth.decide_owned(&question, caller, owners))
+        caller.map_or(Decision::SignIn, |caller| self.auth.decide(&question, caller, owners))
     }
 }
 

@@ -18,19 +18,17 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use packhouse_scope::{self as scope, Access, Actions, Decision, Entry, Resource, Scope};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::access::{self, Access, Entry};
 use super::identity::{Account, Caller, check_use};
 use super::jwt::keys::{KeyFile, Keys};
 use super::jwt::{Expected, Flaw};
-use super::policy::{self, Decision};
-use super::scope::{Resource, Scope};
 use super::stores::Stores;
 use super::token_store::Token;
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, Owners, Question};
 
 /// Things that one token may be wanted for.
 const MOST_WANTED: usize = 100;
@@ -81,8 +79,8 @@ pub struct AccessRequest<'a> {
     pub mount: &'a str,
     /// As in [`Auth::decide`].
     pub anonymous: Option<&'a [Scope]>,
-    /// The protocol's words for reading, by the type of thing.
-    pub read_actions: &'a BTreeMap<String, String>,
+    /// The actions of the protocol that answers there.
+    pub actions: &'a Actions,
     /// Whom the client wants it for; empty for this registry.
     pub service: &'a str,
     pub wanted: &'a [Entry],
@@ -256,11 +254,11 @@ impl Auth {
 
     fn allowed_of(&self, account: Option<&Account>, request: &AccessRequest<'_>) -> Vec<Entry> {
         let caller = account.cloned().map_or_else(Caller::anonymous, Caller::signed_in);
-        let anonymous = request.anonymous.unwrap_or(&self.inner.anonymous);
-        access::put_together(request.wanted, |kind, name, action| {
+        scope::put_together(request.wanted, |kind, name, action| {
             let resource = Resource { protocol: request.mount, kind, name };
-            let read_action = request.read_actions.get(kind).map_or("read", String::as_str);
-            policy::decide(anonymous, &caller, &resource, action, read_action) == Decision::Granted
+            let AccessRequest { anonymous, actions, .. } = *request;
+            let question = Question { anonymous, resource, action, actions };
+            self.decide(&question, &caller, Owners::default()) == Decision::Granted
         })
     }
 

@@ -41,7 +41,7 @@ impl Targets {
                 there.join("; ")
             ));
         }
-        if meant.iter().any(|(_, actions)| actions.iter().any(|action| scope.includes(action))) {
+        if meant.iter().any(|(_, actions)| actions.iter().any(|action| scope.names_action(action))) {
             return None;
         }
         let there: Vec<_> =

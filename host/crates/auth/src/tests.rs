@@ -10,9 +10,11 @@
 
 use std::net::IpAddr;
 
+use packhouse_scope::{Declaration, Implied};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::database::{Database, PATIENCE};
+
 use super::*;
 
 pub const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -27,6 +29,15 @@ pub fn host() -> Auth {
 pub async fn host_on(path: &std::path::Path) -> Auth {
     let database = Database::open(path, PATIENCE).await.unwrap();
     Auth::over(Stores::of_database(database), scopes(&["*:*:*:read"]), None, Clock::without_waiting())
+}
+
+/// `write` implies `yank`, and `read`, which reads.
+pub fn package_actions() -> Arc<Actions> {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let (kind, read_action) = ("package".to_owned(), "read".to_owned());
+    let actions = words(&["read", "write", "yank"]);
+    let write = Implied { kind: kind.clone(), action: "write".to_owned(), implied: words(&["read", "yank"]) };
+    Arc::new(Actions::declared(&[Declaration { kind, actions, read_action }], &[write]).unwrap())
 }
 
 pub fn scopes(texts: &[&str]) -> Vec<Scope> {
@@ -74,8 +85,13 @@ async fn the_first_start_makes_an_admin_who_may_do_everything() {
     assert!(auth.ensure_admin(None).await.unwrap().into_password().is_none());
     assert!(auth.ensure_admin(Some("other password".into())).await.unwrap().into_password().is_none());
     let admin = sign_in(&auth, "admin", generated.expose_secret()).await;
-    let resource = Resource { protocol: "demo", kind: "package", name: "a" };
-    assert_eq!(auth.decide(None, &admin, &resource, "write", "read"), Decision::Granted);
+    let asked = Question {
+        anonymous: None,
+        resource: Resource { protocol: "demo", kind: "package", name: "a" },
+        action: "write",
+        actions: &Actions::default(),
+    };
+    assert_eq!(auth.decide(&asked, &admin, Owners::default()), Decision::Granted);
     assert!(sign_in(&auth, "admin", "other password").await.rejection.is_some());
 }
 
@@ -197,8 +213,9 @@ async fn an_owner_is_who_was_recorded_and_not_who_has_the_name() {
     let may = async |ids: &[String], names: &[String]| {
         let bob = sign_in(&auth, "bob", PASSWORD).await;
         let resource = Resource { protocol: "demo", kind: "package", name: "a" };
-        let asked = Question { anonymous: None, resource: &resource, action: "write", read_action: "read" };
-        auth.decide_owned(&asked, &bob, Owners { ids, names }) == Decision::Granted
+        let actions = Actions::default();
+        let asked = Question { anonymous: None, resource, action: "write", actions: &actions };
+        auth.decide(&asked, &bob, Owners { ids, names }) == Decision::Granted
     };
     let (by_id, by_name) = ([first], ["bob".to_owned()]);
     assert!(may(&by_id, &[]).await && may(&[], &by_name).await);
@@ -241,7 +258,12 @@ async fn a_read_only_account_gets_read_only_tokens_only() {
 async fn a_token_s_scopes_stay_within_what_its_maker_has() {
     let auth = host();
     add_user(&auth, "ann", &["demo:package:@ann/*:write"]).await;
-    let wanting = |texts: &[&str]| TokenRequest { scopes: scopes(texts), ..TokenRequest::default() };
+    let actions = Some(package_actions());
+    let wanting = |texts: &[&str]| TokenRequest {
+        scopes: scopes(texts),
+        actions: actions.clone(),
+        ..TokenRequest::default()
+    };
     let ann = auth.account("ann").await.unwrap();
     assert!(
         auth.issue(&ann, &wanting(&["demo:package:@ann/a:write", "*:*:*:read"])).await.is_ok(),

@@ -12,12 +12,12 @@ use std::net::IpAddr;
 
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use packhouse_scope::Scope;
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::AuthError;
-use super::scope::Scope;
 
 /// SHA-256 of a secret. A secret has 122 random bits, so it needs no slow hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

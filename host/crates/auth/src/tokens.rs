@@ -17,17 +17,18 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use packhouse_scope::{Actions, Scope, is_narrower};
 use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::identity::Account;
-use super::scope::Scope;
 use super::token_store::{Quota, SecretHash, Token};
-use super::{Auth, AuthError};
+use super::{Auth, AuthError, Owners};
 
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 200;
@@ -52,6 +53,9 @@ pub struct TokenRequest {
     /// The mount through which it is asked for, which it is limited to. None when the
     /// administrator makes it: then it is valid at all mounts, and no number is too many.
     pub mount: Option<String>,
+    /// The actions of that mount's protocol. Without them, nothing is known of what an action
+    /// implies.
+    pub actions: Option<Arc<Actions>>,
 }
 
 /// A token just made.
@@ -172,7 +176,7 @@ impl Auth {
             expires: end(account, self.lifetime(account, request), created)?,
             last_used: None,
             read_only: request.read_only,
-            scopes: self.narrow(account, &request.scopes)?,
+            scopes: self.narrow(account, request)?,
             cidr: place(account, &request.cidr)?,
             mount: request.mount.clone().or_else(|| account.token()?.mount.clone()),
             idle: (!account.is_proved()).then(|| millis(self.inner.limits.idle_lifetime)),
@@ -214,22 +218,19 @@ impl Auth {
         }
     }
 
-    fn narrow(&self, account: &Account, wanted: &[Scope]) -> Result<Vec<Scope>, AuthError> {
-        if wanted.is_empty() {
+    fn narrow(&self, account: &Account, request: &TokenRequest) -> Result<Vec<Scope>, AuthError> {
+        if request.scopes.is_empty() {
             return Ok(account.scopes().to_vec());
         }
-        let within = |scopes: &[Scope], scope: &Scope| scopes.iter().any(|wide| wide.covers(scope));
-        for scope in wanted {
-            let narrowed_to = account.scopes();
-            let own =
-                within(account.grants(), scope) && (narrowed_to.is_empty() || within(narrowed_to, scope));
-            if !own && !within(&self.inner.anonymous, scope) {
+        let (person, public) = (account.as_person(Owners::default()), &self.inner.anonymous);
+        for scope in &request.scopes {
+            if !is_narrower(scope, &person, public, request.actions.as_deref()) {
                 return deny(&format!(
                     "`{scope}` is more than you may do yourself: ask for less, or for that grant"
                 ));
             }
         }
-        Ok(wanted.to_vec())
+        Ok(request.scopes.clone())
     }
 
     /// Housekeeping beside making a token; it never fails the making.

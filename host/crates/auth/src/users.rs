@@ -13,11 +13,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use futures_util::future::BoxFuture;
+use packhouse_scope::Scope;
 use uuid::Uuid;
 
 use super::AuthError;
 use super::credentials::has_token_form;
-use super::scope::Scope;
 
 /// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, the first a
 /// letter or digit, and not of the form of a token. So an address for mail is one, if it is in

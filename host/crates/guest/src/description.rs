@@ -1,6 +1,11 @@
 //! What a plugin says of itself, checked.
 
+mod undeclared;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use packhouse_scope::{Actions, Declaration, Implied};
 
 use crate::mount::is_reserved;
 use packhouse_http::respond::FailureShape;
@@ -14,10 +19,13 @@ pub struct Description {
     pub version: String,
     /// Paths at the root of the host that it wishes for.
     pub root_aliases: Vec<String>,
-    /// For each kind of scope the action that reading needs.
-    pub read_actions: BTreeMap<String, String>,
-    /// For each kind of scope its actions.
-    pub actions: BTreeMap<String, Vec<String>>,
+    /// Each kind of scope, and its actions.
+    pub kinds: Vec<Declaration>,
+    /// Which actions imply others. None where the plugin says nothing of it, as one that was
+    /// built for the contract 0.1.0, which has no word for it.
+    pub implied: Option<Vec<Implied>>,
+    /// What both of them come to, once they are checked.
+    pub actions: Arc<Actions>,
     /// For each feature whether it is on unless the configuration says otherwise.
     pub features: BTreeMap<String, bool>,
     pub setup: Option<String>,
@@ -28,7 +36,11 @@ pub struct Description {
 
 impl Description {
     /// The description, or a sentence about what cannot be.
-    pub fn checked(self) -> Result<Self, String> {
+    pub fn checked(mut self) -> Result<Self, String> {
+        self.actions = Arc::new(match &self.implied {
+            Some(implied) => Actions::declared(&self.kinds, implied)?,
+            None => Actions::by_rules(&self.kinds, &undeclared::rules()),
+        });
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let protocol = &self.protocol;
         if protocol.is_empty()
@@ -56,13 +68,13 @@ impl Description {
     /// What this one declares and `next` does not, a few words each.
     pub fn loses(&self, next: &Self) -> Vec<String> {
         let mut lost = Vec::new();
-        for (kind, actions) in &self.actions {
-            match next.actions.get(kind) {
+        for Declaration { kind, actions, .. } in &self.kinds {
+            match next.kinds.iter().find(|declared| declared.kind == *kind) {
                 None => lost.push(format!("the scope `{kind}`")),
                 Some(kept) => lost.extend(
                     actions
                         .iter()
-                        .filter(|action| !kept.contains(action))
+                        .filter(|action| !kept.actions.contains(action))
                         .map(|action| format!("the action `{action}` of the scope `{kind}`")),
                 ),
             }

@@ -62,7 +62,7 @@ fn being_listed_counts_on_that_package_only() {
 
 #[test]
 fn what_somebody_came_with_still_holds() {
-    let host = shared();
+    let host = shared().user("bob", &["npm:package:b:write"]);
     let reader = host.as_reader("bob");
     assert_eq!((publish(&reader, "1.1.0"), set_tag(&reader), deprecate(&host, &reader)), (403, 403, 403));
     let body =

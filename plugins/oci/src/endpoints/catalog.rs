@@ -1,19 +1,15 @@
 //! `GET /v2/_catalog`: the repositories that the caller may pull, and those that `list` was
 //! granted on.
 
-use std::collections::HashSet;
-
-use packhouse_plugin::auth::{Decision, Denied, Wanted};
+use packhouse_plugin::auth::{Denied, Wanted};
 use packhouse_plugin::{Call, Response, auth, storage};
 use serde_json::json;
 
 use super::{link_to_next, page_size};
-use crate::access::{Access, LIST, REPOSITORY};
+use crate::access::{LIST, REPOSITORY};
 use crate::error::{self, Error};
 use crate::layout;
 
-/// Reading, in the words of the host's other protocols.
-const READ: &str = "read";
 /// Entries of a page that says no number.
 const PAGE: usize = 1000;
 /// Entries of the largest page.
@@ -50,28 +46,10 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
     }
 }
 
-/// The first of these repositories that the catalogue shows to the caller.
-///
-/// `list` comes with `pull`, and also with the host's `read`, which is no action of this
-/// protocol: it pulls nothing, so it shows nothing. A token for the catalogue holds `list` alone,
-/// and stands for what its user may pull.
+/// The first of these repositories that the catalogue shows to the caller. A token for the
+/// catalogue holds `list` alone, and stands for what its user may pull.
 fn visible(names: &[String], most: usize) -> Vec<String> {
-    let listed = auth::filter_allowed(REPOSITORY, names, LIST);
-    let pulled: HashSet<String> =
-        auth::filter_allowed(REPOSITORY, &listed, Access::Pull.action()).into_iter().collect();
-    let is_visible = |name: &String| pulled.contains(name) || is_listed_without_pull(name);
-    listed.into_iter().filter(is_visible).take(most).collect()
-}
-
-/// Whether the caller, who may list this repository and may not pull it with what they came
-/// with, could pull it with another token, or has `list` for another reason than `read`.
-fn is_listed_without_pull(name: &str) -> bool {
-    let is_refused_for_good = |action: &str| match auth::check(REPOSITORY, name, action) {
-        Decision::Granted => false,
-        Decision::Forbidden => true,
-        Decision::SignIn => auth::caller().is_none(),
-    };
-    !is_refused_for_good(Access::Pull.action()) || is_refused_for_good(READ)
+    auth::filter_allowed(REPOSITORY, names, LIST).into_iter().take(most).collect()
 }
 
 fn sign_in() -> Error {

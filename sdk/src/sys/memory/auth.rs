@@ -1,8 +1,10 @@
 //! Who is calling, by the simple policy of `testing`.
 
+use packhouse_scope::Scope;
+
 use crate::Error;
 use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
-use crate::testing::policy::{Identity, Owners, is_scope};
+use crate::testing::policy::{Identity, Owners};
 use crate::testing::state::{self, Shared, Signed, State, StoredToken};
 use crate::types::Digest;
 
@@ -255,17 +257,13 @@ impl Account {
         if self.identity.read_only && !request.read_only {
             return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
         }
-        let scopes = scopes_of(self.state.borrow().protocol.as_deref(), &request.scopes);
-        if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(Error::Invalid(format!("`{scope}` is no scope")));
-        }
+        let scopes = self.narrowed(&request.scopes)?;
         if let Some(network) = request.networks.iter().find(|network| !network.contains('/')) {
             return Err(Error::Invalid(format!("`{network}` is no network")));
         }
         let mut state = self.state.borrow_mut();
         self.check_quota(&state)?;
         let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
-        let scopes = if scopes.is_empty() { self.identity.scopes.clone() } else { scopes };
         let token = Token {
             id: format!("token-{}", state.next_serial()),
             hint: secret.chars().take(8).collect(),
@@ -274,7 +272,7 @@ impl Account {
             expires: self.end(request, state.now),
             last_used: None,
             read_only: request.read_only,
-            scopes,
+            scopes: scopes.iter().map(ToString::to_string).collect(),
             networks: request.networks.clone(),
         };
         state.tokens.push(StoredToken {
@@ -284,6 +282,28 @@ impl Account {
             idle: !self.proved,
         });
         Ok(Issued { token, secret })
+    }
+
+    /// What a token is narrowed to for which this is wanted.
+    fn narrowed(&self, wanted: &[Wanted]) -> Result<Vec<Scope>, Error> {
+        let state = self.state.borrow();
+        let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
+        let scope = |(wanted, action): (&Wanted, &String)| {
+            Scope::of(state.mount_name(), &wanted.kind, &wanted.name, action)
+                .map_err(|error| Error::Invalid(error.to_string()))
+        };
+        let scopes = each.map(scope).collect::<Result<Vec<_>, _>>()?;
+        if scopes.is_empty() {
+            return Ok(self.identity.scopes.clone());
+        }
+        let person = state.person(&self.identity, Owners::default());
+        let is_narrower = |scope: &&Scope| {
+            packhouse_scope::is_narrower(scope, &person, &state.anonymous, Some(&state.actions))
+        };
+        match scopes.iter().find(|scope| !is_narrower(scope)) {
+            Some(scope) => Err(Error::Denied(format!("`{scope}` is more than this account may do"))),
+            None => Ok(scopes),
+        }
     }
 
     fn check_quota(&self, state: &State) -> Result<(), Error> {
@@ -330,14 +350,4 @@ impl Account {
         state.tokens.retain(|stored| !own(stored));
         Ok(state.tokens.len() < before)
     }
-}
-
-/// What is wanted of the mount, as scopes.
-fn scopes_of(mount: Option<&str>, wanted: &[Wanted]) -> Vec<String> {
-    let mount = mount.unwrap_or("*");
-    let of = |wanted: &Wanted| {
-        let scope = |action: &String| format!("{mount}:{}:{}:{action}", wanted.kind, wanted.name);
-        wanted.actions.iter().map(scope).collect::<Vec<_>>()
-    };
-    wanted.iter().flat_map(of).collect()
 }

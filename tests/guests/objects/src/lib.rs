@@ -16,6 +16,7 @@ impl Protocol for Objects {
     fn describe() -> Description {
         Description::new("objects", "Objects", env!("CARGO_PKG_VERSION"))
             .scope("object", &["read", "write"], "read")
+            .implies("object", "write", &["read"])
             .feature("greeting", true, "says hello")
             .wish("login", "to try out signing in")
             .root_alias("/greetings")

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use uuid::Uuid;
 
 use super::*;
-use crate::scope::Scope;
+use crate::Scope;
 use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 

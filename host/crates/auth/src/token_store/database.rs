@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::AuthError;
+use crate::Scope;
 use crate::database::{Database, loaded, stored};
-use crate::scope::Scope;
 use crate::users::database::{damaged, uuid};
 
 impl TokenStore for Database {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserName, UserStore};
 use crate::AuthError;
+use crate::Scope;
 use crate::database::{Database, loaded, stored};
-use crate::scope::Scope;
 
 impl UserStore for Database {
     fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>> {
@@ -167,7 +167,8 @@ pub(crate) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, AuthError> {
 }
 
 /// What is in the file is not what was ever written there.
-pub(crate) fn damaged(error: AuthError) -> AuthError {
+pub(crate) fn damaged(error: impl Into<AuthError>) -> AuthError {
+    let error = error.into();
     AuthError::Unavailable {
         reason: format!("its content was changed by other hands, {error}"),
         source: Some(Box::new(error)),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserStore};
 use crate::AuthError;
-use crate::scope::Scope;
+use crate::Scope;
 
 #[derive(Debug, Default)]
 pub struct Memory {

@@ -1,5 +1,6 @@
 //! `about`: what a plugin says of itself.
 
+use packhouse_scope::{Declaration, Implied};
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::about as wit;
@@ -77,8 +78,21 @@ impl wit::HostDescription for State {
         let words: Vec<_> =
             [&kind, &kind, &read_action].into_iter().chain(&actions).map(String::as_str).collect();
         let description = self.grow(&handle, &words)?;
-        description.actions.insert(kind.clone(), actions);
-        description.read_actions.insert(kind, read_action);
+        description.kinds.retain(|declared| declared.kind != kind);
+        description.kinds.push(Declaration { kind, actions, read_action });
+        Ok(())
+    }
+
+    fn add_implied(
+        &mut self,
+        handle: Resource<DescriptionBuilder>,
+        kind: String,
+        action: String,
+        implied: Vec<String>,
+    ) -> wasmtime::Result<()> {
+        let words: Vec<_> = [&kind, &action].into_iter().chain(&implied).map(String::as_str).collect();
+        let description = self.grow(&handle, &words)?;
+        description.implied.get_or_insert_default().push(Implied { kind, action, implied });
         Ok(())
     }
 

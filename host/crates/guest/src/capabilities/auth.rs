@@ -30,7 +30,17 @@ impl RequestContext {
     fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
         let mount = &self.ground.mount.name;
         let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
-        each.map(|(wanted, action)| Scope::of(mount, &wanted.kind, &wanted.name, action)).collect()
+        each.map(|(wanted, action)| Ok(Scope::of(mount, &wanted.kind, &wanted.name, action)?)).collect()
+    }
+
+    /// A misspelt word would be forbidden to everybody but those who may do anything.
+    fn must_declare(&self, kind: &str, action: &str) -> wasmtime::Result<()> {
+        if self.ground.description.actions.has(kind, action) {
+            return Ok(());
+        }
+        Err(wasmtime::Error::msg(format!(
+            "the plugin asks who may do `{action}` on `{kind}`, which its description does not declare"
+        )))
     }
 
     /// `login` is needed to see passwords and secrets.
@@ -48,6 +58,7 @@ impl RequestContext {
 impl wit::Host for State {
     async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
+        self.request()?.must_declare(&kind, &action)?;
         Ok(self.request()?.session.check(&kind, &name, &action, Owners::default()).await?.into())
     }
 
@@ -59,6 +70,7 @@ impl wit::Host for State {
         mut listed: Vec<String>,
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
+        self.request()?.must_declare(&kind, &action)?;
         listed.truncate(MOST_LISTED);
         let owners = Owners { ids: &[], names: &listed };
         Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
@@ -73,6 +85,7 @@ impl wit::Host for State {
         mut names: Vec<String>,
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
+        self.request()?.must_declare(&kind, &action)?;
         ids.truncate(MOST_LISTED);
         names.truncate(MOST_LISTED);
         let owners = Owners { ids: &ids, names: &names };
@@ -93,11 +106,13 @@ impl wit::Host for State {
             return Err(wasmtime::Error::msg(format!("more than {MOST_FILTERED} names to filter at once")));
         }
         let _outside = self.wait()?;
+        self.request()?.must_declare(&kind, &action)?;
         Ok(self.request()?.session.filter(&kind, names, &action).await?)
     }
 
     async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
         let _outside = self.wait()?;
+        self.request()?.must_declare(&kind, &action)?;
         Ok(self.request()?.session.public(&kind, &name, &action))
     }
 
@@ -228,6 +243,7 @@ impl wit::HostAccount for State {
             lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
             cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
             mount: None,
+            actions: None,
         };
         let Issued { token, secret } = request.session.issue(&account, wanted).await?;
         self.hide(&secret);

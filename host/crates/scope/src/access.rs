@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scope::{self, Resource};
+use crate::actions::Actions;
+use crate::scope::Resource;
 
-/// Stands as a name for whatever the bearer may do these actions on at the moment of use.
-/// Only a token that narrows grants holds it: alone it would say nothing.
+/// As a name: everything on which the bearer may do these actions when the token is used. Only a
+/// token that narrows grants holds it: alone it would say nothing.
 pub const ALL: &str = "*";
 
 /// Actions on one thing.
@@ -17,7 +18,7 @@ pub const ALL: &str = "*";
 pub struct Entry {
     #[serde(rename = "type")]
     pub kind: String,
-    /// Compared as it stands, but for [`ALL`].
+    /// Compared as it is, except [`ALL`].
     pub name: String,
     #[serde(default)]
     pub actions: Vec<String>,
@@ -27,26 +28,26 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     pub entries: Vec<Entry>,
-    /// Was it signed by the token server of the configuration? Then what it holds counts
-    /// alone; else it only narrows what its user may do at this moment.
+    /// Was it signed by the token server of the configuration? Then what it holds is allowed
+    /// without any grant. Otherwise it narrows what its user may do when it is used.
     pub outside: bool,
 }
 
 impl Access {
     /// Does it hold this action? One action includes another as in a grant, and `*` is all.
-    pub fn holds(&self, resource: &Resource<'_>, action: &str) -> bool {
+    pub fn holds(&self, resource: &Resource<'_>, action: &str, actions: &Actions) -> bool {
         self.entries.iter().any(|entry| {
             entry.kind == resource.kind
                 && (entry.name == resource.name || (entry.name == ALL && !self.outside))
-                && entry.actions.iter().any(|held| scope::covers_action(held, action))
+                && entry.actions.iter().any(|held| actions.includes(&entry.kind, held, action))
         })
     }
 }
 
-/// Puts the wanted together: each thing and each of its actions once, and of those that have
-/// a name only what `allowed` says of kind, name and action; things with nothing left are
+/// What a token is to hold of the wanted: each thing and each of its actions once. Of those that
+/// have a name only what `allowed` says of kind, name and action. Things with nothing left are
 /// left out.
-pub(super) fn put_together(wanted: &[Entry], allowed: impl Fn(&str, &str, &str) -> bool) -> Vec<Entry> {
+pub fn put_together(wanted: &[Entry], allowed: impl Fn(&str, &str, &str) -> bool) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for Entry { kind, name, actions } in wanted {
         for action in actions.iter().filter(|action| name == ALL || allowed(kind, name, action)) {

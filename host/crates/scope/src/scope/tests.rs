@@ -8,14 +8,37 @@
 )]
 
 use super::*;
+use crate::actions::{Declaration, Implied};
+
+/// Of a protocol with packages: `write` implies everything but `push`, which implies `pull`.
+fn actions() -> Actions {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let declared = Declaration {
+        kind: "package".to_owned(),
+        actions: words(&["read", "write", "delete", "yank", "owner", "push", "pull", "list"]),
+        read_action: "read".to_owned(),
+    };
+    let implies = |action: &str, implied: &[&str]| Implied {
+        kind: "package".to_owned(),
+        action: action.to_owned(),
+        implied: words(implied),
+    };
+    let implied = [
+        implies("write", &["read", "delete", "yank", "owner"]),
+        implies("push", &["pull"]),
+        implies("read", &["list"]),
+        implies("pull", &["list"]),
+    ];
+    Actions::declared(&[declared], &implied).unwrap()
+}
 
 fn allows(scope: &str, name: &str, action: &str) -> bool {
     let resource = Resource { protocol: "demo", kind: "package", name };
-    Scope::parse(scope).unwrap().allows(&resource, action)
+    Scope::parse(scope).unwrap().allows(&resource, action, &actions())
 }
 
 fn covers(wide: &str, narrow: &str) -> bool {
-    Scope::parse(wide).unwrap().covers(&Scope::parse(narrow).unwrap())
+    Scope::parse(wide).unwrap().covers(&Scope::parse(narrow).unwrap(), &actions())
 }
 
 #[test]
@@ -42,7 +65,7 @@ fn a_star_matches_any_run_across_slashes_and_colons() {
 }
 
 #[test]
-fn write_and_push_bring_other_actions_along() {
+fn an_action_allows_what_it_is_declared_to_imply_and_what_that_implies() {
     for action in ["write", "read", "list", "delete", "yank", "owner"] {
         assert!(allows("demo:package:a:write", "a", action), "{action}");
     }
@@ -57,6 +80,7 @@ fn write_and_push_bring_other_actions_along() {
     assert!(!allows("demo:package:a:pull", "a", "push"));
     assert!(!allows("demo:package:a:read", "a", "write"));
     assert!(!allows("demo:package:a:yank", "a", "read"));
+    assert!(!allows("demo:package:a:wr*", "a", "read"), "a pattern implies nothing");
 }
 
 #[test]
@@ -155,6 +179,7 @@ fn matching_agrees_with_its_plain_definition() {
 #[test]
 fn what_is_covered_is_never_more_than_what_covers_it() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let all = actions();
     let actions = ["read", "write", "delete", "push", "pull", "list", "*", "wr*"];
     let mut used = 0;
     for _ in 0..200_000 {
@@ -164,10 +189,10 @@ fn what_is_covered_is_never_more_than_what_covers_it() {
             Scope::parse(&format!("demo:package:{name}:{action}")).unwrap()
         };
         let (wide, narrow) = (scope(), scope());
-        if wide.covers(&narrow) {
+        if wide.covers(&narrow, &all) {
             for _ in 0..20 {
                 let name = dice.text(&["a", "b", ":"], 5);
-                used += shared(&wide, &narrow, &name);
+                used += shared(&wide, &narrow, &name, &all);
             }
         }
     }
@@ -175,13 +200,13 @@ fn what_is_covered_is_never_more_than_what_covers_it() {
 }
 
 /// How many actions on the name both allow; none may be allowed by the narrow one only.
-fn shared(wide: &Scope, narrow: &Scope, name: &str) -> usize {
+fn shared(wide: &Scope, narrow: &Scope, name: &str, all: &Actions) -> usize {
     let resource = Resource { protocol: "demo", kind: "package", name };
     let actions = ["read", "write", "delete", "yank", "push", "pull", "list", "other"];
-    let allowed = actions.iter().filter(|action| narrow.allows(&resource, action));
+    let allowed = actions.iter().filter(|action| narrow.allows(&resource, action, all));
     allowed
         .inspect(|action| {
-            assert!(wide.allows(&resource, action), "{wide} covers {narrow} but not {action} on {name}");
+            assert!(wide.allows(&resource, action, all), "{wide} covers {narrow} but not {action} on {name}");
         })
         .count()
 }
@@ -193,7 +218,7 @@ fn any_text_is_either_read_back_or_refused() {
         let text = dice.text(&[":", "a", "*", "/", "@", " ", "é", "\u{7f}", ","], 12);
         if let Ok(scope) = Scope::parse(&text) {
             assert_eq!(scope.to_string(), text);
-            assert!(scope.covers(&scope), "{scope} covers itself");
+            assert!(scope.covers(&scope, &Actions::default()), "{scope} covers itself");
         }
     }
 }

@@ -1,22 +1,20 @@
-//! The scope grammar: what a grant or a token says, and what it covers. Pure text;
-//! it must not know who holds a scope, nor any protocol by name.
+//! The scope grammar: what a grant or a token says, and what it covers.
 //!
 //! # Layout
-//! `{protocol}:{type}:{name}:{action}`. The first two parts and the last are split
-//! off; the middle is the name and may itself hold `/`, `@` and `:`.
+//! `{protocol}:{kind}:{name}:{action}`. The first two parts and the last are split off; the
+//! middle is the name, which may itself hold `/`, `@` and `:`.
 //!
 //! # Invariants
 //! - `*` matches any run of characters, the empty one too, across `/` and `:`.
-//! - A name without `:` also covers what follows that name after a `:`: a grant on
-//!   `group` covers `group:item`, but not `group.sub:item`.
-//! - `write` includes `read`, `delete`, `yank` and `owner`; `push` includes `pull`. Each of
-//!   `read` and `pull`, and what includes it, includes `list`: to see that something is
-//!   there. `list` includes nothing.
+//! - A name without `:` also covers the names that begin with it and a `:`. A grant on `group`
+//!   covers `group:item`, but not `group.sub:item`.
+//! - Which actions an action implies, [`Actions`] says.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::AuthError;
+use crate::actions::Actions;
+use crate::pattern::matches;
 
 /// The longest scope that is read, in bytes.
 const LONGEST: usize = 1024;
@@ -24,13 +22,18 @@ const LONGEST: usize = 1024;
 /// What a permission is asked for. All parts are plain text, never patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource<'a> {
-    /// The protocol's name, as the plugin describes itself.
+    /// The mount's name. By default, it is the protocol's name.
     pub protocol: &'a str,
-    /// The type of the thing, e.g. `package`.
+    /// The kind of thing, e.g. `package`.
     pub kind: &'a str,
     /// The thing's own name.
     pub name: &'a str,
 }
+
+/// Why a text is not a scope: one sentence that says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ScopeError(String);
 
 /// A parsed scope. Displays as it was written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,11 +45,11 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Reads `{protocol}:{type}:{name}:{action}`.
+    /// Reads `{protocol}:{kind}:{name}:{action}`.
     ///
     /// # Errors
-    /// `Invalid` with one sentence that says what to write instead.
-    pub fn parse(text: &str) -> Result<Self, AuthError> {
+    /// One sentence that says what to write instead.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
         check_length(text)?;
         let [protocol, kind, name, action] = split(text).ok_or_else(|| {
             refuse(text, "write four parts, `mount:kind:name:action`, e.g. `demo:package:left-pad:read`, or `*:*:*:*` for everything")
@@ -57,8 +60,8 @@ impl Scope {
     /// From its parts.
     ///
     /// # Errors
-    /// `Invalid` with one sentence that says what to write instead.
-    pub fn of(protocol: &str, kind: &str, name: &str, action: &str) -> Result<Self, AuthError> {
+    /// One sentence that says what to write instead.
+    pub fn of(protocol: &str, kind: &str, name: &str, action: &str) -> Result<Self, ScopeError> {
         let parts = [protocol, kind, name, action];
         let text = parts.join(":");
         check_length(&text)?;
@@ -68,8 +71,8 @@ impl Scope {
     }
 
     /// Does this scope allow `action` on `resource`?
-    pub fn allows(&self, resource: &Resource<'_>, action: &str) -> bool {
-        self.is_about(resource) && covers_action(&self.action, action)
+    pub fn allows(&self, resource: &Resource<'_>, action: &str, actions: &Actions) -> bool {
+        self.is_about(resource) && actions.includes(resource.kind, &self.action, action)
     }
 
     /// Does this scope name the resource, whatever its action?
@@ -89,16 +92,21 @@ impl Scope {
         matches(&self.kind, kind)
     }
 
-    /// Is this one of the scope's actions?
-    pub fn includes(&self, action: &str) -> bool {
-        covers_action(&self.action, action)
+    /// Does the scope name this action itself?
+    pub fn names_action(&self, action: &str) -> bool {
+        matches(&self.action, action)
     }
 
-    /// Does this scope allow everything that `other` allows?
+    /// Does this scope allow everything that `other` allows, at a mount with these actions?
     ///
-    /// The `*` of `other` are compared as plain characters: only a `*` here can match
-    /// them, and it matches whatever they may stand for.
-    pub fn covers(&self, other: &Scope) -> bool {
+    /// A `*` of `other` is compared as a plain character: only a `*` here can match it, and that
+    /// matches whatever it may stand for.
+    pub fn covers(&self, other: &Self, actions: &Actions) -> bool {
+        self.is_about_all_of(other) && actions.all_include(&other.kind, &self.action, &other.action)
+    }
+
+    /// Does this scope name everything that `other` names, whatever the actions of both?
+    pub fn is_about_all_of(&self, other: &Self) -> bool {
         // Where a `*` of the other name may stand for a `:`, nothing is known of what
         // comes before the first `:` of the names that it allows.
         let group_is_plain = other.name.split(':').next().is_some_and(|group| !group.contains('*'));
@@ -106,15 +114,13 @@ impl Scope {
         matches(&self.protocol, &other.protocol)
             && matches(&self.kind, &other.kind)
             && name(&self.name, &other.name)
-            && covers_action(&self.action, &other.action)
-            && included(&other.action).iter().all(|action| covers_action(&self.action, action))
     }
 }
 
 impl FromStr for Scope {
-    type Err = AuthError;
+    type Err = ScopeError;
 
-    fn from_str(text: &str) -> Result<Self, AuthError> {
+    fn from_str(text: &str) -> Result<Self, ScopeError> {
         Self::parse(text)
     }
 }
@@ -138,15 +144,15 @@ fn split(text: &str) -> Option<[&str; 4]> {
     Some([protocol, kind, name, action])
 }
 
-/// Before anything is told about it in its own words.
-fn check_length(text: &str) -> Result<(), AuthError> {
+/// Before an error repeats the text.
+fn check_length(text: &str) -> Result<(), ScopeError> {
     if text.len() > LONGEST {
-        return Err(AuthError::Invalid(format!("a scope has at most {LONGEST} bytes: shorten it")));
+        return Err(ScopeError(format!("a scope has at most {LONGEST} bytes: shorten it")));
     }
     Ok(())
 }
 
-fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), AuthError> {
+fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), ScopeError> {
     if [protocol, kind, name, action].contains(&"") {
         return Err(refuse(text, "no part may be empty: write `*` for all"));
     }
@@ -167,8 +173,8 @@ fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), Au
     Ok(())
 }
 
-fn refuse(text: &str, remedy: &str) -> AuthError {
-    AuthError::Invalid(format!("the scope `{}` can't be read: {remedy}", text.escape_debug()))
+fn refuse(text: &str, remedy: &str) -> ScopeError {
+    ScopeError(format!("the scope `{}` can't be read: {remedy}", text.escape_debug()))
 }
 
 fn covers_name(pattern: &str, name: &str) -> bool {
@@ -179,40 +185,6 @@ fn covers_name(pattern: &str, name: &str) -> bool {
         Some((group, _)) => !pattern.contains(':') && matches(pattern, group),
         None => false,
     }
-}
-
-pub(super) fn covers_action(pattern: &str, action: &str) -> bool {
-    matches(pattern, action) || included(pattern).contains(&action)
-}
-
-/// The actions that one action brings along.
-fn included(action: &str) -> &'static [&'static str] {
-    match action {
-        "write" => &["read", "list", "delete", "yank", "owner"],
-        "push" => &["pull", "list"],
-        "read" | "pull" => &["list"],
-        _ => &[],
-    }
-}
-
-/// Is `text` the pattern, with each `*` standing for any run of characters?
-/// Linear in the text: the first place where a piece fits is as good as any later.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let inner = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
-    let Some(mut left) = inner else {
-        return false;
-    };
-    for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
-        let Some((_, after)) = left.split_once(piece) else {
-            return false;
-        };
-        left = after;
-    }
-    true
 }
 
 #[cfg(test)]

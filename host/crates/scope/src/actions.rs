@@ -1,0 +1,190 @@
+//! The actions of one protocol, as its plugin declares them: which there are, which of them read,
+//! and which imply others.
+//!
+//! # Invariants
+//! - An action implies what is declared for it, and what that implies in turn.
+//! - Only a whole action implies others. A pattern such as `wr*` covers the actions that it
+//!   matches, and nothing that those imply.
+//! - A read-only token may do a kind's read action and what that implies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pattern::matches;
+
+/// What reading is called where a protocol does not say.
+const READ: &str = "read";
+
+/// A kind of thing and its actions, as declared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declaration {
+    pub kind: String,
+    pub actions: Vec<String>,
+    /// The action that reading needs.
+    pub read_action: String,
+}
+
+/// What one action of a kind implies, as declared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Implied {
+    pub kind: String,
+    pub action: String,
+    pub implied: Vec<String>,
+}
+
+/// What holds for every kind of a protocol that cannot declare what its actions imply.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub implied: BTreeMap<String, Vec<String>>,
+    /// What a read-only token may do besides the read action.
+    pub reading: Vec<String>,
+}
+
+/// All that is known of a protocol's actions. The default knows none, and nothing implies
+/// anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actions {
+    kinds: BTreeMap<String, Kind>,
+    /// For a kind that is not declared.
+    other: Kind,
+    /// Are there no other kinds and actions than those declared?
+    is_complete: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Kind {
+    actions: BTreeSet<String>,
+    /// Empty for [`READ`].
+    read_action: String,
+    /// What a read-only token may do besides.
+    reading: BTreeSet<String>,
+    /// Closed: what an implied action implies is there too.
+    implied: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Kind {
+    fn read_action(&self) -> &str {
+        if self.read_action.is_empty() { READ } else { &self.read_action }
+    }
+
+    fn implied_by(&self, action: &str) -> impl Iterator<Item = &str> {
+        self.implied.get(action).into_iter().flatten().map(String::as_str)
+    }
+
+    fn includes(&self, held: &str, action: &str) -> bool {
+        matches(held, action) || self.implied_by(held).any(|implied| implied == action)
+    }
+
+    fn all_include(&self, held: &str, action: &str) -> bool {
+        self.includes(held, action) && self.implied_by(action).all(|implied| self.includes(held, implied))
+    }
+}
+
+impl Actions {
+    /// The actions of a protocol that declares all of them.
+    ///
+    /// # Errors
+    /// One sentence about an action that is implied, or implies another, and is not declared.
+    pub fn declared(kinds: &[Declaration], implied: &[Implied]) -> Result<Self, String> {
+        let mut direct: BTreeMap<&str, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+        for Implied { kind, action, implied } in implied {
+            let declared = kinds.iter().find(|declared| declared.kind == *kind);
+            let declared = declared.ok_or_else(|| {
+                format!("it says what `{action}` of `{kind}` implies, and declares no such kind")
+            })?;
+            let is_known =
+                |wanted: &String| declared.actions.contains(wanted) || declared.read_action == *wanted;
+            if let Some(unknown) = [action].into_iter().chain(implied).find(|action| !is_known(action)) {
+                return Err(format!(
+                    "it says that `{action}` of `{kind}` implies others, and declares no action `{unknown}` of it"
+                ));
+            }
+            let of_kind = direct.entry(kind).or_default();
+            of_kind.entry(action.clone()).or_default().extend(implied.iter().cloned());
+        }
+        let kind = |declared: &Declaration| {
+            let implied = closed(direct.get(declared.kind.as_str()).cloned().unwrap_or_default());
+            let reading = implied.get(&declared.read_action).cloned().unwrap_or_default();
+            (declared.kind.clone(), Kind::of(declared, reading, implied))
+        };
+        Ok(Self { kinds: kinds.iter().map(kind).collect(), other: Kind::default(), is_complete: true })
+    }
+
+    /// The actions of a protocol that cannot declare what they imply: these rules say it for all
+    /// kinds, and there may be more kinds and actions than it declares.
+    pub fn by_rules(kinds: &[Declaration], rules: &Rules) -> Self {
+        let direct = rules.implied.iter().map(|(action, implied)| {
+            let implied: BTreeSet<String> = implied.iter().cloned().collect();
+            (action.clone(), implied)
+        });
+        let implied = closed(direct.collect());
+        let reading: BTreeSet<String> = rules.reading.iter().cloned().collect();
+        let kind = |declared: &Declaration| Kind::of(declared, reading.clone(), implied.clone());
+        let other = kind(&Declaration::default());
+        let kinds = kinds.iter().map(|declared| (declared.kind.clone(), kind(declared))).collect();
+        Self { kinds, other, is_complete: false }
+    }
+
+    fn kind(&self, kind: &str) -> &Kind {
+        self.kinds.get(kind).unwrap_or(&self.other)
+    }
+
+    /// Is there such an action of such a kind? Also true for all where more may exist than is
+    /// declared.
+    pub fn has(&self, kind: &str, action: &str) -> bool {
+        !self.is_complete || self.kinds.get(kind).is_some_and(|kind| kind.actions.contains(action))
+    }
+
+    /// Whoever may do `held` (which may be a pattern) on a thing of this kind: may they do
+    /// `action`?
+    pub fn includes(&self, kind: &str, held: &str, action: &str) -> bool {
+        self.kind(kind).includes(held, action)
+    }
+
+    /// Whoever may do `held` on everything of these kinds: may they do `action`, and all that it
+    /// implies? `kinds` may be a pattern.
+    pub(crate) fn all_include(&self, kinds: &str, held: &str, action: &str) -> bool {
+        let declared = self.kinds.iter().filter(|(kind, _)| matches(kinds, kind));
+        let mut each = declared.map(|(_, kind)| kind).peekable();
+        if each.peek().is_none() {
+            return self.other.all_include(held, action);
+        }
+        each.all(|kind| kind.all_include(held, action))
+    }
+
+    /// May a read-only token do this?
+    pub fn reads(&self, kind: &str, action: &str) -> bool {
+        let kind = self.kind(kind);
+        action == kind.read_action() || kind.reading.contains(action)
+    }
+
+    /// Each kind that is declared, and the action that reading it needs.
+    pub fn read_actions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.kinds.iter().map(|(name, kind)| (name.as_str(), kind.read_action()))
+    }
+}
+
+impl Kind {
+    fn of(
+        declared: &Declaration,
+        reading: BTreeSet<String>,
+        implied: BTreeMap<String, BTreeSet<String>>,
+    ) -> Self {
+        let actions = declared.actions.iter().chain([&declared.read_action]).cloned().collect();
+        Self { actions, read_action: declared.read_action.clone(), reading, implied }
+    }
+}
+
+/// With what is implied by what is implied.
+fn closed(mut implied: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    let actions: Vec<String> = implied.keys().cloned().collect();
+    for middle in &actions {
+        let further = implied.get(middle).cloned().unwrap_or_default();
+        for reached in implied.values_mut().filter(|reached| reached.contains(middle)) {
+            reached.extend(further.iter().cloned());
+        }
+    }
+    implied
+}
+
+#[cfg(test)]
+mod tests;

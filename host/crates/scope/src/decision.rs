@@ -1,0 +1,128 @@
+//! May this caller do that? The one place where grants, the limits of a token, owner lists and
+//! what is public come together.
+//!
+//! # Invariants
+//! - Rejected credentials are never treated as none: the answer is `SignIn`, always.
+//! - What the configuration makes public is allowed for everybody, signed in or not.
+//! - A token's scopes narrow the grants of its user; they never add to them.
+//! - A read-only token reads, whatever else would be allowed.
+//! - An owner counts as if the action were granted to them. What their token was narrowed to
+//!   still holds.
+//! - An access token narrows what its user may do to what it holds. The rest is `SignIn`, since
+//!   they may fetch another token for it, but what the user may not do is `Forbidden`. What a
+//!   token of the configuration's own token server holds is allowed without any grant.
+
+use crate::access::Access;
+use crate::actions::Actions;
+use crate::scope::{Resource, Scope};
+
+/// The three answers that HTTP has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on.
+    Granted,
+    /// 401: nobody is signed in, or the credentials were rejected.
+    SignIn,
+    /// 403: signed in, and not allowed.
+    Forbidden,
+}
+
+/// What is asked, and where.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    pub resource: Resource<'a>,
+    pub action: &'a str,
+    /// What everybody may do there.
+    pub public: &'a [Scope],
+    /// The actions of the protocol that answers there.
+    pub actions: &'a Actions,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// Were credentials sent that are not valid?
+    pub is_rejected: bool,
+    /// None for nobody, and for a token that names nobody.
+    pub person: Option<Person<'a>>,
+    /// What the access token holds, if one was sent.
+    pub access: Option<&'a Access>,
+}
+
+/// Somebody who has proved who they are.
+#[derive(Clone, Copy, Default)]
+pub struct Person<'a> {
+    /// What the user may do.
+    pub grants: &'a [Scope],
+    /// What their token narrows the grants to; empty for all of them.
+    pub narrowed_to: &'a [Scope],
+    /// Signed in with something that can only read?
+    pub is_read_only: bool,
+    /// Does an owner list name them, where the question is about something that has owners?
+    pub is_owner: bool,
+}
+
+/// Decides for one resource and action.
+pub fn decide(question: &Question<'_>, caller: &Caller<'_>) -> Decision {
+    if caller.is_rejected {
+        return Decision::SignIn;
+    }
+    let Question { resource, action, public, actions } = *question;
+    let is_public = allowed(public, question);
+    let person = || decide_for(caller.person.as_ref(), is_public, question);
+    let Some(access) = caller.access else {
+        return person();
+    };
+    let is_within = is_public || access.holds(&resource, action, actions);
+    match if access.outside { Decision::Granted } else { person() } {
+        Decision::Granted if !is_within => Decision::SignIn,
+        decision => decision,
+    }
+}
+
+/// By today's grants, and what somebody signed in with. None is nobody.
+fn decide_for(person: Option<&Person<'_>>, is_public: bool, question: &Question<'_>) -> Decision {
+    let Some(person) = person else {
+        return if is_public { Decision::Granted } else { Decision::SignIn };
+    };
+    let may_use = !person.is_read_only || question.actions.reads(question.resource.kind, question.action);
+    let is_theirs = || person.is_owner || allowed(person.grants, question);
+    let is_within = || person.narrowed_to.is_empty() || allowed(person.narrowed_to, question);
+    if may_use && (is_public || is_theirs() && is_within()) { Decision::Granted } else { Decision::Forbidden }
+}
+
+fn allowed(scopes: &[Scope], question: &Question<'_>) -> bool {
+    scopes.iter().any(|scope| scope.allows(&question.resource, question.action, question.actions))
+}
+
+/// May anybody read everything that a mount has?
+pub fn is_public(public: &[Scope], mount: &str, actions: &Actions) -> bool {
+    let may_read = |kind: &str, action: &str| {
+        Scope::of(mount, kind, "*", action)
+            .is_ok_and(|all| public.iter().any(|scope| scope.covers(&all, actions)))
+    };
+    let mut kinds = actions.read_actions().peekable();
+    if kinds.peek().is_none() {
+        return may_read("*", "read");
+    }
+    kinds.all(|(kind, action)| may_read(kind, action))
+}
+
+/// Would a token with this scope allow its bearer no more than the person may do, or everybody?
+/// Without `actions`, for a token that is valid at several mounts, nothing is known of what an
+/// action implies. Then a token's scope must be one of the person's token by its action too, and
+/// the grants have to name what it names: they are looked at again whenever the token is used.
+pub fn is_narrower(scope: &Scope, person: &Person<'_>, public: &[Scope], actions: Option<&Actions>) -> bool {
+    let none = Actions::default();
+    let covered = |wide: &Scope| wide.covers(scope, actions.unwrap_or(&none));
+    let granted = |wide: &Scope| match actions {
+        Some(actions) => wide.covers(scope, actions),
+        None => wide.is_about_all_of(scope),
+    };
+    let is_own = person.grants.iter().any(granted)
+        && (person.narrowed_to.is_empty() || person.narrowed_to.iter().any(covered));
+    is_own || public.iter().any(covered)
+}
+
+#[cfg(test)]
+mod tests;
