@@ -1,13 +1,17 @@
-//! Tar archives and gzip files.
+//! Tar and zip archives, and gzip files.
 
+use std::collections::HashSet;
 use std::io::{self, BufReader, Read, Write};
 
 use flate2::read::MultiGzDecoder;
 use packhouse_fuzz::{InPieces, target};
 
 use crate::gzip::{Decoder, Members};
+use crate::storage::Writer;
 use crate::tar::{self, Entry, Kind};
-use crate::testing::archive::{fix_checksums, tar, tar_entry, tar_of};
+use crate::testing::Host;
+use crate::testing::archive::{self, fix_checksums, tar, tar_entry, tar_of};
+use crate::zip::{self, Archive};
 
 /// The most bytes that a gzip file is unpacked to here.
 const UNPACKED: u64 = 1 << 20;
@@ -132,6 +136,49 @@ fn fuzz_gzip_unpacks_what_was_packed() {
         for padding in [0, 1, 512] {
             let file = [pack(content), vec![0; padding]].concat();
             assert_eq!(unpack(file.as_slice(), Members::One).unwrap(), content);
+        }
+        true
+    });
+}
+
+/// The paths of the files and what they unpack to, of an archive that is sound.
+fn files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, zip::Error> {
+    let mut writer = Writer::new(&[]);
+    writer.add(bytes)?;
+    let staged = writer.finish()?;
+    let read = |offset, max| staged.read_at(offset, max);
+    let mut members = Vec::new();
+    let archive = Archive::open(&read, staged.size(), |entry| {
+        if !entry.is_folder {
+            members.push((entry.path.to_owned(), entry.member));
+        }
+        Ok(())
+    })?;
+    archive.verify(&|parts| staged.unpack(parts))?;
+    let read = |(path, member): (String, zip::Member)| Ok((path, archive.read(member, UNPACKED)?));
+    members.into_iter().map(read).collect()
+}
+
+#[test]
+fn fuzz_zip_has_safe_paths_each_once_and_nothing_beside_them() {
+    let seeds = [
+        archive::zip(&[("a/one", b"content"), ("a/two", &[b'x'; 600])]),
+        archive::zip(&[("a/", b""), ("./a/b", b"1"), ("c//d", b"2")]),
+        archive::zip(&[]),
+    ];
+    let words =
+        [b"PK\x01\x02".as_slice(), b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"../", b"\\", &[0xff; 4]];
+    target!("zip").seeds(seeds).words(words).check(|input| {
+        let _host = Host::new();
+        let Ok(found) = files(input) else { return false };
+        let mut paths = HashSet::new();
+        for (path, _) in &found {
+            assert!(!path.starts_with('/') && !path.contains('\\'), "{path:?}");
+            assert!(!path.split('/').any(|part| matches!(part, "" | "." | "..")), "{path:?}");
+            assert!(paths.insert(path), "{path:?} is there twice");
+        }
+        for beside in [[b"x".as_slice(), input].concat(), [input, b"x"].concat()] {
+            assert!(files(&beside).is_err(), "it is read with a byte beside the files");
         }
         true
     });

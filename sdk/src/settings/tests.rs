@@ -84,8 +84,8 @@ maintained!(Mirrored);
 maintained!(Plain);
 
 /// What a verification says of the settings.
-fn said<P: Maintenance>(settings: serde_json::Value) -> Vec<String> {
-    let outcome = Host::new().settings(&settings).upkeep().verify::<P>().unwrap();
+fn said<P: Maintenance>(settings: &serde_json::Value) -> Vec<String> {
+    let outcome = Host::new().settings(settings).upkeep().verify::<P>().unwrap();
     assert_eq!(outcome.checked, 2, "the rest is verified");
     assert_eq!(outcome.damaged.len(), outcome.lines.len());
     outcome.lines
@@ -101,7 +101,7 @@ fn verify_names_the_setting_that_does_not_fit_once_and_never_its_value() {
         (json!({"mode": secret}), "`mode`", "expected `lazy` or `eager`"),
         (json!({"upstraem": secret}), "`upstraem`", "unknown field"),
     ] {
-        let said = said::<Mirrored>(settings);
+        let said = said::<Mirrored>(&settings);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains(key) && said[0].contains(why), "{said:?}");
         assert!(!said[0].contains(secret), "{said:?}");
@@ -110,14 +110,14 @@ fn verify_names_the_setting_that_does_not_fit_once_and_never_its_value() {
 
 #[test]
 fn verify_says_nothing_of_settings_that_fit() {
-    assert!(said::<Mirrored>(json!({})).is_empty());
-    assert!(said::<Mirrored>(json!({"upstream": "x", "attempts": 3, "mode": "eager"})).is_empty());
-    assert!(said::<Plain>(json!({})).is_empty());
+    assert!(said::<Mirrored>(&json!({})).is_empty());
+    assert!(said::<Mirrored>(&json!({"upstream": "x", "attempts": 3, "mode": "eager"})).is_empty());
+    assert!(said::<Plain>(&json!({})).is_empty());
 }
 
 #[test]
 fn verify_names_settings_of_a_protocol_that_has_none() {
-    let said = said::<Plain>(json!({"token": "hunter2"}));
+    let said = said::<Plain>(&json!({"token": "hunter2"}));
     assert!(said.len() == 1 && said[0].contains("`token`") && !said[0].contains("hunter2"), "{said:?}");
 }
 
