@@ -70,6 +70,7 @@
 //! ```
 
 mod lost;
+mod mark;
 mod orphan;
 mod phases;
 mod reclaim;
@@ -77,11 +78,11 @@ mod removal;
 mod stored;
 mod walk;
 
+pub(crate) use mark::clear;
+pub use mark::{Mark, MarkState, Standing};
 pub use orphan::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 pub use phases::{Budget, Phase, Place};
-pub(crate) use reclaim::{
-    ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, hold, is_left_over, mark_of, wait_for_removals,
-};
+pub(crate) use reclaim::{RENEWED_WITHIN, hold, mark_of, wait_for_removals};
 pub use reclaim::{Reference, forget_claims};
 pub use removal::{RemovalMark, void_removal};
 pub(crate) use removal::{is_marked, is_removed};

@@ -71,11 +71,11 @@ fn a_derived_document_is_made_anew_when_it_expires_is_damaged_or_its_marker_chan
     }
     let host = Host::new();
     let list = Derived { key: "list.json", marker: "changed", lifetime: MINUTE };
-    let made = Cell::new(0);
+    let count = Cell::new(0);
     let read = || {
         let make = || {
-            made.set(made.get() + 1);
-            Ok::<_, Error>(Count { count: made.get() })
+            count.set(count.get() + 1);
+            Ok::<_, Error>(Count { count: count.get() })
         };
         list.read(make).unwrap().count
     };

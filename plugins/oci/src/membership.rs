@@ -16,10 +16,11 @@
 use std::collections::BTreeMap;
 
 use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::Standing;
 use packhouse_plugin::storage::{self, Change, Document, ObjectInfo, Precondition, unless_conflict};
 use serde::Deserialize;
 
-use crate::condemned::{self, Standing};
+use crate::condemned;
 use crate::digest::ContentDigest;
 use crate::name::RepositoryName;
 use crate::{adoption, layout};
@@ -326,7 +327,7 @@ pub fn mount(repository: &RepositoryName, digest: &ContentDigest, size: Option<u
 fn secure(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<bool, Error> {
     storage::retry(&layout::condemned(digest), |_| {
         settle(repository, digest, size)?;
-        if condemned::rescue(digest)? == Standing::Deleting {
+        if condemned::rescue(digest)? == Standing::Removing {
             return Ok(None);
         }
         Ok(match look(repository, std::slice::from_ref(digest))?.pop() {

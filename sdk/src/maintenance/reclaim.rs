@@ -33,32 +33,26 @@
 //!
 //! A process that is killed leaves its mark. The age of the mark alone, by the
 //! store's clock, decides whether it is left over:
-//! - "removing": after [`STALLED`]. One removal takes a minute at most, and who removes many
+//! - "removing": after two minutes. One removal takes a minute at most, and who removes many
 //!   blobs writes the mark anew in between ([`RENEWED_WITHIN`]). A publisher then takes the mark
 //!   over.
 //! - Any other mark, for other removals: after [`DEAD`]. Publishers do not wait for these.
 //! - An empty mark cannot be written anew, and reading lies between it and the removal: after
 //!   [`DEAD`].
 
+use super::mark::{DEAD, Mark, MarkState, Standing, is_older};
 use super::{orphan, removal};
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
-use crate::storage::{self, Document, GRACE, Precondition, get_many, unless_conflict, wait_turn};
+use crate::storage::{self, GRACE, Precondition, get_many, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, find_digest, log};
 
 const MARKS: &str = "reclaimed/";
-/// Milliseconds after which a mark is that of a process that was killed.
-const DEAD: u64 = 10 * 60 * 1000;
-/// The same for a mark that says "removing". The host ends a call after a minute.
-const STALLED: u64 = 2 * 60 * 1000;
-/// How old, in milliseconds, such a mark may be when the removal of a blob begins.
+/// How old, in milliseconds, a mark that says "removing" may be when the removal of a blob begins.
 pub(crate) const RENEWED_WITHIN: u64 = 30 * 1000;
 /// How often a publisher looks whether a removal has ended.
 const ATTEMPTS: u32 = 60;
-pub(crate) const ANNOUNCED: &str = "announced";
-pub(crate) const REMOVING: &str = "removing";
-const KEPT: &str = "kept";
 
 /// What a package's document says of one of the package's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,14 +148,13 @@ impl Step<'_> {
     /// None when another run has announced it.
     fn announce(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         let mark = mark_of(key)?;
-        let text = format!("{ANNOUNCED} by {}: {key}", self.run());
-        let there = storage::get(&mark)?;
+        let there = Mark::read(&mark)?;
         let precondition = match &there {
             None => Precondition::Absent,
-            Some(mark) if is_left_over(mark, self.started()) => mark.precondition(),
+            Some(mark) if mark.is_left_over(self.started()) => Precondition::Version(&mark.info.version),
             Some(_) => return Ok(None),
         };
-        let mut written = storage::put(&mark, text.as_bytes(), precondition, None);
+        let mut written = Mark::write(&mark, MarkState::Announced, &self.run(), key, precondition);
         if is_full(&written) {
             written = storage::put(&mark, b"", precondition, None);
         }
@@ -202,8 +195,8 @@ impl Step<'_> {
             let is_ours = storage::stat(&mark.key)?.is_some_and(|now| now.version == mark.version);
             return if is_ours { Ok(self.remove(info)?) } else { Ok(false) };
         }
-        let text = format!("{REMOVING} by {}: {}", self.run(), info.key);
-        let written = storage::put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None);
+        let ours = Precondition::Version(&mark.version);
+        let written = Mark::write(&mark.key, MarkState::Removing, &self.run(), &info.key, ours);
         if is_full(&written) {
             self.warn_of_full(&info.key);
             return Ok(false);
@@ -244,8 +237,8 @@ pub(crate) fn hold(key: &str) -> Result<bool, Error> {
 pub(crate) fn wait_for_removals(key: &str) -> Result<(), Error> {
     for mark in marks_of(key)? {
         let mut attempt = 1;
-        while let Some(found) = storage::get(&mark)?.filter(is_removing) {
-            if is_left_over(&found, storage::now()?) {
+        while let Some(found) = Mark::read(&mark)?.filter(Mark::is_removing) {
+            if found.is_left_over(storage::now()?) {
                 break;
             }
             if attempt > ATTEMPTS {
@@ -268,20 +261,12 @@ fn marks_of(key: &str) -> Result<Vec<String>, Error> {
 /// Stops a removal that is announced, waits for the end of one that has begun, or takes over one
 /// whose process was killed.
 fn keep(mark: &str) -> Result<(), Error> {
+    let is_left = |found: &Mark| Ok(found.is_left_over(storage::now()?));
     for attempt in 1..=ATTEMPTS {
-        let Some(found) = storage::get(mark)? else { return Ok(()) };
-        if says(&found, KEPT) {
+        if Mark::keep_unless(mark, is_left)? == Standing::Safe {
             return Ok(());
         }
-        if is_removing(&found) && !is_left_over(&found, storage::now()?) {
-            wait_turn(mark, attempt)?;
-            continue;
-        }
-        match storage::put(mark, KEPT.as_bytes(), found.precondition(), None) {
-            Err(Error::Conflict) => {}
-            // It has done its work; what another run makes of it meanwhile is that run's.
-            kept => return clear(&kept?),
-        }
+        wait_turn(mark, attempt)?;
     }
     Err(being_removed())
 }
@@ -290,21 +275,8 @@ fn being_removed() -> Error {
     Error::Unavailable("what lay there is being removed; try again".to_owned())
 }
 
-pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
-    unless_conflict(storage::remove(&mark.key, Precondition::Version(&mark.version))).map(drop)
-}
-
-/// An empty one was written on a full disk.
-fn is_removing(mark: &Document) -> bool {
-    mark.bytes.is_empty() || says(mark, REMOVING)
-}
-
 fn is_full<T>(written: &Result<T, Error>) -> bool {
     matches!(written, Err(Error::Other { code, .. }) if code == "storage-full")
-}
-
-fn says(mark: &Document, word: &str) -> bool {
-    mark.bytes.starts_with(word.as_bytes())
 }
 
 pub(crate) fn mark_of(key: &str) -> Result<String, Error> {
@@ -317,14 +289,4 @@ pub(super) fn digest_of(key: &str) -> Result<String, Error> {
     find_digest(&digests, SHA256)
         .map(|digest| digest.hex.clone())
         .ok_or_else(|| Error::Misused("the host computed no digest".to_owned()))
-}
-
-/// Whether nobody works under this mark any more, as seen at `now`.
-pub(crate) fn is_left_over(mark: &Document, now: u64) -> bool {
-    let limit = if says(mark, REMOVING) { STALLED } else { DEAD };
-    says(mark, KEPT) || is_older(&mark.info, limit, now)
-}
-
-fn is_older(mark: &ObjectInfo, limit: u64, now: u64) -> bool {
-    mark.modified.is_some_and(|modified| modified.saturating_add(limit) < now)
 }

@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::reclaim::{clear, digest_of};
+use super::mark::clear;
+use super::reclaim::digest_of;
 use crate::maintenance::Step;
 use crate::storage::{self, GRACE, Precondition};
 use crate::types::ObjectInfo;

@@ -6,8 +6,8 @@
 //! blobs before it changes the document. Publishers look for the mark after they have read the
 //! document and given a blob its key; see `maintenance/reclaim.rs`. It knows no document.
 
-use crate::maintenance::{ANNOUNCED, REMOVING, RENEWED_WITHIN, clear, is_left_over, mark_of};
-use crate::storage::{Precondition, get, now, put, remove, stat_many};
+use crate::maintenance::{Mark, MarkState, RENEWED_WITHIN, clear, mark_of};
+use crate::storage::{Precondition, now, remove, stat_many};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log, random};
 
@@ -74,13 +74,13 @@ impl Removal {
     fn mark(&self) -> Result<State, Error> {
         let key = mark_of(&self.folder)?;
         let id = Digest::from_bytes("random", &random::bytes(16)).hex;
-        let text = format!("{ANNOUNCED} by {id}: {}", self.folder);
-        let mut written = put(&key, text.as_bytes(), Precondition::Absent, None);
+        let announce = |on| Mark::write(&key, MarkState::Announced, &id, &self.folder, on);
+        let mut written = announce(Precondition::Absent);
         if written == Err(Error::Conflict)
-            && let Some(there) = get(&key)?
-            && is_left_over(&there, now()?)
+            && let Some(there) = Mark::read(&key)?
+            && there.is_left_over(now()?)
         {
-            written = put(&key, text.as_bytes(), there.precondition(), None);
+            written = announce(Precondition::Version(&there.info.version));
         }
         match written {
             Ok(mark) => Ok(State::Marked(mark)),
@@ -121,8 +121,8 @@ impl Removal {
     /// there.
     fn renew(&mut self) -> Result<bool, Error> {
         let State::Marked(mark) = &mut self.state else { return Ok(false) };
-        let text = format!("{REMOVING} with version {}", mark.version);
-        match put(&mark.key, text.as_bytes(), Precondition::Version(&mark.version), None) {
+        let (version, ours) = (&mark.version, Precondition::Version(&mark.version));
+        match Mark::write(&mark.key, MarkState::Removing, version, &self.folder, ours) {
             Err(Error::Conflict) => {
                 self.state = State::Left;
                 Ok(false)

@@ -16,6 +16,28 @@ fn an_upload_rescues_what_is_condemned() {
     assert_eq!(host.object(&key), None);
 }
 
+/// The other tests have condemnations as earlier versions wrote them.
+#[test]
+fn an_upload_rescues_what_a_collection_has_condemned() {
+    let host = host();
+    upload(&host.as_user("ann"), "a", "{}");
+    assert_eq!(put(&host.as_user("ann"), "a", "v0", &image("{}")).status(), 201);
+    upload(&host.as_user("ann"), "a", "layer");
+    host.set_now(host.now() + 86_400_000);
+    let key = format!("condemned/sha256/{}", hex(&digest("layer")));
+    for calls in 1..40 {
+        // Cut off after the blob is condemned and before it is removed.
+        host.upkeep().older_than(0).killed_after(calls).collect::<Oci>().unwrap();
+        if host.object(&key).is_some() {
+            break;
+        }
+    }
+    assert!(host.object(&key).unwrap().starts_with(b"announced by "));
+    upload(&host.as_user("ann"), "a", "layer");
+    assert_eq!(host.object(&key), None);
+    assert_eq!(get(&host, &format!("/v2/a/blobs/{}", digest("layer"))).status(), 200);
+}
+
 #[test]
 fn what_somebody_else_has_rescued_is_safe() {
     let host = host();

@@ -1,11 +1,11 @@
 //! Writes down which blobs are going to be removed, for all who may bring them meanwhile.
 
-use packhouse_plugin::maintenance::Step;
+use packhouse_plugin::maintenance::{Mark, MarkState, Step};
 use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{damage, mark};
-use crate::condemned::{Condemned, State};
+use crate::condemned;
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::evidence::{self, Evidence, Verdict};
@@ -68,23 +68,23 @@ fn may_go(
 
 /// Leaves what another run has in its hands, unless that run is dead.
 fn condemn(step: &Step<'_>, digest: &ContentDigest) -> Result<(), Error> {
-    let condemned = Condemned { run: step.run(), state: State::Condemned };
-    match condemned.write(digest, Precondition::Absent) {
+    let condemn = |precondition| condemned::write(digest, MarkState::Announced, &step.run(), precondition);
+    match condemn(Precondition::Absent) {
         Err(Error::Conflict) => {}
         other => return other.map(drop),
     }
-    let Some(document) = storage::get(&layout::condemned(digest))? else {
+    let Some(found) = Mark::read(&layout::condemned(digest))? else {
         return Ok(());
     };
-    let is_free = match document.json::<Condemned>().map(|found| found.state) {
-        Ok(State::Rescued) => true,
-        Ok(State::Deleting) => false,
-        Ok(State::Condemned) | Err(_) => is_older(step, &document.info, LONGEST_RUN),
+    let is_free = match found.state {
+        Some(MarkState::Kept) => true,
+        Some(MarkState::Removing) => false,
+        Some(MarkState::Announced) | None => is_older(step, &found.info, LONGEST_RUN),
     };
     if !is_free {
         return Ok(());
     }
-    match condemned.write(digest, document.precondition()) {
+    match condemn(Precondition::Version(&found.info.version)) {
         // Somebody has rescued it, or has been quicker.
         Err(Error::Conflict) => Ok(()),
         other => other.map(drop),

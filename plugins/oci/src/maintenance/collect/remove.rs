@@ -1,13 +1,13 @@
 //! Removes what this run has condemned and nobody has rescued, and ends the removals that
 //! another run has died in.
 
-use packhouse_plugin::maintenance::Step;
-use packhouse_plugin::storage::{self, Document, Precondition};
+use packhouse_plugin::maintenance::{Mark, MarkState, Step};
+use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Error, log};
 
 use super::condemn::{LONGEST_RUN, is_older};
 use super::{damage, mark};
-use crate::condemned::{Condemned, State};
+use crate::condemned;
 use crate::digest::ContentDigest;
 use crate::layout;
 use crate::maintenance::{DOCUMENTS, evidence, page};
@@ -23,46 +23,46 @@ pub fn condemned(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>,
         // Rescued since it was listed.
         let Some(document) = document? else { continue };
         if let Some(digest) = layout::digest_of(&document.info.key) {
-            decide(step, &digest, &document)?;
+            decide(step, &digest, &Mark::of(&document))?;
         }
     }
     Ok(listing.next)
 }
 
-fn decide(step: &Step<'_>, digest: &ContentDigest, document: &Document) -> Result<(), Error> {
-    let is_older = |age| is_older(step, &document.info, age);
-    let found = document.json::<Condemned>();
-    match &found {
-        Ok(Condemned { run, state: State::Condemned }) if *run == step.run() => {
+fn decide(step: &Step<'_>, digest: &ContentDigest, found: &Mark) -> Result<(), Error> {
+    let is_older = |age| is_older(step, &found.info, age);
+    let is_ours = found.by == step.run();
+    match found.state {
+        Some(MarkState::Announced) if is_ours => {
             let marks = mark::marks(step, std::slice::from_ref(digest));
             if marks.iter().any(|(is_named, is_recent)| *is_named || *is_recent) {
-                return spare(step, document);
+                return spare(step, found);
             }
             // A damage may have been found since it was condemned.
             if damage::is_held(step, &repositories(digest)?) {
-                return spare(step, document);
+                return spare(step, found);
             }
-            let deleting = Condemned { run: step.run(), state: State::Deleting };
-            match deleting.write(digest, document.precondition()) {
+            let theirs = Precondition::Version(&found.info.version);
+            match condemned::write(digest, MarkState::Removing, &step.run(), theirs) {
                 Ok(_) => remove(step, digest),
                 // Rescued in this moment.
                 Err(Error::Conflict) => Ok(()),
                 Err(other) => Err(other),
             }
         }
-        Ok(Condemned { run, state: State::Deleting }) if *run == step.run() || is_older(LONGEST_REMOVAL) => {
+        Some(MarkState::Removing) if is_ours || is_older(LONGEST_REMOVAL) => {
             if step.is_dry_run() {
                 Ok(())
             } else {
                 remove(step, digest)
             }
         }
-        Ok(Condemned { state: State::Rescued, .. }) => spare(step, document),
-        Ok(Condemned { state: State::Condemned, .. }) if is_older(LONGEST_RUN) => spare(step, document),
-        Ok(_) => Ok(()),
-        Err(error) => {
-            log::error("a condemnation cannot be read", &[("error", &error.to_string())]);
-            if is_older(LONGEST_RUN) { spare(step, document) } else { Ok(()) }
+        Some(MarkState::Kept) => spare(step, found),
+        Some(MarkState::Announced) if is_older(LONGEST_RUN) => spare(step, found),
+        Some(MarkState::Announced | MarkState::Removing) => Ok(()),
+        None => {
+            log::error("a condemnation cannot be read", &[("key", &found.info.key)]);
+            if is_older(LONGEST_RUN) { spare(step, found) } else { Ok(()) }
         }
     }
 }
@@ -74,8 +74,8 @@ fn repositories(digest: &ContentDigest) -> Result<Vec<RepositoryName>, Error> {
 }
 
 /// Takes the condemnation away, unless it has changed.
-fn spare(step: &Step<'_>, document: &Document) -> Result<(), Error> {
-    step.remove(&document.info).map(|_| ())
+fn spare(step: &Step<'_>, found: &Mark) -> Result<(), Error> {
+    step.remove(&found.info).map(|_| ())
 }
 
 /// The bytes, then all that says that repositories have them, then the condemnation: who

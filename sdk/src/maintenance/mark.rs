@@ -1,0 +1,230 @@
+//! The marks by which who removes bytes and who brings them again agree.
+
+use serde::Deserialize;
+
+use crate::storage::{self, Document, Precondition, unless_conflict};
+use crate::types::ObjectInfo;
+use crate::{Error, log};
+
+/// Milliseconds after which a mark is that of a process that was killed.
+pub(super) const DEAD: u64 = 10 * 60 * 1000;
+/// The same for a mark that says "removing". The host ends a call after a minute.
+const STALLED: u64 = 2 * 60 * 1000;
+
+/// What a mark says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkState {
+    /// Can be kept still.
+    Announced,
+    /// Its removal has begun, and may have ended.
+    Removing,
+    /// Whoever brought it has taken it out of the collection's hands.
+    Kept,
+}
+
+impl MarkState {
+    const ALL: [(MarkState, &str); 3] =
+        [(MarkState::Announced, "announced"), (MarkState::Removing, "removing"), (MarkState::Kept, "kept")];
+
+    fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+}
+
+/// How bytes stand after [`Mark::keep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody is after them any more. Whether they are there is to be looked at after this.
+    Safe,
+    /// Their removal has begun: they are not to be named.
+    Removing,
+}
+
+/// That bytes are about to be removed. Stored as text: `{state} by {by}: {what}`. It changes by
+/// compare-and-swap only, so that of who removes bytes and who brings the same bytes again exactly one
+/// has its way:
+///
+/// | who removes | who brings |
+/// |---|---|
+/// | 1. writes "announced" | 1. writes the bytes |
+/// | 2. looks again whether something needs the bytes | 2. [`Mark::keep`] |
+/// | 3. swaps "announced" to "removing": changed, the bytes stay | 3. names the bytes if they are there |
+/// | 4. removes the bytes, then the mark | |
+///
+/// To keep is a swap too, and removes the mark only then: not every store removes by version in
+/// one step.
+///
+/// # Examples
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::maintenance::{Mark, MarkState, Standing};
+/// use packhouse_plugin::storage::Precondition;
+/// # let host = packhouse_plugin::testing::Host::new();
+///
+/// let announce = || Mark::write("marks/1", MarkState::Announced, "run 7", "blobs/1", Precondition::Absent);
+/// // Who brings it is quicker: the collection's next swap is a conflict.
+/// let announced = announce()?;
+/// assert_eq!(Mark::keep("marks/1")?, Standing::Safe);
+/// let ours = Precondition::Version(&announced.version);
+/// let removing = Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours);
+/// assert_eq!(removing.unwrap_err(), Error::Conflict);
+/// // The collection is quicker.
+/// let announced = announce()?;
+/// let ours = Precondition::Version(&announced.version);
+/// Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours)?;
+/// assert_eq!(Mark::keep("marks/1")?, Standing::Removing);
+/// assert_eq!(host.object("marks/1").unwrap(), b"removing by run 7: blobs/1");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// None if it cannot be read, or is empty because the disk was full: it may be removing.
+    pub state: Option<MarkState>,
+    /// The run or request that wrote it; empty if it does not say.
+    pub by: String,
+    pub info: ObjectInfo,
+}
+
+/// As older versions of the OCI plugin wrote it.
+#[derive(Deserialize)]
+struct Condemned {
+    run: String,
+    state: String,
+}
+
+impl Mark {
+    /// The mark at this key; none if there is none. Fails as [`storage::get`].
+    pub fn read(key: &str) -> Result<Option<Mark>, Error> {
+        Ok(storage::get(key)?.as_ref().map(Mark::of))
+    }
+
+    /// What a document says that was read as a mark.
+    pub fn of(document: &Document) -> Mark {
+        let (state, by) = parse(&document.bytes);
+        Mark { state, by, info: document.info.clone() }
+    }
+
+    /// Writes a mark. `by` has no `: `; `what` is for people who look into the store. `Conflict`
+    /// when somebody else was quicker. On stores whose versions are hashes, a mark that must be told
+    /// from an earlier one needs another `by`.
+    pub fn write(
+        key: &str,
+        state: MarkState,
+        by: &str,
+        what: &str,
+        precondition: Precondition<'_>,
+    ) -> Result<ObjectInfo, Error> {
+        let text = format!("{} by {by}: {what}", state.word());
+        storage::put(key, text.as_bytes(), precondition, None)
+    }
+
+    /// Stops a removal that is announced, for who brings the bytes: after they were written and
+    /// before they are named.
+    pub fn keep(key: &str) -> Result<Standing, Error> {
+        Self::keep_unless(key, |_| Ok(false))
+    }
+
+    /// As [`Mark::keep`], which takes over removals that `is_left` says were left by a process that
+    /// was killed.
+    pub(super) fn keep_unless(
+        key: &str,
+        is_left: impl Fn(&Mark) -> Result<bool, Error>,
+    ) -> Result<Standing, Error> {
+        loop {
+            let Some(found) = Self::read(key)? else { return Ok(Standing::Safe) };
+            if found.state == Some(MarkState::Kept) {
+                return Ok(Standing::Safe);
+            }
+            if found.is_removing() && !is_left(&found)? {
+                found.report_unreadable();
+                return Ok(Standing::Removing);
+            }
+            let theirs = Precondition::Version(&found.info.version);
+            match storage::put(key, MarkState::Kept.word().as_bytes(), theirs, None) {
+                // The collection, or who else brings it, was quicker: what is there now decides.
+                Err(Error::Conflict) => {}
+                kept => {
+                    // It has done its work; what another run makes of it meanwhile is that run's.
+                    clear(&kept?)?;
+                    return Ok(Standing::Safe);
+                }
+            }
+        }
+    }
+
+    /// For operators: an empty one is no damage.
+    fn report_unreadable(&self) {
+        if self.state.is_none() && self.info.size > 0 {
+            log::error("the mark of a removal cannot be read", &[("key", &self.info.key)]);
+        }
+    }
+
+    /// Whether the removal may have begun.
+    pub fn is_removing(&self) -> bool {
+        matches!(self.state, None | Some(MarkState::Removing))
+    }
+
+    /// Whether nobody works under this mark any more, as seen at `now` by the store's clock: for
+    /// marks that one call writes and takes away.
+    pub(crate) fn is_left_over(&self, now: u64) -> bool {
+        match self.state {
+            Some(MarkState::Kept) => true,
+            Some(MarkState::Removing) => self.is_older(STALLED, now),
+            Some(MarkState::Announced) | None => self.is_older(DEAD, now),
+        }
+    }
+
+    fn is_older(&self, age: u64, now: u64) -> bool {
+        is_older(&self.info, age, now)
+    }
+}
+
+fn parse(bytes: &[u8]) -> (Option<MarkState>, String) {
+    if let Ok(Condemned { run, state }) = serde_json::from_slice(bytes) {
+        let state = match state.as_str() {
+            "condemned" => Some(MarkState::Announced),
+            "deleting" => Some(MarkState::Removing),
+            "rescued" => Some(MarkState::Kept),
+            _ => None,
+        };
+        return (state, run);
+    }
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let found = MarkState::ALL.iter().find_map(|(state, word)| Some((*state, text.strip_prefix(word)?)));
+    let Some((state, rest)) = found else { return (None, String::new()) };
+    let by = rest.strip_prefix(" by ").and_then(|rest| rest.split_once(": "));
+    (Some(state), by.map(|(by, _)| by.to_owned()).unwrap_or_default())
+}
+
+pub(super) fn is_older(mark: &ObjectInfo, age: u64, now: u64) -> bool {
+    mark.modified.is_some_and(|modified| modified.saturating_add(age) < now)
+}
+
+/// Removes a mark as it was written.
+pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
+    unless_conflict(storage::remove(&mark.key, Precondition::Version(&mark.version))).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_every_version_wrote_it() {
+        for (bytes, state, by) in [
+            ("announced by run 1: blobs/a: b", Some(MarkState::Announced), "run 1"),
+            ("removing by run 1: blobs/a", Some(MarkState::Removing), "run 1"),
+            ("removing with version 12", Some(MarkState::Removing), ""),
+            ("kept", Some(MarkState::Kept), ""),
+            (r#"{"run":"one","state":"condemned"}"#, Some(MarkState::Announced), "one"),
+            (r#"{"run":"one","state":"deleting"}"#, Some(MarkState::Removing), "one"),
+            (r#"{"run":"one","state":"rescued"}"#, Some(MarkState::Kept), "one"),
+            (r#"{"run":"one","state":"later"}"#, None, "one"),
+            (r#"{"run":"one""#, None, ""),
+            ("", None, ""),
+        ] {
+            assert_eq!(parse(bytes.as_bytes()), (state, by.to_owned()), "{bytes}");
+        }
+        assert_eq!(parse(b"\xff").0, None);
+    }
+}
