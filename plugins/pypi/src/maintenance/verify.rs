@@ -137,23 +137,24 @@ fn verify_project(
 
 /// `document` is the key of the project's document.
 fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str) -> Result<(), Error> {
-    tell(step, name, file, document, fault(name, file))?;
+    tell(step, name, file, document, fault(name, file).as_deref())?;
     let key = layout::file(name, &file.filename);
     let computed = digests(&key, &[SHA256, MD5, BLAKE2B256])?;
     step.checked(1, file.size);
     let stated = [(SHA256, &file.sha256), (MD5, &file.md5), (BLAKE2B256, &file.blake2b_256)];
-    tell(step, name, file, &key, trouble(computed.as_deref(), &stated))?;
+    tell(step, name, file, &key, trouble(computed.as_deref(), &stated).as_deref())?;
     let size = storage::stat(&key)?.map(|info| info.size);
     if let Some(size) = size.filter(|size| *size != file.size) {
         let why = format!("it has {size} bytes, and the document says {}", file.size);
-        tell(step, name, file, &key, Some(why))?;
+        tell(step, name, file, &key, Some(&why))?;
     }
 
     // Without it, the metadata is read from inside the file.
     let key = format!("{key}{}", layout::CORE_METADATA);
     if let Some(computed) = digests(&key, &[SHA256])? {
         step.checked(1, 0);
-        tell(step, name, file, &key, trouble(Some(&computed), &[(SHA256, &file.metadata_sha256)]))?;
+        let trouble = trouble(Some(&computed), &[(SHA256, &file.metadata_sha256)]);
+        tell(step, name, file, &key, trouble.as_deref())?;
     }
     if file.provenance {
         let key = layout::file(name, &format!("{}{}", file.filename, layout::PROVENANCE));
@@ -162,7 +163,7 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str)
             None => Some(MISSING),
             Some(stored) => (!attestation::is_stored(&stored.bytes)).then_some("it is no JSON object"),
         };
-        tell(step, name, file, &key, trouble.map(str::to_owned))?;
+        tell(step, name, file, &key, trouble)?;
     }
     Ok(())
 }
@@ -201,9 +202,9 @@ fn tell(
     name: &ProjectName,
     file: &File,
     key: &str,
-    trouble: Option<String>,
+    trouble: Option<&str>,
 ) -> Result<(), Error> {
-    step.damaged_if(key, trouble.as_deref(), || {
+    step.damaged_if(key, trouble, || {
         Ok(stored(name)?.content().is_some_and(|project| project.file(&file.filename) == Some(file)))
     })
 }
