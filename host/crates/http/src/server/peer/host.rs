@@ -46,6 +46,9 @@ pub(super) fn of(request: &Parts, local: Option<SocketAddr>) -> Result<Option<St
     }
 }
 
+/// The longest name, in bytes (RFC 1035, section 2.3.4).
+const LONGEST: usize = 255;
+
 fn parse_line(line: &HeaderValue) -> Option<String> {
     line.to_str().ok().and_then(parse)
 }
@@ -61,7 +64,7 @@ pub(super) fn parse(text: &str) -> Option<String> {
         Some(literal) => is_address(literal.strip_suffix(']')?),
         None => is_name(host),
     };
-    (is_host && is_port(port)).then(|| text.to_ascii_lowercase())
+    (is_host && host.len() <= LONGEST && is_port(port)).then(|| text.to_ascii_lowercase())
 }
 
 /// What stands between brackets: IPv6, or an address of a later version (RFC 3986 §3.2.2).
@@ -109,6 +112,9 @@ mod tests {
         assert_eq!(host(new, "/x", &[]), Err(MISSING));
         assert_eq!(host(new, "/x", &["a", "b"]), Err(SEVERAL));
         assert_eq!(host(new, "/x", &["a", "a"]), Err(SEVERAL));
+        let longest = "a".repeat(LONGEST);
+        assert_eq!(host(new, "/x", &[&longest]), Ok(longest.clone()));
+        assert_eq!(host(new, "/x", &[&format!("{longest}a")]), Err(INVALID));
         for line in ["", "a b", "ann@a", "a/b", "a:b", "a:99999", "a,b", "a;b", "<a>", ":80", "a%20b", "a?b"]
         {
             assert_eq!(host(new, "/x", &[line]), Err(INVALID), "{line}");
