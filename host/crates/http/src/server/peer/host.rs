@@ -87,7 +87,8 @@ fn is_name(host: &str) -> bool {
 /// Nothing, or a colon and a number, which may be missing (RFC 3986 §3.2.3).
 fn is_port(text: &str) -> bool {
     let Some(number) = text.strip_prefix(':') else { return text.is_empty() };
-    number.is_empty() || (number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u16>().is_ok())
+    let is_number = number.len() <= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
+    number.is_empty() || (is_number && number.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -115,6 +116,7 @@ mod tests {
         let longest = "a".repeat(LONGEST);
         assert_eq!(host(new, "/x", &[&longest]), Ok(longest.clone()));
         assert_eq!(host(new, "/x", &[&format!("{longest}a")]), Err(INVALID));
+        assert_eq!(host(new, "/x", &["a:000080"]), Err(INVALID));
         for line in ["", "a b", "ann@a", "a/b", "a:b", "a:99999", "a,b", "a;b", "<a>", ":80", "a%20b", "a?b"]
         {
             assert_eq!(host(new, "/x", &[line]), Err(INVALID), "{line}");
