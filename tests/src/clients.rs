@@ -6,6 +6,7 @@ mod cargo;
 pub mod componentize;
 pub mod conformance;
 mod desk;
+pub mod golang;
 mod node;
 pub mod oci;
 mod python;
