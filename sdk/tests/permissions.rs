@@ -322,7 +322,8 @@ fn filters_names_in_order() {
 
 #[test]
 fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() {
-    let host = Host::new().grant("login").user("ann", &["demo:package:a:write"]).password("ann", "correct");
+    let grants = ["demo:package:a:write", "demo:package:b:write"];
+    let host = Host::new().grant("login").user("ann", &grants).password("ann", "correct");
     let host = host.describe::<Demo>();
     let scopes = vec![Wanted::new("package", "b", &["write"])];
     let request = TokenRequest { scopes, ..TokenRequest::default() };

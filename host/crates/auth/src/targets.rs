@@ -66,8 +66,8 @@ mod tests {
             Some(Kinds::from([(kind.to_owned(), actions.iter().map(|&action| action.to_owned()).collect())]))
         };
         Targets(BTreeMap::from([
-            ("npm".to_owned(), kinds("package", &["read", "write", "delete"])),
-            ("oci".to_owned(), kinds("repository", &["pull", "push"])),
+            ("demo".to_owned(), kinds("package", &["read", "write", "delete"])),
+            ("other".to_owned(), kinds("repository", &["pull", "push"])),
             ("away".to_owned(), None),
         ]))
     }
@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn a_scope_that_is_about_nothing_is_told_with_what_there_is() {
         for (scope, words) in [
-            ("nmp:package:*:write", "no mount has that name: the mounts are `away`, `npm`, `oci`"),
-            ("npm:pakage:*:write", "no things of that kind: [mount.npm] has `package`"),
-            ("npm:package:*:wirte", "no such action: `package` has `read`, `write`, `delete`"),
-            ("oci:repository:*:read", "no such action: `repository` has `pull`, `push`"),
+            ("nmp:package:*:write", "no mount has that name: the mounts are `away`, `demo`, `other`"),
+            ("demo:pakage:*:write", "no things of that kind: [mount.demo] has `package`"),
+            ("demo:package:*:wirte", "no such action: `package` has `read`, `write`, `delete`"),
+            ("other:repository:*:read", "no such action: `repository` has `pull`, `push`"),
         ] {
             let remark = targets().remark(&Scope::parse(scope).unwrap()).unwrap();
             assert!(
@@ -88,16 +88,16 @@ mod tests {
         }
         for scope in [
             "*:*:*:*",
-            "npm:package:left-pad:write",
-            "npm:*:*:read",
+            "demo:package:left-pad:write",
+            "demo:*:*:read",
             "n*:package:*:read",
             "*:package:*:read",
-            "oci:repository:*:push",
+            "other:repository:*:push",
             "away:anything:*:fly",
         ] {
             assert_eq!(targets().remark(&Scope::parse(scope).unwrap()), None, "{scope}");
         }
-        let none = Targets::default().remark(&Scope::parse("npm:package:*:read").unwrap()).unwrap();
+        let none = Targets::default().remark(&Scope::parse("demo:package:*:read").unwrap()).unwrap();
         assert!(none.contains("the mounts are none"), "{none}");
     }
 }
