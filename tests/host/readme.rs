@@ -47,6 +47,10 @@ fn the_commands_of_the_readme_print_what_it_shows() {
     let (_, commands) = readme.split_once(COMMANDS).unwrap();
     let folder = as_delivered();
     forget_a_version(&folder.path().join("data/objects"));
+    // The first start has written the identity of the storage.
+    let mut adopt = Command::new(program());
+    adopt.current_dir(folder.path()).args(["store", "adopt"]).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(adopt.status().unwrap().success());
     follow(commands, folder.path());
 }
 
