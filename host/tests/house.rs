@@ -94,7 +94,7 @@ fn uses(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
         if ["lib", "main"].contains(&module) || path.contains(&"tests") {
             continue;
         }
-        let used = uses.entry(module.to_owned()).or_default();
+        let others = uses.entry(module.to_owned()).or_default();
         let code = text.split("#[cfg(test)]").next().unwrap().lines();
         let code: Vec<&str> = code.filter(|line| !line.trim_start().starts_with("//")).collect();
         let code = code.join("\n");
@@ -103,7 +103,7 @@ fn uses(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
             for (at, _) in code.match_indices(&top) {
                 let is_part = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
                 if !is_part {
-                    used.extend(
+                    others.extend(
                         named_at(&code[at + top.len()..]).filter(|name| *name != module).map(str::to_owned),
                     );
                 }

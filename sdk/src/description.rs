@@ -9,7 +9,7 @@ pub struct Description {
     pub version: String,
     pub root_aliases: Vec<String>,
     pub scopes: Vec<ScopeKind>,
-    pub implied: Vec<Implied>,
+    pub implied: Vec<Implication>,
     pub features: Vec<Feature>,
     pub wishes: Vec<Wish>,
     pub failure_shape: Option<FailureShape>,
@@ -26,7 +26,7 @@ pub struct ScopeKind {
 
 /// Actions that another action of the same kind implies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Implied {
+pub struct Implication {
     pub kind: String,
     pub action: String,
     pub implied: Vec<String>,
@@ -95,7 +95,7 @@ impl Description {
     /// ```
     #[must_use]
     pub fn implies(mut self, kind: &str, action: &str, implied: &[&str]) -> Description {
-        self.implied.push(Implied {
+        self.implied.push(Implication {
             kind: kind.to_owned(),
             action: action.to_owned(),
             implied: implied.iter().map(|&action| action.to_owned()).collect(),

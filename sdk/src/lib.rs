@@ -120,7 +120,7 @@ pub use wit_bindgen as __wit_bindgen;
 
 pub use body::{Body, SaveOptions, Saved};
 pub use call::{Call, SMALL_BODY};
-pub use description::{Description, FailureShape, Feature, Implied, ScopeKind, Wish};
+pub use description::{Description, FailureShape, Feature, Implication, ScopeKind, Wish};
 pub use error::Error;
 pub use failure::{Failure, TextFailure};
 pub use part::Part;

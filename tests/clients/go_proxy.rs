@@ -45,10 +45,10 @@ async fn the_go_tool_gets_lists_and_verifies_modules() {
     go.run(&["get", "example.com/hello@latest", "example.com/hello/v2", "example.com/BigCorp/Tool"])
         .await
         .ok();
-    let used = go.run(&["list", "-m", "all"]).await.ok();
+    let listed = go.run(&["list", "-m", "all"]).await.ok();
     let expected =
         "app\nexample.com/BigCorp/Tool v0.3.0\nexample.com/hello v1.10.0\nexample.com/hello/v2 v2.0.1\n";
-    assert_eq!(used, expected);
+    assert_eq!(listed, expected);
     let versions = go.run(&["list", "-m", "-versions", "example.com/hello"]).await.ok();
     assert_eq!(versions, "example.com/hello v1.0.0 v1.9.0 v1.10.0 v1.11.0-rc.1\n");
     assert_eq!(go.run(&["mod", "verify"]).await.ok(), "all modules verified\n");

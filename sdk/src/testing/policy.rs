@@ -1,6 +1,6 @@
 //! Who may do what. The real host and this one share the rules (`packhouse-scope`).
 
-use packhouse_scope::{Actions, Caller, Declaration, Entry, Implied, Person, Question, Resource, Scope};
+use packhouse_scope::{Actions, Caller, Declaration, Entry, Implication, Person, Question, Resource, Scope};
 
 use super::state::{self, State, User};
 use crate::auth::{Decision, Wanted};
@@ -148,7 +148,7 @@ pub(crate) fn actions(description: &Description) -> Result<Actions, String> {
         actions: scope.actions.clone(),
         read_action: scope.read_action.clone(),
     };
-    let implied = |each: &description::Implied| Implied {
+    let implied = |each: &description::Implication| Implication {
         kind: each.kind.clone(),
         action: each.action.clone(),
         implied: each.implied.clone(),

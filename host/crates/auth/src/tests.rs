@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use packhouse_scope::{Declaration, Implied};
+use packhouse_scope::{Declaration, Implication};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::database::{Database, PATIENCE};
@@ -36,7 +36,8 @@ pub fn package_actions() -> Arc<Actions> {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let (kind, read_action) = ("package".to_owned(), "read".to_owned());
     let actions = words(&["read", "write", "yank"]);
-    let write = Implied { kind: kind.clone(), action: "write".to_owned(), implied: words(&["read", "yank"]) };
+    let write =
+        Implication { kind: kind.clone(), action: "write".to_owned(), implied: words(&["read", "yank"]) };
     Arc::new(Actions::declared(&[Declaration { kind, actions, read_action }], &[write]).unwrap())
 }
 

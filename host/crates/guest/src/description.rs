@@ -5,7 +5,7 @@ mod undeclared;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use packhouse_scope::{Actions, Declaration, Implied};
+use packhouse_scope::{Actions, Declaration, Implication};
 
 use crate::mount::is_reserved;
 use packhouse_http::respond::FailureShape;
@@ -23,7 +23,7 @@ pub struct Description {
     pub kinds: Vec<Declaration>,
     /// Which actions imply others. None where the plugin says nothing of it, as one that was
     /// built for the contract 0.1.0, which has no word for it.
-    pub implied: Option<Vec<Implied>>,
+    pub implied: Option<Vec<Implication>>,
     /// What both of them come to, once they are checked.
     pub actions: Arc<Actions>,
     /// For each feature whether it is on unless the configuration says otherwise.

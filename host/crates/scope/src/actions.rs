@@ -25,7 +25,7 @@ pub struct Declaration {
 
 /// What one action of a kind implies, as declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Implied {
+pub struct Implication {
     pub kind: String,
     pub action: String,
     pub implied: Vec<String>,
@@ -84,9 +84,9 @@ impl Actions {
     ///
     /// # Errors
     /// One sentence about an action that is implied, or implies another, and is not declared.
-    pub fn declared(kinds: &[Declaration], implied: &[Implied]) -> Result<Self, String> {
+    pub fn declared(kinds: &[Declaration], implied: &[Implication]) -> Result<Self, String> {
         let mut direct: BTreeMap<&str, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-        for Implied { kind, action, implied } in implied {
+        for Implication { kind, action, implied } in implied {
             let declared = kinds.iter().find(|declared| declared.kind == *kind);
             let declared = declared.ok_or_else(|| {
                 format!("it says what `{action}` of `{kind}` implies, and declares no such kind")

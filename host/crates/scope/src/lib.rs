@@ -14,6 +14,6 @@ mod pattern;
 mod scope;
 
 pub use access::{ALL, Access, Entry, put_together};
-pub use actions::{Actions, Declaration, Implied, Rules};
+pub use actions::{Actions, Declaration, Implication, Rules};
 pub use decision::{Caller, Decision, Person, Question, decide, is_narrower, is_public};
 pub use scope::{Resource, Scope, ScopeError};

@@ -27,7 +27,7 @@ static HELD: Mutex<BTreeMap<(u64, u64), usize>> = Mutex::new(BTreeMap::new());
 
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Of a database file.
-const HEADER: u64 = 100;
+const HEADER: usize = 100;
 /// Records of a journal that are looked at for the first page.
 const MOST_RECORDS: u32 = 100_000;
 
@@ -67,7 +67,7 @@ fn foreign_log(path: &Path) -> io::Result<Option<String>> {
     // SQLite follows symbolic links before it names the logs.
     let path = &path.canonicalize()?;
     let mut header = Vec::new();
-    File::open(path)?.take(HEADER).read_to_end(&mut header)?;
+    File::open(path)?.take(HEADER as u64).read_to_end(&mut header)?;
     let log = beside(path, "-wal");
     let has_log = log.metadata().is_ok_and(|metadata| metadata.len() > 0);
     if has_log && !is_in_log_mode(&header) {
@@ -117,7 +117,7 @@ struct Journal {
     /// How many pages the database had before the transaction.
     pages: u32,
     /// The header of the file as it was then; none where the journal does not hold it.
-    first: Option<[u8; HEADER as usize]>,
+    first: Option<[u8; HEADER]>,
 }
 
 impl Journal {
@@ -142,7 +142,7 @@ impl Journal {
                 read => read?,
             }
             if u32::from_be_bytes(name) == 1 {
-                let mut content = [0; HEADER as usize];
+                let mut content = [0; HEADER];
                 file.read_exact_at(&mut content, start + 4)?;
                 first = Some(content);
                 break;

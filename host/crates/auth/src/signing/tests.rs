@@ -13,7 +13,7 @@ use base64::Engine as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use packhouse_scope::{Declaration, Implied};
+use packhouse_scope::{Declaration, Implication};
 
 use super::*;
 use crate::clock::Clock;
@@ -62,7 +62,7 @@ fn actions() -> Actions {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let (kind, read_action) = ("thing".to_owned(), "pull".to_owned());
     let actions = words(&["pull", "push", "delete"]);
-    let push = Implied { kind: kind.clone(), action: "push".to_owned(), implied: words(&["pull"]) };
+    let push = Implication { kind: kind.clone(), action: "push".to_owned(), implied: words(&["pull"]) };
     Actions::declared(&[Declaration { kind, actions, read_action }], &[push]).unwrap()
 }
 

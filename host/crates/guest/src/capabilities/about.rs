@@ -1,6 +1,6 @@
 //! `about`: what a plugin says of itself.
 
-use packhouse_scope::{Declaration, Implied};
+use packhouse_scope::{Declaration, Implication};
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::about as wit;
@@ -92,7 +92,7 @@ impl wit::HostDescription for State {
     ) -> wasmtime::Result<()> {
         let words: Vec<_> = [&kind, &action].into_iter().chain(&implied).map(String::as_str).collect();
         let description = self.grow(&handle, &words)?;
-        description.implied.get_or_insert_default().push(Implied { kind, action, implied });
+        description.implied.get_or_insert_default().push(Implication { kind, action, implied });
         Ok(())
     }
 

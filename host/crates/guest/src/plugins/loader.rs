@@ -83,13 +83,12 @@ impl Loader {
         fitness::check_content(&content)?;
         let name = format!("{hash}-{:016x}.code", self.flavour);
         let code = self.cache.using(&name);
-        let component = match self.find(&name).await? {
-            Some(component) => component,
-            None => {
-                let cell = self.underway(&name);
-                let compile = || Arc::clone(&self).compile_in_turn(plugin, content, name, begins);
-                cell.get_or_try_init(compile).await?.clone()
-            }
+        let component = if let Some(component) = self.find(&name).await? {
+            component
+        } else {
+            let cell = self.underway(&name);
+            let compile = || Arc::clone(&self).compile_in_turn(plugin, content, name, begins);
+            cell.get_or_try_init(compile).await?.clone()
         };
         fitness::check_line(&component, &self.engine)?;
         Ok(Loaded { component, code })

@@ -13,7 +13,7 @@ fn declared(implied: &[(&str, &str, &[&str])]) -> Result<Actions, String> {
         actions: words(&["read", "write", "list", "seal"]),
         read_action: "read".to_owned(),
     };
-    let each = implied.iter().map(|(kind, action, implied)| Implied {
+    let each = implied.iter().map(|(kind, action, implied)| Implication {
         kind: (*kind).to_owned(),
         action: (*action).to_owned(),
         implied: words(implied),

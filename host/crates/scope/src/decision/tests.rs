@@ -9,7 +9,7 @@
 
 use super::*;
 use crate::access::Entry;
-use crate::actions::{Declaration, Implied, Rules};
+use crate::actions::{Declaration, Implication, Rules};
 
 fn scopes(texts: &[&str]) -> Vec<Scope> {
     texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
@@ -26,13 +26,13 @@ fn actions() -> Actions {
         actions: words(&["fetch", "list", "read", "write", "delete", "yank"]),
         read_action: "fetch".to_owned(),
     };
-    let implies = |action: &str, implied: &[&str]| Implied {
+    let implies = |action: &str, implied: &[&str]| Implication {
         kind: "package".to_owned(),
         action: action.to_owned(),
         implied: words(implied),
     };
-    let implied = [implies("write", &["read", "yank"]), implies("fetch", &["list"])];
-    Actions::declared(&[declared], &implied).unwrap()
+    let implications = [implies("write", &["read", "yank"]), implies("fetch", &["list"])];
+    Actions::declared(&[declared], &implications).unwrap()
 }
 
 /// Somebody, with what their token narrows them to.
@@ -163,7 +163,7 @@ fn a_mount_is_public_when_anybody_may_read_everything_on_it() {
             actions: words(&[action, "change"]),
             read_action: (*action).to_owned(),
         };
-        let implies = |(kind, action): &(&str, &str)| Implied {
+        let implies = |(kind, action): &(&str, &str)| Implication {
             kind: (*kind).to_owned(),
             action: "change".to_owned(),
             implied: words(&[action]),
@@ -205,14 +205,14 @@ fn a_token_is_made_only_for_what_its_maker_may_do() {
         assert_eq!(narrower(scope, &ann, Some(&all)), expected, "{scope}");
     }
     let made_with = scopes(&["demo:package:@ann/a:write"]);
-    let narrowed = Person { narrowed_to: &made_with, ..ann };
-    assert!(narrower("demo:package:@ann/a:yank", &narrowed, Some(&all)));
-    assert!(!narrower("demo:package:@ann/b:yank", &narrowed, Some(&all)));
+    let limited = Person { narrowed_to: &made_with, ..ann };
+    assert!(narrower("demo:package:@ann/a:yank", &limited, Some(&all)));
+    assert!(!narrower("demo:package:@ann/b:yank", &limited, Some(&all)));
     // Nothing is known of the protocol.
     assert!(narrower("demo:package:@ann/a:yank", &ann, None), "the grants decide at each use");
     assert!(!narrower("demo:package:@bob/a:yank", &ann, None));
-    assert!(!narrower("demo:package:@ann/a:yank", &narrowed, None), "nothing shows that `write` implies it");
-    assert!(narrower("demo:package:@ann/a:write", &narrowed, None));
+    assert!(!narrower("demo:package:@ann/a:yank", &limited, None), "nothing shows that `write` implies it");
+    assert!(narrower("demo:package:@ann/a:write", &limited, None));
 }
 
 #[test]

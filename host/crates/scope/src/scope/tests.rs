@@ -8,7 +8,7 @@
 )]
 
 use super::*;
-use crate::actions::{Declaration, Implied};
+use crate::actions::{Declaration, Implication};
 
 /// Of a protocol with packages: `write` implies everything but `push`, which implies `pull`.
 fn actions() -> Actions {
@@ -18,18 +18,18 @@ fn actions() -> Actions {
         actions: words(&["read", "write", "delete", "yank", "owner", "push", "pull", "list"]),
         read_action: "read".to_owned(),
     };
-    let implies = |action: &str, implied: &[&str]| Implied {
+    let implies = |action: &str, implied: &[&str]| Implication {
         kind: "package".to_owned(),
         action: action.to_owned(),
         implied: words(implied),
     };
-    let implied = [
+    let implications = [
         implies("write", &["read", "delete", "yank", "owner"]),
         implies("push", &["pull"]),
         implies("read", &["list"]),
         implies("pull", &["list"]),
     ];
-    Actions::declared(&[declared], &implied).unwrap()
+    Actions::declared(&[declared], &implications).unwrap()
 }
 
 fn allows(scope: &str, name: &str, action: &str) -> bool {

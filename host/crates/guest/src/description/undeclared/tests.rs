@@ -1,7 +1,7 @@
 //! What a plugin is granted that says nothing of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use packhouse_scope::{Declaration, Implied};
+use packhouse_scope::{Declaration, Implication};
 
 use crate::description::Description;
 
@@ -9,7 +9,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-fn description(implied: Option<Vec<Implied>>) -> Result<Description, String> {
+fn description(implied: Option<Vec<Implication>>) -> Result<Description, String> {
     let kind = Declaration {
         kind: "thing".to_owned(),
         actions: words(&["pull", "push", "delete"]),
@@ -43,7 +43,7 @@ fn a_plugin_that_says_nothing_is_granted_what_hosts_of_its_contract_granted() {
 
 #[test]
 fn a_plugin_that_says_what_implies_what_is_taken_at_its_word() {
-    let push = |implied: &[&str]| Implied {
+    let push = |implied: &[&str]| Implication {
         kind: "thing".to_owned(),
         action: "push".to_owned(),
         implied: words(implied),
