@@ -90,7 +90,7 @@ mod tests {
             "*:*:*:*",
             "demo:package:left-pad:write",
             "demo:*:*:read",
-            "n*:package:*:read",
+            "d*:package:*:read",
             "*:package:*:read",
             "other:repository:*:push",
             "away:anything:*:fly",
