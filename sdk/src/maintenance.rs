@@ -87,7 +87,7 @@ pub use reclaim::{Reference, forget_claims};
 pub use removal::{RemovalMark, void_removal};
 pub(crate) use removal::{is_marked, is_removed};
 pub use stored::{Stored, digests, first_missing};
-pub use walk::{each, each_document, each_folder};
+pub use walk::{each, each_document, each_folder, each_in_parts};
 
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use packhouse_plugin::maintenance::{
-    Budget, Maintenance, Phase, Place, Step, Stored, each, each_document, each_folder,
+    Budget, Maintenance, Phase, Place, Step, Stored, each_document, each_folder, each_in_parts,
 };
 use packhouse_plugin::storage::{self, Derived, Json, Writer};
 use packhouse_plugin::testing::{Host, archive};
@@ -141,28 +141,16 @@ fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
 /// Each note has three entries, and a step does two.
 fn entries(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let mut budget = Budget::new(2, u64::MAX);
-    let place = Place::parse(after);
-    let mut visit = |key: &str, done: usize| {
+    each_in_parts("notes/", after, 100, |key, done| {
         for entry in done..3 {
             if budget.is_spent() {
-                return Some(Place::at(entry, key));
+                return Ok(Some(Place::at(entry, key)));
             }
             step.rebuilt(&format!("{key} {entry}"));
             budget.spend(1, 0);
         }
-        None
-    };
-    if let Place::Within { key, done } = place
-        && let Some(place) = visit(key, done)
-    {
-        return Ok(Some(place));
-    }
-    let mut ended = None;
-    each("notes/", place.key(), 100, |note| {
-        ended = ended.take().or_else(|| visit(&note.key, 0));
-        Ok(())
-    })?;
-    Ok(ended)
+        Ok(None)
+    })
 }
 
 impl Maintenance for Notes {

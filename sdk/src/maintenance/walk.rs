@@ -1,6 +1,7 @@
 //! Going over what is stored, a page at a time. Each function takes the key behind which it goes
 //! on, and gives the key behind which the next step goes on; none at the end.
 
+use super::phases::Place;
 use crate::Error;
 use crate::storage::{self, Document, ListingOptions, folder_of};
 use crate::types::ObjectInfo;
@@ -69,6 +70,56 @@ pub fn each_document(
         }
     }
     Ok(page.next)
+}
+
+/// The documents of one page of at most `n` keys that begin with `prefix`, where one document may
+/// have more entries than a step does. `after` is a [`Place`], and so is the result. `visit` gets the
+/// key of a document and the number of its entries that earlier steps did. It gives the place to go
+/// on at ([`Place::at`]) when the step has done enough, and none when the document is done.
+///
+/// ```
+/// use packhouse_plugin::maintenance::{Budget, Place, each_in_parts};
+/// # let host = packhouse_plugin::testing::Host::new();
+/// # host.insert("notes/a", "milk")?;
+///
+/// // Each note has three entries, and a step does two.
+/// let step = |after: Option<&str>| {
+///     let mut budget = Budget::new(2, u64::MAX);
+///     each_in_parts("notes/", after, 100, |key, done| {
+///         for entry in done..3 {
+///             if budget.is_spent() {
+///                 return Ok(Some(Place::at(entry, key)));
+///             }
+///             budget.spend(1, 0);
+///         }
+///         Ok(None)
+///     })
+/// };
+/// let place = step(None)?;
+/// assert_eq!(place.as_deref(), Some("2 notes/a"));
+/// assert_eq!(step(place.as_deref())?, None);
+/// # Ok::<(), packhouse_plugin::Error>(())
+/// ```
+pub fn each_in_parts(
+    prefix: &str,
+    after: Option<&str>,
+    n: u32,
+    mut visit: impl FnMut(&str, usize) -> Result<Option<String>, Error>,
+) -> Result<Option<String>, Error> {
+    let place = Place::parse(after);
+    if let Place::Within { key, done } = place
+        && let Some(place) = visit(key, done)?
+    {
+        return Ok(Some(place));
+    }
+    let options = ListingOptions { after: place.key(), limit: n, ..ListingOptions::new(prefix) };
+    let page = storage::list_page(&options)?;
+    for object in &page.objects {
+        if let Some(place) = visit(&object.key, 0)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(page.next.as_deref().map(Place::behind))
 }
 
 /// The objects of one page, folder by folder: the files of one package together, or some of them

@@ -3,9 +3,9 @@
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{
-    Budget, Phase, Place, Reference, Step, Stored, digests, each_document, each_folder,
+    Budget, Phase, Place, Reference, Step, Stored, digests, each_document, each_folder, each_in_parts,
 };
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::storage;
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::collect::is_left_over;
@@ -39,24 +39,13 @@ fn indexes(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error
     if after.is_none() {
         step.report_files_for_folders(&FOLDERS)?;
     }
-    let place = Place::parse(after);
     let mut budget = Budget::new(MOST_VERSIONS, MOST_READ);
-    if let Place::Within { key, done } = place
-        && let Some(place) = verify_crate(step, key, done, &mut budget)?
-    {
-        return Ok(Some(place));
-    }
-    let options = ListingOptions { after: place.key(), limit: KEYS, ..ListingOptions::new(layout::INDEX) };
-    let page = list_page(&options)?;
-    for object in &page.objects {
-        if step.report_misplaced(layout::misplaced(&object.key)) {
-            continue;
+    each_in_parts(layout::INDEX, after, KEYS, |key, done| {
+        if step.report_misplaced(layout::misplaced(key)) {
+            return Ok(None);
         }
-        if let Some(place) = verify_crate(step, &object.key, 0, &mut budget)? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(page.next.as_deref().map(Place::behind))
+        verify_crate(step, key, done, &mut budget)
+    })
 }
 
 /// Files that no index names, or that have no index file.

@@ -2,8 +2,8 @@
 //! changes nothing.
 
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
-use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_folder};
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_folder, each_in_parts};
+use packhouse_plugin::storage;
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::part::Part;
@@ -34,24 +34,13 @@ fn packages(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Erro
     if after.is_none() {
         step.report_files_for_folders(&[layout::PACKAGES.trim_end_matches('/')])?;
     }
-    let place = Place::parse(after);
     let mut budget = Budget::new(MOST_VERSIONS, MOST_READ);
-    if let Place::Within { key, done } = place
-        && let Some(place) = verify_package(step, key, done, &mut budget)?
-    {
-        return Ok(Some(place));
-    }
-    let options = ListingOptions { after: place.key(), limit: KEYS, ..ListingOptions::new(layout::PACKAGES) };
-    let page = list_page(&options)?;
-    for object in &page.objects {
-        if step.report_misplaced(layout::misplaced(&object.key)) {
-            continue;
+    each_in_parts(layout::PACKAGES, after, KEYS, |key, done| {
+        if step.report_misplaced(layout::misplaced(key)) {
+            return Ok(None);
         }
-        if let Some(place) = verify_package(step, &object.key, 0, &mut budget)? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(page.next.as_deref().map(Place::behind))
+        verify_package(step, key, done, &mut budget)
+    })
 }
 
 fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

@@ -2,7 +2,9 @@
 //! nothing.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
-use packhouse_plugin::maintenance::{Budget, Phase, Place, Reference, Step, digests, each_folder};
+use packhouse_plugin::maintenance::{
+    Budget, Phase, Place, Reference, Step, digests, each_folder, each_in_parts,
+};
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Digest, Error, ObjectInfo, find_digest};
 
@@ -35,24 +37,13 @@ fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     if after.is_none() {
         step.report_files_for_folders(&FOLDERS)?;
     }
-    let place = Place::parse(after);
     let mut budget = Budget::new(MOST_FILES, MOST_READ);
-    if let Place::Within { key, done } = place
-        && let Some(place) = verify_project(step, key, done, &mut budget)?
-    {
-        return Ok(Some(place));
-    }
-    let options = ListingOptions { after: place.key(), limit: KEYS, ..ListingOptions::new(layout::METADATA) };
-    let page = list_page(&options)?;
-    for object in &page.objects {
-        if step.report_misplaced(layout::misplaced(&object.key)) {
-            continue;
+    each_in_parts(layout::METADATA, after, KEYS, |key, done| {
+        if step.report_misplaced(layout::misplaced(key)) {
+            return Ok(None);
         }
-        if let Some(place) = verify_project(step, &object.key, 0, &mut budget)? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(page.next.as_deref().map(Place::behind))
+        verify_project(step, key, done, &mut budget)
+    })
 }
 
 /// Files that a whole document does not name. Where no document of ours speaks, they are served.
