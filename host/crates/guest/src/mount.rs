@@ -37,7 +37,7 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Whether a feature is on here, given what it is unless said.
+    /// Whether a feature is on for this mount. `default` holds if the configuration does not set it.
     pub fn feature(&self, name: &str, default: bool) -> bool {
         self.features.get(name).copied().unwrap_or(default)
     }

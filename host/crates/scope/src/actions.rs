@@ -134,14 +134,13 @@ impl Actions {
         !self.is_complete || self.kinds.get(kind).is_some_and(|kind| kind.actions.contains(action))
     }
 
-    /// Whoever may do `held` (which may be a pattern) on a thing of this kind: may they do
-    /// `action`?
+    /// Whether `held`, which may be a pattern, includes `action` for things of this kind.
     pub fn includes(&self, kind: &str, held: &str, action: &str) -> bool {
         self.kind(kind).includes(held, action)
     }
 
-    /// Whoever may do `held` on everything of these kinds: may they do `action`, and all that it
-    /// implies? `kinds` may be a pattern.
+    /// Whether `held` includes `action`, and everything that `action` implies, for all of these
+    /// kinds. `kinds` may be a pattern.
     pub(crate) fn all_include(&self, kinds: &str, held: &str, action: &str) -> bool {
         let declared = self.kinds.iter().filter(|(kind, _)| matches(kinds, kind));
         let mut each = declared.map(|(_, kind)| kind).peekable();

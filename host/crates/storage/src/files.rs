@@ -143,7 +143,7 @@ impl Files {
         .await
     }
 
-    /// The lock inside this process; whoever has it keeps a thread, others do not.
+    /// The lock inside this process. Only its holder occupies a thread.
     async fn hold(&self, path: &str) -> Result<OwnedRwLockWriteGuard<()>> {
         let wait = tokio::time::timeout(lock::PATIENCE, self.locks.alone(path)).await;
         wait.map_err(|_| {

@@ -34,7 +34,7 @@ pub struct Heartbeat<P> {
 }
 
 impl<P: Pulse> Heartbeat<P> {
-    /// Whoever starts it has given the first sign.
+    /// The caller has already given the first sign of life.
     pub fn start(every: Duration, pulse: P) -> Self {
         let (lost, (end, ended)) = (CancellationToken::new(), oneshot::channel());
         let beating = tokio::spawn(keep_beating(every, pulse, ended, lost.clone()));

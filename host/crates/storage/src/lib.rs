@@ -23,7 +23,7 @@
 //! | `files`, `memory`, `bucket` | the stores: a folder, a map, any service of opendal |
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
 //! | `presence` | which hosts work on the store |
-//! | `heartbeat` | signs of life, of hosts and of whoever holds a lease |
+//! | `heartbeat` | signs of life of hosts and of the holder of a lease |
 //! | `identity` | what tells the store from any other |
 //! | `readiness` | whether it takes writes |
 //!

@@ -2,8 +2,8 @@
 //! ([`Content`]), and a place for bytes that nobody sees yet ([`Sink`]). Paths here are whole;
 //! scopes and their rules are above.
 //!
-//! A store is a folder (`files`), any service of opendal (`bucket`), or a map (`memory`). What only
-//! some of them can do is told by [`Abilities`]. Only `Storage::open_as` knows which kinds there are.
+//! A store is a folder (`files`), any service of opendal (`bucket`), or a map (`memory`). [`Abilities`]
+//! lists what only some of them can do. Only `Storage::open_as` knows which kinds exist.
 
 use std::any::Any;
 use std::ops::Range;
@@ -196,7 +196,7 @@ impl Material {
     }
 }
 
-/// One version of an object, readable at any place by whoever holds it.
+/// One version of an object. It can be read from any offset.
 #[async_trait]
 pub(super) trait Stored: Any + Send + Sync {
     fn size(&self) -> u64;

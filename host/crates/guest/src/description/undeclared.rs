@@ -1,5 +1,5 @@
-//! What actions imply for a plugin that does not say it: the contract 0.1.0 had no word for it,
-//! and every host of it went by one list. The list belongs to that contract, and stands there.
+//! What actions imply for a plugin that does not declare it. Contract 0.1.0 has no function for that:
+//! its hosts used one fixed list, which is stored beside the released contract.
 
 use packhouse_scope::Rules;
 

@@ -22,7 +22,7 @@ use super::swap::Honoured;
 use crate::error::{Result, StorageError, is_about_space};
 use crate::key::PRIVATE;
 
-/// A clock that is further away is worth a warning: what is old is told by time.
+/// Seconds. A larger difference of the clocks is logged as a warning, because ages depend on it.
 const WORTH_A_WARNING: i64 = 5;
 /// Services refuse signatures that are further away.
 const TOO_FAR: i64 = 15 * 60;

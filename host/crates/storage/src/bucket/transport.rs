@@ -130,7 +130,7 @@ impl Transport {
 }
 
 impl Transport {
-    /// A refusal that is none the next time is an error that passes; any other stays as it is.
+    /// A temporary error if the same request may succeed later. Otherwise the body, unchanged.
     async fn lasting(&self, status: StatusCode, mut body: HttpBody) -> opendal::Result<HttpBody> {
         let told = body.to_buffer().await?;
         let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
