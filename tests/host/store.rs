@@ -283,19 +283,32 @@ async fn users_on_a_read_only_disk_sign_in_and_readiness_says_that_writes_fail()
     publisher.get("/-/whoami").await.expect(200);
     let users = registry.home().path().join("users");
     cover(&users);
-    packhouse_tests::wait::until("readiness to say so", || async {
-        let ready = registry.actor("").get("/readyz").await;
-        (ready.status == 503).then_some(())
-    })
-    .await;
+    readiness(&registry, 503).await;
     publisher.get("/-/whoami").await.expect(200);
     uncover(&users);
-    packhouse_tests::wait::until("the users to be ready again", || async {
+    readiness(&registry, 200).await;
+    assert!(registry.logs().contains("users cannot be looked up"), "{}", registry.logs());
+}
+
+/// The host opens the file while it can only be read.
+#[tokio::test]
+async fn users_are_ready_again_when_the_disk_takes_writes_after_a_start_on_a_read_only_one() {
+    let mut registry = Registry::npm().await;
+    let users = registry.home().path().join("users");
+    registry.terminate().await;
+    cover(&users);
+    registry.start_again().await;
+    readiness(&registry, 503).await;
+    uncover(&users);
+    readiness(&registry, 200).await;
+}
+
+async fn readiness(registry: &Registry, status: u16) {
+    packhouse_tests::wait::until("readiness to change", || async {
         let ready = registry.actor("").get("/readyz").await;
-        (ready.status == 200).then_some(())
+        (ready.status == status).then_some(())
     })
     .await;
-    assert!(registry.logs().contains("users cannot be looked up"), "{}", registry.logs());
 }
 
 /// Deleting is what makes room, and needs none.

@@ -12,10 +12,12 @@
 //!   back after it.
 //! - The file is made readable for its owner only (its journal takes that over).
 //! - Reads have connections of their own. They wait for a writer only while it commits.
+//! - A connection that a fault of the disk made useless is closed (`connections`).
 //! - A file that was deleted or replaced (`watched`), overwritten (`lineage`) or damaged (`health`)
 //!   is not used any more.
 
 mod beside;
+mod connections;
 mod health;
 mod lineage;
 mod watched;
@@ -29,12 +31,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqliteSynchronous};
 
 use super::AuthError;
 use beside::Held;
+use connections::Connections;
 use health::Health;
 use lineage::{Lineage, Place, Stranger};
 use watched::Watched;
@@ -127,6 +128,7 @@ pub struct Database {
     /// None where no file was opened.
     lineage: Option<Arc<Lineage>>,
     health: Arc<Health>,
+    connections: Connections,
     _held: Option<Arc<Held>>,
 }
 
@@ -142,23 +144,25 @@ impl Database {
         let held = hold(path).await?;
         let watched = Watched::new(path);
         let options = options(path, patience);
+        let connections = Connections::default();
         // A new file is locked for a moment by the process that writes to it first.
         let deadline = Instant::now() + patience;
         let writer = loop {
-            match pool(1, patience).connect_with(options.clone()).await {
+            match connections.pool(1, patience).connect_with(options.clone()).await {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(RETRY).await;
                 }
                 answer => break answer.map_err(|error| AuthError::of_file(path, &error))?,
             }
         };
-        let readers = pool(READERS, patience).connect_lazy_with(options);
+        let readers = connections.pool(READERS, patience).connect_lazy_with(options);
         let mut database = Self {
             readers,
             writer,
             watched,
             lineage: None,
             health: Arc::default(),
+            connections,
             _held: Some(Arc::new(held)),
         };
         database.prepare(deadline).await.map_err(|error| match error {
@@ -171,13 +175,15 @@ impl Database {
 
     /// One whose file is gone: every call is `Gone`, and no file is made.
     pub fn gone(path: &Path, why: &str) -> Self {
-        let lazy = || pool(1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
+        let connections = Connections::default();
+        let lazy = || connections.pool(1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
         let database = Self {
             readers: lazy(),
             writer: lazy(),
             watched: Watched::new(path),
             lineage: None,
             health: Arc::default(),
+            connections: Connections::default(),
             _held: None,
         };
         database.refuse(why);
@@ -205,7 +211,8 @@ impl Database {
         self.watched.check()?;
         if let Some(lineage) = &self.lineage {
             let seen = lineage.seen();
-            let place = Place::read(&self.readers).await?;
+            let place =
+                Place::read(&self.readers).await.inspect_err(|error| self.connections.learn(error))?;
             self.judge(lineage, place.as_ref(), seen)?;
             if let Some(place) = &place {
                 lineage.saw(place);
@@ -222,7 +229,8 @@ impl Database {
         let Some((lineage, seen)) = self.lineage.as_ref().zip(seen) else {
             return Ok(Write::new(transaction, None));
         };
-        let place = Place::advance(&mut transaction).await?;
+        let advanced = Place::advance(&mut transaction).await;
+        let place = advanced.inspect_err(|error| self.connections.learn(error))?;
         // It has come so far once this is committed, and not before.
         self.judge(lineage, place.as_ref(), seen.saturating_add(1))?;
         Ok(Write::new(transaction, place.map(|place| (Arc::clone(lineage), place))))
@@ -317,11 +325,6 @@ fn options(path: &Path, patience: Duration) -> SqliteConnectOptions {
         .create_if_missing(false)
         .synchronous(SqliteSynchronous::Extra)
         .busy_timeout(patience)
-}
-
-fn pool(connections: u32, patience: Duration) -> SqlitePoolOptions {
-    let pool = SqlitePoolOptions::new().max_connections(connections);
-    pool.acquire_timeout(patience + Duration::from_secs(1)).test_before_acquire(false)
 }
 
 impl AuthError {
