@@ -3,12 +3,11 @@
 #![allow(clippy::panic, clippy::expect_used, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::{Package, noise};
-use packhouse_tests::tmpfs::Tmpfs;
+use packhouse_tests::tmpfs::{ReadOnly, Tmpfs};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 fn expect_away(answer: Answer) {
@@ -233,22 +232,6 @@ async fn a_damaged_user_database_is_named_as_damaged() {
     }
 }
 
-/// Lays a read-only view of the disk over it, since a disk with open files stays as it is.
-fn cover(disk: &Path) {
-    mount(&["--bind"], &[disk, disk]);
-    mount(&["-o", "remount,bind,ro"], &[disk]);
-}
-
-fn uncover(disk: &Path) {
-    let status = Command::new("umount").arg("--lazy").arg(disk).status();
-    assert!(status.is_ok_and(|status| status.success()), "the view is taken away");
-}
-
-fn mount(options: &[&str], paths: &[&Path]) {
-    let status = Command::new("mount").args(options).args(paths).status();
-    assert!(status.is_ok_and(|status| status.success()), "mount {options:?} {paths:?}");
-}
-
 #[tokio::test]
 async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
     let Some(disk) = Tmpfs::mount(32) else { return };
@@ -257,7 +240,7 @@ async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
     let publisher = registry.publisher().await;
     let package = Package::new("demo", "1.0.0");
     publisher.put(&package.path(), &package.publish()).await.expect(201);
-    cover(disk.path());
+    let view = ReadOnly::cover(disk.path());
     let told = registry.order(&["verify"]).await.expect(0);
     assert!(told.contains("all is well"), "{told}");
     let told = registry.order(&["gc", "--dry-run", "--older-than", "0s"]).await.expect(0);
@@ -268,7 +251,7 @@ async fn a_read_only_store_is_verified_and_readiness_says_that_writes_fail() {
         (ready.status == 503).then_some(())
     })
     .await;
-    uncover(disk.path());
+    drop(view);
     packhouse_tests::wait::until("the store to be ready again", || async {
         let ready = registry.actor("").get("/readyz").await;
         (ready.status == 200).then_some(())
@@ -282,10 +265,10 @@ async fn users_on_a_read_only_disk_sign_in_and_readiness_says_that_writes_fail()
     let publisher = registry.publisher().await;
     publisher.get("/-/whoami").await.expect(200);
     let users = registry.home().path().join("users");
-    cover(&users);
+    let view = ReadOnly::cover(&users);
     readiness(&registry, 503).await;
     publisher.get("/-/whoami").await.expect(200);
-    uncover(&users);
+    drop(view);
     readiness(&registry, 200).await;
     assert!(registry.logs().contains("users cannot be looked up"), "{}", registry.logs());
 }
@@ -296,10 +279,10 @@ async fn users_are_ready_again_when_the_disk_takes_writes_after_a_start_on_a_rea
     let mut registry = Registry::npm().await;
     let users = registry.home().path().join("users");
     registry.terminate().await;
-    cover(&users);
+    let view = ReadOnly::cover(&users);
     registry.start_again().await;
     readiness(&registry, 503).await;
-    uncover(&users);
+    drop(view);
     readiness(&registry, 200).await;
 }
 

@@ -1,8 +1,9 @@
-//! A file system of a few mebibytes in memory, to be filled up.
+//! Mounted file systems: one of a few mebibytes in memory, to be filled up, and a read-only view.
 
 use crate::skip::skip;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// Unmounted when dropped.
@@ -17,7 +18,7 @@ impl Tmpfs {
         let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).stderr(Stdio::null());
-        let mounted = mount.status().is_ok_and(|status| status.success());
+        let mounted = succeeds(&mut mount);
         if !mounted {
             skip("the right to mount a small file system");
         }
@@ -31,7 +32,39 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        // Lazily: whoever uses it still ends soon.
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
+        unmount(self.path());
     }
+}
+
+/// A read-only view of a folder that lies over it, because a disk with open files stays writable.
+/// Taken away when dropped.
+pub struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    pub fn cover(folder: &Path) -> Self {
+        let is_bound = succeeds(Command::new("mount").arg("--bind").args([folder, folder]));
+        assert!(is_bound, "{} is bound to itself", folder.display());
+        let view = Self(folder.to_owned());
+        let is_read_only = succeeds(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(folder));
+        assert!(is_read_only, "{} is read-only", folder.display());
+        view
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        unmount(&self.0);
+    }
+}
+
+/// Lazily: a process that still uses it ends soon.
+fn unmount(folder: &Path) {
+    succeeds(Command::new("umount").arg("--lazy").arg(folder));
+}
+
+/// One command at a time: while another one changes the list of mounts, `mount` can miss an entry.
+fn succeeds(command: &mut Command) -> bool {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    command.status().is_ok_and(|status| status.success())
 }
