@@ -42,12 +42,18 @@ pub struct ReadOnly(PathBuf);
 
 impl ReadOnly {
     pub fn cover(folder: &Path) -> Self {
-        let is_bound = succeeds(Command::new("mount").arg("--bind").args([folder, folder]));
-        assert!(is_bound, "{} is bound to itself", folder.display());
-        let view = Self(folder.to_owned());
-        let is_read_only = succeeds(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(folder));
-        assert!(is_read_only, "{} is read-only", folder.display());
-        view
+        // Made aside, because a view in which a file is open for writing cannot become read-only.
+        let aside = tempfile::tempdir().expect("a temporary folder");
+        let aside = Self::bind(folder, aside.path());
+        let is_read_only = succeeds(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&aside.0));
+        assert!(is_read_only, "the view of {} is read-only", folder.display());
+        Self::bind(&aside.0, folder)
+    }
+
+    fn bind(source: &Path, target: &Path) -> Self {
+        let is_bound = succeeds(Command::new("mount").arg("--bind").args([source, target]));
+        assert!(is_bound, "{} is bound to {}", source.display(), target.display());
+        Self(target.to_owned())
     }
 }
 
