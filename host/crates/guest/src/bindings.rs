@@ -1,14 +1,13 @@
 //! Rust types and traits of the contract in `wit/`, generated.
 //!
-//! The only `bindgen!` of a WIT line. A breaking change of the contract gets a
-//! second file like this one, and both lines load side by side.
+//! This is the only `bindgen!` of a line of the contract. A breaking change adds a second file like
+//! this one, and the host supports both lines side by side.
 //!
-//! Getters that only look at what is in memory are synchronous: they cost a plain
-//! call. Everything that may wait for a client or a store is asynchronous on the
-//! host's side, and still an ordinary call for the plugin.
+//! Getters of values in memory are synchronous, so they cost a plain call. Functions that may wait
+//! for a client or a store are asynchronous in the host, and ordinary calls for the plugin.
 //!
-//! The world is the one with every export; a plugin need not have them all, so what is
-//! made of the world as a whole is not used (`plugins/linked.rs` looks each one up).
+//! The world has every export, but a plugin does not need all of them. Therefore the host does not
+//! use the generated type of the world. `plugins/linked.rs` looks up each export.
 
 use crate::capabilities::{
     HostError, about, auth, body, digests, request, response, staged, storage, upkeep, uploads,

@@ -1,4 +1,4 @@
-//! How much memory guest instances may have: each one, and all of them together.
+//! The memory limits of guest instances: of each one, and of all together.
 
 mod budget;
 
@@ -11,15 +11,15 @@ use budget::Share;
 
 pub use budget::{BudgetSettings, MemoryBudget, NoMemoryLeft};
 
-/// Elements of one table: room for the functions of a large program.
+/// The most elements of one table: enough for the functions of a large program.
 const MOST_TABLE_ELEMENTS: usize = 100_000;
 /// Bytes of one table element in the host.
 const TABLE_ELEMENT: usize = 16;
-/// An instance takes at least this much of the budget when it begins, so that most
-/// requests never ask for more.
+/// An instance takes at least this much of the budget when it begins, so that most instances never
+/// have to ask for more.
 const FIRST_SHARE: usize = 2 << 20;
 
-/// The guest asked for more memory than it may have.
+/// The guest exceeded its memory limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the plugin wanted {wanted} bytes of memory, the limit is {limit}")]
 pub struct OutOfMemory {
@@ -27,7 +27,7 @@ pub struct OutOfMemory {
     limit: usize,
 }
 
-/// The memory of one instance: all its linear memories and tables count.
+/// The memory of one instance: all its linear memories and tables.
 pub struct MemoryLimit {
     limit: usize,
     used: usize,
@@ -41,7 +41,7 @@ impl MemoryLimit {
         Self { limit, used: 0, share: budget.share(), clock }
     }
 
-    /// Waits until the budget has these bytes too. The guest's clock stands still meanwhile.
+    /// Waits until the budget has these bytes. The guest's clock stops meanwhile.
     async fn grow(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let wanted = self.used.saturating_add(bytes);
         if wanted > self.limit {

@@ -1,5 +1,5 @@
-//! The guest's clock: time spent inside a plugin, without the time that the host
-//! spends for it. A slow upload is not the guest's fault, and neither is a busy machine.
+//! The guest's clock. It measures the time inside a plugin, without the time that the host spends
+//! on calls. A slow upload or a busy machine does not use up the guest's limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,26 +10,25 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A guest that neither works nor is waited for (it sleeps) may take this many times its
-/// limit.
+/// A guest that sleeps instead of working may take this many times its limit.
 const IDLE_FACTOR: u32 = 3;
 
-/// Counts the time that the host spends for one call of a guest.
+/// Measures the time that the host spends on one call of a guest.
 #[derive(Debug)]
 pub struct GuestClock {
     started: Instant,
     /// Nanoseconds spent in finished host calls.
     outside: AtomicU64,
-    /// Of these, in those that moved bytes.
+    /// The part of them that moved bytes.
     transfers: AtomicU64,
-    /// Whether the host call under way moves bytes.
+    /// Whether the current host call moves bytes.
     is_transfer: AtomicBool,
-    /// When the host call under way began, in nanoseconds since `started`, plus one;
-    /// zero while the guest runs.
+    /// When the current host call began, in nanoseconds since `started`, plus one. Zero while the
+    /// guest runs.
     left_at: AtomicU64,
 }
 
-/// Held during a host call; the guest's clock stands still until it is dropped.
+/// Held during a host call. The guest's clock stops until this is dropped.
 pub struct Outside(Arc<GuestClock>);
 
 impl GuestClock {
@@ -43,14 +42,14 @@ impl GuestClock {
         })
     }
 
-    /// Stops the clock until the result is dropped. What the call computes meanwhile is
-    /// still the guest's work.
+    /// Stops the clock until the result is dropped. Processor time of the host's thread still
+    /// counts as the guest's work.
     pub fn outside(clock: &Arc<Self>) -> Outside {
         Self::leave(clock, false)
     }
 
-    /// Stops the clock until the result is dropped, for a call that moves bytes: neither its
-    /// work nor its time is the guest's.
+    /// Stops the clock until the result is dropped, for a call that moves bytes. Neither its
+    /// processor time nor its duration counts.
     pub fn transfer(clock: &Arc<Self>) -> Outside {
         Self::leave(clock, true)
     }
@@ -85,9 +84,9 @@ impl GuestClock {
 struct Reading {
     /// Since the start.
     elapsed: u64,
-    /// Of these, in the host.
+    /// The part that the host used.
     outside: u64,
-    /// Of these, while bytes moved.
+    /// The part of that in which bytes moved.
     transfers: u64,
 }
 
@@ -104,7 +103,7 @@ impl Drop for Outside {
     }
 }
 
-/// The guest used up its time.
+/// The guest exceeded its time limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the plugin took longer than {0:?}")]
 pub struct DeadlineMissed(pub Duration);
@@ -112,21 +111,21 @@ pub struct DeadlineMissed(pub Duration);
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct TimeLimits {
-    /// Work of the guest, and of the host's thread for it.
+    /// Processor time of the guest, and of the host's thread for it.
     pub work: Duration,
-    /// From beginning to end, without the time in which bytes move.
+    /// The whole duration, without the time in which bytes move.
     pub total: Duration,
 }
 
-/// A call of the guest that ends when the guest has worked for too long. The call gives
-/// way at every tick of the epoch, so that this is looked at while a guest loops. What its
-/// thread worked counts: waiting for a processor that others hold does not, between two ticks
-/// or within one. A timer ends a guest that sleeps, and a call that takes too long in all.
+/// A call of the guest that ends when the guest has worked for too long. The call yields at every
+/// tick of the epoch, so that the limit is also checked while a guest loops. Only processor time of
+/// its thread counts, not the time in which it waits for a processor. A timer ends a guest that
+/// sleeps, and a call whose whole duration is too long.
 pub struct WithDeadline<F> {
     call: Pin<Box<F>>,
     clock: Arc<GuestClock>,
     limits: TimeLimits,
-    /// Nanoseconds that the guest has worked.
+    /// Nanoseconds of the guest's work.
     worked: u64,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
@@ -136,8 +135,8 @@ impl<F: Future> WithDeadline<F> {
         Self { call: Box::pin(call), clock, limits, worked: 0, timer: None }
     }
 
-    /// How long the call may go on, and the limit that ends it: that of the time in which a
-    /// guest may also sleep, or of the whole.
+    /// How long the call may continue, and which limit ends it: that of a sleeping guest, or that
+    /// of the whole duration.
     fn time_left(&self) -> (Duration, Duration) {
         let Reading { elapsed, outside, transfers } = self.clock.read();
         let inside = Duration::from_nanos(elapsed.saturating_sub(outside));
@@ -177,7 +176,7 @@ impl<F: Future> Future for WithDeadline<F> {
     }
 }
 
-/// Nanoseconds of a processor.
+/// Nanoseconds of processor time.
 fn worked_by_this_thread() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let [seconds, nanoseconds] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));

@@ -1,5 +1,5 @@
-//! One run of maintenance, as the steps of a plugin see it: what it remembers and what it has found.
-//! Who ordered the run, and how it is told, is decided elsewhere.
+//! One run of maintenance as the steps of a plugin see it: the words that it remembers and its
+//! findings. It does not know who ordered the run or who reads the findings.
 
 mod words;
 
@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 pub use words::TooMany;
 use words::Words;
 
-/// Odd things that one run reports.
+/// The most findings of files that are not objects in one run.
 const MOST_ODD: usize = 1000;
-/// Stores write a moment down up to so much too early: a second that is cut off, and
-/// another that a file's time is set back by to make it unique.
+/// How much earlier than the real moment a store may record a time: one second because it cuts off
+/// fractions, and one because a file's time may be set back to make it unique.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// What is to be done.
+/// The task of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     Collect,
@@ -24,15 +24,15 @@ pub enum Task {
     Verify,
 }
 
-/// What all steps of a run share.
+/// The state that all steps of a run share.
 pub struct Run {
     /// A UUID.
     pub id: String,
     pub started: SystemTime,
-    /// What was written since stays.
+    /// The run keeps everything that was written later.
     pub keep_since: SystemTime,
     pub is_dry: bool,
-    /// Whether files without a document may be removed too.
+    /// Whether the run may also remove files without a document.
     pub removes_orphans: bool,
     book: Mutex<Book>,
 }
@@ -42,12 +42,12 @@ struct Book {
     words: Words,
     findings: Vec<Finding>,
     tally: Tally,
-    /// What the host itself has reported; a listing may come across it again.
+    /// Keys that the host has reported. A listing may return them again.
     odd: HashSet<String>,
 }
 
 impl Run {
-    /// `older_than` is how long before the run something must have been written to be removed.
+    /// Only what was written at least `older_than` before the run may be removed.
     pub fn new(now: SystemTime, older_than: Duration, is_dry: bool, removes_orphans: bool) -> Self {
         let kept = older_than.saturating_add(MARGIN);
         Self {
@@ -64,7 +64,7 @@ impl Run {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The counts so far.
+    /// The counts up to now.
     pub fn tally(&self) -> Tally {
         self.book().tally
     }
@@ -85,7 +85,7 @@ impl Run {
         book.findings.push(finding);
     }
 
-    /// Whether this is seen for the first time.
+    /// Whether this key is reported for the first time.
     pub fn is_first_look(&self, key: &str) -> bool {
         let mut book = self.book();
         book.odd.len() < MOST_ODD && book.odd.insert(key.to_owned())
@@ -104,23 +104,23 @@ impl Run {
         self.book().tally.checked.add(objects, bytes);
     }
 
-    /// What was found since the last call.
+    /// The findings since the last call.
     pub fn take_findings(&self) -> Vec<Finding> {
         std::mem::take(&mut self.book().findings)
     }
 }
 
-/// One thing that people are told.
+/// One finding, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// Removed, or in a dry run to be removed.
+    /// Removed. In a dry run: would be removed.
     LeftOver {
         key: String,
         bytes: u64,
         why: String,
     },
-    /// No document names it. `gc` keeps it, because a document was lost, until the operator orders
-    /// its removal; `verify` also reports what `gc` removes.
+    /// No document names the file. A document may be lost, so `gc` keeps the file until the
+    /// operator orders its removal. `verify` also reports files that `gc` would remove.
     Orphan {
         key: String,
         bytes: u64,
@@ -130,13 +130,13 @@ pub enum Finding {
         key: String,
         why: String,
     },
-    /// Written, or in a dry run to be written.
+    /// Written. In a dry run: would be written.
     Rebuilt {
         key: String,
     },
 }
 
-/// Objects and their bytes.
+/// A number of objects, and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amount {
     pub objects: u64,
@@ -155,11 +155,11 @@ impl Amount {
 pub struct Tally {
     pub checked: Amount,
     pub left_over: Amount,
-    /// How many of these a request has marked for removal.
+    /// How many of these objects requests have marked for removal.
     pub ordered: u64,
     /// See [`Finding::Orphan`].
     pub orphans: Amount,
-    /// Left over, and younger than the grace.
+    /// Left over, but younger than the grace period.
     pub kept: Amount,
     pub damaged: u64,
     pub rebuilt: u64,
@@ -175,7 +175,7 @@ impl Tally {
         }
     }
 
-    /// Nothing is damaged, and every file is named by its document.
+    /// Nothing is damaged, and documents name all files.
     pub fn is_well(&self) -> bool {
         self.damaged == 0 && self.orphans.objects == 0
     }

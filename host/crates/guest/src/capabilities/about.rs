@@ -1,4 +1,4 @@
-//! `about`: what a plugin says of itself.
+//! `about`: a plugin's description of itself.
 
 use packhouse_scope::{Declaration, Implication};
 use wasmtime::component::Resource;
@@ -8,7 +8,7 @@ use crate::capabilities::State;
 use crate::description::Description;
 use packhouse_http::respond::FailureShape;
 
-/// Bytes that a description may hold in all.
+/// The most bytes of a description.
 const MOST_BYTES: usize = 64 << 10;
 
 /// A description being built.
@@ -24,7 +24,7 @@ impl DescriptionBuilder {
 }
 
 impl State {
-    /// The description behind a handle, which grows by these words.
+    /// The description behind a handle, after charging these words to its limit.
     fn grow(
         &mut self,
         handle: &Resource<DescriptionBuilder>,

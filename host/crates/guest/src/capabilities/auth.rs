@@ -14,26 +14,27 @@ use packhouse_auth::{
     parse_network,
 };
 
-/// Ids, and names, of an owners' list that count.
+/// The most ids, and the most names, of an owner list that are compared.
 const MOST_LISTED: usize = 1000;
-/// Names that are filtered at once.
+/// The most names in one `filter-allowed`.
 const MOST_FILTERED: usize = 10_000;
 
-/// Bytes that an account takes in the host.
+/// Bytes of host memory that one account is charged with.
 const ACCOUNT: usize = 1 << 10;
 
-/// Somebody who has proved who they are.
+/// The account of a caller who has signed in.
 pub struct SignedIn(Account);
 
 impl RequestContext {
-    /// What a plugin wants of its mount, as scopes.
+    /// The actions and names that a plugin asks about, as scopes of its mount.
     fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
         let mount = &self.ground.mount.name;
         let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
         each.map(|(wanted, action)| Ok(Scope::of(mount, &wanted.kind, &wanted.name, action)?)).collect()
     }
 
-    /// A misspelt word would be forbidden to everybody but those who may do anything.
+    /// Rejects undeclared words: a misspelt action would be denied to everybody except callers with
+    /// `*`.
     fn must_declare(&self, kind: &str, action: &str) -> wasmtime::Result<()> {
         if self.ground.description.actions.has(kind, action) {
             return Ok(());
@@ -43,7 +44,7 @@ impl RequestContext {
         )))
     }
 
-    /// `login` is needed to see passwords and secrets.
+    /// A mount without the grant `login` cannot see passwords and secrets.
     fn needs_login_grant(&self) -> Result<(), HostError> {
         if self.ground.mount.is_granted("login") {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `http.body`: what the client sends, in pieces or handed to the store.
+//! `http.body`: what the client sends. The plugin reads it in pieces, or the host stores it.
 
 use wasmtime::component::Resource;
 
@@ -10,7 +10,7 @@ use crate::capabilities::{HostError, PIECE, State};
 use packhouse_http::body::{Layer, PartHead, RequestBody};
 use packhouse_storage::{Algorithm, Digest, Key, Precondition, StorageError, Writer};
 
-/// The request's body, or a body cut or decoded from it.
+/// The request's body, or a slice or a decoded form of it.
 pub struct BodyHandle(pub Layer);
 
 /// A part of a form.
@@ -25,7 +25,7 @@ impl State {
         Ok(self.table.get(handle)?.0)
     }
 
-    /// Hands all that is left of the body to the store, past the guest.
+    /// Stores the rest of the body without passing it through the guest.
     async fn receive(
         &mut self,
         layer: Layer,
@@ -45,7 +45,7 @@ impl State {
         Ok(writer)
     }
 
-    /// Whether a precondition already fails, before the first byte is taken.
+    /// Checks the precondition before the first byte is read.
     async fn fails_already(&mut self, key: &Key, precondition: &Precondition) -> Result<bool, HostError> {
         let request = self.request()?;
         Ok(match precondition {
@@ -192,7 +192,7 @@ impl wit::HostPart for State {
     }
 }
 
-/// A size of one piece, refused above [`PIECE`].
+/// The size of one piece; an error above [`PIECE`].
 pub fn piece(size: usize) -> Result<usize, HostError> {
     if size > PIECE {
         return Err(HostError::invalid(format!("a piece of {size} bytes is more than {PIECE} at once")));

@@ -10,10 +10,10 @@ use crate::capabilities::usage::Kept;
 use crate::capabilities::{HostError, State};
 use packhouse_storage::{Digest, DigestState};
 
-/// Bytes that one hasher takes in the host.
+/// Bytes of host memory that one hasher is charged with.
 const HASHER: usize = 2 << 10;
 
-/// Digests in the making, or why there are none: an unknown algorithm shows at the first
+/// The digests being computed, or why there are none. An unknown algorithm is reported at the first
 /// use.
 pub struct Hasher {
     state: Result<DigestState, types::Error>,

@@ -1,4 +1,4 @@
-//! What a capability answers when it cannot: an error of the contract, or a trap.
+//! How a capability fails: with an error of the contract, or with a trap.
 
 use crate::bindings::packhouse::plugin::types;
 use crate::capabilities::State;
@@ -10,9 +10,9 @@ use packhouse_storage::StorageError;
 /// Why a call failed.
 #[derive(Debug)]
 pub enum HostError {
-    /// The plugin is told and goes on.
+    /// The plugin receives the error and continues.
     Told(types::Error),
-    /// The plugin broke a rule of the contract: its instance ends here.
+    /// The plugin broke a rule of the contract. Its instance ends.
     Trap(wasmtime::Error),
 }
 
@@ -32,7 +32,7 @@ impl HostError {
     }
 }
 
-/// What the plugin is told later, at the first use of what it made; a trap at once.
+/// An error that the plugin receives later, when it first uses the resource. A trap is not delayed.
 pub fn told<T>(result: Result<T, HostError>) -> wasmtime::Result<Result<T, types::Error>> {
     match result {
         Ok(value) => Ok(Ok(value)),
@@ -50,7 +50,7 @@ impl types::Host for State {
     }
 }
 
-/// An error that a plugin ends a call with, as a sentence for people.
+/// An error that a plugin returns, as a sentence for people.
 pub fn sentence(error: types::Error) -> String {
     match error {
         types::Error::NotFound => "nothing is stored under a key that was needed".into(),
@@ -130,7 +130,7 @@ impl From<AuthError> for HostError {
             AuthError::Denied(message) => Self::denied(message),
             AuthError::Throttled { .. } => Self::denied(error.to_string()),
             AuthError::Invalid(message) => Self::invalid(message),
-            // Without users nothing can be decided: the request ends.
+            // Without the user database no permission can be decided, so the request ends.
             error => Self::Trap(wasmtime::Error::from(error)),
         }
     }

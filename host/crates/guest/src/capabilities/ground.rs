@@ -1,6 +1,5 @@
-//! What a plugin stands on in every call, be it a request, a step of maintenance or a question
-//! about owners: its mount, and the part of the store that is the mount's. It knows none of
-//! these.
+//! What a plugin has in every call (a request, a step of maintenance, or a question about owners):
+//! its mount, and the mount's part of the store. It does not know the kind of call.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,37 +10,37 @@ use crate::description::Description;
 use crate::mount::Mount;
 use packhouse_storage::Scope;
 
-/// Everything that does not depend on why a plugin was called.
+/// Everything that does not depend on the kind of call.
 pub struct Ground {
     pub mount: Arc<Mount>,
     pub description: Arc<Description>,
     pub storage: Scope,
-    /// Whether the store is there to be looked at only.
+    /// Whether the call must not change the store.
     pub is_read_only: bool,
     pub limits: DataLimits,
     pub resources: Resources,
     pub now: SystemTime,
 }
 
-/// A step of maintenance may use this many times the host's work of a request.
+/// How many times the host's work for a request a step of maintenance may use.
 const STEP_FACTOR: u64 = 256;
 
-/// Bytes that one call may move.
+/// The most bytes of one call.
 #[derive(Debug, Clone, Copy)]
 pub struct DataLimits {
-    /// Of one upload.
+    /// In one upload.
     pub upload: u64,
-    /// Of the answer that a plugin builds in memory.
+    /// In a reply that the plugin builds in memory.
     pub reply: u64,
-    /// That the host reads, hashes, unpacks, copies or writes for the plugin, beside what the client
-    /// sends.
+    /// That the host reads, hashes, unpacks, copies or writes for the plugin, without those that
+    /// the client sends.
     pub work: u64,
-    /// Upload sessions of one caller on one mount, at one time.
+    /// The most open upload sessions of one caller on one mount.
     pub open_uploads: usize,
 }
 
 impl DataLimits {
-    /// A step of maintenance may read through many large objects: nobody waits for it.
+    /// Limits for a step of maintenance, which may read many large objects and delays no client.
     #[must_use]
     pub fn of_a_step(self) -> Self {
         Self { work: self.work.saturating_mul(STEP_FACTOR), ..self }
@@ -49,7 +48,7 @@ impl DataLimits {
 }
 
 impl Ground {
-    /// The store, for what writes or removes.
+    /// The store, for a call that writes or removes.
     pub fn storage_to_change(&self) -> Result<&Scope, HostError> {
         if self.is_read_only {
             return Err(HostError::denied(

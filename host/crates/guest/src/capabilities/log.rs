@@ -1,7 +1,7 @@
-//! `log`: what a plugin writes into the host's log.
+//! `log`: lines that a plugin writes to the host's log.
 //!
-//! A plugin sees the path of its request, which may name a token, and the secrets of a
-//! sign-in. What the host knows to be secret is left out of the plugin's lines.
+//! A plugin sees the path of its request, which may contain a token, and the secrets of a sign-in.
+//! The host removes the secrets that it knows from the plugin's lines.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -9,13 +9,13 @@ use crate::bindings::packhouse::plugin::log as wit;
 use crate::capabilities::{State, Work};
 use packhouse_common::text::{LONGEST_LINE, printable, printable_up_to, secrets_of};
 
-/// Bytes that one request may log.
+/// The most bytes that one request may log.
 const MOST_BYTES: usize = 64 << 10;
 
-/// What a line costs beside its words.
+/// Bytes that each line is charged with in addition to its text.
 const LINE_OVERHEAD: usize = 256;
 
-/// What one request has logged so far.
+/// What one request has logged up to now.
 #[derive(Debug, Default)]
 pub struct Budget {
     used: usize,
@@ -23,7 +23,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Whether `bytes` more may be logged; counts those that may not.
+    /// Whether this many more bytes may be logged. Counts those that may not.
     fn take(&mut self, bytes: usize) -> bool {
         let fits = self.used.saturating_add(bytes) <= MOST_BYTES;
         if fits {
@@ -44,12 +44,12 @@ impl Drop for Budget {
 }
 
 impl State {
-    /// What the plugin learned in confidence: no line of it may contain this.
+    /// A secret that the plugin received. None of its lines may contain it.
     pub(super) fn hide(&mut self, secret: &SecretString) {
         self.secrets.push(secret.clone());
     }
 
-    /// A text of the plugin without any secret that the host knows of.
+    /// The plugin's text without the secrets that the host knows.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         let known = self.secrets.iter().map(|secret| secret.expose_secret().to_owned());
         let sent = match &self.work {

@@ -1,4 +1,4 @@
-//! `http.response`: what a plugin answers, gathered until it returns.
+//! `http.response`: what a plugin answers, collected until the plugin returns.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::capabilities::{HostError, PIECE, State};
 use packhouse_common::shares::{Held, Memory, counted};
 use packhouse_http::respond::{Part, Reply};
 
-/// Headers of one reply.
+/// The most headers of one reply.
 const MOST_HEADERS: usize = 100;
 /// Bytes of one header's value: a redirect may repeat the longest address that a client can send
 /// (64 KiB of headers), with characters escaped.
 const LONGEST_HEADER: usize = 256 << 10;
-/// Characters of a bad header's name that are shown.
+/// The most characters of an invalid header name that an error shows.
 const LONGEST_SHOWN: usize = 100;
-/// Bytes that a response takes in the host beside its parts.
+/// Bytes of host memory that a response is charged with, without its parts.
 const RESPONSE: usize = 1 << 10;
-/// Pieces from this size on are kept as they came instead of being gathered.
+/// Pieces of this size and more are kept as they are. Smaller ones are joined.
 const KEPT_WHOLE: usize = 32 << 10;
-/// The least that is taken of the memory for answers at once.
+/// The smallest amount that is taken from the memory for replies at a time.
 const MEMORY_STEP: u64 = 16 << 10;
 
-/// A response being built. What is wrong with it is kept in `problem` and found at
-/// the end, since HTTP wants one answer and the setters answer nothing.
+/// A response being built. The setters return nothing, so the first mistake is kept in `problem`
+/// and reported at the end.
 pub struct ResponseBuilder {
     status: u16,
     reason: Option<String>,
@@ -36,7 +36,7 @@ pub struct ResponseBuilder {
     parts: Vec<Part>,
     tail: BytesMut,
     memory: Memory,
-    /// Taken of the memory for what is in `tail`, or comes next.
+    /// Memory that was taken for the bytes in `tail` and for the next ones.
     held: Option<Held>,
     written: u64,
     problem: Option<String>,
@@ -104,7 +104,7 @@ impl ResponseBuilder {
         Ok(())
     }
 
-    /// Takes memory for so many bytes more, in steps that suit small writes.
+    /// Takes memory for this many more bytes, in steps, so that small writes stay cheap.
     fn take_memory(&mut self, more: u64) -> Result<(), NoMemory> {
         let needed = self.tail.len() as u64 + more;
         let missing = needed.saturating_sub(self.held.as_ref().map_or(0, Held::amount));
@@ -134,7 +134,7 @@ impl ResponseBuilder {
         }));
     }
 
-    /// The reply, or a sentence about what the plugin did wrong.
+    /// The reply, or a sentence about the plugin's mistake.
     pub fn finish(mut self, vary: Vec<HeaderName>) -> Result<Reply, String> {
         self.flush();
         if let Some(problem) = self.problem {

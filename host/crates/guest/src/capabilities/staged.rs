@@ -1,4 +1,4 @@
-//! `storage.staged`: bytes that have arrived and have no key yet.
+//! `storage.staged`: bytes that were received and have no key yet.
 
 use wasmtime::component::Resource;
 
@@ -9,17 +9,17 @@ use crate::capabilities::usage::{OpenObject, hashing};
 use crate::capabilities::{HostError, State};
 use packhouse_storage::{Digest, Packed, Packing, Staged, Unpacked};
 
-/// Parts that are unpacked by one call.
+/// The most parts that one call unpacks.
 const MOST_PARTS: usize = 10_000;
-/// Reading and unpacking staged bytes is free up to this multiple of their size.
+/// Reading and unpacking staged bytes is not charged up to this multiple of their size.
 const FREE_UNPACKING: u64 = 8;
 
-/// Staged bytes; dropping it removes what was not committed.
+/// Staged bytes. They are removed when this is dropped before a commit.
 pub struct StagedObject {
     staged: Staged,
     /// Whether a commit was tried.
     is_tried: bool,
-    /// Bytes that may still be unpacked for free: the client sent what they are packed in.
+    /// Bytes that can still be unpacked without charge.
     free: u64,
     _open: OpenObject,
 }
@@ -30,8 +30,8 @@ impl StagedObject {
         Self { staged, is_tried: false, free, _open: open }
     }
 
-    /// What unpacking these parts costs the host: all of it is read, from the first to the last,
-    /// and what comes out is hashed.
+    /// The work of unpacking these parts: the host reads everything from the first to the last
+    /// part, and hashes the result.
     fn unpack_work(&mut self, parts: &[wit::Packed]) -> u64 {
         let end = parts.last().map_or(0, |last| last.offset.saturating_add(last.length));
         let read = end.saturating_sub(parts.first().map_or(0, |first| first.offset));
@@ -41,8 +41,8 @@ impl StagedObject {
         work - free
     }
 
-    /// What a commit costs the host: the first one is free, since the bytes just came in,
-    /// but for digests that were not computed on the way.
+    /// The work of a commit. The first commit is free, because the bytes have just arrived, except
+    /// for digests that were not computed on arrival.
     fn commit_work(&mut self, expect: &[Digest]) -> u64 {
         let is_known =
             |digest: &Digest| self.staged.digests().iter().any(|known| known.algorithm == digest.algorithm);

@@ -11,26 +11,26 @@ use crate::capabilities::{HostError, State, Work};
 use crate::upkeep::{Finding, Run, Task};
 use packhouse_storage::StorageError;
 
-/// Words of one call.
+/// The most words in one call.
 const MOST_WORDS: usize = 10_000;
-/// Bytes of one word.
+/// The most bytes of one word.
 const LONGEST_WORD: usize = 4 << 10;
-/// Bytes of a cursor.
+/// The most bytes of a cursor.
 const LONGEST_CURSOR: usize = 4 << 10;
-/// Lines for people in one step.
+/// The most findings that one step can report.
 const MOST_FINDINGS: u32 = 10_000;
-/// Bytes of a key, and of a reason, in such a line.
+/// The most bytes of a key, and of a reason, in a finding.
 const LONGEST_PART: usize = 1000;
 
-/// One step, and everything that its plugin may use in it.
+/// One step, and everything that the plugin can use in it.
 pub struct StepContext {
     pub ground: Ground,
     pub task: Task,
-    /// What all steps of the run share.
+    /// The state that all steps of the run share.
     pub run: Arc<Run>,
-    /// Where the step before stopped.
+    /// Where the previous step stopped.
     pub cursor: Option<String>,
-    /// Where the next one goes on.
+    /// Where the next step continues.
     next: Option<String>,
     findings: u32,
 }
@@ -40,12 +40,12 @@ impl StepContext {
         Self { ground, task, run, cursor, next: None, findings: 0 }
     }
 
-    /// Where the next step goes on; none at the end of the run.
+    /// Where the next step continues; none at the end of the run.
     pub fn into_next(self) -> Option<String> {
         self.next
     }
 
-    /// Reports what is stored and is no object, once in a run.
+    /// Reports files that are not objects, such as symbolic links, once per run.
     pub fn report_odd(&mut self, key: &str) -> wasmtime::Result<()> {
         let why = "it is a symbolic link, and none is followed: replace it with what it leads to";
         let is_new = self.run.is_first_look(key);
@@ -76,9 +76,9 @@ impl StepContext {
 pub struct StepHandle;
 
 impl State {
-    /// What a look at a key found. A step of maintenance reports a symbolic link. Where nothing is
-    /// changed, it is nothing then and the run goes on; otherwise it is an error, since what the
-    /// link stands for may need what would be removed.
+    /// The result of looking at a key. A step of maintenance reports a symbolic link. In a run that
+    /// changes nothing, the link then counts as absent and the run continues. Otherwise it is an
+    /// error, because the document behind the link may need the files that the run would remove.
     pub fn looked<T>(
         &mut self,
         key: &str,
@@ -93,16 +93,16 @@ impl State {
         Ok(found?)
     }
 
-    /// The same for what a listing left out.
+    /// The same for keys that a listing left out.
     pub fn listed(&mut self, odd: &[String]) -> Result<(), HostError> {
         let (Work::Step(step), Some(first)) = (&mut self.work, odd.first()) else { return Ok(()) };
         odd.iter().try_for_each(|key| step.report_odd(key))?;
         if step.ground.is_read_only { Ok(()) } else { Err(StorageError::link(first).into()) }
     }
 
-    /// What a change came to. In a step of maintenance, an object that could not be changed is
-    /// reported, whatever the plugin makes of the error. A lost race is not reported. Neither is a
-    /// full disk in a collection: it goes on without the marks that it cannot write.
+    /// The result of a change. A step of maintenance reports each object that it could not change,
+    /// even if the plugin ignores the error. It does not report a lost race, nor a full disk during
+    /// a collection: the collection continues without the marks that it cannot write.
     pub fn changed<T>(&mut self, key: &str, result: Result<T, StorageError>) -> Result<T, HostError> {
         if let (Work::Step(step), Err(error)) = (&mut self.work, &result)
             && !matches!(error, StorageError::Conflict | StorageError::NotFound)
@@ -113,7 +113,7 @@ impl State {
         Ok(result?)
     }
 
-    /// The step being done; a trap in anything else.
+    /// The current step. Using it in anything but maintenance is a trap.
     fn step(&mut self) -> wasmtime::Result<&mut StepContext> {
         match &mut self.work {
             Work::Step(step) => Ok(step),
@@ -235,7 +235,7 @@ fn check_words(words: &[String]) -> wasmtime::Result<()> {
     }
 }
 
-/// Fit to stand in a line, without control characters and not too long.
+/// The text on one line, without control characters and cut to a limit.
 fn line(text: &str) -> String {
     let mut end = text.len().min(LONGEST_PART);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! `uploads`: uploads that last over several requests and hosts.
+//! `uploads`: uploads that continue over several requests and hosts.
 
 use wasmtime::component::Resource;
 
@@ -9,17 +9,17 @@ use crate::capabilities::usage::{Kept, hashing};
 use crate::capabilities::{HostError, State, Work};
 use packhouse_storage::{Owner, StorageError, Upload};
 
-/// Bytes of a label.
+/// The most bytes of a label.
 const LONGEST_LABEL: usize = 1024;
 
-/// One upload session as this request has opened it, and what it counts for until it is dropped.
+/// An upload session that this request has opened, and its charge until it is dropped.
 pub struct UploadSession(
     Upload,
     #[expect(dead_code, reason = "counted for as long as the session is open")] Kept,
 );
 
 impl State {
-    /// Whose uploads are counted together: an account's, or an address's without one.
+    /// Who is charged with an upload: the account, or the address of an anonymous client.
     async fn upload_owner(&mut self) -> Result<String, HostError> {
         let Work::Request(request) = &mut self.work else { return Ok("maintenance".into()) };
         Ok(request.session.counted_as().await.map_err(wasmtime::Error::from)?)
@@ -97,7 +97,8 @@ impl wit::HostUpload for State {
             }
             append.write(chunk).await?;
         }
-        // Sending the body may have taken long. What came is forgotten unless it is finished.
+        // The body may have taken long to arrive, so permissions are checked again. Bytes are
+        // dropped unless the upload is finished.
         request.session.verify().await?;
         Ok(append.finish(length).await?)
     }

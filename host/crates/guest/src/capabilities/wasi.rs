@@ -1,23 +1,23 @@
-//! What of WASI a plugin gets: clocks, randomness, a standard error that is kept for
-//! the log, and nothing else. There are no files, no sockets, no environment, no
-//! arguments and no standard output: a plugin logs through `log`.
+//! The part of WASI that a plugin gets: clocks, randomness, and a standard error that is logged.
+//! There are no files, sockets, environment variables, arguments or standard output. A plugin logs
+//! through `log`.
 //!
-//! The context is made at the first use: most requests never ask for it.
+//! The context is created at the first use, because most requests never use it.
 
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::capabilities::State;
 
-/// Bytes of standard error that are kept of one request; a plugin that writes more is
-/// told that it is closed.
+/// The most bytes of standard error that are kept of one request. After that the stream is closed
+/// for the plugin.
 const MOST_LAST_WORDS: usize = 64 << 10;
-/// Random bytes in one call.
+/// The most random bytes in one call.
 const MOST_RANDOM: u64 = 64 << 10;
-/// Characters of it that are logged.
+/// The most characters of standard error that are logged.
 const MOST_LOGGED: usize = 1000;
 
-/// The little of WASI that one instance has.
+/// The WASI context of one instance.
 pub struct Wasi {
     context: WasiCtx,
     errors: MemoryOutputPipe,
@@ -45,7 +45,7 @@ impl WasiView for State {
 }
 
 impl State {
-    /// What the plugin wrote to standard error, e.g. why it panicked; in one line.
+    /// The plugin's standard error on one line, for example the message of a panic.
     pub fn last_words(&self) -> Option<String> {
         let contents = self.wasi.as_ref()?.errors.contents();
         let text: String = String::from_utf8_lossy(&contents).chars().take(MOST_LOGGED).collect();

@@ -1,12 +1,12 @@
-//! The bytes that all instances share, and the two queues for them: instances that want to
-//! begin, and running ones that want more. It knows no engine.
+//! The memory budget that all instances share, and its two queues: instances that want to begin,
+//! and running instances that need more. It does not know the engine.
 //!
 //! # Invariants
-//! - **Nobody waits for ever.** Every wait has a deadline, and as soon as all instances
-//!   that hold memory wait for more, the youngest of them is refused and gives its memory back.
-//! - **Who runs comes first**: while a running instance waits, none begins, and of those
-//!   that run the oldest is served first.
-//! - **One instance can always finish**: the last `growth` bytes are never given to one
+//! - **Every wait has a deadline.** As soon as all instances that hold memory wait for more, the
+//!   youngest is rejected and releases its memory.
+//! - **Running instances come first.** While one of them waits, no instance begins. Of the running
+//!   ones, the oldest comes first.
+//! - **One instance can always finish.** The last `growth` bytes are never given to an instance
 //!   that begins.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,27 +15,27 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// How much memory there is, and who may wait for it.
+/// The size of the budget, and how many instances can wait for it.
 #[derive(Debug, Clone, Copy)]
 pub struct BudgetSettings {
-    /// Bytes of all instances together.
+    /// Bytes for all instances together.
     pub bytes: usize,
-    /// Of these, kept for instances that run already.
+    /// The part of them that only running instances can take.
     pub growth: usize,
-    /// Instances that may wait to begin.
+    /// How many instances can wait to begin.
     pub queue: usize,
-    /// How long one waits.
+    /// How long an instance waits.
     pub patience: Duration,
 }
 
-/// The memory of all instances is taken, and none became free in time.
+/// All memory for instances is in use, and none became free in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the memory for plugin instances is taken: raise [server.limits] guest_memory_total if this happens often"
 )]
 pub struct NoMemoryLeft;
 
-/// Cheap to clone; clones are the same budget.
+/// Clones are cheap and share the budget.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Shared>);
 
@@ -46,9 +46,9 @@ struct Shared {
 
 struct State {
     free: usize,
-    /// Counts shares, so that an older one has a smaller number.
+    /// The number of the next share: an older share has a smaller number.
     next: u64,
-    /// Shares that hold something.
+    /// The number of shares that hold memory.
     holders: usize,
     growing: BTreeMap<u64, Request>,
     entering: VecDeque<(u64, Request)>,
@@ -59,7 +59,7 @@ struct Request {
     granted: oneshot::Sender<()>,
 }
 
-/// What one instance holds of the budget; given back when dropped.
+/// The memory of one instance, returned to the budget when this is dropped.
 pub struct Share {
     budget: MemoryBudget,
     number: u64,
@@ -78,7 +78,7 @@ impl MemoryBudget {
         Self(Arc::new(Shared { settings, state: Mutex::new(state) }))
     }
 
-    /// A share that holds nothing yet.
+    /// A share without memory.
     pub fn share(&self) -> Share {
         let mut state = self.lock();
         state.next += 1;
@@ -89,7 +89,7 @@ impl MemoryBudget {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes bytes at once, or a place in the queue; `NoMemoryLeft` when there is none.
+    /// Takes bytes at once, or a place in the queue. `NoMemoryLeft` if the queue is full.
     fn ask(&self, number: u64, begins: bool, bytes: usize) -> Result<Option<Waiting>, NoMemoryLeft> {
         let settings = &self.0.settings;
         let mut state = self.lock();
@@ -133,7 +133,7 @@ impl State {
         self.holders += usize::from(begins);
     }
 
-    /// Gives what is free to those who wait.
+    /// Gives free memory to the instances that wait.
     fn serve(&mut self, growth: usize) {
         while let Some(oldest) = self.growing.first_entry() {
             if oldest.get().bytes > self.free {
@@ -153,16 +153,16 @@ impl State {
     }
 
     fn grant(&mut self, begins: bool, request: Request) {
-        // One that has gone away takes nothing.
+        // The receiver is gone, so it takes nothing.
         if request.granted.send(()).is_ok() {
             self.give(begins, request.bytes);
         }
     }
 
-    /// When everybody who holds memory waits for more, nobody will give any back.
+    /// If all instances that hold memory wait for more, none will release any.
     fn end_deadlock(&mut self) {
         if !self.growing.is_empty() && self.growing.len() >= self.holders {
-            // Its sender is dropped, which refuses it.
+            // Dropping the sender rejects the request.
             self.growing.pop_last();
         }
     }
@@ -174,7 +174,7 @@ impl Share {
         self.held
     }
 
-    /// Takes so many bytes more, waiting for them if need be.
+    /// Takes this many bytes more. Waits for them if they are not free.
     pub async fn take(&mut self, bytes: usize) -> Result<(), NoMemoryLeft> {
         let begins = self.held == 0;
         if let Some(mut waiting) = self.budget.ask(self.number, begins, bytes)? {
@@ -203,7 +203,7 @@ struct Waiting {
     budget: MemoryBudget,
     number: u64,
     begins: bool,
-    /// Zero once they were taken over.
+    /// Zero after the instance has received the bytes.
     bytes: usize,
     turn: oneshot::Receiver<()>,
 }
@@ -221,7 +221,7 @@ impl Drop for Waiting {
                 state.growing.remove(&self.number);
             }
         }
-        // Granted in the moment in which it gave up; else others may have waited behind it.
+        // The bytes were granted while the instance gave up, or other instances wait behind it.
         let granted = self.turn.try_recv().is_ok();
         let bytes = if granted { self.bytes } else { 0 };
         self.budget.give_back(bytes, granted && self.begins);

@@ -1,12 +1,12 @@
-//! Compiled code kept on disk, so that the next start is instant.
+//! The cache of compiled code on disk, which makes the next start fast.
 //!
 //! # Layout
-//! `{hash}-{flavour}.code`: a MAC (`key`), and the code. `{uuid}.new`: one that is being written.
+//! `{hash}-{flavour}.code`: a MAC (`key`) and the code. `{uuid}.new`: a file that is being written.
 //!
 //! # Invariants
-//! - **Code counts only with the host's MAC** of it and its name.
-//! - **The folder keeps to its size**: what was used longest ago goes first, and never what this
-//!   host uses. Hosts may share a folder.
+//! - **Code is used only if its MAC is valid**: the host's MAC of the code and its name.
+//! - **The folder stays within its size.** The least recently used code is removed first, but never
+//!   code that this host uses. Several hosts can share a folder.
 
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,12 +16,12 @@ use std::time::{Duration, SystemTime};
 
 use super::key::CodeKey;
 
-/// Length of the MAC in front of cached code.
+/// Length of the MAC before the code.
 pub(super) const MAC: usize = 32;
-/// A file that is being written for so long was left by a host that died.
+/// A `.new` file of this age was left by a host that died.
 const ABANDONED: Duration = Duration::from_hours(1);
 
-/// As long as it lives, the code of this name stays.
+/// The code of this name stays in the cache while this lives.
 pub(super) type CodeInUse = Arc<str>;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// Makes the folder if need be; a sentence when it cannot be used.
+    /// Creates the folder if it does not exist. The error is a sentence.
     pub fn open(folder: &Path, limit: u64) -> Result<Self, String> {
         own_folder(folder)?;
         let key = CodeKey::of(folder)?;
@@ -50,7 +50,7 @@ impl CodeCache {
         name
     }
 
-    /// The code of this name behind its MAC. None when there is none that counts.
+    /// The code of this name. None if there is no file with a valid MAC.
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.folder.join(name);
         let content = std::fs::read(&path).ok()?;
@@ -63,12 +63,12 @@ impl CodeCache {
             );
             return None;
         }
-        // Its time tells when it was used last.
+        // The modification time records when the code was last used.
         let _ = std::fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         Some(content)
     }
 
-    /// Writes beside and renames, so that no reader meets half a file.
+    /// Writes a new file and renames it, so that no reader sees half a file.
     pub fn keep(&self, name: &str, code: &[u8]) -> std::io::Result<()> {
         let beside = self.folder.join(format!("{}.new", uuid::Uuid::new_v4()));
         let mut new = std::fs::OpenOptions::new();
@@ -84,7 +84,7 @@ impl CodeCache {
         self.prune()
     }
 
-    /// Removes what was used longest ago until the rest fits.
+    /// Removes the least recently used code until the folder is within its size.
     pub fn prune(&self) -> std::io::Result<()> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -114,7 +114,7 @@ impl CodeCache {
     }
 }
 
-/// The folder may hold other files, which stay.
+/// Other files in the folder stay.
 fn is_ours(name: &str) -> bool {
     is_new(name) || Path::new(name).extension().is_some_and(|extension| extension == "code")
 }
@@ -123,7 +123,7 @@ fn is_new(name: &str) -> bool {
     name.strip_suffix(".new").is_some_and(|id| uuid::Uuid::parse_str(id).is_ok())
 }
 
-/// Makes the folder, and refuses one that others may write to.
+/// Creates the folder. Rejects a folder to which other users can write.
 fn own_folder(folder: &Path) -> Result<(), String> {
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -1,20 +1,20 @@
-//! Why a file is not a plugin for this host, in words for operators: what it is instead, or what
-//! it needs that this host does not have.
+//! Why a file is not a plugin for this host, in words for operators: what the file is instead, or
+//! which functions of it this host does not have.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::loader::{LoadError, first_line};
 
-/// What a plugin must export, without its version.
+/// The export that every plugin must have, without its version.
 const HANDLER: &str = "packhouse:plugin/handler";
 const CONTRACT: &str = "packhouse:plugin/";
-/// The line of the contract that this host speaks.
+/// The line of the contract that this host supports.
 const LINE: &str = "0.1.";
-/// What a command exports.
+/// The export of a command-line program.
 const COMMAND: &str = "wasi:cli/run@";
 
-/// Why a file is no plugin; one sentence each.
+/// Why a file is not a plugin; one sentence each.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     #[error("it is empty: copy it again")]
@@ -62,7 +62,7 @@ pub enum Misfit {
     Other(String),
 }
 
-/// What can be told from the first bytes. Text is taken for the text format if it looks like it.
+/// Classifies a file by its first bytes. Text is the WebAssembly text format if it looks like it.
 pub fn check_content(content: &[u8]) -> Result<(), Misfit> {
     let text = content.trim_ascii_start();
     match content {
@@ -76,7 +76,7 @@ pub fn check_content(content: &[u8]) -> Result<(), Misfit> {
     }
 }
 
-/// What the compiler says of something that looked like a component.
+/// The compiler's error about a file that looked like a component.
 pub fn unreadable(error: &wasmtime::Error) -> LoadError {
     Misfit::Damaged(first_line(&format!("{error:#}"))).into()
 }
@@ -107,8 +107,9 @@ pub fn check_exports(component: &Component, engine: &Engine) -> Result<(), Misfi
     }
 }
 
-/// What a component needs that the host does not have, from the words of wasmtime, which has no
-/// type for it. `has_interface` says whether the host has an interface of this name.
+/// The functions that a component needs and the host does not have, taken from wasmtime's message,
+/// for which wasmtime has no type. `has_interface` says whether the host has an interface of this
+/// name.
 pub fn unmet(error: &wasmtime::Error, has_interface: impl Fn(&str) -> bool) -> Misfit {
     let said: Vec<String> = error.chain().map(ToString::to_string).collect();
     let quoted = |text: &String| text.split('`').nth(1).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! One loaded version of a plugin, and what can be asked of it.
+//! One loaded version of a plugin, and the calls that it answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,20 +15,21 @@ use crate::plugins::slot::Unloadable;
 use packhouse_auth::Holder;
 use packhouse_http::respond::Reply;
 
-/// Characters of the reason why a plugin does not describe itself: its last words are in it.
+/// The most characters of the reason why a plugin did not describe itself. The reason includes its
+/// last log lines.
 const LONGEST_REASON: usize = 1200;
 
 /// One loaded version of a plugin.
 pub struct Generation {
-    /// Counts up for each version of one plugin that came to serve.
+    /// The number of this version. Each version of a plugin that serves gets the next number.
     pub number: u64,
-    /// Of the file's content.
+    /// The hash of the file's content.
     pub hash: String,
     pub loaded: SystemTime,
     pub description: Arc<Description>,
-    /// What the generation that served before offered and this one does not, a few words each.
+    /// What the previous serving generation offered and this one does not, in a few words each.
     pub lost: Vec<String>,
-    /// Whether it came to serve a mount.
+    /// Whether it has served a mount.
     served: AtomicBool,
     linked: Linked,
     sandbox: Arc<Sandbox>,
@@ -37,7 +38,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Links a component and asks it what it is. A number comes when it takes over.
+    /// Links a component and calls its description. It gets a number when it begins to serve.
     pub(super) async fn of(loaded: Loaded, hash: String, sandbox: Arc<Sandbox>) -> Result<Self, Unloadable> {
         let linked = sandbox.link(&loaded.component).map_err(|error| Unloadable::Ever(error.to_string()))?;
         let description = sandbox.describe(&linked).await.map_err(|error| match error {
@@ -57,7 +58,7 @@ impl Generation {
         })
     }
 
-    /// It serves a mount. Logged the first time.
+    /// Records that it serves a mount. Logs this the first time.
     pub fn note_service(&self, plugin: &str, mount: &str) {
         if !self.has_served() && !self.served.swap(true, Ordering::Relaxed) {
             let number = self.number;
@@ -87,23 +88,23 @@ impl Generation {
         self.sandbox.handle(&self.linked, request).await
     }
 
-    /// Whether it can look after what it has stored.
+    /// Whether the plugin exports maintenance.
     pub fn has_maintenance(&self) -> bool {
         self.linked.has_maintenance()
     }
 
-    /// Does one step of maintenance in a fresh instance. Gives where the next one goes on;
+    /// Does one step of maintenance in a fresh instance. Returns where the next step continues;
     /// none at the end.
     pub async fn step(&self, step: Box<StepContext>) -> Result<Option<String>, CallError> {
         self.sandbox.step(&self.linked, step).await
     }
 
-    /// Whether it can say who owns what.
+    /// Whether the plugin exports ownership.
     pub fn has_ownership(&self) -> bool {
         self.linked.has_ownership()
     }
 
-    /// Asks in a fresh instance for one page of what a user owns.
+    /// Asks the plugin, in a fresh instance, for one page of what a user owns.
     pub async fn owned_by(
         &self,
         ground: Box<Ground>,
@@ -113,7 +114,8 @@ impl Generation {
         self.sandbox.owned_by(&self.linked, ground, holder, cursor).await
     }
 
-    /// Takes a user off one owner list, in a fresh instance. False when they were not on it.
+    /// Removes a user from one owner list, in a fresh instance. False if the list did not name the
+    /// user.
     pub async fn disown(
         &self,
         ground: Box<Ground>,
@@ -133,7 +135,7 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// What of it `next` does not offer. The operator is told. Two protocols have nothing to compare.
+    /// What `next` no longer offers, for the operator. Empty for another protocol.
     pub fn lost_by(&self, next: &Generation) -> Vec<String> {
         if self.description.protocol != next.description.protocol {
             return Vec::new();

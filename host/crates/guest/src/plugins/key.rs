@@ -1,5 +1,5 @@
-//! The key that authenticates compiled code. It lies beside the cache folder, not in it: who can
-//! write to the cache cannot make code that counts.
+//! The key that authenticates compiled code. It lies beside the cache folder, not in it, so that a
+//! user who can write to the cache cannot forge code.
 //!
 //! # Layout
 //! `{cache}.key`: 32 random bytes in hexadecimal, readable by the host's user only.
@@ -22,15 +22,16 @@ impl std::fmt::Debug for CodeKey {
 }
 
 impl CodeKey {
-    /// The key of a cache folder, made when there is none. Where it cannot be kept, another one
-    /// with each start: code is compiled again then. A sentence when others can read it.
+    /// The key of a cache folder. Creates it if there is none. If it cannot be stored, each start
+    /// uses a new key, and compiles all code again. The error is a sentence: other users can read
+    /// the key.
     pub fn of(cache: &Path) -> Result<Self, String> {
         let file = place(cache);
         let kept = match read(&file)? {
             Some(key) => Ok(key),
             None => make(&file).and_then(|key| match key {
                 Some(key) => Ok(key),
-                // Another host made it at the same moment.
+                // Another host has created it meanwhile.
                 None => read(&file).map_err(io::Error::other)?.ok_or_else(|| io::ErrorKind::NotFound.into()),
             }),
         };
@@ -49,7 +50,7 @@ impl CodeKey {
         Self(key)
     }
 
-    /// Of the code under this name.
+    /// The MAC of the code with this name.
     pub fn authenticate(&self, name: &str, code: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(code);
@@ -63,7 +64,7 @@ fn place(cache: &Path) -> PathBuf {
     cache.with_file_name(name)
 }
 
-/// None when there is none, or none that can be read as one.
+/// None if there is no file, or its content is not a key.
 fn read(file: &Path) -> Result<Option<CodeKey>, String> {
     let told = |error: io::Error| format!("its key `{}` cannot be read: {error}", file.display());
     let opened = match File::open(file) {
@@ -88,7 +89,7 @@ fn read(file: &Path) -> Result<Option<CodeKey>, String> {
     Ok(None)
 }
 
-/// Whole or not at all. None when there is one by now.
+/// Writes the file as a whole or not at all. None if it exists already.
 fn make(file: &Path) -> io::Result<Option<CodeKey>> {
     let key = CodeKey::fresh();
     let beside = file.with_extension(format!("{}.new", uuid::Uuid::new_v4()));

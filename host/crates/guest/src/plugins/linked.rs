@@ -1,5 +1,4 @@
-//! A component bound to what the host offers, and where in it the exports are that the
-//! host may call.
+//! A component that is linked against the host's functions, and its exports that the host can call.
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
@@ -7,7 +6,7 @@ use wasmtime::component::{Instance, InstancePre};
 use crate::bindings::exports::packhouse::plugin::{handler, maintenance, ownership};
 use crate::capabilities::State;
 
-/// The exports that a plugin may have or not.
+/// The optional exports of a plugin.
 const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.1";
 const OWNERSHIP: &str = "packhouse:plugin/ownership@0.1.1";
 
@@ -20,7 +19,7 @@ pub struct Linked {
 }
 
 impl Linked {
-    /// Looks the exports up. One that is there and not as the contract wants it is an error.
+    /// Looks up the exports. An export whose type differs from the contract is an error.
     pub fn new(component: InstancePre<State>) -> wasmtime::Result<Self> {
         let exports = |name| component.component().get_export_index(None, name).is_some();
         let (has_maintenance, has_ownership) = (exports(MAINTENANCE), exports(OWNERSHIP));
@@ -48,7 +47,7 @@ impl Linked {
         self.handler.load(store, instance)
     }
 
-    /// None where the plugin has no such export.
+    /// None if the plugin does not have this export.
     pub fn maintenance(
         &self,
         store: &mut Store<State>,
@@ -56,7 +55,7 @@ impl Linked {
     ) -> wasmtime::Result<Option<maintenance::Guest>> {
         self.maintenance.as_ref().map(|indices| indices.load(store, instance)).transpose()
     }
-    /// None where the plugin has no such export.
+    /// None if the plugin does not have this export.
     pub fn ownership(
         &self,
         store: &mut Store<State>,

@@ -1,11 +1,9 @@
-//! From the bytes of a `.wasm` file to code that can be run, by way of a cache of
-//! precompiled code on disk.
+//! Makes runnable code from a `.wasm` file. A cache on disk keeps the compiled code.
 //!
 //! # Invariants
-//! - **Precompiled code is trusted**, since it is machine code: the cache folder is
-//!   the host's own (0700), and a file counts only when the MAC before it is that of
-//!   its content, so that one that is torn, rotten or not the host's is compiled again.
-//! - **Equal content is compiled once**, under however many names it lies in the folder.
+//! - **Compiled code is machine code, so it must be trusted.** The cache folder belongs to the host
+//!   (0700), and a file is used only if its MAC is valid. Any other file is compiled again.
+//! - **Equal content is compiled once**, also if several files have it.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +20,7 @@ use crate::plugins::cache::{CodeCache, CodeInUse, MAC};
 use crate::plugins::fitness::{self, Misfit};
 use crate::plugins::places::{self, NotDone, Places};
 
-/// Why a file gave no code.
+/// Why a file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
@@ -37,7 +35,7 @@ pub enum LoadError {
     Cache(PathBuf, String),
 }
 
-/// A component, and what keeps its code in the cache.
+/// A component, and the guard that keeps its code in the cache.
 pub(super) struct Loaded {
     pub component: Component,
     pub code: CodeInUse,
@@ -49,14 +47,14 @@ pub struct Loader {
     cache: CodeCache,
     engine: Engine,
     places: Places,
-    /// What is compiled now, or waits for it, by the name of its code.
+    /// Content that is being compiled or waits for it, by the name of its code.
     underway: Mutex<HashMap<String, Weak<OnceCell<Component>>>>,
-    /// Tells apart code made by other versions or settings of the engine.
+    /// Distinguishes code of other engine versions and settings.
     flavour: u64,
 }
 
 impl Loader {
-    /// `size`: bytes of code that the cache keeps.
+    /// `size`: the most bytes of code in the cache.
     pub fn new(cache: &Path, size: u64, engine: &Engine) -> Result<Self, LoadError> {
         let cache =
             CodeCache::open(cache, size).map_err(|reason| LoadError::Cache(cache.to_owned(), reason))?;
@@ -71,8 +69,8 @@ impl Loader {
         })
     }
 
-    /// Code for a plugin's content, compiled only the first time. `begins` is called when the
-    /// compiler begins, and not while the file waits.
+    /// The code for a plugin's content. It is compiled only if the cache does not have it. `begins`
+    /// is called when the compiler begins, not while the file waits.
     pub(super) async fn load(
         self: Arc<Self>,
         plugin: &str,
@@ -94,7 +92,7 @@ impl Loader {
         Ok(Loaded { component, code })
     }
 
-    /// What all who load the same content at one time wait for.
+    /// The result that all loads of the same content wait for.
     fn underway(&self, name: &str) -> Arc<OnceCell<Component>> {
         let mut underway = self.underway.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = underway.get(name).and_then(Weak::upgrade) {
@@ -106,7 +104,7 @@ impl Loader {
         cell
     }
 
-    /// Keeps the cache to its size.
+    /// Removes code until the cache is within its size.
     pub fn prune(&self) {
         if let Err(error) = self.cache.prune() {
             tracing::warn!(error = %error, "the cache of compiled code cannot be kept to its size: {error}");
@@ -125,7 +123,8 @@ impl Loader {
         component.ok()
     }
 
-    /// Large files one after another; the log says when it begins, since it may take a minute.
+    /// Compiles. Large files compile one after another. The log says when one begins, because it
+    /// may take a minute.
     async fn compile_in_turn(
         self: Arc<Self>,
         plugin: &str,
@@ -134,7 +133,7 @@ impl Loader {
         begins: impl Fn(),
     ) -> Result<Component, LoadError> {
         let _place = self.places.enter(content.len()).await;
-        // Another one with the same content may have been done a moment ago.
+        // Another load of the same content may have finished meanwhile.
         if let Some(component) = self.find(&name).await? {
             return Ok(component);
         }
@@ -161,7 +160,7 @@ impl Loader {
     }
 }
 
-/// A long explanation cut to what fits in a sentence.
+/// A long explanation, cut to fit into a sentence.
 pub fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(300).collect()
 }

@@ -1,5 +1,5 @@
-//! Where plugins are compiled: at most two at one time, each in threads of its own, and a small
-//! one never behind two large ones.
+//! Where plugins are compiled: at most two at a time, each in its own threads. A small plugin never
+//! waits for two large ones.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// Files up to this size, in bytes, compile within a few seconds.
 const SMALL: usize = 2 << 20;
 
-/// One place for any file, and one more for small ones: while a large file compiles, the next large
-/// one waits, and small ones pass both.
+/// One place for any file, and one for small files only. While a large file compiles, other large
+/// files wait, and small ones do not.
 #[derive(Debug)]
 pub(super) struct Places {
     any: Arc<Semaphore>,
@@ -23,7 +23,7 @@ impl Default for Places {
 }
 
 impl Places {
-    /// Waits for a place for a file of this size. None at the end of the program only.
+    /// Waits for a place for a file of this size. None only when the program ends.
     pub async fn enter(&self, size: usize) -> Option<OwnedSemaphorePermit> {
         let any = Arc::clone(&self.any).acquire_owned();
         if size > SMALL {
@@ -46,8 +46,8 @@ pub enum NotDone {
     Panicked,
 }
 
-/// Works in a thread of its own, and the parallel parts of it in others that belong to it alone:
-/// in threads that all works share, a short one would queue behind the parts of a long one.
+/// Runs the work in its own thread and its parallel parts in their own pool. In a shared pool, a
+/// short compilation would wait for the parts of a long one.
 pub(super) async fn apart<T, W>(work: W) -> Result<T, NotDone>
 where
     T: Send + 'static,
@@ -56,7 +56,7 @@ where
     let (done, result) = oneshot::channel();
     let work = move || {
         let threads = rayon::ThreadPoolBuilder::new().thread_name(|_| "compile".to_owned()).build();
-        // Without threads of its own it works in those that are shared.
+        // If no pool can be created, the work uses the shared one.
         let worked = match threads {
             Ok(threads) => threads.install(work),
             Err(_) => work(),

@@ -1,5 +1,5 @@
-//! What is known of one plugin file: the generation that serves, the file as it was last looked
-//! at, and why the newest one does not serve.
+//! The state of one plugin file: the serving generation, the file as it was last seen, and why its
+//! newest version does not serve.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,48 +8,48 @@ use std::time::{Instant, SystemTime};
 use crate::capabilities::storage::milliseconds;
 use crate::plugins::generation::{Generation, Offers};
 
-/// What is known of one plugin file. It outlives the file, so that the numbers go on when a file
-/// comes back.
+/// The state of one plugin file. It stays when the file is removed, so that the numbers continue
+/// when a file comes back.
 #[derive(Default)]
 pub(super) struct Slot {
     pub serving: Option<Arc<Generation>>,
-    /// Why the newest file does not serve; none when it does.
+    /// Why the newest version does not serve; none if it serves.
     pub problem: Option<String>,
     /// How many generations were loaded.
     pub count: u64,
-    /// What the last generation that served before the present one offered.
+    /// What the previous serving generation offered.
     pub offered: Option<Offers>,
-    /// The file as it was last taken up.
+    /// The file as it was when it was last loaded.
     pub seen: Option<Signature>,
-    /// Since when the newest file is taken up: it is read, waits for the compiler, and is compiled.
+    /// When loading of the newest version began: reading, waiting for the compiler, compiling.
     pub taken_up: Option<SystemTime>,
-    /// Since when it is compiled; none before.
+    /// When its compilation began; none before.
     pub compiling: Option<SystemTime>,
     pub gone_since: Option<Instant>,
-    /// Whether its file was there lately.
+    /// Whether the file existed at the last look.
     pub is_there: bool,
 }
 
-/// How far the newest file of a plugin has come.
+/// The progress of loading the newest version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// It is being read, or others are compiled before it.
+    /// It is being read, or waits while others compile.
     Waiting,
     Compiling,
 }
 
-/// Tells a changed file from an unchanged one without reading it.
+/// Detects a changed file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Signature {
     size: u64,
     modified: Option<SystemTime>,
     inode: u64,
-    /// The mode and the group: who can write to it.
+    /// The mode and the group, which decide who can write to it.
     access: (u32, u32),
 }
 
 impl Signature {
-    /// None when nothing is there. A symbolic link that leads nowhere is something.
+    /// None if nothing is there. A dangling symbolic link counts as something.
     pub fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let metadata = std::fs::metadata(path).or_else(|_| std::fs::symlink_metadata(path)).ok()?;
@@ -62,16 +62,16 @@ impl Signature {
     }
 }
 
-/// Why a file gave no generation.
+/// Why a file could not become a generation.
 #[derive(Debug)]
 pub(super) enum Unloadable {
-    /// It may yet, without being touched.
+    /// The next try may succeed without a change of the file.
     Now(String),
-    /// It will not until it changes.
+    /// The next try fails unless the file changes.
     Ever(String),
 }
 
-/// What the status page says of one plugin file.
+/// The state of one plugin file for the status page.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct PluginStatus {
     /// The file's name without `.wasm`.
@@ -82,41 +82,41 @@ pub struct PluginStatus {
     pub title: Option<String>,
     pub protocol: Option<String>,
     pub version: Option<String>,
-    /// Of the generation that serves.
+    /// Of the serving generation.
     pub generation: Option<u64>,
     pub content_hash: Option<String>,
     /// Milliseconds since the Unix epoch.
     pub loaded_at: Option<u64>,
-    /// Since when the newest file waits to be compiled, in milliseconds since the Unix epoch.
+    /// Since when the newest version waits for the compiler, in milliseconds since the Unix epoch.
     pub waiting_since: Option<u64>,
-    /// Since when the newest file is compiled, in milliseconds since the Unix epoch.
+    /// Since when the newest version compiles, in milliseconds since the Unix epoch.
     pub compiling_since: Option<u64>,
-    /// What the generation that served before offered and this one does not.
+    /// What the previous serving generation offered and this one does not.
     pub lost: Vec<String>,
-    /// Why the newest file does not serve; none when it does.
+    /// Why the newest version does not serve; none if it serves.
     pub last_error: Option<String>,
 }
 
 impl PluginStatus {
-    /// Of a file that is not there.
+    /// The state for a file that does not exist.
     pub fn missing(name: &str) -> Self {
         Slot::default().status(name)
     }
 }
 
 impl Slot {
-    /// None when nothing is done with the newest file.
+    /// None if no version is being loaded.
     pub fn stage(&self) -> Option<Stage> {
         self.taken_up.map(|_| if self.compiling.is_some() { Stage::Compiling } else { Stage::Waiting })
     }
 
-    /// The newest file is settled.
+    /// Loading of the newest version is over.
     pub fn lay_down(&mut self) {
         (self.taken_up, self.compiling) = (None, None);
     }
 
-    /// Keeps what the generation that serves offers, for the one after it. One that never served is
-    /// nothing to compare with.
+    /// Keeps what the serving generation offers, to compare the next one with it. A generation that
+    /// never served is not compared.
     pub fn remember_offers(&mut self) {
         if let Some(serving) = self.serving.as_ref().filter(|serving| serving.has_served()) {
             self.offered = Some(serving.offers());

@@ -1,5 +1,5 @@
-//! Looks for changes in the plugin folder: at once when the system tells of them, and
-//! every second besides, since some file systems tell of nothing.
+//! Watches the plugin folder. It reacts to notifications of the operating system, and also looks
+//! every second, because some file systems send none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::plugins::Plugins;
 
-/// Quiet time after a change before it is taken up: a copy comes in several writes.
+/// How long the folder must be quiet after a change: a copy consists of several writes.
 const QUIET: Duration = Duration::from_millis(40);
-/// Times that a change puts it off; a folder that never rests is looked at all the same.
+/// How often a further change can delay the look. A folder that never rests is looked at too.
 const MOST_QUIET: u32 = 25;
-/// Between two looks without a sign.
+/// The time between two looks without a notification.
 const PATROL: Duration = Duration::from_secs(1);
 
-/// Watches until it is dropped.
+/// Watches until this is dropped.
 pub struct Watcher {
     _task: AbortOnDropHandle<()>,
     _notifier: Option<notify::RecommendedWatcher>,
@@ -35,7 +35,7 @@ impl Watcher {
                 for _ in 0..MOST_QUIET {
                     let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await else { break };
                 }
-                // What is taken up runs on by itself.
+                // Loading continues in its own tasks.
                 if let Err(error) = plugins.refresh() {
                     tracing::warn!(error = %error, "{error}");
                 }
@@ -48,7 +48,7 @@ impl Watcher {
 fn notifier(plugins: &Plugins, signs: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full channel already holds a sign.
+            // If the channel is full, a notification is waiting already.
             let _ = signs.try_send(());
         }
     })

@@ -1,14 +1,14 @@
-//! The words that a run remembers, as 128-bit digests: 16 bytes each, whatever they say.
-//! It does not know what they stand for.
+//! The words that a run remembers, as 128-bit digests of 16 bytes each. It does not know their
+//! meaning.
 
 use std::collections::HashSet;
 
-/// 160 MB of them.
+/// The most words of a run: 160 MB.
 const MOST: usize = 10_000_000;
-/// New ones are gathered up to here, or to a sixteenth of all, before they are sorted in.
+/// New words are collected up to this number, or to a sixteenth of all, and then sorted in.
 const GATHERED: usize = 4096;
 
-/// The run remembers more than the host will hold.
+/// The run remembers more words than the host keeps.
 #[derive(Debug, thiserror::Error)]
 #[error("more than {MOST} words remembered in one run: the mount is too large to be collected this way")]
 pub struct TooMany;

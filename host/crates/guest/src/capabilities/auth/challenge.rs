@@ -1,11 +1,11 @@
-//! The challenge that tells a client where to fetch an access token, and for what
-//! (RFC 6750 section 3, and the distribution token specification).
+//! The challenge that tells a client where to get an access token, and for which permissions (RFC
+//! 6750 section 3, and the distribution token specification).
 
 use crate::bindings::packhouse::plugin::auth::Wanted;
 use crate::capabilities::RequestContext;
 use packhouse_auth::Session;
 
-/// None where signed tokens are switched off.
+/// None if signed tokens are disabled.
 pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Option<String> {
     let server = request.session.token_server()?;
     let own = || format!("{}{endpoint}", request.base_url);
@@ -21,7 +21,7 @@ pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Op
     Some(challenge)
 }
 
-/// Nobody who sent no credentials is told that they are wrong.
+/// A caller without credentials gets no `error="invalid_token"`.
 fn error(session: &Session) -> Option<&'static str> {
     if session.is_rejected() {
         return Some("invalid_token");
@@ -34,7 +34,7 @@ fn scopes(wanted: &[Wanted]) -> String {
     wanted.iter().filter(|wanted| is_fit(wanted)).map(scope).collect::<Vec<_>>().join(" ")
 }
 
-/// Can it stand between quotes, and be told from its neighbour?
+/// Whether the text can be quoted and separated by spaces.
 fn is_fit(wanted: &Wanted) -> bool {
     let unfit = |letter: char| letter.is_whitespace() || letter.is_control() || "\"\\".contains(letter);
     let mut parts = [&wanted.kind, &wanted.name].into_iter().chain(&wanted.actions);
