@@ -1,28 +1,28 @@
-//! How the descriptors that the system allows the process are shared out: connections,
-//! files that requests have open, and what the host needs itself.
+//! Divides the file descriptors of the process among connections, files of requests, and the host
+//! itself.
 
 use std::io;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// What the host itself has open: plugins, the user database, the log, and connections
-/// that it is turning away.
+/// Descriptors of the host itself: plugins, the user database, the log, and connections that are
+/// being rejected.
 const OWN: u64 = 128;
 /// The fewest descriptors that the host can work with.
 const LEAST: u64 = 224;
-/// Files that answers have open while they are sent, for each request that is worked on.
+/// Files that responses keep open while they are sent, per request.
 const SENT_PER_REQUEST: u64 = 8;
-/// Files that a request has open for a moment, e.g. one that is staged, and a lock.
+/// Files that a request opens for a moment, for example a staged file and a lock.
 const BRIEF_PER_REQUEST: u64 = 2;
-/// The part of too few descriptors that is for such files.
+/// The part of a low limit that is for such files.
 const BRIEF_PART: u64 = 6;
-/// Files that a call of the file system has open for a moment: one, a lock, a folder.
+/// Files that one file system call opens for a moment: a file, a lock, a folder.
 const FILES_PER_THREAD: u64 = 3;
-/// Threads for calls of the file system.
+/// Threads for file system calls.
 const MOST_THREADS: usize = 512;
 
-/// How many of each there may be.
+/// The limits that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptors {
     pub connections: u64,
@@ -30,14 +30,14 @@ pub struct Descriptors {
     pub files: u64,
 }
 
-/// The system allows too few for the configuration.
+/// The system's limit is too low for the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
     limit: u64,
     wanted: u64,
 }
 
-/// The limit of this process, after raising it to what the system allows.
+/// Raises the limit of this process as far as the system allows, and returns it.
 pub fn raise_limit() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     let before = limit.current;
@@ -49,12 +49,12 @@ pub fn raise_limit() -> u64 {
     limit.current.unwrap_or(u64::MAX)
 }
 
-/// The limit of this process as it is.
+/// The present limit of this process.
 pub fn limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Shares out `limit` descriptors. With too few, everything gets less than configured.
+/// Divides `limit` descriptors. If there are too few, each part is smaller than configured.
 pub fn share_out(limit: u64, max_connections: u64, max_requests: u64) -> (Descriptors, Option<Shortage>) {
     let brief = max_requests.saturating_mul(BRIEF_PER_REQUEST);
     let wanted = [max_connections, max_requests.saturating_mul(SENT_PER_REQUEST), brief, OWN];
@@ -70,22 +70,20 @@ pub fn share_out(limit: u64, max_connections: u64, max_requests: u64) -> (Descri
     (Descriptors { connections, files }, Some(Shortage { limit, wanted }))
 }
 
-/// How many threads may call the file system, given that each has a few files open for a
-/// moment.
+/// How many threads may call the file system, if each opens a few files for a moment.
 pub fn threads(limit: u64) -> usize {
     let brief = limit.saturating_sub(OWN) / BRIEF_PART;
     usize::try_from(brief / FILES_PER_THREAD).unwrap_or(MOST_THREADS).clamp(4, MOST_THREADS)
 }
 
-/// Whether the process, or the whole system, has as many files open as it may. It passes
-/// when others are closed.
+/// Whether the process or the whole system has reached its limit of open files. This is temporary.
 pub fn is_out_of_descriptors(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     code == Some(Errno::MFILE.raw_os_error()) || code == Some(Errno::NFILE.raw_os_error())
 }
 
 impl Shortage {
-    /// Why the host cannot work at all, if it cannot.
+    /// Why the host cannot work with this limit, if it cannot.
     pub fn refusal(self) -> Option<String> {
         (self.limit < LEAST).then(|| {
             format!(
@@ -96,7 +94,7 @@ impl Shortage {
         })
     }
 
-    /// What the configuration asks for in vain.
+    /// What the configuration requests in vain.
     pub fn warning(self, got: Descriptors) -> String {
         format!(
             "the system allows {} open files, and [server.limits] asks for up to {}: the host accepts {} \

@@ -1,8 +1,7 @@
-//! What belongs to all clients, and how much of it one client may have.
+//! Resources that all clients share, and the part of them that one client can use.
 //!
-//! A [`Budget`] counts something that is limited: bytes, open files, connections.
-//! It has a total and a share for each client, so that one client cannot take
-//! everything. It does not know what it counts.
+//! A [`Budget`] limits a resource: bytes, open files, connections. It has a total, and a share for
+//! each client, so that one client cannot use everything. It does not know the resource.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-/// Who has a share: an IPv4 address, or an IPv6 network of 64 bits, since that is the
-/// smallest network that providers assign to a customer.
+/// A client: an IPv4 address, or an IPv6 network of 64 bits, which is the smallest network that
+/// providers assign to a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client(Option<IpAddr>);
 
@@ -26,8 +25,8 @@ impl Client {
         }))
     }
 
-    /// Somebody who is limited only by the total: the host itself, or a trusted proxy,
-    /// which speaks for many clients.
+    /// A client that only the total limits: the host itself, or a trusted proxy, which stands for
+    /// many clients.
     pub fn trusted() -> Self {
         Self(None)
     }
@@ -43,7 +42,7 @@ impl std::fmt::Display for Client {
     }
 }
 
-/// How large a client's share of everything is.
+/// The size of a client's share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share(f64);
 
@@ -53,7 +52,7 @@ impl Share {
         (fraction > 0.0 && fraction <= 1.0).then_some(Self(fraction))
     }
 
-    /// Everything.
+    /// The whole total.
     pub fn whole() -> Self {
         Self(1.0)
     }
@@ -70,14 +69,14 @@ impl Share {
     }
 }
 
-/// Clones are the same budget.
+/// Clones share the budget.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     total: u64,
-    /// Of one client.
+    /// For one client.
     share: u64,
     used: Mutex<Used>,
     freed: Notify,
@@ -89,12 +88,12 @@ struct Used {
     by: HashMap<Client, u64>,
 }
 
-/// Why nothing can be had.
+/// Why the budget gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhausted {
-    /// The client has its share.
+    /// The client uses its whole share.
     Share,
-    /// All clients together have everything.
+    /// All clients together use the total.
     Total,
 }
 
@@ -108,12 +107,12 @@ impl Budget {
         self.0.total
     }
 
-    /// What all clients have together.
+    /// The amount that all clients use together.
     pub fn used(&self) -> u64 {
         self.lock().all
     }
 
-    /// Takes `amount`, or says why it cannot be had now.
+    /// Takes `amount`, or returns why it is not available now.
     pub fn take(&self, client: Client, amount: u64) -> Result<Held, Exhausted> {
         let mut used = self.lock();
         let own = used.by.get(&client).copied().unwrap_or(0);
@@ -127,13 +126,13 @@ impl Budget {
         Ok(Held { budget: self.clone(), client, amount })
     }
 
-    /// Takes `amount` even if that is too much, for what cannot be refused any more.
+    /// Takes `amount` even above the limit, for work that can no longer be rejected.
     pub fn take_anyway(&self, client: Client, amount: u64) -> Held {
         self.lock().add(client, amount);
         Held { budget: self.clone(), client, amount }
     }
 
-    /// Takes `amount` as soon as it can be had; an error when that takes too long.
+    /// Takes `amount` when it becomes available; an error if that takes too long.
     pub async fn wait(&self, client: Client, amount: u64, patience: Duration) -> Result<Held, Exhausted> {
         let mut last = match self.take(client, amount) {
             Err(exhausted) => exhausted,
@@ -179,7 +178,7 @@ impl Used {
     }
 }
 
-/// The budget of bytes that answers hold in memory, and whose answers they are.
+/// The budget for the bytes of replies in memory, and the client of these replies.
 #[derive(Clone, Debug)]
 pub struct Memory {
     pub budget: Budget,
@@ -187,14 +186,14 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The same bytes; they count in the budget for as long as any part of them lives.
+    /// The same bytes, charged to the budget while any part of them lives.
     pub fn hold(&self, bytes: Bytes) -> Bytes {
         let held = self.budget.take_anyway(self.client, bytes.len() as u64);
         counted(bytes, held)
     }
 }
 
-/// The same bytes, with what was taken for them.
+/// The same bytes with their charge.
 pub fn counted(bytes: Bytes, held: Held) -> Bytes {
     Bytes::from_owner(Counted { bytes, _held: held })
 }
@@ -210,7 +209,7 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// What a client has taken; given back when dropped.
+/// The amount that a client has taken. Dropping it returns the amount.
 #[must_use = "it is given back as soon as this is dropped"]
 #[derive(Debug)]
 pub struct Held {
@@ -224,14 +223,14 @@ impl Held {
         self.amount
     }
 
-    /// Takes more for the same purpose.
+    /// Takes more and adds it to this amount.
     pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
         let mut taken = self.budget.take(self.client, more)?;
         self.amount += std::mem::take(&mut taken.amount);
         Ok(())
     }
 
-    /// A part of it, given back separately.
+    /// Splits off a part, which is returned separately.
     pub fn split(&mut self, amount: u64) -> Self {
         let amount = amount.min(self.amount);
         self.amount -= amount;

@@ -1,21 +1,21 @@
-//! The request body as a plugin sees it: read once and in order, through a stack
-//! of layers. The root is what the client sends; a layer above is cut (`slice`)
-//! or decoded (`json_string`, `base64`) from the one below it.
+//! The request body as a plugin sees it: read once and in order, through a stack of layers. The
+//! root is the body that the client sends. A layer above it is a slice (`slice`) or a decoded form
+//! (`json_string`, `base64`) of the layer below.
 //!
-//! While a layer lives, those below stand behind its end: using one of them first
-//! skips what was not read above, and closes that. Nothing is asked of the client
-//! before the first read, so that an answer can come before a `100 Continue`.
+//! While a layer is open, the layers below it are positioned behind its end. Using one of them
+//! skips the unread rest of the layer above, and closes that layer. The host reads nothing from the
+//! client before the first read, so that an answer can come before a `100 Continue`.
 //!
-//! This room knows no plugin and no storage.
+//! This module does not know plugins or storage.
 //!
 //! # Layout
 //! - `source`: the client's frames, with the limits of size, rate and time
-//! - `layer`: one layer: what it holds, what was read last
-//! - `json_string`, `base64`, `multipart`: the decoders, free of any waiting
+//! - `layer`: one layer: its content and its last read
+//! - `json_string`, `base64`, `multipart`: the decoders, which never wait
 //!
 //! # Invariants
-//! - A body that did not come completely never looks as if it had.
-//! - Memory is bounded by one read and one frame, whatever the body's size.
+//! - A body that did not arrive completely never looks complete.
+//! - Memory is bounded by one read and one frame, for any size of body.
 
 mod base64;
 #[cfg(test)]
@@ -37,24 +37,24 @@ use source::Source;
 
 pub use multipart::PartHead;
 
-/// The most that one [`RequestBody::read`] gives, in bytes.
+/// The most bytes that one [`RequestBody::read`] returns.
 pub const MAX_READ: usize = 1 << 20;
-/// The most that one [`RequestBody::chunk`] gives, in bytes.
+/// The most bytes that one [`RequestBody::chunk`] returns.
 pub const MAX_CHUNK: usize = 256 << 10;
-/// The most layers that may stand on each other.
+/// The most layers of one stack.
 const MAX_LAYERS: usize = 32;
 
-/// Why a body cannot be read on. Each is met again at the next read.
+/// Why reading a body failed. Each further read fails in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The client broke off or sent less than it declared; or a slice or string
-    /// reaches beyond the end of what it was cut from.
+    /// The client disconnected or sent less than it declared, or a slice or string is longer than
+    /// the layer below it.
     #[error("the body ended before it was complete")]
     Truncated,
     /// The limit in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(u64),
-    /// Content or an argument that cannot be.
+    /// Invalid content, or an invalid argument.
     #[error("{0}")]
     Invalid(String),
     /// The client stopped sending, or sends more slowly than the limits allow.
@@ -62,14 +62,15 @@ pub enum BodyError {
     Slow,
 }
 
-/// What a client may do with a body.
+/// The limits of a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes in all, looked at before the first one when the length is declared.
+    /// The most bytes. Checked before the first byte if the client declares a length.
     pub size: u64,
-    /// The longest silence while the host waits for the body; the grace period of `rate`.
+    /// The longest time without a byte while the host waits for the body. Also the grace period of
+    /// `rate`.
     pub idle: Duration,
-    /// The slowest that the client may send, bytes a second; 0 limits only the silence.
+    /// The minimum rate of the client in bytes per second. 0 limits only the time without a byte.
     pub rate: u64,
     /// The longest time from the first read to the last byte.
     pub total: Duration,
@@ -81,18 +82,18 @@ impl Default for Limits {
     }
 }
 
-/// How much of a body came at once.
+/// How much of a body was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
     /// All of it.
     Complete,
-    /// It has more bytes than were asked for.
+    /// A part: the body has more bytes than were requested.
     Larger,
-    /// The time was not enough.
+    /// A part: the time is over.
     Slow,
 }
 
-/// Names a layer of one body. Closed layers are never named again.
+/// Identifies a layer of one body. Identifiers are never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Layer {
     index: usize,
@@ -101,14 +102,14 @@ pub struct Layer {
 
 /// A request body and the layers on it.
 ///
-/// The futures of its methods are to be polled to their end: bytes that one had
-/// gathered when it was dropped are lost.
+/// Poll the futures of its methods to their end. Dropping one early loses the bytes that it has
+/// collected.
 pub struct RequestBody {
     source: Source,
-    /// Never empty: the first is the root.
+    /// Never empty: the first layer is the root.
     layers: Vec<State>,
     serial: u64,
-    /// Once parts of it were asked for.
+    /// Present after the first part of a form was requested.
     form: Option<Form>,
     keep: Option<Box<dyn std::any::Any + Send>>,
 }
@@ -128,8 +129,8 @@ impl RequestBody {
         Self::new(http_body_util::Empty::new(), Limits::default())
     }
 
-    /// Receives all of a body that has at most `limit` bytes, before anybody reads it. Of one
-    /// that is larger, or takes longer than `time`, it receives a part.
+    /// Receives a body of at most `limit` bytes before anything reads it. If the body is larger, or
+    /// takes longer than `time`, only a part is received.
     pub async fn fill(&mut self, limit: usize, time: Duration) -> Result<Filled, BodyError> {
         let mut gathered = BytesMut::new();
         let all = async {
@@ -151,33 +152,32 @@ impl RequestBody {
         Ok(filled)
     }
 
-    /// Ends the body when it is not complete this long after the first read.
+    /// Fails the body if it is not complete this long after the first read.
     pub fn limit_time(&mut self, total: Duration) {
         self.source.limit_time(total);
     }
 
-    /// What is kept as long as the body, e.g. the memory for what was received.
+    /// Keeps a value as long as the body, for example the memory for received bytes.
     pub fn keep(&mut self, keep: impl Send + 'static) {
         self.keep = Some(Box::new(keep));
     }
 
-    /// The length that the client declared, bytes.
+    /// The length in bytes that the client declared.
     pub fn declared(&self) -> Option<u64> {
         self.source.length()
     }
 
-    /// The layer that is the body as it was sent.
+    /// The root layer.
     pub fn root() -> Layer {
         Layer { index: 0, serial: 0 }
     }
 
-    /// Whether there is surely nothing to read at all.
+    /// Whether the body is known to be empty.
     pub fn is_empty(&self) -> bool {
         self.source.length() == Some(0)
     }
 
-    /// Bytes that the layer has in all, as they were declared; none when unknown,
-    /// or when the layer is closed.
+    /// The declared size of the layer in bytes; none if it is unknown or the layer is closed.
     pub fn length(&self, layer: Layer) -> Option<u64> {
         match self.layers.get(layer.index).filter(|state| state.serial == layer.serial)?.transform {
             Transform::Root => self.source.length(),
@@ -186,7 +186,7 @@ impl RequestBody {
         }
     }
 
-    /// Exactly `max` bytes, fewer only at the end, none after it. `Invalid` above
+    /// Returns exactly `max` bytes, fewer only at the end, and none after it. `Invalid` above
     /// [`MAX_READ`].
     pub async fn read(&mut self, layer: Layer, max: usize) -> Result<Option<Bytes>, BodyError> {
         if max > MAX_READ {
@@ -205,8 +205,8 @@ impl RequestBody {
         Ok(Some(bytes))
     }
 
-    /// Whatever is next, at most [`MAX_CHUNK`]; none at the end. For taking the
-    /// rest of a layer without caring about its pieces.
+    /// Returns the next bytes, at most [`MAX_CHUNK`]; none at the end. For reading the rest of a
+    /// layer in pieces of any size.
     pub async fn chunk(&mut self, layer: Layer) -> Result<Option<Bytes>, BodyError> {
         let index = self.uncover(layer).await?;
         let chunk = self.pull(index, MAX_CHUNK).await?;
@@ -214,8 +214,8 @@ impl RequestBody {
         Ok(chunk)
     }
 
-    /// Gives back the last `count` bytes of the last `read` of this layer. That
-    /// read is over as soon as anything else was taken from the layer.
+    /// Returns the last `count` bytes of this layer's last `read` to the layer. This is not
+    /// possible any more after another read from the layer.
     pub fn unread(&mut self, layer: Layer, count: usize) -> Result<(), BodyError> {
         if layer.index + 1 != self.layers.len() {
             let known = self.layers.get(layer.index).is_some_and(|state| state.serial == layer.serial);
@@ -225,16 +225,14 @@ impl RequestBody {
         self.state(layer)?.unread(count)
     }
 
-    /// The next `length` bytes as a layer of their own. Ends in `Truncated` when
-    /// there are fewer.
+    /// Opens the next `length` bytes as a layer. Its end is `Truncated` if there are fewer bytes.
     pub async fn slice(&mut self, layer: Layer, length: u64) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         self.push(layer, Transform::Slice { length, left: length })
     }
 
-    /// The JSON string whose opening quote was the last byte read, unescaped
-    /// (RFC 8259 §7) up to its closing quote, which is taken too. Whether the text
-    /// is UTF-8 is not looked at: the bytes pass as they are.
+    /// Opens the JSON string whose opening quote was the last byte read, unescaped (RFC 8259 §7).
+    /// The closing quote is read too. The bytes are not checked to be UTF-8.
     pub async fn json_string(&mut self, layer: Layer) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         if self.state(layer)?.last_byte() != Some(b'"') {
@@ -243,15 +241,15 @@ impl RequestBody {
         self.push(layer, Transform::JsonString(json_string::Decoder::default()))
     }
 
-    /// What is left, decoded from base64 (RFC 4648 §4, padding optional).
+    /// Opens the rest, decoded from base64 (RFC 4648 §4, padding optional).
     pub async fn base64(&mut self, layer: Layer) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         self.push(layer, Transform::Base64(base64::Decoder::default()))
     }
 
-    /// The next part of the form that the whole body is (RFC 7578), as a layer of its
-    /// own; none after the last. `Invalid` for another content type, `Truncated` when the
-    /// body ends before the form does. What follows the form is not looked at.
+    /// Opens the next part of a form (RFC 7578) as a layer; none after the last part. `Invalid` for
+    /// another content type. `Truncated` if the body ends before the form. Bytes after the form are
+    /// not read.
     pub async fn next_part(
         &mut self,
         content_type: Option<&str>,
@@ -284,7 +282,7 @@ impl RequestBody {
             self.push(root, Transform::Part(form.preamble()))?;
             form.begun = true;
         }
-        // Skips what was not read of the part before, or before the first.
+        // Skips the unread rest of the previous part, or what precedes the first part.
         let index = self.uncover(root).await?;
         if let Some(head) = self.read_part_head(index).await? {
             Ok(Some((head, self.push(root, Transform::Part(form.part()?))?)))
@@ -294,7 +292,7 @@ impl RequestBody {
         }
     }
 
-    /// What stands behind a delimiter; none when it was the last.
+    /// The content behind a delimiter; none if it was the last delimiter.
     async fn read_part_head(&mut self, index: usize) -> Result<Option<PartHead>, BodyError> {
         let mut bytes = BytesMut::new();
         while bytes.len() < multipart::MAX_HEADERS {
@@ -338,12 +336,12 @@ impl RequestBody {
         Ok(Layer { index: self.layers.len() - 1, serial: self.serial })
     }
 
-    /// Skips and closes what stands on the layer; gives its index.
+    /// Skips and closes the layers above this one. Returns its index.
     async fn uncover(&mut self, layer: Layer) -> Result<usize, BodyError> {
         self.state(layer)?;
         while self.layers.len() > layer.index + 1 {
             let top = self.layers.len() - 1;
-            // What is left of base64 is what is left below it, decodable or not.
+            // The unread rest of base64 is the rest of the layer below, also if it is not valid.
             let is_rest =
                 matches!(self.layers.last().map(|state| &state.transform), Some(Transform::Base64(_)));
             let skipped = if is_rest { top - 1 } else { top };
@@ -353,7 +351,7 @@ impl RequestBody {
         Ok(layer.index)
     }
 
-    /// The next bytes of a layer, 1 to `max`; none at its end.
+    /// The next 1 to `max` bytes of a layer; none at its end.
     async fn pull(&mut self, index: usize, max: usize) -> Result<Option<Bytes>, BodyError> {
         loop {
             match layer::take(&mut self.layers, index) {
@@ -374,7 +372,7 @@ impl RequestBody {
         }
     }
 
-    /// Reads on until there are `max` bytes, or the end.
+    /// Reads until there are `max` bytes, or the end.
     async fn gather(&mut self, index: usize, first: Bytes, max: usize) -> Result<Bytes, BodyError> {
         let Some(second) = self.pull(index, max - first.len()).await? else {
             return Ok(first);

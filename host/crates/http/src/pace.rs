@@ -1,9 +1,9 @@
-//! How far one transfer has fallen behind the slowest rate that the server accepts.
+//! Measures how far a transfer is behind the minimum rate.
 //!
-//! A transfer starts with a grace period. Time that the host spends waiting for the
-//! client uses the period up; each byte that moves gives a part of it back. A client
-//! at the minimum rate therefore continues for ever, and a slower one is cut when
-//! the period is used up. Time in which the host waits for itself does not count.
+//! A transfer starts with a grace period. Time in which the host waits for the client reduces it,
+//! and each byte that moves adds to it. A client at the minimum rate therefore continues for ever,
+//! and a slower one is cut off when the period is used up. Time in which the host does not wait for
+//! the client does not count.
 //!
 //! It knows neither sockets nor HTTP.
 
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What the server demands of a transfer.
+/// The requirements for a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaceSettings {
-    /// How long a transfer may move nothing.
+    /// The longest time in which no byte moves.
     pub grace: Duration,
-    /// The minimum rate in bytes a second, averaged over the grace period. 0 demands
-    /// only that some byte moves within the grace period.
+    /// The minimum rate in bytes per second, averaged over the grace period. 0 requires only that
+    /// some byte moves within the grace period.
     pub rate: u64,
 }
 
@@ -25,7 +25,7 @@ pub struct PaceSettings {
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     settings: PaceSettings,
-    /// What is left of the grace period, as of `since` while the clock runs.
+    /// The rest of the grace period, as of `since` while the clock runs.
     left: Duration,
     since: Option<Instant>,
 }
@@ -48,7 +48,7 @@ impl Pace {
         self.since = None;
     }
 
-    /// So many bytes moved.
+    /// This many bytes moved.
     pub fn moved(&mut self, bytes: u64, now: Instant) {
         self.settle(now);
         let grace = self.settings.grace;
@@ -90,7 +90,7 @@ mod tests {
         (pace, start)
     }
 
-    /// How long a client lasts that moves `bytes` every `every`, up to a day.
+    /// How long a client that moves `bytes` every `every` continues, up to a day.
     fn lasts(rate: u64, bytes: u64, every: Duration) -> Duration {
         let (mut pace, start) = pace(rate);
         let mut passed = Duration::ZERO;

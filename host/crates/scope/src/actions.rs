@@ -1,17 +1,17 @@
-//! The actions of one protocol, as its plugin declares them: which there are, which of them read,
-//! and which imply others.
+//! The actions of one protocol as its plugin declares them: which actions exist, which of them
+//! read, and which imply others.
 //!
 //! # Invariants
-//! - An action implies what is declared for it, and what that implies in turn.
+//! - An action implies the actions declared for it, and those that they imply.
 //! - Only a whole action implies others. A pattern such as `wr*` covers the actions that it
-//!   matches, and nothing that those imply.
-//! - A read-only token may do a kind's read action and what that implies.
+//!   matches, but not those that they imply.
+//! - A read-only token allows a kind's read action, and what that implies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pattern::matches;
 
-/// What reading is called where a protocol does not say.
+/// The read action if a protocol declares none.
 const READ: &str = "read";
 
 /// A kind of thing and its actions, as declared.
@@ -19,7 +19,7 @@ const READ: &str = "read";
 pub struct Declaration {
     pub kind: String,
     pub actions: Vec<String>,
-    /// The action that reading needs.
+    /// The read action.
     pub read_action: String,
 }
 
@@ -31,22 +31,21 @@ pub struct Implication {
     pub implied: Vec<String>,
 }
 
-/// What holds for every kind of a protocol that cannot declare what its actions imply.
+/// Rules for all kinds of a protocol that cannot declare what its actions imply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     pub implied: BTreeMap<String, Vec<String>>,
-    /// What a read-only token may do besides the read action.
+    /// What a read-only token allows in addition to the read action.
     pub reading: Vec<String>,
 }
 
-/// All that is known of a protocol's actions. The default knows none, and nothing implies
-/// anything.
+/// The actions of one protocol. The default has none, and nothing implies anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actions {
     kinds: BTreeMap<String, Kind>,
-    /// For a kind that is not declared.
+    /// For kinds that are not declared.
     other: Kind,
-    /// Are there no other kinds and actions than those declared?
+    /// Whether only declared kinds and actions exist.
     is_complete: bool,
 }
 
@@ -55,9 +54,9 @@ struct Kind {
     actions: BTreeSet<String>,
     /// Empty for [`READ`].
     read_action: String,
-    /// What a read-only token may do besides.
+    /// What a read-only token allows in addition.
     reading: BTreeSet<String>,
-    /// Closed: what an implied action implies is there too.
+    /// Transitive: it includes what the implied actions imply.
     implied: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -109,8 +108,8 @@ impl Actions {
         Ok(Self { kinds: kinds.iter().map(kind).collect(), other: Kind::default(), is_complete: true })
     }
 
-    /// The actions of a protocol that cannot declare what they imply: these rules say it for all
-    /// kinds, and there may be more kinds and actions than it declares.
+    /// The actions of a protocol that cannot declare what they imply. These rules hold for all
+    /// kinds, and the protocol may have more kinds and actions than it declares.
     pub fn by_rules(kinds: &[Declaration], rules: &Rules) -> Self {
         let direct = rules.implied.iter().map(|(action, implied)| {
             let implied: BTreeSet<String> = implied.iter().cloned().collect();
@@ -128,8 +127,7 @@ impl Actions {
         self.kinds.get(kind).unwrap_or(&self.other)
     }
 
-    /// Is there such an action of such a kind? Also true for all where more may exist than is
-    /// declared.
+    /// Whether this kind has this action. True for all words if undeclared ones may exist.
     pub fn has(&self, kind: &str, action: &str) -> bool {
         !self.is_complete || self.kinds.get(kind).is_some_and(|kind| kind.actions.contains(action))
     }
@@ -150,13 +148,13 @@ impl Actions {
         each.all(|kind| kind.all_include(held, action))
     }
 
-    /// May a read-only token do this?
+    /// Whether a read-only token allows this.
     pub fn reads(&self, kind: &str, action: &str) -> bool {
         let kind = self.kind(kind);
         action == kind.read_action() || kind.reading.contains(action)
     }
 
-    /// Each kind that is declared, and the action that reading it needs.
+    /// Each declared kind, and its read action.
     pub fn read_actions(&self) -> impl Iterator<Item = (&str, &str)> {
         self.kinds.iter().map(|(name, kind)| (name.as_str(), kind.read_action()))
     }
@@ -173,7 +171,7 @@ impl Kind {
     }
 }
 
-/// With what is implied by what is implied.
+/// Includes what the implied actions imply.
 fn closed(mut implied: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     let actions: Vec<String> = implied.keys().cloned().collect();
     for middle in &actions {

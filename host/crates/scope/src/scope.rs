@@ -1,14 +1,14 @@
-//! The scope grammar: what a grant or a token says, and what it covers.
+//! The grammar of scopes: what grants and tokens contain, and what they allow.
 //!
 //! # Layout
-//! `{protocol}:{kind}:{name}:{action}`. The first two parts and the last are split off; the
-//! middle is the name, which may itself hold `/`, `@` and `:`.
+//! `{mount}:{kind}:{name}:{action}`. The first two segments and the last are split off. The rest is
+//! the name, which may contain `/`, `@` and `:`.
 //!
 //! # Invariants
-//! - `*` matches any run of characters, the empty one too, across `/` and `:`.
+//! - `*` matches any run of characters, including the empty one, `/` and `:`.
 //! - A name without `:` also covers the names that begin with it and a `:`. A grant on `group`
 //!   covers `group:item`, but not `group.sub:item`.
-//! - Which actions an action implies, [`Actions`] says.
+//! - [`Actions`] says which actions an action implies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,17 +16,17 @@ use std::str::FromStr;
 use crate::actions::Actions;
 use crate::pattern::matches;
 
-/// The longest scope that is read, in bytes.
+/// The longest valid scope, in bytes.
 const LONGEST: usize = 1024;
 
-/// What a permission is asked for. All parts are plain text, never patterns.
+/// The subject of a permission check. All parts are plain text, never patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource<'a> {
     /// The mount's name. By default, it is the protocol's name.
     pub protocol: &'a str,
     /// The kind of thing, e.g. `package`.
     pub kind: &'a str,
-    /// The thing's own name.
+    /// The name of the thing.
     pub name: &'a str,
 }
 
@@ -99,16 +99,16 @@ impl Scope {
 
     /// Does this scope allow everything that `other` allows, at a mount with these actions?
     ///
-    /// A `*` of `other` is compared as a plain character: only a `*` here can match it, and that
-    /// matches whatever it may stand for.
+    /// A `*` of `other` is compared as a plain character. Only a `*` of this scope can match it,
+    /// and that matches everything that the other `*` can match.
     pub fn covers(&self, other: &Self, actions: &Actions) -> bool {
         self.is_about_all_of(other) && actions.all_include(&other.kind, &self.action, &other.action)
     }
 
     /// Does this scope name everything that `other` names, whatever the actions of both?
     pub fn is_about_all_of(&self, other: &Self) -> bool {
-        // Where a `*` of the other name may stand for a `:`, nothing is known of what
-        // comes before the first `:` of the names that it allows.
+        // If a `*` of the other name can match a `:`, the part before the first `:` of the allowed
+        // names is unknown.
         let group_is_plain = other.name.split(':').next().is_some_and(|group| !group.contains('*'));
         let name = if group_is_plain { covers_name } else { matches };
         matches(&self.protocol, &other.protocol)
@@ -144,7 +144,7 @@ fn split(text: &str) -> Option<[&str; 4]> {
     Some([protocol, kind, name, action])
 }
 
-/// Before an error repeats the text.
+/// Cuts the text, before an error repeats it.
 fn check_length(text: &str) -> Result<(), ScopeError> {
     if text.len() > LONGEST {
         return Err(ScopeError(format!("a scope has at most {LONGEST} bytes: shorten it")));

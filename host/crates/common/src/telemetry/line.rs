@@ -1,4 +1,4 @@
-//! Makes every log line fit to be read in a terminal, whoever wrote its values.
+//! Makes every log line safe to show in a terminal, whatever the source of its values.
 //!
 //! The text format passes each value through [`value`]. The JSON format cannot be told how
 //! to write a value, so [`Lines`] looks at whole lines.

@@ -1,5 +1,5 @@
-//! Warnings and errors that repeat: the same line is logged a few times a minute, and how
-//! often it was suppressed is told afterwards. It does not know what a line is about.
+//! Repeated warnings and errors: the same line is logged a few times a minute, and a later line
+//! says how often it was suppressed. It does not know the meaning of a line.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -10,16 +10,16 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata};
 use tracing_subscriber::layer::{Context, Filter};
 
-/// How often the same line is logged in one window.
+/// How often the same line is logged per minute.
 const MOST: u64 = 5;
 const WINDOW: Duration = Duration::from_mins(1);
-/// Lines that are told apart at a time; more are logged as they come.
+/// The most lines that are compared at a time. Further lines are logged as they come.
 const LINES: usize = 1000;
-/// Bytes of a line that are looked at, and told in the summary.
+/// The most bytes of a line that are compared, and shown in the summary.
 const LOOKED_AT: usize = 4096;
 const SHOWN: usize = 200;
 
-/// A filter of events; its clones share what they have seen.
+/// A filter of events. Clones share the lines that they have seen.
 #[derive(Clone, Default)]
 pub struct Repeats {
     seen: Arc<Mutex<HashMap<blake3::Hash, Seen>>>,
@@ -32,7 +32,7 @@ struct Seen {
 }
 
 impl Repeats {
-    /// Whether a line is to be logged at this moment.
+    /// Whether to log this line now.
     fn allows(&self, line: &str, now: Instant) -> bool {
         let mut seen = self.lock();
         if seen.len() >= LINES {
@@ -54,7 +54,7 @@ impl Repeats {
         true
     }
 
-    /// The lines that were suppressed in windows that are over, and how often.
+    /// The suppressed lines of past windows, and how often each was suppressed.
     fn take_suppressed(&self, now: Instant) -> Vec<(String, u64)> {
         let mut suppressed = Vec::new();
         self.lock().retain(|_, seen| {
@@ -67,11 +67,11 @@ impl Repeats {
         suppressed
     }
 
-    /// Tells now and then what was suppressed, for as long as the process lives.
+    /// Logs regularly what was suppressed, as long as the process lives.
     pub fn report(self) {
         let reporting = move || {
             loop {
-                // Nobody wakes it.
+                // Nothing unparks this thread earlier.
                 std::thread::park_timeout(WINDOW);
                 for (line, count) in self.take_suppressed(Instant::now()) {
                     tracing::warn!(
@@ -81,7 +81,7 @@ impl Repeats {
                 }
             }
         };
-        // Without it, lines are suppressed all the same.
+        // Without the thread, lines are still suppressed.
         let _ = std::thread::Builder::new().name("log-repeats".to_owned()).spawn(reporting);
     }
 
@@ -111,13 +111,13 @@ impl<S> Filter<S> for Repeats {
     }
 }
 
-/// The message of an event, and its other fields behind it.
+/// The message of an event, followed by its other fields.
 struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if self.0.len() < LOOKED_AT {
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = if field.name() == "message" {
                 write!(self.0, "{value:?}")
             } else {

@@ -52,7 +52,7 @@ fn fuzz_json_string_decodes_as_serde_json_does_in_pieces_too() {
         let quoted = [b"\"", source].concat();
         let whole = runtime.block_on(string(&[&quoted]));
         assert_eq!(whole, runtime.block_on(string(&pieces(&quoted))), "in pieces it is another string");
-        // Whether the text is UTF-8 is not looked at.
+        // The bytes are not checked to be UTF-8.
         if std::str::from_utf8(source).is_err() {
             return whole.is_ok();
         }

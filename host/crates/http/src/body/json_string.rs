@@ -1,5 +1,5 @@
-//! The inside of a JSON string, unescaped (RFC 8259 §7), whatever the pieces in
-//! which it comes. Runs without escapes pass uncopied.
+//! Unescapes the content of a JSON string (RFC 8259 §7) that arrives in pieces of any size. Runs
+//! without escapes are not copied.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
@@ -7,15 +7,15 @@ use memchr::memchr2;
 use super::BodyError;
 use super::layer::Decoded;
 
-/// Stands behind an opening quote.
+/// Begins behind the opening quote.
 #[derive(Default)]
 pub(super) struct Decoder {
-    /// An escape that is not complete yet, from its backslash on.
+    /// An incomplete escape, from its backslash on.
     escape: Escape,
 }
 
 impl Decoder {
-    /// Decodes a piece; ended when the closing quote was in it.
+    /// Decodes a piece. It ends if the piece contains the closing quote.
     pub fn decode(&mut self, input: Bytes) -> Result<Decoded, BodyError> {
         if self.escape.is_empty() {
             match memchr2(b'"', b'\\', &input) {
@@ -27,8 +27,8 @@ impl Decoder {
         self.decode_escaped(&input)
     }
 
-    /// The way that copies: an unescaped string is never longer than before,
-    /// except for what was left over from the piece before.
+    /// Decodes with a copy. An unescaped string is never longer than its source, except for what
+    /// was left over from the previous piece.
     fn decode_escaped(&mut self, input: &Bytes) -> Result<Decoded, BodyError> {
         let mut output = BytesMut::with_capacity(input.len() + 4);
         let mut position = 0;
@@ -65,7 +65,7 @@ impl Decoder {
     }
 }
 
-/// A piece without escapes before `end`, the place of the closing quote.
+/// A piece without escapes before `end`, the position of the closing quote.
 fn plain(mut input: Bytes, end: Option<usize>) -> Result<Decoded, BodyError> {
     let rest = end.map(|end| {
         let rest = input.slice(end + 1..);
@@ -76,8 +76,8 @@ fn plain(mut input: Bytes, end: Option<usize>) -> Result<Decoded, BodyError> {
     Ok(Decoded { output: input, ended: rest.is_some(), rest: rest.unwrap_or_default() })
 }
 
-/// They must be escaped. The least byte of a whole chunk is found many bytes at a
-/// time, which leaving early would prevent.
+/// Control characters must be escaped. The smallest byte of a whole chunk is found with vector
+/// instructions, which an early exit would prevent.
 fn refuse_control_characters(text: &[u8]) -> Result<(), BodyError> {
     let least = |chunk: &[u8]| chunk.iter().fold(u8::MAX, |least, byte| least.min(*byte));
     if text.chunks(4096).any(|chunk| least(chunk) < 0x20) {
@@ -86,7 +86,7 @@ fn refuse_control_characters(text: &[u8]) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// An escape as far as it has come: at most `\uXXXX\uXXXX`.
+/// The beginning of an escape: at most `\uXXXX\uXXXX`.
 #[derive(Default)]
 struct Escape {
     bytes: [u8; 12],
@@ -109,8 +109,7 @@ impl Escape {
         }
     }
 
-    /// Takes bytes until the escape is complete; gives how many it took, and the
-    /// character.
+    /// Takes bytes until the escape is complete. Returns how many it took, and the character.
     fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<char>), BodyError> {
         for (index, byte) in input.iter().enumerate() {
             self.push(*byte);
@@ -122,7 +121,7 @@ impl Escape {
         Ok((input.len(), None))
     }
 
-    /// The character, once all of it is there.
+    /// The character, if the escape is complete.
     fn complete(&self) -> Result<Option<char>, BodyError> {
         let text = self.bytes.get(..self.length).unwrap_or_default();
         let Some(kind) = text.get(1) else {

@@ -1,5 +1,5 @@
-//! One layer of a body, and how bytes climb through the stack. Nothing here
-//! waits: a stack that needs more from the client says that it is starved.
+//! One layer of a body, and how bytes pass through the stack. Nothing here waits: a stack that
+//! needs more bytes from the client returns `Starved`.
 
 use std::collections::VecDeque;
 
@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::{BodyError, base64, json_string, multipart};
 
-/// What a layer does with the bytes of the one below it.
+/// How a layer uses the bytes of the layer below.
 pub(super) enum Transform {
-    /// The client's bytes, fed from outside.
+    /// The client's bytes, which the caller provides.
     Root,
     Slice {
         length: u64,
@@ -24,10 +24,9 @@ pub(super) enum Transform {
 pub(super) struct State {
     pub serial: u64,
     pub transform: Transform,
-    /// Bytes that belong to this layer and come before everything else of it.
+    /// Bytes of this layer that come before all its other bytes.
     ready: VecDeque<Bytes>,
-    /// The last read, and how much of its end was given back and stands first in
-    /// `ready`.
+    /// The last read, and how many of its last bytes were returned to the front of `ready`.
     last: Bytes,
     given_back: usize,
     ended: bool,
@@ -56,7 +55,7 @@ impl State {
         self.remember(Bytes::new());
     }
 
-    /// The last byte of the last read that was not given back.
+    /// The last byte of the last read that was not returned.
     pub fn last_byte(&self) -> Option<u8> {
         let kept = self.last.len().checked_sub(self.given_back)?;
         self.last.get(kept.checked_sub(1)?).copied()
@@ -78,26 +77,26 @@ impl State {
     }
 }
 
-/// What a layer has.
+/// The result of reading a layer.
 pub(super) enum Taken {
     /// Never empty.
     Bytes(Bytes),
     End,
-    /// Nothing before the client sends more.
+    /// Nothing until the client sends more.
     Starved,
     Failed(BodyError),
 }
 
-/// What a decoder made of its input.
+/// The result of decoding one piece of input.
 pub(super) struct Decoded {
     pub output: Bytes,
-    /// Input behind the end; only when `ended`.
+    /// Input behind the end; only if `ended`.
     pub rest: Bytes,
     pub ended: bool,
 }
 
-/// Takes the next bytes of the layer at `index`, through all layers below it.
-/// There are few layers, so that calling itself for the one below is fine.
+/// Takes the next bytes of the layer at `index` through all layers below it. The recursion is as
+/// deep as the stack, which has few layers.
 pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
     let Some((below, state)) =
         layers.get_mut(..=index).and_then(<[State]>::split_last_mut).map(|(top, below)| (below, top))
@@ -121,7 +120,7 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
             None | Some(Taken::End) => None,
             Some(Taken::Bytes(bytes)) => Some(bytes),
             Some(Taken::Starved) => return Taken::Starved,
-            // What broke below may be stepped over below: it is not kept here.
+            // An error of the layer below may be skipped there, so it is not kept here.
             Some(Taken::Failed(error)) => return Taken::Failed(error),
         };
         let decoded = match state.transform.decode(input) {
@@ -142,7 +141,7 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
     }
 }
 
-/// Puts back what was taken last from the layer and not used.
+/// Returns bytes that were taken last from the layer and not used.
 pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
     if let Some(state) = layers.get_mut(index)
         && !rest.is_empty()
@@ -151,7 +150,7 @@ pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
     }
 }
 
-/// Hands the root what the client sent; none when it has ended.
+/// Gives the root the client's bytes; none at their end.
 pub(super) fn feed(layers: &mut [State], fetched: Option<Bytes>) {
     if let Some(root) = layers.first_mut() {
         match fetched {

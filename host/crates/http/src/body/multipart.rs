@@ -1,5 +1,5 @@
-//! A form's parts (`multipart/form-data`, RFC 7578): where each begins and ends, and what
-//! stands before it. Nothing here waits, and nothing holds more than one part's headers.
+//! The parts of a form (`multipart/form-data`, RFC 7578): where each part begins and ends, and its
+//! headers. Nothing here waits, or holds more than the headers of one part.
 //!
 //! It must not know what the fields mean.
 
@@ -22,7 +22,7 @@ const MAX_PREAMBLE: usize = 64 << 10;
 /// The longest boundary (RFC 2046 §5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
-/// What stands before a part.
+/// The headers of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartHead {
     /// The field's name.
@@ -32,18 +32,18 @@ pub struct PartHead {
     pub headers: Vec<(String, String)>,
 }
 
-/// How far a form has been read.
+/// The position in the form.
 pub(super) struct Form {
     delimiter: Arc<Finder<'static>>,
     pub begun: bool,
     pub ended: bool,
-    /// Where the next part begins can no longer be known.
+    /// The beginning of the next part can no longer be found.
     pub failed: Option<BodyError>,
     parts: usize,
 }
 
 impl Form {
-    /// From the request's content type. `Invalid` when that is no form's.
+    /// From the request's content type. `Invalid` if it is not that of a form.
     pub fn new(content_type: Option<&str>) -> Result<Self, BodyError> {
         let boundary = content_type.and_then(boundary).ok_or_else(|| {
             bad("the request is no form: its content type must be `multipart/form-data` with a boundary")
@@ -55,13 +55,13 @@ impl Form {
         Ok(Self { delimiter, begun: false, ended: false, failed: None, parts: 0 })
     }
 
-    /// What decodes what stands before the first part; a delimiter may begin at once.
+    /// The decoder for what precedes the first part, which may be nothing.
     pub fn preamble(&self) -> Decoder {
         let carry = Bytes::from_static(b"\r\n");
         Decoder { delimiter: Arc::clone(&self.delimiter), carry, left: Some(MAX_PREAMBLE) }
     }
 
-    /// What decodes the next part.
+    /// The decoder for the next part.
     pub fn part(&mut self) -> Result<Decoder, BodyError> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
@@ -71,13 +71,13 @@ impl Form {
     }
 }
 
-/// What was made of the bytes behind a delimiter.
+/// The meaning of the bytes behind a delimiter.
 pub(super) enum Behind {
-    /// More of them are needed.
+    /// More bytes are needed.
     Partial,
-    /// It was the last one.
+    /// It was the last delimiter.
     End,
-    /// The part's head, and how many bytes it took.
+    /// The headers of a part, and how many bytes they have.
     Part(PartHead, usize),
 }
 
@@ -122,17 +122,17 @@ impl PartHead {
     }
 }
 
-/// Cuts a part off at the delimiter behind it, which is taken too.
+/// Ends a part at the next delimiter, and reads the delimiter too.
 pub(super) struct Decoder {
     delimiter: Arc<Finder<'static>>,
-    /// The end of what came so far, where a delimiter may have begun.
+    /// The end of the input up to now, in which a delimiter may have begun.
     carry: Bytes,
-    /// Bytes that may still come before the delimiter; none without a limit.
+    /// The most bytes before the delimiter; none without a limit.
     left: Option<usize>,
 }
 
 impl Decoder {
-    /// None is the end of the body, which must not come inside a part.
+    /// None is the end of the body, which is an error inside a part.
     pub fn decode(&mut self, input: Option<Bytes>) -> Result<Decoded, BodyError> {
         let mut bytes = self.with_carry(input.ok_or(BodyError::Truncated)?);
         let delimiter = self.delimiter.needle();
@@ -181,7 +181,7 @@ fn boundary(content_type: &str) -> Option<String> {
     parameter(&parameters, "boundary")
 }
 
-/// Of several the first; `name*` (RFC 8187) where there is no `name`.
+/// The first of several; `name*` (RFC 8187) if there is no `name`.
 fn parameter(parameters: &[(String, String)], name: &str) -> Option<String> {
     let find = |name: &str| {
         parameters.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -226,7 +226,7 @@ fn split_quoted(text: &str) -> (String, &str) {
         match character {
             '"' => return (value, text.get(at + 1..).unwrap_or_default()),
             '\\' => {
-                // Browsers of old send paths with single backslashes.
+                // Old browsers send paths with single backslashes.
                 let next = characters.clone().next().map(|(_, next)| next);
                 if let Some(escaped @ ('"' | '\\')) = next {
                     value.push(escaped);

@@ -1,5 +1,5 @@
-//! Fuzz targets for what requests say of the answer that they want. Each asserts a property; how
-//! they are run longer is in `CONTRIBUTING.md`.
+//! Fuzz targets for headers that select a response. Each asserts a property. `CONTRIBUTING.md` says
+//! how to run them longer.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use super::encoding::accepted;
 use super::ranges::{self, Wanted};
 use super::validators::Validators;
 
-/// The bytes that one range asks for, by the words of RFC 9110 §14.1.2; none when it is malformed.
+/// The bytes that one range requests, after RFC 9110 §14.1.2; none if it is malformed.
 fn asked(spec: &str, size: usize) -> Option<Vec<usize>> {
     let number = |text: &str| -> Option<usize> {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Which headers of a response are the plugin's and which are the host's.
+//! Which headers of a response the plugin sets, and which the host sets.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,8 @@ use super::content::Content;
 use super::{Reply, browser, caching};
 use packhouse_common::text::is_hidden;
 
-/// Removes what a plugin may not set: the hop-by-hop headers (RFC 9110 §7.6.1),
-/// and those that the host derives.
+/// Removes the headers that a plugin may not set: hop-by-hop headers (RFC 9110 §7.6.1), and those
+/// that the host derives.
 pub(super) fn keep_the_plugins(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         remove_connection_options(headers);
@@ -28,7 +28,7 @@ pub(super) fn keep_the_plugins(headers: &mut HeaderMap) {
     }
 }
 
-/// Names that were told; no more of them are.
+/// The most header names that are logged.
 const MOST_TOLD: usize = 64;
 
 fn tell_once(name: &HeaderName) {
@@ -63,7 +63,7 @@ fn is_the_hosts(name: &HeaderName) -> bool {
         || caching::is_the_hosts(name)
 }
 
-/// Headers that `Connection` names are for one hop too.
+/// The headers that `Connection` names are hop-by-hop too.
 fn remove_connection_options(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -77,7 +77,7 @@ fn remove_connection_options(headers: &mut HeaderMap) {
     }
 }
 
-/// What every response has.
+/// The headers of every response.
 pub(super) fn add_the_hosts(reply: &mut Reply) {
     browser::protect(&mut reply.headers);
     caching::set_cache_control(reply);
@@ -90,8 +90,8 @@ pub(super) fn add_the_hosts(reply: &mut Reply) {
     }
 }
 
-/// What the store knows about the object that is the whole body. Its content type may be
-/// what a client once sent.
+/// The headers that the store knows when one object is the whole body. A client may have chosen its
+/// content type.
 pub(super) fn describe(headers: &mut HeaderMap, content: &Content) {
     let Some(object) = content.object() else {
         return;
@@ -103,7 +103,7 @@ pub(super) fn describe(headers: &mut HeaderMap, content: &Content) {
     }
 }
 
-/// `Vary` from what was read, and `Accept-Encoding` where that decides too.
+/// `Vary` from the headers that were read, and `Accept-Encoding` if the response depends on it.
 pub(super) fn set_vary(reply: &mut Reply, negotiated: bool) {
     if reply.vary.is_empty() {
         if negotiated {
@@ -123,7 +123,7 @@ pub(super) fn set_vary(reply: &mut Reply, negotiated: bool) {
     }
 }
 
-/// Removes what describes content that is not sent (RFC 9110 §15.4.5).
+/// Removes headers that describe content that is not sent (RFC 9110 §15.4.5).
 pub(super) fn drop_representation(headers: &mut HeaderMap) {
     for name in
         [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_RANGE, CONTENT_DISPOSITION, CONTENT_LENGTH]
@@ -132,11 +132,11 @@ pub(super) fn drop_representation(headers: &mut HeaderMap) {
     }
 }
 
-/// `Content-Disposition: attachment`, RFC 6266 §4; a name beyond plain ASCII also
-/// in the form of RFC 8187, with a readable stand-in for those that lack it.
+/// `Content-Disposition: attachment`, RFC 6266 §4. A name beyond plain ASCII also gets the form of
+/// RFC 8187, and a readable ASCII name for clients without it.
 fn attachment(filename: &str) -> HeaderValue {
     let name = filename.rsplit(['/', '\\']).next().unwrap_or_default();
-    // A character that changes the direction of text would hide the name's ending.
+    // A character that changes the direction of text could hide the ending of the name.
     let name = name.replace(is_hidden, "_");
     let stand_in: String =
         name.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
@@ -149,7 +149,7 @@ fn attachment(filename: &str) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
-/// What a quoted string holds without any escape; `%` is left out because some
+/// Characters that a quoted string holds without an escape. `%` is not one of them, because some
 /// clients decode it.
 fn is_plain(character: char) -> bool {
     matches!(character, ' '..='~') && !matches!(character, '"' | '\\' | '%')

@@ -1,4 +1,4 @@
-//! `Range` and what answers it, RFC 9110 §14 and §15.3.7.
+//! `Range` and its responses, RFC 9110 §14 and §15.3.7.
 //!
 //! It knows sizes, not bytes.
 
@@ -9,23 +9,22 @@ use http::HeaderValue;
 use super::content::Content;
 use super::stream::{Piece, ResponseBody};
 
-/// More ranges than this are nobody's honest wish (RFC 9110 §17.15): the whole
-/// is sent instead.
+/// The most ranges that an honest client sends (RFC 9110 §17.15). For more, the whole is sent.
 const MOST_RANGES: usize = 16;
 
-/// What a `Range` header asks for.
+/// The result of parsing a `Range` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Everything: the header is malformed, of another unit, or too greedy.
+    /// The whole: the header is malformed, has another unit, or has too many ranges.
     Whole,
-    /// These, none empty, none touching another, in the order asked for.
+    /// These ranges, in the requested order. None is empty, and none touches another.
     Ranges(Vec<Range<u64>>),
-    /// Nothing that is there: 416.
+    /// Nothing of the content: 416.
     Nothing,
 }
 
-/// RFC 9110 §14.1.2. A `Range` of nothing at all is ignored, since no
-/// `Content-Range` could describe it.
+/// RFC 9110 §14.1.2. A `Range` of empty content is ignored, because no `Content-Range` can describe
+/// it.
 pub(super) fn parse(header: &HeaderValue, size: u64) -> Wanted {
     let Some(set) = header.to_str().ok().and_then(byte_range_set) else {
         return Wanted::Whole;
@@ -55,10 +54,9 @@ fn byte_range_set(header: &str) -> Option<&str> {
     (unit.trim().eq_ignore_ascii_case("bytes") && has_spec).then_some(set)
 }
 
-/// One range-spec as a range within `size`: empty when nothing of it is there,
-/// none when it is malformed. One that ends before it starts is in no content: RFC 9110
-/// §14.2 lets us ignore or refuse it, and who asked for a part is better told than sent
-/// the whole.
+/// One range-spec as a range within `size`: empty if it is outside of the content, none if it is
+/// malformed. RFC 9110 §14.2 permits us to ignore or reject a range that ends before it starts. It
+/// counts as outside, because a client that requested a part should not get the whole.
 fn resolve(spec: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
     match (first, last) {
@@ -72,14 +70,14 @@ fn resolve(spec: &str, size: u64) -> Option<Range<u64>> {
     }
 }
 
-/// Digits only; one too large for us is larger than every size.
+/// Digits only. A number that is too large for us is larger than every size.
 fn number(digits: &str) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Adds a range, joined with every one that it overlaps or touches, in the place
-/// of the first of them (RFC 9110 §15.3.7.2).
+/// Adds a range. It is joined with all ranges that it overlaps or touches, at the position of the
+/// first of them (RFC 9110 §15.3.7.2).
 fn merge(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
     let mut place = ranges.len();
     let mut index = 0;
@@ -112,7 +110,7 @@ fn ascii(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// A `multipart/byteranges` answer, RFC 9110 §14.6.
+/// A `multipart/byteranges` response, RFC 9110 §14.6.
 pub(super) struct Multipart {
     boundary: String,
     parts: Vec<(String, Range<u64>)>,

@@ -1,6 +1,5 @@
-//! The body of a response. It counts what it gives: a stream that ends early, or
-//! goes on for too long, ends the body with an error, so that no client takes a
-//! part for the whole.
+//! The body of a response. It counts the bytes that it sends. A stream that ends too early or is
+//! too long ends the body with an error, so that no client takes a part for the whole.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -15,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::content::{BoxError, StoredObject};
 
-/// How a body breaks after its head was sent.
+/// Why a body fails after its head was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyStreamError {
     #[error("the source of the body failed")]
@@ -26,8 +25,8 @@ pub enum BodyStreamError {
     Long { surplus: u64 },
 }
 
-/// A stretch of a body: bytes, or a range of an object that is opened only when
-/// its turn comes.
+/// A piece of a body: bytes, or a range of an object, which is opened when the pieces before it are
+/// sent.
 pub(super) enum Piece {
     Bytes(Bytes),
     Object(Arc<dyn StoredObject>, Range<u64>),
@@ -35,7 +34,7 @@ pub(super) enum Piece {
 
 type Source<Error> = BoxStream<'static, Result<Bytes, Error>>;
 
-/// Something that lives as long as a response, e.g. its place.
+/// A value that lives as long as a response, for example its place.
 pub type Keep = Box<dyn Any + Send + Sync>;
 
 /// The body of a response; `Send`, and its length is exact where it is known.
@@ -46,10 +45,10 @@ pub struct ResponseBody {
 
 enum Inner {
     Bytes(Bytes),
-    /// Boxed, so that small answers stay small when they are moved.
+    /// Boxed, so that moving a small response is cheap.
     Pieces(Box<Pieces>),
     Stream(Source<BodyStreamError>),
-    /// A HEAD: the length is told, and nothing comes.
+    /// A HEAD response: it has a length and no bytes.
     Head(Option<u64>),
 }
 
@@ -71,7 +70,7 @@ impl ResponseBody {
         Inner::Pieces(Box::new(Pieces { queue, open: None, left: length })).into()
     }
 
-    /// Bytes still to come, when that is known.
+    /// The number of bytes that remain, if it is known.
     pub fn length(&self) -> Option<u64> {
         match &self.inner {
             Inner::Bytes(bytes) => Some(bytes.len() as u64),
@@ -81,13 +80,13 @@ impl ResponseBody {
         }
     }
 
-    /// Drops `keep` only when the client has the whole body, or will not get it.
+    /// Drops `keep` when the client has the whole body, or will never get it.
     #[must_use]
     pub fn keeping(self, keep: impl Any + Send + Sync) -> Self {
         Self { keep: Some(Box::new(keep)), ..self }
     }
 
-    /// What the body keeps, for a server that knows when the last byte is sent.
+    /// The values that the body keeps, for a server that knows when the last byte is sent.
     pub fn take_keep(&mut self) -> Option<Keep> {
         self.keep.take()
     }
@@ -145,11 +144,11 @@ impl Body for ResponseBody {
     }
 }
 
-/// Pieces one after the other.
+/// Sends the pieces one after the other.
 pub(super) struct Pieces {
     queue: VecDeque<Piece>,
     open: Option<Open>,
-    /// Bytes that are still to come of all pieces.
+    /// The number of bytes that remain in all pieces.
     left: u64,
 }
 
@@ -163,7 +162,7 @@ impl Pieces {
         Self { queue, open: None, left: length }
     }
 
-    /// What the open stream gives next; none when it is at its end.
+    /// The next bytes of the open stream; none at its end.
     fn poll_open(
         open: &mut Option<Open>,
         context: &mut Context<'_>,

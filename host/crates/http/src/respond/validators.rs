@@ -1,6 +1,6 @@
 //! Validators, RFC 9110 §8.8: the entity tag and the time of last change.
 //!
-//! It decides what they are; `conditions` decides what follows from them.
+//! It computes validators; `conditions` evaluates them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,17 +14,17 @@ use super::encoding::Coding;
 /// Above this many bytes the hash is computed off the async threads.
 const HASHED_IN_PLACE: u64 = 256 << 10;
 
-/// What a resource is compared by.
+/// The validators of a resource.
 #[derive(Default)]
 pub(super) struct Validators {
-    /// Of the content as it is, without any coding; always well formed.
+    /// Of the content without any coding. Always well formed.
     pub etag: Option<HeaderValue>,
-    /// In whole seconds, as HTTP tells it.
+    /// In whole seconds, as in HTTP dates.
     pub modified: Option<SystemTime>,
 }
 
 impl Validators {
-    /// Takes what the plugin set, adds what is missing, and leaves both in the
+    /// Takes the validators that the plugin set, adds the missing ones, and puts both into the
     /// headers.
     pub async fn settle(headers: &mut HeaderMap, content: &Content) -> Self {
         let modified = settle_modified(headers, content);
@@ -39,8 +39,8 @@ impl Validators {
     }
 }
 
-/// Gives a 200 without an ETag the one that [`super::respond`] would compute for
-/// it, so that a remembered reply is hashed once and not at each request.
+/// Gives a 200 without an ETag the one that [`super::respond`] would compute, so that a reply that
+/// is sent several times is hashed once.
 pub async fn settle_etag(reply: &mut Reply) {
     if reply.status == StatusCode::OK
         && plugin_etag(&mut reply.headers).is_none()
@@ -63,14 +63,14 @@ fn settle_modified(headers: &mut HeaderMap, content: &Content) -> Option<SystemT
     Some(modified)
 }
 
-/// HTTP dates hold whole seconds and begin with the year 1970 here.
+/// An HTTP date has whole seconds, and starts with the year 1970 here.
 fn whole_seconds(time: SystemTime) -> Option<SystemTime> {
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
 }
 
-/// The plugin's ETag. One without quotes gets them; one that cannot be an entity
-/// tag even so is removed.
+/// The plugin's ETag. Quotes are added if they are missing. A value that cannot be an entity tag is
+/// removed.
 fn plugin_etag(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let value = headers.get(ETAG)?;
     if is_entity_tag(value.as_bytes()) {
@@ -106,7 +106,7 @@ fn quote(text: &[u8]) -> Option<HeaderValue> {
     HeaderValue::from_maybe_shared(bytes::Bytes::from(quoted)).ok()
 }
 
-/// The version of the one object that is the body, else a hash over all parts.
+/// The version of the object if one object is the body, otherwise a hash over all parts.
 async fn computed_etag(parts: &[Part]) -> Option<HeaderValue> {
     if let [Part::Object(object)] = parts {
         let version = object.version().as_bytes();
@@ -124,8 +124,8 @@ async fn computed_etag(parts: &[Part]) -> Option<HeaderValue> {
     tokio::task::spawn_blocking(move || hash(&parts)).await.ok().flatten()
 }
 
-/// 128 bits of BLAKE3. For bytes alone it is that of the bytes, however they
-/// were divided; an object stands in it by its version.
+/// 128 bits of BLAKE3. If all parts are bytes, it is the hash of the bytes, however they are
+/// divided. An object contributes its version.
 fn hash(parts: &[Part]) -> Option<HeaderValue> {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
@@ -143,8 +143,8 @@ fn hash(parts: &[Part]) -> Option<HeaderValue> {
     quote(hex.as_bytes().get(..32)?)
 }
 
-/// The ETag of the content under a coding: a strong one gets a suffix, since the
-/// bytes differ; a weak one promises no bytes and stays (RFC 9110 §8.8.3.3).
+/// The ETag of the content under a coding. A strong ETag gets a suffix, because the bytes differ. A
+/// weak one does not identify bytes and stays the same (RFC 9110 §8.8.3.3).
 pub(super) fn variant(etag: &HeaderValue, coding: Coding) -> HeaderValue {
     let bytes = etag.as_bytes();
     if bytes.starts_with(b"W/") {

@@ -1,11 +1,10 @@
-//! Which connections the server keeps when it cannot keep all of them.
+//! Decides which connections the server keeps when it cannot keep all of them.
 //!
-//! Connections have a total and each client has a share of it. A trusted proxy has no share, but the
-//! clients that it speaks for have: each request of theirs counts as a connection until it is
-//! answered, and one too many is answered 503 at once. Where a new connection
-//! does not fit, the one that has been idle for the longest is closed in its favour. If
-//! none is idle, the new one is answered 503 and closed, so that nobody waits for
-//! nothing.
+//! Connections have a total, and each client has a share of it. A trusted proxy has no share, but
+//! the clients that it stands for have: each of their requests counts as a connection until it is
+//! answered, and a request above the limit is answered 503 at once. If a new connection does not
+//! fit, the server closes the connection that has been idle for the longest. If none is idle, the
+//! server answers the new connection with 503 and closes it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -24,22 +23,22 @@ use super::progress::Progress;
 use crate::respond::{Failure, Part};
 use packhouse_common::shares::{Budget, Client, Exhausted, Held};
 
-/// How long a connection waits for another one to be closed: longer than one counts as
-/// new, so that sockets on which nothing is asked for make room.
+/// How long a new connection waits for another one to be closed. This is longer than a connection
+/// counts as new, so that sockets without a request make room.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Between two looks for a connection that has become idle.
+/// The time between two looks for an idle connection.
 const TURN: Duration = Duration::from_millis(50);
-/// Connections that wait like that, or are being turned away.
+/// The most connections that wait for room or are being rejected.
 const WAITING: usize = 64;
-/// How long a connection that is turned away may take to read why.
+/// How long a rejected connection may take to read the answer.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// A file that is open so that it can be closed when a descriptor is needed.
+/// This open file is closed when a descriptor is needed.
 const NOTHING: &str = "/dev/null";
 
 pub(super) struct Admission {
     settings: Arc<ServerSettings>,
     budget: Budget,
-    /// Requests of clients that a trusted proxy speaks for, as if each had its own connection.
+    /// Requests of clients behind a trusted proxy, each counted as one connection.
     forwarded: Budget,
     waiting: Arc<Semaphore>,
     open: Mutex<Open>,
@@ -51,7 +50,7 @@ struct Open {
     connections: HashMap<u64, (Client, Weak<Progress>)>,
 }
 
-/// A connection's place among those that are kept.
+/// The place of a connection that the server keeps.
 pub(super) struct Place {
     admission: Arc<Admission>,
     number: u64,
@@ -70,14 +69,14 @@ impl Admission {
         })
     }
 
-    /// A place for a connection from there, if there is one now.
+    /// Takes a place for a connection from this address, if one is free.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Exhausted> {
         let client = self.client(address);
         self.budget.take(client, 1).map(|held| self.place(client, held))
     }
 
-    /// A place for a request that came on a connection from `remote` and was sent by `sender`. None is
-    /// needed where both are the same: the connection has one.
+    /// Takes a place for a request from `sender` on a connection from `remote`. If both are the
+    /// same, the place of the connection suffices.
     pub fn admit_request(&self, remote: IpAddr, sender: IpAddr) -> Result<Option<Held>, Exhausted> {
         let trusts = |address: IpAddr| self.settings.trusted_proxies.trusts(address.to_canonical());
         if !trusts(remote) || trusts(sender) {
@@ -86,13 +85,13 @@ impl Admission {
         let client = Client::of(sender);
         match self.forwarded.take(client, 1) {
             Ok(held) => Ok(Some(held)),
-            // A proxy may send more requests than it has connections.
+            // A proxy can send more requests than it has connections.
             Err(Exhausted::Total) => Ok(Some(self.forwarded.take_anyway(client, 1))),
             Err(Exhausted::Share) => Err(Exhausted::Share),
         }
     }
 
-    /// Makes room for a connection that was not admitted, or turns it away.
+    /// Makes room for a connection that did not fit, or rejects it.
     pub async fn make_room(
         self: Arc<Self>,
         stream: TcpStream,
@@ -116,7 +115,7 @@ impl Admission {
         None
     }
 
-    /// A proxy speaks for many clients.
+    /// A proxy stands for many clients.
     fn client(&self, address: IpAddr) -> Client {
         if self.settings.trusted_proxies.trusts(address.to_canonical()) {
             Client::trusted()
@@ -131,8 +130,7 @@ impl Admission {
         Place { admission: Arc::clone(self), number: open.next, client, _held: held }
     }
 
-    /// Closes the connection, of this client or of anybody, that has been idle for the
-    /// longest, if one is.
+    /// Closes the connection that has been idle for the longest: of this client, or of all clients.
     fn evict(&self, client: Option<Client>) {
         let all: Vec<_> = {
             let open = self.lock();
@@ -156,7 +154,7 @@ impl Place {
         Arc::clone(&self.admission)
     }
 
-    /// Tells what the connection of this place is doing, so that it can be closed when idle.
+    /// Records what the connection is doing, so that it can be closed when it is idle.
     pub fn occupy(&self, progress: &Arc<Progress>) {
         let entry = (self.client, Arc::downgrade(progress));
         self.admission.lock().connections.insert(self.number, entry);
@@ -169,7 +167,7 @@ impl Drop for Place {
     }
 }
 
-/// Answers before the request came, and leaves time to read it.
+/// Answers before the request arrived, and leaves the client time to read the answer.
 async fn turn_away(mut stream: TcpStream) {
     let farewell = async {
         stream.write_all(&busy()).await?;
@@ -178,22 +176,22 @@ async fn turn_away(mut stream: TcpStream) {
         while stream.read(&mut waste).await? > 0 {}
         io::Result::Ok(())
     };
-    // Nobody may be there to read it.
+    // The client may be gone.
     let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
-/// The same without waiting for the client, which may miss the answer then.
+/// The same without waiting for the client, which may then miss the answer.
 fn turn_away_at_once(stream: TcpStream) {
-    // Asked directly: the runtime does not know yet what the socket is ready for.
+    // A direct call: the runtime does not know the state of the socket yet.
     let Ok(mut stream) = stream.into_std() else { return };
-    // A socket that is closed with something unread is reset.
+    // Closing a socket with unread bytes resets the connection.
     let mut waste = [0; 4096];
     while io::Read::read(&mut stream, &mut waste).is_ok_and(|read| read > 0) {}
-    // A fresh socket has room for it.
+    // A new socket has room for the answer.
     let _ = io::Write::write_all(&mut stream, &busy());
 }
 
-/// The answer as it goes over the wire.
+/// The answer as bytes.
 fn busy() -> BytesMut {
     let reply = Failure::Busy { retry_after: Duration::from_secs(1) }.reply(None);
     let length: u64 = reply.body.iter().map(Part::size).sum();
@@ -214,8 +212,8 @@ fn busy() -> BytesMut {
     text
 }
 
-/// A descriptor in reserve: when the system has none left, it lets the server turn one
-/// connection away, instead of leaving it in the queue without an answer.
+/// A reserved descriptor. If the system has none left, the server uses it to answer one connection,
+/// instead of leaving it in the queue without an answer.
 pub(super) struct Reserve(Option<File>);
 
 impl Reserve {
@@ -223,7 +221,7 @@ impl Reserve {
         Self(File::open(NOTHING).ok())
     }
 
-    /// Closes an idle connection, and answers one that the system has no descriptor for.
+    /// Closes an idle connection, and rejects one for which the system has no descriptor.
     pub async fn turn_one_away(&mut self, admission: &Admission, listener: &TcpListener) {
         admission.evict(None);
         self.0 = None;

@@ -1,14 +1,14 @@
-//! How many requests the host works on at once. Beyond these places some requests
-//! may wait in a queue for a while; beyond that a request is turned away at once,
-//! which costs less than letting everybody wait.
+//! Limits how many requests the host works on at a time. Some more requests wait in a queue for a
+//! limited time. Further requests are rejected at once, which costs less than letting all of them
+//! wait.
 //!
-//! - Requests whose body is still to come take at most three quarters of the places
-//!   and of the queue, so that slow uploads never stop reads. Those of clients that
-//!   have not signed in take at most half of that.
-//! - A client has a share of all of this, so that it cannot stop the others.
-//! - When its answer is made, a request moves to a place for answers that are being
-//!   sent. There are more of those, as they cost less. A request that gets none keeps
-//!   its first place until the answer is sent.
+//! - Requests whose body has not arrived yet use at most three quarters of the places and of the
+//!   queue, so that slow uploads never stop reads. Those of anonymous clients use at most half of
+//!   that.
+//! - Each client has a share of all of this.
+//! - When its response is made, a request moves to a place for sending. There are more of those,
+//!   because sending costs less. If none is free, the request keeps its first place until the
+//!   response is sent.
 
 mod lanes;
 #[cfg(test)]
@@ -21,18 +21,18 @@ use tokio::sync::OwnedSemaphorePermit;
 use lanes::{Clients, Lanes};
 use packhouse_common::shares::{Budget, Client, Held, Share};
 
-/// Answers being sent for each request that is worked on.
+/// Places for sending per place for work.
 const SENDING: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GateSettings {
-    /// Requests at once.
+    /// The most requests at a time.
     pub places: usize,
-    /// Requests that may wait for a place.
+    /// The most requests that wait for a place.
     pub queue: usize,
-    /// How long one waits.
+    /// How long a request waits.
     pub patience: Duration,
-    /// How much of it one client may have.
+    /// The share of one client.
     pub share: Share,
 }
 
@@ -42,25 +42,25 @@ impl Default for GateSettings {
     }
 }
 
-/// What a request may keep its place waiting for.
+/// What a request still has to receive while it has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Load {
-    /// Nothing: it has no body, or the host has read all of it.
+    /// Nothing: it has no body, or the host has received all of it.
     Complete,
-    /// A body that is still to come.
+    /// A body that has not arrived yet.
     Upload,
-    /// The same from a client that has not signed in.
+    /// A body that has not arrived yet, of an anonymous client.
     StrangersUpload,
 }
 
-/// Every place is taken, and the queue is full or was waited in for too long.
+/// All places are taken, and the queue is full or the wait was too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("every place is taken, try again in {retry_after:?}")]
 pub struct Busy {
     pub retry_after: Duration,
 }
 
-/// Clones are the same gate.
+/// Clones share the gate.
 #[derive(Clone)]
 pub struct Gate {
     patience: Duration,
@@ -71,22 +71,22 @@ pub struct Gate {
     sending: Budget,
 }
 
-/// A place, given back when dropped.
+/// A place. Dropping it frees the place.
 #[must_use = "the place is free again as soon as this is dropped"]
 pub struct Pass {
     client: Client,
     sending: Budget,
     _permits: Vec<OwnedSemaphorePermit>,
-    /// The client's lanes exist as long as somebody is in them.
+    /// The lanes of the client exist while it has a request in them.
     _own: Lanes,
 }
 
-/// A place for an answer that is being sent.
+/// A place for sending a response.
 #[must_use = "the place is free again as soon as this is dropped"]
 pub enum Sending {
-    /// Among the answers.
+    /// A place for sending.
     Answer(Held),
-    /// No place was free there.
+    /// The place for work, because none for sending was free.
     Request(Pass),
 }
 
@@ -104,7 +104,7 @@ impl Gate {
         }
     }
 
-    /// Takes a place, waiting for it if need be.
+    /// Takes a place. Waits if none is free.
     pub async fn enter(&self, client: Client, load: Load) -> Result<Pass, Busy> {
         let own = self.clients.lanes(client);
         let needed = || own.of(load).chain(self.everybody.of(load));
@@ -118,12 +118,12 @@ impl Gate {
         Ok(Pass { client, sending: self.sending.clone(), _permits: permits, _own: own })
     }
 
-    /// Requests that wait for a place.
+    /// The number of requests that wait for a place.
     pub fn waiting(&self) -> usize {
         usize::try_from(self.queue.used()).unwrap_or(usize::MAX)
     }
 
-    /// None when the queue is full or the patience is at its end.
+    /// None if the queue is full or the wait was too long.
     async fn wait(
         &self,
         client: Client,
@@ -143,14 +143,14 @@ impl Gate {
         tokio::time::timeout(self.patience, permits).await.ok().flatten()
     }
 
-    /// As long as those who wait already may wait.
+    /// As long as the requests that already wait may wait.
     fn retry_after(&self) -> Duration {
         self.patience.clamp(Duration::from_secs(1), Duration::from_secs(30))
     }
 }
 
 impl Pass {
-    /// The answer is made: from now on it is only sent.
+    /// The response is made: from now on it is only sent.
     pub fn send(self) -> Sending {
         match self.sending.take(self.client, 1) {
             Ok(held) => Sending::Answer(held),

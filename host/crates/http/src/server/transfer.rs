@@ -1,9 +1,9 @@
-//! One answer on its way to the client: how many of its bytes hyper holds, and
-//! whether the client takes them fast enough.
+//! One response on its way to the client: how many of its bytes hyper holds, and whether the client
+//! receives them fast enough.
 //!
-//! hyper takes pieces of a body as its buffers allow and writes them later, so the
-//! body alone cannot tell what the client has taken. Each piece that hyper holds
-//! tells: it is a buffer that notes every byte written to the socket.
+//! hyper takes pieces of a body when its buffers have room and writes them later, so the body does
+//! not know what the client has received. Each piece is a buffer that counts the bytes that hyper
+//! writes to the socket.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -19,7 +19,7 @@ use crate::respond::Keep;
 /// Shared by the body and by the pieces of it that hyper holds.
 pub(super) struct Transfer {
     state: Mutex<State>,
-    /// Ends the stream; for HTTP/1.1 that is the connection.
+    /// Ends the stream. For HTTP/1.1, this is the connection.
     cut: CancellationToken,
     _flight: InFlight,
     _keep: Option<Keep>,
@@ -27,11 +27,11 @@ pub(super) struct Transfer {
 
 struct State {
     pace: Pace,
-    /// Bytes that hyper holds.
+    /// The number of bytes that hyper holds.
     held: usize,
-    /// The body has nothing to give at the moment, or ever again.
+    /// The body has no bytes at the moment, or has ended.
     starved: bool,
-    /// The body, waiting for the held bytes to be written.
+    /// Wakes the body when the held bytes are written.
     waker: Option<Waker>,
 }
 
@@ -43,7 +43,7 @@ impl Transfer {
         Self { state: Mutex::new(state), cut, _flight: flight, _keep: keep }
     }
 
-    /// A piece for hyper.
+    /// Makes a piece for hyper.
     pub fn give(self: &Arc<Self>, bytes: Bytes) -> Piece {
         let mut state = self.lock();
         state.held += bytes.len();
@@ -60,7 +60,7 @@ impl Transfer {
         state.settle();
     }
 
-    /// Whether hyper has written all that it was given; if not, `waker` is told then.
+    /// Whether hyper has written all bytes. If not, it wakes `waker` when it has.
     pub fn is_written(&self, waker: &Waker) -> bool {
         let mut state = self.lock();
         if state.held > 0 {
@@ -69,8 +69,8 @@ impl Transfer {
         state.held == 0
     }
 
-    /// Ends the stream if its client is too slow. False when that was done before and
-    /// the stream is still there after another grace period.
+    /// Ends the stream if its client is too slow. False if that happened before and the stream
+    /// still exists after another grace period.
     pub fn cut_if_late(&self, pace: PaceSettings, now: Instant) -> bool {
         let mut state = self.lock();
         if !state.pace.left(now).is_zero() {
@@ -108,7 +108,7 @@ impl State {
         }
     }
 
-    /// Without a byte to take, the client cannot be late.
+    /// A client cannot be late without a byte to receive.
     fn settle(&mut self) {
         if self.starved && self.held == 0 {
             self.pace.stop(Instant::now());
@@ -116,7 +116,7 @@ impl State {
     }
 }
 
-/// A piece of an answer that hyper holds.
+/// A piece of a response that hyper holds.
 pub(super) struct Piece {
     bytes: Bytes,
     transfer: Arc<Transfer>,

@@ -1,7 +1,7 @@
 //! The host that a request names: RFC 9112 §3.2, RFC 9113 §8.3.1.
 //!
-//! A request whose host cannot be told is refused: links to another host would be wrong, and a
-//! proxy in front may have read another one than this host.
+//! A request without a valid host is rejected: its links would name another host, and a proxy in
+//! front may have read another host than this one.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -16,8 +16,8 @@ const MISSING_AUTHORITY: &str = "the request has no :authority";
 const INVALID: &str = "the request's Host is not a name or an address, with or without a port";
 const DIFFERENT: &str = "the request's :authority and its Host differ: send the same, or one of them";
 
-/// In lower case, with the port if the client named one. `local` is where the client connected
-/// to, which stands in for the host in HTTP/1.0; without it, there is none.
+/// In lower case, with the port if the client named one. For HTTP/1.0, `local` (the address to
+/// which the client connected) replaces the host. Without `local` there is none.
 pub(super) fn of(request: &Parts, local: Option<SocketAddr>) -> Result<Option<String>, &'static str> {
     let mut lines = request.headers.get_all(HOST).iter();
     let line = lines.next();
@@ -28,14 +28,14 @@ pub(super) fn of(request: &Parts, local: Option<SocketAddr>) -> Result<Option<St
     let authority = request.uri.authority();
     let authority = authority.map(|named| parse(named.as_str()).ok_or(INVALID)).transpose()?;
     match (authority, header) {
-        // RFC 9112 §3.2: also where the address of the request names a host.
+        // RFC 9112 §3.2: this also holds if the request target names a host.
         (Some(_), None) if request.version == Version::HTTP_11 && local.is_some() => Err(MISSING),
         (Some(authority), Some(header)) if request.version == Version::HTTP_2 && authority != header => {
             Err(DIFFERENT)
         }
         (Some(host), _) | (None, Some(host)) => Ok(Some(host)),
         (None, None) => match (request.version, local) {
-            // Without a connection, the request came from this program.
+            // A request without a connection came from this program.
             (_, None) => Ok(None),
             (Version::HTTP_09 | Version::HTTP_10, Some(local)) => {
                 Ok(Some(SocketAddr::new(local.ip().to_canonical(), local.port()).to_string()))
@@ -53,12 +53,12 @@ fn parse_line(line: &HeaderValue) -> Option<String> {
     line.to_str().ok().and_then(parse)
 }
 
-/// A host that may be part of a URL, in a document or a page: in lower case, and without a
-/// user or any other character that a name or an address does not have.
+/// A host that can be part of a URL, in a document or a page: in lower case, without a user, and
+/// with the characters of a name or an address only.
 pub(super) fn parse(text: &str) -> Option<String> {
     let authority: Authority = text.trim().parse().ok()?;
     let (host, text) = (authority.host(), authority.as_str());
-    // What is behind the host; a user in front of it is not allowed.
+    // The port. A user before the host is not allowed.
     let port = text.strip_prefix(host)?;
     let is_host = match host.strip_prefix('[') {
         Some(literal) => is_address(literal.strip_suffix(']')?),
@@ -67,7 +67,7 @@ pub(super) fn parse(text: &str) -> Option<String> {
     (is_host && host.len() <= LONGEST && is_port(port)).then(|| text.to_ascii_lowercase())
 }
 
-/// What stands between brackets: IPv6, or an address of a later version (RFC 3986 §3.2.2).
+/// The content of brackets: IPv6, or an address of a later version (RFC 3986 §3.2.2).
 fn is_address(literal: &str) -> bool {
     let of_later_version = || {
         let (version, address) = literal.strip_prefix(['v', 'V'])?.split_once('.')?;
@@ -78,13 +78,13 @@ fn is_address(literal: &str) -> bool {
     literal.parse::<Ipv6Addr>().is_ok() || of_later_version().unwrap_or(false)
 }
 
-/// A name, or an address of version 4.
+/// A name, or an IPv4 address.
 fn is_name(host: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     !host.is_empty() && host.bytes().all(fits)
 }
 
-/// Nothing, or a colon and a number, which may be missing (RFC 3986 §3.2.3).
+/// Nothing, or a colon and a number. The number may be missing (RFC 3986 §3.2.3).
 fn is_port(text: &str) -> bool {
     let Some(number) = text.strip_prefix(':') else { return text.is_empty() };
     let is_number = number.len() <= 5 && number.bytes().all(|byte| byte.is_ascii_digit());
