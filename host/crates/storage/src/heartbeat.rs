@@ -1,5 +1,5 @@
-//! Signs of life: who holds something writes a document again and again, and others take it for
-//! dead when that stops. It must not know what is held, nor what is written.
+//! Heartbeats. A host that holds something writes a document again and again. When that stops,
+//! other hosts consider it dead. It does not know what is held or written.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What is written again and again.
+/// The document of a heartbeat.
 #[async_trait]
 pub trait Pulse: Send + 'static {
-    /// Gives one sign of life. The one before was given at `last`.
+    /// Writes one beat. The previous one was written at `last`.
     async fn beat(&mut self, last: Instant) -> Beat;
 }
 
-/// What came of one sign of life.
+/// The result of one beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beat {
     Given,
-    /// It could not be given; the next one may be.
+    /// It failed. The next one may succeed.
     Missed,
-    /// Somebody else has what was held. There will be no more signs.
+    /// Another host has taken over. There will be no more beats.
     Lost,
 }
 
-/// Beats until it is stopped, dropped, or lost.
+/// Beats until it is stopped or dropped, or another host has taken over.
 pub struct Heartbeat<P> {
     lost: CancellationToken,
     end: oneshot::Sender<()>,
@@ -34,21 +34,21 @@ pub struct Heartbeat<P> {
 }
 
 impl<P: Pulse> Heartbeat<P> {
-    /// The caller has already given the first sign of life.
+    /// The caller has already written the first beat.
     pub fn start(every: Duration, pulse: P) -> Self {
         let (lost, (end, ended)) = (CancellationToken::new(), oneshot::channel());
         let beating = tokio::spawn(keep_beating(every, pulse, ended, lost.clone()));
         Self { lost, end, beating: AbortOnDropHandle::new(beating) }
     }
 
-    /// Cancelled when somebody else has what was held.
+    /// Cancelled when another host has taken over.
     pub fn lost(&self) -> &CancellationToken {
         &self.lost
     }
 
-    /// Gives no more signs when it returns. None for what was lost.
+    /// Stops the beats before it returns. None if another host has taken over.
     pub async fn stop(self) -> Option<P> {
-        // Nobody hears it when it was lost.
+        // If another host has taken over, nothing receives this.
         let _ = self.end.send(());
         let pulse = self.beating.await.ok()?;
         (!self.lost.is_cancelled()).then_some(pulse)
@@ -90,7 +90,7 @@ mod tests {
 
     const OFTEN: Duration = Duration::from_millis(1);
 
-    /// Tells of each sign when the one before was given, and does what it is told.
+    /// Passes each beat the time of the previous one, and reacts to its result.
     struct Told {
         signs: mpsc::UnboundedSender<Instant>,
         then: Vec<Beat>,

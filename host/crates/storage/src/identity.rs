@@ -1,6 +1,6 @@
-//! What tells a store from any other. An empty folder under a mount point whose disk is away, or
-//! another bucket, answers like a store in which nothing is: only its identity shows that it is
-//! the wrong one. It is an object, written once, and whoever keeps the users remembers it.
+//! The identity of a store. An empty folder under a mount point whose disk is missing, or another
+//! bucket, answers like an empty store. Only the identity shows that it is the wrong store. It is
+//! an object that is written once, and the user database remembers it.
 //!
 //! # Layout
 //! `.packhouse/store.json`: [`Identity`].
@@ -14,7 +14,7 @@ use super::error::{Result, StorageError};
 
 pub(super) const PATH: &str = ".packhouse/store.json";
 pub(super) const MAX_BYTES: u64 = 64 * 1024;
-/// Told with every refusal.
+/// The end of every rejection.
 const REMEDY: &str = "bring back the right one, or, if this one is right, run `packhouse store adopt`";
 
 /// The identity of a store: a UUID.
@@ -26,7 +26,7 @@ impl StoreId {
         Self(uuid::Uuid::new_v4().to_string())
     }
 
-    /// As it was remembered; none for anything else.
+    /// Parses a remembered identity; none for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         uuid::Uuid::parse_str(text).ok().map(|id| Self(id.to_string()))
     }
@@ -36,16 +36,15 @@ impl StoreId {
     }
 }
 
-/// Which store a host means.
+/// Which store a host expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// This one. Nothing is created in any other.
+    /// This one. Nothing is created in any other store.
     Known(StoreId),
-    /// The users are new: a store without an identity gets this one, and a store that belongs
-    /// to other users is the wrong one.
+    /// The user database is new. A store without an identity gets this one. A store that belongs to
+    /// another user database is the wrong store.
     New(StoreId),
-    /// Whatever is there; a store without an identity gets one. `lasting` when the users
-    /// outlive the process.
+    /// Any store. A store without an identity gets one. `lasting` if the users outlive the process.
     Any { lasting: bool },
 }
 
@@ -53,12 +52,12 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     pub wanted: Wanted,
-    /// Whether a store without an identity gets one, and a missing folder is made.
+    /// Whether a store without an identity gets one, and a missing folder is created.
     pub may_make: bool,
     /// Nothing at all is written.
     pub only_reads: bool,
-    /// Whether a store that several hosts cannot share safely is left as it was found: the start
-    /// will be refused.
+    /// Whether to leave a store unchanged that several hosts cannot share safely: the start will be
+    /// rejected.
     pub must_be_shareable: bool,
 }
 
@@ -75,16 +74,16 @@ pub(super) struct Identity {
     pub id: StoreId,
     /// Seconds since the Unix epoch, by the clock of the host that wrote it; for people.
     made: u64,
-    /// Were the users that it was made for kept in a database? Then they must be there.
+    /// Whether the store belongs to users in a database, which then must exist.
     lasting: bool,
 }
 
-/// What to do with a store.
+/// What to do at the start.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It is the right one.
+    /// Use it: it is the right store.
     Use(StoreId),
-    /// It has no identity, and may get this.
+    /// Give it this identity: it has none.
     Make(Identity),
 }
 
@@ -110,7 +109,8 @@ impl Identity {
 }
 
 impl Wanted {
-    /// Is a store with this identity the right one? `Unavailable` with a sentence when it is not.
+    /// Whether a store with this identity is the right one. `Unavailable` with a sentence if it is
+    /// not.
     pub(super) fn judge(&self, found: Option<&Identity>) -> Result<Verdict> {
         match (self, found) {
             (Self::Known(id), Some(found)) if found.id == *id => Ok(Verdict::Use(id.clone())),

@@ -1,16 +1,16 @@
-//! Keys, parsed once at the edge. The rules are those of `wit/storage.wit` plus
-//! what every backend can hold: they must not depend on the one in use.
+//! Keys, parsed once where they enter the host. The rules are those of `wit/storage.wit` and of all
+//! backends together, so they do not depend on the backend.
 
 use super::error::{Result, StorageError};
 
-/// Bytes in a whole path: S3 takes no more, so nothing does.
+/// The most bytes of a whole path. This is the limit of S3.
 pub const MAX_PATH_BYTES: usize = 1024;
-/// Bytes in one segment: file systems take no more, so nothing does.
+/// The most bytes of one segment. This is the limit of file systems.
 pub const MAX_SEGMENT_BYTES: usize = 255;
-/// The folder at the root that belongs to the host alone.
+/// The folder at the root that only the host uses.
 pub const PRIVATE: &str = ".packhouse";
 
-/// A relative path of UTF-8 segments. It compares and sorts by its bytes.
+/// A relative path of UTF-8 segments. It is compared by its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Box<str>);
 
@@ -37,7 +37,7 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The rules for every path, private ones too.
+/// The rules for every path, also those of the host.
 pub(super) fn check_path(text: &str) -> Result<()> {
     if text.is_empty() {
         return Err(StorageError::invalid("a key cannot be empty"));

@@ -1,6 +1,6 @@
-//! Locks by key inside this process. A writer of `a/b/c` holds `a/b/c` alone and
-//! `a` and `a/b` together with others, so that nobody turns a folder above it
-//! into an object meanwhile. It knows no store.
+//! Locks by key inside this process. A writer of `a/b/c` holds `a/b/c` exclusively, and `a` and
+//! `a/b` shared, so that no other writer turns a folder above it into an object meanwhile. It does
+//! not know the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,7 +9,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::key::folders_above;
 
-/// Forgotten locks are swept out when the map has grown this large.
+/// Unused locks are removed when the map has this size.
 const SWEEP_AT: usize = 4096;
 
 #[derive(Default)]
@@ -30,8 +30,8 @@ pub(super) struct WriteHold {
 }
 
 impl KeyLocks {
-    /// Alone on `path`, shared on the folders above. Always outermost first, so
-    /// that two of them never wait for each other.
+    /// Exclusive on `path`, shared on the folders above. Locks are taken from the outermost folder
+    /// inwards, so two writers never wait for each other.
     pub async fn write(&self, path: &str) -> WriteHold {
         let mut folders = Vec::new();
         for folder in folders_above(path) {
@@ -40,7 +40,7 @@ impl KeyLocks {
         WriteHold { _folders: folders, _key: self.lock_of(path).write_owned().await }
     }
 
-    /// Alone on `path`, whatever happens above.
+    /// Exclusive on `path` only.
     pub async fn alone(&self, path: &str) -> OwnedRwLockWriteGuard<()> {
         self.lock_of(path).write_owned().await
     }

@@ -1,8 +1,8 @@
-//! A map as a store: gone with the process, and seen by nobody else.
+//! A map as a store. It ends with the process, and only this process sees it.
 //!
 //! # Invariants
-//! **A precondition and its change are one step**: both happen under the map's lock, which is never
-//! held while anything waits.
+//! **A precondition and its change are one step.** Both happen under the map's lock, which is never
+//! held across a wait.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -219,7 +219,7 @@ impl Store for Arc<Memory> {
         self.write(path, material.form::<Bytes>()?.clone(), precondition, content_type)
     }
 
-    /// What is staged has no path.
+    /// Staged bytes have no path.
     async fn sweep_staging(&self, _before: SystemTime) -> Result<u64> {
         Ok(0)
     }

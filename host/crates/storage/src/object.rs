@@ -1,12 +1,12 @@
-//! What every store speaks of: what is known of an object, what must hold of one before it is
-//! changed, and pages of keys. Order is that of whole keys' bytes, folders taken with their `/`.
+//! The vocabulary of all stores: information on an object, preconditions of a change, and pages of
+//! keys. Keys sort by their bytes, and folders sort with their `/`.
 
 use std::time::SystemTime;
 
 use super::error::{Result, StorageError};
 use super::key::PRIVATE;
 
-/// What is known of a stored object.
+/// Information on a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Relative to the scope.
@@ -16,23 +16,23 @@ pub struct ObjectInfo {
     /// The token for compare-and-swap; opaque, differs between stores.
     pub version: String,
     pub modified: Option<SystemTime>,
-    /// As given when written; none where the store keeps no content types
+    /// As written; none if the store keeps no content types
     /// ([`Abilities::content_types`](crate::Abilities::content_types)).
     pub content_type: Option<String>,
 }
 
-/// What must hold of the target for a change to happen.
+/// A condition on the target of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
     Any,
-    /// Nothing is there.
+    /// The object does not exist.
     Absent,
-    /// The object is there and still has this version.
+    /// The object exists and has this version.
     Version(String),
 }
 
 impl Precondition {
-    /// `Conflict` unless it holds of what is there now.
+    /// `Conflict` unless the present state meets it.
     pub(super) fn check(&self, current: Option<&str>) -> Result<()> {
         match (self, current) {
             (Self::Any, _) | (Self::Absent, None) => Ok(()),
@@ -42,31 +42,31 @@ impl Precondition {
     }
 }
 
-/// What to list.
+/// The query of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct ListOptions {
-    /// Keys that begin with this; need not end at a `/`.
+    /// Only keys that begin with this. It need not end at a `/`.
     pub prefix: String,
-    /// Group keys below the next `/` after the prefix, as folders.
+    /// Whether to group keys by the next `/` after the prefix, as folders.
     pub folders: bool,
     /// Only keys and folders after this one.
     pub after: Option<String>,
-    /// Objects and folders together, at least 1.
+    /// The most objects and folders together, at least 1.
     pub limit: usize,
 }
 
-/// One page. `next` goes into `after` when there is more.
+/// One page. If there is more, `next` is the `after` of the next page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     pub objects: Vec<ObjectInfo>,
     /// With their `/` at the end.
     pub folders: Vec<String>,
     pub next: Option<String>,
-    /// What was left out because it is no object, and should not be there: symbolic links.
+    /// Files that are not objects and were left out: symbolic links.
     pub odd: Vec<String>,
 }
 
-/// The same with whole paths, as stores see it.
+/// The same with whole paths, as stores use them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PathListing {
     pub prefix: String,
@@ -76,15 +76,16 @@ pub(super) struct PathListing {
 }
 
 impl PathListing {
-    /// Does `name` (a path, or a folder with its `/`) belong to the listing? The host's own
-    /// objects do only when the prefix asks for them.
+    /// Whether `name` (a path, or a folder with its `/`) belongs to the listing. The host's own
+    /// objects belong only if the prefix asks for them.
     pub fn includes(&self, name: &str) -> bool {
         name.starts_with(&self.prefix)
             && self.is_after(name)
             && (name.split('/').next() != Some(PRIVATE) || self.prefix.starts_with(PRIVATE))
     }
 
-    /// Is `name` behind `after`? A folder that `after` names has been seen with all that is in it.
+    /// Whether `name` comes after `after`. If `after` names a folder, all of its content comes
+    /// before.
     fn is_after(&self, name: &str) -> bool {
         let Some(after) = self.after.as_deref() else {
             return true;
@@ -92,7 +93,7 @@ impl PathListing {
         name > after && !(self.folders && self.group_of(name).is_some_and(|folder| folder <= after))
     }
 
-    /// The folder that `path` is grouped under when folders are asked for.
+    /// The folder to which `path` belongs if the listing groups by folders.
     pub fn group_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let rest = path.get(self.prefix.len()..)?;
         let slash = rest.find('/')?;

@@ -1,13 +1,13 @@
-//! Who works on the store: on a bucket each host writes a small object again and again, and one
-//! that must be alone refuses to start beside a living one. A folder has a lock for it
-//! (`files/lock.rs`), and memory has one process. It must not know what hosts do.
+//! Which hosts use a store. On a bucket, each host rewrites a small object again and again. A host
+//! that must be alone does not start beside a living one. A folder has a lock for this
+//! (`files/lock.rs`), and memory belongs to one process.
 //!
 //! # Layout
 //! `.packhouse/hosts/<id>`: [`Mark`], written every [`BEAT`], removed at a clean end.
 //!
 //! # Invariants
-//! **A mark lives as long as it is rewritten**, which is seen by watching it, or told by
-//! the store's own clock; ours is never compared with another machine's.
+//! **A mark is alive while it is rewritten.** A host sees this by watching it, or from the store's
+//! clock. It never compares clocks of two machines.
 
 mod machine;
 
@@ -27,37 +27,37 @@ use super::store::{Company, Lock, Store};
 use super::{Abilities, Storage};
 use machine::Process;
 
-/// Between two signs of life.
+/// The time between two heartbeats.
 const BEAT: Duration = Duration::from_secs(3);
-/// A mark that is not rewritten for so long, while it is watched, is of a dead host.
+/// If a watched mark is not rewritten for this long, its host is dead.
 const WATCHED_FOR: Duration = Duration::from_secs(12);
-/// One that is older than our own by this is not worth watching.
+/// A mark that is older than ours by this much need not be watched.
 const STALE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(500);
 const MAX_MARK_BYTES: u64 = 64 * 1024;
 const MOST_MARKS: usize = 1000;
 
-/// Others see that this process is here, until it leaves or is dropped.
+/// Shows other hosts that this process is here, until it leaves or is dropped.
 pub struct Presence {
     mark: Option<(Arc<dyn Store>, String)>,
     beats: Option<Heartbeat<Signs>>,
     _lock: Option<Lock>,
 }
 
-/// What one process says of itself.
+/// The mark of one process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Mark {
     id: String,
     /// For people.
     machine: String,
     process: Option<Process>,
-    /// Grows, so that every writing makes another version.
+    /// Increases, so that each write creates another version.
     beats: u64,
 }
 
 impl Storage {
-    /// Shows that this process works on the storage. `Invalid` with a sentence when it
-    /// must be alone and another one is there.
+    /// Announces that this process uses the storage. `Invalid` with a sentence if it must be alone
+    /// and another host is there.
     pub async fn enter(&self, company: Company) -> Result<Presence> {
         let lock = self.store.lock(company).await?;
         let Abilities { lasting, shareable, .. } = self.abilities();
@@ -82,8 +82,8 @@ impl Storage {
 }
 
 impl Presence {
-    /// Ends when another host has taken the storage over, which may happen while this
-    /// one could not reach it for long: it must stop then. Otherwise never.
+    /// Completes when another host has taken the storage over, which can happen while this host
+    /// cannot reach it for long. This host must stop then. Otherwise it never completes.
     pub async fn lost(&self) {
         match &self.beats {
             Some(beats) => beats.lost().cancelled().await,
@@ -91,7 +91,7 @@ impl Presence {
         }
     }
 
-    /// A clean end: the next host need not wait.
+    /// A clean end, so that the next host need not wait.
     pub async fn leave(mut self) {
         drop(self.beats.take());
         if let Some((store, path)) = self.mark.take()
@@ -132,7 +132,7 @@ struct Alone {
     by_order: bool,
 }
 
-/// The mark of this host, as it is written again and again.
+/// The mark of this host, for the heartbeat.
 struct Signs {
     store: Arc<dyn Store>,
     mark: Mark,
@@ -153,7 +153,7 @@ impl Pulse for Signs {
                 self.mark.path()
             );
         }
-        // Others may have taken us for dead meanwhile.
+        // Other hosts may have considered this one dead meanwhile.
         let was_silent = last.elapsed() > WATCHED_FOR;
         let may_be_lost = self.alone.by_storage && was_silent || self.alone.by_order && is_removed;
         if may_be_lost && others(&*self.store, &self.mark).await.is_ok_and(|others| !others.is_empty()) {
@@ -167,7 +167,7 @@ impl Pulse for Signs {
     }
 }
 
-/// Removes the marks of dead hosts; an error when one lives.
+/// Removes the marks of dead hosts. An error if one is alive.
 async fn be_alone(store: &dyn Store, mark: &Mark, ours: &ObjectInfo) -> Result<()> {
     for (info, other) in others(store, mark).await? {
         let name = other.as_ref().map_or("an unknown machine", |mark| &mark.machine).to_owned();
@@ -192,19 +192,19 @@ async fn be_alone(store: &dyn Store, mark: &Mark, ours: &ObjectInfo) -> Result<(
     Ok(())
 }
 
-/// Told without watching: its process is not there any more, or it is long silent.
+/// Known to be dead without watching: its process has ended, or its mark is old.
 fn is_gone(info: &ObjectInfo, other: Option<&Mark>, now: Option<SystemTime>) -> bool {
     let process = other.and_then(|mark| mark.process.as_ref());
     let age = info.modified.zip(now).and_then(|(modified, now)| now.duration_since(modified).ok());
     process.is_some_and(Process::is_gone) || age.is_some_and(|age| age > STALE)
 }
 
-/// By the store's clock: our own mark was written a moment ago.
+/// By the store's clock, because our own mark was written a moment ago.
 async fn modified_of(store: &dyn Store, ours: &ObjectInfo) -> Result<Option<SystemTime>> {
     Ok(store.stat(&ours.key).await?.and_then(|info| info.modified))
 }
 
-/// Is it rewritten?
+/// Whether it is rewritten.
 async fn lives(store: &dyn Store, info: &ObjectInfo) -> Result<bool> {
     let until = Instant::now() + WATCHED_FOR;
     let mut looks = tokio::time::interval(LOOK);
@@ -219,13 +219,13 @@ async fn lives(store: &dyn Store, info: &ObjectInfo) -> Result<bool> {
     }
 }
 
-/// A mark that cannot be read is somebody's all the same.
+/// An unreadable mark counts as a mark too.
 async fn others(store: &dyn Store, mark: &Mark) -> Result<Vec<(ObjectInfo, Option<Mark>)>> {
     let prefix = format!("{PRIVATE}/hosts/");
     let page = store.list(&PathListing { prefix, folders: false, after: None, limit: MOST_MARKS }).await?;
     let mut others = Vec::new();
     for info in page.objects.into_iter().filter(|info| info.key != mark.path()) {
-        // The version of the listing may be missing or older.
+        // A listing may have no version, or an older one.
         if let Some((info, bytes)) = store.get(&info.key, MAX_MARK_BYTES).await? {
             others.push((info, serde_json::from_slice(&bytes).ok()));
         }

@@ -1,5 +1,5 @@
-//! Whether the store takes writes: a full or read-only one still answers reads. It is found out
-//! by writing a small object, at most once in [`FRESH`] while all is well.
+//! Whether the store accepts writes. A full or read-only store still answers reads. The host finds
+//! out by writing a small object, at most once in [`FRESH`] while that succeeds.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use super::object::Precondition;
 const FRESH: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// When it last took one.
+/// When the last write succeeded.
 #[derive(Default)]
 pub(super) struct Readiness(Mutex<Option<Instant>>);
 
 impl Storage {
-    /// Does it take writes now? Bounded by a few seconds; for readiness checks.
+    /// Whether it accepts writes now, for readiness checks. Takes at most a few seconds.
     pub async fn probe_writing(&self) -> Result<()> {
         let mut last = self.readiness.0.lock().await;
         if last.is_some_and(|last| last.elapsed() < FRESH) {

@@ -1,5 +1,5 @@
-//! Unpacks parts of an object only to see what comes out: how much, and its checksum. Nothing of
-//! it is kept, so memory is bounded by a piece of the object and a buffer. It knows no archives.
+//! Unpacks parts of an object to find the size and the checksum of the result. The result is not
+//! kept, so memory is bounded by a piece of the object and a buffer. It does not know archives.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use futures_util::stream::TryStreamExt;
 use super::error::{Result, StorageError};
 use super::store::Content;
 
-/// What one call of the decoder gives, in bytes.
+/// The most bytes that one call of the decoder returns.
 const OUTPUT: usize = 64 << 10;
 
-/// How a part is packed.
+/// The compression of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// None.
     Store,
     /// RFC 1951.
     Deflate,
@@ -41,19 +41,19 @@ impl Packing {
 pub struct Packed {
     pub range: Range<u64>,
     pub packing: Packing,
-    /// The most bytes that may come out.
+    /// The most bytes of the result.
     pub limit: u64,
 }
 
-/// What came out of a part.
+/// The result of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unpacked {
     pub size: u64,
     pub crc32: u32,
 }
 
-/// In the order of `parts`; none for one that is not exactly one packed stream, or unpacks to
-/// more than its limit. `Invalid` unless they lie inside, each behind the one before. The object
+/// The results in the order of `parts`; none for a part that is not exactly one compressed stream,
+/// or exceeds its limit. `Invalid` unless the parts are inside the object and in order. The object
 /// is read once, from the first part to the last.
 pub(super) async fn unpack(content: &Content, parts: Vec<Packed>) -> Result<Vec<Option<Unpacked>>> {
     let span = span(&parts, content.size())?;
@@ -86,9 +86,9 @@ fn span(parts: &[Packed], size: u64) -> Result<Range<u64>> {
 
 /// Takes an object piece by piece.
 struct Unpacking {
-    /// What is left of the parts; the first one is being unpacked.
+    /// The parts that remain. The first one is being unpacked.
     parts: std::vec::IntoIter<Packed>,
-    /// Where the object has been read to.
+    /// The position up to which the object was read.
     position: u64,
     stream: Stream,
     results: Vec<Option<Unpacked>>,
@@ -117,7 +117,7 @@ impl Unpacking {
         }
     }
 
-    /// Ends the parts that have been read to their end, also those without any bytes.
+    /// Finishes the parts that were read completely, including empty ones.
     fn end_parts(&mut self) {
         while let Some(part) = self.parts.as_slice().first().filter(|part| part.range.end <= self.position) {
             self.results.push(self.stream.end(part.packing));
@@ -174,17 +174,17 @@ impl Stream {
             match status {
                 Err(_) => self.is_damaged = true,
                 Ok(Status::StreamEnd) => self.has_ended = true,
-                // It waits for more.
+                // The decoder needs more input.
                 Ok(_) if taken == 0 && given == 0 => return,
                 Ok(_) => {}
             }
             self.is_damaged |= self.size > limit;
         }
-        // Bytes behind the end of the stream belong to nothing.
+        // Bytes after the end of the stream: not exactly one stream.
         self.is_damaged |= !input.is_empty();
     }
 
-    /// What came out; the next part begins.
+    /// Records the result, and begins the next part.
     fn end(&mut self, packing: Packing) -> Option<Unpacked> {
         let is_whole = !self.is_damaged && (packing == Packing::Store || self.has_ended);
         let crc32 = u32::try_from(self.crc.finalize()).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! Azure Blob Storage: block blobs in one container.
 //!
-//! Azure compares the `Content-MD5` of a write with what it received, honours conditions for whole
-//! blobs and for lists of blocks, and forgets blocks that no list names after a week. It copies a
-//! part of a blob only for a request that carries a permission of its own (SAS), which is not made
-//! here: what is copied or joined passes through this host.
+//! Azure compares the `Content-MD5` of a write with what it received, supports conditions for whole
+//! blobs and for lists of blocks, and removes blocks that no list names after a week. It copies a
+//! part of a blob only for a request with its own permission (SAS), which this host does not
+//! create. Bytes that are copied or joined therefore pass through this host.
 
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ use crate::error::Result;
 
 /// The service did not receive the bytes that were sent.
 const DAMAGED_ON_THE_WAY: &str = "<Code>Md5Mismatch</Code>";
-/// Another write of the same blob ended first, and the blocks of this one are gone.
+/// Another write of the same blob ended first, and Azure dropped the blocks of this one.
 const BLOCKS_ARE_GONE: &str = "<Code>InvalidBlockList</Code>";
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
@@ -35,7 +35,7 @@ pub struct AzureSettings {
     /// In base64, as Azure shows it.
     pub account_key: SecretString,
     pub container: String,
-    /// Bytes that all uploads of this process together may keep in memory.
+    /// The most bytes that all uploads of this process together keep in memory.
     pub part_buffers: u64,
 }
 
@@ -64,12 +64,12 @@ impl Service for Azure {
             .endpoint(&self.settings.endpoint)
             .container(&self.settings.container)
             .account_name(&self.settings.account_name)
-            // `seal` does.
+            // `seal` signs.
             .skip_signature();
         Operator::new(service)
     }
 
-    /// Azure takes only names that could be identifiers of a program.
+    /// Azure accepts only names that are valid identifiers of C#.
     fn mark(&self) -> &'static str {
         "packhousewrite"
     }
@@ -131,13 +131,13 @@ impl Service for Azure {
         }
     }
 
-    /// Azure forgets the blocks of writes that never ended after a week.
+    /// Azure removes the blocks of unfinished writes after a week.
     async fn give_up_unfinished(&self, _transport: &Transport, _before: SystemTime) -> Result<u64> {
         Ok(0)
     }
 }
 
-/// For tests on an engine that has none yet.
+/// For tests on an engine without a container.
 #[cfg(test)]
 pub(crate) async fn make_container(settings: &AzureSettings) {
     use http::Request;

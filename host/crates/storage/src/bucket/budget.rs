@@ -1,10 +1,9 @@
-//! One budget of bytes for everything that uploads of this process keep in memory
-//! on their way to a remote store. It knows no store.
+//! The memory budget of all uploads of this process to a remote store. It does not know the store.
 //!
 //! # Invariants
-//! **Whoever waits holds nothing that only he could give back.** So nobody waits for
-//! ever: what is reserved is either being sent, or given back soon by its holder when
-//! others wait ([`Budget::is_waited_for`]).
+//! **A waiting upload never holds memory that only it can release.** So no upload waits for ever:
+//! reserved memory is either being sent, or its holder releases it soon when others wait
+//! ([`Budget::is_waited_for`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Result, StorageError};
 
-/// What one permit stands for.
+/// Bytes per permit.
 const UNIT: u64 = 64 * 1024;
-/// Nobody's turn takes longer than a part's way to the store.
+/// The longest wait: sending one part takes less.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Cheap to clone; clones share it.
@@ -28,7 +27,7 @@ pub(super) struct Budget {
     patience: Duration,
 }
 
-/// Bytes that may be held; given back when dropped.
+/// Reserved bytes. Dropping it releases them.
 pub(super) struct Reservation {
     permit: OwnedSemaphorePermit,
     all: u32,
@@ -41,8 +40,8 @@ impl Budget {
         Self { permits, all, waiting: Arc::default(), patience: PATIENCE }
     }
 
-    /// First come, first served. All of it for more than there is.
-    /// `Unavailable` when nothing becomes free for long.
+    /// In order of arrival. Reserves the whole budget if `bytes` is larger. `Unavailable` if
+    /// nothing becomes free for a long time.
     pub async fn reserve(&self, bytes: u64) -> Result<Reservation> {
         let _waiting = Waiting::count(&self.waiting);
         let turn = Arc::clone(&self.permits).acquire_many_owned(units(bytes).min(self.all));
@@ -54,21 +53,21 @@ impl Budget {
         }
     }
 
-    /// Is it wise to give back what is not needed now?
+    /// Whether a holder should release memory that it does not need now.
     pub fn is_waited_for(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Reservation {
-    /// Gives back what is above `bytes`.
+    /// Releases everything above `bytes`.
     pub fn shrink(&mut self, bytes: u64) {
         let surplus = self.permit.num_permits().saturating_sub(units(bytes) as usize);
         drop(self.permit.split(surplus));
     }
 
-    /// Up to `bytes` in all, without waiting; false and unchanged when others wait or
-    /// hold it.
+    /// Grows to `bytes` in all without waiting. False, without a change, if others wait or hold the
+    /// memory.
     pub fn grow(&mut self, bytes: u64) -> bool {
         let wanted = units(bytes)
             .min(self.all)
@@ -87,7 +86,7 @@ fn units(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
-/// One who waits, also when he gives up.
+/// Counts a waiting upload until it has memory or gives up.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {

@@ -1,6 +1,6 @@
-//! Checksums that a service compares with what it received. A connection that ends in the
-//! middle of a write looks like the end of a shorter write to some services, and they store
-//! it: the checksum makes them refuse it.
+//! Checksums that a service compares with what it received. Some services take a connection that
+//! ends in the middle of a write for the end of a shorter write, and store that. With a checksum,
+//! they reject it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use crc_fast::{CrcAlgorithm, Digest as Crc};
 use digest::Digest as _;
 use opendal::Buffer;
 
-/// Hashing less than this is quicker than asking another thread to.
+/// Hashing less than this is faster than moving the work to another thread.
 const HASHED_HERE: usize = 256 * 1024;
 
 /// In base64.
@@ -26,7 +26,7 @@ pub(super) fn md5(body: &Buffer) -> String {
     STANDARD.encode(hash.finalize())
 }
 
-/// The checksum of a body, off the asynchronous threads if it is large.
+/// The checksum of a body. A large body is hashed on a blocking thread.
 pub(super) async fn of(body: &Buffer, checksum: impl FnOnce(&Buffer) -> String + Send + 'static) -> String {
     if body.len() <= HASHED_HERE {
         return checksum(body);
@@ -35,7 +35,7 @@ pub(super) async fn of(body: &Buffer, checksum: impl FnOnce(&Buffer) -> String +
     tokio::task::spawn_blocking(move || checksum(&body)).await.unwrap_or_default()
 }
 
-/// Of bytes that come in pieces, to compare them with others.
+/// The checksum of bytes that arrive in pieces.
 pub(super) struct Running(Crc);
 
 impl Running {
@@ -47,7 +47,7 @@ impl Running {
         self.0.update(bytes);
     }
 
-    /// The checksum and how many bytes it is of.
+    /// The checksum, and the number of bytes.
     pub fn finish(self) -> (u64, u64) {
         (self.0.finalize(), self.0.get_amount())
     }

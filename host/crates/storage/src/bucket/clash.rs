@@ -1,6 +1,6 @@
-//! A key cannot be an object and a folder at once. Services with flat names would
-//! let it; so it is looked up before a key is made. Exact inside one process, by
-//! the locks; between hosts two keys made at the same moment may slip through.
+//! Rejects a key that is an object and a folder at once. Services with flat names would permit
+//! that, so the host looks before it creates a key. Locks make this exact inside one process. Two
+//! keys that two hosts create at the same moment may slip through.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,8 +18,7 @@ use crate::object::Precondition;
 const REMEMBERED: usize = 4096;
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
-/// Folders that had something in them a moment ago: no need to ask whether they
-/// are objects.
+/// Folders that were not empty a moment ago, and therefore cannot be objects.
 #[derive(Default)]
 pub(super) struct KnownFolders(Mutex<HashMap<String, Instant>>);
 
@@ -43,8 +42,8 @@ impl KnownFolders {
 }
 
 impl Bucket {
-    /// With the key's lock held. An object that must have a version is there
-    /// already, and was looked at when it was made.
+    /// Called with the key's lock held. An object that must have a version exists already, and was
+    /// checked when it was created.
     pub(super) async fn refuse_clash(&self, path: &str, precondition: &Precondition) -> Result<()> {
         if matches!(precondition, Precondition::Version(_)) || path.starts_with(PRIVATE) {
             return Ok(());
@@ -58,8 +57,8 @@ impl Bucket {
         Ok(())
     }
 
-    /// By listing: of all keys that begin so, the object itself comes first, and
-    /// there are services that fail on a look at a folder.
+    /// By a listing: the object itself comes first among the keys with this prefix. Some services
+    /// fail when they look up a folder.
     async fn refuse_object(&self, folder: &str, path: &str) -> Result<()> {
         match self.first_below(folder).await? {
             Some(first) if first == folder => Err(StorageError::clash(path)),

@@ -1,6 +1,6 @@
-//! Whether the bucket is still the right one. An object that is not there may be missing, or all
-//! of the bucket may be: the identity tells. It is looked at when something is absent and before
-//! a change, at most once in [`FRESH`], and before anything is read, at most once in [`LATELY`].
+//! Checks that the bucket is still the right one. If an object is absent, the whole bucket may be
+//! another one; its identity tells. The host checks when something is absent and before a change,
+//! at most once in [`FRESH`], and before a read, at most once in [`LATELY`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,11 +19,11 @@ const LATELY: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub(super) struct Home {
-    /// None where there is none, and before it is known.
+    /// None if the bucket has no identity, or before it is known.
     id: std::sync::OnceLock<StoreId>,
-    /// When it was last seen to be the right one.
+    /// When the last check succeeded.
     seen: Mutex<Option<Instant>>,
-    /// Was it the wrong one at the last look? That has been logged then.
+    /// Whether the last check failed. That was logged then.
     is_wrong: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ fn wrong() -> StorageError {
 }
 
 impl Bucket {
-    /// The identity, and one for a bucket that has none and may get one. `Unavailable` when it
+    /// The identity, and a new one for a bucket that has none and may get one. `Unavailable` if it
     /// is not the right bucket.
     pub(super) async fn find_home(&self, opening: &Opening) -> Result<()> {
         let id = match opening.wanted.judge(self.read_identity().await?.as_ref())? {
@@ -59,7 +59,7 @@ impl Bucket {
         let json = Some("application/json");
         match self.put_object(identity::PATH, identity.bytes()?, &Precondition::Absent, json).await {
             Ok(_) => Ok(identity.id.clone()),
-            // Another host that starts at the same moment.
+            // Another host may have started at the same moment.
             Err(StorageError::Conflict) => {
                 match opening.wanted.judge(self.read_identity().await?.as_ref())? {
                     Verdict::Use(id) => Ok(id),
@@ -81,14 +81,13 @@ impl Bucket {
         Ok(found.map(|(_, bytes)| bytes))
     }
 
-    /// `Unavailable` with a sentence unless this is the right bucket.
+    /// `Unavailable`, with a sentence, unless this is the right bucket.
     pub(super) async fn confirm(&self) -> Result<()> {
         let mut seen = self.home.seen.lock().await;
         self.confirm_within(FRESH, &mut seen).await
     }
 
-    /// The same, before something is read. While one call looks, the others go on with what was
-    /// seen last.
+    /// The same before a read. While one call checks, other calls use the last result.
     pub(super) async fn confirm_lately(&self) -> Result<()> {
         match self.home.seen.try_lock() {
             Ok(mut seen) => self.confirm_within(LATELY, &mut seen).await,
@@ -102,9 +101,9 @@ impl Bucket {
         if last.is_some_and(|last| last.elapsed() < span) {
             return Ok(());
         }
-        // Until it is seen again.
+        // Until the next check succeeds.
         *last = None;
-        // One that cannot be read is not ours.
+        // An unreadable identity is not ours.
         let is_ours = |bytes: Bytes| Identity::parse(&bytes).is_ok_and(|identity| identity.id == *id);
         let is_wrong = !self.stored_identity().await?.is_some_and(is_ours);
         let was_wrong = self.home.is_wrong.swap(is_wrong, Ordering::Relaxed);
@@ -121,7 +120,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// What was not found is only absent in the right bucket.
+    /// An object counts as absent only in the right bucket.
     pub(super) async fn absent<T>(&self, found: Option<T>) -> Result<Option<T>> {
         if found.is_none() {
             self.confirm().await?;

@@ -1,10 +1,10 @@
-//! Whose write an object is. The answer to a write may be lost, and the request made again: the
-//! second one then finds the first one's object in its way. Each write carries a mark of its
-//! own, which tells a lost answer from a lost race.
+//! Finds out who wrote an object. If the response to a write is lost, the write is repeated, and
+//! the second write finds the object of the first. Each write carries a unique mark, which
+//! distinguishes a lost response from a lost race.
 //!
 //! # Invariants
-//! **A write counts as ours only if its mark, its length and its checksum agree**: a service
-//! may have stored the beginning of it under our mark when the connection ended early.
+//! **A write counts as ours only if its mark, its length and its checksum agree.** If the
+//! connection ended early, a service may have stored only the beginning under our mark.
 
 use std::collections::HashMap;
 
@@ -19,17 +19,17 @@ use crate::error::{Result, StorageError};
 use crate::object::ObjectInfo;
 use crate::store::Content;
 
-/// What is found after a write that failed.
+/// What a failed write left behind.
 pub(super) enum Found {
-    /// The write has happened.
+    /// The write succeeded.
     Ours(ObjectInfo),
-    /// It has our mark and other bytes. Nobody was told that it exists.
+    /// An object with our mark and other bytes. No client knows of it.
     Damaged(ObjectInfo),
-    /// Somebody else's, nothing, or no answer.
+    /// Another writer's object, nothing, or no answer.
     NotOurs,
 }
 
-/// A write with whose it is, under this name beside the object.
+/// A write with its mark, which is stored under this name in the object's metadata.
 pub(super) fn marked(name: &str, options: WriteOptions) -> (WriteOptions, String) {
     let mark = uuid::Uuid::new_v4().simple().to_string();
     let user_metadata = Some(HashMap::from([(name.to_owned(), mark.clone())]));
@@ -41,7 +41,7 @@ fn is_marked(metadata: &Metadata, name: &str, mark: &str) -> bool {
 }
 
 impl Bucket {
-    /// Looks at what is under the path after a write of `contents` that ended with `error`.
+    /// Looks at the object after a write of `contents` that failed with `error`.
     pub(super) async fn find_own(
         &self,
         path: &str,
@@ -49,7 +49,7 @@ impl Bucket {
         contents: &[Content],
         error: &StorageError,
     ) -> Found {
-        // Services also deny what is about an upload that has ended.
+        // Some services also answer "access denied" about an upload that has ended.
         let may_be = matches!(
             error,
             StorageError::Conflict
@@ -75,7 +75,7 @@ impl Bucket {
         }
     }
 
-    /// Does the object have these bytes? Reads it.
+    /// Whether the object has these bytes. Reads the object.
     pub(super) async fn holds(&self, info: &ObjectInfo, contents: &[Content]) -> Result<bool> {
         if info.size != contents.iter().map(Content::size).sum::<u64>() {
             return Ok(false);
@@ -86,7 +86,7 @@ impl Bucket {
     }
 }
 
-/// Of all of them, one behind the other, and their length.
+/// The checksum of all of them together, and their length.
 async fn checksum(contents: &[Content]) -> Result<(u64, u64)> {
     let mut running = Running::new();
     for content in contents {

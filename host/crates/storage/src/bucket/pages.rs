@@ -1,4 +1,4 @@
-//! One page of keys from a flat service, in the order of whole keys.
+//! One page of keys from a service with flat names, in the order of whole keys.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use opendal::options::ListOptions;
@@ -8,9 +8,9 @@ use super::{Bucket, swap, within};
 use crate::error::Result;
 use crate::object::{Listing, ObjectInfo, PathListing};
 
-/// Behind everything in a folder.
+/// Sorts after everything in a folder.
 const LAST: char = char::MAX;
-/// A service gives no more at once.
+/// The most entries that a service returns at once.
 const MOST_AT_ONCE: usize = 1000;
 const SIDE_BY_SIDE: usize = 16;
 
@@ -29,9 +29,8 @@ impl Found {
 }
 
 impl Bucket {
-    /// Within a page of the service, opendal gives the folders first; a page has at most `at_once`
-    /// entries, so everything read more than that many entries ago is from a finished page and
-    /// complete.
+    /// opendal returns the folders of a page of the service first. A page has at most `at_once`
+    /// entries. Everything that was read more than that many entries ago is therefore complete.
     pub(super) async fn list_pages(&self, listing: &PathListing) -> Result<Listing> {
         let begins_behind = self.begins_behind();
         let reads_all_before = !begins_behind && listing.after.is_some();
@@ -65,7 +64,7 @@ impl Bucket {
         Ok(page)
     }
 
-    /// Can the service begin a listing behind a key?
+    /// Whether the service can begin a listing after a key.
     pub(super) fn begins_behind(&self) -> bool {
         self.operator.info().capability().list_with_start_after
     }
@@ -81,7 +80,7 @@ impl Bucket {
         Ok(Walk { entries, at_once, found: Vec::new() })
     }
 
-    /// Some services leave the ETags out of their listings.
+    /// Some services omit ETags from their listings.
     async fn with_versions(&self, mut page: Listing) -> Result<Listing> {
         if page.objects.iter().all(|info| !info.version.is_empty()) {
             return Ok(page);

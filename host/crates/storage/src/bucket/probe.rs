@@ -1,12 +1,13 @@
-//! What a service honours, found out at the start with some small objects under
-//! `.packhouse/probe/`; and one sentence for each way in which it cannot be used.
+//! Finds out at the start what a service supports, with small objects under `.packhouse/probe/`.
+//! There is one sentence for each reason why a service cannot be used.
 //!
-//! | part | what it asks |
+//! | part | question |
 //! |---|---|
-//! | `conditions` | does it honour conditions? |
-//! | `races` | does it honour them for several writers at once? |
+//! | `conditions` | does it support conditions? |
+//! | `races` | does it support them for several writers at once? |
 //!
-//! Whether it refuses bytes that are not those that were sent is asked by each [`Service`].
+//! Each [`Service`] finds out whether its service rejects bytes that differ from those that were
+//! sent.
 
 mod conditions;
 mod races;
@@ -22,14 +23,14 @@ use super::swap::Honoured;
 use crate::error::{Result, StorageError, is_about_space};
 use crate::key::PRIVATE;
 
-/// Seconds. A larger difference of the clocks is logged as a warning, because ages depend on it.
+/// Seconds. A larger difference of the clocks is logged, because ages depend on it.
 const WORTH_A_WARNING: i64 = 5;
-/// Services refuse signatures that are further away.
+/// Seconds. Services reject signatures whose time differs by more.
 const TOO_FAR: i64 = 15 * 60;
-/// A start that takes longer has failed.
+/// The longest time for the probe.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The sentences of its errors say what to do.
+/// Its errors are sentences that say what to do.
 pub(super) async fn ask(bucket: &Bucket) -> Result<Honoured> {
     let asked = tokio::time::timeout(PATIENCE, ask_all(bucket)).await;
     check_clock(bucket.transport.seconds_ahead())?;
@@ -76,8 +77,8 @@ async fn ask_all(bucket: &Bucket) -> Result<Honoured> {
     Ok(honoured)
 }
 
-/// Ages are counted from the time in `Last-Modified` to the one in `Date`: both must be of
-/// one clock. The object at `path` was written a moment ago.
+/// Ages are the difference of `Last-Modified` and `Date`, so both must come from one clock. The
+/// object at `path` was written a moment ago.
 async fn compare_clocks(bucket: &Bucket, path: &str) {
     let Ok(metadata) = bucket.operator.stat(path).await else { return };
     let written = metadata.last_modified().map(std::time::SystemTime::from);
@@ -94,7 +95,7 @@ async fn compare_clocks(bucket: &Bucket, path: &str) {
     }
 }
 
-/// The first request: it meets whatever is wrong with the settings.
+/// The first request, which fails if the settings are wrong.
 pub(super) async fn may_list(bucket: &Bucket) -> Result<()> {
     let options = ListOptions { limit: Some(1), ..ListOptions::default() };
     let listed = async {

@@ -1,10 +1,9 @@
-//! Reading one version of an object of a service.
+//! Reads one version of an object of a service.
 //!
 //! # Invariants
-//! **Every answer is of that version**: the service is asked for it and, as there are
-//! services that do not listen, the ETag of each answer is looked at.
-//! **An answer that broke off is asked for again from there**, until no byte came in any
-//! of [`super::retries::pauses`].
+//! **Every response is of that version.** The host requests that version. Because some services
+//! ignore this, it also compares the ETag of each response. **An interrupted response is continued
+//! with another request**, until no byte arrives in any of [`super::retries::pauses`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ use crate::store::{Kept, Stored};
 /// One version of an object in a service that has versions. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct RemoteContent {
-    /// Without retries: its layer would go on in whatever is there by then.
+    /// Without the retry layer, which would continue in another version.
     pub(super) once: Operator,
     pub(super) path: String,
     pub(super) etag: String,
@@ -38,8 +37,8 @@ impl RemoteContent {
         Ok(Kept { name: name.to_owned(), size: self.size, version: Some(swap::version_of(&self.etag)) })
     }
 
-    /// One request for all of it unless that breaks off, pulled as it is read. Ends with
-    /// `Conflict` when this version is gone.
+    /// One request for the whole range, read on demand, and more only after interruptions. Ends
+    /// with `Conflict` if this version is gone.
     pub(super) fn pieces(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         let download =
             Download { content: self.clone(), left: range, answer: None, pauses: pauses().build() };
@@ -116,7 +115,7 @@ impl Download {
         Ok(None)
     }
 
-    /// Never empty, and never more than is left.
+    /// Never empty, and never more than what remains.
     async fn piece(&mut self) -> opendal::Result<Bytes> {
         let answer = match &mut self.answer {
             Some(answer) => answer,
@@ -131,8 +130,8 @@ impl Download {
     }
 }
 
-/// While a version is being read, its absence means the same as another version,
-/// and so does a range outside of it: ours are inside.
+/// While a version is being read, absence means that the version is gone. So does an invalid range,
+/// because our ranges are inside the version.
 pub(super) fn replaced(error: opendal::Error) -> StorageError {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::RangeNotSatisfied => StorageError::Conflict,

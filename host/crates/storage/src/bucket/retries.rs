@@ -1,19 +1,19 @@
-//! How often a service is asked again.
+//! How often a request to a service is repeated.
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use opendal::layers::{RetryEvent, RetryInterceptor, RetryLayer};
 
-/// Together with the silences of the transport and [`CALL_LIMIT`] they bound every call.
+/// These pauses, the timeouts of the transport, and [`CALL_LIMIT`] bound every call.
 const RETRIES: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const FACTOR: f32 = 3.0;
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// For a call that carries no content or a small one, retries included.
+/// The limit of a call with no or little content, including its retries.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// For all calls but those that must be retried as a whole, see [`persistently`].
+/// For all calls except those that must be repeated as a whole, see [`persistently`].
 pub(super) fn layer() -> RetryLayer<impl RetryInterceptor> {
     RetryLayer::new()
         .with_max_times(RETRIES)
@@ -31,8 +31,8 @@ pub(super) fn layer() -> RetryLayer<impl RetryInterceptor> {
         })
 }
 
-/// Between the attempts of what must not be retried by the layer, which goes on with a
-/// read that broke off where it broke off, in whatever is there by then.
+/// The pauses of calls that the retry layer must not repeat, because it would continue an
+/// interrupted read in another version.
 pub(super) fn pauses() -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_max_times(RETRIES)
@@ -42,7 +42,7 @@ pub(super) fn pauses() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// For what must be retried as a whole.
+/// Repeats a call as a whole.
 pub(super) async fn persistently<T, Call>(call: impl FnMut() -> Call) -> opendal::Result<T>
 where
     Call: Future<Output = opendal::Result<T>>,

@@ -1,11 +1,11 @@
 //! Amazon S3, and the many services that speak its protocol.
 //!
-//! | part | what |
+//! | part | contents |
 //! |---|---|
-//! | `checksum` | what a write is sent with |
-//! | `verified` | does the service refuse bytes that are not those that were sent? |
+//! | `checksum` | the checksum of a write |
+//! | `verified` | whether the service rejects bytes that differ from those that were sent |
 //! | `requests` | requests that opendal has no function for |
-//! | `unfinished` | multipart uploads that never ended |
+//! | `unfinished` | multipart uploads that were never completed |
 
 mod checksum;
 mod requests;
@@ -28,11 +28,11 @@ use crate::error::Result;
 use checksum::Chosen;
 use requests::Requests;
 
-/// How a service that keeps objects as files answers a write when the last other object of
-/// its folder is removed at that moment, and the folder with it. The folder that a key cannot be
-/// written over was looked for before (`clash.rs`).
+/// The answer of a service that stores objects as files, when the last other object of the folder,
+/// and the folder with it, are removed at the same moment. `clash.rs` has already checked that the
+/// key is not a folder.
 const FOLDER_WENT_AWAY: &str = "<Code>ExistingObjectIsDirectory</Code>";
-/// What a service says that did not receive the bytes that were sent.
+/// The answer of a service that did not receive the bytes that were sent.
 const DAMAGED_ON_THE_WAY: [&str; 3] =
     ["<Code>BadDigest</Code>", "<Code>IncompleteBody</Code>", "<Code>XAmzContentChecksumMismatch</Code>"];
 
@@ -48,11 +48,11 @@ pub struct S3Settings {
     pub access_key: SecretString,
     pub access_secret: SecretString,
     pub addressing: Addressing,
-    /// Bytes that all uploads of this process together may keep in memory.
+    /// The most bytes that all uploads of this process together keep in memory.
     pub part_buffers: u64,
 }
 
-/// Where a bucket's name goes in a URL.
+/// Where URLs contain the bucket's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Addressing {
     /// `https://endpoint/bucket/key`
@@ -94,7 +94,7 @@ impl Service for S3 {
             .endpoint(&format!("{scheme}://{}:{}", settings.endpoint, settings.port))
             .region(&settings.region)
             .bucket(&settings.bucket_name)
-            // `seal` does.
+            // `seal` signs.
             .skip_signature()
             .disable_config_load()
             .disable_ec2_metadata();
@@ -184,14 +184,14 @@ impl Service for S3 {
     }
 }
 
-/// For tests on an engine that has none yet.
+/// For tests on an engine without a bucket.
 #[cfg(test)]
 pub(crate) async fn make_bucket(settings: &S3Settings) -> Result<()> {
     let transport = Transport::new(std::sync::Arc::new(S3::new(settings)))?;
     Requests::new(settings, &transport).send(Method::PUT, "").await.map(drop)
 }
 
-/// What the service says besides its code: it may name the right region.
+/// What the service says besides its code, which may name the right region.
 fn words_of(said: &str) -> String {
     let words = said.split_once("message: \"").and_then(|(_, rest)| rest.split_once("\", resource"));
     words.map_or_else(String::new, |(words, _)| format!(" ({})", words.replace('\\', "")))

@@ -1,5 +1,5 @@
-//! What one service does differently from another: its settings, signatures, checksums, and its
-//! words for what is wrong. Everything else is done through opendal, the same for all.
+//! What differs between services: settings, signatures, checksums, and errors. All other work is
+//! done through opendal, in the same way for all.
 
 use std::time::SystemTime;
 
@@ -11,54 +11,55 @@ use opendal::{Buffer, Operator};
 use super::transport::Transport;
 use crate::error::{Result, StorageError};
 
-/// A service that keeps whole objects. The requests of its operator pass through a [`Transport`],
-/// which has the service seal them.
+/// A service that stores whole objects. The requests of its operator pass through a [`Transport`],
+/// which calls `seal`.
 #[async_trait]
 pub(crate) trait Service: Send + Sync + 'static {
-    /// What and where it is, for errors.
+    /// The kind and the address of the store, for errors.
     fn subject(&self) -> String;
 
-    /// Without retries, and without signatures.
+    /// The operator, without retries and without signatures.
     fn operator(&self) -> opendal::Result<Operator>;
 
-    /// A name that the service takes for what is noted beside an object.
+    /// A name that the service accepts for a field of an object's metadata.
     fn mark(&self) -> &'static str;
 
-    /// Adds the checksum of the body, if it carries one, and signs: a checksum is worth something
-    /// only when the signature holds it. Waits for nothing but processors.
+    /// Adds the checksum of the body, if there is one, and signs. The signature must cover the
+    /// checksum. It waits only for processors.
     async fn seal(&self, parts: &mut Parts, body: &Buffer) -> opendal::Result<()>;
 
-    /// What the service has to do before it answers.
+    /// The work that the service does before it answers.
     fn work(&self, parts: &Parts) -> Work;
 
-    /// Why a refusal with this body may be none the next time; none for a refusal that stays.
+    /// Why a request that was rejected with this body may succeed later; none for a final
+    /// rejection.
     fn passes(&self, status: StatusCode, body: &str) -> Option<&'static str>;
 
-    /// Before the first write: finds out what it must be sent, with small objects whose paths begin
-    /// with `path`.
+    /// Called before the first write. Finds out which headers the service needs, with small objects
+    /// whose paths begin with `path`.
     async fn prepare(&self, transport: &Transport, path: &str) -> Result<()>;
 
-    /// What the service's own error means for the settings, for which of them, and what to do. None
-    /// where it says nothing about them.
+    /// The settings that an error of the service concerns, its meaning, and what to do. None if the
+    /// error does not concern settings.
     fn explain(&self, error: &opendal::Error, doing: Doing) -> Option<(&'static str, String)>;
 
-    /// Gives up writes in parts that began before `before` and never ended. Counts them. Zero for a
-    /// service that forgets them by itself.
+    /// Aborts unfinished writes that began before `before`, and returns their number. Zero for a
+    /// service that removes them by itself.
     async fn give_up_unfinished(&self, transport: &Transport, before: SystemTime) -> Result<u64>;
 }
 
-/// How long it takes until a service can answer.
+/// How long a service may take before it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     /// No time.
     None,
     /// It copies an object, or a part of one.
     Copying,
-    /// It puts thousands of parts together.
+    /// It joins up to thousands of parts.
     Joining,
 }
 
-/// What the first requests to a service are for.
+/// The purpose of the first requests to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doing {
     Listing,
@@ -76,13 +77,13 @@ impl Doing {
     }
 }
 
-/// Has the error one of these codes of the service? They are in its text.
+/// Whether the error has one of these codes of the service, which are in its text.
 pub(super) fn has_code(error: &opendal::Error, codes: &[&str]) -> bool {
     let told = error.to_string();
     codes.iter().any(|code| told.contains(&format!("code: \"{code}\"")))
 }
 
-/// A request that the settings do not let one make.
+/// A request that cannot be built from the settings.
 pub(super) fn impossible(error: impl std::fmt::Display) -> StorageError {
     StorageError::other(format!("a request cannot be made: {error}"))
 }

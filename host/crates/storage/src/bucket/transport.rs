@@ -1,8 +1,8 @@
-//! HTTP below the object stores: a request is given up when nothing moves, never
-//! while something does, however long it takes. It must not know what is asked.
+//! HTTP below the object stores. A request is abandoned when no byte moves, but never while bytes
+//! move, however long it takes. It does not know the meaning of a request.
 //!
-//! It also notes what time it is by the service's clock, which every answer tells in `Date`, and has
-//! the service seal each request.
+//! It also records the service's time from the `Date` header of each response, and calls the
+//! service's `seal` for each request.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,15 +21,15 @@ use super::service::{Service, Work};
 use crate::clock::StoreClock;
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// Without a byte moving.
+/// The longest time without a byte.
 const SILENCE: Duration = Duration::from_secs(15);
-/// A service that copies says nothing until it has done so.
+/// The same while a service copies, because it answers only afterwards.
 const COPYING: Duration = Duration::from_mins(2);
-/// The same for one that puts thousands of parts together.
+/// The same while a service joins up to thousands of parts.
 const JOINING: Duration = Duration::from_mins(5);
-/// A body is handed out in pieces of this size, so that its progress shows.
+/// A body is sent in pieces of this size, so that its progress is visible.
 const PIECE: usize = 64 * 1024;
-/// `Date` is cut off to whole seconds.
+/// `Date` has whole seconds.
 const DATE_STEP: Duration = Duration::from_secs(1);
 
 /// Cheap to clone.
@@ -51,12 +51,12 @@ impl Transport {
         Ok(Self { client, service, clock: Arc::default() })
     }
 
-    /// The service's, as far as its answers told.
+    /// The service's time, as of its responses.
     pub fn clock(&self) -> Arc<StoreClock> {
         Arc::clone(&self.clock)
     }
 
-    /// Seconds that the service's clock is ahead of this machine's; none when it is unknown.
+    /// How many seconds the service's clock is ahead of this machine's; none if unknown.
     pub fn seconds_ahead(&self) -> Option<i64> {
         Some(seconds(self.clock.now(Duration::MAX)?) - seconds(SystemTime::now()))
     }
@@ -72,12 +72,12 @@ impl Transport {
     async fn seal(&self, request: Request<Buffer>) -> opendal::Result<Request<Buffer>> {
         let (mut parts, body) = request.into_parts();
         self.service.seal(&mut parts, &body).await?;
-        // The client writes it by itself.
+        // The client adds this header itself.
         parts.headers.remove(HOST);
         Ok(Request::from_parts(parts, body))
     }
 
-    /// The answer as the service gave it.
+    /// The response of the service, unchanged.
     pub async fn ask(&self, request: Request<Buffer>) -> opendal::Result<(StatusCode, Buffer)> {
         let (parts, mut body) = self.exchange(request).await?.into_parts();
         Ok((parts.status, body.to_buffer().await?))
@@ -130,7 +130,7 @@ impl Transport {
 }
 
 impl Transport {
-    /// A temporary error if the same request may succeed later. Otherwise the body, unchanged.
+    /// A temporary error if the same request may succeed later, otherwise the unchanged body.
     async fn lasting(&self, status: StatusCode, mut body: HttpBody) -> opendal::Result<HttpBody> {
         let told = body.to_buffer().await?;
         let text = String::from_utf8_lossy(&told.to_bytes()).into_owned();
@@ -157,7 +157,7 @@ fn seconds(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-/// How long the service may be silent while it does this.
+/// How long the service may be silent during this work.
 fn patience(work: Work) -> Duration {
     match work {
         Work::None => SILENCE,

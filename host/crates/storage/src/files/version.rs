@@ -1,10 +1,9 @@
-//! Versions of files. Up to 1 MiB (what is a document, mostly) it is a hash of the
-//! content (`h…`), so that it survives a backup and never depends on a clock.
-//! Above, where hashing at each first look would cost too much, it is the file's
-//! identity (`i…`: inode, time of the last write, size): objects are never written
-//! in place, so every change makes another inode, and its time carries random
-//! nanoseconds for the case that the system gives the inode's number again. Not
-//! the change time: linking and renaming move it.
+//! Versions of files. Up to 1 MiB (most documents) the version is a hash of the content (`h…`), so
+//! that it survives a backup and does not depend on a clock. For larger files, hashing at each
+//! first look would cost too much, so it is the file's identity (`i…`: inode, time of the last
+//! write, size). Objects are never written in place, so every change creates another inode. The
+//! time has random nanoseconds in case the system uses an inode number again. The change time is
+//! not used, because linking and renaming change it.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -18,10 +17,10 @@ use crate::digest::hex;
 use crate::error::Result;
 use crate::files::read_range;
 
-/// Above this many bytes a version is the file's identity.
+/// The version of a file with more bytes is its identity.
 pub(super) const HASHED_UP_TO: u64 = 1024 * 1024;
-/// A file that changed less than this before it was hashed may change again
-/// within one tick of the file system's clock, unseen.
+/// If a file changed less than this before it was hashed, it may change again within one tick of
+/// the file system's clock without a visible difference.
 const RACY: Duration = Duration::from_secs(2);
 const REMEMBERED: usize = 65_536;
 const PIECE: u64 = 1024 * 1024;
@@ -58,7 +57,7 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Without opening the file; none when it must be read.
+    /// The version without opening the file; none if the file must be read.
     pub fn known(&self, metadata: &Metadata) -> Option<String> {
         if metadata.len() > HASHED_UP_TO {
             return Some(identity_version(metadata));
@@ -67,7 +66,7 @@ impl Versions {
         remembered.get(&Identity::of(metadata)).cloned()
     }
 
-    /// `now` is by the clock of the file system; nothing is remembered without it.
+    /// `now` is the time of the file system. Without it, nothing is remembered.
     pub fn of_file(&self, metadata: &Metadata, file: &File, now: Option<SystemTime>) -> Result<String> {
         if let Some(version) = self.known(metadata) {
             return Ok(version);
@@ -84,7 +83,7 @@ impl Versions {
         Ok(version)
     }
 
-    /// `bytes` is all of the file that `metadata` is about.
+    /// `bytes` is the whole content of the file with this `metadata`.
     pub fn of_bytes(&self, metadata: &Metadata, bytes: &[u8], now: Option<SystemTime>) -> String {
         if let Some(version) = self.known(metadata) {
             return version;
@@ -115,16 +114,15 @@ fn is_settled(changed: i128, now: SystemTime) -> bool {
     i128::try_from(latest).is_ok_and(|latest| changed < latest)
 }
 
-/// The first half of BLAKE3: 128 bits are plenty against chance, and nobody gains
-/// by colliding with his own document.
+/// The first half of BLAKE3. 128 bits are enough against chance, and nobody gains from a collision
+/// with their own document.
 pub(super) fn hash_version(hasher: &blake3::Hasher) -> String {
     let hash = hasher.finalize();
     format!("h{}", hex(hash.as_bytes().get(..16).unwrap_or_default()))
 }
 
-/// Makes the identity of a finished file unlike any other's. Its time is then up to two
-/// seconds before the present moment, by the clock of the file system: ages are computed
-/// from it.
+/// Makes the identity of a finished file unique. Its time is then up to two seconds in the past by
+/// the clock of the file system. Ages are computed from it.
 pub(super) fn stamp(file: &File) -> Result<()> {
     let now = clock::touch(file)?;
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(1);

@@ -1,6 +1,6 @@
-//! One page of a folder tree in the order of whole keys: a folder sorts as its
-//! name with `/`, so `a-b` comes before what is in `a`. Only names are read of
-//! what is not on the page. A symbolic link is left out, logged and reported.
+//! One page of a folder tree in the order of whole keys: a folder sorts as its name with `/`, so
+//! `a-b` comes before the content of `a`. Outside of the page, only names are read. Symbolic links
+//! are left out, logged and reported.
 
 use std::cmp::Ordering;
 
@@ -81,13 +81,13 @@ impl Walk<'_> {
         };
         match name.as_bytes().cmp(after.as_bytes()) {
             Ordering::Greater => true,
-            // `after` lies inside: what follows it there is still to come.
+            // `after` is inside this folder: what follows it there is still to be listed.
             _ => !self.listing.folders && name.ends_with('/') && after.starts_with(name),
         }
     }
 }
 
-/// What is right below a folder.
+/// The direct content of a folder.
 #[derive(Default)]
 struct Names {
     /// Files and folders.
@@ -95,7 +95,7 @@ struct Names {
     links: Vec<Name>,
 }
 
-/// A folder that vanished has nothing below it.
+/// A folder that was removed meanwhile is empty.
 fn names_in(inside: &Inside, folder: &str) -> Result<Names> {
     let entries = match inside.entries(folder) {
         Ok(entries) => entries,
@@ -114,7 +114,7 @@ fn names_in(inside: &Inside, folder: &str) -> Result<Names> {
     Ok(found)
 }
 
-/// Folders that a crash left empty do not exist for anybody.
+/// Empty folders, which a crash can leave behind, are not listed.
 fn holds_object(inside: &Inside, folder: &str) -> Result<bool> {
     for name in names_in(inside, folder)?.names {
         if !name.ends_with('/') || holds_object(inside, &name)? {

@@ -1,14 +1,14 @@
-//! This process among those of its machine, so that one that was killed is known to be
-//! gone at once. Where the system does not tell (it is Linux that does), nobody knows.
+//! Identifies this process on its machine, so that a killed process is known to be dead at once.
+//! This works on Linux only.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-/// A process, unlike any other before or after it.
+/// A process, distinct from all earlier and later ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
-    /// Of the running system, and of the part of it that sees the same process numbers.
+    /// The boot, and the namespace of process numbers.
     boot: String,
     namespace: String,
     id: u32,
@@ -37,13 +37,13 @@ fn surroundings() -> Option<(String, String)> {
     Some((boot.trim().to_owned(), namespace.to_string_lossy().into_owned()))
 }
 
-/// None when there is no such process, or none that still runs. Its name, in brackets,
-/// may hold anything.
+/// None if there is no such process, or it has ended. Its name is in brackets and may contain any
+/// character.
 fn beginning_of(id: u32) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = line.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?;
-    // Field 22, counted with the number, the name and the state.
+    // Field 22 of the line, after the number, the name and the state.
     let began = fields.nth(18)?.to_owned();
     (!matches!(state, "Z" | "X")).then_some(began)
 }

@@ -1,5 +1,5 @@
-//! One append to an upload: its bytes become parts, and count when the document names
-//! them. It must not know how an upload ends.
+//! One append to an upload. Its bytes become parts, which belong to the upload when the document
+//! names them. It does not know how an upload is finished.
 
 use bytes::Bytes;
 use tokio::time::{Duration, Instant};
@@ -11,29 +11,29 @@ use crate::error::{Result, StorageError};
 use crate::staging::Intake;
 use crate::store::{Kept, Material};
 
-/// Smaller parts are put together as they come, so that an upload in small pieces has
-/// few parts and its end reads none of them again.
+/// Smaller parts are joined as they arrive, so that an upload in small pieces has few parts, and
+/// finishing it reads none of them again.
 const SMALL: u64 = 5 * 1024 * 1024;
-/// As soon as they are so many bytes together.
+/// They are joined when they have this many bytes together.
 const TOGETHER: u64 = 8 * 1024 * 1024;
 
-/// The first append to an upload that takes longer than this is shown in the document.
+/// If the first append takes longer than this, the document records it.
 const SHOWN_AFTER: Duration = Duration::from_mins(1);
 
-/// One append on its way. Dropped, nothing was appended.
+/// One append in progress. Dropping it appends nothing.
 pub struct Append<'a> {
     upload: &'a mut Upload,
     intake: Intake,
-    /// Where the upload stood.
+    /// The state of the upload before it.
     offset: u64,
     began: Instant,
 }
 
-/// What an append makes of the upload.
+/// The change that an append makes to the upload.
 struct Change {
     session: Session,
     added: Vec<Kept>,
-    /// Small parts whose bytes are in an added one.
+    /// Small parts that were joined into an added part.
     replaced: Vec<Kept>,
 }
 
@@ -50,24 +50,24 @@ impl<'a> Append<'a> {
         self.intake.write(bytes).await
     }
 
-    /// Says in the document that bytes are on their way, so that the upload does not expire
-    /// as one that receives nothing.
+    /// Records in the document that bytes are arriving, so that the upload does not expire as idle.
     async fn show(&mut self) -> Result<()> {
         let now = self.upload.scope.now().await?;
         match self.upload.save(self.upload.session.receiving(now)).await {
-            // Somebody else has changed it: finding out whether that is in the way is for the end.
+            // Another request has changed the document. The end of the append checks whether that
+            // conflicts.
             Err(StorageError::Conflict) => self.upload.refresh().await,
             saved => saved,
         }
     }
 
-    /// Bytes of this append so far.
+    /// The bytes of this append up to now.
     pub fn written(&self) -> u64 {
         self.intake.written()
     }
 
-    /// Gives the new offset. `Truncated` and unchanged unless it was `length`
-    /// bytes; `Conflict` and unchanged when another append came first.
+    /// Returns the new offset. `Truncated`, without a change, unless the append has `length` bytes.
+    /// `Conflict`, without a change, if another append came first.
     pub async fn finish(self, length: Option<u64>) -> Result<u64> {
         let Self { upload, intake, offset, .. } = self;
         if upload.offset() != offset || upload.session.is_being_finished(upload.scope.now().await?) {
@@ -84,11 +84,11 @@ impl<'a> Append<'a> {
                 upload.remove_later(change.replaced);
                 Ok(upload.offset())
             }
-            // Another append came first, or the answer was lost: the document says. It may
-            // not answer either; then what it does not name goes with the upload.
+            // Either another append came first, or the response was lost: the document tells. If it
+            // cannot be read, parts that it does not name are removed with the upload.
             Err(error) => {
                 match upload.refresh().await {
-                    // It has ended and been cleared away, maybe before these came.
+                    // The upload has ended and was removed, maybe before these parts were written.
                     Err(StorageError::NotFound) => {
                         upload.remove_later(change.added);
                         return Err(StorageError::NotFound);
@@ -124,7 +124,7 @@ impl Upload {
                 Ok(merged) => {
                     change.session.parts.truncate(change.session.parts.len() - small.len());
                     change.session.parts.push(merged.clone());
-                    // The last of the small ones was never named.
+                    // The document has never named the last of the small parts.
                     change.replaced = small;
                     change.added.push(merged);
                 }
@@ -140,7 +140,7 @@ impl Upload {
         parts.get(large..).unwrap_or_default().to_vec()
     }
 
-    /// What is left then goes with the upload.
+    /// Parts that remain are removed with the upload.
     fn remove_later(&self, parts: Vec<Kept>) {
         if parts.is_empty() {
             return;

@@ -1,11 +1,11 @@
-//! The ids of uploads. They are UUIDs of version 8: the first 48 bits are a digest of the
-//! owner, so that the owner's uploads stand together in a listing; the others are random.
+//! The ids of uploads. They are UUIDs of version 8. The first 48 bits are a digest of the owner, so
+//! that a listing groups the owner's uploads. The others are random.
 
 use uuid::Builder;
 
-/// Bytes of an id that tell whose it is.
+/// The bytes of an id that identify the owner.
 const OWNER_BYTES: usize = 6;
-/// Characters in which these bytes are written, with the hyphens: `xxxxxxxx-xxxx-`.
+/// The number of characters of these bytes in an id, with hyphens: `xxxxxxxx-xxxx-`.
 const OWNER_TEXT: usize = 14;
 
 /// The uploads of one owner in one scope.
@@ -27,7 +27,7 @@ impl Group {
         group
     }
 
-    /// What the ids of all its uploads begin with.
+    /// The prefix of all its ids.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }

@@ -1,5 +1,5 @@
-//! Whether a service honours conditions for several writers at once. One that looks at the
-//! condition and writes in two steps honours it only for one writer after another, and loses
+//! Whether a service supports conditions for several writers at once. A service that checks the
+//! condition and writes in two steps supports it only for one writer after another, and loses
 //! acknowledged changes.
 
 use futures_util::future::join_all;
@@ -11,11 +11,11 @@ use crate::error::{Result, StorageError};
 
 const WRITERS: usize = 8;
 const ROUNDS: usize = 4;
-/// Rounds in which an answer was lost say nothing and are repeated, so often at most.
+/// A round with a lost response has no result and is repeated, at most this often.
 const MOST_ROUNDS: usize = 3 * ROUNDS;
 
-/// What of `honoured` also holds for several writers at once. `once` does not try again: a
-/// repeated request would look like one more writer.
+/// The part of `honoured` that also holds for several writers at once. `once` does not retry,
+/// because a repeated request would look like another writer.
 pub(super) async fn confirm(honoured: Honoured, once: &Operator, path: &str) -> Result<Honoured> {
     if !honoured.write {
         return Ok(honoured);
@@ -45,7 +45,7 @@ enum Race {
     Remove,
 }
 
-/// What came of one round.
+/// The result of one round.
 enum Round {
     OneWon,
     SeveralWon,
@@ -97,7 +97,7 @@ async fn run(once: &Operator, path: &str, race: Race) -> Result<Round> {
         [_, _, ..] => Ok(Round::SeveralWon),
         _ if is_unknown => Ok(Round::Unknown),
         [winner] if is_there(once, path, race, *winner).await? => Ok(Round::OneWon),
-        // What the only winner wrote is not there: another one wrote after it.
+        // The content of the only winner is gone: another writer wrote after it.
         [_] => Ok(Round::SeveralWon),
         [] => Ok(Round::Unknown),
     }
@@ -126,7 +126,7 @@ async fn write(once: &Operator, path: &str, race: Race, number: usize, version: 
     };
     match answer {
         Ok(()) => Answer::Won,
-        // S3 also refuses a write beside another one (409) without having looked.
+        // S3 may also reject a write beside another one (409) without checking the condition.
         Err(error)
             if matches!(
                 error.kind(),

@@ -1,4 +1,4 @@
-//! Which checksum S3 is sent with a write.
+//! Which checksum is sent with a write.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -9,19 +9,19 @@ use opendal::Buffer;
 
 use crate::bucket::checksum;
 
-/// What a whole object is written with. A part of a multipart upload always has an MD5: S3
-/// takes other checksums only in uploads that were begun for them, which cannot copy parts.
+/// The checksum of a whole object. A part of a multipart upload always has an MD5: S3 accepts other
+/// checksums only in uploads that were begun with them, and those cannot copy parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Checksum {
     Crc32c = 0,
     Md5 = 1,
-    /// The service refuses both headers.
+    /// None: the service rejects both headers.
     None = 2,
 }
 
 impl Checksum {
-    /// The better one first.
+    /// The stronger one first.
     pub const KINDS: [Self; 2] = [Self::Crc32c, Self::Md5];
 
     pub fn header(self) -> Option<HeaderName> {
@@ -32,7 +32,7 @@ impl Checksum {
         }
     }
 
-    /// As it stands in the header.
+    /// The value of the header.
     pub fn of(self, body: &Buffer) -> String {
         match self {
             Self::Crc32c => checksum::crc32c(body),
@@ -42,7 +42,7 @@ impl Checksum {
     }
 }
 
-/// The checksum that whole objects have, as the probe chose it.
+/// The checksum of whole objects, as chosen by the probe.
 #[derive(Default)]
 pub(super) struct Chosen(AtomicU8);
 

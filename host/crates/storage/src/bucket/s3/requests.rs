@@ -1,5 +1,5 @@
-//! Requests to a bucket that opendal has no function for, or whose headers it does not let
-//! one choose.
+//! Requests to a bucket for which opendal has no function, or whose headers it does not let us
+//! choose.
 
 use bytes::Bytes;
 use http::{HeaderName, Method, Request, StatusCode};
@@ -21,7 +21,8 @@ impl<'a> Requests<'a> {
         Self { transport, url: url_of(settings) }
     }
 
-    /// `path` is below the bucket, or the query of the bucket itself. Any status is an answer.
+    /// `path` is below the bucket, or a query on the bucket itself. Returns a response of any
+    /// status.
     pub async fn ask(
         &self,
         method: Method,
@@ -37,7 +38,7 @@ impl<'a> Requests<'a> {
         Ok(self.transport.ask(request).await?)
     }
 
-    /// The same without a body, where only success is an answer.
+    /// The same without a body. A status other than success is an error.
     pub async fn send(&self, method: Method, path: &str) -> Result<Buffer> {
         let (status, answer) = self.ask(method, path, &[], "").await?;
         match status.as_u16() {
@@ -49,7 +50,7 @@ impl<'a> Requests<'a> {
     }
 }
 
-/// As opendal makes it: the signature holds the host, so a usual port is left out.
+/// The `Host` as opendal writes it, without a default port: the signature covers it.
 fn url_of(settings: &S3Settings) -> String {
     let (scheme, usual) = if settings.use_ssl { ("https", 443) } else { ("http", 80) };
     let port = if settings.port == usual { String::new() } else { format!(":{}", settings.port) };

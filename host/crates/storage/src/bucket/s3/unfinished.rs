@@ -1,5 +1,5 @@
-//! Multipart uploads that were neither completed nor given up: a crash while parts are
-//! joined leaves one, invisible and paid for.
+//! Multipart uploads that were neither completed nor aborted. A crash while parts are joined leaves
+//! one behind. It is invisible, but it is paid for.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::requests::Requests;
 use crate::bucket::within;
 use crate::error::{Result, StorageError};
 
-/// How many are listed at once, and an end to listings that have none.
+/// The most uploads per listing, and the most listings without one.
 const MOST_PAGES: usize = 100;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ impl Begun {
     }
 }
 
-/// Gives up those that began before `before`, anywhere in the bucket. Counts them.
+/// Aborts the uploads in the bucket that began before `before`. Returns their number.
 pub(super) async fn give_up(requests: &Requests<'_>, before: SystemTime) -> Result<u64> {
     let (mut given_up, mut after) = (0, String::new());
     for _ in 0..MOST_PAGES {

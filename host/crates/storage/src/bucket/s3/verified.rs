@@ -1,5 +1,5 @@
-//! Whether a service compares what it received with the checksum that was sent: it is sent a
-//! wrong one, and must neither acknowledge nor keep the object.
+//! Whether a service compares what it received with the checksum that was sent. The host sends a
+//! wrong checksum. The service must neither acknowledge nor keep that object.
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderName, Method, StatusCode};
@@ -11,8 +11,8 @@ use crate::error::{Result, StorageError};
 
 const BODY: &str = "checked";
 
-/// The checksum to write with: the first that the service verifies; if it verifies none, the
-/// first that it accepts.
+/// The checksum for writes: the first one that the service verifies, or else the first one that it
+/// accepts.
 pub(super) async fn ask(requests: &Requests<'_>, path: &str) -> Result<Checksum> {
     let mut accepted = None;
     for checksum in Checksum::KINDS {
@@ -36,11 +36,11 @@ pub(super) async fn ask(requests: &Requests<'_>, path: &str) -> Result<Checksum>
 }
 
 enum Answer {
-    /// Wrong ones are refused, right ones are not.
+    /// The service rejects wrong checksums, and accepts right ones.
     Verified,
-    /// Wrong ones are accepted, or what has one is kept.
+    /// It accepts wrong ones, or keeps the object.
     Ignored,
-    /// Right ones are refused too.
+    /// It rejects right ones too.
     Refused,
 }
 
@@ -66,7 +66,7 @@ async fn write(requests: &Requests<'_>, path: &str, header: &HeaderName, value: 
     let (status, answer) = requests.ask(Method::PUT, path, &headers, BODY).await?;
     match status {
         status if status.is_success() => Ok(Write::Accepted),
-        // The request after this one says why, in the words of the settings.
+        // The next request says why, in terms of the settings.
         StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(Write::Refused),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Err(StorageError::unavailable("the storage service is busy; try again"))
