@@ -19,6 +19,7 @@
 //! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
 //! | `unpack` | what packed parts of staged bytes unpack to |
 //! | `object` | what every store speaks of |
+//! | `own` | what the host keeps inside a scope for itself |
 //! | `store` | what every store can do, as traits |
 //! | `files`, `memory`, `bucket` | the stores: a folder, a map, any service of opendal |
 //! | `clock`, `sweep` | the store's own time; what crashes left behind |
@@ -41,6 +42,7 @@ mod key;
 mod locks;
 mod memory;
 mod object;
+mod own;
 mod presence;
 mod reader;
 mod readiness;

@@ -10,6 +10,7 @@ use super::digest::{Algorithm, Digest, unique};
 use super::error::{Result, StorageError};
 use super::key::{Key, PRIVATE, check_length};
 use super::object::{ListOptions, Listing, ObjectInfo, PathListing, Precondition};
+use super::own;
 use super::reader::Reader;
 use super::staging::Writer;
 use super::store::Store;
@@ -31,6 +32,13 @@ impl Scope {
     /// Below a folder of the host's own.
     pub(super) fn private(store: Arc<dyn Store>, room: &'static str) -> Self {
         Self { store, prefix: format!("{PRIVATE}/{room}/").into() }
+    }
+
+    /// What the host keeps inside this scope for itself. No key of the scope leads there, and no
+    /// listing shows it.
+    #[must_use]
+    pub fn own(&self) -> Self {
+        Self { store: Arc::clone(&self.store), prefix: format!("{}{PRIVATE}/", self.prefix).into() }
     }
 
     pub(super) fn store(&self) -> &dyn Store {
@@ -98,19 +106,24 @@ impl Scope {
     /// One page of keys, in the order of their bytes.
     pub async fn list(&self, options: &ListOptions) -> Result<Listing> {
         check_prefix(&options.prefix)?;
+        let (limit, hides) = (options.limit.max(1), own::may_be_on(options));
         let listing = PathListing {
             prefix: format!("{}{}", self.prefix, options.prefix),
             folders: options.folders,
             after: options.after.as_ref().map(|after| format!("{}{after}", self.prefix)),
-            limit: options.limit.max(1),
+            limit: if hides { limit + own::MOST } else { limit },
         };
         let page = self.store.list(&listing).await?;
-        Ok(Listing {
+        let mut page = Listing {
             objects: page.objects.into_iter().map(|info| self.relative_info(info)).collect(),
             folders: page.folders.into_iter().map(|folder| self.relative(folder)).collect(),
             next: page.next.map(|next| self.relative(next)),
             odd: page.odd.into_iter().map(|path| self.relative(path)).collect(),
-        })
+        };
+        if hides {
+            own::hide(&mut page, limit);
+        }
+        Ok(page)
     }
 
     /// Inside the store where it can. The precondition is about `target`;

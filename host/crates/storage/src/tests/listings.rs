@@ -60,6 +60,31 @@ on_every_store! {
         }
     }
 
+    async fn what_the_host_keeps_inside_a_scope_is_on_no_page(house) {
+        let scope = house.scope();
+        put(&scope.own(), "mount.json", "the host's own").await;
+        assert_eq!(walk(&scope, "", false, 1).await, Vec::<String>::new());
+        fill(&scope).await;
+        for name in ["-first", ".packhouse-not", ".packhouse0"] {
+            put(&scope, name, name).await;
+        }
+        for folders in [false, true] {
+            let mut names = expected("", folders);
+            names.extend(["-first", ".packhouse-not", ".packhouse0"].map(str::to_owned));
+            names.sort();
+            for limit in [1, 2, 3, 4, 14, 15, 16, 100] {
+                assert_eq!(walk(&scope, "", folders, limit).await, names, "{folders} {limit}");
+            }
+            assert_eq!(walk(&scope, ".pack", folders, 1).await, [".packhouse-not", ".packhouse0"], "{folders}");
+            for prefix in [".packhouse/", ".packhouse/mount"] {
+                assert_eq!(walk(&scope, prefix, folders, 1).await, Vec::<String>::new(), "{prefix} {folders}");
+            }
+        }
+        assert!(crate::Key::parse(".packhouse/mount.json").is_err(), "no key leads there");
+        let listed = scope.own().list(&ListOptions { limit: 10, ..Default::default() }).await.unwrap();
+        assert_eq!(listed.objects.len(), 1, "the host sees it");
+    }
+
     async fn a_page_may_begin_anywhere(house) {
         let scope = house.scope();
         fill(&scope).await;
