@@ -1,5 +1,5 @@
-//! What an administrator does with users and their tokens, and the first user of a new
-//! server. It must not know where the orders come from.
+//! What an administrator can do with users and their tokens, and the first user of a new server. It
+//! does not know where the orders come from.
 
 use packhouse_scope::Scope;
 use secrecy::SecretString;
@@ -11,36 +11,36 @@ use super::token_store::Token;
 use super::users::{Holder, User, UserName};
 use super::{Auth, AuthError};
 
-/// The user that a first start makes.
+/// The user that the first start creates.
 pub const ADMIN: &str = "admin";
 
-/// Somebody to be added.
+/// A user to add.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// Must be free.
+    /// Must not be in use.
     pub name: UserName,
-    /// Where to write to, if known.
+    /// The user's email address, if known.
     pub email: Option<String>,
-    /// What they may do beyond what everybody may.
+    /// Grants in addition to what everybody is allowed.
     pub grants: Vec<Scope>,
-    /// Owners who are recorded by this name alone mean this user, even if a removed user had
-    /// the name before.
+    /// Whether owner entries with only this name mean this user, even if a removed user had the
+    /// name before.
     pub owns_by_name: bool,
 }
 
-/// What became of the first user.
+/// The result of creating the first user.
 #[derive(Debug)]
 pub enum FirstUser {
-    /// There are users already.
+    /// There are users already, so nothing was created.
     There,
-    /// It was made with the password that was given.
+    /// Created with the given password.
     Made,
-    /// It was made with this password, to be shown once.
+    /// Created with this generated password, which is shown once.
     MadeWith(SecretString),
 }
 
 impl FirstUser {
-    /// The password to be shown.
+    /// The password to show.
     pub fn into_password(self) -> Option<SecretString> {
         match self {
             Self::MadeWith(password) => Some(password),
@@ -50,9 +50,8 @@ impl FirstUser {
 }
 
 impl Auth {
-    /// Makes the user `admin`, who may do everything, when there is no user at all. Of
-    /// several processes that start at once exactly one makes it. Without a password
-    /// one is generated.
+    /// Creates the user `admin` with all permissions if there are no users. If several processes
+    /// start at once, exactly one creates it. Without a password, one is generated.
     ///
     /// # Errors
     /// `Invalid` when the given password is unfit; `Unavailable`.
@@ -86,7 +85,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Sets another password. Tokens stay as they are.
+    /// Sets another password. Tokens do not change.
     ///
     /// # Errors
     /// `NotFound`; `Invalid` for an unfit password; `Unavailable`.
@@ -97,7 +96,7 @@ impl Auth {
         self.changed(name, found)
     }
 
-    /// Adds grants; those there already are no error.
+    /// Adds grants. A grant that exists already is not an error.
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
@@ -106,7 +105,7 @@ impl Auth {
         self.changed(name, found)
     }
 
-    /// Takes grants away; those not there are no error.
+    /// Removes grants. A grant that does not exist is not an error.
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
@@ -115,13 +114,13 @@ impl Auth {
         self.changed(name, found)
     }
 
-    /// Removes a user and all tokens that it has.
+    /// Removes a user and all of the user's tokens.
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
     pub async fn remove_user(&self, name: &str) -> Result<(), AuthError> {
         let id = self.inner.stores.users.remove(name).await?;
-        // Without its user a token counts for nothing, should this not be reached.
+        // If this is not reached, the tokens are invalid all the same, because their user is gone.
         if let Some(id) = id {
             self.inner.stores.tokens.remove_all(id).await?;
         }
@@ -139,12 +138,12 @@ impl Auth {
         self.inner.stores.users.list().await
     }
 
-    /// Is there a user of this name?
+    /// Whether a user has this name.
     pub async fn user_exists(&self, name: &str) -> Result<bool, AuthError> {
         Ok(self.account_id(name).await?.is_some())
     }
 
-    /// The id of the user who has this name now.
+    /// The id of the present user of this name.
     pub async fn account_id(&self, name: &str) -> Result<Option<Uuid>, AuthError> {
         if UserName::parse(name).is_err() {
             return Ok(None);
@@ -152,8 +151,8 @@ impl Auth {
         Ok(self.known_user(name).await?.map(|user| user.id))
     }
 
-    /// The account of a user, unasked for any proof: for the administrator, and for
-    /// programs that hold this library.
+    /// The account of a user without a proof of identity: for the administrator, and for programs
+    /// that embed this library.
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
@@ -162,13 +161,13 @@ impl Auth {
         Ok(Account::new(user, None).proved())
     }
 
-    /// The tokens of everybody, expired ones too, oldest first.
+    /// The tokens of all users, including expired ones, oldest first.
     pub async fn list_all_tokens(&self) -> Result<Vec<Token>, AuthError> {
         self.inner.stores.tokens.list(None).await
     }
 
-    /// Revokes anybody's token by its id, and those that were made with it. How many there were: 0
-    /// when there is none of this id.
+    /// Revokes a token by its id, and the tokens that were made with it. Returns how many were
+    /// revoked: 0 if no token has this id.
     pub async fn revoke_any(&self, id: Uuid) -> Result<u64, AuthError> {
         let revoked = self.inner.stores.tokens.remove(id, None).await?;
         self.forget_known();

@@ -1,11 +1,9 @@
-//! A small bounded map whose entries live for a fixed short time. It must not know
-//! what it holds.
+//! A small bounded map whose entries live for a fixed short time. It does not know their meaning.
 //!
 //! # Invariants
-//! - An entry's life is counted from before its value was read, so that no value is
-//!   used longer than the lifetime after it stopped being true elsewhere.
-//! - After [`Cache::clear`] nothing read before it is ever given out: a value whose
-//!   reading began earlier is not taken in.
+//! - The lifetime of an entry starts before its value is read, so that no value is used longer than
+//!   the lifetime after it changed elsewhere.
+//! - [`Cache::clear`] also drops values that are being read at that moment.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -15,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use super::clock::Clock;
 
-/// More entries than this are never held.
+/// The most entries.
 const MOST: usize = 10_000;
 
-/// Keys to values that may be used for `lifetime`.
+/// Maps keys to values that can be used for `lifetime`.
 pub struct Cache<K, V> {
     entries: Mutex<Entries<K, V>>,
     lifetime: Duration,
@@ -44,7 +42,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         Self { entries, lifetime, clock }
     }
 
-    /// The value, while it may still be used.
+    /// The value, unless its lifetime is over.
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -56,12 +54,12 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         (now.duration_since(*at) < self.lifetime).then(|| value.clone())
     }
 
-    /// Take one before reading a value that is to be put here.
+    /// Take a ticket before reading a value to store here.
     pub fn ticket(&self) -> Ticket {
         Ticket { generation: self.lock().generation, at: self.clock.now() }
     }
 
-    /// Holds the value, unless the cache was cleared since the ticket was taken.
+    /// Stores the value, unless the cache was cleared after the ticket was taken.
     pub fn put(&self, ticket: Ticket, key: K, value: V) {
         let now = self.clock.now();
         let mut entries = self.lock();
@@ -78,7 +76,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         entries.map.insert(key, (ticket.at, value));
     }
 
-    /// Forgets everything, and what is just being read too.
+    /// Drops all values, also those that are being read.
     pub fn clear(&self) {
         let mut entries = self.lock();
         entries.generation += 1;

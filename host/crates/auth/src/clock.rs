@@ -1,11 +1,11 @@
-//! The time, as the rest of this room reads it, so that a test can move it on
-//! without sleeping. It must not know what the time is used for.
+//! The clock of this crate, which a test can advance without sleeping. It does not know what the
+//! time is used for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The machine's clock, or in a test one that only moves on when told to sleep.
+/// The machine's clock, or in a test a clock that advances only when told to sleep.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     /// Milliseconds that this clock is ahead; `None` for the machine's own.
@@ -13,7 +13,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock whose sleeps are over at once and move it on by as much.
+    /// A clock whose sleeps end at once and advance it by their length.
     #[cfg(test)]
     pub fn without_waiting() -> Self {
         Self { ahead: Some(Arc::default()) }
@@ -30,7 +30,7 @@ impl Clock {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Waits for so long.
+    /// Waits this long.
     pub async fn sleep(&self, span: Duration) {
         match &self.ahead {
             None => tokio::time::sleep(span).await,

@@ -1,12 +1,12 @@
-//! What a request says about who sent it: read from its headers, and taken out of
-//! them, so that nothing behind this room ever sees a credential. It must not know
-//! who the credentials belong to, nor whether they are right.
+//! The credentials of a request. They are read from the headers and removed from them, so that
+//! nothing behind this crate sees a credential. It does not know whose they are, or whether they
+//! are valid.
 //!
 //! # Invariants
-//! - Every header that may hold a credential is removed, also one that is not read:
-//!   being too generous costs a plugin a header, being too mean gives it a secret.
-//! - Credentials that can't be read are never taken for none. Those of a scheme that this host
-//!   does not know are for somebody else, e.g. a proxy, and do not count here.
+//! - Every header that may hold a credential is removed, also one that is not read. Removing too
+//!   much costs a plugin a header. Removing too little gives it a secret.
+//! - A request with unreadable credentials never counts as anonymous. Credentials of a scheme that
+//!   this host does not know are for another recipient, such as a proxy, and are ignored.
 //! - `Debug` prints no secret.
 
 use std::fmt;
@@ -18,12 +18,11 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-/// Headers that hold a bare token, in the order in which they are asked.
-/// `Authorization` comes before all of them: clients send a made-up key beside it.
+/// Headers that hold a bare token, in order of precedence. `Authorization` comes before all of
+/// them, because some clients send a made-up key beside it.
 const KEY_HEADERS: [&str; 3] = ["x-nuget-apikey", "x-api-key", "x-auth-token"];
 
-/// Names of headers that may hold a credential: whole, by their end, by their start,
-/// and by what they contain.
+/// Names of headers that may hold a credential: whole names, endings, beginnings, and parts.
 const REMOVED: [&str; 6] =
     ["authorization", "cookie", "cookie2", "otp", "x-registry-auth", "x-jfrog-art-api"];
 const REMOVED_ENDS: [&str; 6] = ["-authorization", "-otp", "-cookie", "-jwt", "-auth-key", "-access-key"];
@@ -31,7 +30,7 @@ const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
 const REMOVED_PARTS: [&str; 8] =
     ["token", "api-key", "apikey", "api_key", "secret", "password", "credential", "jwt-assertion"];
 
-/// What was sent. Taken once at the edge; see [`Credentials::take`].
+/// The credentials of a request, taken once at the edge; see [`Credentials::take`].
 #[derive(Clone, Default)]
 pub struct Credentials(pub(super) Sent);
 
@@ -44,18 +43,18 @@ pub(super) enum Sent {
         name: String,
         password: SecretString,
     },
-    /// Of an authentication scheme that this host does not know: they say nothing here. One
-    /// sentence for the user, without any part of what was sent.
+    /// Of an authentication scheme that this host does not know, and therefore ignored. A sentence
+    /// for the user without any part of the credentials.
     Foreign(&'static str),
-    /// One sentence for the user, without any part of what was sent.
+    /// A sentence for the user without any part of the credentials.
     Unreadable(&'static str),
 }
 
 impl Credentials {
     /// Reads the credentials and removes every header that may hold one.
     ///
-    /// Understood are `Authorization` with `Basic`, `Bearer`, `Token` or a bare token,
-    /// and a bare token in one of the usual headers for API keys.
+    /// Supported are `Authorization` with `Basic`, `Bearer`, `Token` or a bare token, and a bare
+    /// token in one of the usual headers for API keys.
     pub fn take(headers: &mut HeaderMap) -> Self {
         let sent = read(headers);
         let secret: Vec<HeaderName> =
@@ -77,7 +76,7 @@ impl Credentials {
         may_hold_credential(name)
     }
 
-    /// Somebody's name and password (or token in its place).
+    /// A name, and a password or a token in its place.
     pub fn password(name: impl Into<String>, password: SecretString) -> Self {
         Self(by_password(name.into(), password))
     }
@@ -87,12 +86,12 @@ impl Credentials {
         Self(Sent::Token(secret))
     }
 
-    /// Was nothing sent that could name a user of this host?
+    /// Whether there is nothing that could identify a user of this host.
     pub(super) fn are_nobodys(&self) -> bool {
         matches!(self.0, Sent::Nothing | Sent::Foreign(_) | Sent::Unreadable(_))
     }
 
-    /// Was nothing sent at all?
+    /// Whether there are no credentials at all.
     pub fn is_empty(&self) -> bool {
         matches!(self.0, Sent::Nothing)
     }
@@ -110,13 +109,13 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Has this text the form of a token of ours (a hyphenated UUID)? Then it is looked up
-/// as one also where a client puts it in place of a password.
+/// Whether the text has the form of one of our tokens (a hyphenated UUID). It is then looked up as
+/// a token, even if a client sends it as a password.
 pub fn has_token_form(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-/// May a header of this name (in lower case) hold a credential?
+/// Whether a header of this name (in lower case) may hold a credential.
 fn may_hold_credential(name: &HeaderName) -> bool {
     let name = name.as_str();
     REMOVED.contains(&name)
@@ -140,7 +139,7 @@ fn read(headers: &HeaderMap) -> Sent {
 }
 
 fn read_authorization(value: &HeaderValue) -> Sent {
-    // A value that is no ASCII is taken for a token, and is none of ours.
+    // A value that is not ASCII counts as a token, but never as one of ours.
     let value = value.to_str().unwrap_or("?").trim();
     let Some((scheme, rest)) = value.split_once(' ') else {
         return match value.to_ascii_lowercase().as_str() {
@@ -174,7 +173,7 @@ fn basic(encoded: &str) -> Sent {
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
     let decoded = LENIENT.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    // From here on the text is dropped only as a secret.
+    // From here on the text is only dropped as a secret.
     let Some(pair) = decoded.map(SecretString::from) else {
         return Sent::Unreadable("the Basic credentials are not base64 of `name:password`: sign in again");
     };
@@ -186,7 +185,7 @@ fn basic(encoded: &str) -> Sent {
     }
 }
 
-/// A token may stand in either place; what stands beside it then means nothing.
+/// The token can be in either place. The other text is then ignored.
 fn by_password(name: String, password: SecretString) -> Sent {
     if has_token_form(&name) {
         return Sent::Token(name.into());

@@ -1,18 +1,18 @@
-//! The permissions that one request's caller was found to have, so that they can be verified again
-//! before something is changed. It must not know how a permission is decided.
+//! The permissions that the caller of one request was found to have, so that they can be verified
+//! again before a change. It does not know how a permission is decided.
 
-/// Permissions that are remembered. For one more, the oldest is forgotten.
+/// The most permissions. One more replaces the oldest.
 const MOST: usize = 256;
-/// Bytes of all their words together.
+/// The most bytes of all of them together.
 const MOST_BYTES: usize = 64 << 10;
 
-/// One answer of yes.
+/// A permission that was granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permission {
     pub kind: String,
     pub name: String,
     pub action: String,
-    /// Was the caller one of the owners that were asked about?
+    /// Whether it was granted because the caller is a listed owner.
     pub is_owner: bool,
 }
 
@@ -38,7 +38,7 @@ impl Granted {
         }
         self.bytes += permission.size();
         self.permissions.push(permission);
-        // The newest stays, however large it is.
+        // The newest stays, at any size.
         while self.permissions.len() > MOST || self.bytes > MOST_BYTES && self.permissions.len() > 1 {
             self.bytes -= self.permissions.remove(0).size();
         }

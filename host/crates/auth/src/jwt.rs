@@ -1,12 +1,12 @@
-//! JSON Web Tokens: signing claims and reading them back. It must not know users, mounts,
-//! or what the claims are about.
+//! JSON Web Tokens: signs and reads claims. It does not know users, mounts, or the meaning of the
+//! claims.
 //!
 //! # Invariants
-//! - A key verifies its own algorithm and no other; `none` is no algorithm. So a public key
-//!   is never taken for a shared secret.
-//! - A token names no key of its own (`jwk`, `jku`, `x5c` are not read), and one that needs
-//!   something understood that is not (`crit`, RFC 7515 section 4.1.11) counts for nothing.
-//! - Nothing printed holds a secret or a token.
+//! - A key verifies only its own algorithm, and `none` is not an algorithm. So a public key is
+//!   never used as a shared secret.
+//! - A token cannot bring its own key (`jwk`, `jku`, `x5c` are not read). A token with critical
+//!   extensions (`crit`, RFC 7515 section 4.1.11) is invalid.
+//! - No secret and no token is printed.
 
 pub mod keys;
 
@@ -18,32 +18,32 @@ use serde::de::DeserializeOwned;
 use super::AuthError;
 use keys::{Key, Keys};
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is parsed, in bytes.
 const LONGEST: usize = 16 << 10;
 
-/// Whom a token must be for, and from.
+/// The required audience and issuer of a token.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
     pub audience: &'a str,
-    /// None for anybody who has a key.
+    /// None accepts every issuer that has a key.
     pub issuer: Option<&'a str>,
 }
 
-/// Why a token counts for nothing.
+/// Why a token is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// It is not in the form of one, or no key here has signed it.
+    /// It is malformed, or was not signed with one of our keys.
     Forged,
     /// It is for another audience, or from another issuer.
     Foreign,
 }
 
-/// Has this text the form of a signed token (RFC 7515 section 3.1)?
+/// Whether the text has the form of a signed token (RFC 7515 section 3.1).
 pub fn has_form(text: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    // `{"` begins every header.
+    // Every header begins with `{"`.
     text.starts_with("ey") && text.split('.').count() == 3 && text.split('.').all(is_part)
 }
 
@@ -51,7 +51,8 @@ impl Keys {
     /// Signs the claims with the first key that can.
     ///
     /// # Errors
-    /// `Unavailable` when there is none or it fails, which reading the keys has ruled out.
+    /// `Unavailable` if no key can sign or signing fails. Both were checked when the keys were
+    /// read.
     pub fn sign<T: Serialize>(&self, claims: &T) -> Result<SecretString, AuthError> {
         let unable = |reason: String| AuthError::Unavailable { reason, source: None };
         let (key, private) =
@@ -61,8 +62,8 @@ impl Keys {
         Ok(SecretString::from(signed?))
     }
 
-    /// Reads the claims of a token that one of these keys has signed. Its times are not
-    /// looked at, only that it has an end.
+    /// Reads the claims of a token that one of these keys has signed. The token must have an
+    /// expiry, but its times are not checked here.
     pub fn verify<T: DeserializeOwned>(
         &self,
         token: &SecretString,
@@ -98,7 +99,7 @@ fn header(key: &Key) -> Header {
 
 fn validation(key: &Key, expected: &Expected<'_>) -> Validation {
     let mut validation = Validation::new(key.algorithm);
-    // The room's own clock decides.
+    // The caller checks times with this crate's clock.
     validation.validate_exp = false;
     validation.set_audience(&[expected.audience]);
     validation.set_required_spec_claims(&["exp", "aud"]);

@@ -1,15 +1,15 @@
-//! Hashing and verifying passwords. Both are slow by design (argon2id with its crate's defaults,
-//! 19 MiB and two passes), so few run at once, and what was just verified is remembered. It must
-//! not know who may try, nor where users are kept.
+//! Hashes and verifies passwords. Both are slow by design (argon2id with the defaults of its crate,
+//! 19 MiB and two passes). So only a few run at a time, and a recently verified password is
+//! remembered. It does not know who may try, or where users are stored.
 //!
 //! # Invariants
-//! - No password is kept: what was verified is remembered as a hash keyed with random
-//!   bytes of this process, for [`REMEMBERED`] at most, and counts only as long as the
-//!   user's stored hash is the one that it was verified against.
-//! - What was verified is remembered for the network that sent it. Credentials from elsewhere
-//!   are verified again, so that guessing elsewhere is never faster.
-//! - Verifying takes as long for a user that does not exist.
-//! - The same credentials sent many times at once are verified once.
+//! - No password is stored. A verified one is remembered as a hash that is keyed with random bytes
+//!   of this process, for at most [`REMEMBERED`], and only while the user's stored hash stays the
+//!   same.
+//! - It is remembered for the network that sent it. Credentials from another network are verified
+//!   again, so that guessing from there is never faster.
+//! - Verifying takes as long for a user who does not exist.
+//! - If the same credentials arrive many times at once, they are verified once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -28,37 +28,37 @@ use super::clock::Clock;
 use super::throttle::Tag;
 use super::users::PasswordHash;
 
-/// How long a verified password need not be verified again.
+/// How long a verified password is remembered.
 pub const REMEMBERED: Duration = Duration::from_mins(1);
 /// The longest password, in bytes.
 pub const LONGEST: usize = 1024;
-/// How long hashing a new password waits for its turn.
+/// How long hashing a new password waits in the queue.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The hash of no password, with the parameters that all others have.
+/// A hash that no password has, with the same parameters as all others.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Credentials as this process remembers them; means nothing elsewhere.
+/// Credentials as this process remembers them. Meaningless in another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// A part of it that many passwords share.
+    /// A short part of it, which many passwords share.
     pub fn tag(&self) -> Tag {
         let [first, second, ..] = self.0;
         Tag::from_le_bytes([first, second])
     }
 }
 
-/// What verifying credentials came to.
+/// The result of verifying credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The stored hash that they were verified against; none for a user that does not exist.
+    /// The stored hash that they were compared with; none for a user who does not exist.
     pub against: Option<PasswordHash>,
     pub is_right: bool,
 }
 
-/// The verdict that those share who sent the same credentials at the same time.
+/// The result that requests with the same credentials share.
 pub type Shared = tokio::sync::Mutex<Option<Verdict>>;
 
 /// Verifies passwords for one process.
@@ -70,7 +70,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Nothing remembered yet.
+    /// With an empty memory.
     pub fn new(clock: Clock) -> Self {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 4);
         Self {
@@ -82,7 +82,7 @@ impl Passwords {
         }
     }
 
-    /// Is this fit to be a password?
+    /// Checks a new password.
     ///
     /// # Errors
     /// `Invalid` with a sentence that says what to choose.
@@ -102,7 +102,7 @@ impl Passwords {
         Ok(())
     }
 
-    /// Makes the hash that is stored.
+    /// Computes the hash for the store.
     pub async fn hash(&self, password: &SecretString) -> Result<PasswordHash, AuthError> {
         Self::check(password)?;
         let password = password.clone();
@@ -115,10 +115,10 @@ impl Passwords {
         Ok(PasswordHash::new(phc))
     }
 
-    /// Is this the password? As slow for `None`, nobody's.
+    /// Whether this is the password. `None` (no such user) takes as long.
     ///
     /// # Errors
-    /// `Busy` when its turn does not come within `patience`.
+    /// `Busy` if the queue takes longer than `patience`.
     pub async fn verify(
         &self,
         password: &SecretString,
@@ -143,25 +143,25 @@ impl Passwords {
         Fingerprint(*hasher.finalize().as_bytes())
     }
 
-    /// Whether these were right a short while ago; none when they were not verified against
-    /// this stored hash.
+    /// Whether these credentials were right a short while ago; none if they were not verified
+    /// against this stored hash.
     pub fn remembered(&self, fingerprint: &Fingerprint, stored: Option<&PasswordHash>) -> Option<bool> {
         let verdict = self.verified.get(fingerprint)?;
         (verdict.against.as_ref() == stored).then_some(verdict.is_right)
     }
 
-    /// These were verified just now.
+    /// Remembers credentials that were verified now.
     pub fn remember(&self, fingerprint: Fingerprint, verdict: Verdict) {
         self.verified.put(self.verified.ticket(), fingerprint, verdict);
     }
 
-    /// Forgets all that was verified.
+    /// Forgets all credentials.
     pub fn forget(&self) {
         self.verified.clear();
     }
 
-    /// The verdict on these credentials, shared by all who wait for it now. Whoever
-    /// holds its lock and finds none is the one to verify.
+    /// The result for these credentials, which all waiting requests share. The one that locks it
+    /// first and finds none verifies.
     pub fn verdict(&self, fingerprint: Fingerprint) -> Arc<Shared> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verdict) = under_way.get(&fingerprint).and_then(Weak::upgrade) {
@@ -204,8 +204,7 @@ fn octets(network: IpAddr) -> [u8; 16] {
     }
 }
 
-/// A password for somebody who gave none: 20 characters, 99 random bits, none of them
-/// easily taken for another.
+/// A generated password: 20 characters, 99 random bits, without characters that look alike.
 pub fn generate() -> SecretString {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();

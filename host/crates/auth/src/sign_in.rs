@@ -1,13 +1,14 @@
-//! Signing in with a name and password: how often somebody may try, how many attempts may wait,
-//! and when a password needs no verifying. It must not know what the caller wants, nor how a
+//! Signing in with a name and a password: how often a client may try, how many attempts may wait,
+//! and when a password is not verified again. It does not know what the caller wants, or how a
 //! password is hashed.
 //!
 //! # Invariants
-//! - Attempts are looked at one after another, and a bounded number waits. One attempt too many
-//!   is `Busy`, one that must wait too long is `Throttled`; neither is ever "wrong".
-//! - After wrong attempts the next one is refused at once (see `throttle`).
-//! - An attempt that holds a place waits for [`Lane::InPlace`] at most, which is short.
-//! - A password that is remembered as right is used again only for the network that sent it, and
+//! - Attempts are verified one after another, and a bounded number waits. An attempt above the
+//!   limit is `Busy`, one that would wait too long is `Throttled`. Neither is reported as a wrong
+//!   password.
+//! - After wrong attempts, the next one is rejected at once (see `throttle`).
+//! - An attempt that holds a place waits for at most [`Lane::InPlace`], which is short.
+//! - A remembered password is accepted without verification only from the network that sent it, and
 //!   only while few wrong ones come from there (see `throttle`).
 
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ use super::{Auth, AuthError};
 const WRONG: &str = "the user name or password is wrong: check both, or sign in with a token";
 const MANY: &str = "too many clients are signing in: try again in a moment";
 
-/// Attempts that may wait at one time before their requests have places.
+/// The most attempts that wait before their requests have places.
 const MOST_WAITING: usize = 256;
 
 /// Where an attempt waits.
@@ -38,7 +39,7 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// How long attempts that are being looked at may make this one wait.
+    /// How long this attempt waits for earlier attempts that are being verified.
     fn throttle(self) -> Duration {
         match self {
             Self::Waiting => Duration::from_secs(2),
@@ -46,7 +47,7 @@ impl Lane {
         }
     }
 
-    /// How long it waits for its turn to be verified, and for somebody who sent the same.
+    /// How long it waits for its own verification, or for that of equal credentials.
     fn turn(self) -> Duration {
         match self {
             Self::Waiting => Duration::from_secs(15),
@@ -55,7 +56,7 @@ impl Lane {
     }
 }
 
-/// How many attempts are under way.
+/// Counts the attempts in progress.
 #[derive(Debug)]
 pub struct Lanes {
     waiting: Semaphore,
@@ -63,7 +64,7 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// With so many of the attempts that hold a place.
+    /// `in_place`: the most attempts that hold a place.
     pub fn new(in_place: usize) -> Self {
         Self { waiting: Semaphore::new(MOST_WAITING), in_place: Semaphore::new(in_place.max(1)) }
     }
@@ -81,8 +82,8 @@ impl Auth {
     /// The user of this name and password.
     ///
     /// # Errors
-    /// `Denied` when they are wrong, `Throttled` after too many wrong ones, `Busy` when too
-    /// many wait to be verified, `Unavailable` when the store is away.
+    /// `Denied` if they are wrong, `Throttled` after too many wrong ones, `Busy` if too many wait
+    /// to be verified, `Unavailable` if the store cannot be reached.
     pub(super) async fn by_password(
         &self,
         name: &str,
@@ -102,7 +103,7 @@ impl Auth {
             _ => {}
         }
         let attempt = Attempt { name, password, peer, fingerprint, lane };
-        // Those who wait for somebody with the same credentials need no turn, but a place.
+        // An attempt that waits for equal credentials needs no turn, but a place.
         let _permit = (lane == Lane::InPlace).then(|| inner.lanes.enter(lane)).transpose()?;
         let shared = inner.passwords.verdict(fingerprint);
         let shared = tokio::time::timeout(lane.throttle() + lane.turn(), shared.lock_owned()).await;
@@ -120,8 +121,8 @@ impl Auth {
         right(user, is_right)
     }
 
-    /// One slow look at a password, counted and perhaps made to wait. The user is read
-    /// after the wait: the password may have been changed meanwhile.
+    /// Verifies a password once. The attempt is counted, and may have to wait. The user is read
+    /// after the wait, because the password may have changed meanwhile.
     async fn attempt(&self, sent: &Attempt<'_>) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let (throttle, clock) = (&self.inner.throttle, &self.inner.clock);
         let Attempt { name, peer, fingerprint, lane, .. } = *sent;
@@ -151,7 +152,7 @@ impl Auth {
     }
 }
 
-/// A name and password that somebody sent.
+/// The name and the password of an attempt.
 struct Attempt<'a> {
     name: &'a str,
     password: &'a SecretString,

@@ -1,13 +1,13 @@
-//! Signed access tokens: what is put into one, and who somebody is who sends one. It must
-//! not know how a token is signed, nor over which protocol it was asked for.
+//! Signed access tokens: what they contain, and which account they stand for. It does not know how
+//! a token is signed, or which protocol requested it.
 //!
 //! # Invariants
-//! - A token holds no more than whoever it is made for may do at that moment, lives no
-//!   longer than what they signed in with, and counts at one mount only.
-//! - It counts no longer than its user, the grants and the token that it was made with:
-//!   they are looked up as if they had been sent themselves.
-//! - A token of the configuration's own token server is that server's word, and nothing
-//!   of it is looked up here. It is valid at the mount that its audience names, and at no other.
+//! - A token allows no more than its account is allowed at that moment. It expires no later than
+//!   the credentials that requested it, and is valid at one mount only.
+//! - It is valid only while its user, the grants, and the token that requested it are. They are
+//!   looked up like directly sent ones.
+//! - The host accepts what a configured external token server has signed, and looks up nothing of
+//!   it. Such a token is valid only at the mount that its audience names.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,9 +30,9 @@ use super::stores::Stores;
 use super::token_store::Token;
 use super::{Auth, AuthError, Owners, Question};
 
-/// Things that one token may be wanted for.
+/// The most things that one token can be requested for.
 const MOST_WANTED: usize = 100;
-/// By how much the clocks of two hosts may differ, in seconds.
+/// The most seconds by which the clocks of two hosts may differ.
 const LEEWAY: f64 = 120.0;
 
 const FORGED: &str = "the access token was not signed by this registry: sign in again";
@@ -42,22 +42,22 @@ const EXPIRED: &str = "the access token has expired: fetch another";
 const EARLY: &str = "the access token counts from a later moment on: compare the clocks of both machines";
 const GONE: &str = "the user or token that the access token was made with is gone: sign in again";
 
-/// How signed access tokens are set up.
+/// The configuration of signed access tokens.
 #[derive(Debug, Clone)]
 pub struct AccessSettings {
-    /// Shared with whoever else signs or verifies; of at least
+    /// A secret that is shared with other signers and verifiers, of at least
     /// [`SHORTEST_SECRET`](super::jwt::keys::SHORTEST_SECRET) bytes.
     pub secret: Option<SecretString>,
     pub keys: Vec<KeyFile>,
-    /// The address of another token server, which then signs alone.
+    /// The address of an external token server, which then signs all tokens.
     pub realm: Option<String>,
-    /// Whom tokens are for. Where another token server signs, a mount that `services` does not
-    /// name has `{service}/{mount}`.
+    /// The audience of tokens. With an external token server, a mount that `services` does not name
+    /// has `{service}/{mount}`.
     pub service: String,
-    /// Whom the tokens of another token server are for, by the mount that they are valid at.
+    /// The audience of the external token server's tokens, by mount.
     pub services: BTreeMap<String, String>,
-    /// Who signs them; none for `service`, and for anybody with a key when another token
-    /// server signs.
+    /// The issuer of tokens. None means `service`, or with an external token server every issuer
+    /// that has a key.
     pub issuer: Option<String>,
     pub lifetime: Duration,
 }
@@ -72,16 +72,16 @@ pub(super) struct Signing {
     lifetime: Duration,
 }
 
-/// What an access token is wanted for.
+/// A request for an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRequest<'a> {
-    /// The mount that it is to count at.
+    /// The mount at which it is valid.
     pub mount: &'a str,
     /// As in [`Auth::decide`].
     pub anonymous: Option<&'a [Scope]>,
-    /// The actions of the protocol that answers there.
+    /// The actions of the protocol of that mount.
     pub actions: &'a Actions,
-    /// Whom the client wants it for; empty for this registry.
+    /// The audience that the client requests; empty for this registry.
     pub service: &'a str,
     pub wanted: &'a [Entry],
 }
@@ -102,15 +102,15 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Where clients fetch access tokens, and for whom.
+/// Where clients get access tokens, and their audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServer<'a> {
-    /// None when the mount itself gives them out.
+    /// None if the mount itself issues them.
     pub realm: Option<&'a str>,
     pub service: Cow<'a, str>,
 }
 
-/// The claims that are signed; times are in seconds (RFC 7519 section 4.1).
+/// The claims that are signed. Times are in seconds (RFC 7519 section 4.1).
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -124,11 +124,11 @@ struct Claims<'a> {
     packhouse: Ours,
 }
 
-/// What only this registry puts into a token.
+/// The claim of this registry only.
 #[derive(Serialize, Deserialize)]
 struct Ours {
     mount: String,
-    /// The ids of the user and of the token that it was made with.
+    /// The ids of the user, and of the token that requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,7 +150,7 @@ struct Sent {
 }
 
 impl Signing {
-    /// Reads the keys. Without any, the secret is one that all hosts on the store share.
+    /// Reads the keys. Without any, the secret is one that all hosts of the user database share.
     ///
     /// # Errors
     /// `Invalid` for a key that cannot be used; `Unavailable` when the store is away.
@@ -173,8 +173,8 @@ impl Signing {
         })
     }
 
-    /// Whom tokens are for that are valid at this mount. Ours say their mount, those of another
-    /// token server say it by their audience.
+    /// The audience of the tokens of this mount. Our tokens name their mount in a claim, those of
+    /// an external token server in the audience.
     fn service(&self, mount: &str) -> Cow<'_, str> {
         match (&self.realm, self.services.get(mount)) {
             (None, _) => Cow::Borrowed(&self.service),
@@ -201,17 +201,18 @@ impl Signing {
 }
 
 impl Auth {
-    /// Where clients fetch access tokens for a mount; none where signed tokens are switched off.
+    /// Where clients get access tokens for a mount; none if signed tokens are disabled.
     pub fn token_server(&self, mount: &str) -> Option<TokenServer<'_>> {
         let signing = self.inner.signing.as_ref()?;
         Some(TokenServer { realm: signing.realm.as_deref(), service: signing.service(mount) })
     }
 
-    /// Signs a token that holds what the account (none: nobody) may do of the wanted.
+    /// Signs a token for the requested things that the account (none: an anonymous caller) is
+    /// allowed.
     ///
     /// # Errors
-    /// `Denied` when none are signed here, or not for this account; `Invalid` for another
-    /// service, or when too much is wanted.
+    /// `Denied` if this host signs none, or not for this account; `Invalid` for another audience,
+    /// or if too much is requested.
     pub fn sign_access(
         &self,
         account: Option<&Account>,
@@ -262,7 +263,7 @@ impl Auth {
         })
     }
 
-    /// Who sent this access token, at this mount and this moment.
+    /// The account of this access token, at this mount and time.
     pub(super) async fn by_access_token(
         &self,
         secret: &SecretString,
@@ -287,7 +288,7 @@ impl Auth {
         Ok(Caller { access: Some(Arc::new(access)), ..caller })
     }
 
-    /// Whoever a token of this registry was made for.
+    /// The account for which this registry has signed a token.
     async fn bearer(
         &self,
         ours: &Ours,
@@ -300,7 +301,7 @@ impl Auth {
             return Ok(Caller::anonymous());
         };
         let known = self.known_user(name.unwrap_or_default()).await?;
-        // Another user may have that name by now.
+        // Another user may have that name now.
         let Some(known) = known.filter(|known| known.id.to_string() == *user) else {
             return deny(GONE);
         };
@@ -342,7 +343,7 @@ impl Auth {
     }
 }
 
-/// As many random bytes as the signature has, as text.
+/// As many random bytes as a signature has, as text.
 fn fresh_secret() -> SecretString {
     SecretString::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
 }

@@ -1,5 +1,6 @@
-//! What scopes can be about: the mounts that there are, and the kinds and actions of their plugins.
-//! A grant may be older than its mount, so a scope that is about nothing is told, and not refused.
+//! The existing mounts, and the kinds and actions of their plugins, to which scopes can refer. A
+//! grant may be older than its mount, so a scope that refers to nothing causes a warning, not an
+//! error.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,12 @@ use super::Scope;
 /// The actions of each kind of thing.
 pub type Kinds = BTreeMap<String, Vec<String>>;
 
-/// By the name of the mount. None where the plugin is not known.
+/// By the name of the mount. None if its plugin is unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Targets(pub BTreeMap<String, Option<Kinds>>);
 
 impl Targets {
-    /// A sentence when a scope is about nothing that there is now.
+    /// A sentence if a scope refers to nothing that exists.
     pub fn remark(&self, scope: &Scope) -> Option<String> {
         let mounts: Vec<_> = self.0.iter().filter(|(name, _)| scope.is_about_mount(name)).collect();
         if mounts.is_empty() {
@@ -22,7 +23,7 @@ impl Targets {
                 "`{scope}` has no effect now, as no mount has that name: the mounts are {names}"
             ));
         }
-        // Where one plugin is not known, nothing can be said.
+        // If one plugin is unknown, nothing can be said.
         let kinds: Option<Vec<_>> =
             mounts.iter().map(|(name, kinds)| Some((name, kinds.as_ref()?))).collect();
         let kinds = kinds?;

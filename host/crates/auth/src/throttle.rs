@@ -1,23 +1,23 @@
-//! Limits how fast passwords can be guessed. It counts attempts and says how long each one
-//! waits. It must not know passwords, nor whether a name exists.
+//! Limits how fast passwords can be guessed. It counts attempts and decides how long each one
+//! waits. It does not know passwords, or whether a name exists.
 //!
-//! Three things are counted: the attempts of strangers on one name, the attempts of strangers
-//! from one network, and the attempts of an acquaintance. An acquaintance is a network from
-//! which that name has signed in within [`ACQUAINTANCE`].
+//! It counts three things: the attempts of strangers on one name, the attempts of strangers from
+//! one network, and the attempts of an acquaintance. An acquaintance is a network from which that
+//! name has signed in within [`ACQUAINTANCE`].
 //!
 //! # Invariants
-//! - An attempt counts as wrong from its beginning until it proves right, so that many
-//!   attempts at once gain nothing. While earlier ones are being looked at, it waits for a while,
-//!   since they may prove right.
-//! - Once attempts have proved wrong, the next one does not wait: it is refused until the time
-//!   comes. No connection is held for somebody who guesses.
-//! - An acquaintance is not slowed by what strangers do, neither elsewhere nor in its own
-//!   network. Nobody can lock out others from afar, nor from the next desk.
-//! - The password with which an acquaintance signed in last is recognised by a short [`Tag`]
-//!   and does not wait. Whoever shares that network could use this to test passwords, so every
-//!   attempt with another tag, also a refused one, is charged to a budget ([`GUESSES`]). When it
-//!   is used up, nothing is recognised until it has recovered.
-//! - Counters are in this process only, bounded in number, and forgotten after
+//! - An attempt counts as wrong from its beginning until it proves right, so that many attempts at
+//!   once gain nothing. While earlier attempts are being verified, it waits for a while, because
+//!   they may prove right.
+//! - After wrong attempts, the next one does not wait. It is rejected until its time comes, so
+//!   guessing holds no connection.
+//! - Attempts of strangers do not slow down an acquaintance, even from the acquaintance's own
+//!   network. So nobody can lock out another user.
+//! - The password with which an acquaintance signed in last is recognised by a short [`Tag`] and
+//!   does not wait. Another client in the same network could use this to test passwords. Therefore
+//!   every attempt with another tag, also a rejected one, is charged to a budget ([`GUESSES`]).
+//!   When the budget is used up, no password is recognised until it has recovered.
+//! - Counters exist in this process only. Their number is bounded, and they are dropped after
 //!   [`MEMORY`] without a wrong attempt.
 
 use std::collections::HashMap;
@@ -26,21 +26,21 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long wrong attempts are remembered after the last of them.
+/// How long after the last wrong attempt its counter is kept.
 pub const MEMORY: Duration = Duration::from_mins(15);
-/// How long a network counts as one that a name signs in from.
+/// How long a network stays an acquaintance of a name.
 const ACQUAINTANCE: Duration = Duration::from_hours(24);
-/// Wrong passwords of an acquaintance within [`MEMORY`], above which its right password is not
+/// The most wrong passwords of an acquaintance within [`MEMORY`] for its right password to be
 /// recognised.
 const GUESSES: u32 = 100;
-/// What one of them costs: after this time it is forgotten.
+/// The time after which one of them is forgotten.
 const GUESS: Duration = Duration::from_secs(MEMORY.as_secs() / GUESSES as u64);
-/// The first delay; it doubles with each wrong attempt, up to the longest of the rule.
+/// The first delay. It doubles with each wrong attempt, up to the maximum of the rule.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-/// No more counters of one kind than this are held.
+/// The most counters of one kind.
 const MOST: usize = 10_000;
 
-/// From when on attempts wait, and for how long at most.
+/// After how many attempts there is a delay, and the longest delay.
 struct Rule {
     /// Wrong attempts without a delay.
     free: u32,
@@ -48,7 +48,7 @@ struct Rule {
 }
 
 const NAME: Rule = Rule { free: 5, longest: Duration::from_secs(5) };
-/// A network may be that of many people, so it is slowed less than a name.
+/// Many people may share a network, so it is slowed down less than a name.
 const NETWORK: Rule = Rule { free: 20, longest: Duration::from_secs(1) };
 
 /// The counters of one process.
@@ -64,26 +64,26 @@ struct Counters {
     acquaintances: HashMap<Pair, Acquaintance>,
 }
 
-/// A name and the network that it was sent from.
+/// A name, and the network that sent it.
 type Pair = (String, IpAddr);
 
-/// A short hash of credentials. Many passwords share one, so it tells little about the password.
+/// A short hash of credentials. Many passwords share one, so it reveals little about the password.
 pub type Tag = u16;
 
 #[derive(Debug, Clone, Copy)]
 struct Counter {
     wrong: u32,
     last: Instant,
-    /// The next attempt is looked at no earlier.
+    /// The earliest time at which the next attempt is verified.
     open_at: Instant,
 }
 
 /// The attempts of one kind.
 #[derive(Debug, Clone, Copy)]
 struct Tally {
-    /// All that did not prove right, also those that are being looked at.
+    /// Attempts that have not proved right, including those being verified.
     begun: Counter,
-    /// Those that proved wrong.
+    /// Attempts that proved wrong.
     failed: Counter,
 }
 
@@ -92,21 +92,21 @@ struct Acquaintance {
     since: Instant,
     tag: Tag,
     own: Tally,
-    /// When all wrong passwords are forgotten: each moves it on by [`GUESS`].
+    /// When all wrong passwords are forgotten. Each one moves it by [`GUESS`].
     guessed_until: Instant,
 }
 
-/// One attempt that is being made.
+/// An attempt in progress.
 #[derive(Debug)]
 #[must_use = "an attempt that is neither right nor undone counts as wrong"]
 pub struct Attempt {
-    /// To be waited for before the password is looked at.
+    /// How long to wait before verifying the password.
     pub wait: Duration,
     pair: Pair,
     is_stranger: bool,
 }
 
-/// Come back after this long.
+/// Try again after this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany(pub Duration);
 
@@ -114,9 +114,9 @@ impl Throttle {
     /// Counts an attempt with credentials of this tag.
     ///
     /// # Errors
-    /// `TooMany` when it is too early after attempts that proved wrong, or when it would have to
-    /// wait for longer than `patience` for those that are being looked at. It is not counted
-    /// then, except as a guess of an acquaintance.
+    /// `TooMany` if it comes too early after wrong attempts, or would have to wait for longer than
+    /// `patience` for attempts that are being verified. It is then counted only as a guess of an
+    /// acquaintance.
     pub fn begin(
         &self,
         name: &str,
@@ -150,14 +150,14 @@ impl Throttle {
         Ok(Attempt { wait, pair, is_stranger })
     }
 
-    /// Is the network one from which this name signed in, and from which few wrong passwords
-    /// were sent since? Only then may what was verified before be used again.
+    /// Whether this name has signed in from this network, and few wrong passwords came from there
+    /// since. Only then may a remembered password be accepted.
     pub fn trusts(&self, name: &str, peer: IpAddr, now: Instant) -> bool {
         let known = self.lock().acquaintances.get(&(name.to_owned(), network_of(peer))).copied();
         known.is_some_and(|known| known.is_current(now) && known.has_few_guesses(now))
     }
 
-    /// The password was right: the attempt is not counted, and its network is remembered.
+    /// The password was right. The attempt is not counted, and its network becomes an acquaintance.
     pub fn succeed(&self, attempt: Attempt, tag: Tag, now: Instant) {
         let counters = &mut *self.lock();
         counters.give_back(&attempt, now);
@@ -183,7 +183,7 @@ impl Throttle {
 }
 
 impl Counters {
-    /// What attempts that are under way, and what those that failed make the next one wait.
+    /// How long the next attempt waits for attempts in progress, and after failed ones.
     fn waits_of_strangers(&self, (name, network): &Pair, now: Instant) -> [Duration; 2] {
         let waits = |tally: Option<&Tally>| tally.map_or([Duration::ZERO; 2], |tally| tally.waits(now));
         let ([begun, failed], [begun_there, failed_there]) =
@@ -210,7 +210,7 @@ impl Counters {
         self.each(pair, *is_stranger, |tally, rule| tally.begun.give_back(rule, now));
     }
 
-    /// What counts the attempts of this pair, as far as it is held.
+    /// The counters of this name and network that exist.
     fn each(&mut self, pair: &Pair, is_stranger: bool, change: impl Fn(&mut Tally, &Rule)) {
         if !is_stranger {
             if let Some(known) = self.acquaintances.get_mut(pair) {
@@ -259,7 +259,7 @@ impl Counter {
 }
 
 impl Rule {
-    /// What the next attempt waits after so many wrong ones.
+    /// The delay after this many wrong attempts.
     fn delay(&self, wrong: u32) -> Duration {
         match wrong.checked_sub(self.free) {
             None => Duration::ZERO,
@@ -295,7 +295,7 @@ fn within(at: Instant, now: Instant, span: Duration) -> bool {
     now.saturating_duration_since(at) < span
 }
 
-/// One customer's IPv6 network counts as one address: it has more addresses than can be counted.
+/// The IPv6 network of one customer counts as one address, because it has too many to count.
 pub fn network_of(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

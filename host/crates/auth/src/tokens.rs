@@ -1,19 +1,19 @@
-//! Making, listing and revoking the tokens of an account. It must not know how a token
-//! is later recognised, nor who asked over which protocol.
+//! Creates, lists and revokes the tokens of an account. It does not know how a token is recognised
+//! later, or which protocol asked.
 //!
 //! # Invariants
-//! - A token never allows more, from more places, or for longer than what its maker
-//!   signed in with; what the request leaves open is taken over from that.
+//! - A token never allows more, from more networks, or for longer than the credentials with which
+//!   it was made. What the request leaves open is taken from those.
 //! - A token that was issued through a mount is valid at that mount only.
-//! - A token whose maker's password was not checked for it ([`Account`] of a request's caller, or
-//!   of another token) expires, at a fixed time and when it is not used. Few of them fit beside
-//!   the tokens that a user made with the password, and a sign-in with the password always finds
-//!   room among them.
-//! - A token is revoked with the one that it was made with.
-//! - The secret is given out once and stored as a hash only.
-//! - An account that was narrowed can see and revoke nothing but what it signed in with. One that
-//!   signed in with a token of one mount can see and revoke tokens of that mount alone, and one
-//!   that came with a signed access token can neither make, see nor revoke any.
+//! - A token that was made without a check of the password ([`Account`] of a request's caller, or
+//!   of another token) expires, at a fixed time and when it is not used. A user can have only a few
+//!   of them beside the tokens made with the password, and a sign-in with the password always
+//!   replaces one of them if there is no room.
+//! - A token is revoked together with the one with which it was made.
+//! - The secret is returned once, and stored only as a hash.
+//! - A narrowed account can see and revoke only the token with which it signed in. An account that
+//!   signed in with a token of one mount can see and revoke only tokens of that mount. An account
+//!   with a signed access token can create, see and revoke none.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -32,38 +32,37 @@ use super::{Auth, AuthError, Owners};
 
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 200;
-/// Expired tokens are kept this long, so that their users are told what happened.
+/// How long expired tokens are kept, so that their users can be told.
 const KEPT: Duration = Duration::from_hours(30 * 24);
-/// Expired tokens are cleared away at most this often.
+/// The shortest time between two removals of expired tokens.
 const CLEARING: Duration = Duration::from_hours(1);
 
-/// What somebody wants a token for.
+/// A request for a token.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
-    /// To recognise it by.
+    /// A label for the user to recognise it by.
     pub label: Option<String>,
-    /// Shall it only read?
+    /// Whether it is read-only.
     pub read_only: bool,
-    /// What it is narrowed to; empty for all that the account has.
+    /// The scopes to which it is narrowed; empty for all permissions of the account.
     pub scopes: Vec<Scope>,
-    /// None for as long as the account's own.
+    /// Its lifetime; none for that of the account.
     pub lifetime: Option<Duration>,
-    /// Networks it may be used from; empty for those of the account.
+    /// The networks from which it can be used; empty for those of the account.
     pub cidr: Vec<IpNet>,
-    /// The mount through which it is asked for, which it is limited to. None when the
-    /// administrator makes it: then it is valid at all mounts, and no number is too many.
+    /// The mount through which it is requested, and to which it is limited. None for the
+    /// administrator: the token is valid at all mounts, and the quota does not apply.
     pub mount: Option<String>,
-    /// The actions of that mount's protocol. Without them, nothing is known of what an action
-    /// implies.
+    /// The actions of that mount's protocol, which say what an action implies.
     pub actions: Option<Arc<Actions>>,
 }
 
-/// A token just made.
+/// A new token.
 #[derive(Clone)]
 pub struct Issued {
-    /// What is stored of it.
+    /// The stored part.
     pub token: Token,
-    /// Shown to its owner now, and never again.
+    /// The secret, which is shown to the owner once.
     pub secret: SecretString,
 }
 
@@ -73,7 +72,7 @@ impl fmt::Debug for Issued {
     }
 }
 
-/// Reads a network (`10.0.0.0/8`) or a single address.
+/// Parses a network (`10.0.0.0/8`) or an address.
 ///
 /// # Errors
 /// `Invalid` with a sentence that says what to write.
@@ -88,11 +87,11 @@ pub fn parse_network(text: &str) -> Result<IpNet, AuthError> {
 }
 
 impl Auth {
-    /// Makes a token for the account.
+    /// Creates a token for the account.
     ///
     /// # Errors
-    /// `Denied` when it would allow more, or for longer, than the account, or when the user has
-    /// too many; `Invalid` for a bad label or lifetime; `Unavailable` when the store is away.
+    /// `Denied` if it would allow more, or for longer, than the account, or if the user has too
+    /// many; `Invalid` for a bad label or lifetime; `Unavailable` if the store cannot be reached.
     pub async fn issue(&self, account: &Account, request: &TokenRequest) -> Result<Issued, AuthError> {
         check_no_bearer(account)?;
         let secret = Uuid::new_v4().to_string();
@@ -101,16 +100,16 @@ impl Auth {
         if !self.inner.stores.tokens.add(&token, SecretHash::of(&secret), quota).await? {
             return deny(&self.too_many(&token));
         }
-        // It may have taken the place of another.
+        // It may have replaced another one.
         self.forget_known();
         self.clear_expired().await;
         tracing::info!(user.name = %account.name(), token.id = %token.id, "a token was made");
         Ok(Issued { token, secret: secret.into() })
     }
 
-    /// The account's tokens that have not expired, oldest first. An account that signed in
-    /// with a read-only or narrowed token sees that token alone, and one that signed in with a
-    /// token of one mount sees the tokens of that mount.
+    /// The account's valid tokens, oldest first. A read-only or narrowed account sees only the
+    /// token with which it signed in. An account that signed in with a token of one mount sees the
+    /// tokens of that mount.
     ///
     /// # Errors
     /// `Denied` for an account that came with an access token; `Unavailable`.
@@ -124,13 +123,13 @@ impl Auth {
         Ok(tokens)
     }
 
-    /// Revokes a token of the account's own, named by its id or by its secret (a client
-    /// that signs out knows no other name for it), and those that were made with it. False when
-    /// there is none.
+    /// Revokes one of the account's tokens and those that were made with it. The token is named by
+    /// its id, or by its secret, because a client that signs out knows nothing else. False if there
+    /// is none.
     ///
     /// # Errors
-    /// `Denied` when the account was narrowed and the token is not the one that it
-    /// signed in with; `Unavailable` when the store is away.
+    /// `Denied` if the account is narrowed and the token is not the one with which it signed in;
+    /// `Unavailable` if the store cannot be reached.
     pub async fn revoke(&self, account: &Account, id: &str) -> Result<bool, AuthError> {
         check_no_bearer(account)?;
         let Ok(given) = Uuid::try_parse(id) else {
@@ -184,7 +183,7 @@ impl Auth {
         })
     }
 
-    /// What is wished for, or less for an account whose password was not checked for it.
+    /// The requested lifetime, or less for an account without a check of the password.
     fn lifetime(&self, account: &Account, request: &TokenRequest) -> Option<Duration> {
         if account.is_proved() {
             return request.lifetime;
@@ -194,7 +193,7 @@ impl Auth {
         let left = left.map(|end| Duration::from_millis(end.saturating_sub(self.inner.clock.unix_millis())));
         match (request.lifetime, left) {
             (Some(wished), _) => Some(wished.min(longest)),
-            // Without a wish, as long as the maker's own.
+            // Without a request, the account's own lifetime.
             (None, Some(left)) if left <= longest => None,
             (None, _) => Some(longest),
         }
@@ -233,7 +232,7 @@ impl Auth {
         Ok(request.scopes.clone())
     }
 
-    /// Housekeeping beside making a token; it never fails the making.
+    /// Removes expired tokens after a token is created. Its failure does not fail the creation.
     async fn clear_expired(&self) {
         let now = self.inner.clock.unix_millis();
         let last = self.inner.cleared.load(Ordering::Relaxed);
@@ -247,7 +246,7 @@ impl Auth {
     }
 }
 
-/// An access token is for access, and for nothing that outlives it.
+/// An access token cannot create anything that outlives it.
 fn check_no_bearer(account: &Account) -> Result<(), AuthError> {
     if account.is_bearer() {
         return deny("an access token can't look after tokens: sign in with the password or another token");
@@ -298,7 +297,8 @@ fn place(account: &Account, wanted: &[IpNet]) -> Result<Vec<IpNet>, AuthError> {
     }
 }
 
-/// May who signed in with one token see and revoke another one of the same user?
+/// Whether an account that signed in with one token can see and revoke another token of the same
+/// user.
 fn is_in_reach(own: &Token, other: &Token) -> bool {
     let is_narrowed = own.read_only || !own.scopes.is_empty();
     own.id == other.id || !is_narrowed && (own.mount.is_none() || own.mount == other.mount)

@@ -1,10 +1,8 @@
-//! Who there is: users, their grants, the hashes of their passwords, and the trait of
-//! whatever keeps them. It must not know how a password is hashed, nor what a grant
-//! allows.
+//! Users, their grants, the hashes of their passwords, and the trait of user stores. It does not
+//! know how a password is hashed, or what a grant allows.
 //!
 //! # Layout
-//! One file below `users/` for each store; the same behaviour is asked of all of them
-//! in `users/tests.rs`.
+//! One file below `users/` per store. `users/tests.rs` checks that all of them behave alike.
 
 pub mod database;
 pub mod memory;
@@ -19,20 +17,20 @@ use uuid::Uuid;
 use super::AuthError;
 use super::credentials::has_token_form;
 
-/// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, the first a
-/// letter or digit, and not of the form of a token. So an address for mail is one, if it is in
-/// lower case. There is no `:`, which splits credentials, and no `/`. In a URL, `@` and `+` are
-/// escaped.
+/// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, beginning with a
+/// letter or digit, and not in the form of a token. An email address in lower case is a valid name.
+/// `:` and `/` are not allowed, because `:` separates a name from a password. `@` and `+` are
+/// escaped in URLs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
 const LONGEST: usize = 128;
 
 impl UserName {
-    /// Reads a name.
+    /// Parses a name.
     ///
     /// # Errors
-    /// `Invalid` with a sentence that says what a name is made of.
+    /// `Invalid` with a sentence that says which characters a name can have.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let fits = (1..=LONGEST).contains(&text.len())
@@ -67,18 +65,18 @@ impl FromStr for UserName {
     }
 }
 
-/// A hash of a password in the PHC string format. A changed password always has another
-/// one, so it also tells whether the password is still the same.
+/// A hash of a password in the PHC string format. Each change of the password creates a different
+/// hash, so comparing hashes also shows whether the password is still the same.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a PHC string as it is stored.
+    /// Takes a stored PHC string.
     pub fn new(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The PHC string, for the store and for verifying only.
+    /// The PHC string, only for the store and for verifying.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,20 +91,20 @@ impl fmt::Debug for PasswordHash {
 /// One user as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Never used again, also when the name is: tokens belong to this.
+    /// Never used again, even if the name is. Tokens belong to the id.
     pub id: Uuid,
     /// Unique.
     pub name: UserName,
-    /// Where to write to, if known.
+    /// The email address, if known.
     pub email: Option<String>,
     /// The hash of the password.
     pub password: PasswordHash,
-    /// What this user may do, in order and each once.
+    /// The grants, sorted and without duplicates.
     pub grants: Vec<Scope>,
     /// Milliseconds since the Unix epoch.
     pub created: u64,
-    /// Whether owners who are recorded by this name alone, without an id, mean this user.
-    /// A store sets it for a name that nobody had before.
+    /// Whether owner entries with only this name mean this user. A store sets it for a name that no
+    /// user had before.
     pub owns_by_name: bool,
 }
 
@@ -115,7 +113,7 @@ pub struct User {
 pub struct Holder {
     pub id: Uuid,
     pub name: UserName,
-    /// Whether owners who are recorded by this name alone mean this user.
+    /// Whether owner entries with only this name mean this user.
     pub owns_by_name: bool,
 }
 
@@ -126,36 +124,36 @@ impl User {
     }
 }
 
-/// What keeps users, and the names that removed users had: an owner list that holds only a
-/// name must not mean the next user of that name. What a call has written is visible to all hosts
-/// on the same store when the call returns. Every function answers `Unavailable` when the store is away.
+/// A store of users and of the names of removed users: an owner entry with only a name must not
+/// mean the next user of that name. All hosts of the store see a change when its call returns.
+/// Every function answers `Unavailable` if the store cannot be reached.
 pub trait UserStore: Send + Sync {
-    /// Adds a user; `Exists` when the name is taken. The user owns by name if asked to, or if
-    /// no user of that name was ever removed.
+    /// Adds a user; `Exists` if the name is in use. The user owns by name if requested, or if no
+    /// user of that name was ever removed.
     fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>>;
-    /// Adds the very first user; false, and nothing done, when there is any. Of several
-    /// callers at once, on any host, exactly one gets true.
+    /// Adds the first user; false, without a change, if there is one already. Of several callers at
+    /// once, on any host, exactly one gets true.
     fn add_first<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<bool, AuthError>>;
     /// The user of this name.
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>>;
     /// The user of this id.
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>>;
-    /// False when there is no such user.
+    /// False if there is no such user.
     fn set_password<'a>(
         &'a self,
         name: &'a str,
         password: &'a PasswordHash,
     ) -> BoxFuture<'a, Result<bool, AuthError>>;
-    /// Adds and removes grants in one step; those that are there, or are not, already
-    /// are no error. False when there is no such user.
+    /// Adds and removes grants in one step. Grants that already exist, or do not, are not an error.
+    /// False if there is no such user.
     fn change_grants<'a>(
         &'a self,
         name: &'a str,
         add: &'a [Scope],
         remove: &'a [Scope],
     ) -> BoxFuture<'a, Result<bool, AuthError>>;
-    /// Removes a user and says its id, for removing what belongs to it. The name is
-    /// remembered in the same step.
+    /// Removes a user and returns the id, so that everything else of the user can be removed. The
+    /// same step records the name.
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>>;
     /// The removed users who had this name.
     fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>>;

@@ -1,5 +1,5 @@
-//! The keys that sign and verify tokens: read from files or a shared secret, and tried
-//! before anything is served. It must not know what is signed with them.
+//! The keys that sign and verify tokens. They are read from files or a shared secret, and tried
+//! before the host serves. It does not know what is signed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::AuthError;
 
-/// The shortest shared secret, in bytes: as many as HS256 gives (RFC 7518 section 3.2).
+/// The shortest shared secret, in bytes: the size of an HS256 signature (RFC 7518 section 3.2).
 pub const SHORTEST_SECRET: usize = 32;
 
 /// The algorithms that a key file may be for, as RFC 7518 and RFC 8037 name them.
@@ -19,17 +19,17 @@ const ALGORITHMS: [(&str, Algorithm); 3] =
 /// One key of the configuration.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
-    /// The name by which a token says who signed it.
+    /// The name (`kid`) with which a token identifies its key.
     pub kid: String,
     /// `RS256`, `ES256` or `EdDSA`.
     pub algorithm: String,
     /// A file in PEM.
     pub path: PathBuf,
-    /// Is it a private key, which signs too?
+    /// Whether it is a private key, which can also sign.
     pub private: bool,
 }
 
-/// All keys; the first that can sign does.
+/// All keys. The first one that can sign signs.
 #[derive(Debug)]
 pub struct Keys(Vec<Key>);
 
@@ -47,7 +47,7 @@ impl Keys {
     /// The keys of the files in their order, then the shared secret.
     ///
     /// # Errors
-    /// `Invalid` with a sentence that names the key and what is wrong with its file.
+    /// `Invalid` with a sentence that names the key and the problem with its file.
     pub fn read(files: &[KeyFile], secret: Option<&SecretString>) -> Result<Self, AuthError> {
         let mut keys = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         keys.extend(secret.map(shared));
@@ -112,8 +112,7 @@ fn unfit(path: &Path, algorithm: &str, private: bool) -> String {
     format!("{} holds no such key for {algorithm}: give it {wanted}", path.display())
 }
 
-/// A private key and the public one that belongs to it; none unless what one signs the
-/// other verifies.
+/// A private key and its public key; none unless the one verifies what the other signs.
 fn from_private(algorithm: Algorithm, pem: &str) -> Option<(DecodingKey, Option<EncodingKey>)> {
     let bytes = pem.as_bytes();
     let private = match algorithm {
@@ -130,7 +129,7 @@ fn from_private(algorithm: Algorithm, pem: &str) -> Option<(DecodingKey, Option<
 }
 
 fn from_public(algorithm: Algorithm, pem: &str) -> Option<(DecodingKey, Option<EncodingKey>)> {
-    // The library would take a private key or a certificate, and then verify nothing.
+    // The library would accept a private key or a certificate, and then verify nothing.
     let (is_public, bytes) = (pem.contains("PUBLIC KEY-----"), pem.as_bytes());
     let public = match algorithm {
         Algorithm::RS256 => DecodingKey::from_rsa_pem(bytes),
@@ -140,9 +139,9 @@ fn from_public(algorithm: Algorithm, pem: &str) -> Option<(DecodingKey, Option<E
     let public = public.ok()?;
     let length = public.try_get_as_bytes().ok()?.len();
     let fits = match algorithm {
-        // A modulus of 2048 bits and what stands around it.
+        // A modulus of 2048 bits and its encoding.
         Algorithm::RS256 => length > 256,
-        // An uncompressed point, a compressed one is not read.
+        // An uncompressed point. Compressed points are not supported.
         Algorithm::ES256 => length == 65,
         _ => length == 32,
     };

@@ -1,5 +1,5 @@
-//! Tokens in this process's memory: for tests, and for servers that keep nothing. They
-//! are gone when it ends. It must not know anything else of this room's stores.
+//! Tokens in the memory of this process, for tests and for servers that keep nothing. They end with
+//! the process. It does not know the other stores of this crate.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,7 +34,7 @@ impl Memory {
 
 type Tokens = HashMap<SecretHash, Token>;
 
-/// Removes a token and all that were made with it.
+/// Removes a token and all tokens that were made with it.
 fn remove_with_children(tokens: &mut Tokens, id: Uuid) -> u64 {
     let before = tokens.len();
     let mut gone = vec![id];
@@ -61,7 +61,7 @@ fn count(tokens: &Tokens, token: &Token, now: u64) -> Count {
     })
 }
 
-/// Which one makes room for a token that was made with the password.
+/// Which token makes room for one that was made with the password.
 fn longest_unused(tokens: &Tokens, token: &Token, only_alike: bool) -> Option<Uuid> {
     let own = tokens.values().filter(|other| other.owner == token.owner && other.idle.is_some());
     let others = own.filter(|other| !only_alike || other.parent.is_none());

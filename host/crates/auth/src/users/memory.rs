@@ -1,5 +1,5 @@
-//! Users in this process's memory: for tests, and for servers that keep nothing. They
-//! are gone when it ends. It must not know anything else of this room's stores.
+//! Users in the memory of this process, for tests and for servers that keep nothing. They end with
+//! the process. It does not know the other stores of this crate.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ impl Memory {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locked after [`Memory::users`] where both are.
+    /// If both are locked, [`Memory::users`] comes first.
     fn removed_users(&self) -> MutexGuard<'_, Vec<Holder>> {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
