@@ -1,11 +1,11 @@
-//! What a user owns: packages list their owners in documents that only plugins can read, and
-//! an owner may do what no grant names. This room asks the plugins' optional export, a page
-//! at a time, and has it take a user off the lists. It must not know what an owner may do.
+//! What a user owns. Packages list their owners in documents that only plugins can read, and an
+//! owner may do what no grant allows. This module asks the plugins' optional export, page by page,
+//! and has it remove a user from the lists. It does not know what an owner may do.
 //!
 //! # Invariants
-//! - **Whoever could not be asked is named**: an answer never reads as "owns nothing" because
-//!   a plugin is missing, fails, or has no such export.
-//! - **What is kept is bounded**: [`MOST_THINGS`] of a mount, in pages of [`LARGEST_PAGE`].
+//! - **A mount that did not answer is named.** A user never seems to own nothing because a plugin
+//!   is missing, fails, or has no such export.
+//! - **The answer is bounded**: [`MOST_THINGS`] per mount, in pages of [`LARGEST_PAGE`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,16 +24,16 @@ pub use desk::{Desk, OfConfig};
 
 mod desk;
 
-/// Things that a page may hold.
+/// The most things of a page.
 const LARGEST_PAGE: usize = 1000;
-/// Bytes of a cursor, and of a kind and a name.
+/// The most bytes of a cursor, and of a kind and a name.
 const LONGEST: usize = 4 << 10;
-/// Things of one mount that are listed.
+/// The most things of one mount.
 const MOST_THINGS: usize = 100_000;
-/// Pages of one mount; each looks at some hundred documents.
+/// The most pages of one mount; each covers some hundred documents.
 const MOST_PAGES: usize = 1_000_000;
 
-/// Something that lists its owners, as a scope names it.
+/// A thing that lists owners, named as in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Thing {
     pub mount: String,
@@ -48,24 +48,24 @@ impl std::fmt::Display for Thing {
     }
 }
 
-/// What could not be found out, or done.
+/// A question or an order that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// None when no mount could be asked.
+    /// None if no mount could be asked.
     pub mount: Option<String>,
     pub why: String,
 }
 
-/// What somebody owns.
+/// What a user owns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
     /// In the order of their mounts.
     pub things: Vec<Thing>,
-    /// The mounts of which the list is not known, or not known to its end.
+    /// The mounts whose list is missing or incomplete.
     pub unknown: Vec<Unknown>,
 }
 
-/// Why a plugin gave no answer.
+/// Why a plugin did not answer.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
     #[error("there is no such mount any more")]
@@ -87,7 +87,7 @@ enum AskError {
 }
 
 impl Caretaker {
-    /// Everything that lists this user as an owner, on every mount of the configuration.
+    /// Everything that lists this user as an owner, on all configured mounts.
     pub async fn owned_by(&self, holder: &Holder) -> Inventory {
         let mut inventory = Inventory::default();
         for mount in self.all_mounts() {
@@ -98,8 +98,7 @@ impl Caretaker {
         inventory
     }
 
-    /// Takes this user off the owner lists of these things. Says which of them could not be
-    /// changed.
+    /// Removes this user from the owner lists of these things. Returns which could not be changed.
     pub async fn disown(&self, holder: &Holder, things: &[Thing]) -> Vec<(Thing, String)> {
         let mut failed = Vec::new();
         for thing in things {
@@ -172,7 +171,7 @@ impl Caretaker {
         }))
     }
 
-    /// Also those that are disabled: their lists count again once they are enabled.
+    /// Includes disabled mounts, because their lists are valid again when they are enabled.
     fn all_mounts(&self) -> Vec<Arc<Mount>> {
         let mut all: Vec<_> = self.mounts.iter().cloned().collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));

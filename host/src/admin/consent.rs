@@ -1,8 +1,8 @@
-//! Asks the person at the terminal to agree. It must not know to what.
+//! Asks the person at the terminal to confirm. It does not know what.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-/// Somebody who can be asked.
+/// A person or a fixed answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Consent {
     /// The person at this process's terminal, if there is one.
@@ -13,7 +13,7 @@ pub(super) enum Consent {
 }
 
 impl Consent {
-    /// Asks a question that can be answered by yes or no. None when nobody can be asked.
+    /// Asks a yes-or-no question. None if there is nobody to ask.
     pub(super) async fn ask(self, question: &str) -> Option<bool> {
         match self {
             Self::OfProcess => {

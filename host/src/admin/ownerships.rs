@@ -1,50 +1,50 @@
-//! What a user still owns when an administrator takes access away, and revoking that too. It
-//! must not know how owner lists are kept.
+//! Shows what a user still owns when an administrator takes access away, and can revoke that too.
+//! It does not know how owner lists are stored.
 //!
 //! # Invariants
-//! - Nothing is said to be known that is not: a mount that could not be asked is named.
+//! - A mount that did not answer is named, so that the list never seems complete when it is not.
 
 use super::Terminal;
 use crate::auth::identity::FRESH;
 use crate::auth::{Holder, Resource, Scope};
 use crate::ownership::{Desk, Inventory, Thing, Unknown};
 
-/// What the administrator has ordered besides.
+/// The administrator's options.
 pub(super) struct Order<'a> {
     /// Revoke without asking.
     pub and_ownerships: bool,
-    /// Only what these name is revoked; none for everything.
+    /// Revoke only what these scopes cover; none for everything.
     pub within: Option<&'a [Scope]>,
-    /// Is the user removed already? Then what is listed has no effect any more.
+    /// Whether the user is removed already. Then the listed entries have no effect any more.
     pub is_removed: bool,
 }
 
-/// What is left when all was said and done.
+/// What the user still owns after the command.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     pub left: Vec<Thing>,
     pub unknown: Vec<Unknown>,
-    /// Should something have been revoked that was not?
+    /// Whether something was not revoked that should have been.
     pub has_failed: bool,
 }
 
 impl Standing {
-    /// Is the user known to own nothing?
+    /// Whether the user is known to own nothing.
     pub(super) fn is_clear(&self) -> bool {
         self.left.is_empty() && self.unknown.is_empty()
     }
 }
 
-/// Lists what the user owns, and revokes it if that was ordered or is agreed to. Returns what
-/// the user still owns afterwards.
+/// Lists what the user owns, and revokes it if that was ordered or confirmed. Returns what the user
+/// still owns afterwards.
 pub(super) async fn settle(
     holder: &Holder,
     order: &Order<'_>,
     desk: &dyn Desk,
     terminal: &mut Terminal<'_>,
 ) -> Standing {
-    // A running host may use what was removed for this long: the user could publish until then,
-    // and become an owner again. What is said below is true afterwards.
+    // A running host may use removed permissions for this long. Until then, the user could publish
+    // and become an owner again. After the wait, the list is true.
     tokio::time::sleep(FRESH).await;
     let Inventory { things, unknown } = desk.owned_by(holder).await;
     let name = &holder.name;

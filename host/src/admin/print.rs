@@ -1,6 +1,6 @@
-//! Lists of users and tokens: one line each, with tabs between the columns. It must not
-//! change anything, and never sees a secret. Labels, addresses and scopes may come from
-//! clients, so every such column is escaped.
+//! Lists users and tokens: one line each, with tabs between the columns. It changes nothing, and
+//! never sees a secret. Labels, addresses and scopes may come from clients, so all these columns
+//! are escaped.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ pub(super) async fn users(auth: &Auth, terminal: &mut Terminal<'_>) -> Result<()
     Ok(())
 }
 
-/// The grants of one user, one a line. `standing` is what the user owns, where that was asked.
+/// The grants of one user, one per line. `standing` is what the user owns, if that was asked.
 pub(super) async fn grants(
     auth: &Auth,
     name: &UserName,
@@ -80,7 +80,7 @@ fn line(token: &Token, owner: &str) -> String {
 }
 
 fn moment(millis: u64) -> String {
-    // Times that far off are only ever a token's distant end.
+    // Only the distant expiry of a token is outside of the range of dates.
     const LATEST: u64 = 253_402_300_799_000;
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis.min(LATEST)))
 }

@@ -1,4 +1,4 @@
-//! Where a password for a command comes from. It must not know what it is for.
+//! Reads a password for a command. It does not know its purpose.
 
 use std::io::{self, BufRead as _};
 
@@ -9,18 +9,18 @@ use crate::auth::{AuthError, UserName};
 /// A source of passwords.
 #[derive(Debug)]
 pub(super) enum Secrets {
-    /// The terminal or the standard input of this process.
+    /// The terminal, or the standard input of this process.
     OfProcess,
-    /// Always this one.
+    /// Always this password.
     #[cfg(test)]
     Fixed(SecretString),
 }
 
 impl Secrets {
-    /// Gets the password for a user: from standard input, or by asking twice.
+    /// Reads the password of a user: from standard input, or by asking twice.
     ///
     /// # Errors
-    /// `Invalid` with a sentence when there is none to be had, or the two differ.
+    /// `Invalid` with a sentence if there is none, or the two differ.
     pub(super) async fn read(&self, name: &UserName, from_stdin: bool) -> Result<SecretString, AuthError> {
         match self {
             Self::OfProcess => {

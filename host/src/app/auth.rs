@@ -1,4 +1,4 @@
-//! Hands the configuration's users and tokens to the auth room.
+//! Passes the configured users and tokens to `packhouse-auth`.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,13 @@ use crate::auth::jwt::keys::KeyFile;
 use crate::auth::{self, AccessSettings, Auth, Limits, TokenStoreKind};
 use crate::config::{Config, MountConfig, TokenKey};
 
-/// Opens the users and tokens that a configuration names, and makes the database file where
-/// there is none.
+/// Opens the configured users and tokens. Creates the database file if there is none.
 pub(super) async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
     let file = || config.file.display().to_string();
     Auth::open(&settings(config)?).await.map_err(|source| BuildError::Auth { file: file(), source })
 }
 
-/// Users that cannot be reached, for this reason. Makes nothing.
+/// A user database that cannot be used, for this reason. Creates nothing.
 pub(super) fn without_users(config: &Config, why: &str) -> Result<Auth, BuildError> {
     Ok(Auth::without_users(&settings(config)?, why))
 }
@@ -31,7 +30,7 @@ fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
 
 fn limits(config: &Config) -> Limits {
     let places = usize::try_from(config.server.limits.max_requests).unwrap_or(usize::MAX);
-    // So many sign-ins leave most places to others.
+    // This many sign-ins leave most places to other requests.
     Limits {
         sign_ins_in_place: (places / 8).clamp(1, 64),
         tokens_per_user: config.auth.tokens_per_user.into(),

@@ -1,10 +1,10 @@
-//! How much memory this machine has, or the container that the host runs in.
+//! The memory of this machine, or of the container in which the host runs.
 
 use std::fs;
 
-/// Assumed where nothing says how much there is.
+/// Assumed if the memory is unknown.
 const UNKNOWN: u64 = 4 << 30;
-/// Files in which a container's limit stands (control groups, versions 2 and 1).
+/// Files with a container's limit (control groups, versions 2 and 1).
 const CONTAINER_LIMITS: [&str; 2] =
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 

@@ -1,6 +1,6 @@
-//! Whether the host's own files are out of the reach of others: what runs (plugins, compiled
-//! code) and who may do what (users) must not lie where objects are stored, nor where other
-//! users of the machine can write. Nor may others be able to write to the files themselves.
+//! Checks that other users of the machine cannot change the host's own files. The code that runs
+//! (plugins, compiled code) and the users must not lie among the objects, nor in folders to which
+//! others can write. Others must not be able to write to the files either.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::BuildError;
 use crate::config::Config;
 use packhouse_common::reach::{self, others_can_write};
 
-/// One sentence for the first that is not safe.
+/// One sentence about the first unsafe file or folder.
 pub(super) fn check(config: &Config) -> Result<(), BuildError> {
     let (plugins, cache) = (&config.plugins.dir, &config.plugins.cache);
     let places =
@@ -33,7 +33,7 @@ pub(super) fn check(config: &Config) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// A place outside of the objects, below folders that others cannot write to.
+/// A place outside of the objects, in folders to which others cannot write.
 fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildError> {
     let root = config.storage.folder().map(absolute);
     if root.is_some_and(|root| place.starts_with(root)) {
@@ -52,8 +52,8 @@ fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildErro
     }
 }
 
-/// What decides what runs and who may do what: the configuration, the plugins, the users, the keys
-/// of tokens. (`plugins/key.rs` looks after the key of compiled code.)
+/// The files that decide which code runs and who may do what: the configuration, the plugins, the
+/// users, the keys of tokens. `plugins/key.rs` checks the key of compiled code.
 fn own_files(config: &Config) -> Vec<PathBuf> {
     let beside = |path: &Path, ending: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -83,7 +83,7 @@ fn refuse(config: &Config, key: &str, place: &Path, why: &str) -> BuildError {
     config.error(format!("{key} is `{}`, and {why}", place.display())).into()
 }
 
-/// Without symbolic links, as far as it exists.
+/// The path without symbolic links, as far as it exists.
 fn absolute(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let existing = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
@@ -93,8 +93,8 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// Can users other than this process's replace what is in it? Where the sticky bit is set, they
-/// can only replace what is their own.
+/// Whether other users can replace its content. If the sticky bit is set, they can replace only
+/// their own files.
 fn is_open_to_others(folder: &Path) -> bool {
     let Ok(metadata) = folder.metadata() else { return false };
     let is_sticky = metadata.permissions().mode() & 0o1000 != 0;

@@ -1,4 +1,4 @@
-//! `[auth]`: users, tokens, and what anybody may do.
+//! `[auth]`: users, tokens, and the permissions of anonymous callers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::config::values::{Secret, Span};
 
 /// Bytes of the shortest `jwt_secret`: as many as an HS256 signature has.
 const SHORTEST_SECRET: usize = 32;
-/// How long an access token may live.
+/// The longest lifetime of an access token.
 const LIFETIMES: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(1)];
 const MOST_KEYS: usize = 16;
 const MOST_TOKENS: u32 = 100_000;
@@ -22,31 +22,31 @@ const SHORTEST_REFRESH: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthConfig {
-    /// SQLite file of users, and of tokens with `token_store = "database"`.
+    /// SQLite file of users, and of tokens if `token_store = "database"`.
     pub database: PathBuf,
-    /// Where tokens are kept: a word that the auth room knows.
+    /// The token store, as a word that `packhouse-auth` knows.
     pub token_store: String,
-    /// Scopes that need no account.
+    /// The scopes of anonymous callers.
     pub anonymous: Vec<String>,
-    /// Signs access tokens, by HS256.
+    /// Signs access tokens with HS256.
     pub jwt_secret: Option<Secret>,
-    /// Tokens that clients of one user may have at one time.
+    /// The most tokens that the clients of one user can have at a time.
     pub tokens_per_user: u32,
-    /// How long a token lives at most that a client got without a password in a form, such as
-    /// the refresh token of `docker login`.
+    /// The longest lifetime of a token that a client got without a password in a form, such as the
+    /// refresh token of `docker login`.
     pub refresh_lifetime: Span,
-    /// When such a token expires if nobody uses it.
+    /// Such a token expires when it is not used for this long.
     pub refresh_idle: Span,
     pub npm_tokens: NpmTokens,
     pub oci_tokens: OciTokens,
 }
 
-/// `[auth.npm_tokens]`: opaque tokens that clients make at a login.
+/// `[auth.npm_tokens]`: opaque tokens that clients create at a login.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NpmTokens {
     pub enabled: bool,
-    /// Tokens made at a login may only read.
+    /// Whether tokens created at a login are read-only.
     pub default_readonly: bool,
 }
 
@@ -55,15 +55,15 @@ pub struct NpmTokens {
 #[serde(deny_unknown_fields, default)]
 pub struct OciTokens {
     pub enabled: bool,
-    /// The address of another token server; none: the mount gives out its own.
+    /// The address of an external token server; none if the mount issues tokens itself.
     pub realm: Option<String>,
-    /// Whom tokens are for; those of another token server at a mount: `{service}/{mount}`, or the
-    /// mount's `token_service`.
+    /// The audience of tokens. For an external token server, the audience of a mount is
+    /// `{service}/{mount}`, or the mount's `token_service`.
     pub service: String,
-    /// Who signs them; none: the same word, or with a `realm` anybody who has a key.
+    /// The issuer of tokens; none for `service`, or with a `realm` for every issuer that has a key.
     pub issuer: Option<String>,
     pub lifetime: Span,
-    /// The first private one signs, all verify.
+    /// The first private key signs, all keys verify.
     pub keys: Vec<TokenKey>,
 }
 
@@ -71,9 +71,9 @@ pub struct OciTokens {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
-    /// The name by which a token says who signed it.
+    /// The name (`kid`) with which a token identifies its key.
     pub kid: String,
-    /// A word that the auth room knows.
+    /// The algorithm, as a word that `packhouse-auth` knows.
     pub algorithm: String,
     /// A file in PEM; one of the two.
     pub private_key: Option<PathBuf>,
@@ -115,7 +115,7 @@ impl Default for NpmTokens {
     }
 }
 
-/// The rules for tokens that clients ask for, whatever the earlier system called them.
+/// The rules for tokens that clients request, under the names of the earlier system.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientTokens {
     pub enabled: bool,
@@ -123,7 +123,7 @@ pub struct ClientTokens {
 }
 
 impl AuthConfig {
-    /// The files with the keys that access tokens are signed and verified with.
+    /// The key files for access tokens.
     pub fn key_files(&self) -> impl Iterator<Item = &PathBuf> {
         self.oci_tokens.keys.iter().flat_map(|key| key.private_key.iter().chain(&key.public_key))
     }
@@ -133,7 +133,7 @@ impl AuthConfig {
         self.oci_tokens.keys.push(key);
     }
 
-    /// Keys that are set and that this configuration has no use for.
+    /// Settings that have no effect in this configuration.
     pub fn not_used(&self) -> Vec<&'static str> {
         let off = !self.oci_tokens.enabled;
         let keys = [
@@ -144,7 +144,7 @@ impl AuthConfig {
         keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
     }
 
-    /// How access tokens are signed; none where they are switched off.
+    /// How access tokens are signed; none if they are disabled.
     pub fn access_tokens(&self) -> Option<&OciTokens> {
         Some(&self.oci_tokens).filter(|tokens| tokens.enabled)
     }
@@ -167,7 +167,7 @@ impl AuthConfig {
         self.access_tokens().map_or(Ok(()), |tokens| tokens.check(secret.is_some()))
     }
 
-    /// Whom the tokens of another token server are for, by mount; a mount that is not named here
+    /// The audience of the external token server's tokens, by mount. A mount that is missing here
     /// has `{service}/{mount}`.
     pub(super) fn check_services(&self, mounts: &BTreeMap<String, MountConfig>) -> Result<(), String> {
         let own = format!("{}/", self.oci_tokens.service);
@@ -193,7 +193,7 @@ impl AuthConfig {
         Ok(())
     }
 
-    /// What holds for tokens that clients ask for.
+    /// The rules for tokens that clients request.
     pub fn client_tokens(&self) -> ClientTokens {
         ClientTokens { enabled: self.npm_tokens.enabled, read_only: self.npm_tokens.default_readonly }
     }
@@ -260,7 +260,7 @@ impl OciTokens {
     }
 }
 
-/// May it stand in a challenge, between quotes?
+/// Whether a challenge can hold it between quotes.
 fn is_fit(word: &str) -> bool {
     let unfit = |letter: char| !letter.is_ascii_graphic() || "\"\\".contains(letter);
     !word.is_empty() && word.len() <= 1024 && !word.chars().any(unfit)

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::config::values::resolve;
 
-/// `[mount.<name>.settings]`, where a text `env:NAME` or `file:/path` stands for what is there. Never
-/// printed, since any of it may be a secret.
+/// `[mount.<name>.settings]`. A text `env:NAME` or `file:/path` is replaced by its content. Never
+/// printed, because any value may be a secret.
 #[derive(Clone, Default, Deserialize)]
 #[serde(try_from = "toml::Table")]
 pub struct Settings {
@@ -17,12 +17,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// JSON, for the plugin.
+    /// As JSON, for the plugin.
     pub fn json(&self) -> Result<SecretString, String> {
         serde_json::to_string(&self.table).map(SecretString::from).map_err(|error| error.to_string())
     }
 
-    /// The texts that were kept somewhere else than in the file.
+    /// The texts that came from the environment or from files.
     pub fn secrets(&self) -> &[SecretString] {
         &self.secrets
     }
@@ -46,7 +46,7 @@ impl TryFrom<toml::Table> for Settings {
     }
 }
 
-/// Resolves every text at or below a value. `place` is for the words of errors.
+/// Replaces all texts in a value. `place` is for error messages.
 fn resolve_all(place: &str, value: &mut toml::Value, secrets: &mut Vec<SecretString>) -> Result<(), String> {
     match value {
         toml::Value::String(text) => {
@@ -70,24 +70,24 @@ fn resolve_all(place: &str, value: &mut toml::Value, secrets: &mut Vec<SecretStr
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MountConfig {
-    /// The mount's name unless said.
+    /// The mount's name by default.
     pub plugin: Option<String>,
     pub enabled: bool,
-    /// `/<name>` unless said; `/` of its host where `host` is given.
+    /// `/<name>` by default; `/` if `host` is set.
     pub base_path: Option<String>,
-    /// Serve it under this host name only.
+    /// Serve it only under this host name.
     pub host: Option<String>,
-    /// Its part of the storage; its name unless said.
+    /// Its part of the storage; its name by default.
     pub prefix: Option<String>,
     pub features: BTreeMap<String, bool>,
-    /// What it may have beyond its own prefix: `login`, and root aliases like `/v2`.
+    /// Rights beyond its prefix: `login`, and root aliases such as `/v2`.
     pub grants: Vec<String>,
-    /// Scopes that need no account here, instead of those in `[auth]`.
+    /// The scopes of anonymous callers here, instead of those in `[auth]`.
     pub anonymous: Option<Vec<String>>,
-    /// Whom the tokens of another token server are for that are valid here, where `[auth]`
-    /// names one; `{service}/{mount}` unless set.
+    /// The audience of the external token server's tokens for this mount; `{service}/{mount}` by
+    /// default.
     pub token_service: Option<String>,
-    /// Handed to the plugin.
+    /// Passed to the plugin.
     pub settings: Settings,
 }
 

@@ -1,4 +1,4 @@
-//! `[plugins]`: where protocols come from.
+//! `[plugins]`: the plugin folder and the cache.
 
 use std::path::PathBuf;
 
@@ -12,13 +12,13 @@ use crate::config::values::Size;
 pub struct PluginsConfig {
     /// Folder of `<plugin>.wasm` files.
     pub dir: PathBuf,
-    /// Folder for precompiled code; only the host may write there.
+    /// Folder for compiled code. Only the host may write to it.
     pub cache: PathBuf,
-    /// How much of it is kept; what was used longest ago is removed first.
+    /// The size of the cache. The least recently used code is removed first.
     pub cache_size: Size,
-    /// Take up changes of the folder while running.
+    /// Load changed files while the host runs.
     pub watch: bool,
-    /// Serve a plugin that no mount names at `/{protocol}`.
+    /// Serve a plugin without a mount at `/{protocol}`.
     pub auto_mount: bool,
 }
 

@@ -12,10 +12,10 @@ use crate::shares::Share;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// Address and port; port 0 takes any that is free.
+    /// Address and port. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Where clients reach the host, e.g. `https://registry.example.com`. Unless
-    /// set, it follows the request's `Host`.
+    /// The URL that clients use, for example `https://registry.example.com`. If absent, it follows
+    /// the request's `Host`.
     pub public_url: Option<String>,
     /// How many hosts share the storage.
     pub hosts: Hosts,
@@ -28,7 +28,7 @@ pub struct ServerConfig {
     pub limits: LimitsConfig,
 }
 
-/// A header in which a proxy tells who called it.
+/// A header in which a proxy names the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
@@ -65,43 +65,43 @@ pub enum Hosts {
 pub struct LimitsConfig {
     /// For a client to send its request's headers.
     pub header_timeout: Span,
-    /// How long a transfer may move no byte, in either direction.
+    /// How long a transfer may stand still, in either direction.
     pub idle_timeout: Span,
-    /// The minimum rate of a transfer in either direction, a second, averaged over
-    /// `idle_timeout`. A faster transfer may take as long as it needs.
+    /// The minimum rate of a transfer in either direction, per second, averaged over
+    /// `idle_timeout`. A transfer above it may take any time.
     pub min_rate: Size,
-    /// Time inside a plugin for one request; what the host waits for does not count.
+    /// Time in the plugin for one request, without waiting.
     pub guest_deadline: Span,
-    /// For one request in all, without the time in which bytes move.
+    /// For one request, without the time in which bytes move.
     pub request_timeout: Span,
-    /// Bytes that the host reads, hashes, unpacks, copies or writes for a plugin in one request, beside
-    /// what the client sends.
+    /// Bytes that the host reads, hashes, unpacks, copies or writes for a plugin in one request,
+    /// without those that the client sends.
     pub guest_work: Size,
     /// Memory of one plugin instance.
     pub guest_memory: Size,
-    /// Memory of all plugin instances together; a quarter of the machine's unless set.
+    /// Memory of all plugin instances together; a quarter of the machine's if absent.
     pub guest_memory_total: Option<Size>,
-    /// For requests to finish after SIGTERM.
+    /// How long requests may take to finish after SIGTERM.
     pub drain: Span,
-    /// For a new connection beyond them an idle one is closed.
+    /// For one more connection, the host closes an idle one.
     pub max_connections: usize,
-    /// How much of connections, places, memory for answers and open files one client
-    /// address may use, an IPv6 network of 64 bits being one; a fraction.
+    /// The part of connections, places, memory for replies and open files that one client address
+    /// can use, as a fraction. An IPv6 network of 64 bits counts as one address.
     pub client_share: f64,
-    /// Answered at one time; uploads may take three quarters of it.
+    /// Requests at a time. Uploads can use three quarters.
     pub max_requests: u32,
-    /// Waiting for a place; more are answered 503.
+    /// Requests that wait for a place. Further ones are answered 503.
     pub max_queued: usize,
     pub queue_timeout: Span,
-    /// Of one upload.
+    /// The most bytes of one upload.
     pub max_upload: Size,
-    /// Upload sessions that one caller may have open on one mount.
+    /// Open upload sessions per caller and mount.
     pub max_open_uploads: usize,
-    /// Of a reply that a plugin makes itself.
+    /// The most bytes of a reply that a plugin builds.
     pub max_reply: Size,
-    /// For the answers that plugins make, of all requests together, until they are sent.
+    /// For the replies that plugins build, of all requests together, until they are sent.
     pub reply_memory: Size,
-    /// The longest that a client which has not signed in may take to send a body.
+    /// How long the upload of an anonymous client may take.
     pub anonymous_upload: Span,
 }
 
@@ -147,7 +147,7 @@ impl Default for LimitsConfig {
 }
 
 impl LimitsConfig {
-    /// `client_share`; everything for a value that the check refuses.
+    /// `client_share`; the whole for a value that validation rejects.
     pub fn share(&self) -> Share {
         Share::new(self.client_share).unwrap_or(Share::whole())
     }
@@ -206,8 +206,8 @@ impl ServerConfig {
         Ok(())
     }
 
-    /// A header that the proxy does not set is what the client sent, so the administrator
-    /// names each header that may be trusted.
+    /// A header that the proxy does not set comes from the client, so the operator names each
+    /// trusted header.
     fn check_proxies(&self) -> Result<(), String> {
         match (self.trusted_proxies.is_empty(), self.forwarded.is_empty()) {
             (false, true) => Err(

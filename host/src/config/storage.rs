@@ -24,15 +24,15 @@ pub struct StorageConfig {
     pub bucket_name: Option<String>,
     pub access_key: Option<Secret>,
     pub access_secret: Option<Secret>,
-    /// Where the bucket's name goes in a URL.
+    /// Where URLs contain the bucket's name.
     pub addressing: Addressing,
     /// The container, for `azure`.
     pub container: Option<String>,
     pub account_name: Option<String>,
     pub account_key: Option<Secret>,
-    /// Instead of the endpoint, the account's name and its key.
+    /// The account's name and its key, or `connection_string`.
     pub connection_string: Option<Secret>,
-    /// Memory for what uploads to a bucket are sending, all of them together.
+    /// Memory for uploads to a bucket, all of them together.
     pub part_buffers: Size,
 }
 
@@ -77,12 +77,12 @@ impl Default for StorageConfig {
 }
 
 impl StorageConfig {
-    /// The folder of a store that is one.
+    /// The folder of an `fs` store.
     pub fn folder(&self) -> Option<&Path> {
         (self.kind == StorageKind::Fs).then_some(self.root.as_path())
     }
 
-    /// Does it outlive the server, so that other processes find it?
+    /// Whether it outlives the server and other processes can use it.
     pub fn is_lasting(&self) -> bool {
         self.kind != StorageKind::Memory
     }
@@ -100,7 +100,7 @@ impl StorageConfig {
         Ok(())
     }
 
-    /// Keys of another kind of store are a `type` that was forgotten.
+    /// A key of another kind of store means that `type` was forgotten.
     fn check_keys(&self) -> Result<(), String> {
         let is = |kind| self.kind == kind;
         let needs = [
@@ -142,11 +142,11 @@ impl StorageConfig {
     }
 }
 
-/// One upload of large parts, and one join of small ones.
+/// Enough for one upload of large parts, and one join of small ones.
 const LEAST_BUFFERS: u64 = 32 << 20;
 const MOST_BUFFERS: u64 = 64 << 30;
 
-/// A host name or address and nothing else: the rest has keys of its own.
+/// A host name or address only: port and scheme have their own keys.
 fn check_endpoint(endpoint: &str) -> Result<(), String> {
     let remedy = if let Some(bare) = endpoint.strip_prefix("https://") {
         format!("write \"{}\" and use_ssl = true", host_of(bare))
@@ -173,13 +173,13 @@ fn host_of(bare: &str) -> &str {
     bare.split(['/', '?', '#']).next().unwrap_or(bare)
 }
 
-/// An IPv6 address has colons of its own, inside brackets.
+/// An IPv6 address has colons inside brackets.
 fn has_port(endpoint: &str) -> bool {
     let after = endpoint.rsplit_once(']').map_or(endpoint, |(_, after)| after);
     after.contains(':')
 }
 
-/// What S3 allows, loosely: a bucket's name is a segment of a URL.
+/// Roughly the rules of S3: a bucket's name is a segment of a URL.
 fn check_bucket(name: &str) -> Result<(), String> {
     let is_name = name.len() >= 3
         && name.len() <= 63

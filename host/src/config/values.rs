@@ -1,4 +1,4 @@
-//! Values with a form of their own: durations, sizes, networks, secrets.
+//! Values with a syntax: durations, sizes, networks, secrets.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -54,12 +54,13 @@ impl TryFrom<String> for Network {
     }
 }
 
-/// A secret: itself, or where it is: `env:NAME`, `file:/path`. Read at load.
+/// A secret: the text itself, or its source as `env:NAME` or `file:/path`. Read when the
+/// configuration is loaded.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Secret(pub SecretString);
 
-/// A secret in the file. The error about a value of another type would print the value.
+/// The text of a secret. The error for another type would print the value.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -78,7 +79,7 @@ impl TryFrom<Written> for Secret {
     }
 }
 
-/// What `env:NAME` or `file:/path` stands for; none for any other text.
+/// The content of `env:NAME` or `file:/path`; none for any other text.
 pub(super) fn resolve(text: &str) -> Result<Option<SecretString>, String> {
     let secret = if let Some(name) = text.strip_prefix("env:") {
         std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))?

@@ -1,6 +1,7 @@
-//! Reads by scripts of other web sites (Fetch, CORS). `[server] cors` lists the sites. They may
-//! read what anybody may read, and never send a credential: the browser's answer to `Authorization`
-//! in a preflight is no, and what was asked for with a credential is not given to the script.
+//! Reads by scripts of other web sites (Fetch, CORS). `[server] cors` lists the sites. Their
+//! scripts may read what everybody may read, and never send a credential: a preflight for
+//! `Authorization` is rejected, and a response to a request with a credential is not readable for
+//! the script.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -20,12 +21,12 @@ const REMEMBERED: HeaderValue = HeaderValue::from_static("3600");
 const REFUSED: &str = "another web site may only read here, with GET and HEAD and without credentials, and only if [server] \
                        cors lists it";
 
-/// What a request's answer says to the script of another site.
+/// What a response permits the script of another site.
 #[derive(Default)]
 pub(super) struct Cors {
-    /// The site that may read the answer, or all of them.
+    /// The site that may read the response, or all of them.
     allowed: Option<HeaderValue>,
-    /// Whether the answer depends on who asks.
+    /// Whether the response depends on the requesting site.
     varies: bool,
     preflight: Option<Preflight>,
 }
@@ -36,8 +37,8 @@ struct Preflight {
 }
 
 impl Cors {
-    /// For a request, with its credentials still in its headers. `sites` are those of the
-    /// configuration.
+    /// For a request that still has its credentials in its headers. `sites` are the configured
+    /// ones.
     pub fn of(sites: &[String], request: &Parts) -> Self {
         if sites.is_empty() {
             return Self::default();
@@ -57,14 +58,14 @@ impl Cors {
         Self { allowed: allowed.filter(|_| is_open), varies, preflight }
     }
 
-    /// The answer to a preflight, if it is one.
+    /// The response to a preflight, if the request is one.
     pub fn preflight(&self) -> Option<Result<Reply, Failure>> {
         let preflight = self.preflight.as_ref()?;
         let refused = || Failure::Forbidden(REFUSED.into());
         Some(preflight.is_allowed.then(|| Reply::new(StatusCode::NO_CONTENT)).ok_or_else(refused))
     }
 
-    /// Adds what the browser wants to know.
+    /// Adds the headers that the browser requires.
     pub fn add_to(self, headers: &mut HeaderMap) {
         if self.varies {
             add_vary(headers);
@@ -84,7 +85,7 @@ impl Cors {
     }
 }
 
-/// What to allow, if the site that asks is listed.
+/// The value of `Access-Control-Allow-Origin`, if the requesting site is listed.
 fn site_of(sites: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
     if sites.iter().any(|site| site == "*") {
@@ -93,7 +94,7 @@ fn site_of(sites: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
     sites.iter().any(|site| origin.as_bytes() == site.as_bytes()).then(|| origin.clone())
 }
 
-/// The headers that a script wants to send, but for those that may hold a credential.
+/// The headers that a script wants to send, without those that may hold a credential.
 fn without_credentials(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
     let names = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));

@@ -1,16 +1,16 @@
 //! Writes that another web site makes a user's browser send (cross-site request forgery).
 //!
-//! A browser sends the password that a user once typed for this host with every request to
-//! it, whoever started the request. It also says who did: in `Sec-Fetch-Site` (Fetch
-//! Metadata), or at least in `Origin`. Command-line clients send neither. A script cannot
-//! make a browser send a token without this host's consent (CORS), which it never gives.
+//! A browser sends the password that a user once typed for this host with every request to it, even
+//! if another site starts the request. It also names that site in `Sec-Fetch-Site` (Fetch
+//! Metadata), or at least in `Origin`. Command-line clients send neither. A script cannot make a
+//! browser send a token without this host's consent (CORS), which the host never gives.
 
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::{HeaderMap, Method};
 
-/// Whether this request would change something, is sent with a password that a browser adds
-/// by itself, and was started by another site. `hosts` are the names of this host, each
-/// with its port if it is not the scheme's own.
+/// Whether this request would change something, carries a password that a browser adds by itself,
+/// and was started by another site. `hosts` are the names of this host, each with its port unless
+/// that is the default of the scheme.
 pub(super) fn is_forged<'a>(
     method: &Method,
     headers: &HeaderMap,
@@ -19,7 +19,7 @@ pub(super) fn is_forged<'a>(
     !method.is_safe() && has_password(headers) && is_from_elsewhere(headers, hosts)
 }
 
-/// `Basic` is the only scheme of a browser that this host understands.
+/// `Basic` is the only scheme that browsers use and this host supports.
 fn has_password(headers: &HeaderMap) -> bool {
     headers.get_all(AUTHORIZATION).iter().any(|value| {
         let scheme = value.as_bytes().trim_ascii_start().get(..5);
@@ -35,7 +35,7 @@ fn is_from_elsewhere<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'
         None => {}
     }
     let Some(origin) = headers.get(ORIGIN) else { return false };
-    // `null`, which a sandboxed document sends, is foreign too.
+    // `null`, which a sandboxed document sends, is another site too.
     let Ok(origin) = origin.to_str() else { return true };
     let origin = without_default_port(&origin.to_ascii_lowercase());
     // A proxy may hide the scheme, so only the authority is compared.

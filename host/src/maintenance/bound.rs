@@ -1,6 +1,6 @@
-//! How much of a mount one collection may remove without an order. A lost or damaged document
-//! makes files look left over, so a collection that would remove much is more often the end
-//! of a damage than the cleaning of a mess. It does not know why an object is left over.
+//! Limits how much of a mount one collection may remove without an order. A lost or damaged
+//! document makes files look unused, so a collection that would remove much usually follows a
+//! damage. It does not know why an object is unused.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::maintenance::run::{self, RunError, Target};
 use crate::maintenance::{Order, Pace, Task, Tone, Witness};
 use crate::storage::ListOptions;
 
-/// So many objects may always go, however small the mount is.
+/// This many objects may always be removed, even from a small mount.
 const FEW: u64 = 20;
-/// Of a mount's objects, in per cent.
+/// Of the objects of a mount, in per cent.
 const MOST_PERCENT: u64 = 5;
 /// Keys of one listing.
 const PAGE: usize = 1000;
 
-/// More would be removed than one collection may remove without an order.
+/// The collection would remove more than it may without an order.
 pub struct Excess {
     removed: u64,
     total: u64,
@@ -34,20 +34,20 @@ impl fmt::Display for Excess {
     }
 }
 
-/// Does the run dry, and compares what it would remove with what there is. None when the run
-/// may go on.
+/// Does a dry run, and compares what it would remove with what there is. None if the run may
+/// proceed.
 pub async fn check(target: &Target<'_>, order: &Order, pace: &Pace) -> Result<Option<Excess>, RunError> {
     if order.task != Task::Collect || order.dry_run || order.many {
         return Ok(None);
     }
-    // A mount of few objects may lose them all, so it need not be read twice.
+    // All objects of a small mount may be removed, so it need not be read twice.
     if count_up_to(target, FEW + 1).await? <= FEW {
         return Ok(None);
     }
     let dry = Order { dry_run: true, ..order.clone() };
-    // Why it stopped early, if it did, the run itself tells.
+    // If the dry run failed, the run itself will say why.
     let (tally, _) = run::run(target, &dry, pace, &mut Nobody).await;
-    // What a request has marked does not point to a damage.
+    // Objects that requests have marked are no sign of a damage.
     let removed = tally.left_over.objects.saturating_sub(tally.ordered);
     if removed <= FEW {
         return Ok(None);
@@ -57,7 +57,7 @@ pub async fn check(target: &Target<'_>, order: &Order, pace: &Pace) -> Result<Op
     Ok(is_excess.then_some(Excess { removed, total }))
 }
 
-/// The objects of the mount; a few more than `enough`, where there are so many.
+/// The number of objects of the mount. Counting stops a little above `enough`.
 async fn count_up_to(target: &Target<'_>, enough: u64) -> Result<u64, RunError> {
     let page = PAGE.min(usize::try_from(enough).unwrap_or(PAGE));
     let scope = target.storage.scope(&target.mount.prefix)?;
@@ -73,7 +73,7 @@ async fn count_up_to(target: &Target<'_>, enough: u64) -> Result<u64, RunError> 
     }
 }
 
-/// The run after the dry one tells the same.
+/// Discards the findings of the dry run: the run itself reports them.
 struct Nobody;
 
 impl Witness for Nobody {

@@ -1,4 +1,4 @@
-//! How what a run has found is told: a line for each finding, and a line of counts at the end. It
+//! Writes the findings of a run as text: a line per finding, and a line of counts at the end. It
 //! does not know where the lines go.
 
 use bytesize::ByteSize;
@@ -15,12 +15,12 @@ pub fn counted(count: u64, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
-/// `nothing`, or what `some` makes of it.
+/// `nothing`, or the result of `some`.
 pub fn or_nothing(count: u64, some: impl FnOnce() -> String) -> String {
     if count == 0 { "nothing".to_owned() } else { some() }
 }
 
-/// The counts as one line, without a full stop; `is_whole` when the run came to its end.
+/// The counts as one line, without a full stop; `is_whole` if the run finished.
 pub fn summary(tally: &Tally, order: &Order, is_whole: bool) -> String {
     let looked_at = format!("looked at {}", counted(tally.checked.objects, "object"));
     let done = match order.task {
@@ -43,7 +43,7 @@ pub fn summary(tally: &Tally, order: &Order, is_whole: bool) -> String {
     format!("{looked_at}, {done}{}{damaged}", orphans_part(tally, order.task))
 }
 
-/// `verify` reports as orphans also what `gc` removes without an order.
+/// As orphans, `verify` also reports what `gc` removes without an order.
 fn orphans_part(tally: &Tally, task: Task) -> String {
     let (verb, what) = match tally.orphans.objects {
         0 => return String::new(),

@@ -1,6 +1,6 @@
-//! One collection at a time among the hosts of a store: a document that who collects
-//! writes again every few seconds, and that counts for no longer than it is fresh. Also
-//! where hosts read when the last one ended. It does not know what collecting is.
+//! A lease that lets one host of a store collect at a time: a document that the collecting host
+//! rewrites every few seconds, and that expires when it does not. Hosts also read in it when the
+//! last collection ended. It does not know what collecting is.
 //!
 //! # Layout
 //! `.packhouse/maintenance/gc.json`: [`Document`], changed by compare-and-swap.
@@ -16,26 +16,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::storage::{Beat, Heartbeat, Key, ObjectInfo, Precondition, Pulse, Scope, Storage, StorageError};
 
-/// Without a sign of life for so long, whoever collected is taken for dead.
+/// If the document is not rewritten for this long, the collecting host is dead.
 pub const EXPIRES: Duration = Duration::from_secs(15);
-/// Between two signs of life.
+/// The time between two heartbeats.
 const BEAT: Duration = Duration::from_secs(5);
 const KEY: &str = "gc.json";
 const LARGEST: u64 = 64 << 10;
-/// Lost races for the document before giving up.
+/// Lost races for the document after which an attempt fails.
 const ATTEMPTS: u32 = 10;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Document {
-    /// Who collects; none when nobody does.
+    /// The collecting host, if there is one.
     holder: Option<Holder>,
-    /// Counts up, so that each sign of life makes another version.
+    /// Increases, so that each heartbeat creates another version.
     beats: u64,
     /// When a collection of all mounts last ended, in milliseconds by the store's clock.
     finished: Option<u64>,
 }
 
-/// Who collects.
+/// The collecting host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     id: String,
@@ -55,15 +55,15 @@ impl fmt::Display for Holder {
 /// The last moment that has a date with four digits.
 const LATEST: u64 = 253_402_300_799_000;
 
-/// What came of trying to take it.
+/// The result of an attempt to take the lease.
 pub enum Attempt {
     Taken(Lease),
     Held(Holder),
-    /// For so long.
+    /// For this long.
     NotDue(Duration),
 }
 
-/// Held until it is finished or dropped; kept fresh meanwhile.
+/// Held, and kept fresh, until it is finished or dropped.
 pub struct Lease {
     beats: Heartbeat<Keeper>,
 }
@@ -74,7 +74,7 @@ struct Found {
     info: Option<ObjectInfo>,
 }
 
-/// Takes it if nobody holds it; with `every`, only when the last collection is so long ago.
+/// Takes the lease if no host holds it. With `every`, only if the last collection is this long ago.
 pub async fn take(storage: &Storage, every: Option<Duration>) -> Result<Attempt, StorageError> {
     let scope = storage.private("maintenance");
     for _ in 0..ATTEMPTS {
@@ -84,7 +84,7 @@ pub async fn take(storage: &Storage, every: Option<Duration>) -> Result<Attempt,
             return Ok(Attempt::Held(holder));
         }
         let written = match (every, found.document.finished) {
-            // Nobody has collected yet: counting begins now.
+            // No collection has ended yet: the first interval begins now.
             (Some(every), None) => {
                 let begun = Document { finished: Some(milliseconds(now)), ..Document::default() };
                 write(&scope, &begun, &found.precondition()).await.map(|_| Attempt::NotDue(every))
@@ -103,7 +103,7 @@ pub async fn take(storage: &Storage, every: Option<Duration>) -> Result<Attempt,
 }
 
 impl Found {
-    /// Who holds it, unless there was no sign of life for too long.
+    /// The holder, unless its heartbeat is too old.
     fn fresh_holder(&self, now: SystemTime) -> Option<Holder> {
         let modified = self.info.as_ref()?.modified?;
         let age = now.duration_since(modified).unwrap_or_default();
@@ -139,17 +139,17 @@ impl Found {
 }
 
 impl Lease {
-    /// Cancelled when somebody else has taken it.
+    /// Cancelled when another host has taken the lease.
     pub fn lost(&self) -> &CancellationToken {
         self.beats.lost()
     }
 
-    /// Gives it back; `whole` when all mounts were collected, and the next collection has
-    /// time again.
+    /// Returns the lease. `whole` if all mounts were collected: then the next collection is due
+    /// later.
     pub async fn finish(self, whole: bool) -> Result<(), StorageError> {
         match self.beats.stop().await {
             Some(keeper) => keeper.give_back(whole).await,
-            // It is somebody else's.
+            // Another host holds it.
             None => Ok(()),
         }
     }
@@ -168,7 +168,7 @@ impl Pulse for Keeper {
     async fn beat(&mut self, last: Instant) -> Beat {
         self.document.beats += 1;
         match self.write().await {
-            // On a full disk the run goes on: it makes room.
+            // On a full disk the run continues, because it makes room.
             Ok(()) | Err(StorageError::Full(_)) => Beat::Given,
             Err(StorageError::Conflict) => Beat::Lost,
             Err(error) if last.elapsed() < EXPIRES => {
@@ -188,7 +188,7 @@ impl Keeper {
             self.document.finished = Some(milliseconds(self.storage.now().await?));
         }
         match self.write().await {
-            // It is somebody else's by now.
+            // Another host holds it by now.
             Err(StorageError::Conflict) => Ok(()),
             other => other,
         }
@@ -216,7 +216,7 @@ async fn read(scope: &Scope) -> Result<Found, StorageError> {
     Ok(Found { document, info: Some(info) })
 }
 
-/// Gives the new version.
+/// Returns the new version.
 async fn write(
     scope: &Scope,
     document: &Document,
@@ -232,7 +232,7 @@ fn milliseconds(time: SystemTime) -> u64 {
     crate::capabilities::storage::milliseconds(time).unwrap_or(0)
 }
 
-/// How long it is until `every` after `finished`.
+/// The time that remains until `every` after `finished`.
 fn left(finished: u64, every: Duration, now: SystemTime) -> Duration {
     let due = UNIX_EPOCH + Duration::from_millis(finished.min(LATEST)) + every;
     due.duration_since(now).unwrap_or_default()

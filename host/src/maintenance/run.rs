@@ -1,5 +1,5 @@
-//! One run over one mount: what its steps share, and how they follow each other until one
-//! leaves no cursor. It does not know what a step does, nor who ordered the run.
+//! One run over one mount: the state that its steps share, and their sequence until one returns no
+//! cursor. It does not know what a step does, or who ordered the run.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::mounts::Mount;
 use crate::plugins::{CallError, Generation};
 use crate::storage::{Storage, StorageError};
 
-/// Steps of one run; each does some hundred objects.
+/// The most steps of one run; each covers some hundred objects.
 const MOST_STEPS: usize = 1_000_000;
 
-/// Why a run over a mount did not come to its end.
+/// Why a run over a mount did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
@@ -31,7 +31,7 @@ pub enum RunError {
     TakenOver,
 }
 
-/// A mount with what its plugin needs.
+/// A mount and what its plugin needs.
 pub struct Target<'a> {
     pub storage: &'a Storage,
     pub mount: &'a Arc<Mount>,
@@ -55,8 +55,8 @@ impl Target<'_> {
     }
 }
 
-/// Takes steps until one leaves no cursor. What was found is told as it comes; the counts
-/// are right however the run ends.
+/// Runs steps until one returns no cursor. Findings are reported as they come. The counts are right
+/// even if the run fails.
 pub async fn run(
     target: &Target<'_>,
     order: &Order,
@@ -82,7 +82,7 @@ async fn take_steps(
     for _ in 0..MOST_STEPS {
         let step = target.step(order, run, cursor.take())?;
         let taken = pace.step(target.generation.step(Box::new(step))).await;
-        // Also those of a step that failed in its middle.
+        // Includes the findings of a step that failed.
         for finding in run.take_findings() {
             let line = findings::line(&finding, &target.mount.prefix, order);
             witness.tell(findings::tone(&finding), &format!("{}: {line}", target.mount.name));

@@ -1,4 +1,4 @@
-//! Collecting in a host that serves: by itself, one host at a time, requests first.
+//! Scheduled collection in a serving host: one host at a time, and requests come first.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,17 +11,16 @@ use crate::maintenance::lease::{self, Attempt};
 use crate::maintenance::{Caretaker, MaintenanceError, Order, Task, Tone, Witness};
 use crate::storage::{LEFTOVERS_KEPT_FOR, Storage, StorageError};
 
-/// Between two looks for what crashed hosts have left half-done.
+/// The time between two removals of what crashed hosts left behind.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
-/// Between two looks whether a collection is due, at most.
+/// The longest time between two checks whether a collection is due.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
-/// At least, so that a store that is away is not asked without end.
+/// The shortest time, so that an unreachable store is not asked all the time.
 const REST: Duration = Duration::from_secs(1);
 
 impl Registry {
-    /// Collects as often as the configuration says, and removes now and every hour what
-    /// crashed hosts have left half-done, until the result is dropped. None when the
-    /// configuration has switched it off.
+    /// Collects as often as configured, and removes what crashed hosts left behind, now and every
+    /// hour, until the result is dropped. None if the configuration disables it.
     pub fn look_after(&self) -> Option<AbortOnDropHandle<()>> {
         let maintenance = &self.config().maintenance;
         let (every, older_than) = (maintenance.gc.0?, maintenance.older_than.0);
@@ -62,18 +61,18 @@ async fn collect_on_schedule(registry: &Registry, every: Duration, order: &Order
                 LOOK_EVERY
             }
         };
-        // Hosts that were started together do not all look at the same moment.
+        // Hosts that start together do not all check at the same moment.
         let jitter = Duration::from_millis(rand::rng().random_range(0..500));
         tokio::time::sleep(wait.clamp(REST, LOOK_EVERY) + jitter).await;
     }
 }
 
 impl Caretaker {
-    /// Collects if it is time and no other host does. Says how long to wait until the next
-    /// look.
+    /// Collects if it is due and no other host collects. Returns how long to wait until the next
+    /// check.
     async fn collect_if_due(&self, every: Duration, order: &Order) -> Result<Duration, MaintenanceError> {
         let attempt = match lease::take(&self.storage, Some(every)).await {
-            // It is due; collecting is what makes room, and needs the lease for courtesy only.
+            // It is due on a full disk too: collecting makes room, and is safe without the lease.
             Err(StorageError::Full(reason)) => {
                 tracing::warn!("{reason}: collecting without a word to other hosts");
                 self.go_over(&self.chosen(order)?, order, &CancellationToken::new(), &mut Logged).await;
@@ -93,7 +92,7 @@ impl Caretaker {
     }
 }
 
-/// Tells the log.
+/// Writes findings to the log.
 struct Logged;
 
 impl Witness for Logged {

@@ -1,6 +1,5 @@
-//! Where the command line asks what a user owns. It opens the storage and the plugins when it
-//! is first asked, so that a command which takes access away does that before anything that
-//! can fail.
+//! Answers what a user owns, for commands. It opens the storage and the plugins at the first
+//! question, so that a command that takes access away does that before anything that can fail.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -13,13 +12,13 @@ use crate::config::Config;
 use crate::maintenance::Caretaker;
 use crate::storage::Company;
 
-/// Whoever can be asked.
+/// A source of answers.
 pub trait Desk: Send + Sync {
-    /// What scopes can be about.
+    /// What scopes can refer to.
     fn targets(&self) -> BoxFuture<'_, Targets>;
-    /// What the user owns, and which mounts could not be asked.
+    /// What the user owns, and which mounts did not answer.
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory>;
-    /// Takes the user off the lists of these; says which could not be changed, and why.
+    /// Removes the user from these owner lists. Returns which lists could not be changed, and why.
     fn disown<'a>(&'a self, holder: &'a Holder, things: &'a [Thing]) -> BoxFuture<'a, Vec<(Thing, String)>>;
 }
 
@@ -44,7 +43,7 @@ impl<'a> OfConfig<'a> {
         self.opened.get_or_init(open).await.as_ref().map_err(Clone::clone)
     }
 
-    /// Beside hosts only where the store keeps changes of several processes apart.
+    /// Besides running hosts only if the store keeps the changes of several processes apart.
     async fn disown_as_guest(
         &self,
         holder: &Holder,

@@ -1,13 +1,13 @@
-//! `[storage]` with `type = "azure"`: the account's keys, or a connection string instead of them.
+//! `[storage]` with `type = "azure"`: the account's keys, or a connection string instead.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StorageConfig;
 
-/// The public cloud; others are named by the connection string or the endpoint.
+/// The public cloud. The connection string or the endpoint names others.
 const SUFFIX: &str = "core.windows.net";
 
-/// Where a container is, and who asks.
+/// The address of a container, and the credentials for it.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// The URL of the account's blob service, without a `/` at its end.
@@ -17,7 +17,7 @@ pub struct Account {
 }
 
 impl StorageConfig {
-    /// The account of `type = "azure"`. The error says which key is wrong, and never shows a secret.
+    /// The account of `type = "azure"`. The error names the wrong key, and never shows a secret.
     pub fn account(&self) -> Result<Account, String> {
         let account = match &self.connection_string {
             Some(text) => {
