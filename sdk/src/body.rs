@@ -10,7 +10,7 @@ use crate::part::Part;
 use crate::storage::Staged;
 use crate::storage::clash;
 use crate::types::{Digest, ObjectInfo, Precondition};
-use crate::{Error, PIECE, sys};
+use crate::{Error, PIECE, json, sys};
 
 /// See `wit/http.wit`.
 ///
@@ -128,9 +128,10 @@ impl Body<'_> {
         }
     }
 
-    /// All that is left, as JSON; `TooLarge` above `limit` bytes, `Invalid` for bad JSON.
+    /// All that is left, as JSON; `TooLarge` above `limit` bytes, `Invalid` for bad JSON, in a
+    /// sentence that names the member.
     pub fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T, Error> {
-        Ok(serde_json::from_slice(&self.read_all(limit)?)?)
+        Ok(json::parse(&self.read_all(limit)?)?)
     }
 
     /// The next part of a `multipart/form-data` request; none after the last. `Invalid` when

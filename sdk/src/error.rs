@@ -4,8 +4,8 @@
 use std::fmt;
 use std::io;
 
-use crate::log;
 use crate::types::Digest;
+use crate::{json, log};
 
 /// Why something could not be done; extends `error` of `wit/types.wit`.
 ///
@@ -163,13 +163,14 @@ impl From<io::Error> for Error {
 }
 
 /// JSON that a client sent and that cannot be read; also passes on the host's error beneath
-/// it. For stored JSON use [`Document::json`](crate::storage::Document::json).
+/// it. [`json::parse`] names the member as well. For stored JSON use
+/// [`Document::json`](crate::storage::Document::json).
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Error {
         if error.is_io() {
             io::Error::from(error).into()
         } else {
-            Error::Invalid(format!("this JSON cannot be read: {error}"))
+            Error::Invalid(json::explain_by_line(&error))
         }
     }
 }

@@ -10,7 +10,7 @@
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`maintenance`]: looking after what a mount has stored
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
-//! - [`tar`], [`zip`], [`gzip`]: reading what is inside packages
+//! - [`json`]: reading what clients send; [`tar`], [`zip`], [`gzip`]: what is inside packages
 //! - [`Error`], [`problem`], [`Failure`]: what goes wrong, and how it is answered
 //! - [`markup`], [`time`]: text in HTML and XML, moments as text
 //! - `testing`: the same host in memory, so that endpoints run under `cargo test`
@@ -86,6 +86,7 @@ pub mod failure;
 #[cfg(test)]
 mod fuzz;
 pub mod gzip;
+pub mod json;
 pub mod log;
 pub mod maintenance;
 pub mod markup;

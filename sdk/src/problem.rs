@@ -101,6 +101,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::auth::Denied;
+use crate::json::{self, BadJson};
 use crate::router::RouteError;
 use crate::segment::BadSegment;
 use crate::settings::FeatureOff;
@@ -370,15 +371,21 @@ impl<P: ErrorFormat> From<Error> for Problem<P> {
     }
 }
 
-/// JSON that a client sent. Stored JSON is read with
+/// JSON that a client sent.
+impl<P: ErrorFormat> From<BadJson> for Problem<P> {
+    fn from(error: BadJson) -> Self {
+        Self::because(P::descriptor(Report::BadJson), error)
+    }
+}
+
+/// JSON that a client sent; [`json::parse`] names the member as well. Stored JSON is read with
 /// [`Document::json`](crate::storage::Document::json), which says `Damaged`.
 impl<P: ErrorFormat> From<serde_json::Error> for Problem<P> {
     fn from(error: serde_json::Error) -> Self {
         if error.is_io() {
             return Error::from(error).into();
         }
-        let sentence = format!("the body is not the JSON that this needs: {error}");
-        Self::because(P::descriptor(Report::BadJson), sentence)
+        Self::because(P::descriptor(Report::BadJson), json::explain_by_line(&error))
     }
 }
 

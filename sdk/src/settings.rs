@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{Error, sys};
+use crate::{Error, json, sys};
 
 /// The keys of the mount's `[mount.<name>.settings]` table. `Misconfigured` names the key that
 /// does not fit the type, and never its value, which may be a secret; give every field a default,
@@ -33,7 +33,7 @@ use crate::{Error, sys};
 pub fn get<T: DeserializeOwned>() -> Result<T, Error> {
     let table = table()?;
     T::deserialize(Value::Object(table.clone())).map_err(|error| {
-        let why = without_value(&error.to_string());
+        let why = json::explain_setting(&error);
         match bad_key::<T>(&table) {
             Some(key) => misconfigured(&format!("the setting `{key}` cannot be used: {why}")),
             None => misconfigured(&format!("the mount's `settings` cannot be used: {why}")),
@@ -104,17 +104,6 @@ fn bad_key<T: DeserializeOwned>(table: &Map<String, Value>) -> Option<&String> {
         let others = others.map(|(key, value)| (key.clone(), value.clone())).collect();
         T::deserialize(Value::Object(others)).is_ok()
     })
-}
-
-/// What was expected, for an error of serde that quotes what was found.
-fn without_value(error: &str) -> String {
-    let quotes = ["invalid type: ", "invalid value: ", "unknown variant "];
-    match error.rsplit_once(", expected ") {
-        Some((_, expected)) if quotes.iter().any(|quote| error.starts_with(quote)) => {
-            format!("expected {expected}")
-        }
-        _ => error.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ descriptors! {
     FEATURE_OFF 405 "feature_off" "this is turned off on this registry"
     BAD_NAME 400 "bad_name" "this is not a valid crate name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
-    BAD_PATH 400 "bad_path" "this path cannot be"
+    BAD_PATH 400 "bad_path" "a part of this path is not allowed"
     BAD_JSON 400 "bad_json" "the body is not the JSON that this needs"
     BAD_BODY 400 "bad_body" "the body cannot be read"
     BAD_LENGTHS 400 "bad_lengths" "the lengths in the body are not those of its parts; publish again"

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use packhouse_plugin::json::plain;
 use semver::VersionReq;
 use serde::Deserialize;
 
@@ -111,7 +112,7 @@ impl std::error::Error for Disagreement {}
 
 impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, Disagreement> {
-        toml::from_slice(bytes).map_err(|error| Disagreement::Unreadable(error.message().to_owned()))
+        toml::from_slice(bytes).map_err(|error| Disagreement::Unreadable(plain(error.message())))
     }
 
     /// Does the request say the same? Old versions of cargo leave out `rust_version`: then

@@ -21,7 +21,7 @@ descriptors! {
     BAD_NAME 400 "bad_name" "this is not a valid package name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
     BAD_TAG 400 "bad_tag" "this is not a valid tag"
-    BAD_PATH 400 "bad_path" "this path cannot be"
+    BAD_PATH 400 "bad_path" "a part of this path is not allowed"
     BAD_JSON 400 "bad_json" "the body is not the JSON that this needs"
     BAD_BODY 400 "bad_body" "the body cannot be read"
     BAD_TARBALL 400 "bad_tarball" "the tarball does not hold what it should"
@@ -114,7 +114,9 @@ impl From<WalkError> for Error {
     fn from(error: WalkError) -> Self {
         let descriptor = match error {
             WalkError::TooLarge | WalkError::TooLong => TOO_LARGE,
-            WalkError::Truncated | WalkError::Syntax(_) | WalkError::TooDeep => BAD_JSON,
+            WalkError::Truncated | WalkError::NoObject | WalkError::Syntax(_) | WalkError::TooDeep => {
+                BAD_JSON
+            }
         };
         Self::because(descriptor, error)
     }

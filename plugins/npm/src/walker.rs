@@ -29,6 +29,8 @@ pub const DEPTH_LIMIT: usize = 100;
 pub enum WalkError {
     /// It ended before it was complete.
     Truncated,
+    /// It is something else than an object, or no JSON at all.
+    NoObject,
     /// At this byte, counted from 0, something else should stand.
     Syntax(u64),
     TooDeep,
@@ -39,9 +41,12 @@ pub enum WalkError {
 impl fmt::Display for WalkError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated => formatter.write_str("the JSON ends before it is complete"),
-            Self::Syntax(at) => write!(formatter, "this is not JSON: see byte {at}"),
-            Self::TooDeep => write!(formatter, "the JSON is nested deeper than {DEPTH_LIMIT} levels"),
+            Self::Truncated => formatter.write_str("the body ends before its JSON is complete"),
+            Self::NoObject => formatter.write_str("the body must be a JSON object, which begins with `{`"),
+            Self::Syntax(at) => write!(formatter, "the body is not valid JSON at byte {}", at + 1),
+            Self::TooDeep => {
+                write!(formatter, "the JSON in the body is nested deeper than {DEPTH_LIMIT} levels")
+            }
             Self::TooLarge => write!(
                 formatter,
                 "there are more than {COLLECTED_LIMIT} bytes of JSON beside the attachments"
@@ -199,7 +204,7 @@ impl Walker {
 
     fn begin_value(&mut self, byte: u8) -> Result<bool, WalkError> {
         if self.levels.is_empty() && byte != b'{' {
-            return Err(WalkError::Syntax(self.position));
+            return Err(WalkError::NoObject);
         }
         self.begin_member()?;
         match byte {

@@ -7,6 +7,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use packhouse_plugin::json::parse_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -92,7 +93,7 @@ struct Publisher {
 /// The provenance object to be served for a file, made of the upload's `attestations` field.
 pub fn provenance(field: &str, file: &str, sha256: &str) -> Result<Vec<u8>, AttestationError> {
     let attestations: Vec<&RawValue> =
-        serde_json::from_str(field).map_err(|error| bad(format!("they are no JSON array: {error}")))?;
+        parse_of("the field", field.as_bytes()).map_err(|error| bad(error.to_string()))?;
     if attestations.is_empty() || attestations.len() > COUNT {
         return Err(bad(format!("a file has 1 to {COUNT} of them")));
     }
@@ -105,8 +106,8 @@ pub fn provenance(field: &str, file: &str, sha256: &str) -> Result<Vec<u8>, Atte
 }
 
 fn check(attestation: &str, file: &str, sha256: &str) -> Result<(), AttestationError> {
-    let attestation: Attestation = serde_json::from_str(attestation)
-        .map_err(|error| bad(format!("one is not as PEP 740 has it: {error}")))?;
+    let attestation: Attestation = parse_of("an attestation (PEP 740)", attestation.as_bytes())
+        .map_err(|error| bad(error.to_string()))?;
     if attestation.version != 1 {
         return Err(bad(format!("one has the version {}, and must have 1", attestation.version)));
     }
@@ -115,8 +116,9 @@ fn check(attestation: &str, file: &str, sha256: &str) -> Result<(), AttestationE
     }
     decode(&attestation.verification_material.certificate)?;
     decode(&attestation.envelope.signature)?;
-    let statement: Statement = serde_json::from_slice(&decode(&attestation.envelope.statement)?)
-        .map_err(|error| bad(format!("one holds no in-toto statement: {error}")))?;
+    let statement = decode(&attestation.envelope.statement)?;
+    let statement: Statement =
+        parse_of("the in-toto statement of one", &statement).map_err(|error| bad(error.to_string()))?;
     if statement.kind != "https://in-toto.io/Statement/v1" {
         return Err(bad("one holds no in-toto statement of version 1"));
     }
@@ -196,7 +198,7 @@ pub mod tests {
             (field("b-1.0.tar.gz", "ab01"), "b-1.0.tar.gz"),
             (field("a-1.0.tar.gz", "ab02"), "other bytes"),
             ("[]".to_owned(), "1 to 16"),
-            ("{}".to_owned(), "array"),
+            ("{}".to_owned(), "the field must be a list, and is an object"),
             (right.replace("\"version\":1", "\"version\":2"), "version"),
             (right.replace("[{\"logIndex\":\"1\"}]", "[]"), "transparency"),
             (right.replace("\"signature\":\"AAAA\"", "\"signature\":\"?\""), "base64"),

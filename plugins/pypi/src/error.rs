@@ -23,7 +23,7 @@ descriptors! {
     BAD_NAME 400 "bad_name" "this is not a valid project name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
     BAD_FILE_NAME 400 "bad_file_name" "this cannot be the name of a distribution"
-    BAD_PATH 400 "bad_path" "this path cannot be"
+    BAD_PATH 400 "bad_path" "a part of this path is not allowed"
     BAD_FORM 400 "bad_form" "the upload's form is not what it should be"
     BAD_BODY 400 "bad_body" "the body cannot be read"
     BAD_FILE 400 "bad_file" "the distribution does not hold what it should"

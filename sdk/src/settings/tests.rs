@@ -95,11 +95,11 @@ fn said<P: Maintenance>(settings: &serde_json::Value) -> Vec<String> {
 fn verify_names_the_setting_that_does_not_fit_once_and_never_its_value() {
     let secret = "hunter2";
     for (settings, key, why) in [
-        (json!({"upstream": "x", "attempts": secret}), "`attempts`", "expected u32"),
-        (json!({"attempts": -1}), "`attempts`", "expected u32"),
-        (json!({"upstream": [secret]}), "`upstream`", "expected a string"),
-        (json!({"mode": secret}), "`mode`", "expected `lazy` or `eager`"),
-        (json!({"upstraem": secret}), "`upstraem`", "unknown field"),
+        (json!({"upstream": "x", "attempts": secret}), "`attempts`", "it must be a whole number from 0 on"),
+        (json!({"attempts": -1}), "`attempts`", "it must be a whole number from 0 on"),
+        (json!({"upstream": [secret]}), "`upstream`", "it must be a string"),
+        (json!({"mode": secret}), "`mode`", "it must be one of `lazy`, `eager`"),
+        (json!({"upstraem": secret}), "`upstraem`", "it is not known here"),
     ] {
         let said = said::<Mirrored>(&settings);
         assert_eq!(said.len(), 1, "{said:?}");

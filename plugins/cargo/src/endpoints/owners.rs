@@ -2,7 +2,7 @@
 //! yank and change the list.
 
 use packhouse_plugin::auth::{self, Owner};
-use packhouse_plugin::{Call, Response, SMALL_BODY};
+use packhouse_plugin::{Call, Response, SMALL_BODY, json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ pub fn remove_owners(call: &Call) -> Result<Response, Error> {
 }
 
 fn read_users(call: &Call) -> Result<Vec<String>, Error> {
-    let users: Users = serde_json::from_slice(&call.body().read_all(SMALL_BODY)?)?;
+    let users: Users = json::parse(&call.body().read_all(SMALL_BODY)?)?;
     if users.users.is_empty() {
         return Err(bad("name the users in `users`".to_owned()));
     }

@@ -69,7 +69,9 @@ fn what_cannot_be_changed_is_told() {
     assert_told(&remove(&ann, &["bob"]), 400, "bob is no owner of demo");
     assert_told(&remove(&ann, &["ann"]), 400, "add another one first");
     assert_told(&add(&ann, &[]), 400, "name the users");
-    assert_told(&ann.put(PATH).body("{").send::<Cargo>(), 400, "not the JSON");
+    assert_told(&ann.put(PATH).body("{").send::<Cargo>(), 400, "the body ends before its JSON is complete");
+    let by_name = ann.put(PATH).json(&json!({ "users": "bob" })).send::<Cargo>();
+    assert_told(&by_name, 400, "`users` in the body must be a list, and is a string");
     assert_told(&add(&host.anonymous(), &["bob"]), 401, "cargo:crate:demo:owner");
     assert_eq!(list(&host), ["ann"]);
     let elsewhere = ann.put("/api/v1/crates/none/owners").json(&json!({ "users": ["bob"] })).send::<Cargo>();

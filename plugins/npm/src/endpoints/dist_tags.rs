@@ -3,7 +3,7 @@
 
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{Change, Update};
-use packhouse_plugin::{Call, Response, SMALL_BODY};
+use packhouse_plugin::{Call, Response, SMALL_BODY, json};
 use serde_json::json;
 
 use super::{JSON, load, no_package, no_version, now, package, parse, parse_whole};
@@ -26,7 +26,7 @@ pub fn set_tag(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require_listed(&name, "write")?;
     let tag = Tag::parse(&call.decoded("tag")?)?;
-    let version: String = serde_json::from_slice(&call.body().read_all(SMALL_BODY)?)?;
+    let version: String = json::parse(&call.body().read_all(SMALL_BODY)?)?;
     change(&name, |packument, _| {
         if packument.version(&version).is_none() {
             return Err(no_version(&name, &version));

@@ -1,5 +1,6 @@
 //! The provenance of a version, in the form that `npm audit signatures` asks for.
 
+use packhouse_plugin::json::parse_of;
 use packhouse_plugin::{Call, Response, storage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,8 +25,7 @@ struct Bundle<'a> {
 
 /// Is this a Sigstore bundle? Its signatures are for clients to verify.
 pub fn check_bundle(bytes: &[u8]) -> Result<(), Error> {
-    let bundle: Bundle<'_> =
-        serde_json::from_slice(bytes).map_err(|error| bad_bundle(&format!("it is not JSON: {error}")))?;
+    let bundle: Bundle<'_> = parse_of("it", bytes).map_err(|error| bad_bundle(&error.to_string()))?;
     match bundle.media_type {
         Some(media_type) if media_type.get().contains("sigstore.bundle") => Ok(()),
         _ => Err(bad_bundle("its mediaType is not that of a bundle")),

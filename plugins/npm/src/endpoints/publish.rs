@@ -11,7 +11,7 @@
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{Document, Entry, Publish, Refused};
-use packhouse_plugin::{Call, Response, log, settings};
+use packhouse_plugin::{Call, Response, json, log, settings};
 use serde_json::json;
 
 use super::{JSON, PACKAGE, caller, load, now, package, parse_whole};
@@ -59,7 +59,7 @@ pub fn put_package(call: &Call) -> Result<Response, Error> {
 
 fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
     let Received { json, tarball, bundle } = received;
-    let body = Object::parse_bytes(&json)?;
+    let body: Object<'_> = json::parse(&json)?;
     let Some(tarball) = tarball else {
         return Err(Error::new(error::BAD_BODY));
     };

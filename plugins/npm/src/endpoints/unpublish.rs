@@ -4,7 +4,7 @@
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
 use packhouse_plugin::storage::{self, Document, GRACE, Removal, unless_conflict};
-use packhouse_plugin::{Call, Error as HostError, Response, log, settings};
+use packhouse_plugin::{Call, Error as HostError, Response, json, log, settings};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline, refused_for_body};
@@ -24,7 +24,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     require_any(&name, &["write", "delete", "owner"])
         .map_err(|denied| refused_for_body(call, &name, denied))?;
     let json = receive_outline(call)?;
-    let body = Object::parse_bytes(&json)?;
+    let body: Object<'_> = json::parse(&json)?;
     let mut changes = Changes::of_revision(&name, &body)?;
     let mut removal = Removal::of(&layout::folder(&name));
     let mut removed = Vec::new();

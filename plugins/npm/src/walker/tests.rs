@@ -71,9 +71,10 @@ fn what_is_cut_off_or_no_json_is_refused() {
         let cut = walk(Walker::new(), &whole[..length], 1000);
         assert_eq!(cut, Err(WalkError::Truncated), "{length}");
     }
-    for text in
-        ["[]", "1", "\"a\"", "{]", "{\"a\"}", "{\"a\":1]", "{a:1}", "{} x", "{,}", "{\"a\":1,}", "{\"a\":?}"]
-    {
+    for text in ["[]", "1", "\"a\"", "<a>"] {
+        assert_eq!(walk(Walker::new(), text, 1000), Err(WalkError::NoObject), "{text}");
+    }
+    for text in ["{]", "{\"a\"}", "{\"a\":1]", "{a:1}", "{} x", "{,}", "{\"a\":1,}", "{\"a\":?}"] {
         let result = walk(Walker::new(), text, 1000);
         assert!(matches!(result, Err(WalkError::Syntax(_))), "{text} {result:?}");
     }

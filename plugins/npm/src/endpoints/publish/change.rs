@@ -5,7 +5,7 @@
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Change, Document};
-use packhouse_plugin::{Call, Response, SMALL_BODY, settings};
+use packhouse_plugin::{Call, Response, SMALL_BODY, json, settings};
 use serde_json::json;
 
 use super::super::{PACKAGE, caller, now, parse_whole};
@@ -127,7 +127,7 @@ pub fn refused_for_body(call: &Call, name: &PackageName, denied: Error) -> Error
 
 /// `PUT /{package}` without attachments.
 pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error> {
-    let body = Object::parse_bytes(json)?;
+    let body: Object<'_> = json::parse(json)?;
     let changes = Changes::of_package(name, &body)?;
     if changes.star.is_none() {
         require_any(

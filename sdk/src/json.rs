@@ -1,0 +1,114 @@
+//! JSON that a client sent, and one sentence about what is wrong with it. The sentence names the
+//! member and speaks of JSON, never of the types that it is read into. It never repeats a value,
+//! which may be a secret.
+//!
+//! # Examples
+//! ```
+//! use packhouse_plugin::json;
+//!
+//! #[derive(Debug, serde::Deserialize)]
+//! struct Yank {
+//!     reason: String,
+//! }
+//! let error = json::parse::<Yank>(br#"{"reason": ["old"]}"#).unwrap_err();
+//! assert_eq!(error.to_string(), "`reason` in the body must be a string, and is a list");
+//! let error = json::parse::<Yank>(b"{}").unwrap_err();
+//! assert_eq!(error.to_string(), "`reason` is missing in the body");
+//! ```
+
+use std::fmt;
+
+use message::Message;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+pub use strict::Strict;
+pub use unread::{Text, Unread};
+
+mod message;
+mod path;
+mod strict;
+#[cfg(test)]
+mod tests;
+mod unread;
+
+/// What is wrong with JSON, as a sentence for the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadJson(String);
+
+impl fmt::Display for BadJson {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadJson {}
+
+impl From<BadJson> for crate::Error {
+    fn from(error: BadJson) -> Self {
+        Self::Invalid(error.0)
+    }
+}
+
+/// Reads the body of a request.
+pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BadJson> {
+    parse_of("the body", bytes)
+}
+
+/// Reads something else that a client sent. `what` names it in the sentence, e.g. `the manifest`.
+pub fn parse_of<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T, BadJson> {
+    let read: Result<Strict<T>, _> = serde_json::from_slice(bytes);
+    read.map(|Strict(value)| value).map_err(|error| explain(what, bytes, &error))
+}
+
+/// The sentence about the error that reading these bytes gave.
+pub fn explain(what: &str, bytes: &[u8], error: &serde_json::Error) -> BadJson {
+    let path = path::at(bytes, error.line(), error.column());
+    let place = if path.is_empty() { what.to_owned() } else { format!("`{path}` in {what}") };
+    let message = match Message::of(error) {
+        Message::Missing(member) if !path.is_empty() => Message::Missing(format!("{path}.{member}")),
+        // A word out of a list of words: the parser takes a number in its place for bad syntax.
+        Message::Syntax { .. } if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
+            Message::Type { wanted: "a string".to_owned(), found: None }
+        }
+        message => message,
+    };
+    BadJson(sentence(what, &place, message))
+}
+
+/// The words of serde about a document of another format, e.g. TOML, without names of types and
+/// without values.
+pub fn plain(message: &str) -> String {
+    sentence("it", "a value in it", Message::of_data(message))
+}
+
+/// The sentence where the bytes are not at hand.
+pub(crate) fn explain_by_line(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let place = if line == 0 {
+        "a value in the JSON".to_owned()
+    } else {
+        format!("the value at line {line}, column {column} of the JSON")
+    };
+    sentence("the JSON", &place, Message::of(error))
+}
+
+/// Why one setting, or the table of them, cannot be used.
+pub(crate) fn explain_setting(error: &serde_json::Error) -> String {
+    sentence("it", "it", Message::of(error))
+}
+
+fn sentence(what: &str, place: &str, message: Message) -> String {
+    match message {
+        Message::Ended => format!("{what} ends before its JSON is complete"),
+        Message::Syntax { line, column, why } => {
+            format!("{what} is not valid JSON at line {line}, column {column}: {why}")
+        }
+        Message::Missing(member) => format!("`{member}` is missing in {what}"),
+        Message::Unknown => format!("{place} is not known here: leave it out"),
+        Message::Twice => format!("{place} is there twice: send it once"),
+        Message::Type { wanted, found: Some(found) } => format!("{place} must be {wanted}, and is {found}"),
+        Message::Type { wanted, found: None } => format!("{place} must be {wanted}"),
+        Message::Form => format!("a value in {what} has none of the forms that are known here"),
+        Message::Own(why) => format!("{place} cannot be used: {why}"),
+    }
+}
