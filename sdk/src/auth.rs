@@ -195,7 +195,7 @@ const FILTER_MANY: usize = 10_000;
 /// Of these names, those on which the caller may do `action`, in order. When the credentials that
 /// were sent do not count, the host ends the request and answers 401, also for no names: an empty
 /// list would look as if there was nothing. A listing asks [`refuse_rejected`] first, which gives
-/// the protocol's own answer.
+/// the protocol's own answer, and [`refuse_empty`] when nothing is left.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
     let filter = |names: &[S]| {
         let names = names.iter().map(|name| name.as_ref().to_owned()).collect();
@@ -219,6 +219,28 @@ pub fn refuse_rejected(kind: &str, action: &str) -> Result<(), Denied> {
         }
         None => Ok(()),
     }
+}
+
+/// A 401 where a list shows nothing to a caller without credentials, unless everybody may do `action`
+/// on everything: signing in may show more, and an empty list would say that there is nothing.
+///
+/// ```
+/// use packhouse_plugin::auth::{self, Denied};
+/// # let host = packhouse_plugin::testing::Host::new().user("ann", &[]);
+///
+/// fn list(names: &[&str]) -> Result<Vec<String>, Denied> {
+///     auth::refuse_rejected("note", "read")?;
+///     let names = auth::filter_allowed("note", names, "read");
+///     if names.is_empty() {
+///         auth::refuse_empty("note", "read")?;
+///     }
+///     Ok(names)
+/// }
+/// assert!(host.anonymous().run(|| list(&["todo"])).is_err());
+/// assert!(host.as_user("ann").run(|| list(&["todo"])).is_ok());
+/// ```
+pub fn refuse_empty(kind: &str, action: &str) -> Result<(), Denied> {
+    if has_credentials() { Ok(()) } else { require(kind, "*", action) }
 }
 
 /// May anybody do that, signed in or not? For what tells clients whether to send credentials

@@ -12,7 +12,13 @@ async fn everything_asks_for_the_token_and_says_where_to_get_one() {
     demo.publish(&publisher).await.expect(200);
     let nobody = registry.actor("/cargo");
     let challenge = format!("Cargo login_url=\"{}\"", registry.url("/cargo/me"));
-    let paths = ["/config.json", "/index/config.json", "/ot/he/other", "/api/v1/crates/demo/owners"];
+    let paths = [
+        "/config.json",
+        "/index/config.json",
+        "/ot/he/other",
+        "/api/v1/crates/demo/owners",
+        "/api/v1/crates?q=demo",
+    ];
     for path in paths.map(str::to_owned).into_iter().chain([demo.index_path(), demo.download_path()]) {
         let refused = nobody.get(&path).await.expect(401);
         assert_eq!(refused.header("www-authenticate"), challenge, "{path}");

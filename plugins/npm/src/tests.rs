@@ -26,9 +26,14 @@ mod unpublish;
 
 /// Reads are public; ann may do everything, bob may read.
 fn host() -> Host {
+    private_host().anonymous_grants(&["npm:*:*:read"])
+}
+
+/// Nobody may do anything without signing in.
+fn private_host() -> Host {
     Host::new()
         .base_url("https://registry.example.com/npm")
-        .anonymous_grants(&["npm:*:*:read"])
+        .user("eve", &[])
         .user("ann", &["npm:package:*:write"])
         .email("ann", "ann@example.com")
         .password("ann", "secret")

@@ -27,6 +27,9 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     let present = catalog::list()?;
     let learned = learn_spellings(&mut catalog, &present)?;
     let mut visible = allowed(&catalog, present.iter());
+    if visible.is_empty() {
+        auth::refuse_empty(CRATE, "read")?;
+    }
     visible.sort_by_key(|present| !query.names(present.name.as_str()));
     let read = learned + catalog.refresh(visible.iter().copied())?.read;
     // Asked again of what was only known by its key.

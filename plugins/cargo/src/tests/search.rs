@@ -96,7 +96,7 @@ fn finds_only_what_may_be_read() {
     assert_eq!(search(&host.as_user("ann"), "q=").1, 3);
     let both = vec!["My_Crate".to_owned(), "open-one".to_owned()];
     assert_eq!(search(&host.as_user("mia"), "q="), (both, 2), "in the spelling of a grant too");
-    assert_eq!(search(&host.anonymous(), "q="), (Vec::new(), 0));
+    assert_eq!(get(&host, "/api/v1/crates?q=").status(), 401, "signing in may show more");
 }
 
 #[test]
@@ -122,6 +122,31 @@ fn rejected_credentials_find_nothing_and_are_told_so() {
             assert_eq!(reply.json()["errors"][0]["detail"], "the token has expired", "{path}");
             assert!(reply.header("www-authenticate").unwrap().starts_with("Cargo login_url="), "{path}");
         }
-        assert_eq!(host.anonymous().get("/api/v1/crates?q=a").send::<Cargo>().status(), 200);
     }
+}
+
+/// An empty list would say that there is nothing, and cargo would not sign in.
+#[test]
+fn a_search_in_which_nobody_may_see_anything_asks_to_sign_in() {
+    let private = private_host();
+    Publish::new("hidden", "1.0.0").done(&private);
+    for host in [private_host(), private] {
+        for path in ["/api/v1/crates?q=hidden", "/api/v1/crates"] {
+            let reply = host.anonymous().get(path).send::<Cargo>();
+            assert_told(&reply, 401, "this needs the permission cargo:crate:*:read");
+            assert!(reply.header("www-authenticate").unwrap().starts_with("Cargo login_url="), "{path}");
+            for user in ["bob", "eve"] {
+                assert_eq!(host.as_user(user).get(path).send::<Cargo>().status(), 200, "{path} {user}");
+            }
+        }
+    }
+    assert_eq!(
+        get(&host(), "/api/v1/crates?q=a").status(),
+        200,
+        "nothing is there, and everybody may see it"
+    );
+    let half = private_host().anonymous_grants(&["cargo:crate:open:read"]);
+    Publish::new("open", "1.0.0").done(&half);
+    Publish::new("hidden", "1.0.0").done(&half);
+    assert_eq!(get(&half, "/api/v1/crates?q=hidden").json()["meta"]["total"], 0);
 }

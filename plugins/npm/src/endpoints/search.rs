@@ -84,6 +84,9 @@ pub struct Summary {
 fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
     let names: Vec<String> = package_names(NAMES)?.iter().map(ToString::to_string).collect();
     let mut names = auth::filter_allowed(PACKAGE, &names, "read");
+    if names.is_empty() {
+        auth::refuse_empty(PACKAGE, "read")?;
+    }
     names.sort_by_key(|name| !query.names(name));
     names.truncate(DOCUMENTS);
     let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();

@@ -169,7 +169,7 @@ fn a_narrowed_token_lists_itself_alone() {
 /// An empty list would say that there is nothing, also where there is nothing.
 #[test]
 fn a_list_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
-    for host in [host(), Host::new()] {
+    for host in [host(), private_host()] {
         for path in ["/-/v1/search?text=a", "/-/all", "/-/user/ann/package", "/-/npm/v1/tokens"] {
             let reply = host.rejected("the token has expired").get(path).send::<Npm>();
             assert_eq!(
@@ -179,6 +179,30 @@ fn a_list_is_refused_to_rejected_credentials_also_when_nothing_is_stored() {
             );
             assert!(reply.headers("www-authenticate").contains(&"Bearer realm=\"npm\""), "{path}");
         }
-        assert_eq!(host.anonymous().get("/-/v1/search?text=a").send::<Npm>().status(), 200);
     }
+}
+
+/// An empty list would say that there is nothing, and clients would not sign in.
+#[test]
+fn a_list_in_which_nobody_may_see_anything_asks_to_sign_in() {
+    let private = private_host();
+    Publish::new("hidden", "1.0.0").done(&private);
+    for host in [private_host(), private] {
+        for path in ["/-/v1/search?text=hidden", "/-/v1/search?text=", "/-/all"] {
+            let reply = host.anonymous().get(path).send::<Npm>();
+            assert_eq!(reply.status(), 401, "{path}: {}", reply.text());
+            let sentence = "sign in first (npm login): this needs the permission npm:package:*:read";
+            assert_eq!(reply.json()["error"], sentence, "{path}");
+            assert!(reply.headers("www-authenticate").contains(&"Bearer realm=\"npm\""), "{path}");
+            assert_eq!(host.as_user("eve").get(path).send::<Npm>().status(), 200, "{path}");
+            assert_eq!(host.as_user("bob").get(path).send::<Npm>().status(), 200, "{path}");
+        }
+    }
+    let open = host();
+    assert_eq!(get(&open, "/-/v1/search?text=a").status(), 200, "nothing is there, and everybody may see it");
+    // Who sees something is told of it, also when the search finds nothing.
+    let half = private_host().anonymous_grants(&["npm:package:open:read"]);
+    Publish::new("open", "1.0.0").done(&half);
+    Publish::new("hidden", "1.0.0").done(&half);
+    assert_eq!(get(&half, "/-/v1/search?text=hidden").json()["total"], 0);
 }

@@ -155,7 +155,8 @@ fn private_packages_are_read_by_those_who_may() {
         assert_eq!(host.as_user("ann").get(path).send::<Npm>().status(), 200, "{path}");
     }
     let search = |actor: Actor| actor.get("/-/v1/search?text=").send::<Npm>().json()["total"].clone();
-    assert_eq!((search(host.anonymous()), search(host.as_user("ann"))), (json!(0), json!(1)));
+    assert_eq!((search(host.as_user("eve")), search(host.as_user("ann"))), (json!(0), json!(1)));
+    assert_eq!(get(&host, "/-/v1/search?text=").status(), 401, "signing in may show more");
 }
 
 #[test]
@@ -252,6 +253,8 @@ fn small_questions_have_honest_answers() {
         let reply = audit.body("\x1f\u{fffd}").send::<Npm>();
         assert_eq!(reply.status(), 404, "clients say that there is no audit");
         assert!(reply.json()["reason"].as_str().unwrap().contains("nothing was audited"));
+        let reply = host.anonymous().put(&format!("/-/npm/v1/security/{path}")).send::<Npm>();
+        assert_eq!((reply.status(), reply.header("allow")), (404, None), "{path}");
     }
     assert_eq!(ann.get("/-/user/ann/package").send::<Npm>().json(), json!({ "a": "write" }));
     let bob = host.as_user("bob");

@@ -35,9 +35,8 @@ fn list_projects(call: &Call) -> Result<Response, Error> {
     auth::refuse_rejected(PACKAGE, "read")?;
     let names = catalog::project_names()?;
     let names = auth::filter_allowed(PACKAGE, &names, "read");
-    if names.is_empty() && auth::caller().is_none() {
-        // Somebody may see more once they have signed in.
-        auth::require(PACKAGE, "*", "read")?;
+    if names.is_empty() {
+        auth::refuse_empty(PACKAGE, "read")?;
     }
     let base_url = call.base_url();
     let page = RootPage { names: &names, links: Links::Absolute(&base_url) };
