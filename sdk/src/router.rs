@@ -29,6 +29,8 @@ struct Route<E> {
     method: &'static str,
     pattern: &'static str,
     handler: Handler<E>,
+    /// The method is not one that the path answers.
+    refuses: bool,
 }
 
 /// A request that no route answers.
@@ -101,7 +103,15 @@ impl<E> Router<E> {
     /// Any method, e.g. `QUERY`, in upper case.
     #[must_use]
     pub fn route(mut self, method: &'static str, pattern: &'static str, handler: Handler<E>) -> Router<E> {
-        self.routes.push(Route { method, pattern, handler });
+        self.routes.push(Route { method, pattern, handler, refuses: false });
+        self
+    }
+
+    /// A route that only fails, and says what to do instead. The method does not appear in `Allow`,
+    /// and to other methods the path is not there because of this route.
+    #[must_use]
+    pub fn refuse(mut self, method: &'static str, pattern: &'static str, handler: Handler<E>) -> Router<E> {
+        self.routes.push(Route { method, pattern, handler, refuses: true });
         self
     }
 
@@ -130,7 +140,7 @@ impl<E> Router<E> {
                 continue;
             };
             if route.method != method {
-                if !allow.contains(&route.method) {
+                if !route.refuses && !allow.contains(&route.method) {
                     allow.push(route.method);
                 }
             } else if best.as_ref().is_none_or(|(_, other)| found.kinds < other.kinds) {

@@ -40,6 +40,9 @@ impl Protocol for Demo {
             .post("/deep/{name...}/files/", |call| {
                 Ok(Response::new(201).text(format!("new in {}", call.param("name"))))
             })
+            .get("/index/", |_| Ok(Response::new(200)))
+            .refuse("POST", "/index/", |_| Err(Failure::with_status(405, "upload to /upload/")))
+            .refuse("POST", "/gone/now/", |_| Err(Failure::with_status(404, "this has moved")))
             .handle(request)
     }
 }
@@ -128,6 +131,17 @@ fn says_which_methods_a_path_has() {
     assert_eq!(reply.header("allow"), Some("DELETE, GET, HEAD"));
     let reply = host.anonymous().put("/simple/demo/").send::<Demo>();
     assert!(reply.json()["error"].as_str().unwrap().contains("GET"));
+}
+
+#[test]
+fn a_method_that_is_only_refused_is_not_allowed() {
+    let host = Host::new();
+    let reply = host.anonymous().put("/index/").send::<Demo>();
+    assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD")));
+    let reply = host.anonymous().post("/index/").send::<Demo>();
+    assert_eq!((reply.status(), reply.json()["error"].as_str()), (405, Some("upload to /upload/")));
+    assert_eq!(host.anonymous().post("/gone/now/").send::<Demo>().json()["error"], "this has moved");
+    assert_eq!(host.anonymous().put("/gone/now/").send::<Demo>().header("allow"), Some("GET, HEAD"));
 }
 
 #[test]

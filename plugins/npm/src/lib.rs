@@ -95,7 +95,7 @@ fn routes() -> Router<Error> {
         .get("/-/user/{user}/package", npm_access::list_packages)
         .get("/-/v1/search", search::search)
         .get("/-/all", search::list_all)
-        .post("/-/v1/login", login::refuse_web_login)
+        .refuse("POST", "/-/v1/login", login::refuse_web_login)
         .get("/-/user/{user}", users::read_user)
         .put("/-/user/{user}", login::log_in)
         .put("/-/user/{user}/-rev/{revision}", login::log_in)
@@ -109,9 +109,9 @@ fn routes() -> Router<Error> {
         .get("/-/{unknown}", registry::read_unknown)
         .get("/-/npm/v1/keys", registry::list_keys)
         .get("/-/npm/v1/attestations/{package}", provenance::read_attestations)
-        .post("/-/npm/v1/security/advisories/bulk", audit::refuse)
-        .post("/-/npm/v1/security/audits", audit::refuse)
-        .post("/-/npm/v1/security/audits/quick", audit::refuse)
+        .refuse("POST", "/-/npm/v1/security/advisories/bulk", audit::refuse)
+        .refuse("POST", "/-/npm/v1/security/audits", audit::refuse)
+        .refuse("POST", "/-/npm/v1/security/audits/quick", audit::refuse)
 }
 
 #[cfg(test)]

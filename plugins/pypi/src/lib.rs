@@ -78,10 +78,10 @@ impl Protocol for Pypi {
 
 fn routes() -> Router<Error> {
     Router::new()
-        .get("/", index::refuse_root)
-        .post("/", index::refuse_root)
-        .post("/simple", index::refuse_upload)
-        .post("/simple/", index::refuse_upload)
+        .refuse("GET", "/", index::refuse_root)
+        .refuse("POST", "/", index::refuse_root)
+        .refuse("POST", "/simple", index::refuse_upload)
+        .refuse("POST", "/simple/", index::refuse_upload)
         .get("/simple", index::redirect_root)
         .get("/simple/", index::read_root)
         .get("/simple/{project}", index::redirect_project)

@@ -269,6 +269,8 @@ fn an_upload_to_the_index_is_told_where_to_go() {
             assert!(told.contains("upload to https://registry.example.com/pypi/legacy/"), "{path}: {told}");
         }
     }
-    let reply = host.as_user("ann").post("/simple/").send::<Pypi>();
-    assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD")));
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        let reply = host.as_user("ann").request(method, "/simple/").send::<Pypi>();
+        assert_eq!((reply.status(), reply.header("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
 }
