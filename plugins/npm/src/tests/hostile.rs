@@ -51,6 +51,129 @@ fn names_and_versions_must_agree_everywhere() {
     assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "gzip");
 }
 
+/// What is published must not break the clients that install it.
+#[test]
+fn members_of_another_type_are_refused_by_name() {
+    for member in
+        ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "acceptDependencies"]
+    {
+        for value in
+            [json!("b"), json!(1), json!(["b"]), json!({ "b": 1 }), json!({ "b": null }), json!(true)]
+        {
+            refuse(
+                400,
+                &format!("`versions.1.0.0.{member}` in the body must be an object whose values are strings"),
+                |publish| publish.manifest()[member] = value.clone(),
+            );
+        }
+    }
+    for (member, values) in [
+        ("os", [json!({}), json!(1), json!([1]), json!([["linux"]])]),
+        ("cpu", [json!({}), json!(true), json!([null]), json!([{}])]),
+        ("libc", [json!({}), json!(1), json!([1]), json!(false)]),
+        ("bin", [json!(1), json!([1]), json!({ "a": 1 }), json!({ "a": null })]),
+        ("directories", [json!(1), json!([]), json!({ "bin": 1 }), json!({ "bin": {} })]),
+        ("bundleDependencies", [json!("a"), json!(1), json!([1]), json!([{}])]),
+        ("peerDependenciesMeta", [json!("a"), json!([]), json!(1), json!({ "a": null })]),
+        ("deprecated", [json!(true), json!(1), json!({}), json!(["old"])]),
+        ("keywords", [json!(1), json!({}), json!([1]), json!(true)]),
+        ("description", [json!(1), json!({}), json!([]), json!(true)]),
+    ] {
+        for value in values {
+            refuse(400, &format!("`versions.1.0.0.{member}` in the body must be "), |publish| {
+                publish.manifest()[member] = value.clone();
+            });
+        }
+    }
+    for (member, values) in [
+        ("maintainers", [json!({}), json!("ann"), json!([1]), json!([{ "name": 1 }])]),
+        ("users", [json!([]), json!("ann"), json!(1), json!(true)]),
+        ("time", [json!([1]), json!("now"), json!(1), json!({ "1.0.0": 1 })]),
+        ("_id", [json!(1), json!({}), json!([]), json!(true)]),
+        ("access", [json!(1), json!({}), json!([]), json!(true)]),
+        ("description", [json!(1), json!({}), json!([]), json!(true)]),
+        ("readme", [json!(1), json!({}), json!([]), json!(true)]),
+    ] {
+        for value in values {
+            refuse(400, &format!("`{member}` in the body must be "), |publish| {
+                publish.body[member] = value.clone();
+            });
+        }
+    }
+}
+
+/// npm, pnpm and yarn read these, and packages with them are published.
+#[test]
+fn members_in_any_form_that_clients_read_are_accepted() {
+    for (member, value) in [
+        ("dependencies", json!(null)),
+        ("dependencies", json!({})),
+        ("dependencies", json!([])),
+        ("peerDependencies", json!({ "b": "*" })),
+        ("peerDependenciesMeta", json!({ "b": { "optional": true } })),
+        ("peerDependenciesMeta", json!({ "b": true })),
+        ("os", json!("linux")),
+        ("os", json!(["!win32"])),
+        ("cpu", json!(["any"])),
+        ("libc", json!(["glibc"])),
+        ("bin", json!("cli.js")),
+        ("bin", json!({ "a": "cli.js" })),
+        ("bin", json!(["cli.js"])),
+        ("directories", json!({ "bin": "bin", "lib": "lib" })),
+        ("bundleDependencies", json!(["left-pad"])),
+        ("bundleDependencies", json!(true)),
+        ("bundledDependencies", json!(false)),
+        ("engines", json!(["node >= 0.4"])),
+        ("engines", json!({ "node": 8 })),
+        ("deprecated", json!("use b")),
+        ("deprecated", json!(false)),
+        ("keywords", json!("a b")),
+        ("keywords", json!(["a"])),
+        ("license", json!({ "type": "MIT" })),
+        ("scripts", json!({ "test": 1 })),
+        ("funding", json!(["https://example.com"])),
+    ] {
+        let host = host();
+        let mut publish = Publish::new("a", "1.0.0");
+        publish.manifest()[member] = value.clone();
+        publish.done(&host);
+        assert_eq!(get(&host, "/a/1.0.0").json()[member], value, "{member}");
+    }
+    let host = host();
+    let mut publish = Publish::new("a", "1.0.0");
+    publish.body["maintainers"] =
+        json!([{ "name": "ann", "email": "a@example.com" }, "bob <b@example.com>", {}]);
+    publish.body["access"] = json!(null);
+    publish.body["users"] = json!({});
+    publish.body["time"] = json!({ "1.0.0": "2026-01-01T00:00:00.000Z" });
+    publish.done(&host);
+}
+
+#[test]
+fn what_is_no_json_object_is_said_in_plain_words() {
+    let host = host();
+    for (body, sentence) in [
+        ("[1]", "the body must be a JSON object, which begins with `{`"),
+        ("<html>", "the body must be a JSON object, which begins with `{`"),
+        ("{\"name\" 1}", "the body is not valid JSON at byte 9"),
+        ("{\"name\": \"a\"", "the body ends before its JSON is complete"),
+    ] {
+        let reply = host.as_user("ann").put("/a").body(body).send::<Npm>();
+        assert_eq!((reply.status(), reply.json()["error"].as_str()), (400, Some(sentence)), "{body}");
+    }
+    for (body, sentence) in [
+        (json!(["ann", "secret"]), "the body must be an object, and is a list"),
+        (json!({ "name": "ann" }), "`password` is missing in the body"),
+        (
+            json!({ "name": "ann", "password": 918_273 }),
+            "`password` in the body must be a string, and is a number",
+        ),
+    ] {
+        let reply = host.anonymous().put("/-/user/org.couchdb.user:ann").json(&body).send::<Npm>();
+        assert_eq!((reply.status(), reply.json()["error"].as_str()), (400, Some(sentence)), "{body}");
+    }
+}
+
 #[test]
 fn versions_are_semver() {
     for version in ["1.0", "v1.0.0", "latest", "1.0.0 ", "..", "1.0.0/../../x"] {

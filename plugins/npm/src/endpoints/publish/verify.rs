@@ -4,6 +4,7 @@
 use std::io::BufReader;
 
 use packhouse_plugin::digests::{SHA1, SHA512};
+use packhouse_plugin::json::parse_of;
 use packhouse_plugin::storage::Staged;
 
 use super::received::Tarball;
@@ -33,9 +34,6 @@ pub struct Verified<'a> {
 /// Refuses with a 400 that says what does not agree.
 pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Result<Verified<'a>, Error> {
     types::check_document(name, body)?;
-    if body.get("readme").is_some_and(|readme| readme != "null") {
-        types::text(body, "readme")?;
-    }
     let versions = types::object(body, "versions")?.unwrap_or_default();
     let (version, manifest) = find_version(name, &versions, &tarball.name)?;
     if Version::parse(&version)?.has_build_metadata() {
@@ -50,6 +48,7 @@ pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Re
         return Err(mismatch("name and version together are too long"));
     }
     check_manifest(name, &version, &manifest)?;
+    types::check_publish(body, &version, &manifest)?;
     check_length(body, &tarball)?;
     let mut staged = tarball.staged;
     let (sha1, integrity) = check_digests(&manifest, &staged)?;
@@ -81,7 +80,7 @@ fn find_version<'a>(
         mismatch(format!("the attachment {attachment} is the tarball of no version in the body"))
     })?;
     let text = versions.get_source(version).unwrap_or_default();
-    Ok((version.to_owned(), Object::parse(text)?))
+    Ok((version.to_owned(), parse_of("the manifest in the body", text.as_bytes())?))
 }
 
 fn check_manifest(name: &PackageName, version: &str, manifest: &Object<'_>) -> Result<(), Error> {
@@ -139,10 +138,8 @@ fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, Stri
 fn check_package_json(name: &PackageName, version: &str, staged: &mut Staged) -> Result<(), Error> {
     let bytes = archive::package_json(BufReader::with_capacity(READ, staged))?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let inside = Object::parse_bytes(text).map_err(|error| {
-        let sentence = format!("the package.json in the tarball cannot be read: {error}");
-        Error::because(error::BAD_TARBALL, sentence)
-    })?;
+    let inside: Object<'_> = parse_of("the package.json in the tarball", text)
+        .map_err(|error| Error::because(error::BAD_TARBALL, error))?;
     let stated_name = inside.text("name").unwrap_or_default();
     let stated_version = inside.text("version").unwrap_or_default();
     if stated_name.trim() == name.as_str() && same_release(&stated_version, version) {
