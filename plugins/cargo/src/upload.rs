@@ -4,8 +4,10 @@
 //! # Invariants
 //! - What a [`NewCrate`] holds after [`NewCrate::check`] is a line that every cargo can read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use packhouse_plugin::json::{Strict, Text, Unread};
 use semver::VersionReq;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -17,12 +19,12 @@ const MOST: usize = 5000;
 /// The longest text that goes into an index line, in bytes.
 const LONGEST: usize = 1000;
 
-/// The members that the index or a check needs; the others are for web sites.
+/// The members that the index or a check needs, and those for web sites.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct NewCrate {
     pub name: String,
     pub vers: String,
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "objects")]
     pub deps: Vec<Dependency>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub features: Features,
@@ -30,6 +32,30 @@ pub struct NewCrate {
     pub links: Option<String>,
     #[serde(default)]
     pub rust_version: Option<String>,
+    #[serde(default)]
+    pub authors: Unread<Vec<Text>>,
+    #[serde(default)]
+    pub description: Unread<Text>,
+    #[serde(default)]
+    pub documentation: Unread<Text>,
+    #[serde(default)]
+    pub homepage: Unread<Text>,
+    #[serde(default)]
+    pub readme: Unread<Text>,
+    #[serde(default)]
+    pub readme_file: Unread<Text>,
+    #[serde(default)]
+    pub keywords: Unread<Vec<Text>>,
+    #[serde(default)]
+    pub categories: Unread<Vec<Text>>,
+    #[serde(default)]
+    pub license: Unread<Text>,
+    #[serde(default)]
+    pub license_file: Unread<Text>,
+    #[serde(default)]
+    pub repository: Unread<Text>,
+    #[serde(default)]
+    pub badges: Unread<BTreeMap<String, BTreeMap<String, Text>>>,
 }
 
 /// `name` is the package's own, `explicit_name_in_toml` what it was renamed to.
@@ -88,6 +114,12 @@ fn yes() -> bool {
 /// "If a JSON field is missing, it should be assumed to be null", and the other way round.
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// The same for a list of objects.
+fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    let list: Vec<Strict<T>> = null_is_default(from)?;
+    Ok(list.into_iter().map(|Strict(object)| object).collect())
 }
 
 /// What no index line may say.

@@ -41,6 +41,73 @@ fn lengths_that_lie_are_refused() {
     }
 }
 
+/// The web API ("Publish") says what each member is.
+#[test]
+fn members_of_another_type_are_refused_by_name() {
+    let text = || vec![json!(1), json!([]), json!({}), json!(true)];
+    let texts = || vec![json!("x"), json!([1]), json!([["x"]]), json!({})];
+    for (member, wanted, values) in [
+        ("authors", "must be a list, and is a string", vec![json!("x")]),
+        ("authors", "", texts()),
+        ("keywords", "", texts()),
+        ("categories", "", texts()),
+        ("description", "must be a string", text()),
+        ("documentation", "must be a string", text()),
+        ("homepage", "must be a string", text()),
+        ("readme", "must be a string", text()),
+        ("readme_file", "must be a string", text()),
+        ("license", "must be a string", text()),
+        ("license_file", "must be a string", text()),
+        ("repository", "must be a string", text()),
+        ("links", "must be a string", text()),
+        ("rust_version", "must be a string", text()),
+        ("badges", "", vec![json!("x"), json!([]), json!({ "ci": "x" }), json!({ "ci": { "a": 1 } })]),
+        ("features", "", vec![json!("x"), json!([]), json!({ "a": "b" }), json!({ "a": [1] })]),
+        ("deps", "", vec![json!("x"), json!({}), json!(["x"]), json!([["x", "^1"]]), json!([{ "name": 1 }])]),
+    ] {
+        for value in values {
+            let host = host();
+            let mut publish = Publish::new("demo", "1.0.0");
+            publish.request[member] = value.clone();
+            let reply = publish.send(&host.as_user("ann"));
+            assert_refused(&host, &reply, 400, wanted);
+            assert_refused(&host, &reply, 400, &format!("`{member}"));
+            assert_refused(&host, &reply, 400, " in the body must be ");
+        }
+    }
+    let host = host();
+    let mut publish = Publish::new("demo", "1.0.0");
+    publish.request["deps"] = json!([{ "name": "a", "version_req": "^1", "features": "x" }]);
+    let reply = publish.send(&host.as_user("ann"));
+    assert_refused(&host, &reply, 400, "`deps[0].features` in the body must be a list, and is a string");
+    publish.request["deps"] = json!([{ "name": "a", "version_req": "^1", "kind": "test" }]);
+    let reply = publish.send(&host.as_user("ann"));
+    assert_refused(&host, &reply, 400, "`deps[0].kind` in the body must be one of `normal`, `build`, `dev`");
+    publish.request = json!(["demo", "1.0.0"]);
+    assert_refused(
+        &host,
+        &publish.send(&host.as_user("ann")),
+        400,
+        "the body must be an object, and is a list",
+    );
+    publish.request = json!({ "vers": "1.0.0" });
+    assert_refused(&host, &publish.send(&host.as_user("ann")), 400, "`name` is missing in the body");
+}
+
+/// "If a JSON field is missing, it should be assumed to be null."
+#[test]
+fn members_may_be_missing_or_null() {
+    for member in ["authors", "description", "documentation", "keywords", "badges", "readme", "links", "deps"]
+    {
+        let mut publish = Publish::new("demo", "1.0.0");
+        publish.request[member] = Value::Null;
+        publish.done(&host());
+        let mut publish = Publish::new("demo", "1.0.0");
+        publish.request.as_object_mut().unwrap().remove(member);
+        publish.done(&host());
+    }
+}
+
 #[test]
 fn metadata_has_a_bound() {
     let host = host();

@@ -1,9 +1,9 @@
 //! The body of a publish: two lengths, JSON, and the file, which does not pass through the
 //! plugin (web API, "Publish").
 
-use packhouse_plugin::Body;
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::Staged;
+use packhouse_plugin::{Body, json};
 
 use crate::error::{self, Error};
 use crate::upload::NewCrate;
@@ -31,7 +31,7 @@ pub fn read_request(body: &mut Body<'_>) -> Result<(NewCrate, u64), Error> {
         return Err(Error::new(error::BAD_LENGTHS));
     }
     let json = body.slice(json_length)?.read_all(JSON_LIMIT)?;
-    let new = serde_json::from_slice(&json)?;
+    let new = json::parse(&json)?;
     let file_length = read_length(body)?;
     if total.is_some_and(|total| total != LENGTHS + json_length + file_length) {
         return Err(Error::new(error::BAD_LENGTHS));
