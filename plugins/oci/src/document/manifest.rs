@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use packhouse_plugin::json;
 use serde::Deserialize;
 
 use super::{
@@ -61,11 +62,7 @@ fn refuse(reason: impl Into<String>) -> ManifestError {
 impl Manifest {
     /// What is stored already, however odd it is: only what it names must be readable.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        // A list would be read as members in order.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(refuse("the manifest cannot be read: it is no JSON object"));
-        }
-        serde_json::from_slice(bytes).map_err(|error| refuse(format!("the manifest cannot be read: {error}")))
+        json::parse_of("the manifest", bytes).map_err(|error| refuse(error.to_string()))
     }
 
     /// What somebody pushes as `content_type`, `None` for not said; see [`Manifest::check`].
@@ -75,6 +72,7 @@ impl Manifest {
             return Err(refuse("the manifest cannot be read: JSON is UTF-8, and these bytes are not"));
         }
         let manifest = Self::parse(bytes)?;
+        types::check(bytes).map_err(|error| refuse(error.to_string()))?;
         manifest.check(content_type)?;
         Ok(manifest)
     }
@@ -308,6 +306,8 @@ pub fn is_content_type(text: &str) -> bool {
         }
     }
 }
+
+mod types;
 
 #[cfg(test)]
 mod tests;

@@ -74,21 +74,76 @@ fn what_is_no_manifest_is_refused_with_a_sentence() {
         (with("config", short.clone()), "no digest"),
         (with("layers", json!([no_type])), "mediaType"),
         (with("layers", json!([no_size])), "size"),
-        (with("layers", json!([negative])), "cannot be read"),
-        (with("layers", json!({})), "cannot be read"),
+        (
+            with("layers", json!([negative])),
+            "`layers[0].size` in the manifest must be a whole number from 0 on",
+        ),
+        (with("layers", json!({})), "`layers` in the manifest must be a list, and is an object"),
         (with("subject", other), "use sha256"),
         (with("manifests", json!([])), "index"),
         (with("schemaVersion", json!(1)), "schema 1"),
-        (with("schemaVersion", json!("2")), "cannot be read"),
+        (with("schemaVersion", json!("2")), "`schemaVersion` in the manifest must be a whole number"),
         (with("mediaType", json!(IMAGE_INDEX)), "send the same"),
         (json!({ "schemaVersion": 2 }), "config"),
-        (json!([]), "cannot be read"),
+        (json!([]), "the manifest must be an object, and is a list"),
     ] {
         let error = receive(&document, IMAGE_MANIFEST).unwrap_err();
         assert!(error.contains(sentence), "{error:?} should say {sentence:?}");
     }
     assert!(receive(&with("manifests", json!([])), IMAGE_INDEX).unwrap_err().contains("image manifest"));
     assert!(Manifest::receive(b"\x1f\x8b", None).is_err());
+}
+
+/// Clients in Go read nothing of a manifest in which one member is of another type.
+#[test]
+fn members_of_another_type_are_refused_by_name() {
+    let described = |member: &str, value: Value| {
+        let mut descriptor = descriptor('c');
+        descriptor.as_object_mut().unwrap().insert(member.to_owned(), value);
+        descriptor
+    };
+    for (member, value, path) in [
+        ("annotations", json!({ "a": 1 }), "annotations.a"),
+        ("annotations", json!(["a"]), "annotations"),
+        ("annotations", json!({ "a": {} }), "annotations.a"),
+        ("platform", json!("linux"), "platform"),
+        ("platform", json!(["amd64", "linux"]), "platform"),
+        ("platform", json!({ "os": 1 }), "platform.os"),
+        ("platform", json!({ "architecture": [] }), "platform.architecture"),
+        ("platform", json!({ "os.version": 10 }), "platform.os.version"),
+        ("platform", json!({ "os.features": "win32k" }), "platform.os.features"),
+        ("platform", json!({ "variant": 7 }), "platform.variant"),
+        ("data", json!(1), "data"),
+        ("artifactType", json!([]), "artifactType"),
+        ("urls", json!("https://e"), "urls"),
+    ] {
+        let index =
+            json!({ "schemaVersion": 2, "manifests": [descriptor('b'), described(member, value.clone())] });
+        let error = receive(&index, IMAGE_INDEX).unwrap_err();
+        assert!(error.starts_with(&format!("`manifests[1].{path}` in the manifest must be ")), "{error}");
+        let mut document = image();
+        document.as_object_mut().unwrap().insert("config".to_owned(), described(member, value.clone()));
+        let error = receive(&document, IMAGE_MANIFEST).unwrap_err();
+        assert!(error.starts_with(&format!("`config.{path}` in the manifest must be ")), "{error}");
+    }
+    for (member, value) in
+        [("annotations", json!({ "a": 1 })), ("annotations", json!([])), ("artifactType", json!(1))]
+    {
+        let mut document = image();
+        document.as_object_mut().unwrap().insert(member.to_owned(), value);
+        let error = receive(&document, IMAGE_MANIFEST).unwrap_err();
+        assert!(error.contains(member) && error.contains(" in the manifest must be "), "{error}");
+    }
+    for (member, value) in [
+        ("annotations", json!(null)),
+        ("annotations", json!({ "a": null })),
+        ("platform", json!(null)),
+        ("platform", json!({ "os": "linux", "architecture": "amd64", "os.features": [], "more": 1 })),
+        ("data", json!("e30=")),
+    ] {
+        let index = json!({ "schemaVersion": 2, "manifests": [described(member, value.clone())] });
+        assert!(receive(&index, IMAGE_INDEX).is_ok(), "{member} {value}");
+    }
 }
 
 #[test]
