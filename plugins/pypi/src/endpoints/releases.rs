@@ -1,7 +1,8 @@
 //! Versions: yanked with a reason (PEP 592), and taken away.
 
-use packhouse_plugin::{Call, Response, SMALL_BODY, log, settings};
+use packhouse_plugin::{Call, Response, SMALL_BODY, json, log, settings};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::{change, project, reason_line, require, version};
@@ -10,9 +11,10 @@ use crate::error::{self, Error};
 use crate::name::{ProjectName, Version};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Reason {
     #[serde(default)]
-    reason: String,
+    reason: Option<String>,
 }
 
 /// `PUT /pypi/{project}/{version}/yank`: all files of the version.
@@ -80,13 +82,28 @@ pub fn reason(call: &Call) -> Result<String, Error> {
         reason
     } else {
         let body = call.body().read_all(SMALL_BODY)?;
-        if body.first() == Some(&b'{') {
-            serde_json::from_slice::<Reason>(&body)?.reason
+        if is_json(call, &body) {
+            json::parse::<Reason>(&body)?.reason.unwrap_or_default()
         } else {
-            String::from_utf8_lossy(&body).into_owned()
+            String::from_utf8(body)
+                .map_err(|_| Error::because(error::BAD_BODY, "the reason must be UTF-8"))?
         }
     };
     reason_line(&reason).map(str::to_owned)
+}
+
+/// Whether the body is JSON: by its media type, else by what it looks like. A text may begin with
+/// `[` or a quote, e.g. `[security] use 1.2`.
+fn is_json(call: &Call, body: &[u8]) -> bool {
+    let media_type = call.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let is_said = media_type == "application/json" || media_type.ends_with("+json");
+    let looks_like = match body.trim_ascii_start().first() {
+        Some(b'{') => true,
+        Some(b'[' | b'"') => serde_json::from_slice::<IgnoredAny>(body).is_ok(),
+        _ => false,
+    };
+    !body.trim_ascii().is_empty() && (is_said || looks_like)
 }
 
 fn no_version(name: &ProjectName, version: &Version) -> Error {

@@ -62,6 +62,49 @@ fn one_file_is_yanked_without_a_reason() {
 }
 
 #[test]
+fn a_reason_in_json_is_an_object_with_a_string() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    for path in ["/pypi/demo/1.0/yank", "/packages/demo/demo-1.0-py3-none-any.whl/yank"] {
+        for (body, sentence) in [
+            (json!(["old"]), "the body must be an object, and is a list"),
+            (json!("old"), "the body must be an object, and is a string"),
+            (json!(1), "the body must be an object, and is a number"),
+            (json!(null), "the body must be an object, and is `null`"),
+            (json!({ "reason": 1 }), "`reason` in the body must be a string, and is a number"),
+            (json!({ "reason": ["old"] }), "`reason` in the body must be a string, and is a list"),
+            (json!({ "raeson": "old" }), "`raeson` in the body is not known here: leave it out"),
+        ] {
+            let reply = host.as_user("ann").put(path).json(&body).send::<Pypi>();
+            assert_eq!((reply.status(), reply.json()["message"].as_str()), (400, Some(sentence)), "{body}");
+            if body.is_object() || body.is_array() || body.is_string() {
+                // As curl sends it when nothing else is said.
+                let reply = host.as_user("ann").put(path).body(body.to_string()).send::<Pypi>();
+                assert_eq!(reply.status(), 400, "{body}");
+            }
+        }
+        let not_text = host.as_user("ann").put(path).body(b"\xff\xfe").send::<Pypi>();
+        assert_eq!(not_text.json()["message"], "the reason must be UTF-8");
+    }
+    assert_eq!(page(&host, "/simple/demo/")["files"][0]["yanked"], false, "nothing was changed");
+    for (body, reason) in [
+        ("[security] use 1.1", "[security] use 1.1"),
+        ("\"quoted\" words", "\"quoted\" words"),
+        ("404", "404"),
+        (" {\"reason\": \"old\"} ", "old"),
+    ] {
+        let reply = host.as_user("ann").put("/pypi/demo/1.0/yank").body(body).send::<Pypi>();
+        assert_eq!(reply.status(), 200, "{body}: {}", reply.text());
+        let info = get(&host, "/pypi/demo/1.0/json").json()["info"]["yanked_reason"].clone();
+        assert_eq!(info, reason, "{body}");
+    }
+    let reply =
+        host.as_user("ann").put("/pypi/demo/1.0/yank").json(&json!({ "reason": null })).send::<Pypi>();
+    assert_eq!(reply.status(), 200);
+    assert_eq!(page(&host, "/simple/demo/")["files"][0]["yanked"], true);
+}
+
+#[test]
 fn a_file_goes_with_what_lies_beside_it() {
     let host = host();
     Upload::wheel("demo", "1.0").done(&host);
