@@ -271,6 +271,7 @@ impl Registry {
             path: found.path.to_owned(),
             query: asked.parts.uri.query().map(str::to_owned),
             base_url: self.base_url(found.mount, asked),
+            base_path: self.base_path(found.mount),
             base_url_vary: self.base_url_vary(found.mount, asked),
             alias: found.alias.map(str::to_owned),
             headers: asked.parts.headers.clone(),
@@ -289,6 +290,14 @@ impl Registry {
                 format!("{}://{host}{}", asked.peer.scheme, mount.base_path)
             }
         }
+    }
+
+    /// The path of [`Self::base_url`].
+    fn base_path(&self, mount: &Mount) -> String {
+        let public = self.config().server.public_url.as_deref().filter(|_| mount.host.is_none());
+        let behind_scheme = public.and_then(|url| url.split_once("://")).map_or("", |(_, rest)| rest);
+        let above = behind_scheme.find('/').and_then(|slash| behind_scheme.get(slash..)).unwrap_or_default();
+        format!("{above}{}", mount.base_path)
     }
 
     /// The headers of a proxy that choose [`Self::base_url`].

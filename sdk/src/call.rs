@@ -127,6 +127,11 @@ impl Call {
         self.request.base_url()
     }
 
+    /// The path of [`Call::base_url`]: see [`Request::base_path`].
+    pub fn base_path(&self) -> String {
+        self.request.base_path()
+    }
+
     /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
     pub fn alias(&self) -> Option<String> {
         self.request.alias()

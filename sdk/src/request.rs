@@ -42,6 +42,13 @@ impl Request {
         self.raw.base_url()
     }
 
+    /// The path of [`Request::base_url`], without a trailing slash, e.g. `/npm`. It is empty for a
+    /// mount at the root. Use it for a `Location`, which then does not depend on the host that a proxy
+    /// shows to clients. A host of contract 0.1.0 does not load a plugin that calls this function.
+    pub fn base_path(&self) -> String {
+        self.raw.base_path()
+    }
+
     /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
     pub fn alias(&self) -> Option<String> {
         self.raw.alias()

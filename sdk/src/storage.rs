@@ -64,6 +64,29 @@ pub fn stat_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<ObjectInfo>>, E
     Ok(all)
 }
 
+/// Writes a second object with the bytes of `source`, which must have this version. The store copies
+/// them itself if it can. `NotFound` if `source` has no object; `Conflict` if it has another version,
+/// or if the precondition does not hold for `key`. Without a content type, the copy has that of
+/// `source`. A host of contract 0.1.0 does not load a plugin that calls this function.
+///
+/// ```
+/// use packhouse_plugin::storage::{self, Precondition};
+/// # let _host = packhouse_plugin::testing::Host::new();
+/// let verified = storage::put("incoming/a", b"bytes", Precondition::Absent, None)?;
+/// storage::copy("incoming/a", &verified.version, "released/a", Precondition::Absent, None)?;
+/// # Ok::<_, packhouse_plugin::Error>(())
+/// ```
+pub fn copy(
+    source: &str,
+    version: &str,
+    key: &str,
+    precondition: Precondition<'_>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    let copied = sys::copy(source, version, key, precondition, content_type);
+    copied.map_err(|error| clash::explain(key, error))
+}
+
 /// False when nothing was there.
 pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
     sys::remove(key, precondition)

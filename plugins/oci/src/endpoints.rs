@@ -3,6 +3,7 @@
 
 use packhouse_plugin::{Call, Error as HostError, Response};
 
+use crate::ROOT;
 use crate::access::{Access, is_allowed};
 use crate::digest::ContentDigest;
 use crate::error::{self, Error};
@@ -50,10 +51,7 @@ fn location(call: &Call, path: &str) -> String {
     if let Some(alias) = call.alias() {
         return format!("{alias}/{path}");
     }
-    let base = call.base_url();
-    let behind_scheme = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
-    let below_host = behind_scheme.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default();
-    format!("{below_host}/v2/{path}")
+    format!("{}{ROOT}/{path}", call.base_path())
 }
 
 fn blob_location(call: &Call, repository: &RepositoryName, digest: &ContentDigest) -> String {

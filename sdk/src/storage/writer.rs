@@ -70,6 +70,30 @@ impl Writer {
         Ok(())
     }
 
+    /// Appends all bytes of a stored object, which must have this version. The bytes do not pass the
+    /// plugin. `NotFound` if the key has no object; `Conflict` if it has another version; `TooLarge`
+    /// as in [`Writer::add`]. If the object changes before [`Staged::commit`], that call may be a
+    /// `Conflict`: start again with the new version. A host of contract 0.1.0 does not load a plugin
+    /// that calls this function.
+    ///
+    /// ```
+    /// use packhouse_plugin::storage::{self, Precondition, Writer};
+    /// # let _host = packhouse_plugin::testing::Host::new();
+    /// let list = storage::put("versions", b"a 1.0.0\n", Precondition::Absent, None)?;
+    /// let mut longer = Writer::new(&[]);
+    /// longer.append_object("versions", &list.version)?;
+    /// longer.add(b"b 1.0.0\n")?;
+    /// let known = Precondition::Version(&list.version);
+    /// longer.finish()?.commit("versions", &[], known, None)?;
+    /// assert_eq!(storage::get("versions")?.unwrap().bytes, b"a 1.0.0\nb 1.0.0\n");
+    /// # Ok::<_, packhouse_plugin::Error>(())
+    /// ```
+    pub fn append_object(&mut self, key: &str, version: &str) -> Result<(), Error> {
+        self.flush_buffer()?;
+        self.written += self.raw.append_object(key, version)?;
+        Ok(())
+    }
+
     /// Bytes so far.
     pub fn written(&self) -> u64 {
         self.written

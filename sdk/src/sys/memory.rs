@@ -16,8 +16,8 @@ pub(crate) use auth::{
 pub(crate) use body::{Body, Part};
 pub(crate) use http::{Request, Response, Sent};
 pub(crate) use storage::{
-    Reader, Staged, Writer, digests, get, get_many, list_objects, put, remove, stat, stat_many, store_now,
-    wait_turn,
+    Reader, Staged, Writer, copy, digests, get, get_many, list_objects, put, remove, stat, stat_many,
+    store_now, wait_turn,
 };
 pub(crate) use upkeep::Step;
 pub(crate) use uploads::Upload;

@@ -245,6 +245,12 @@ impl State {
         Ok(self.objects.get(key).cloned())
     }
 
+    /// One version of an object: `NotFound` if there is none, `Conflict` if there is another version.
+    pub(crate) fn look_up_version(&mut self, key: &str, version: &str) -> Result<Object, Error> {
+        let object = self.look_up(key)?.ok_or(Error::NotFound)?;
+        if object.info.version == version { Ok(object) } else { Err(Error::Conflict) }
+    }
+
     /// The error that a test has asked for.
     pub(crate) fn fail_if_asked(&mut self) -> Result<(), Error> {
         self.failures.pop_front().map_or(Ok(()), Err)

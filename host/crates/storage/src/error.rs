@@ -93,6 +93,14 @@ pub enum StorageError {
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 
 impl StorageError {
+    /// The source of a copy was removed, which is a conflict as if it had been replaced.
+    pub(super) fn replaced_source(self) -> Self {
+        match self {
+            Self::NotFound => Self::Conflict,
+            error => error,
+        }
+    }
+
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
     }

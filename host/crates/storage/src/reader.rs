@@ -29,6 +29,10 @@ impl Reader {
         Self { info, content }
     }
 
+    pub(super) fn content(&self) -> &Content {
+        &self.content
+    }
+
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }

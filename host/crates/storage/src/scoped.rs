@@ -126,16 +126,21 @@ impl Scope {
         Ok(page)
     }
 
-    /// Inside the store where it can. The precondition is about `target`;
-    /// `NotFound` without a source.
-    pub async fn copy(&self, source: &Key, target: &Key, precondition: &Precondition) -> Result<ObjectInfo> {
-        let Some((info, content)) = self.store.open(&self.path(source)?).await? else {
-            return Err(StorageError::NotFound);
-        };
+    /// Writes a second object with the bytes of `source`. The store copies them itself if it can.
+    /// Without a content type, the copy has that of `source`. `Conflict` if `source` was replaced or
+    /// removed since it was opened, or if the precondition does not hold for `target`.
+    pub async fn copy(
+        &self,
+        source: &Reader,
+        target: &Key,
+        precondition: &Precondition,
+        content_type: Option<&str>,
+    ) -> Result<ObjectInfo> {
         let target = self.path(target)?;
-        let material = self.store.duplicate(content).await?;
-        let info = self.store.commit(&material, &target, precondition, info.content_type.as_deref()).await?;
-        Ok(self.relative_info(info))
+        let content_type = content_type.or(source.info().content_type.as_deref());
+        let material = self.store.duplicate(source.content().clone()).await?;
+        let info = self.store.commit(&material, &target, precondition, content_type).await;
+        Ok(self.relative_info(info.map_err(StorageError::replaced_source)?))
     }
 
     /// For reading parts of one version. None when nothing is there.

@@ -3,13 +3,14 @@
 //! removes what was written.
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 
 use super::digest::{Algorithm, Digest, DigestState, unique};
 use super::error::{Result, StorageError};
 use super::key::Key;
 use super::object::{ObjectInfo, Precondition};
-use super::reader;
+use super::reader::{self, Reader};
 use super::scoped::Scope;
 use super::store::{Content, Material, Sink};
 use super::unpack::{self, Packed, Unpacked};
@@ -27,21 +28,37 @@ pub struct Writer {
     scope: Scope,
     intake: Intake,
     limit: u64,
+    /// Does it contain stored objects, which other requests may replace?
+    has_appended: bool,
 }
 
 impl Writer {
     pub(super) fn new(scope: Scope, algorithms: &[Algorithm], limit: u64) -> Self {
         let intake = Intake::new(scope.store().sink(STAGING), DigestState::new(algorithms));
-        Self { scope, intake, limit }
+        Self { scope, intake, limit, has_appended: false }
     }
 
     /// `TooLarge` above the limit. After an error it is useless.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        if self.intake.written().saturating_add(bytes.len() as u64) > self.limit {
+        self.check_limit(bytes.len() as u64)?;
+        self.intake.write(bytes).await
+    }
+
+    /// Appends all bytes of one version of a stored object. The store copies them itself if it can;
+    /// some stores copy a large object only in the commit. `Conflict`, here or there, if the object
+    /// was replaced before it was copied. `TooLarge` above the limit. After an error it is useless.
+    pub async fn append(&mut self, source: &Reader) -> Result<()> {
+        self.check_limit(source.info().size)?;
+        self.has_appended = true;
+        self.intake.append(source.content()).await
+    }
+
+    fn check_limit(&mut self, more: u64) -> Result<()> {
+        if self.intake.written().saturating_add(more) > self.limit {
             self.intake.give_up();
             return Err(StorageError::TooLarge(self.limit));
         }
-        self.intake.write(bytes).await
+        Ok(())
     }
 
     /// Bytes so far.
@@ -60,6 +77,7 @@ impl Writer {
             size,
             digests: hasher.finish(),
             later: Vec::new(),
+            has_appended: self.has_appended,
         })
     }
 }
@@ -74,6 +92,8 @@ pub struct Staged {
     digests: Vec<Digest>,
     /// Computed when a commit expected them.
     later: Vec<Digest>,
+    /// As in [`Writer`].
+    has_appended: bool,
 }
 
 impl Staged {
@@ -128,7 +148,8 @@ impl Staged {
         let known: Vec<_> = self.digests.iter().chain(&self.later).cloned().collect();
         compare(expect, &known)?;
         let material = self.material.as_ref().ok_or(StorageError::NotFound)?;
-        let info = self.scope.store().commit(material, &path, precondition, content_type).await?;
+        let info = self.scope.store().commit(material, &path, precondition, content_type).await;
+        let info = if self.has_appended { info.map_err(StorageError::replaced_source) } else { info }?;
         self.material = None;
         // An open file would keep the disk's blocks of whatever replaces it later.
         self.content = Content::Memory(Bytes::new());
@@ -199,6 +220,29 @@ impl Intake {
         if self.batched < BATCH { Ok(()) } else { self.flush().await }
     }
 
+    /// Appends all bytes of a stored object. The host reads them only to hash them, or if the store
+    /// cannot copy them.
+    pub async fn append(&mut self, content: &Content) -> Result<()> {
+        if !self.sink.as_ref().is_some_and(|sink| sink.can_copy(content)) {
+            let mut pieces = content.clone().stream(0..content.size());
+            while let Some(piece) = pieces.try_next().await.inspect_err(|_| self.give_up())? {
+                self.write(piece).await?;
+            }
+            return Ok(());
+        }
+        if !self.batch.is_empty() {
+            self.flush().await?;
+        }
+        let Some(mut sink) = self.sink.take() else {
+            return Err(StorageError::other("written after a failure"));
+        };
+        self.hashing.read(content).await?;
+        sink.copy(content).await?;
+        self.sink = Some(sink);
+        self.written += content.size();
+        Ok(())
+    }
+
     /// Waits for the batch before, if it is still on its way, and starts this one.
     async fn flush(&mut self) -> Result<()> {
         let Some(mut sink) = self.sink.take() else {
@@ -240,6 +284,16 @@ impl Hashing {
                 hasher
             }));
         }
+        Ok(())
+    }
+
+    async fn read(&mut self, content: &Content) -> Result<()> {
+        let hasher = self.settle().await?;
+        *self = Self::Idle(if hasher.is_empty() {
+            hasher
+        } else {
+            reader::hash(content, 0..content.size(), hasher).await?
+        });
         Ok(())
     }
 

@@ -174,6 +174,16 @@ pub(super) trait Sink: Send + Sync {
     /// May return before the bytes are down; a failure then shows at a later call.
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()>;
 
+    /// Can the store copy this object's bytes itself?
+    fn can_copy(&self, _content: &Content) -> bool {
+        false
+    }
+
+    /// Appends the bytes of such an object.
+    async fn copy(&mut self, _content: &Content) -> Result<()> {
+        Err(StorageError::other("the store copies no objects"))
+    }
+
     /// Complete and durable, and a way to read it.
     async fn close(self: Box<Self>) -> Result<(Material, Content)>;
 }

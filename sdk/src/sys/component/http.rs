@@ -34,6 +34,10 @@ impl Request {
         self.0.base_url()
     }
 
+    pub(crate) fn base_path(&self) -> String {
+        self.0.base_path()
+    }
+
     pub(crate) fn alias(&self) -> Option<String> {
         self.0.alias()
     }

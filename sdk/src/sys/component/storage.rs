@@ -34,6 +34,17 @@ pub(crate) fn put(
     Ok(storage::put(key, bytes, &precondition, content_type)?.into())
 }
 
+pub(crate) fn copy(
+    source: &str,
+    version: &str,
+    key: &str,
+    precondition: Precondition<'_>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    let precondition = to_precondition(precondition);
+    Ok(storage::copy(source, version, key, &precondition, content_type)?.into())
+}
+
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
     Ok(storage::remove(key, &to_precondition(precondition))?)
 }
@@ -98,6 +109,10 @@ impl Writer {
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         Ok(self.0.write(bytes)?)
+    }
+
+    pub(crate) fn append_object(&self, key: &str, version: &str) -> Result<u64, Error> {
+        Ok(self.0.append_object(key, version)?)
     }
 
     pub(crate) fn finish(&self) -> Result<Staged, Error> {

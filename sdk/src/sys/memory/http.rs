@@ -56,6 +56,12 @@ impl Request {
         state::current().borrow().base_url.clone()
     }
 
+    pub(crate) fn base_path(&self) -> String {
+        let base_url = self.base_url();
+        let behind_scheme = base_url.split_once("://").map_or("", |(_, rest)| rest);
+        behind_scheme.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default()
+    }
+
     pub(crate) fn alias(&self) -> Option<String> {
         self.alias.clone()
     }

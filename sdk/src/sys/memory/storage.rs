@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{unpack, within_piece};
 use crate::storage::{Document, Listing, ListingOptions, Packed, Unpacked};
 use crate::testing::hash;
-use crate::testing::state::{self, Object, Shared, State, part};
+use crate::testing::state::{self, Object, Shared, State, check_key, part};
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE};
 
@@ -65,6 +65,21 @@ pub(crate) fn put(
     }
     let state = state::current();
     state.borrow_mut().write(key, bytes, precondition, content_type)
+}
+
+pub(crate) fn copy(
+    source: &str,
+    version: &str,
+    key: &str,
+    precondition: Precondition<'_>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    check_key(key)?;
+    let object = state.look_up_version(source, version)?;
+    let content_type = content_type.or(object.info.content_type.as_deref());
+    state.write(key, object.bytes, precondition, content_type)
 }
 
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
@@ -177,15 +192,30 @@ impl Reader {
 pub(crate) struct Writer {
     compute: Vec<String>,
     bytes: RefCell<Vec<u8>>,
+    /// Keys and versions of the objects that were appended.
+    appended: RefCell<Vec<(String, String)>>,
 }
 
 impl Writer {
     pub(crate) fn new(compute: &[&str]) -> Writer {
-        Writer { compute: compute.iter().map(|&name| name.to_owned()).collect(), bytes: RefCell::default() }
+        let compute = compute.iter().map(|&name| name.to_owned()).collect();
+        Writer { compute, bytes: RefCell::default(), appended: RefCell::default() }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         within_piece(bytes.len())?;
+        self.append(bytes)
+    }
+
+    pub(crate) fn append_object(&self, key: &str, version: &str) -> Result<u64, Error> {
+        let object = state::current().borrow_mut().look_up_version(key, version)?;
+        self.append(&object.bytes)?;
+        self.appended.borrow_mut().push((key.to_owned(), version.to_owned()));
+        Ok(object.info.size)
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<(), Error> {
+        hash::all(&[], &self.compute)?;
         let limit = state::current().borrow().upload_limit;
         let mut all = self.bytes.borrow_mut();
         if (all.len() + bytes.len()) as u64 > limit {
@@ -197,7 +227,9 @@ impl Writer {
 
     pub(crate) fn finish(&self) -> Result<Staged, Error> {
         let compute: Vec<&str> = self.compute.iter().map(String::as_str).collect();
-        Staged::create(self.bytes.take(), &compute)
+        let mut staged = Staged::create(self.bytes.take(), &compute)?;
+        staged.appended = self.appended.take();
+        Ok(staged)
     }
 }
 
@@ -207,6 +239,8 @@ pub(crate) struct Staged {
     serial: u64,
     size: u64,
     digests: Vec<Digest>,
+    /// As in [`Writer`]. Some stores copy the bytes in the commit, so they must not change before.
+    appended: Vec<(String, String)>,
 }
 
 impl Staged {
@@ -216,7 +250,7 @@ impl Staged {
         let state = state::current();
         state.borrow_mut().fail_if_asked()?;
         let serial = state.borrow_mut().stage(bytes);
-        Ok(Staged { state, serial, size, digests })
+        Ok(Staged { state, serial, size, digests, appended: Vec::new() })
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -272,7 +306,12 @@ impl Staged {
     }
 
     fn bytes(&self) -> Result<Rc<[u8]>, Error> {
-        self.state.borrow().staged(self.serial)
+        let state = self.state.borrow();
+        let is_there = |(key, version): &(String, String)| {
+            state.objects.get(key).is_some_and(|object| object.info.version == *version)
+        };
+        let bytes = state.staged(self.serial)?;
+        if self.appended.iter().all(is_there) { Ok(bytes) } else { Err(Error::Conflict) }
     }
 }
 

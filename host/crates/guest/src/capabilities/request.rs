@@ -16,6 +16,8 @@ pub struct RequestContext {
     pub path: String,
     pub query: Option<String>,
     pub base_url: String,
+    /// The path of `base_url`.
+    pub base_path: String,
     /// Names of the headers of a proxy that choose `base_url`.
     pub base_url_vary: Vec<HeaderName>,
     pub alias: Option<String>,
@@ -73,6 +75,10 @@ impl wit::HostRequest for State {
             }
         }
         Ok(request.base_url.clone())
+    }
+
+    fn base_path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.base_path.clone())
     }
 
     fn alias(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {

@@ -134,6 +134,24 @@ impl wit::Host for State {
         Ok(self.changed(&name, put)?.into())
     }
 
+    async fn copy(
+        &mut self,
+        source: String,
+        version: String,
+        target: String,
+        condition: types::Precondition,
+        content_type: Option<String>,
+    ) -> Result<types::ObjectInfo, HostError> {
+        let _outside = self.transfer()?;
+        let key = key(&target)?;
+        let _open = self.open_one().await?;
+        let source = self.open_version(&source, &version).await?;
+        self.usage.work(source.info().size)?;
+        let storage = self.storage_to_change().await?;
+        let copied = storage.copy(&source, &key, &precondition(condition), content_type.as_deref()).await;
+        Ok(self.changed(&target, copied)?.into())
+    }
+
     async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         let storage = self.storage_to_change().await?;
@@ -256,6 +274,19 @@ impl State {
     }
 }
 
+impl State {
+    /// One version of a stored object: `NotFound` when nothing is there, `Conflict` when another
+    /// version is.
+    async fn open_version(&mut self, name: &str, version: &str) -> Result<Reader, HostError> {
+        let opened = self.ground()?.storage.open(&key(name)?).await;
+        let reader = self.looked(name, opened)?.ok_or(StorageError::NotFound)?;
+        if reader.info().version != version {
+            return Err(StorageError::Conflict.into());
+        }
+        Ok(reader)
+    }
+}
+
 impl wit::HostWriter for State {
     fn new(&mut self, compute: Vec<String>) -> wasmtime::Result<Resource<ObjectWriter>> {
         let algorithms = told(algorithms(&compute))?;
@@ -268,6 +299,22 @@ impl wit::HostWriter for State {
         let algorithms = self.table.get(&handle)?.algorithms.as_ref().map_or(0, Vec::len);
         self.usage.work(hashing(bytes.len() as u64, algorithms))?;
         Ok(self.writer(&handle).await?.write(bytes.into()).await?)
+    }
+
+    async fn append_object(
+        &mut self,
+        handle: Resource<ObjectWriter>,
+        source: String,
+        version: String,
+    ) -> Result<u64, HostError> {
+        let _outside = self.transfer()?;
+        let _open = self.open_one().await?;
+        let source = self.open_version(&source, &version).await?;
+        let size = source.info().size;
+        let algorithms = self.table.get(&handle)?.algorithms.as_ref().map_or(0, Vec::len);
+        self.usage.work(hashing(size, algorithms))?;
+        self.writer(&handle).await?.append(&source).await?;
+        Ok(size)
     }
 
     async fn finish(&mut self, handle: Resource<ObjectWriter>) -> Result<Resource<StagedObject>, HostError> {

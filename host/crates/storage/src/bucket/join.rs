@@ -10,8 +10,9 @@ use futures_util::TryStreamExt;
 use super::mark::{self, Found};
 use super::parts::PART;
 use super::remote::{RemoteContent, replaced};
-use super::{Bucket, swap};
+use super::{Bucket, swap, within};
 use crate::error::{Result, StorageError};
+use crate::key::PRIVATE;
 use crate::object::{ObjectInfo, Precondition};
 use crate::store::{Content, of_another_store};
 
@@ -24,7 +25,7 @@ const PART_THAT_PASSES: usize = 8 * 1024 * 1024;
 /// Copies under way at the same time.
 const SIDE_BY_SIDE: usize = 8;
 /// The least that a service copies as a part.
-const LEAST_COPIED: u64 = 5 * 1024 * 1024;
+pub(super) const LEAST_COPIED: u64 = 5 * 1024 * 1024;
 
 impl Bucket {
     /// With the key's lock held and the precondition checked as far as the service
@@ -63,7 +64,23 @@ impl Bucket {
         if let Err(error) = writer.abort().await {
             tracing::debug!(%error, path, "a multipart upload could not be given up; the sweep will");
         }
-        Err(error)
+        Err(if self.has_lost_a_source(contents, &error).await { StorageError::Conflict } else { error })
+    }
+
+    /// Whether an object that was to be copied has been replaced or removed. Services report that in
+    /// several ways: a failed condition, or a range that the new object does not have.
+    async fn has_lost_a_source(&self, contents: &[Content], error: &StorageError) -> bool {
+        if matches!(error, StorageError::Conflict | StorageError::Denied(_) | StorageError::Full(_)) {
+            return false;
+        }
+        let remote = contents.iter().filter_map(|content| content.form::<RemoteContent>());
+        for source in remote.filter(|remote| !remote.path.starts_with(PRIVATE)) {
+            let Ok(found) = within(self.look_up(&source.path)).await else { return false };
+            if found.is_none_or(|info| info.version != swap::version_of(&source.etag)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What the service says that it joined. Parts that passed through this host may have been

@@ -47,6 +47,12 @@ impl Parts {
         format!("{}{}-{number:05}", self.folder, self.name)
     }
 
+    /// Puts a stored object after the parts that were sent so far.
+    pub fn put_between(&mut self, content: Content) {
+        self.written.push((self.begun, content));
+        self.begun += 1;
+    }
+
     /// Returns when it is on its way; `room` is given back when it has arrived.
     pub async fn send(&mut self, pieces: Vec<Bytes>, room: Option<Reservation>) -> Result<()> {
         while self.sending.len() >= IN_FLIGHT {
@@ -105,9 +111,11 @@ pub(super) struct PrivateObjects {
 }
 
 impl PrivateObjects {
-    pub fn of(operator: &Operator, contents: &[Content]) -> Self {
+    /// Those of them that lie in the private folder.
+    pub fn of(operator: &Operator, contents: &[Content], folder: &str) -> Self {
         let remote = contents.iter().filter_map(|content| content.form::<RemoteContent>());
-        let paths = remote.map(|remote| remote.path.clone());
+        let private = remote.filter(|remote| remote.path.starts_with(folder));
+        let paths = private.map(|remote| remote.path.clone());
         Self { operator: operator.clone(), paths: paths.collect() }
     }
 

@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::budget::Reservation;
+use super::join::LEAST_COPIED;
 use super::parts::{PART, Parts, PrivateObjects};
+use super::remote::RemoteContent;
 use super::{Bucket, Contents};
 use crate::error::{Result, StorageError};
 use crate::store::{Content, Material, Sink};
@@ -57,7 +59,29 @@ impl Sink for BucketSink {
             self.0 = State::Large(Collector::start(Arc::clone(store), std::mem::take(folder), first));
         }
         match &mut self.0 {
-            State::Large(collector) => collector.take(pieces).await,
+            State::Large(collector) => collector.send(Message::Pieces(pieces)).await,
+            State::Small(..) => Ok(()),
+        }
+    }
+
+    /// Can the service copy this object as a part?
+    fn can_copy(&self, content: &Content) -> bool {
+        let store = match &self.0 {
+            State::Small(store, ..) => store,
+            State::Large(collector) => &collector.store,
+        };
+        let is_remote = content.form::<RemoteContent>().is_some();
+        is_remote && store.honoured.copy_version && content.size() >= LEAST_COPIED
+    }
+
+    /// The service copies the bytes in the commit.
+    async fn copy(&mut self, content: &Content) -> Result<()> {
+        if let State::Small(store, folder, gathered) = &mut self.0 {
+            let first = std::mem::take(gathered);
+            self.0 = State::Large(Collector::start(Arc::clone(store), std::mem::take(folder), first));
+        }
+        match &mut self.0 {
+            State::Large(collector) => collector.send(Message::Object(content.clone())).await,
             State::Small(..) => Ok(()),
         }
     }
@@ -93,12 +117,15 @@ impl Gathered {
 
 enum Message {
     Pieces(Vec<Bytes>),
+    /// A stored object, which stays where it is.
+    Object(Content),
     End,
 }
 
 /// The task that makes parts of what comes. It ends by itself when nobody is left who
 /// could send more, and removes what it has written then.
 struct Collector {
+    store: Arc<Bucket>,
     to: mpsc::Sender<Message>,
     task: JoinHandle<Result<(Material, Content)>>,
 }
@@ -106,11 +133,11 @@ struct Collector {
 impl Collector {
     fn start(store: Arc<Bucket>, folder: String, first: Gathered) -> Self {
         let (to, from) = mpsc::channel(1);
-        Self { to, task: tokio::spawn(collect(store, folder, first, from)) }
+        Self { store: Arc::clone(&store), to, task: tokio::spawn(collect(store, folder, first, from)) }
     }
 
-    async fn take(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        match self.to.send(Message::Pieces(pieces)).await {
+    async fn send(&mut self, message: Message) -> Result<()> {
+        match self.to.send(message).await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),
         }
@@ -138,7 +165,7 @@ async fn collect(
     first: Gathered,
     mut from: mpsc::Receiver<Message>,
 ) -> Result<(Material, Content)> {
-    let mut parts = Parts::new(Arc::clone(&store), folder);
+    let mut parts = Parts::new(Arc::clone(&store), folder.clone());
     let mut part = first;
     let gathered = gather(&store, &mut parts, &mut part, &mut from).await;
     let settled = match gathered {
@@ -147,7 +174,7 @@ async fn collect(
         Err(error) => Err(error),
     };
     match settled {
-        Ok(contents) => Ok(of_parts(&store, contents)),
+        Ok(contents) => Ok(of_parts(&store, contents, &folder)),
         Err(error) => {
             // Whoever waits for the reason hears it before the tidying.
             tokio::spawn(parts.discard());
@@ -163,7 +190,7 @@ async fn gather(
     part: &mut Gathered,
     from: &mut mpsc::Receiver<Message>,
 ) -> Result<()> {
-    if !part.room.as_mut().is_some_and(|room| room.grow(PART)) {
+    if part.size > 0 && !part.room.as_mut().is_some_and(|room| room.grow(PART)) {
         send(parts, part).await?;
     }
     loop {
@@ -180,6 +207,12 @@ async fn gather(
         };
         match message {
             Some(Message::Pieces(pieces)) => take(store, parts, part, pieces).await?,
+            Some(Message::Object(content)) => {
+                if part.size > 0 {
+                    send(parts, part).await?;
+                }
+                parts.put_between(content);
+            }
             Some(Message::End) => return Ok(()),
             None => return Err(StorageError::Truncated),
         }
@@ -228,8 +261,8 @@ async fn finish(parts: &mut Parts, mut part: Gathered) -> Result<Vec<Content>> {
     parts.settle().await
 }
 
-fn of_parts(store: &Bucket, contents: Vec<Content>) -> (Material, Content) {
-    let objects = Some(PrivateObjects::of(&store.operator, &contents));
+fn of_parts(store: &Bucket, contents: Vec<Content>, folder: &str) -> (Material, Content) {
+    let objects = Some(PrivateObjects::of(&store.operator, &contents, folder));
     let content = Content::chain(contents.clone());
     (Material::new(Contents { parts: contents, objects, _room: None }), content)
 }

@@ -29,6 +29,8 @@ pub(super) struct Honoured {
     pub remove: bool,
     /// Can it make parts of other objects' bytes by itself?
     pub copy: bool,
+    /// Does it copy no other version of an object than the one that it is asked for?
+    pub copy_version: bool,
 }
 
 impl Honoured {

@@ -181,6 +181,27 @@ impl Sink for FileSink {
         Ok(())
     }
 
+    fn can_copy(&self, content: &Content) -> bool {
+        content.form::<FileContent>().is_some()
+    }
+
+    /// They share the blocks of the other file where the file system can.
+    async fn copy(&mut self, content: &Content) -> Result<()> {
+        let other = content.form::<FileContent>().cloned();
+        let other = other.ok_or_else(|| StorageError::other("stored in another store"))?;
+        let growing = self.settle().await?;
+        let files = self.files.clone();
+        let copied = run_long(move || {
+            let mut growing = growing.map_or_else(|| Growing::create(&files), Ok)?;
+            growing.hash = None;
+            copy_range(&other, &mut growing)?;
+            Ok(growing)
+        });
+        let growing = copied.await?;
+        self.job = Some(tokio::task::spawn_blocking(move || Ok(growing)));
+        Ok(())
+    }
+
     async fn close(mut self: Box<Self>) -> Result<(Material, Content)> {
         let growing = self.settle().await?;
         let files = self.files.clone();

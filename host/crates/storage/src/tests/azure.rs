@@ -65,7 +65,8 @@ async fn a_large_blob_is_joined_and_copied_through_the_host_on_azure() {
     assert_eq!(made.unwrap().size, bytes.len() as u64);
     let again = stage(&scope, &bytes, &[]).await.commit(&key("blob"), &[], &Precondition::Absent, None).await;
     assert!(matches!(again, Err(StorageError::Conflict)), "{again:?}");
-    scope.copy(&key("blob"), &key("copy"), &Precondition::Absent).await.unwrap();
+    let source = scope.open(&key("blob")).await.unwrap().unwrap();
+    scope.copy(&source, &key("copy"), &Precondition::Absent, None).await.unwrap();
     for name in ["blob", "copy"] {
         assert_eq!(scope.digests(&key(name), &[Algorithm::Sha256]).await.unwrap().unwrap(), wanted);
         let info = scope.stat(&key(name)).await.unwrap().unwrap();

@@ -79,13 +79,13 @@ on_every_store! {
     async fn copies_under_the_targets_condition(house) {
         let scope = house.scope();
         put(&scope, "source", "text").await;
-        let copied = scope.copy(&key("source"), &key("deep/target"), &Precondition::Absent).await.unwrap();
+        let source = scope.open(&key("source")).await.unwrap().unwrap();
+        let copy = async |precondition| scope.copy(&source, &key("deep/target"), &precondition, None).await;
+        let copied = copy(Precondition::Absent).await.unwrap();
         assert_eq!((copied.key.as_str(), copied.size), ("deep/target", 4));
         assert_eq!(text_of(&scope, "deep/target").await.as_deref(), Some("text"));
-        let again = scope.copy(&key("source"), &key("deep/target"), &Precondition::Absent).await;
-        assert!(matches!(again, Err(StorageError::Conflict)));
-        let nothing = scope.copy(&key("none"), &key("other"), &Precondition::Any).await;
-        assert!(matches!(nothing, Err(StorageError::NotFound)));
+        assert!(matches!(copy(Precondition::Absent).await, Err(StorageError::Conflict)));
+        copy(Precondition::Version(copied.version)).await.unwrap();
     }
 
     async fn keeps_scopes_apart(house) {

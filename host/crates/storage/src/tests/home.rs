@@ -28,7 +28,12 @@ async fn call_all(scope: &Scope) -> Vec<(&'static str, Result<(), StorageError>)
         let mut staged = writer.finish().await?;
         staged.commit(&key("staged"), &[], &Precondition::Any, None).await.map(drop)
     };
+    let copied = async {
+        let Some(source) = scope.open(&there).await? else { return Ok(()) };
+        scope.copy(&source, &key("copied"), &Precondition::Any, None).await.map(drop)
+    };
     vec![
+        ("copy", copied.await),
         ("stat", scope.stat(&there).await.map(drop)),
         ("stat of nothing", scope.stat(&key("none")).await.map(drop)),
         ("get", scope.get(&there, 100).await.map(drop)),
@@ -37,7 +42,6 @@ async fn call_all(scope: &Scope) -> Vec<(&'static str, Result<(), StorageError>)
         ("put", scope.put(&key("made"), "text".into(), &Precondition::Absent, None).await.map(drop)),
         ("put deep", scope.put(&key("a/b/c"), "text".into(), &Precondition::Any, None).await.map(drop)),
         ("remove", scope.remove(&key("none"), &Precondition::Any).await.map(drop)),
-        ("copy", scope.copy(&there, &key("copied"), &Precondition::Any).await.map(drop)),
         ("stage", staged.await),
         ("upload", scope.start_upload("", &[], OWNER).await.map(drop)),
         ("open upload", scope.open_upload("none").await.map(drop)),

@@ -101,11 +101,99 @@ on_every_store! {
         assert_eq!((seen.size, &seen.version), (LARGE as u64, &second.version));
         let reader = scope.open(&key("blob")).await.unwrap().unwrap();
         assert_eq!(reader.read_at(LARGE as u64 - 5, 5).await.unwrap(), bytes.slice(LARGE - 5..));
-        let copied = scope.copy(&key("blob"), &key("copy"), &Precondition::Absent).await.unwrap();
+        let copied = scope.copy(&reader, &key("copy"), &Precondition::Absent, None).await.unwrap();
         assert_eq!(copied.size, LARGE as u64);
         assert_eq!(scope.stat(&key("blob")).await.unwrap().unwrap().version, second.version);
         let copy = scope.digests(&key("copy"), &[Algorithm::Sha1]).await.unwrap().unwrap();
         assert_eq!(copy, [digest(Algorithm::Sha1, &bytes)]);
+    }
+
+    async fn stored_objects_are_appended_to_what_is_written(house) {
+        let scope = house.scope();
+        let (large, small) = (pattern(LARGE), pattern(1000));
+        for (name, bytes) in [("large", &large), ("small", &small)] {
+            stage(&scope, bytes, &[]).await.commit(&key(name), &[], &Precondition::Any, None).await.unwrap();
+        }
+        let (first, second) = (
+            scope.open(&key("large")).await.unwrap().unwrap(),
+            scope.open(&key("small")).await.unwrap().unwrap(),
+        );
+        let orders: [&[Option<&crate::Reader>]; 5] = [
+            &[Some(&first), None],
+            &[None, Some(&first), None],
+            &[Some(&second), Some(&first), Some(&first), Some(&second)],
+            &[Some(&first)],
+            &[Some(&second)],
+        ];
+        for order in orders {
+            for algorithms in [&[][..], &[Algorithm::Sha256]] {
+                let mut writer = scope.writer(algorithms, u64::MAX).await.unwrap();
+                let mut expected = Vec::new();
+                for step in order {
+                    if let Some(reader) = step {
+                        writer.append(reader).await.unwrap();
+                        let appended = reader.read_at(0, u64::MAX).await.unwrap();
+                        expected.extend_from_slice(&appended);
+                    } else {
+                        writer.write("a line\n".into()).await.unwrap();
+                        expected.extend_from_slice(b"a line\n");
+                    }
+                }
+                let mut staged = writer.finish().await.unwrap();
+                assert_eq!(staged.size(), expected.len() as u64);
+                let wanted: Vec<_> = algorithms.iter().map(|one| digest(*one, &expected)).collect();
+                assert_eq!(staged.digests(), wanted);
+                assert_eq!(staged.read_at(0, u64::MAX).await.unwrap(), expected);
+                staged.commit(&key("joined"), &[digest(Algorithm::Md5, &expected)], &Precondition::Any, None).await.unwrap();
+                let (_, found) = scope.get(&key("joined"), u64::MAX).await.unwrap().unwrap();
+                assert_eq!(found, expected);
+            }
+        }
+        for (name, bytes) in [("large", &large), ("small", &small)] {
+            let (_, found) = scope.get(&key(name), u64::MAX).await.unwrap().unwrap();
+            assert_eq!(found, bytes, "it stays");
+        }
+        let mut writer = scope.writer(&[], LARGE as u64).await.unwrap();
+        writer.write("x".into()).await.unwrap();
+        assert!(matches!(writer.append(&first).await, Err(StorageError::TooLarge(_))));
+    }
+
+    async fn what_is_replaced_meanwhile_is_neither_copied_nor_appended(house) {
+        let scope = house.scope();
+        let is_kept = house.storage.abilities().keeps_opened;
+        // A service may look at the size before it looks at the version.
+        let shorter = Bytes::from_static(b"another");
+        let longer = Bytes::from([shorter.clone(), pattern(LARGE)].concat());
+        for (round, other) in [Some(shorter), Some(longer), None].into_iter().enumerate() {
+            let mut staged = stage(&scope, &pattern(LARGE), &[]).await;
+            staged.commit(&key("source"), &[], &Precondition::Any, None).await.unwrap();
+            let source = scope.open(&key("source")).await.unwrap().unwrap();
+            let mut writer = scope.writer(&[], u64::MAX).await.unwrap();
+            writer.append(&source).await.unwrap();
+            let mut appended = writer.finish().await.unwrap();
+            if let Some(other) = other {
+                let mut staged = stage(&scope, &other, &[]).await;
+                staged.commit(&key("source"), &[], &Precondition::Any, None).await.unwrap();
+            } else {
+                assert!(scope.remove(&key("source"), &Precondition::Any).await.unwrap());
+            }
+            let (target, copy) = (key(&format!("appended/{round}")), key(&format!("copied/{round}")));
+            let appended = appended.commit(&target, &[], &Precondition::Any, None).await;
+            let copied = scope.copy(&source, &copy, &Precondition::Any, None).await;
+            for (name, answer) in [(target, appended), (copy, copied)] {
+                match answer {
+                    Ok(_) => {
+                        let found = scope.digests(&name, &[Algorithm::Sha1]).await.unwrap().unwrap();
+                        assert_eq!(found, [digest(Algorithm::Sha1, &pattern(LARGE))], "{name}: another version");
+                    }
+                    Err(error) => {
+                        assert!(!is_kept, "{name}: an open version stays what it was");
+                        assert!(matches!(error, StorageError::Conflict), "{name}: {error:?}");
+                        assert_eq!(scope.stat(&name).await.unwrap(), None);
+                    }
+                }
+            }
+        }
     }
 
     async fn ends_at_the_limit(house) {

@@ -13,32 +13,39 @@ pub(super) async fn ask(operator: &Operator, path: &str) -> Result<Honoured> {
     let second = operator.write_options(path, "second", absent()).await;
     let third = operator.write_options(path, "third", other()).await;
     let write = is_refusal(second)? && is_refusal(third)?;
-    let (copy, join) = part_copy(operator, path, absent()).await?;
+    let (copy, join) = part_copy(operator, path, absent(), None).await?;
+    let copy_version = copy && part_copy(operator, path, WriteOptions::default(), Some(wrong())).await?.1;
     let (join, replace) = if copy {
-        (join, join && part_copy(operator, path, other()).await?.1)
+        (join, join && part_copy(operator, path, other(), None).await?.1)
     } else {
         let join = join_passing(operator, path, absent()).await?;
         (join, join && join_passing(operator, path, other()).await?)
     };
     let removal = DeleteOptions { if_match: Some(wrong()), ..DeleteOptions::default() };
     let remove = is_refusal(operator.delete_options(path, removal).await)?;
-    Ok(Honoured { write, join, replace, remove, copy })
+    Ok(Honoured { write, join, replace, remove, copy, copy_version })
 }
 
 fn wrong() -> String {
     etag_of("00000000000000000000000000000000")
 }
 
-/// A multipart upload of one part that is copied from another object, completed under
-/// a condition that does not hold. Could it be copied? Was the condition honoured?
-async fn part_copy(operator: &Operator, target: &str, options: WriteOptions) -> Result<(bool, bool)> {
+/// A multipart upload of one part that is copied from another object, under a condition that does
+/// not hold: of the target, or of the `version` of the source. Could it be copied? Was the condition
+/// honoured?
+async fn part_copy(
+    operator: &Operator,
+    target: &str,
+    options: WriteOptions,
+    version: Option<String>,
+) -> Result<(bool, bool)> {
     // Otherwise opendal would copy it through this host.
     if !operator.info().capability().write_can_copy_from {
         return Ok((false, false));
     }
     let source = format!("{target}-source");
     operator.write(&source, "part").await?;
-    let asked = copy_one(operator, &source, target, options).await;
+    let asked = copy_one(operator, &source, target, options, version).await;
     operator.delete(&source).await?;
     asked
 }
@@ -64,14 +71,16 @@ async fn copy_one(
     source: &str,
     target: &str,
     options: WriteOptions,
+    version: Option<String>,
 ) -> Result<(bool, bool)> {
     // The last part may be as small as it likes, which opendal does not count on.
     let operator = operator.clone().layer(CapabilityOverrideLayer::new(|mut capability| {
         capability.write_multi_min_size = Some(1);
         capability
     }));
+    let asks_version = version.is_some();
     let mut writer = operator.writer_options(target, WriteOptions { chunk: Some(4), ..options }).await?;
-    let range = ReadOptions { range: (0..4_u64).into(), ..ReadOptions::default() };
+    let range = ReadOptions { range: (0..4_u64).into(), if_match: version, ..ReadOptions::default() };
     let copied = match writer.copy_from_options(source, range).await {
         Ok(()) => writer.close().await,
         Err(error) => Err(error),
@@ -82,7 +91,10 @@ async fn copy_one(
         // 501 is an answer, and not one that may pass.
         Err(error) if error.to_string().contains("code: \"NotImplemented\"") => (false, false),
         Err(error) => match StorageError::from(error) {
-            error @ (StorageError::Unavailable(_) | StorageError::Denied(_)) => return Err(error),
+            error @ StorageError::Unavailable(_) => return Err(error),
+            // With the version ignored, the upload is complete. If that answer is lost, services
+            // answer the next request in several ways, since the upload is gone.
+            error @ StorageError::Denied(_) if !asks_version => return Err(error),
             error => {
                 tracing::debug!(%error, "the storage service does not copy parts");
                 (false, false)
