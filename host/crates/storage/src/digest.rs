@@ -8,10 +8,13 @@ use digest::Digest as _;
 use digest::common::hazmat::{SerializableState, SerializedState};
 use serde::{Deserialize, Serialize};
 
-use super::error::{Result, StorageError};
-
 /// Characters of an unknown algorithm's name that are shown.
 const LONGEST_SHOWN: usize = 50;
+
+/// A name that is no algorithm of this host.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no digest algorithm of this host")]
+pub struct UnknownAlgorithm(String);
 
 /// The digests that registries ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,12 +30,10 @@ pub enum Algorithm {
 impl Algorithm {
     pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake2b256];
 
-    /// The names of `wit/types.wit`; `Invalid` for any other.
-    pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or_else(|| {
-            let shown: String = text.chars().take(LONGEST_SHOWN).collect();
-            StorageError::invalid(format!("`{shown}` is no digest algorithm of this host"))
-        })
+    /// The names of `wit/types.wit`.
+    pub fn parse(text: &str) -> Result<Self, UnknownAlgorithm> {
+        let found = Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text);
+        found.ok_or_else(|| UnknownAlgorithm(text.chars().take(LONGEST_SHOWN).collect()))
     }
 
     pub fn as_str(self) -> &'static str {

@@ -3,8 +3,10 @@
 
 use std::io;
 
-use super::digest::Digest;
 use packhouse_common::descriptors::is_out_of_descriptors;
+use rustix::io::Errno;
+
+use super::digest::{Digest, UnknownAlgorithm};
 
 /// A sentence for people, and the error below it for the log.
 #[derive(Debug)]
@@ -159,7 +161,7 @@ impl From<io::Error> for StorageError {
                 error,
             ));
         }
-        if super::files::is_link(&error) {
+        if is_link(&error) {
             return Self::Link(Reason::with(
                 "there is a symbolic link in the storage folder, and none is followed there; replace it with what it leads to",
                 error,
@@ -181,6 +183,17 @@ impl From<io::Error> for StorageError {
             }
             _ => Self::Other(Reason::with(format!("the storage folder failed: {error}"), error)),
         }
+    }
+}
+
+/// Whether an error says that there is a symbolic link in the path, where none is followed.
+pub(super) fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
+impl From<UnknownAlgorithm> for StorageError {
+    fn from(error: UnknownAlgorithm) -> Self {
+        Self::invalid(error.to_string())
     }
 }
 

@@ -46,7 +46,6 @@ use super::store::{
     Abilities, Company, Content, Kept, Lock, Material, Sink, Store, Stored, of_another_store,
 };
 use inside::Inside;
-pub(super) use inside::is_link;
 use lock::ShardLock;
 use root::Root;
 use sink::{FileSink, StagingFile};

@@ -12,9 +12,7 @@ use super::key::{Key, PRIVATE, check_length};
 use super::object::{ListOptions, Listing, ObjectInfo, PathListing, Precondition};
 use super::own;
 use super::reader::Reader;
-use super::staging::Writer;
 use super::store::Store;
-use super::uploads::{self, Owner, Upload};
 
 /// The keys below one prefix. Cheap to clone.
 #[derive(Clone)]
@@ -149,12 +147,6 @@ impl Scope {
         Ok(opened.map(|(info, content)| Reader::new(self.relative_info(info), content)))
     }
 
-    /// Takes at most `limit` bytes that nobody sees before their commit.
-    #[expect(clippy::unused_async, reason = "a store may have to ask its store first")]
-    pub async fn writer(&self, algorithms: &[Algorithm], limit: u64) -> Result<Writer> {
-        Ok(Writer::new(self.clone(), algorithms, limit))
-    }
-
     /// Reads the object through once. None when nothing is there.
     pub async fn digests(&self, key: &Key, algorithms: &[Algorithm]) -> Result<Option<Vec<Digest>>> {
         let Some(reader) = self.open(key).await? else {
@@ -162,22 +154,6 @@ impl Scope {
         };
         let size = reader.info().size;
         reader.digest_range(0, size, &unique(algorithms)).await.map(Some)
-    }
-
-    /// An upload over several requests and hosts. `label` is the caller's note. `Busy` when
-    /// the owner has too many open already.
-    pub async fn start_upload(
-        &self,
-        label: &str,
-        algorithms: &[Algorithm],
-        owner: Owner<'_>,
-    ) -> Result<Upload> {
-        uploads::start(self, label, algorithms, owner).await
-    }
-
-    /// None when it never was in this scope, has ended or has expired.
-    pub async fn open_upload(&self, id: &str) -> Result<Option<Upload>> {
-        uploads::open(self, id).await
     }
 }
 

@@ -22,6 +22,14 @@ const STAGING: &str = ".packhouse/staging/";
 /// Hashing less than this is quicker than asking another thread to.
 const HASHED_HERE: usize = 16 * 1024;
 
+impl Scope {
+    /// Takes at most `limit` bytes that nobody sees before their commit.
+    #[expect(clippy::unused_async, reason = "a store may have to ask its store first")]
+    pub async fn writer(&self, algorithms: &[Algorithm], limit: u64) -> Result<Writer> {
+        Ok(Writer::new(self.clone(), algorithms, limit))
+    }
+}
+
 /// Takes bytes in order. Memory is bounded by two batches of a mebibyte (and what
 /// the store itself collects).
 pub struct Writer {

@@ -56,6 +56,13 @@ pub enum Company {
     Guest,
 }
 
+/// What a sweep does with what crashed hosts left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sweep {
+    Remove,
+    Count,
+}
+
 /// One store. It is cheap to call from many tasks at once.
 #[async_trait]
 pub(super) trait Store: Send + Sync + 'static {

@@ -8,19 +8,12 @@ use super::Storage;
 use super::error::Result;
 use super::key::PRIVATE;
 use super::object::{PathListing, Precondition};
-use super::store::Store;
+use super::store::{Store, Sweep};
 use super::uploads;
 
 const PAGE: usize = 1000;
 /// Where hosts before 0.1.1 wrote small objects to read the store's clock.
 const CLOCK: &str = "clock";
-
-/// Whether what is found is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sweep {
-    Remove,
-    Count,
-}
 
 impl Storage {
     /// Removes what was staged before this moment (by the store's clock) and is still

@@ -50,12 +50,25 @@ pub struct Owner<'a> {
     pub most: usize,
 }
 
-pub(super) async fn start(
-    scope: &Scope,
-    label: &str,
-    algorithms: &[Algorithm],
-    owner: Owner<'_>,
-) -> Result<Upload> {
+impl Scope {
+    /// An upload over several requests and hosts. `label` is the caller's note. `Busy` when
+    /// the owner has too many open already.
+    pub async fn start_upload(
+        &self,
+        label: &str,
+        algorithms: &[Algorithm],
+        owner: Owner<'_>,
+    ) -> Result<Upload> {
+        start(self, label, algorithms, owner).await
+    }
+
+    /// None when it never was in this scope, has ended or has expired.
+    pub async fn open_upload(&self, id: &str) -> Result<Option<Upload>> {
+        open(self, id).await
+    }
+}
+
+async fn start(scope: &Scope, label: &str, algorithms: &[Algorithm], owner: Owner<'_>) -> Result<Upload> {
     let now = scope.now().await?;
     let group = identity::Group::new(scope.prefix(), owner.name);
     if session::count(scope.store(), group.prefix(), owner.most, now).await? >= owner.most {
@@ -70,7 +83,7 @@ pub(super) async fn start(
     Ok(Upload { scope: scope.clone(), id, session, version, is_fresh: true })
 }
 
-pub(super) async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
+async fn open(scope: &Scope, id: &str) -> Result<Option<Upload>> {
     if !session::is_id(id) {
         return Ok(None);
     }

@@ -410,7 +410,7 @@ pub fn precondition(condition: types::Precondition) -> Precondition {
 pub fn algorithms(names: &[String]) -> Result<Vec<Algorithm>, HostError> {
     let mut algorithms = Vec::new();
     for name in names {
-        let algorithm = Algorithm::parse(name)?;
+        let algorithm = Algorithm::parse(name).map_err(StorageError::from)?;
         if !algorithms.contains(&algorithm) {
             algorithms.push(algorithm);
         }
@@ -425,7 +425,8 @@ pub fn digest_list(digests: &[types::Digest]) -> Result<Vec<Digest>, HostError> 
         )));
     }
     let digest = |digest: &types::Digest| {
-        Ok(Digest { algorithm: Algorithm::parse(&digest.algorithm)?, hex: digest.hex.to_ascii_lowercase() })
+        let algorithm = Algorithm::parse(&digest.algorithm).map_err(StorageError::from)?;
+        Ok(Digest { algorithm, hex: digest.hex.to_ascii_lowercase() })
     };
     digests.iter().map(digest).collect()
 }

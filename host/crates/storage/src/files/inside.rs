@@ -176,11 +176,6 @@ pub(super) fn sync(folder: OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Whether an error says that a symbolic link was in the way.
-pub(crate) fn is_link(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-}
-
 /// Whether an error says that nothing can be written, which a folder that is only read can bear.
 pub(super) fn is_about_writing(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
@@ -246,6 +241,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
     use super::*;
+    use crate::error::is_link;
 
     type Way = fn(BorrowedFd<'_>, &str, OFlags, Mode) -> rustix::io::Result<OwnedFd>;
 

@@ -10,8 +10,7 @@ use crate::digest::{Algorithm, DigestState, SavedState};
 use crate::error::{Result, StorageError};
 use crate::key::PRIVATE;
 use crate::object::{PathListing, Precondition};
-use crate::store::{Kept, Store};
-use crate::sweep::Sweep;
+use crate::store::{Kept, Store, Sweep};
 
 const DOCUMENT: &str = "session.json";
 /// A session of 10,000 parts has about 700 KiB.
