@@ -1,8 +1,8 @@
-//! Content negotiation (RFC 9110 §12.5.1): which of the offered media types a client
-//! likes best. It reads a header's value and nothing else.
+//! Content negotiation (RFC 9110 §12.5.1): which of the offered media types a client prefers. It
+//! only parses a header's value.
 
-/// The index of the offer that `accept` prefers; none when it takes none of them.
-/// Among equals the one that it names more exactly, then the first offered.
+/// The index of the offer that `accept` prefers; none if it accepts none. Among offers of equal
+/// quality, the one that it names most exactly wins, then the first one.
 pub(crate) fn best_offer(accept: Option<&str>, offers: &[&str]) -> Option<usize> {
     let Some(accept) = accept.filter(|value| !value.trim().is_empty()) else {
         return (!offers.is_empty()).then_some(0);
@@ -20,7 +20,7 @@ pub(crate) fn best_offer(accept: Option<&str>, offers: &[&str]) -> Option<usize>
     best.map(|(index, _)| index)
 }
 
-/// Quality in thousandths and how exactly the offer was named; none when unwanted.
+/// The quality in thousandths, and how exactly the offer was named; none if it is not accepted.
 fn score(ranges: &[Range<'_>], offer: &str) -> Option<(u16, u8)> {
     ranges
         .iter()
@@ -84,8 +84,8 @@ impl<'a> Range<'a> {
     }
 }
 
-/// Thousandths, 0 to 1000; what cannot be read counts as unwanted. No floating point:
-/// it would be the only one in most plugins.
+/// Thousandths, 0 to 1000. An invalid value is 0. No floating point, because most plugins would use
+/// it only here.
 fn parse_quality(value: &str) -> u16 {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let mut thousandths: u16 = match whole {

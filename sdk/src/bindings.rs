@@ -1,6 +1,6 @@
-//! The imports and the export of `wit/`, as generated, and what joins the export to a
-//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` and
-//! `registrar` beside it add maintenance and ownership for protocols that have them.
+//! The generated imports and exports of `wit/`, and the implementation of the export for a
+//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` and `registrar` add
+//! maintenance and ownership for protocols that have them.
 #![allow(clippy::all, clippy::pedantic, unsafe_code, missing_docs, reason = "generated code")]
 
 use crate::{Description, Protocol, Request};
@@ -20,8 +20,8 @@ wit_bindgen::generate!({
     default_bindings_module: "packhouse_plugin::bindings",
 });
 
-/// A protocol as the contract's `handler`, and as its `maintenance` and `ownership` where it
-/// has them.
+/// Implements the contract's `handler` for a protocol, and `maintenance` and `ownership` if it has
+/// them.
 pub struct Component<P>(std::marker::PhantomData<P>);
 
 impl<P: Protocol> Guest for Component<P> {
@@ -41,7 +41,8 @@ fn describe(description: Description) -> about::Description {
     }
     for scope in &description.scopes {
         target.add_scope(&scope.kind, &scope.actions, &scope.read_action);
-        // Said also where nothing is implied: the host has other rules for who never says it.
+        // Declared even if nothing is implied: the host applies other rules to plugins that declare
+        // nothing.
         target.add_implied(&scope.kind, &scope.read_action, &[]);
     }
     for each in &description.implied {

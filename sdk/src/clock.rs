@@ -1,14 +1,14 @@
-//! The time, the same during one request. Milliseconds since the Unix epoch; [`crate::time`] writes
-//! them.
+//! The time, which stays the same during one request, in milliseconds since the Unix epoch.
+//! [`crate::time`] formats it.
 
 use crate::sys;
 
-/// A response made with it is not remembered.
+/// The present time. The host never caches a response that depends on it.
 pub fn now() -> u64 {
     sys::now()
 }
 
-/// Has this moment passed? A response made with it is remembered until then.
+/// Whether this moment has passed. The host may cache a response that depends on it until then.
 pub fn passed(moment: u64) -> bool {
     sys::passed(moment)
 }

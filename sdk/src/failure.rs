@@ -1,4 +1,4 @@
-//! Ready-made problems for protocols that have no error format of their own.
+//! Ready-made problems for protocols without an error format.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -49,7 +49,7 @@ pub struct Json;
 /// One line.
 pub struct Text;
 
-/// Sealed: a format of your own is an [`ErrorFormat`].
+/// Sealed: implement [`ErrorFormat`] for another format.
 pub trait Form: 'static {
     #[doc(hidden)]
     fn write(response: Response, sentence: &str) -> Response;
@@ -80,12 +80,12 @@ impl<F: Form> ErrorFormat for Plain<F> {
 }
 
 impl<F: Form> Problem<Plain<F>> {
-    /// HTTP, and what the client reads.
+    /// The status, and the sentence that the client reads.
     pub fn with_status(status: u16, sentence: impl ToString) -> Self {
         Self::because(bare(status), sentence)
     }
 
-    /// 404, naming what is not there.
+    /// 404 with a sentence that names what was not found.
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::with_status(404, format!("{what} was not found"))
     }
@@ -96,7 +96,7 @@ impl<F: Form> Problem<Plain<F>> {
     }
 }
 
-/// There are no codes in these formats.
+/// These formats have no codes.
 fn bare(status: u16) -> Descriptor {
     Descriptor { code: "", status, message: "the request failed" }
 }

@@ -1,8 +1,8 @@
-//! A gzip file (RFC 1952), read to the end of the file and not only to the end of its data.
+//! Reads a gzip file (RFC 1952) to the end of the file, not only to the end of its data.
 //!
-//! A decoder that stops at the end marker accepts a file that clients reject: one whose checksum
-//! is wrong, whose last bytes are missing, or that has something behind its end. [`Decoder`]
-//! reports all of these. Zeros behind the end are padding, which every client accepts.
+//! A decoder that stops at the end marker accepts a file that clients reject: one with a wrong
+//! checksum, with missing last bytes, or with bytes after its end. [`Decoder`] reports all of
+//! these. Zeros after the end are padding, which every client accepts.
 //!
 //! # Examples
 //! ```
@@ -36,12 +36,12 @@ pub enum Members {
 /// Unpacks a gzip file.
 ///
 /// The last `read`, which returns 0, has verified the checksum and the length of every member
-/// (section 2.3.1 of the RFC), and that only zeros follow the last one. A caller that stops
-/// earlier has verified nothing: read on to the end, for example into [`io::sink`].
+/// (section 2.3.1 of the RFC), and that only zeros follow the last one. A caller that stops earlier
+/// has verified nothing. Read to the end, for example into [`io::sink`].
 ///
 /// # Errors
-/// `InvalidInput` or `InvalidData` for a file that is not gzip or is damaged; `UnexpectedEof` for
-/// one that is cut; and every error of the reader underneath.
+/// `InvalidInput` or `InvalidData` for a file that is not gzip or is damaged, `UnexpectedEof` for a
+/// truncated one, and every error of the underlying reader.
 #[derive(Debug)]
 pub struct Decoder<R> {
     /// None after the end, and after an error.
@@ -54,7 +54,7 @@ impl<R: BufRead> Decoder<R> {
         Self { member: Some(GzDecoder::new(file)), members }
     }
 
-    /// The next member, behind the end of one; none at the end of the file.
+    /// The next member; none at the end of the file.
     fn next_member(&self, mut file: R) -> io::Result<Option<GzDecoder<R>>> {
         match file.fill_buf()?.first() {
             None => Ok(None),

@@ -1,5 +1,5 @@
-//! Lines in the host's log, with the request's own fields beside them. Messages are lower
-//! case and readable alone; never a token, a password or a body.
+//! Writes lines to the host's log, which adds the fields of the request. Write messages in lower
+//! case that are readable alone. Never log a token, a password or a body.
 //!
 //! ```
 //! packhouse_plugin::log::info("published", &[("package.name", "left-pad")]);
@@ -32,7 +32,7 @@ pub fn error(message: &str, fields: &[(&str, &str)]) {
     write(Level::Error, message, fields);
 }
 
-/// What is over 64 KiB in one request is dropped and counted by the host.
+/// The host drops and counts what exceeds 64 KiB in one request.
 pub fn write(level: Level, message: &str, fields: &[(&str, &str)]) {
     sys::log(level, message, fields);
 }

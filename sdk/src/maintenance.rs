@@ -1,25 +1,25 @@
-//! Looking after what a mount has stored: collecting what nothing names any more,
-//! rebuilding what is derived, verifying what is kept. Optional: a protocol that
-//! implements [`Maintenance`] is exported with `export!(MyProtocol, maintenance)`.
+//! Maintenance of what a mount has stored: remove what nothing references, rebuild what is derived,
+//! verify what is kept. It is optional. A protocol that implements [`Maintenance`] is exported with
+//! `export!(MyProtocol, maintenance)`.
 //!
-//! A run is many steps, each in a fresh instance: a step does some hundred objects, sets
-//! a cursor ([`Step::set_cursor`]) and returns. [`crate::storage`] works as in a request;
-//! [`crate::auth`] ends the run. Requests are served meanwhile and a run may be killed
-//! between any two calls: change by compare-and-swap only, and let the next run find
-//! what this one has left half done.
+//! A run consists of many steps, each in a fresh instance. A step processes some hundred objects,
+//! sets a cursor ([`Step::set_cursor`]) and returns. [`crate::storage`] works as in a request.
+//! Using [`crate::auth`] fails the run. The host serves requests at the same time, and a run may be
+//! killed between any two calls. Therefore change documents by compare-and-swap only, and write
+//! each step so that a later run completes what an earlier one left unfinished.
 //!
 //! # What may be removed
-//! A collection must not complete what damage began. A file of a package is removed only
+//! A collection must not spread damage. It removes a file of a package only
 //! - next to the package's document, if that document exists, is complete, parses to its end
 //!   and does not name the file ([`Reference::Unnamed`]), or
 //! - if a request has marked the removal ([`RemovalMark`]), or
 //! - if the operator ordered to remove orphans ([`Step::removes_orphans`]).
 //!
-//! [`Step::reclaim`] keeps this rule: tell it what the document says. The host adds a bound:
-//! without the operator's order a run removes no more than a few per cent of a mount's objects.
+//! [`Step::reclaim`] follows this rule: pass it what the document says. The host adds a limit:
+//! without the operator's order, a run removes at most a few per cent of a mount's objects.
 //!
 //! # Examples
-//! Notes whose index is gone are left over:
+//! Notes without an index are left over:
 //! ```
 //! use packhouse_plugin::maintenance::{Maintenance, Step};
 //! use packhouse_plugin::storage::{self, ListingOptions, Precondition};
@@ -92,28 +92,28 @@ pub use walk::{each, each_document, each_folder, each_in_parts};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};
 
-/// Stands for a key in what is reported of the mount's settings.
+/// Stands for the key in findings about the mount's settings.
 const SETTINGS: &str = "(settings)";
-/// Words of one call to the host.
+/// The most words of one call to the host.
 const WORDS: usize = 10_000;
 
-/// What a protocol does for its mount beside answering requests; see `wit/maintenance.wit`.
-/// An error ends the run of this mount and is shown to whoever ordered it.
+/// What a protocol does for its mount besides answering requests; see `wit/maintenance.wit`. An
+/// error ends the run of this mount, and the host shows it to the operator.
 pub trait Maintenance: Protocol {
-    /// One step of removing what nothing names any more and what interrupted requests
-    /// left behind, unless it was written since [`Step::keep_since`].
+    /// One step of removing what nothing references, and what interrupted requests left behind,
+    /// unless it was written since [`Step::keep_since`].
     fn collect(step: &Step<'_>) -> Result<(), Error>;
 
-    /// One step of writing every derived document that is missing or differs. Removes
-    /// nothing, and changes nothing where all is well.
+    /// One step of writing every derived document that is missing or wrong. It removes nothing, and
+    /// changes nothing if everything is right.
     fn reindex(step: &Step<'_>) -> Result<(), Error>;
 
-    /// One step of reading everything and reporting what does not match its digest,
-    /// cannot be parsed, or is named and missing. Nothing can be changed in it.
+    /// One step of reading everything and reporting what does not match its digest, cannot be
+    /// parsed, or is referenced but missing. It cannot change anything.
     fn verify(step: &Step<'_>) -> Result<(), Error>;
 }
 
-/// A step of a verification. The first one says whether the settings can be used.
+/// A step of a verification. The first step also checks the settings.
 pub(crate) fn verify<P: Maintenance>(step: &Step<'_>) -> Result<(), Error> {
     if step.cursor().is_none()
         && let Err(error) = P::check_settings()
@@ -123,8 +123,8 @@ pub(crate) fn verify<P: Maintenance>(step: &Step<'_>) -> Result<(), Error> {
     P::verify(step)
 }
 
-/// One step of a run; see `wit/upkeep.wit`. Times are milliseconds since the Unix epoch
-/// by the store's own clock, as [`ObjectInfo::modified`] is.
+/// One step of a run; see `wit/upkeep.wit`. Times are milliseconds since the Unix epoch by the
+/// clock of the store, like [`ObjectInfo::modified`].
 pub struct Step<'a> {
     raw: sys::Step<'a>,
 }
@@ -134,28 +134,28 @@ impl<'a> Step<'a> {
         Step { raw }
     }
 
-    /// As the step before this one set it; none in the first step of a run.
+    /// The cursor that the previous step set; none in the first step of a run.
     pub fn cursor(&self) -> Option<String> {
         self.raw.cursor()
     }
 
-    /// There is more to do, and the next step goes on here; the last call counts. Without
-    /// it the run is at its end. One that was set before in this run ends it.
+    /// Lets the next step continue here. The last call applies. Without a call the run ends.
+    /// Setting a cursor that was set before in this run ends it with an error.
     pub fn set_cursor(&self, cursor: &str) {
         self.raw.set_cursor(cursor);
     }
 
-    /// Nothing may be changed: report what would be.
+    /// Whether this is a dry run: report changes instead of making them.
     pub fn is_dry_run(&self) -> bool {
         self.raw.is_dry_run()
     }
 
-    /// The operator ordered to remove orphans too: files of a package without a document.
+    /// Whether the operator ordered to remove orphans too: files of a package without a document.
     pub fn removes_orphans(&self) -> bool {
         self.raw.removes_orphans()
     }
 
-    /// The same in all steps of a run, and never again: a UUID.
+    /// A UUID of the run, the same in all of its steps.
     pub fn run(&self) -> String {
         self.raw.run()
     }
@@ -165,30 +165,30 @@ impl<'a> Step<'a> {
         self.raw.started()
     }
 
-    /// What was written at this moment or later is kept.
+    /// Keep what was written at this moment or later.
     pub fn keep_since(&self) -> u64 {
         self.raw.keep_since()
     }
 
-    /// Whether it was written since [`Step::keep_since`], or the store does not say when.
+    /// Whether it was written since [`Step::keep_since`], or the store does not know when.
     pub fn is_recent(&self, info: &ObjectInfo) -> bool {
         info.modified.is_none_or(|modified| modified >= self.keep_since())
     }
 
-    /// Adds words to a set that lasts for the run and is kept by the host.
+    /// Adds words to a set that the host keeps for the run.
     pub fn remember<S: AsRef<str>>(&self, words: &[S]) {
         for words in words.chunks(WORDS) {
             self.raw.remember(&owned(words));
         }
     }
 
-    /// For each of these whether it was remembered in this run.
+    /// Whether each of these words was added in this run.
     pub fn remembered<S: AsRef<str>>(&self, words: &[S]) -> Vec<bool> {
         words.chunks(WORDS).flat_map(|words| self.raw.remembered(&owned(words))).collect()
     }
 
-    /// Removes an object if it still is what the listing showed; in a dry run only says
-    /// whether it would. False when somebody changed or removed it in between.
+    /// Removes an object if it has not changed since it was listed. In a dry run, only returns
+    /// whether it would. False if the object was changed or removed meanwhile.
     pub fn remove(&self, info: &ObjectInfo) -> Result<bool, Error> {
         if self.is_dry_run() {
             return Ok(true);
@@ -199,35 +199,33 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// This key is left over, holds so many bytes, and has been removed, or in a dry run
-    /// would be.
+    /// Reports a key that is left over, with its size: it was removed, or in a dry run would be.
     pub fn left_over(&self, key: &str, bytes: u64, why: &str) {
         self.raw.left_over(key, bytes, why);
     }
 
-    /// So many of the objects that were reported as left over were marked for removal by a
-    /// request.
+    /// Reports how many of the left-over objects a request had marked for removal.
     pub fn ordered(&self, objects: u64) {
         self.raw.ordered(objects);
     }
 
-    /// The document that should name this key does not name it or does not exist, and no request
-    /// has marked the removal. The key stays.
+    /// Reports a key that its document does not name, or whose document does not exist, and that no
+    /// request has marked for removal. The key stays.
     pub fn orphan(&self, key: &str, bytes: u64, why: &str) {
         self.raw.orphan(key, bytes, why);
     }
 
-    /// So many objects of so many bytes look left over and stay for now: they are recent.
+    /// Reports objects and bytes that look left over but stay, because they are recent.
     pub fn kept(&self, objects: u64, bytes: u64) {
         self.raw.kept(objects, bytes);
     }
 
-    /// What lies at this key, or should, is not what it has to be.
+    /// Reports a key whose content is wrong or missing.
     pub fn damaged(&self, key: &str, why: &str) {
         self.raw.damaged(key, why);
     }
 
-    /// The same, once in a run however often it is met.
+    /// The same, but only once per run and key.
     pub fn damaged_once(&self, key: &str, why: &str) {
         let word = format!("damaged {key}");
         if self.remembered(&[&word]).contains(&false) {
@@ -236,8 +234,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Reports a key at which nothing may lie, with the reason, once in a run. False if there is
-    /// none. A plugin's layout knows which keys these are.
+    /// Reports a key at which no object may be, with the reason, once per run. False for any other
+    /// key. The plugin's layout decides which keys these are.
     pub fn report_misplaced(&self, misplaced: Option<(&str, &str)>) -> bool {
         if let Some((key, why)) = misplaced {
             self.damaged_once(key, why);
@@ -245,13 +243,13 @@ impl<'a> Step<'a> {
         misplaced.is_some()
     }
 
-    /// This derived document was missing or differed and has been written, or in a dry
-    /// run would be.
+    /// Reports a derived document that was missing or wrong and was written, or in a dry run would
+    /// be.
     pub fn rebuilt(&self, key: &str) {
         self.raw.rebuilt(key);
     }
 
-    /// So many more objects were looked at, so many bytes of content were read.
+    /// Counts objects that were checked, and bytes of content that were read.
     pub fn checked(&self, objects: u64, bytes: u64) {
         self.raw.checked(objects, bytes);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Text that stands for itself in HTML and XML, in an attribute too.
+/// Escapes text for HTML and XML, including attributes.
 ///
 /// ```
 /// use packhouse_plugin::markup::Escaped;

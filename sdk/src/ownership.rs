@@ -1,17 +1,16 @@
-//! Which packages list an account as an owner. A protocol whose packages have owners
-//! implements [`Ownership`] and is exported with `export!(MyProtocol, ownership)`, so that an
-//! administrator who removes a user, or a user's grants, is told what that user can still
-//! change, and can revoke it. A protocol without owners implements nothing of it
-//! (`impl Ownership for MyProtocol {}`): so the host can tell it from one that does not answer.
+//! Which packages list an account as an owner. A protocol whose packages have owners implements
+//! [`Ownership`] and is exported with `export!(MyProtocol, ownership)`. When an administrator
+//! removes a user or a user's grants, the host can then show what that user can still change, and
+//! revoke it. A protocol without owners writes `impl Ownership for MyProtocol {}`, which tells the
+//! host that it has none.
 //!
 //! Each call runs in a fresh instance. [`crate::storage`] works as in a request, except that
-//! [`Ownership::owned_by`] can change nothing; [`crate::auth`] ends the call.
+//! [`Ownership::owned_by`] cannot change anything. Using [`crate::auth`] fails the call.
 
 use crate::auth::Owner;
 use crate::{Error, Protocol};
 
-/// What a protocol says of its owner lists; see `wit/ownership.wit`. Unless both functions are
-/// written, nobody owns anything.
+/// The owner lists of a protocol; see `wit/ownership.wit`. By default, nobody owns anything.
 ///
 /// ```
 /// use packhouse_plugin::ownership::{Holder, Ownership, Page};
@@ -26,13 +25,13 @@ use crate::{Error, Protocol};
 /// assert_eq!(Notes::owned_by(&ann, None), Ok(Page::default()));
 /// ```
 pub trait Ownership: Protocol {
-    /// One page of what lists the account as an owner.
+    /// One page of the things that list the account as an owner.
     fn owned_by(_holder: &Holder, _cursor: Option<&str>) -> Result<Page, Error> {
         Ok(Page::default())
     }
 
-    /// Takes the account off the owner list of one thing, also when nobody is left on it.
-    /// False when it was not listed, or there is no such thing.
+    /// Removes the account from the owner list of one thing, even if the list is then empty. False
+    /// if the list did not name it, or there is no such thing.
     fn disown(_holder: &Holder, _thing: &Thing) -> Result<bool, Error> {
         Ok(false)
     }
@@ -42,12 +41,12 @@ pub trait Ownership: Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub id: String,
-    /// Set if owners that are recorded by this name alone mean this account.
+    /// Set if owner entries with only this name mean this account.
     pub name: Option<String>,
 }
 
 impl Holder {
-    /// Does this entry of an owner list mean the account?
+    /// Whether this entry of an owner list means the account.
     pub fn is(&self, owner: &Owner) -> bool {
         match &owner.id {
             Some(id) => *id == self.id,
@@ -56,7 +55,7 @@ impl Holder {
     }
 }
 
-/// Something with an owner list, as [`crate::auth::check`] names it.
+/// A thing with an owner list, named as in [`crate::auth::check`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Thing {
     pub kind: String,
@@ -69,7 +68,7 @@ impl Thing {
     }
 }
 
-/// Some of what lists an account: at most 1000 things, possibly none.
+/// A part of the things that list an account: at most 1000, possibly none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     pub things: Vec<Thing>,

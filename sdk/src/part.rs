@@ -1,14 +1,13 @@
-//! One field or file of a form (`multipart/form-data`), as [`Body::next_part`] gives it.
+//! One field or file of a form (`multipart/form-data`), from [`Body::next_part`].
 
 use std::marker::PhantomData;
 
 use crate::{Body, Error, sys};
 
-/// What is skipped is read in pieces of so many bytes.
+/// Skipped content is read in pieces of this many bytes.
 const SKIPPED_PIECE: u32 = 64 << 10;
 
-/// See `wit/http.wit`. It borrows the form's body: the next part is asked for when this one
-/// is done with.
+/// See `wit/http.wit`. It borrows the body of the form: request the next part after this one.
 pub struct Part<'form> {
     raw: sys::Part,
     form: PhantomData<&'form mut ()>,
@@ -24,7 +23,7 @@ impl Part<'_> {
         self.raw.name()
     }
 
-    /// None for a field that is no file.
+    /// None for a field that is not a file.
     pub fn filename(&self) -> Option<String> {
         self.raw.filename()
     }
@@ -34,13 +33,13 @@ impl Part<'_> {
         self.raw.header(name)
     }
 
-    /// The same one at each call. Asking for the next part skips what was not read of it.
+    /// The content, the same handle at each call. Requesting the next part skips the unread rest.
     pub fn body(&mut self) -> Body<'_> {
         Body::new(self.raw.body())
     }
 
-    /// Goes over all that is left of it, and gives how many bytes that was; `TooLarge` above
-    /// `limit`. Asking for the next part does the same without a limit of the plugin's own.
+    /// Skips the rest, and returns how many bytes it had; `TooLarge` above `limit`. Requesting the
+    /// next part does the same without this limit.
     pub fn skip(&mut self, limit: u64) -> Result<u64, Error> {
         let mut body = self.body();
         let mut skipped = 0;
@@ -56,8 +55,7 @@ impl Part<'_> {
         }
     }
 
-    /// All that is left of it, as text; `TooLarge` above `limit` bytes, `Invalid` for what
-    /// is not UTF-8.
+    /// The rest as text; `TooLarge` above `limit` bytes, `Invalid` if it is not UTF-8.
     pub fn text(&mut self, limit: u64) -> Result<String, Error> {
         String::from_utf8(self.body().read_all(limit)?)
             .map_err(|_| Error::Invalid(format!("the form's field `{}` is not UTF-8", self.name())))

@@ -1,8 +1,8 @@
-//! Random bytes fit for secrets. A response made with them is not remembered.
+//! Random bytes for secrets. The host never caches a response that depends on them.
 
 use crate::sys;
 
-/// The host gives this many at once.
+/// The most bytes that the host returns at once.
 const MOST: usize = 1024;
 
 /// `count` random bytes.

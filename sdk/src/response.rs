@@ -1,5 +1,5 @@
-//! What is answered. Everything goes straight to the host, the body in pieces, so that
-//! the plugin holds no second copy of it.
+//! The response. Everything goes directly to the host, the body in pieces, so that the plugin holds
+//! no second copy.
 
 use std::io;
 
@@ -13,8 +13,8 @@ use crate::{Error, PIECE, sys};
 /// Small writes are collected up to this many bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// See `wit/http.wit`. The host adds what HTTP wants: HEAD, `Range`, conditional
-/// requests, compression, lengths, `Vary`, an `ETag` when none is set.
+/// See `wit/http.wit`. The host adds HEAD, `Range`, conditional requests, compression, lengths,
+/// `Vary`, and an `ETag` if none is set.
 #[must_use]
 pub struct Response {
     raw: sys::Response,
@@ -24,7 +24,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A status that is no final one (200 to 599) becomes a 500.
+    /// A response with this status. Anything but a final status (200 to 599) becomes a 500.
     pub fn new(status: u16) -> Response {
         Response { raw: sys::Response::new(status), status, typed: false, buffer: Vec::new() }
     }
@@ -45,23 +45,23 @@ impl Response {
         self
     }
 
-    /// The reason phrase of a failure (400 and above) in HTTP/1.1, for clients that show it
-    /// instead of the body. What it may not hold is replaced, and it is cut at 300 bytes.
+    /// The reason phrase of a failure (400 and above) in HTTP/1.1, for clients that show it instead
+    /// of the body. Characters that are not allowed are replaced, and it is cut at 300 bytes.
     pub fn reason(self, phrase: &str) -> Response {
         self.raw.set_reason(phrase);
         self
     }
 
-    /// Replaces what was set under this name. `Content-Length`, `Vary`,
-    /// `Transfer-Encoding`, `Accept-Ranges` and hop-by-hop headers are the host's and
-    /// ignored here. A name or value that HTTP forbids makes it a 500.
+    /// Sets a header, and replaces earlier values. The host sets `Content-Length`, `Vary`,
+    /// `Transfer-Encoding`, `Accept-Ranges` and hop-by-hop headers, and ignores them here. A name
+    /// or value that HTTP does not allow makes the response a 500.
     pub fn header(mut self, name: &str, value: &str) -> Response {
         self.typed |= name.eq_ignore_ascii_case("content-type");
         self.raw.set_header(name, value);
         self
     }
 
-    /// Adds one more of this name, e.g. a second `WWW-Authenticate`.
+    /// Adds another value of a header, for example a second `WWW-Authenticate`.
     pub fn add_header(self, name: &str, value: &str) -> Response {
         self.raw.add_header(name, value);
         self
@@ -71,8 +71,8 @@ impl Response {
         self.header("content-type", value)
     }
 
-    /// Adds a value as JSON, written piece by piece. `application/json` unless a content
-    /// type is set. A value that JSON cannot hold makes it a 500 and a line in the log.
+    /// Adds a value as JSON, written in pieces. The content type is `application/json` unless set.
+    /// A value that JSON cannot represent makes the response a 500, and is logged.
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Response {
         let mut response = self.default_type("application/json");
         match serde_json::to_writer(&mut response, value) {
@@ -84,39 +84,38 @@ impl Response {
         }
     }
 
-    /// Adds text. `text/plain; charset=utf-8` unless a content type is set.
+    /// Adds text. The content type is `text/plain; charset=utf-8` unless set.
     pub fn text(self, text: impl AsRef<str>) -> Response {
         self.default_type("text/plain; charset=utf-8").bytes(text.as_ref())
     }
 
-    /// Adds text. `text/html; charset=utf-8` unless a content type is set.
+    /// Adds HTML. The content type is `text/html; charset=utf-8` unless set.
     pub fn html(self, text: impl AsRef<str>) -> Response {
         self.default_type("text/html; charset=utf-8").bytes(text.as_ref())
     }
 
-    /// Adds bytes of any length; the host refuses more than the mount's document limit
-    /// in all with a 500.
+    /// Adds bytes of any length. If all of them exceed the mount's limit for replies, the response
+    /// is a 500.
     pub fn bytes(mut self, bytes: impl AsRef<[u8]>) -> Response {
         self.push(bytes.as_ref());
         self
     }
 
-    /// Adds a stored object, streamed by the host, as it is at this moment. `None` when
-    /// nothing is there. When it is the whole body, its content type, time and `ETag` are
-    /// used unless set.
+    /// Adds a stored object as it is now, which the host streams. `None` if it does not exist. If
+    /// it is the whole body, its content type, time and `ETag` are used unless set.
     pub fn object(mut self, key: &str) -> Result<Option<Response>, Error> {
         Ok(self.write_object(key)?.map(|_| self))
     }
 
-    /// Like [`Response::object`], telling what was added; the response is unchanged when
-    /// nothing is there.
+    /// Like [`Response::object`], and returns what was added. The response is unchanged if the
+    /// object does not exist.
     pub fn write_object(&mut self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         self.flush_buffer();
         self.raw.write_object(key)
     }
 
-    /// Adds the bytes of a stored document that was read, with its version as the `ETag` and
-    /// its time, as [`Response::object`] would send it. For documents that are checked before
+    /// Adds the bytes of a stored document that the plugin has read, with its version as the `ETag`
+    /// and its time, as [`Response::object`] would send it. For documents that are checked before
     /// they are served.
     pub fn document(mut self, document: &Document) -> Response {
         let Document { info, bytes } = document;
@@ -129,25 +128,25 @@ impl Response {
         self.header("etag", &info.version).bytes(bytes)
     }
 
-    /// The content never changes at this URL: caches may keep it for good.
+    /// The content at this URL never changes: caches may keep it for ever.
     pub fn immutable(self) -> Response {
         self.raw.set_immutable();
         self
     }
 
-    /// For `Content-Disposition: attachment`.
+    /// The file name for `Content-Disposition: attachment`.
     pub fn filename(self, name: &str) -> Response {
         self.raw.set_filename(name);
         self
     }
 
-    /// A `Range` is ignored and the whole is sent.
+    /// Ignores `Range` and sends the whole.
     pub fn no_ranges(self) -> Response {
         self.raw.set_ranges(false);
         self
     }
 
-    /// Sent as it is, also where its type is worth compressing.
+    /// Sends the body without compression, whatever its type.
     pub fn no_compression(self) -> Response {
         self.raw.set_compression(false);
         self
@@ -183,7 +182,7 @@ impl Response {
     }
 }
 
-/// Adds to the body. Small writes are collected; no `BufWriter` is needed.
+/// Appends to the body. Small writes are collected, so a `BufWriter` is not needed.
 impl io::Write for Response {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.push(bytes);

@@ -1,14 +1,14 @@
-//! Percent-decoding of path segments, strict: what a client could mean in two ways is
-//! refused. It knows no routes.
+//! Strict percent-decoding of path segments: a segment that could mean two things is rejected. It
+//! does not know routes.
 
 use std::fmt;
 
-/// A path segment that cannot be a name: a 400 in every protocol.
+/// A path segment that cannot be a name. It is a 400 in every protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadSegment {
-    /// The parameter's name in the route's pattern.
+    /// The name of the parameter in the pattern of the route.
     pub parameter: String,
-    /// What is wrong with it.
+    /// The problem.
     pub reason: BadSegmentReason,
 }
 
@@ -20,9 +20,9 @@ pub enum BadSegmentReason {
     NotUtf8,
     /// NUL, a line end, an escape…
     ControlCharacter,
-    /// `.` or `..`, however they were written.
+    /// `.` or `..`, in any encoding.
     DotSegment,
-    /// `%2F` where no `/` may be.
+    /// `%2F` where `/` is not allowed.
     Slash,
     Empty,
 }
@@ -43,8 +43,8 @@ impl fmt::Display for BadSegment {
 
 impl std::error::Error for BadSegment {}
 
-/// Decodes one or more raw segments, joined by `/`. `slash`: whether `%2F` may stand
-/// for a `/` of the name; `.` and `..` are refused between those too.
+/// Decodes one or more raw segments, joined by `/`. `slash`: whether `%2F` is allowed as a `/` of
+/// the name. `.` and `..` are rejected between these too.
 pub(crate) fn decode(raw: &str, slash: bool) -> Result<String, BadSegmentReason> {
     let mut decoded = String::with_capacity(raw.len());
     for (index, segment) in raw.split('/').enumerate() {
@@ -83,8 +83,8 @@ fn decode_one(segment: &str) -> Result<String, BadSegmentReason> {
     Ok(decoded.into_owned())
 }
 
-/// Pairs of a query (`a=b&c`), decoded as forms are: `+` is a space, and what is no
-/// valid encoding stays as it was sent.
+/// The pairs of a query (`a=b&c`), decoded as in forms: `+` is a space. Invalid encodings stay as
+/// they were sent.
 pub(crate) fn query_pairs(query: &str) -> Vec<(String, String)> {
     let decode = |part: &str| {
         let part = part.replace('+', " ");

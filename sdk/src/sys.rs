@@ -1,6 +1,6 @@
-//! How a call reaches the host: two sets of the same functions and handles. In a
-//! component they are the imports of `wit/`; elsewhere the host in memory of `testing`.
-//! Nothing outside this file knows which.
+//! The calls to the host: two sets of the same functions and handles. In a component they are the
+//! imports of `wit/`. Elsewhere they are the in-memory host of `testing`. No other file knows
+//! which.
 
 #[cfg(target_family = "wasm")]
 mod component;

@@ -1,7 +1,7 @@
-//! The entries of a tar archive, one header at a time (POSIX.1-2017, pax interchange
-//! format; GNU long names). It reads from anything, holds no more than one header and its
-//! extensions, and knows nothing of what an archive is for: packages of several protocols
-//! are tar archives, and what comes in is hostile until shown otherwise.
+//! Reads the entries of a tar archive, one header at a time (POSIX.1-2017, pax interchange format;
+//! GNU long names). It reads from any reader, and holds at most one header and its extensions. It
+//! does not know the purpose of an archive: packages of several protocols are tar archives.
+//! Archives are hostile input.
 //!
 //! # Examples
 //! ```
@@ -23,15 +23,15 @@ use std::fmt;
 use std::io::{self, Read};
 
 const BLOCK: usize = 512;
-/// The largest pax header or long name that is read.
+/// The largest pax header or long name that is accepted.
 const EXTENSION_LIMIT: u64 = 1 << 20;
 
-/// Why an archive cannot be read on.
+/// Why reading an archive failed.
 #[derive(Debug)]
 pub enum Error {
-    /// What it is read from failed, e.g. a damaged gzip.
+    /// The underlying reader failed, for example because of damaged gzip data.
     Unreadable(io::Error),
-    /// It is no tar archive, is damaged, or ends too early.
+    /// It is not a tar archive, is damaged, or ends too early.
     NotTar,
 }
 
@@ -46,24 +46,24 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What an entry is when it is unpacked.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     File,
     Folder,
     SymbolicLink,
     HardLink,
-    /// Devices, pipes, sparse files, global headers, and what is unknown.
+    /// Devices, pipes, sparse files, global headers, and unknown kinds.
     Other,
 }
 
-/// What a header says of the entry after it. Its content of [`Entry::size`] bytes comes
-/// next, padded to [`Entry::padded_size`].
+/// The header of an entry. The content of [`Entry::size`] bytes follows, padded to
+/// [`Entry::padded_size`].
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// As it is written: it may hold `..` or begin with `/`.
+    /// As written: it may contain `..` or begin with `/`.
     pub path: Vec<u8>,
-    /// Where a link leads, as it is written; empty for what is none.
+    /// The target of a link as written; empty for other kinds.
     pub target: Vec<u8>,
     /// Bytes.
     pub size: u64,
@@ -71,10 +71,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The next entry, with its extensions applied; none at the archive's end, which is two
-    /// blocks of zeros or the end of the file. `NotTar` wherever programs disagree on what
-    /// an archive contains: extensions that say two things, ones in an archive of a format that
-    /// has none, records of several lines, an entry behind a single block of zeros.
+    /// The next entry, with its extensions applied; none at the end of the archive, which is two
+    /// blocks of zeros or the end of the file. `NotTar` if programs disagree on the content of the
+    /// archive: contradicting extensions, extensions in a format without them, records of several
+    /// lines, an entry after a single block of zeros.
     pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
         let mut extensions = Extensions::default();
         loop {
@@ -96,26 +96,26 @@ impl Entry {
         }
     }
 
-    /// How many bytes it takes up, its padding included.
+    /// The size with its padding.
     pub fn padded_size(&self) -> u64 {
         padded(self.size)
     }
 }
 
-/// All of an entry's content, its padding taken too. The caller has looked at its size.
+/// Reads the content and the padding of an entry. Check its size first.
 pub fn read_content(archive: &mut impl Read, entry: &Entry) -> Result<Vec<u8>, Error> {
     let content = read_exactly(archive, entry.size)?;
     skip(archive, entry.padded_size() - entry.size)?;
     Ok(content)
 }
 
-/// Leaves out so many bytes; `NotTar` when there are fewer.
+/// Skips this many bytes; `NotTar` if there are fewer.
 pub fn skip(archive: &mut impl Read, size: u64) -> Result<(), Error> {
     let skipped = io::copy(&mut archive.take(size), &mut io::sink()).map_err(Error::Unreadable)?;
     if skipped == size { Ok(()) } else { Err(Error::NotTar) }
 }
 
-/// What pax headers and GNU long names say of the entry after them.
+/// What pax headers and GNU long names say about the entry after them.
 #[derive(Default)]
 struct Extensions {
     path: Option<Vec<u8>>,
@@ -130,7 +130,7 @@ impl Extensions {
                 b"path" => self.set_path(value)?,
                 b"linkpath" => self.set_target(value)?,
                 b"size" => set_once(&mut self.size, decimal(value).ok_or(Error::NotTar)?)?,
-                // The path of a sparse file, for those who know sparse files.
+                // The path of a sparse file, for programs that support sparse files.
                 name if name.starts_with(b"GNU.sparse.") => return Err(Error::NotTar),
                 _ => {}
             }
@@ -150,7 +150,7 @@ impl Extensions {
         Ok(Entry {
             path: self.path.unwrap_or_else(|| header.path()),
             target: self.target.unwrap_or_else(|| header.target()),
-            // Some programs take the header's when it is not 0.
+            // Some programs use the size in the header if it is not 0.
             size: match (self.size, header.size()?) {
                 (Some(size), 0) => size,
                 (Some(size), stated) if size != stated => return Err(Error::NotTar),
@@ -184,7 +184,7 @@ impl Header<'_> {
         self.0.get(start..start + length).unwrap_or_default()
     }
 
-    /// The sum of all bytes, its own field counted as spaces.
+    /// The sum of all bytes, with its own field counted as spaces.
     fn check(&self) -> Result<(), Error> {
         let stated = octal(self.field(148, 8)).ok_or(Error::NotTar)?;
         let sum: u64 = self
@@ -193,7 +193,7 @@ impl Header<'_> {
             .enumerate()
             .map(|(index, byte)| if (148..156).contains(&index) { u64::from(b' ') } else { u64::from(*byte) })
             .sum();
-        // Python takes a prefix from archives of any format.
+        // Python reads the prefix field in archives of any format.
         let is_plain = self.is_posix() || self.field(345, 1) == b"\0";
         if sum == stated && is_plain { Ok(()) } else { Err(Error::NotTar) }
     }
@@ -202,7 +202,7 @@ impl Header<'_> {
         self.field(257, 8) == b"ustar\x0000"
     }
 
-    /// Only the formats of POSIX and GNU have extensions; others take such an entry for a file.
+    /// Only the formats of POSIX and GNU have extensions. In others, such an entry is a file.
     fn may_be_extension(&self) -> bool {
         self.is_posix() || self.field(257, 8) == b"ustar  \0"
     }
@@ -214,7 +214,7 @@ impl Header<'_> {
     fn size(&self) -> Result<u64, Error> {
         let field = self.field(124, 12);
         match field.split_first() {
-            // GNU: a binary number behind a set bit.
+            // GNU: a binary number, marked by the highest bit.
             Some((0x80, rest)) => rest
                 .iter()
                 .try_fold(0u64, |value, byte| value.checked_mul(256)?.checked_add(u64::from(*byte)))
@@ -248,8 +248,8 @@ fn is_zero(block: &[u8]) -> bool {
     block.iter().all(|byte| *byte == 0)
 }
 
-/// Behind the first block of zeros. Some programs end there, and others read on unless a second
-/// one follows.
+/// Called after the first block of zeros. Some programs end there, and others continue unless a
+/// second block follows.
 fn check_end(archive: &mut impl Read) -> Result<(), Error> {
     let second = read_block(archive)?;
     if second.is_none_or(|block| is_zero(&block)) { Ok(()) } else { Err(Error::NotTar) }
@@ -273,8 +273,8 @@ fn read_extension(archive: &mut impl Read, size: u64) -> Result<Vec<u8>, Error> 
 /// A name and its value.
 type Record<'a> = (&'a [u8], &'a [u8]);
 
-/// `{length} {name}={value}\n`, one after the other, and nothing but zeros behind them. Some
-/// programs go by the lines alone, so no line in a value may pass for a record that counts.
+/// Records `{length} {name}={value}\n`, followed only by zeros. Some programs read lines and ignore
+/// the lengths, so no line of a value may look like a record.
 fn pax_records(mut bytes: &[u8]) -> Result<Vec<Record<'_>>, Error> {
     let mut records = Vec::new();
     while bytes.iter().any(|byte| *byte != 0) {

@@ -1,6 +1,6 @@
-//! Moments as documents and HTTP write them. A moment is a number of milliseconds since the Unix
-//! epoch (1970-01-01T00:00:00Z), as [`crate::clock::now`], [`crate::storage::now`] and
-//! [`crate::ObjectInfo::modified`] give it.
+//! Formats moments for documents and HTTP. A moment is a number of milliseconds since the Unix
+//! epoch (1970-01-01T00:00:00Z), as returned by [`crate::clock::now`], [`crate::storage::now`] and
+//! [`crate::ObjectInfo::modified`].
 
 /// Milliseconds.
 pub const SECOND: u64 = 1000;
@@ -11,10 +11,10 @@ pub const HOUR: u64 = 60 * MINUTE;
 /// Milliseconds.
 pub const DAY: u64 = 24 * HOUR;
 
-/// The last moment that has four digits for its year.
+/// The last moment whose year has four digits.
 const LAST: u64 = 253_402_300_799_999;
 
-/// RFC 3339 in UTC, with milliseconds. What is after the year 9999 is written as its end.
+/// RFC 3339 in UTC, with milliseconds. A moment after the year 9999 becomes the end of that year.
 ///
 /// ```
 /// assert_eq!(packhouse_plugin::time::rfc3339(1_767_225_600_042), "2026-01-01T00:00:00.042Z");
@@ -24,7 +24,7 @@ pub fn rfc3339(moment: u64) -> String {
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), moment.min(LAST) % SECOND)
 }
 
-/// RFC 3339 in UTC, in whole seconds. What is after the year 9999 is written as its end.
+/// RFC 3339 in UTC, in whole seconds. A moment after the year 9999 becomes the end of that year.
 ///
 /// ```
 /// assert_eq!(packhouse_plugin::time::rfc3339_seconds(1_767_225_600_042), "2026-01-01T00:00:00Z");
@@ -34,8 +34,8 @@ pub fn rfc3339_seconds(moment: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A moment written as RFC 3339, with any offset and any number of digits behind the second. None
-/// if the text is something else, or the moment is before 1970.
+/// Parses a moment in RFC 3339, with any offset and any number of fractional digits. None for any
+/// other text, or a moment before 1970.
 ///
 /// ```
 /// use packhouse_plugin::time::parse_rfc3339;
@@ -78,14 +78,14 @@ pub fn parse_rfc3339(text: &str) -> Option<u64> {
         }
         _ => return None,
     };
-    // A leap second is the end of the second before it.
+    // A leap second becomes the end of the second before it.
     let in_day = hour * HOUR + minute * MINUTE + second.min(59) * SECOND;
     let milliseconds = if second == 60 { 999 } else { milliseconds };
     let days = days_since_march_0(year, month, day).checked_sub(EPOCH)?;
     (days * DAY + in_day + milliseconds).checked_add_signed(-ahead)
 }
 
-/// A moment as HTTP headers have it. None after the year 9999.
+/// A moment in the format of HTTP headers. None after the year 9999.
 ///
 /// ```
 /// use packhouse_plugin::time::http_date;
@@ -102,7 +102,7 @@ pub fn http_date(moment: u64) -> Option<String> {
     (year <= 9999).then_some(date)
 }
 
-/// From the first of March of the year 0 to the epoch, in days.
+/// Days from the first of March of the year 0 to the epoch.
 const EPOCH: u64 = 719_468;
 
 /// A moment in UTC, in the Gregorian calendar.
@@ -117,7 +117,7 @@ struct Civil {
 
 impl Civil {
     fn of(moment: u64) -> Civil {
-        // Years that begin in March, so that the day that not every year has is the last one.
+        // Counted in years that begin in March, so that the leap day is the last day of a year.
         let since = moment / DAY + EPOCH;
         let (era, day_of_era) = (since / 146_097, since % 146_097);
         let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -131,9 +131,9 @@ impl Civil {
     }
 }
 
-/// From the first of March of the year 0 to this date, in days.
+/// Days from the first of March of the year 0 to this date.
 fn days_since_march_0(year: u64, month: u64, day: u64) -> u64 {
-    // January and February belong to the year before, which year 0 does not have.
+    // January and February belong to the previous year, which year 0 does not have.
     let (year, month_index) = if month > 2 {
         (year, month - 3)
     } else if year == 0 {

@@ -1,30 +1,30 @@
-//! Words that every module shares; they mirror `wit/types.wit` and know nothing of
-//! how a call reaches the host.
+//! Types that all modules use. They mirror `wit/types.wit`, and do not know how a call reaches the
+//! host.
 
 use crate::Error;
 
-/// What is known of a stored object.
+/// Information on a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     pub key: String,
     /// Bytes.
     pub size: u64,
-    /// Changes with every write; the token for compare-and-swap.
+    /// Changes with every write. The token for compare-and-swap.
     pub version: String,
     /// Milliseconds since the Unix epoch.
     pub modified: Option<u64>,
-    /// As it was given when the object was written; none where the store keeps none.
+    /// As given when the object was written; none if the store does not keep it.
     pub content_type: Option<String>,
 }
 
-/// What must hold of a key for a write to happen.
+/// A condition on the key of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition<'a> {
-    /// Write whatever is there.
+    /// No condition.
     Any,
-    /// Only when nothing is there.
+    /// The key does not exist.
     Absent,
-    /// Only when the object still has this version.
+    /// The object has this version.
     Version(&'a str),
 }
 

@@ -1,6 +1,6 @@
-//! What the world `caretaker` of `wit/` adds to `protocol`, as generated, and what joins
-//! its export to a [`Maintenance`]. A world of its own, since a component may be described
-//! by several that are put together when it is linked.
+//! The generated bindings of the world `caretaker`, which adds maintenance to `protocol`, and the
+//! implementation of its export for a [`Maintenance`]. It has its own world, because the worlds of
+//! a component are joined when it is linked.
 
 use crate::maintenance::{self, Maintenance, Step};
 use crate::{Error, sys};

@@ -1,5 +1,5 @@
-//! What the world `registrar` of `wit/` adds to `caretaker`, as generated, and what joins its
-//! export to an [`Ownership`].
+//! The generated bindings of the world `registrar`, which adds ownership to `caretaker`, and the
+//! implementation of its export for an [`Ownership`].
 
 use crate::ownership::{Holder, Ownership, Thing};
 use exports::packhouse::plugin::ownership::Guest;

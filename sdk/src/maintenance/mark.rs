@@ -1,4 +1,4 @@
-//! The marks by which who removes bytes and who brings them again agree.
+//! Marks, with which a collection that removes bytes and a publisher that brings them again agree.
 
 use serde::Deserialize;
 
@@ -6,19 +6,19 @@ use crate::storage::{self, Document, Precondition, unless_conflict};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
-/// Milliseconds after which a mark is that of a process that was killed.
+/// A mark of this age, in milliseconds, was left by a killed process.
 pub(super) const DEAD: u64 = 10 * 60 * 1000;
-/// The same for a mark that says "removing". The host ends a call after a minute.
+/// The same for the state "removing". The host ends a call after a minute.
 const STALLED: u64 = 2 * 60 * 1000;
 
-/// What a mark says.
+/// The state of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarkState {
-    /// Can be kept still.
+    /// The removal is announced and can still be stopped.
     Announced,
-    /// Its removal has begun, and may have ended.
+    /// The removal has begun, and may have ended.
     Removing,
-    /// Whoever brought it has taken it out of the collection's hands.
+    /// A publisher has stopped the removal.
     Kept,
 }
 
@@ -31,28 +31,28 @@ impl MarkState {
     }
 }
 
-/// How bytes stand after [`Mark::keep`].
+/// The result of [`Mark::keep`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody is after them any more. Whether they are there is to be looked at after this.
+    /// No removal is announced any more. Check afterwards whether the bytes are there.
     Safe,
-    /// Their removal has begun: they are not to be named.
+    /// The removal has begun: do not reference the bytes.
     Removing,
 }
 
-/// That bytes are about to be removed. Stored as text: `{state} by {by}: {what}`. It changes by
-/// compare-and-swap only, so that of who removes bytes and who brings the same bytes again exactly one
-/// has its way:
+/// Says that bytes are about to be removed. Stored as text: `{state} by {by}: {what}`. It changes
+/// by compare-and-swap only, so that of a collection and a publisher of the same bytes exactly one
+/// succeeds:
 ///
-/// | who removes | who brings |
+/// | the collection | the publisher |
 /// |---|---|
 /// | 1. writes "announced" | 1. writes the bytes |
-/// | 2. looks again whether something needs the bytes | 2. [`Mark::keep`] |
-/// | 3. swaps "announced" to "removing": changed, the bytes stay | 3. names the bytes if they are there |
+/// | 2. checks again whether something references the bytes | 2. [`Mark::keep`] |
+/// | 3. swaps to "removing"; on a conflict the bytes stay | 3. references the bytes if they exist |
 /// | 4. removes the bytes, then the mark | |
 ///
-/// To keep is a swap too, and removes the mark only then: not every store removes by version in
-/// one step.
+/// [`Mark::keep`] is a swap too, and removes the mark only afterwards, because not every store can
+/// remove by version in one step.
 ///
 /// # Examples
 /// ```
@@ -78,14 +78,14 @@ pub enum Standing {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// None if it cannot be read, or is empty because the disk was full: it may be removing.
+    /// None if it cannot be read, or is empty because the disk was full. It may be "removing".
     pub state: Option<MarkState>,
-    /// The run or request that wrote it; empty if it does not say.
+    /// The run or request that wrote it; empty if unknown.
     pub by: String,
     pub info: ObjectInfo,
 }
 
-/// As older versions of the OCI plugin wrote it.
+/// In the format of older versions of the OCI plugin.
 #[derive(Deserialize)]
 struct Condemned {
     run: String,
@@ -93,20 +93,20 @@ struct Condemned {
 }
 
 impl Mark {
-    /// The mark at this key; none if there is none. Fails as [`storage::get`].
+    /// The mark at this key; none if there is none. Fails like [`storage::get`].
     pub fn read(key: &str) -> Result<Option<Mark>, Error> {
         Ok(storage::get(key)?.as_ref().map(Mark::of))
     }
 
-    /// What a document says that was read as a mark.
+    /// Parses a document as a mark.
     pub fn of(document: &Document) -> Mark {
         let (state, by) = parse(&document.bytes);
         Mark { state, by, info: document.info.clone() }
     }
 
-    /// Writes a mark. `by` has no `: `; `what` is for people who look into the store. `Conflict`
-    /// when somebody else was quicker. On stores whose versions are hashes, a mark that must be told
-    /// from an earlier one needs another `by`.
+    /// Writes a mark. `by` must not contain `: `. `what` is for people who look into the store.
+    /// `Conflict` if another process was faster. On stores whose versions are hashes, use another
+    /// `by` for a mark that must differ from an earlier one.
     pub fn write(
         key: &str,
         state: MarkState,
@@ -118,14 +118,14 @@ impl Mark {
         storage::put(key, text.as_bytes(), precondition, None)
     }
 
-    /// Stops a removal that is announced, for who brings the bytes: after they were written and
-    /// before they are named.
+    /// Stops an announced removal. A publisher calls it after it has written the bytes and before
+    /// it references them.
     pub fn keep(key: &str) -> Result<Standing, Error> {
         Self::keep_unless(key, |_| Ok(false))
     }
 
-    /// As [`Mark::keep`], which takes over removals that `is_left` says were left by a process that
-    /// was killed.
+    /// Like [`Mark::keep`], and also takes over removals that a killed process left behind, as
+    /// decided by `is_left`.
     pub(super) fn keep_unless(
         key: &str,
         is_left: impl Fn(&Mark) -> Result<bool, Error>,
@@ -141,10 +141,11 @@ impl Mark {
             }
             let theirs = Precondition::Version(&found.info.version);
             match storage::put(key, MarkState::Kept.word().as_bytes(), theirs, None) {
-                // The collection, or who else brings it, was quicker: what is there now decides.
+                // The collection or another publisher was faster: the present state decides.
                 Err(Error::Conflict) => {}
                 kept => {
-                    // It has done its work; what another run makes of it meanwhile is that run's.
+                    // The mark is no longer needed. If another run changes it meanwhile, it belongs
+                    // to that run.
                     clear(&kept?)?;
                     return Ok(Standing::Safe);
                 }
@@ -152,7 +153,7 @@ impl Mark {
         }
     }
 
-    /// For operators: an empty one is no damage.
+    /// For operators. An empty mark is not damage.
     fn report_unreadable(&self) {
         if self.state.is_none() && self.info.size > 0 {
             log::error("the mark of a removal cannot be read", &[("key", &self.info.key)]);
@@ -164,8 +165,8 @@ impl Mark {
         matches!(self.state, None | Some(MarkState::Removing))
     }
 
-    /// Whether nobody works under this mark any more, as seen at `now` by the store's clock: for
-    /// marks that one call writes and takes away.
+    /// Whether no process uses this mark any more at `now`, by the store's clock. For marks that
+    /// one call writes and removes.
     pub(crate) fn is_left_over(&self, now: u64) -> bool {
         match self.state {
             Some(MarkState::Kept) => true,
@@ -200,7 +201,7 @@ pub(super) fn is_older(mark: &ObjectInfo, age: u64, now: u64) -> bool {
     mark.modified.is_some_and(|modified| modified.saturating_add(age) < now)
 }
 
-/// Removes a mark as it was written.
+/// Removes a mark if it has not changed.
 pub(crate) fn clear(mark: &ObjectInfo) -> Result<(), Error> {
     unless_conflict(storage::remove(&mark.key, Precondition::Version(&mark.version))).map(drop)
 }

@@ -1,11 +1,12 @@
-//! The order of a run: phases, one after the other, and how much of one a step does.
+//! The phases of a run, which follow each other, and the budget of a step.
 
 use crate::Error;
 use crate::maintenance::Step;
 
-/// One phase of a run, e.g. all documents, and then all files.
+/// One phase of a run, for example all documents, and then all files.
 ///
-/// A cursor is the name of the phase and a place within it. A phase begins without a place.
+/// A cursor consists of the name of the phase and a position in it. A phase begins without a
+/// position.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::{Maintenance, Phase, Step, each};
@@ -43,17 +44,17 @@ use crate::maintenance::Step;
 pub struct Phase {
     /// Short and stable; no tab.
     pub name: &'static str,
-    /// Does one step of the phase behind this place, and gives the place behind which the next
-    /// step goes on; none when the phase has ended.
+    /// Does one step of the phase after this position. Returns the position after which the next
+    /// step continues; none at the end of the phase.
     pub step: fn(&Step<'_>, Option<&str>) -> Result<Option<String>, Error>,
 }
 
-/// Between the phase and the place of a cursor; no key holds it.
+/// Separates the phase from the position in a cursor. No key contains it.
 const BETWEEN: char = '\t';
 
 impl Step<'_> {
-    /// Goes on where the step before has ended, and sets the cursor. A cursor of another version
-    /// of the plugin, whose phase is not known, begins with the first phase.
+    /// Continues where the previous step stopped, and sets the cursor. A cursor of another version
+    /// of the plugin, with an unknown phase, restarts at the first phase.
     pub fn run_phases(&self, phases: &[Phase]) -> Result<(), Error> {
         let cursor = self.cursor().unwrap_or_default();
         let (name, after) = cursor.split_once(BETWEEN).unwrap_or((&cursor, ""));
@@ -69,7 +70,7 @@ impl Step<'_> {
     }
 }
 
-/// What one step may do, so that it ends before the deadline of a request.
+/// The work that one step may do, so that it ends before its deadline.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::Budget;
@@ -87,24 +88,24 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So many objects, and so many bytes that are read.
+    /// A number of objects, and a number of bytes to read.
     pub fn new(objects: u64, bytes: u64) -> Budget {
         Budget { objects, bytes }
     }
 
-    /// Takes away what was done.
+    /// Subtracts work that was done.
     pub fn spend(&mut self, objects: u64, bytes: u64) {
         self.objects = self.objects.saturating_sub(objects);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Nothing is left of one of the two: the step ends here.
+    /// Whether one of the two is used up: then the step should end.
     pub fn is_spent(&self) -> bool {
         self.objects == 0 || self.bytes == 0
     }
 }
 
-/// Where a phase goes on whose documents have more entries than one step does.
+/// The position in a phase whose documents may have more entries than one step processes.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::Place;
@@ -117,9 +118,9 @@ impl Budget {
 pub enum Place<'a> {
     /// At the start of the phase.
     Start,
-    /// In the document at this key, of which so many entries are done; it may be none of them.
+    /// In the document at this key, after this many entries, which may be none.
     Within { key: &'a str, done: usize },
-    /// Behind the document at this key.
+    /// After the document at this key.
     Behind(&'a str),
 }
 
@@ -127,7 +128,7 @@ pub enum Place<'a> {
 const BEHIND: &str = "> ";
 
 impl<'a> Place<'a> {
-    /// As [`Place::at`] and [`Place::behind`] write it.
+    /// Parses what [`Place::at`] and [`Place::behind`] write.
     pub fn parse(after: Option<&'a str>) -> Place<'a> {
         let Some(after) = after else { return Place::Start };
         let within = after.split_once(' ').and_then(|(done, key)| Some((done.parse().ok()?, key)));
@@ -138,17 +139,17 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// In the document at this key, of which so many entries are done.
+    /// In the document at this key, after this many entries.
     pub fn at(done: usize, key: &str) -> String {
         format!("{done} {key}")
     }
 
-    /// Behind the document at this key.
+    /// After the document at this key.
     pub fn behind(key: &str) -> String {
         format!("{BEHIND}{key}")
     }
 
-    /// The key behind which the documents are listed.
+    /// The key after which the documents are listed.
     pub fn key(self) -> Option<&'a str> {
         match self {
             Place::Start => None,

@@ -1,9 +1,9 @@
-//! A request that removes a package's document says before which files go with it. If the
-//! request is interrupted, a collection can tell these files from those of a package whose
-//! document was lost.
+//! Marks for removals. A request that removes a package's document first records which files belong
+//! to it. If the request is interrupted, a collection can distinguish these files from those of a
+//! package whose document was lost.
 //!
-//! The mark of a removal lies at `removals/{sha256 of the document's key}`. It is valid for
-//! files that were written before it, until the document is changed instead of removed.
+//! The mark is at `removals/{sha256 of the document's key}`. It is valid for files that were
+//! written before it, until the document is changed instead of removed.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,14 @@ use crate::{Error, log};
 
 const MARKS: &str = "removals/";
 
-/// What a mark holds.
+/// The content of a mark.
 #[derive(Serialize, Deserialize)]
 struct Content {
     document: String,
     files: Vec<String>,
 }
 
-/// A removal under way. Write the mark, remove the document, then the files, then call
+/// A removal in progress. Write the mark, remove the document, then the files, then call
 /// [`RemovalMark::finish`].
 #[must_use]
 pub struct RemovalMark {
@@ -40,8 +40,8 @@ impl RemovalMark {
         Ok(RemovalMark { mark, document: document.to_owned() })
     }
 
-    /// The document and its files are gone, or the document stays after all. A mark that
-    /// cannot be removed is removed by the next collection.
+    /// Ends the removal: the document and its files are gone, or the document stays after all. If
+    /// the mark cannot be removed, the next collection removes it.
     pub fn finish(self) {
         if let Err(error) = self.try_finish() {
             let fields = [("key", self.mark.key.as_str()), ("error", &error.to_string())];
@@ -49,8 +49,8 @@ impl RemovalMark {
         }
     }
 
-    /// The proof of the document goes before the mark: without the mark it says that the document
-    /// was lost.
+    /// The proof of the document is removed before the mark. Without the mark, a proof would mean
+    /// that the document was lost.
     fn try_finish(&self) -> Result<(), Error> {
         if storage::stat(&self.document)?.is_none() {
             storage::forget_proof(&self.document)?;
@@ -59,25 +59,25 @@ impl RemovalMark {
     }
 }
 
-/// To be called before a document that is there is changed, in a publish before the document names
-/// the new file. The mark of a request that was to remove the document, and did not, is no longer
-/// valid then: it would let a collection remove the files if the document were lost later.
+/// Call this before an existing document is changed; in a publish, before the document names the
+/// new file. A mark of a request that did not remove the document is then invalid. Otherwise it
+/// would let a collection remove the files if the document were lost later.
 pub fn void_removal(document: &str) -> Result<(), Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(()) };
     clear(&mark)
 }
 
-/// Whether a request has marked the removal of this file together with its document.
+/// Whether a request has marked this file for removal together with its document.
 pub(crate) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error> {
     let Some(mark) = storage::get(&mark_of(document)?)? else { return Ok(false) };
     let Ok(content) = mark.json::<Content>() else { return Ok(false) };
-    // What was published again after the removal is not meant.
+    // A file that was published again after the removal is not marked.
     let is_older = file.modified.is_some_and(|file| mark.info.modified.is_some_and(|mark| file <= mark));
     Ok(is_older && content.files.contains(&file.key))
 }
 
-/// Whether a request has removed this document. `proof` is the proof of the document: a later one
-/// is that of a document that was published after the removal.
+/// Whether a request has removed this document. A `proof` that is later than the mark belongs to a
+/// document that was published after the removal.
 pub(crate) fn is_removed(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(false) };
     Ok(proof.modified.is_some_and(|proof| mark.modified.is_some_and(|mark| proof <= mark)))

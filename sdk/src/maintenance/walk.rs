@@ -1,5 +1,5 @@
-//! Going over what is stored, a page at a time. Each function takes the key behind which it goes
-//! on, and gives the key behind which the next step goes on; none at the end.
+//! Walks over stored objects, one page at a time. Each function takes the key after which it
+//! continues, and returns the key after which the next step continues; none at the end.
 
 use super::phases::Place;
 use crate::Error;
@@ -29,9 +29,9 @@ pub fn each(
     Ok(page.next)
 }
 
-/// The same with the content of each, without those that were removed since they were listed. At
-/// most 1 MiB of them, or one larger document, is held at once; one that is too large to be read
-/// comes as [`Error::Damaged`]. `bytes` is after how many bytes of documents the page ends early.
+/// The same with the content of each object, without objects that were removed meanwhile. At most 1
+/// MiB of content, or one larger document, is in memory at a time. A document that is too large to
+/// read is [`Error::Damaged`]. The page ends early after `bytes` bytes of documents.
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -73,9 +73,10 @@ pub fn each_document(
 }
 
 /// The documents of one page of at most `n` keys that begin with `prefix`, where one document may
-/// have more entries than a step does. `after` is a [`Place`], and so is the result. `visit` gets the
-/// key of a document and the number of its entries that earlier steps did. It gives the place to go
-/// on at ([`Place::at`]) when the step has done enough, and none when the document is done.
+/// have more entries than a step processes. `after` is a [`Place`], and so is the result. `visit`
+/// gets the key of a document and the number of its entries that earlier steps processed. It
+/// returns the position at which to continue ([`Place::at`]) when the step has done enough, and
+/// none when the document is done.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::{Budget, Place, each_in_parts};
@@ -122,8 +123,8 @@ pub fn each_in_parts(
     Ok(page.next.as_deref().map(Place::behind))
 }
 
-/// The objects of one page, folder by folder: the files of one package together, or some of them
-/// where a page ends in between. `visit` gives the bytes that it has read; after `bytes` of them
+/// The objects of one page, folder by folder: all files of one package together, or a part of them
+/// if the page ends between them. `visit` returns how many bytes it has read. After `bytes` of them
 /// the page ends early.
 ///
 /// ```

@@ -1,5 +1,5 @@
-//! A document that is derived from other objects, and made anew when its marker has changed. What
-//! is derived costs many reads, so one request makes it, and the next ones read it.
+//! A document that is derived from other objects, and rebuilt after its marker has changed.
+//! Deriving it takes many reads. One request does this, and later ones read the result.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::storage::{Document, Precondition, age, get, put, stat, to_json, unless_conflict};
 use crate::{Error, log, random};
 
-/// A derived document and its marker, e.g. the list of all packages.
+/// A derived document and its marker, for example the list of all packages.
 ///
-/// Call [`Derived::changed`] after something was written that the document depends on, before
-/// the client is answered. The document names the marker that lay there before it was made, and is
-/// valid as long as that one lies there, and for `lifetime` at most: what an operator copies into
-/// the bucket changes no marker. A document that is damaged or missing is made anew.
+/// After a write on which the document depends, call [`Derived::changed`] before the client is
+/// answered. The document records the marker that was there before it was built. It is valid while
+/// that marker stays, and for at most `lifetime`, because objects that an operator copies into the
+/// bucket do not change the marker. A damaged or missing document is rebuilt.
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -40,7 +40,7 @@ use crate::{Error, log, random};
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Derived<'a> {
-    /// Of the document.
+    /// The key of the document.
     pub key: &'a str,
     /// The key of the marker.
     pub marker: &'a str,
@@ -48,18 +48,18 @@ pub struct Derived<'a> {
     pub lifetime: u64,
 }
 
-/// What is stored.
+/// The stored document.
 #[derive(Serialize, Deserialize)]
 struct Stored<T> {
-    /// The version of the marker before the document was made; none when there was none.
+    /// The version of the marker before the document was built; none if there was none.
     mark: Option<String>,
     #[serde(flatten)]
     content: T,
 }
 
 impl Derived<'_> {
-    /// The document, or what `make` makes, which is stored then. `T` is written as a JSON object,
-    /// without a member `mark`. That it cannot be stored is only logged.
+    /// The document, or else the result of `make`, which is then stored. `T` must serialize to a
+    /// JSON object without a member `mark`. A failure to store it is only logged.
     pub fn read<T: Serialize + DeserializeOwned, E: From<Error>>(
         &self,
         make: impl FnOnce() -> Result<T, E>,
@@ -82,8 +82,8 @@ impl Derived<'_> {
         Ok(fresh.content)
     }
 
-    /// Something changed that the document depends on: the next one who reads it makes it anew.
-    /// That this cannot be noted is only logged.
+    /// Records that something changed on which the document depends. The next read rebuilds it. A
+    /// failure is only logged.
     pub fn changed(&self) {
         if let Err(error) = put(self.marker, &random::bytes(16), Precondition::Any, None) {
             let fields = [("key", self.key), ("error", &error.to_string())];
@@ -105,7 +105,7 @@ impl Derived<'_> {
 
     fn write<T: Serialize>(&self, fresh: &Stored<T>, before: Option<&Document>) -> Result<(), Error> {
         let precondition = before.map_or(Precondition::Absent, Document::precondition);
-        // Somebody else was faster, which is as good.
+        // Another request was faster, which has the same effect.
         unless_conflict(put(self.key, &to_json(fresh)?, precondition, Some("application/json"))).map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Whole objects in memory, of any size up to a limit. It knows nothing of their format.
+//! Whole objects in memory, of any size up to a limit. It does not know their format.
 
 use std::collections::VecDeque;
 
@@ -7,14 +7,14 @@ use crate::storage::{Reader, Writer, retry, unless_conflict};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, PIECE, sys};
 
-/// What [`get`] reads at most: 48 MiB, which leaves room to change it under the host's
-/// default memory cap.
+/// The most bytes that [`get`] reads: 48 MiB, which leaves enough of the default memory limit to
+/// change the document.
 pub const DEFAULT_LIMIT: u64 = 48 << 20;
 
-/// The host is asked for this many at once.
+/// The most keys of one call to the host.
 const GET_MANY: usize = 100;
 
-/// An object and its version, of one moment.
+/// An object and its version, read in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     pub info: ObjectInfo,
@@ -22,36 +22,36 @@ pub struct Document {
 }
 
 impl Document {
-    /// The document as JSON; `Damaged` when it cannot be read as a `T`.
+    /// Parses the document as JSON; `Damaged` if it is not a `T`.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_slice(&self.bytes).map_err(|error| self.damaged(error))
     }
 
-    /// This document is not what it has to be.
+    /// An error that says that this document is damaged.
     pub fn damaged(&self, why: impl std::fmt::Display) -> Error {
         Error::damaged(&self.info.key, why)
     }
 
-    /// Writes only if this is still what is there.
+    /// The precondition that the document has not changed.
     pub fn precondition(&self) -> Precondition<'_> {
         Precondition::Version(&self.info.version)
     }
 }
 
-/// A value as the JSON of a document to be stored. What cannot be written as JSON is a bug of
-/// the plugin: `Misused`.
+/// Serializes a value as the JSON of a stored document. A value that JSON cannot represent is a bug
+/// of the plugin: `Misused`.
 pub fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value)
         .map_err(|error| Error::Misused(format!("a document cannot be written as JSON: {error}")))
 }
 
-/// None when nothing is there; `Damaged` above [`DEFAULT_LIMIT`], because no document of the
-/// plugin's own may grow so large.
+/// Reads an object. None if it does not exist; `Damaged` above [`DEFAULT_LIMIT`], because a
+/// plugin's own document must not grow so large.
 pub fn get(key: &str) -> Result<Option<Document>, Error> {
     get_up_to(key, DEFAULT_LIMIT).map_err(|error| oversized(key, error))
 }
 
-/// A document that is too large to be read is not the client's fault.
+/// A document that is too large to read is not the client's fault.
 pub(super) fn oversized(key: &str, error: Error) -> Error {
     match error {
         Error::TooLarge(limit) => {
@@ -61,12 +61,12 @@ pub(super) fn oversized(key: &str, error: Error) -> Error {
     }
 }
 
-/// None when nothing is there; `TooLarge` above `limit` bytes, `Unavailable` when it is
-/// replaced faster than it can be read. Memory for all of it is reserved before the first
-/// byte is read.
+/// Reads an object of at most `limit` bytes. None if it does not exist; `TooLarge` above the limit;
+/// `Unavailable` if it changes faster than it can be read. Memory for the whole object is reserved
+/// before the first byte is read.
 pub fn get_up_to(key: &str, limit: u64) -> Result<Option<Document>, Error> {
     match sys::get(key) {
-        // Replaced in the one moment that it took: pieces try again.
+        // It changed during the read: read it in pieces.
         Err(Error::Conflict) => get_in_pieces(key, limit),
         Ok(Some(document)) if document.bytes.len() as u64 > limit => Err(Error::TooLarge(limit)),
         Err(Error::TooLarge(_)) if limit > PIECE as u64 => get_in_pieces(key, limit),
@@ -78,22 +78,22 @@ pub fn get_up_to(key: &str, limit: u64) -> Result<Option<Document>, Error> {
 fn get_in_pieces(key: &str, limit: u64) -> Result<Option<Document>, Error> {
     retry(key, |_| {
         let Some(reader) = Reader::open(key)? else { return Ok(Some(None)) };
-        // If it was replaced in between, what is there now is read from its start.
+        // If it changed meanwhile, the new version is read from its start.
         let bytes = unless_conflict(reader.read_all(limit))?;
         Ok(bytes.map(|bytes| Some(Document { info: reader.info(), bytes })))
     })
 }
 
-/// Several, in the order asked; none where nothing is there. `Damaged` when one is above
-/// [`DEFAULT_LIMIT`]. All of them are held at once: see [`get_each`].
+/// Reads several objects, in the given order; none for those that do not exist. `Damaged` if one
+/// exceeds [`DEFAULT_LIMIT`]. All of them are in memory at once: see [`get_each`].
 pub fn get_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<Document>>, Error> {
     get_each(keys).collect()
 }
 
-/// Several, in the order asked, one after the other: read side by side where they are
-/// small, and never more than 1 MiB of them or one larger document held at once. An item
-/// for each key, none where nothing is there; after a `Damaged`, which is above
-/// [`DEFAULT_LIMIT`], the others still come.
+/// Reads several objects, in the given order, one after the other. Small ones are fetched together,
+/// but never more than 1 MiB of them, or one larger document, is in memory at once. There is an
+/// item per key, none for an object that does not exist. An object above [`DEFAULT_LIMIT`] is
+/// `Damaged`, and the others follow.
 pub fn get_each<S: AsRef<str>>(keys: &[S]) -> Documents {
     let keys = keys.iter().map(|key| key.as_ref().to_owned()).collect();
     Documents { keys, asked: 0, read: VecDeque::new() }
@@ -103,13 +103,13 @@ pub fn get_each<S: AsRef<str>>(keys: &[S]) -> Documents {
 #[derive(Debug)]
 pub struct Documents {
     keys: Vec<String>,
-    /// How many of the keys have been read.
+    /// How many keys have been read.
     asked: usize,
     read: VecDeque<Option<Document>>,
 }
 
 impl Documents {
-    /// One, whatever its size.
+    /// Reads one object of any size.
     fn get_next(&mut self) -> Option<Result<Option<Document>, Error>> {
         let key = self.keys.get(self.asked)?;
         self.asked += 1;
@@ -135,7 +135,7 @@ impl Iterator for Documents {
                 self.read.extend(documents);
                 self.read.pop_front().map(Ok)
             }
-            // One of them is large or was just replaced: it may be the first.
+            // One of them is large or has just changed. It may be the first.
             Err(Error::TooLarge(_) | Error::Conflict) => self.get_next(),
             Err(error) => {
                 self.asked = self.keys.len();
@@ -145,8 +145,8 @@ impl Iterator for Documents {
     }
 }
 
-/// Writes a document whole or not at all, of any size. `Damaged` when an object lies where the
-/// key has a folder, or the other way round.
+/// Writes a document of any size as a whole or not at all. `Damaged` if there is an object where
+/// the key has a folder, or the other way round.
 pub fn put(
     key: &str,
     bytes: &[u8],

@@ -11,9 +11,9 @@ pub(crate) const PAGE: u32 = 1000;
 /// One page of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingOptions<'a> {
-    /// Keys that begin with this; need not end at a `/`.
+    /// Only keys that begin with this. It need not end at a `/`.
     pub prefix: &'a str,
-    /// Group keys below the next `/`, as folders.
+    /// Whether to group keys by the next `/` after the prefix, as folders.
     pub folders: bool,
     /// Only keys and folders after this one.
     pub after: Option<&'a str>,
@@ -22,13 +22,14 @@ pub struct ListingOptions<'a> {
 }
 
 impl<'a> ListingOptions<'a> {
-    /// A full page of all keys that begin with `prefix`.
+    /// The first page of the keys that begin with `prefix`.
     pub fn new(prefix: &'a str) -> ListingOptions<'a> {
         ListingOptions { prefix, folders: false, after: None, limit: PAGE }
     }
 }
 
-/// Both in the order of their bytes; `next` goes into `after` when there is more.
+/// Both lists are in the order of their bytes. If there is more, `next` is the `after` of the next
+/// page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
     pub objects: Vec<ObjectInfo>,
@@ -37,12 +38,12 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
-/// One page. A snapshot of no single moment.
+/// Lists one page. The listing is not a snapshot of one moment.
 pub fn list_page(options: &ListingOptions<'_>) -> Result<Listing, Error> {
     sys::list_objects(options)
 }
 
-/// All objects whose keys begin with `prefix`, page by page as they are asked for.
+/// All objects whose keys begin with `prefix`, fetched page by page.
 pub fn list(prefix: &str) -> List {
     List { prefix: prefix.to_owned(), page: VecDeque::new(), after: None, ended: false }
 }
@@ -79,7 +80,7 @@ impl Iterator for List {
     }
 }
 
-/// What a key's folder is called, without the last `/`; empty for a key without one.
+/// The folder of a key, without the last `/`; empty for a key without a folder.
 ///
 /// ```
 /// assert_eq!(packhouse_plugin::storage::folder_of("notes/ann/1"), "notes/ann");
@@ -88,8 +89,8 @@ pub fn folder_of(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// The names of the folders directly below `prefix`, which ends with `/`: what stands between the
-/// prefix and the next `/`. Page by page as they are asked for, in the order of their bytes.
+/// The names of the folders directly below `prefix`, which ends with `/`: the text between the
+/// prefix and the next `/`. Fetched page by page, in the order of their bytes.
 ///
 /// ```
 /// use packhouse_plugin::storage;

@@ -1,4 +1,4 @@
-//! Parts of one version of a stored object, for what is inside it.
+//! Reads parts of one version of a stored object.
 
 use std::io::{self, SeekFrom};
 
@@ -6,8 +6,7 @@ use crate::body::{copy_into, piece_length};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, sys};
 
-/// See `wit/storage.wit`. As `Read` and `Seek` each call asks the host: put a `BufReader`
-/// before it.
+/// See `wit/storage.wit`. `Read` and `Seek` call the host each time, so use a `BufReader`.
 pub struct Reader {
     raw: sys::Reader,
     size: u64,
@@ -15,7 +14,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// None when nothing is there.
+    /// None if the object does not exist.
     pub fn open(key: &str) -> Result<Option<Reader>, Error> {
         Ok(sys::Reader::open(key)?.map(|raw| {
             let size = raw.info().size;
@@ -32,18 +31,18 @@ impl Reader {
         self.size
     }
 
-    /// At most `max` bytes from `offset`, fewer only at the end; `Invalid` above 1 MiB,
-    /// `Conflict` when the object was replaced in between.
+    /// At most `max` bytes from `offset`, fewer only at the end; `Invalid` above 1 MiB, `Conflict`
+    /// if the object has changed.
     pub fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
         self.raw.read_at(offset, max)
     }
 
-    /// Digests of a part of it; the bytes do not pass the plugin.
+    /// Digests of a part of the object. The bytes do not pass through the plugin.
     pub fn digest_range(&self, offset: u64, length: u64, compute: &[&str]) -> Result<Vec<Digest>, Error> {
         self.raw.digest_range(offset, length, compute)
     }
 
-    /// The whole object; `TooLarge` above `limit` bytes, `Damaged` when it ends before its size.
+    /// The whole object; `TooLarge` above `limit` bytes, `Damaged` if it ends before its size.
     pub fn read_all(&self, limit: u64) -> Result<Vec<u8>, Error> {
         let read = read_all(self.size, limit, |offset, max| self.read_at(offset, max));
         read.map_err(|error| match error {
@@ -53,7 +52,7 @@ impl Reader {
     }
 }
 
-/// All of something of `size` bytes, its memory reserved first.
+/// Reads `size` bytes. Their memory is reserved first.
 pub(crate) fn read_all(
     size: u64,
     limit: u64,

@@ -1,8 +1,7 @@
-//! Reads a stored JSON document from its start and holds only a piece of it: for answers
-//! that need one member of a large document. It knows no document's form.
+//! Reads a stored JSON document from its start and holds only a piece of it, for responses that
+//! need one member of a large document. It does not know the structure of the document.
 //!
-//! It is lenient: what it skips is not checked. A document that is to be changed is read
-//! whole and parsed instead.
+//! It is lenient: skipped content is not validated. To change a document, read and parse the whole.
 
 use crate::storage::{ObjectInfo, Reader, retry, unless_conflict};
 use crate::{Error, PIECE, sys};
@@ -14,9 +13,8 @@ const LARGEST_PIECE: u32 = 512 << 10;
 /// The longest name of a member, in bytes.
 const LONGEST_NAME: u64 = 64 << 10;
 
-/// Reads a stored document with `read`, and again from its start whenever it was replaced in
-/// between. None when nothing is there; `Unavailable` when it is replaced faster than it can
-/// be read.
+/// Reads a stored document with `read`, and starts again whenever the document changes meanwhile.
+/// None if it does not exist; `Unavailable` if it changes faster than it can be read.
 pub fn scan<T>(key: &str, mut read: impl FnMut(&mut Scan) -> Result<T, Error>) -> Result<Option<T>, Error> {
     retry(key, |_| {
         let Some(mut scan) = Scan::open(key)? else { return Ok(Some(None)) };
@@ -24,8 +22,8 @@ pub fn scan<T>(key: &str, mut read: impl FnMut(&mut Scan) -> Result<T, Error>) -
     })
 }
 
-/// One version of a stored JSON document, read in order. It stands before a value; each
-/// method takes what it names and moves on.
+/// One version of a stored JSON document, read in order. It is positioned before a value. Each
+/// method reads what its name says, and moves on.
 ///
 /// ```
 /// # use packhouse_plugin::{Error, storage};
@@ -48,7 +46,7 @@ pub struct Scan {
     source: Source,
     info: ObjectInfo,
     piece: Vec<u8>,
-    /// What of the piece was taken.
+    /// How much of the piece has been read.
     at: usize,
     /// Where the next piece begins.
     offset: u64,
@@ -56,13 +54,13 @@ pub struct Scan {
 }
 
 enum Source {
-    /// All of it is in the piece.
+    /// Whether the piece is the whole document.
     Read,
     Stored(Reader),
 }
 
 impl Scan {
-    /// None when nothing is there. A small document is read at once.
+    /// None if the document does not exist. A small document is read at once.
     fn open(key: &str) -> Result<Option<Self>, Error> {
         let scan = |source, info, piece| Self { source, info, piece, at: 0, offset: 0, length: FIRST_PIECE };
         match sys::get(key) {
@@ -78,23 +76,23 @@ impl Scan {
         }
     }
 
-    /// Of the version that is read.
+    /// Information on the version that is read.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
     }
 
-    /// Enters an object. False, and nothing is taken, when the value is no object.
+    /// Enters an object. If the value is not an object, returns false and stays before it.
     pub fn begin_object(&mut self) -> Result<bool, Error> {
         self.begin(b'{')
     }
 
-    /// Enters a list. False, and nothing is taken, when the value is no list.
+    /// Enters a list. If the value is not a list, returns false and stays before it.
     pub fn begin_list(&mut self) -> Result<bool, Error> {
         self.begin(b'[')
     }
 
-    /// The name of the object's next member, whose value is to be taken next; none at the
-    /// object's end.
+    /// The name of the next member of the object; read its value next. None at the end of the
+    /// object.
     pub fn next_member(&mut self) -> Result<Option<String>, Error> {
         if !self.next(b'}')? {
             return Ok(None);
@@ -109,7 +107,7 @@ impl Scan {
         }
     }
 
-    /// Whether the list has a next item, which is to be taken next.
+    /// Whether the list has another item; read it next.
     pub fn next_item(&mut self) -> Result<bool, Error> {
         self.next(b']')
     }
@@ -127,7 +125,7 @@ impl Scan {
         Ok(text)
     }
 
-    /// Goes over the value.
+    /// Skips the value.
     pub fn skip(&mut self) -> Result<(), Error> {
         self.take(&mut |_| Ok(()))
     }
@@ -138,7 +136,7 @@ impl Scan {
         Ok(found)
     }
 
-    /// False when the bracket that closes what was begun came, which is taken.
+    /// False if the closing bracket follows, which is then read.
     fn next(&mut self, closing: u8) -> Result<bool, Error> {
         loop {
             match self.peek_token()? {
@@ -153,7 +151,7 @@ impl Scan {
         }
     }
 
-    /// Hands over the bytes of one value, as they come.
+    /// Passes the bytes of one value to `take`, piece by piece.
     fn take(&mut self, sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         match self.peek_token()? {
             Some(b'"' | b'{' | b'[') => {}
@@ -175,7 +173,7 @@ impl Scan {
         }
     }
 
-    /// A number, `true`, `false` or `null`: it ends before another byte.
+    /// A number, `true`, `false` or `null`: it ends before the first other byte.
     fn take_word(&mut self, sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         loop {
             let rest = self.piece.get(self.at..).unwrap_or_default();
@@ -189,7 +187,7 @@ impl Scan {
         }
     }
 
-    /// The next byte that is no white space; none at the end.
+    /// The next byte that is not white space; none at the end.
     fn peek_token(&mut self) -> Result<Option<u8>, Error> {
         loop {
             match self.piece.get(self.at).copied() {
@@ -204,12 +202,12 @@ impl Scan {
         }
     }
 
-    /// The next piece in place of the one that was taken; false at the end.
+    /// Replaces the piece by the next one; false at the end.
     fn fill(&mut self) -> Result<bool, Error> {
         let Source::Stored(reader) = &self.source else {
             return Ok(false);
         };
-        // Given back before the next one is asked for.
+        // Its memory is released before the next piece is fetched.
         self.piece = Vec::new();
         self.at = 0;
         self.piece = reader.read_at(self.offset, self.length)?;
@@ -218,14 +216,14 @@ impl Scan {
         Ok(!self.piece.is_empty())
     }
 
-    /// The error for a document that is not what it should be.
+    /// An error that says that the document is damaged.
     pub fn damaged(&self) -> Error {
         let place = self.offset.saturating_sub((self.piece.len() - self.at.min(self.piece.len())) as u64);
         Error::damaged(&self.info.key, format!("it cannot be read near byte {place}"))
     }
 }
 
-/// Where a string, object or list ends.
+/// Finds the end of a string, object or list.
 #[derive(Default)]
 struct Value {
     depth: usize,
@@ -234,7 +232,7 @@ struct Value {
 }
 
 impl Value {
-    /// How many of these bytes belong to it, and whether it ended with them.
+    /// How many of these bytes belong to the value, and whether it has ended.
     fn feed(&mut self, bytes: &[u8]) -> (usize, bool) {
         for (index, byte) in bytes.iter().enumerate() {
             if self.in_string {
@@ -260,7 +258,7 @@ impl Value {
     }
 }
 
-/// What numbers, `true`, `false` and `null` are made of.
+/// The characters of numbers, `true`, `false` and `null`.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
