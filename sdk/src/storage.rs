@@ -25,6 +25,7 @@ mod publish;
 mod reader;
 mod removal;
 mod scan;
+pub(crate) mod stamp;
 mod update;
 mod writer;
 
@@ -34,8 +35,10 @@ pub use derived::Derived;
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put, to_json};
 pub use json::Json;
 pub use listing::{Folders, List, Listing, ListingOptions, folder_of, folders, list, list_page};
-pub use proof::{PROOFS, check_absent, leave_proof};
-pub(crate) use proof::{forget as forget_proof, is_lost, proof_of, record as record_proof, why as why_lost};
+pub use proof::{Before, Name, PROOFS, Proof, check_absent, leave_proof, put_proven, put_rebuilt, release};
+pub(crate) use proof::{
+    forget as forget_proof, is_lost, proof_of, put_naming, record as record_proof, why_lost, why_unnamed,
+};
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;
 pub use removal::Removal;

@@ -4,12 +4,15 @@
 use crate::Error;
 use crate::maintenance::Step;
 use crate::storage::{
-    ListingOptions, PROOFS, is_lost, list_page, proof_of, record_proof, stat_many, why_lost,
+    Document, ListingOptions, PROOFS, Proof, get, is_lost, list_page, proof_of, record_proof, stat_many,
+    why_lost, why_unnamed,
 };
 use crate::types::ObjectInfo;
 
 /// Proofs of one page.
 const KEYS: u32 = 500;
+/// The same where each document is read.
+const DOCUMENTS: u32 = 100;
 
 impl Step<'_> {
     /// Reports the documents that were lost.
@@ -19,6 +22,15 @@ impl Step<'_> {
             self.damaged_once(document, &why_lost(&proof.key));
         }
         Ok(next)
+    }
+
+    /// Reports that a document has lost the entry of this file, if its proof says so, once in a run.
+    pub(super) fn report_unnamed_by(&self, proof: &Proof, document: &str, file: &str) -> bool {
+        let is_lost = proof.names(file);
+        if is_lost {
+            self.damaged_once(document, &why_unnamed(file));
+        }
+        is_lost
     }
 
     /// The same for a collection. If the operator ordered to remove orphans, the proof goes too
@@ -39,6 +51,25 @@ impl Step<'_> {
             }
         }
         Ok(next)
+    }
+
+    /// The documents of one page of proofs that are there, each with its proof, for a reindex that
+    /// makes older copies anew ([`Proof::is_ahead_of`], [`Proof::files`]).
+    pub fn each_proven(
+        &self,
+        after: Option<&str>,
+        mut visit: impl FnMut(Document, Proof) -> Result<(), Error>,
+    ) -> Result<Option<String>, Error> {
+        let after = after.filter(|after| *after != PROOFS);
+        let page = list_page(&ListingOptions { after, limit: DOCUMENTS, ..ListingOptions::new(PROOFS) })?;
+        for proof in &page.objects {
+            let Some(document) = proof.key.strip_prefix(PROOFS) else { continue };
+            if let Some(document) = self.pass(get(document))?.flatten() {
+                let proof = Proof::of(&document.info.key)?;
+                visit(document, proof)?;
+            }
+        }
+        Ok(page.next)
     }
 
     /// Writes the proofs that are missing of documents that are there, as an earlier version left

@@ -4,7 +4,7 @@
 use super::Reference;
 use crate::Error;
 use crate::maintenance::Step;
-use crate::storage::{self, GRACE};
+use crate::storage::{self, GRACE, Proof};
 use crate::types::ObjectInfo;
 
 impl Step<'_> {
@@ -24,14 +24,19 @@ impl Step<'_> {
     /// document says of each. Read the document after the files were listed: a file that was
     /// published in between is named then. A file younger than the grace is not reported.
     pub fn report_unnamed(&self, files: &[(&ObjectInfo, Reference)], document: &str) -> Result<(), Error> {
-        let unnamed: Vec<(&ObjectInfo, String)> = files
+        let unnamed: Vec<(&ObjectInfo, Reference, String)> = files
             .iter()
             .filter(|(file, _)| self.is_older_than_grace(file))
-            .filter_map(|(file, reference)| Some((*file, why(*reference, document)?)))
+            .filter_map(|(file, reference)| Some((*file, *reference, why(*reference, document)?)))
             .collect();
-        let keys: Vec<&str> = unnamed.iter().map(|(file, _)| file.key.as_str()).collect();
-        for ((file, why), found) in unnamed.iter().zip(storage::stat_many(&keys)?) {
-            if found.is_some() {
+        if unnamed.is_empty() {
+            return Ok(());
+        }
+        let proof = Proof::of(document)?;
+        let keys: Vec<&str> = unnamed.iter().map(|(file, _, _)| file.key.as_str()).collect();
+        for ((file, reference, why), found) in unnamed.iter().zip(storage::stat_many(&keys)?) {
+            let has_document = *reference != Reference::NoDocument;
+            if found.is_some() && !(has_document && self.report_unnamed_by(&proof, document, &file.key)) {
                 self.orphan(&file.key, file.size, why);
             }
         }

@@ -44,7 +44,7 @@ use super::mark::{DEAD, Mark, MarkState, Standing, is_older};
 use super::{orphan, removal};
 use crate::digests::{self, SHA256};
 use crate::maintenance::Step;
-use crate::storage::{self, GRACE, Precondition, get_many, wait_turn};
+use crate::storage::{self, GRACE, Precondition, Proof, get_many, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, find_digest, log};
 
@@ -104,6 +104,9 @@ impl Step<'_> {
         }
         if self.is_young(info) {
             self.kept(1, info.size);
+            return Ok(());
+        }
+        if found == Reference::Unnamed && self.report_unnamed_by(&Proof::of(document)?, document, &info.key) {
             return Ok(());
         }
         let is_orphan = matches!(found, Reference::NoDocument | Reference::Predates);

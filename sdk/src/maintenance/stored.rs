@@ -1,7 +1,7 @@
 //! What lies at the key of a package's document, as maintenance needs it: a document that is
 //! damaged is no error of the run, and is not one that is missing.
 
-use crate::storage::{self, Document};
+use crate::storage::{self, Before, Document, Proof};
 use crate::types::Digest;
 use crate::{Error, maintenance::Step};
 
@@ -46,7 +46,23 @@ impl<T> Stored<T> {
             Ok(Some(document)) => sort(document),
             Err(error) => Err(error),
         };
-        Stored::or_damaged(sorted)
+        Stored::or_damaged(sorted)?.unless_older()
+    }
+
+    /// Damaged if it is one of ours, and an older copy of what was acknowledged, as its proof tells.
+    /// [`Stored::read`] does this.
+    pub fn unless_older(self) -> Result<Stored<T>, Error> {
+        match self {
+            Stored::Ours(document, content) => {
+                match Proof::of(&document.info.key)?.check(&Before::from(&document)) {
+                    Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(Some((document, content)), why)),
+                    // It was changed after it was read.
+                    Ok(()) | Err(Error::Conflict) => Ok(Stored::Ours(document, content)),
+                    Err(error) => Err(error),
+                }
+            }
+            other => Ok(other),
+        }
     }
 
     /// An error that says that something stored is damaged, as what is stored.

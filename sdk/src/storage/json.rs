@@ -43,6 +43,7 @@ const CONTENT_TYPE: &str = "application/json";
 /// ```
 pub struct Json<T> {
     key: String,
+    is_proven: bool,
     check: fn(&str, &T) -> Result<(), String>,
     content: PhantomData<fn() -> T>,
 }
@@ -50,7 +51,14 @@ pub struct Json<T> {
 impl<T: Serialize + DeserializeOwned> Json<T> {
     /// The document at this key.
     pub fn at(key: impl Into<String>) -> Json<T> {
-        Json { key: key.into(), check: |_, _| Ok(()), content: PhantomData }
+        Json { key: key.into(), is_proven: false, check: |_, _| Ok(()), content: PhantomData }
+    }
+
+    /// [`Json::update`] leaves a proof of the document, and refuses to change an older copy of it or
+    /// to begin anew in the place of one that was lost; see [`Update::proven`].
+    #[must_use]
+    pub fn proven(self) -> Json<T> {
+        Json { is_proven: true, ..self }
     }
 
     /// `check` gets the key and what was read, and says why it is damaged although it parses, e.g.
@@ -120,7 +128,9 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
         &self,
         mut change: impl FnMut(Option<T>, bool) -> Result<Option<T>, E>,
     ) -> Result<Option<ObjectInfo>, E> {
-        Update::new(&self.key).content_type(CONTENT_TYPE).run_telling(|document, has_tried| {
+        let update = Update::new(&self.key).content_type(CONTENT_TYPE);
+        let update = if self.is_proven { update.proven() } else { update };
+        update.run_telling(|document, has_tried| {
             let there = document.map(|document| self.parse(document)).transpose()?;
             Ok(match change(there, has_tried)? {
                 Some(value) => Change::json(&value)?,

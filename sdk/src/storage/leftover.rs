@@ -11,7 +11,7 @@ use crate::types::ObjectInfo;
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// What is known of the document that names a file, or should.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Begun {
     NoDocument,
     /// It does not say when.
@@ -20,9 +20,11 @@ pub(super) enum Begun {
     At(u64),
 }
 
-/// `Damaged` if other bytes must not replace the file. `document` is the key of its document.
-pub(super) fn check(file: &ObjectInfo, document: &str, begun: Begun) -> Result<(), Error> {
+/// `Damaged` if other bytes must not replace the file. `document` is the key of its document, and
+/// `was_named` whether that has named the file, as its proof says.
+pub(super) fn check(file: &ObjectInfo, document: &str, begun: Begun, was_named: bool) -> Result<(), Error> {
     let why = match begun {
+        _ if was_named => Some(format!("its document {document} has named it, and does not any more")),
         Begun::Sometime => None,
         Begun::At(begun) => {
             // A publish writes its file a moment before the package's first document.

@@ -1,93 +1,275 @@
-//! Proofs that documents exist. Without one, a document that was lost looks like one that never
-//! existed: the next publish would begin a new document over it.
+//! Proofs of documents. Without one, a document that was lost looks like one that never existed,
+//! and an older copy of it looks like the document: the next publish would build on it.
 //!
-//! The proof of a document lies at `proofs/{key of the document}`.
-//! - A publish writes it after the document and before the client is answered. So a publish that
-//!   was killed before it wrote the document leaves no proof.
+//! The proof of a document lies at `proofs/{key of the document}`. It says which state of the
+//! document was acknowledged last, by the document's stamp (`storage/stamp.rs`), and which files the
+//! document has named.
+//! - A change writes it after the document and before the client is answered. So the proof is never
+//!   ahead of the document: a document with an earlier stamp than its proof is an older copy. It may
+//!   be behind, after a change that was killed in between.
+//! - A file that the proof names was named by the document. Other bytes never replace it, and no
+//!   collection removes it, because the document does not name it: the document has lost it. A request
+//!   that takes a file out of the document takes it out of the proof before.
 //! - A request that removes the document removes the proof after it. A request that was killed in
 //!   between has left its [`RemovalMark`], which says that the document was not lost.
-//! - A document of an earlier version has no proof until its next publish, or until
-//!   `packhouse reindex` writes one.
+//! - A document of an earlier version has no proof, or one that says only that the document exists,
+//!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
+//!   written by such a version, by another system or by hand: only the files that the proof names
+//!   count then.
 //!
 //! [`RemovalMark`]: crate::maintenance::RemovalMark
 
-use crate::maintenance::is_removed;
-use crate::storage::{Precondition, put, remove, stat, stat_many, unless_conflict};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::storage::{Document, Precondition, get, put, stamp, stat, unless_conflict, wait_turn};
 use crate::types::ObjectInfo;
-use crate::{Error, log};
+use crate::{Error, clock, log};
+use absence::remove_proof;
+
+mod absence;
+mod change;
+
+pub use absence::{check_absent, leave_proof, release};
+pub(crate) use absence::{forget, is_lost, record, why_lost};
+pub(crate) use change::put_naming;
+pub use change::{put_proven, put_rebuilt};
 
 /// Every proof lies below this.
 pub const PROOFS: &str = "proofs/";
 
-/// Checks that a document that was looked for and not found was not lost; `Damaged` if it was.
-/// Call it only when the document is absent: then it costs one look-up in the store.
-pub fn check_absent(document: &str) -> Result<(), Error> {
-    let key = proof_of(document);
-    let Some(proof) = stat(&key)? else { return Ok(()) };
-    if is_lost(document, &proof)? { Err(Error::damaged(document, why(&key))) } else { Ok(()) }
+const JSON: &str = "application/json";
+/// How often a proof is written against others.
+const ATTEMPTS: u32 = 20;
+
+/// What is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    /// Of the last state of the document that was acknowledged.
+    stamp: u64,
+    /// The files that the document has named, and when it began to, in milliseconds since the Unix
+    /// epoch.
+    #[serde(default)]
+    files: BTreeMap<String, u64>,
+    /// What the document says of some of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    notes: BTreeMap<String, String>,
 }
 
-/// Whether the document is not there although there is this proof, and no request has removed it.
-pub(crate) fn is_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
-    if is_removed(document, proof)? {
-        return Ok(false);
+/// What a document names from now on. The note is what it says of it, where that is short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub name: String,
+    pub note: Option<String>,
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Name {
+        Name { name, note: None }
     }
-    // A removal takes the proof away before its own mark, and a publish may come at any time.
-    let found = stat_many(&[document, proof.key.as_str()])?;
-    let is_same = |now: &ObjectInfo| now.version == proof.version;
-    Ok(matches!(found.as_slice(), [None, Some(now)] if is_same(now)))
 }
 
-/// Why a document is damaged that was lost, and what to do.
-pub(crate) fn why(proof: &str) -> String {
+/// What is known of a document beside it.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    document: String,
+    info: Option<ObjectInfo>,
+    state: State,
+}
+
+/// What a change of a document builds on: the document as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    version: String,
+    stamp: Option<u64>,
+}
+
+impl From<&Document> for Before {
+    fn from(document: &Document) -> Before {
+        Before { version: document.info.version.clone(), stamp: stamp::of(&document.bytes) }
+    }
+}
+
+impl Before {
+    /// Of the document that was read.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn stamp(&self) -> Option<u64> {
+        self.stamp
+    }
+
+    /// What must hold for the document to be written.
+    pub fn precondition(&self) -> Precondition<'_> {
+        Precondition::Version(&self.version)
+    }
+}
+
+impl Proof {
+    /// The proof of the document at this key, if there is one. Read the document before.
+    pub fn of(document: &str) -> Result<Proof, Error> {
+        let found = get(&proof_of(document))?;
+        let state = found.as_ref().map(|found| parse(found)).unwrap_or_default();
+        Ok(Proof { document: document.to_owned(), info: found.map(|found| found.info), state })
+    }
+
+    /// Whether the document was there once. If it is not, it was removed or lost.
+    pub fn is_there(&self) -> bool {
+        self.info.is_some()
+    }
+
+    /// Whether the document has named the file at this key, and no request has taken it out.
+    pub fn names(&self, file: &str) -> bool {
+        self.state.files.contains_key(file)
+    }
+
+    /// The files that the document has named, and when it began to, in milliseconds since the Unix
+    /// epoch. Versions before 0.1.1 did not record any.
+    pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.state.files.iter().map(|(file, named)| (file.as_str(), *named))
+    }
+
+    /// `Damaged` if the document is an older copy of what was acknowledged; `Conflict` if it has
+    /// been changed since it was read.
+    pub fn check(&self, document: &Before) -> Result<(), Error> {
+        if document.stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
+            return Ok(());
+        }
+        // The document may have been changed after it was read, and the proof with it.
+        match stat(&self.document)? {
+            Some(now) if now.version == document.version => Err(Error::damaged(&self.document, WHY_OLDER)),
+            _ => Err(Error::Conflict),
+        }
+    }
+
+    /// What the document said of a name.
+    pub fn note(&self, name: &str) -> Option<&str> {
+        self.state.notes.get(name).map(String::as_str)
+    }
+
+    /// Whether a change with this stamp has nothing to add to what is said of this name.
+    fn knows(&self, name: &Name, stamp: u64) -> bool {
+        let is_said = |note: &String| self.note(&name.name) == Some(note) || self.state.stamp > stamp;
+        self.names(&name.name) && name.note.as_ref().is_none_or(is_said)
+    }
+
+    /// `Damaged` if the document has named the file at this key, for a request that found that it
+    /// does not.
+    pub fn check_unnamed(&self, file: &str) -> Result<(), Error> {
+        if self.names(file) { Err(Error::damaged(&self.document, why_unnamed(file))) } else { Ok(()) }
+    }
+
+    /// The same as [`Proof::check`], true if it is an older copy. False if it has been changed since it was read.
+    pub fn is_ahead_of(&self, document: &Document) -> Result<bool, Error> {
+        match self.check(&document.into()) {
+            Err(Error::Damaged { .. }) => Ok(true),
+            Err(Error::Conflict) => Ok(false),
+            checked => checked.map(|()| false),
+        }
+    }
+
+    /// Of a document that is absent: `Damaged` if it was lost. If a request has removed it, what the
+    /// proof says of files is about those that went with it.
+    pub(crate) fn check_absent(&mut self) -> Result<(), Error> {
+        let Some(info) = &self.info else { return Ok(()) };
+        if is_lost(&self.document, info)? {
+            return Err(Error::damaged(&self.document, why_lost(&info.key)));
+        }
+        (self.state.files, self.state.notes) = (BTreeMap::new(), BTreeMap::new());
+        Ok(())
+    }
+
+    /// The stamp of a change of this document.
+    pub(crate) fn next_stamp(&self, before: Option<u64>) -> u64 {
+        stamp::next(before, self.state.stamp, clock::now())
+    }
+
+    /// Writes down that a document with this stamp was written a moment before, and that it names
+    /// these. That it cannot be written is no failure of the change, so it is only logged: the
+    /// next change tries again.
+    pub(crate) fn record(self, stamp: Option<u64>, names: &[Name]) {
+        let document = self.document.clone();
+        if let Err(error) = self.try_record(stamp.unwrap_or(0), names) {
+            let fields = [("key", document.as_str()), ("error", &error.to_string())];
+            log::warn("the proof of a document could not be written", &fields);
+        }
+    }
+
+    /// The proof goes again if a request has removed the document meanwhile.
+    fn try_record(mut self, stamp: u64, names: &[Name]) -> Result<(), Error> {
+        let key = proof_of(&self.document);
+        for attempt in 1..=ATTEMPTS {
+            if self.is_there()
+                && self.state.stamp >= stamp
+                && names.iter().all(|name| self.knows(name, stamp))
+            {
+                return Ok(());
+            }
+            // A later change may have said something else of them.
+            let is_latest = self.state.stamp <= stamp;
+            self.state.stamp = self.state.stamp.max(stamp);
+            for Name { name, note } in names {
+                self.state.files.entry(name.clone()).or_insert_with(clock::now);
+                if let (Some(note), true) = (note, is_latest || self.note(name).is_none()) {
+                    self.state.notes.insert(name.clone(), note.clone());
+                }
+            }
+            if let Some(written) = unless_conflict(self.write())? {
+                let is_new = self.info.is_none();
+                return if is_new && stat(&self.document)?.is_none() {
+                    remove_proof(&written)
+                } else {
+                    Ok(())
+                };
+            }
+            wait_turn(&key, attempt)?;
+            self = Proof::of(&self.document)?;
+            if stat(&self.document)?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(Error::Unavailable("others kept changing it".to_owned()))
+    }
+
+    fn write(&self) -> Result<ObjectInfo, Error> {
+        let precondition =
+            self.info.as_ref().map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
+        let bytes = crate::storage::to_json(&self.state)?;
+        put(&proof_of(&self.document), &bytes, precondition, Some(JSON))
+    }
+}
+
+const WHY_OLDER: &str = "it is an older copy, and a newer one was acknowledged: restore the newest copy, or run \
+                         `packhouse reindex`, which makes it anew from what is stored";
+
+/// Why a document is damaged that has lost the entry of a file.
+pub(crate) fn why_unnamed(file: &str) -> String {
     format!(
-        "it was there, and is lost: restore it from a backup. To begin without it, remove `{proof}`, or let \
-         `packhouse gc --orphans` remove all that is left of it"
+        "it has named {file}, and does not any more, though no request has removed that: restore a copy that \
+         names it, or run `packhouse reindex`"
     )
 }
 
-/// Leaves a proof that a document exists, unless there is one. Call it after the document was
-/// written, if it is not written by a [`Publish`](crate::storage::Publish). If the proof cannot be
-/// written, that is only logged.
-pub fn leave_proof(document: &str) {
-    record_publish(document, false);
-}
-
-/// Writes the proof of a document that was written a moment before. That it cannot be written is
-/// no failure of the publish, so it is only logged: the next publish tries again.
-pub(crate) fn record_publish(document: &str, is_new: bool) {
-    let recorded = match stat(&proof_of(document)) {
-        Ok(Some(_)) if !is_new => return,
-        Ok(_) => record(document),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = recorded {
-        let fields = [("key", document), ("error", &error.to_string())];
-        log::warn("the proof that a document exists could not be written", &fields);
+/// An earlier version wrote a sentence.
+fn parse(proof: &Document) -> State {
+    match serde_json::from_slice(&proof.bytes) {
+        Ok(state) => state,
+        Err(error) => {
+            if is_damaged(&proof.bytes) {
+                let fields = [("key", proof.info.key.as_str()), ("error", &error.to_string())];
+                log::error("the proof of a document is damaged; its next change writes it anew", &fields);
+            }
+            State::default()
+        }
     }
 }
 
-/// Writes the proof of a document. It is removed again if a request has removed the document
-/// meanwhile.
-pub(crate) fn record(document: &str) -> Result<(), Error> {
-    let text = format!("{document} exists. If it is not there, it was lost.\n");
-    let proof = put(&proof_of(document), text.as_bytes(), Precondition::Any, None)?;
-    if stat(document)?.is_none() {
-        remove_proof(&proof)?;
-    }
-    Ok(())
-}
-
-/// To be called after a request has removed the document.
-pub(crate) fn forget(document: &str) -> Result<(), Error> {
-    let Some(proof) = stat(&proof_of(document))? else { return Ok(()) };
-    remove_proof(&proof)?;
-    // A publish may have found the proof and left it as it was.
-    if stat(document)?.is_some() { record(document) } else { Ok(()) }
-}
-
-fn remove_proof(proof: &ObjectInfo) -> Result<(), Error> {
-    unless_conflict(remove(&proof.key, Precondition::Version(&proof.version))).map(drop)
+/// Whether this is neither a proof nor the sentence that an earlier version wrote.
+fn is_damaged(proof: &[u8]) -> bool {
+    serde_json::from_slice::<State>(proof).is_err()
+        && !proof.ends_with(b" exists. If it is not there, it was lost.\n")
 }
 
 pub(crate) fn proof_of(document: &str) -> String {

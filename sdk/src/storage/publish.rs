@@ -12,21 +12,22 @@
 //! **A claim that has become old is not used**: others take it for what a crash left.
 //! **Other bytes replace a file only if a publish may have left it** (see [`leftover`]): without
 //! its document, a file may be the last copy of a version.
+//! **Nothing is built on a document that is older than what was acknowledged** (see
+//! [`proof`](super::proof)), where the publish is [`Publish::proven`].
+
+use std::cell::RefCell;
 
 use super::claim::There;
 use super::document::oversized;
 use super::leftover::{self, Begun};
-use super::proof;
 use crate::Error;
-use crate::maintenance::hold;
 use crate::storage::{
-    Claim, DEFAULT_LIMIT, Document, GRACE, Precondition, Staged, get_up_to, now, put, stat, wait_turn,
+    Before, Claim, DEFAULT_LIMIT, Document, Proof, Staged, get_up_to, now, retry, stamp, stat,
+    unless_conflict,
 };
 use crate::types::ObjectInfo;
 
-/// How old a claim may be when the document is written, in milliseconds. The write may take
-/// two minutes more before the claim is worth nothing.
-const CLAIM_USED_WITHIN: u64 = GRACE - 2 * 60 * 1000;
+mod claimed;
 
 /// What a document says of the version that is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +101,11 @@ pub struct Publish<'a> {
 pub struct Prepared<'a> {
     publish: Publish<'a>,
     bytes: Vec<u8>,
-    /// Of the document that was read; none when there is none.
-    version: Option<String>,
+    /// The document that was read; none when there is none.
+    before: Option<Before>,
+    begun: Begun,
+    /// None if the publish leaves none.
+    proof: Option<Proof>,
 }
 
 /// A blob that has its key, and the document that is about to name it.
@@ -110,6 +114,8 @@ pub struct Prepared<'a> {
 pub struct Claimed<'a> {
     prepared: Prepared<'a>,
     blob: String,
+    /// The keys of what lies beside it.
+    beside: RefCell<Vec<String>>,
     /// By the store's clock, not after the claim.
     since: u64,
 }
@@ -143,10 +149,14 @@ impl<'a> Publish<'a> {
         Publish { begun, ..self }
     }
 
-    /// Leaves a proof that the document exists, and refuses to begin a new document in the place of
-    /// one that was lost: `Damaged`. A request that removes the document must use
-    /// [`RemovalMark`](crate::maintenance::RemovalMark); see
-    /// [`check_absent`](crate::storage::check_absent).
+    /// Leaves a proof of the document (see [`Proof`]): `Damaged`, with nothing written, if the
+    /// document was lost or is an older copy of what was acknowledged. Every other change of the
+    /// document must be proven too: [`Update::proven`](crate::storage::Update::proven),
+    /// [`put_proven`](crate::storage::put_proven). A request that takes a version out of it must tell
+    /// which document it is ([`Removal::out_of`](crate::storage::Removal::out_of)), and one that
+    /// removes it must use [`RemovalMark`](crate::maintenance::RemovalMark).
+    ///
+    /// It costs two calls of the store: the proof is read and written.
     #[must_use]
     pub fn proven(self) -> Publish<'a> {
         Publish { is_proven: true, ..self }
@@ -176,8 +186,10 @@ impl<'a> Publish<'a> {
         self,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
-        let current = read(self.document, self.limit)?;
-        self.prepare_on(current, look)
+        retry(self.document, |_| {
+            let current = read(self.document, self.limit)?;
+            self.prepare_on(current, look)
+        })
     }
 
     /// The same for a document that was read a while ago. It is read again if it has changed.
@@ -187,43 +199,66 @@ impl<'a> Publish<'a> {
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         let now = stat(self.document)?;
-        if seen.as_ref().map(|document| &document.info.version) == now.as_ref().map(|info| &info.version) {
-            return self.prepare_on(seen, look);
+        if seen.as_ref().map(|document| &document.info.version) == now.as_ref().map(|info| &info.version)
+            && let Some(prepared) = self.prepare_on(seen, look)?
+        {
+            return Ok(prepared);
         }
-        drop(seen);
         self.prepare(look)
     }
 
+    /// None if the document has changed meanwhile.
     fn prepare_on<E: From<Error>>(
         self,
         current: Option<Document>,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
-    ) -> Result<Result<Prepared<'a>, Refused>, E> {
+    ) -> Result<Option<Result<Prepared<'a>, Refused>>, E> {
         Ok(match look(current.as_ref())? {
-            Entry::New(bytes) if self.is_too_large(&bytes) => Err(Refused::TooLarge),
+            Entry::New(bytes) if self.is_too_large(&bytes) => Some(Err(Refused::TooLarge)),
             Entry::New(bytes) => {
-                self.check_absent(current.is_none())?;
-                let version = current.map(|document| document.info.version);
-                Ok(Prepared { publish: self, bytes, version })
+                let proof = self.is_proven.then(|| Proof::of(self.document)).transpose()?;
+                unless_conflict(self.prepare_after(current.as_ref(), bytes, proof))?.map(Ok)
             }
-            Entry::Same => Err(Refused::Same),
-            Entry::Other => Err(Refused::Exists),
+            Entry::Same => Some(Err(Refused::Same)),
+            Entry::Other => Some(Err(Refused::Exists)),
         })
     }
 
-    fn check_absent(self, is_absent: bool) -> Result<(), Error> {
-        if self.is_proven && is_absent { proof::check_absent(self.document) } else { Ok(()) }
+    /// `Damaged` if what is there is not what the proof says; `Conflict` if it has changed
+    /// meanwhile.
+    fn prepare_after(
+        self,
+        current: Option<&Document>,
+        bytes: Vec<u8>,
+        mut proof: Option<Proof>,
+    ) -> Result<Prepared<'a>, Error> {
+        let before = current.map(Before::from);
+        let begun = current
+            .map_or(Begun::NoDocument, |current| (self.begun)(current).map_or(Begun::Sometime, Begun::At));
+        let bytes = match &mut proof {
+            None => bytes,
+            Some(proof) => {
+                match &before {
+                    Some(before) => proof.check(before)?,
+                    None => proof.check_absent()?,
+                }
+                stamp::with(bytes, proof.next_stamp(before.as_ref().and_then(Before::stamp)))
+            }
+        };
+        Ok(Prepared { publish: self, bytes, before, begun, proof })
     }
 
+    /// With the stamp that it may get.
     fn is_too_large(self, bytes: &[u8]) -> bool {
-        bytes.len() as u64 > self.limit
+        let stamp = if self.is_proven { stamp::LENGTH } else { 0 };
+        (bytes.len() + stamp) as u64 > self.limit
     }
 }
 
 impl<'a> Prepared<'a> {
     /// Whether there is no document yet.
     pub fn is_new_document(&self) -> bool {
-        self.version.is_none()
+        self.before.is_none()
     }
 
     /// Gives the staged bytes their key; see [`Staged::claim`]. `Damaged` if other bytes lie
@@ -240,114 +275,29 @@ impl<'a> Prepared<'a> {
         let claim = staged.claim_unless(blob, content_type, || {
             // The old document and two new ones may be more than there is room for.
             self.bytes = Vec::new();
-            let Publish { document: key, limit, begun, .. } = self.publish;
-            let current = read(key, limit)?;
-            let begun = current
-                .as_ref()
-                .map_or(Begun::NoDocument, |document| begun(document).map_or(Begun::Sometime, Begun::At));
-            match self.publish.prepare_on(current, look)? {
+            let key = self.publish.document;
+            match self.publish.prepare(look)? {
                 Ok(prepared) => self = prepared,
                 Err(found) => {
                     refused = found;
                     return Ok(There::Named);
                 }
             }
-            Ok::<_, E>(There::Unnamed(move |file: &ObjectInfo| Ok(leftover::check(file, key, begun)?)))
+            let was_named = self.proof.as_ref().is_some_and(|proof| proof.names(blob));
+            let begun = self.begun;
+            let check = move |file: &ObjectInfo| leftover::check(file, key, begun, was_named);
+            Ok::<_, E>(There::Unnamed(move |file: &ObjectInfo| Ok(check(file)?)))
         })?;
         Ok(match claim {
-            Claim::Committed => Ok(Claimed { prepared: self, blob: blob.to_owned(), since }),
+            Claim::Committed => {
+                Ok(Claimed { prepared: self, blob: blob.to_owned(), beside: RefCell::default(), since })
+            }
             Claim::Named => Err(refused),
             Claim::Busy => Err(Refused::Busy),
         })
     }
 }
 
-impl Claimed<'_> {
-    /// Writes what belongs to the version and lies beside its file, e.g. a signature. Nobody sees
-    /// it before the document names the version; if that fails, it is left over.
-    #[expect(clippy::unused_self, reason = "a step of the order: before the claim nothing may be written")]
-    pub fn beside(&self, key: &str, bytes: &[u8], content_type: Option<&str>) -> Result<(), Error> {
-        put(key, bytes, Precondition::Any, content_type).map(drop)
-    }
-
-    /// Writes the document that names the blob. Whenever somebody else was faster, the
-    /// document is read and made anew. `Unavailable` when others kept winning, or the publish
-    /// has taken too long.
-    pub fn name<E: From<Error>>(
-        self,
-        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
-    ) -> Result<Result<Named, Refused>, E> {
-        let Publish { document, is_proven, .. } = self.prepared.publish;
-        let named = self.write(look)?;
-        if let (Ok(named), true) = (&named, is_proven) {
-            proof::record_publish(document, named.is_new_document);
-        }
-        Ok(named)
-    }
-
-    fn write<E: From<Error>>(
-        mut self,
-        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
-    ) -> Result<Result<Named, Refused>, E> {
-        let Publish { document: key, content_type, limit, .. } = self.prepared.publish;
-        let mut is_new_document = false;
-        for attempt in 1.. {
-            if now()?.saturating_sub(self.since) > CLAIM_USED_WITHIN {
-                return Err(Error::Unavailable("the publish took too long".to_owned()).into());
-            }
-            is_new_document |= self.prepared.is_new_document();
-            let precondition =
-                self.prepared.version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-            let error = match put(key, &self.prepared.bytes, precondition, content_type) {
-                Ok(document) => return Ok(Ok(Named { document, is_new_document })),
-                Err(error) => error,
-            };
-            self.prepared.bytes = Vec::new();
-            match error {
-                Error::Conflict => wait_turn(key, attempt)?,
-                Error::Unavailable(_) | Error::Other { .. } => {
-                    let found = written_after_all(key, limit, look);
-                    return found.map(|document| Ok(Named { document, is_new_document })).ok_or(error.into());
-                }
-                other => return Err(other.into()),
-            }
-            let current = read(key, limit)?;
-            match look(current.as_ref())? {
-                Entry::New(bytes) if self.prepared.publish.is_too_large(&bytes) => {
-                    return Ok(Err(Refused::TooLarge));
-                }
-                Entry::New(bytes) => {
-                    self.prepared.publish.check_absent(current.is_none())?;
-                    let version = current.map(|document| document.info.version);
-                    self.prepared = Prepared { publish: self.prepared.publish, bytes, version };
-                }
-                Entry::Same => {
-                    // The document cannot be absent where it names something.
-                    let document = current.map(|document| document.info).ok_or(Error::NotFound)?;
-                    return Ok(Ok(Named { document, is_new_document }));
-                }
-                Entry::Other => return Ok(Err(Refused::Exists)),
-            }
-            // Somebody may have published the same, removed it, and the blob with it.
-            if !hold(&self.blob)? {
-                return Ok(Err(Refused::Busy));
-            }
-        }
-        Ok(Err(Refused::Busy))
-    }
-}
-
 fn read(key: &str, limit: u64) -> Result<Option<Document>, Error> {
     get_up_to(key, limit).map_err(|error| oversized(key, error))
-}
-
-/// After a write whose outcome is unknown: the document, if it names the version. What goes
-/// wrong here does not matter beside what went wrong there.
-fn written_after_all<E>(
-    key: &str,
-    limit: u64,
-    look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
-) -> Option<ObjectInfo> {
-    let current = get_up_to(key, limit).ok()?;
-    matches!(look(current.as_ref()), Ok(Entry::Same)).then(|| current.map(|document| document.info))?
 }

@@ -7,7 +7,7 @@
 //! document and given a blob its key; see `maintenance/reclaim.rs`. It knows no document.
 
 use crate::maintenance::{Mark, MarkState, RENEWED_WITHIN, clear, mark_of};
-use crate::storage::{Precondition, now, remove, stat_many};
+use crate::storage::{Precondition, now, release, remove, stat_many};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log, random};
 
@@ -37,6 +37,7 @@ use crate::{Error, log, random};
 #[derive(Debug)]
 pub struct Removal {
     folder: String,
+    document: Option<String>,
     state: State,
     blobs: Vec<ObjectInfo>,
 }
@@ -52,7 +53,16 @@ enum State {
 impl Removal {
     /// `folder` is what the blobs' keys begin with, without the last `/`.
     pub fn of(folder: &str) -> Removal {
-        Removal { folder: folder.to_owned(), state: State::Begun, blobs: Vec::new() }
+        Removal { folder: folder.to_owned(), document: None, state: State::Begun, blobs: Vec::new() }
+    }
+
+    /// The key of the document that names the blobs, if it has a proof
+    /// ([`Publish::proven`](crate::storage::Publish::proven)): the proof must not say any more that the
+    /// document names them.
+    #[must_use]
+    pub fn out_of(mut self, document: &str) -> Removal {
+        self.document = Some(document.to_owned());
+        self
     }
 
     /// Marks the folder and looks at what lies at these keys, which the document still names.
@@ -62,7 +72,10 @@ impl Removal {
             self.state = self.mark()?;
         }
         self.blobs = stat_many(keys)?.into_iter().flatten().collect();
-        Ok(())
+        match &self.document {
+            Some(document) if !keys.is_empty() => release(document, keys),
+            _ => Ok(()),
+        }
     }
 
     /// What lay at the keys of the last call.

@@ -2,7 +2,10 @@
 
 use super::document::oversized;
 use crate::Error;
-use crate::storage::{DEFAULT_LIMIT, Document, get_up_to, put, remove, retry, to_json, unless_conflict};
+use crate::storage::{
+    Before, DEFAULT_LIMIT, Document, Name, Proof, get_up_to, put, put_naming, remove, retry, stamp, to_json,
+    unless_conflict,
+};
 use crate::types::{ObjectInfo, Precondition};
 
 /// What is to become of a document.
@@ -55,11 +58,31 @@ pub struct Update<'a> {
     key: &'a str,
     limit: u64,
     content_type: Option<&'a str>,
+    is_proven: bool,
+    names: &'a [Name],
 }
 
 impl<'a> Update<'a> {
     pub fn new(key: &'a str) -> Update<'a> {
-        Update { key, limit: DEFAULT_LIMIT, content_type: None }
+        Update { key, limit: DEFAULT_LIMIT, content_type: None, is_proven: false, names: &[] }
+    }
+
+    /// Of a document that is published into with
+    /// [`Publish::proven`](crate::storage::Publish::proven), or that is changed with this alone: the
+    /// proof says which state of it was acknowledged. `Damaged`, with nothing written, if what is
+    /// there is an older copy, or if it was lost.
+    #[must_use]
+    pub fn proven(self) -> Update<'a> {
+        Update { is_proven: true, ..self }
+    }
+
+    /// The document names these from now on: the proof says so. Call [`storage::release`] before the
+    /// document is written without one of them.
+    ///
+    /// [`storage::release`]: crate::storage::release
+    #[must_use]
+    pub fn naming(self, names: &'a [Name]) -> Update<'a> {
+        Update { names, ..self }
     }
 
     /// Refuses to read more than this many bytes, with `Damaged`.
@@ -98,9 +121,13 @@ impl<'a> Update<'a> {
                 return Ok(None);
             };
             let change_now = change(current.as_ref(), has_tried)?;
+            if has_tried && change_now == Change::Keep {
+                self.record(current.as_ref())?;
+            }
             has_tried |= change_now != Change::Keep;
+            let before = current.as_ref().filter(|_| self.is_proven).map(Before::from);
             // Its bytes go before the new ones are written: both may be large.
-            match self.apply(current.map(|document| document.info), change_now) {
+            match self.apply(current.map(|document| document.info), before, change_now) {
                 Err(error @ (Error::Unavailable(_) | Error::Other { .. })) => {
                     self.done_after_all(&mut change, error).map(Some)
                 }
@@ -122,10 +149,27 @@ impl<'a> Update<'a> {
             Ok(Change::Remove) => current.is_none(),
             Ok(Change::Write(_)) | Err(_) => false,
         };
-        if is_done { Ok(current.map(|document| document.info)) } else { Err(error.into()) }
+        if !is_done {
+            return Err(error.into());
+        }
+        self.record(current.as_ref())?;
+        Ok(current.map(|document| document.info))
     }
 
-    fn apply(self, current: Option<ObjectInfo>, change: Change) -> Result<Option<ObjectInfo>, Error> {
+    /// After a change that was made although its answer was lost.
+    fn record(self, current: Option<&Document>) -> Result<(), Error> {
+        if let (Some(document), true) = (current, self.is_proven) {
+            Proof::of(self.key)?.record(stamp::of(&document.bytes), self.names);
+        }
+        Ok(())
+    }
+
+    fn apply(
+        self,
+        current: Option<ObjectInfo>,
+        before: Option<Before>,
+        change: Change,
+    ) -> Result<Option<ObjectInfo>, Error> {
         let precondition =
             current.as_ref().map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
         match change {
@@ -133,6 +177,9 @@ impl<'a> Update<'a> {
             Change::Write(bytes) => {
                 let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
+                if self.is_proven {
+                    return put_naming(self.key, before.as_ref(), bytes, content_type, self.names).map(Some);
+                }
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }
             Change::Remove if current.is_none() => Ok(None),

@@ -359,6 +359,12 @@ impl Host {
         self.state.borrow().store_now()
     }
 
+    /// How many objects were read, written, looked up or removed, and pages listed, since the host
+    /// was made.
+    pub fn store_calls(&self) -> u64 {
+        self.state.borrow().calls
+    }
+
     /// Bytes that were staged and are still held by somebody.
     pub fn staged(&self) -> usize {
         self.state.borrow().staging.len()

@@ -144,6 +144,8 @@ pub(crate) struct State {
     pub(crate) room: Option<u64>,
     /// Whether it takes an empty object when it is full.
     pub(crate) takes_empty: bool,
+    /// Reads, writes, removals and listings so far.
+    pub(crate) calls: u64,
     serial: u64,
 }
 
@@ -185,6 +187,7 @@ impl Default for State {
             is_read_only: false,
             room: None,
             takes_empty: true,
+            calls: 0,
             serial: 0,
         }
     }
@@ -240,6 +243,7 @@ impl State {
     }
 
     pub(crate) fn look_up(&mut self, key: &str) -> Result<Option<Object>, Error> {
+        self.calls += 1;
         self.fail_if_asked()?;
         check_key(key)?;
         Ok(self.objects.get(key).cloned())
@@ -282,6 +286,7 @@ impl State {
         precondition: Precondition<'_>,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
+        self.calls += 1;
         self.fail_if_asked()?;
         self.check_writable()?;
         self.check_place(key)?;
@@ -296,6 +301,7 @@ impl State {
 
     /// False when nothing was there.
     pub(crate) fn remove(&mut self, key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
+        self.calls += 1;
         self.fail_if_asked()?;
         self.check_writable()?;
         check_key(key)?;

@@ -120,6 +120,7 @@ pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Erro
     let limit = usize::try_from(options.limit).unwrap_or(1000);
     let state = state::current();
     let mut state = state.borrow_mut();
+    state.calls += 1;
     state.fail_if_asked()?;
     let mut listing = Listing::default();
     let mut last = String::new();

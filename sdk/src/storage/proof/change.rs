@@ -1,0 +1,77 @@
+//! Writing a document and then its proof.
+
+use super::{Before, Name, Proof};
+use crate::Error;
+use crate::storage::{Precondition, put, stamp};
+use crate::types::ObjectInfo;
+
+/// Writes a document that has a proof, if it is still what was read (`Conflict` if not), and then
+/// its proof. `Damaged`, with nothing written, if what was read is an older copy, or if it was lost.
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::storage::{self, Before, put_proven};
+/// # let host = packhouse_plugin::testing::Host::new();
+///
+/// put_proven("index.json", None, b"[1]".to_vec(), None)?;
+/// let old = storage::get("index.json")?.expect("it was written");
+/// put_proven("index.json", Some(&Before::from(&old)), b"[1,2]".to_vec(), None)?;
+///
+/// // Somebody restores an older copy.
+/// host.insert("index.json", &old.bytes)?;
+/// let older = storage::get("index.json")?.expect("it was restored");
+/// let refused = put_proven("index.json", Some(&Before::from(&older)), b"[1,3]".to_vec(), None);
+/// assert!(matches!(refused, Err(Error::Damaged { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+pub fn put_proven(
+    key: &str,
+    before: Option<&Before>,
+    bytes: Vec<u8>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    put_naming(key, before, bytes, content_type, &[])
+}
+
+/// The same for `reindex`, which makes a document anew from what is stored: also in the place of
+/// an older copy, or of one that was lost.
+pub fn put_rebuilt(
+    key: &str,
+    before: Option<&Before>,
+    bytes: Vec<u8>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    put_after(Proof::of(key)?, before, bytes, content_type, &[])
+}
+
+/// As [`put_proven`], where the document names these from now on.
+pub(crate) fn put_naming(
+    key: &str,
+    before: Option<&Before>,
+    bytes: Vec<u8>,
+    content_type: Option<&str>,
+    names: &[Name],
+) -> Result<ObjectInfo, Error> {
+    let mut proof = Proof::of(key)?;
+    match before {
+        Some(before) => proof.check(before)?,
+        None => proof.check_absent()?,
+    }
+    put_after(proof, before, bytes, content_type, names)
+}
+
+fn put_after(
+    proof: Proof,
+    before: Option<&Before>,
+    bytes: Vec<u8>,
+    content_type: Option<&str>,
+    names: &[Name],
+) -> Result<ObjectInfo, Error> {
+    let stamp = proof.next_stamp(before.and_then(|before| before.stamp));
+    let bytes = stamp::with(bytes, stamp);
+    let stamp = stamp::of(&bytes);
+    let precondition = before.map_or(Precondition::Absent, Before::precondition);
+    let written = put(&proof.document, &bytes, precondition, content_type)?;
+    proof.record(stamp, names);
+    Ok(written)
+}

@@ -1,0 +1,130 @@
+//! The last steps of a publish: what lies beside the blob, and the document that names both.
+
+use super::{Claimed, Entry, Named, Publish, Refused, read};
+use crate::Error;
+use crate::maintenance::hold;
+use crate::storage::{
+    Before, Document, GRACE, Name, Precondition, get_up_to, now, put, retry, stamp, unless_conflict,
+    wait_turn,
+};
+use crate::types::ObjectInfo;
+
+/// How old a claim may be when the document is written, in milliseconds. The write may take
+/// two minutes more before the claim is worth nothing.
+const CLAIM_USED_WITHIN: u64 = GRACE - 2 * 60 * 1000;
+
+impl Claimed<'_> {
+    /// Writes what belongs to the version and lies beside its file, e.g. a signature. Nobody sees
+    /// it before the document names the version; if that fails, it is left over.
+    pub fn beside(&self, key: &str, bytes: &[u8], content_type: Option<&str>) -> Result<(), Error> {
+        put(key, bytes, Precondition::Any, content_type)?;
+        self.beside.borrow_mut().push(key.to_owned());
+        Ok(())
+    }
+
+    /// Writes the document that names the blob. Whenever somebody else was faster, the
+    /// document is read and made anew. `Unavailable` when others kept winning, or the publish
+    /// has taken too long.
+    pub fn name<E: From<Error>>(
+        mut self,
+        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+    ) -> Result<Result<Named, Refused>, E> {
+        let written = self.write(look)?;
+        Ok(written.map(|Written { named, stamp }| {
+            if let Some(proof) = self.prepared.proof {
+                let files = self.beside.into_inner().into_iter().chain([self.blob]);
+                let names: Vec<Name> = files.map(Name::from).collect();
+                proof.record(stamp, &names);
+            }
+            named
+        }))
+    }
+
+    fn write<E: From<Error>>(
+        &mut self,
+        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+    ) -> Result<Result<Written, Refused>, E> {
+        let Publish { document: key, content_type, limit, .. } = self.prepared.publish;
+        let mut is_new_document = false;
+        let written =
+            |document, stamp, is_new_document| Written { named: Named { document, is_new_document }, stamp };
+        for attempt in 1.. {
+            if now()?.saturating_sub(self.since) > CLAIM_USED_WITHIN {
+                return Err(Error::Unavailable("the publish took too long".to_owned()).into());
+            }
+            is_new_document |= self.prepared.is_new_document();
+            let precondition =
+                self.prepared.before.as_ref().map_or(Precondition::Absent, Before::precondition);
+            let bytes = std::mem::take(&mut self.prepared.bytes);
+            let error = match put(key, &bytes, precondition, content_type) {
+                Ok(document) => return Ok(Ok(written(document, stamp::of(&bytes), is_new_document))),
+                Err(error) => error,
+            };
+            drop(bytes);
+            match error {
+                Error::Conflict => wait_turn(key, attempt)?,
+                Error::Unavailable(_) | Error::Other { .. } => {
+                    let found = written_after_all(key, limit, look);
+                    return found
+                        .map(|(document, stamp)| Ok(written(document, stamp, is_new_document)))
+                        .ok_or(error.into());
+                }
+                other => return Err(other.into()),
+            }
+            let publish = self.prepared.publish;
+            let proof = self.prepared.proof.take();
+            let mut found = None;
+            let prepared = retry(key, |_| {
+                let current = read(key, limit)?;
+                Ok::<_, E>(match look(current.as_ref())? {
+                    Entry::New(bytes) if publish.is_too_large(&bytes) => Some(Err(Refused::TooLarge)),
+                    Entry::New(bytes) => {
+                        let prepared = publish.prepare_after(current.as_ref(), bytes, proof.clone());
+                        unless_conflict(prepared)?.map(Ok)
+                    }
+                    Entry::Same => {
+                        found = current.map(|document| (stamp::of(&document.bytes), document.info));
+                        Some(Err(Refused::Same))
+                    }
+                    Entry::Other => Some(Err(Refused::Exists)),
+                })
+            })?;
+            match prepared {
+                Ok(prepared) => self.prepared = prepared,
+                Err(Refused::Same) => {
+                    self.prepared.proof = proof;
+                    // The document cannot be absent where it names something.
+                    let (stamp, document) = found.ok_or(Error::NotFound)?;
+                    return Ok(Ok(written(document, stamp, is_new_document)));
+                }
+                Err(refused) => return Ok(Err(refused)),
+            }
+            // Somebody may have published the same, removed it, and the blob with it.
+            if !hold(&self.blob)? {
+                return Ok(Err(Refused::Busy));
+            }
+        }
+        Ok(Err(Refused::Busy))
+    }
+}
+
+/// A document that names the blob, and its stamp.
+struct Written {
+    named: Named,
+    stamp: Option<u64>,
+}
+
+/// After a write whose outcome is unknown: the document, if it names the version, and its stamp.
+/// What goes wrong here does not matter beside what went wrong there.
+fn written_after_all<E>(
+    key: &str,
+    limit: u64,
+    look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+) -> Option<(ObjectInfo, Option<u64>)> {
+    let current = get_up_to(key, limit).ok()?;
+    let is_named = matches!(look(current.as_ref()), Ok(Entry::Same));
+    current.filter(|_| is_named).map(|document| {
+        let stamp = stamp::of(&document.bytes);
+        (document.info, stamp)
+    })
+}

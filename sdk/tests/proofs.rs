@@ -1,0 +1,401 @@
+//! What the proof of a document tells: that the document was lost, that it is an older copy, and which
+//! files it has named.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::{Maintenance, Reference, RemovalMark, Step, Stored};
+use packhouse_plugin::storage::{
+    self, Before, Change, Document, Entry, GRACE, Json, Named, Proof, Publish, Refused, Removal, Update,
+    Writer, put_proven, put_rebuilt,
+};
+use packhouse_plugin::testing::Host;
+use packhouse_plugin::{Description, Protocol, Request, Response};
+use serde_json::json;
+
+const INDEX: &str = "index.json";
+const PROOF: &str = "proofs/index.json";
+
+type Versions = BTreeMap<String, String>;
+
+fn blob(version: &str) -> String {
+    format!("files/demo-{version}")
+}
+
+fn look(document: Option<&Document>, version: &str, bytes: &str) -> Result<Entry, Error> {
+    let mut versions: Versions = document.map_or(Ok(Versions::new()), |document| document.json())?;
+    match versions.get(version) {
+        Some(there) if there == bytes => return Ok(Entry::Same),
+        Some(_) => return Ok(Entry::Other),
+        None => {}
+    }
+    versions.insert(version.to_owned(), bytes.to_owned());
+    Ok(Entry::New(storage::to_json(&versions)?))
+}
+
+/// `between` happens after each reading of the document.
+fn publish_while(version: &str, bytes: &str, between: impl Fn()) -> Result<Result<Named, Refused>, Error> {
+    let mut writer = Writer::new(&["sha256"]);
+    writer.add(bytes.as_bytes())?;
+    let mut staged = writer.finish()?;
+    let mut look = |document: Option<&Document>| {
+        let entry = look(document, version, bytes);
+        between();
+        entry
+    };
+    Publish::new(INDEX).proven().run(&mut staged, &blob(version), None, &mut look)
+}
+
+fn publish(version: &str, bytes: &str) -> Result<Result<Named, Refused>, Error> {
+    publish_while(version, bytes, || ())
+}
+
+fn done(version: &str, bytes: &str) {
+    publish(version, bytes).unwrap().unwrap();
+}
+
+fn versions(host: &Host) -> Vec<String> {
+    serde_json::from_slice::<Versions>(&host.object(INDEX).unwrap()).unwrap().into_keys().collect()
+}
+
+#[track_caller]
+fn assert_damaged<T: std::fmt::Debug>(refused: Result<T, Error>, key: &str, why: &str) {
+    let Err(Error::Damaged { key: found, why: told }) = &refused else { panic!("{refused:?}") };
+    assert!(found == key && told.contains(why), "{found}: {told}");
+}
+
+/// Two versions, and the document of before the second.
+fn with_older_copy() -> (Host, Vec<u8>) {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let older = host.object(INDEX).unwrap();
+    done("1.1.0", "two");
+    (host, older)
+}
+
+#[test]
+fn nothing_is_built_on_an_older_copy_at_any_age() {
+    for age in [0, 1000, 2 * GRACE, 48 * 60 * 60 * 1000] {
+        for is_written_back_at_once in [true, false] {
+            let (host, older) = with_older_copy();
+            if is_written_back_at_once {
+                host.insert(INDEX, &older).unwrap();
+            }
+            host.set_now(host.now() + age);
+            host.insert(INDEX, &older).unwrap();
+            let before = host.objects();
+            for (version, bytes) in [("2.0.0", "new"), ("1.1.0", "other"), ("1.1.0", "two")] {
+                assert_damaged(publish(version, bytes), INDEX, "reindex");
+            }
+            let change = Update::new(INDEX).proven().run(|_| Ok::<_, Error>(Change::Write(b"{}".to_vec())));
+            assert_damaged(change, INDEX, "older copy");
+            let json = Json::<Versions>::at(INDEX).proven().update(|_| Ok::<_, Error>(Some(Versions::new())));
+            assert_damaged(json, INDEX, "older copy");
+            assert_eq!((host.object(INDEX), host.objects()), (Some(older), before));
+            assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
+        }
+    }
+}
+
+#[test]
+fn the_newest_copy_is_as_good_as_the_document_wherever_it_comes_from() {
+    let (host, older) = with_older_copy();
+    let newest = host.object(INDEX).unwrap();
+    host.insert(INDEX, older).unwrap();
+    host.insert(INDEX, newest).unwrap();
+    done("1.2.0", "three");
+    assert_eq!(versions(&host), ["1.0.0", "1.1.0", "1.2.0"]);
+    assert!(host.log().is_empty(), "a healthy store is silent: {:?}", host.log());
+}
+
+#[test]
+fn a_copy_of_before_a_change_that_is_no_publish_is_older_too() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    for way in ["update", "json", "put"] {
+        let older = host.object(INDEX).unwrap();
+        let yanked =
+            |document: &[u8]| String::from_utf8_lossy(document).replace("{", "{\"y\":\"\",").into_bytes();
+        match way {
+            "update" => Update::new(INDEX)
+                .proven()
+                .run(|there| Ok::<_, Error>(Change::Write(yanked(&there.unwrap().bytes))))
+                .map(drop),
+            "json" => Json::<Versions>::at(INDEX)
+                .proven()
+                .update(|there| {
+                    let mut there = there.unwrap();
+                    there.insert("z".to_owned(), String::new());
+                    Ok::<_, Error>(Some(there))
+                })
+                .map(drop),
+            _ => {
+                let there = storage::get(INDEX).unwrap().unwrap();
+                put_proven(INDEX, Some(&Before::from(&there)), b"{}".to_vec(), None).map(drop)
+            }
+        }
+        .unwrap();
+        let newest = host.object(INDEX).unwrap();
+        host.insert(INDEX, &older).unwrap();
+        assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+        host.insert(INDEX, newest).unwrap();
+    }
+}
+
+#[test]
+fn an_older_copy_of_before_a_removal_of_the_whole_document_is_older_too() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let older = host.object(INDEX).unwrap();
+    host.set_now(host.now() + 1000);
+    let mark = RemovalMark::begin(INDEX, &[blob("1.0.0")]).unwrap();
+    assert!(host.remove(INDEX) && host.remove(&blob("1.0.0")));
+    mark.finish();
+    assert_eq!(host.objects(), Vec::<String>::new());
+    host.set_now(host.now() + 1000);
+    done("1.0.0", "other");
+    host.insert(INDEX, older).unwrap();
+    assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+}
+
+#[test]
+fn a_document_that_changes_while_it_is_compared_is_read_again() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let is_first = Cell::new(true);
+    let published = publish_while("1.1.0", "ours", || {
+        if is_first.replace(false) {
+            done("2.0.0", "theirs");
+        }
+    });
+    assert!(published.unwrap().is_ok());
+    assert_eq!(versions(&host), ["1.0.0", "1.1.0", "2.0.0"]);
+}
+
+#[test]
+fn a_change_that_was_killed_before_its_proof_leaves_a_proof_that_is_behind() {
+    let (host, older) = with_older_copy();
+    let behind = host.object(PROOF).unwrap();
+    done("1.2.0", "three");
+    host.insert(PROOF, behind).unwrap();
+    done("1.3.0", "four");
+    assert_eq!(versions(&host).len(), 4);
+    host.insert(INDEX, older).unwrap();
+    assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+}
+
+#[test]
+fn a_publish_whose_answer_was_lost_is_in_the_proof() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let older = host.object(INDEX).unwrap();
+    host.lose_answer(INDEX, |there| {
+        let text = String::from_utf8(there?).unwrap();
+        Some(text.replacen('{', "{\"2.0.0\":\"theirs\",", 1).into_bytes())
+    });
+    done("1.1.0", "two");
+    assert!(Proof::of(INDEX).unwrap().names(&blob("1.1.0")));
+    host.insert(INDEX, older).unwrap();
+    assert_damaged(publish("3.0.0", "new"), INDEX, "older copy");
+}
+
+#[test]
+fn two_proofs_at_one_moment_keep_what_both_say() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let theirs = {
+        let mut proof = host.object_json(PROOF);
+        proof["files"]["files/theirs"] = json!(1);
+        proof["stamp"] = json!(host.now() + 5);
+        proof.to_string()
+    };
+    host.race(PROOF, theirs);
+    done("1.1.0", "two");
+    let proof = Proof::of(INDEX).unwrap();
+    assert!(proof.names(&blob("1.1.0")) && proof.names("files/theirs") && proof.names(&blob("1.0.0")));
+    assert_eq!(host.object_json(PROOF)["stamp"], host.now() + 5, "never back");
+}
+
+#[test]
+fn a_removal_beside_a_publish_leaves_no_proof_of_a_document_that_is_gone() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let mark = RemovalMark::begin(INDEX, &[blob("1.0.0")]).unwrap();
+    assert!(host.remove(INDEX));
+    // A publish writes the proof at this moment.
+    let proof = host.object(PROOF).unwrap();
+    host.race(PROOF, proof);
+    mark.finish();
+    assert_eq!(host.object(PROOF), None);
+    assert_eq!(storage::check_absent(INDEX), Ok(()));
+}
+
+#[test]
+fn documents_and_proofs_of_earlier_versions_are_built_on() {
+    let sentence = "index.json exists. If it is not there, it was lost.\n";
+    for proof in [None, Some(sentence), Some("{torn")] {
+        let host = Host::new();
+        host.insert(INDEX, r#"{"1.0.0":"one"}"#).unwrap();
+        host.insert(&blob("1.0.0"), "one").unwrap();
+        if let Some(proof) = proof {
+            host.insert(PROOF, proof).unwrap();
+        }
+        done("1.1.0", "two");
+        let older = host.object(INDEX).unwrap();
+        done("1.2.0", "three");
+        assert_eq!(host.object_json(PROOF)["files"].as_object().unwrap().len(), 2);
+        let is_told = host.log().iter().any(|line| format!("{line:?}").contains(PROOF));
+        assert_eq!(is_told, proof == Some("{torn"));
+        // A host of the earlier version changes it, which leaves no stamp.
+        let there = host.object_json(INDEX).to_string();
+        host.insert(INDEX, there).unwrap();
+        done("1.3.0", "four");
+        assert_eq!(versions(&host).len(), 4);
+        host.insert(INDEX, older).unwrap();
+        assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+    }
+}
+
+/// The document as a hand leaves it that takes a version out: its stamp stays.
+fn forget_version(host: &Host, version: &str, bytes: &str) {
+    let text = String::from_utf8(host.object(INDEX).unwrap()).unwrap();
+    let entry = format!("\"{version}\":\"{bytes}\"");
+    assert!(text.contains(&entry), "{text}");
+    host.insert(INDEX, text.replace(&format!(",{entry}"), "").replace(&entry, "")).unwrap();
+}
+
+#[test]
+fn a_file_that_was_named_is_never_replaced_because_the_document_has_lost_it() {
+    let (host, _) = with_older_copy();
+    forget_version(&host, "1.1.0", "two");
+    host.set_now(host.now() + 2 * GRACE);
+    assert_damaged(publish("1.1.0", "other"), &blob("1.1.0"), "has named it");
+    assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
+    done("1.1.0", "two");
+    // What a request takes out may be published anew, also if it was killed before the file went.
+    let mut removal = Removal::of("files").out_of(INDEX);
+    removal.announce(&[blob("1.1.0")]).unwrap();
+    forget_version(&host, "1.1.0", "two");
+    drop(removal);
+    host.set_now(host.now() + 2 * GRACE);
+    done("1.1.0", "other");
+    assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"other");
+}
+
+struct Demo;
+
+impl Protocol for Demo {
+    fn describe() -> Description {
+        Description::new("demo", "Demo", "0.1.0")
+    }
+    fn handle(_: Request) -> Response {
+        Response::new(200)
+    }
+}
+
+fn stored() -> Result<Stored<Versions>, Error> {
+    Stored::read(INDEX, |document| {
+        let versions = document.json()?;
+        Ok(Stored::Ours(document, versions))
+    })
+}
+
+fn reference(key: &str) -> Result<Reference, Error> {
+    Ok(match stored()? {
+        Stored::Nothing | Stored::Foreign(_) => Reference::NoDocument,
+        Stored::Damaged(..) => Reference::Damaged,
+        Stored::Ours(_, versions) if versions.keys().any(|version| blob(version) == key) => Reference::Named,
+        Stored::Ours(..) => Reference::Unnamed,
+    })
+}
+
+impl Maintenance for Demo {
+    fn collect(step: &Step<'_>) -> Result<(), Error> {
+        if let Some(why) = stored()?.damage() {
+            step.damaged_once(INDEX, why);
+        }
+        for file in storage::list("files/") {
+            let file = file?;
+            step.reclaim(&file, INDEX, reference(&file.key)?, || reference(&file.key))?;
+        }
+        Ok(())
+    }
+    fn reindex(step: &Step<'_>) -> Result<(), Error> {
+        step.each_proven(None, |document, proof| {
+            let mut versions: Versions = document.json()?;
+            let mut is_changed = proof.is_ahead_of(&document)?;
+            for (file, _) in proof.files() {
+                let version = file.strip_prefix("files/demo-").unwrap();
+                if !versions.contains_key(version) {
+                    let bytes = storage::get(file)?.unwrap().bytes;
+                    versions.insert(version.to_owned(), String::from_utf8_lossy(&bytes).into_owned());
+                    is_changed = true;
+                }
+            }
+            if is_changed {
+                put_rebuilt(INDEX, Some(&Before::from(&document)), storage::to_json(&versions)?, None)?;
+                step.rebuilt(INDEX);
+            }
+            Ok(())
+        })
+        .map(drop)
+    }
+    fn verify(step: &Step<'_>) -> Result<(), Error> {
+        if let Some(why) = stored()?.damage() {
+            step.damaged_once(INDEX, why);
+        }
+        let files = storage::list("files/").collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<_> =
+            files.iter().map(|file| Ok((file, reference(&file.key)?))).collect::<Result<_, Error>>()?;
+        step.report_unnamed(&files, INDEX)
+    }
+}
+
+#[test]
+fn maintenance_names_what_was_lost_keeps_the_files_and_a_reindex_brings_them_back() {
+    for is_older in [true, false] {
+        let (host, older) = with_older_copy();
+        host.insert("files/demo-9.0.0", "of a publish that was killed").unwrap();
+        if is_older {
+            host.insert(INDEX, older).unwrap();
+        } else {
+            forget_version(&host, "1.1.0", "two");
+        }
+        host.set_now(host.now() + 2 * GRACE);
+        assert_eq!(host.upkeep().verify::<Demo>().unwrap().damaged, [INDEX]);
+        let run = host.upkeep().older_than(0).dry_run().collect::<Demo>().unwrap();
+        assert_eq!(run.damaged, [INDEX], "{:?}", run.lines);
+        assert!(!run.left_over.contains(&blob("1.1.0")), "{:?}", run.lines);
+        assert_eq!(host.upkeep().reindex::<Demo>().unwrap().rebuilt, [INDEX]);
+        for run in [host.upkeep().verify::<Demo>(), host.upkeep().reindex::<Demo>()] {
+            let run = run.unwrap();
+            assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
+        }
+        assert_eq!(versions(&host), ["1.0.0", "1.1.0"]);
+        done("1.2.0", "three");
+        let run = host.upkeep().older_than(0).collect::<Demo>().unwrap();
+        assert_eq!(run.left_over, ["files/demo-9.0.0"]);
+    }
+}
+
+#[test]
+fn a_proof_costs_two_calls_of_the_store() {
+    let host = Host::new();
+    let cost = |version: &str, is_proven: bool| {
+        let mut writer = Writer::new(&["sha256"]);
+        writer.add(b"bytes").unwrap();
+        let mut staged = writer.finish().unwrap();
+        let mut look = |document: Option<&Document>| look(document, version, "bytes");
+        let publish = Publish::new(INDEX);
+        let publish = if is_proven { publish.proven() } else { publish };
+        let before = host.store_calls();
+        publish.run(&mut staged, &blob(version), None, &mut look).unwrap().unwrap();
+        host.store_calls() - before
+    };
+    let first = cost("1.0.0", true);
+    let (without, with) = (cost("1.1.0", false), cost("1.2.0", true));
+    // The first looks once more whether the document was removed meanwhile.
+    assert_eq!((with - without, first - without), (2, 3));
+}
