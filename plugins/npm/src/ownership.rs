@@ -2,7 +2,7 @@
 
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
-use packhouse_plugin::storage::{self, Change, ListingOptions};
+use packhouse_plugin::storage::{self, Change, ListingOptions, Update};
 use packhouse_plugin::{Error, log};
 
 use crate::Npm;
@@ -54,7 +54,7 @@ impl Ownership for Npm {
             return Ok(false);
         }
         let mut was_listed = false;
-        storage::update(&layout::index(&name), |document| {
+        Update::new(&layout::index(&name)).proven().run(|document| {
             was_listed = false;
             let Some(document) = document else { return Ok(Change::Keep) };
             let mut packument = Packument::parse(&document.bytes)?;

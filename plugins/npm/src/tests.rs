@@ -19,6 +19,7 @@ mod login;
 mod lost;
 mod lost_answers;
 mod maintenance;
+mod older;
 mod owners;
 mod publish;
 mod read;

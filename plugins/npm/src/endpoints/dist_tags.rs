@@ -59,7 +59,7 @@ fn change(
     name: &PackageName,
     change: impl Fn(&mut Packument<'_>, bool) -> Result<(), Error>,
 ) -> Result<Response, Error> {
-    Update::new(&layout::index(name)).run_telling(|document, has_tried| {
+    Update::new(&layout::index(name)).proven().run_telling(|document, has_tried| {
         let document = document.ok_or_else(|| no_package(name))?;
         let mut packument = parse_whole(name, document)?;
         require_in(name, &packument, "write")?;

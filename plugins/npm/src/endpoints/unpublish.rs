@@ -3,7 +3,7 @@
 
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
-use packhouse_plugin::storage::{self, Document, GRACE, Removal, unless_conflict};
+use packhouse_plugin::storage::{self, Before, Document, GRACE, Proof, Removal, put_proven, unless_conflict};
 use packhouse_plugin::{Call, Error as HostError, Response, json, log, settings};
 use serde_json::json;
 
@@ -26,9 +26,9 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let json = receive_outline(call)?;
     let body: Object<'_> = json::parse(&json)?;
     let mut changes = Changes::of_revision(&name, &body)?;
-    let mut removal = Removal::of(&layout::folder(&name));
-    let mut removed = Vec::new();
     let index = layout::index(&name);
+    let mut removal = Removal::of(&layout::folder(&name)).out_of(&index);
+    let mut removed = Vec::new();
     // A star changes the document, and not its revision.
     let (now_at, is_changed) = storage::retry(&index, |attempt| {
         let document = load(&name)?;
@@ -46,7 +46,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
         packument.touch(&now());
         removal.announce(&files)?;
         void_removal(&index)?;
-        let written = storage::put(&index, &packument.to_bytes(), document.precondition(), Some(JSON));
+        let written = put_proven(&index, Some(&Before::from(&document)), packument.to_bytes(), Some(JSON));
         Ok(unless_conflict(written)?.map(|info| (revision(&info.version), true)))
     })?;
     if is_changed {
@@ -69,7 +69,7 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     // Announced before the document is read: a publish that comes later stops the removal.
     let mut removal = Removal::of(&layout::folder(&name));
     let bundle = bundle_of(&name, version, &key)?;
-    removal.announce(&[key].into_iter().chain(bundle).collect::<Vec<_>>())?;
+    removal.announce(&[key.clone()].into_iter().chain(bundle).collect::<Vec<_>>())?;
     let document = storage::get(&layout::index(&name))?;
     if let Some(document) = &document {
         let packument = parse_whole(&name, document)?;
@@ -77,6 +77,10 @@ pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
         if packument.version(version).is_some() {
             return Err(Error::new(error::STILL_LISTED));
         }
+        // The packument may be an older copy, or have lost the version.
+        let proof = Proof::of(&document.info.key)?;
+        proof.check(&document.into())?;
+        proof.check_unnamed(&key)?;
     } else {
         // It may be the last copy of a version.
         storage::check_absent(&layout::index(&name))?;
@@ -103,8 +107,8 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     settings::require_feature("unpublish")?;
     require_listed(&name, "delete")?;
-    let mut removal = Removal::of(&layout::folder(&name));
     let index = layout::index(&name);
+    let mut removal = Removal::of(&layout::folder(&name)).out_of(&index);
     // A star changes the document, and not its revision.
     let (files, mark) = storage::retry(&index, |_| {
         let document = load(&name)?;

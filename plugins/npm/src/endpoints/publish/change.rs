@@ -4,7 +4,7 @@
 
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
-use packhouse_plugin::storage::{self, Change, Document};
+use packhouse_plugin::storage::{self, Change, Document, Update};
 use packhouse_plugin::{Call, Response, SMALL_BODY, json, settings};
 use serde_json::json;
 
@@ -136,7 +136,7 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
         )?;
     }
     let mut kept = None;
-    let info = storage::update(&layout::index(name), |document| {
+    let info = Update::new(&layout::index(name)).proven().run(|document| {
         let Some(document) = document else {
             storage::check_absent(&layout::index(name))?;
             return Err(no_tarball(name));

@@ -1,0 +1,167 @@
+//! A packument that is an older copy of itself, or has lost a version: nothing is built on it, and
+//! nothing of what it had named is replaced.
+
+use super::*;
+use packhouse_plugin::storage::GRACE;
+
+const INDEX: &str = "packages/a/index.json";
+const DAY: u64 = 24 * 60 * 60 * 1000;
+const LOST: &str = "packages/a/a-1.1.0.tgz";
+
+/// Two versions, and then the packument of before the second is restored. `is_aged`: at once, and then
+/// time goes by.
+fn restored(age: u64, is_aged: bool) -> (Host, Vec<u8>) {
+    let host = host();
+    Publish::new("a", "1.0.0").done(&host);
+    let older = host.object(INDEX).unwrap();
+    Publish::new("a", "1.1.0").done(&host);
+    let newest = host.object(INDEX).unwrap();
+    if is_aged {
+        host.insert(INDEX, &older).unwrap();
+    }
+    host.set_now(host.now() + age);
+    if !is_aged {
+        host.insert(INDEX, &older).unwrap();
+    }
+    (host, newest)
+}
+
+fn other_bytes() -> Publish {
+    let package_json = r#"{"name":"a","version":"1.1.0","description":"another"}"#;
+    Publish::with_tarball("a", "1.1.0", samples::tarball(package_json))
+}
+
+type Request = fn(&Host) -> Reply;
+
+const REQUESTS: [(&str, Request); 8] = [
+    ("publish the same", |host| Publish::new("a", "1.1.0").send(&host.as_user("ann"))),
+    ("publish other bytes", |host| other_bytes().send(&host.as_user("ann"))),
+    ("publish a new version", |host| Publish::new("a", "2.0.0").send(&host.as_user("ann"))),
+    ("deprecate", |host| {
+        let body = json!({ "name": "a", "versions": { "1.0.0": { "deprecated": "no" } } });
+        host.as_user("ann").put("/a").json(&body).send::<Npm>()
+    }),
+    ("star", |host| {
+        let body = json!({ "name": "a", "users": { "ann": true } });
+        host.as_user("ann").put("/a").json(&body).send::<Npm>()
+    }),
+    ("set a tag", |host| {
+        host.as_user("ann").put("/-/package/a/dist-tags/beta").json(&json!("1.0.0")).send::<Npm>()
+    }),
+    ("change the owners", |host| {
+        let path = unpublish::at_revision(host, "a", "/a");
+        host.as_user("ann").put(&path).json(&json!({ "maintainers": [{ "name": "bob" }] })).send::<Npm>()
+    }),
+    ("remove the tarball", |host| {
+        let path = unpublish::at_revision(host, "a", "/a/-/a-1.1.0.tgz");
+        host.as_user("ann").delete(&path).send::<Npm>()
+    }),
+];
+
+#[test]
+fn every_change_answers_a_logged_500_and_changes_nothing() {
+    for (age, is_aged) in [(0, true), (1000, true), (2 * GRACE, true), (2 * GRACE, false), (2 * DAY, true)] {
+        for (what, request) in REQUESTS {
+            let (host, _) = restored(age, is_aged);
+            let before = (host.objects(), host.object(INDEX), host.object(LOST));
+            let reply = request(&host);
+            assert_eq!(reply.status(), 500, "{what} after {age}: {}", reply.text());
+            let is_logged = |text: &str| host.log().iter().any(|line| format!("{line:?}").contains(text));
+            assert!(is_logged(INDEX) && is_logged("reindex"), "{what}");
+            assert_eq!((host.objects(), host.object(INDEX), host.object(LOST)), before, "{what} after {age}");
+        }
+    }
+}
+
+#[test]
+fn maintenance_names_it_and_removes_nothing() {
+    for (age, is_aged) in [(0, true), (2 * GRACE, false), (2 * DAY, true), (2 * DAY, false)] {
+        let (host, newest) = restored(age, is_aged);
+        let before = host.objects();
+        assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, [INDEX]);
+        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
+            let run = run.older_than(0).collect::<Npm>().unwrap();
+            assert_eq!((run.damaged, run.left_over.len()), (vec![INDEX.to_owned()], 0));
+        }
+        assert_eq!(host.objects(), before);
+        host.insert(INDEX, newest).unwrap();
+        assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, Vec::<String>::new());
+        Publish::new("a", "1.2.0").done(&host);
+    }
+}
+
+#[test]
+fn a_reindex_makes_the_lost_version_anew_from_its_tarball() {
+    let (host, newest) = restored(2 * DAY, true);
+    let newest: Value = serde_json::from_slice(&newest).unwrap();
+    let dry = host.upkeep().dry_run().reindex::<Npm>().unwrap();
+    let run = host.upkeep().reindex::<Npm>().unwrap();
+    assert_eq!((&dry.rebuilt, &run.rebuilt), (&vec![INDEX.to_owned()], &vec![INDEX.to_owned()]));
+    let stored = host.object_json(INDEX);
+    assert_eq!(stored["versions"]["1.1.0"]["dist"], newest["versions"]["1.1.0"]["dist"]);
+    for member in ["time", "_sizes", "maintainers"] {
+        let (mut now, mut then) = (stored[member].clone(), newest[member].clone());
+        for time in [&mut now, &mut then] {
+            if let Some(time) = time.as_object_mut() {
+                time.remove("modified");
+            }
+        }
+        assert_eq!(now, then, "{member}");
+    }
+    assert_eq!(get(&host, "/a/-/a-1.1.0.tgz").status(), 200);
+    for run in [host.upkeep().verify::<Npm>(), host.upkeep().reindex::<Npm>()] {
+        let run = run.unwrap();
+        assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
+    }
+    assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 403);
+    Publish::new("a", "1.2.0").done(&host);
+}
+
+#[test]
+fn a_version_whose_tarball_is_lost_too_is_told_by_a_reindex() {
+    let (host, _) = restored(DAY, true);
+    assert!(host.remove(LOST));
+    let run = host.upkeep().reindex::<Npm>().unwrap();
+    assert_eq!((run.damaged, run.rebuilt), (vec![LOST.to_owned()], vec![INDEX.to_owned()]));
+    Publish::new("a", "1.1.0").done(&host);
+}
+
+/// By a hand, or by a host of an earlier version.
+#[test]
+fn a_version_that_a_packument_does_not_name_any_more_keeps_its_bytes() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    let mut stored = host.object_json(INDEX);
+    for member in ["versions", "time", "_sizes"] {
+        stored[member].as_object_mut().unwrap().shift_remove("1.1.0");
+    }
+    stored["dist-tags"] = json!({ "latest": "1.0.0" });
+    host.insert(INDEX, stored.to_string()).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 500);
+    assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, [INDEX]);
+    let run = host.upkeep().older_than(0).collect::<Npm>().unwrap();
+    assert_eq!((run.damaged, run.left_over.len()), (vec![INDEX.to_owned()], 0));
+    assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, [INDEX]);
+    assert_eq!(get(&host, "/a").json()["versions"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_request_has_unpublished_is_not_lost() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    let (path, body) = (unpublish::at_revision(&host, "a", "/a"), unpublish::without(&host, "a", "1.1.0"));
+    let tarball = host.object(LOST).unwrap();
+    assert_eq!(host.as_user("ann").put(&path).json(&body).send::<Npm>().status(), 201);
+    // The host was killed before it removed the tarball.
+    host.insert(LOST, tarball).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, Vec::<String>::new());
+    assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, Vec::<String>::new());
+    assert_eq!(host.upkeep().older_than(0).collect::<Npm>().unwrap().left_over, [LOST]);
+    other_bytes().done(&host);
+}
