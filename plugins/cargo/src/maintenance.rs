@@ -68,6 +68,14 @@ fn lost_owners(name: &CrateName) -> String {
     format!("it is missing, so {name} has no owners: restore it, or name owners anew")
 }
 
+/// Why the index file of a crate is damaged that is missing, and whose owners are there.
+fn lost_index(owners: &str) -> String {
+    format!(
+        "it is lost: `{owners}` says that the crate was published. Restore it, or let `packhouse gc --orphans` \
+         remove all that is left of the crate"
+    )
+}
+
 /// Why a document of owners does not belong to its key; none if it does.
 fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
     match CrateName::parse(&owners.name) {

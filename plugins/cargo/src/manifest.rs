@@ -14,6 +14,8 @@ use serde::Deserialize;
 
 use crate::upload::{self, Features, Kind, NewCrate};
 
+mod request;
+
 /// What cargo calls crates.io in a request; a manifest leaves it out.
 const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
 

@@ -25,6 +25,10 @@ pub struct Owners {
     /// The account of each, by name. One that was recorded by a version before 0.1.1 has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     ids: BTreeMap<String, String>,
+    /// Whether a version was published: then the name is taken also without an index file, which
+    /// was lost. A version before 0.1.1 did not write it down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub published: bool,
 }
 
 impl Owners {

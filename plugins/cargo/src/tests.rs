@@ -20,6 +20,7 @@ mod lost;
 mod lost_answers;
 mod maintenance;
 mod names;
+mod older;
 mod owners;
 mod publish;
 mod read;

@@ -20,7 +20,7 @@ const MOST: usize = 5000;
 const LONGEST: usize = 1000;
 
 /// The members that the index or a check needs, and those for web sites.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct NewCrate {
     pub name: String,
     pub vers: String,

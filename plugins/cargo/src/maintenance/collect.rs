@@ -12,7 +12,7 @@ use packhouse_plugin::maintenance::{
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{begun, reference, stored, wrong_owners};
+use super::{begun, lost_index, reference, stored, wrong_owners};
 use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -99,6 +99,10 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
         }
         let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
         if is_crate(&name)? {
+            return Ok(());
+        }
+        if owners.published && !step.removes_orphans() {
+            step.damaged_once(&layout::index(&name), &lost_index(&object.key));
             return Ok(());
         }
         if step.is_recent(object) || !is_old(step, object) {

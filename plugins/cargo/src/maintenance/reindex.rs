@@ -2,7 +2,8 @@
 //! names that are taken (where another system has laid out the index), and the catalog.
 //!
 //! Index files are not derived: what they say beside a file's bytes (yanked, when it was
-//! published) stands nowhere else. Those that were lost are reported.
+//! published) stands nowhere else. Those that were lost are reported; those that have lost lines get
+//! these back.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Phase, Step, Stored as StoredIndex, each};
@@ -15,12 +16,18 @@ use crate::layout;
 use crate::name::CrateName;
 use crate::owners::Owners;
 
+mod older;
+
 /// Index files of one step.
 const KEYS: u32 = 300;
 const JSON: &str = "application/json";
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "names", step: names },
+    Phase {
+        name: "older",
+        step: |step, after| step.each_proven(after, |index, proof| older::rebuild(step, &index, &proof)),
+    },
     Phase { name: "catalog", step: fill_catalog },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];

@@ -9,7 +9,7 @@ use packhouse_plugin::storage;
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::collect::is_left_over;
-use super::{begun, index, is_published_here, lost_owners, reference, stored, wrong_owners};
+use super::{begun, index, is_published_here, lost_index, lost_owners, reference, stored, wrong_owners};
 use crate::document::{Index, Line, bad_line};
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -101,7 +101,9 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
 /// Owners of a crate that is not there.
 fn report_ownerless(step: &Step<'_>, object: &ObjectInfo, owners: &Owners) -> Result<(), Error> {
     let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
-    if is_left_over(step, object, &name)? {
+    if is_left_over(step, object, &name)? && owners.published {
+        step.damaged_once(&layout::index(&name), &lost_index(&object.key));
+    } else if is_left_over(step, object, &name)? {
         step.orphan(
             &object.key,
             object.size,

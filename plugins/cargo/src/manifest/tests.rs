@@ -168,3 +168,18 @@ fn a_search_shows_what_the_manifest_says() {
     assert_eq!(told.keywords, ["one", "two"]);
     assert_eq!(about(b"nothing"), About::default());
 }
+
+#[test]
+fn a_request_is_made_anew_from_what_was_packaged() {
+    let manifest = Manifest::parse(MANIFEST.as_bytes()).unwrap();
+    let mut request = manifest.to_request();
+    assert_eq!(manifest.agree(&mut request), Ok(()));
+    request.check().unwrap();
+    assert_eq!((request.links.as_deref(), request.rust_version.as_deref()), (Some("native"), Some("1.85")));
+    let of =
+        |alias: &str| request.deps.iter().find(|dependency| dependency.alias() == alias).unwrap().clone();
+    assert_eq!(of("serde").version_req, "^1.0");
+    assert_eq!((of("renamed").name.as_str(), of("cc").kind), ("old-name", Kind::Build));
+    assert_eq!(of("libc").target.as_deref(), Some("cfg(any(unix, windows,))"));
+    assert_eq!(of("libc").registry.as_deref(), Some(CRATES_IO));
+}

@@ -116,9 +116,11 @@ fn it_is_restored_or_the_operator_lets_it_go() {
     assert_eq!(get(&host, "/de/mo/demo").status(), 200);
     assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
 
-    // Without the proof it is as if it had never been there.
+    // Without the proof, its owners tell that it was there.
     assert!(host.remove(INDEX) && host.remove(PROOF));
     assert_eq!(get(&host, "/de/mo/demo").status(), 404);
+    assert_told(&Publish::new("Demo", "3.0.0").send(&host.as_user("ann")), 500, "damaged");
+    assert!(host.remove(OWNERS));
     Publish::new("Demo", "3.0.0").done(&host);
 }
 

@@ -40,7 +40,10 @@ fn a_publish_stores_what_the_layout_says() {
     );
     assert_eq!(
         host.object_json("owners/demo-crate.json"),
-        json!({ "name": "Demo_Crate", "owners": ["ann"], "ids": { "ann": host.account_id("ann") } })
+        json!({
+            "name": "Demo_Crate", "owners": ["ann"], "ids": { "ann": host.account_id("ann") },
+            "published": true,
+        })
     );
     assert_eq!(host.object_json("config.json"), json!({ "dl": "crates/{crate}/{crate}-{version}.crate" }));
     assert_eq!(host.staged(), 0);

@@ -3,7 +3,8 @@
 //! documents: there the index files of the other spellings are looked up.
 
 use packhouse_plugin::auth::{self, Owner};
-use packhouse_plugin::storage::{self, Change, Document, GRACE, Update};
+use packhouse_plugin::storage::{self, Change, Document, GRACE, ListingOptions, Update, list_page};
+use packhouse_plugin::time::DAY;
 
 use super::super::{JSON, owners_of};
 use crate::access::StoredName;
@@ -53,6 +54,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
             return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
         };
         let there = owners_of(name).parse(document)?;
+        check_lost(&there, name, document)?;
         if there.name == name.as_str() && !is_left_over(document)? {
             return Ok(Change::Keep);
         }
@@ -73,19 +75,44 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
     Ok(())
 }
 
-/// After a first version: its publisher is listed, also when another one took the name at
-/// the same moment.
-pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
-    let Some(publisher) = auth::caller().map(|account| Owner::of(&account)) else {
-        return Ok(());
-    };
-    if owners_of(name).read()?.is_some_and(|owners| owners.list().contains(&publisher)) {
+/// `Damaged` if these are the owners of a crate that was published: both its index file and the
+/// proof of that were lost. Otherwise they are what a publish left that was killed.
+fn check_lost(owners: &Owners, name: &CrateName, document: &Document) -> Result<(), Error> {
+    let spelled = CrateName::parse(&owners.name)?;
+    let index = layout::index(&spelled);
+    if storage::stat(&index)?.is_some() {
         return Ok(());
     }
+    let is_lost = owners.published || {
+        // A publish that was killed has left one file at most, and its publisher tries again.
+        let folder = layout::files(&spelled);
+        let files = list_page(&ListingOptions { limit: 2, ..ListingOptions::new(&folder) })?.objects.len();
+        let is_old = storage::age(&document.info)?.is_none_or(|age| age > DAY);
+        files > 1 || (files == 1 && (is_old || spelled != *name))
+    };
+    if is_lost {
+        let why = format!(
+            "it does not exist, and `{}` lists the owners of the crate: restore it from a backup. To give the \
+             name away, let `packhouse gc --orphans` remove all that is left of the crate",
+            document.info.key
+        );
+        return Err(packhouse_plugin::Error::damaged(index, why).into());
+    }
+    Ok(())
+}
+
+/// After a first version: its publisher is listed, also when another one took the name at
+/// the same moment, and the name is taken for good.
+pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
+    let publisher = auth::caller().map(|account| Owner::of(&account));
     owners_of(name).update(|there| {
+        let before = there.clone();
         let mut owners = there.unwrap_or_else(|| Owners::new(name, None));
-        owners.add(publisher.clone());
-        Ok::<_, Error>(Some(owners))
+        owners.published = true;
+        if let Some(publisher) = &publisher {
+            owners.add(publisher.clone());
+        }
+        Ok::<_, Error>((before.as_ref() != Some(&owners)).then_some(owners))
     })?;
     Ok(())
 }
