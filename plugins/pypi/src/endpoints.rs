@@ -2,7 +2,7 @@
 //! its document, and the permissions on it.
 
 use packhouse_plugin::auth;
-use packhouse_plugin::storage::{ObjectInfo, Precondition};
+use packhouse_plugin::storage::Before;
 use packhouse_plugin::{Call, Response, clock, time};
 
 use crate::document::Project;
@@ -10,7 +10,7 @@ use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{ProjectName, Version};
 
-mod change;
+pub(crate) mod change;
 pub mod files;
 pub(crate) mod found;
 pub(crate) mod pages;
@@ -41,19 +41,12 @@ pub fn is_json_api(path: &str) -> bool {
 /// A project as it is, and what its document was made of.
 struct Loaded {
     project: Project,
-    /// Of the stored document; none when there is none.
-    version: Option<String>,
+    /// The stored document, as it was read; none when there is none.
+    before: Option<Before>,
     /// When it was written, in milliseconds since the Unix epoch.
     modified: Option<u64>,
     /// Whether that document is one of ours; else the files in the bucket speak.
     is_ours: bool,
-}
-
-impl Loaded {
-    /// What must hold for the document to be written.
-    fn precondition(&self) -> Precondition<'_> {
-        self.version.as_deref().map_or(Precondition::Absent, Precondition::Version)
-    }
 }
 
 /// How much is looked into files of which no document speaks.
@@ -69,14 +62,13 @@ pub(crate) enum Depth {
 /// when there is neither.
 fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
     let (document, project) = stored::read(name)?;
-    let info = document.map(|document| document.info);
-    if let (Some(info), Some(project)) = (&info, project) {
-        let ObjectInfo { version, modified, .. } = info.clone();
-        return Ok(Some(Loaded { project, version: Some(version), modified, is_ours: true }));
+    let before = document.as_ref().map(Before::from);
+    let modified = document.and_then(|document| document.info.modified);
+    if let (Some(_), Some(project)) = (&before, project) {
+        return Ok(Some(Loaded { project, before, modified, is_ours: true }));
     }
-    let version = info.map(|info| info.version);
     let found = found::project(name, depth)?;
-    Ok(found.map(|project| Loaded { project, version, modified: None, is_ours: false }))
+    Ok(found.map(|project| Loaded { project, before, modified: None, is_ours: false }))
 }
 
 /// The same, to be changed: what is written anew must not lose what is damaged.

@@ -33,14 +33,15 @@ type Stored = maintenance::Stored<Project>;
 /// The document of a project as it is now, so after whatever was listed before. Where another
 /// system's document lies, the files speak.
 fn stored(name: &ProjectName) -> Result<Stored, Error> {
-    Stored::or_damaged(stored::read(name).map(|read| match read {
+    let stored = Stored::or_damaged(stored::read(name).map(|read| match read {
         (None, _) => Stored::Nothing,
         (Some(document), None) => Stored::Foreign(document),
         (Some(document), Some(project)) => {
             let checked = project.check();
             Stored::ours(document, project, checked)
         }
-    }))
+    }))?;
+    stored.unless_older()
 }
 
 /// What is stored can be such that nothing can be made of it. Then it is reported at its key, or at

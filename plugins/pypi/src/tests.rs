@@ -19,6 +19,7 @@ mod found;
 mod hostile;
 mod lost_answers;
 mod maintenance;
+mod older;
 mod publish;
 mod read;
 mod wheels;

@@ -2,7 +2,10 @@
 //! is named.
 
 use packhouse_plugin::log;
-use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page, unless_conflict};
+use packhouse_plugin::maintenance::RemovalMark;
+use packhouse_plugin::storage::{
+    self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
+};
 
 use super::{JSON, load_whole, no_project, pages};
 use crate::catalog;
@@ -36,6 +39,8 @@ pub fn project(
         // Without files it may have gone since: somebody else carried on with the deletion.
         if has_emptied && storage::stat(&key)?.is_none() {
             pages::remove_project(name)?;
+            // Their proof, which says that the document was lost, goes with the mark.
+            RemovalMark::begin(&key, &[])?.finish();
             return Ok(Some(Changed::Gone));
         }
         let mut loaded = match load_whole(name)? {
@@ -48,11 +53,12 @@ pub fn project(
                 return Ok(Some(Changed::Nothing));
             }
             pages::write_project(name);
-            return Ok(Some(loaded.version.map_or(Changed::Gone, Changed::To)));
+            let version = loaded.before.map(|before| before.version().to_owned());
+            return Ok(Some(version.map_or(Changed::Gone, Changed::To)));
         }
         has_emptied = loaded.project.files.is_empty();
         let bytes = storage::to_json(&loaded.project.stored())?;
-        let written = storage::put(&key, &bytes, loaded.precondition(), Some(JSON));
+        let written = put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON));
         Ok(unless_conflict(written)?.map(|info| {
             pages::write_project(name);
             Changed::To(info.version)
@@ -63,7 +69,7 @@ pub fn project(
 /// Removes the files that `is_meant` names, from the document first. A project that has none
 /// left goes too. False when none was meant.
 pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Result<bool, Error> {
-    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/')).out_of(&layout::document(name));
     let mut is_empty = false;
     let changed = project(name, |project, has_tried| {
         let (meant, kept): (Vec<File>, Vec<File>) = project.files.drain(..).partition(|file| is_meant(file));
@@ -107,9 +113,7 @@ fn keys_of(name: &ProjectName, files: &[File]) -> Vec<String> {
 /// maintenance finds it. One that names a file again has another version, and stays.
 fn remove_document(name: &ProjectName, version: &str) {
     let key = layout::document(name);
-    let removed =
-        pages::remove_project(name).and_then(|()| storage::remove(&key, Precondition::Version(version)));
-    match removed {
+    match remove_with_evidence(name, version) {
         Ok(_) => {}
         Err(packhouse_plugin::Error::Conflict) => pages::write_project(name),
         Err(error) => {
@@ -117,4 +121,18 @@ fn remove_document(name: &ProjectName, version: &str) {
             log::warn("an object that nothing names any more was left behind", &fields);
         }
     }
+}
+
+/// Removes a document of this version that names no file, its page before and its proof after it:
+/// both would tell that the document was lost. `Conflict` if it has changed.
+pub(crate) fn remove_with_evidence(
+    name: &ProjectName,
+    version: &str,
+) -> Result<bool, packhouse_plugin::Error> {
+    let key = layout::document(name);
+    let mark = RemovalMark::begin(&key, &[])?;
+    let removed =
+        pages::remove_project(name).and_then(|()| storage::remove(&key, Precondition::Version(version)));
+    mark.finish();
+    removed
 }

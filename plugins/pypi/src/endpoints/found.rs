@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::BufReader;
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
-use packhouse_plugin::storage::{self, Document, ObjectInfo, Reader};
+use packhouse_plugin::storage::{self, Document, ObjectInfo, Proof, Reader};
 use packhouse_plugin::{Error as HostError, digests, find_digest, time};
 
 use super::Depth;
@@ -55,6 +55,10 @@ pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Erro
 pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String>, HostError> {
     if !project.may_have_lost_files() {
         return Ok(None);
+    }
+    // With the proof, a version wrote it that says of a document that it is empty on purpose.
+    if Proof::of(&layout::document(name))?.is_there() {
+        return Ok(Some("it names no file, and no request has removed the last one".to_owned()));
     }
     for (_, info) in Folder::list(name)?.files {
         if storage::age(&info)?.is_some_and(|age| age > storage::GRACE) {

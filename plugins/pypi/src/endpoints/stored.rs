@@ -2,7 +2,7 @@
 //! never was: then the files would speak, and yanks and a quarantine would be gone.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Document};
+use packhouse_plugin::storage::{self, Document, PROOFS, Proof};
 
 use super::{found, pages};
 use crate::document::Project;
@@ -28,7 +28,17 @@ pub fn read(name: &ProjectName) -> Result<(Option<Document>, Option<Project>), E
         // A deletion takes the page away before the document. A project that is deleted and
         // made anew meanwhile has another page.
         match pages::version_of_ours(name) {
-            Ok(None) => return Ok((document, None)),
+            // The proof of a deletion goes after the document; see `check_absent`.
+            Ok(None) => {
+                let was_ours = match &document {
+                    Some(_) => Proof::of(&key)?.is_there(),
+                    None => matches!(storage::check_absent(&key), Err(Error::Damaged { .. })),
+                };
+                if was_ours {
+                    return Err(Error::damaged(&key, lost_with_page(name, document.is_some())));
+                }
+                return Ok((document, None));
+            }
             Ok(page) if page == seen => {
                 let is_there = document.is_some();
                 let why = format!("{}; {}", loss(name, is_there), way_out(name, is_there));
@@ -40,6 +50,20 @@ pub fn read(name: &ProjectName) -> Result<(Option<Document>, Option<Project>), E
         }
     }
     Err(Error::Unavailable(format!("`{key}` changes faster than it can be read")))
+}
+
+/// The same where the page is missing too, and a proof is left.
+fn lost_with_page(name: &ProjectName, is_replaced: bool) -> String {
+    let document = layout::document(name);
+    let (what, removed) = if is_replaced {
+        ("another system's document replaced it", "it and ")
+    } else {
+        ("it is missing", "")
+    };
+    format!(
+        "{what}, and its proof is there; restore `{document}`; or remove {removed}`{PROOFS}{document}` and run \
+         `packhouse reindex`, which makes the document anew from the files, without yanks and status"
+    )
 }
 
 /// What has become of a document of ours.
@@ -65,7 +89,9 @@ pub fn project_of(name: &ProjectName, document: &Document) -> Result<Option<Proj
 /// What the operator can do about a document that is damaged or lost.
 fn way_out(name: &ProjectName, is_there: bool) -> String {
     let (document, page) = (layout::document(name), layout::page(name));
-    let removed = if is_there { format!("it and `{page}`") } else { format!("`{page}`") };
+    let proof = format!("{PROOFS}{document}");
+    let removed =
+        if is_there { format!("it, `{page}` and `{proof}`") } else { format!("`{page}` and `{proof}`") };
     format!(
         "restore `{document}`; or remove {removed} and run `packhouse reindex`, which makes the document anew \
          from the files, without yanks and status"

@@ -10,7 +10,7 @@
 use std::cell::{Cell, RefCell};
 
 use packhouse_plugin::storage::{
-    self, Document, Entry, Precondition, Publish, Refused, Staged, unless_conflict,
+    self, Document, Entry, Precondition, Publish, Refused, Staged, put_proven, unless_conflict,
 };
 use packhouse_plugin::{Call, Response, log, settings};
 
@@ -90,7 +90,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
         is_first.set(project.files.is_empty());
         with_file(verified, project).map(Entry::New)
     };
-    let publish = Publish::new(&document).content_type(JSON);
+    let publish = Publish::new(&document).content_type(JSON).proven();
     let mut prepared = publish.prepare(&mut look)?;
     if is_adopted.get() {
         // There is a document by now.
@@ -178,7 +178,7 @@ fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
     storage::retry(&key, |_| {
         let mut loaded = load_whole(&verified.name)?.unwrap_or_else(|| Loaded {
             project: Project::new(&verified.display_name),
-            version: None,
+            before: None,
             modified: None,
             is_ours: false,
         });
@@ -191,7 +191,7 @@ fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
         let bytes = storage::to_json(&loaded.project.stored())?;
-        let written = storage::put(&key, &bytes, loaded.precondition(), Some(JSON));
+        let written = put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON));
         Ok(unless_conflict(written)?.map(|_| loaded.project))
     })
 }

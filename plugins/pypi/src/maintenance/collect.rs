@@ -8,11 +8,12 @@
 //!   there. Where no document of ours speaks, the files are served as they are found, and stay.
 
 use packhouse_plugin::maintenance::{Phase, Reference, Step, each_folder, first_missing, forget_claims};
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page, unless_conflict};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{Stored, go_on, stored};
 use crate::document::Project;
+use crate::endpoints::change::remove_with_evidence;
 use crate::endpoints::pages;
 use crate::layout;
 use crate::name::{FileName, ProjectName};
@@ -23,8 +24,11 @@ const KEYS: u32 = 500;
 const MOST_READ: u64 = 16 << 20;
 
 /// What the files leave empty is seen the next time.
-pub const PHASES: &[Phase] =
-    &[Phase { name: "documents", step: documents }, Phase { name: "files", step: files }];
+pub const PHASES: &[Phase] = &[
+    Phase { name: "documents", step: documents },
+    Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
 
 fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
@@ -72,16 +76,16 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> 
     Ok(stored.size())
 }
 
-/// With its page, which would tell that the document was lost.
+/// With its page and its proof, which would tell that the document was lost.
 fn remove_document(step: &Step<'_>, name: &ProjectName, object: &ObjectInfo) -> Result<bool, Error> {
-    if !step.is_dry_run() {
-        pages::remove_project(name)?;
+    if step.is_dry_run() {
+        return Ok(true);
     }
-    let is_removed = step.remove(object)?;
-    if !is_removed {
+    let removed = unless_conflict(remove_with_evidence(name, &object.version))?;
+    if removed.is_none() {
         pages::write_project(name);
     }
-    Ok(is_removed)
+    Ok(removed.is_some_and(|removed| removed))
 }
 
 /// The files of one project, or some of them. Gives the bytes that were read.

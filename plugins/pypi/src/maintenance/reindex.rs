@@ -9,8 +9,10 @@
 //! - A file that is younger than [`GRACE`] may be that of an upload under way, and is left to it.
 
 use packhouse_plugin::maintenance::{Phase, Step};
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, list_page, unless_conflict};
-use packhouse_plugin::{Error, ObjectInfo};
+use packhouse_plugin::storage::{
+    self, Before, GRACE, ListingOptions, Precondition, Proof, list_page, put_rebuilt, unless_conflict,
+};
+use packhouse_plugin::{Error, ObjectInfo, time};
 
 use super::{Stored, go_on, stored};
 use crate::catalog;
@@ -76,26 +78,33 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
     step.checked(folder.files.len() as u64, 0);
     let mut read = 0;
     storage::retry(&key, |_| {
-        let (known, version) = match stored(name)? {
-            Stored::Ours(document, project) => (Some(project), Some(document.info.version)),
-            Stored::Foreign(document) => (None, Some(document.info.version)),
+        let proof = Proof::of(&key)?;
+        let mut is_older = false;
+        let (known, before) = match stored(name)? {
+            Stored::Ours(document, project) => (Some(project), Some(Before::from(&document))),
+            Stored::Foreign(document) => (None, Some(Before::from(&document))),
             Stored::Nothing => (None, None),
+            Stored::Damaged(Some((document, project)), _)
+                if project.check().is_ok() && proof.is_ahead_of(&document)? =>
+            {
+                is_older = true;
+                (Some(project), Some(Before::from(&document)))
+            }
             // The operator may have it restored: what it said must not be lost.
             Stored::Damaged(_, why) => {
                 step.damaged_once(&key, &why);
                 return Ok(Some(read));
             }
         };
-        let missing = missing(step, known.as_ref(), &folder);
-        if missing.is_empty() {
+        let missing = missing(step, known.as_ref(), &folder, &proof);
+        if missing.is_empty() && !is_older {
             return Ok(Some(read));
         }
         read += missing.iter().map(|(_, info)| info.size).sum::<u64>();
-        let project = with_files(known, name, &folder, &missing)?;
+        let project = with_files(known, name, &folder, &missing, &proof)?;
         if !step.is_dry_run() {
-            let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
             let bytes = storage::to_json(&project.stored())?;
-            if unless_conflict(storage::put(&key, &bytes, precondition, Some(JSON)))?.is_none() {
+            if unless_conflict(put_rebuilt(&key, before.as_ref(), bytes, Some(JSON)))?.is_none() {
                 return Ok(None);
             }
         }
@@ -120,12 +129,13 @@ fn missing<'a>(
     step: &Step<'_>,
     known: Option<&Project>,
     folder: &'a Folder,
+    proof: &Proof,
 ) -> Vec<&'a (FileName, ObjectInfo)> {
     let floor = step.started().saturating_sub(GRACE);
+    let is_settled =
+        |info: &ObjectInfo| proof.names(&info.key) || info.modified.is_some_and(|modified| modified < floor);
     let is_missing = |(file, info): &&(FileName, ObjectInfo)| match known {
-        Some(project) => {
-            project.file(file.as_str()).is_none() && info.modified.is_some_and(|modified| modified < floor)
-        }
+        Some(project) => project.file(file.as_str()).is_none() && is_settled(info),
         // Nothing speaks of any of them: they are served already as they are found.
         None => true,
     };
@@ -137,10 +147,15 @@ fn with_files(
     name: &ProjectName,
     folder: &Folder,
     missing: &[&(FileName, ObjectInfo)],
+    proof: &Proof,
 ) -> Result<Project, Error> {
     let mut project = known.unwrap_or_else(|| Project::from(name));
     for (file, info) in missing {
-        project.files.push(folder.describe(file, info, Look::ALL)?);
+        let mut described = folder.describe(file, info, Look::ALL)?;
+        if let Some((_, named)) = proof.files().find(|(key, _)| *key == info.key) {
+            described.uploaded = time::rfc3339(named);
+        }
+        project.files.push(described);
     }
     Ok(project)
 }

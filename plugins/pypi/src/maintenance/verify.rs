@@ -29,6 +29,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
     Phase { name: "files", step: files },
     Phase { name: "pages", step: pages },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
 /// Projects in the order of their keys, until enough was read. The place is the number of the

@@ -1,7 +1,7 @@
 //! Documents that are damaged, lost or in another's place: nothing is built on them, and nothing
 //! replaces them.
 
-use super::maintenance::{DOCUMENT, MINUTE, assert_damaged, uploaded};
+use super::maintenance::{DOCUMENT, MINUTE, assert_damaged, interrupt_deletion, uploaded};
 use super::*;
 
 #[test]
@@ -30,6 +30,7 @@ fn reindex_leaves_a_damaged_document_and_goes_on() {
     ] {
         host.remove("metadata/later/metadata.json");
         host.remove("simple/later/index.html");
+        host.remove("proofs/metadata/later/metadata.json");
         host.insert(DOCUMENT, &bytes).unwrap();
         host.set_now(host.now() + 60 * MINUTE);
         for path in ["/simple/demo/", "/pypi/demo/json"] {
@@ -82,6 +83,7 @@ fn a_document_of_another_project_is_not_worked_on() {
 }
 
 const PAGE: &str = "simple/demo/index.html";
+const PROOF: &str = "proofs/metadata/demo/metadata.json";
 
 fn quarantine(host: &Host) {
     let body = json!({ "status": "quarantined" });
@@ -136,7 +138,7 @@ fn a_lost_document_does_not_open_its_project() {
     host.insert(DOCUMENT, whole).unwrap();
     assert_eq!(get(&host, wheel).status(), 403);
     assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
-    assert!(host.remove(DOCUMENT) && host.remove(PAGE));
+    assert!(host.remove(DOCUMENT) && host.remove(PAGE) && host.remove(PROOF));
     assert!(host.upkeep().reindex::<Pypi>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
     assert_eq!(get(&host, wheel).status(), 200);
 }
@@ -165,8 +167,7 @@ fn a_project_that_was_deleted_may_come_back() {
         assert!(host.object(PAGE).is_some());
     }
     // A deletion that was interrupted is carried on with by a collection.
-    let empty = crate::document::Project::new("demo").to_bytes().unwrap();
-    host.insert(DOCUMENT, empty).unwrap();
+    interrupt_deletion(&host);
     host.set_now(host.now() + 60 * MINUTE);
     for _ in 0..2 {
         host.upkeep().older_than(0).collect::<Pypi>().unwrap();
@@ -239,7 +240,7 @@ fn what_the_document_names_beside_a_file_is_damaged_when_it_is_lost() {
 fn a_file_that_a_deletion_left_behind_does_not_come_back_with_the_next_deletion() {
     let host = uploaded();
     // The document of a deletion that could not remove its files, and an upload behind it.
-    host.insert(DOCUMENT, crate::document::Project::new("demo").to_bytes().unwrap()).unwrap();
+    interrupt_deletion(&host);
     Upload::wheel("demo", "2.0").done(&host);
     assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
     for path in ["/packages/demo/demo-1.0-py3-none-any.whl", "/simple/demo/"] {

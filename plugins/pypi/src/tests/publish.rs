@@ -18,6 +18,7 @@ fn a_wheel_and_its_sdist_are_stored_by_the_layout() {
             "packages/foo-bar/Foo.Bar-1.0-py3-none-any.whl.metadata",
             "packages/foo-bar/foo_bar-1.0.tar.gz",
             "packages/foo-bar/foo_bar-1.0.tar.gz.metadata",
+            "proofs/metadata/foo-bar/metadata.json",
             "simple/changed",
             "simple/foo-bar/index.html",
         ]
@@ -201,8 +202,8 @@ fn two_publishers_at_once_lose_nothing() {
     Upload::wheel("demo", "2.0").done(&host);
     let second = host.object(key).unwrap();
     // Somebody's 2.0 arrives between our reading and our writing.
-    host.insert(key, first).unwrap();
-    host.race(key, second);
+    host.insert(key, first.trim_ascii_end()).unwrap();
+    host.race(key, second.trim_ascii_end());
     host.conflict_next(key);
     Upload::wheel("demo", "3.0").done(&host);
     assert_eq!(page(&host, "/simple/demo/")["versions"], json!(["1.0", "2.0", "3.0"]));
@@ -242,7 +243,9 @@ fn a_first_upload_that_crashed_is_not_seen() {
     let upload = Upload::wheel("demo", "1.0").done(&host);
     let mut document = host.object_json("metadata/demo/metadata.json");
     document["files"] = json!([]);
+    // As an earlier version began it.
     host.insert("metadata/demo/metadata.json", document.to_string()).unwrap();
+    assert!(host.remove("proofs/metadata/demo/metadata.json"));
     assert_eq!(get(&host, "/simple/demo/").status(), 404);
     assert_eq!(get(&host, &format!("/packages/demo/{}", upload.filename)).status(), 404);
     upload.done(&host);

@@ -1,0 +1,194 @@
+//! A document that is an older copy of itself, was emptied, or has lost a file: nothing is built on it,
+//! and nothing of what it had named is replaced or removed.
+
+use super::maintenance::{DOCUMENT, MINUTE, assert_damaged};
+use super::*;
+
+const DAY: u64 = 24 * 60 * MINUTE;
+const PAGE: &str = "simple/demo/index.html";
+const PROOF: &str = "proofs/metadata/demo/metadata.json";
+const LOST: &str = "packages/demo/demo-1.0.tar.gz";
+
+/// A wheel and then a source distribution, and then the document of before the second is restored.
+/// `is_aged`: at once, and then time goes by.
+fn restored(age: u64, is_aged: bool) -> (Host, Vec<u8>) {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    let older = host.object(DOCUMENT).unwrap();
+    Upload::sdist("demo", "1.0").done(&host);
+    let newest = host.object(DOCUMENT).unwrap();
+    if is_aged {
+        host.insert(DOCUMENT, &older).unwrap();
+    }
+    host.set_now(host.now() + age);
+    if !is_aged {
+        host.insert(DOCUMENT, &older).unwrap();
+    }
+    (host, newest)
+}
+
+fn other_bytes() -> Upload {
+    let info = samples::metadata("demo", "1.0");
+    let files = [("demo-1.0/other.py", &b""[..]), ("demo-1.0/PKG-INFO", info.as_bytes())];
+    Upload::sdist("demo", "1.0").content(samples::gzip(&samples::tar(&files)))
+}
+
+#[test]
+fn every_change_answers_a_logged_500_and_changes_nothing() {
+    for (age, is_aged) in
+        [(0, true), (1000, true), (10 * MINUTE, true), (10 * MINUTE, false), (2 * DAY, true)]
+    {
+        let requests: [(&str, fn(&Host) -> Reply); 6] = [
+            ("upload the same", |host| Upload::sdist("demo", "1.0").send(&host.as_user("ann"))),
+            ("upload other bytes", |host| other_bytes().send(&host.as_user("ann"))),
+            ("upload a new version", |host| Upload::wheel("demo", "2.0").send(&host.as_user("ann"))),
+            ("yank", |host| host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>()),
+            ("delete a version", |host| host.as_user("ann").delete("/pypi/demo/1.0").send::<Pypi>()),
+            ("archive", |host| {
+                let body = json!({ "status": "archived" });
+                host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>()
+            }),
+        ];
+        for (what, request) in requests {
+            let (host, _) = restored(age, is_aged);
+            let before = (host.objects(), host.object(DOCUMENT), host.object(LOST));
+            assert_damaged(&host, what, || request(&host));
+            assert_eq!((host.objects(), host.object(DOCUMENT), host.object(LOST)), before, "{what} {age}");
+        }
+    }
+}
+
+#[test]
+fn a_quarantine_that_an_older_copy_does_not_know_is_noticed() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    let older = host.object(DOCUMENT).unwrap();
+    let body = json!({ "status": "quarantined" });
+    assert_eq!(host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>().status(), 200);
+    host.insert(DOCUMENT, older).unwrap();
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+    assert_damaged(&host, "upload", || Upload::wheel("demo", "2.0").send(&host.as_user("ann")));
+}
+
+#[test]
+fn maintenance_names_it_and_removes_nothing() {
+    for (age, is_aged) in [(0, true), (10 * MINUTE, false), (2 * DAY, true), (2 * DAY, false)] {
+        let (host, newest) = restored(age, is_aged);
+        let before = host.objects();
+        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
+            let run = run.older_than(0).collect::<Pypi>().unwrap();
+            assert_eq!((run.damaged, run.left_over.len()), (vec![DOCUMENT.to_owned()], 0));
+        }
+        assert_eq!(host.objects(), before);
+        host.insert(DOCUMENT, newest).unwrap();
+        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+        Upload::wheel("demo", "1.1").done(&host);
+    }
+}
+
+#[test]
+fn a_reindex_makes_the_lost_entry_anew_from_the_file() {
+    let (host, newest) = restored(10 * MINUTE, true);
+    let newest: Value = serde_json::from_slice(&newest).unwrap();
+    assert!(host.upkeep().dry_run().reindex::<Pypi>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
+    let run = host.upkeep().reindex::<Pypi>().unwrap();
+    assert_eq!((run.rebuilt.contains(&DOCUMENT.to_owned()), run.damaged.len()), (true, 0), "{:?}", run.lines);
+    let mut expected = newest["files"].clone();
+    // Nothing else says who uploaded it.
+    expected[1].as_object_mut().unwrap().remove("uploader");
+    assert_eq!(host.object_json(DOCUMENT)["files"], expected, "with the time of its upload");
+    for run in [host.upkeep().verify::<Pypi>(), host.upkeep().reindex::<Pypi>()] {
+        let run = run.unwrap();
+        assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
+    }
+    assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 409);
+    Upload::wheel("demo", "1.1").done(&host);
+}
+
+#[test]
+fn a_document_that_was_emptied_is_damaged_at_any_age() {
+    for age in [0, 1000, MINUTE, 10 * MINUTE, 2 * DAY] {
+        for has_page in [true, false] {
+            let host = host();
+            let upload = Upload::wheel("demo", "1.0").done(&host);
+            let mut document = host.object_json(DOCUMENT);
+            document["files"] = json!([]);
+            host.insert(DOCUMENT, document.to_string()).unwrap();
+            host.set_now(host.now() + age);
+            if !has_page {
+                assert!(host.remove(PAGE));
+            }
+            let before = host.objects();
+            let other = samples::wheel_with("demo-1.0", &samples::metadata("demo", "1.0"), &[("o.py", b"")]);
+            let ann = host.as_user("ann");
+            assert_damaged(&host, "emptied", || upload.clone().content(other.clone()).send(&ann));
+            assert_damaged(&host, "emptied", || Upload::wheel("demo", "2.0").send(&ann));
+            assert_damaged(&host, "emptied", || get(&host, "/simple/demo/"));
+            assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+            let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+            assert_eq!((run.left_over.len(), run.damaged), (0, vec![DOCUMENT.to_owned()]));
+            assert_eq!(host.objects(), before);
+        }
+    }
+}
+
+#[test]
+fn a_document_and_its_page_that_are_lost_are_noticed_by_the_proof() {
+    let host = host();
+    let upload = Upload::wheel("demo", "1.0").done(&host);
+    let whole = host.object(DOCUMENT).unwrap();
+    for replaced in [None, Some(r#"{"name":"demo","releases":{}}"#)] {
+        host.remove(PAGE);
+        match replaced {
+            None => assert!(host.remove(DOCUMENT)),
+            Some(other) => drop(host.insert(DOCUMENT, other).unwrap()),
+        }
+        assert_damaged(&host, "read", || get(&host, "/simple/demo/"));
+        assert_damaged(&host, "upload", || upload.send(&host.as_user("ann")));
+        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+        let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+        assert_eq!((run.left_over.len(), run.damaged), (0, vec![DOCUMENT.to_owned()]));
+        host.insert(DOCUMENT, &whole).unwrap();
+        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+    }
+}
+
+/// By a hand, or by a host of an earlier version.
+#[test]
+fn a_file_that_a_document_does_not_name_any_more_keeps_its_bytes() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    Upload::sdist("demo", "1.0").done(&host);
+    let mut document = host.object_json(DOCUMENT);
+    document["files"].as_array_mut().unwrap().pop();
+    host.insert(DOCUMENT, document.to_string()).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    let before = host.objects();
+    assert_damaged(&host, "other bytes", || other_bytes().send(&host.as_user("ann")));
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!((run.damaged, run.left_over.len()), (vec![DOCUMENT.to_owned()], 0));
+    assert_eq!(host.objects(), before);
+    assert!(host.upkeep().reindex::<Pypi>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
+    assert_eq!(host.object_json(DOCUMENT)["files"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_request_has_deleted_is_not_lost() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    Upload::sdist("demo", "1.0").done(&host);
+    let bytes = host.object(LOST).unwrap();
+    let ann = host.as_user("ann");
+    assert_eq!(ann.delete("/packages/demo/demo-1.0.tar.gz").send::<Pypi>().status(), 204);
+    // The host was killed before it removed the file.
+    host.insert(LOST, bytes).unwrap();
+    host.set_now(host.now() + 10 * MINUTE);
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+    assert_eq!(host.upkeep().older_than(0).collect::<Pypi>().unwrap().left_over, [LOST]);
+    assert_eq!(ann.delete("/pypi/demo").send::<Pypi>().status(), 204);
+    assert_eq!(host.object(PROOF), None);
+    assert_eq!(get(&host, "/simple/demo/").status(), 404);
+    other_bytes().done(&host);
+}
