@@ -7,7 +7,7 @@
 //! one, and so does the adoption of a repository with manifests.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, Document, Update};
+use packhouse_plugin::storage::{self, Change, Document, Name, Proof, Update};
 
 use crate::digest::ContentDigest;
 use crate::document::{LONGEST_EMPTY, Tags};
@@ -118,17 +118,21 @@ pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
 
 /// Lets these tags stand for a manifest; without tags it makes the document if there is none.
 pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) -> Result<(), Error> {
-    change(repository, |map, _| {
+    if tags.is_empty() {
+        // A document that has never had a tag has no proof.
+        return change(Update::new(&layout::tags(repository)), repository, |_, _| false);
+    }
+    let note = Some(digest.to_string());
+    let names: Vec<Name> =
+        tags.iter().map(|tag| Name { name: tag.to_string(), note: note.clone() }).collect();
+    let key = layout::tags(repository);
+    change(Update::new(&key).proven().naming(&names), repository, |map, _| {
         let mut changed = false;
         for tag in tags {
             changed |= map.set(tag, digest);
         }
         changed
-    })?;
-    if !tags.is_empty() {
-        storage::leave_proof(&layout::tags(repository));
-    }
-    Ok(())
+    })
 }
 
 /// An empty document, if there is none or what lies there holds no tags.
@@ -145,7 +149,8 @@ pub fn create(repository: &RepositoryName) -> Result<(), Error> {
 /// removed by this.
 pub fn remove(repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
     let mut removed = false;
-    change(repository, |map, has_tried| {
+    storage::release(&layout::tags(repository), &[tag.to_string()])?;
+    change_proven(repository, |map, has_tried| {
         let is_there = map.remove(tag);
         removed = is_there || has_tried;
         is_there
@@ -155,14 +160,38 @@ pub fn remove(repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
 
 /// Removes the tags of a manifest.
 pub fn remove_all(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
-    change(repository, |map, _| map.remove_all(digest))
+    let key = layout::tags(repository);
+    let there = storage::get(&key)?.map(|document| parse(&document.bytes, &key)).transpose()?;
+    let names = there.map(|tags| tags.names_of(digest)).unwrap_or_default();
+    storage::release(&key, &names)?;
+    change_proven(repository, |map, _| map.remove_all(digest))
 }
+
+/// Whether the document is an older copy of what was acknowledged, as its proof tells.
+pub fn is_older(document: &Document) -> Result<bool, Error> {
+    Proof::of(&document.info.key)?.is_ahead_of(document)
+}
+
+/// What is wrong with an older copy.
+pub const WHY_OLDER: &str = "it is an older copy, and a newer one was acknowledged: restore the newest copy, or run \
+                             `packhouse reindex`, which sets the tags again";
 
 /// `change` says whether it has changed something. Its second argument tells whether this has
 /// tried to write before.
-fn change(repository: &RepositoryName, mut change: impl FnMut(&mut Tags, bool) -> bool) -> Result<(), Error> {
+fn change_proven(
+    repository: &RepositoryName,
+    change_map: impl FnMut(&mut Tags, bool) -> bool,
+) -> Result<(), Error> {
+    change(Update::new(&layout::tags(repository)).proven(), repository, change_map)
+}
+
+fn change(
+    update: Update<'_>,
+    repository: &RepositoryName,
+    mut change: impl FnMut(&mut Tags, bool) -> bool,
+) -> Result<(), Error> {
     let key = layout::tags(repository);
-    Update::new(&key).content_type(JSON).run_telling(|document, has_tried| {
+    update.content_type(JSON).run_telling(|document, has_tried| {
         check(repository, document)?;
         let mut tags = match document {
             Some(document) => parse(&document.bytes, &key)?,
@@ -184,4 +213,41 @@ fn write(tags: &Tags) -> Result<Change, Error> {
 
 fn parse(bytes: &[u8], key: &str) -> Result<Tags, Error> {
     Tags::parse(bytes).map_err(|error| Error::damaged(key, why_unreadable(bytes, &error)))
+}
+
+/// Makes an older copy anew: the tags that its proof names stand for what it says. The others stay as they
+/// are where their manifest is here: an earlier version named none. Gives the tags that are lost, as their
+/// manifests are.
+pub fn rebuild(
+    repository: &RepositoryName,
+    document: &Document,
+    is_dry_run: bool,
+) -> Result<Vec<String>, Error> {
+    let key = &document.info.key;
+    let proof = Proof::of(key)?;
+    let (mut map, mut lost) = (parse(&document.bytes, key)?, Vec::new());
+    let tags: Vec<String> = map.names_after("").map(str::to_owned).collect();
+    for tag in tags.iter().filter_map(|name| Tag::parse(name).ok()) {
+        if let Some(digest) = map.get(&tag)
+            && storage::stat(&layout::manifest(repository, &digest))?.is_none()
+        {
+            map.remove(&tag);
+        }
+    }
+    for (name, _) in proof.files() {
+        let Ok(tag) = Tag::parse(name) else { continue };
+        let Some(digest) = proof.note(name).and_then(|note| ContentDigest::parse(note).ok()) else {
+            continue;
+        };
+        if storage::stat(&layout::manifest(repository, &digest))?.is_some() {
+            map.set(&tag, &digest);
+        } else {
+            lost.push(name.to_owned());
+        }
+    }
+    if !is_dry_run {
+        let bytes = map.to_bytes().map_err(|error| Error::Misused(error.to_string()))?;
+        storage::unless_conflict(storage::put_rebuilt(key, Some(&document.into()), bytes, Some(JSON)))?;
+    }
+    Ok(lost)
 }

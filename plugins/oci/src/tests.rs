@@ -23,6 +23,7 @@ mod losses;
 mod lost_answers;
 mod lost_tags;
 mod maintenance;
+mod older;
 mod permissions;
 mod publish;
 mod read;

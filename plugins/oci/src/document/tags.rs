@@ -13,8 +13,8 @@ use crate::name::Tag;
 
 /// A map without tags, as it is written here.
 const EMPTY: &[u8] = b"{ }";
-/// A longer map has tags, in bytes.
-pub const LONGEST_EMPTY: usize = 16;
+/// A longer map has tags, in bytes: a map may end with the 64 blanks of its stamp.
+pub const LONGEST_EMPTY: usize = 16 + 64;
 
 /// In the order of the tags' bytes, which is the order in which they are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Tags {
 
     /// Whether these bytes hold no tags, and no request is known to have removed the last one.
     pub fn may_be_emptied(bytes: &[u8]) -> bool {
-        bytes != EMPTY
+        bytes.trim_ascii_end() != EMPTY
             && bytes.len() <= LONGEST_EMPTY
             && Self::parse(bytes).is_ok_and(|tags| tags.0.is_empty())
     }
@@ -46,7 +46,7 @@ impl Tags {
             _ => false,
         };
         let text = bytes.trim_ascii();
-        bytes != EMPTY
+        text != EMPTY
             && bytes.len() <= LONGEST_EMPTY
             && (text.is_empty() || serde_json::from_slice(text).is_ok_and(is_empty))
     }
@@ -72,6 +72,13 @@ impl Tags {
         let digest = digest.to_string();
         self.0.retain(|_, value| value.as_str() != Some(&digest));
         self.0.len() != before
+    }
+
+    /// The names of the tags of one manifest.
+    pub fn names_of(&self, digest: &ContentDigest) -> Vec<String> {
+        let digest = digest.to_string();
+        let named = self.0.iter().filter(|(_, value)| value.as_str() == Some(&digest));
+        named.map(|(name, _)| name.clone()).collect()
     }
 
     /// Names behind this one, in order.

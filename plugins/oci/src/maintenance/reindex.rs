@@ -124,6 +124,13 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
         let Some(repository) = layout::repository_of_tags(key) else { continue };
         let Some(document) = step.pass(document)?.flatten() else { continue };
         step.checked(1, document.bytes.len() as u64);
+        if tag_map::is_older(&document)? && Tags::parse(&document.bytes).is_ok() {
+            tell(step, std::slice::from_ref(key));
+            for name in tag_map::rebuild(&repository, &document, step.is_dry_run())? {
+                step.damaged(key, &format!("the tag {name} is lost, and so is its manifest: push it again"));
+            }
+            continue;
+        }
         match Tags::parse(&document.bytes) {
             Ok(_) if Tags::may_be_emptied(&document.bytes) => {
                 replace_lost_tags(step, &repository)?;
