@@ -33,6 +33,7 @@ async fn an_upload_writes_the_documented_keys_and_no_others() {
             "pypi/packages/demo-tools/Demo_Tools-1.0-py3-none-any.whl.metadata",
             "pypi/packages/demo-tools/Demo_Tools-1.0.tar.gz",
             "pypi/packages/demo-tools/Demo_Tools-1.0.tar.gz.metadata",
+            "pypi/proofs/metadata/demo-tools/metadata.json",
             "pypi/simple/changed",
             "pypi/simple/demo-tools/index.html",
         ];
@@ -70,6 +71,7 @@ async fn a_bucket_laid_out_by_hand_is_served_and_one_more_upload_adds_its_keys()
         let mut expected = KEYS_OF_THE_FIXTURE.map(str::to_owned).to_vec();
         let file = "pypi/packages/old-tools/old_tools-1.2-py3-none-any.whl";
         expected.extend([file.to_owned(), format!("{file}.metadata")]);
+        expected.push("pypi/proofs/metadata/old-tools/metadata.json".to_owned());
         expected.sort();
         assert_eq!(registry.keys(), expected);
         let tools = page(&uploader, "/simple/old-tools/").await;
@@ -199,6 +201,7 @@ async fn a_quarantine_outlives_the_loss_of_its_document() {
         uploader.get(&wheel.path()).await.expect(500);
         // The way out that the error names.
         remove("pypi/simple/demo/index.html");
+        remove("pypi/proofs/metadata/demo/metadata.json");
         registry.order(&["reindex", "pypi"]).await.expect(0);
         uploader.get(&wheel.path()).await.expect(200);
     }

@@ -80,7 +80,7 @@ impl Snapshot {
 
     fn body(&self, answer: &Answer) -> String {
         match std::str::from_utf8(&answer.body) {
-            Ok(text) => self.without_hidden(plain::times(text)),
+            Ok(text) => self.without_hidden(plain::times(&plain::unstamped(text))),
             Err(_) => {
                 format!("({} bytes, SHA-256 {})", answer.body.len(), crate::cargo::checksum(&answer.body))
             }

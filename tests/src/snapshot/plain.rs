@@ -31,6 +31,25 @@ pub fn times(text: &str) -> String {
     result
 }
 
+/// Blanks of a document's stamp.
+const STAMP: usize = 64;
+
+/// Without the stamps of stored documents, which are blanks at the end of a line.
+pub fn unstamped(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let end = line.len().saturating_sub(STAMP);
+        match line.get(end..) {
+            Some(blanks)
+                if line.len() >= STAMP && blanks.bytes().all(|byte| matches!(byte, b' ' | b'\t')) =>
+            {
+                &line[..end]
+            }
+            _ => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The first line that is another one.
 pub fn difference(expected: &str, found: &str) -> Option<String> {
     if expected == found {
@@ -73,6 +92,13 @@ mod tests {
         assert_eq!(times("at 2026-01-02T03:04:05Z,"), "at 0000-00-00T00:00:00Z,");
         assert_eq!(times("2026-01-02T03:04:05.678901Z"), "0000-00-00T00:00:00.000000Z");
         assert_eq!(times("é 1.0.0 2026-01-02"), "é 1.0.0 2026-01-02");
+    }
+
+    #[test]
+    fn a_stamp_is_left_out_and_other_blanks_stay() {
+        let stamp = " \t".repeat(STAMP / 2);
+        assert_eq!(unstamped(&format!("{{}}{stamp}\n{{}}  \n")), "{}\n{}  \n");
+        assert_eq!(unstamped("é"), "é");
     }
 
     #[test]
