@@ -111,7 +111,7 @@ impl Proof {
     /// The proof of the document at this key, if there is one. Read the document before.
     pub fn of(document: &str) -> Result<Proof, Error> {
         let found = get(&proof_of(document))?;
-        let state = found.as_ref().map(|found| parse(found)).unwrap_or_default();
+        let state = found.as_ref().map(parse).unwrap_or_default();
         Ok(Proof { document: document.to_owned(), info: found.map(|found| found.info), state })
     }
 

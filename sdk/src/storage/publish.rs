@@ -188,7 +188,7 @@ impl<'a> Publish<'a> {
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         retry(self.document, |_| {
             let current = read(self.document, self.limit)?;
-            self.prepare_on(current, look)
+            self.prepare_on(current.as_ref(), look)
         })
     }
 
@@ -200,24 +200,25 @@ impl<'a> Publish<'a> {
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         let now = stat(self.document)?;
         if seen.as_ref().map(|document| &document.info.version) == now.as_ref().map(|info| &info.version)
-            && let Some(prepared) = self.prepare_on(seen, look)?
+            && let Some(prepared) = self.prepare_on(seen.as_ref(), look)?
         {
             return Ok(prepared);
         }
+        drop(seen);
         self.prepare(look)
     }
 
     /// None if the document has changed meanwhile.
     fn prepare_on<E: From<Error>>(
         self,
-        current: Option<Document>,
+        current: Option<&Document>,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Option<Result<Prepared<'a>, Refused>>, E> {
-        Ok(match look(current.as_ref())? {
+        Ok(match look(current)? {
             Entry::New(bytes) if self.is_too_large(&bytes) => Some(Err(Refused::TooLarge)),
             Entry::New(bytes) => {
                 let proof = self.is_proven.then(|| Proof::of(self.document)).transpose()?;
-                unless_conflict(self.prepare_after(current.as_ref(), bytes, proof))?.map(Ok)
+                unless_conflict(self.prepare_after(current, bytes, proof))?.map(Ok)
             }
             Entry::Same => Some(Err(Refused::Same)),
             Entry::Other => Some(Err(Refused::Exists)),

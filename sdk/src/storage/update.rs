@@ -127,7 +127,7 @@ impl<'a> Update<'a> {
             has_tried |= change_now != Change::Keep;
             let before = current.as_ref().filter(|_| self.is_proven).map(Before::from);
             // Its bytes go before the new ones are written: both may be large.
-            match self.apply(current.map(|document| document.info), before, change_now) {
+            match self.apply(current.map(|document| document.info), before.as_ref(), change_now) {
                 Err(error @ (Error::Unavailable(_) | Error::Other { .. })) => {
                     self.done_after_all(&mut change, error).map(Some)
                 }
@@ -167,7 +167,7 @@ impl<'a> Update<'a> {
     fn apply(
         self,
         current: Option<ObjectInfo>,
-        before: Option<Before>,
+        before: Option<&Before>,
         change: Change,
     ) -> Result<Option<ObjectInfo>, Error> {
         let precondition =
@@ -178,7 +178,7 @@ impl<'a> Update<'a> {
                 let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
                 if self.is_proven {
-                    return put_naming(self.key, before.as_ref(), bytes, content_type, self.names).map(Some);
+                    return put_naming(self.key, before, bytes, content_type, self.names).map(Some);
                 }
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }
