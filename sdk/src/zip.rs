@@ -68,6 +68,20 @@ pub const SMALL: u64 = 64 << 20;
 /// The most entries that an archive may have.
 pub const ENTRIES: usize = 50_000;
 
+/// How the clients of a protocol unpack what they download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clients {
+    /// Some read the directory, and some unpack while they download. What they could disagree about is
+    /// refused.
+    #[default]
+    OfAnyKind,
+    /// All read the directory first. Accepted too, since they accept it: a comment of the archive,
+    /// symbolic links, names with `\\` for `/` and in other encodings than UTF-8, a second name in an
+    /// extra field, and files that are stored without their size in front. The plugin looks where
+    /// symbolic links lead ([`Entry::is_link`]).
+    OfDirectory,
+}
+
 /// Reads bytes at an offset, fewer only at the end: `Staged::read_at`, `Reader::read_at`.
 pub type ReadAt<'a> = &'a dyn Fn(u64, u32) -> Result<Vec<u8>, HostError>;
 
@@ -129,11 +143,15 @@ impl From<io::Error> for Error {
 /// One entry, as the directory says.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// As it is written. UTF-8, and it does not lead out of the folder that it is unpacked to.
+    /// As it is written, and it does not lead out of the folder that it is unpacked to. What is not
+    /// UTF-8 in it is replaced ([`Clients::OfDirectory`]).
     pub name: &'a str,
-    /// Where programs unpack it: the name without `.`, repeated and last slashes; empty for `./`.
+    /// Where programs unpack it: the name without `.`, repeated and last slashes; empty for `./`. With
+    /// `/` for each `\\`.
     pub path: &'a str,
     pub is_folder: bool,
+    /// A symbolic link, whose content is its target; only with [`Clients::OfDirectory`].
+    pub is_link: bool,
     /// To read its content.
     pub member: Member,
 }
@@ -154,8 +172,9 @@ impl Member {
 
 /// An archive whose directory was read.
 pub struct Archive<'a> {
-    archive: ZipArchive<Window<'a>>,
+    zip: ZipArchive<Window<'a>>,
     directory: Directory,
+    clients: Clients,
 }
 
 impl<'a> Archive<'a> {
@@ -167,19 +186,29 @@ impl<'a> Archive<'a> {
         size: u64,
         visit: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Archive<'a>, Error> {
+        Archive::open_for(Clients::OfAnyKind, read, size, visit)
+    }
+
+    /// The same for a protocol whose clients unpack in a known way.
+    pub fn open_for(
+        clients: Clients,
+        read: ReadAt<'a>,
+        size: u64,
+        visit: impl FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<Archive<'a>, Error> {
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let window = Window::new(read, size);
-        let archive =
+        let zip =
             ZipLocator::new().locate_in_reader(window, &mut buffer, size).map_err(|(_, error)| error)?;
-        let directory = Directory::read(&archive, size, visit)?;
-        Ok(Archive { archive, directory })
+        let directory = Directory::read(&zip, size, clients, visit)?;
+        Ok(Archive { zip, directory, clients })
     }
 
     /// Verifies all of the archive: what stands before each file agrees with the directory, nothing
     /// hides between the files, and each file unpacks to what the directory says. For what comes
     /// in; an archive that is stored already was verified then.
     pub fn verify(&self, unpack: Unpack<'_>) -> Result<(), Error> {
-        self.directory.check_fronts(&self.archive)?.check(&self.archive, unpack)
+        self.directory.check_fronts(&self.zip, self.clients)?.check(&self.zip, unpack)
     }
 
     /// The content of one file, whose checksum is compared. `Refused` above `limit` bytes.
@@ -188,7 +217,7 @@ impl<'a> Archive<'a> {
         if member.size() > limit {
             return Err(too_large());
         }
-        let entry = self.archive.get_entry(member.wayfinder)?;
+        let entry = self.zip.get_entry(member.wayfinder)?;
         let mut bytes = Vec::new();
         // One more than is allowed tells whether there is too much.
         match member.method {

@@ -7,7 +7,7 @@ use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipEntry};
 use super::directory::Entry;
 use super::path::shown;
 use super::window::Window;
-use super::{Error, Unpack};
+use super::{Clients, Error, Unpack};
 
 /// All files of an archive, in the order in which they lie there.
 #[derive(Default)]
@@ -28,11 +28,14 @@ impl Contents {
         entry: &Entry,
         local: &ZipEntry<'_, Window<'_>>,
         name: &[u8],
+        clients: Clients,
     ) -> Result<(), Error> {
         let packing = match entry.method {
             CompressionMethod::DEFLATE => Packing::Deflate,
             // Read from the front, only its data tells where it ends.
-            CompressionMethod::STORE if !entry.has_descriptor => Packing::Store,
+            CompressionMethod::STORE if !entry.has_descriptor || clients == Clients::OfDirectory => {
+                Packing::Store
+            }
             CompressionMethod::STORE => {
                 let name = shown(name);
                 let reason = format!("{name} is written without its size in front, and is not deflated");

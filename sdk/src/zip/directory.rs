@@ -10,7 +10,7 @@ use super::contents::Contents;
 use super::frame;
 use super::path::{EntryPath, shown};
 use super::window::Window;
-use super::{ENTRIES, Entry as Listed, Error, Member, RATIO, SMALL};
+use super::{Clients, ENTRIES, Entry as Listed, Error, Member, RATIO, SMALL};
 
 /// The fixed part of an entry's front, in bytes (APPNOTE 4.3.7).
 const FRONT: u64 = 30;
@@ -49,6 +49,7 @@ impl Directory {
     pub fn read(
         archive: &ZipArchive<Window<'_>>,
         size: u64,
+        clients: Clients,
         mut visit: impl FnMut(Listed<'_>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         if archive.end_offset() != size {
@@ -66,11 +67,12 @@ impl Directory {
         let mut records = archive.entries(&mut buffer);
         while let Some(record) = records.next_entry()? {
             unpacked = unpacked.saturating_add(record.uncompressed_size_hint());
-            let path = directory.add(&record)?;
+            let path = directory.add(&record, clients)?;
             visit(Listed {
-                name: std::str::from_utf8(record.file_path().as_ref()).unwrap_or_default(),
+                name: &String::from_utf8_lossy(record.file_path().as_ref()),
                 path: &path.clean,
                 is_folder: path.is_folder,
+                is_link: record.mode().is_symlink(),
                 member: Member { wayfinder: record.wayfinder(), method: record.compression_method() },
             })?;
             let earlier = paths.insert(path.hash(&directory.hasher), path.is_folder);
@@ -96,27 +98,29 @@ impl Directory {
     }
 
     /// Gives its path.
-    fn add(&mut self, record: &ZipFileHeaderRecord<'_>) -> Result<EntryPath, Error> {
+    fn add(&mut self, record: &ZipFileHeaderRecord<'_>, clients: Clients) -> Result<EntryPath, Error> {
+        let is_strict = clients == Clients::OfAnyKind;
         if self.entries.len() == ENTRIES {
             return Err(Error::refused(format!("it holds more than {ENTRIES} files")));
         }
         let path = record.file_path();
         let name: &[u8] = path.as_ref();
-        if !name.is_ascii() && (!record.flags().is_utf8() || std::str::from_utf8(name).is_err()) {
+        if is_strict && !name.is_ascii() && (!record.flags().is_utf8() || std::str::from_utf8(name).is_err())
+        {
             let path = shown(name);
             return Err(Error::refused(format!(
                 "it holds the path {path}, which is not UTF-8 or does not say so; clients would read it \
                  differently"
             )));
         }
-        let path = EntryPath::parse(name)?;
-        if let Some(sizes) = frame::check_extra_fields(record.extra_fields())? {
+        let path = EntryPath::parse(name, clients)?;
+        if let Some(sizes) = frame::check_extra_fields(record.extra_fields(), name, clients)? {
             self.large.push((record.central_directory_offset(), sizes.to_vec()));
         }
         if record.flags().is_encrypted() {
             return Err(Error::refused(format!("{} is encrypted", shown(name))));
         }
-        if record.mode().is_symlink() {
+        if is_strict && record.mode().is_symlink() {
             return Err(Error::refused(format!("{} is a symbolic link", shown(name))));
         }
         let start = record.local_header_offset();
@@ -159,8 +163,12 @@ impl Directory {
     /// A client that unpacks while it downloads sees the same as one that reads the directory:
     /// each entry's front says what the directory says, the next one begins where it ends, and
     /// behind the last one stands nothing but the directory and its end. Gives what is between.
-    pub fn check_fronts(&self, archive: &ZipArchive<Window<'_>>) -> Result<Contents, Error> {
-        frame::check_end(archive, self.end, self.entries.len() as u64)?;
+    pub fn check_fronts(
+        &self,
+        archive: &ZipArchive<Window<'_>>,
+        clients: Clients,
+    ) -> Result<Contents, Error> {
+        frame::check_end(archive, self.end, self.entries.len() as u64, clients)?;
         if self.entries.len() > FEW {
             archive.get_ref().widen(WIDE);
         }
@@ -178,9 +186,9 @@ impl Directory {
                     shown(name)
                 )));
             }
-            let has_large_sizes = frame::check_front(archive, entry, &header)?;
+            let has_large_sizes = frame::check_front(archive, entry, &header, clients)?;
             frame::check_gap(archive, entry, &local, next, has_large_sizes)?;
-            contents.add(entry, &local, name)?;
+            contents.add(entry, &local, name, clients)?;
         }
         Ok(contents)
     }

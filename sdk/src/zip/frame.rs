@@ -6,16 +6,18 @@ use std::collections::HashSet;
 use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 use rawzip::{ReaderAt, ZipArchive, ZipEntry, ZipLocalFileHeader};
 
-use super::Error;
 use super::directory::Entry;
-use super::path::shown;
+use super::path::{EntryPath, shown};
 use super::window::Window;
+use super::{Clients, Error};
 
 /// The end of a directory (APPNOTE 4.3.16), and of one with large numbers before it (4.3.14,
 /// 4.3.15), in bytes.
 const END: usize = 22;
 const LARGE_RECORD: usize = 56;
 const LARGE_END: usize = LARGE_RECORD + 20 + END;
+/// The longest comment of an archive, in bytes.
+const LONGEST_COMMENT: usize = 65_535;
 /// Behind a file that was written without its size in front: at most this many bytes
 /// (APPNOTE 4.3.9).
 const DESCRIPTOR: usize = 24;
@@ -23,12 +25,20 @@ const DESCRIPTOR: usize = 24;
 /// What stands for a size that is in the extra field for 8-byte sizes (APPNOTE 4.5.3).
 const ELSEWHERE: u64 = u32::MAX as u64;
 
-/// Each field once and whole, and no other name. Gives the field for 8-byte sizes.
-pub fn check_extra_fields(mut fields: ExtraFields<'_>) -> Result<Option<&[u8]>, Error> {
+/// Each field once and whole, and no other name than `name`. Gives the field for 8-byte sizes.
+pub fn check_extra_fields<'a>(
+    mut fields: ExtraFields<'a>,
+    name: &[u8],
+    clients: Clients,
+) -> Result<Option<&'a [u8]>, Error> {
     let (mut seen, mut sizes) = (HashSet::new(), None);
     for (id, data) in fields.by_ref() {
-        if id == ExtraFieldId::INFO_ZIP_UNICODE_PATH || !seen.insert(id) {
+        let is_name = id == ExtraFieldId::INFO_ZIP_UNICODE_PATH;
+        if (is_name && clients == Clients::OfAnyKind) || !seen.insert(id) {
             return Err(Error::refused("a file has a second name or size in its extra fields"));
+        }
+        if is_name {
+            check_second_name(data, name, clients)?;
         }
         if id == ExtraFieldId::ZIP64 {
             sizes = Some(data);
@@ -39,6 +49,18 @@ pub fn check_extra_fields(mut fields: ExtraFields<'_>) -> Result<Option<&[u8]>, 
         return Err(Error::refused("an extra field of a file is cut off"));
     }
     Ok(sizes)
+}
+
+/// A name in UTF-8 for one that may be in another encoding, behind a byte and a checksum (APPNOTE
+/// 4.6.9). Two names that are both UTF-8 are the same.
+fn check_second_name(field: &[u8], name: &[u8], clients: Clients) -> Result<(), Error> {
+    let second = field.get(5..).unwrap_or_default();
+    EntryPath::parse(second, clients)?;
+    if std::str::from_utf8(name).is_ok() && second != name {
+        let (name, second) = (shown(name), shown(second));
+        return Err(Error::refused(format!("a file is called both {name} and {second}")));
+    }
+    Ok(())
 }
 
 /// An entry of the directory has exactly the 8-byte numbers whose places say that they are there.
@@ -83,8 +105,10 @@ pub fn check_front(
     archive: &ZipArchive<Window<'_>>,
     entry: &Entry,
     front: &ZipLocalFileHeader<'_>,
+    clients: Clients,
 ) -> Result<bool, Error> {
-    let sizes = check_extra_fields(front.extra_fields())?;
+    let name = front.file_path();
+    let sizes = check_extra_fields(front.extra_fields(), name.as_ref(), clients)?;
     if let Some(sizes) = sizes {
         check_large_front(archive, entry.start, sizes)?;
     }
@@ -138,13 +162,24 @@ fn is_descriptor(bytes: &[u8], entry: &Entry, has_large_sizes: bool) -> bool {
     *crc == entry.crc.to_le_bytes() && width == if has_large_sizes { 8 } else { 4 } && stated.eq(sizes)
 }
 
-/// Behind the directory stands its end and nothing else: no comment, in which another end may
-/// hide, and nowhere another number.
-pub fn check_end(archive: &ZipArchive<Window<'_>>, start: u64, entries: u64) -> Result<(), Error> {
+/// Behind the directory stands its end and nothing else, and nowhere another number. A comment, in
+/// which another end may hide for programs that look for the first one, only where all clients look
+/// for the last one.
+pub fn check_end(
+    archive: &ZipArchive<Window<'_>>,
+    start: u64,
+    entries: u64,
+    clients: Clients,
+) -> Result<(), Error> {
     let reader = archive.get_ref();
     let length = archive.end_offset().checked_sub(start).and_then(|length| usize::try_from(length).ok());
-    let mut end = match length {
-        Some(length @ (END | LARGE_END)) => vec![0; length],
+    let mut signature = [0; 4];
+    reader.read_exact_at(&mut signature, start)?;
+    let expected = if signature == *b"PK\x05\x06" { END } else { LARGE_END };
+    let comment = length.and_then(|length| length.checked_sub(expected));
+    let mut end = match comment {
+        Some(0) => vec![0; expected],
+        Some(1..=LONGEST_COMMENT) if clients == Clients::OfDirectory => vec![0; expected],
         _ => return Err(Error::refused("something stands behind its directory")),
     };
     reader.read_exact_at(&mut end, start)?;
@@ -170,6 +205,7 @@ pub fn check_end(archive: &ZipArchive<Window<'_>>, start: u64, entries: u64) -> 
             && at(LARGE_RECORD + 4, 4) == 0
             && at(LARGE_RECORD + 8, 8) == start);
     let is_fine = at(last, 4) == 0x0605_4b50
+        && comment.is_some_and(|length| at(last + 20, 2) == length as u64)
         && [(4, 2, 0), (6, 2, 0), (8, 2, entries), (10, 2, entries), (12, 4, size), (16, 4, directory)]
             .iter()
             .all(|(place, width, value)| is(*place, *width, *value));

@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::Error;
+use super::{Clients, Error};
 
 /// Where an entry is unpacked to.
 pub(super) struct EntryPath {
@@ -14,8 +14,12 @@ pub(super) struct EntryPath {
 
 impl EntryPath {
     /// A path that stays below the folder that it is unpacked to, on every system.
-    pub(super) fn parse(path: &[u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(path).unwrap_or("\0");
+    pub(super) fn parse(path: &[u8], clients: Clients) -> Result<Self, Error> {
+        let read = match clients {
+            Clients::OfAnyKind => std::str::from_utf8(path).unwrap_or("\0").into(),
+            Clients::OfDirectory => String::from_utf8_lossy(path).replace('\\', "/"),
+        };
+        let text = read.as_str();
         let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         let clean = parts.join("/");
         let is_folder = text.ends_with('/');
