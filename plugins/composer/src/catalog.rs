@@ -1,0 +1,204 @@
+//! Which packages there are, and what a search knows of them: derived documents, which no publish
+//! writes.
+//!
+//! The list of names is made by walking over the folders in the store. Only the first request that asks
+//! after a package came or went does that ([`Derived`]). A search looks up the documents of the packages
+//! that it may show, and reads anew only those that have changed since the catalog was written.
+
+use std::collections::BTreeMap;
+
+use packhouse_plugin::storage::{self, Derived, Precondition, folders};
+use packhouse_plugin::time::HOUR;
+use packhouse_plugin::{Error as HostError, log};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::document::{Abandoned, Package, Release};
+use crate::layout::{self, CATALOG, LIST, MARK, PACKAGES};
+use crate::name::PackageName;
+use crate::name::version::{compare, is_dev, is_stable};
+
+/// The most documents, and the most bytes of them, that one request reads.
+const READS: usize = 300;
+const BYTES: u64 = 64 << 20;
+/// Reading this many again costs less than writing the catalog.
+const WORTH_WRITING: usize = 16;
+/// The longest text that is shown and searched, in characters.
+const TEXT: usize = 500;
+/// The most keywords of a package, and the most packages that it provides.
+const WORDS: usize = 50;
+
+/// All packages. What is copied into the bucket is on it after an hour, or after a `reindex`.
+const NAMES: Derived<'_> = Derived { key: LIST, marker: MARK, lifetime: HOUR };
+
+#[derive(Serialize, Deserialize)]
+struct List {
+    packages: Vec<String>,
+}
+
+/// All of them, in the order of their bytes.
+pub fn names() -> Result<Vec<String>, HostError> {
+    Ok(NAMES.read(|| walk().map(|packages| List { packages }))?.packages)
+}
+
+/// What was found last; none if nothing was, or it cannot be read.
+pub fn stored() -> Result<Option<Vec<String>>, HostError> {
+    match storage::get(LIST) {
+        Ok(document) => Ok(document.and_then(|document| Some(document.json::<List>().ok()?.packages))),
+        Err(HostError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A package came or went: the next one who asks for all of them walks.
+pub fn changed() {
+    NAMES.changed();
+}
+
+/// As the store has them now. A folder without a document is no package.
+pub fn walk() -> Result<Vec<String>, HostError> {
+    let mut names = Vec::new();
+    for vendor in folders(PACKAGES) {
+        let vendor = vendor?;
+        for package in folders(&format!("{PACKAGES}{vendor}/")) {
+            names.extend(PackageName::parse(&format!("{vendor}/{}", package?)).ok());
+        }
+    }
+    let documents: Vec<String> = names.iter().map(layout::document).collect();
+    let found = storage::stat_many(&documents)?;
+    let there = names.into_iter().zip(found).filter(|(_, found)| found.is_some());
+    let mut names: Vec<String> = there.map(|(name, _)| name.to_string()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// By name.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    packages: BTreeMap<String, Entry>,
+}
+
+/// What is known of a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Of the document that this was read from; the store's word.
+    seen: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub url: String,
+    #[serde(default)]
+    pub kind: String,
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    /// Packages that it stands for.
+    #[serde(default)]
+    pub provides: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Abandoned>,
+}
+
+impl Catalog {
+    /// What was written last; empty when nothing was, or it cannot be read.
+    pub fn load() -> Result<Self, HostError> {
+        match storage::get(CATALOG) {
+            Ok(Some(document)) => Ok(document.json().unwrap_or_default()),
+            Ok(None) | Err(HostError::Damaged { .. }) => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known of a package, or nothing.
+    pub fn entry(&self, name: &str) -> Entry {
+        self.packages.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Reads what has changed of these packages, in order, until a bound is reached. What was known of a
+    /// package stays if its document is damaged, and is forgotten if it is gone.
+    pub fn refresh(&mut self, names: &[String]) -> Result<(), HostError> {
+        let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
+        let keys: Vec<String> = names.iter().map(layout::document).collect();
+        let mut stale = Vec::new();
+        for ((name, key), found) in names
+            .iter()
+            .zip(keys)
+            .zip(storage::stat_many(&names.iter().map(layout::document).collect::<Vec<_>>())?)
+        {
+            let seen = self.packages.get(name.as_str()).map(|entry| entry.seen.as_str());
+            match found {
+                None => drop(self.packages.remove(name.as_str())),
+                Some(info) if seen != Some(&info.version) => stale.push((name, key)),
+                Some(_) => {}
+            }
+        }
+        stale.truncate(READS);
+        let keys: Vec<&str> = stale.iter().map(|(_, key)| key.as_str()).collect();
+        let (mut bytes, mut read) = (0, 0);
+        for ((name, _), document) in stale.iter().zip(storage::get_each(&keys)) {
+            let document = match document {
+                Ok(Some(document)) => document,
+                Ok(None) | Err(HostError::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            bytes += document.bytes.len() as u64;
+            if let Ok(Some(package)) = Package::parse(&document.bytes) {
+                self.packages.insert(name.to_string(), Entry::of(&package, document.info.version));
+                read += 1;
+            }
+            if bytes > BYTES {
+                break;
+            }
+        }
+        if read >= WORTH_WRITING {
+            self.write();
+        }
+        Ok(())
+    }
+
+    /// Losing it costs reading and nothing else.
+    fn write(&self) {
+        let bytes = storage::to_json(self);
+        let written = bytes
+            .and_then(|bytes| storage::put(CATALOG, &bytes, Precondition::Any, Some("application/json")));
+        if let Err(error) = written {
+            let fields = [("error", error.to_string())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            log::warn("the catalog could not be written; the next search reads again", &fields);
+        }
+    }
+}
+
+impl Entry {
+    fn of(package: &Package, seen: String) -> Self {
+        let abandoned = package.abandoned.clone();
+        let Some(release) = newest(package) else { return Self { seen, abandoned, ..Self::default() } };
+        let manifest = release.composer.members();
+        let text = |member: &str| {
+            let text = manifest.get(member).and_then(Value::as_str).unwrap_or_default();
+            text.chars().take(TEXT).collect::<String>()
+        };
+        let words = manifest.get("keywords").and_then(Value::as_array);
+        let words = words.into_iter().flatten().filter_map(Value::as_str);
+        let links = ["provide", "replace"]
+            .into_iter()
+            .filter_map(|member| manifest.get(member).and_then(Value::as_object));
+        let kind = text("type").to_lowercase();
+        Self {
+            seen,
+            description: text("description"),
+            url: text("homepage"),
+            kind: if kind.is_empty() { "library".to_owned() } else { kind },
+            keywords: words.take(WORDS).map(|word| word.chars().take(TEXT).collect()).collect(),
+            provides: links.flat_map(|links| links.keys().cloned()).take(WORDS).collect(),
+            abandoned,
+        }
+    }
+}
+
+/// What a package is shown by: the newest release, else the newest pre-release, else a branch.
+pub fn newest(package: &Package) -> Option<&Release> {
+    let rank = |release: &Release| (is_stable(&release.normalized), !is_dev(&release.normalized));
+    package.versions.iter().max_by(|one, other| {
+        rank(one).cmp(&rank(other)).then_with(|| compare(&one.normalized, &other.normalized))
+    })
+}

@@ -1,0 +1,276 @@
+//! A package's document: the one that says which versions there are. What it does not name is not
+//! there, whatever lies in the store beside it. It must not know HTTP or storage; embedders read
+//! stored documents with it too. The README shows its form.
+//!
+//! # Invariants
+//! - `modified` grows with each change, by a second at least: clients that were told one moment ask
+//!   for what is later.
+//! - Digests, sizes and times are those of the publish; URLs are never stored.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::layout;
+use crate::name::{PackageName, Version};
+
+pub mod foreign;
+pub mod render;
+
+/// What a document says of itself.
+const FORMAT: &str = "packhouse-composer-1";
+/// What the formats of this system begin with.
+const FORMATS: &str = "packhouse-composer-";
+
+/// All of a package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    format: String,
+    pub name: String,
+    /// When this was last changed, in seconds since the Unix epoch: what clients are told as
+    /// `Last-Modified`.
+    pub modified: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Abandoned>,
+    /// In the order of their publishing.
+    pub versions: Vec<Release>,
+    /// Dists that a branch had before; lock files name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
+    /// What a later version of this plugin adds.
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// A version and its dist.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    /// As its publisher writes it.
+    pub version: String,
+    pub normalized: String,
+    /// When it was published, as clients are told.
+    pub time: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader: Option<String>,
+    #[serde(flatten)]
+    pub dist: Dist,
+    /// Its `composer.json`.
+    pub composer: Manifest,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// A `composer.json`, as text: a document may hold thousands, and who reads it looks at one after the
+/// other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Manifest(Box<RawValue>);
+
+impl Manifest {
+    pub fn new(members: &Map<String, Value>) -> Result<Self, serde_json::Error> {
+        serde_json::value::to_raw_value(members).map(Self)
+    }
+
+    /// Its members; none if it is not an object.
+    pub fn members(&self) -> Map<String, Value> {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// A zip archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dist {
+    /// Its name in the store.
+    pub reference: String,
+    pub size: u64,
+    pub sha1: String,
+    pub sha256: String,
+}
+
+/// The dist of a version that was published again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    pub normalized: String,
+    #[serde(flatten)]
+    pub dist: Dist,
+}
+
+/// Nobody looks after the package any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Abandoned {
+    /// `true`; never `false`.
+    Plain(bool),
+    /// The package to use instead.
+    Replacement(String),
+}
+
+/// What lies beside a dist, so that the document can be made again of both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub version: String,
+    pub time: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader: Option<String>,
+}
+
+/// What a document says of a version that is published.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placed {
+    /// The document with the version in it.
+    New(Package),
+    /// It is there, with the same bytes.
+    Same(Release),
+    /// It is there, with other bytes.
+    Other(Release),
+}
+
+impl Package {
+    /// Reads a stored document; none when it is another system's. An error when it is one of ours
+    /// that is damaged or newer.
+    pub fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(package) if package.format == FORMAT => Ok(Some(package)),
+            Ok(package) => Err(format!("its format {:?} is not known here", package.format)),
+            Err(_) if is_foreign(bytes) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The document of a package without versions.
+    pub fn new(name: &PackageName) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            name: name.to_string(),
+            modified: 0,
+            abandoned: None,
+            versions: Vec::new(),
+            earlier: Vec::new(),
+            other: Map::new(),
+        }
+    }
+
+    /// Checks that this is the whole document of the package, or says why not.
+    pub fn check(&self, name: &PackageName) -> Result<(), String> {
+        if self.name != name.as_str() {
+            return Err(format!("it is the document of the package {:?}", self.name));
+        }
+        if self.versions.is_empty() {
+            return Err("it names no version".to_owned());
+        }
+        let odd = self.dists().find(|dist| !layout::is_reference(&dist.reference));
+        if let Some(dist) = odd {
+            return Err(format!("it names the dist {:?}, which cannot be a file's name", dist.reference));
+        }
+        let spelled = |release: &&Release| {
+            !Version::parse(&release.version).is_ok_and(|version| version.normalized() == release.normalized)
+        };
+        if let Some(release) = self.versions.iter().find(spelled) {
+            return Err(format!("it says of {:?} that it is {:?}", release.version, release.normalized));
+        }
+        let mut normalized: Vec<&str> =
+            self.versions.iter().map(|release| release.normalized.as_str()).collect();
+        normalized.sort_unstable();
+        let twice = normalized.windows(2).find(|pair| matches!(pair, [one, next] if one == next));
+        twice.and_then(|pair| pair.first()).map_or(Ok(()), |version| Err(format!("it lists {version} twice")))
+    }
+
+    pub fn find(&self, version: &Version) -> Option<&Release> {
+        self.versions.iter().find(|release| release.normalized == version.normalized())
+    }
+
+    /// All dists that can be downloaded.
+    pub fn dists(&self) -> impl Iterator<Item = &Dist> {
+        self.versions
+            .iter()
+            .map(|release| &release.dist)
+            .chain(self.earlier.iter().map(|earlier| &earlier.dist))
+    }
+
+    /// Adds a version. One that is there stays, unless it is a branch, which may change.
+    pub fn place(mut self, release: Release) -> Placed {
+        let Some(there) = self.versions.iter().position(|there| there.normalized == release.normalized)
+        else {
+            self.versions.push(release);
+            return Placed::New(self);
+        };
+        let before = self.versions.remove(there);
+        if before.dist.sha256 == release.dist.sha256 {
+            return Placed::Same(before);
+        }
+        if !crate::name::version::is_dev(&release.normalized) {
+            return Placed::Other(before);
+        }
+        let Release { normalized, dist, .. } = before;
+        self.earlier.retain(|earlier| earlier.dist.reference != release.dist.reference);
+        self.earlier.push(Earlier { normalized, dist });
+        self.versions.push(release);
+        Placed::New(self)
+    }
+
+    /// The same of a dist that a branch had before the one that it has now; the package as it is for
+    /// all others.
+    pub fn with_older(mut self, release: &Release) -> Result<Self, Self> {
+        let newer = |there: &&Release| {
+            there.normalized == release.normalized && there.time > release.time && there.dist != release.dist
+        };
+        if !crate::name::version::is_dev(&release.normalized)
+            || !self.versions.iter().any(|there| newer(&there))
+        {
+            return Err(self);
+        }
+        if self.dists().all(|dist| dist.reference != release.dist.reference) {
+            let (normalized, dist) = (release.normalized.clone(), release.dist.clone());
+            self.earlier.push(Earlier { normalized, dist });
+        }
+        Ok(self)
+    }
+
+    /// Takes a version out, and gives the dists that are no longer named.
+    pub fn take(&mut self, version: &Version) -> Vec<Dist> {
+        let normalized = version.normalized();
+        let before: Vec<Dist> = self.dists().cloned().collect();
+        self.versions.retain(|release| release.normalized != normalized);
+        self.earlier.retain(|earlier| earlier.normalized != normalized);
+        let is_gone = |dist: &Dist| self.dists().all(|kept| kept.reference != dist.reference);
+        before.into_iter().filter(is_gone).collect()
+    }
+
+    /// Tells the clients of a change that is made at this moment, in seconds: later than all that
+    /// they were told before, `floor` included.
+    pub fn touch(&mut self, now: u64, floor: Option<u64>) {
+        let after = |moment: u64| moment.saturating_add(1);
+        self.modified = now.max(after(self.modified)).max(floor.map_or(0, after));
+    }
+}
+
+impl Release {
+    pub fn new(version: &Version, note: Note, dist: Dist, composer: Manifest) -> Self {
+        let Note { time, uploader, .. } = note;
+        let (version, normalized) = (version.as_str().to_owned(), version.normalized().to_owned());
+        Self { version, normalized, time, uploader, dist, composer, other: Map::new() }
+    }
+
+    /// What lies beside the dist.
+    pub fn note(&self) -> Note {
+        Note { version: self.version.clone(), time: self.time.clone(), uploader: self.uploader.clone() }
+    }
+}
+
+/// A document of another system is a JSON object with members, and nothing in it looks as if it
+/// came from here.
+fn is_foreign(bytes: &[u8]) -> bool {
+    let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+    let has_our_format = || bytes.windows(FORMATS.len()).any(|text| text == FORMATS.as_bytes());
+    !members.is_empty() && !members.contains_key("format") && !has_our_format()
+}

@@ -1,0 +1,110 @@
+//! Changing what is there: a package's document by compare-and-swap, and then what it no longer
+//! names.
+
+use packhouse_plugin::Error as HostError;
+use packhouse_plugin::maintenance::{RemovalMark, void_removal};
+use packhouse_plugin::storage::{self, Document, Json, Removal, unless_conflict};
+use serde_json::{Value, json};
+
+use super::{JSON, load, no_version, seconds};
+use crate::catalog;
+use crate::document::{Dist, Package};
+use crate::error::Error;
+use crate::layout;
+use crate::name::{PackageName, Version};
+
+/// Changes the package. `change` may be called several times, and says whether it has changed anything;
+/// what it refuses changes nothing.
+pub fn package(
+    name: &PackageName,
+    mut change: impl FnMut(&mut Package) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    storage::retry(&layout::document(name), |_| {
+        let (document, mut package) = load(name)?;
+        if !change(&mut package)? {
+            return Ok(Some(()));
+        }
+        Ok(write(&document, &mut package)?.then_some(()))
+    })
+}
+
+/// False if somebody else was faster.
+fn write(document: &Document, package: &mut Package) -> Result<bool, Error> {
+    package.touch(seconds()?, None);
+    void_removal(&document.info.key)?;
+    let bytes = storage::to_json(package)?;
+    let written = storage::put(&document.info.key, &bytes, document.precondition(), Some(JSON));
+    Ok(unless_conflict(written)?.is_some())
+}
+
+/// Removes a version, or all of them: from the document first, then their dists. A package that has no
+/// version left goes too.
+pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error> {
+    let key = layout::document(name);
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
+    let mark = storage::retry(&key, |attempt| {
+        // What an attempt finds done may be the work of the one before, whose answer was lost.
+        let has_tried = attempt > 1;
+        let (document, mut package) = match load(name) {
+            Err(error) if has_tried && error.status() == 404 => return Ok(Some(None)),
+            loaded => loaded?,
+        };
+        let gone = match version {
+            Some(version) if package.find(version).is_some() => package.take(version),
+            Some(_) if has_tried => return Ok(Some(None)),
+            Some(version) => return Err(no_version(name, version)),
+            None => {
+                let all = package.dists().cloned().collect();
+                package.versions.clear();
+                all
+            }
+        };
+        let mut files = keys_of(name, &gone);
+        if !package.versions.is_empty() {
+            removal.announce(&files)?;
+            return Ok(write(&document, &mut package)?.then_some(None));
+        }
+        files.push(layout::advisories(name));
+        removal.announce(&files)?;
+        let mark = remove_document(name, &document, &package, &files)?;
+        Ok::<_, Error>(mark.map(|mark| Some((mark, files))))
+    })?;
+    removal.carry_out();
+    if let Some((mark, files)) = mark {
+        // The mark stays where a file does.
+        if storage::stat_many(&files)?.iter().all(Option::is_none) {
+            mark.finish();
+        }
+        catalog::changed();
+    }
+    Ok(())
+}
+
+/// None if somebody else was faster.
+fn remove_document(
+    name: &PackageName,
+    document: &Document,
+    package: &Package,
+    files: &[String],
+) -> Result<Option<RemovalMark>, Error> {
+    // If the package comes back, its clients have to notice.
+    let note = json!({ "name": name.as_str(), "modified": package.modified.max(seconds()?) });
+    Json::<Value>::at(layout::deleted(name)).write(&note)?;
+    // If this request is interrupted, a collection can tell its files from those of a lost document.
+    let mark = RemovalMark::begin(&document.info.key, files)?;
+    match storage::remove(&document.info.key, document.precondition()) {
+        Ok(_) => Ok(Some(mark)),
+        // Ours, if the answer was lost.
+        Err(HostError::Conflict) if storage::stat(&document.info.key)?.is_none() => Ok(Some(mark)),
+        Err(error) => {
+            mark.finish();
+            Ok(unless_conflict(Err(error))?)
+        }
+    }
+}
+
+/// What lies in the store of these dists.
+fn keys_of(name: &PackageName, dists: &[Dist]) -> Vec<String> {
+    let keys = |dist: &Dist| [layout::dist(name, &dist.reference), layout::note(name, &dist.reference)];
+    dists.iter().flat_map(keys).collect()
+}

@@ -1,0 +1,31 @@
+//! Downloading a dist. What the document does not name is not there, even when its bytes are.
+
+use packhouse_plugin::{Call, Error as HostError, Response};
+
+use super::{load, package, require};
+use crate::error::{self, Error};
+use crate::layout;
+
+/// `GET /dists/{vendor}/{package}/{reference}.zip`, also of what a branch had before: lock files name
+/// it.
+pub fn download(call: &Call) -> Result<Response, Error> {
+    let name = package(call)?;
+    require(&name, "read")?;
+    let reference = call.decoded("reference")?;
+    let (_, package) = load(&name)?;
+    let dist = package.dists().find(|dist| dist.reference == reference).ok_or_else(|| {
+        let sentence = format!("the package {name} has no dist {}", error::shown(&reference));
+        Error::because(error::NOT_FOUND, sentence)
+    })?;
+    let key = layout::dist(&name, &dist.reference);
+    let mut response = Response::new(200).content_type("application/zip");
+    // Its digest is not compared: that would read each file twice.
+    let why = match response.write_object(&key)?.map(|info| info.size) {
+        None => "it is missing, and the document names it: upload the same file again".to_owned(),
+        Some(found) if found != dist.size => {
+            format!("it has {found} bytes, and the document says {}: upload the same file again", dist.size)
+        }
+        Some(_) => return Ok(response.immutable().no_compression()),
+    };
+    Err(HostError::damaged(key, why).into())
+}

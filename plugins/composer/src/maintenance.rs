@@ -1,0 +1,62 @@
+//! Looking after the bucket: what interrupted publishes left behind, documents to be made of dists that
+//! were copied in, and whether what is stored is what the documents say.
+
+use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::{self, Maintenance, Reference, Step};
+use packhouse_plugin::storage;
+
+use crate::Composer;
+use crate::document::Package;
+use crate::layout;
+use crate::name::PackageName;
+
+mod collect;
+mod reindex;
+mod verify;
+
+impl Maintenance for Composer {
+    fn collect(step: &Step<'_>) -> Result<(), Error> {
+        step.run_phases(collect::PHASES)
+    }
+
+    fn reindex(step: &Step<'_>) -> Result<(), Error> {
+        step.run_phases(reindex::PHASES)
+    }
+
+    fn verify(step: &Step<'_>) -> Result<(), Error> {
+        step.run_phases(verify::PHASES)
+    }
+}
+
+/// What lies at a package's key.
+type Stored = maintenance::Stored<Package>;
+
+/// The document of a package as it is now, so after whatever was listed before.
+fn stored(name: &PackageName) -> Result<Stored, Error> {
+    Stored::read(&layout::document(name), |document| match Package::parse(&document.bytes) {
+        Err(why) => Err(document.damaged(why)),
+        Ok(None) => Ok(Stored::Foreign(document)),
+        Ok(Some(package)) => {
+            let checked = package.check(name);
+            Ok(Stored::ours(document, package, checked))
+        }
+    })
+}
+
+/// What the document says now of a dist, or of the note beside it.
+fn reference(name: &PackageName, stored: &Stored, file: &str) -> Result<Reference, Error> {
+    let Some(reference) = layout::reference_of(file) else { return Ok(Reference::Named) };
+    let is_note = !layout::is_dist(file);
+    Ok(match stored {
+        Stored::Ours(_, package) if package.dists().any(|dist| dist.reference == reference) => {
+            Reference::Named
+        }
+        // The note stays as long as the dist lies there.
+        Stored::Ours(..) if is_note && storage::stat(&layout::dist(name, reference))?.is_some() => {
+            Reference::Named
+        }
+        Stored::Ours(..) => Reference::Unnamed,
+        Stored::Nothing => Reference::NoDocument,
+        Stored::Foreign(_) | Stored::Damaged(..) => Reference::Damaged,
+    })
+}

@@ -1,0 +1,94 @@
+//! Dists and notes that no document names, left behind by publishes and deletions that were
+//! interrupted, and notes of deleted packages that no client needs any more.
+//!
+//! # Invariants
+//! - A document is read after its package's files were listed: what was published in between is named
+//!   by then.
+//! - A file is removed only next to a document of ours that is whole and whose dists are all there.
+
+use packhouse_plugin::maintenance::{
+    Phase, Reference, Step, each_document, each_folder, first_missing, forget_claims,
+};
+use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::time::SECOND;
+use packhouse_plugin::{Error, ObjectInfo};
+use serde_json::{Map, Value};
+
+use super::{reference, stored};
+use crate::layout;
+use crate::name::PackageName;
+
+/// Keys of one step.
+const KEYS: u32 = 500;
+/// Bytes of documents after which a step ends.
+const MOST_READ: u64 = 16 << 20;
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.collect_lost(after, has_files) },
+    Phase { name: "deleted", step: deleted },
+];
+
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    if after.is_none() {
+        forget_claims(step)?;
+    }
+    each_folder(layout::PACKAGES, after, KEYS, MOST_READ, |objects| collect_package(step, objects))
+}
+
+/// The files of one package, or some of them. Gives the bytes that were read.
+fn collect_package(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
+    step.checked(objects.len() as u64, 0);
+    let files: Vec<(&ObjectInfo, PackageName, &str)> = objects
+        .iter()
+        .filter_map(|object| layout::package_of(&object.key).map(|(name, file)| (object, name, file)))
+        .collect();
+    let Some((_, name, _)) = files.first() else { return Ok(0) };
+    let key = layout::document(name);
+    let stored = stored(name)?;
+    step.checked(0, stored.size());
+    if let Some(why) = stored.damage() {
+        step.damaged_once(&key, why);
+    }
+    let mut unnamed: Vec<(&ObjectInfo, &str, Reference)> = Vec::new();
+    for (object, _, file) in &files {
+        let found = reference(name, &stored, file)?;
+        if !matches!(found, Reference::Named | Reference::Damaged) {
+            unnamed.push((object, file, found));
+        }
+    }
+    let dists = stored.content().into_iter().flat_map(|package| package.dists());
+    let named: Vec<String> = dists.map(|dist| layout::dist(name, &dist.reference)).collect();
+    if !unnamed.is_empty() && step.report_missing(&key, first_missing(&named)?.as_deref()) {
+        return Ok(stored.size());
+    }
+    for (object, file, found) in unnamed {
+        step.reclaim(object, &key, found, || reference(name, &super::stored(name)?, file))?;
+    }
+    Ok(stored.size())
+}
+
+/// Whether a file of the package is there whose document lies at this key.
+fn has_files(document: &str) -> Result<bool, Error> {
+    let Some(name) = layout::package_of_document(document) else { return Ok(false) };
+    let folder = layout::folder(&name);
+    let page = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&folder) })?;
+    Ok(!page.objects.is_empty())
+}
+
+/// A note says how new the document of a package must be that comes back. Once that moment has passed,
+/// every document is.
+fn deleted(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let now = storage::now()? / SECOND;
+    each_document(layout::DELETED, after, KEYS, MOST_READ, |object, document| {
+        step.checked(1, object.size);
+        let members: Option<Map<String, Value>> = document.ok().and_then(|document| document.json().ok());
+        let told = members.and_then(|members| members.get("modified").and_then(Value::as_u64));
+        if step.is_young(object) || told.is_some_and(|told| told >= now) {
+            step.kept(1, object.size);
+        } else if step.remove(object)? {
+            step.left_over(&object.key, object.size, "its package was deleted long ago");
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,254 @@
+//! Documents made of the dists: what was copied in is added, what is known stays as it is. Then the
+//! list of packages.
+//!
+//! # Invariants
+//! - A damaged document is reported and never replaced: it may be restored, and what it said of
+//!   abandoned packages lies nowhere else.
+//! - When a version was published is taken from the note beside its dist, or from another system's
+//!   document; only where there is neither, it is the time of the file.
+//! - Nothing is removed: a dist that a document names and that is not there is for `verify` to tell.
+//! - A dist that is younger than [`GRACE`] may be that of a publish under way, and is left to it.
+
+use packhouse_plugin::digests::{SHA1, SHA256};
+use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_in_parts};
+use packhouse_plugin::storage::{self, GRACE, Json, Precondition, Reader, unless_conflict};
+use packhouse_plugin::time::SECOND;
+use packhouse_plugin::{Error, ObjectInfo, find_digest};
+
+use super::{Stored, stored};
+use crate::archive::{self, ArchiveError};
+use crate::catalog;
+use crate::document::foreign::{self, Said};
+use crate::document::{self, Dist, Note, Package, Placed, Release};
+use crate::endpoints::JSON;
+use crate::endpoints::publish::{deleted, written};
+use crate::layout;
+use crate::name::{PackageName, Version};
+use crate::upload::Manifest;
+
+/// Keys of one listing.
+const KEYS: u32 = 500;
+/// Dists after which a step ends, and bytes of them.
+const MOST_FILES: u64 = 200;
+const MOST_READ: u64 = 1 << 30;
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "documents", step: documents },
+    Phase { name: "list", step: |step, _| write_list(step).map(|()| None) },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
+
+/// Packages in the order of their keys. What is found of one is written at once.
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut budget = Budget::new(MOST_FILES, MOST_READ);
+    let mut batch: Option<Batch> = None;
+    let next = each_in_parts(layout::PACKAGES, after, KEYS, |key, _| {
+        if budget.is_spent() {
+            return Ok(Some(Place::at(0, key)));
+        }
+        let Some((name, file)) = layout::package_of(key) else { return Ok(None) };
+        if batch.as_ref().is_none_or(|batch| batch.name != name) {
+            let before = batch.replace(Batch::of(step, name)?);
+            before.map_or(Ok(()), |before| before.write(step))?;
+        }
+        let Some(batch) = &mut batch else { return Ok(None) };
+        let added = batch.add(step, file, &mut budget);
+        step.pass(added)?;
+        Ok(None)
+    })?;
+    batch.map_or(Ok(()), |batch| batch.write(step))?;
+    Ok(next)
+}
+
+/// What is found of one package.
+struct Batch {
+    name: PackageName,
+    /// None where the document is damaged.
+    known: Option<Package>,
+    said: Vec<Said>,
+    /// When the package was deleted, if its document is gone.
+    deleted: Option<u64>,
+    has_document: bool,
+    found: Vec<Release>,
+}
+
+impl Batch {
+    fn of(step: &Step<'_>, name: PackageName) -> Result<Self, Error> {
+        let key = layout::document(&name);
+        let mut batch = Self {
+            known: None,
+            said: Vec::new(),
+            deleted: None,
+            has_document: true,
+            found: Vec::new(),
+            name,
+        };
+        match stored(&batch.name)? {
+            Stored::Ours(_, package) => {
+                step.prove(&[&key])?;
+                batch.known = Some(package);
+            }
+            Stored::Foreign(document) => {
+                batch.said = foreign::read(&document.bytes);
+                batch.has_document = false;
+                batch.known = Some(Package::new(&batch.name));
+            }
+            Stored::Nothing => {
+                batch.deleted = storage::stat(&layout::deleted(&batch.name))?.and_then(|note| note.modified);
+                batch.has_document = false;
+                batch.known = Some(Package::new(&batch.name));
+            }
+            Stored::Damaged(_, why) => step.damaged_once(&key, &why),
+        }
+        Ok(batch)
+    }
+
+    /// A dist that the document does not name.
+    fn add(&mut self, step: &Step<'_>, file: &str, budget: &mut Budget) -> Result<(), Error> {
+        let Some(reference) = layout::reference_of(file).filter(|_| layout::is_dist(file)) else {
+            return Ok(());
+        };
+        let Some(known) = &self.known else { return Ok(()) };
+        if known.dists().any(|dist| dist.reference == reference) {
+            return Ok(());
+        }
+        let key = layout::dist(&self.name, reference);
+        let Some(info) = storage::stat(&key)? else { return Ok(()) };
+        step.checked(1, info.size);
+        let floor = step.started().saturating_sub(GRACE);
+        let is_under_way = self.has_document && info.modified.is_none_or(|modified| modified >= floor);
+        // It was to go with its package.
+        let is_left_over =
+            self.deleted.is_some_and(|deleted| info.modified.is_none_or(|modified| modified <= deleted));
+        if is_under_way || is_left_over {
+            return Ok(());
+        }
+        budget.spend(1, info.size);
+        match self.describe(reference, &info)? {
+            Ok(release) => self.found.push(release),
+            Err(why) => step.damaged_once(&key, &why),
+        }
+        Ok(())
+    }
+
+    /// What a document says of a dist, or why nothing can be said.
+    fn describe(&self, reference: &str, info: &ObjectInfo) -> Result<Result<Release, String>, Error> {
+        let Some(reader) = Reader::open(&info.key)? else { return Ok(Err("it is gone".to_owned())) };
+        let read = |offset, max| reader.read_at(offset, max);
+        let manifest = match archive::find_manifest(&read, reader.size()) {
+            Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string()),
+            Err(ArchiveError::Host(error)) => return Err(error),
+            Err(error) => Err(error.to_string()),
+        };
+        let manifest = match manifest.and_then(|manifest| {
+            manifest.agree(&self.name).map_err(|error| error.to_string()).map(|()| manifest)
+        }) {
+            Ok(manifest) => manifest,
+            Err(why) => return Ok(Err(why)),
+        };
+        let note: Option<Note> = match Json::at(layout::note(&self.name, reference)).read() {
+            Err(Error::Damaged { .. }) => None,
+            note if layout::is_ours(reference) => note?,
+            _ => None,
+        };
+        let said = self.said.iter().find(|said| said.reference == reference);
+        let Some(version) = version_of(note.as_ref(), said, &manifest, reference) else {
+            let why = "neither a note beside it nor its composer.json names its version: upload it again";
+            return Ok(Err(why.to_owned()));
+        };
+        let computed = digests(&info.key, &[SHA1, SHA256])?.unwrap_or_default();
+        let hex =
+            |algorithm| find_digest(&computed, algorithm).map(|found| found.hex.clone()).unwrap_or_default();
+        let dist =
+            Dist { reference: reference.to_owned(), size: info.size, sha1: hex(SHA1), sha256: hex(SHA256) };
+        let time =
+            note.as_ref().map(|note| note.time.clone()).or_else(|| said.and_then(|said| said.time.clone()));
+        let note = Note {
+            version: version.to_string(),
+            time: time.unwrap_or_else(|| written(info.modified.unwrap_or_default())),
+            uploader: note.and_then(|note| note.uploader),
+        };
+        Ok(document::Manifest::new(&manifest.0)
+            .map(|manifest| Release::new(&version, note, dist, manifest))
+            .map_err(|error| error.to_string()))
+    }
+
+    /// The document with what was found.
+    fn write(mut self, step: &Step<'_>) -> Result<(), Error> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        // Of a branch the dist that was published last is the one that is offered.
+        self.found.sort_by(|one, other| one.time.cmp(&other.time));
+        let key = layout::document(&self.name);
+        let is_rebuilt = storage::retry(&key, |_| {
+            let (package, version) = match stored(&self.name)? {
+                Stored::Ours(document, package) => (package, Some(document.info.version)),
+                Stored::Foreign(document) => (Package::new(&self.name), Some(document.info.version)),
+                Stored::Nothing => (Package::new(&self.name), None),
+                Stored::Damaged(_, why) => {
+                    step.damaged_once(&key, &why);
+                    return Ok(Some(false));
+                }
+            };
+            let mut changed = with_all(package.clone(), &self.found);
+            if changed == package {
+                return Ok(Some(false));
+            }
+            if step.is_dry_run() {
+                return Ok(Some(true));
+            }
+            let written = storage::stat(&key)?.and_then(|info| info.modified).map(|written| written / SECOND);
+            changed.touch(storage::now()? / SECOND, written.max(deleted(&self.name)?));
+            let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
+            let bytes = storage::to_json(&changed)?;
+            Ok::<_, Error>(
+                unless_conflict(storage::put(&key, &bytes, precondition, Some(JSON)))?.map(|_| true),
+            )
+        })?;
+        if is_rebuilt {
+            step.rebuilt(&key);
+            step.prove(&[&key])?;
+        }
+        Ok(())
+    }
+}
+
+fn with_all(mut package: Package, found: &[Release]) -> Package {
+    for release in found {
+        package = package.with_older(release).unwrap_or_else(|package| {
+            match package.clone().place(release.clone()) {
+                Placed::New(package) => package,
+                Placed::Same(_) | Placed::Other(_) => package,
+            }
+        });
+    }
+    package
+}
+
+/// The first that says it: the note, another system's document, the file, its name.
+fn version_of(
+    note: Option<&Note>,
+    said: Option<&Said>,
+    manifest: &Manifest,
+    reference: &str,
+) -> Option<Version> {
+    let parse = |text: &str| Version::parse(text).ok();
+    note.and_then(|note| parse(&note.version))
+        .or_else(|| said.and_then(|said| parse(&said.version)))
+        .or_else(|| manifest.version().ok().flatten())
+        .or_else(|| parse(reference).filter(|_| !layout::is_ours(reference)))
+}
+
+fn write_list(step: &Step<'_>) -> Result<(), Error> {
+    let names = catalog::walk()?;
+    if catalog::stored()?.is_none_or(|stored| stored == names) {
+        return Ok(());
+    }
+    step.rebuilt(layout::LIST);
+    if !step.is_dry_run() {
+        catalog::changed();
+        catalog::names()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Each dist against what its document says of it, and files that no document names. It changes
+//! nothing.
+
+use packhouse_plugin::digests::{SHA1, SHA256};
+use packhouse_plugin::maintenance::{
+    Budget, Phase, Place, Reference, Step, digests, each_folder, each_in_parts,
+};
+use packhouse_plugin::storage;
+use packhouse_plugin::{Error, ObjectInfo, find_digest};
+
+use super::{reference, stored};
+use crate::document::Dist;
+use crate::endpoints::advisories;
+use crate::layout;
+use crate::name::PackageName;
+
+/// Keys of one listing.
+const KEYS: u32 = 500;
+/// Dists after which a step ends, and bytes.
+const MOST_FILES: u64 = 200;
+const MOST_READ: u64 = 1 << 30;
+/// Bytes of documents that were read for their files after which a step ends.
+const MOST_OF_DOCUMENTS: u64 = 16 << 20;
+/// What the layout has folders for.
+const FOLDERS: [&str; 2] = ["packages", "deleted"];
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "documents", step: documents },
+    Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
+
+/// The place is the number of the package's dists that were read before, and the document's key.
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    if after.is_none() {
+        step.report_files_for_folders(&FOLDERS)?;
+    }
+    let mut budget = Budget::new(MOST_FILES, MOST_READ);
+    each_in_parts(layout::PACKAGES, after, KEYS, |key, done| {
+        let name = layout::package_of_document(key);
+        name.map_or(Ok(None), |name| verify_package(step, key, &name, done, &mut budget))
+    })
+}
+
+/// Gives the place to go on at when the step has done enough.
+fn verify_package(
+    step: &Step<'_>,
+    key: &str,
+    name: &PackageName,
+    done: usize,
+    budget: &mut Budget,
+) -> Result<Option<String>, Error> {
+    if budget.is_spent() {
+        return Ok(Some(Place::at(done, key)));
+    }
+    let stored = stored(name)?;
+    if done == 0 {
+        step.checked(1, stored.size());
+    }
+    if let Some(why) = stored.damage() {
+        step.damaged_once(key, why);
+    }
+    let Some(package) = stored.content() else { return Ok(None) };
+    for (index, dist) in package.dists().enumerate().skip(done) {
+        if budget.is_spent() {
+            return Ok(Some(Place::at(index, key)));
+        }
+        budget.spend(1, dist.size);
+        verify_dist(step, name, dist)?;
+    }
+    Ok(None)
+}
+
+fn verify_dist(step: &Step<'_>, name: &PackageName, dist: &Dist) -> Result<(), Error> {
+    if !layout::is_reference(&dist.reference) {
+        return Ok(());
+    }
+    let key = layout::dist(name, &dist.reference);
+    let computed = digests(&key, &[SHA1, SHA256])?;
+    let size = storage::stat(&key)?.map(|info| info.size);
+    step.checked(1, dist.size);
+    let why = match (computed, size) {
+        (None, _) | (_, None) => Some("it is missing, and the document names it".to_owned()),
+        (Some(_), Some(size)) if size != dist.size => {
+            Some(format!("it has {size} bytes, and the document says {}", dist.size))
+        }
+        (Some(computed), Some(_)) => {
+            [(SHA1, &dist.sha1), (SHA256, &dist.sha256)].into_iter().find_map(|(algorithm, stated)| {
+                let found = find_digest(&computed, algorithm)?;
+                (!stated.eq_ignore_ascii_case(&found.hex))
+                    .then(|| format!("its bytes have {found}, and the document says {stated}"))
+            })
+        }
+    };
+    step.damaged_if(&key, why.as_deref(), || {
+        let now = stored(name)?;
+        Ok(now.content().is_some_and(|package| package.dists().any(|there| there == dist)))
+    })
+}
+
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(layout::PACKAGES, after, KEYS, MOST_OF_DOCUMENTS, |objects| verify_files(step, objects))
+}
+
+/// The files of one package, or some of them. Gives the bytes that were read.
+fn verify_files(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
+    for object in objects {
+        step.report_misplaced(layout::misplaced(&object.key));
+    }
+    let files: Vec<(&ObjectInfo, PackageName, &str)> = objects
+        .iter()
+        .filter_map(|object| layout::package_of(&object.key).map(|(name, file)| (object, name, file)))
+        .collect();
+    let Some((_, name, _)) = files.first() else { return Ok(0) };
+    let stored = stored(name)?;
+    let mut unnamed: Vec<(&ObjectInfo, Reference)> = Vec::new();
+    for (object, _, file) in &files {
+        if *file == "advisories.json" {
+            step.checked(1, object.size);
+            step.pass(advisories::check(name))?;
+        }
+        let found = reference(name, &stored, file)?;
+        if !matches!(found, Reference::Named | Reference::Damaged) {
+            unnamed.push((object, found));
+        }
+    }
+    step.report_unnamed(&unnamed, &layout::document(name))?;
+    Ok(stored.size())
+}

@@ -1,0 +1,162 @@
+//! What a publisher says of a version: the `composer.json` in the dist. It is kept as it is, less
+//! what only the registry knows. A member of the wrong kind is refused that would keep Composer from
+//! reading the package, and all others with it.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::name::{PackageName, Version, VersionError};
+
+pub mod constraint;
+
+/// The byte order mark that some editors write.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+/// Members that list packages with constraints.
+const LINKS: [&str; 5] = ["require", "require-dev", "conflict", "replace", "provide"];
+/// Members that Composer wants to be lists or objects.
+const ARRAYS: [&str; 3] = ["autoload", "autoload-dev", "support"];
+/// Members that Composer wants to be a text.
+const TEXTS: [&str; 2] = ["type", "target-dir"];
+
+/// Why a `composer.json` is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestError {
+    NotJson(String),
+    /// Which member, and what it should be.
+    Member(String),
+    /// No version, here or in the request.
+    NoVersion,
+    Version(VersionError),
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(reason) => write!(formatter, "composer.json is not a JSON object: {reason}"),
+            Self::Member(reason) => write!(formatter, "composer.json cannot be read by Composer: {reason}"),
+            Self::NoVersion => formatter.write_str(
+                "composer.json has no `version`: add one, or give the version in the address as ?version=1.0.0",
+            ),
+            Self::Version(error) => write!(formatter, "the `version` of composer.json: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// What does not agree with the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disagreement {
+    Name { inside: Option<String>, asked: PackageName },
+    Version { inside: Version, asked: Version },
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { inside: None, asked } => {
+                write!(formatter, "composer.json has no `name`: it has to be {asked}")
+            }
+            Self::Name { inside: Some(inside), asked } => {
+                let shown: String = inside.chars().take(200).collect();
+                write!(formatter, "composer.json is of {shown:?}, and the upload is of {asked}")
+            }
+            Self::Version { inside, asked } => {
+                write!(formatter, "composer.json says version {inside}, and the request says {asked}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Disagreement {}
+
+/// The `composer.json` of a version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest(pub Map<String, Value>);
+
+impl Manifest {
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
+        let members =
+            serde_json::from_slice(text).map_err(|error| ManifestError::NotJson(error.to_string()))?;
+        let manifest = Self(members);
+        manifest.check().map_err(ManifestError::Member)?;
+        Ok(manifest)
+    }
+
+    /// The version that it names, if any: Composer accepts a number too.
+    pub fn version(&self) -> Result<Option<Version>, ManifestError> {
+        let text = match self.0.get("version") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(_) => return Err(ManifestError::Member("`version` is not a text".to_owned())),
+        };
+        Version::parse(&text).map(Some).map_err(ManifestError::Version)
+    }
+
+    /// Checks that it is of this package.
+    pub fn agree(&self, name: &PackageName) -> Result<(), Disagreement> {
+        let inside = self.0.get("name").and_then(Value::as_str);
+        if inside.is_some_and(|inside| name.is_named(inside)) {
+            return Ok(());
+        }
+        Err(Disagreement::Name { inside: inside.map(str::to_owned), asked: name.clone() })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (member, value) in &self.0 {
+            let name = member.as_str();
+            if value.is_null() {
+                continue;
+            }
+            if LINKS.contains(&name) {
+                check_links(name, value)?;
+            } else if ARRAYS.contains(&name) && !value.is_object() && !value.is_array() {
+                return Err(format!("`{name}` is not an object"));
+            } else if TEXTS.contains(&name) && !value.is_string() {
+                return Err(format!("`{name}` is not a text"));
+            } else if name == "include-path" && !is_texts(value) {
+                return Err("`include-path` is not a list of texts".to_owned());
+            } else if name == "bin" && !value.is_string() && !is_texts(value) {
+                return Err("`bin` is neither a text nor a list of texts".to_owned());
+            } else if name == "suggest" && !is_texts(value) {
+                return Err("`suggest` is not an object of texts".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_texts(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(Value::is_string),
+        Value::Object(values) => values.values().all(Value::is_string),
+        _ => false,
+    }
+}
+
+fn check_links(member: &str, value: &Value) -> Result<(), String> {
+    let links = match value {
+        Value::Object(links) => links,
+        Value::Array(links) if links.is_empty() => return Ok(()),
+        _ => return Err(format!("`{member}` is not an object of package names and constraints")),
+    };
+    for (package, constraint) in links {
+        let shown: String = package.chars().take(100).collect();
+        let Some(constraint) = constraint.as_str() else {
+            return Err(format!("the constraint on {shown:?} in `{member}` is not a text"));
+        };
+        if !constraint::is_valid(constraint) {
+            let constraint: String = constraint.chars().take(100).collect();
+            return Err(format!(
+                "`{member}` has the constraint {constraint:?} on {shown:?}, which is not valid"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+use super::*;
+
+/// Each line is what `Composer\Semver\VersionParser::parseConstraints` of Composer 2.5 does with it
+/// under PHP 8.2.
+#[test]
+fn constraints_are_those_that_composer_reads() {
+    for (constraint, expected) in include!("tests/constraints.in") {
+        assert_eq!(constraint::is_valid(constraint), expected, "{constraint:?}");
+    }
+}
+
+#[test]
+fn members_that_keep_composer_from_reading_a_package_are_refused() {
+    for (json, sentence) in [
+        ("[]", "not a JSON object"),
+        ("{", "not a JSON object"),
+        (r#"{"require":["php"]}"#, "`require` is not an object"),
+        (r#"{"require":{"php":8}}"#, "is not a text"),
+        (r#"{"require-dev":{"php":"~>8"}}"#, "which is not valid"),
+        (r#"{"autoload":"src"}"#, "`autoload` is not an object"),
+        (r#"{"bin":{"a":1}}"#, "`bin`"),
+        (r#"{"type":1}"#, "`type`"),
+        (r#"{"suggest":{"a":1}}"#, "`suggest`"),
+    ] {
+        let error = Manifest::parse(json.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(sentence), "{json}: {error}");
+    }
+}
+
+#[test]
+fn what_composer_reads_is_taken_as_it_is() {
+    let text =
+        "\u{feff}{\"name\":\"A/B\",\"version\":1.5,\"require\":[],\"x\":{\"y\":[1]},\"autoload\":null}";
+    let manifest = Manifest::parse(text.as_bytes()).unwrap();
+    assert_eq!(manifest.version().unwrap().unwrap().normalized(), "1.5.0.0");
+    assert!(manifest.agree(&PackageName::parse("a/b").unwrap()).is_ok());
+    assert!(manifest.agree(&PackageName::parse("a/c").unwrap()).is_err());
+    assert_eq!(manifest.0.keys().collect::<Vec<_>>(), ["name", "version", "require", "x", "autoload"]);
+}
