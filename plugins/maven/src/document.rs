@@ -1,0 +1,178 @@
+//! The document of a version: which files it has, and what they are. Knows no storage and no HTTP.
+
+use std::collections::BTreeSet;
+
+use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
+use packhouse_plugin::storage::{GRACE, ObjectInfo, Staged};
+use packhouse_plugin::{Digest, Error, find_digest, time};
+use serde::{Deserialize, Serialize};
+
+use crate::name::{Coordinates, FileName};
+
+/// What a document of ours begins with.
+const FORMAT: &str = "packhouse-maven-1";
+/// The digests that are kept and served.
+pub const ALGORITHMS: [&str; 4] = [MD5, SHA1, SHA256, SHA512];
+
+/// A version, as its document says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    format: String,
+    group: String,
+    artifact: String,
+    version: String,
+    /// The artifact's metadata names it: its POM is there, or a client said so.
+    #[serde(default)]
+    pub listed: bool,
+    pub files: Vec<File>,
+    /// Checksums that came before their files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<Expected>,
+}
+
+/// A file of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    pub name: String,
+    pub size: u64,
+    /// RFC 3339.
+    pub uploaded: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader: Option<String>,
+    /// None of a file that was copied in and not read yet.
+    #[serde(flatten)]
+    pub digests: Option<Digests>,
+    /// The version of the object, of a file that may be replaced: the digests are those of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+}
+
+/// In lower-case hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digests {
+    pub md5: String,
+    pub sha1: String,
+    pub sha256: String,
+    pub sha512: String,
+}
+
+/// A checksum whose file is yet to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    pub name: String,
+    pub algorithm: String,
+    pub hex: String,
+    /// Milliseconds since the Unix epoch.
+    pub since: u64,
+}
+
+impl Release {
+    pub fn new(coordinates: &Coordinates) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            group: coordinates.artifact.group.to_string(),
+            artifact: coordinates.artifact.id().to_owned(),
+            version: coordinates.version().to_owned(),
+            listed: false,
+            files: Vec::new(),
+            expected: Vec::new(),
+        }
+    }
+
+    /// Why it is damaged although it can be read.
+    pub fn check(&self, coordinates: &Coordinates) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "its format is {:?}, which this version of the plugin does not know",
+                self.format
+            ));
+        }
+        let named = (self.group.as_str(), self.artifact.as_str(), self.version.as_str());
+        let artifact = &coordinates.artifact;
+        if named != (artifact.group.as_str(), artifact.id(), coordinates.version()) {
+            return Err(format!("it is about {}:{} {}", self.group, self.artifact, self.version));
+        }
+        let mut names = BTreeSet::new();
+        for file in &self.files {
+            FileName::parse(coordinates, &file.name).map_err(|error| error.to_string())?;
+            if !names.insert(&file.name) {
+                return Err(format!("it lists {} twice", file.name));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn file(&self, name: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Adds a file, or replaces it.
+    pub fn put(&mut self, file: File) {
+        self.expected.retain(|expected| expected.name != file.name);
+        match self.files.iter_mut().find(|there| there.name == file.name) {
+            Some(there) => *there = file,
+            None => self.files.push(file),
+        }
+    }
+
+    /// The checksums of a file that came before it, unless it should have come long ago.
+    pub fn expected(&self, name: &str, now: u64) -> impl Iterator<Item = &Expected> {
+        let name = name.to_owned();
+        self.expected.iter().filter(move |expected| expected.name == name && !expected.is_over(now))
+    }
+}
+
+impl Expected {
+    /// The upload that it belonged to has ended without its file.
+    pub fn is_over(&self, now: u64) -> bool {
+        now.saturating_sub(self.since) > GRACE
+    }
+}
+
+impl File {
+    /// One that was sent.
+    pub fn sent(name: &str, staged: &Staged, uploaded: u64, uploader: Option<String>) -> Result<Self, Error> {
+        Ok(Self {
+            name: name.to_owned(),
+            size: staged.size(),
+            uploaded: time::rfc3339(uploaded),
+            uploader,
+            digests: Digests::of(&staged.digests()),
+            object: None,
+        })
+    }
+
+    /// One that lies in the store.
+    pub fn found(name: &str, info: &ObjectInfo) -> Self {
+        Self {
+            name: name.to_owned(),
+            size: info.size,
+            uploaded: time::rfc3339(info.modified.unwrap_or_default()),
+            uploader: None,
+            digests: None,
+            object: None,
+        }
+    }
+
+    pub fn uploaded_at(&self) -> Option<u64> {
+        time::parse_rfc3339(&self.uploaded)
+    }
+}
+
+impl Digests {
+    /// None if one is missing.
+    pub fn of(digests: &[Digest]) -> Option<Self> {
+        let hex = |algorithm| find_digest(digests, algorithm).map(|digest| digest.hex.clone());
+        Some(Self { md5: hex(MD5)?, sha1: hex(SHA1)?, sha256: hex(SHA256)?, sha512: hex(SHA512)? })
+    }
+
+    pub fn get(&self, algorithm: &str) -> Option<&str> {
+        match algorithm {
+            MD5 => Some(&self.md5),
+            SHA1 => Some(&self.sha1),
+            SHA256 => Some(&self.sha256),
+            SHA512 => Some(&self.sha512),
+            _ => None,
+        }
+    }
+}

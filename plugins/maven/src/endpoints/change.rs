@@ -1,0 +1,81 @@
+//! Taking files away: from the document of their version first, and then from the store.
+
+use std::collections::BTreeSet;
+
+use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page, unless_conflict};
+use packhouse_plugin::{Error as HostError, log};
+
+use crate::catalog;
+use crate::document::Release;
+use crate::error::Error;
+use crate::layout;
+use crate::name::Coordinates;
+use crate::stored::{self, JSON};
+
+/// Removes the files that `meant` names. False when it names none. A version that has none left goes
+/// too; the metadata of the artifact is left to the caller, if `Changed` says so.
+pub fn remove_some(
+    coordinates: &Coordinates,
+    mut meant: impl FnMut(&Release) -> BTreeSet<String>,
+) -> Result<bool, Error> {
+    let key = layout::document(coordinates);
+    let folder = layout::folder(coordinates);
+    let mut removal = Removal::of(folder.trim_end_matches('/'));
+    let mut is_done = false;
+    let written = storage::retry(&key, |_| {
+        let Some(mut loaded) = stored::load(coordinates)? else { return Ok(Some(None)) };
+        let names = meant(&loaded.release);
+        if names.is_empty() {
+            return Ok::<_, Error>(Some(None));
+        }
+        let keys: Vec<String> = names.iter().flat_map(|name| keys_of(coordinates, name)).collect();
+        removal.announce(&keys)?;
+        loaded.release.files.retain(|file| !names.contains(&file.name));
+        is_done = true;
+        let bytes = storage::to_json(&loaded.release)?;
+        let written = unless_conflict(storage::put(&key, &bytes, loaded.precondition(), Some(JSON)))?;
+        Ok(written.map(|info| Some((info, loaded.release.files.is_empty()))))
+    })?;
+    // Of an attempt whose answer was lost the files are to be removed too.
+    if is_done {
+        removal.carry_out();
+    }
+    if let Some((info, true)) = written {
+        remove_document(&key, &info.version, &folder)?;
+    }
+    Ok(is_done)
+}
+
+/// Removes the files, and the version from the metadata if it has none left or no POM.
+pub fn remove(
+    coordinates: &Coordinates,
+    meant: impl FnMut(&Release) -> BTreeSet<String>,
+) -> Result<bool, Error> {
+    let is_done = remove_some(coordinates, meant)?;
+    catalog::follow(&coordinates.artifact, &[coordinates.version().to_owned()])?;
+    Ok(is_done)
+}
+
+/// The file, and the checksums that an earlier system stored beside it.
+fn keys_of(coordinates: &Coordinates, name: &str) -> Vec<String> {
+    ["", ".md5", ".sha1", ".sha256", ".sha512"]
+        .map(|ending| layout::file(coordinates, &format!("{name}{ending}")))
+        .to_vec()
+}
+
+/// A document without files shows nothing, so that failing to remove it is no failure: maintenance
+/// finds it. As long as a file lies there it says that nobody should see it.
+fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostError> {
+    let left = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(folder) })?;
+    if !left.objects.is_empty() {
+        return Ok(());
+    }
+    match storage::remove(key, Precondition::Version(version)) {
+        Ok(_) | Err(HostError::Conflict) => Ok(()),
+        Err(error) => {
+            let fields = [("key", key), ("error", &error.to_string())];
+            log::warn("an object that nothing names any more was left behind", &fields);
+            Ok(())
+        }
+    }
+}

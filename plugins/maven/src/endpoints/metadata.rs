@@ -1,0 +1,199 @@
+//! `maven-metadata.xml`, which the registry makes. Clients read it, add to it and write all of it,
+//! and would lose what others wrote meanwhile: what they send is only looked at for what is new.
+
+use packhouse_plugin::{Call, Response};
+
+use super::{dated, no_file, no_version};
+use crate::access;
+use crate::catalog::{self, XML};
+use crate::error::{self, Error};
+use crate::metadata::{self, Metadata, Plugin, snapshot as builds};
+use crate::name::{Artifact, Coordinates, GroupId};
+use crate::path::Place;
+use crate::stored;
+
+/// The most versions of one upload of metadata that are looked up.
+const LOOKED_UP: usize = 1000;
+
+/// `GET /{path}/maven-metadata.xml` of an artifact, of a group of plugins, or of both.
+pub fn read(place: &Place) -> Result<Response, Error> {
+    let (bytes, modified) = visible(place)?;
+    Ok(dated(Response::new(200), modified).content_type(XML).bytes(bytes))
+}
+
+/// What the caller may see of it, and when it was last changed.
+pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
+    let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "read"));
+    let group = place.group.as_ref().map(|group| access::require_in_group(group, "read"));
+    let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(|allowed| allowed.is_ok());
+    let Some((document, metadata)) = catalog::read(&place.path)? else {
+        // Who may see neither is not told whether it is there.
+        return match (artifact, group) {
+            (Some(Err(denied)), None | Some(Err(_))) | (None, Some(Err(denied))) => Err(denied.into()),
+            _ => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),
+        };
+    };
+    if is_all(&artifact) && is_all(&group) {
+        return Ok((document.bytes, document.info.modified));
+    }
+    let mut shown = Metadata::default();
+    if artifact.as_ref().is_some_and(Result::is_ok) {
+        shown = Metadata { plugins: Vec::new(), ..metadata.clone() };
+    }
+    shown.plugins = metadata.plugins;
+    if !is_all(&group) {
+        let group = place.group.as_ref();
+        shown.plugins.retain(|plugin| group.is_some_and(|group| may(group, plugin, "read")));
+    }
+    match (shown.is_empty(), artifact, group) {
+        (true, Some(Err(denied)), _) | (true, None, Some(Err(denied))) => Err(denied.into()),
+        (true, ..) => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),
+        (false, ..) => Ok((shown.render().into_bytes(), document.info.modified)),
+    }
+}
+
+fn may(group: &GroupId, plugin: &Plugin, action: &str) -> bool {
+    Artifact::parse(group.clone(), &plugin.artifact).is_ok_and(|artifact| access::may(&artifact, action))
+}
+
+/// `GET /{path}-SNAPSHOT/maven-metadata.xml`.
+pub fn read_snapshot(path: &str, coordinates: &Coordinates) -> Result<Response, Error> {
+    let (bytes, modified) = snapshot(path, coordinates)?;
+    Ok(dated(Response::new(200), modified).content_type(XML).bytes(bytes))
+}
+
+/// The metadata of a snapshot, and when it was last changed.
+pub fn snapshot(path: &str, coordinates: &Coordinates) -> Result<(Vec<u8>, Option<u64>), Error> {
+    access::require(&coordinates.artifact, "read")?;
+    let release = stored::load(coordinates)?.map(|loaded| loaded.release);
+    let rendered = release.as_ref().and_then(|release| {
+        let modified = release.files.iter().filter_map(crate::document::File::uploaded_at).max();
+        Some((builds::render(coordinates, release)?.into_bytes(), modified))
+    });
+    rendered.ok_or_else(|| no_file(path))
+}
+
+/// `PUT /{path}-SNAPSHOT/maven-metadata.xml`: the files say it all.
+pub fn upload_snapshot(call: &Call, coordinates: &Coordinates) -> Result<Response, Error> {
+    let artifact = &coordinates.artifact;
+    access::require(artifact, "write")?;
+    let sent = receive(call)?;
+    agrees("groupId", sent.group.as_deref(), artifact.group.as_str())?;
+    agrees("artifactId", sent.artifact.as_deref(), artifact.id())?;
+    agrees("version", sent.version.as_deref(), coordinates.version())?;
+    Ok(Response::new(201))
+}
+
+/// `PUT /{path}/maven-metadata.xml`.
+pub fn upload(call: &Call, place: &Place) -> Result<Response, Error> {
+    require_some(place)?;
+    let sent = receive(call)?;
+    if !sent.plugins.is_empty() {
+        add_plugins(place, &sent.plugins)?;
+    }
+    if !sent.versions.is_empty() || sent.latest.is_some() || sent.release.is_some() {
+        let artifact = place.artifact.as_ref().ok_or_else(|| {
+            Error::because(error::BAD_METADATA, "the metadata has versions, and this is the path of a group")
+        })?;
+        access::require(artifact, "write")?;
+        agrees("groupId", sent.group.as_deref(), artifact.group.as_str())?;
+        agrees("artifactId", sent.artifact.as_deref(), artifact.id())?;
+        add_versions(artifact, sent)?;
+    }
+    Ok(Response::new(201))
+}
+
+/// Who may write nothing that the path can be about is refused before the body is read, unless some
+/// plugin of the group may be meant.
+pub fn require_some(place: &Place) -> Result<(), Error> {
+    let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "write"));
+    let group = place.group.as_ref().map(|group| access::require_in_group(group, "write"));
+    match (artifact, group) {
+        (Some(Ok(())), _) | (_, Some(Ok(()))) => Ok(()),
+        // An account that may write one plugin only is told when it is known which.
+        (_, Some(Err(denied))) if denied.status() == 403 => Ok(()),
+        (Some(Err(denied)), _) | (None, Some(Err(denied))) => Err(denied.into()),
+        (None, None) => Err(Error::new(error::BAD_PATH)),
+    }
+}
+
+fn receive(call: &Call) -> Result<Metadata, Error> {
+    let bytes = call.body().read_all(metadata::LIMIT)?;
+    Metadata::parse(&bytes)
+        .map_err(|error| Error::because(error::BAD_METADATA, format!("the metadata cannot be read: {error}")))
+}
+
+/// What is said is what the path says.
+fn agrees(element: &str, said: Option<&str>, expected: &str) -> Result<(), Error> {
+    match said {
+        Some(said) if said != expected => {
+            let said: String = said.chars().filter(|character| !character.is_control()).take(100).collect();
+            let sentence =
+                format!("the metadata says <{element}> {said}, and it was sent to the path of {expected}");
+            Err(Error::because(error::BAD_METADATA, sentence))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Those that are new. A client sends those of others too, as it has read them.
+fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
+    let group = place.group.as_ref().ok_or_else(|| {
+        Error::because(error::BAD_METADATA, "the metadata has plugins, and this is not the path of a group")
+    })?;
+    let is_word = |text: &str| !text.is_empty() && text.len() <= 100 && !text.chars().any(char::is_control);
+    catalog::edit_at(&place.path, |metadata, _| {
+        let mut is_changed = false;
+        for plugin in
+            sent.iter().filter(|plugin| !metadata.plugins.contains(plugin)).cloned().collect::<Vec<_>>()
+        {
+            let artifact = Artifact::parse(group.clone(), &plugin.artifact)?;
+            if !is_word(&plugin.prefix)
+                || plugin
+                    .name
+                    .as_deref()
+                    .is_some_and(|name| name.chars().any(char::is_control) || name.len() > 1000)
+            {
+                return Err(Error::because(
+                    error::BAD_METADATA,
+                    format!("the plugin {artifact} has a prefix or a name that cannot be"),
+                ));
+            }
+            access::require(&artifact, "write")?;
+            // Nobody takes the prefix of a plugin that is not theirs.
+            for other in metadata.plugins.iter().filter(|other| other.prefix == plugin.prefix) {
+                access::require(&Artifact::parse(group.clone(), &other.artifact)?, "write")?;
+            }
+            is_changed |= metadata.put_plugin(&plugin);
+        }
+        Ok(is_changed)
+    })
+}
+
+/// A client lists what it has deployed, also without a POM. What is not there is not listed.
+fn add_versions(artifact: &Artifact, sent: Metadata) -> Result<(), Error> {
+    let known = catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
+    let mut versions = sent.versions;
+    versions.extend(sent.latest);
+    versions.extend(sent.release);
+    versions.retain(|version| !known.contains(version));
+    versions.sort_unstable();
+    versions.dedup();
+    let mut found = Vec::new();
+    for version in versions.into_iter().take(LOOKED_UP) {
+        let Ok(coordinates) = Coordinates::parse(artifact.clone(), &version) else { continue };
+        let Some(loaded) = stored::load(&coordinates)?.filter(|loaded| !loaded.release.files.is_empty())
+        else {
+            continue;
+        };
+        if loaded.version.is_some() && !loaded.release.listed {
+            stored::json(&coordinates).update(|release| {
+                let Some(mut release) = release else { return Err(no_version(&coordinates)) };
+                release.listed = true;
+                Ok(Some(release))
+            })?;
+        }
+        found.push(version);
+    }
+    Ok(catalog::follow(artifact, &found)?)
+}

@@ -1,0 +1,283 @@
+//! `PUT /{path}`: files, their checksums, and metadata.
+//!
+//! # Invariants
+//! - A file that has the name of a release or of a build is never replaced; the same bytes again are a
+//!   success, and repair the stored file if it is damaged.
+//! - The document of a version is there before its first file, and says that nobody should see it.
+
+use packhouse_plugin::digests::SHA256;
+use packhouse_plugin::storage::{
+    self, Document, Entry, ListingOptions, Precondition, Publish, Refused, Staged, list_page, unless_conflict,
+};
+use packhouse_plugin::{Call, Response, auth, clock, log, settings};
+
+use super::files::is_replaceable;
+use super::{metadata, path, sidecars};
+use crate::access;
+use crate::catalog;
+use crate::document::{ALGORITHMS, File, Release};
+use crate::error::{self, Error};
+use crate::layout;
+use crate::name::{Coordinates, FileName, GroupId};
+use crate::path::{Target, TargetFile, target};
+use crate::pom::{self, Pom};
+use crate::stored::{self, JSON};
+
+mod retention;
+
+/// Of files in the store.
+const BINARY: &str = "application/octet-stream";
+/// Where a client may say what it sends, and which digest that is.
+const STATED: [(&str, &str); 4] = [
+    ("x-checksum-md5", "md5"),
+    ("x-checksum-sha1", "sha1"),
+    ("x-checksum-sha256", "sha256"),
+    ("x-checksum-sha512", "sha512"),
+];
+
+/// See the module.
+pub fn upload(call: &Call) -> Result<Response, Error> {
+    settings::require_feature("upload")?;
+    let path = path(call)?;
+    let Target { file, sidecar } = target(&path)?;
+    if let Some(algorithm) = sidecar {
+        return sidecars::upload(call, &file, algorithm);
+    }
+    match file {
+        TargetFile::File(coordinates, name) => upload_file(call, &coordinates, &name),
+        TargetFile::Snapshot(coordinates) => metadata::upload_snapshot(call, &coordinates),
+        TargetFile::Metadata(place) => metadata::upload(call, &place),
+    }
+}
+
+fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Result<Response, Error> {
+    access::require(&coordinates.artifact, "write")?;
+    let limit = name.is_pom().then_some(pom::LIMIT);
+    let mut staged = call.body().stage(limit, &ALGORITHMS)?;
+    for (header, algorithm) in STATED {
+        if let Some(stated) = call.header(header) {
+            sidecars::check(name.as_str(), algorithm, stated.trim(), &staged.digest(algorithm)?.hex)?;
+        }
+    }
+    if name.is_pom() {
+        Pom::parse(&staged.read_all(pom::LIMIT)?)?.check(coordinates)?;
+    }
+    let uploader = auth::caller().map(|account| account.name());
+    let file = File::sent(name.as_str(), &staged, clock::now(), uploader)?;
+    let is_new = if is_replaceable(coordinates, name) {
+        replace(coordinates, name, file, &mut staged)?
+    } else {
+        publish(coordinates, name, file, &mut staged)?
+    };
+    if name.is_pom() {
+        catalog::list(coordinates, is_new)?;
+    }
+    if !is_new {
+        return Ok(Response::new(200));
+    }
+    let fields = [
+        ("package.name", &*coordinates.artifact.to_string()),
+        ("package.version", coordinates.version()),
+        ("package.file", name.as_str()),
+    ];
+    log::info("deployed a file", &fields);
+    if coordinates.is_snapshot() {
+        retention::apply(coordinates);
+    }
+    Ok(Response::new(201))
+}
+
+/// False if the same file was there already.
+fn publish(
+    coordinates: &Coordinates,
+    name: &FileName,
+    file: File,
+    staged: &mut Staged,
+) -> Result<bool, Error> {
+    let document = layout::document(coordinates);
+    let key = layout::file(coordinates, name.as_str());
+    check_place(coordinates, &key)?;
+    let seen = with_document(coordinates, |release| may_be_added(coordinates, release, &file).map(drop))?;
+    let now = storage::now()?;
+    let mut look = |document: Option<&Document>| {
+        // A deletion took it away at this moment.
+        let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
+        let mut release = stored::parse(coordinates, document)?;
+        if !may_be_added(coordinates, &release, &file)? {
+            return Ok(Entry::Same);
+        }
+        check_expected(&release, &file, staged_digests(&file), now)?;
+        release.listed |= name.is_pom();
+        release.put(file.clone());
+        Ok::<_, Error>(Entry::New(storage::to_json(&release)?))
+    };
+    let prepared = Publish::new(&document).content_type(JSON).prepare_from(Some(seen), &mut look)?;
+    let refused = match prepared {
+        Ok(prepared) => match prepared.claim(staged, &key, Some(BINARY), &mut look)? {
+            Ok(claimed) => match claimed.name(&mut look)? {
+                Ok(_) => return Ok(true),
+                Err(refused) => refused,
+            },
+            Err(refused) => refused,
+        },
+        Err(refused) => refused,
+    };
+    match refused {
+        Refused::Same => {
+            staged.repair(&key, Some(BINARY))?;
+            Ok(false)
+        }
+        Refused::Exists => Err(exists(coordinates, name)),
+        Refused::Busy if storage::stat(&key)?.is_none() => Err(Error::new(error::CHANGING)),
+        Refused::Busy => Err(Error::new(error::BEING_PUBLISHED)),
+        Refused::TooLarge => {
+            let sentence = format!(
+                "{coordinates} has more files than the repository can hold; delete some, or set `keep_snapshot_builds`"
+            );
+            Err(Error::because(error::TOO_LARGE, sentence))
+        }
+    }
+}
+
+fn staged_digests(file: &File) -> impl Fn(&str) -> String + '_ {
+    |algorithm| {
+        let digests = file.digests.as_ref();
+        digests.and_then(|digests| digests.get(algorithm)).unwrap_or_default().to_owned()
+    }
+}
+
+/// The checksums that came before the file are those of the file.
+fn check_expected(
+    release: &Release,
+    file: &File,
+    computed: impl Fn(&str) -> String,
+    now: u64,
+) -> Result<(), Error> {
+    for expected in release.expected(&file.name, now) {
+        sidecars::check(&file.name, &expected.algorithm, &expected.hex, &computed(&expected.algorithm))?;
+    }
+    Ok(())
+}
+
+/// False if it is there already; an error if other bytes are.
+fn may_be_added(coordinates: &Coordinates, release: &Release, file: &File) -> Result<bool, Error> {
+    let Some(there) = release.file(&file.name) else { return Ok(true) };
+    let name = FileName::parse(coordinates, &file.name)?;
+    let ours = file.digests.as_ref().map(|digests| digests.sha256.as_str());
+    let theirs = stored::digests(coordinates, there)?;
+    match theirs.as_ref().and_then(|digests| digests.get(SHA256)) {
+        Some(theirs) if Some(theirs) == ours => Ok(false),
+        // The document names it and it is gone: only its own bytes may come back, and nobody knows them.
+        _ => Err(exists(coordinates, &name)),
+    }
+}
+
+/// Gives a snapshot's file its bytes, whatever lies there. False if the same were there already.
+fn replace(
+    coordinates: &Coordinates,
+    name: &FileName,
+    file: File,
+    staged: &mut Staged,
+) -> Result<bool, Error> {
+    let key = layout::file(coordinates, name.as_str());
+    let now = storage::now()?;
+    check_place(coordinates, &key)?;
+    let document = with_document(coordinates, |_| Ok(()))?;
+    let release = stored::parse(coordinates, &document)?;
+    check_expected(&release, &file, staged_digests(&file), now)?;
+    if let Some(there) = release.file(name.as_str())
+        && stored::digests(coordinates, there)? == file.digests
+    {
+        return Ok(false);
+    }
+    let info = staged.commit(&key, &[], Precondition::Any, Some(BINARY))?;
+    let file = File { object: Some(info.version), ..file };
+    stored::json(coordinates).update(|release| {
+        let Some(mut release) = release else { return Err(Error::new(error::CHANGING)) };
+        release.listed |= name.is_pom();
+        release.put(file.clone());
+        Ok(Some(release))
+    })?;
+    // A deletion may have taken it away at the same moment.
+    if storage::stat(&key)?.is_none() { Err(Error::new(error::CHANGING)) } else { Ok(true) }
+}
+
+/// The document of a version, begun if there is none: then from the first upload on the document alone
+/// says what is there. `check` gets what it says or would say, before anything is stored.
+pub fn with_document(
+    coordinates: &Coordinates,
+    mut check: impl FnMut(&Release) -> Result<(), Error>,
+) -> Result<Document, Error> {
+    let key = layout::document(coordinates);
+    storage::retry(&key, |_| {
+        if let Some(document) = storage::get(&key)? {
+            return Ok(Some(document));
+        }
+        let found = stored::found(coordinates)?;
+        check(&found)?;
+        check_spelling(coordinates)?;
+        let bytes = storage::to_json(&found)?;
+        let written = storage::put(&key, &bytes, Precondition::Absent, Some(JSON));
+        Ok(unless_conflict(written)?.map(|info| Document { info, bytes }))
+    })
+}
+
+/// Names that differ by case alone would be one on some clients' file systems.
+fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
+    let artifact = &coordinates.artifact;
+    let (key, ours) = (layout::spelling(artifact), artifact.to_string());
+    let refuse = |there: &str| {
+        Err(Error::because(
+            error::SPELLING,
+            format!("{there} is there, which differs from {ours} by case alone"),
+        ))
+    };
+    if unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
+        && let Some(there) = storage::get(&key)?
+        && there.bytes != ours.as_bytes()
+    {
+        return refuse(&String::from_utf8_lossy(&there.bytes));
+    }
+    let versions =
+        catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
+    let version = coordinates.version();
+    let is_other = |there: &&String| there.eq_ignore_ascii_case(version) && *there != version;
+    match versions.iter().find(is_other) {
+        Some(there) => Err(Error::because(
+            error::SPELLING,
+            format!("{artifact} has the version {there}, which differs from {version} by case alone"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A file of one artifact cannot lie where another one has a folder.
+fn check_place(coordinates: &Coordinates, key: &str) -> Result<(), Error> {
+    let taken = |key: &str| Err(Error::because(error::TAKEN, format!("{key} is taken by another artifact")));
+    let folder = layout::folder(coordinates);
+    let above = [layout::artifact(&coordinates.artifact), folder.clone()];
+    for above in above.iter().map(|above| above.trim_end_matches('/')) {
+        let may_be_file = layout::version_of_file(above)
+            .is_some_and(|(coordinates, file)| FileName::parse(&coordinates, file).is_ok());
+        if may_be_file && storage::stat(above)?.is_some() {
+            return taken(above);
+        }
+    }
+    let segments: Vec<&str> = folder.trim_end_matches('/').split('/').skip(1).collect();
+    let below = format!("{key}/");
+    if GroupId::parse_segments(&segments).is_ok()
+        && !list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&below) })?.objects.is_empty()
+    {
+        return taken(key);
+    }
+    Ok(())
+}
+
+fn exists(coordinates: &Coordinates, name: &FileName) -> Error {
+    let what = if name.build().is_some() {
+        "deploy again for a new build"
+    } else {
+        "releases are never replaced: raise the version"
+    };
+    Error::because(error::EXISTS, format!("{coordinates} has {name} already, with other bytes; {what}"))
+}

@@ -1,0 +1,49 @@
+//! Which builds of a snapshot are kept: the newest ones, counted for each kind of file, since several
+//! machines may build one snapshot with one classifier each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use packhouse_plugin::log;
+
+use crate::document::Release;
+use crate::endpoints::change;
+use crate::error::Error;
+use crate::name::{Build, Coordinates, FileName, Kind};
+use crate::settings;
+
+/// Removes what is not kept. Failing to is no failure of the upload: the next one does it.
+pub fn apply(coordinates: &Coordinates) {
+    if let Err(error) = try_apply(coordinates) {
+        let fields = [("package.name", &*coordinates.artifact.to_string()), ("error", &error.to_string())];
+        log::warn("old builds of a snapshot were not removed; the next deployment tries again", &fields);
+    }
+}
+
+fn try_apply(coordinates: &Coordinates) -> Result<(), Error> {
+    let keep = settings::get()?.keep_snapshot_builds as usize;
+    if keep > 0 {
+        change::remove_some(coordinates, |release| expired(coordinates, release, keep))?;
+    }
+    Ok(())
+}
+
+/// The names of the files of builds that are not kept.
+fn expired(coordinates: &Coordinates, release: &Release, keep: usize) -> BTreeSet<String> {
+    let names: Vec<FileName> =
+        release.files.iter().filter_map(|file| FileName::parse(coordinates, &file.name).ok()).collect();
+    // A POM keeps its build only where the build has nothing else.
+    let main: BTreeSet<&Build> =
+        names.iter().filter(|name| !name.is_pom()).filter_map(FileName::build).collect();
+    let mut kinds: BTreeMap<&Kind, BTreeSet<&Build>> = BTreeMap::new();
+    for name in names.iter().filter(|name| !name.kind().is_beside()) {
+        if let Some(build) = name.build()
+            && (!name.is_pom() || !main.contains(build))
+        {
+            kinds.entry(name.kind()).or_default().insert(build);
+        }
+    }
+    let kept: BTreeSet<&Build> =
+        kinds.values().flat_map(|builds| builds.iter().rev().take(keep)).copied().collect();
+    let is_expired = |name: &&FileName| name.build().is_some_and(|build| !kept.contains(build));
+    names.iter().filter(is_expired).map(|name| name.as_str().to_owned()).collect()
+}

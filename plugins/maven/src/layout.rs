@@ -1,0 +1,94 @@
+//! Where objects lie, below the mount's prefix. The layout is fixed: buckets that an earlier system
+//! wrote with it stay readable, so nothing here ever moves.
+//!
+//! # Layout
+//! - `artifacts/{group path}/{artifact}/{version}/{file}`: a file of a version
+//! - `metadata/{path}/maven-metadata.xml`: of the artifact and of the group of plugins at this path
+//! - `versions/{group}/{artifact}/{version}.json`: the document of a version (an object of ours)
+//! - `names/{group}/{artifact}`: in lower case, how an artifact is spelled (an object of ours)
+//!
+//! `{group path}` is the group id with `/` for its dots, `{group}` the group id itself. So nothing
+//! below `versions/` and `names/` is a file and a folder at once.
+
+use crate::name::{Artifact, Coordinates, GroupId, METADATA_FILE};
+
+/// Every file of a version lies below this.
+pub const ARTIFACTS: &str = "artifacts/";
+/// Every metadata document lies below this.
+pub const METADATA: &str = "metadata/";
+/// Every version's document lies below this.
+pub const VERSIONS: &str = "versions/";
+/// Every spelling lies below this.
+pub const NAMES: &str = "names/";
+
+/// The key of a version's document.
+pub fn document(coordinates: &Coordinates) -> String {
+    format!("{}{}.json", documents(&coordinates.artifact), coordinates.version())
+}
+
+/// What the keys of an artifact's documents begin with.
+pub fn documents(artifact: &Artifact) -> String {
+    format!("{VERSIONS}{}/{}/", artifact.group, artifact.id())
+}
+
+/// What the keys of a version's files begin with.
+pub fn folder(coordinates: &Coordinates) -> String {
+    format!("{}{}/", artifact(&coordinates.artifact), coordinates.version())
+}
+
+/// What the keys of an artifact's files begin with.
+pub fn artifact(artifact: &Artifact) -> String {
+    format!("{ARTIFACTS}{}/", artifact.path())
+}
+
+/// The key of a file of a version.
+pub fn file(coordinates: &Coordinates, name: &str) -> String {
+    format!("{}{name}", folder(coordinates))
+}
+
+/// The key of the metadata at a path: that of an artifact, and of a group of plugins.
+pub fn metadata(path: &str) -> String {
+    format!("{METADATA}{path}/{METADATA_FILE}")
+}
+
+/// The key that says how an artifact is spelled.
+pub fn spelling(artifact: &Artifact) -> String {
+    format!("{NAMES}{}/{}", artifact.group, artifact.id()).to_ascii_lowercase()
+}
+
+/// The version whose document lies at this key.
+pub fn version_of_document(key: &str) -> Option<Coordinates> {
+    let (group, rest) = key.strip_prefix(VERSIONS)?.split_once('/')?;
+    let (id, file) = rest.split_once('/')?;
+    let artifact = Artifact::parse(GroupId::parse(group).ok()?, id).ok()?;
+    Coordinates::parse(artifact, file.strip_suffix(".json")?).ok()
+}
+
+/// The version in whose folder a key lies, and the name of the file.
+pub fn version_of_file(key: &str) -> Option<(Coordinates, &str)> {
+    let segments: Vec<&str> = key.strip_prefix(ARTIFACTS)?.split('/').collect();
+    let [group @ .., id, version, file] = segments.as_slice() else { return None };
+    let artifact = Artifact::parse(GroupId::parse_segments(group).ok()?, id).ok()?;
+    Some((Coordinates::parse(artifact, version).ok()?, *file))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn keys_are_those_of_the_layout() {
+        let lib = Artifact::parse(GroupId::parse("com.Example").unwrap(), "lib.core").unwrap();
+        let coordinates = Coordinates::parse(lib.clone(), "1.0").unwrap();
+        let file = file(&coordinates, "lib.core-1.0.jar");
+        assert_eq!(file, "artifacts/com/Example/lib.core/1.0/lib.core-1.0.jar");
+        assert_eq!(document(&coordinates), "versions/com.Example/lib.core/1.0.json");
+        assert_eq!(metadata(&lib.path()), "metadata/com/Example/lib.core/maven-metadata.xml");
+        assert_eq!(spelling(&lib), "names/com.example/lib.core");
+        assert_eq!(version_of_file(&file), Some((coordinates.clone(), "lib.core-1.0.jar")));
+        assert_eq!(version_of_document(&document(&coordinates)), Some(coordinates));
+        assert_eq!(version_of_file("artifacts/a.b/c/1/c-1.jar"), None, "a group's segment holds no dot");
+        assert_eq!(version_of_file("artifacts/c/1/c-1.jar"), None, "it has no group");
+    }
+}

@@ -1,0 +1,91 @@
+//! The Maven repository protocol: files at their paths, checksums, metadata that the registry makes,
+//! snapshots, and listings, spoken as Maven and Gradle expect. Embedders read a bucket's documents
+//! with [`name`], [`layout`] and [`document`].
+//!
+//! # Layout
+//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a version's
+//!   document says; they know no HTTP
+//! - [`metadata`], [`pom`], [`xml`]: what is read and rendered
+//! - `path`: what a path of the repository stands for; `access`: who may do what
+//! - `stored`: versions as they lie in the store; `catalog`: which versions an artifact has
+//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//!   what is stored
+
+use packhouse_plugin::ownership::Ownership;
+use packhouse_plugin::{Description, Protocol, Request, Response, Router};
+
+use crate::endpoints::{delete, files, folders, upload};
+use crate::error::Error;
+
+mod access;
+mod catalog;
+pub mod document;
+mod endpoints;
+pub mod error;
+pub mod layout;
+mod maintenance;
+pub mod metadata;
+pub mod name;
+mod path;
+pub mod pom;
+#[cfg(test)]
+mod samples;
+mod settings;
+mod stored;
+pub mod xml;
+
+/// The protocol.
+pub struct Maven;
+
+packhouse_plugin::export!(Maven, maintenance, ownership);
+
+/// Grants alone decide who may do what on artifacts.
+impl Ownership for Maven {}
+
+const SETUP: &str = "\
+<!-- settings.xml --> <server><id>packhouse</id><username>admin</username><password>PASSWORD</password></server>
+<!-- pom.xml --> <repository><id>packhouse</id><url>{base_url}</url></repository>
+mvn deploy -DaltDeploymentRepository=packhouse::default::{base_url}
+";
+
+impl Protocol for Maven {
+    fn describe() -> Description {
+        Description::new("maven", "Maven artifacts", env!("CARGO_PKG_VERSION"))
+            .scope(access::ARTIFACT, &["read", "write", "delete"], "read")
+            .implies(access::ARTIFACT, "write", &["read", "delete"])
+            .feature("upload", true, "new files can be deployed")
+            .feature("delete", true, "files, versions and artifacts can be deleted")
+            .failure_shape("text/plain; charset=utf-8", "{message}\n")
+            .setup(SETUP)
+    }
+
+    fn check_settings() -> Result<(), packhouse_plugin::Error> {
+        settings::get().map(drop)
+    }
+
+    fn handle(request: Request) -> Response {
+        let path = request.path();
+        let routes = if path.ends_with('/') { folder_routes() } else { file_routes() };
+        routes.handle(request)
+    }
+}
+
+fn file_routes() -> Router<Error> {
+    Router::new()
+        .get("/.meta/prefixes.txt", files::no_prefixes)
+        .get("/{path...}", files::read)
+        .put("/{path...}", upload::upload)
+        .delete("/{path...}", delete::delete)
+}
+
+fn folder_routes() -> Router<Error> {
+    Router::new()
+        .get("/", folders::read_root)
+        .get("/{path...}/", folders::read)
+        .delete("/{path...}/", delete::delete_folder)
+}
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Files that no document names, left behind by deployments and deletions that were interrupted, and
+//! documents that were begun and name none.
+//!
+//! # Invariants
+//! - A document is read after its files were listed: what was uploaded in between is named by then.
+//! - A file is removed only next to a document of its version that is whole and whose files are all
+//!   there. Where there is no document, the files are served as they are found, and stay.
+
+use packhouse_plugin::maintenance::{
+    Phase, Reference, Step, each, each_folder, first_missing, forget_claims,
+};
+use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use super::{Stored, stored};
+use crate::document::Release;
+use crate::layout::{self, ARTIFACTS, VERSIONS};
+use crate::name::{Coordinates, FileName};
+use crate::stored::is_sidecar;
+
+/// Keys of one step.
+const KEYS: u32 = 500;
+/// Bytes of documents after which a step ends.
+const MOST_READ: u64 = 16 << 20;
+
+/// What the files leave empty is seen the next time.
+pub const PHASES: &[Phase] =
+    &[Phase { name: "documents", step: documents }, Phase { name: "files", step: files }];
+
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    if after.is_none() {
+        forget_claims(step)?;
+    }
+    each(VERSIONS, after, KEYS, |object| collect_document(step, object))
+}
+
+/// A document without files is that of a first upload that never came to its end, or of a version
+/// that was deleted.
+fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<(), Error> {
+    step.checked(1, 0);
+    let Some(coordinates) = layout::version_of_document(&object.key) else { return Ok(()) };
+    let stored = stored(&coordinates)?;
+    step.checked(0, stored.size());
+    if let Some(why) = stored.damage() {
+        step.damaged_once(&object.key, why);
+    }
+    let Stored::Ours(document, release) = &stored else { return Ok(()) };
+    // As long as a file lies there, the document says that nobody should see it.
+    if !release.files.is_empty() || document.info.version != object.version || has_files(&coordinates)? {
+        return Ok(());
+    }
+    if step.is_young(object) {
+        step.kept(1, object.size);
+    } else if step.remove(object)? {
+        step.left_over(&object.key, object.size, "it names no file");
+    }
+    Ok(())
+}
+
+fn has_files(coordinates: &Coordinates) -> Result<bool, Error> {
+    let folder = layout::folder(coordinates);
+    Ok(!list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&folder) })?.objects.is_empty())
+}
+
+fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(ARTIFACTS, after, KEYS, MOST_READ, |objects| collect_version(step, objects))
+}
+
+/// The files of one version, or some of them. Gives the bytes that were read.
+fn collect_version(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
+    step.checked(objects.len() as u64, 0);
+    let Some((coordinates, _)) = objects.first().and_then(|object| layout::version_of_file(&object.key))
+    else {
+        return Ok(0);
+    };
+    let stored = stored(&coordinates)?;
+    step.checked(0, stored.size());
+    let key = layout::document(&coordinates);
+    if let Some(why) = stored.damage() {
+        step.damaged_once(&key, why);
+    }
+    let Stored::Ours(_, release) = &stored else { return Ok(stored.size()) };
+    let unnamed: Vec<(&ObjectInfo, String)> = objects
+        .iter()
+        .filter_map(|object| Some((object, main_file(&coordinates, &object.key)?)))
+        .filter(|(_, file)| release.file(file).is_none())
+        .collect();
+    let named: Vec<String> =
+        release.files.iter().map(|file| layout::file(&coordinates, &file.name)).collect();
+    if !unnamed.is_empty() && step.report_missing(&key, first_missing(&named)?.as_deref()) {
+        return Ok(stored.size());
+    }
+    for (object, file) in unnamed {
+        step.reclaim(object, &key, Reference::Unnamed, || reference(&coordinates, &object.key, &file))?;
+    }
+    Ok(stored.size())
+}
+
+/// The file that an object is, or that it is the stored checksum of; none for what is not ours.
+fn main_file(coordinates: &Coordinates, key: &str) -> Option<String> {
+    let (_, file) = layout::version_of_file(key)?;
+    let main = if is_sidecar(file) { file.rsplit_once('.')?.0 } else { file };
+    FileName::parse(coordinates, main).ok().map(|name| name.as_str().to_owned())
+}
+
+/// What the document says of it now. A checksum stays as long as its file lies there.
+fn reference(coordinates: &Coordinates, key: &str, file: &str) -> Result<Reference, Error> {
+    let is_named = |release: &Release| release.file(file).is_some();
+    Ok(match stored(coordinates)? {
+        Stored::Ours(_, release) if is_named(&release) => Reference::Named,
+        Stored::Ours(..) if is_sidecar(key) && storage::stat(&layout::file(coordinates, file))?.is_some() => {
+            Reference::Named
+        }
+        Stored::Ours(..) => Reference::Unnamed,
+        Stored::Nothing | Stored::Foreign(_) => Reference::NoDocument,
+        Stored::Damaged(..) => Reference::Damaged,
+    })
+}

@@ -1,0 +1,96 @@
+//! Is what is stored what the documents say? Each document is read, each file is read through and
+//! compared with its digests, and each metadata document is compared with the documents.
+
+use packhouse_plugin::Error;
+use packhouse_plugin::maintenance::each_document;
+use packhouse_plugin::maintenance::{self, Budget, Phase, Place, Step, each_in_parts};
+use packhouse_plugin::storage;
+
+use super::{Stored, stored};
+use crate::catalog;
+use crate::document::{ALGORITHMS, Digests, File};
+use crate::layout::{self, METADATA, VERSIONS};
+use crate::name::{Coordinates, METADATA_FILE};
+use crate::path::Place as MetadataPlace;
+use crate::stored as versions;
+
+/// Keys of one step.
+const KEYS: u32 = 200;
+/// Files, and bytes of them, after which a step ends.
+const MOST_FILES: u64 = 200;
+const MOST_READ: u64 = 1 << 30;
+
+pub const PHASES: &[Phase] =
+    &[Phase { name: "versions", step: check_versions }, Phase { name: "metadata", step: check_metadata }];
+
+fn check_versions(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut budget = Budget::new(MOST_FILES, MOST_READ);
+    each_in_parts(VERSIONS, after, KEYS, |key, done| {
+        let Some(coordinates) = layout::version_of_document(key) else {
+            step.damaged_once(key, "it is not the key of a version's document");
+            return Ok(None);
+        };
+        let stored = stored(&coordinates)?;
+        if done == 0 {
+            step.checked(1, stored.size());
+        }
+        budget.spend(1, stored.size());
+        if let Some(why) = stored.damage() {
+            step.damaged_once(key, why);
+        }
+        let Stored::Ours(_, release) = &stored else { return Ok(None) };
+        for (at, file) in release.files.iter().enumerate().skip(done) {
+            if budget.is_spent() {
+                return Ok(Some(Place::at(at, key)));
+            }
+            check_file(step, &coordinates, file)?;
+            budget.spend(1, file.size);
+        }
+        Ok(None)
+    })
+}
+
+fn check_file(step: &Step<'_>, coordinates: &Coordinates, file: &File) -> Result<(), Error> {
+    let key = layout::file(coordinates, &file.name);
+    let info = storage::stat(&key)?;
+    let computed = maintenance::digests(&key, &ALGORITHMS)?;
+    step.checked(1, info.as_ref().map_or(0, |info| info.size));
+    let why = match (info, computed) {
+        (Some(info), Some(computed)) => {
+            let is_same = file.object.as_ref().is_none_or(|version| *version == info.version);
+            let is_known = file.digests.is_none() || file.digests == Digests::of(&computed);
+            (is_same && !is_known).then_some("it is not what its document says: deploy the same file again")
+        }
+        _ => Some("it is missing, and the document of its version names it"),
+    };
+    let still =
+        || Ok(versions::document(coordinates)?.is_some_and(|now| now.release.file(&file.name) == Some(file)));
+    step.damaged_if(&key, why, still)
+}
+
+fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_document(METADATA, after, KEYS, MOST_READ, |info, document| {
+        step.checked(1, info.size);
+        let path = info.key.strip_prefix(METADATA).and_then(|path| path.strip_suffix(METADATA_FILE));
+        let Some(path) = path.map(|path| path.trim_end_matches('/')) else { return Ok(()) };
+        let Some(metadata) = step.pass(document.and_then(|document| catalog::parse(&document)))? else {
+            return Ok(());
+        };
+        let Some(artifact) = MetadataPlace::of_path(path).artifact else { return Ok(()) };
+        if metadata.versions.is_empty() {
+            return Ok(());
+        }
+        let Some(listed) = step.pass(catalog::walk(&artifact))? else { return Ok(()) };
+        let mut expected = metadata.clone();
+        let gone: Vec<String> =
+            metadata.versions.iter().filter(|there| !listed.contains(there)).cloned().collect();
+        let is_changed = expected.change_versions(&artifact, &listed, &gone);
+        let why =
+            is_changed.then_some("it does not list the versions that there are: run `packhouse reindex`");
+        let still = || {
+            let (now, listed_now) = (catalog::read(path)?, catalog::walk(&artifact)?);
+            Ok(listed_now == listed && now.is_some_and(|(_, now)| now == metadata))
+        };
+        step.damaged_if(&info.key, why, still)
+    })
+}

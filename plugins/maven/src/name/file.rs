@@ -1,0 +1,146 @@
+//! The name of a file of a version: `{artifact}-{version}[-{classifier}].{extension}`, where a
+//! snapshot's version may be that of one build.
+
+use std::fmt;
+
+use super::{Coordinates, NameError};
+
+/// The end of a snapshot's version.
+pub const SNAPSHOT: &str = "SNAPSHOT";
+/// The longest file name, in bytes: one segment of a key.
+const LENGTH: usize = 250;
+/// Endings that stand behind the ending of the file that they are about.
+const BESIDE: [&str; 4] = ["asc", "sigstore", "sigstore.json", "sig"];
+/// Endings that are one only together with the one before: `tar.gz`.
+const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "lzma", "Z"];
+
+/// The name of a file in the folder of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName {
+    name: String,
+    /// One build of a snapshot.
+    build: Option<Build>,
+    kind: Kind,
+}
+
+/// What a file is to its version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind {
+    pub classifier: String,
+    pub extension: String,
+}
+
+/// One build of a snapshot: `20260101.120000-1`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Build {
+    /// `20260101.120000`: in the order of time, as text.
+    pub timestamp: String,
+    pub number: u64,
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.timestamp, self.number)
+    }
+}
+
+impl FileName {
+    /// In the folder of this version.
+    pub fn parse(coordinates: &Coordinates, name: &str) -> Result<Self, NameError> {
+        Self::split(coordinates, name).ok_or_else(|| NameError { what: "file name", text: name.to_owned() })
+    }
+
+    fn split(coordinates: &Coordinates, name: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+~!@".contains(&byte);
+        if name.len() > LENGTH || !name.bytes().all(is_plain) {
+            return None;
+        }
+        let rest = name.strip_prefix(coordinates.artifact.id())?.strip_prefix('-')?;
+        let version = coordinates.version();
+        let (build, tail) = match rest.strip_prefix(version) {
+            Some(tail) => (None, tail),
+            None if coordinates.is_snapshot() => {
+                let rest = rest.strip_prefix(version.strip_suffix(SNAPSHOT)?)?;
+                let (build, tail) = Build::take(rest)?;
+                (Some(build), tail)
+            }
+            None => return None,
+        };
+        Some(Self { name: name.to_owned(), build, kind: Kind::of(tail)? })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    pub fn build(&self) -> Option<&Build> {
+        self.build.as_ref()
+    }
+
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The POM itself.
+    pub fn is_pom(&self) -> bool {
+        self.kind.is_pom()
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name)
+    }
+}
+
+impl Kind {
+    /// Of what stands behind the version.
+    fn of(tail: &str) -> Option<Self> {
+        if let Some(extension) = tail.strip_prefix('.') {
+            return (!extension.is_empty())
+                .then(|| Self { classifier: String::new(), extension: extension.to_owned() });
+        }
+        let rest = tail.strip_prefix('-')?;
+        let at = extension_at(rest)?;
+        let (classifier, extension) = (rest.get(..at)?, rest.get(at + 1..)?);
+        let is_whole = !classifier.is_empty() && !extension.is_empty();
+        is_whole.then(|| Self { classifier: classifier.to_owned(), extension: extension.to_owned() })
+    }
+
+    pub fn is_pom(&self) -> bool {
+        self.classifier.is_empty() && self.extension == "pom"
+    }
+
+    /// A signature, which is nothing without its file.
+    pub fn is_beside(&self) -> bool {
+        BESIDE
+            .iter()
+            .any(|ending| self.extension.strip_suffix(ending).is_some_and(|rest| rest.ends_with('.')))
+    }
+}
+
+/// Where the dot before the extension stands: a classifier may hold dots too.
+fn extension_at(text: &str) -> Option<usize> {
+    let at = text.rfind('.')?;
+    let (before, last) = (text.get(..at)?, text.get(at + 1..)?);
+    let is_double = BESIDE.contains(&last)
+        || (last == "json" && before.ends_with(".sigstore"))
+        || (PACKED.contains(&last) && before.ends_with(".tar"));
+    if is_double { extension_at(before).or(Some(at)) } else { Some(at) }
+}
+
+impl Build {
+    /// From the start of a text, and what is left of it.
+    fn take(text: &str) -> Option<(Self, &str)> {
+        let (timestamp, rest) = text.split_at_checked(15)?;
+        let is_time = timestamp
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 8 { byte == b'.' } else { byte.is_ascii_digit() });
+        let rest = rest.strip_prefix('-').filter(|_| is_time)?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = rest.split_at_checked(digits)?;
+        let build = Self { timestamp: timestamp.to_owned(), number: number.parse().ok()? };
+        (number.len() <= 9 && (number == "0" || !number.starts_with('0'))).then_some((build, rest))
+    }
+}

@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+use std::cmp::Ordering;
+
+use super::*;
+
+fn lib(version: &str) -> Coordinates {
+    let artifact = Artifact::parse(GroupId::parse("com.example").unwrap(), "lib").unwrap();
+    Coordinates::parse(artifact, version).unwrap()
+}
+
+#[test]
+fn versions_are_ordered_as_maven_orders_them() {
+    let ordered = [
+        "1-alpha-1",
+        "1-alpha2",
+        "1-beta-1",
+        "1-m1",
+        "1-rc1",
+        "1-SNAPSHOT",
+        "1",
+        "1-sp",
+        "1-abc",
+        "1-1",
+        "1.0.1",
+        "1.1-SNAPSHOT",
+        "1.1",
+        "1.9",
+        "1.10",
+        "2.0-20260101",
+        "2.1",
+        "2.1.1",
+        "10",
+        "20260101.120000",
+        "123456789012345678901234567890",
+    ];
+    for (at, one) in ordered.iter().enumerate() {
+        for (other_at, other) in ordered.iter().enumerate() {
+            assert_eq!(compare(one, other), at.cmp(&other_at), "{one} and {other}");
+        }
+    }
+    for (one, other) in [
+        ("1", "1.0"),
+        ("1.0", "1.0.0"),
+        ("1-ga", "1"),
+        ("1.Final", "1"),
+        ("1a1", "1-alpha-1"),
+        ("1-CR1", "1-rc1"),
+        ("1.0-0", "1"),
+    ] {
+        assert_eq!(compare(one, other), Ordering::Equal, "{one} and {other}");
+    }
+}
+
+#[test]
+fn a_file_is_told_by_its_name() {
+    let kind = |version, name: &str| {
+        FileName::parse(&lib(version), name).ok().map(|name| {
+            (
+                name.build().map(ToString::to_string),
+                name.kind().classifier.clone(),
+                name.kind().extension.clone(),
+            )
+        })
+    };
+    let plain = |classifier: &str, extension: &str| Some((None, classifier.to_owned(), extension.to_owned()));
+    assert_eq!(kind("1.0", "lib-1.0.jar"), plain("", "jar"));
+    assert_eq!(kind("1.0", "lib-1.0-sources.jar"), plain("sources", "jar"));
+    assert_eq!(kind("1.0", "lib-1.0.tar.gz"), plain("", "tar.gz"));
+    assert_eq!(kind("1.0", "lib-1.0-bin.tar.gz.asc"), plain("bin", "tar.gz.asc"));
+    assert_eq!(kind("1.0", "lib-1.0-jdk1.5.jar"), plain("jdk1.5", "jar"));
+    assert_eq!(kind("1.0+b", "lib-1.0+b.pom"), plain("", "pom"));
+    let build = |classifier: &str, extension: &str| {
+        Some((Some("20260101.120000-12".to_owned()), classifier.to_owned(), extension.to_owned()))
+    };
+    assert_eq!(kind("1-SNAPSHOT", "lib-1-20260101.120000-12.jar"), build("", "jar"));
+    assert_eq!(kind("1-SNAPSHOT", "lib-1-20260101.120000-12-linux.pom.asc"), build("linux", "pom.asc"));
+    assert_eq!(kind("1-SNAPSHOT", "lib-1-SNAPSHOT.jar"), plain("", "jar"));
+    for name in [
+        "lib-1.1.jar",
+        "lib-1.0",
+        "lib-1.0.",
+        "lib-1.0-",
+        "lib-1.0-a",
+        "other-1.0.jar",
+        "lib-1.0 .jar",
+        "maven-metadata.xml",
+        "lib-1.0%2f.jar",
+    ] {
+        assert_eq!(kind("1.0", name), None, "{name}");
+    }
+    for name in ["lib-1-20260101.120000.jar", "lib-1-20260101.1200-1.jar", "lib-1-20260101.120000-01.jar"] {
+        assert_eq!(kind("1-SNAPSHOT", name), None, "{name}");
+    }
+}
+
+#[test]
+fn names_that_could_be_another_key_are_none() {
+    for group in ["", ".", "a..b", ".a", "a/b", "a b", "a.é", &"a".repeat(201)] {
+        assert!(GroupId::parse(group).is_err(), "{group}");
+    }
+    assert!(GroupId::parse_segments(&["com", "ex.ample"]).is_err());
+    let group = || GroupId::parse("com.example").unwrap();
+    for id in ["", "..", ".a", "a/b", "a:b", "maven-metadata.xml", "a\n", "a+b", &"a".repeat(101)] {
+        assert!(Artifact::parse(group(), id).is_err(), "{id}");
+    }
+    for version in ["", ".", "1/2", "1:2", "[1,2)", "maven-metadata.xml.sha1", "1\r", "1%20"] {
+        assert!(!is_version(version), "{version}");
+    }
+}

@@ -1,0 +1,178 @@
+//! What a POM says of its project, compared with where it is uploaded. What it inherits or computes
+//! from properties is not known here, and so agrees.
+
+use std::fmt;
+
+use crate::name::Coordinates;
+use crate::xml::{self, Met, XmlError};
+
+/// The largest POM, in bytes.
+pub const LIMIT: u64 = 4 << 20;
+
+/// What the registry looks at; none for what is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pom {
+    group: Option<String>,
+    artifact: Option<String>,
+    version: Option<String>,
+    packaging: Option<String>,
+    has_parent: bool,
+    parent_group: Option<String>,
+    parent_version: Option<String>,
+}
+
+/// Why a POM is not that of these coordinates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PomError {
+    Xml(XmlError),
+    Missing(&'static str),
+    Differs { element: &'static str, found: String, expected: String },
+    Packaging(String),
+}
+
+impl fmt::Display for PomError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PomError::Xml(error) => write!(formatter, "the POM cannot be read: {error}"),
+            PomError::Missing(element) => write!(formatter, "the POM has no <{element}>"),
+            PomError::Differs { element, found, expected } => {
+                write!(
+                    formatter,
+                    "the POM says <{element}> {found}, and it was sent to the path of {expected}"
+                )
+            }
+            PomError::Packaging(found) => {
+                write!(formatter, "the POM has the packaging {found}, which cannot be")
+            }
+        }
+    }
+}
+
+impl std::error::Error for PomError {}
+
+impl Pom {
+    pub fn parse(bytes: &[u8]) -> Result<Self, PomError> {
+        let mut pom = Self::default();
+        let visit = |path: &[String], met: Met<'_>| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let Met::End(text) = met else {
+                pom.has_parent |= path == ["project", "parent"];
+                return;
+            };
+            let element = match path.as_slice() {
+                ["project", "groupId"] => &mut pom.group,
+                ["project", "artifactId"] => &mut pom.artifact,
+                ["project", "version"] => &mut pom.version,
+                ["project", "packaging"] => &mut pom.packaging,
+                ["project", "parent", "groupId"] => &mut pom.parent_group,
+                ["project", "parent", "version"] => &mut pom.parent_version,
+                _ => return,
+            };
+            *element = Some(text.to_owned()).filter(|text| !text.is_empty());
+        };
+        xml::read(bytes, "project", visit).map_err(PomError::Xml)?;
+        Ok(pom)
+    }
+
+    /// It is that of these coordinates, as far as it says.
+    pub fn check(&self, coordinates: &Coordinates) -> Result<(), PomError> {
+        let artifact = &coordinates.artifact;
+        agrees("artifactId", self.artifact.as_deref(), artifact.id())?;
+        agrees("groupId", self.inherited(&self.group, &self.parent_group), artifact.group.as_str())?;
+        agrees("version", self.inherited(&self.version, &self.parent_version), coordinates.version())?;
+        match &self.packaging {
+            Some(packaging) if !is_computed(packaging) && !is_word(packaging) => {
+                Err(PomError::Packaging(shown(packaging)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A parent need not say either: Maven 4 finds it by its folder.
+    fn inherited<'a>(&'a self, own: &'a Option<String>, parents: &'a Option<String>) -> Option<&'a str> {
+        let known = own.as_deref().or(parents.as_deref());
+        known.or(self.has_parent.then_some("${inherited}"))
+    }
+}
+
+fn agrees(element: &'static str, found: Option<&str>, expected: &str) -> Result<(), PomError> {
+    match found {
+        None => Err(PomError::Missing(element)),
+        Some(found) if found == expected || is_computed(found) => Ok(()),
+        Some(found) => Err(PomError::Differs { element, found: shown(found), expected: expected.to_owned() }),
+    }
+}
+
+/// It holds a property.
+fn is_computed(text: &str) -> bool {
+    text.split_once("${").is_some_and(|(_, rest)| rest.contains('}'))
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+    use crate::name::{Artifact, GroupId};
+
+    fn check(inside: &str) -> Result<(), String> {
+        let artifact = Artifact::parse(GroupId::parse("com.example").unwrap(), "lib").unwrap();
+        let pom = Pom::parse(
+            format!("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">{inside}</project>").as_bytes(),
+        );
+        let checked = pom.and_then(|pom| pom.check(&Coordinates::parse(artifact, "1.0").unwrap()));
+        checked.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_agrees_is_accepted() {
+        let parent =
+            "<parent><groupId>com.example</groupId><artifactId>p</artifactId><version>1.0</version></parent>";
+        for inside in [
+            "<groupId>com.example</groupId><artifactId>lib</artifactId><version>1.0</version>",
+            "<groupId> com.example\n</groupId><artifactId>lib</artifactId><version>1.0</version><packaging>maven-plugin</packaging>",
+            &format!("{parent}<artifactId>lib</artifactId>"),
+            &format!("{parent}<artifactId>lib</artifactId><packaging>${{packaging}}</packaging>"),
+            "<parent><relativePath/></parent><artifactId>lib</artifactId>",
+            "<groupId>${g}</groupId><artifactId>lib${suffix}</artifactId><version>${revision}${changelist}</version>",
+            "<groupId>com.example</groupId><artifactId>lib</artifactId><version>1.0</version><dependencies><dependency><groupId>other</groupId></dependency></dependencies>",
+        ] {
+            assert_eq!(check(inside), Ok(()), "{inside}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_refused() {
+        for (inside, why) in [
+            ("<artifactId>lib</artifactId><version>1.0</version>", "has no <groupId>"),
+            ("<groupId>com.example</groupId><artifactId>lib</artifactId>", "has no <version>"),
+            ("<groupId>com.example</groupId><version>1.0</version>", "has no <artifactId>"),
+            (
+                "<groupId>com.example</groupId><artifactId>other</artifactId><version>1.0</version>",
+                "<artifactId> other",
+            ),
+            (
+                "<groupId>com.evil</groupId><artifactId>lib</artifactId><version>1.0</version>",
+                "<groupId> com.evil",
+            ),
+            (
+                "<parent><groupId>com.example</groupId><version>2.0</version></parent><artifactId>lib</artifactId>",
+                "<version> 2.0",
+            ),
+            (
+                "<groupId>com.example</groupId><artifactId>lib</artifactId><version>1.0</version><packaging>a b</packaging>",
+                "packaging",
+            ),
+        ] {
+            let error = check(inside).unwrap_err();
+            assert!(error.contains(why), "{inside}: {error}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Looking after what is stored.
+
+use packhouse_plugin::time::{DAY, HOUR};
+
+use super::*;
+
+const FILE: &str = "artifacts/com/example/lib/1.0/lib-1.0.jar";
+
+#[test]
+fn what_an_interrupted_deployment_left_behind_is_collected() {
+    let host = host();
+    deploy(&host, "1.0");
+    let left = "artifacts/com/example/lib/1.0/lib-1.0-sources.jar";
+    host.insert(left, "x").unwrap();
+    host.insert(&format!("{left}.sha1"), "x").unwrap();
+    // A first upload that never came to its end.
+    done(&host.as_user("ann"), "/com/example/lib/1.1/lib-1.1.jar.sha1", digest("x", "sha1"));
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new(), "it is recent");
+    host.set_now(host.now() + 2 * DAY);
+    let dry = host.upkeep().dry_run().collect::<Maven>().unwrap();
+    let expected = ["versions/com.example/lib/1.1.json", left, &format!("{left}.sha1")];
+    assert_eq!(dry.left_over, expected);
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!(outcome.left_over, expected);
+    assert_eq!(outcome.damaged, Vec::<String>::new());
+    assert!(!host.objects().contains(&left.to_owned()));
+    assert_eq!(text(&host, JAR), "jar of 1.0");
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new());
+}
+
+#[test]
+fn a_collection_removes_nothing_beside_damage() {
+    let host = host();
+    deploy(&host, "1.0");
+    let left = "artifacts/com/example/lib/1.0/lib-1.0-sources.jar";
+    host.insert(left, "x").unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    host.remove(FILE);
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.as_slice()), (0, [DOCUMENT.to_owned()].as_slice()));
+    host.insert(DOCUMENT, "{").unwrap();
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.as_slice()), (0, [DOCUMENT.to_owned()].as_slice()));
+    // Without a document the files speak.
+    host.remove(DOCUMENT);
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.len(), outcome.orphans.len()), (0, 0, 0));
+    assert_eq!(text(&host, "/com/example/lib/1.0/lib-1.0-sources.jar"), "x");
+}
+
+#[test]
+fn reindex_changes_nothing_where_all_is_well() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy(&host, "1-SNAPSHOT");
+    let metadata = "<metadata><plugins><plugin><prefix>l</prefix><artifactId>lib</artifactId></plugin></plugins></metadata>";
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", metadata);
+    host.set_now(host.now() + DAY);
+    let before: Vec<_> = host.objects().iter().map(|key| host.object_info(key)).collect();
+    let outcome = host.upkeep().reindex::<Maven>().unwrap();
+    assert_eq!((outcome.rebuilt, outcome.damaged), (Vec::new(), Vec::new()));
+    let after: Vec<_> = host.objects().iter().map(|key| host.object_info(key)).collect();
+    assert_eq!(after, before);
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn reindex_makes_documents_of_files_that_were_copied_in() {
+    let host = host();
+    deploy(&host, "1.0");
+    for (key, content) in [
+        ("artifacts/com/example/lib/1.0/lib-1.0-sources.jar", "sources".to_owned()),
+        ("artifacts/com/example/lib/0.9/lib-0.9.jar", "old".to_owned()),
+        ("artifacts/com/example/lib/0.9/lib-0.9.pom", pom("0.9")),
+        ("artifacts/com/example/lib/0.9/lib-0.9.pom.md5", "x".to_owned()),
+        ("artifacts/org/bare/tool/3/tool-3.zip", "zip".to_owned()),
+    ] {
+        host.insert(key, content).unwrap();
+    }
+    host.set_now(host.now() + HOUR);
+    let dry = host.upkeep().dry_run().reindex::<Maven>().unwrap();
+    assert!(dry.rebuilt.len() >= 3, "{:?}", dry.rebuilt);
+    let outcome = host.upkeep().reindex::<Maven>().unwrap();
+    let expected = [
+        "versions/com.example/lib/0.9.json",
+        DOCUMENT,
+        "versions/org.bare/tool/3.json",
+        METADATA,
+        "metadata/org/bare/tool/maven-metadata.xml",
+    ];
+    assert_eq!(outcome.rebuilt, expected);
+    assert_eq!(listed(&host), ["0.9", "1.0"]);
+    assert_eq!(text(&host, "/com/example/lib/1.0/lib-1.0-sources.jar"), "sources");
+    assert!(text(&host, "/org/bare/tool/maven-metadata.xml").contains("<release>3</release>"));
+    let sum = get(&host, "/com/example/lib/0.9/lib-0.9.jar").header("x-checksum-sha256").map(str::to_owned);
+    assert_eq!(sum, Some(digest("old", "sha256")));
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, Vec::<String>::new());
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn reindex_makes_metadata_that_was_lost_and_keeps_the_times_of_publication() {
+    let host = host();
+    deploy(&host, "1.0");
+    let document = host.object(DOCUMENT);
+    host.remove(METADATA);
+    host.set_now(host.now() + DAY);
+    let outcome = host.upkeep().reindex::<Maven>().unwrap();
+    assert_eq!(outcome.rebuilt, [METADATA]);
+    assert_eq!(listed(&host), ["1.0"]);
+    assert_eq!(host.object(DOCUMENT), document);
+}
+
+#[test]
+fn reindex_unlists_what_is_gone() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy(&host, "1.1");
+    for key in host.objects().iter().filter(|key| key.contains("1.1")) {
+        host.remove(key);
+    }
+    let damaged = host.upkeep().verify::<Maven>().unwrap().damaged;
+    assert_eq!(damaged, [METADATA]);
+    host.upkeep().reindex::<Maven>().unwrap();
+    assert_eq!(listed(&host), ["1.0"]);
+}
+
+#[test]
+fn verify_names_each_damage_and_changes_nothing() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy(&host, "1.1");
+    deploy(&host, "1.2");
+    host.insert(FILE, "JAR of 1.0").unwrap();
+    host.remove("artifacts/com/example/lib/1.1/lib-1.1.pom");
+    host.insert("versions/com.example/lib/1.2.json", "{\"format\":").unwrap();
+    host.insert("metadata/org/bad/maven-metadata.xml", "<metadata>").unwrap();
+    let before = host.objects();
+    let damaged = host.upkeep().verify::<Maven>().unwrap().damaged;
+    let expected = [
+        FILE,
+        "artifacts/com/example/lib/1.1/lib-1.1.pom",
+        "versions/com.example/lib/1.2.json",
+        "metadata/org/bad/maven-metadata.xml",
+    ];
+    for key in expected {
+        assert!(damaged.contains(&key.to_owned()), "{key}: {damaged:?}");
+    }
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn a_run_that_is_killed_is_gone_on_with_by_the_next() {
+    for steps in 1..4 {
+        let host = host();
+        deploy(&host, "1.0");
+        let left = "artifacts/com/example/lib/1.0/lib-1.0-sources.jar";
+        host.insert(left, "x").unwrap();
+        host.set_now(host.now() + 2 * DAY);
+        drop(host.upkeep().killed_after(steps).collect::<Maven>());
+        host.upkeep().collect::<Maven>().unwrap();
+        assert!(!host.objects().contains(&left.to_owned()));
+        assert_eq!(text(&host, JAR), "jar of 1.0");
+    }
+}

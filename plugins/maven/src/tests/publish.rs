@@ -1,0 +1,281 @@
+//! Deploying files, their checksums, and metadata.
+
+use packhouse_plugin::time::MINUTE;
+
+use super::*;
+
+#[test]
+fn a_release_is_deployed_and_read() {
+    let host = host();
+    deploy(&host, "1.0");
+    let reply = get(&host, JAR);
+    assert_eq!((reply.status(), reply.text().as_str()), (200, "jar of 1.0"));
+    assert_eq!(reply.header("x-checksum-sha1"), Some(digest("jar of 1.0", "sha1").as_str()));
+    for algorithm in ["md5", "sha1", "sha256", "sha512"] {
+        assert_eq!(text(&host, &format!("{JAR}.{algorithm}")), digest("jar of 1.0", algorithm));
+    }
+    assert_eq!(listed(&host), ["1.0"]);
+    let expected = [
+        "artifacts/com/example/lib/1.0/lib-1.0.jar",
+        "artifacts/com/example/lib/1.0/lib-1.0.pom",
+        METADATA,
+        "names/com.example/lib",
+        DOCUMENT,
+    ];
+    assert_eq!(host.objects(), expected);
+}
+
+#[test]
+fn a_release_takes_the_same_bytes_again_and_no_others() {
+    let host = host();
+    deploy(&host, "1.0");
+    let before = host.object(DOCUMENT);
+    let ann = host.as_user("ann");
+    assert_eq!(put(&ann, JAR, "jar of 1.0").status(), 200);
+    assert_eq!(put(&ann, POM, pom("1.0")).status(), 200);
+    assert_refused(&put(&ann, JAR, "other"), 409, "raise the version");
+    assert_refused(&put(&ann, POM, pom("1.0").replace('\n', "\r\n")), 409, "lib-1.0.pom");
+    assert_eq!(host.object(DOCUMENT), before);
+    assert_eq!(text(&host, JAR), "jar of 1.0");
+}
+
+#[test]
+fn the_same_bytes_again_repair_a_damaged_file() {
+    let host = host();
+    deploy(&host, "1.0");
+    host.insert("artifacts/com/example/lib/1.0/lib-1.0.jar", "torn").unwrap();
+    assert_eq!(get(&host, JAR).status(), 500);
+    assert_eq!(put(&host.as_user("ann"), JAR, "jar of 1.0").status(), 200);
+    assert_eq!(text(&host, JAR), "jar of 1.0");
+}
+
+#[test]
+fn a_version_is_listed_when_its_pom_is_there() {
+    let host = host();
+    done(&host.as_user("ann"), JAR, "jar");
+    assert_eq!(get(&host, "/com/example/lib/maven-metadata.xml").status(), 404);
+    done(&host.as_user("ann"), POM, pom("1.0"));
+    assert_eq!(listed(&host), ["1.0"]);
+}
+
+#[test]
+fn a_version_without_a_pom_is_listed_when_a_client_lists_it() {
+    let host = host();
+    let ann = host.as_user("ann");
+    done(&ann, JAR, "jar");
+    let metadata = |versions: &[&str]| {
+        let versions: String =
+            versions.iter().map(|version| format!("<version>{version}</version>")).collect();
+        format!(
+            "<metadata><groupId>com.example</groupId><artifactId>lib</artifactId><versioning><release>9</release><versions>{versions}</versions></versioning></metadata>"
+        )
+    };
+    done(&ann, "/com/example/lib/maven-metadata.xml", metadata(&["1.0", "9"]));
+    assert_eq!(listed(&host), ["1.0"], "9 is not there");
+    let reply = text(&host, "/com/example/lib/maven-metadata.xml");
+    assert!(reply.contains("<release>1.0</release>"), "{reply}");
+    // One that a client read before others published, and writes afterwards.
+    deploy(&host, "1.1");
+    done(&ann, "/com/example/lib/maven-metadata.xml", metadata(&["1.0"]));
+    assert_eq!(listed(&host), ["1.0", "1.1"]);
+}
+
+#[test]
+fn versions_are_listed_in_mavens_order() {
+    let host = host();
+    for version in ["1.10", "1.9", "2.0-SNAPSHOT", "1.9-rc1"] {
+        deploy(&host, version);
+    }
+    assert_eq!(listed(&host), ["1.9-rc1", "1.9", "1.10", "2.0-SNAPSHOT"]);
+    let metadata = text(&host, "/com/example/lib/maven-metadata.xml");
+    assert!(metadata.contains("<latest>2.0-SNAPSHOT</latest>\n    <release>1.10</release>"), "{metadata}");
+}
+
+#[test]
+fn two_who_deploy_at_once_are_both_listed() {
+    let host = host();
+    deploy(&host, "1.0");
+    let theirs = String::from_utf8(host.object(METADATA).unwrap())
+        .unwrap()
+        .replace("<version>1.0</version>", "<version>1.0</version><version>1.2</version>");
+    host.race(METADATA, theirs);
+    deploy(&host, "1.1");
+    assert_eq!(listed(&host), ["1.0", "1.1", "1.2"]);
+}
+
+#[test]
+fn a_checksum_is_compared_with_its_file_whenever_it_comes() {
+    let (right, wrong) = (digest("jar", "sha1"), digest("other", "sha1"));
+    // After its file.
+    let after = host();
+    let ann = after.as_user("ann");
+    done(&ann, JAR, "jar");
+    done(&ann, &format!("{JAR}.sha1"), &right);
+    done(&ann, &format!("{JAR}.sha1"), format!("{}  lib-1.0.jar\n", right.to_uppercase()));
+    assert_refused(&put(&ann, &format!("{JAR}.sha1"), &wrong), 400, "deploy it again");
+    assert_eq!(text(&after, &format!("{JAR}.sha1")), right);
+    // Before it.
+    let before = host();
+    let ann = before.as_user("ann");
+    done(&ann, &format!("{JAR}.sha1"), &wrong);
+    assert_eq!(get(&before, JAR).status(), 404);
+    assert_eq!(get(&before, &format!("{JAR}.sha1")).status(), 404);
+    assert_refused(&put(&ann, JAR, "jar"), 400, "deploy it again");
+    assert!(!before.objects().iter().any(|key| key.starts_with("artifacts/")));
+    done(&ann, &format!("{JAR}.sha1"), &right);
+    done(&ann, JAR, "jar");
+    assert_eq!(text(&before, &format!("{JAR}.sha1")), right);
+    // In a header.
+    let reply = ann.put(POM).header("x-checksum-sha1", &wrong).body(pom("1.0").as_bytes()).send::<Maven>();
+    assert_refused(&reply, 400, "should be");
+    assert_refused(&put(&ann, &format!("{JAR}.sha1"), "no checksum"), 400, "40 hexadecimal digits");
+}
+
+#[test]
+fn a_checksum_that_waits_for_its_file_does_not_wait_forever() {
+    let host = host();
+    let ann = host.as_user("ann");
+    done(&ann, &format!("{JAR}.sha1"), digest("other", "sha1"));
+    host.set_now(host.now() + 6 * MINUTE);
+    done(&ann, JAR, "jar");
+    assert_eq!(text(&host, JAR), "jar");
+}
+
+#[test]
+fn a_client_may_send_the_checksum_of_its_own_metadata() {
+    let host = host();
+    deploy(&host, "1.0");
+    let ann = host.as_user("ann");
+    for path in [
+        "/com/example/lib/maven-metadata.xml",
+        "/com/example/lib/1-SNAPSHOT/maven-metadata.xml",
+        "/com/example/maven-metadata.xml",
+    ] {
+        done(&ann, &format!("{path}.sha1"), digest("theirs", "sha1"));
+        done(&ann, &format!("{path}.sha512"), digest("theirs", "sha512"));
+    }
+    let served = text(&host, "/com/example/lib/maven-metadata.xml");
+    assert_eq!(text(&host, "/com/example/lib/maven-metadata.xml.sha1"), digest(served, "sha1"));
+}
+
+#[test]
+fn signatures_and_gradle_module_metadata_are_stored_and_served() {
+    let host = host();
+    let ann = host.as_user("ann");
+    for (path, content) in [
+        ("/com/example/lib/1.0/lib-1.0.module", "{\"formatVersion\":\"1.1\"}"),
+        ("/com/example/lib/1.0/lib-1.0.jar.asc", "signature"),
+        ("/com/example/lib/1.0/lib-1.0-sources.jar", "sources"),
+        ("/com/example/lib/1.0/lib-1.0-bin.tar.gz", "bin"),
+    ] {
+        done(&ann, path, content);
+        done(&ann, &format!("{path}.sha256"), digest(content, "sha256"));
+        assert_eq!(text(&host, path), content);
+    }
+    assert_eq!(get(&host, "/com/example/lib/1.0/lib-1.0-bin.tar.gz").header("content-encoding"), None);
+}
+
+#[test]
+fn a_version_may_hold_a_plus() {
+    let host = host();
+    let ann = host.as_user("ann");
+    done(&ann, "/com/example/lib/1.0+b1/lib-1.0+b1.jar", "plus");
+    assert_eq!(text(&host, "/com/example/lib/1.0%2Bb1/lib-1.0%2bb1.jar"), "plus");
+    assert_eq!(get(&host, "/com/example/lib/1.0%20b1/lib-1.0%20b1.jar").status(), 404);
+}
+
+#[test]
+fn names_that_differ_by_case_alone_are_refused() {
+    let host = host();
+    deploy(&host, "1.0-rc");
+    let before = host.objects();
+    let ann = host.as_user("ann");
+    assert_refused(&put(&ann, "/com/example/Lib/1.0/Lib-1.0.jar", "x"), 409, "com.example:lib is there");
+    assert_refused(&put(&ann, "/com/Example/lib/1.0/lib-1.0.jar", "x"), 409, "com.example:lib is there");
+    assert_refused(&put(&ann, "/com/example/lib/1.0-RC/lib-1.0-RC.jar", "x"), 409, "1.0-rc");
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn an_artifact_and_a_group_of_plugins_share_a_path_and_neither_erases_the_other() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let plugins = |prefix: &str| {
+        format!(
+            "<metadata><plugins><plugin><name>Demo</name><prefix>{prefix}</prefix><artifactId>{prefix}-maven-plugin</artifactId></plugin></plugins></metadata>"
+        )
+    };
+    let path = "/com/example/lib/maven-metadata.xml";
+    done(&ann, path, plugins("one"));
+    deploy(&host, "1.0");
+    done(&ann, path, plugins("two"));
+    let metadata = text(&host, path);
+    for part in ["<prefix>one</prefix>", "<prefix>two</prefix>", "<version>1.0</version>"] {
+        assert!(metadata.contains(part), "{part}: {metadata}");
+    }
+    assert_eq!(ann.delete("/com/example/lib").send::<Maven>().status(), 204);
+    let metadata = text(&host, path);
+    assert!(metadata.contains("<prefix>one</prefix>") && !metadata.contains("<version>"), "{metadata}");
+}
+
+#[test]
+fn nobody_takes_the_prefix_of_a_plugin_that_is_not_theirs() {
+    let host = host();
+    let metadata = |artifact: &str| {
+        format!(
+            "<metadata><plugins><plugin><prefix>demo</prefix><artifactId>{artifact}</artifactId></plugin></plugins></metadata>"
+        )
+    };
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", metadata("demo-maven-plugin"));
+    let dan = host.as_user("dan");
+    assert_refused(
+        &put(&dan, "/com/example/maven-metadata.xml", metadata("lib")),
+        403,
+        "maven:artifact:com.example:demo-maven-plugin:write",
+    );
+    // As a client sends back what it has read.
+    done(&dan, "/com/example/maven-metadata.xml", metadata("demo-maven-plugin"));
+}
+
+#[test]
+fn permissions_are_those_of_the_group_or_of_the_artifact() {
+    let host = host();
+    let (cat, dan, bob) = (host.as_user("cat"), host.as_user("dan"), host.as_user("bob"));
+    let other = "/com/example/other/1.0/other-1.0.jar";
+    let below = "/com/example/sub/lib/1.0/lib-1.0.jar";
+    done(&cat, JAR, "jar");
+    done(&cat, other, "jar");
+    assert_refused(&put(&cat, below, "jar"), 403, "maven:artifact:com.example.sub:lib:write");
+    done(&dan, POM, pom("1.0"));
+    assert_refused(&put(&dan, other, "jar"), 403, "maven:artifact:com.example:other:write");
+    assert_refused(&put(&bob, JAR, "jar"), 403, "maven:artifact:com.example:lib:write");
+    let nobody = put(&host.anonymous(), JAR, "jar");
+    assert_eq!(nobody.header("www-authenticate"), Some("Basic realm=\"maven\""));
+    assert_refused(&nobody, 401, "settings.xml");
+    for path in [
+        format!("{JAR}.sha1"),
+        "/com/example/lib/maven-metadata.xml".to_owned(),
+        "/com/example/maven-metadata.xml.md5".to_owned(),
+    ] {
+        assert_eq!(put(&host.anonymous(), &path, "x").status(), 401, "{path}");
+    }
+}
+
+#[test]
+fn a_pom_of_other_coordinates_is_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    assert_refused(&put(&ann, POM, pom("1.1")), 400, "<version> 1.1");
+    assert_refused(&put(&ann, POM, samples::pom("com.evil", "lib", "1.0")), 400, "<groupId> com.evil");
+    assert_refused(&put(&ann, POM, samples::pom("com.example", "other", "1.0")), 400, "<artifactId> other");
+    assert_refused(&put(&ann, POM, "no xml"), 400, "the POM cannot be read");
+    assert_eq!((host.objects(), host.staged()), (Vec::new(), 0));
+}
+
+#[test]
+fn features_can_be_turned_off() {
+    let host = host().feature("upload", false).feature("delete", false);
+    let ann = host.as_user("ann");
+    assert_refused(&put(&ann, JAR, "x"), 405, "upload");
+    assert_eq!(ann.delete("/com/example/lib").send::<Maven>().status(), 405);
+}

@@ -1,0 +1,139 @@
+//! Snapshots: builds with their times, and which of them are kept.
+
+use super::*;
+
+const SNAPSHOT: &str = "/com/example/lib/1-SNAPSHOT";
+const METADATA: &str = "/com/example/lib/1-SNAPSHOT/maven-metadata.xml";
+
+#[track_caller]
+fn build(host: &Host, build: &str, classifier: &str) {
+    let ann = host.as_user("ann");
+    done(&ann, &format!("{SNAPSHOT}/lib-1-{build}{classifier}.jar"), format!("jar of {build}{classifier}"));
+    done(&ann, &format!("{SNAPSHOT}/lib-1-{build}.pom"), pom("1-SNAPSHOT"));
+}
+
+fn names(host: &Host) -> Vec<String> {
+    let prefix = "artifacts/com/example/lib/1-SNAPSHOT/";
+    host.objects().iter().filter_map(|key| key.strip_prefix(prefix)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_newest_build_is_named_whatever_clients_write() {
+    let host = host();
+    build(&host, "20260101.120000-1", "");
+    let first = text(&host, METADATA);
+    build(&host, "20260102.120000-2", "");
+    // A client that has read before the other wrote.
+    done(&host.as_user("ann"), METADATA, &first);
+    let metadata = text(&host, METADATA);
+    assert!(
+        metadata.contains("<timestamp>20260102.120000</timestamp>\n      <buildNumber>2</buildNumber>"),
+        "{metadata}"
+    );
+    assert!(
+        metadata.contains("<extension>jar</extension>\n        <value>1-20260102.120000-2</value>"),
+        "{metadata}"
+    );
+    assert_eq!(text(&host, &format!("{METADATA}.sha1")), digest(&metadata, "sha1"));
+    assert_eq!(text(&host, &format!("{SNAPSHOT}/lib-1-20260101.120000-1.jar")), "jar of 20260101.120000-1");
+    assert_eq!(listed(&host), ["1-SNAPSHOT"]);
+    let wrong = first.replace("<version>1-SNAPSHOT", "<version>2-SNAPSHOT");
+    assert_refused(&put(&host.as_user("ann"), METADATA, wrong), 400, "<version> 2-SNAPSHOT");
+}
+
+#[test]
+fn several_machines_deploy_one_snapshot_with_a_classifier_each() {
+    let host = host();
+    build(&host, "20260101.120000-1", "-linux");
+    build(&host, "20260101.120001-1", "-windows");
+    let metadata = text(&host, METADATA);
+    for (classifier, value) in [("linux", "1-20260101.120000-1"), ("windows", "1-20260101.120001-1")] {
+        let expected = format!(
+            "<classifier>{classifier}</classifier>\n        <extension>jar</extension>\n        <value>{value}</value>"
+        );
+        assert!(metadata.contains(&expected), "{metadata}");
+    }
+}
+
+#[test]
+fn a_build_is_never_replaced() {
+    let host = host();
+    build(&host, "20260101.120000-1", "");
+    let path = format!("{SNAPSHOT}/lib-1-20260101.120000-1.jar");
+    assert_refused(&put(&host.as_user("ann"), &path, "other"), 409, "deploy again");
+}
+
+#[test]
+fn a_snapshot_without_the_name_of_a_build_is_replaced() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let path = format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar");
+    for content in ["one", "two, which is longer", "three"] {
+        assert_eq!(put(&ann, &path, content).status(), 201);
+        assert_eq!(text(&host, &path), content);
+        assert_eq!(text(&host, &format!("{path}.sha256")), digest(content, "sha256"));
+        done(&ann, &format!("{path}.sha1"), digest(content, "sha1"));
+    }
+    assert_eq!(put(&ann, &path, "three").status(), 200);
+    assert_eq!(get(&host, &path).header("x-checksum-sha1"), Some(digest("three", "sha1").as_str()));
+    assert!(text(&host, METADATA).contains("<value>1-SNAPSHOT</value>"));
+    // Somebody else was faster, and has not written the document yet.
+    host.insert("artifacts/com/example/lib/1-SNAPSHOT/lib-1-SNAPSHOT.jar", "theirs").unwrap();
+    assert_eq!(get(&host, &path).header("x-checksum-sha1"), None);
+    assert_eq!(text(&host, &format!("{path}.sha1")), digest("theirs", "sha1"));
+}
+
+#[test]
+fn the_newest_builds_are_kept() {
+    let host = host().settings(&serde_json::json!({"keep_snapshot_builds": 2}));
+    for number in 1..=4 {
+        build(&host, &format!("2026010{number}.120000-{number}"), "");
+    }
+    let expected = [
+        "lib-1-20260103.120000-3.jar",
+        "lib-1-20260103.120000-3.pom",
+        "lib-1-20260104.120000-4.jar",
+        "lib-1-20260104.120000-4.pom",
+    ];
+    assert_eq!(names(&host), expected);
+    assert_eq!(get(&host, &format!("{SNAPSHOT}/lib-1-20260101.120000-1.jar")).status(), 404);
+    assert!(text(&host, METADATA).contains("<buildNumber>4</buildNumber>"));
+}
+
+#[test]
+fn the_newest_build_of_each_classifier_is_kept() {
+    let host = host().settings(&serde_json::json!({"keep_snapshot_builds": 1}));
+    build(&host, "20260101.120000-1", "-linux");
+    for number in 2..=4 {
+        build(&host, &format!("2026010{number}.120000-{number}"), "-windows");
+    }
+    let expected = [
+        "lib-1-20260101.120000-1-linux.jar",
+        "lib-1-20260101.120000-1.pom",
+        "lib-1-20260104.120000-4-windows.jar",
+        "lib-1-20260104.120000-4.pom",
+    ];
+    assert_eq!(names(&host), expected);
+}
+
+#[test]
+fn a_wrong_setting_is_named() {
+    let host = host().settings(&serde_json::json!({"keep_snapshots": 2}));
+    deploy(&host, "1.0");
+    let outcome = host.upkeep().verify::<Maven>().unwrap();
+    assert!(outcome.lines.iter().any(|line| line.contains("keep_snapshots")), "{:?}", outcome.lines);
+}
+
+#[test]
+fn a_build_lies_in_the_folder_of_its_snapshot() {
+    let host = host();
+    let ann = host.as_user("ann");
+    for path in [
+        "/com/example/lib/1-20260101.120000-1/lib-1-SNAPSHOT.jar",
+        "/com/example/lib/1-SNAPSHOT/lib-2-20260101.120000-1.jar",
+        "/com/example/lib/1-SNAPSHOT/lib-1.jar",
+    ] {
+        assert_refused(&put(&ann, path, "x"), 400, "should begin with");
+    }
+    assert!(host.objects().is_empty());
+}
