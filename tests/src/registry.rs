@@ -166,6 +166,12 @@ impl Registry {
         self.actor("/pypi").with_password(&user.name, &user.password)
     }
 
+    /// Somebody who may deploy and delete everything on `maven`, with a password as Maven sends it.
+    pub async fn deployer(&self) -> Actor {
+        let user = self.user("deployer", &["maven:artifact:*:write"]).await;
+        self.actor("/maven").with_password(&user.name, &user.password)
+    }
+
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))

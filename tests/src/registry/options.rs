@@ -9,6 +9,9 @@ pub const NPM: &str = "[mount.npm]\ngrants = [\"login\"]\n\
 /// The default mount of Cargo.
 pub const CARGO: &str = "[mount.cargo]\nfeatures = { publish = true, yank = true, search = true }\n";
 
+/// The default mount of Maven.
+pub const MAVEN: &str = "[mount.maven]\nfeatures = { upload = true, delete = true }\n";
+
 /// The default mount of OCI, with its alias at the root.
 pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true }\n";
@@ -47,6 +50,11 @@ impl Options {
     /// The Cargo plugin, mounted at `/cargo`, readable by everybody.
     pub fn cargo() -> Self {
         Self { plugins: vec!["cargo".to_owned()], ..Self::mounts(CARGO) }
+    }
+
+    /// The Maven plugin, mounted at `/maven`, readable by everybody.
+    pub fn maven() -> Self {
+        Self { plugins: vec!["maven".to_owned()], ..Self::mounts(MAVEN) }
     }
 
     /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.
