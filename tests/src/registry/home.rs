@@ -72,11 +72,7 @@ impl Home {
 pub fn as_delivered() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("plugins")).expect("a folder for plugins");
-<<<<<<< HEAD
-    for plugin in ["cargo", "composer", "npm", "oci", "pypi"] {
-=======
-    for plugin in ["cargo", "maven", "npm", "oci", "pypi"] {
->>>>>>> 9257513 (registry.toml: serve Maven repositories at /maven by default)
+    for plugin in ["cargo", "composer", "maven", "npm", "oci", "pypi"] {
         fs::copy(built(plugin), folder.path().join(format!("plugins/{plugin}.wasm")))
             .expect("the plugin is copied");
     }
