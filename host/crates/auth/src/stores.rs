@@ -1,6 +1,9 @@
 //! Which store keeps users and tokens: the list of those there are, one line each. It
 //! must not know how any of them works.
 
+#[cfg(test)]
+pub(crate) mod suite;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -10,28 +10,7 @@
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::database::{Database, PATIENCE};
-
-/// One test of each behaviour for each store; a new store is one more line here.
-macro_rules! every_store {
-    ($($behaviour:ident)*) => {
-        $(every_store! { @tests $behaviour })*
-    };
-    (@tests $behaviour:ident) => {
-        mod $behaviour {
-            #[tokio::test]
-            async fn in_memory() {
-                super::$behaviour(&super::memory::Memory::default()).await;
-            }
-            #[tokio::test]
-            async fn in_the_database() {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("tokens.sqlite");
-                super::$behaviour(&super::Database::open(&path, super::PATIENCE).await.unwrap()).await;
-            }
-        }
-    };
-}
+use crate::stores::suite::every_store;
 
 every_store! {
     a_token_is_found_by_its_secret_as_it_was_added
