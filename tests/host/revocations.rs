@@ -64,6 +64,32 @@ async fn a_package_whose_publisher_lost_the_permission_meanwhile_is_not_publishe
     }
 }
 
+/// The client sends the rest as soon as the sign-out is answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_ends_the_uploads_that_are_under_way_at_once() {
+    let registry = Registry::start(Options::npm()).await;
+    let user = registry.user("ann", &["npm:package:*:write"]).await;
+    let package = Package::new("late", "1.0.0").file("data.bin", noise(7, 600_000));
+    let body = package.publish().to_string();
+    let (first, second) = body.as_bytes().split_at(body.len() / 2);
+    let mut socket = connect_from(&registry.address(), 1).await;
+    let head = format!(
+        "PUT /npm{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        package.path(),
+        user.token,
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(first).await.unwrap();
+    let ann = registry.actor("/npm").with_token(&user.token);
+    ann.delete(&format!("/-/user/token/{}", user.token)).await.expect(200);
+    let _ = socket.write_all(second).await;
+    assert_eq!(status(&exchange(&mut socket, "").await), 401);
+    registry.actor("/npm").get(&package.path()).await.expect(404);
+    assert!(!registry.keys().contains(&package.tarball_key()), "{:?}", registry.keys());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_in_the_place_of_the_user_database_is_503_until_the_server_is_restarted() {
     let mut registry = Registry::start(Options::npm()).await;

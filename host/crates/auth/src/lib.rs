@@ -13,8 +13,8 @@
 //! # Invariants
 //! - A credential never leaves this room: it is taken from the headers and forgotten.
 //! - A store that is away is an error of its own; it never reads as "not allowed".
-//! - What was revoked or changed on this host counts at once here, and within a second
-//!   on every other host of the same store (see [`identity::FRESH`]).
+//! - What was revoked or changed on this host counts at once here, also for requests that are under
+//!   way, and within a second on every other host of the same store (see [`identity::FRESH`]).
 
 pub mod accounts;
 mod cache;
@@ -39,7 +39,7 @@ pub mod users;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use packhouse_scope as scope;
@@ -231,6 +231,8 @@ struct Inner {
     known_users: Cache<String, Arc<User>>,
     known_tokens: Cache<SecretHash, identity::Known>,
     known_by_id: Cache<Uuid, Arc<Token>>,
+    /// How often this host has changed users and tokens.
+    changes: AtomicU64,
     /// How many uses of tokens are being noted at once.
     noting: Arc<Semaphore>,
     /// When expired tokens were last cleared away, in milliseconds.
@@ -294,6 +296,7 @@ impl Auth {
             known_users: Cache::new(identity::FRESH, clock.clone()),
             known_tokens: Cache::new(identity::FRESH, clock.clone()),
             known_by_id: Cache::new(identity::FRESH, clock.clone()),
+            changes: AtomicU64::new(0),
             noting: Arc::new(Semaphore::new(4)),
             cleared: AtomicU64::new(0),
             clock,
@@ -332,6 +335,13 @@ impl Auth {
         self.inner.known_tokens.clear();
         self.inner.known_by_id.clear();
         self.inner.known_users.clear();
+        // Those who notice this find nothing of before.
+        self.inner.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often this host has changed users and tokens.
+    fn changes(&self) -> u64 {
+        self.inner.changes.load(Ordering::Acquire)
     }
 }
 

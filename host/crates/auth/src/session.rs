@@ -7,7 +7,7 @@
 //! - What may take long is done by [`Session::admit`], before the request has a place: a password
 //!   is verified there, and wrong ones are waited for there.
 //! - Nothing is changed for a caller whose credentials were revoked, or whose permissions were taken
-//!   away, more than about a second before: see [`Session::verify`].
+//!   away, on this host, or on another one more than about a second before: see [`Session::verify`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,7 +31,8 @@ const ANOTHER: &str =
 /// Tokens that one request is issued. A sign-in needs one.
 const MOST_ISSUED: u32 = 4;
 
-/// How long what was found out about a caller counts for changes.
+/// How long what was found out about a caller counts for changes, unless users or tokens change on
+/// this host.
 const VERIFIED_FOR: Duration = Duration::from_secs(1);
 
 /// Where a request goes, as far as permissions depend on it.
@@ -57,6 +58,8 @@ pub struct Session {
     came: u64,
     /// When the credentials and the permissions were last verified.
     verified: Instant,
+    /// How often this host had changed users and tokens before that.
+    changes: u64,
     /// The permissions that the caller was found to have.
     granted: Granted,
     /// What the caller's access token lacked when that was last asked for.
@@ -74,6 +77,7 @@ impl Session {
     /// Somebody who sent these credentials from this address. Looks nothing up.
     pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
         let (came, verified) = (auth.inner.clock.unix_millis(), auth.inner.clock.now());
+        let changes = auth.changes();
         Self {
             auth,
             area,
@@ -82,6 +86,7 @@ impl Session {
             caller: None,
             came,
             verified,
+            changes,
             granted: Granted::default(),
             lacking: None,
             limited: None,
@@ -147,15 +152,16 @@ impl Session {
 
     /// Before something is changed for the caller: do the credentials still count, and does the
     /// caller still have every permission that was found before? A request may last for minutes,
-    /// while its client sends the body. Looked up at most once in [`VERIFIED_FOR`]. Credentials that
-    /// merely expired since they came still count.
+    /// while its client sends the body. Looked up at most once in [`VERIFIED_FOR`], unless something
+    /// was changed on this host since. Credentials that merely expired since they came still count.
     ///
     /// # Errors
     /// `Denied` when not; otherwise as [`Session::admit`].
     pub async fn verify(&mut self) -> Result<(), AuthError> {
-        let now = self.auth.inner.clock.now();
+        let (now, changes) = (self.auth.inner.clock.now(), self.auth.changes());
         let Some(before) = self.caller.as_ref() else { return Ok(()) };
-        if now.duration_since(self.verified) < VERIFIED_FOR || self.credentials.are_nobodys() {
+        let is_fresh = changes == self.changes && now.duration_since(self.verified) < VERIFIED_FOR;
+        if is_fresh || self.credentials.are_nobodys() {
             return Ok(());
         }
         let (mount, came) = (&self.area.mount, self.came);
@@ -181,7 +187,7 @@ impl Session {
                 )));
             }
         }
-        (self.caller, self.verified) = (Some(caller), now);
+        (self.caller, self.verified, self.changes) = (Some(caller), now, changes);
         Ok(())
     }
 
@@ -324,9 +330,9 @@ impl Session {
 
     async fn identify(&mut self) -> Result<&Caller, AuthError> {
         if self.caller.is_none() {
-            let asked = self.auth.inner.clock.now();
+            let (asked, changes) = (self.auth.inner.clock.now(), self.auth.changes());
             let caller = self.auth.identify(&self.credentials, self.peer, &self.area.mount).await?;
-            (self.caller, self.verified) = (Some(caller), asked);
+            (self.caller, self.verified, self.changes) = (Some(caller), asked, changes);
         }
         Ok(self.caller.get_or_insert_default())
     }
