@@ -10,6 +10,7 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
+use super::database::read::reading;
 use super::database::{Database, NEW, hold};
 use super::stores::TokenStoreKind;
 use super::{Auth, AuthError};
@@ -46,7 +47,7 @@ impl Home {
     pub async fn look(kind: TokenStoreKind, database: &Path) -> Result<Self, AuthError> {
         match kind {
             TokenStoreKind::Memory => Ok(Self::Fleeting),
-            TokenStoreKind::Database if !database.exists() => Ok(Self::fresh()),
+            TokenStoreKind::Database if !is_there(database) => Ok(Self::fresh()),
             TokenStoreKind::Database => {
                 let _held = hold(database).await?;
                 let options = SqliteConnectOptions::new().filename(database).read_only(true);
@@ -59,6 +60,12 @@ impl Home {
             }
         }
     }
+}
+
+/// Does the file hold anything? An empty one is left of a database whose content is gone, or of a
+/// first start that was cut off.
+pub fn is_there(database: &Path) -> bool {
+    database.metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
 async fn read(options: SqliteConnectOptions) -> Result<Home, sqlx::Error> {
@@ -98,8 +105,9 @@ impl Auth {
 
 impl Database {
     async fn home(&self) -> Result<Home, AuthError> {
-        let row = sqlx::query(READ).fetch_optional(self.readers().await?).await?;
-        let value = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
+        let rows =
+            self.read(reading!("SELECT value FROM secrets WHERE name = 'store'"), |query| query).await?;
+        let value = rows.first().map(|row| row.try_get::<String, _>("value")).transpose()?;
         Ok(Home::parse(value.as_deref()))
     }
 
@@ -137,6 +145,15 @@ mod tests {
         sqlx::query("DELETE FROM secrets").execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(look().await.unwrap(), Home::Unknown, "of an earlier version");
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_holds_no_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.sqlite");
+        std::fs::write(&path, "").unwrap();
+        assert!(!is_there(&path));
+        assert!(matches!(Home::look(TokenStoreKind::Database, &path).await.unwrap(), Home::New(_)));
     }
 
     #[tokio::test]

@@ -215,7 +215,7 @@ impl Auth {
         came: u64,
     ) -> Result<Caller, AuthError> {
         if let (Some(database), false) = (&self.inner.stores.database, credentials.are_nobodys()) {
-            database.check()?;
+            database.check().await?;
         }
         let answer = match &credentials.0 {
             Sent::Nothing => return Ok(Caller::anonymous()),

@@ -496,7 +496,7 @@ async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
     auth.probe().await.unwrap();
-    database.readers().await.unwrap().close().await;
+    database.close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
     for credentials in [Credentials::token(secret), Credentials::password("ann", PASSWORD.into())] {
         let error = auth.identify(&credentials, HERE, "demo").await.unwrap_err();

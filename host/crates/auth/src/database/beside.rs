@@ -1,7 +1,8 @@
-//! The logs that lie beside the database file when it is opened. SQLite applies such a log to the
-//! file, and a log does not name the database that it was written for. So a log that a crash left
-//! beside one file would change another file that an operator puts in its place: removed users and
-//! revoked tokens would be back. It must not know the tables.
+//! The logs that lie beside the database file. SQLite looks for one whenever it begins to read, also
+//! in a file that is open for long, and applies it to the file. A log does not name the database, nor
+//! the state, that it was written for. So a log that a crash left beside one file, or that was copied
+//! at another time, would change the file that it is put beside: removed users and revoked tokens
+//! would be back. It must not know the tables.
 //!
 //! # Invariants
 //! - A file that is not in write-ahead mode has no write-ahead log: SQLite removes the log before
@@ -9,82 +10,107 @@
 //!   version are until their first start.
 //! - A rollback journal holds the pages as they were before one transaction. So the file is either
 //!   as before that transaction, or as after it.
-//! - Closing a file gives up all locks that this process holds on it, SQLite's too. So a file is
-//!   looked at only while this process does not have it open.
+//! - Closing a file gives up all locks that this process holds on it, SQLite's too. So the file
+//!   through which it is looked at is opened before SQLite opens it, and never closed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::watched::identity;
 
-/// How often this process has each database file open.
-static HELD: Mutex<BTreeMap<(u64, u64), usize>> = Mutex::new(BTreeMap::new());
+/// The database files that this process has open, or had. They stay open until it ends.
+static HELD: Mutex<BTreeMap<(u64, u64), Arc<File>>> = Mutex::new(BTreeMap::new());
 
+/// How long a log that belongs to another file is looked at again: another process may be writing.
+const SETTLING: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(20);
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Of a database file.
 const HEADER: usize = 100;
 /// Records of a journal that are looked at for the first page.
 const MOST_RECORDS: u32 = 100_000;
 
-/// The file is open in this process until this is dropped.
+/// A database file, open for looking at it.
 #[derive(Debug)]
-pub struct Held((u64, u64));
-
-impl Held {
-    /// Holds the file, unless a log beside it is not its own: then a sentence says so.
-    pub fn take(path: &Path) -> io::Result<Result<Self, String>> {
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = identity(path).ok_or(ErrorKind::NotFound)?;
-        if !held.contains_key(&file)
-            && let Some(sentence) = foreign_log(path)?
-        {
-            return Ok(Err(sentence));
-        }
-        *held.entry(file).or_default() += 1;
-        Ok(Ok(Self(file)))
-    }
+pub struct Held {
+    /// As SQLite names it: it follows symbolic links before it names the logs.
+    path: PathBuf,
+    file: Arc<File>,
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
+impl Held {
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let path = path.canonicalize()?;
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.0);
+        let known = identity(&path).and_then(|file| held.get(&file).cloned());
+        let file = match known {
+            Some(file) => file,
+            None => {
+                let file = Arc::new(File::open(&path)?);
+                let metadata = file.metadata()?;
+                // Should it have been replaced a moment ago by one that is open, this one is leaked.
+                let id = (metadata.dev(), metadata.ino());
+                if let Some(other) = held.insert(id, Arc::clone(&file)) {
+                    std::mem::forget(other);
+                }
+                file
+            }
+        };
+        Ok(Self { path, file })
+    }
+
+    /// A sentence about a log beside the file that was not written for it.
+    pub async fn foreign_log(&self) -> io::Result<Option<String>> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            match self.foreign_log_now()? {
+                Some(_) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
+                answer => return Ok(answer),
             }
         }
     }
-}
 
-/// A sentence about a log beside the file that was not written for it.
-fn foreign_log(path: &Path) -> io::Result<Option<String>> {
-    // SQLite follows symbolic links before it names the logs.
-    let path = &path.canonicalize()?;
-    let mut header = Vec::new();
-    File::open(path)?.take(HEADER as u64).read_to_end(&mut header)?;
-    let log = beside(path, "-wal");
-    let has_log = log.metadata().is_ok_and(|metadata| metadata.len() > 0);
-    if has_log && !is_in_log_mode(&header) {
-        return Ok(Some(sentence(path, &log)));
+    /// The same, at this moment. It may be wrong about one that another process is writing.
+    pub fn foreign_log_now(&self) -> io::Result<Option<String>> {
+        let log = beside(&self.path, "-wal");
+        let has_log = log.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if has_log && !is_in_log_mode(&self.header()?) {
+            return Ok(Some(sentence(&self.path, &log)));
+        }
+        let log = beside(&self.path, "-journal");
+        let journal = match File::open(&log) {
+            Ok(journal) => journal,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_own = match Journal::read(&journal)? {
+            Some(journal) => journal.belongs_to(&self.header()?),
+            // SQLite finds nothing to apply in it.
+            None => true,
+        };
+        Ok((!is_own).then(|| sentence(&self.path, &log)))
     }
-    let log = beside(path, "-journal");
-    let journal = match File::open(&log) {
-        Ok(journal) => journal,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let is_own = match Journal::read(&journal)? {
-        Some(journal) => journal.belongs_to(&header),
-        // SQLite finds nothing to apply in it.
-        None => true,
-    };
-    Ok((!is_own).then(|| sentence(path, &log)))
+
+    fn header(&self) -> io::Result<Vec<u8>> {
+        let mut header = vec![0; HEADER];
+        let mut read = 0;
+        while let Some(rest) = header.get_mut(read..)
+            && !rest.is_empty()
+        {
+            match self.file.read_at(rest, read as u64)? {
+                0 => break,
+                some => read += some,
+            }
+        }
+        header.truncate(read);
+        Ok(header)
+    }
 }
 
 fn sentence(path: &Path, log: &Path) -> String {

@@ -39,7 +39,7 @@ impl Connections {
     /// After a call that failed: is the connection for reading only? Then all that are open now are
     /// closed.
     pub fn learn(&self, error: &sqlx::Error) {
-        if super::code_of(error) == Some(READ_ONLY) {
+        if super::errors::code_of(error) == Some(READ_ONLY) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
     }

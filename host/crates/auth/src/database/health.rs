@@ -8,7 +8,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{AuthError, Database, PATIENCE, named, options};
+use super::errors::named;
+use super::{AuthError, Database, PATIENCE, options};
 
 /// How long a check of the whole content is good for.
 const WHOLE: Duration = Duration::from_secs(30);
@@ -29,7 +30,7 @@ impl Database {
     /// For readiness: is it there, whole, and does it take writes? A file that is found damaged is
     /// not used any more.
     pub async fn probe(&self) -> Result<(), AuthError> {
-        self.readers().await?;
+        self.look().await?;
         let mut checked = self.health.0.lock().await;
         if !is_fresh(checked.whole, WHOLE) {
             if let Err(error) = self.check_anew().await {

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
 use uuid::Uuid;
 
+use super::tables::STEPS;
 use super::*;
 use crate::Scope;
 use crate::token_store::{SecretHash, Token, TokenStore};
@@ -227,7 +228,7 @@ async fn a_file_of_an_earlier_version_keeps_its_tokens_valid_everywhere() {
 async fn of_an_earlier_version(path: &Path, with_user: bool) {
     create(path).unwrap();
     let options = SqliteConnectOptions::new().filename(path);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     for step in &STEPS[..2] {
         sqlx::raw_sql(*step).execute(&pool).await.unwrap();
     }
@@ -334,7 +335,7 @@ async fn a_write_that_is_undone_leaves_the_database_as_it_was() {
     drop(database.write().await.unwrap());
     // Readiness tries a write and undoes it.
     database.probe().await.unwrap();
-    database.readers().await.unwrap();
+    database.look().await.unwrap();
     users(&database).add(&user("ann")).await.unwrap();
     assert!(users(&database).find("ann").await.unwrap().is_some());
 }
@@ -403,4 +404,21 @@ async fn a_file_that_is_cut_or_damaged_is_not_ready_and_does_not_start() {
     }
     let refusal = Database::open(&path, PATIENCE).await.map(|_| ()).unwrap_err();
     assert!(matches!(refusal, AuthError::Damaged { .. }), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_tables_of_another_program_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.sqlite");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let other = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE songs (title TEXT)").execute(&other).await.unwrap();
+    other.close().await;
+    let before = std::fs::read(&path).unwrap();
+    let refusal = Database::open(&path, PATIENCE).await.map(|_| ()).unwrap_err();
+    assert!(
+        matches!(&refusal, AuthError::Open { reason, .. } if reason.contains("another program")),
+        "{refusal}"
+    );
+    assert!(before == std::fs::read(&path).unwrap());
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Stranger;
+use super::lineage::Stranger;
 use crate::AuthError;
 
 /// Clones share what was told.
@@ -20,6 +20,8 @@ struct State {
     opened: Option<(u64, u64)>,
     /// Why it is not to be used whatever file is there.
     refused: std::sync::OnceLock<String>,
+    /// A sentence about a log beside it that is not its own.
+    log: Mutex<Option<String>>,
     /// What the log has been told, while it is not there.
     told: Mutex<Option<String>>,
 }
@@ -31,6 +33,7 @@ impl Watched {
             path: path.to_owned(),
             opened: identity(path),
             refused: std::sync::OnceLock::new(),
+            log: Mutex::default(),
             told: Mutex::default(),
         }))
     }
@@ -44,6 +47,13 @@ impl Watched {
         let with = match stranger {
             Stranger::Other => "the content of another one",
             Stranger::Earlier => "an earlier state of itself",
+            Stranger::Unknown => {
+                return format!(
+                    "the user database `{}` was changed so often since the server last read it that it cannot be told \
+                     whether it is the same one: restart the server to use it",
+                    self.0.path.display()
+                );
+            }
         };
         format!(
             "the user database `{}` was overwritten with {with} while the server ran: if it is a restored copy, restart \
@@ -52,22 +62,40 @@ impl Watched {
         )
     }
 
+    /// A log that is not its own lies beside it, as the sentence says, or does no longer.
+    pub fn found(&self, log: Option<String>) {
+        *self.0.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
+    }
+
+    /// The sentence about a log that was found last.
+    pub fn log(&self) -> Option<String> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Is it the file that was opened, whatever it holds?
+    pub fn is_there(&self) -> bool {
+        self.0.opened.is_some() && identity(&self.0.path) == self.0.opened
+    }
+
     /// It is not to be used, for this reason, until the server is started again.
     pub fn refuse(&self, why: &str) {
         let _ = self.0.refused.set(why.to_owned());
     }
 
-    /// `Gone` unless it is the file that was opened.
+    /// `Gone` unless it is the file that was opened, and no other file's log lies beside it.
     pub fn check(&self) -> Result<(), AuthError> {
         let state = &*self.0;
         let why = match state.refused.get() {
             Some(why) => why.clone(),
-            None if state.opened.is_some() && identity(&state.path) == state.opened => {
-                if self.tell(None) {
-                    tracing::info!(file.path = %state.path.display(), "the user database is back");
+            None if self.is_there() => match self.log() {
+                Some(sentence) => sentence,
+                None => {
+                    if self.tell(None) {
+                        tracing::info!(file.path = %state.path.display(), "the user database is back");
+                    }
+                    return Ok(());
                 }
-                return Ok(());
-            }
+            },
             None if state.opened.is_some() && state.path.exists() => format!(
                 "another file is in the place of the user database `{}`: if it is a restored copy, restart the server \
                  to use it; otherwise put the one back that was there",

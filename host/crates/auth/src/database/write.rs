@@ -6,25 +6,24 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite, Transaction};
 
-use super::lineage::{Lineage, Place};
+use super::lineage::{Lineage, Point};
 
 /// Dropped uncommitted, it is undone.
 pub struct Write {
     transaction: Transaction<'static, Sqlite>,
-    /// How far the database has come when it is committed.
-    end: Option<(Arc<Lineage>, Place)>,
+    lineage: Arc<Lineage>,
+    /// Where the database is when it is committed.
+    end: Point,
 }
 
 impl Write {
-    pub(super) fn new(transaction: Transaction<'static, Sqlite>, end: Option<(Arc<Lineage>, Place)>) -> Self {
-        Self { transaction, end }
+    pub(super) fn new(transaction: Transaction<'static, Sqlite>, lineage: Arc<Lineage>, end: Point) -> Self {
+        Self { transaction, lineage, end }
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.transaction.commit().await?;
-        if let Some((lineage, place)) = self.end {
-            lineage.saw(&place);
-        }
+        self.lineage.saw(self.end);
         Ok(())
     }
 

@@ -550,7 +550,7 @@ async fn a_store_that_is_away_is_an_error_and_never_a_refusal() {
     let auth = host_with(&settings(), Stores::of_database(database.clone())).await;
     add_user(&auth, "ann", &[]).await;
     let token = sign(&auth, Some(&account(&auth, "ann").await), &[]);
-    database.readers().await.unwrap().close().await;
+    database.close().await;
     auth.inner.clock.sleep(Duration::from_secs(1)).await;
     let error = auth.identify(&Credentials::token(token.secret), HERE, "demo").await.unwrap_err();
     assert!(matches!(error, AuthError::Unavailable { .. }), "{error}");

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::AuthError;
 use crate::Scope;
+use crate::database::read::reading;
 use crate::database::{Database, loaded, stored};
 use crate::users::database::{damaged, uuid};
 
@@ -37,25 +38,27 @@ impl TokenStore for Database {
 
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
-            let query = sqlx::query("SELECT * FROM tokens WHERE secret = ?").bind(secret.0.to_vec());
-            query.fetch_optional(self.readers().await?).await?.map(|row| read(&row)).transpose()
+            let find = reading!("SELECT * FROM tokens WHERE secret = ?3");
+            let rows = self.read(find, |query| query.bind(secret.0.to_vec())).await?;
+            rows.first().map(read).transpose()
         }
         .boxed()
     }
 
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
         async move {
-            let query = sqlx::query("SELECT * FROM tokens WHERE id = ?").bind(id.as_bytes().to_vec());
-            query.fetch_optional(self.readers().await?).await?.map(|row| read(&row)).transpose()
+            let find = reading!("SELECT * FROM tokens WHERE id = ?3");
+            let rows = self.read(find, |query| query.bind(id.as_bytes().to_vec())).await?;
+            rows.first().map(read).transpose()
         }
         .boxed()
     }
 
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>> {
         async move {
-            let query =
-                sqlx::query("SELECT * FROM tokens WHERE ?1 IS NULL OR owner = ?1 ORDER BY created, id");
-            let rows = query.bind(bytes(owner)).fetch_all(self.readers().await?).await?;
+            let list =
+                reading!("SELECT * FROM tokens WHERE ?3 IS NULL OR owner = ?3", "ORDER BY created, id");
+            let rows = self.read(list, |query| query.bind(bytes(owner))).await?;
             rows.iter().map(read).collect()
         }
         .boxed()
@@ -100,13 +103,14 @@ impl TokenStore for Database {
         fresh: &'a SecretString,
     ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
         async move {
-            let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
-            if let Some(row) = sqlx::query(kept).fetch_optional(self.readers().await?).await? {
-                return Ok(row.try_get::<String, _>(0)?.into());
+            let kept = reading!("SELECT value FROM secrets WHERE name = 'access tokens'");
+            if let Some(row) = self.read(kept, |query| query).await?.first() {
+                return Ok(row.try_get::<String, _>("value")?.into());
             }
             let mut transaction = self.write().await?;
             let add = sqlx::query("INSERT OR IGNORE INTO secrets (name, value) VALUES ('access tokens', ?)");
             add.bind(fresh.expose_secret().to_owned()).execute(&mut *transaction).await?;
+            let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
             let row = sqlx::query(kept).fetch_one(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(row.try_get::<String, _>(0)?.into())

@@ -9,7 +9,19 @@ use uuid::Uuid;
 use super::{Holder, PasswordHash, User, UserName, UserStore};
 use crate::AuthError;
 use crate::Scope;
+use crate::database::read::reading;
 use crate::database::{Database, loaded, stored};
+
+/// Users with their grants, in order, one a line.
+macro_rules! users {
+    ($condition:literal) => {
+        concat!(
+            "SELECT *, (SELECT group_concat(scope, char(10) ORDER BY scope) FROM grants WHERE owner = users.id)
+             AS scopes FROM users ",
+            $condition
+        )
+    };
+}
 
 impl UserStore for Database {
     fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>> {
@@ -37,16 +49,18 @@ impl UserStore for Database {
 
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
         async move {
-            let query = sqlx::query("SELECT * FROM users WHERE name = ?").bind(name.to_owned());
-            self.with_grants(query.fetch_optional(self.readers().await?).await?).await
+            let name = name.to_owned();
+            let rows = self.read(reading!(users!("WHERE name = ?3")), |query| query.bind(name)).await?;
+            rows.first().map(read).transpose()
         }
         .boxed()
     }
 
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
         async move {
-            let query = sqlx::query("SELECT * FROM users WHERE id = ?").bind(id.as_bytes().to_vec());
-            self.with_grants(query.fetch_optional(self.readers().await?).await?).await
+            let id = id.as_bytes().to_vec();
+            let rows = self.read(reading!(users!("WHERE id = ?3")), |query| query.bind(id)).await?;
+            rows.first().map(read).transpose()
         }
         .boxed()
     }
@@ -109,8 +123,10 @@ impl UserStore for Database {
 
     fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
         async move {
-            let query = sqlx::query("SELECT * FROM removed_users WHERE name = ? ORDER BY rowid");
-            let rows = query.bind(name.to_owned()).fetch_all(self.readers().await?).await?;
+            let name = name.to_owned();
+            let removed =
+                reading!("SELECT rowid AS nth, * FROM removed_users WHERE name = ?3", "ORDER BY nth");
+            let rows = self.read(removed, |query| query.bind(name)).await?;
             rows.iter().map(holder).collect()
         }
         .boxed()
@@ -118,38 +134,24 @@ impl UserStore for Database {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
         async move {
-            let rows =
-                sqlx::query("SELECT * FROM users ORDER BY name").fetch_all(self.readers().await?).await?;
-            let mut users = Vec::with_capacity(rows.len());
-            for row in rows {
-                users.extend(self.with_grants(Some(row)).await?);
-            }
-            Ok(users)
+            let rows = self.read(reading!(users!(""), "ORDER BY name"), |query| query).await?;
+            rows.iter().map(read).collect()
         }
         .boxed()
     }
 }
 
-impl Database {
-    async fn with_grants(&self, row: Option<SqliteRow>) -> Result<Option<User>, AuthError> {
-        let Some(row) = row else { return Ok(None) };
-        let id = uuid(&row, "id")?;
-        let query = sqlx::query("SELECT scope FROM grants WHERE owner = ? ORDER BY scope");
-        let rows = query.bind(id.as_bytes().to_vec()).fetch_all(self.readers().await?).await?;
-        let mut grants = Vec::with_capacity(rows.len());
-        for row in rows {
-            grants.push(Scope::parse(row.try_get("scope")?).map_err(damaged)?);
-        }
-        Ok(Some(User {
-            id,
-            name: UserName::parse(row.try_get("name")?).map_err(damaged)?,
-            email: row.try_get("email")?,
-            password: PasswordHash::new(row.try_get("password")?),
-            grants,
-            created: loaded(row.try_get("created")?),
-            owns_by_name: row.try_get("owns_by_name")?,
-        }))
-    }
+fn read(row: &SqliteRow) -> Result<User, AuthError> {
+    let grants = row.try_get::<Option<&str>, _>("scopes")?.unwrap_or_default();
+    Ok(User {
+        id: uuid(row, "id")?,
+        name: UserName::parse(row.try_get("name")?).map_err(damaged)?,
+        email: row.try_get("email")?,
+        password: PasswordHash::new(row.try_get("password")?),
+        grants: grants.lines().map(Scope::parse).collect::<Result<_, _>>().map_err(damaged)?,
+        created: loaded(row.try_get("created")?),
+        owns_by_name: row.try_get("owns_by_name")?,
+    })
 }
 
 fn holder(row: &SqliteRow) -> Result<Holder, AuthError> {

@@ -3,13 +3,14 @@
 
 use std::fs;
 
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Row as _};
 
+use super::super::lineage::{Lineage, Place, Point, advance};
 use super::super::{Database, PATIENCE};
 use super::*;
 use crate::AuthError;
-use crate::users::UserStore;
+use crate::users::UserStore as _;
 
 /// A copy of the file and its log while they are in use, as a crash leaves them.
 fn crash(path: &Path, ending: &str, to: &Path) {
@@ -168,8 +169,122 @@ async fn a_file_that_this_process_has_open_is_not_opened_again_to_look_at_it() {
     tokio::task::yield_now().await;
     add(&mut write, "ann").await;
     write.commit().await.unwrap();
-    let row =
-        sqlx::query("PRAGMA integrity_check").fetch_one(second.await.unwrap().readers().await.unwrap()).await;
-    assert_eq!(row.unwrap().get::<String, _>(0), "ok");
+    assert_eq!(names(&second.await.unwrap()).await, ["ann"]);
     first.close().await;
+}
+
+/// The host has the file open; then this log is put beside it.
+async fn expect_no_use_of(database: &Database, path: &Path, ending: &str, log: &[u8]) {
+    let (before, log_path) = (fs::read(path).unwrap(), beside(path, ending));
+    fs::write(&log_path, log).unwrap();
+    for _ in 0..2 {
+        let refused = database.list().await.map(drop).unwrap_err();
+        assert!(matches!(&refused, AuthError::Gone(why) if why.contains("move the log away")), "{refused}");
+    }
+    let refused = database.write().await.map(drop).unwrap_err();
+    assert!(matches!(refused, AuthError::Gone(_)), "{refused}");
+    assert!(matches!(database.probe().await, Err(AuthError::Gone(_))));
+    assert!(before == fs::read(path).unwrap(), "nothing was changed");
+    assert!(log == fs::read(&log_path).unwrap());
+    fs::remove_file(log_path).unwrap();
+    database.probe().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_of_another_time_beside_a_file_that_is_in_use_is_not_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    add(&mut connect(&path, SqliteJournalMode::Delete).await, "removed").await;
+    let writing = half_written(&path).await;
+    let journal = fs::read(beside(&path, "-journal")).unwrap();
+    drop(writing);
+    until_gone(&beside(&path, "-journal")).await;
+    database.remove("removed").await.unwrap();
+    let mut write = database.write().await.unwrap();
+    add(&mut write, "ann").await;
+    write.commit().await.unwrap();
+    expect_no_use_of(&database, &path, "-journal", &journal).await;
+    assert_eq!(names(&database).await, ["ann"]);
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_beside_a_file_that_is_in_use_is_not_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("users.sqlite"), folder.path().join("other.sqlite"));
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    database.list().await.unwrap();
+    fs::copy(&path, &other).unwrap();
+    let mut earlier = connect(&other, SqliteJournalMode::Wal).await;
+    add(&mut earlier, "removed").await;
+    let log = fs::read(beside(&other, "-wal")).unwrap();
+    expect_no_use_of(&database, &path, "-wal", &log).await;
+    assert!(names(&database).await.is_empty());
+}
+
+/// As if the log had been put there between the look at it and the transaction.
+#[tokio::test]
+async fn a_journal_that_was_applied_is_noticed_by_the_state_that_it_brought_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let journal = {
+        let _writing = half_written_by_packhouse(&path).await;
+        fs::read(beside(&path, "-journal")).unwrap()
+    };
+    until_gone(&beside(&path, "-journal")).await;
+    for name in ["ann", "bob"] {
+        let mut write = database.write().await.unwrap();
+        add(&mut write, name).await;
+        write.commit().await.unwrap();
+    }
+    fs::write(beside(&path, "-journal"), journal).unwrap();
+    let before = fs::read(&path).unwrap();
+    let mut other = connect(&path, SqliteJournalMode::Delete).await;
+    sqlx::query("SELECT COUNT(*) FROM users").fetch_one(&mut other).await.unwrap();
+    assert!(before != fs::read(&path).unwrap() && !beside(&path, "-journal").exists(), "SQLite applied it");
+    let refused = database.list().await.map(drop).unwrap_err();
+    assert!(matches!(&refused, AuthError::Gone(why) if why.contains("an earlier state")), "{refused}");
+}
+
+/// The same as [`half_written`], from the next point of the lineage.
+async fn half_written_by_packhouse(path: &Path) -> SqliteConnection {
+    let mut connection = connect(path, SqliteJournalMode::Delete).await;
+    sqlx::raw_sql("PRAGMA cache_size = 2; BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+    let place = Place::read(&mut connection, Point::default()).await.unwrap().unwrap();
+    let now = Lineage::new(place).seen();
+    advance(&mut connection, now).await.unwrap();
+    for number in 0..400 {
+        add(&mut connection, &format!("half-{number}")).await;
+    }
+    connection
+}
+
+#[tokio::test]
+async fn a_command_that_is_killed_leaves_a_database_that_its_host_goes_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let mut write = database.write().await.unwrap();
+    add(&mut write, "ann").await;
+    write.commit().await.unwrap();
+    assert_eq!(names(&database).await, ["ann"]);
+    let left = {
+        let _writing = half_written_by_packhouse(&path).await;
+        (fs::read(&path).unwrap(), fs::read(beside(&path, "-journal")).unwrap())
+    };
+    until_gone(&beside(&path, "-journal")).await;
+    fs::write(&path, left.0).unwrap();
+    fs::write(beside(&path, "-journal"), left.1).unwrap();
+    assert_eq!(names(&database).await, ["ann"]);
+    assert!(!beside(&path, "-journal").exists(), "it was applied");
+    database.remove("ann").await.unwrap();
+    assert!(names(&database).await.is_empty());
+}
+
+/// A connection that is dropped ends in a thread of its own.
+async fn until_gone(file: &Path) {
+    while file.exists() {
+        tokio::task::yield_now().await;
+    }
 }
