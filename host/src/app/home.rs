@@ -1,10 +1,16 @@
 //! Brings users and store together: the store that is opened is the one that the users belong to.
 
+use std::time::Duration;
+
 use super::auth::{open_auth, token_store_kind, without_users};
 use super::{BuildError, store};
+use crate::auth::home::is_there;
 use crate::auth::{Auth, AuthError, Home, TokenStoreKind};
 use crate::config::{Config, Hosts};
 use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
+
+/// How long a command waits for the store before it goes on without it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// For a host: a first start makes the users and the store, and remembers it. Beside a store
 /// that belongs to users who are gone, no others are made.
@@ -38,15 +44,57 @@ fn to_serve(config: &Config, wanted: Wanted) -> Opening {
 }
 
 /// The users for a command that looks after them: made by the first one, but not beside a store
-/// that belongs to users who are gone.
+/// that belongs to users who are gone. Users of another store are not opened.
 pub async fn open_users(config: &Config) -> Result<Auth, BuildError> {
-    match users_are_gone(config).await? {
+    let why = match users_are_gone(config).await? {
+        Some(why) => Some(why),
+        None => users_are_of_another_store(config).await?,
+    };
+    match why {
         Some(why) => Err(config.error(format!("[auth] database: {why}")).into()),
         None => open_auth(config).await,
     }
 }
 
-/// Why the user database, which is not there, must not be made: the store remembers users.
+/// Why the user database is not the right one: the store that is there is not the one that the
+/// users belong to. A store that does not answer prevents nothing: tokens must be revoked also then.
+async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, BuildError> {
+    let kind = token_store_kind(config)?;
+    if kind != TokenStoreKind::Database || !config.storage.is_lasting() {
+        return Ok(None);
+    }
+    let database = &config.auth.database;
+    let home = Home::look(kind, database).await.map_err(|source| auth_error(config, source))?;
+    let settings = store::settings(config)?;
+    let open = async |wanted| {
+        let opening = Opening { wanted, may_make: false, only_reads: true, must_be_shareable: false };
+        tokio::time::timeout(PATIENCE, Storage::open_as(&settings, &opening)).await.ok()
+    };
+    let found = match open(Wanted::Any { lasting: true }).await {
+        Some(Ok(storage)) => storage.id().await,
+        Some(Err(_)) | None => None,
+    };
+    if found.is_none() {
+        if matches!(home, Home::Known(_)) {
+            tracing::warn!(
+                "the storage does not answer, or is not the one that was used: whether the users in `{}` belong to it is \
+                 not known",
+                database.display()
+            );
+        }
+        return Ok(None);
+    }
+    let is_wrong = matches!(open(wanted(&home)).await, Some(Err(_)));
+    Ok(is_wrong.then(|| {
+        format!(
+            "the users in `{}` do not belong to the storage that [storage] names, and nothing was changed: put the right \
+             database back; if this one is right, stop every server and run `packhouse store adopt`",
+            database.display()
+        )
+    }))
+}
+
+/// Why the user database, which is not there or empty, must not be made: the store remembers users.
 async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     let database = &config.auth.database;
     let is_file = token_store_kind(config)? == TokenStoreKind::Database;
@@ -55,7 +103,7 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
         Some(folder) => folder.exists(),
         None => config.storage.is_lasting(),
     };
-    if !is_file || database.exists() || !has_store {
+    if !is_file || is_there(database) || !has_store {
         return Ok(None);
     }
     let settings = store::settings(config)?;
@@ -68,8 +116,9 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     match Storage::open_as(&settings, &opening).await {
         Ok(_) => Ok(None),
         Err(StorageError::Unavailable(reason)) if config.storage.folder().is_some() => Ok(Some(format!(
-            "the user database `{}` is gone, and none is made: {reason}",
-            database.display()
+            "the user database `{}` is {}, and none is made: {reason}",
+            database.display(),
+            if database.exists() { "empty" } else { "gone" }
         ))),
         Err(error) => Err(store::error(config, error)),
     }
