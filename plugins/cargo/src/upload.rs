@@ -55,7 +55,7 @@ pub struct NewCrate {
     #[serde(default)]
     pub repository: Unread<Text>,
     #[serde(default)]
-    pub badges: Unread<BTreeMap<String, BTreeMap<String, Text>>>,
+    pub badges: Unread<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 /// `name` is the package's own, `explicit_name_in_toml` what it was renamed to.

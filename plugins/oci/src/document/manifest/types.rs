@@ -21,7 +21,7 @@ struct Manifest {
 #[serde(rename_all = "camelCase", default)]
 struct Descriptor {
     artifact_type: Unread<Text>,
-    annotations: Unread<BTreeMap<String, Unread<Text>>>,
+    annotations: Unread<BTreeMap<String, Option<String>>>,
     data: Unread<Text>,
     platform: Unread<Strict<Platform>>,
 }
