@@ -119,13 +119,15 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::NotFound => formatter.write_str("nothing is there"),
+            Error::NotFound => formatter.write_str("this is not in the registry"),
             Error::Conflict => formatter.write_str("somebody else changed it at the same time; try again"),
             Error::DigestMismatch { expected, computed } => {
                 write!(formatter, "the digest should be {expected} and is {computed}; send it again")
             }
-            Error::TooLarge(limit) => write!(formatter, "it is larger than {limit} bytes"),
-            Error::Truncated => formatter.write_str("the request's body ended too early"),
+            Error::TooLarge(limit) => {
+                write!(formatter, "what was sent is larger than the {limit} bytes that are allowed")
+            }
+            Error::Truncated => formatter.write_str("the request's body ended too early: send it again"),
             Error::Invalid(message)
             | Error::Denied(message)
             | Error::Misconfigured(message)
