@@ -4,6 +4,7 @@
 
 mod cargo;
 pub mod componentize;
+mod composer;
 pub mod conformance;
 mod desk;
 pub mod golang;
@@ -12,6 +13,7 @@ pub mod oci;
 mod python;
 
 pub use cargo::Cargo;
+pub use composer::Composer;
 pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 pub use python::{Program, Python};

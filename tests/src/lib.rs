@@ -17,6 +17,7 @@ pub mod actor;
 pub mod backend;
 pub mod cargo;
 pub mod clients;
+pub mod composer;
 pub mod cutter;
 pub mod engine;
 pub mod npm;

@@ -172,6 +172,12 @@ impl Registry {
         self.actor("/maven").with_password(&user.name, &user.password)
     }
 
+    /// Somebody who may do everything with all packages on `composer`.
+    pub async fn php_publisher(&self) -> Actor {
+        let user = self.user("publisher", &["composer:package:*:write"]).await;
+        self.actor("/composer").with_password(&user.name, &user.password)
+    }
+
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))

@@ -12,6 +12,9 @@ pub const CARGO: &str = "[mount.cargo]\nfeatures = { publish = true, yank = true
 /// The default mount of Maven.
 pub const MAVEN: &str = "[mount.maven]\nfeatures = { upload = true, delete = true }\n";
 
+/// The default mount of Composer.
+pub const COMPOSER: &str = "[mount.composer]\nfeatures = { upload = true, delete = true }\n";
+
 /// The default mount of OCI, with its alias at the root.
 pub const OCI: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
      features = { referrers = true, deletion = true }\n";
@@ -55,6 +58,11 @@ impl Options {
     /// The Maven plugin, mounted at `/maven`, readable by everybody.
     pub fn maven() -> Self {
         Self { plugins: vec!["maven".to_owned()], ..Self::mounts(MAVEN) }
+    }
+
+    /// The Composer plugin, mounted at `/composer`, readable by everybody.
+    pub fn composer() -> Self {
+        Self { plugins: vec!["composer".to_owned()], ..Self::mounts(COMPOSER) }
     }
 
     /// The OCI plugin, mounted at `/oci` and `/v2`, readable by everybody.

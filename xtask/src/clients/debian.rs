@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 /// Whether the lists were fetched, once a run.
 static UPDATED: OnceLock<bool> = OnceLock::new();
 
-/// The name of each program, the package that contains it, and the argument that prints its
+/// The name of each program, the packages that contain it and what it loads, and the argument that prints its
 /// version. Any version will do: the distribution pins it.
-const PROGRAMS: [(&str, &str, &str); 10] = [
+const PROGRAMS: [(&str, &str, &str); 12] = [
     ("skopeo", "skopeo", "--version"),
     ("podman", "podman", "--version"),
     ("buildah", "buildah", "--version"),
@@ -21,6 +21,8 @@ const PROGRAMS: [(&str, &str, &str); 10] = [
     ("curl", "curl", "--version"),
     // Only its command line is used; no daemon is started.
     ("docker", "docker.io", "--version"),
+    ("php", "php-cli php-zip php-curl php-xml php-mbstring", "--version"),
+    ("composer", "composer", "--version"),
     // The proxies of `docs/behind-a-proxy.md`, and what makes their certificates.
     ("nginx", "nginx", "-v"),
     ("haproxy", "haproxy", "-v"),
@@ -33,7 +35,7 @@ pub fn ensure() -> Vec<Client> {
     let missing: Vec<_> = PROGRAMS
         .iter()
         .filter(|(program, _, argument)| version(program, argument).is_none())
-        .map(|(_, package, _)| *package)
+        .flat_map(|(_, packages, _)| packages.split(' '))
         .collect();
     let installed = if missing.is_empty() { Ok(()) } else { install(&missing) };
     PROGRAMS
