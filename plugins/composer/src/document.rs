@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::layout;
+use crate::name::version::is_dev;
 use crate::name::{PackageName, Version};
 
 pub mod foreign;
@@ -124,14 +125,14 @@ pub struct Note {
     pub uploader: Option<String>,
 }
 
-/// What a document says of a version that is published.
+/// What became of a version that was to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Placed {
-    /// The document with the version in it.
-    New(Package),
-    /// It is there, with the same bytes.
+    /// It is in the document now.
+    New,
+    /// It was there, with the same bytes.
     Same(Release),
-    /// It is there, with other bytes.
+    /// It was there, with other bytes.
     Other(Release),
 }
 
@@ -198,42 +199,36 @@ impl Package {
     }
 
     /// Adds a version. One that is there stays, unless it is a branch, which may change.
-    pub fn place(mut self, release: Release) -> Placed {
-        let Some(there) = self.versions.iter().position(|there| there.normalized == release.normalized)
-        else {
-            self.versions.push(release);
-            return Placed::New(self);
+    pub fn place(&mut self, release: &Release) -> Placed {
+        let there = self.versions.iter().position(|there| there.normalized == release.normalized);
+        let Some((index, before)) = there.and_then(|index| Some((index, self.versions.get(index)?))) else {
+            self.versions.push(release.clone());
+            return Placed::New;
         };
-        let before = self.versions.remove(there);
         if before.dist.sha256 == release.dist.sha256 {
-            return Placed::Same(before);
+            return Placed::Same(before.clone());
         }
-        if !crate::name::version::is_dev(&release.normalized) {
-            return Placed::Other(before);
+        if !is_dev(&release.normalized) {
+            return Placed::Other(before.clone());
         }
-        let Release { normalized, dist, .. } = before;
+        let Release { normalized, dist, .. } = self.versions.remove(index);
         self.earlier.retain(|earlier| earlier.dist.reference != release.dist.reference);
         self.earlier.push(Earlier { normalized, dist });
-        self.versions.push(release);
-        Placed::New(self)
+        self.versions.push(release.clone());
+        Placed::New
     }
 
-    /// The same of a dist that a branch had before the one that it has now; the package as it is for
-    /// all others.
-    pub fn with_older(mut self, release: &Release) -> Result<Self, Self> {
+    /// Adds a dist that a branch had before the one that it has now. False for any other release.
+    pub fn place_older(&mut self, release: &Release) -> bool {
         let newer = |there: &&Release| {
             there.normalized == release.normalized && there.time > release.time && there.dist != release.dist
         };
-        if !crate::name::version::is_dev(&release.normalized)
-            || !self.versions.iter().any(|there| newer(&there))
-        {
-            return Err(self);
-        }
-        if self.dists().all(|dist| dist.reference != release.dist.reference) {
+        let is_older = is_dev(&release.normalized) && self.versions.iter().any(|there| newer(&there));
+        if is_older && self.dists().all(|dist| dist.reference != release.dist.reference) {
             let (normalized, dist) = (release.normalized.clone(), release.dist.clone());
             self.earlier.push(Earlier { normalized, dist });
         }
-        Ok(self)
+        is_older
     }
 
     /// Takes a version out, and gives the dists that are no longer named.

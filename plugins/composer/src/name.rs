@@ -57,7 +57,7 @@ impl PackageName {
         if !is_word(vendor, 1) || !is_word(package, 2) {
             return Err(malformed());
         }
-        if [vendor, package].into_iter().any(is_reserved) || package.ends_with(".json") {
+        if [vendor, package].into_iter().any(is_reserved) || package.strip_suffix(".json").is_some() {
             return Err(NameError::Reserved(lower));
         }
         if lower != text {

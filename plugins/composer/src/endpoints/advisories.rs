@@ -126,11 +126,13 @@ pub fn delete_advisory(call: &Call) -> Result<Response, Error> {
         let mut all = there.unwrap_or_default();
         let before = all.advisories.len();
         all.advisories.retain(|advisory| advisory.id != id);
-        match all.advisories.len() < before {
-            true => Ok(Some(all)),
-            false if has_tried => Ok(None),
-            false => Err(Error::because(error::NOT_FOUND, format!("{name} has no advisory {id}"))),
+        if all.advisories.len() < before {
+            return Ok(Some(all));
         }
+        if has_tried {
+            return Ok(None);
+        }
+        Err(Error::because(error::NOT_FOUND, format!("{name} has no advisory {id}")))
     })?;
     log::info("deleted an advisory", &[("package.name", name.as_str()), ("package.advisory", &id)]);
     Ok(done(200))

@@ -104,13 +104,13 @@ fn make_visible(name: &PackageName, release: &Release, staged: &mut Staged) -> R
     let (document, key) = (layout::document(name), layout::dist(name, &release.dist.reference));
     let there: RefCell<Option<Release>> = RefCell::default();
     let mut look = |current: Option<&Document>| {
-        let package = match current {
+        let mut package = match current {
             Some(document) => parse(name, document)?.ok_or_else(|| foreign(name))?,
             None => Package::new(name),
         };
         let floor = if current.is_none() { deleted(name)? } else { None };
-        Ok::<_, Error>(match package.place(release.clone()) {
-            Placed::New(mut package) => {
+        Ok::<_, Error>(match package.place(release) {
+            Placed::New => {
                 package.touch(seconds()?, floor);
                 let bytes = storage::to_json(&package)?;
                 if bytes.len() > LARGEST {

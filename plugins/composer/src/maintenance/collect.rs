@@ -15,6 +15,7 @@ use packhouse_plugin::{Error, ObjectInfo};
 use serde_json::{Map, Value};
 
 use super::{reference, stored};
+use crate::document::Package;
 use crate::layout;
 use crate::name::PackageName;
 
@@ -57,7 +58,7 @@ fn collect_package(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
             unnamed.push((object, file, found));
         }
     }
-    let dists = stored.content().into_iter().flat_map(|package| package.dists());
+    let dists = stored.content().into_iter().flat_map(Package::dists);
     let named: Vec<String> = dists.map(|dist| layout::dist(name, &dist.reference)).collect();
     if !unnamed.is_empty() && step.report_missing(&key, first_missing(&named)?.as_deref()) {
         return Ok(stored.size());

@@ -19,7 +19,7 @@ use super::{Stored, stored};
 use crate::archive::{self, ArchiveError};
 use crate::catalog;
 use crate::document::foreign::{self, Said};
-use crate::document::{self, Dist, Note, Package, Placed, Release};
+use crate::document::{self, Dist, Note, Package, Release};
 use crate::endpoints::JSON;
 use crate::endpoints::publish::{deleted, written};
 use crate::layout;
@@ -216,12 +216,10 @@ impl Batch {
 
 fn with_all(mut package: Package, found: &[Release]) -> Package {
     for release in found {
-        package = package.with_older(release).unwrap_or_else(|package| {
-            match package.clone().place(release.clone()) {
-                Placed::New(package) => package,
-                Placed::Same(_) | Placed::Other(_) => package,
-            }
-        });
+        if !package.place_older(release) {
+            // What is there in another form stays.
+            let _ = package.place(release);
+        }
     }
     package
 }
