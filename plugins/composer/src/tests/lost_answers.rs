@@ -50,13 +50,15 @@ fn a_package_that_was_deleted_is_gone() {
     published(&host, "1.0.0");
 }
 
+/// Nobody has marked its removal.
 #[test]
-fn a_package_that_is_deleted_during_a_publish_comes_back() {
+fn a_document_that_is_lost_during_a_publish_is_not_begun_anew() {
     let host = host();
     published(&host, "1.0.0");
     host.lose_answer(DOCUMENT, |_| None);
-    published(&host, "1.1.0");
-    assert_eq!(names(&host, "/p2/acme/lib.json"), ["1.1.0"]);
+    let dist = samples::library("acme/lib", &json!({ "description": "next" }));
+    assert_eq!(upload(&host, "/packages/acme/lib?version=1.1.0", dist).status(), 500);
+    assert!(host.object(DOCUMENT).is_none());
 }
 
 #[test]
