@@ -234,11 +234,15 @@ impl Package {
     /// Takes a version out, and gives the dists that are no longer named.
     pub fn take(&mut self, version: &Version) -> Vec<Dist> {
         let normalized = version.normalized();
-        let before: Vec<Dist> = self.dists().cloned().collect();
-        self.versions.retain(|release| release.normalized != normalized);
-        self.earlier.retain(|earlier| earlier.normalized != normalized);
-        let is_gone = |dist: &Dist| self.dists().all(|kept| kept.reference != dist.reference);
-        before.into_iter().filter(is_gone).collect()
+        let is_meant = |release: &Release| release.normalized == normalized;
+        let (taken, kept): (Vec<Release>, Vec<Release>) = self.versions.drain(..).partition(is_meant);
+        let is_earlier = |earlier: &Earlier| earlier.normalized == normalized;
+        let (earlier, others): (Vec<Earlier>, Vec<Earlier>) = self.earlier.drain(..).partition(is_earlier);
+        (self.versions, self.earlier) = (kept, others);
+        let taken = taken.into_iter().map(|release| release.dist);
+        let mut gone: Vec<Dist> = taken.chain(earlier.into_iter().map(|earlier| earlier.dist)).collect();
+        gone.retain(|dist| self.dists().all(|kept| kept.reference != dist.reference));
+        gone
     }
 
     /// Tells the clients of a change that is made at this moment, in seconds: later than all that
