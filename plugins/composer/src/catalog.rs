@@ -118,12 +118,9 @@ impl Catalog {
     pub fn refresh(&mut self, names: &[String]) -> Result<(), HostError> {
         let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
         let keys: Vec<String> = names.iter().map(layout::document).collect();
+        let found = storage::stat_many(&keys)?;
         let mut stale = Vec::new();
-        for ((name, key), found) in names
-            .iter()
-            .zip(keys)
-            .zip(storage::stat_many(&names.iter().map(layout::document).collect::<Vec<_>>())?)
-        {
+        for ((name, key), found) in names.iter().zip(&keys).zip(found) {
             let seen = self.packages.get(name.as_str()).map(|entry| entry.seen.as_str());
             match found {
                 None => drop(self.packages.remove(name.as_str())),
@@ -132,7 +129,7 @@ impl Catalog {
             }
         }
         stale.truncate(READS);
-        let keys: Vec<&str> = stale.iter().map(|(_, key)| key.as_str()).collect();
+        let keys: Vec<&String> = stale.iter().map(|(_, key)| *key).collect();
         let (mut bytes, mut read) = (0, 0);
         for ((name, _), document) in stale.iter().zip(storage::get_each(&keys)) {
             let document = match document {
@@ -161,9 +158,10 @@ impl Catalog {
         let written = bytes
             .and_then(|bytes| storage::put(CATALOG, &bytes, Precondition::Any, Some("application/json")));
         if let Err(error) = written {
-            let fields = [("error", error.to_string())];
-            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-            log::warn("the catalog could not be written; the next search reads again", &fields);
+            log::warn(
+                "the catalog could not be written; the next search reads again",
+                &[("error", &error.to_string())],
+            );
         }
     }
 }
