@@ -11,12 +11,14 @@ pub mod golang;
 mod node;
 pub mod oci;
 mod python;
+mod ruby;
 
 pub use cargo::Cargo;
 pub use composer::Composer;
 pub use desk::Desk;
 pub use node::{Client, Kind, Project};
 pub use python::{Program, Python};
+pub use ruby::{Ruby, RubyKind};
 
 use crate::skip;
 use std::path::PathBuf;

@@ -28,6 +28,7 @@ pub mod page;
 pub mod pypi;
 pub mod races;
 pub mod registry;
+pub mod rubygems;
 pub mod server;
 pub mod skip;
 pub mod slow;

@@ -2,7 +2,7 @@
 
 mod archive;
 
-pub use archive::{archive, archive_below, gunzip};
+pub use archive::{archive, archive_below, gunzip, gzip, tar};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -178,6 +178,12 @@ impl Registry {
         self.actor("/composer").with_password(&user.name, &user.password)
     }
 
+    /// Somebody who may do everything with all gems, below `/rubygems`.
+    pub async fn gem_publisher(&self) -> Actor {
+        let user = self.user("publisher", &["rubygems:gem:*:write"]).await;
+        self.actor("/rubygems").with_token(&user.token)
+    }
+
     /// Nobody, below this base path.
     pub fn actor(&self, base: &str) -> Actor {
         Actor::anonymous(self.url(base))

@@ -8,6 +8,7 @@ mod golang;
 mod node;
 mod pypi;
 mod python;
+mod ruby;
 mod system;
 
 use crate::workspace::Workspace;
@@ -36,6 +37,7 @@ impl Clients {
         found.extend(debian::ensure());
         found.extend(python::ensure(&folder));
         found.extend(golang::ensure(&folder));
+        found.extend(ruby::ensure(&folder));
         found.extend(system::ensure(&folder));
         Self { folder, found }
     }

@@ -24,6 +24,25 @@ pub fn archive_below(folder: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     zipped.finish().expect("memory")
 }
 
+/// A ustar of these files. Paths below 100 characters.
+pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (path, content) in files {
+        archive.extend(header(path, content.len()));
+        archive.extend_from_slice(content);
+        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+    }
+    archive.extend([0; 2 * BLOCK]);
+    archive
+}
+
+/// These bytes as a gzip, the same each time.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+    zipped.write_all(bytes).expect("memory");
+    zipped.finish().expect("memory")
+}
+
 /// The bytes inside a gzip.
 pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();

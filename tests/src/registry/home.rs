@@ -72,7 +72,7 @@ impl Home {
 pub fn as_delivered() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("plugins")).expect("a folder for plugins");
-    for plugin in ["cargo", "composer", "maven", "npm", "oci", "pypi"] {
+    for plugin in ["cargo", "composer", "maven", "npm", "oci", "pypi", "rubygems"] {
         fs::copy(built(plugin), folder.path().join(format!("plugins/{plugin}.wasm")))
             .expect("the plugin is copied");
     }

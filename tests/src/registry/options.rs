@@ -27,6 +27,10 @@ pub const OCI_SPARSE: &str = "[mount.oci]\ngrants = [\"login\", \"/v2\"]\n\
 pub const PYPI: &str = "[mount.pypi]\ngrants = [\"/simple\", \"/packages\", \"/legacy\"]\n\
      features = { upload = true, delete = true }\n";
 
+/// The default mount of RubyGems.
+pub const RUBYGEMS: &str =
+    "[mount.rubygems]\ngrants = [\"login\"]\nfeatures = { push = true, yank = true }\n";
+
 /// Written to `registry.toml` as it is given; nothing is checked here.
 #[derive(Clone)]
 pub struct Options {
@@ -90,6 +94,11 @@ impl Options {
     /// everybody.
     pub fn pypi() -> Self {
         Self { plugins: vec!["pypi".to_owned()], ..Self::mounts(PYPI) }
+    }
+
+    /// The RubyGems plugin, mounted at `/rubygems`, readable by everybody.
+    pub fn rubygems() -> Self {
+        Self { plugins: vec!["rubygems".to_owned()], ..Self::mounts(RUBYGEMS) }
     }
 
     /// Anybody may do everything with images.

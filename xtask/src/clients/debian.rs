@@ -11,7 +11,7 @@ static UPDATED: OnceLock<bool> = OnceLock::new();
 
 /// The name of each program, the packages that contain it and what it loads, and the argument that prints its
 /// version. Any version will do: the distribution pins it.
-const PROGRAMS: [(&str, &str, &str); 12] = [
+const PROGRAMS: [(&str, &str, &str); 14] = [
     ("skopeo", "skopeo", "--version"),
     ("podman", "podman", "--version"),
     ("buildah", "buildah", "--version"),
@@ -28,6 +28,8 @@ const PROGRAMS: [(&str, &str, &str); 12] = [
     ("haproxy", "haproxy", "-v"),
     ("caddy", "caddy", "version"),
     ("openssl", "openssl", "version"),
+    ("ruby", "ruby", "--version"),
+    ("bundle", "bundler", "--version"),
 ];
 
 /// Installs the container tools that are not there, all at once; tells what then runs.

@@ -1,0 +1,278 @@
+//! Which versions of which gems there are: the file `versions` of the compact index, and what is
+//! made of it. No push writes them.
+//!
+//! # How a change reaches the list
+//! 1. A push leaves a note, `changes/{gem}`, and then changes the gem's document.
+//! 2. Who reads the list looks at the notes. A gem whose document has another version in the store
+//!    than the list was made of gets a line. The new lines go to `recent.json`, which is small.
+//! 3. The lines move to the end of `versions` when `versions` is older than [`INTERVAL`], or there
+//!    are many of them.
+//!
+//! So a reader sees each push that has ended, `versions` grows at its end, and it is written at
+//! most once in an interval, however much is pushed.
+//!
+//! # Invariants
+//! - A note stays for [`storage::GRACE`]: a push that left it may not have changed the document
+//!   yet. After that the push has ended.
+//! - The notes are listed before `recent.json` is read, and that before `versions` is looked at: a
+//!   note that is gone was followed by who removed it.
+
+use packhouse_plugin::digests::{self, MD5, SHA256};
+use packhouse_plugin::storage::{self, Document, Json, Precondition, Writer, unless_conflict};
+use packhouse_plugin::{Error, ObjectInfo, clock, log, random, time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::layout::{self, CHANGES, RECENT, VERSIONS};
+use crate::name::GemName;
+use listing::Listing;
+
+pub mod listing;
+pub mod rendered;
+
+/// How old `versions` is before it is written again, in milliseconds by the store's clock.
+pub const INTERVAL: u64 = 60_000;
+/// So many bytes of lines are appended to `versions` before the interval has passed.
+const MANY: usize = 1 << 20;
+/// How often a list is tried against others.
+const ATTEMPTS: u32 = 20;
+const TEXT: &str = "text/plain; charset=utf-8";
+/// Stands with the version of a note for the version of a document that is not there.
+const ABSENT: &str = "absent ";
+/// Of `versions` while there is nothing in it. Clients do not read the time.
+const EMPTY: &str = "created_at: 1970-01-01T00:00:00Z\n---\n";
+
+/// What is stored beside `versions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Recent {
+    /// The version in the store of `versions`; none while there is no such object.
+    base: Option<String>,
+    /// What follows its end.
+    lines: String,
+    /// Of both together.
+    #[serde(flatten)]
+    sums: Sums,
+    /// By the name in lower case of each gem with a note: the version in the store of the document
+    /// that its lines are about.
+    seen: BTreeMap<String, String>,
+}
+
+/// Length and digests of a file of the compact index.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    pub size: u64,
+    /// In hexadecimal.
+    pub md5: String,
+    /// In hexadecimal.
+    pub sha256: String,
+}
+
+impl Sums {
+    pub fn of(content: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let content = content.as_ref();
+        let found = digests::of(content, &[MD5, SHA256])?;
+        let hex = |algorithm: &str| {
+            found.iter().find(|digest| digest.algorithm == algorithm).map(|digest| digest.hex.clone())
+        };
+        Ok(Self {
+            size: content.len() as u64,
+            md5: hex(MD5).unwrap_or_default(),
+            sha256: hex(SHA256).unwrap_or_default(),
+        })
+    }
+}
+
+/// The list as it is now: `versions`, if it is there, and the lines behind its end.
+pub struct Current {
+    /// The version in the store of `versions`.
+    pub base: Option<String>,
+    pub lines: String,
+    pub sums: Sums,
+}
+
+impl Current {
+    /// Whether there is no gem.
+    pub fn is_empty(&self) -> bool {
+        self.base.is_none() && self.lines == EMPTY
+    }
+
+    /// The whole text. `Conflict` when `versions` was replaced meanwhile.
+    pub fn text(&self) -> Result<String, Error> {
+        let base = read_base()?;
+        if base.as_ref().map(|base| &base.info.version) != self.base.as_ref() {
+            return Err(Error::Conflict);
+        }
+        Ok(text_of(base.as_ref())? + &self.lines)
+    }
+}
+
+/// A document is about to change: to be called before it does, by pushes and yanks.
+pub fn announce(name: &GemName) -> Result<(), Error> {
+    storage::put(&layout::change(name), &random::bytes(16), Precondition::Any, None).map(drop)
+}
+
+/// The list with all changes that have ended.
+pub fn current() -> Result<Current, Error> {
+    for attempt in 1..=ATTEMPTS {
+        if let Some(current) = try_current(attempt)? {
+            return Ok(current);
+        }
+    }
+    Err(Error::Unavailable(format!("`{RECENT}` changes faster than it can be read")))
+}
+
+fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
+    let mut notes: Vec<(GemName, ObjectInfo)> = Vec::new();
+    for note in storage::list(CHANGES) {
+        let note = note?;
+        if let Some(name) = layout::gem_of_change(&note.key) {
+            notes.push((name, note));
+        }
+    }
+    let stored = storage::get(RECENT)?;
+    let recent: Recent = stored.as_ref().and_then(|document| document.json().ok()).unwrap_or_default();
+    let mut keys = vec![VERSIONS.to_owned()];
+    keys.extend(notes.iter().map(|(name, _)| layout::document(name)));
+    let mut found = storage::stat_many(&keys)?.into_iter();
+    let base = found.next().flatten();
+    let is_of_base = stored.is_some() && recent.base.as_ref() == base.as_ref().map(|info| &info.version);
+    let seen: BTreeMap<String, String> = notes
+        .iter()
+        .zip(found)
+        .map(|((name, note), info)| {
+            let version = info.map_or_else(|| format!("{ABSENT}{}", note.version), |info| info.version);
+            (name.lower(), version)
+        })
+        .collect();
+    let is_seen = |(name, version): (&String, &String)| recent.seen.get(name) == Some(version);
+    if is_of_base && seen.iter().all(is_seen) {
+        return Ok(Some(Current { base: recent.base, lines: recent.lines, sums: recent.sums }));
+    }
+    if stored.is_none() && base.is_none() && seen.values().all(|version| version.starts_with(ABSENT)) {
+        return Ok(Some(Current { base: None, lines: EMPTY.to_owned(), sums: Sums::of(EMPTY)? }));
+    }
+    let recent = if is_of_base { recent } else { Recent::default() };
+    let dirty: Vec<&GemName> = notes
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| recent.seen.get(&name.lower()) != seen.get(&name.lower()))
+        .collect();
+    let folded = fold(stored.as_ref(), recent, &dirty, seen)?;
+    if folded.is_some() {
+        forget(&notes)?;
+    } else {
+        storage::wait_turn(RECENT, attempt)?;
+    }
+    Ok(folded)
+}
+
+/// The whole text of the list with all changes that have ended.
+pub fn text() -> Result<String, Error> {
+    storage::retry(VERSIONS, |_| unless_conflict(current()?.text()))
+}
+
+/// Gives these gems their lines, whether there are notes of them or not.
+pub fn follow(names: &[&GemName]) -> Result<(), Error> {
+    for attempt in 1..=ATTEMPTS {
+        let before = current()?;
+        let stored = storage::get(RECENT)?;
+        let recent: Recent = stored.as_ref().and_then(|document| document.json().ok()).unwrap_or_default();
+        let recent =
+            if recent.base == before.base && recent.sums == before.sums { recent } else { Recent::default() };
+        let seen = recent.seen.clone();
+        match fold(stored.as_ref(), recent, names, seen)? {
+            Some(_) => return Ok(()),
+            None => storage::wait_turn(RECENT, attempt)?,
+        }
+    }
+    Err(Error::Unavailable(format!("`{RECENT}` changes faster than it can be written")))
+}
+
+/// Adds the lines of these gems, and writes them down. None if somebody else was faster.
+fn fold(
+    stored: Option<&Document>,
+    recent: Recent,
+    dirty: &[&GemName],
+    seen: BTreeMap<String, String>,
+) -> Result<Option<Current>, Error> {
+    let base = read_base()?;
+    let version = base.as_ref().map(|base| base.info.version.clone());
+    if recent.base != version && recent != Recent::default() {
+        return Ok(None);
+    }
+    let mut lines = recent.lines;
+    if base.is_none() && lines.is_empty() {
+        lines = format!("created_at: {}\n---\n", time::rfc3339_seconds(clock::now()));
+    }
+    let before = text_of(base.as_ref())?;
+    let whole = before.clone() + &lines;
+    lines.push_str(&Listing::new(&whole).lines_for(dirty)?);
+    let whole = before + &lines;
+    let sums = Sums::of(&whole)?;
+    let mut next = Recent { base: version, lines, sums, seen };
+    if let Some(written) = move_lines(base.as_ref().map(|base| &base.info), &next.lines)? {
+        next = Recent { base: Some(written.version), lines: String::new(), ..next };
+    }
+    let precondition = stored.map_or(Precondition::Absent, Document::precondition);
+    let written = Json::<Recent>::at(RECENT).put(&next, precondition);
+    let current = Current { base: next.base, lines: next.lines, sums: next.sums };
+    Ok(unless_conflict(written)?.map(|_| current))
+}
+
+/// Writes the lines to the end of `versions`, when it is time to; the store copies what is before
+/// them. None if it is not, or somebody else was faster.
+fn move_lines(base: Option<&ObjectInfo>, lines: &str) -> Result<Option<ObjectInfo>, Error> {
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let age = base.map(storage::age).transpose()?.flatten();
+    if lines.len() < MANY && age.is_some_and(|age| age < INTERVAL) {
+        return Ok(None);
+    }
+    let mut longer = Writer::new(&[]);
+    if let Some(base) = base {
+        match longer.append_object(VERSIONS, &base.version) {
+            Err(Error::Conflict | Error::NotFound) => return Ok(None),
+            appended => appended?,
+        }
+    }
+    longer.add(lines.as_bytes())?;
+    let precondition = base.map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
+    unless_conflict(longer.finish()?.commit(VERSIONS, &[], precondition, Some(TEXT)))
+}
+
+/// Removes the notes whose pushes have ended. That one stays fails nothing.
+fn forget(notes: &[(GemName, ObjectInfo)]) -> Result<(), Error> {
+    for (_, note) in notes {
+        if storage::age(note)?.is_none_or(|age| age <= 2 * storage::GRACE) {
+            continue;
+        }
+        if let Err(error) = unless_conflict(storage::remove(&note.key, Precondition::Version(&note.version)))
+        {
+            let fields = [("key", note.key.as_str()), ("error", &error.to_string())];
+            log::warn("a note of a change could not be removed", &fields);
+        }
+    }
+    Ok(())
+}
+
+fn read_base() -> Result<Option<Document>, Error> {
+    storage::get(VERSIONS)
+}
+
+/// What an earlier system has written may lack the line feed at its end.
+fn text_of(base: Option<&Document>) -> Result<String, Error> {
+    let Some(base) = base else { return Ok(String::new()) };
+    let text = std::str::from_utf8(&base.bytes)
+        .map_err(|_| base.damaged("it is not UTF-8; run `packhouse reindex`"))?;
+    Ok(text.to_owned())
+}
+
+/// The list as it is stored, without what has not reached it yet. It changes nothing.
+pub fn peek() -> Result<String, Error> {
+    let base = read_base()?;
+    let recent: Option<Recent> = storage::get(RECENT)?.and_then(|document| document.json().ok());
+    let version = base.as_ref().map(|base| base.info.version.clone());
+    let lines = recent.filter(|recent| recent.base == version).map(|recent| recent.lines).unwrap_or_default();
+    Ok(text_of(base.as_ref())? + &lines)
+}

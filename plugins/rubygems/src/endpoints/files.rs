@@ -1,0 +1,28 @@
+//! Downloading a gem. What the document does not name is not there, even when its bytes are.
+
+use packhouse_plugin::{Call, Error as Host, Response};
+
+use super::find_release;
+use crate::error::{self, Error};
+use crate::layout;
+
+/// `GET /gems/{full name}.gem`.
+pub fn download(call: &Call) -> Result<Response, Error> {
+    let file = call.decoded("file")?;
+    let (name, slot, release) = find_release(&file)?;
+    if release.yanked.is_some() {
+        return Err(Error::because(error::NOT_FOUND, format!("{file}.gem was yanked")));
+    }
+    let key = layout::gem_file(&name, &slot);
+    let mut response = Response::new(200).content_type("application/octet-stream");
+    // Its digest is not compared: that would read each file twice.
+    let why = match (response.write_object(&key)?.map(|info| info.size), release.size) {
+        (None, _) => "it is missing, and the document names it".to_owned(),
+        (Some(there), Some(size)) if there != size => {
+            format!("it has {there} bytes, and the document says {size}")
+        }
+        (Some(0), None) => "it is empty".to_owned(),
+        _ => return Ok(response.filename(&format!("{file}.gem")).no_compression()),
+    };
+    Err(Host::damaged(key, format!("{why}: push the same file again")).into())
+}

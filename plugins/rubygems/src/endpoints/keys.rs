@@ -1,0 +1,67 @@
+//! `gem signin`: a key for who sends a name and a password. The password stays with the host, and
+//! the key passes through here once; this needs the mount's grant `login`.
+
+use packhouse_plugin::auth::{self, TokenRequest, Wanted};
+use packhouse_plugin::{Call, Response, log};
+
+use super::{EVERY_GEM, GEM, fields};
+use crate::error::{self, Error};
+
+/// The longest name of a key, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// What a client may ask for, and the action that it needs here. There are no web hooks and no
+/// dashboard, so two of them allow nothing.
+const SCOPES: [(&str, Option<&str>); 9] = [
+    ("index_rubygems", Some("read")),
+    ("push_rubygem", Some("write")),
+    ("yank_rubygem", Some("yank")),
+    ("add_owner", Some("owner")),
+    ("remove_owner", Some("owner")),
+    ("update_owner", Some("owner")),
+    ("access_webhooks", None),
+    ("show_dashboard", None),
+    ("configure_trusted_publishers", None),
+];
+
+/// `GET /api/v1/api_key`, and `POST`, with the scopes as fields. Without scopes the key may do all
+/// that the account may.
+pub fn create_key(call: &Call) -> Result<Response, Error> {
+    let fields = fields(call)?;
+    let Some(account) = auth::caller() else {
+        auth::refuse_rejected(GEM, "read")?;
+        return Err(Error::because(
+            error::SIGN_IN,
+            "send the name and the password of a user of this registry",
+        ));
+    };
+    let is_asked = |scope: &str| {
+        fields.iter().any(|(name, value)| name == scope && !matches!(value.as_str(), "" | "false" | "0"))
+    };
+    let asked: Vec<Option<&str>> =
+        SCOPES.into_iter().filter(|(scope, _)| is_asked(scope)).map(|(_, action)| action).collect();
+    let mut actions: Vec<&str> = asked.iter().copied().flatten().collect();
+    actions.dedup();
+    if !asked.is_empty() && actions.is_empty() {
+        let sentence =
+            "this key could do nothing here: ask for index_rubygems, push_rubygem, yank_rubygem or add_owner";
+        return Err(Error::because(error::BAD_KEY, sentence));
+    }
+    let label = fields.iter().find(|(name, _)| name == "name").map(|(_, name)| label(name));
+    let scopes = if actions.is_empty() { Vec::new() } else { vec![Wanted::new(GEM, EVERY_GEM, &actions)] };
+    let label = label.filter(|label| !label.is_empty()).unwrap_or_else(|| "gem signin".to_owned());
+    let request = TokenRequest { label: Some(label), scopes, ..TokenRequest::default() };
+    let issued = account.issue_token(&request)?;
+    log::info("signed in", &[("user.name", &account.name())]);
+    Ok(Response::new(200).header("cache-control", "no-store").text(issued.secret))
+}
+
+/// `PUT /api/v1/api_key`: gem would add a scope to a key.
+pub fn refuse_change(_: &Call) -> Result<Response, Error> {
+    let sentence = "a key keeps its scopes here: sign out (gem signout), and sign in again with the scopes that you need";
+    Err(Error::because(error::FORBIDDEN, sentence))
+}
+
+fn label(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(LONGEST_NAME).collect()
+}

@@ -1,0 +1,154 @@
+//! What is derived, written anew: the pages and the list of the compact index, and what is made of
+//! the list. A gem of an earlier system gets a document, made of its page.
+//!
+//! Documents are not derived: what is yanked, who owns a gem and when it was pushed stands nowhere
+//! else. Those that were lost are reported.
+
+use packhouse_plugin::maintenance::{Phase, Step, Stored, each, each_document};
+use packhouse_plugin::storage::{self, Precondition, unless_conflict};
+use packhouse_plugin::{Error, ObjectInfo};
+
+use super::document;
+use crate::catalog::rendered::{self, Kind};
+use crate::catalog::{self, listing::Listing};
+use crate::document::Package;
+use crate::layout;
+use crate::name::GemName;
+use crate::stored::{self, JSON};
+
+/// Documents of one step.
+const KEYS: u32 = 300;
+/// Bytes of documents after which a step ends.
+const MOST_READ: u64 = 16 << 20;
+
+pub const PHASES: &[Phase] = &[
+    Phase { name: "found", step: found },
+    Phase { name: "documents", step: documents },
+    Phase { name: "rendered", step: render },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
+
+/// Pages without a document.
+fn found(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut names = Vec::new();
+    let next = each(layout::INFO, after, KEYS, |page| {
+        names.extend(layout::gem_of_info(&page.key));
+        Ok(())
+    })?;
+    step.checked(names.len() as u64, 0);
+    let keys: Vec<String> = names.iter().map(layout::document).collect();
+    for (name, there) in names.iter().zip(storage::stat_many(&keys)?) {
+        if there.is_none() {
+            step.pass(adopt(step, name))?;
+        }
+    }
+    Ok(next)
+}
+
+/// A document that was lost is not begun anew.
+fn adopt(step: &Step<'_>, name: &GemName) -> Result<(), Error> {
+    let key = layout::document(name);
+    storage::check_absent(&key)?;
+    let Some(mut package) = stored::found(name)? else { return Ok(()) };
+    measure(name, &mut package)?;
+    if !step.is_dry_run() {
+        let bytes = storage::to_json(&package)?;
+        if unless_conflict(storage::put(&key, &bytes, Precondition::Absent, Some(JSON)))?.is_none() {
+            return Ok(());
+        }
+    }
+    step.rebuilt(&key);
+    Ok(())
+}
+
+/// A page says nothing of sizes.
+fn measure(name: &GemName, package: &mut Package) -> Result<(), Error> {
+    let keys: Vec<String> = super::files(package);
+    debug_assert_eq!(package.name, name.as_str());
+    let found: Vec<Option<ObjectInfo>> = storage::stat_many(&keys)?;
+    for (release, info) in package.versions.iter_mut().zip(found) {
+        release.size = info.map(|info| info.size);
+    }
+    Ok(())
+}
+
+/// The page of each gem, and its line in the list.
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut packages: Vec<(String, Package)> = Vec::new();
+    let next = each_document(layout::PACKAGES, after, KEYS, MOST_READ, |object, document| {
+        step.checked(1, object.size);
+        if let Some(package) = step.pass(document.and_then(|document| stored::parse(&document)))? {
+            packages.push((object.key.clone(), package));
+        }
+        Ok(())
+    })?;
+    let keys: Vec<&str> = packages.iter().map(|(key, _)| key.as_str()).collect();
+    step.prove(&keys)?;
+    let names: Vec<GemName> =
+        packages.iter().filter_map(|(_, package)| GemName::parse(&package.name).ok()).collect();
+    write_pages(step, &names)?;
+    follow(step, &names)?;
+    Ok(next)
+}
+
+fn write_pages(step: &Step<'_>, names: &[GemName]) -> Result<(), Error> {
+    let keys: Vec<String> = names.iter().map(layout::info).collect();
+    let mut behind = Vec::new();
+    for ((name, key), page) in names.iter().zip(&keys).zip(storage::get_each(&keys)) {
+        let page = step.pass(page)?.flatten();
+        let stored = document(name)?;
+        let Stored::Ours(_, package) = &stored else { continue };
+        if page.is_none_or(|page| page.bytes != package.info().as_bytes()) {
+            behind.push((name, key));
+        }
+    }
+    for (name, key) in behind {
+        if step.is_dry_run() || stored::try_write_info(name)? {
+            step.rebuilt(key);
+        }
+    }
+    Ok(())
+}
+
+fn follow(step: &Step<'_>, names: &[GemName]) -> Result<(), Error> {
+    let names: Vec<&GemName> = names.iter().collect();
+    let is_behind = !Listing::new(&catalog::peek()?).lines_for(&names)?.is_empty();
+    if is_behind && !step.is_dry_run() {
+        catalog::follow(&names)?;
+    }
+    if is_behind && step.remembered(&[layout::VERSIONS]).contains(&false) {
+        step.remember(&[layout::VERSIONS]);
+        step.rebuilt(layout::VERSIONS);
+    }
+    Ok(())
+}
+
+/// What is made of the list. Only reading writes it, so one that is behind is as it should be: it is
+/// named if it is missing or was made of something else.
+fn render(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let number: usize = after.and_then(|number| number.parse().ok()).unwrap_or(0);
+    let Some(kind) = Kind::ALL.get(number).copied() else { return Ok(None) };
+    let there = storage::stat(kind.key())?;
+    if step.is_dry_run() {
+        if there.is_none() && !catalog::peek()?.is_empty() {
+            step.rebuilt(kind.key());
+        }
+        return Ok(Some((number + 1).to_string()));
+    }
+    let current = catalog::current()?;
+    if current.is_empty() {
+        return Ok(Some((number + 1).to_string()));
+    }
+    let bytes = rendered::render(kind, &current.text()?, |_| true)?;
+    step.checked(1, bytes.len() as u64);
+    let is_same = match &there {
+        Some(info) if info.size == bytes.len() as u64 => {
+            storage::get(kind.key())?.is_some_and(|stored| stored.bytes == bytes)
+        }
+        _ => false,
+    };
+    if !is_same && rendered::write(kind, &bytes, &current, there.as_ref())? {
+        step.rebuilt(kind.key());
+    }
+    Ok(Some((number + 1).to_string()))
+}

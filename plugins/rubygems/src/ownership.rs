@@ -1,0 +1,58 @@
+//! What an account owns, from the documents of gems, and taking it off one of them.
+
+use packhouse_plugin::auth::Owner;
+use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
+use packhouse_plugin::storage::{self, ListingOptions};
+use packhouse_plugin::{Error, log};
+
+use crate::RubyGems;
+use crate::document::Package;
+use crate::endpoints::GEM;
+use crate::layout;
+use crate::name::GemName;
+use crate::stored;
+
+/// Documents of one page.
+const PAGE: u32 = 500;
+
+impl Ownership for RubyGems {
+    fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
+        let options = ListingOptions { after: cursor, limit: PAGE, ..ListingOptions::new(layout::PACKAGES) };
+        let page = storage::list_page(&options)?;
+        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
+        let mut things = Vec::new();
+        for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
+            let Some(document) = document? else { continue };
+            match stored::parse(&document) {
+                Ok(package) if owns(holder, &package) => things.push(Thing::new(GEM, &package.name)),
+                Ok(_) => {}
+                // Nobody owns anything by it, until it is repaired.
+                Err(error) => {
+                    let fields = [("key", key.as_str()), ("error", &error.to_string())];
+                    log::error("the document of a gem cannot be read", &fields);
+                }
+            }
+        }
+        Ok(Page { things, next: page.next })
+    }
+
+    fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
+        let Ok(name) = GemName::parse(&thing.name) else { return Ok(false) };
+        let mut was_listed = false;
+        storage::update(&layout::document(&name), |document| {
+            was_listed = false;
+            let package = document.map(stored::parse).transpose()?;
+            let Some(mut package) = package.filter(|package| thing.kind == GEM && package.name == thing.name)
+            else {
+                return Ok::<_, Error>(storage::Change::Keep);
+            };
+            was_listed = package.disown(holder);
+            if was_listed { storage::Change::json(&package) } else { Ok(storage::Change::Keep) }
+        })?;
+        Ok(was_listed)
+    }
+}
+
+fn owns(holder: &Holder, package: &Package) -> bool {
+    package.owners().iter().any(|owner: &Owner| holder.is(owner))
+}

@@ -1,0 +1,154 @@
+//! Gems that are not what they should be: refused with a line of text, and nothing stored.
+
+use super::*;
+use crate::samples::{checksums, gem_of, gem_of_parts, gem_with_entries, gemspec, gzip};
+use packhouse_plugin::testing::archive::{tar, tar_entry, tar_of};
+
+fn spec() -> String {
+    gemspec("demo", "1.0", "ruby", "")
+}
+
+fn data() -> Vec<u8> {
+    gzip(&tar(&[("lib/demo.rb", b"x")]))
+}
+
+#[track_caller]
+fn refused(gem: &[u8], sentence: &str) {
+    let host = host();
+    assert_refused(&host, &push(&host.as_user("ann"), gem), 422, sentence);
+}
+
+#[test]
+fn what_is_cut_or_damaged_is_refused() {
+    let gem = samples::gem("demo", "1.0");
+    for length in [0, 100, 511, 600, 1100, 1540] {
+        let host = host();
+        let reply = push(&host.as_user("ann"), &gem[..length]);
+        assert_eq!(reply.status(), 422, "{length}: {}", reply.text());
+        assert_eq!(host.objects(), Vec::<String>::new());
+    }
+    refused(b"plain text", "not a readable tar archive");
+    refused(&gzip(&gem), "not a readable tar archive");
+    let whole = data();
+    refused(
+        &gem_of_parts(&gzip(spec().as_bytes()), &whole[..whole.len() - 4]),
+        "\"data.tar.gz\" in the gem cannot be read",
+    );
+    let mut flipped = whole.clone();
+    let last = flipped.len() - 6;
+    flipped[last] ^= 1;
+    refused(&gem_of_parts(&gzip(spec().as_bytes()), &flipped), "\"data.tar.gz\" in the gem cannot be read");
+    refused(&gem_of_parts(&gzip(spec().as_bytes()), &gzip(b"no tar at all")), "no readable tar archive");
+    refused(
+        &gem_of_parts(&gzip(spec().as_bytes())[..50], &whole),
+        "\"metadata.gz\" in the gem cannot be read",
+    );
+}
+
+#[test]
+fn parts_that_are_missing_or_there_twice_are_refused() {
+    let metadata = gzip(spec().as_bytes());
+    refused(&tar(&[("metadata.gz", &metadata)]), "the gem contains no data.tar.gz");
+    refused(&tar(&[("data.tar.gz", &data())]), "the gem contains no metadata.gz");
+    let twice = tar(&[("metadata.gz", &metadata), ("data.tar.gz", &data()), ("data.tar.gz", &data())]);
+    refused(&twice, "the gem contains \"data.tar.gz\" twice");
+    let many: Vec<(String, Vec<u8>)> = (0..200).map(|number| (format!("part{number}"), Vec::new())).collect();
+    let many: Vec<(&str, &[u8])> =
+        many.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    refused(&tar(&many), "more than 100 parts");
+}
+
+#[test]
+fn checksums_that_lie_are_refused() {
+    let (metadata, data) = (gzip(spec().as_bytes()), data());
+    let with = |sums: &str| {
+        tar(&[
+            ("metadata.gz", &metadata),
+            ("data.tar.gz", &data),
+            ("checksums.yaml.gz", &gzip(sums.as_bytes())),
+        ])
+    };
+    let sums = checksums(&[("metadata.gz", &metadata), ("data.tar.gz", b"other")]);
+    refused(&with(&sums), "checksum of \"data.tar.gz\" in the gem is wrong");
+    let sums = checksums(&[("missing", b"x")]);
+    refused(&with(&sums), "checksum of \"missing\" in the gem is wrong");
+    refused(&with("---\nSHA3:\n  metadata.gz: aa\n"), "the algorithm SHA3 is not known");
+    refused(&with("---\n- a\n"), "they are not a map");
+    refused(&with("--- !ruby/object:Kernel {}\n"), "which RubyGems does not load");
+    let host = host();
+    pushed_gem(&host, tar(&[("metadata.gz", &metadata), ("data.tar.gz", &data)]));
+}
+
+#[test]
+fn a_gemspec_that_could_do_harm_is_refused() {
+    let of = |text: &str| gem_of(text, &[("a", b"x")]);
+    refused(&of(&(spec() + "evil: !ruby/object:OpenStruct {}\n")), "which RubyGems does not load");
+    refused(&of(&(spec() + "evil: :system\n")), "the symbol \":system\"");
+    let deep = format!("{}evil: {}{}\n", spec(), "[".repeat(200), "]".repeat(200));
+    refused(&of(&deep), "nested more than 100 deep");
+    refused(&of(&format!("{}evil: [{}]\n", spec(), "a,".repeat(600_000))), "more than 500000 values");
+    let bomb = (1..60)
+        .fold(spec() + "a0: &a0 [x,x]\n", |text, n| format!("{text}a{n}: &a{n} [*a{0},*a{0}]\n", n - 1));
+    pushed_gem(&host(), of(&bomb));
+    refused(&of("--- {}\n"), "not a Gem::Specification");
+    refused(&of("a: [\n"), "not valid YAML");
+    refused(&of(&spec().replace("name: demo", "name: \"de\\r\\nmo\"")), "not a valid gem name");
+    refused(&of(&spec().replace("version: '1.0'", "version: \"1.0\\nevil 9.9\"")), "not a valid version");
+    refused(&of(&spec().replace("platform: ruby", "platform: \"a\\nb\"")), "not a valid platform");
+    refused(&of(&spec().replace("name: demo", "name: ../demo")), "not a valid gem name");
+    let needs = samples::dependencies(&[("evil\\n9.9 ", ">=", "0")]).replace("evil\\n9.9 ", "\"evil\\n9.9\"");
+    refused(&of(&gemspec("demo", "1.0", "ruby", &needs)), "not a valid gem name");
+}
+
+#[test]
+fn bombs_are_refused() {
+    let zeros = vec![0; 9 << 20];
+    refused(&gem_of_parts(&gzip(&zeros), &data()), "has more than 8 MiB");
+}
+
+#[test]
+fn files_that_lead_out_of_the_gem_are_refused() {
+    for path in ["../evil.rb", "/etc/passwd", "lib/../../evil.rb"] {
+        refused(&gem_with_entries(&[(b'0', path, b"x")]), "leads out of the gem's folder");
+    }
+    refused(&gem_with_entries(&[(b'2', "lib/link", b"../../etc")]), "leads out of the gem's folder");
+    refused(&gem_with_entries(&[(b'2', "link", b"/etc")]), "leads out of the gem's folder");
+    let host = host();
+    pushed_gem(&host, gem_with_entries(&[(b'2', "lib/link", b"../other"), (b'0', "other", b"x")]));
+}
+
+#[test]
+fn what_stands_in_a_form_or_a_path_does_no_harm() {
+    let host = host();
+    let ann = host.as_user("ann");
+    for body in
+        ["gem_name=..%2Fdemo&version=1.0", "gem_name=de%0Amo&version=1", "gem_name=demo&version=1%0A2"]
+    {
+        let reply = ann.delete("/api/v1/gems/yank").body(body).send::<RubyGems>();
+        assert!(matches!(reply.status(), 400 | 404), "{body}: {}", reply.text());
+    }
+    for path in [
+        "/info/..",
+        "/info/%2e%2e",
+        "/info/a%2fb",
+        "/gems/..%2fa-1.gem",
+        "/quick/Marshal.4.8/%2e%2e.gemspec.rz",
+    ] {
+        let status = get(&host, path).status();
+        assert!(matches!(status, 400 | 404), "{path}: {status}");
+    }
+    assert_eq!(host.objects(), Vec::<String>::new());
+}
+
+#[test]
+fn an_old_gem_and_one_with_an_odd_part_are_told_apart() {
+    let old = [b"MD5SUM = \"x\"".as_slice(), &[b' '; 600]].concat();
+    refused(&old, "not a readable tar archive");
+    let (metadata, data) = (gzip(spec().as_bytes()), data());
+    let signed = tar_of([
+        tar_entry(b'0', "metadata.gz", &metadata),
+        tar_entry(b'0', "metadata.gz.sig", b"signature"),
+        tar_entry(b'0', "data.tar.gz", &data),
+    ]);
+    pushed_gem(&host(), signed);
+}

@@ -1,0 +1,170 @@
+//! What looks after the bucket.
+
+use super::*;
+use packhouse_plugin::storage::GRACE;
+use packhouse_plugin::testing::Outcome;
+
+fn collect(host: &Host) -> Outcome {
+    host.upkeep().older_than(0).collect::<RubyGems>().unwrap()
+}
+
+fn verify(host: &Host) -> Outcome {
+    host.upkeep().verify::<RubyGems>().unwrap()
+}
+
+fn three(host: &Host) {
+    pushed(host, "demo", "1.0");
+    pushed(host, "demo", "1.1");
+    pushed(host, "other", "1.0");
+    list(host);
+}
+
+#[test]
+fn a_whole_bucket_is_left_as_it_is() {
+    let host = host();
+    three(&host);
+    host.set_now(host.now() + 3 * GRACE);
+    list(&host);
+    host.upkeep().reindex::<RubyGems>().unwrap();
+    let before = host.objects();
+    let run = host.upkeep().reindex::<RubyGems>().unwrap();
+    assert_eq!((run.rebuilt, run.damaged), (Vec::new(), Vec::new()), "{:?}", run.lines);
+    let run = verify(&host);
+    assert_eq!((run.damaged, run.orphans), (Vec::new(), Vec::new()), "{:?}", run.lines);
+    let run = collect(&host);
+    assert_eq!((run.left_over, run.damaged), (Vec::new(), Vec::new()), "{:?}", run.lines);
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn what_an_interrupted_push_left_is_removed() {
+    let host = host();
+    three(&host);
+    host.insert("gems/demo-9.9.gem", "left over").unwrap();
+    assert_eq!(collect(&host).left_over, Vec::<String>::new(), "it may be that of a push under way");
+    host.set_now(host.now() + 2 * GRACE);
+    assert_eq!(verify(&host).orphans, ["gems/demo-9.9.gem"]);
+    assert_eq!(collect(&host).left_over, ["gems/demo-9.9.gem"]);
+    assert!(!host.objects().contains(&"gems/demo-9.9.gem".to_owned()));
+}
+
+#[test]
+fn a_gem_without_a_document_stays_until_ordered() {
+    let host = host();
+    host.insert("gems/lone-1.0.gem", "lone").unwrap();
+    host.set_now(host.now() + 2 * GRACE);
+    assert_eq!(collect(&host).orphans, ["gems/lone-1.0.gem"]);
+    assert_eq!(host.objects(), ["gems/lone-1.0.gem"]);
+    let ordered = host.upkeep().older_than(0).removing_orphans().collect::<RubyGems>().unwrap();
+    assert_eq!(ordered.left_over, ["gems/lone-1.0.gem"]);
+}
+
+#[test]
+fn nothing_is_removed_beside_a_document_that_is_damaged_or_lost() {
+    for damage in [Some("{"), None] {
+        let host = host();
+        three(&host);
+        host.set_now(host.now() + 3 * GRACE);
+        host.insert("gems/demo-9.9.gem", "left over").unwrap();
+        host.set_now(host.now() + 3 * GRACE);
+        match damage {
+            Some(bytes) => drop(host.insert("packages/demo.json", bytes).unwrap()),
+            None => assert!(host.remove("packages/demo.json")),
+        }
+        let run = collect(&host);
+        assert_eq!(run.left_over, Vec::<String>::new());
+        assert_eq!(run.damaged, ["packages/demo.json"], "{:?}", run.lines);
+        assert!(verify(&host).damaged.contains(&"packages/demo.json".to_owned()));
+        let run = host.upkeep().reindex::<RubyGems>().unwrap();
+        assert_eq!(run.damaged, ["packages/demo.json"], "{:?}", run.lines);
+        assert_told(&get(&host, "/info/demo"), 500, "damaged");
+        assert_eq!(get(&host, "/info/other").status(), 200);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_lost_gem_is_removed_when_ordered() {
+    let host = host();
+    three(&host);
+    host.remove("packages/demo.json");
+    host.set_now(host.now() + 3 * GRACE);
+    let run = collect(&host);
+    assert_eq!(run.left_over, Vec::<String>::new());
+    assert_eq!(run.orphans, ["gems/demo-1.0.gem", "gems/demo-1.1.gem", "info/demo"], "{:?}", run.lines);
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<RubyGems>().unwrap();
+    assert_eq!(run.left_over.len(), 4, "{:?}", run.lines);
+    assert_eq!(list(&host).last().unwrap(), &format!("demo -1.0,-1.1 {}", md5("---\n")));
+    assert_eq!(text(&host, "/info/demo"), "---\n");
+    assert_sums_agree(&host);
+    pushed(&host, "demo", "2.0");
+    assert_eq!(text(&host, "/info/demo").lines().count(), 2);
+    assert_sums_agree(&host);
+}
+
+#[test]
+fn damaged_gems_are_reported() {
+    let host = host();
+    three(&host);
+    host.insert("gems/demo-1.0.gem", "other").unwrap();
+    host.remove("gems/other-1.0.gem");
+    let mut damaged = verify(&host).damaged;
+    damaged.sort();
+    assert_eq!(damaged, ["gems/demo-1.0.gem", "gems/other-1.0.gem"]);
+}
+
+#[test]
+fn what_is_derived_is_written_anew() {
+    let host = host();
+    three(&host);
+    host.set_now(host.now() + 3 * GRACE);
+    let whole = list(&host);
+    for key in ["info/demo", "versions", "recent.json", "names", "specs.4.8.gz"] {
+        host.remove(key);
+    }
+    host.insert("info/other", "---\n").unwrap();
+    let dry = host.upkeep().dry_run().reindex::<RubyGems>().unwrap();
+    let run = host.upkeep().reindex::<RubyGems>().unwrap();
+    assert!(dry.rebuilt.contains(&"versions".to_owned()) && dry.rebuilt.contains(&"info/demo".to_owned()));
+    for key in ["info/demo", "info/other", "versions", "names", "specs.4.8.gz"] {
+        assert!(run.rebuilt.contains(&key.to_owned()), "{key} {:?}", run.rebuilt);
+    }
+    assert_eq!(list(&host).len(), 2, "{whole:?}");
+    assert_sums_agree(&host);
+    assert_eq!(host.object("info/demo").unwrap(), text(&host, "/info/demo").into_bytes());
+    assert_eq!(text(&host, "/names"), "---\ndemo\nother\n");
+}
+
+#[test]
+fn a_gem_of_an_earlier_system_gets_a_document_and_keeps_its_times() {
+    let host = host();
+    let gem = samples::gem("old", "1.0");
+    let page = format!("---\n1.0 |checksum:{},created_at:2019-01-01T00:00:00Z\n", sha256(&gem));
+    host.insert("gems/old-1.0.gem", &gem).unwrap();
+    host.insert("info/old", &page).unwrap();
+    for _ in 0..2 {
+        let run = host.upkeep().reindex::<RubyGems>().unwrap();
+        assert_eq!(run.damaged, Vec::<String>::new(), "{:?}", run.lines);
+    }
+    let document = host.object_json("packages/old.json");
+    assert_eq!(document["versions"][0]["created"], "2019-01-01T00:00:00Z");
+    assert_eq!(document["versions"][0]["size"], gem.len());
+    assert_eq!(text(&host, "/info/old"), page);
+    assert_eq!(list(&host), [format!("old 1.0 {}", md5(&page))]);
+    assert_eq!(verify(&host).damaged, Vec::<String>::new());
+}
+
+#[test]
+fn a_run_may_be_killed_between_any_two_steps() {
+    for steps in 0..8 {
+        let host = host();
+        three(&host);
+        host.remove("versions");
+        host.remove("recent.json");
+        host.set_now(host.now() + 3 * GRACE);
+        let _ = host.upkeep().killed_after(steps).reindex::<RubyGems>();
+        let run = host.upkeep().reindex::<RubyGems>().unwrap();
+        assert_eq!(run.damaged, Vec::<String>::new());
+        assert_sums_agree(&host);
+        assert_eq!(list(&host).len(), 2);
+    }
+}

@@ -1,0 +1,200 @@
+//! Pushing: what is stored, who wins, what a crash leaves, who may.
+
+use super::*;
+use packhouse_plugin::storage::GRACE;
+use packhouse_plugin::testing::FormField;
+use serde_json::json;
+
+#[test]
+fn a_push_stores_what_the_layout_says() {
+    let host = host();
+    let gem = pushed(&host, "demo", "1.0");
+    assert_eq!(
+        host.objects(),
+        ["changes/demo", "gems/demo-1.0.gem", "info/demo", "packages/demo.json", "proofs/packages/demo.json"]
+    );
+    assert_eq!(host.object("gems/demo-1.0.gem"), Some(gem.clone()));
+    let line = format!("1.0 |checksum:{},created_at:2026-01-01T00:00:00Z", sha256(&gem));
+    assert_eq!(text(&host, "/info/demo"), format!("---\n{line}\n"));
+    assert_eq!(host.object("info/demo").unwrap(), text(&host, "/info/demo").into_bytes());
+    assert_eq!(list(&host), [format!("demo 1.0 {}", md5(text(&host, "/info/demo")))]);
+    assert_eq!(
+        host.object_json("packages/demo.json")["owners"],
+        json!([{ "name": "ann", "id": host.account_id("ann") }])
+    );
+    assert_eq!(host.staged(), 0);
+}
+
+#[test]
+fn a_line_says_what_a_version_needs() {
+    let host = host();
+    let rest = samples::dependencies(&[("rack", "~>", "2.0"), ("a.b", ">=", "0")])
+        + "required_ruby_version: !ruby/object:Gem::Requirement\n  requirements:\n  - - \">=\"\n    - \
+           !ruby/object:Gem::Version\n      version: '2.7'\n  - - \"<\"\n    - !ruby/object:Gem::Version\n      version: \
+           '4'\nrequired_rubygems_version: !ruby/object:Gem::Requirement\n  requirements:\n  - - \">=\"\n    - \
+           !ruby/object:Gem::Version\n      version: '3.0'\n";
+    let gem = pushed_gem(&host, samples::platform_gem("demo", "1.10", "x86_64-linux", &rest));
+    let line = format!(
+        "1.10-x86_64-linux a.b:>= 0,rack:~> 2.0|checksum:{},ruby:>= 2.7&< 4,rubygems:>= 3.0,created_at:2026-01-01T00:00:00Z",
+        sha256(&gem)
+    );
+    assert_eq!(text(&host, "/info/demo"), format!("---\n{line}\n"));
+    assert_eq!(get(&host, "/gems/demo-1.10-x86_64-linux.gem").status(), 200);
+}
+
+#[test]
+fn a_gem_is_also_taken_from_a_form() {
+    let host = host();
+    let gem = samples::gem("demo", "1.0");
+    let file = FormField { name: "gem", filename: Some("demo-1.0.gem"), content: &gem };
+    let other = FormField { name: "attestations", filename: None, content: b"[]" };
+    let reply = host.as_user("ann").post("/api/v1/gems").form(&[other, file]).send::<RubyGems>();
+    assert_eq!((reply.status(), reply.text().as_str()), (200, "Successfully registered gem: demo (1.0)\n"));
+    assert_eq!(host.object("gems/demo-1.0.gem"), Some(gem));
+    let none = host.as_user("ann").post("/api/v1/gems").form(&[other]).send::<RubyGems>();
+    assert_told(&none, 400, "the form contains no gem");
+}
+
+#[test]
+fn a_version_is_pushed_once() {
+    let host = host();
+    let gem = pushed(&host, "demo", "1.0");
+    let ann = host.as_user("ann");
+    assert_told(&push(&ann, &gem), 409, "demo 1.0 was pushed before");
+    let other = samples::gem_of(&samples::gemspec("demo", "1.0", "ruby", ""), &[("a", b"other")]);
+    assert_told(&push(&ann, &other), 409, "Repushing of gem versions is not allowed");
+    assert_told(&push(&ann, &samples::gem("demo", "1.0.0")), 409, "was pushed before");
+    pushed_gem(&host, samples::platform_gem("demo", "1.0", "java", ""));
+    let yank =
+        ann.delete("/api/v1/gems/yank").body("gem_name=demo&version=1.0&platform=ruby").send::<RubyGems>();
+    assert_eq!(yank.status(), 200, "{}", yank.text());
+    assert_told(&push(&ann, &gem), 409, "A version that was yanked stays taken");
+    assert_eq!(get(&host, "/gems/demo-1.0.gem").status(), 404);
+    assert_eq!(get(&host, "/gems/demo-1.0-java.gem").status(), 200, "a yank takes one platform away");
+    let again = ann.delete("/api/v1/gems/yank").body("gem_name=demo&version=1.0").send::<RubyGems>();
+    assert_told(&again, 422, "demo-1.0 was yanked before");
+    let missing = ann.delete("/api/v1/gems/yank").body("gem_name=demo&version=3").send::<RubyGems>();
+    assert_told(&missing, 404, "the gem demo has no version 3");
+}
+
+#[test]
+fn the_same_bytes_repair_a_damaged_file() {
+    let host = host();
+    let gem = pushed(&host, "demo", "1.0");
+    host.insert("gems/demo-1.0.gem", "damaged").unwrap();
+    assert_eq!(push(&host.as_user("ann"), &gem).status(), 200);
+    assert_eq!(get(&host, "/gems/demo-1.0.gem").bytes(), gem);
+    assert_eq!(text(&host, "/info/demo").lines().count(), 2);
+}
+
+#[test]
+fn what_a_crash_left_never_blocks_the_same_push() {
+    let host = host();
+    let gem = samples::gem("demo", "1.0");
+    let other = samples::gem_of(&samples::gemspec("demo", "1.0", "ruby", ""), &[("a", b"other")]);
+    host.insert("gems/demo-1.0.gem", &other).unwrap();
+    assert_told(&push(&host.as_user("ann"), &gem), 409, "try again in a few minutes");
+    host.set_now(host.now() + 2 * GRACE);
+    pushed_gem(&host, gem.clone());
+    assert_eq!(get(&host, "/gems/demo-1.0.gem").bytes(), gem);
+}
+
+#[test]
+fn two_gems_cannot_have_one_file() {
+    let host = host();
+    let first = pushed(&host, "a-1", "2");
+    let ann = host.as_user("ann");
+    host.set_now(host.now() + 2 * GRACE);
+    let second = samples::platform_gem("a", "1", "2", "");
+    assert_told(&push(&ann, &second), 409, "a-1-2.gem is the file of a-1 2 already");
+    assert_eq!(get(&host, "/gems/a-1-2.gem").bytes(), first);
+    assert_eq!(get(&host, "/info/a").status(), 404);
+}
+
+#[test]
+fn owners_may_push_and_others_may_not() {
+    let host = host().user("cat", &[]);
+    pushed(&host, "demo", "1.0");
+    assert_told(&push(&host.anonymous(), &samples::gem("demo", "1.1")), 401, "rubygems:gem:*:write");
+    for user in ["bob", "cat"] {
+        assert_told(&push(&host.as_user(user), &samples::gem("demo", "1.1")), 403, "rubygems:gem:demo:write");
+    }
+    let owners = |method: &str, body: &str| {
+        host.as_user("ann").request(method, "/api/v1/gems/demo/owners").body(body).send::<RubyGems>()
+    };
+    assert_told(&owners("POST", "email=nobody"), 422, "there is no user");
+    assert_eq!(owners("POST", "email=cat").status(), 200);
+    assert_told(&owners("POST", "email=cat"), 422, "cat is an owner of demo already");
+    assert_eq!(push(&host.as_user("cat"), &samples::gem("demo", "1.1")).status(), 200);
+    assert_told(&push(&host.as_user("cat"), &samples::gem("new", "1.0")), 403, "rubygems:gem:new:write");
+    assert_eq!(text(&host, "/api/v1/gems/demo/owners.yaml"), "---\n- handle: \"ann\"\n- handle: \"cat\"\n");
+    assert_eq!(
+        get(&host, "/api/v1/gems/demo/owners.json").json(),
+        json!([{ "handle": "ann" }, { "handle": "cat" }])
+    );
+    assert_eq!(owners("DELETE", "email=ann").status(), 200);
+    assert_told(&owners("DELETE", "email=cat"), 422, "would have no owner");
+    assert_eq!(text(&host, "/api/v1/gems/demo/owners.yaml"), "---\n- handle: \"cat\"\n");
+}
+
+#[test]
+fn a_key_may_do_what_was_asked_for() {
+    let host = host().grant("login");
+    pushed(&host, "demo", "1.0");
+    let key = |body: &str| {
+        let reply = host.as_user("ann").post("/api/v1/api_key").body(body).send::<RubyGems>();
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        reply.text()
+    };
+    let yanks = |secret: &str| {
+        let yank = host.with_token(secret).delete("/api/v1/gems/yank").body("gem_name=demo&version=1.0");
+        yank.send::<RubyGems>().status()
+    };
+    assert_eq!(yanks(&key("name=a&index_rubygems=true")), 403);
+    assert_eq!(yanks(&key("name=a&index_rubygems=true&yank_rubygem=false")), 403);
+    assert_eq!(push(&host.with_token(&key("push_rubygem=true")), &samples::gem("demo", "1.1")).status(), 200);
+    assert_eq!(yanks(&key("name=a&yank_rubygem=true")), 200);
+    let nothing = host.as_user("ann").post("/api/v1/api_key").body("show_dashboard=true").send::<RubyGems>();
+    assert_told(&nothing, 400, "this key could do nothing here");
+    assert_eq!(host.anonymous().get("/api/v1/api_key").send::<RubyGems>().status(), 401);
+    assert_eq!(
+        host.rejected("the password is wrong").get("/api/v1/api_key").send::<RubyGems>().status(),
+        401
+    );
+}
+
+#[test]
+fn what_is_turned_off_answers_405() {
+    let host = host().feature("push", false).feature("yank", false);
+    assert_told(&push(&host.as_user("ann"), &samples::gem("demo", "1.0")), 405, "push");
+    let page = format!("---\n1.0 |checksum:{}\n", "0".repeat(64));
+    host.insert("info/demo", page).unwrap();
+    let yank =
+        host.as_user("ann").delete("/api/v1/gems/yank").body("gem_name=demo&version=1.0").send::<RubyGems>();
+    assert_told(&yank, 405, "yank");
+}
+
+#[test]
+fn a_document_that_was_lost_is_not_begun_anew() {
+    let host = host();
+    pushed(&host, "demo", "1.0");
+    host.remove("packages/demo.json");
+    assert_told(&push(&host.as_user("ann"), &samples::gem("demo", "1.1")), 500, "damaged");
+    assert_told(&get(&host, "/info/demo"), 500, "damaged");
+    assert!(!host.objects().contains(&"packages/demo.json".to_owned()));
+}
+
+#[test]
+fn others_who_push_at_the_same_moment_lose_nothing() {
+    let host = host();
+    pushed(&host, "demo", "1.0");
+    host.conflict_next("packages/demo.json");
+    pushed(&host, "demo", "1.1");
+    assert_eq!(text(&host, "/info/demo").lines().count(), 3);
+    let before = list(&host);
+    pushed(&host, "demo", "1.2");
+    host.conflict_next("recent.json");
+    assert_eq!(list(&host).len(), before.len() + 1);
+    assert_sums_agree(&host);
+}

@@ -1,0 +1,322 @@
+//! YAML as a tree, in bounded memory. Scalars stay text: nothing becomes a number, a date or an
+//! object. An alias shares the node that it names, so a document of many aliases stays small.
+//! It knows nothing of gems but the tags that RubyGems allows.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+
+/// The most nodes of a document.
+const MOST_NODES: usize = 500_000;
+/// How deep nodes may lie in each other.
+const DEEPEST: usize = 100;
+
+/// The classes that RubyGems makes of a tag `!ruby/object:…` in a gemspec.
+const CLASSES: [&str; 8] = [
+    "Gem::Dependency",
+    "Gem::Platform",
+    "Gem::Requirement",
+    "Gem::Specification",
+    "Gem::Version",
+    "Gem::Version::Requirement",
+    "YAML::Syck::DefaultKey",
+    "Syck::DefaultKey",
+];
+/// The symbols that RubyGems allows.
+const SYMBOLS: [&str; 2] = [":development", ":runtime"];
+
+/// A node and what its tag says.
+#[derive(Debug)]
+pub struct Node {
+    pub tag: Option<String>,
+    pub kind: Kind,
+}
+
+/// What a node is.
+#[derive(Debug)]
+pub enum Kind {
+    /// `is_plain` is false for text in quotes and in blocks.
+    Scalar {
+        text: String,
+        is_plain: bool,
+    },
+    List(Vec<Rc<Node>>),
+    Map(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+/// Why a text is not a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum YamlError {
+    Syntax(String),
+    Empty,
+    TooLarge,
+    TooDeep,
+    /// The tag of a class that RubyGems does not load.
+    Class(String),
+    /// A symbol that RubyGems does not load.
+    Symbol(String),
+    /// An alias of what is not there, or of a node that contains it.
+    Alias,
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(why) => write!(formatter, "it is not valid YAML: {why}"),
+            Self::Empty => formatter.write_str("it is empty"),
+            Self::TooLarge => write!(formatter, "it has more than {MOST_NODES} values"),
+            Self::TooDeep => write!(formatter, "its values are nested more than {DEEPEST} deep"),
+            Self::Class(class) => write!(formatter, "it contains {class:?}, which RubyGems does not load"),
+            Self::Symbol(symbol) => {
+                write!(formatter, "it contains the symbol {symbol:?}, which RubyGems does not load")
+            }
+            Self::Alias => formatter.write_str("it contains an alias of a value that is not complete"),
+        }
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+impl Node {
+    /// The text of a scalar. None for a list, a map, and a plain scalar that says that there is
+    /// nothing.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        let Kind::Scalar { text, is_plain } = &self.kind else { return None };
+        if self.tag.as_deref() == Some("!binary") {
+            return Some(Cow::Owned(String::from_utf8_lossy(&base64(text)).into_owned()));
+        }
+        if *is_plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+            None
+        } else {
+            Some(Cow::Borrowed(text))
+        }
+    }
+
+    /// The items of a list; none for anything else.
+    pub fn items(&self) -> &[Rc<Node>] {
+        if let Kind::List(items) = &self.kind { items } else { &[] }
+    }
+
+    /// The value of this key in a map. Of a key that stands there twice, the last counts.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let Kind::Map(entries) = &self.kind else { return None };
+        let is_key = |node: &Node| matches!(&node.kind, Kind::Scalar { text, .. } if text == key);
+        entries.iter().rev().find(|(found, _)| is_key(found)).map(|(_, value)| &**value)
+    }
+
+    /// Whether the tag is one of these classes.
+    pub fn is_a(&self, class: &str) -> bool {
+        self.tag.as_deref().and_then(class_of) == Some(class)
+    }
+}
+
+/// The first document of a text.
+pub fn parse(text: &str) -> Result<Rc<Node>, YamlError> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text).keep_tags(true) {
+        let (event, _) = event.map_err(|error| YamlError::Syntax(shown(&error.to_string())))?;
+        if let Some(root) = builder.add(event)? {
+            return Ok(root);
+        }
+    }
+    Err(YamlError::Empty)
+}
+
+/// A list or a map that is not complete.
+struct Open {
+    anchor: usize,
+    tag: Option<String>,
+    is_map: bool,
+    children: Vec<Rc<Node>>,
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    /// By the number of the anchor.
+    anchors: std::collections::BTreeMap<usize, Rc<Node>>,
+    nodes: usize,
+}
+
+impl Builder {
+    /// The root, when it is complete.
+    fn add(&mut self, event: Event<'_>) -> Result<Option<Rc<Node>>, YamlError> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = check_tag(tag.as_deref())?;
+                let is_plain = style == ScalarStyle::Plain;
+                if is_plain && tag.is_none() {
+                    check_symbol(&text)?;
+                }
+                let kind = Kind::Scalar { text: text.into_owned(), is_plain };
+                self.place(anchor, Rc::new(Node { tag, kind }))
+            }
+            Event::SequenceStart(anchor, tag) => self.begin(anchor, tag.as_deref(), false),
+            Event::MappingStart(anchor, tag) => self.begin(anchor, tag.as_deref(), true),
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned().ok_or(YamlError::Alias)?;
+                self.place(0, node)
+            }
+            Event::DocumentEnd | Event::StreamEnd => Err(YamlError::Empty),
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => Ok(None),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        anchor: usize,
+        tag: Option<&Tag>,
+        is_map: bool,
+    ) -> Result<Option<Rc<Node>>, YamlError> {
+        if self.open.len() >= DEEPEST {
+            return Err(YamlError::TooDeep);
+        }
+        self.open.push(Open { anchor, tag: check_tag(tag)?, is_map, children: Vec::new() });
+        Ok(None)
+    }
+
+    fn end(&mut self) -> Result<Option<Rc<Node>>, YamlError> {
+        let Some(Open { anchor, tag, is_map, children }) = self.open.pop() else {
+            return Err(YamlError::Empty);
+        };
+        let kind = if is_map {
+            let mut entries = Vec::with_capacity(children.len() / 2);
+            let mut children = children.into_iter();
+            while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                entries.push((key, value));
+            }
+            Kind::Map(entries)
+        } else {
+            Kind::List(children)
+        };
+        self.place(anchor, Rc::new(Node { tag, kind }))
+    }
+
+    fn place(&mut self, anchor: usize, node: Rc<Node>) -> Result<Option<Rc<Node>>, YamlError> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            return Err(YamlError::TooLarge);
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        match self.open.last_mut() {
+            None => Ok(Some(node)),
+            Some(parent) => {
+                parent.children.push(node);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The tag, unless RubyGems would refuse to make an object of it.
+fn check_tag(tag: Option<&Tag>) -> Result<Option<String>, YamlError> {
+    let Some(tag) = tag else { return Ok(None) };
+    let text = format!("{}{}", tag.handle, tag.suffix);
+    let text =
+        text.strip_prefix("tag:yaml.org,2002:").map_or_else(|| text.clone(), |core| format!("!{core}"));
+    let text = text
+        .strip_prefix("tag:ruby.yaml.org,2002:")
+        .map_or_else(|| text.clone(), |own| format!("!ruby/{own}"));
+    if text.starts_with("!ruby/") && class_of(&text).is_none_or(|class| !CLASSES.contains(&class)) {
+        return Err(YamlError::Class(shown(&text)));
+    }
+    Ok(Some(text))
+}
+
+fn class_of(tag: &str) -> Option<&str> {
+    tag.strip_prefix("!ruby/object:")
+}
+
+/// Only two symbols are loaded. A plain scalar that begins with a colon is one.
+fn check_symbol(text: &str) -> Result<(), YamlError> {
+    let is_symbol = text.len() > 1 && text.starts_with(':') && !SYMBOLS.contains(&text);
+    if is_symbol { Err(YamlError::Symbol(shown(text))) } else { Ok(()) }
+}
+
+/// What is not of the alphabet is left out, as Ruby does it.
+fn base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| {
+        Some(u32::from(match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        }))
+    };
+    let (mut bytes, mut held, mut bits) = (Vec::new(), 0u32, 0);
+    for six in text.bytes().take_while(|byte| *byte != b'=').filter_map(value) {
+        held = (held << 6) | six;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap_or_default());
+        }
+    }
+    bytes
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn scalars_stay_text() {
+        let root = parse("--- !ruby/object:Gem::Version\nversion: 1.10\ndate: 2020-01-01\nnone: ~\nempty:\n")
+            .unwrap();
+        assert!(root.is_a("Gem::Version"));
+        assert_eq!(root.get("version").unwrap().text().unwrap(), "1.10");
+        assert_eq!(root.get("date").unwrap().text().unwrap(), "2020-01-01");
+        assert_eq!(root.get("none").unwrap().text(), None);
+        assert_eq!(root.get("empty").unwrap().text(), None);
+    }
+
+    #[test]
+    fn aliases_share_what_they_name() {
+        let root = parse("one: &id001\n  - a\n  - b\ntwo: *id001\n").unwrap();
+        assert_eq!(root.get("two").unwrap().items().len(), 2);
+        let bomb: String = (1..40).fold("a0: &a0 [x,x,x]\n".to_owned(), |text, n| {
+            format!("{text}a{n}: &a{n} [*a{0},*a{0},*a{0}]\n", n - 1)
+        });
+        assert!(parse(&bomb).is_ok());
+        assert_eq!(parse("a: &a [*a]\n").unwrap_err(), YamlError::Alias);
+    }
+
+    #[test]
+    fn what_ruby_would_not_load_is_rejected() {
+        for text in [
+            "--- !ruby/object:Kernel\na: b\n",
+            "a: !ruby/regexp /a/\n",
+            "a: !ruby/sym system\n",
+            "a: !<tag:ruby.yaml.org,2002:object:OpenStruct> {}\n",
+            "a: !ruby/hash:Foo {}\n",
+        ] {
+            assert!(matches!(parse(text), Err(YamlError::Class(_))), "{text}");
+        }
+        assert!(matches!(parse("a: :system\n"), Err(YamlError::Symbol(_))));
+        for text in
+            ["a: :runtime\n", "a: ':system'\n", "a: !binary |-\n  w6k=\n", "a: !str b\n", "a: !!null\n"]
+        {
+            assert!(parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(parse("a: !binary |-\n  w6k=\n").unwrap().get("a").unwrap().text().unwrap(), "é");
+    }
+
+    #[test]
+    fn what_is_too_deep_or_broken_is_rejected() {
+        assert_eq!(parse(&"- ".repeat(200)).unwrap_err(), YamlError::TooDeep);
+        assert_eq!(parse("").unwrap_err(), YamlError::Empty);
+        assert!(matches!(parse("a: [b\n"), Err(YamlError::Syntax(_))));
+    }
+}
