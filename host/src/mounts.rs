@@ -11,10 +11,8 @@ pub use packhouse_guest::mount::{Mount, is_reserved};
 /// Why a set of mounts cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    #[error(
-        "[mount.{0}] and [mount.{1}] both claim the path {2}: give one of them another `base_path` or `host`"
-    )]
-    SamePath(String, String, String),
+    #[error("[mount.{0}] and [mount.{1}] both claim the path {2}: {3}")]
+    SamePath(String, String, String, &'static str),
     #[error("[mount.{0}] claims {1}, which is the host's own: choose another `base_path`")]
     Reserved(String, String),
     #[error(
@@ -22,6 +20,9 @@ pub enum MountError {
     )]
     SamePrefix(String, String, String),
 }
+
+const OF_PATHS: &str = "give one of them another `base_path` or `host`";
+const OF_ALIASES: &str = "take it out of the `grants` of one of them, or give one of them a `host` of its own, where it has the path alone";
 
 /// A path under which a mount is reached.
 #[derive(Debug)]
@@ -103,7 +104,10 @@ fn claim(
         return Err(MountError::Reserved(mount.name.clone(), path));
     }
     if let Some(other) = routes.iter().find(|route| route.host == host && route.path == path) {
-        return Err(MountError::SamePath(other.mount.name.clone(), mount.name.clone(), path));
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        let place = host.map_or(path.clone(), |host| format!("{path} of the host {host}"));
+        let advice = if alias || other.alias { OF_ALIASES } else { OF_PATHS };
+        return Err(MountError::SamePath(other.mount.name.clone(), mount.name.clone(), place, advice));
     }
     routes.push(Route { host, path, alias, mount: Arc::clone(mount) });
     Ok(())

@@ -64,6 +64,35 @@ fn two_claims_of_one_path_are_refused() {
 }
 
 #[test]
+fn a_path_that_is_claimed_twice_is_named_with_what_helps() {
+    let at_host =
+        |name| Mount { host: Some("a.example.com".into()), base_path: String::new(), ..mount(name) };
+    let granted = |name| Mount { grants: ["/v2".to_owned()].into(), ..mount(name) };
+    let at_alias = Mount { base_path: "/v2".into(), ..mount("other") };
+    for (mounts, words) in [
+        (
+            [at_host("demo"), at_host("other")],
+            "the path / of the host a.example.com: give one of them another `base_path`",
+        ),
+        (
+            [granted("demo"), granted("other")],
+            "both claim the path /v2: take it out of the `grants` of one of them",
+        ),
+        ([granted("demo"), at_alias], "both claim the path /v2: take it out of the `grants` of one of them"),
+        (
+            [mount("demo"), Mount { base_path: "/demo".into(), ..mount("other") }],
+            "/demo: give one of them another",
+        ),
+    ] {
+        let refused = Mounts::new(mounts).err().unwrap().to_string();
+        assert!(
+            refused.starts_with("[mount.demo] and [mount.other]") && refused.contains(words),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn two_mounts_never_share_storage() {
     let nested = Mounts::new([mount("demo"), Mount { prefix: "demo/inner".into(), ..mount("other") }]);
     assert!(matches!(nested, Err(MountError::SamePrefix(..))));
