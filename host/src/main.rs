@@ -173,17 +173,25 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
     }
     let origin = registry.config().server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let mounts = registry.mounts();
-    let mut shown: Vec<_> = mounts.iter().filter(|mount| mount.enabled && mount.host.is_none()).collect();
+    let mut shown: Vec<_> = mounts.iter().filter(|mount| mount.enabled).collect();
     shown.sort_by(|one, other| one.name.cmp(&other.name));
     for mount in shown {
         let Some(plugin) = registry.served(mount).await else { continue };
-        let base_url = format!("{origin}{}", mount.base_path);
-        let setup = plugin.description.setup_lines(&base_url);
-        if !setup.is_empty() {
-            println!("\n{} at {base_url}:", printable(&plugin.description.title));
+        let base_url = mount.address(&origin);
+        let setup = plugin.description.setup_lines(&base_url, |wish| mount.is_granted(wish));
+        if setup.is_empty() {
+            continue;
         }
+        println!("\n{} at {base_url}:", printable(&plugin.description.title));
         for line in setup {
             println!("{}", printable_up_to(&line, LONGEST_LINE));
+        }
+        for (wish, reason) in plugin.description.all_wishes() {
+            if !mount.is_granted(wish) {
+                let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+                let line = format!("# not in `grants` of [mount.{}]: {wish}{reason}", mount.name);
+                println!("{}", printable_up_to(&line, LONGEST_LINE));
+            }
         }
     }
     println!();

@@ -125,7 +125,8 @@ impl Description {
     }
 
     /// Lines for people to paste into their client, with `{base_url}`, or `{host}` for
-    /// clients that take no path.
+    /// clients that take no path. A line that begins with `{if NAME}` is shown only if the
+    /// mount's `grants` list `NAME`.
     #[must_use]
     pub fn setup(mut self, text: &str) -> Description {
         self.setup = Some(text.to_owned());

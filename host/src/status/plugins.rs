@@ -163,7 +163,7 @@ fn line(
             .map(|(wish, reason)| Wish { wish: wish.to_owned(), reason: reason.map(str::to_owned) })
             .collect(),
         setup: description
-            .map(|description| description.setup_lines(&address(mount, asked)))
+            .map(|description| description.setup_lines(&address(mount, asked), |wish| mount.is_granted(wish)))
             .unwrap_or_default(),
         problem: absence.map(ToString::to_string),
         remarks: description.map(|description| remarks(mount, description)).unwrap_or_default(),
@@ -172,15 +172,7 @@ fn line(
 
 /// Where clients reach a mount, as far as the request for this page tells.
 fn address(mount: &Mount, asked: &Asked<'_>) -> String {
-    let used = asked.host.unwrap_or("localhost");
-    let host = match &mount.host {
-        None => used.to_owned(),
-        Some(host) => match used.rsplit_once(':') {
-            Some((_, port)) if !port.ends_with(']') => format!("{host}:{port}"),
-            _ => host.clone(),
-        },
-    };
-    let origin = asked.public_url.filter(|_| mount.host.is_none()).map(str::to_owned);
-    let origin = origin.unwrap_or_else(|| format!("{}://{host}", asked.scheme));
-    format!("{origin}{}", mount.base_path)
+    let used = format!("{}://{}", asked.scheme, asked.host.unwrap_or("localhost"));
+    let public_url = asked.public_url.filter(|_| mount.host.is_none());
+    mount.address(public_url.unwrap_or(&used))
 }

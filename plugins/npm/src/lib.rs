@@ -43,7 +43,7 @@ packhouse_plugin::export!(Npm, maintenance, ownership);
 
 const SETUP: &str = "\
 npm config set registry {base_url}/
-npm login --registry {base_url}/
+{if login}npm login --registry {base_url}/
 npm publish --registry {base_url}/
 ";
 

@@ -86,13 +86,18 @@ impl Description {
         lost
     }
 
-    /// What users of a mount at this address set up, a line each.
-    pub fn setup_lines(&self, base_url: &str) -> Vec<String> {
+    /// What users of a mount at this address set up, a line each. A line that begins with `{if NAME}`
+    /// is for mounts that are granted `NAME`.
+    pub fn setup_lines(&self, base_url: &str, is_granted: impl Fn(&str) -> bool) -> Vec<String> {
         let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or(host);
-        let setup = self.setup.as_deref().unwrap_or_default();
-        let setup = setup.replace("{base_url}", base_url).replace("{host}", host);
-        setup.trim_end().lines().map(str::to_owned).collect()
+        let fill = |line: &str| line.replace("{base_url}", base_url).replace("{host}", host);
+        let lines = self.setup.as_deref().unwrap_or_default().trim_end().lines();
+        let wanted = lines.filter_map(|line| match conditional(line) {
+            Some((wish, rest)) => is_granted(wish).then_some(rest),
+            None => Some(line),
+        });
+        wanted.map(fill).collect()
     }
 
     /// What it wishes for, paths at the root too, and why, where it says so.
@@ -100,5 +105,30 @@ impl Description {
         let aliases = self.root_aliases.iter().map(|alias| (alias.as_str(), None));
         let said = self.wishes.iter().map(|(wish, reason)| (wish.as_str(), Some(reason.as_str())));
         aliases.chain(said).collect()
+    }
+}
+
+/// The wish and the rest of a line that begins with `{if NAME}`.
+fn conditional(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("{if ")?.split_once('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_to_set_up_that_needs_a_grant_is_for_mounts_that_have_it() {
+        let setup =
+            "use {base_url}/ of {host}\n{if login}sign in at {base_url}/\n{if /v2}push {host}/\n{iffy} {\n";
+        let description = Description { setup: Some(setup.to_owned()), ..Description::default() };
+        let lines = |granted: &[&str]| {
+            description.setup_lines("http://example.com/demo", |wish| granted.contains(&wish))
+        };
+        assert_eq!(lines(&[]), ["use http://example.com/demo/ of example.com", "{iffy} {"]);
+        assert_eq!(
+            lines(&["login", "/v2"])[1..3],
+            ["sign in at http://example.com/demo/", "push example.com/"]
+        );
     }
 }

@@ -58,6 +58,16 @@ impl Mount {
         self.unknown_feature(features).filter(|_| !self.is_named_like(protocol))
     }
 
+    /// Where clients reach it, if they reach the host at `origin`, an URL without a path: under the name
+    /// of its own, if it has one, and the same port.
+    pub fn address(&self, origin: &str) -> String {
+        let Some(host) = &self.host else { return format!("{origin}{}", self.base_path) };
+        let (scheme, used) = origin.split_once("://").unwrap_or(("http", origin));
+        let port = used.split('/').next().and_then(|used| used.rsplit_once(':'));
+        let port = port.filter(|(_, port)| !port.ends_with(']')).map(|(_, port)| format!(":{port}"));
+        format!("{scheme}://{host}{}{}", port.unwrap_or_default(), self.base_path)
+    }
+
     pub fn is_granted(&self, wish: &str) -> bool {
         self.grants.contains(wish)
     }
