@@ -128,7 +128,18 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
 pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, BuildError> {
     let home = Home::look(token_store_kind(config)?, &config.auth.database).await;
     let wanted = wanted(&home.map_err(|source| auth_error(config, source))?);
-    open_as(config, &Opening { wanted, may_make: false, only_reads, must_be_shareable: false }).await
+    let opening = Opening { wanted, may_make: false, only_reads, must_be_shareable: false };
+    let storage = open_as(config, &opening).await?;
+    if config.storage.is_lasting() && storage.id().await.is_none() {
+        storage.probe().await.map_err(|source| store::error(config, source))?;
+        let (key, place) = store::place(config);
+        let sentence = format!(
+            "[storage] {key}: `{place}` holds no registry, as no host was ever started on it: correct `{key}`, or \
+             start the host once"
+        );
+        return Err(config.error(sentence).into());
+    }
+    Ok(storage)
 }
 
 /// The configured store is the right one for the configured users from now on. A sentence that

@@ -49,6 +49,17 @@ fn azure(config: &StorageConfig) -> Result<storage::AzureSettings, String> {
     })
 }
 
+/// The key that says where a store is, and what it says.
+pub(super) fn place(config: &Config) -> (&'static str, String) {
+    let storage = &config.storage;
+    match storage.kind {
+        StorageKind::Fs => ("root", storage.root.display().to_string()),
+        StorageKind::Memory => ("type", "memory".to_owned()),
+        StorageKind::S3 => ("bucket_name", storage.bucket_name.clone().unwrap_or_default()),
+        StorageKind::Azure => ("container", storage.container.clone().unwrap_or_default()),
+    }
+}
+
 /// A store that does not open, and the key to look at.
 pub(super) fn error(config: &Config, source: StorageError) -> BuildError {
     let key = match (config.storage.kind, &source) {
