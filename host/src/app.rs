@@ -3,10 +3,12 @@
 //! [`Registry`] is the whole server without its sockets: build it from a
 //! configuration, hand it requests, reach its storage and its users.
 
+mod accept;
 mod auth;
 mod home;
 pub(crate) mod layout;
 mod machine;
+mod memory;
 mod safety;
 pub(crate) mod standing;
 mod store;
@@ -42,8 +44,10 @@ use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
 use crate::storage::{Company, Presence, Storage, StorageError};
 
+pub use accept::accept;
 pub use home::{adopt, open_users};
 use layout::{Layout, Unmounted};
+use memory::InUse;
 pub use targets::targets;
 
 /// Why a registry cannot be built; one sentence each.
@@ -73,6 +77,8 @@ struct Rooms {
     configured: Vec<Mount>,
     layout: RwLock<Layout>,
     prefixes: Arc<Prefixes>,
+    /// Which protocols have stored something.
+    in_use: InUse,
     /// What the log has said of mounts and plugins.
     said: Mutex<standing::Said>,
     gate: Gate,
@@ -133,12 +139,20 @@ impl Registry {
             plugins,
             configured,
             layout: RwLock::default(),
+            in_use: InUse::default(),
             said: Mutex::default(),
         }));
+        registry.remember_mounts().await;
         registry.lay_out();
-        let rooms = Arc::downgrade(&registry.0);
-        registry.0.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
-            let rooms = rooms.clone();
+        registry.judge_changes();
+        Ok(registry)
+    }
+
+    /// Has the plugins ask before a new generation takes over.
+    fn judge_changes(&self) {
+        let (of_place, of_features) = (Arc::downgrade(&self.0), Arc::downgrade(&self.0));
+        self.0.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
+            let rooms = of_place.clone();
             async move {
                 match rooms.upgrade() {
                     Some(rooms) => Registry(rooms).is_in_place(&plugin).await,
@@ -147,7 +161,9 @@ impl Registry {
             }
             .boxed()
         }));
-        Ok(registry)
+        self.0.plugins.ask_before_features_are_lost(Box::new(move |plugin, now, next| {
+            Registry(of_features.upgrade()?).missed_feature(plugin, now, next)
+        }));
     }
 
     /// Shows other hosts on the same storage that this one is there; an error when it
@@ -172,6 +188,9 @@ impl Registry {
         let (registry, mut changes) = (self.clone(), self.0.plugins.changes());
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
+                // What has no plugin any more stays until the storage has been asked.
+                registry.lay_out_with(&registry.automatic_mounts());
+                registry.remember_mounts().await;
                 registry.lay_out();
                 registry.review().await;
             }
@@ -268,6 +287,11 @@ impl Registry {
         &self.0.prefixes
     }
 
+    /// What is lacking for all plugins to be served, a sentence each.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        layout::gaps(&self.0.config, &self.mounts(), &self.0.plugins)
+    }
+
     /// What looks after the storage beside the requests.
     pub(crate) fn caretaker(&self) -> Caretaker {
         Caretaker {
@@ -275,17 +299,29 @@ impl Registry {
             prefixes: Arc::clone(&self.0.prefixes),
             plugins: Arc::clone(&self.0.plugins),
             mounts: self.mounts(),
+            gaps: self.gaps(),
             limits: data_limits(&self.0.config),
             resources: self.resources(Client::trusted()),
             gate: Some(self.0.gate.clone()),
         }
     }
 
-    /// Lays out the mounts: those of the configuration, and one for each plugin that
-    /// none of them names.
+    /// Lays out the mounts: those of the configuration, one for each plugin that none of them
+    /// names, and those that are known by what they have stored.
     fn lay_out(&self) {
+        self.lay_out_with(&self.0.in_use.protocols());
+    }
+
+    /// The protocols that have a mount by themselves now.
+    fn automatic_mounts(&self) -> Vec<String> {
+        let mounts = self.mounts();
+        let automatic = mounts.iter().filter(|mount| !self.is_configured(mount));
+        automatic.map(|mount| mount.name.clone()).collect()
+    }
+
+    fn lay_out_with(&self, in_use: &[String]) {
         let mut now = self.0.layout.write().unwrap_or_else(PoisonError::into_inner);
-        match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins, &now) {
+        match layout::all_mounts(&self.0.config, &self.0.configured, &self.0.plugins, in_use, &now) {
             Ok(layout) => *now = layout,
             Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
         }
@@ -335,7 +371,7 @@ async fn load_plugins(
         if let Some(serving) = plugins.serving(&mount.plugin)
             && mount.is_named_like(&serving.description.protocol)
         {
-            layout::knows_features(config, mount, &serving.description)?;
+            knows_features(config, mount, &serving)?;
         }
     }
     Ok(plugins)
@@ -371,10 +407,16 @@ async fn check_features(
                 .await
                 .is_ok_and(|it| it.as_ref() == Some(&description.protocol))
         {
-            layout::knows_features(config, mount, description)?;
+            knows_features(config, mount, &serving)?;
         }
     }
     Ok(())
+}
+
+/// An error when a mount sets a feature that its plugin does not have.
+fn knows_features(config: &Config, mount: &Mount, serving: &Generation) -> Result<(), BuildError> {
+    let unknown = layout::unknown_feature(mount, &serving.description.features);
+    unknown.map_or(Ok(()), |sentence| Err(config.error(sentence).into()))
 }
 
 /// What looks after the storage without a server; for the command line. Nothing is written to
@@ -386,9 +428,12 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     let plugins = load_plugins(config, &configured, |_| Ok(())).await?;
     let prefixes = Prefixes::new(&storage);
     check_features(config, &configured, &plugins, &prefixes).await?;
-    let layout = layout::all_mounts(config, &configured, &plugins, &Layout::default())
+    let in_use = memory::look(config, &configured, &prefixes).await;
+    let in_use = in_use.map_err(|source| store::error(config, source))?;
+    let layout = layout::all_mounts(config, &configured, &plugins, &in_use, &Layout::default())
         .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
     Ok(Caretaker {
+        gaps: layout::gaps(config, &layout.mounts, &plugins),
         plugins,
         prefixes: Arc::new(prefixes),
         storage,

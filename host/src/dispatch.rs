@@ -119,7 +119,13 @@ impl Registry {
         if is_reserved(path) {
             return Ok((status::reply(self, &self.asked_of_host(asked)).await?, None));
         }
-        let mounts = self.mounts();
+        let mut mounts = self.mounts();
+        if mounts.resolve(asked.host(), path).is_none() {
+            if !self.recall_mounts().await {
+                return Err(Failure::StorageUnavailable.into());
+            }
+            mounts = self.mounts();
+        }
         let found = mounts.resolve(asked.host(), path).ok_or_else(nothing_there)?;
         if !found.mount.enabled {
             return Err(Failure::NotFound(format!("[mount.{}] is disabled", found.mount.name).into()).into());

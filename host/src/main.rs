@@ -69,6 +69,18 @@ enum StoreCommand {
     /// or folder, or after losing the user database, this makes the two belong together. A
     /// storage that is new gets an identity, a user database that is gone is made anew.
     Adopt,
+    /// Say that what is stored for a mount now is all that should be there
+    ///
+    /// A mount is not served if the objects that were stored for it have disappeared, or belong to
+    /// another mount. If that is right, because you have emptied the mount or restored it from a
+    /// backup without `.packhouse`, this makes it served again. A part of the storage that is empty
+    /// is then for the next plugin that a mount serves there, of whatever protocol. Servers may run
+    /// meanwhile.
+    Accept {
+        /// The mounts, by name, or by their prefix where no mount has that name
+        #[arg(required = true, value_name = "MOUNT")]
+        mounts: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -109,6 +121,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         }
         Command::Maintenance(command) => return command::run(command, &config).await,
         Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
+        Command::Store(StoreCommand::Accept { mounts }) => {
+            for sentence in app::accept(&config, &mounts).await? {
+                println!("{sentence}");
+            }
+        }
     }
     Ok(true)
 }

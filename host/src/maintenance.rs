@@ -151,6 +151,8 @@ pub struct Caretaker {
     pub(crate) prefixes: Arc<Prefixes>,
     pub plugins: Arc<Plugins>,
     pub mounts: Arc<Mounts>,
+    /// What is lacking for all plugins to be served, a sentence each.
+    pub gaps: Vec<String>,
     pub limits: DataLimits,
     pub resources: Resources,
     /// Set where requests are served beside: they go first.
@@ -215,6 +217,11 @@ impl Caretaker {
     ) -> bool {
         let pace = Pace { stop: stop.clone(), gate: self.gate.clone() };
         let mut is_well = true;
+        // An order for all mounts is not carried out where some are not known.
+        for gap in self.gaps.iter().filter(|_| order.mounts.is_empty()) {
+            witness.tell(Tone::Failure, gap);
+            is_well = false;
+        }
         for mount in mounts {
             is_well &= self.look_after(mount, order, &pace, witness).await;
         }

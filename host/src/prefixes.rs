@@ -1,47 +1,49 @@
-//! Which protocol a part of the storage belongs to. What lies below a mount's prefix has the layout
-//! of one protocol; a plugin of another one would misread it, and its `gc` could remove it. It knows
-//! protocols by name only, and nothing of plugins.
+//! Which protocol a part of the storage belongs to, and whether it is still there. What lies below a
+//! mount's prefix has the layout of one protocol; a plugin of another one would misread it, and its
+//! `gc` could remove it. And a part that has disappeared looks like an empty one. It knows protocols
+//! by name only, and nothing of plugins.
 //!
 //! # Layout
-//! `.packhouse/prefixes/{prefix}.json`: [`Record`], `/` and `%` of the prefix percent-encoded. It is
-//! written when the first plugin serves the prefix, and never changed: an operator who wants to hand
-//! the prefix over removes it.
+//! | part | what |
+//! |---|---|
+//! | `record` | which protocol a prefix belongs to; in the host's own part of the storage |
+//! | `mark` | shows that the objects of a prefix are there; among them |
 //!
 //! # Invariants
-//! - **No plugin sees a record**: they lie in the host's own part of the storage.
-//! - **A prefix without a record is adopted**: a bucket of an earlier version has none.
+//! - **No plugin sees a record or a mark.**
+//! - **A prefix without a record is adopted**: a bucket of an earlier version has none. So is a record
+//!   without a mark.
+//! - **A mark is missing only if the store says so**: one that does not answer changes nothing.
+//! - **A request asks the store only if none has in the last [`REMEMBERED`].**
+
+mod mark;
+mod record;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use crate::storage::{Precondition, Storage, StorageError};
 
-use crate::storage::{Key, MAX_SEGMENT_BYTES, Precondition, Scope, Storage, StorageError};
+use mark::Sight;
+use record::{Record, Recorded, Records, shown};
 
-const ROOM: &str = "prefixes";
-const LARGEST: u64 = 64 << 10;
-/// For so long an answer that may change is not asked for again.
+/// For so long an answer is not asked for again.
 const REMEMBERED: Duration = Duration::from_secs(2);
 /// For so long a store that took no record is left alone.
 const POSTPONED: Duration = Duration::from_secs(30);
-
-/// The object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
-    /// For people: the key is made of it.
-    prefix: String,
-    protocol: String,
-}
+/// How long a request waits to learn whether the mark is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Lost races for a record before giving up.
+const ATTEMPTS: u32 = 5;
 
 /// Why a prefix is not for a protocol; one sentence each.
 #[derive(Debug, thiserror::Error)]
 pub enum PrefixError {
     #[error(
-        "what is stored below `{prefix}` belongs to the protocol `{recorded}`, and the plugin speaks `{spoken}`: put the \
-         plugin of `{recorded}` back, or give the mount another `prefix`. If nothing below `{prefix}` is needed any \
-         more, remove it together with `{record}`"
+        "what is stored below `{prefix}` belongs to the protocol `{recorded}` (`{record}`), and the plugin speaks \
+         `{spoken}`: put the plugin of `{recorded}` back, or give the mount another `prefix`. If nothing below \
+         `{prefix}` is needed, remove it, and run `packhouse store accept {prefix}`"
     )]
     OtherProtocol { prefix: String, recorded: String, spoken: String, record: String },
     #[error(
@@ -54,6 +56,16 @@ pub enum PrefixError {
          plugin is the right one"
     )]
     Damaged { prefix: String, record: String, reason: String },
+    #[error(
+        "what was stored below `{prefix}` has disappeared: `{mark}` is missing. Mount its disk, or restore it from a \
+         backup. If what is stored below `{prefix}` now is all that should be there, run `packhouse store accept {prefix}`"
+    )]
+    Missing { prefix: String, mark: String },
+    #[error(
+        "what is stored below `{prefix}` is that of the prefix `{other}`, as `{mark}` says: mount the right disk there, \
+         or restore it from a backup. If it is the right one, run `packhouse store accept {prefix}`"
+    )]
+    Exchanged { prefix: String, other: String, mark: String },
     #[error("the storage does not say which protocol it belongs to: {0}")]
     Storage(#[from] StorageError),
 }
@@ -61,110 +73,204 @@ pub enum PrefixError {
 /// What is known without asking the store.
 #[derive(Debug)]
 enum Known {
-    Recorded {
+    Found {
         protocol: String,
+        sight: Sight,
         read: Instant,
     },
-    /// There is no record, and the store takes none.
-    Postponed(Instant),
+    /// The prefix is this protocol's so far as is known, and the store takes no record or mark.
+    Postponed {
+        protocol: String,
+        since: Instant,
+    },
 }
 
-/// The records of one store.
+/// What to do about a claim.
+enum Next {
+    Answer(Result<(), PrefixError>),
+    /// This was the answer a while ago. It is the answer too if the store says nothing now.
+    LookAgain(Result<(), PrefixError>),
+    Find,
+}
+
+/// What became of an operator's word that a part of the storage is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is empty, and belongs to nobody now.
+    Free,
+    /// It holds objects of this protocol.
+    Kept(String),
+    /// Nothing was recorded.
+    Unknown,
+}
+
+/// The records and marks of one store.
 pub struct Prefixes {
-    records: Scope,
+    storage: Storage,
+    records: Records,
     known: Mutex<HashMap<String, Known>>,
 }
 
 impl Prefixes {
     pub fn new(storage: &Storage) -> Self {
-        Self { records: storage.private(ROOM), known: Mutex::default() }
+        Self { storage: storage.clone(), records: Records::new(storage), known: Mutex::default() }
     }
 
     /// A plugin of this protocol wants to serve what is below a prefix. From the first time on, the
     /// prefix is its protocol's. A `doubt` is a feature that shows that the plugin may be the wrong
     /// one; it does not get a prefix that is nobody's yet.
     pub async fn claim(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
-        if let Some(known) = self.known(prefix, protocol, doubt.is_some()) {
-            return known;
-        }
-        if let Some(recorded) = self.read(prefix).await? {
-            return self.compare(prefix, recorded, protocol);
-        }
-        if let Some(feature) = doubt {
-            return Err(doubtful(prefix, protocol, feature));
-        }
-        match self.write(prefix, protocol).await {
-            Ok(()) => {
-                tracing::info!(
-                    prefix,
-                    protocol,
-                    "what is stored below {prefix} belongs to the protocol {protocol} from now on"
-                );
-                self.compare(prefix, protocol.to_owned(), protocol)
-            }
-            // Another host was faster.
-            Err(StorageError::Conflict) => match self.read(prefix).await? {
-                Some(recorded) => self.compare(prefix, recorded, protocol),
-                None => Ok(()),
-            },
-            // Reading does no harm, and the store refuses writes.
-            Err(error) => {
-                tracing::warn!(
-                    prefix, protocol, error = %error,
-                    "that the storage below {prefix} belongs to the protocol {protocol} cannot be recorded now: {error}"
-                );
-                self.remember(prefix, Known::Postponed(Instant::now()));
-                Ok(())
+        match self.known(prefix, protocol, doubt.is_some()) {
+            Next::Answer(answer) => answer,
+            Next::Find => self.find(prefix, protocol, doubt).await,
+            Next::LookAgain(before) => {
+                match tokio::time::timeout(PATIENCE, self.find(prefix, protocol, doubt)).await {
+                    Ok(Err(PrefixError::Storage(error))) => {
+                        tracing::debug!(prefix, error = %error, "what {prefix} holds is not known now: {error}");
+                        before
+                    }
+                    Ok(found) => found,
+                    Err(_) => before,
+                }
             }
         }
     }
 
     /// The protocol that a prefix belongs to; none if it has not been claimed.
     pub async fn recorded(&self, prefix: &str) -> Result<Option<String>, PrefixError> {
-        self.read(prefix).await
+        Ok(self.records.read(prefix).await?.map(|it| it.record.protocol))
     }
 
     /// As [`Prefixes::claim`], and nothing is written.
     pub async fn check(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
-        match (self.read(prefix).await?, doubt) {
-            (Some(recorded), _) => self.compare(prefix, recorded, protocol),
+        match (self.records.read(prefix).await?, doubt) {
+            (Some(Recorded { record, .. }), _) if record.protocol != protocol => {
+                Err(other_protocol(prefix, &record.protocol, protocol))
+            }
+            (Some(Recorded { record, .. }), _) if record.marked => {
+                verdict(prefix, &mark::look(&self.storage, prefix).await?)
+            }
+            (Some(_), _) | (None, None) => Ok(()),
             (None, Some(feature)) => Err(doubtful(prefix, protocol, feature)),
-            (None, None) => Ok(()),
         }
     }
 
-    fn compare(&self, prefix: &str, recorded: String, protocol: &str) -> Result<(), PrefixError> {
-        self.remember(prefix, Known::Recorded { protocol: recorded.clone(), read: Instant::now() });
-        if recorded == protocol { Ok(()) } else { Err(other_protocol(prefix, recorded, protocol)) }
+    /// The prefixes that are named like their protocol and in which something is stored, or was before
+    /// it disappeared. Those that are not `wanted` are left out.
+    pub async fn in_use(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StorageError> {
+        let mut found = Vec::new();
+        for Record { prefix, marked, .. } in self.records.of_protocols(wanted).await? {
+            let is_used = !mark::is_empty(&self.storage, &prefix).await?
+                || marked && mark::look(&self.storage, &prefix).await? != Sight::There;
+            found.extend(is_used.then_some(prefix));
+        }
+        Ok(found)
     }
 
-    async fn read(&self, prefix: &str) -> Result<Option<String>, PrefixError> {
-        let Some((_, bytes)) = self.records.get(&key(prefix)?, LARGEST).await? else { return Ok(None) };
-        let record: Record = serde_json::from_slice(&bytes).map_err(|error| PrefixError::Damaged {
-            prefix: prefix.to_owned(),
-            record: shown(prefix),
-            reason: error.to_string(),
-        })?;
-        Ok(Some(record.protocol))
+    /// What is stored below a prefix now is what should be there. An empty one is for any protocol.
+    pub async fn accept(&self, prefix: &str) -> Result<Accepted, PrefixError> {
+        let Some(Recorded { record, version }) = self.records.read(prefix).await? else {
+            return Ok(Accepted::Unknown);
+        };
+        if mark::is_empty(&self.storage, prefix).await? {
+            // In this order: a host that takes the prefix anew marks it first.
+            mark::remove(&self.storage, prefix).await?;
+            self.records.remove(prefix, &version).await?;
+            return Ok(Accepted::Free);
+        }
+        mark::write(&self.storage, prefix).await?;
+        self.records.write(&Record { marked: true, ..record.clone() }, &version).await?;
+        Ok(Accepted::Kept(record.protocol))
     }
 
-    async fn write(&self, prefix: &str, protocol: &str) -> Result<(), StorageError> {
-        let record = Record { prefix: prefix.to_owned(), protocol: protocol.to_owned() };
-        let bytes = serde_json::to_vec(&record).map_err(|error| StorageError::Invalid(error.to_string()))?;
-        let json = Some("application/json");
-        self.records.put(&key(prefix)?, Bytes::from(bytes), &Precondition::Absent, json).await.map(|_| ())
-    }
-
-    /// None when the store is to be asked.
-    fn known(&self, prefix: &str, protocol: &str, is_doubtful: bool) -> Option<Result<(), PrefixError>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(prefix)? {
-            Known::Recorded { protocol: recorded, .. } if recorded == protocol => Some(Ok(())),
-            Known::Recorded { protocol: recorded, read } if read.elapsed() < REMEMBERED => {
-                Some(Err(other_protocol(prefix, recorded.clone(), protocol)))
+    /// Asks the store, and records and marks what it has not recorded or marked yet.
+    async fn find(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
+        for _ in 0..ATTEMPTS {
+            let recorded = self.records.read(prefix).await?;
+            let (precondition, is_new) = match recorded {
+                Some(Recorded { record, .. }) if record.protocol != protocol => {
+                    return self.settle(prefix, protocol, &record.protocol, Sight::There);
+                }
+                Some(Recorded { record, .. }) if record.marked => {
+                    let sight = mark::look(&self.storage, prefix).await?;
+                    return self.settle(prefix, protocol, protocol, sight);
+                }
+                Some(Recorded { version, .. }) => (version, false),
+                None => (Precondition::Absent, true),
+            };
+            if let Some(feature) = doubt.filter(|_| is_new) {
+                return Err(doubtful(prefix, protocol, feature));
             }
-            Known::Postponed(since) if since.elapsed() < POSTPONED && !is_doubtful => Some(Ok(())),
-            Known::Recorded { .. } | Known::Postponed(_) => None,
+            match self.take(prefix, protocol, &precondition, is_new).await {
+                Ok(()) => return self.settle(prefix, protocol, protocol, Sight::There),
+                // Another host was faster.
+                Err(StorageError::Conflict) => {}
+                // Reading does no harm, and the store refuses writes.
+                Err(error) => {
+                    tracing::warn!(
+                        prefix, protocol, error = %error,
+                        "that the storage below {prefix} belongs to the protocol {protocol} cannot be recorded now: {error}"
+                    );
+                    let (protocol, since) = (protocol.to_owned(), Instant::now());
+                    self.remember(prefix, Known::Postponed { protocol, since });
+                    return Ok(());
+                }
+            }
+        }
+        Err(StorageError::Unavailable("its record changes again and again; try again".into()).into())
+    }
+
+    /// Marks a prefix and records it, in this order: a record promises a mark. Where no mark can be
+    /// made, the protocol is recorded all the same.
+    async fn take(
+        &self,
+        prefix: &str,
+        protocol: &str,
+        precondition: &Precondition,
+        is_new: bool,
+    ) -> Result<(), StorageError> {
+        let marked = mark::write(&self.storage, prefix).await;
+        let record =
+            Record { prefix: prefix.to_owned(), protocol: protocol.to_owned(), marked: marked.is_ok() };
+        if marked.is_ok() || is_new {
+            self.records.write(&record, precondition).await?;
+        }
+        if is_new {
+            tracing::info!(
+                prefix,
+                protocol,
+                "what is stored below {prefix} belongs to the protocol {protocol} from now on"
+            );
+        }
+        marked
+    }
+
+    /// Remembers what was found, and says what follows from it for a plugin.
+    fn settle(&self, prefix: &str, spoken: &str, recorded: &str, sight: Sight) -> Result<(), PrefixError> {
+        let answer = answer(prefix, spoken, recorded, &sight);
+        let protocol = recorded.to_owned();
+        self.remember(prefix, Known::Found { protocol, sight, read: Instant::now() });
+        answer
+    }
+
+    /// What follows from what is known. Of many requests, one looks again.
+    fn known(&self, prefix: &str, protocol: &str, is_doubtful: bool) -> Next {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get_mut(prefix) {
+            Some(Known::Found { protocol: recorded, sight, read }) => {
+                let answer = answer(prefix, protocol, recorded, sight);
+                if read.elapsed() < REMEMBERED {
+                    return Next::Answer(answer);
+                }
+                *read = Instant::now();
+                Next::LookAgain(answer)
+            }
+            Some(Known::Postponed { protocol: ours, since })
+                if ours == protocol && since.elapsed() < POSTPONED && !is_doubtful =>
+            {
+                Next::Answer(Ok(()))
+            }
+            Some(Known::Postponed { .. }) | None => Next::Find,
         }
     }
 
@@ -173,9 +279,26 @@ impl Prefixes {
     }
 }
 
-fn other_protocol(prefix: &str, recorded: String, spoken: &str) -> PrefixError {
-    let record = shown(prefix);
-    PrefixError::OtherProtocol { prefix: prefix.to_owned(), recorded, spoken: spoken.to_owned(), record }
+fn answer(prefix: &str, spoken: &str, recorded: &str, sight: &Sight) -> Result<(), PrefixError> {
+    if recorded == spoken { verdict(prefix, sight) } else { Err(other_protocol(prefix, recorded, spoken)) }
+}
+
+fn verdict(prefix: &str, sight: &Sight) -> Result<(), PrefixError> {
+    let (prefix, mark) = (prefix.to_owned(), mark::shown(prefix));
+    match sight {
+        Sight::There => Ok(()),
+        Sight::Missing => Err(PrefixError::Missing { prefix, mark }),
+        Sight::OfOther(other) => Err(PrefixError::Exchanged { prefix, other: other.clone(), mark }),
+    }
+}
+
+fn other_protocol(prefix: &str, recorded: &str, spoken: &str) -> PrefixError {
+    PrefixError::OtherProtocol {
+        prefix: prefix.to_owned(),
+        recorded: recorded.to_owned(),
+        spoken: spoken.to_owned(),
+        record: shown(prefix),
+    }
 }
 
 fn doubtful(prefix: &str, spoken: &str, feature: &str) -> PrefixError {
@@ -186,81 +309,5 @@ fn doubtful(prefix: &str, spoken: &str, feature: &str) -> PrefixError {
     }
 }
 
-/// The whole path of a record, for people.
-fn shown(prefix: &str) -> String {
-    format!(".packhouse/{ROOM}/{}", name(prefix))
-}
-
-fn key(prefix: &str) -> Result<Key, StorageError> {
-    Key::parse(&name(prefix))
-}
-
-/// One segment, another one for each prefix.
-fn name(prefix: &str) -> String {
-    let name = format!("{}.json", prefix.replace('%', "%25").replace('/', "%2F"));
-    if name.len() <= MAX_SEGMENT_BYTES { name } else { format!("{}.json", blake3::hash(prefix.as_bytes())) }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
-
-    use super::*;
-    use crate::storage::Settings;
-
-    async fn memory() -> Storage {
-        Storage::open(&Settings::Memory).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn the_first_protocol_keeps_its_prefix_on_every_host() {
-        let storage = memory().await;
-        let (one, other) = (Prefixes::new(&storage), Prefixes::new(&storage));
-        one.check("demo", "go", None).await.unwrap();
-        one.claim("demo", "go", None).await.unwrap();
-        one.claim("demo", "go", None).await.unwrap();
-        let refused = other.claim("demo", "recipes", None).await.unwrap_err().to_string();
-        assert!(refused.contains("`go`") && refused.contains("`recipes`"), "{refused}");
-        assert!(refused.contains(".packhouse/prefixes/demo.json"), "{refused}");
-        assert!(matches!(other.check("demo", "recipes", None).await, Err(PrefixError::OtherProtocol { .. })));
-        other.claim("demo", "go", None).await.unwrap();
-        other.claim("demo/inner", "recipes", None).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_plugin_that_may_be_the_wrong_one_gets_no_prefix_that_is_nobodys() {
-        let storage = memory().await;
-        let prefixes = Prefixes::new(&storage);
-        for _ in 0..2 {
-            let refused = prefixes.claim("demo", "recipes", Some("mirrors")).await.unwrap_err().to_string();
-            assert!(refused.contains("`recipes`") && refused.contains("`mirrors`"), "{refused}");
-        }
-        assert!(prefixes.check("demo", "recipes", Some("mirrors")).await.is_err());
-        assert_eq!(prefixes.recorded("demo").await.unwrap(), None);
-        prefixes.claim("demo", "go", None).await.unwrap();
-        prefixes.claim("demo", "go", Some("mirrors")).await.unwrap();
-        Prefixes::new(&storage).check("demo", "go", Some("mirrors")).await.unwrap();
-        let refused = prefixes.claim("demo", "recipes", Some("mirrors")).await;
-        assert!(matches!(refused, Err(PrefixError::OtherProtocol { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_record_that_is_damaged_lets_nobody_in() {
-        let storage = memory().await;
-        let key = Key::parse("demo.json").unwrap();
-        let room = storage.private(ROOM);
-        room.put(&key, Bytes::from_static(b"{"), &Precondition::Any, None).await.unwrap();
-        let claimed = Prefixes::new(&storage).claim("demo", "go", None).await;
-        assert!(matches!(claimed, Err(PrefixError::Damaged { .. })));
-    }
-
-    #[test]
-    fn every_prefix_has_a_name_of_its_own() {
-        let long = "x".repeat(255);
-        let names = ["a/b", "a%2Fb", "a", &long].map(name);
-        let mut distinct = names.to_vec();
-        distinct.dedup();
-        assert_eq!(distinct.len(), 4);
-        assert!(names.iter().all(|name| Key::parse(name).is_ok() && !name.contains('/')));
-    }
-}
+mod tests;

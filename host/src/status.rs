@@ -56,9 +56,10 @@ async fn ready(registry: &Registry) -> Result<Reply, Failure> {
         }
         return Err(Failure::IdentityUnavailable);
     }
-    let (mounts, mut absent, mut served) = (registry.mounts(), Vec::new(), 0);
+    registry.recall_mounts().await;
+    let (mounts, mut absent, mut served) = (registry.mounts(), registry.gaps(), 0);
     for mount in mounts.iter().filter(|mount| mount.enabled) {
-        match registry.standing(mount).await {
+        match registry.look_at(mount).await {
             Ok(_) => served += 1,
             Err(absence) => absent.push(absence.for_clients(&mount.name)),
         }

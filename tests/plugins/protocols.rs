@@ -85,7 +85,7 @@ async fn a_store_without_a_record_is_adopted_and_the_record_is_the_hosts_own() {
     let mut registry = registry().await;
     let record = registry.home().objects().join(RECORD);
     let content: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
-    assert_eq!(content, json!({ "prefix": "objects", "protocol": "objects" }));
+    assert_eq!(content, json!({ "prefix": "objects", "protocol": "objects", "marked": true }));
     assert!(registry.keys().is_empty(), "nothing lies where the plugin could see it");
 
     // As a version before wrote it.

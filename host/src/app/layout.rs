@@ -9,7 +9,6 @@ use crate::config::{Config, MountConfig};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::Plugins;
 use crate::storage;
-use packhouse_guest::description::Description;
 
 /// Where everything is served.
 #[derive(Default)]
@@ -48,10 +47,14 @@ const NEXT_START: &str = ". Otherwise the next start serves it instead";
 /// The mounts of the configuration and those of plugins that none of them names. An automatic mount
 /// stays with the plugin that has it `now`. Where none has it, a file that is named like its protocol
 /// comes first, and then the first by name.
+///
+/// Where objects of a protocol that is `in_use` are stored and no plugin speaks it, its mount is there
+/// all the same, without a plugin.
 pub fn all_mounts(
     config: &Config,
     configured: &[Mount],
     plugins: &Plugins,
+    in_use: &[String],
     now: &Layout,
 ) -> Result<Layout, MountError> {
     let (mut all, mut unmounted) = (configured.to_vec(), BTreeMap::new());
@@ -90,6 +93,18 @@ pub fn all_mounts(
             }
         }
     }
+    let is_spoken = |protocol: &String| {
+        let mut loaded = plugins.all_serving().into_iter();
+        loaded.any(|(_, generation)| generation.description.protocol == *protocol)
+            || configured.iter().any(|mount| mount.plugin == *protocol)
+    };
+    for protocol in in_use.iter().filter(|protocol| config.plugins.auto_mount && !is_spoken(protocol)) {
+        let mount = automatic_mount(protocol, protocol);
+        let fits = |all: &[Mount]| Mounts::new(all.iter().cloned().chain([mount.clone()])).is_ok();
+        if !all.iter().any(|other| other.name == *protocol) && fits(&all) {
+            all.push(mount);
+        }
+    }
     Ok(Layout { mounts: Arc::new(Mounts::new(all)?), unmounted, automatic })
 }
 
@@ -103,10 +118,9 @@ fn name_taken(file: &str, other: &str, protocol: &str, is_automatic: bool) -> Un
     }
 }
 
-/// An error when a mount sets a feature that its plugin does not have.
-pub fn knows_features(config: &Config, mount: &Mount, description: &Description) -> Result<(), BuildError> {
-    let features = &description.features;
-    let Some(unknown) = mount.unknown_feature(features) else { return Ok(()) };
+/// A sentence when a mount sets a feature that a plugin with these features does not have.
+pub fn unknown_feature(mount: &Mount, features: &BTreeMap<String, bool>) -> Option<String> {
+    let unknown = mount.unknown_feature(features)?;
     let nearest = features.keys().map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min();
     let hint = match nearest {
         Some((distance, name)) if distance <= 3 => format!("did you mean `{name}`?"),
@@ -114,9 +128,42 @@ pub fn knows_features(config: &Config, mount: &Mount, description: &Description)
         None => "it has none".to_owned(),
     };
     let (name, plugin) = (&mount.name, &mount.plugin);
-    let message =
-        format!("[mount.{name}] features holds `{unknown}`, which the plugin {plugin} does not have: {hint}");
-    Err(config.error(message).into())
+    Some(format!(
+        "[mount.{name}] features holds `{unknown}`, which the plugin {plugin} does not have: {hint}"
+    ))
+}
+
+/// What the mounts and the plugin folder lack for all plugins to be served, a sentence each: files
+/// that would get a mount by themselves and cannot be loaded, and any mount at all.
+pub fn gaps(config: &Config, mounts: &Mounts, plugins: &Plugins) -> Vec<String> {
+    let files = plugins.status();
+    let mut gaps = Vec::new();
+    if config.plugins.auto_mount {
+        let damaged = files.iter().filter(|file| file.generation.is_none() && file.last_error.is_some());
+        let unnamed = damaged.filter(|file| !mounts.iter().any(|mount| mount.plugin == file.name));
+        gaps.extend(unnamed.map(|file| {
+            format!(
+                "`{}.wasm` has no mount, as it cannot be loaded; /-/packhouse/plugins says why",
+                file.name
+            )
+        }));
+    }
+    if !mounts.iter().any(|mount| mount.enabled) {
+        gaps.push(match (mounts.iter().next(), files.is_empty()) {
+            (Some(_), _) => {
+                "nothing is served, as every mount is disabled: set `enabled = true` for one".to_owned()
+            }
+            (None, true) => {
+                "nothing is served, as the plugin folder holds no plugin: put the file of one into it"
+                    .to_owned()
+            }
+            (None, false) => {
+                "nothing is served, as no plugin of the folder has a mount: /-/packhouse/plugins says why"
+                    .to_owned()
+            }
+        });
+    }
+    gaps
 }
 
 /// The mounts of the configuration; an error when they cannot stand side by side.

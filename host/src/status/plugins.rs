@@ -39,7 +39,8 @@ enum State {
     /// Its code is being compiled, and so on.
     Compiling,
     Serving,
-    /// The newest file does not serve; `generation` says whether an earlier one does.
+    /// The newest file does not serve, or none of its mounts can be served; `generation` says whether
+    /// a generation is loaded.
     Refused,
     /// It could serve, and no mount leads to it.
     #[serde(rename = "not mounted")]
@@ -112,8 +113,7 @@ async fn plugin(
     }
     lines.sort_by(|one, other| one.name.cmp(&other.name));
     let enabled = mounts.iter().filter(|mount| mount.enabled).count();
-    let is_damaged = |absence: &Absence| matches!(absence, Absence::Prefix(error) if !is_passing(error));
-    let refusing = absences.iter().filter(|absence| absence.is_foreign() || is_damaged(absence));
+    let refusing = absences.iter().filter(|absence| is_refusal(absence));
     let is_foreign = enabled > 0 && absences.iter().filter(|absence| absence.is_foreign()).count() == enabled;
     let state = match () {
         () if !file.is_there => State::Missing,
@@ -134,8 +134,12 @@ async fn plugin(
     Plugin { state, file, problem, mounts: lines }
 }
 
-fn is_passing(error: &PrefixError) -> bool {
-    matches!(error, PrefixError::Storage(_))
+/// Whether a mount cannot be served, although its plugin is loaded, until an operator changes something.
+fn is_refusal(absence: &Absence) -> bool {
+    match absence {
+        Absence::Prefix(error) => !matches!(error, PrefixError::Storage(_)),
+        absence => absence.is_foreign() || matches!(absence, Absence::Feature(_)),
+    }
 }
 
 fn line(

@@ -64,6 +64,7 @@ impl Home {
         let mut keys = files_below(&self.objects());
         // The host's own, and the work in progress of the engine versitygw.
         keys.retain(|key| !key.starts_with(".packhouse/") && !key.starts_with(".sgwtmp/"));
+        keys.retain(|key| !key.ends_with("/.packhouse/mount.json"));
         keys
     }
 }

@@ -4,6 +4,7 @@
 //! - **Files are taken up independently**: each changed file has a task of its own, and one that
 //!   compiles for long keeps no other waiting (`places`).
 //! - **A swap never changes the protocol** of a generation that is in its place.
+//! - **A swap takes no feature away that a mount sets.**
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -16,6 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::description::Description;
 use crate::plugins::generation::Generation;
 use crate::plugins::loader::{LoadError, Loader};
 use crate::plugins::places::NotDone;
@@ -61,6 +63,10 @@ pub enum Place {
 /// Says it of a plugin by name.
 pub type InPlace = Box<dyn Fn(String) -> BoxFuture<'static, Place> + Send + Sync>;
 
+/// A sentence where a mount of this plugin sets a feature that the description which holds now has and
+/// the next one lacks.
+pub type MissedFeature = Box<dyn Fn(&str, &Description, &Description) -> Option<String> + Send + Sync>;
+
 /// All plugins of one folder.
 pub struct Plugins {
     folder: PathBuf,
@@ -70,6 +76,7 @@ pub struct Plugins {
     /// One look at the folder at a time.
     looking: Mutex<()>,
     in_place: OnceLock<InPlace>,
+    missed_feature: OnceLock<MissedFeature>,
     changes: watch::Sender<u64>,
 }
 
@@ -84,6 +91,7 @@ impl Plugins {
             slots: RwLock::default(),
             looking: Mutex::default(),
             in_place: OnceLock::new(),
+            missed_feature: OnceLock::new(),
             changes: watch::Sender::new(0),
         });
         join_all(plugins.refresh()?).await;
@@ -98,6 +106,11 @@ impl Plugins {
     /// Asked before a generation of another protocol takes over. Without it, none does.
     pub fn ask_before_a_change_of_protocol(&self, in_place: InPlace) {
         let _ = self.in_place.set(in_place);
+    }
+
+    /// Asked before a generation takes over.
+    pub fn ask_before_features_are_lost(&self, missed_feature: MissedFeature) {
+        let _ = self.missed_feature.set(missed_feature);
     }
 
     /// The generation that serves now.
@@ -186,7 +199,10 @@ impl Plugins {
         while let Some(signature) = Signature::of(&file) {
             self.note_compiling(&name, None);
             let loaded = match self.load_file(&name).await {
-                Ok(Some(next)) => self.check_protocol(&name, next).await.map(Some),
+                Ok(Some(next)) => match self.check_protocol(&name, next).await {
+                    Ok(next) => self.check_features(&name, next).map(Some),
+                    Err(unloadable) => Err(unloadable),
+                },
                 other => other,
             };
             if Signature::of(&file) == Some(signature) {
@@ -270,6 +286,19 @@ impl Plugins {
              protocol. Copy it into the folder under a name of its own; to serve it instead of `{now}`, remove the old \
              file first, and give its mount in the configuration another `prefix`"
         )))
+    }
+
+    /// Refuses a generation without a feature that a mount sets: the mount could not be served with
+    /// it, and the next start would refuse the configuration.
+    fn check_features(&self, name: &str, next: Generation) -> Result<Generation, Unloadable> {
+        let Some(serving) = self.serving(name) else { return Ok(next) };
+        let missed = self.missed_feature.get();
+        match missed.and_then(|missed| missed(name, &serving.description, &next.description)) {
+            None => Ok(next),
+            Some(sentence) => Err(Unloadable::Ever(format!(
+                "{sentence}. Put a file there that has the feature, or correct `features` and restart the host"
+            ))),
+        }
     }
 
     /// Stops what has been gone long enough.

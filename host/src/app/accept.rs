@@ -1,0 +1,56 @@
+//! An operator's word that what is stored for a mount is what should be there.
+
+use super::{BuildError, home, store};
+use crate::config::Config;
+use crate::prefixes::{Accepted, PrefixError, Prefixes};
+use crate::storage::{Company, StorageError};
+
+/// Accepts what is stored for these mounts, named as in the configuration or by their prefix. A
+/// sentence of what was done for each.
+pub async fn accept(config: &Config, names: &[String]) -> Result<Vec<String>, BuildError> {
+    if !config.storage.is_lasting() {
+        let sentence =
+            "[storage] type = \"memory\" is made anew with every start: there is nothing to accept";
+        return Err(config.error(sentence).into());
+    }
+    let storage = home::find(config, false).await?;
+    let presence = storage.enter(Company::Guest).await.map_err(|source| match source {
+        StorageError::Invalid(sentence) => config.error(format!("[storage] {sentence}")).into(),
+        source => store::error(config, source),
+    })?;
+    let (prefixes, mut done) = (Prefixes::new(&storage), Ok(Vec::new()));
+    for name in names {
+        let accepted = accept_one(config, &prefixes, name).await;
+        done = match (done, accepted) {
+            (Ok(mut sentences), Ok(sentence)) => {
+                sentences.push(sentence);
+                Ok(sentences)
+            }
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        };
+    }
+    presence.leave().await;
+    done
+}
+
+async fn accept_one(config: &Config, prefixes: &Prefixes, name: &str) -> Result<String, BuildError> {
+    let configured = config.mount.get(name).and_then(|mount| mount.prefix.as_deref());
+    let prefix = configured.unwrap_or(name);
+    let accepted = prefixes.accept(prefix).await.map_err(|error| match error {
+        PrefixError::Storage(source) => store::error(config, source),
+        error => config.error(error.to_string()).into(),
+    })?;
+    match accepted {
+        Accepted::Free => Ok(format!(
+            "Nothing is stored below `{prefix}`. It is for the next plugin that a mount serves there."
+        )),
+        Accepted::Kept(protocol) => Ok(format!(
+            "What is stored below `{prefix}` is accepted. It belongs to the protocol `{protocol}`."
+        )),
+        Accepted::Unknown => Err(config
+            .error(format!(
+                "no mount has ever been served with the prefix `{prefix}`: there is nothing to accept"
+            ))
+            .into()),
+    }
+}
