@@ -83,7 +83,7 @@ impl Registry {
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
-        let refused = asked.peer.bad_host.map(|why| Failure::BadRequest(why.into()));
+        let refused = asked.peer.refused.map(|why| Failure::BadRequest(why.into()));
         let answered = match (refused.or_else(|| unknown_method(&parts.method)), cors.preflight()) {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(preflight)) => preflight.map(|reply| (reply, None)).map_err(Refusal::from),

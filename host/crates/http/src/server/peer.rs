@@ -2,7 +2,8 @@
 //!
 //! A proxy tells them in headers, and a client can send the same headers. So a header is
 //! read only if the request comes from a trusted proxy and the configuration says that the
-//! proxy sets this header. Any other header of this kind may be what the client sent.
+//! proxy sets this header. Any other header of this kind may be what the client sent. A header that
+//! is read and is invalid makes the request a bad one.
 //!
 //! # Layout
 //! - `forwarded`: the header `Forwarded`, RFC 7239
@@ -29,6 +30,13 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+const BAD_PROTO: &str = "the proxy in front of this registry sent an X-Forwarded-Proto that is neither `http` nor `https`: its \
+     operator must correct that";
+const BAD_HOST: &str = "the proxy in front of this registry sent an X-Forwarded-Host that is not a name or an address, with or \
+     without a port: its operator must correct that";
+const BAD_FORWARDED: &str = "the proxy in front of this registry sent a Forwarded that RFC 7239 does not allow, or whose `host` or \
+     `proto` is invalid: its operator must correct that";
+
 /// The client of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -37,8 +45,8 @@ pub struct Peer {
     pub scheme: &'static str,
     /// With the port if the client named one; `None` for a request without a host.
     pub host: Option<String>,
-    /// What is wrong with the host that the request names: it is to be refused.
-    pub bad_host: Option<&'static str>,
+    /// Why the request is to be refused: its host or its scheme cannot be told.
+    pub refused: Option<&'static str>,
     /// The header that may have chosen `scheme`, also when this request lacks it.
     pub scheme_from: Option<HeaderName>,
     /// The header that may have chosen `host`, also when this request lacks it.
@@ -49,12 +57,12 @@ impl Peer {
     /// The client of a request that came without a proxy, to this address of ours. None for a
     /// request within this program, which need not name a host.
     pub fn direct(remote: IpAddr, local: Option<SocketAddr>, request: &Parts) -> Self {
-        let (host, bad_host) = match host::of(request, local) {
+        let (host, refused) = match host::of(request, local) {
             Ok(host) => (host, None),
             Err(why) => (None, Some(why)),
         };
         let ip = remote.to_canonical();
-        Self { ip, scheme: "http", host, bad_host, scheme_from: None, host_from: None }
+        Self { ip, scheme: "http", host, refused, scheme_from: None, host_from: None }
     }
 }
 
@@ -97,19 +105,26 @@ impl TrustedProxies {
         }
         self.warn_of_unlisted(peer.ip, headers);
         if self.reads(&FORWARDED) {
-            self.follow_forwarded(&mut peer, headers);
+            self.follow_forwarded(&mut peer, remote, headers);
         }
         if self.reads(&FORWARDED_FOR) {
             self.follow_addresses(&mut peer, headers);
         }
         if self.reads(&FORWARDED_PROTO) {
-            peer.scheme =
-                last(headers, &FORWARDED_PROTO).and_then(|text| scheme(&text)).unwrap_or(peer.scheme);
             peer.scheme_from = Some(FORWARDED_PROTO);
+            match last(headers, &FORWARDED_PROTO).map(|text| scheme(&text)) {
+                None => {}
+                Some(Some(scheme)) => peer.scheme = scheme,
+                Some(None) => refuse(&mut peer, remote, &FORWARDED_PROTO, BAD_PROTO),
+            }
         }
         if self.reads(&FORWARDED_HOST) {
-            peer.host = last(headers, &FORWARDED_HOST).and_then(|text| host::parse(&text)).or(peer.host);
             peer.host_from = Some(FORWARDED_HOST);
+            match last(headers, &FORWARDED_HOST).map(|text| host::parse(&text)) {
+                None => {}
+                Some(Some(host)) => peer.host = Some(host),
+                Some(None) => refuse(&mut peer, remote, &FORWARDED_HOST, BAD_HOST),
+            }
         }
         peer
     }
@@ -129,10 +144,10 @@ impl TrustedProxies {
 
     /// `Forwarded`: as above, and each proxy also appends the scheme and host it was called
     /// with.
-    fn follow_forwarded(&self, peer: &mut Peer, headers: &HeaderMap) {
+    fn follow_forwarded(&self, peer: &mut Peer, remote: IpAddr, headers: &HeaderMap) {
         (peer.scheme_from, peer.host_from) = (Some(FORWARDED), Some(FORWARDED));
         for hop in forwarded::from_right(headers) {
-            let Some(hop) = hop else { return };
+            let Some(hop) = hop else { return refuse(peer, remote, &FORWARDED, BAD_FORWARDED) };
             peer.scheme = hop.scheme.unwrap_or(peer.scheme);
             peer.host = hop.host.or(peer.host.take());
             let Some(ip) = hop.ip else { return };
@@ -167,6 +182,17 @@ impl TrustedProxies {
             );
         }
     }
+}
+
+/// Refuses a request of which a trusted proxy said something that cannot be. Without what the proxy
+/// meant, links would lead to another host, or to another scheme. The log line is the same each time,
+/// so that few of them are written.
+fn refuse(peer: &mut Peer, proxy: IpAddr, name: &HeaderName, why: &'static str) {
+    tracing::warn!(
+        "a request was refused, because the proxy {proxy} sent an invalid {name}: \
+         configure the proxy as docs/behind-a-proxy.md says"
+    );
+    peer.refused = Some(why);
 }
 
 fn known_headers() -> [HeaderName; 4] {

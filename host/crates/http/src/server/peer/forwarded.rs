@@ -55,7 +55,8 @@ fn is_escaped(text: &str, at: usize) -> bool {
 }
 
 /// `for=192.0.2.1;proto=https;host=example.com`. A parameter that occurs twice makes the
-/// element unreadable: a client may have smuggled it in by its `Host`.
+/// element unreadable: a client may have smuggled it in by its `Host`. So does a scheme or a host
+/// that is invalid.
 fn element(text: &str) -> Option<Hop> {
     let mut hop = Hop::default();
     let mut seen: Vec<String> = Vec::new();
@@ -73,8 +74,8 @@ fn element(text: &str) -> Option<Hop> {
         }
         match name.as_str() {
             "for" => hop.ip = address(&value),
-            "proto" => hop.scheme = scheme(&value),
-            "host" => hop.host = host::parse(&value),
+            "proto" => hop.scheme = Some(scheme(&value)?),
+            "host" => hop.host = Some(host::parse(&value)?),
             _ => {}
         }
         seen.push(name);

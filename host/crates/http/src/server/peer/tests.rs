@@ -115,6 +115,7 @@ fn nonsense_ends_the_chain_and_hosts_that_cannot_be_in_a_url_are_dropped() {
         assert_eq!(peer(&[], "203.0.113.5", &headers), seen("203.0.113.5", "http", ""), "{host}");
     }
     assert_eq!(peer(&X_FORWARDED, "10.0.0.2", &headers), seen("10.0.0.2", "http", ""));
+    assert_eq!(peer(&[FORWARDED_FOR], "10.0.0.2", &headers), seen("10.0.0.2", "http", ""));
     let headers = [("x-forwarded-for", "[198.51.100.7]junk")];
     assert_eq!(peer(&X_FORWARDED, "10.0.0.2", &headers), seen("10.0.0.2", "http", ""));
 }
@@ -149,8 +150,56 @@ fn a_client_cannot_hide_or_change_the_proxys_element() {
         let headers = [("forwarded", smuggled)];
         assert_eq!(peer(&[FORWARDED], "10.0.0.2", &headers), seen("10.0.0.2", "http", ""), "{smuggled}");
     }
-    let quoted = [("forwarded", "for=198.51.100.7;host=\"a;for=1.1.1.1\"")];
+    let quoted = [("forwarded", "for=198.51.100.7;by=\"a;for=1.1.1.1\"")];
     assert_eq!(peer(&[FORWARDED], "10.0.0.2", &quoted), seen("198.51.100.7", "http", ""));
+}
+
+/// Ignored, it would make links that lead elsewhere, and nobody would know why.
+#[test]
+fn a_request_is_refused_when_its_trusted_proxy_sends_what_cannot_be() {
+    let refused = |set: &[HeaderName], remote: &str, name: &str, value: &[u8]| {
+        peer_of(set, remote, &[("host", b"backend"), (name, value)]).refused
+    };
+    for host in ["", " ", "a/b", "a b", "ann@a", "a;b", "registry.example.com, ", "a:99999", "http://a", "*"]
+    {
+        for remote in ["10.0.0.2", "fd00::1"] {
+            let why = refused(&X_FORWARDED, remote, "x-forwarded-host", host.as_bytes());
+            assert!(why.is_some_and(|why| why.contains("X-Forwarded-Host")), "{host:?}");
+        }
+        assert_eq!(refused(&X_FORWARDED, "203.0.113.5", "x-forwarded-host", host.as_bytes()), None);
+        assert_eq!(refused(&[FORWARDED_FOR], "10.0.0.2", "x-forwarded-host", host.as_bytes()), None);
+    }
+    assert!(refused(&X_FORWARDED, "10.0.0.2", "x-forwarded-host", b"a\xff").is_some());
+    for scheme in ["", "gopher", "https://", "http;", "http, ", "ws"] {
+        let why = refused(&X_FORWARDED, "10.0.0.2", "x-forwarded-proto", scheme.as_bytes());
+        assert!(why.is_some_and(|why| why.contains("X-Forwarded-Proto")), "{scheme:?}");
+    }
+    for element in [
+        "host=a/b",
+        "proto=gopher",
+        "for=198.51.100.7;host=\"a b\"",
+        "for=198.51.100.7;host=a;for=1.1.1.1",
+        "nonsense",
+        "for=\"1.1.1.1",
+        "for=198.51.100.7;proto=",
+        "proto=ftp, for=10.0.0.3",
+    ] {
+        let why = refused(&[FORWARDED], "10.0.0.2", "forwarded", element.as_bytes());
+        assert!(why.is_some_and(|why| why.contains("Forwarded")), "{element}");
+        assert_eq!(refused(&[FORWARDED], "203.0.113.5", "forwarded", element.as_bytes()), None, "{element}");
+    }
+    // Left of what the proxy wrote stands what the client sent.
+    for (set, name, value) in [
+        (&X_FORWARDED[..], "x-forwarded-host", "a/b, registry.example.com"),
+        (&X_FORWARDED[..], "x-forwarded-proto", "gopher, https"),
+        (&[FORWARDED][..], "forwarded", "host=a/b, for=198.51.100.7"),
+    ] {
+        assert_eq!(refused(set, "10.0.0.2", name, value.as_bytes()), None, "{value}");
+    }
+    for name in ["x-forwarded-for", "forwarded"] {
+        assert_eq!(refused(&[FORWARDED_FOR], "10.0.0.2", name, b"unknown"), None, "{name}");
+    }
+    assert_eq!(refused(&[FORWARDED], "10.0.0.2", "forwarded", b"for=_hidden;proto=https;host=a"), None);
 }
 
 #[test]
