@@ -38,6 +38,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod unreadable;
 
 use std::future::Future;
 use std::net::SocketAddr;

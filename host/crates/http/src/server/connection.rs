@@ -170,7 +170,11 @@ where
 
 /// What is wrong with the head of a request, whatever it asks for.
 fn refusal(parts: &Parts, settings: &ServerSettings, is_http2: bool) -> Option<Failure> {
-    if head_size(&parts.headers) + parts.uri.path().len() > settings.max_head_size {
+    let address = parts.uri.path_and_query().map_or(0, |address| address.as_str().len());
+    if address > settings.max_head_size {
+        return Some(Failure::AddressTooLong);
+    }
+    if head_size(&parts.headers) + address > settings.max_head_size {
         return Some(Failure::HeadersTooLarge);
     }
     if is_http2 { None } else { coding::refusal(&parts.headers) }

@@ -2,7 +2,7 @@
 //! socket that closes before its client has sent everything lingers: it is shut
 //! for writing, and what still comes is thrown away for a while, so that the
 //! kernel does not answer with a reset that overtakes the last answer
-//! (RFC 9112 §9.6).
+//! (RFC 9112 §9.6). Hyper's answer to a head that cannot be read gets a sentence here.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::progress::Progress;
+use super::unreadable;
 
 /// How long a closed socket lingers in all, and without a byte from its client.
 const LINGER: Duration = Duration::from_secs(30);
@@ -23,11 +24,43 @@ pub(super) struct Socket {
     /// None only while it is dropped.
     stream: Option<TcpStream>,
     progress: Arc<Progress>,
+    instead: Option<Instead>,
+}
+
+/// What is sent in the place of hyper's bytes.
+struct Instead {
+    answer: Vec<u8>,
+    sent: usize,
+    /// How many bytes of hyper's it stands for.
+    replaces: usize,
 }
 
 impl Socket {
     pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
-        Self { stream: Some(stream), progress }
+        Self { stream: Some(stream), progress, instead: None }
+    }
+
+    /// Sends these bytes, or others in their place, and then says that all of these are sent.
+    fn poll_send(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.instead.is_none() && !self.progress.has_request() {
+            let answer = unreadable::explained(bytes);
+            self.instead = answer.map(|answer| Instead { answer, sent: 0, replaces: bytes.len() });
+        }
+        let Some(mut instead) = self.instead.take() else {
+            return self.stream()?.poll_write(context, bytes);
+        };
+        while let Some(rest) = instead.answer.get(instead.sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream()?.poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(more)) => instead.sent += more,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.instead = Some(instead);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(instead.replaces))
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -63,7 +96,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write(context, bytes);
+        let polled = self.poll_send(context, bytes);
         self.note_written(&polled);
         polled
     }
@@ -73,7 +106,11 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write_vectored(context, buffers);
+        let polled = match buffers {
+            [bytes] => self.poll_send(context, bytes),
+            [bytes, ..] if self.instead.is_some() => self.poll_send(context, bytes),
+            buffers => self.stream()?.poll_write_vectored(context, buffers),
+        };
         self.note_written(&polled);
         polled
     }

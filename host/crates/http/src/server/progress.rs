@@ -75,6 +75,11 @@ impl Progress {
         u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
     }
 
+    /// Whether an answer is to be given, or is being sent.
+    pub fn has_request(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0 || self.is_http2.load(Ordering::Relaxed)
+    }
+
     /// Bytes came.
     pub fn note_read(&self) {
         if self.in_flight.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0 {

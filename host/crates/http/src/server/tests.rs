@@ -231,25 +231,42 @@ async fn refuses_heads_that_are_too_large() {
     assert!(
         server.exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(900))).await.starts_with("HTTP/1.1 200 ")
     );
-    assert!(
-        server.exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(1000))).await.starts_with("HTTP/1.1 431 ")
+    let (large, long, bad) = (
+        "are too large or too many: send fewer or shorter ones\n",
+        "is too long: send a shorter one\n",
+        "not a request of HTTP that can be read here: check the client, and the proxies in between\n",
     );
-    assert!(
-        server
-            .exchange(&format!("{get}X: {}\r\n\r\n", "x".repeat(1_000_000)))
-            .await
-            .starts_with("HTTP/1.1 431 ")
-    );
-    assert!(
-        server.exchange(&format!("{get}{}\r\n", "X: y\r\n".repeat(101))).await.starts_with("HTTP/1.1 431 ")
-    );
-    assert!(
-        server
-            .exchange(&format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)))
-            .await
-            .starts_with("HTTP/1.1 414 ")
-    );
-    assert!(server.exchange("nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    let rest = "Host: x\r\nConnection: close\r\n\r\n";
+    for (head, status, sentence) in [
+        (format!("{get}X: {}\r\n\r\n", "x".repeat(1000)), 431, large),
+        (format!("{get}X: {}\r\n\r\n", "x".repeat(1_000_000)), 431, large),
+        (format!("{get}{}\r\n", "X: y\r\n".repeat(101)), 431, large),
+        (format!("GET /{} HTTP/1.1\r\n{rest}", "x".repeat(1000)), 414, long),
+        (format!("GET /?{} HTTP/1.1\r\n{rest}", "x".repeat(1000)), 414, long),
+        (format!("GET /{} HTTP/1.1\r\n{rest}", "x".repeat(70_000)), 414, long),
+        ("nonsense\r\n\r\n".to_owned(), 400, bad),
+        (format!("GET / HTTP/1.1\r\nX y\r\n{rest}"), 400, bad),
+        (format!("GET / HTTP/9.9\r\n{rest}"), 400, bad),
+    ] {
+        let answer = server.exchange(&head).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(body.ends_with(sentence), "{answer}");
+        let length = format!("content-length: {}", body.len());
+        assert!(head.to_ascii_lowercase().lines().any(|line| line == length), "{answer}");
+        assert!(head.contains("text/plain"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_head_after_a_good_request_is_answered_with_a_sentence() {
+    let server = run(ServerSettings::default(), hello).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    read_until(&mut client, "hello 127.0.0.1 of x.").await;
+    client.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    let answer = read_all(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("not a request of HTTP"), "{answer}");
 }
 
 /// Short limits; each test below ends when the server cuts the connection.
