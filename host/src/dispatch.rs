@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::EXPECT;
-use http::{HeaderName, Method, Request, Response};
+use http::header::{ALLOW, EXPECT};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
@@ -90,8 +90,8 @@ impl Registry {
             (None, None) => self.reply(&asked, body, credentials).await,
         };
         let (reply, place) = answered.unwrap_or_else(|refusal| {
-            let reply = refusal.failure.reply(refusal.shape.as_ref());
-            (Reply { shape: refusal.shape, ..reply }, None)
+            let shape = FailureShape::preferred(&parts.headers, refusal.shape.as_ref());
+            (Reply { shape: refusal.shape, ..refusal.failure.reply(shape.as_ref()) }, None)
         });
         let mut response = respond(head, reply).await;
         cors.add_to(response.headers_mut());
@@ -116,6 +116,9 @@ impl Registry {
         credentials: Credentials,
     ) -> Result<(Reply, Option<Pass>), Refusal> {
         let path = asked.parts.uri.path();
+        if path == "*" && asked.parts.method == Method::OPTIONS {
+            return Ok((of_the_server(), None));
+        }
         if is_reserved(path) {
             return Ok((status::reply(self, &self.asked_of_host(asked)).await?, None));
         }
@@ -349,6 +352,14 @@ fn unknown_method(method: &Method) -> Option<Failure> {
     let sentence =
         || format!("there is no method `{}`: methods are written in capitals", printable(method.as_str()));
     (!is_known).then(|| Failure::NotImplemented(sentence().into()))
+}
+
+/// `OPTIONS *` asks about the server, and not about what lies at an address (RFC 9110 §9.3.7).
+fn of_the_server() -> Reply {
+    let mut reply = Reply::new(StatusCode::NO_CONTENT);
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    reply.headers.insert(ALLOW, methods);
+    reply
 }
 
 fn nothing_there() -> Failure {

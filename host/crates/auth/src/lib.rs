@@ -157,7 +157,7 @@ pub enum AuthError {
     #[error("{0}")]
     Denied(String),
     /// Too many wrong passwords for this name, or from this address.
-    #[error("too many wrong passwords were sent: try again in {seconds} seconds")]
+    #[error("too many wrong passwords were sent: try again in {}", in_words(*seconds))]
     Throttled {
         /// Until the next attempt is looked at.
         seconds: u64,
@@ -191,6 +191,10 @@ impl AuthError {
     fn throttled(wait: Duration) -> Self {
         Self::Throttled { seconds: wait.as_secs() + 1 }
     }
+}
+
+fn in_words(seconds: u64) -> String {
+    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }
 
 /// What a caller wants to do.

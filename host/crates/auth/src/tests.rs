@@ -534,3 +534,10 @@ fn the_configuration_s_word_for_a_store_is_read_or_refused_with_those_there_are(
     let refusal = TokenStoreKind::parse("redis").unwrap_err().to_string();
     assert!(refusal.contains("`database` or `memory`"), "{refusal}");
 }
+
+#[test]
+fn a_wait_is_told_as_one_second_or_several() {
+    let told = |millis| AuthError::throttled(Duration::from_millis(millis)).to_string();
+    assert!(told(10).ends_with("try again in 1 second"), "{}", told(10));
+    assert!(told(1010).ends_with("try again in 2 seconds"), "{}", told(1010));
+}

@@ -18,6 +18,11 @@ pub use escape::{Bounded, is_hidden};
 pub use escape::{Printable, printable, printable_up_to};
 pub use secret::{printable_path, secrets_of};
 
+/// A number and what it counts: `1 second`, `2 seconds`.
+pub fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Bytes that one text takes in a log line or in a column of a list. What is longer is cut,
 /// and the number of missing bytes is appended.
 pub const LONGEST: usize = 256;

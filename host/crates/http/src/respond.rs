@@ -13,12 +13,13 @@
 //! - `browser`: what keeps a browser from running what somebody published
 //! - `caching`: `Cache-Control`, RFC 9111
 //! - `stream`: the response body; it ends in an error, never short
-//! - `failure`: every status that the host answers with on its own
+//! - `failure`: every status that the host answers with on its own; `accept`: in JSON or not
 //!
 //! # Invariants
 //! - A `Content-Length` that was sent is kept, or the connection breaks.
 //! - Two different byte sequences of one resource never share a strong ETag.
 
+mod accept;
 mod browser;
 mod caching;
 mod conditions;
@@ -47,6 +48,7 @@ use validators::Validators;
 
 use packhouse_common::shares::Memory;
 
+pub use conditions::{Preconditions, is_conditional_change};
 pub use content::{BoxError, Part, StoredObject};
 pub use failure::{Failure, FailureShape};
 pub use stream::{BodyStreamError, Keep, ResponseBody};
@@ -117,7 +119,7 @@ impl Reply {
 /// goes wrong in the body, and then the connection ends.
 pub async fn respond(request: RequestHead<'_>, mut reply: Reply) -> Response<ResponseBody> {
     if !(200..=599).contains(&reply.status.as_u16()) {
-        reply = Failure::Reply("the plugin answered with a status that is none".into())
+        reply = Failure::Reply("the plugin answered with a status that HTTP does not have".into())
             .reply(reply.shape.as_ref());
     }
     headers::keep_the_plugins(&mut reply.headers);
@@ -219,7 +221,8 @@ fn respond_partly(
 
 /// RFC 9110 §15.5.17.
 fn not_satisfiable(replaced: &Reply, size: u64) -> Response<ResponseBody> {
-    let mut reply = Failure::RangeNotSatisfiable { size }.reply(replaced.shape.as_ref());
+    let shape = FailureShape::in_place_of(replaced);
+    let mut reply = Failure::RangeNotSatisfiable { size }.reply(shape.as_ref());
     reply.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     reply.headers.insert(CONTENT_RANGE, ranges::no_content_range(size));
     finish_failure(reply)
@@ -238,7 +241,7 @@ fn not_modified(mut reply: Reply, etag: Option<HeaderValue>) -> Response<Respons
 }
 
 fn precondition_failed(replaced: &Reply) -> Response<ResponseBody> {
-    finish_failure(Failure::PreconditionFailed.reply(replaced.shape.as_ref()))
+    finish_failure(Failure::PreconditionFailed.reply(FailureShape::in_place_of(replaced).as_ref()))
 }
 
 /// An answer of the host in place of a plugin's.

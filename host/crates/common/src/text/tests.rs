@@ -7,6 +7,11 @@ use super::*;
 const TOKEN: &str = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0";
 
 #[test]
+fn what_is_counted_is_one_or_several() {
+    assert_eq!([0, 1, 2].map(|count| counted(count, "second")), ["0 seconds", "1 second", "2 seconds"]);
+}
+
+#[test]
 fn what_a_terminal_obeys_or_does_not_show_is_escaped() {
     let shown = |text: &str| printable(text).to_string();
     assert_eq!(shown("left-pad 1.0 \u{e4}\u{65e5}\u{1f980}"), "left-pad 1.0 \u{e4}\u{65e5}\u{1f980}");

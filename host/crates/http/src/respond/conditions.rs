@@ -1,12 +1,16 @@
-//! Conditional requests, RFC 9110 §13, for a GET or HEAD that found something.
+//! Conditional requests, RFC 9110 §13: a GET or HEAD that found something, and a request that
+//! changes something.
 
 use std::time::{Duration, SystemTime};
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::content::Content;
 use super::encoding::Coding;
+use super::failure::FailureShape;
 use super::validators::{self, Validators};
+use super::{Reply, RequestHead};
 
 /// What the conditions of a request come to.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +46,57 @@ pub(super) fn check(headers: &HeaderMap, validators: &Validators, coding: Option
         }
         _ => Verdict::Proceed,
     }
+}
+
+/// The preconditions of a request that changes something.
+#[derive(Clone, Debug)]
+pub struct Preconditions {
+    /// Whether the change may be made.
+    pub are_met: bool,
+    /// How a client reads that they are not.
+    pub shape: Option<FailureShape>,
+}
+
+impl Preconditions {
+    /// Whether they are met where a GET of the same address is answered with this reply. When the reply
+    /// does not tell what is there, e.g. since the caller may not read it, they are not.
+    pub async fn of_change(headers: &HeaderMap, mut reply: Reply) -> Self {
+        let shape = FailureShape::in_place_of(&reply);
+        let are_met = match reply.status {
+            status if status.is_success() => {
+                let content = Content::new(std::mem::take(&mut reply.body));
+                permit_change(headers, Some(&Validators::settle(&mut reply.headers, &content).await))
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => {
+                permit_change(headers, None)
+            }
+            _ => false,
+        };
+        Self { are_met, shape }
+    }
+}
+
+/// Whether the request changes something, and only under a condition. `If-Modified-Since` and
+/// `If-Range` are no conditions of a change (RFC 9110 §13.1.3, §13.1.5).
+pub fn is_conditional_change(request: RequestHead<'_>) -> bool {
+    let changes = [Method::PUT, Method::DELETE, Method::PATCH, Method::POST];
+    let conditions = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE];
+    changes.contains(request.method) && conditions.iter().any(|name| request.headers.contains_key(name))
+}
+
+/// RFC 9110 §13.2.2 for a change. `present` is what is there, if anything is.
+fn permit_change(headers: &HeaderMap, present: Option<&Validators>) -> bool {
+    if headers.contains_key(IF_MATCH) {
+        if !present.is_some_and(|present| is_listed(headers, IF_MATCH, present, Comparison::Strong)) {
+            return false;
+        }
+    } else if let (Some(date), Some(modified)) =
+        (date(headers, IF_UNMODIFIED_SINCE), present.and_then(|present| present.modified))
+        && modified > date
+    {
+        return false;
+    }
+    !present.is_some_and(|present| is_listed(headers, IF_NONE_MATCH, present, Comparison::Weak))
 }
 
 /// `If-Range`, RFC 9110 §13.1.5: absent, or naming exactly the present state. A

@@ -175,7 +175,7 @@ pub(super) fn accepted(headers: &HeaderMap) -> Option<Coding> {
 }
 
 /// A name and its weight in thousandths; a malformed weight is taken for 0.
-fn weighted(item: &str) -> (&str, u16) {
+pub(super) fn weighted(item: &str) -> (&str, u16) {
     let mut parts = item.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
     let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));

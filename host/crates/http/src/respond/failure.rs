@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use packhouse_common::text::counted;
 
 use super::content::Part;
-use super::{Reply, RequestHead, ResponseBody, respond};
+use super::{Reply, RequestHead, ResponseBody, accept, respond};
 use crate::body::BodyError;
 
 /// How long a client should wait for something that does not answer.
@@ -118,29 +120,39 @@ impl Failure {
             | Self::PluginUnavailable(sentence)
             | Self::NotImplemented(sentence) => sentence.clone(),
             Self::MethodNotAllowed { allow } => format!("this address answers to {allow}").into(),
-            Self::Truncated => "the request's body ended before it was complete".into(),
-            Self::TooLarge { limit } => format!("the request's body is larger than {limit} bytes").into(),
-            Self::HeadersTooLarge => "the request's headers are too large".into(),
-            Self::AddressTooLong => "the request's address is too long".into(),
+            Self::Truncated => "the request's body ended before it was complete: send it again".into(),
+            Self::TooLarge { limit } => {
+                format!("the request's body is larger than the {} that are allowed", counted(*limit, "byte"))
+                    .into()
+            }
+            Self::HeadersTooLarge => {
+                "the request's headers are too large or too many: send fewer or shorter ones".into()
+            }
+            Self::AddressTooLong => "the request's address is too long: send a shorter one".into(),
             Self::Slow => "the request's body came too slowly, please try again".into(),
-            Self::PreconditionFailed => "the state that the request asks for has changed".into(),
+            Self::PreconditionFailed => {
+                "a precondition of the request (e.g. If-Match) is not met: read the current state and try again"
+                    .into()
+            }
             Self::RangeNotSatisfiable { size } => {
                 format!("the range that was asked for lies outside of the content, which has {size} bytes")
                     .into()
             }
             Self::Busy { .. } => "the server is busy, please try again".into(),
-            Self::Trapped => "the plugin broke down while it answered".into(),
-            Self::Deadline => "the plugin took too long to answer".into(),
-            Self::OutOfMemory => "the plugin needed more than it may use".into(),
+            Self::Trapped => "the plugin failed while it answered: the registry's log says why".into(),
+            Self::Deadline => "the plugin took too long to answer, please try again".into(),
+            Self::OutOfMemory => {
+                "the plugin needed more than it may use: the registry's log says which limit".into()
+            }
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
-            Self::StorageTakesNoWrites => "the storage can be read, and takes no writes now".into(),
-            Self::StorageFull => "the storage is full".into(),
+            Self::StorageTakesNoWrites => "the storage takes no writes now, please try again".into(),
+            Self::StorageFull => "the storage is full: the registry's operator must make room".into(),
             Self::TooManyAttempts { retry_after } => {
-                let seconds = whole_seconds(*retry_after);
-                format!("too many wrong passwords were sent: try again in {seconds} seconds").into()
+                let wait = counted(whole_seconds(*retry_after), "second");
+                format!("too many wrong passwords were sent: try again in {wait}").into()
             }
             Self::IdentityUnavailable => "users cannot be looked up now, please try again".into(),
-            Self::Internal => "something went wrong on the server".into(),
+            Self::Internal => "the server met an internal error: its log says which".into(),
         }
     }
 
@@ -222,6 +234,28 @@ pub struct FailureShape {
 }
 
 impl FailureShape {
+    /// The shape for a client that reads JSON: the plugin's own if that is JSON.
+    pub fn in_json(own: Option<&Self>) -> Self {
+        own.filter(|own| matches!(own.language(), Language::Json)).cloned().unwrap_or_else(|| Self {
+            content_type: "application/json".into(),
+            template: r#"{"message":"{message}"}"#.into(),
+        })
+    }
+
+    /// The shape that the client of a request reads: JSON if its `Accept` prefers JSON to text, else
+    /// the plugin's own.
+    pub fn preferred(request: &HeaderMap, own: Option<&Self>) -> Option<Self> {
+        if accept::prefers_json(request) { Some(Self::in_json(own)) } else { own.cloned() }
+    }
+
+    /// The shape of a failure in place of this reply: JSON if the reply is JSON, else the plugin's own.
+    pub(super) fn in_place_of(reply: &Reply) -> Option<Self> {
+        let own = reply.shape.as_ref();
+        let content_type = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_some_and(|name| matches!(language(name), Language::Json));
+        if is_json { Some(Self::in_json(own)) } else { own.cloned() }
+    }
+
     fn render(&self, failure: &Failure) -> String {
         let message = failure.message();
         let escaped = match self.language() {
@@ -234,14 +268,18 @@ impl FailureShape {
     }
 
     fn language(&self) -> Language {
-        let essence = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if essence.ends_with("/json") || essence.ends_with("+json") {
-            Language::Json
-        } else if essence.ends_with("/xml") || essence.ends_with("+xml") || essence.ends_with("/html") {
-            Language::Xml
-        } else {
-            Language::Text
-        }
+        language(&self.content_type)
+    }
+}
+
+fn language(content_type: &str) -> Language {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if accept::is_json(&essence) {
+        Language::Json
+    } else if essence.ends_with("/xml") || essence.ends_with("+xml") || essence.ends_with("/html") {
+        Language::Xml
+    } else {
+        Language::Text
     }
 }
 
@@ -308,6 +346,10 @@ mod tests {
         assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "2");
         let reply = Failure::Busy { retry_after: Duration::ZERO }.reply(None);
         assert_eq!(reply.headers.get(RETRY_AFTER).unwrap(), "1");
+        for (seconds, words) in [(1, "try again in 1 second"), (2, "try again in 2 seconds")] {
+            let failure = Failure::TooManyAttempts { retry_after: Duration::from_secs(seconds) };
+            assert!(failure.message().ends_with(words), "{}", failure.message());
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 
 use super::{
-    BodyStreamError, BoxError, FailureShape, Part, Reply, RequestHead, ResponseBody, StoredObject, respond,
-    settle_etag,
+    BodyStreamError, BoxError, FailureShape, Part, Preconditions, Reply, RequestHead, ResponseBody,
+    StoredObject, is_conditional_change, respond, settle_etag,
 };
 
 /// Wed, 21 Oct 2015 07:28:00 GMT, and a bit.
@@ -159,6 +159,93 @@ async fn a_failed_precondition_is_told_in_the_plugins_shape() {
     let answer = get(&[("if-match", "\"2\"")], reply).await;
     assert_eq!((answer.status, answer.header("content-type")), (412, "application/json"));
     assert!(answer.text().starts_with("{\"e\":\""), "{}", answer.text());
+}
+
+/// What a client gets JSON from tells it of a failure in JSON too.
+#[tokio::test]
+async fn a_failure_in_place_of_json_is_json() {
+    let plain = || FailureShape { content_type: "text/plain".into(), template: "{message}\n".into() };
+    let json = || {
+        let mut reply = Reply { shape: Some(plain()), ..with(text("{}"), "etag", "\"1\"") };
+        let kind = HeaderValue::from_static("application/vnd.example+json; charset=utf-8");
+        reply.headers.insert("content-type", kind);
+        reply
+    };
+    for (headers, status) in [(("if-match", "\"2\""), 412), (("range", "bytes=9-"), 416)] {
+        let answer = get(&[headers], json()).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, "application/json"));
+        let value: serde_json::Value = serde_json::from_str(answer.text()).unwrap();
+        assert!(value["message"].as_str().is_some_and(|message| !message.is_empty()), "{value}");
+        let reply = Reply { shape: Some(plain()), ..with(text("hello"), "etag", "\"1\"") };
+        let answer = get(&[headers], reply).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, "text/plain"));
+    }
+}
+
+#[test]
+fn a_failure_is_in_the_shape_that_the_client_prefers() {
+    let plain = FailureShape { content_type: "text/plain".into(), template: "{message}\n".into() };
+    let own = FailureShape { content_type: "application/problem+json".into(), template: "{}".into() };
+    let shape = |accept: &str, own: Option<&FailureShape>| {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", accept.parse().unwrap());
+        FailureShape::preferred(&headers, own).map(|shape| shape.content_type)
+    };
+    assert_eq!(shape("application/json", Some(&plain)).as_deref(), Some("application/json"));
+    assert_eq!(shape("*/*", Some(&plain)).as_deref(), Some("text/plain"));
+    assert_eq!(shape("application/json", Some(&own)).as_deref(), Some("application/problem+json"));
+    assert_eq!(shape("text/html", Some(&own)).as_deref(), Some("application/problem+json"));
+    assert_eq!(shape("application/json", None).as_deref(), Some("application/json"));
+    assert_eq!(shape("*/*", None), None);
+}
+
+/// RFC 9110 §13.1, §13.2.2.
+#[tokio::test]
+async fn a_change_is_permitted_in_the_state_that_it_was_sent_for() {
+    let there = || with(with(text("hello"), "etag", "\"1\""), "last-modified", CHANGED_TEXT);
+    let missing = || Reply { status: StatusCode::NOT_FOUND, ..text("nothing") };
+    let hidden = || Reply { status: StatusCode::FORBIDDEN, ..text("no") };
+    let broken = || Reply { status: StatusCode::SERVICE_UNAVAILABLE, ..text("no") };
+    let cases: [(&[(&'static str, &str)], [bool; 2]); 17] = [
+        (&[("if-match", "\"1\"")], [true, false]),
+        (&[("if-match", "\"0\", \"1\"")], [true, false]),
+        (&[("if-match", "\"1-gzip\"")], [true, false]),
+        (&[("if-match", "*")], [true, false]),
+        (&[("if-match", "\"2\"")], [false, false]),
+        (&[("if-match", "W/\"1\"")], [false, false]),
+        (&[("if-match", "")], [false, false]),
+        (&[("if-none-match", "*")], [false, true]),
+        (&[("if-none-match", "\"1\"")], [false, true]),
+        (&[("if-none-match", "W/\"1\"")], [false, true]),
+        (&[("if-none-match", "\"2\"")], [true, true]),
+        (&[("if-unmodified-since", CHANGED_TEXT)], [true, true]),
+        (&[("if-unmodified-since", BEFORE)], [false, true]),
+        (&[("if-unmodified-since", "nonsense")], [true, true]),
+        (&[("if-match", "\"1\""), ("if-unmodified-since", BEFORE)], [true, false]),
+        (&[("if-match", "\"1\""), ("if-none-match", "\"1\"")], [false, false]),
+        (&[("if-match", "\"2\""), ("if-none-match", "\"3\"")], [false, false]),
+    ];
+    for (lines, expected) in cases {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        for (reply, expected) in [there(), missing()].into_iter().zip(expected) {
+            let status = reply.status;
+            let met = Preconditions::of_change(&headers, reply).await.are_met;
+            assert_eq!(met, expected, "{lines:?} of a {status}");
+        }
+        for reply in [hidden(), broken()] {
+            assert!(!Preconditions::of_change(&headers, reply).await.are_met, "{lines:?}");
+        }
+        let head = |method| RequestHead { method, headers: &headers };
+        for method in [&Method::PUT, &Method::DELETE, &Method::PATCH, &Method::POST] {
+            assert!(is_conditional_change(head(method)), "{method} {lines:?}");
+        }
+        assert!(!is_conditional_change(head(&Method::GET)));
+    }
+    let headers = HeaderMap::new();
+    assert!(!is_conditional_change(RequestHead { method: &Method::PUT, headers: &headers }));
 }
 
 async fn get(headers: &[(&'static str, &str)], reply: Reply) -> Answer {
