@@ -43,6 +43,7 @@ use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, GateSettings, Peer, ServerSettings, TrustedProxies};
 use crate::shares::{Budget, Client};
 use crate::storage::{Company, Presence, Storage, StorageError};
+use crate::turns::Turns;
 
 pub use accept::accept;
 pub use home::{adopt, open_users};
@@ -87,6 +88,7 @@ struct Rooms {
     bodies: Budget,
     descriptors: Descriptors,
     proxies: TrustedProxies,
+    turns: Turns,
 }
 
 /// Who sent a request to a program that holds a [`Registry`]: an extension of the request. Without
@@ -141,6 +143,7 @@ impl Registry {
             layout: RwLock::default(),
             in_use: InUse::default(),
             said: Mutex::default(),
+            turns: Turns::default(),
         }));
         registry.remember_mounts().await;
         registry.lay_out();
@@ -236,6 +239,11 @@ impl Registry {
     /// The places for requests.
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
+    }
+
+    /// The addresses that conditional requests are changing.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     /// What a client has its share of.

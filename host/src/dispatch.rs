@@ -5,6 +5,7 @@
 
 mod cors;
 mod cross_site;
+mod preconditions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,7 +28,9 @@ use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
 use crate::prefixes::PrefixError;
-use crate::respond::{BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, respond};
+use crate::respond::{
+    BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, is_conditional_change, respond,
+};
 use crate::server::{Load, Pass, Peer};
 use crate::shares::Client;
 use crate::status;
@@ -145,19 +148,38 @@ impl Registry {
         if asked.is_forged {
             return Err(refuse(Failure::Forbidden(FORGED.into())));
         }
+        let condition = is_conditional_change(asked.head()).then(|| credentials.clone());
         let mut session = self.session(&found, &generation, credentials, asked.peer.ip);
         // A password is verified before the request takes a place that others need.
         session.admit().await.map_err(|error| refuse(away(&error)))?;
         let client = Client::of(asked.peer.ip);
         let load = self.receive(asked, &mut body, client, &mut session).await.map_err(refuse)?;
+        let _turn = match &condition {
+            Some(_) => Some(self.take_turn(&found).await.map_err(refuse)?),
+            None => None,
+        };
         let place = self.gate().enter(client, load).await;
         let place = place.map_err(|busy| refuse(Failure::Busy { retry_after: busy.retry_after }))?;
         let resources = self.resources(client);
         let memory = resources.wait_for_memory(self.config().server.limits.queue_timeout.0).await;
         memory.map_err(|error| refuse(explain(&found.mount.plugin, &CallError::from(error))))?;
-        let context = self.context(asked, &found, &generation, body, session, resources)?;
-        let answered = generation.handle(context).await;
-        let reply = answered.map_err(|error| refuse(explain(&found.mount.plugin, &error)))?;
+        let looked = match condition {
+            Some(credentials) => {
+                let looked = self.look(asked, &found, &generation, (&mut session, credentials), &resources);
+                Some(looked.await.map_err(refuse)?)
+            }
+            None => None,
+        };
+        let mut context = self.context(asked, &found, &generation, body, session, resources)?;
+        context.may_change = looked.as_ref().is_none_or(|looked| looked.are_met);
+        let reply = match generation.handle(context).await {
+            Ok(reply) => reply,
+            Err(CallError::NotMet(_)) => {
+                let told = looked.and_then(|looked| looked.shape).or_else(shape);
+                return Err(Refusal { failure: Failure::PreconditionFailed, shape: told });
+            }
+            Err(error) => return Err(refuse(explain(&found.mount.plugin, &error))),
+        };
         let public = asked.is_anonymous && self.is_public(found.mount, &generation);
         Ok((Reply { public, shape: shape(), ..reply }, Some(place)))
     }
@@ -287,6 +309,7 @@ impl Registry {
             body,
             session,
             tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
+            may_change: true,
             vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
     }
@@ -338,6 +361,10 @@ const FORGED: &str = "another web site sent this request with the password that 
      use a command-line client, or open the registry's own address";
 
 impl Asked<'_> {
+    fn head(&self) -> RequestHead<'_> {
+        RequestHead { method: &self.parts.method, headers: &self.parts.headers }
+    }
+
     /// The host name that the client used, with its port; none for one that cannot stand
     /// in a URL.
     fn host(&self) -> Option<&str> {
@@ -395,6 +422,7 @@ fn explain(plugin: &str, error: &CallError) -> Failure {
         CallError::LimitReached(_) => Failure::OutOfMemory,
         CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
         CallError::Auth(error) => return away(error),
+        CallError::NotMet(_) => return Failure::PreconditionFailed,
         CallError::NoMemory(_) => {
             tracing::debug!(plugin, "plugin {plugin}: {error}");
             return Failure::Busy { retry_after: Duration::from_secs(1) };

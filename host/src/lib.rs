@@ -13,6 +13,7 @@ pub mod mounts;
 pub mod ownership;
 mod prefixes;
 mod status;
+mod turns;
 
 pub use packhouse_auth as auth;
 pub use packhouse_common::{descriptors, shares, telemetry, text};

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+pub use changes::NotMet;
 pub use error::{HostError, sentence};
 pub use ground::Ground;
 pub use request::RequestContext;

@@ -27,6 +27,8 @@ pub struct RequestContext {
     /// The client that sent it.
     pub session: Session,
     pub tokens: TokenRules,
+    /// Whether what is stored may be changed: not when a precondition of the request is not met.
+    pub may_change: bool,
     /// Names of the headers that the answer depends on.
     pub vary: Vec<HeaderName>,
 }

@@ -15,7 +15,9 @@ use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
 use crate::capabilities::resources::NoMemory;
 use crate::capabilities::upkeep::StepHandle;
-use crate::capabilities::{Ground, LimitReached, RequestContext, Shared, State, StepContext, Work, sentence};
+use crate::capabilities::{
+    Ground, LimitReached, NotMet, RequestContext, Shared, State, StepContext, Work, sentence,
+};
 use crate::description::Description;
 use crate::memory::{BudgetSettings, MemoryBudget, MemoryLimit, NoMemoryLeft, OutOfMemory};
 use crate::ownership::Page;
@@ -94,6 +96,9 @@ pub enum CallError {
     Auth(#[source] AuthError),
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
+    /// It was stopped before it changed anything.
+    #[error(transparent)]
+    NotMet(#[from] NotMet),
 }
 
 /// The engine with everything that plugins import.
@@ -367,6 +372,9 @@ fn explain(error: wasmtime::Error) -> CallError {
     }
     if let Some(error) = error.downcast_ref::<NoMemoryLeft>() {
         return CallError::Busy(error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<NotMet>() {
+        return CallError::NotMet(*error);
     }
     if let Some(error) = error.downcast_ref::<NoMemory>() {
         return CallError::NoMemory(*error);

@@ -1,0 +1,60 @@
+//! Preconditions of requests that change something (`If-Match` and others, RFC 9110 §13).
+//!
+//! Whether they are met depends on what a GET of the same address is answered at that moment, so the
+//! plugin is asked that first, in an instance of its own. Where they are not met, the plugin answers the
+//! request all the same, and is stopped before it changes anything: the request may fail for another
+//! reason, which comes first (§13.2.1). It knows no header of HTTP: `respond` does.
+//!
+//! Conditional requests for one address take turns, so that of two that were sent for the same state
+//! the second is refused. That holds for requests through one host. A request without preconditions, or
+//! through another host, may change the state between the question and the change; then what the plugin
+//! does by compare-and-swap decides.
+
+use std::time::Duration;
+
+use http::Method;
+
+use super::{Asked, away, explain};
+use crate::app::Registry;
+use crate::auth::{Credentials, Session};
+use crate::body::RequestBody;
+use crate::capabilities::resources::Resources;
+use crate::mounts::Found;
+use crate::plugins::Generation;
+use crate::respond::{Failure, Preconditions, Reply};
+use crate::turns::Turn;
+
+impl Registry {
+    /// Waits until no other conditional request changes the same address; not longer than for a place.
+    pub(super) async fn take_turn(&self, found: &Found<'_>) -> Result<Turn, Failure> {
+        let patience = self.config().server.limits.queue_timeout.0;
+        let address = format!("{} {}", found.mount.name, found.path);
+        let turn = tokio::time::timeout(patience, self.turns().take(address)).await;
+        turn.map_err(|_| Failure::Busy { retry_after: Duration::from_secs(1) })
+    }
+
+    /// Whether the preconditions of a request are met by what a GET is answered now. The session is the
+    /// one that makes the change; the credentials are the same again.
+    pub(super) async fn look(
+        &self,
+        asked: &Asked<'_>,
+        found: &Found<'_>,
+        generation: &Generation,
+        (session, credentials): (&mut Session, Credentials),
+        resources: &Resources,
+    ) -> Result<Preconditions, Failure> {
+        let shape = generation.description.failure_shape.clone();
+        let caller = session.caller().await.map_err(|error| away(&error))?;
+        if !asked.is_anonymous && !caller.has_credentials() {
+            // A wrong password must not be tried once more. The plugin refuses the change anyway.
+            return Ok(Preconditions { are_met: false, shape });
+        }
+        let session = self.session(found, generation, credentials, asked.peer.ip);
+        let nothing = RequestBody::new(String::new(), self.body_limits());
+        let mut context = self.context(asked, found, generation, nothing, session, resources.clone())?;
+        context.method = Method::GET;
+        let answered = generation.handle(context).await;
+        let reply = answered.map_err(|error| explain(&found.mount.plugin, &error))?;
+        Ok(Preconditions::of_change(&asked.parts.headers, Reply { shape, ..reply }).await)
+    }
+}
