@@ -29,6 +29,18 @@ use consent::Consent;
 use ownerships::{Order, settle};
 use secrets::Secrets;
 
+/// What a scope is, for `--help`.
+const SCOPE: &str = "\
+A permission, as MOUNT:KIND:NAME:ACTION
+
+MOUNT   the name of a mount, e.g. of the table [mount.internal]
+KIND    a kind of things that the mount's plugin has, e.g. packages
+NAME    the name of one such thing; it may contain `/`, `@` and `:`
+ACTION  what is allowed, e.g. `read` or `write`
+
+`*` matches any run of characters. The README of each plugin lists its kinds and actions. An error that \
+tells a client which permission is missing prints the scope as it is written here.";
+
 /// What the administrator orders.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
@@ -50,8 +62,8 @@ pub enum UserCommand {
         /// An address for mail
         #[arg(long)]
         email: Option<String>,
-        /// What the user may do, as `mount:kind:name:action`; may be repeated
-        #[arg(long = "grant", value_name = "SCOPE")]
+        /// What the user may do, as MOUNT:KIND:NAME:ACTION; may be repeated
+        #[arg(long = "grant", value_name = "SCOPE", long_help = SCOPE)]
         grants: Vec<Scope>,
         /// Packages whose owner lists hold only this name, and no account, belong to this
         /// user, even if a removed user may have had the name: it is the same person
@@ -73,8 +85,8 @@ pub enum UserCommand {
     Grant {
         /// The user's name
         name: UserName,
-        /// As `mount:kind:name:action`; `*` matches anything
-        #[arg(required = true, value_name = "SCOPE")]
+        /// A permission, as MOUNT:KIND:NAME:ACTION; `*` matches anything
+        #[arg(required = true, value_name = "SCOPE", long_help = SCOPE)]
         scopes: Vec<Scope>,
         /// Take these grants away instead, and list what the user still owns
         ///
@@ -116,8 +128,8 @@ pub enum TokenCommand {
         /// It shall only read
         #[arg(long)]
         read_only: bool,
-        /// Narrow it to this; may be repeated
-        #[arg(long = "scope", value_name = "SCOPE")]
+        /// Narrow it to this, as MOUNT:KIND:NAME:ACTION; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE", long_help = SCOPE)]
         scopes: Vec<Scope>,
         /// How long it lives, e.g. 12h, 30d, 1y; without it, for ever
         #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
@@ -351,7 +363,7 @@ async fn look_after_tokens(
 fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
     let refuse = || {
         AuthError::Invalid(format!(
-            "`{}` is no span of time: write e.g. `12h`, `30d` or `1y`",
+            "`{}` is not a length of time: write e.g. `12h`, `30d` or `1y`",
             text.escape_debug()
         ))
     };

@@ -92,11 +92,43 @@ fn explain(text: &str, file: &Path, error: &toml::de::Error) -> ConfigError {
     let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
     let message = error.message().lines().next().unwrap_or_default();
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
-    let message = unknown_key(message).unwrap_or_else(|| match key {
-        Some(key) => format!("`{key}`: {message}"),
-        None => message.to_owned(),
+    let message = unknown_key(message).or_else(|| missing_key(message)).unwrap_or_else(|| {
+        match (wrong_type(message), key) {
+            (Some(wanted), Some(key)) => format!("`{key}` must be {wanted}"),
+            (Some(wanted), None) => format!("the value here must be {wanted}"),
+            (None, Some(key)) => format!("`{key}`: {message}"),
+            (None, None) => message.to_owned(),
+        }
     });
     ConfigError::Parse { file: file.display().to_string(), line, message }
+}
+
+fn missing_key(message: &str) -> Option<String> {
+    let key = message.strip_prefix("missing field ")?;
+    Some(format!("the key {key} is missing in the table that begins here"))
+}
+
+/// What a value must be, in the terms of TOML. Names of types stay inside, and so does the value, which
+/// may be a secret.
+fn wrong_type(message: &str) -> Option<String> {
+    let is_of_type = ["invalid type: ", "invalid value: ", "unknown variant "];
+    if !is_of_type.iter().any(|start| message.starts_with(start)) {
+        return None;
+    }
+    let (_, wanted) = message.rsplit_once(", expected ")?;
+    let is_number = wanted.strip_prefix(['u', 'i']).is_some_and(|bits| {
+        bits == "size" || (!bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    Some(match wanted {
+        "a sequence" => "a list in brackets".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a map" => "a table".to_owned(),
+        "socket address" => "an address with a port, e.g. `127.0.0.1:8080`".to_owned(),
+        _ if wanted.starts_with("struct ") => "a table".to_owned(),
+        _ if is_number => "a whole number".to_owned(),
+        _ if wanted.starts_with('`') => format!("one of {}", wanted.replace(" or ", ", ")),
+        _ => wanted.to_owned(),
+    })
 }
 
 /// Turns serde's words about an unknown field into ours.

@@ -30,7 +30,9 @@ impl TryFrom<String> for Every {
         }
         match humantime::parse_duration(&text) {
             Ok(every) if !every.is_zero() => Ok(Self(Some(every))),
-            _ => Err(format!("{text:?} is no span between two runs: write it like \"24h\", or \"off\"")),
+            _ => Err(format!(
+                "{text:?} is not a length of time between two runs: write it like \"24h\", or \"off\""
+            )),
         }
     }
 }

@@ -246,3 +246,24 @@ fn a_secret_of_the_wrong_form_is_not_printed() {
         assert!(!refusal.contains("123456789") && refusal.starts_with("registry.toml:2"), "{refusal}");
     }
 }
+
+#[test]
+fn a_value_of_a_wrong_type_is_told_in_the_words_of_the_file() {
+    for (text, told) in [
+        ("[server]\nlisten = 3\n", "`listen` must be an address with a port, e.g. `127.0.0.1:8080`"),
+        ("server = 3\n", "`server` must be a table"),
+        ("[storage]\nport = \"x\"\n", "`port` must be a whole number"),
+        ("[storage]\nuse_ssl = 1\n", "`use_ssl` must be `true` or `false`"),
+        ("[auth]\nanonymous = \"x\"\n", "`anonymous` must be a list in brackets"),
+        ("[storage]\ntype = \"other\"\n", "`type` must be one of `"),
+        ("[mount.demo]\nbase_path = 7\n", "`base_path` must be a string"),
+    ] {
+        let refused = refusal(text);
+        assert!(refused.contains(told), "{refused}");
+        for word in ["struct", "expected", "invalid type", "sequence", "u16"] {
+            assert!(!refused.contains(word), "{refused}");
+        }
+    }
+    let secret = refusal("[storage]\naccess_secret = 918273645\n");
+    assert!(secret.contains("access_secret") && !secret.contains("918273645"), "{secret}");
+}

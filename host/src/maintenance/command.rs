@@ -127,5 +127,5 @@ impl Witness for Printed {
 
 fn parse_span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|_| format!("{text:?} is no span of time: write it like `24h`, `30m` or `0s`"))
+        .map_err(|_| format!("{text:?} is not a length of time: write it like `24h`, `30m` or `0s`"))
 }
