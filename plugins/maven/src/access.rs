@@ -9,10 +9,7 @@ pub const ARTIFACT: &str = "artifact";
 
 /// The caller may do this on the artifact, or the reason why not.
 pub fn require(artifact: &Artifact, action: &str) -> Result<(), Denied> {
-    let denied = match auth::require(ARTIFACT, &artifact.to_string(), action) {
-        Err(denied) => denied,
-        Ok(()) => return Ok(()),
-    };
+    let Err(denied) = auth::require(ARTIFACT, &artifact.to_string(), action) else { return Ok(()) };
     if may_in_group(&artifact.group, action) { Ok(()) } else { Err(denied) }
 }
 

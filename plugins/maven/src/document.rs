@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
 use packhouse_plugin::storage::{GRACE, ObjectInfo, Staged};
-use packhouse_plugin::{Digest, Error, find_digest, time};
+use packhouse_plugin::{Digest, find_digest, time};
 use serde::{Deserialize, Serialize};
 
 use crate::name::{Coordinates, FileName};
@@ -87,9 +87,9 @@ impl Release {
                 self.format
             ));
         }
-        let named = (self.group.as_str(), self.artifact.as_str(), self.version.as_str());
+        let identity = (self.group.as_str(), self.artifact.as_str(), self.version.as_str());
         let artifact = &coordinates.artifact;
-        if named != (artifact.group.as_str(), artifact.id(), coordinates.version()) {
+        if identity != (artifact.group.as_str(), artifact.id(), coordinates.version()) {
             return Err(format!("it is about {}:{} {}", self.group, self.artifact, self.version));
         }
         let mut names = BTreeSet::new();
@@ -131,15 +131,15 @@ impl Expected {
 
 impl File {
     /// One that was sent.
-    pub fn sent(name: &str, staged: &Staged, uploaded: u64, uploader: Option<String>) -> Result<Self, Error> {
-        Ok(Self {
+    pub fn sent(name: &str, staged: &Staged, moment: u64, uploader: Option<String>) -> Self {
+        Self {
             name: name.to_owned(),
             size: staged.size(),
-            uploaded: time::rfc3339(uploaded),
+            uploaded: time::rfc3339(moment),
             uploader,
             digests: Digests::of(&staged.digests()),
             object: None,
-        })
+        }
     }
 
     /// One that lies in the store.

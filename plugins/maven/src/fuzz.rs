@@ -8,7 +8,7 @@ use packhouse_fuzz::target;
 use packhouse_plugin::testing::Host;
 
 use crate::metadata::Metadata;
-use crate::name::{Artifact, Coordinates, FileName, GroupId, compare, is_version};
+use crate::name::{Artifact, Coordinates, FileName, GroupId, compare, is_version, sort};
 use crate::path::{TargetFile, target as parse_path};
 use crate::pom::Pom;
 use crate::{Maven, layout, samples};
@@ -47,7 +47,7 @@ fn fuzz_path_is_one_key_and_reads_back() {
                 );
             }
             TargetFile::Metadata(place) => {
-                assert_eq!(layout::metadata(&place.path), format!("metadata/{plain}"))
+                assert_eq!(layout::metadata(&place.path), format!("metadata/{plain}"));
             }
         }
         assert!(text.split('/').all(|part| !part.is_empty() && !part.starts_with('.')), "{text}");
@@ -84,8 +84,15 @@ fn fuzz_versions_have_one_order() {
                 assert_eq!(compare(one, one), Ordering::Equal);
                 for other in &versions {
                     assert_eq!(compare(one, other), compare(other, one).reverse(), "{one} and {other}");
+                    let between =
+                        |third: &&&str| compare(one, third).is_le() && compare(third, other).is_le();
+                    let third = versions.iter().find(between);
+                    assert!(third.is_none() || compare(one, other).is_le(), "{one}, {third:?} and {other}");
                 }
             }
+            let mut sorted: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            sort(&mut sorted);
+            assert!(sorted.windows(2).all(|pair| compare(&pair[0], &pair[1]).is_le()), "{sorted:?}");
             versions.len() > 1
         },
     );

@@ -64,9 +64,10 @@ impl Protocol for Maven {
     }
 
     fn handle(request: Request) -> Response {
-        let path = request.path();
+        // Clients that join an address and a path with a `/` too many send two.
+        let path = format!("/{}", request.path().trim_start_matches('/'));
         let routes = if path.ends_with('/') { folder_routes() } else { file_routes() };
-        routes.handle(request)
+        routes.handle_path(request, path)
     }
 }
 

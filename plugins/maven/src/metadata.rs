@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use packhouse_plugin::markup::Escaped;
 use packhouse_plugin::time;
 
-use crate::name::{Artifact, compare, is_snapshot, is_version};
+use crate::name::{Artifact, is_snapshot, is_version, sort};
 use crate::xml::{self, Met, XmlError};
 
 pub mod snapshot;
@@ -84,7 +84,7 @@ impl Metadata {
         versions.retain(|version| !removed.contains(version));
         versions.extend(added.iter().filter(|version| !self.versions.contains(version)).cloned());
         versions.retain(|version| is_version(version));
-        versions.sort_by(|one, other| compare(one, other).then_with(|| one.cmp(other)));
+        sort(&mut versions);
         versions.dedup();
         let latest = versions.last().cloned();
         let release = versions.iter().rfind(|version| !is_snapshot(version)).cloned();

@@ -9,7 +9,7 @@
 use std::fmt;
 
 pub use file::{Build, FileName, Kind, SNAPSHOT};
-pub use order::compare;
+pub use order::{compare, sort};
 
 mod file;
 mod order;

@@ -78,8 +78,16 @@ impl Pom {
     pub fn check(&self, coordinates: &Coordinates) -> Result<(), PomError> {
         let artifact = &coordinates.artifact;
         agrees("artifactId", self.artifact.as_deref(), artifact.id())?;
-        agrees("groupId", self.inherited(&self.group, &self.parent_group), artifact.group.as_str())?;
-        agrees("version", self.inherited(&self.version, &self.parent_version), coordinates.version())?;
+        agrees(
+            "groupId",
+            self.inherited(self.group.as_deref(), self.parent_group.as_deref()),
+            artifact.group.as_str(),
+        )?;
+        agrees(
+            "version",
+            self.inherited(self.version.as_deref(), self.parent_version.as_deref()),
+            coordinates.version(),
+        )?;
         match &self.packaging {
             Some(packaging) if !is_computed(packaging) && !is_word(packaging) => {
                 Err(PomError::Packaging(shown(packaging)))
@@ -89,8 +97,8 @@ impl Pom {
     }
 
     /// A parent need not say either: Maven 4 finds it by its folder.
-    fn inherited<'a>(&'a self, own: &'a Option<String>, parents: &'a Option<String>) -> Option<&'a str> {
-        let known = own.as_deref().or(parents.as_deref());
+    fn inherited<'a>(&self, own: Option<&'a str>, parents: Option<&'a str>) -> Option<&'a str> {
+        let known = own.or(parents);
         known.or(self.has_parent.then_some("${inherited}"))
     }
 }

@@ -74,10 +74,11 @@ fn content_type(name: &FileName) -> &'static str {
         "pom" | "xml" => "application/xml",
         "jar" | "war" | "ear" => "application/java-archive",
         "module" | "json" => "application/json",
-        "asc" => "application/pgp-signature",
         "zip" => "application/zip",
         "tar.gz" | "tgz" => "application/gzip",
-        extension if extension.ends_with(".asc") => "application/pgp-signature",
+        extension if extension.rsplit('.').next().is_some_and(|ending| ending == "asc") => {
+            "application/pgp-signature"
+        }
         _ => "application/octet-stream",
     }
 }

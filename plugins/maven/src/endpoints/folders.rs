@@ -196,9 +196,9 @@ fn html(listing: &Listing) -> String {
     }
     for file in &listing.files {
         let name = Escaped(&file.name);
-        let uploaded = file.uploaded.as_deref().unwrap_or_default();
-        let size = file.size.map(|size| size.to_string()).unwrap_or_default();
-        line(format_args!("<a href=\"{name}\">{name}</a>  {uploaded}  {size}\n"));
+        let details = file.uploaded.as_deref().zip(file.size);
+        let details = details.map(|(uploaded, size)| format!("  {uploaded}  {size}")).unwrap_or_default();
+        line(format_args!("<a href=\"{name}\">{name}</a>{details}\n"));
     }
     if let Some(next) = &listing.next {
         line(format_args!("<a href=\"?after={}\">more</a>\n", Escaped(next)));

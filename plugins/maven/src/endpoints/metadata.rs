@@ -25,7 +25,7 @@ pub fn read(place: &Place) -> Result<Response, Error> {
 pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "read"));
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "read"));
-    let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(|allowed| allowed.is_ok());
+    let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(Result::is_ok);
     let Some((document, metadata)) = catalog::read(&place.path)? else {
         // Who may see neither is not told whether it is there.
         return match (artifact, group) {

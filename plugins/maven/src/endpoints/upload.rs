@@ -63,11 +63,11 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
         Pom::parse(&staged.read_all(pom::LIMIT)?)?.check(coordinates)?;
     }
     let uploader = auth::caller().map(|account| account.name());
-    let file = File::sent(name.as_str(), &staged, clock::now(), uploader)?;
+    let file = File::sent(name.as_str(), &staged, clock::now(), uploader);
     let is_new = if is_replaceable(coordinates, name) {
         replace(coordinates, name, file, &mut staged)?
     } else {
-        publish(coordinates, name, file, &mut staged)?
+        publish(coordinates, name, &file, &mut staged)?
     };
     if name.is_pom() {
         catalog::list(coordinates, is_new)?;
@@ -91,22 +91,22 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
 fn publish(
     coordinates: &Coordinates,
     name: &FileName,
-    file: File,
+    file: &File,
     staged: &mut Staged,
 ) -> Result<bool, Error> {
     let document = layout::document(coordinates);
     let key = layout::file(coordinates, name.as_str());
     check_place(coordinates, &key)?;
-    let seen = with_document(coordinates, |release| may_be_added(coordinates, release, &file).map(drop))?;
+    let seen = with_document(coordinates, |release| may_be_added(coordinates, release, file).map(drop))?;
     let now = storage::now()?;
     let mut look = |document: Option<&Document>| {
         // A deletion took it away at this moment.
         let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
         let mut release = stored::parse(coordinates, document)?;
-        if !may_be_added(coordinates, &release, &file)? {
+        if !may_be_added(coordinates, &release, file)? {
             return Ok(Entry::Same);
         }
-        check_expected(&release, &file, staged_digests(&file), now)?;
+        check_expected(&release, file, staged_digests(file), now)?;
         release.listed |= name.is_pom();
         release.put(file.clone());
         Ok::<_, Error>(Entry::New(storage::to_json(&release)?))

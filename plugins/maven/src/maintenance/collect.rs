@@ -97,7 +97,7 @@ fn collect_version(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
 }
 
 /// The file that an object is, or that it is the stored checksum of; none for what is not ours.
-fn main_file(coordinates: &Coordinates, key: &str) -> Option<String> {
+pub fn main_file(coordinates: &Coordinates, key: &str) -> Option<String> {
     let (_, file) = layout::version_of_file(key)?;
     let main = if is_sidecar(file) { file.rsplit_once('.')?.0 } else { file };
     FileName::parse(coordinates, main).ok().map(|name| name.as_str().to_owned())

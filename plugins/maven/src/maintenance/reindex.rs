@@ -112,6 +112,7 @@ fn artifacts(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
 
 /// Lists what is not listed, and unlists what is gone. Gives the bytes of documents.
 fn write_metadata(step: &Step<'_>, artifact: &Artifact) -> Result<u64, Error> {
+    write_spelling(step, artifact)?;
     let Some(versions) = step.pass(catalog::walk(artifact))? else { return Ok(0) };
     let Some(known) = step.pass(catalog::read(&artifact.path()))? else { return Ok(0) };
     let size = known.as_ref().map_or(0, |(document, _)| document.bytes.len() as u64);
@@ -129,4 +130,17 @@ fn write_metadata(step: &Step<'_>, artifact: &Artifact) -> Result<u64, Error> {
     }
     step.rebuilt(&layout::metadata(&artifact.path()));
     Ok(size)
+}
+
+/// Of an artifact that was copied in, so that no other one takes its name in another case.
+fn write_spelling(step: &Step<'_>, artifact: &Artifact) -> Result<(), Error> {
+    let key = layout::spelling(artifact);
+    if storage::stat(&key)?.is_some() {
+        return Ok(());
+    }
+    if !step.is_dry_run() {
+        unless_conflict(storage::put(&key, artifact.to_string().as_bytes(), Precondition::Absent, None))?;
+    }
+    step.rebuilt(&key);
+    Ok(())
 }

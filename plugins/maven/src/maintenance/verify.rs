@@ -1,15 +1,17 @@
 //! Is what is stored what the documents say? Each document is read, each file is read through and
 //! compared with its digests, and each metadata document is compared with the documents.
 
-use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::each_document;
-use packhouse_plugin::maintenance::{self, Budget, Phase, Place, Step, each_in_parts};
+use packhouse_plugin::maintenance::{
+    self, Budget, Phase, Place, Reference, Step, each_document, each_folder, each_in_parts,
+};
 use packhouse_plugin::storage;
+use packhouse_plugin::{Error, ObjectInfo};
 
+use super::collect::main_file;
 use super::{Stored, stored};
 use crate::catalog;
 use crate::document::{ALGORITHMS, Digests, File};
-use crate::layout::{self, METADATA, VERSIONS};
+use crate::layout::{self, ARTIFACTS, METADATA, VERSIONS};
 use crate::name::{Coordinates, METADATA_FILE};
 use crate::path::Place as MetadataPlace;
 use crate::stored as versions;
@@ -20,8 +22,11 @@ const KEYS: u32 = 200;
 const MOST_FILES: u64 = 200;
 const MOST_READ: u64 = 1 << 30;
 
-pub const PHASES: &[Phase] =
-    &[Phase { name: "versions", step: check_versions }, Phase { name: "metadata", step: check_metadata }];
+pub const PHASES: &[Phase] = &[
+    Phase { name: "versions", step: check_versions },
+    Phase { name: "files", step: check_files },
+    Phase { name: "metadata", step: check_metadata },
+];
 
 fn check_versions(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let mut budget = Budget::new(MOST_FILES, MOST_READ);
@@ -66,6 +71,29 @@ fn check_file(step: &Step<'_>, coordinates: &Coordinates, file: &File) -> Result
     let still =
         || Ok(versions::document(coordinates)?.is_some_and(|now| now.release.file(&file.name) == Some(file)));
     step.damaged_if(&key, why, still)
+}
+
+/// Files that no document names, and folders where files belong.
+fn check_files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    if after.is_none() {
+        step.report_files_for_folders(&["artifacts", "metadata", "versions", "names"])?;
+    }
+    each_folder(ARTIFACTS, after, KEYS, MOST_READ, |objects| {
+        let Some((coordinates, _)) = objects.first().and_then(|object| layout::version_of_file(&object.key))
+        else {
+            return Ok(0);
+        };
+        let stored = stored(&coordinates)?;
+        if let Stored::Ours(_, release) = &stored {
+            let is_unnamed = |object: &&ObjectInfo| {
+                main_file(&coordinates, &object.key).is_some_and(|file| release.file(&file).is_none())
+            };
+            let unnamed: Vec<_> =
+                objects.iter().filter(is_unnamed).map(|object| (object, Reference::Unnamed)).collect();
+            step.report_unnamed(&unnamed, &layout::document(&coordinates))?;
+        }
+        Ok(stored.size())
+    })
 }
 
 fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

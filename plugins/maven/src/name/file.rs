@@ -125,7 +125,7 @@ fn extension_at(text: &str) -> Option<usize> {
     let (before, last) = (text.get(..at)?, text.get(at + 1..)?);
     let is_double = BESIDE.contains(&last)
         || (last == "json" && before.ends_with(".sigstore"))
-        || (PACKED.contains(&last) && before.ends_with(".tar"));
+        || (PACKED.contains(&last) && before.rsplit_once('.').is_some_and(|(_, ending)| ending == "tar"));
     if is_double { extension_at(before).or(Some(at)) } else { Some(at) }
 }
 

@@ -1,5 +1,6 @@
-//! The order of versions, as Maven's `ComparableVersion` has it: numbers by value, known words by
-//! their rank, and a dash or a change between digits and letters begins a part of less weight.
+//! The order of versions, as `ComparableVersion` of Maven 4 has it: numbers by value, known words by
+//! their rank, and a dash, a change between digits and letters, or a word behind a dot begins a part
+//! of less weight. Maven 3 differs in the last, by which three versions may have no order.
 
 use std::cmp::Ordering;
 
@@ -21,11 +22,43 @@ pub fn compare(one: &str, other: &str) -> Ordering {
     compare_lists(&parse(one), &parse(other))
 }
 
+/// Sorts versions, the oldest first. Those that are equal stand in the order of their letters.
+pub fn sort(versions: &mut [String]) {
+    // A comparison that the standard library's sort finds to be none would end the request, so this
+    // does not depend on it.
+    let mut runs: Vec<Vec<(Vec<Item>, String)>> =
+        versions.iter().map(|version| vec![(parse(version), version.clone())]).collect();
+    while runs.len() > 1 {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(2));
+        let mut rest = runs.into_iter();
+        while let Some(one) = rest.next() {
+            merged.push(match rest.next() {
+                Some(other) => merge(one, other),
+                None => one,
+            });
+        }
+        runs = merged;
+    }
+    let sorted = runs.into_iter().flatten().map(|(_, version)| version);
+    versions.iter_mut().zip(sorted).for_each(|(place, version)| *place = version);
+}
+
+fn merge(one: Vec<(Vec<Item>, String)>, other: Vec<(Vec<Item>, String)>) -> Vec<(Vec<Item>, String)> {
+    let mut merged = Vec::with_capacity(one.len() + other.len());
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    while let (Some(first), Some(second)) = (one.peek(), other.peek()) {
+        let order = compare_lists(&first.0, &second.0).then_with(|| first.1.cmp(&second.1));
+        merged.extend(if order.is_le() { one.next() } else { other.next() });
+    }
+    merged.extend(one.chain(other));
+    merged
+}
+
 fn parse(version: &str) -> Vec<Item> {
     // Each list but the first lies at the end of the one before.
     let mut lists: Vec<Vec<Item>> = vec![Vec::new()];
     let push = |lists: &mut Vec<Vec<Item>>, item: &Item| {
-        lists.iter_mut().last().into_iter().for_each(|list| list.push(item.clone()))
+        lists.iter_mut().last().into_iter().for_each(|list| list.push(item.clone()));
     };
     let (mut text, mut is_digit) = (String::new(), false);
     for character in version.chars().flat_map(char::to_lowercase) {
@@ -43,6 +76,13 @@ fn parse(version: &str) -> Vec<Item> {
             _ if character.is_ascii_digit() != is_digit && !text.is_empty() => {
                 push(&mut lists, &item(&text, is_digit, !is_digit));
                 text.clear();
+                lists.push(Vec::new());
+            }
+            // A word behind a dot is one behind a dash: `1.0.RC1` is `1.0-RC1`.
+            _ if text.is_empty()
+                && !character.is_ascii_digit()
+                && lists.last().is_some_and(|list| !list.is_empty()) =>
+            {
                 lists.push(Vec::new());
             }
             _ => {}

@@ -38,6 +38,16 @@ fn versions_are_ordered_as_maven_orders_them() {
             assert_eq!(compare(one, other), at.cmp(&other_at), "{one} and {other}");
         }
     }
+    // As Maven 4.0 sorts these.
+    let ordered = "r09 v1 1.0-a1 1.0-beta 1.0-m1 1.0-RC1 1.0-cr2 1.0-SNAPSHOT 1.0 1.0-sp1 1.0+b1 1_2 1.0-android \
+                   1.0-jre 1.0.0-p1 1.x 1.0-x1 1.0-xyz 1~a 1.0-1 1.0-20200101.120000 1.0.1-SNAPSHOT 1.0.1 1..2 1.01 \
+                   2.0b4 2.13.0-M5-1775dba 5.0.0.Alpha2 5.0.0.CR1 33.0.0-android 33.0.0-jre 20040616";
+    let ordered: Vec<&str> = ordered.split_ascii_whitespace().collect();
+    for (at, one) in ordered.iter().enumerate() {
+        for (other_at, other) in ordered.iter().enumerate() {
+            assert_eq!(compare(one, other), at.cmp(&other_at), "{one} and {other}");
+        }
+    }
     for (one, other) in [
         ("1", "1.0"),
         ("1.0", "1.0.0"),

@@ -86,6 +86,7 @@ fn reindex_makes_documents_of_files_that_were_copied_in() {
         DOCUMENT,
         "versions/org.bare/tool/3.json",
         METADATA,
+        "names/org.bare/tool",
         "metadata/org/bare/tool/maven-metadata.xml",
     ];
     assert_eq!(outcome.rebuilt, expected);
@@ -146,6 +147,12 @@ fn verify_names_each_damage_and_changes_nothing() {
     for key in expected {
         assert!(damaged.contains(&key.to_owned()), "{key}: {damaged:?}");
     }
+    // A file that is older than a deployment may take, and that nothing names.
+    host.insert("artifacts/com/example/lib/1.0/lib-1.0-old.jar", "x").unwrap();
+    host.set_now(host.now() + DAY);
+    let orphans = host.upkeep().verify::<Maven>().unwrap().orphans;
+    assert_eq!(orphans, ["artifacts/com/example/lib/1.0/lib-1.0-old.jar"]);
+    host.remove("artifacts/com/example/lib/1.0/lib-1.0-old.jar");
     assert_eq!(host.objects(), before);
 }
 
@@ -162,4 +169,28 @@ fn a_run_that_is_killed_is_gone_on_with_by_the_next() {
         assert!(!host.objects().contains(&left.to_owned()));
         assert_eq!(text(&host, JAR), "jar of 1.0");
     }
+}
+
+#[test]
+fn a_deployment_costs_no_more_beside_many_artifacts() {
+    let cost = |artifacts: usize| {
+        let host = host();
+        for number in 0..artifacts {
+            let name = format!("other-{number}");
+            let folder = format!("artifacts/com/example/{name}/1.0/{name}-1.0");
+            host.insert(&format!("{folder}.pom"), samples::pom("com.example", &name, "1.0")).unwrap();
+        }
+        host.set_now(host.now() + HOUR);
+        host.upkeep().reindex::<Maven>().unwrap();
+        let before = host.store_calls();
+        deploy(&host, "1.0");
+        let first = host.store_calls();
+        deploy(&host, "1.1");
+        let second = host.store_calls();
+        assert_eq!(get(&host, JAR).status(), 200);
+        (first - before, second - first, host.store_calls() - second)
+    };
+    let few = cost(10);
+    println!("a first version, another one, a download: {few:?} calls of the store");
+    assert_eq!(cost(2000), few);
 }

@@ -15,5 +15,6 @@ fn names_that_maven_takes_are_taken() {
         let path = format!("/{group}/{artifact}/{version}/{artifact}-{version}.jar");
         done(&ann, &path, "x");
         assert_eq!(text(&host, &path), "x");
+        assert_eq!(text(&host, &format!("/{path}")), "x", "with a `/` too many");
     }
 }

@@ -64,8 +64,9 @@ fn a_version_without_a_pom_is_listed_when_a_client_lists_it() {
     let ann = host.as_user("ann");
     done(&ann, JAR, "jar");
     let metadata = |versions: &[&str]| {
-        let versions: String =
+        let versions: Vec<String> =
             versions.iter().map(|version| format!("<version>{version}</version>")).collect();
+        let versions = versions.concat();
         format!(
             "<metadata><groupId>com.example</groupId><artifactId>lib</artifactId><versioning><release>9</release><versions>{versions}</versions></versioning></metadata>"
         )
