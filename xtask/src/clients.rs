@@ -5,6 +5,7 @@
 
 mod debian;
 mod golang;
+mod maven;
 mod node;
 mod pypi;
 mod python;
@@ -35,6 +36,7 @@ impl Clients {
         let mut found = node::ensure(&folder);
         found.extend(pypi::ensure(&folder));
         found.extend(debian::ensure());
+        found.extend(maven::ensure(&folder));
         found.extend(python::ensure(&folder));
         found.extend(golang::ensure(&folder));
         found.extend(ruby::ensure(&folder));

@@ -11,7 +11,7 @@ static UPDATED: OnceLock<bool> = OnceLock::new();
 
 /// The name of each program, the packages that contain it and what it loads, and the argument that prints its
 /// version. Any version will do: the distribution pins it.
-const PROGRAMS: [(&str, &str, &str); 14] = [
+const PROGRAMS: [(&str, &str, &str); 15] = [
     ("skopeo", "skopeo", "--version"),
     ("podman", "podman", "--version"),
     ("buildah", "buildah", "--version"),
@@ -30,6 +30,7 @@ const PROGRAMS: [(&str, &str, &str); 14] = [
     ("openssl", "openssl", "version"),
     ("ruby", "ruby", "--version"),
     ("bundle", "bundler", "--version"),
+    ("mvn", "maven", "--version"),
 ];
 
 /// Installs the container tools that are not there, all at once; tells what then runs.
@@ -55,7 +56,7 @@ fn version(program: &str, argument: &str) -> Option<String> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(format!("PATH=\"$PATH:/usr/sbin\" {program} {argument} 2>&1"));
     let told = command::answer(&mut shell)?;
-    let words = told.lines().next()?.split([' ', '\t', '/', 'v']);
+    let words = told.lines().next()?.split([' ', '\t', '/', 'v', '\u{1b}']);
     words
         .map(|word| word.trim_end_matches(','))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
