@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::Crate;
+use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::Package;
 use packhouse_tests::pypi::Distribution;
 use packhouse_tests::{Actor, Answer, Options, Registry, wait};
 
 /// None of the mounts is named like its protocol.
 const MOUNTS: &str = "[mount.crates]\nplugin = \"cargo\"\n[mount.js]\nplugin = \"npm\"\n\
-     [mount.images]\nplugin = \"oci\"\n[mount.wheels]\nplugin = \"pypi\"\n";
+     [mount.images]\nplugin = \"oci\"\n[mount.jars]\nplugin = \"maven\"\n[mount.wheels]\nplugin = \"pypi\"\n";
 
 /// What the words name that ask for a permission.
 fn permission(answer: &Answer) -> String {
@@ -26,18 +27,20 @@ async fn publish(mount: &str, by: &Actor) -> Answer {
             by.put(&package.path(), &package.publish()).await
         }
         "images" => by.send(http::Method::POST, "/v2/team/demo/blobs/uploads/", "").await,
+        "jars" => maven::put(by, &Release::new("demo", "1.0.0").path(".jar"), "jar").await,
         _ => Distribution::wheel("demo", "1.0.0").upload_to(by, "/legacy/").await,
     }
 }
 
 #[tokio::test]
 async fn the_permission_that_is_missing_can_be_pasted_after_user_grant() {
-    let options = Options::mounts(MOUNTS).plugin("cargo").plugin("oci").plugin("pypi");
+    let options = Options::mounts(MOUNTS).plugin("cargo").plugin("oci").plugin("maven").plugin("pypi");
     let registry = Registry::start(options).await;
     for (mount, expected) in [
         ("crates", "crates:crate:demo:write"),
         ("js", "js:package:@team/demo:write"),
         ("images", "images:repository:team/demo:push"),
+        ("jars", "jars:artifact:com.example:demo:write"),
         ("wheels", "wheels:package:demo:write"),
     ] {
         let user = registry.user(&format!("of-{mount}"), &[]).await;

@@ -20,6 +20,7 @@ pub mod clients;
 pub mod composer;
 pub mod cutter;
 pub mod engine;
+pub mod maven;
 pub mod npm;
 pub mod object_store;
 pub mod oci;
