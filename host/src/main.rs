@@ -77,7 +77,7 @@ enum StoreCommand {
     /// is then for the next plugin that a mount serves there, of whatever protocol. Servers may run
     /// meanwhile.
     Accept {
-        /// The mounts, by name, or by their prefix where no mount has that name
+        /// The mounts, by their prefix, which is most often the name; or by name
         #[arg(required = true, value_name = "MOUNT")]
         mounts: Vec<String>,
     },

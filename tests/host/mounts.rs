@@ -6,7 +6,7 @@ use packhouse_tests::registry::built;
 use packhouse_tests::swaps::{replace, status, until, variant};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry, on_every_backend, wait};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
@@ -226,7 +226,7 @@ async fn an_automatic_mount_whose_plugin_is_missing_or_damaged_is_known_by_what_
     fs::remove_file(&file).unwrap();
     fs::copy(built("objects"), plugin_file(&registry, "other")).unwrap();
     assert_eq!(until_status(&registry, "/objects/object/kept", 200).await.text(), "content");
-    until(&registry, "objects", |line| line.is_null()).await;
+    until(&registry, "objects", Value::is_null).await;
     assert_eq!(readiness(&registry).await, "ready\n");
 
     // Nobody wants it any more.
@@ -326,7 +326,7 @@ async fn a_plugin_file_that_is_damaged_before_it_has_ever_served_makes_the_host_
     expect_orders_to_fail(&registry, &["`new.wasm` has no mount, as it cannot be loaded"]).await;
     registry.order(&["verify", "hostile"]).await;
     fs::remove_file(plugin_file(&registry, "new")).unwrap();
-    until(&registry, "new", |line| line.is_null()).await;
+    until(&registry, "new", Value::is_null).await;
     assert_eq!(readiness(&registry).await, "ready\n");
 }
 

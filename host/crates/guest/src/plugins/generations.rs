@@ -199,10 +199,10 @@ impl Plugins {
         while let Some(signature) = Signature::of(&file) {
             self.note_compiling(&name, None);
             let loaded = match self.load_file(&name).await {
-                Ok(Some(next)) => match self.check_protocol(&name, next).await {
-                    Ok(next) => self.check_features(&name, next).map(Some),
-                    Err(unloadable) => Err(unloadable),
-                },
+                Ok(Some(next)) => {
+                    let checked = self.check_protocol(&name, next).await;
+                    checked.and_then(|next| self.check_features(&name, next)).map(Some)
+                }
                 other => other,
             };
             if Signature::of(&file) == Some(signature) {
