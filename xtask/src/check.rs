@@ -3,7 +3,9 @@
 use crate::tools::CARGO_DENY;
 use crate::workspace::Workspace;
 use crate::{command, contract, plugins, target};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -19,6 +21,13 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut deny = Command::new(deny);
     deny.current_dir(&workspace.root).args(["check", "bans", "licenses", "sources"]);
     steps.push(("deny", deny));
+    for example in examples(workspace)? {
+        let manifest = example.display().to_string();
+        steps
+            .push(("fmt of an example", cargo(workspace, &["fmt", "--check", "--manifest-path", &manifest])));
+        let fetch = ["fetch", "--locked", "--manifest-path", &manifest];
+        steps.push(("lock file of an example", cargo(workspace, &fetch)));
+    }
 
     let mut failed = Vec::new();
     for (name, mut step) in steps {
@@ -41,6 +50,20 @@ fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut cargo = command::cargo(&workspace.root);
     cargo.args(arguments).env("CARGO_TARGET_DIR", &workspace.target);
     cargo
+}
+
+/// The manifests of `examples/*`. They are no members of the workspace, and have lock files of their
+/// own, which a change of the SDK's dependencies makes stale.
+fn examples(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let folder = workspace.root.join("examples");
+    let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut manifests = Vec::new();
+    for entry in entries {
+        manifests.push(entry?.path().join("Cargo.toml"));
+    }
+    manifests.retain(|manifest| manifest.is_file());
+    manifests.sort();
+    Ok(manifests)
 }
 
 /// The SDK and the plugins as they are built for the sandbox: code that is not seen natively.
