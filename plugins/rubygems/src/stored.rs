@@ -48,13 +48,11 @@ pub fn load_any(name: &GemName) -> Result<Option<Package>, Host> {
 
 /// The same for a document that was read.
 pub fn of_document(name: &GemName, document: Option<&Document>) -> Result<Option<Package>, Host> {
-    match document {
-        Some(document) => parse(document).map(Some),
-        None => {
-            storage::check_absent(&layout::document(name))?;
-            found(name)
-        }
+    if let Some(document) = document {
+        return parse(document).map(Some);
     }
+    storage::check_absent(&layout::document(name))?;
+    found(name)
 }
 
 /// The gem, or 404.
