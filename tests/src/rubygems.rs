@@ -126,7 +126,7 @@ pub fn versions(text: &str) -> BTreeMap<String, (Vec<String>, String)> {
 
 /// The module of a gem: `left-pad` has `LeftPad`.
 pub fn module(name: &str) -> String {
-    let words = name.split(['-', '_', '.']);
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
