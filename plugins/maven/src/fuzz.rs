@@ -79,7 +79,8 @@ fn fuzz_versions_have_one_order() {
     let seeds = ["1.0 1.0.1 1-alpha", "1-SNAPSHOT 1 1-sp", "1.a1 1-a-1 1.0-rc", "20260101 1.10 1.9"];
     target!("order").seeds(seeds).words(["1", ".", "-", "alpha", "rc", "SNAPSHOT", "0", " "]).check_text(
         |text| {
-            let versions: Vec<&str> = text.split(' ').filter(|version| is_version(version)).collect();
+            let versions: Vec<&str> =
+                text.split(' ').filter(|version| is_version(version)).take(12).collect();
             for one in &versions {
                 assert_eq!(compare(one, one), Ordering::Equal);
                 for other in &versions {
