@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_prefix_comes_before_the_mount_that_has_it_for_a_name() {
-        let text = "[mount.demo]\nprefix = \"goods\"\n[mount.goods]\nprefix = \"some/where\"\n[mount.plain]\n";
+        let text =
+            "[mount.demo]\nprefix = \"goods\"\n[mount.goods]\nprefix = \"some/where\"\n[mount.plain]\n";
         let config = Config::parse(text, Path::new("registry.toml")).unwrap();
         for (name, prefix) in [
             ("goods", "goods"),

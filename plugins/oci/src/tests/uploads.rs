@@ -112,7 +112,7 @@ fn what_does_not_fit_is_refused_and_nothing_stays() {
     let small = host.upload_limit(3);
     let digest = digest("0123");
     let large = small.as_user("ann").post(&format!("/v2/a/blobs/uploads/?digest={digest}")).body("0123");
-    assert_refused(&large.send::<Oci>(), 413, "SIZE_INVALID", "larger than 3 bytes");
+    assert_refused(&large.send::<Oci>(), 413, "SIZE_INVALID", "larger than the 3 bytes");
     assert_eq!(small.objects(), Vec::<String>::new());
 }
 

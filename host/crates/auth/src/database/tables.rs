@@ -88,8 +88,9 @@ pub(super) const STEPS: [&str; 8] = [
     ALTER TABLE lineage ADD COLUMN previous INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE even_state (state INTEGER NOT NULL) STRICT;
     CREATE TABLE odd_state (state INTEGER NOT NULL) STRICT;
-    INSERT INTO even_state VALUES (0);
-    INSERT INTO odd_state VALUES (0);
+    UPDATE lineage SET previous = state;
+    INSERT INTO even_state SELECT state FROM lineage;
+    INSERT INTO odd_state SELECT state FROM lineage;
 ",
 ];
 
