@@ -37,7 +37,11 @@ async fn a_file_that_is_no_toml_is_told_with_its_line() {
 async fn a_value_of_the_wrong_kind_is_named() {
     refused(Options::npm().whole("[server]\nlisten = 3\n"), &["registry.toml", "listen"]).await;
     refused(Options::npm().limits("idle_timeout = \"soon\""), &["registry.toml", "soon"]).await;
-    refused(Options::npm().whole("[storage]\ntype = \"tape\"\n"), &["registry.toml", "tape"]).await;
+    refused(
+        Options::npm().whole("[storage]\ntype = \"tape\"\n"),
+        &["registry.toml", "`type` must be one of", "azure"],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -68,8 +68,15 @@ async fn metadata_that_is_none_is_refused() {
     let desk = desk().await;
     let file = Crate::new("demo", "1.0.0").archive();
     let nested = format!("{{\"name\":\"demo\",\"vers\":\"1.0.0\",\"deps\":{}", "[".repeat(5_000_000));
-    for json in ["", "{", "null", "[]", "{\"name\":\"demo\"}", &nested] {
-        desk.refuses(cargo::body(json, &file), "JSON").await;
+    for (json, sentence) in [
+        ("", "JSON"),
+        ("{", "JSON"),
+        ("null", "must be an object"),
+        ("[]", "must be an object"),
+        ("{\"name\":\"demo\"}", "vers"),
+        (&nested, "JSON"),
+    ] {
+        desk.refuses(cargo::body(json, &file), sentence).await;
     }
     let large = "x".repeat(9_000_000);
     desk.refuses(cargo::body(&large, &file), "shorten the readme").await;
