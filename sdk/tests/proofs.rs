@@ -25,7 +25,7 @@ fn blob(version: &str) -> String {
 }
 
 fn look(document: Option<&Document>, version: &str, bytes: &str) -> Result<Entry, Error> {
-    let mut versions: Versions = document.map_or(Ok(Versions::new()), |document| document.json())?;
+    let mut versions: Versions = document.map_or(Ok(Versions::new()), Document::json)?;
     match versions.get(version) {
         Some(there) if there == bytes => return Ok(Entry::Same),
         Some(_) => return Ok(Entry::Other),
@@ -61,8 +61,8 @@ fn versions(host: &Host) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_damaged<T: std::fmt::Debug>(refused: Result<T, Error>, key: &str, why: &str) {
-    let Err(Error::Damaged { key: found, why: told }) = &refused else { panic!("{refused:?}") };
+fn assert_damaged<T: std::fmt::Debug>(refused: &Result<T, Error>, key: &str, why: &str) {
+    let Err(Error::Damaged { key: found, why: told }) = refused else { panic!("{refused:?}") };
     assert!(found == key && told.contains(why), "{found}: {told}");
 }
 
@@ -87,12 +87,12 @@ fn nothing_is_built_on_an_older_copy_at_any_age() {
             host.insert(INDEX, &older).unwrap();
             let before = host.objects();
             for (version, bytes) in [("2.0.0", "new"), ("1.1.0", "other"), ("1.1.0", "two")] {
-                assert_damaged(publish(version, bytes), INDEX, "reindex");
+                assert_damaged(&publish(version, bytes), INDEX, "reindex");
             }
             let change = Update::new(INDEX).proven().run(|_| Ok::<_, Error>(Change::Write(b"{}".to_vec())));
-            assert_damaged(change, INDEX, "older copy");
+            assert_damaged(&change, INDEX, "older copy");
             let json = Json::<Versions>::at(INDEX).proven().update(|_| Ok::<_, Error>(Some(Versions::new())));
-            assert_damaged(json, INDEX, "older copy");
+            assert_damaged(&json, INDEX, "older copy");
             assert_eq!((host.object(INDEX), host.objects()), (Some(older), before));
             assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
         }
@@ -117,7 +117,7 @@ fn a_copy_of_before_a_change_that_is_no_publish_is_older_too() {
     for way in ["update", "json", "put"] {
         let older = host.object(INDEX).unwrap();
         let yanked =
-            |document: &[u8]| String::from_utf8_lossy(document).replace("{", "{\"y\":\"\",").into_bytes();
+            |document: &[u8]| String::from_utf8_lossy(document).replace('{', "{\"y\":\"\",").into_bytes();
         match way {
             "update" => Update::new(INDEX)
                 .proven()
@@ -139,7 +139,7 @@ fn a_copy_of_before_a_change_that_is_no_publish_is_older_too() {
         .unwrap();
         let newest = host.object(INDEX).unwrap();
         host.insert(INDEX, &older).unwrap();
-        assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+        assert_damaged(&publish("2.0.0", "new"), INDEX, "older copy");
         host.insert(INDEX, newest).unwrap();
     }
 }
@@ -157,7 +157,7 @@ fn an_older_copy_of_before_a_removal_of_the_whole_document_is_older_too() {
     host.set_now(host.now() + 1000);
     done("1.0.0", "other");
     host.insert(INDEX, older).unwrap();
-    assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+    assert_damaged(&publish("2.0.0", "new"), INDEX, "older copy");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_change_that_was_killed_before_its_proof_leaves_a_proof_that_is_behind() {
     done("1.3.0", "four");
     assert_eq!(versions(&host).len(), 4);
     host.insert(INDEX, older).unwrap();
-    assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+    assert_damaged(&publish("2.0.0", "new"), INDEX, "older copy");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_publish_whose_answer_was_lost_is_in_the_proof() {
     done("1.1.0", "two");
     assert!(Proof::of(INDEX).unwrap().names(&blob("1.1.0")));
     host.insert(INDEX, older).unwrap();
-    assert_damaged(publish("3.0.0", "new"), INDEX, "older copy");
+    assert_damaged(&publish("3.0.0", "new"), INDEX, "older copy");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn documents_and_proofs_of_earlier_versions_are_built_on() {
         done("1.3.0", "four");
         assert_eq!(versions(&host).len(), 4);
         host.insert(INDEX, older).unwrap();
-        assert_damaged(publish("2.0.0", "new"), INDEX, "older copy");
+        assert_damaged(&publish("2.0.0", "new"), INDEX, "older copy");
     }
 }
 
@@ -271,7 +271,7 @@ fn a_file_that_was_named_is_never_replaced_because_the_document_has_lost_it() {
     let (host, _) = with_older_copy();
     forget_version(&host, "1.1.0", "two");
     host.set_now(host.now() + 2 * GRACE);
-    assert_damaged(publish("1.1.0", "other"), &blob("1.1.0"), "has named it");
+    assert_damaged(&publish("1.1.0", "other"), &blob("1.1.0"), "has named it");
     assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
     done("1.1.0", "two");
     // What a request takes out may be published anew, also if it was killed before the file went.

@@ -74,7 +74,7 @@ async fn metadata_that_is_none_is_refused() {
         ("null", "must be an object"),
         ("[]", "must be an object"),
         ("{\"name\":\"demo\"}", "vers"),
-        (&nested, "JSON"),
+        (&nested, "`deps"),
     ] {
         desk.refuses(cargo::body(json, &file), sentence).await;
     }

@@ -124,8 +124,12 @@ impl ObjectStore {
         let (lists, others): (Vec<_>, Vec<_>) =
             self.asked().into_iter().partition(|line| line.starts_with("LIST"));
         let hidden = |line: String| names.iter().fold(line, |line, name| line.replace(name, "NAME"));
-        // Marks of maintenance are named by digests of keys.
-        let plain = |line: String| hidden(line).split("/reclaimed/").take(1).collect();
+        // Marks of maintenance and of removals are named by digests of keys.
+        let plain = |line: String| {
+            let line = hidden(line);
+            let end = ["/reclaimed/", "/removals/"].iter().filter_map(|folder| line.find(folder)).min();
+            line.chars().take(end.unwrap_or(usize::MAX)).collect()
+        };
         let mut others: Vec<String> = others.into_iter().map(plain).collect();
         others.sort();
         (others, lists.len())

@@ -135,7 +135,7 @@ fn link_below(source: &Path, target: &Path) {
         let copy = target.join(&file);
         fs::create_dir_all(copy.parent().expect("a parent")).expect("a folder");
         // These are never written again; the others are, and not as new files.
-        let is_kept = file.ends_with(".jar") || file.ends_with(".pom");
+        let is_kept = [".jar", ".pom"].iter().any(|ending| file.ends_with(ending));
         let linked = is_kept && fs::hard_link(source.join(&file), &copy).is_ok();
         if !linked {
             fs::copy(source.join(&file), copy).expect("a copy");

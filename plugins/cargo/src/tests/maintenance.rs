@@ -154,7 +154,7 @@ fn an_index_without_a_count_gets_one_with_its_next_change() {
     three_versions(&host);
     let text = String::from_utf8(host.object(INDEX).unwrap()).unwrap();
     // As a host of an earlier version writes it: without a stamp too.
-    let lines_of = |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    let lines_of = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     let uncounted = lines_of(&text.replace("\"index_lines\":3,", ""));
     host.insert(INDEX, &uncounted).unwrap();
     assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());

@@ -4,6 +4,9 @@
 use super::*;
 use packhouse_plugin::storage::GRACE;
 
+/// A request that changes something.
+type Request = fn(&Host) -> Reply;
+
 const INDEX: &str = "index/de/mo/demo";
 const PROOF: &str = "proofs/index/de/mo/demo";
 const LOST: &str = "crates/demo/demo-1.1.0.crate";
@@ -36,7 +39,7 @@ fn other_bytes() -> Publish {
 #[test]
 fn every_change_answers_a_logged_500_and_changes_nothing() {
     for (age, is_aged) in [(0, true), (1000, true), (2 * GRACE, true), (2 * GRACE, false), (2 * DAY, true)] {
-        let requests: [(&str, fn(&Host) -> Reply); 4] = [
+        let requests: [(&str, Request); 4] = [
             ("publish the same", |host| Publish::new("demo", "1.1.0").send(&host.as_user("ann"))),
             ("publish other bytes", |host| other_bytes().send(&host.as_user("ann"))),
             ("publish a new version", |host| Publish::new("demo", "2.0.0").send(&host.as_user("ann"))),

@@ -4,6 +4,9 @@
 use super::maintenance::{DAY, collect, has_blob, wait};
 use super::*;
 
+/// A request that changes something.
+type Request = fn(&Host) -> Reply;
+
 const TAGS: &str = "tags/a/tags.json";
 
 /// The tag `v1`, then `v2`, and `latest` of both; and then the document of before `v2` is restored.
@@ -30,7 +33,7 @@ fn restored(age: u64, is_aged: bool) -> (Host, Value) {
 #[test]
 fn a_change_answers_a_logged_500_and_changes_no_tags() {
     for (age, is_aged) in [(0, true), (1000, true), (DAY, true), (DAY, false)] {
-        let requests: [(&str, fn(&Host) -> Reply); 4] = [
+        let requests: [(&str, Request); 4] = [
             ("push the lost tag", |host| put(&host.as_user("ann"), "a", "v2", &image("two"))),
             ("push another tag", |host| put(&host.as_user("ann"), "a", "v3", &image("two"))),
             ("delete a tag", |host| host.as_user("ann").delete("/v2/a/manifests/v1").send::<Oci>()),

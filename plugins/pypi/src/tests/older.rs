@@ -4,6 +4,9 @@
 use super::maintenance::{DOCUMENT, MINUTE, assert_damaged};
 use super::*;
 
+/// A request that changes something.
+type Request = fn(&Host) -> Reply;
+
 const DAY: u64 = 24 * 60 * MINUTE;
 const PAGE: &str = "simple/demo/index.html";
 const PROOF: &str = "proofs/metadata/demo/metadata.json";
@@ -38,7 +41,7 @@ fn every_change_answers_a_logged_500_and_changes_nothing() {
     for (age, is_aged) in
         [(0, true), (1000, true), (10 * MINUTE, true), (10 * MINUTE, false), (2 * DAY, true)]
     {
-        let requests: [(&str, fn(&Host) -> Reply); 6] = [
+        let requests: [(&str, Request); 6] = [
             ("upload the same", |host| Upload::sdist("demo", "1.0").send(&host.as_user("ann"))),
             ("upload other bytes", |host| other_bytes().send(&host.as_user("ann"))),
             ("upload a new version", |host| Upload::wheel("demo", "2.0").send(&host.as_user("ann"))),

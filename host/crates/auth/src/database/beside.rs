@@ -49,19 +49,16 @@ impl Held {
         let path = path.canonicalize()?;
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         let known = identity(&path).and_then(|file| held.get(&file).cloned());
-        let file = match known {
-            Some(file) => file,
-            None => {
-                let file = Arc::new(File::open(&path)?);
-                let metadata = file.metadata()?;
-                // Should it have been replaced a moment ago by one that is open, this one is leaked.
-                let id = (metadata.dev(), metadata.ino());
-                if let Some(other) = held.insert(id, Arc::clone(&file)) {
-                    std::mem::forget(other);
-                }
-                file
-            }
-        };
+        if let Some(file) = known {
+            return Ok(Self { path, file });
+        }
+        let file = Arc::new(File::open(&path)?);
+        let metadata = file.metadata()?;
+        // If a file that is open has replaced it a moment ago, that one's descriptor is leaked.
+        let id = (metadata.dev(), metadata.ino());
+        if let Some(other) = held.insert(id, Arc::clone(&file)) {
+            std::mem::forget(other);
+        }
         Ok(Self { path, file })
     }
 

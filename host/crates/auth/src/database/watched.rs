@@ -87,15 +87,15 @@ impl Watched {
         let state = &*self.0;
         let why = match state.refused.get() {
             Some(why) => why.clone(),
-            None if self.is_there() => match self.log() {
-                Some(sentence) => sentence,
-                None => {
+            None if self.is_there() => {
+                let Some(sentence) = self.log() else {
                     if self.tell(None) {
                         tracing::info!(file.path = %state.path.display(), "the user database is back");
                     }
                     return Ok(());
-                }
-            },
+                };
+                sentence
+            }
             None if state.opened.is_some() && state.path.exists() => format!(
                 "another file is in the place of the user database `{}`: if it is a restored copy, restart the server \
                  to use it; otherwise put the one back that was there",

@@ -199,6 +199,9 @@ fn a_failure_is_in_the_shape_that_the_client_prefers() {
     assert_eq!(shape("*/*", None), None);
 }
 
+/// The conditions of a request.
+type Headers<'a> = &'a [(&'static str, &'a str)];
+
 /// RFC 9110 §13.1, §13.2.2.
 #[tokio::test]
 async fn a_change_is_permitted_in_the_state_that_it_was_sent_for() {
@@ -206,7 +209,7 @@ async fn a_change_is_permitted_in_the_state_that_it_was_sent_for() {
     let missing = || Reply { status: StatusCode::NOT_FOUND, ..text("nothing") };
     let hidden = || Reply { status: StatusCode::FORBIDDEN, ..text("no") };
     let broken = || Reply { status: StatusCode::SERVICE_UNAVAILABLE, ..text("no") };
-    let cases: [(&[(&'static str, &str)], [bool; 2]); 17] = [
+    let cases: [(Headers<'_>, [bool; 2]); 17] = [
         (&[("if-match", "\"1\"")], [true, false]),
         (&[("if-match", "\"0\", \"1\"")], [true, false]),
         (&[("if-match", "\"1-gzip\"")], [true, false]),
