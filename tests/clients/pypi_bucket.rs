@@ -27,7 +27,8 @@ async fn clients_install_what_an_earlier_system_has_stored_and_upload_one_more()
     python.twine(&user, &[], &[&Distribution::wheel("old-tools", "1.2")]).await.ok();
     let mut expected = KEYS_OF_THE_FIXTURE.map(str::to_owned).to_vec();
     let file = "pypi/packages/old-tools/old_tools-1.2-py3-none-any.whl";
-    expected.extend([file.to_owned(), format!("{file}.metadata")]);
+    let proof = "pypi/proofs/metadata/old-tools/metadata.json".to_owned();
+    expected.extend([file.to_owned(), format!("{file}.metadata"), proof]);
     expected.sort();
     assert_eq!(registry.keys(), expected);
     for (target, requirement, info) in [
