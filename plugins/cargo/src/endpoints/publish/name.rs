@@ -83,13 +83,16 @@ fn check_lost(owners: &Owners, name: &CrateName, document: &Document) -> Result<
     if storage::stat(&index)?.is_some() {
         return Ok(());
     }
-    let is_lost = owners.published || {
-        // A publish that was killed has left one file at most, and its publisher tries again.
-        let folder = layout::files(&spelled);
-        let files = list_page(&ListingOptions { limit: 2, ..ListingOptions::new(&folder) })?.objects.len();
-        let is_old = storage::age(&document.info)?.is_none_or(|age| age > DAY);
-        files > 1 || (files == 1 && (is_old || spelled != *name))
-    };
+    // Several publishes at the same moment have files before the first of them has an index.
+    let is_lost = owners.published
+        || is_left_over(document)? && {
+            // A publish that was killed has left one file at most, and its publisher tries again.
+            let folder = layout::files(&spelled);
+            let files =
+                list_page(&ListingOptions { limit: 2, ..ListingOptions::new(&folder) })?.objects.len();
+            let is_old = storage::age(&document.info)?.is_none_or(|age| age > DAY);
+            files > 1 || (files == 1 && (is_old || spelled != *name))
+        };
     if is_lost {
         let why = format!(
             "it does not exist, and `{}` lists the owners of the crate: restore it from a backup. To give the \
