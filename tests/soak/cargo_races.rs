@@ -5,7 +5,7 @@
 use packhouse_tests::cargo::{self, Crate};
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::noise;
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, kill_during, rounds};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 
 /// Several processes on one store, here a directory.
@@ -133,23 +133,7 @@ async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
                 async move { publisher.try_send(http::Method::PUT, "/api/v1/crates/new", body).await },
             )
         };
-        // In turn: as soon as it is sent, when its file has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.expect("the task does not panic");
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let publisher = publisher.at(registry.url("/cargo"));
         let there = publisher.get(&version.download_path()).await.status.is_success();

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use packhouse_tests::composer::{Library, versions};
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 use serde_json::json;
 
@@ -139,23 +139,7 @@ async fn what_was_confirmed_stays_when_the_process_is_killed() {
             let (by, library) = (publisher.at(registry.url("/composer")), library.clone());
             async move { by.try_send(http::Method::PUT, &library.path(), library.content).await }
         });
-        // In turn: as soon as it is sent, when something of it has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.unwrap_or_else(|error| panic!("{error}"));
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let by = publisher.at(registry.url("/composer"));
         let there = by.get("/p2/acme/demo.json").await;

@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::maven::{self, Release, metadata, put, sha1, versions};
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 
 /// Those that keep what they promise while others write: a file system, and the S3 server of
@@ -165,23 +165,7 @@ async fn a_deployment_that_was_killed_never_blocks_the_next() {
             let (by, path, content) = (by.clone(), release.path(".pom"), release.pom());
             async move { by.try_send(http::Method::PUT, &path, content).await }
         });
-        // In turn: as soon as it is sent, when something of it has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.unwrap_or_else(|error| panic!("{error}"));
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let by = deployer.at(registry.url("/maven"));
         let there = by.get(&release.path(".pom")).await.status.is_success();

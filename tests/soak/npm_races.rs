@@ -4,7 +4,7 @@
 
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::{self, Package};
-use packhouse_tests::races::{at_once, in_full, rounds};
+use packhouse_tests::races::{at_once, in_full, kill_during, rounds};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 use serde_json::{Map, Value};
 
@@ -118,23 +118,7 @@ async fn a_publish_that_a_kill_cut_short_succeeds_after_the_restart() {
                 publisher.try_send(http::Method::PUT, &package.path(), body).await
             })
         };
-        // In turn: as soon as it is sent, when its archive has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.expect("the task does not panic");
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let publisher = publisher.at(registry.url("/npm"));
         let there = publisher.get(&format!("/demo/{}", package.version)).await.status.is_success();

@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::pypi::{self, Distribution};
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 use serde_json::Value;
 
@@ -154,23 +154,7 @@ async fn an_upload_that_was_killed_never_blocks_the_next() {
                 by.try_send(http::Method::POST, "/legacy/", form).await
             }
         });
-        // In turn: as soon as it is sent, when something of it has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.unwrap_or_else(|error| panic!("{error}"));
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let by = uploader.at(registry.url("/pypi"));
         let there = by.get(&wheel.path()).await.status.is_success();

@@ -4,7 +4,7 @@
 
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::noise;
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, kill_during, rounds};
 use packhouse_tests::rubygems::{Gem, md5, push, versions};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 
@@ -153,23 +153,7 @@ async fn a_push_that_a_kill_cut_short_succeeds_after_the_restart() {
             let (publisher, body) = (publisher.at(registry.url("/rubygems")), gem.file_content());
             tokio::spawn(async move { publisher.try_send(http::Method::POST, "/api/v1/gems", body).await })
         };
-        // In turn: as soon as it is sent, when its file has a key, when it has an answer.
-        match round % 3 {
-            0 => tokio::task::yield_now().await,
-            1 => {
-                while registry.keys().len() == before && !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-            _ => {
-                while !attempt.is_finished() {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        registry.kill().await;
-        let told = attempt.await.expect("the task does not panic");
-        registry.start_again().await;
+        let told = kill_during(round, &mut registry, before, attempt).await;
 
         let publisher = publisher.at(registry.url("/rubygems"));
         let there = publisher.get(&gem.path()).await.status.is_success();

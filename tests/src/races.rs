@@ -1,9 +1,11 @@
 //! Many at the same moment, and how often.
 
+use crate::Registry;
 use futures_util::future::join_all;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::Barrier;
+use tokio::task::{JoinHandle, yield_now};
 
 /// Runs `count` of them, each in a task of its own, let go at one moment; results in order.
 pub async fn at_once<T, F>(count: usize, work: impl Fn(usize) -> F) -> Vec<T>
@@ -30,4 +32,27 @@ pub fn in_full() -> bool {
 /// How many rounds: all of them in the long run, a sample otherwise.
 pub fn rounds(all: u64, sample: u64) -> u64 {
     if in_full() { all } else { sample }
+}
+
+/// Kills the registry during an attempt and starts it again; gives what the attempt was told. The
+/// moment differs with the round: as soon as it is sent, when something of it has a key, when it has
+/// an answer. `before` is how many keys there were when it was sent.
+pub async fn kill_during<T>(round: u64, registry: &mut Registry, before: usize, attempt: JoinHandle<T>) -> T {
+    match round % 3 {
+        0 => yield_now().await,
+        1 => {
+            while registry.keys().len() == before && !attempt.is_finished() {
+                yield_now().await;
+            }
+        }
+        _ => {
+            while !attempt.is_finished() {
+                yield_now().await;
+            }
+        }
+    }
+    registry.kill().await;
+    let told = attempt.await.expect("the task does not panic");
+    registry.start_again().await;
+    told
 }
