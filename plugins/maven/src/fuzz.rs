@@ -74,7 +74,7 @@ fn fuzz_file_name_is_of_its_version() {
         });
 }
 
-/// Three versions need not have an order in Maven either, such as `1`, `1-.1` and `1a`.
+/// Three versions need not have an order in Maven either: `1`, `1L` and `1-0alpha` go round.
 #[test]
 fn fuzz_versions_sort_whatever_they_are() {
     let seeds = ["1.0 1.0.1 1-alpha", "1-SNAPSHOT 1 1-sp", "1.a1 1-a-1 1.0-rc", "20260101 1.10 1.9"];

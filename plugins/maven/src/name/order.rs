@@ -1,6 +1,6 @@
 //! The order of versions, as `ComparableVersion` of Maven 4 has it: numbers by value, known words by
 //! their rank, and a dash, a change between digits and letters, or a word behind a dot begins a part
-//! of less weight. Maven 3 differs in the last, by which three versions may have no order.
+//! of less weight. Maven 3 differs in the last. In both, some versions go round: `1`, `1L`, `1-0alpha`.
 
 use std::cmp::Ordering;
 
@@ -146,7 +146,11 @@ impl Item {
                 }
             }
             Item::Word(word) => rank(word).cmp(&(RELEASE, "")),
-            Item::List(list) => list.first().map_or(Ordering::Equal, Item::compare_to_nothing),
+            Item::List(list) => list
+                .iter()
+                .map(Item::compare_to_nothing)
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
         }
     }
 

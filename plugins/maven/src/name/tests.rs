@@ -48,6 +48,13 @@ fn versions_are_ordered_as_maven_orders_them() {
             assert_eq!(compare(one, other), at.cmp(&other_at), "{one} and {other}");
         }
     }
+    // A part is compared with nothing by its first item that counts, not by its first one. The last
+    // three go round, in Maven 3.9 and 4 too.
+    for (older, newer) in
+        [("1", "1a"), ("1a", "1-.1"), ("1", "1-.1"), ("1", "1L"), ("1L", "1-0alpha"), ("1-0alpha", "1")]
+    {
+        assert_eq!(compare(older, newer), Ordering::Less, "{older} and {newer}");
+    }
     for (one, other) in [
         ("1", "1.0"),
         ("1.0", "1.0.0"),
