@@ -14,8 +14,8 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 ///     id: String,
 /// }
 /// assert!(parse::<Vec<Part>>(br#"[["a"]]"#).is_ok());
-/// let error = parse::<Vec<Strict<Part>>>(br#"[["a"]]"#).unwrap_err();
-/// assert!(error.to_string().contains("must be an object, and is a list"));
+/// let error = parse::<Vec<Strict<Part>>>(br#"[{"id": "a"}, ["b"]]"#).unwrap_err();
+/// assert_eq!(error.to_string(), "`[1]` in the body must be an object, and is a list");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Strict<T>(pub T);
