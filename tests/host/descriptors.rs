@@ -51,8 +51,7 @@ async fn a_thousand_requests_with_few_files_are_answered_200_or_503() {
     assert!(counts.get(&0).is_none_or(|count| *count < 100), "{counts:?}");
     let odd: Vec<_> = counts.keys().filter(|code| ![0, 200, 503].contains(code)).collect();
     assert!(odd.is_empty(), "{counts:?}\n{}", registry.logs());
-    // How many find a file free depends on how fast the machine is.
-    assert!(counts.get(&200).is_some_and(|count| *count > 50), "{counts:?}");
+    assert!(counts.get(&200).is_some_and(|count| *count > 100), "{counts:?}");
     for reader in slow {
         reader.abort();
     }
