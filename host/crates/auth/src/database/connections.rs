@@ -32,10 +32,13 @@ impl Connections {
             .before_acquire(move |connection, metadata| {
                 let is_newer = connections.last().is_none_or(|last| metadata.age < last.elapsed());
                 let is_usable = is_newer && !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_usable) })
+            })
+            .after_release(|connection, _| {
                 Box::pin(async move {
                     // Pages that stay in memory may be of a file that was written over.
                     sqlx::query("PRAGMA shrink_memory").execute(connection).await?;
-                    Ok(is_usable)
+                    Ok(true)
                 })
             })
     }
