@@ -78,14 +78,14 @@ impl Database {
     pub async fn open(path: &Path, patience: Duration) -> Result<Self, AuthError> {
         let refuse = |reason: String| AuthError::Open { path: path.to_owned(), reason };
         create(path).map_err(|error| refuse(error.to_string()))?;
-        let held = hold(path).await?;
+        let held = Arc::new(hold(path).await?);
         let watched = Watched::new(path);
         let options = options(path, patience);
         let connections = Connections::default();
         // A new file is locked for a moment by the process that writes to it first.
         let deadline = Instant::now() + patience;
         let writer = loop {
-            match connections.pool(1, patience).connect_with(options.clone()).await {
+            match connections.pool(Some(&held), 1, patience).connect_with(options.clone()).await {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(RETRY).await;
                 }
@@ -98,13 +98,13 @@ impl Database {
             other => refuse(other.to_string()),
         })?;
         let database = Self {
-            readers: connections.pool(READERS, patience).connect_lazy_with(options),
+            readers: connections.pool(Some(&held), READERS, patience).connect_lazy_with(options),
             writer,
             watched,
             lineage: Arc::new(lineage),
             health: Arc::default(),
             connections,
-            held: Some(Arc::new(held)),
+            held: Some(held),
             _lookout: None,
         };
         let lookout = Lookout(tokio::spawn(database.clone().look_now_and_then()));
@@ -114,7 +114,7 @@ impl Database {
     /// One whose file is gone: every call is `Gone`, and no file is made.
     pub fn gone(path: &Path, why: &str) -> Self {
         let connections = Connections::default();
-        let lazy = || connections.pool(1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
+        let lazy = || connections.pool(None, 1, PATIENCE).connect_lazy_with(options(path, PATIENCE));
         let database = Self {
             readers: lazy(),
             writer: lazy(),
@@ -160,9 +160,21 @@ impl Database {
     /// A transaction that nobody else writes beside. Dropped uncommitted, it is undone.
     pub async fn write(&self) -> Result<Write, AuthError> {
         self.check().await?;
+        self.begin().await
+    }
+
+    /// The same, after the check.
+    async fn begin(&self) -> Result<Write, AuthError> {
         let seen = self.lineage.seen();
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let learn = |error: &sqlx::Error| self.connections.learn(error);
+        if let Some(held) = &self.held
+            && let Some(sentence) = held.foreign_log_of(&mut transaction).await.inspect_err(learn)?
+        {
+            self.watched.found(Some(sentence.clone()));
+            self.watched.check()?;
+            return Err(AuthError::Gone(sentence));
+        }
         let place = Place::read(&mut *transaction, seen).await.inspect_err(learn)?;
         let now = self.judge(place.as_ref(), seen)?;
         let end = lineage::advance(&mut transaction, now).await.inspect_err(learn)?;

@@ -10,6 +10,9 @@
 //!   version are until their first start.
 //! - A rollback journal holds the pages as they were before one transaction. So the file is either
 //!   as before that transaction, or as after it.
+//! - A log can be put there between the look and the transaction. SQLite then opens it, and what is
+//!   committed is in that log alone. So a transaction that writes asks its connection whether it has
+//!   a log. Closing such a connection would delete the log, so it stays open while the log is there.
 //! - Closing a file gives up all locks that this process holds on it, SQLite's too. So the file
 //!   through which it is looked at is opened before SQLite opens it, and never closed.
 
@@ -21,6 +24,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqliteConnection;
 
 use super::watched::identity;
 
@@ -92,6 +97,13 @@ impl Held {
             None => true,
         };
         Ok((!is_own).then(|| sentence(&self.path, &log)))
+    }
+
+    /// A sentence if this connection reads a write-ahead log that was not written for the file.
+    pub async fn foreign_log_of(&self, connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(connection).await?;
+        let is_foreign = mode == "wal" && !is_in_log_mode(&self.header()?);
+        Ok(is_foreign.then(|| sentence(&self.path, &beside(&self.path, "-wal"))))
     }
 
     fn header(&self) -> io::Result<Vec<u8>> {

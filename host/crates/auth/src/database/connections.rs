@@ -1,11 +1,13 @@
 //! Which connections are used again, and which are closed. It must not know the tables.
 //!
-//! Two faults of the disk leave connections that would fail for as long as they are open:
+//! Some faults leave connections that would fail for as long as they are open:
 //! - SQLite opens a file for reading only when the disk is read-only at that moment. Such a
 //!   connection never writes, also on a disk that takes writes later, and it cannot even read where
 //!   a rollback journal has to be applied first.
 //! - SQLite undoes a transaction by itself after some errors. The `ROLLBACK` that follows fails, and
 //!   sqlx takes the connection for one inside of a transaction from then on.
+//! - SQLite opens a log of another file that was put beside this one at that moment, see `beside`.
+//!   Such a connection goes on with the log when it is moved away.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,30 +16,41 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqlitePoolOptions;
 use tokio::time::Instant;
 
+use super::beside::Held;
+
 /// Of SQLite: the connection, or the file, is for reading only.
 const READ_ONLY: u32 = 8;
 
-/// When a connection was for reading only last. Clones share it.
+/// When a connection was found useless last. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Connections(Arc<Mutex<Option<Instant>>>);
 
 impl Connections {
     /// A call waits for a connection a second longer than a connection waits for another process.
-    pub fn pool(&self, most: u32, patience: Duration) -> SqlitePoolOptions {
-        let connections = self.clone();
+    pub fn pool(&self, held: Option<&Arc<Held>>, most: u32, patience: Duration) -> SqlitePoolOptions {
+        let (before, after, held) = (self.clone(), self.clone(), held.cloned());
         SqlitePoolOptions::new()
             .max_connections(most)
             .acquire_timeout(patience + Duration::from_secs(1))
             .test_before_acquire(false)
+            // Closing one deletes the log beside the file if the connection has opened it.
+            .idle_timeout(None)
+            .max_lifetime(None)
             .before_acquire(move |connection, metadata| {
-                let is_newer = connections.last().is_none_or(|last| metadata.age < last.elapsed());
+                let is_newer = before.last().is_none_or(|last| metadata.age < last.elapsed());
                 let is_usable = is_newer && !connection.is_in_transaction();
                 Box::pin(async move { Ok(is_usable) })
             })
-            .after_release(|connection, _| {
+            .after_release(move |connection, _| {
+                let (after, held) = (after.clone(), held.clone());
                 Box::pin(async move {
                     // Pages that stay in memory may be of a file that was written over.
-                    sqlx::query("PRAGMA shrink_memory").execute(connection).await?;
+                    sqlx::query("PRAGMA shrink_memory").execute(&mut *connection).await?;
+                    if let Some(held) = held
+                        && held.foreign_log_of(connection).await?.is_some()
+                    {
+                        after.close();
+                    }
                     Ok(true)
                 })
             })
@@ -47,8 +60,13 @@ impl Connections {
     /// closed.
     pub fn learn(&self, error: &sqlx::Error) {
         if super::errors::code_of(error) == Some(READ_ONLY) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.close();
         }
+    }
+
+    /// Each that is open now is closed before its next call.
+    fn close(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn last(&self) -> Option<Instant> {

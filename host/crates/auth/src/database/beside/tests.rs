@@ -224,6 +224,34 @@ async fn a_write_ahead_log_beside_a_file_that_is_in_use_is_not_applied() {
 
 /// As if the log had been put there between the look at it and the transaction.
 #[tokio::test]
+async fn nothing_is_committed_to_a_write_ahead_log_that_was_put_there_just_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let database = Database::open(&path, PATIENCE).await.unwrap();
+    let log = beside(&path, "-wal");
+    for reads in [false, true] {
+        let before = fs::read(&path).unwrap();
+        fs::write(&log, [7; 8192]).unwrap();
+        if reads {
+            sqlx::query("SELECT COUNT(*) FROM users").fetch_one(&database.readers).await.unwrap();
+        } else {
+            let refused = database.begin().await.map(drop).unwrap_err();
+            assert!(matches!(&refused, AuthError::Gone(why) if why.contains("move the log away")), "{refused}");
+        }
+        assert!(matches!(database.probe().await, Err(AuthError::Gone(_))));
+        assert!(fs::read(&log).unwrap() == [7; 8192] && before == fs::read(&path).unwrap(), "nothing was changed");
+        fs::remove_file(&log).unwrap();
+
+        let mut write = database.write().await.unwrap();
+        add(&mut write, if reads { "bob" } else { "ann" }).await;
+        write.commit().await.unwrap();
+        assert!(before != fs::read(&path).unwrap() && !log.exists(), "it is in the file");
+    }
+    assert_eq!(names(&database).await, ["ann", "bob"]);
+}
+
+/// As if the log had been put there between the look at it and the transaction.
+#[tokio::test]
 async fn a_journal_that_was_applied_is_noticed_by_the_state_that_it_brought_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
