@@ -52,7 +52,8 @@ async fn npm_serves_the_files_of_a_package_with_10_000_versions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_downloads_at_once_leave_the_host_small() {
-    let registry = Registry::start(Options::npm()).await;
+    // On a busy machine the last one waits for longer than the ten seconds of the default.
+    let registry = Registry::start(Options::npm().limits("queue_timeout = \"2m\"\n")).await;
     write_package(&registry);
     let anonymous = registry.actor("/npm");
     anonymous.get("/large/-/large-1.0.0.tgz").await.expect(200);
