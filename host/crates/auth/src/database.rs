@@ -218,8 +218,11 @@ async fn prepare(writer: &SqlitePool, deadline: Instant) -> Result<Lineage, Auth
     leave_log_mode(writer, deadline).await?;
     tables::update(writer).await?;
     let place = Place::read(writer, Point::default()).await?;
-    let missing = || AuthError::Invalid("its table `lineage` is not as Packhouse wrote it".to_owned());
-    place.map(Lineage::new).ok_or_else(missing)
+    let invalid = |reason: &str| AuthError::Invalid(reason.to_owned());
+    let place = place.ok_or_else(|| invalid("its table `lineage` is not as Packhouse wrote it"))?;
+    Lineage::new(place).ok_or_else(|| {
+        invalid("it was written over in the middle of a write, and is a mixture of two states: restore it from a backup")
+    })
 }
 
 /// Files of earlier versions have a write-ahead log.

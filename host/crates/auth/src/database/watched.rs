@@ -47,6 +47,13 @@ impl Watched {
         let with = match stranger {
             Stranger::Other => "the content of another one",
             Stranger::Earlier => "an earlier state of itself",
+            Stranger::Mixed => {
+                return format!(
+                    "the user database `{}` was overwritten in the middle of a write, and is a mixture of two states: \
+                     stop the server, restore the database from a backup, and start it again",
+                    self.0.path.display()
+                );
+            }
             Stranger::Unknown => {
                 return format!(
                     "the user database `{}` was changed so often since the server last read it that it cannot be told \

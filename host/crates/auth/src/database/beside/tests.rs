@@ -280,7 +280,7 @@ async fn half_written_by_packhouse(path: &Path) -> SqliteConnection {
     let mut connection = connect(path, SqliteJournalMode::Delete).await;
     sqlx::raw_sql("PRAGMA cache_size = 2; BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
     let place = Place::read(&mut connection, Point::default()).await.unwrap().unwrap();
-    let now = Lineage::new(place).seen();
+    let now = Lineage::new(place).unwrap().seen();
     advance(&mut connection, now).await.unwrap();
     for number in 0..400 {
         add(&mut connection, &format!("half-{number}")).await;

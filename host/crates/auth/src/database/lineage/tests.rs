@@ -148,6 +148,24 @@ async fn an_earlier_state_that_was_written_to_is_noticed_by_a_write_first() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_overwritten_in_the_middle_of_a_write_is_not_used() {
+    for lost in 1..5 {
+        let host = Host::start().await;
+        let backup = std::fs::read(&host.path).unwrap();
+        host.take_away("token").await;
+        for number in 1..lost {
+            users(&host.database).add(&user(&format!("user-{number}"))).await.unwrap();
+        }
+        let write = host.database.write().await.unwrap();
+        std::fs::write(&host.path, backup).unwrap();
+        write.commit().await.unwrap();
+        host.expect_gone("in the middle of a write").await;
+        let refused = Database::open(&host.path, PATIENCE).await.map(drop).unwrap_err();
+        assert!(refused.to_string().contains("restore it from a backup"), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn the_secret_of_access_tokens_does_not_come_back_with_an_earlier_state() {
     let host = Host::start().await;
     let backup = std::fs::read(&host.path).unwrap();
@@ -193,6 +211,14 @@ async fn hosts_that_read_and_write_at_once_go_on() {
     assert_eq!(users(&host.database).list().await.unwrap().len(), 81);
 }
 
+/// As if the database had been at this point, and goes one further.
+async fn jump(connection: &mut SqliteConnection, from: Point) {
+    for witness in ["UPDATE even_state SET state = ?", "UPDATE odd_state SET state = ?"] {
+        sqlx::query(witness).bind(from.state).execute(&mut *connection).await.unwrap();
+    }
+    advance(connection, from).await.unwrap();
+}
+
 #[tokio::test]
 async fn more_writes_than_are_kept_are_told_from_an_earlier_state() {
     let host = Host::start().await;
@@ -200,7 +226,7 @@ async fn more_writes_than_are_kept_are_told_from_an_earlier_state() {
     let mut write = host.database.write().await.unwrap();
     // As if so many others had written since.
     let far = Point { number: seen.number + KEPT - 2, state: 1 };
-    advance(&mut write, far).await.unwrap();
+    jump(&mut write, far).await;
     write.commit().await.unwrap();
     assert_eq!(host.database.lineage.seen().number, seen.number + 1);
     host.find_token().await.unwrap();
@@ -208,7 +234,7 @@ async fn more_writes_than_are_kept_are_told_from_an_earlier_state() {
     let host = Host::start().await;
     let seen = host.database.lineage.seen();
     let mut other = Database::open(&host.path, PATIENCE).await.unwrap().write().await.unwrap();
-    advance(&mut other, Point { number: seen.number + KEPT - 1, state: 1 }).await.unwrap();
+    jump(&mut other, Point { number: seen.number + KEPT - 1, state: 1 }).await;
     other.commit().await.unwrap();
     host.expect_gone("restart the server").await;
 }
