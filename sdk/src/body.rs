@@ -128,8 +128,8 @@ impl Body<'_> {
         }
     }
 
-    /// All that is left, as JSON; `TooLarge` above `limit` bytes, `Invalid` for bad JSON, in a
-    /// sentence that names the member.
+    /// Reads the rest as JSON. `TooLarge` above `limit` bytes; `BadJson` names the member that does
+    /// not fit.
     pub fn json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T, Error> {
         Ok(json::parse(&self.read_all(limit)?)?)
     }

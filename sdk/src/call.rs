@@ -93,8 +93,8 @@ impl Call {
         Ok(segment::query_pairs(&body))
     }
 
-    /// A body that is small by nature, as JSON; `TooLarge` above [`SMALL_BODY`] bytes, `Invalid`
-    /// for bad JSON.
+    /// Reads a small body as JSON. `TooLarge` above [`SMALL_BODY`] bytes; `BadJson` names the member
+    /// that does not fit.
     ///
     /// ```
     /// # use packhouse_plugin::{Call, Failure, Response};

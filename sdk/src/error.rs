@@ -4,8 +4,9 @@
 use std::fmt;
 use std::io;
 
+use crate::json::{self, BadJson};
+use crate::log;
 use crate::types::Digest;
-use crate::{json, log};
 
 /// Why something could not be done; extends `error` of `wit/types.wit`.
 ///
@@ -29,6 +30,8 @@ pub enum Error {
     Truncated,
     /// The client sent a name, range or content that cannot be accepted: 400.
     Invalid(String),
+    /// The client sent JSON that the endpoint cannot use: 400. The sentence names the member.
+    BadJson(BadJson),
     /// A stored object is not what it has to be: 500, and the log names the key.
     Damaged { key: String, why: String },
     /// The operator configured something that cannot be used: 500, and the log says what.
@@ -69,7 +72,7 @@ impl Error {
         match self {
             Error::NotFound => 404,
             Error::Conflict => 409,
-            Error::DigestMismatch { .. } | Error::Truncated | Error::Invalid(_) => 400,
+            Error::DigestMismatch { .. } | Error::Truncated | Error::Invalid(_) | Error::BadJson(_) => 400,
             Error::TooLarge(_) => 413,
             Error::Denied(_) => 403,
             Error::Unavailable(_) => 503,
@@ -132,6 +135,7 @@ impl fmt::Display for Error {
             | Error::Denied(message)
             | Error::Misconfigured(message)
             | Error::Misused(message) => formatter.write_str(message),
+            Error::BadJson(error) => error.fmt(formatter),
             Error::Damaged { key, why } => write!(formatter, "the stored `{key}` is damaged: {why}"),
             Error::Unavailable(message) => {
                 write!(formatter, "not answering, try again: {message}")
@@ -148,7 +152,7 @@ impl From<Error> for io::Error {
         let kind = match &error {
             Error::NotFound => io::ErrorKind::NotFound,
             Error::Truncated => io::ErrorKind::UnexpectedEof,
-            Error::Invalid(_) | Error::Damaged { .. } => io::ErrorKind::InvalidData,
+            Error::Invalid(_) | Error::BadJson(_) | Error::Damaged { .. } => io::ErrorKind::InvalidData,
             Error::Denied(_) => io::ErrorKind::PermissionDenied,
             _ => io::ErrorKind::Other,
         };
@@ -172,7 +176,7 @@ impl From<serde_json::Error> for Error {
         if error.is_io() {
             io::Error::from(error).into()
         } else {
-            Error::Invalid(json::explain_by_line(&error))
+            Error::BadJson(json::explain_by_line(&error))
         }
     }
 }

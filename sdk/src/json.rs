@@ -1,6 +1,6 @@
-//! JSON that a client sent, and one sentence about what is wrong with it. The sentence names the
-//! member and speaks of JSON, never of the types that it is read into. It never repeats a value,
-//! which may be a secret.
+//! Reads JSON that a client sent. If it does not fit, one sentence says what is wrong: it names the
+//! member and uses the words of JSON, never the names of Rust types. It never repeats a value, which
+//! may be a secret.
 //!
 //! # Examples
 //! ```
@@ -45,7 +45,7 @@ impl std::error::Error for BadJson {}
 
 impl From<BadJson> for crate::Error {
     fn from(error: BadJson) -> Self {
-        Self::Invalid(error.0)
+        Self::BadJson(error)
     }
 }
 
@@ -60,36 +60,39 @@ pub fn parse_of<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T
     read.map(|Strict(value)| value).map_err(|error| explain(what, bytes, &error))
 }
 
-/// The sentence about the error that reading these bytes gave.
+/// Explains the error that the parser gave for these bytes.
 pub fn explain(what: &str, bytes: &[u8], error: &serde_json::Error) -> BadJson {
-    let path = path::at(bytes, error.line(), error.column());
-    let place = if path.is_empty() { what.to_owned() } else { format!("`{path}` in {what}") };
     let message = match Message::of(error) {
-        Message::Missing(member) if !path.is_empty() => Message::Missing(format!("{path}.{member}")),
-        // A word out of a list of words: the parser takes a number in its place for bad syntax.
+        // The parser reports any other value in the place of one of several words as bad syntax.
         Message::Syntax { .. } if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
             Message::Type { wanted: "a string".to_owned(), found: None }
         }
         message => message,
     };
+    let path = path::at(bytes, error.line(), error.column(), message.bracket());
+    let place = if path.is_empty() { what.to_owned() } else { format!("`{path}` in {what}") };
+    let message = match message {
+        Message::Missing(member) if !path.is_empty() => Message::Missing(format!("{path}.{member}")),
+        message => message,
+    };
     BadJson(sentence(what, &place, message))
 }
 
-/// The words of serde about a document of another format, e.g. TOML, without names of types and
-/// without values.
+/// Explains what serde says about a document of another format, e.g. TOML. The names of Rust types
+/// and the values are left out.
 pub fn plain(message: &str) -> String {
     sentence("it", "a value in it", Message::of_data(message))
 }
 
-/// The sentence where the bytes are not at hand.
-pub(crate) fn explain_by_line(error: &serde_json::Error) -> String {
+/// Explains an error when the bytes are no longer available: it names the line instead of the member.
+pub(crate) fn explain_by_line(error: &serde_json::Error) -> BadJson {
     let (line, column) = (error.line(), error.column());
     let place = if line == 0 {
         "a value in the JSON".to_owned()
     } else {
         format!("the value at line {line}, column {column} of the JSON")
     };
-    sentence("the JSON", &place, Message::of(error))
+    BadJson(sentence("the JSON", &place, Message::of(error)))
 }
 
 /// Why one setting, or the table of them, cannot be used.

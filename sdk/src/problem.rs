@@ -218,6 +218,7 @@ impl Report<'_> {
             Error::TooLarge(_) => Report::TooLarge,
             Error::Truncated => Report::Truncated,
             Error::Invalid(_) => Report::Invalid,
+            Error::BadJson(_) => Report::BadJson,
             Error::Denied(_) => Report::Forbidden,
             Error::Unavailable(_) => Report::Unavailable,
             Error::Damaged { .. } | Error::Misconfigured(_) | Error::Misused(_) | Error::Other { .. } => {

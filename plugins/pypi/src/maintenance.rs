@@ -48,7 +48,7 @@ fn stored(name: &ProjectName) -> Result<Stored, Error> {
 /// `key`, and the run goes on; an error of the store ends the run.
 fn go_on<T: Default>(step: &Step<'_>, key: &str, done: Result<T, Error>) -> Result<T, Error> {
     match done {
-        Err(error @ (Error::Invalid(_) | Error::TooLarge(_) | Error::Truncated)) => {
+        Err(error @ (Error::Invalid(_) | Error::BadJson(_) | Error::TooLarge(_) | Error::Truncated)) => {
             step.damaged_once(key, &format!("it cannot be worked on: {error}"));
             Ok(T::default())
         }

@@ -1,33 +1,34 @@
-//! What the JSON parser says, in the terms of JSON. It knows neither bytes nor places.
+//! Translates the messages of the JSON parser into the terms of JSON. It knows neither the bytes nor
+//! the place of an error.
 
 use serde_json::error::Category;
 
-/// The most characters of a name, or of a list of words, that are repeated.
+/// Names and lists of words are cut to this many characters.
 const LONGEST: usize = 200;
 
 /// What is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
     Ended,
-    /// It is no JSON; says what should stand there.
+    /// The text is not JSON; `why` says what is expected at this place.
     Syntax {
         line: usize,
         column: usize,
         why: String,
     },
-    /// A member that is needed.
+    /// A required member is missing.
     Missing(String),
-    /// The member must not be there.
+    /// The member is not allowed.
     Unknown,
-    /// The member must be there once.
+    /// The member occurs more than once.
     Twice,
     Type {
         wanted: String,
         found: Option<&'static str>,
     },
-    /// A value inside has none of several forms; it is not known which value.
+    /// A value has none of several allowed forms; the parser does not say which value.
     Form,
-    /// In the words of what reads it.
+    /// The type that is read has its own message.
     Own(String),
 }
 
@@ -44,7 +45,16 @@ impl Message {
         }
     }
 
-    /// What serde says of a value, in any format.
+    /// How the value begins that was found instead, if it is a list or an object.
+    pub fn bracket(&self) -> Option<u8> {
+        match self {
+            Self::Type { found: Some("a list"), .. } => Some(b'['),
+            Self::Type { found: Some("an object"), .. } => Some(b'{'),
+            _ => None,
+        }
+    }
+
+    /// Translates what serde says about a value, in any format.
     pub fn of_data(text: &str) -> Self {
         if let Some(member) = text.strip_prefix("missing field ") {
             return Self::Missing(shortened(member.trim_matches('`')));
@@ -70,23 +80,23 @@ impl Message {
 
 fn syntax(text: &str) -> String {
     match text {
-        "expected value" => "a value must stand here",
-        "expected ident" => "only `true`, `false` and `null` stand without quotes",
+        "expected value" => "a value is expected here",
+        "expected ident" => "only `true`, `false` and `null` are written without quotes",
         "trailing comma" => "a comma must not be the last character of a list or an object",
         "trailing characters" => "nothing may follow the value",
         "key must be a string" => "the name of a member must be a string",
         "recursion limit exceeded" => "it is nested too deeply",
-        "invalid escape" => "this is not an escape of JSON",
+        "invalid escape" => "JSON has no such escape",
         "invalid number" => "this is not a number",
         "number out of range" => "the number is too large",
         "invalid unicode code point" => "strings must be UTF-8",
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "the escape of a character needs two halves"
+            "a `\\u` escape of a surrogate needs its other half"
         }
         text if text.starts_with("control character") => "a string must escape its control characters",
         text => {
             return match text.strip_prefix("expected ") {
-                Some(token) => format!("{token} must stand here"),
+                Some(token) => format!("{token} is expected here"),
                 None => text.to_owned(),
             };
         }
@@ -94,7 +104,7 @@ fn syntax(text: &str) -> String {
     .to_owned()
 }
 
-/// What must stand there, in the terms of JSON. Names of types stay inside.
+/// The expected kind of value, in the terms of JSON. Names of Rust types are left out.
 fn kind(wanted: &str) -> String {
     let is_number = |text: &str| {
         let bits = text.strip_prefix(['u', 'i', 'f']).unwrap_or_default();
@@ -118,7 +128,7 @@ fn kind(wanted: &str) -> String {
     }
 }
 
-/// Of `invalid type: string "x"` the kind of value.
+/// The kind of value that was found: `a string` for `invalid type: string "x"`.
 fn found_kind(found: &str) -> Option<&'static str> {
     let (problem, value) = found.split_once(": ")?;
     if problem != "invalid type" {

@@ -1,17 +1,18 @@
-//! Which member of a document a place in its text belongs to: `deps[0].features`.
+//! Finds the member of a document that a place in its text belongs to: `deps[0].features`.
 
 use super::message::shortened;
 
-/// What encloses a value, and which of its values that is.
+/// A list or an object around the value, and the position of the value in it.
 enum Level {
     List(usize),
-    /// The name as it was written; none before the first.
+    /// The name of the member as it is written; none before the first member.
     Object(Option<String>),
 }
 
-/// The member that was being read when a parser had taken the text up to this line and column,
-/// both counted from 1. Empty for the document itself, and when there is no such place.
-pub fn at(bytes: &[u8], line: usize, column: usize) -> String {
+/// The member that the parser reports. It has read the text up to this line and column, both counted
+/// from 1. If it reports a list or an object, `bracket` is how that begins: the parser may not have
+/// read the bracket yet. Empty for the document itself, and if there is no such place.
+pub fn at(bytes: &[u8], line: usize, column: usize, bracket: Option<u8>) -> String {
     let Some(before) = line.checked_sub(1) else { return String::new() };
     let start = match before.checked_sub(1) {
         None => Some(0),
@@ -20,18 +21,22 @@ pub fn at(bytes: &[u8], line: usize, column: usize) -> String {
             breaks.map(|(at, _)| at + 1).nth(nth)
         }
     };
-    let read = start.and_then(|start| bytes.get(..start.saturating_add(column).min(bytes.len())));
-    let read = read.unwrap_or_default();
-    // A value of which no more was read is the place itself.
-    let read = read.strip_suffix(b"[").or_else(|| read.strip_suffix(b"{")).unwrap_or(read);
+    let Some(start) = start else { return String::new() };
+    let (read, unread) = bytes.split_at(start.saturating_add(column).min(bytes.len()));
+    // An opening bracket at the end belongs to the reported value, unless that value follows.
+    let follows = bracket.is_some() && unread.trim_ascii_start().first().copied() == bracket;
+    let read = match read {
+        [outside @ .., b'[' | b'{'] if !follows => outside,
+        read => read,
+    };
     shortened(&path_after(read))
 }
 
 fn path_after(read: &[u8]) -> String {
     let mut levels: Vec<Level> = Vec::new();
     let mut rest = read;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
         match byte {
             b'{' => levels.push(Level::Object(None)),
             b'[' => levels.push(Level::List(0)),
@@ -59,7 +64,7 @@ fn path_after(read: &[u8]) -> String {
     })
 }
 
-/// How long a string is whose opening quote was read, without its closing quote.
+/// The length of a string whose opening quote was read, without the closing quote.
 fn string_length(text: &[u8]) -> usize {
     let mut is_escaped = false;
     for (at, byte) in text.iter().enumerate() {

@@ -24,6 +24,8 @@ struct NewThing {
     #[serde(default)]
     kind: Option<Kind>,
     #[serde(default)]
+    kinds: Vec<Kind>,
+    #[serde(default)]
     either: Option<Either>,
 }
 
@@ -91,23 +93,88 @@ fn the_sentence_names_the_member_and_what_it_must_be() {
         (r#"{"kind": "other"}"#, "`kind` in the body must be one of `normal`, `build`, `dev`"),
         (r#"{"kind": 1}"#, "`kind` in the body must be a string"),
         (r#"{"kind": [1]}"#, "`kind` in the body must be a string"),
+        (r#"{"kinds": ["dev", [[1]]]}"#, "`kinds[1]` in the body must be a string"),
+        (r#"{"kinds": [[1]]}"#, "`kinds[0]` in the body must be a string"),
         (r#"{"either": 1}"#, "a value in the body has none of the forms that are known here"),
     ] {
         assert_eq!(sentence(text), expected, "{text}");
     }
 }
 
+/// Whatever its type is, and wherever in the list it is.
 #[test]
-fn what_is_no_json_is_said_with_its_place() {
+fn a_wrong_element_of_a_list_is_named_by_its_index() {
+    let found = [
+        ("1", "a number"),
+        ("null", "`null`"),
+        ("true", "`true` or `false`"),
+        ("[]", "a list"),
+        ("[[\"a\"]]", "a list"),
+        ("{}", "an object"),
+        ("{\"a\": [1]}", "an object"),
+    ];
+    for (value, kind) in found {
+        for (list, index) in [
+            (format!("[{value}]"), 0),
+            (format!("[ \n{value} ]"), 0),
+            (format!("[{value}, \"b\"]"), 0),
+            (format!("[\"a\",{value}]"), 1),
+            (format!("[\"a\", \"[\", {value}]"), 2),
+        ] {
+            let expected = format!("must be a string, and is {kind}");
+            let error = parse::<Vec<String>>(list.as_bytes()).unwrap_err().to_string();
+            assert_eq!(error, format!("`[{index}]` in the body {expected}"), "{list}");
+            let inner = format!(r#"{{"parts": [{{"id": "a"}}, {{"id": "b", "tags": {list}}}]}}"#);
+            let expected = format!("`parts[1].tags[{index}]` in the body {expected}");
+            assert_eq!(sentence(&inner), expected, "{inner}");
+        }
+    }
+    for list in ["[[]]", "[[[]]]", "[ [{}]]"] {
+        let error = parse::<Vec<Strict<Part>>>(list.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "`[0]` in the body must be an object, and is a list", "{list}");
+    }
+}
+
+/// A reader of any value reports a list after its opening bracket, not before it.
+#[test]
+fn a_list_that_was_begun_is_named_itself() {
+    struct Word;
+    impl<'de> Deserialize<'de> for Word {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Any;
+            impl serde::de::Visitor<'_> for Any {
+                type Value = Word;
+
+                fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    formatter.write_str("a word")
+                }
+            }
+            deserializer.deserialize_any(Any)
+        }
+    }
+    for (text, expected) in [
+        ("[[]]", "`[0]` in the body must be a word, and is a list"),
+        ("[[1]]", "`[0]` in the body must be a word, and is a list"),
+        (r#"[[{"a": 1}]]"#, "`[0]` in the body must be a word, and is a list"),
+        (r#"[{"a": 1}]"#, "`[0]` in the body must be a word, and is an object"),
+        ("[{}]", "`[0]` in the body must be a word, and is an object"),
+    ] {
+        let error = parse::<Vec<Word>>(text.as_bytes()).err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn text_that_is_not_json_is_explained_with_its_place() {
     for (text, expected) in [
         ("", "the body ends before its JSON is complete"),
         (r#"{"name": "a"#, "the body ends before its JSON is complete"),
         (
             "name",
-            "the body is not valid JSON at line 1, column 2: only `true`, `false` and `null` stand without quotes",
+            "the body is not valid JSON at line 1, column 2: only `true`, `false` and `null` are written without quotes",
         ),
-        ("<a>", "the body is not valid JSON at line 1, column 1: a value must stand here"),
-        ("{\n\"name\" 1}", "the body is not valid JSON at line 2, column 8: `:` must stand here"),
+        ("<a>", "the body is not valid JSON at line 1, column 1: a value is expected here"),
+        ("{\n\"name\" 1}", "the body is not valid JSON at line 2, column 8: `:` is expected here"),
         (
             r#"{"name": "a",}"#,
             "the body is not valid JSON at line 1, column 14: a comma must not be the last character of a list or an object",
@@ -139,11 +206,11 @@ fn no_value_is_repeated() {
 fn without_the_bytes_the_place_is_a_line_and_a_column() {
     let error = serde_json::from_str::<NewThing>("{\n\"name\": 5}").unwrap_err();
     assert_eq!(
-        explain_by_line(&error),
+        explain_by_line(&error).to_string(),
         "the value at line 2, column 9 of the JSON must be a string, and is a number"
     );
     let error = serde_json::from_value::<NewThing>(serde_json::json!({})).unwrap_err();
-    assert_eq!(explain_by_line(&error), "`name` is missing in the JSON");
+    assert_eq!(explain_by_line(&error).to_string(), "`name` is missing in the JSON");
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl From<Error> for types::Error {
             Error::TooLarge(limit) => types::Error::TooLarge(limit),
             Error::Truncated => types::Error::Truncated,
             Error::Invalid(message) => types::Error::Invalid(message),
+            Error::BadJson(error) => types::Error::Invalid(error.to_string()),
             Error::Damaged { .. } => failure("damaged", &error),
             Error::Misconfigured(_) => failure("misconfigured", &error),
             Error::Misused(_) => failure("misused", &error),
