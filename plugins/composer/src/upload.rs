@@ -1,9 +1,10 @@
-//! What a publisher says of a version: the `composer.json` in the dist. It is kept as it is, less
-//! what only the registry knows. A member of the wrong kind is refused that would keep Composer from
-//! reading the package, and all others with it.
+//! The `composer.json` in the dist, in which the publisher describes the version. The registry keeps
+//! it unchanged, except for the members that only the registry may set. It refuses a member of a wrong
+//! type if Composer could then not read the package, nor any other package of the repository.
 
 use std::fmt;
 
+use packhouse_plugin::json::{self, BadJson};
 use serde_json::{Map, Value};
 
 use crate::name::{PackageName, Version, VersionError};
@@ -22,8 +23,8 @@ const TEXTS: [&str; 2] = ["type", "target-dir"];
 /// Why a `composer.json` is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestError {
-    NotJson(String),
-    /// Which member, and what it should be.
+    NotJson(BadJson),
+    /// Names the member, and says what it must be.
     Member(String),
     /// No version, here or in the request.
     NoVersion,
@@ -33,7 +34,7 @@ pub enum ManifestError {
 impl fmt::Display for ManifestError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(reason) => write!(formatter, "composer.json is not a JSON object: {reason}"),
+            Self::NotJson(reason) => reason.fmt(formatter),
             Self::Member(reason) => write!(formatter, "composer.json cannot be read by Composer: {reason}"),
             Self::NoVersion => formatter.write_str(
                 "composer.json has no `version`: add one, or give the version in the address as ?version=1.0.0",
@@ -78,8 +79,7 @@ pub struct Manifest(pub Map<String, Value>);
 impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
-        let members =
-            serde_json::from_slice(text).map_err(|error| ManifestError::NotJson(error.to_string()))?;
+        let members = json::parse_of("composer.json", text).map_err(ManifestError::NotJson)?;
         let manifest = Self(members);
         manifest.check().map_err(ManifestError::Member)?;
         Ok(manifest)
@@ -91,7 +91,7 @@ impl Manifest {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
-            Some(_) => return Err(ManifestError::Member("`version` is not a text".to_owned())),
+            Some(_) => return Err(ManifestError::Member("`version` must be a string".to_owned())),
         };
         Version::parse(&text).map(Some).map_err(ManifestError::Version)
     }
@@ -114,15 +114,15 @@ impl Manifest {
             if LINKS.contains(&name) {
                 check_links(name, value)?;
             } else if ARRAYS.contains(&name) && !value.is_object() && !value.is_array() {
-                return Err(format!("`{name}` is not an object"));
+                return Err(format!("`{name}` must be an object"));
             } else if TEXTS.contains(&name) && !value.is_string() {
-                return Err(format!("`{name}` is not a text"));
+                return Err(format!("`{name}` must be a string"));
             } else if name == "include-path" && !is_texts(value) {
-                return Err("`include-path` is not a list of texts".to_owned());
+                return Err("`include-path` must be a list of strings".to_owned());
             } else if name == "bin" && !value.is_string() && !is_texts(value) {
-                return Err("`bin` is neither a text nor a list of texts".to_owned());
+                return Err("`bin` must be a string or a list of strings".to_owned());
             } else if name == "suggest" && !is_texts(value) {
-                return Err("`suggest` is not an object of texts".to_owned());
+                return Err("`suggest` must be an object whose values are strings".to_owned());
             }
         }
         Ok(())
@@ -141,12 +141,12 @@ fn check_links(member: &str, value: &Value) -> Result<(), String> {
     let links = match value {
         Value::Object(links) => links,
         Value::Array(links) if links.is_empty() => return Ok(()),
-        _ => return Err(format!("`{member}` is not an object of package names and constraints")),
+        _ => return Err(format!("`{member}` must be an object of package names and constraints")),
     };
     for (package, constraint) in links {
         let shown: String = package.chars().take(100).collect();
         let Some(constraint) = constraint.as_str() else {
-            return Err(format!("the constraint on {shown:?} in `{member}` is not a text"));
+            return Err(format!("the constraint on {shown:?} in `{member}` must be a string"));
         };
         if !constraint::is_valid(constraint) {
             let constraint: String = constraint.chars().take(100).collect();

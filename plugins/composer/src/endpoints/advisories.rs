@@ -3,7 +3,7 @@
 //! them.
 
 use packhouse_plugin::storage::{self, Json};
-use packhouse_plugin::{Call, Response, SMALL_BODY, auth, log, time};
+use packhouse_plugin::{Call, Response, auth, log, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -93,8 +93,7 @@ pub fn write_advisory(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "write")?;
     let id = advisory_id(call)?;
-    let body = call.body().read_all(SMALL_BODY)?;
-    let mut advisory: Advisory = serde_json::from_slice(&body)?;
+    let mut advisory: Advisory = call.small_json()?;
     load(&name)?;
     complete(&mut advisory, &name, &id)?;
     stored(&name).update(|there| {
@@ -163,8 +162,9 @@ fn complete(advisory: &mut Advisory, name: &PackageName, id: &str) -> Result<(),
     let is_source = |source: &Value| {
         ["name", "remoteId"].iter().all(|member| source.get(*member).is_some_and(Value::is_string))
     };
-    if !advisory.sources.iter().all(is_source) {
-        return Err(bad("each of the `sources` of an advisory has a `name` and a `remoteId`"));
+    if let Some(index) = advisory.sources.iter().position(|source| !is_source(source)) {
+        let sentence = format!("`sources[{index}]` must be an object with the strings `name` and `remoteId`");
+        return Err(bad(&sentence));
     }
     id.clone_into(&mut advisory.id);
     advisory.package_name = name.to_string();

@@ -1,6 +1,6 @@
 //! Packages and versions: deleted, abandoned, and taken up again.
 
-use packhouse_plugin::{Call, Response, SMALL_BODY, log, settings};
+use packhouse_plugin::{Call, Response, SMALL_BODY, json, log, settings};
 use serde::Deserialize;
 
 use super::{change, done, package, require};
@@ -40,8 +40,7 @@ pub fn abandon(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "write")?;
     let body = call.body().read_all(SMALL_BODY)?;
-    let successor: Successor =
-        if body.is_empty() { Successor::default() } else { serde_json::from_slice(&body)? };
+    let successor: Successor = if body.is_empty() { Successor::default() } else { json::parse(&body)? };
     let abandoned = match successor.replacement {
         None => Abandoned::Plain(true),
         Some(other) => {

@@ -47,8 +47,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
         time: written(storage::now()?),
         uploader: auth::caller().map(|account| account.name()),
     };
-    let manifest =
-        document::Manifest::new(&manifest.0).map_err(|error| ManifestError::NotJson(error.to_string()))?;
+    let manifest = document::Manifest::new(&manifest.0)?;
     let release = Release::new(&version, note, dist, manifest);
     let is_new = make_visible(&name, &release, &mut staged)?;
     if is_new {

@@ -16,13 +16,16 @@ fn what_is_no_dist_is_refused() {
         (wrong_crc, "the zip archive is refused"),
         (samples::zip(&[("readme", b"")]), "no composer.json"),
         (samples::zip(&[("a/b/composer.json", b"{}")]), "no composer.json"),
-        (samples::zip(&[("composer.json", b"{\"name\": \"acme/lib\", ")]), "not a JSON object"),
-        (samples::zip(&[("composer.json", b"[]")]), "not a JSON object"),
+        (samples::zip(&[("composer.json", b"{\"name\": \"acme/lib\", ")]), "composer.json ends before"),
+        (samples::zip(&[("composer.json", b"[]")]), "composer.json must be an object, and is a list"),
         (samples::zip(&[("composer.json", b"{}")]), "has no `name`"),
-        (samples::zip(&[("composer.json", "[".repeat(100_000).as_bytes())]), "not a JSON object"),
+        (
+            samples::zip(&[("composer.json", "[".repeat(100_000).as_bytes())]),
+            "composer.json must be an object",
+        ),
         (samples::with_manifest(&" ".repeat(300_000)), "larger than"),
         (samples::with_manifest(r#"{"name":"other/lib","version":"1"}"#), "is of \"other/lib\""),
-        (samples::with_manifest(r#"{"name":"acme/lib","version":[1]}"#), "`version` is not a text"),
+        (samples::with_manifest(r#"{"name":"acme/lib","version":[1]}"#), "`version` must be a string"),
         (
             samples::with_manifest(r#"{"name":"acme/lib","version":"1","require":{"a/b":"~>1"}}"#),
             "which is not valid",
@@ -30,6 +33,48 @@ fn what_is_no_dist_is_refused() {
     ] {
         assert_refused(&host, &upload(&host, "/packages/acme/lib", bytes), 400, sentence);
     }
+}
+
+#[test]
+fn a_wrong_type_in_a_body_is_a_400_that_names_the_member() {
+    let host = host();
+    published(&host, "1.0.0");
+    let before = host.objects();
+    let advisory = |members: Value| {
+        let mut advisory = json!({ "title": "x", "affectedVersions": "*" });
+        advisory.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        advisory.to_string()
+    };
+    let source = json!({ "name": "list", "remoteId": "1" });
+    for (path, body, sentence) in [
+        ("/packages/acme/lib/abandoned", "[]".to_owned(), "the body must be an object, and is a list"),
+        (
+            "/packages/acme/lib/abandoned",
+            r#"{"replacement": ["a/b"]}"#.to_owned(),
+            "`replacement` in the body must be a string, and is a list",
+        ),
+        ("/security-advisories/acme/lib/A-1", "{}".to_owned(), "`affectedVersions` is missing in the body"),
+        (
+            "/security-advisories/acme/lib/A-1",
+            advisory(json!({ "cve": 1 })),
+            "`cve` in the body must be a string, and is a number",
+        ),
+        (
+            "/security-advisories/acme/lib/A-1",
+            advisory(json!({ "sources": {} })),
+            "`sources` in the body must be a list, and is an object",
+        ),
+        (
+            "/security-advisories/acme/lib/A-1",
+            advisory(json!({ "sources": [source, { "name": "list" }] })),
+            "`sources[1]` must be an object with the strings `name` and `remoteId`",
+        ),
+    ] {
+        let reply = host.as_user("ann").put(path).body(&body).send::<Composer>();
+        assert_eq!((reply.status(), reply.json()["message"].as_str()), (400, Some(sentence)), "{body}");
+        assert_eq!(reply.json()["warning"], sentence, "Composer prints it");
+    }
+    assert_eq!(host.objects(), before);
 }
 
 #[test]

@@ -13,15 +13,15 @@ fn constraints_are_those_that_composer_reads() {
 #[test]
 fn members_that_keep_composer_from_reading_a_package_are_refused() {
     for (json, sentence) in [
-        ("[]", "not a JSON object"),
-        ("{", "not a JSON object"),
-        (r#"{"require":["php"]}"#, "`require` is not an object"),
-        (r#"{"require":{"php":8}}"#, "is not a text"),
+        ("[]", "composer.json must be an object, and is a list"),
+        ("{", "composer.json ends before its JSON is complete"),
+        (r#"{"require":["php"]}"#, "`require` must be an object"),
+        (r#"{"require":{"php":8}}"#, "must be a string"),
         (r#"{"require-dev":{"php":"~>8"}}"#, "which is not valid"),
-        (r#"{"autoload":"src"}"#, "`autoload` is not an object"),
-        (r#"{"bin":{"a":1}}"#, "`bin`"),
-        (r#"{"type":1}"#, "`type`"),
-        (r#"{"suggest":{"a":1}}"#, "`suggest`"),
+        (r#"{"autoload":"src"}"#, "`autoload` must be an object"),
+        (r#"{"bin":{"a":1}}"#, "`bin` must be a string or a list of strings"),
+        (r#"{"type":1}"#, "`type` must be a string"),
+        (r#"{"suggest":{"a":1}}"#, "`suggest` must be an object"),
     ] {
         let error = Manifest::parse(json.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(sentence), "{json}: {error}");
