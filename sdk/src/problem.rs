@@ -1,33 +1,25 @@
 //! What a protocol answers when it does not do what was asked.
 //!
-//! A protocol lists its failures in a table ([`descriptors!`](crate::descriptors)) and implements
-//! [`ErrorFormat`] once: it names a line of the table for each [`Report`] of the router and the
-//! host, and renders a [`Problem`]. The conversions come with that. So an endpoint returns
-//! `Result<Response, Problem<MyProtocol>>` and uses `?` on every call of this crate.
+//! A protocol lists its own failures in a table ([`descriptors!`](crate::descriptors)) and
+//! implements [`ErrorFormat`] once, which renders a [`Problem`]. The lines of [`defaults`] answer
+//! what the router and the host report; a protocol that needs another code or status for a
+//! [`Report`] overrides [`ErrorFormat::descriptor`]. All conversions are provided. So an endpoint
+//! returns `Result<Response, Problem<MyProtocol>>` and uses `?` on every call of this crate.
 //!
-//! An answer with a status of 500 and above always has a line in the log that says why, and tells
-//! the client nothing of the inside of the host. A protocol without an own format uses
+//! If an answer has a status of 500 or above, a line in the log says why, and the answer reveals
+//! nothing about the inside of the host. A protocol without a format of its own uses
 //! [`Failure`](crate::Failure).
 //!
 //! # Examples
 //! A protocol whose clients read XML:
 //! ```
 //! use packhouse_plugin::markup::Escaped;
+//! use packhouse_plugin::problem::defaults::NOT_FOUND;
 //! use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
 //! use packhouse_plugin::{Call, Descriptor, Response, Router, answered_as, auth, descriptors};
 //!
 //! descriptors! {
-//!     NO_ROUTE 404 "no_route" "nothing is served at this path"
-//!     NOT_FOUND 404 "not_found" "this is not in this registry"
-//!     METHOD 405 "method" "this path does not answer this method"
-//!     FEATURE_OFF 405 "feature_off" "this is turned off on this registry"
 //!     BAD_NAME 400 "bad_name" "this is not a valid name"
-//!     BAD_BODY 400 "bad_body" "the body cannot be read"
-//!     TOO_LARGE 413 "too_large" "this is larger than the registry takes"
-//!     SIGN_IN 401 "sign_in" "sign in first"
-//!     FORBIDDEN 403 "forbidden" "this account lacks a permission"
-//!     CONFLICT 409 "conflict" "somebody else changed it at the same time; try again"
-//!     INTERNAL 500 "internal" "the registry met an internal error"
 //! }
 //!
 //! /// The protocol.
@@ -40,17 +32,8 @@
 //!
 //!     fn descriptor(report: Report<'_>) -> Descriptor {
 //!         match report {
-//!             Report::NoRoute => NO_ROUTE,
-//!             Report::Method => METHOD,
-//!             Report::FeatureOff => FEATURE_OFF,
 //!             Report::BadPath { .. } => BAD_NAME,
-//!             Report::BadJson | Report::Invalid | Report::Truncated | Report::DigestMismatch => BAD_BODY,
-//!             Report::TooLarge => TOO_LARGE,
-//!             Report::SignIn => SIGN_IN,
-//!             Report::Forbidden => FORBIDDEN,
-//!             Report::NotFound => NOT_FOUND,
-//!             Report::Conflict => CONFLICT,
-//!             Report::Unavailable | Report::Internal => INTERNAL,
+//!             other => other.descriptor(),
 //!         }
 //!     }
 //!
@@ -107,6 +90,11 @@ use crate::segment::BadSegment;
 use crate::settings::FeatureOff;
 use crate::{Error, Response};
 
+pub mod defaults;
+mod report;
+
+pub use report::Report;
+
 /// One line of a protocol's table of failures: the table is also the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
@@ -140,8 +128,8 @@ macro_rules! descriptors {
     };
 }
 
-/// Which line of the table answers an error of the protocol's own, in the error's own words. See
-/// the example of [`problem`](crate::problem).
+/// Chooses the line of the table that answers an error type of the protocol. The client reads the
+/// error's own words. See the example of [`problem`](crate::problem).
 #[macro_export]
 macro_rules! answered_as {
     ($problem:ty: $($error:ty => $descriptor:expr),+ $(,)?) => {
@@ -153,102 +141,29 @@ macro_rules! answered_as {
     };
 }
 
-/// What the router or the host reports. The list is complete, so that a protocol names a line of
-/// its table for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report<'a> {
-    /// No route matches the path. 404.
-    NoRoute,
-    /// The path exists for other methods. 405; the router adds `Allow`.
-    Method,
-    /// The operator switched the feature off ([`crate::settings::require_feature`]). 405.
-    FeatureOff,
-    /// A part of the path cannot be a name. `parameter` is its name in the route's pattern. 400.
-    BadPath { parameter: &'a str },
-    /// The client sent JSON that does not parse as what the endpoint needs. 400.
-    BadJson,
-    /// The caller must sign in, or the credentials are not valid. 401.
-    SignIn,
-    /// The account lacks a permission, or the plugin lacks a grant ([`Error::Denied`]). 403.
-    Forbidden,
-    /// [`Error::NotFound`]. 404.
-    NotFound,
-    /// [`Error::Conflict`]. 409.
-    Conflict,
-    /// [`Error::DigestMismatch`]. 400.
-    DigestMismatch,
-    /// [`Error::TooLarge`]. 413.
-    TooLarge,
-    /// [`Error::Truncated`]. 400.
-    Truncated,
-    /// [`Error::Invalid`]. 400.
-    Invalid,
-    /// [`Error::Unavailable`]. 503.
-    Unavailable,
-    /// Damaged stored data, a wrong setting, a bug of the plugin, or any other error of the host.
-    /// 500; the log says why.
-    Internal,
-}
-
-impl Report<'_> {
-    /// The HTTP status that says the same, for protocols without an own opinion.
-    pub fn status(self) -> u16 {
-        match self {
-            Report::NoRoute | Report::NotFound => 404,
-            Report::Method | Report::FeatureOff => 405,
-            Report::BadPath { .. }
-            | Report::BadJson
-            | Report::DigestMismatch
-            | Report::Truncated
-            | Report::Invalid => 400,
-            Report::SignIn => 401,
-            Report::Forbidden => 403,
-            Report::Conflict => 409,
-            Report::TooLarge => 413,
-            Report::Unavailable => 503,
-            Report::Internal => 500,
-        }
-    }
-
-    fn of(error: &Error) -> Report<'static> {
-        match error {
-            Error::NotFound => Report::NotFound,
-            Error::Conflict => Report::Conflict,
-            Error::DigestMismatch { .. } => Report::DigestMismatch,
-            Error::TooLarge(_) => Report::TooLarge,
-            Error::Truncated => Report::Truncated,
-            Error::Invalid(_) => Report::Invalid,
-            Error::BadJson(_) => Report::BadJson,
-            Error::Denied(_) => Report::Forbidden,
-            Error::Unavailable(_) => Report::Unavailable,
-            Error::Damaged { .. } | Error::Misconfigured(_) | Error::Misused(_) | Error::Other { .. } => {
-                Report::Internal
-            }
-        }
-    }
-}
-
 /// How a protocol answers failures.
 pub trait ErrorFormat: Sized + 'static {
-    /// What a problem of this protocol holds beside descriptor, sentence and headers; `()` for
+    /// What a problem of this protocol contains besides descriptor, sentence and headers; `()` for
     /// nothing.
     type Detail: Clone + fmt::Debug + Default + PartialEq;
 
-    /// The line of the protocol's table for what the router or the host reports. Where this is a
-    /// 500 and the host says 503 or 507, the answer has the host's status.
-    fn descriptor(report: Report<'_>) -> Descriptor;
+    /// The line that answers what the router or the host reports. If its status is 500 and the
+    /// host says 503 or 507, the answer has the host's status.
+    fn descriptor(report: Report<'_>) -> Descriptor {
+        report.descriptor()
+    }
 
     /// The answer, without the headers that were added with [`Problem::header`].
     fn render(problem: &Problem<Self>) -> Response;
 
-    /// What a client without credentials reads. `permission` is the grant that is missing, as an
-    /// administrator gives it.
+    /// The sentence for a client without credentials. `permission` is the missing grant, in the
+    /// words in which an administrator gives it.
     fn sign_in(permission: &str) -> String {
         format!("sign in first: this needs the permission {permission}")
     }
 }
 
-/// A line of a protocol's table, the sentence for this case, and what else the answer holds.
+/// A failure: a line of a protocol's table, the sentence for this case, and the rest of the answer.
 pub struct Problem<P: ErrorFormat> {
     descriptor: Descriptor,
     sentence: String,
@@ -258,12 +173,12 @@ pub struct Problem<P: ErrorFormat> {
 }
 
 impl<P: ErrorFormat> Problem<P> {
-    /// With the table's own sentence.
+    /// With the sentence of the table.
     pub fn new(descriptor: Descriptor) -> Self {
         Self::because(descriptor, descriptor.message)
     }
 
-    /// With a sentence that says more: what is wrong, and what to do.
+    /// With a sentence for this case: what is wrong, and what to do.
     #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they made")]
     pub fn because(descriptor: Descriptor, sentence: impl ToString) -> Self {
         Self {
@@ -360,7 +275,7 @@ impl<P: ErrorFormat> From<FeatureOff> for Problem<P> {
     }
 }
 
-/// What the host reports. What tells of its inside goes to the log, not to the client.
+/// What the host reports. Details about the inside of the host go to the log, not to the client.
 impl<P: ErrorFormat> From<Error> for Problem<P> {
     fn from(error: Error) -> Self {
         error.log_unless_clients();

@@ -138,3 +138,44 @@ fn what_was_read_is_told_apart_from_a_host_that_fails() {
     let failure = TextFailure::from(serde_json::from_str::<u32>("{torn").unwrap_err());
     assert_eq!(failure.status(), 400, "{failure}");
 }
+
+/// A protocol that overrides nothing.
+struct Plain;
+
+impl ErrorFormat for Plain {
+    type Detail = ();
+
+    fn render(problem: &Problem<Plain>) -> Response {
+        Response::new(problem.status()).text(problem.code())
+    }
+}
+
+#[test]
+fn a_protocol_without_lines_of_its_own_answers_with_the_defaults() {
+    let answered = |problem: Problem<Plain>| (problem.status(), problem.code());
+    for (error, expected) in [
+        (Error::NotFound, (404, "not_found")),
+        (Error::Conflict, (409, "conflict")),
+        (Error::TooLarge(1), (413, "too_large")),
+        (Error::Truncated, (400, "bad_body")),
+        (Error::Invalid("why".to_owned()), (400, "bad_body")),
+        (packhouse_plugin::json::parse::<u32>(b"[]").unwrap_err().into(), (400, "bad_body")),
+        (Error::Denied("why".to_owned()), (403, "forbidden")),
+        (Error::Unavailable("why".to_owned()), (503, "internal")),
+        (Error::Misused("why".to_owned()), (500, "internal")),
+        (Error::Other { code: "storage-full".to_owned(), message: String::new() }, (507, "internal")),
+    ] {
+        let _host = Host::new();
+        assert_eq!(answered(error.clone().into()), expected, "{error:?}");
+    }
+    for (report, expected) in [
+        (Report::NoRoute, (404, "no_route")),
+        (Report::Method, (405, "method_not_allowed")),
+        (Report::FeatureOff, (405, "feature_off")),
+        (Report::BadPath { parameter: "note" }, (400, "bad_path")),
+        (Report::SignIn, (401, "sign_in")),
+        (Report::DigestMismatch, (400, "bad_body")),
+    ] {
+        assert_eq!(answered(Problem::new(Plain::descriptor(report))), expected, "{report:?}");
+    }
+}

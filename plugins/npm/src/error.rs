@@ -1,9 +1,10 @@
-//! Everything that this protocol answers when it does not do what was asked: a table of
-//! descriptors, and the shape npm clients read.
+//! What this protocol answers when a request fails: the lines that it has besides the SDK's
+//! defaults, and the shape that npm clients read.
 //!
-//! npm shows the member `error` of a failure; `reason` holds the stable code. A 404 is the
-//! other way round (`"error":"not_found"`), as CouchDB words it and yarn classic expects.
+//! npm shows the member `error` of a failure; `reason` contains the stable code. In a 404 the two are
+//! exchanged (`"error":"not_found"`), as in CouchDB, because yarn classic expects that.
 
+pub use packhouse_plugin::problem::defaults::{BAD_BODY, FORBIDDEN, INTERNAL, TOO_LARGE};
 use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
 use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
@@ -16,24 +17,18 @@ use crate::walker::WalkError;
 descriptors! {
     NOT_FOUND 404 "not_found" "document not found"
     NO_ROUTE 404 "not_found" "nothing is served at this path"
-    METHOD 405 "method_not_allowed" "this path does not answer this method"
-    FEATURE_OFF 405 "feature_off" "this is turned off on this registry"
     BAD_NAME 400 "bad_name" "this is not a valid package name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
     BAD_TAG 400 "bad_tag" "this is not a valid tag"
-    BAD_PATH 400 "bad_path" "a part of this path is not allowed"
     BAD_JSON 400 "bad_json" "the body is not the JSON that this needs"
-    BAD_BODY 400 "bad_body" "the body cannot be read"
     BAD_TARBALL 400 "bad_tarball" "the tarball does not hold what it should"
     MISMATCH 400 "mismatch" "the package does not agree with the request"
     BAD_DIGEST 400 "bad_digest" "the tarball is not what its digest says; publish again"
     BAD_TOKEN_REQUEST 400 "bad_token_request" "a token like this cannot be made"
-    TOO_LARGE 413 "too_large" "this is larger than the registry takes"
     SIGN_IN 401 "sign_in" "sign in first: npm login"
     BAD_LOGIN 401 "bad_login" "user name and password do not match an account; accounts are made by the administrator"
     TOO_MANY_LOGINS 429 "too_many_logins" "too many wrong passwords were sent; try again later"
     TOO_MANY_STARS 429 "too_many_stars" "this star was changed a moment ago; try again in some seconds"
-    FORBIDDEN 403 "forbidden" "this account lacks a permission"
     VERSION_EXISTS 403 "version_exists" "You cannot publish over the previously published versions"
     ACCESS_FIXED 403 "access_fixed" "who may read and write is set in the registry's permissions, not by npm access"
     STALE 409 "conflict" "the package has changed since it was read; try again"
@@ -41,10 +36,9 @@ descriptors! {
     STILL_LISTED 409 "still_listed" "this version is still listed; unpublish it first"
     NO_WEB_LOGIN 404 "not_found" "there is no web login here: npm asks for name and password instead"
     NO_AUDIT 404 "not_found" "this registry has no security advisories, so nothing was audited; to ask another one, use npm audit --registry"
-    HOST 500 "internal" "the registry met an internal error"
 }
 
-/// What endpoints fail with.
+/// The error of every endpoint.
 pub type Error = Problem<Npm>;
 
 impl ErrorFormat for Npm {
@@ -53,18 +47,12 @@ impl ErrorFormat for Npm {
     fn descriptor(report: Report<'_>) -> Descriptor {
         match report {
             Report::NoRoute => NO_ROUTE,
-            Report::Method => METHOD,
-            Report::FeatureOff => FEATURE_OFF,
-            Report::BadPath { .. } => BAD_PATH,
+            Report::NotFound => NOT_FOUND,
             Report::BadJson => BAD_JSON,
             Report::SignIn => SIGN_IN,
-            Report::Forbidden => FORBIDDEN,
-            Report::NotFound => NOT_FOUND,
             Report::Conflict => STALE,
             Report::DigestMismatch => BAD_DIGEST,
-            Report::TooLarge => TOO_LARGE,
-            Report::Truncated | Report::Invalid => BAD_BODY,
-            Report::Unavailable | Report::Internal => HOST,
+            other => other.descriptor(),
         }
     }
 
@@ -88,7 +76,7 @@ impl ErrorFormat for Npm {
     }
 }
 
-/// 403 in npm's wording, which clients look for.
+/// 403 with the words that clients look for.
 pub fn version_exists(version: &str) -> Error {
     Error::because(VERSION_EXISTS, format!("{}: {version}.", VERSION_EXISTS.message))
 }
@@ -99,7 +87,7 @@ answered_as! { Error:
     TagError => BAD_TAG,
 }
 
-/// A store that fails while a tarball is read is not the tarball's fault.
+/// A failure of the store while a tarball is read is not reported as a fault of the tarball.
 impl From<ArchiveError> for Error {
     fn from(error: ArchiveError) -> Self {
         match &error {

@@ -1,5 +1,6 @@
-//! Everything that this protocol answers when it does not do what was asked: a table of
-//! descriptors, and the shape that clients read (distribution-spec, "Error Codes").
+//! What this protocol answers when a request fails: a table of descriptors, and the shape that
+//! clients read (distribution-spec, "Error Codes"). The specification allows its own codes only, so
+//! none of the SDK's defaults is used.
 
 use packhouse_plugin::auth::{Denied, Wanted};
 use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
@@ -14,25 +15,25 @@ use crate::{Oci, access};
 descriptors! {
     BLOB_UNKNOWN 404 "BLOB_UNKNOWN" "this repository has no such blob"
     BLOB_NAMED 405 "UNSUPPORTED" "a manifest of this repository still names this blob; delete the manifest first"
-    UPLOAD_INVALID 400 "BLOB_UPLOAD_INVALID" "this is no way to upload"
+    UPLOAD_INVALID 400 "BLOB_UPLOAD_INVALID" "this is not a valid way to upload"
     UPLOAD_RANGE 416 "BLOB_UPLOAD_INVALID" "this is not the next part of the upload; go on where Range ends"
     UPLOAD_UNKNOWN 404 "BLOB_UPLOAD_UNKNOWN" "there is no such upload in this repository: it is finished, cancelled or expired; begin again"
     DIGEST_INVALID 400 "DIGEST_INVALID" "the digest does not fit the content; send it again"
     MANIFEST_BLOB_UNKNOWN 404 "MANIFEST_BLOB_UNKNOWN" "the manifest names content that this repository does not have; push it first"
-    MANIFEST_INVALID 400 "MANIFEST_INVALID" "this is no manifest that can be taken"
+    MANIFEST_INVALID 400 "MANIFEST_INVALID" "the registry does not accept this manifest"
     MANIFEST_UNKNOWN 404 "MANIFEST_UNKNOWN" "this repository has no such manifest"
     MANIFEST_TOO_LARGE 413 "MANIFEST_INVALID" "a manifest has at most 8 MiB"
-    TAG_INVALID 400 "MANIFEST_INVALID" "this is no tag"
+    TAG_INVALID 400 "MANIFEST_INVALID" "this is not a valid tag"
     TOO_MANY_TAGS 414 "MANIFEST_INVALID" "at most 100 tags can be set at once; send the others with another request"
-    NAME_INVALID 400 "NAME_INVALID" "this is no repository's name"
+    NAME_INVALID 400 "NAME_INVALID" "this is not a valid repository name"
     NAME_UNKNOWN 404 "NAME_UNKNOWN" "there is no such repository"
-    SIZE_INVALID 400 "SIZE_INVALID" "the content is not as long as was said; send it again"
+    SIZE_INVALID 400 "SIZE_INVALID" "the content does not have the declared length; send it again"
     TOO_LARGE 413 "SIZE_INVALID" "this is larger than the registry takes"
     UNAUTHORIZED 401 "UNAUTHORIZED" "sign in first: docker login"
     TOO_MANY 429 "TOOMANYREQUESTS" "too many wrong passwords were sent; try again later"
     DENIED 403 "DENIED" "this account lacks a permission"
-    PAGE_INVALID 400 "UNSUPPORTED" "`n` is no number"
-    REQUEST_INVALID 400 "UNSUPPORTED" "this cannot be asked"
+    PAGE_INVALID 400 "UNSUPPORTED" "`n` is not a number"
+    REQUEST_INVALID 400 "UNSUPPORTED" "the registry cannot answer this request"
     NO_ROUTE 404 "UNSUPPORTED" "nothing is served at this path"
     METHOD 405 "UNSUPPORTED" "this path does not answer this method"
     FEATURE_OFF 405 "UNSUPPORTED" "this is turned off on this registry"
@@ -41,17 +42,17 @@ descriptors! {
     HOST 500 "UNKNOWN" "the registry met an internal error"
 }
 
-/// What endpoints fail with.
+/// The error of every endpoint.
 pub type Error = Problem<Oci>;
 
-/// What else an answer holds.
+/// What else an answer contains.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Detail {
     #[default]
     Nothing,
     /// What the failure is about, for programs.
     About(Value),
-    /// What a token would have to allow, for the challenge of a 401.
+    /// What a token must allow, for the challenge of a 401.
     Wanted(Vec<Wanted>),
 }
 
@@ -91,7 +92,7 @@ impl ErrorFormat for Oci {
     }
 }
 
-/// 401 or 403. `wanted` is what a token would have to allow.
+/// 401 or 403. `wanted` is what a token must allow.
 pub fn denied(denied: Denied, wanted: Vec<Wanted>) -> Error {
     Error::from(denied).with_detail(Detail::Wanted(wanted))
 }

@@ -1,8 +1,9 @@
-//! Everything that this protocol answers when it does not do what was asked: a table of
-//! descriptors, and the shape that clients read: one sentence as text, which uv shows, and as
-//! the reason phrase, which twine shows; and `{"message": …}` where the answer would have been
-//! JSON.
+//! What this protocol answers when a request fails: the lines that it has besides the SDK's
+//! defaults, and the shape that clients read. The sentence is the reason phrase, which twine shows,
+//! and the body, which uv shows: as text, or as `{"message": …}` if a success would be JSON.
 
+use packhouse_plugin::problem::defaults::SIGN_IN;
+pub use packhouse_plugin::problem::defaults::{BAD_BODY, METHOD, NO_ROUTE, NOT_FOUND, TOO_LARGE};
 use packhouse_plugin::problem::{ErrorFormat, Problem, Report};
 use packhouse_plugin::{Descriptor, Response, answered_as, descriptors};
 use serde_json::json;
@@ -15,39 +16,28 @@ use crate::metadata::MetadataError;
 use crate::name::{FileNameError, NameError, VersionError};
 
 descriptors! {
-    NOT_FOUND 404 "not_found" "this is not in this registry"
-    NO_ROUTE 404 "no_route" "nothing is served at this path"
-    METHOD 405 "method_not_allowed" "this path does not answer this method"
-    FEATURE_OFF 405 "feature_off" "this is turned off on this registry"
     NOT_ACCEPTABLE 406 "not_acceptable" "the simple API is served as text/html and as application/vnd.pypi.simple.v1 +html and +json"
     BAD_NAME 400 "bad_name" "this is not a valid project name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
     BAD_FILE_NAME 400 "bad_file_name" "this cannot be the name of a distribution"
-    BAD_PATH 400 "bad_path" "a part of this path is not allowed"
     BAD_FORM 400 "bad_form" "the upload's form is not what it should be"
-    BAD_BODY 400 "bad_body" "the body cannot be read"
     BAD_FILE 400 "bad_file" "the distribution does not hold what it should"
     BAD_ATTESTATION 400 "bad_attestation" "the attestations do not belong to this file"
     MISMATCH 400 "mismatch" "the distribution does not agree with the upload"
     BAD_DIGEST 400 "bad_digest" "the file is not what its digest says; upload it again"
     BAD_STATUS 400 "bad_status" "a project is active, archived, quarantined or deprecated"
-    TOO_LARGE 413 "too_large" "this is larger than the registry takes"
-    SIGN_IN 401 "sign_in" "sign in first: give your client a user name and password, or `__token__` and a token"
-    FORBIDDEN 403 "forbidden" "this account lacks a permission"
     QUARANTINED 403 "quarantined" "this project is quarantined: its files are not offered"
     CLOSED 403 "closed" "this project takes no uploads"
     FILE_EXISTS 409 "file_exists" "File already exists"
-    STALE 409 "conflict" "the project has changed since it was read; try again"
     NOT_ADOPTED 409 "not_adopted" "this project's files were written by another system, and they are too large to be read in one request: run `packhouse reindex` first"
     BEING_PUBLISHED 409 "being_published" "this file is being uploaded by somebody else; try again in a few minutes"
     CHANGING 503 "changing" "the project was changed by somebody else at the same moment; upload the file again"
-    HOST 500 "internal" "the registry met an internal error"
 }
 
-/// What endpoints fail with.
+/// The error of every endpoint.
 pub type Error = Problem<Pypi>;
 
-/// What a failure is answered as.
+/// The format of the body of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Form {
     #[default]
@@ -60,18 +50,8 @@ impl ErrorFormat for Pypi {
 
     fn descriptor(report: Report<'_>) -> Descriptor {
         match report {
-            Report::NoRoute => NO_ROUTE,
-            Report::Method => METHOD,
-            Report::FeatureOff => FEATURE_OFF,
-            Report::BadPath { .. } => BAD_PATH,
-            Report::SignIn => SIGN_IN,
-            Report::Forbidden => FORBIDDEN,
-            Report::NotFound => NOT_FOUND,
-            Report::Conflict => STALE,
             Report::DigestMismatch => BAD_DIGEST,
-            Report::TooLarge => TOO_LARGE,
-            Report::BadJson | Report::Truncated | Report::Invalid => BAD_BODY,
-            Report::Unavailable | Report::Internal => HOST,
+            other => other.descriptor(),
         }
     }
 
@@ -90,16 +70,19 @@ impl ErrorFormat for Pypi {
     }
 
     fn sign_in(permission: &str) -> String {
-        format!("{}. This needs the permission {permission}", SIGN_IN.message)
+        format!(
+            "sign in first: give your client a user name and password, or `__token__` and a token. This needs the \
+             permission {permission}"
+        )
     }
 }
 
-/// To be answered as JSON.
+/// The same failure, answered as JSON.
 pub fn in_json(error: Error) -> Error {
     error.with_detail(Form::Json)
 }
 
-/// What a client has sent, as a sentence says it again: in quotes, and not at any length.
+/// What a client sent, in the form in which a sentence repeats it: quoted and cut.
 pub fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(100).collect::<String>())
 }
@@ -112,7 +95,7 @@ answered_as! { Error:
     AttestationError => BAD_ATTESTATION,
 }
 
-/// A store that fails while an archive is read is not the archive's fault.
+/// A failure of the store while an archive is read is not reported as a fault of the archive.
 impl From<WheelError> for Error {
     fn from(error: WheelError) -> Self {
         match error {

@@ -103,6 +103,6 @@ impl Read for Away {
 fn a_store_that_fails_while_a_tarball_is_read_is_not_the_clients_fault() {
     let _host = packhouse_plugin::testing::Host::new();
     let error = crate::error::Error::from(package_json(io::BufReader::new(Away)).unwrap_err());
-    assert_eq!((error.status(), error.code()), (503, crate::error::HOST.code));
+    assert_eq!((error.status(), error.code()), (503, crate::error::INTERNAL.code));
     assert!(!error.sentence().contains("10.0.0.7"), "{error}");
 }

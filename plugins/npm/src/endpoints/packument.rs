@@ -24,7 +24,7 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
     let mut response = Response::new(200).content_type(content_type);
     packument
         .render(&mut response, &links, &packument.revision(&document.info.version), rendering)
-        .map_err(|_| Error::new(error::HOST))?;
+        .map_err(|_| Error::new(error::INTERNAL))?;
     Ok(response)
 }
 
@@ -41,6 +41,6 @@ pub fn read_version(call: &Call) -> Result<Response, Error> {
     let mut response = Response::new(200).content_type(JSON);
     links
         .write_manifest(&mut response, &version, manifest, Rendering::Full)
-        .map_err(|_| Error::new(error::HOST))?;
+        .map_err(|_| Error::new(error::INTERNAL))?;
     Ok(response)
 }
