@@ -1,11 +1,13 @@
-//! One request's way: mount → caller → plugin → reply.
+//! The steps by which one request is answered: mount → caller → plugin → response.
 //!
-//! The only place that knows the order of these steps; each step is a room's.
-//! Remembered responses will stand between the caller and the plugin.
+//! Only this module knows their order. Another module takes each step. Remembered responses will
+//! stand between the caller and the plugin.
 
 mod cors;
 mod cross_site;
 mod preconditions;
+mod refusals;
+mod urls;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,17 +15,17 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{ALLOW, EXPECT};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use tracing::{Instrument, Span, field};
 
 use self::cors::Cors;
-use crate::app::standing::Absence;
-use crate::app::{Registry, data_limits};
-use crate::auth::{Area, AuthError, Credentials, Session};
+use self::refusals::{Refusal, away, explain};
+use crate::auth::{Area, Auth, Credentials, Session};
 use crate::body::{self, Filled, RequestBody};
+use crate::capabilities::ground::DataLimits;
 use crate::capabilities::request::TokenRules;
-use crate::capabilities::resources::Resources;
+use crate::capabilities::resources::{Budgets, Resources};
 use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
 use crate::plugins::{CallError, Generation};
@@ -31,29 +33,50 @@ use crate::prefixes::PrefixError;
 use crate::respond::{
     BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, is_conditional_change, respond,
 };
-use crate::server::{Load, Pass, Peer};
-use crate::shares::Client;
-use crate::status;
-use crate::telemetry::with_causes;
+use crate::server::{Gate, Load, Pass, Peer};
+use crate::serving::{Absence, Serving};
+use crate::shares::{Budget, Client};
+use crate::status::{self, Pages};
+use crate::storage::Storage;
 use crate::text::{printable, printable_path};
+use crate::turns::Turns;
 
 /// Bodies up to this size, in bytes, are received before their request takes a place: all
 /// that sign in or ask for a token are smaller.
 const SMALL_BODY: usize = 64 << 10;
 
-/// What cannot be answered, and in whose words.
-struct Refusal {
-    failure: Failure,
-    shape: Option<FailureShape>,
+/// What of the configuration a request depends on.
+pub struct Settings {
+    /// Where clients reach the registry, if the configuration says so.
+    pub public_url: Option<String>,
+    /// The web sites whose scripts may read.
+    pub cors: Vec<String>,
+    pub bodies: body::Limits,
+    /// How long a small body may take that is received before its request takes a place.
+    pub small_body: Duration,
+    /// How long the upload of an anonymous client may take.
+    pub anonymous_upload: Duration,
+    /// How long a request waits for memory, and for the request before it at the same address.
+    pub patience: Duration,
+    pub calls: DataLimits,
+    pub tokens: TokenRules,
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self { failure, shape: None }
-    }
+/// Answers requests.
+pub struct Dispatcher {
+    pub serving: Arc<Serving>,
+    pub storage: Storage,
+    pub auth: Auth,
+    pub gate: Gate,
+    pub budgets: Budgets,
+    /// Memory for bodies that are received before their request takes a place.
+    pub bodies: Budget,
+    /// The addresses that conditional requests are changing.
+    pub turns: Turns,
+    pub settings: Settings,
 }
 
-impl Registry {
+impl Dispatcher {
     /// Answers one request. `peer` is where it came from, after trusted proxies.
     pub async fn dispatch<B>(&self, request: Request<B>, peer: Peer) -> Response<ResponseBody>
     where
@@ -79,10 +102,10 @@ impl Registry {
     {
         let started = std::time::Instant::now();
         let (mut parts, body) = request.into_parts();
-        let body = RequestBody::new(body, self.body_limits());
+        let body = RequestBody::new(body, self.settings.bodies);
         let is_anonymous = !Credentials::are_in(&parts.headers);
         let is_forged = self.is_forged(&parts, &peer);
-        let cors = Cors::of(&self.config().server.cors, &parts);
+        let cors = Cors::of(&self.settings.cors, &parts);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
         let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
@@ -123,14 +146,14 @@ impl Registry {
             return Ok((of_the_server(), None));
         }
         if is_reserved(path) {
-            return Ok((status::reply(self, &self.asked_of_host(asked)).await?, None));
+            return Ok((status::reply(&self.pages(), &self.asked_of_host(asked)).await?, None));
         }
-        let mut mounts = self.mounts();
+        let mut mounts = self.serving.mounts();
         if mounts.resolve(asked.host(), path).is_none() {
-            if !self.recall_mounts().await {
+            if !self.serving.recall().await {
                 return Err(Failure::StorageUnavailable.into());
             }
-            mounts = self.mounts();
+            mounts = self.serving.mounts();
         }
         let found = mounts.resolve(asked.host(), path).ok_or_else(nothing_there)?;
         if !found.mount.enabled {
@@ -158,10 +181,10 @@ impl Registry {
             Some(_) => Some(self.take_turn(&found).await.map_err(refuse)?),
             None => None,
         };
-        let place = self.gate().enter(client, load).await;
+        let place = self.gate.enter(client, load).await;
         let place = place.map_err(|busy| refuse(Failure::Busy { retry_after: busy.retry_after }))?;
-        let resources = self.resources(client);
-        let memory = resources.wait_for_memory(self.config().server.limits.queue_timeout.0).await;
+        let resources = Resources { client, budgets: self.budgets.clone() };
+        let memory = resources.wait_for_memory(self.settings.patience).await;
         memory.map_err(|error| refuse(explain(&found.mount.plugin, &CallError::from(error))))?;
         let looked = match condition {
             Some(credentials) => {
@@ -193,7 +216,6 @@ impl Registry {
         client: Client,
         session: &mut Session,
     ) -> Result<Load, Failure> {
-        let limits = &self.config().server.limits;
         if body.is_empty() {
             return Ok(Load::Complete);
         }
@@ -202,9 +224,9 @@ impl Registry {
         let mut filled = Filled::Larger;
         if body.declared().map_or(!waits, |length| length <= SMALL_BODY as u64) {
             let size = body.declared().unwrap_or(SMALL_BODY as u64);
-            let memory = self.bodies().take(client, size);
-            body.keep(memory.map_err(|_| Failure::Busy { retry_after: limits.header_timeout.0 })?);
-            filled = body.fill(SMALL_BODY, limits.header_timeout.0).await?;
+            let memory = self.bodies.take(client, size);
+            body.keep(memory.map_err(|_| Failure::Busy { retry_after: self.settings.small_body })?);
+            filled = body.fill(SMALL_BODY, self.settings.small_body).await?;
         }
         if filled == Filled::Complete {
             return Ok(Load::Complete);
@@ -215,18 +237,18 @@ impl Registry {
         if filled == Filled::Slow {
             return Err(Failure::Slow);
         }
-        body.limit_time(limits.anonymous_upload.0);
+        body.limit_time(self.settings.anonymous_upload);
         Ok(Load::StrangersUpload)
     }
 
     /// Whether anybody may read everything on this mount.
     fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
         let actions = &generation.description.actions;
-        self.auth().is_public(mount.anonymous.as_deref(), &mount.name, actions)
+        self.auth.is_public(mount.anonymous.as_deref(), &mount.name, actions)
     }
 
     fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
-        let public_url = self.config().server.public_url.as_deref();
+        let public_url = self.settings.public_url.as_deref();
         let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
         let public = public.and_then(|rest| rest.split('/').next());
         let hosts = public.into_iter().chain(peer.host.as_deref());
@@ -235,17 +257,21 @@ impl Registry {
 
     /// What serves a mount. Where nothing does, a 404 would send clients to their next registry.
     async fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Refusal> {
-        self.standing(mount).await.map_err(|absence| {
+        self.serving.standing(mount).await.map_err(|absence| {
             let failure = if let Absence::Prefix(PrefixError::Storage(error)) = &absence {
                 tracing::warn!(error = %error, "[mount.{}]: {absence}", mount.name);
                 Failure::StorageUnavailable
             } else {
-                self.note_absence(mount, &absence);
+                self.serving.note_absence(mount, &absence);
                 Failure::PluginUnavailable(absence.for_clients(&mount.name).into())
             };
-            let serving = self.plugins().serving(&mount.plugin);
+            let serving = self.serving.plugins().serving(&mount.plugin);
             Refusal { failure, shape: serving.and_then(|serving| serving.description.failure_shape.clone()) }
         })
+    }
+
+    fn pages(&self) -> Pages<'_> {
+        Pages { serving: &self.serving, storage: &self.storage, auth: &self.auth }
     }
 
     fn asked_of_host<'a>(&'a self, asked: &'a Asked<'_>) -> status::Asked<'a> {
@@ -254,7 +280,7 @@ impl Registry {
             path: asked.parts.uri.path(),
             scheme: asked.peer.scheme,
             host: asked.host(),
-            public_url: self.config().server.public_url.as_deref(),
+            public_url: self.settings.public_url.as_deref(),
         }
     }
 
@@ -270,7 +296,7 @@ impl Registry {
             anonymous: found.mount.anonymous.clone(),
             actions: Arc::clone(&generation.description.actions),
         };
-        Session::new(self.auth().clone(), area, credentials, peer)
+        Session::new(self.auth.clone(), area, credentials, peer)
     }
 
     fn context(
@@ -282,17 +308,16 @@ impl Registry {
         session: Session,
         resources: Resources,
     ) -> Result<Box<RequestContext>, Failure> {
-        let storage = self.storage().scope(&found.mount.prefix).map_err(|error| {
+        let storage = self.storage.scope(&found.mount.prefix).map_err(|error| {
             tracing::error!(error = %error, "the mount's prefix cannot be used: {error}");
             Failure::Internal
         })?;
-        let tokens = self.config().auth.client_tokens();
         let ground = Ground {
             mount: Arc::clone(found.mount),
             description: Arc::clone(&generation.description),
             storage,
             is_read_only: false,
-            limits: data_limits(self.config()),
+            limits: self.settings.calls,
             resources,
             now: SystemTime::now(),
         };
@@ -308,41 +333,10 @@ impl Registry {
             headers: asked.parts.headers.clone(),
             body,
             session,
-            tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
+            tokens: self.settings.tokens,
             may_change: true,
             vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
-    }
-
-    fn base_url(&self, mount: &Mount, asked: &Asked<'_>) -> String {
-        match &self.config().server.public_url {
-            Some(url) if mount.host.is_none() => format!("{url}{}", mount.base_path),
-            _ => {
-                let host = asked.host().unwrap_or("localhost");
-                format!("{}://{host}{}", asked.peer.scheme, mount.base_path)
-            }
-        }
-    }
-
-    /// The path of [`Self::base_url`].
-    fn base_path(&self, mount: &Mount) -> String {
-        let public = self.config().server.public_url.as_deref().filter(|_| mount.host.is_none());
-        let behind_scheme = public.and_then(|url| url.split_once("://")).map_or("", |(_, rest)| rest);
-        let above = behind_scheme.find('/').and_then(|slash| behind_scheme.get(slash..)).unwrap_or_default();
-        format!("{above}{}", mount.base_path)
-    }
-
-    /// The headers of a proxy that choose [`Self::base_url`].
-    fn base_url_vary(&self, mount: &Mount, asked: &Asked<'_>) -> Vec<HeaderName> {
-        if self.config().server.public_url.is_some() && mount.host.is_none() {
-            return Vec::new();
-        }
-        asked.peer.scheme_from.iter().chain(&asked.peer.host_from).cloned().collect()
-    }
-
-    fn body_limits(&self) -> body::Limits {
-        let limits = &self.config().server.limits;
-        body::Limits { idle: limits.idle_timeout.0, rate: limits.min_rate.0, ..body::Limits::default() }
     }
 }
 
@@ -391,43 +385,4 @@ fn of_the_server() -> Reply {
 
 fn nothing_there() -> Failure {
     Failure::NotFound("nothing is served at this address".into())
-}
-
-/// Logs why nobody can be told from anybody, and says what the client is told.
-fn away(error: &AuthError) -> Failure {
-    match error {
-        AuthError::Throttled { seconds } => {
-            Failure::TooManyAttempts { retry_after: Duration::from_secs(*seconds) }
-        }
-        AuthError::Busy(_) => {
-            tracing::warn!(error = %error, "a sign-in was turned away: {error}");
-            Failure::Busy { retry_after: Duration::from_secs(1) }
-        }
-        AuthError::Rejected(why) => Failure::Unauthorized(why.clone().into()),
-        // It has been logged.
-        AuthError::Gone(_) => Failure::IdentityUnavailable,
-        error => {
-            tracing::error!(error = with_causes(error), "the caller cannot be identified: {error}");
-            Failure::IdentityUnavailable
-        }
-    }
-}
-
-/// Logs why a call gave no answer, and says what the client is told.
-fn explain(plugin: &str, error: &CallError) -> Failure {
-    let failure = match error {
-        CallError::Trapped(_) => Failure::Trapped,
-        CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),
-        CallError::Deadline(_) => Failure::Deadline,
-        CallError::LimitReached(_) => Failure::OutOfMemory,
-        CallError::Busy(_) => Failure::Busy { retry_after: Duration::from_secs(1) },
-        CallError::Auth(error) => return away(error),
-        CallError::NotMet(_) => return Failure::PreconditionFailed,
-        CallError::NoMemory(_) => {
-            tracing::debug!(plugin, "plugin {plugin}: {error}");
-            return Failure::Busy { retry_after: Duration::from_secs(1) };
-        }
-    };
-    tracing::error!(plugin, error = %error, "plugin {plugin}: {error}");
-    failure
 }

@@ -12,8 +12,10 @@ pub mod maintenance;
 pub mod mounts;
 pub mod ownership;
 mod prefixes;
+mod serving;
 mod status;
 mod turns;
+pub mod upkeep;
 
 pub use packhouse_auth as auth;
 pub use packhouse_common::{descriptors, shares, telemetry, text};

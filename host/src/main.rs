@@ -8,11 +8,11 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::{Auth, FirstUser};
-use packhouse::maintenance::command::{self, MaintenanceCommand};
 use packhouse::ownership::OfConfig;
 use packhouse::server::Ending;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::text::{LONGEST_LINE, printable, printable_up_to};
+use packhouse::upkeep::{self, MaintenanceCommand};
 use packhouse::{Config, Registry, admin, app, descriptors, server};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
@@ -119,7 +119,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             close(&auth).await;
             return Ok(done?);
         }
-        Command::Maintenance(command) => return command::run(command, &config).await,
+        Command::Maintenance(command) => return upkeep::run(command, &config).await,
         Command::Store(StoreCommand::Adopt) => println!("{}", app::adopt(&config).await?),
         Command::Store(StoreCommand::Accept { mounts }) => {
             for sentence in app::accept(&config, &mounts).await? {

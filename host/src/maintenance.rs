@@ -11,7 +11,6 @@
 //! | `bound` | how much of a mount one collection may remove |
 //! | `lease` | one collection at a time among the hosts of a store |
 //! | `schedule` | collecting in a running host |
-//! | `command` | the sub-commands |
 //!
 //! # Invariants
 //! - **Being killed loses nothing**: nothing of a run lasts but what plugins wrote by
@@ -23,7 +22,6 @@
 //! - **The lease is for courtesy**, never for safety: two collections at once are safe.
 
 mod bound;
-pub mod command;
 pub mod findings;
 mod lease;
 mod run;
@@ -47,6 +45,7 @@ use crate::storage::{Storage, StorageError};
 
 pub use packhouse_guest::upkeep::{Amount, Finding, Run, Tally, Task};
 pub use run::RunError;
+pub use schedule::look_after;
 
 use findings::{counted, or_nothing};
 use lease::{Attempt, Lease};

@@ -4,9 +4,10 @@ mod plugins;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::app::Registry;
-use crate::auth::AuthError;
+use crate::auth::{Auth, AuthError};
 use crate::respond::{Failure, Part, Reply};
+use crate::serving::Serving;
+use crate::storage::Storage;
 
 /// What the pages need to know of a request.
 pub struct Asked<'a> {
@@ -20,16 +21,23 @@ pub struct Asked<'a> {
     pub public_url: Option<&'a str>,
 }
 
+/// What the pages are about.
+pub struct Pages<'a> {
+    pub serving: &'a Serving,
+    pub storage: &'a Storage,
+    pub auth: &'a Auth,
+}
+
 /// The reply to a path of the host's own.
-pub async fn reply(registry: &Registry, asked: &Asked<'_>) -> Result<Reply, Failure> {
+pub async fn reply(pages: &Pages<'_>, asked: &Asked<'_>) -> Result<Reply, Failure> {
     if !matches!(*asked.method, Method::GET | Method::HEAD) {
         return Err(Failure::MethodNotAllowed { allow: "GET, HEAD".into() });
     }
     match asked.path {
         "/healthz" => Ok(page("text/plain; charset=utf-8", "ok\n")),
-        "/readyz" => ready(registry).await,
+        "/readyz" => ready(pages).await,
         "/-/packhouse/plugins" => {
-            let status = plugins::status(registry, asked).await;
+            let status = plugins::status(pages.serving, asked).await;
             let text = serde_json::to_string_pretty(&status).map_err(|_| Failure::Internal)?;
             Ok(page("application/json", text + "\n"))
         }
@@ -40,26 +48,27 @@ pub async fn reply(registry: &Registry, asked: &Asked<'_>) -> Result<Reply, Fail
 /// Ready when the store answers and takes writes, and the users answer. With some of the mounts
 /// served it is degraded, which is a 200: a load balancer that took this host away would take the
 /// mounts away too that are well. With none of them served it is not ready.
-async fn ready(registry: &Registry) -> Result<Reply, Failure> {
-    if let Err(error) = registry.storage().probe().await {
+async fn ready(pages: &Pages<'_>) -> Result<Reply, Failure> {
+    if let Err(error) = pages.storage.probe().await {
         tracing::warn!(error = %error, "not ready, the store does not answer: {error}");
         return Err(Failure::StorageUnavailable);
     }
-    if let Err(error) = registry.storage().probe_writing().await {
+    if let Err(error) = pages.storage.probe_writing().await {
         tracing::warn!(error = %error, "not ready, the store takes no writes: {error}");
         return Err(Failure::StorageTakesNoWrites);
     }
-    if let Err(error) = registry.auth().probe().await {
+    if let Err(error) = pages.auth.probe().await {
         // One that is gone has been logged.
         if !matches!(error, AuthError::Gone(_)) {
             tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
         }
         return Err(Failure::IdentityUnavailable);
     }
-    registry.recall_mounts().await;
-    let (mounts, mut absent, mut served) = (registry.mounts(), registry.gaps(), 0);
+    let serving = pages.serving;
+    serving.recall().await;
+    let (mounts, mut absent, mut served) = (serving.mounts(), serving.gaps(), 0);
     for mount in mounts.iter().filter(|mount| mount.enabled) {
-        match registry.look_at(mount).await {
+        match serving.look_at(mount).await {
             Ok(_) => served += 1,
             Err(absence) => absent.push(absence.for_clients(&mount.name)),
         }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::{Asked, away, explain};
-use crate::app::Registry;
+use super::refusals::{away, explain};
+use super::{Asked, Dispatcher};
 use crate::auth::{Credentials, Session};
 use crate::body::RequestBody;
 use crate::capabilities::resources::Resources;
@@ -24,12 +24,12 @@ use crate::plugins::Generation;
 use crate::respond::{Failure, Preconditions, Reply};
 use crate::turns::Turn;
 
-impl Registry {
+impl Dispatcher {
     /// Waits until no other conditional request changes the same address; not longer than for a place.
     pub(super) async fn take_turn(&self, found: &Found<'_>) -> Result<Turn, Failure> {
-        let patience = self.config().server.limits.queue_timeout.0;
+        let patience = self.settings.patience;
         let address = format!("{} {}", found.mount.name, found.path);
-        let turn = tokio::time::timeout(patience, self.turns().take(address)).await;
+        let turn = tokio::time::timeout(patience, self.turns.take(address)).await;
         turn.map_err(|_| Failure::Busy { retry_after: Duration::from_secs(1) })
     }
 
@@ -50,7 +50,7 @@ impl Registry {
             return Ok(Preconditions { are_met: false, shape });
         }
         let session = self.session(found, generation, credentials, asked.peer.ip);
-        let nothing = RequestBody::new(String::new(), self.body_limits());
+        let nothing = RequestBody::new(String::new(), self.settings.bodies);
         let mut context = self.context(asked, found, generation, nothing, session, resources.clone())?;
         context.method = Method::GET;
         let answered = generation.handle(context).await;

@@ -6,7 +6,6 @@ use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::app::Registry;
 use crate::maintenance::lease::{self, Attempt};
 use crate::maintenance::{Caretaker, MaintenanceError, Order, Task, Tone, Witness};
 use crate::storage::{LEFTOVERS_KEPT_FOR, Storage, StorageError};
@@ -18,18 +17,18 @@ const LOOK_EVERY: Duration = Duration::from_mins(10);
 /// The shortest time, so that an unreachable store is not asked all the time.
 const REST: Duration = Duration::from_secs(1);
 
-impl Registry {
-    /// Collects as often as configured, and removes what crashed hosts left behind, now and every
-    /// hour, until the result is dropped. None if the configuration disables it.
-    pub fn look_after(&self) -> Option<AbortOnDropHandle<()>> {
-        let maintenance = &self.config().maintenance;
-        let (every, older_than) = (maintenance.gc.0?, maintenance.older_than.0);
-        let order = Order { older_than, ..Order::new(Task::Collect) };
-        let registry = self.clone();
-        Some(AbortOnDropHandle::new(tokio::spawn(async move {
-            tokio::join!(tidy(registry.storage()), collect_on_schedule(&registry, every, &order));
-        })))
-    }
+/// Collects whenever `every` has passed, and removes what crashed hosts left behind, now and every
+/// hour, until the result is dropped. Each collection is by another `caretaker`: the mounts change.
+pub fn look_after(
+    storage: Storage,
+    every: Duration,
+    older_than: Duration,
+    caretaker: impl Fn() -> Caretaker + Send + 'static,
+) -> AbortOnDropHandle<()> {
+    let order = Order { older_than, ..Order::new(Task::Collect) };
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::join!(tidy(&storage), collect_on_schedule(caretaker, every, &order));
+    }))
 }
 
 async fn tidy(storage: &Storage) {
@@ -51,9 +50,9 @@ async fn tidy(storage: &Storage) {
     }
 }
 
-async fn collect_on_schedule(registry: &Registry, every: Duration, order: &Order) {
+async fn collect_on_schedule(caretaker: impl Fn() -> Caretaker, every: Duration, order: &Order) {
     loop {
-        let caretaker = registry.caretaker();
+        let caretaker = caretaker();
         let wait = match caretaker.collect_if_due(every, order).await {
             Ok(wait) => wait,
             Err(error) => {

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Asked;
-use crate::app::Registry;
-use crate::app::layout::Unmounted;
-use crate::app::standing::{Absence, remarks};
 use crate::mounts::Mount;
 use crate::plugins::PluginStatus;
 use crate::prefixes::PrefixError;
+use crate::serving::{Absence, Serving, Unmounted, remarks};
 use packhouse_guest::description::Description;
 
 #[derive(Serialize)]
@@ -74,13 +72,13 @@ struct Wish {
     reason: Option<String>,
 }
 
-pub(super) async fn status(registry: &Registry, asked: &Asked<'_>) -> Page {
-    let (mounts, unmounted) = (registry.mounts(), registry.unmounted());
+pub(super) async fn status(serving: &Serving, asked: &Asked<'_>) -> Page {
+    let (mounts, unmounted) = (serving.mounts(), serving.unmounted());
     let mut by_plugin: BTreeMap<String, Vec<Arc<Mount>>> = BTreeMap::new();
     for mount in mounts.iter() {
         by_plugin.entry(mount.plugin.clone()).or_default().push(Arc::clone(mount));
     }
-    let files = registry.plugins().status();
+    let files = serving.plugins().status();
     let there: BTreeSet<_> = files.iter().map(|file| file.name.clone()).collect();
     let needed = by_plugin
         .iter()
@@ -89,23 +87,24 @@ pub(super) async fn status(registry: &Registry, asked: &Asked<'_>) -> Page {
     let mut plugins = Vec::new();
     for file in files.iter().cloned().chain(missing) {
         let mounts = by_plugin.get(&file.name).map(Vec::as_slice).unwrap_or_default();
-        plugins.push(plugin(registry, asked, file, mounts, &unmounted).await);
+        plugins.push(plugin(serving, asked, file, mounts, &unmounted).await);
     }
     plugins.sort_by(|one, other| one.file.name.cmp(&other.file.name));
     Page { plugins }
 }
 
 async fn plugin(
-    registry: &Registry,
+    serving: &Serving,
     asked: &Asked<'_>,
     file: PluginStatus,
     mounts: &[Arc<Mount>],
     unmounted: &BTreeMap<String, Unmounted>,
 ) -> Plugin {
-    let description = registry.plugins().serving(&file.name).map(|serving| Arc::clone(&serving.description));
+    let description =
+        serving.plugins().serving(&file.name).map(|generation| Arc::clone(&generation.description));
     let (mut lines, mut absences) = (Vec::new(), Vec::new());
     for mount in mounts {
-        let absence = if mount.enabled { registry.standing(mount).await.err() } else { None };
+        let absence = if mount.enabled { serving.standing(mount).await.err() } else { None };
         let is_foreign = absence.as_ref().is_some_and(Absence::is_foreign);
         let description = description.as_deref().filter(|_| !is_foreign);
         lines.push(line(mount, description, absence.as_ref(), asked));

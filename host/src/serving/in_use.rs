@@ -5,9 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::app::Registry;
-use crate::config::Config;
-use crate::mounts::Mount;
+use super::layout::Configured;
 use crate::prefixes::Prefixes;
 use crate::storage::StorageError;
 
@@ -15,12 +13,9 @@ use crate::storage::StorageError;
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// For so long a storage that did not answer is left alone.
 const POSTPONED: Duration = Duration::from_secs(2);
-/// How long a look may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// The protocols of such mounts, as the storage named them last.
 #[derive(Default)]
-pub(super) struct InUse(Mutex<State>);
+pub struct InUse(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -34,12 +29,12 @@ impl InUse {
         self.state().protocols.clone().unwrap_or_default()
     }
 
-    fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         self.state().protocols.is_some()
     }
 
     /// Whether it is time to ask the storage again. Of many requests, one does.
-    fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         let mut state = self.state();
         let pause = if state.protocols.is_some() { REMEMBERED } else { POSTPONED };
         let is_due = state.asked.is_none_or(|asked| asked.elapsed() >= pause);
@@ -50,7 +45,7 @@ impl InUse {
     }
 
     /// True when it is another answer than before.
-    fn learn(&self, protocols: Vec<String>) -> bool {
+    pub fn learn(&self, protocols: Vec<String>) -> bool {
         let mut state = self.state();
         let is_new = state.protocols.as_ref() != Some(&protocols);
         (state.protocols, state.asked) = (Some(protocols), Some(Instant::now()));
@@ -63,40 +58,12 @@ impl InUse {
 }
 
 /// Asks the storage which protocols without a mount in the configuration have stored something.
-pub(super) async fn look(
-    config: &Config,
-    configured: &[Mount],
-    prefixes: &Prefixes,
-) -> Result<Vec<String>, StorageError> {
-    if !config.plugins.auto_mount {
+pub async fn look(configured: &Configured, prefixes: &Prefixes) -> Result<Vec<String>, StorageError> {
+    if !configured.auto_mount {
         return Ok(Vec::new());
     }
+    let mounts = configured.mounts.iter();
     let is_free =
-        |protocol: &str| !configured.iter().any(|mount| mount.name == protocol || mount.prefix == protocol);
+        |protocol: &str| !mounts.clone().any(|mount| mount.name == protocol || mount.prefix == protocol);
     prefixes.in_use(is_free).await
-}
-
-impl Registry {
-    /// Asks the storage for the automatic mounts. True when they are others than before.
-    pub(super) async fn remember_mounts(&self) -> bool {
-        let rooms = &self.0;
-        let look = look(&rooms.config, &rooms.configured, &rooms.prefixes);
-        match tokio::time::timeout(PATIENCE, look).await {
-            Ok(Ok(protocols)) => rooms.in_use.learn(protocols),
-            Ok(Err(error)) => {
-                tracing::debug!(error = %error, "which mounts have stored something is not known now: {error}");
-                false
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Where no mount leads to: perhaps one does that has stored something by now. False while it is
-    /// not known.
-    pub(crate) async fn recall_mounts(&self) -> bool {
-        if self.0.in_use.is_due() && self.remember_mounts().await {
-            self.lay_out();
-        }
-        self.0.in_use.is_known()
-    }
 }

@@ -4,11 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::app::{BuildError, parse_scopes};
-use crate::config::{Config, MountConfig};
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::Plugins;
-use crate::storage;
+
+/// What the configuration says of mounts.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    pub mounts: Vec<Mount>,
+    /// Whether a plugin that no mount names gets one.
+    pub auto_mount: bool,
+}
 
 /// Where everything is served.
 #[derive(Default)]
@@ -51,13 +56,12 @@ const NEXT_START: &str = ". Otherwise the next start serves it instead";
 /// Where objects of a protocol that is `in_use` are stored and no plugin speaks it, its mount is there
 /// all the same, without a plugin.
 pub fn all_mounts(
-    config: &Config,
-    configured: &[Mount],
+    configured: &Configured,
     plugins: &Plugins,
     in_use: &[String],
     now: &Layout,
 ) -> Result<Layout, MountError> {
-    let (mut all, mut unmounted) = (configured.to_vec(), BTreeMap::new());
+    let (mut all, mut unmounted) = (configured.mounts.clone(), BTreeMap::new());
     let mut automatic = BTreeMap::new();
     let mut serving = plugins.all_serving();
     serving.sort_by_key(|(plugin, generation)| {
@@ -65,14 +69,14 @@ pub fn all_mounts(
         (now.automatic.get(protocol) != Some(plugin), plugin != protocol)
     });
     for (plugin, generation) in serving {
-        let mut of_plugin = configured.iter().filter(|mount| mount.plugin == plugin);
+        let mut of_plugin = configured.mounts.iter().filter(|mount| mount.plugin == plugin);
         if let Some(mount) = of_plugin.clone().next() {
             if !of_plugin.any(|mount| mount.enabled) {
                 unmounted.insert(plugin, Unmounted::Disabled(mount.name.clone()));
             }
             continue;
         }
-        if !config.plugins.auto_mount {
+        if !configured.auto_mount {
             unmounted.insert(plugin, Unmounted::NotNamed);
             continue;
         }
@@ -96,9 +100,9 @@ pub fn all_mounts(
     let is_spoken = |protocol: &String| {
         let mut loaded = plugins.all_serving().into_iter();
         loaded.any(|(_, generation)| generation.description.protocol == *protocol)
-            || configured.iter().any(|mount| mount.plugin == *protocol)
+            || configured.mounts.iter().any(|mount| mount.plugin == *protocol)
     };
-    for protocol in in_use.iter().filter(|protocol| config.plugins.auto_mount && !is_spoken(protocol)) {
+    for protocol in in_use.iter().filter(|protocol| configured.auto_mount && !is_spoken(protocol)) {
         let mount = automatic_mount(protocol, protocol);
         let fits = |all: &[Mount]| Mounts::new(all.iter().cloned().chain([mount.clone()])).is_ok();
         if !all.iter().any(|other| other.name == *protocol) && fits(&all) {
@@ -135,10 +139,10 @@ pub fn unknown_feature(mount: &Mount, features: &BTreeMap<String, bool>) -> Opti
 
 /// What the mounts and the plugin folder lack for all plugins to be served, a sentence each: files
 /// that would get a mount by themselves and cannot be loaded, and any mount at all.
-pub fn gaps(config: &Config, mounts: &Mounts, plugins: &Plugins) -> Vec<String> {
+pub fn gaps(configured: &Configured, mounts: &Mounts, plugins: &Plugins) -> Vec<String> {
     let files = plugins.status();
     let mut gaps = Vec::new();
-    if config.plugins.auto_mount {
+    if configured.auto_mount {
         let damaged = files.iter().filter(|file| file.generation.is_none() && file.last_error.is_some());
         let unnamed = damaged.filter(|file| !mounts.iter().any(|mount| mount.plugin == file.name));
         gaps.extend(unnamed.map(|file| {
@@ -164,44 +168,6 @@ pub fn gaps(config: &Config, mounts: &Mounts, plugins: &Plugins) -> Vec<String> 
         });
     }
     gaps
-}
-
-/// The mounts of the configuration; an error when they cannot stand side by side.
-pub fn configured_mounts(config: &Config) -> Result<Vec<Mount>, BuildError> {
-    let mounts: Result<Vec<_>, _> =
-        config.mount.iter().map(|(name, mount)| configured_mount(config, name, mount)).collect();
-    let mounts = mounts?;
-    Mounts::new(mounts.clone())
-        .map_err(|source| BuildError::Mount { file: config.file.display().to_string(), source })?;
-    Ok(mounts)
-}
-
-fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<Mount, BuildError> {
-    let settings = mount.settings.json().map_err(|error| {
-        config.error(format!("[mount.{name}.settings] cannot be written as JSON: {error}"))
-    })?;
-    let default_path = if mount.host.is_some() { String::new() } else { format!("/{name}") };
-    let base_path =
-        mount.base_path.as_deref().map_or(default_path, |path| path.trim_end_matches('/').to_owned());
-    let key = format!("[mount.{name}] anonymous");
-    let anonymous =
-        mount.anonymous.as_deref().map(|scopes| parse_scopes(config, &key, scopes)).transpose()?;
-    let prefix = mount.prefix.clone().unwrap_or_else(|| name.to_owned());
-    storage::check_prefix(&prefix)
-        .map_err(|error| config.error(format!("[mount.{name}] prefix: {error}")))?;
-    Ok(Mount {
-        name: name.to_owned(),
-        plugin: mount.plugin.clone().unwrap_or_else(|| name.to_owned()),
-        enabled: mount.enabled,
-        base_path,
-        host: mount.host.as_ref().map(|host| host.to_ascii_lowercase()),
-        prefix,
-        features: mount.features.clone(),
-        grants: mount.grants.iter().cloned().collect(),
-        anonymous,
-        settings,
-        secrets: mount.settings.secrets().to_vec(),
-    })
 }
 
 /// The mount of a plugin that the configuration does not name: no grants, everything

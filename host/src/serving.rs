@@ -1,0 +1,244 @@
+//! Which mounts there are, and what serves each of them now. It does not know how a request is
+//! answered.
+
+mod absence;
+mod in_use;
+mod layout;
+mod review;
+pub mod targets;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+
+use crate::auth::Scope;
+use crate::mounts::{Mount, MountError, Mounts};
+use crate::plugins::{Generation, Place, Plugins, Stage};
+use crate::prefixes::{PrefixError, Prefixes};
+use crate::storage::StorageError;
+use packhouse_guest::description::Description;
+
+pub use absence::Absence;
+use in_use::InUse;
+use layout::Layout;
+pub use layout::{Configured, Unmounted, unknown_feature};
+use review::Said;
+pub use review::remarks;
+
+/// How long one question to the storage may take: which automatic mounts there are, or which mounts
+/// can be served.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The mounts of a server.
+pub struct Serving {
+    configured: Configured,
+    /// What `[auth] anonymous` sets and the default does not.
+    anonymous: Vec<Scope>,
+    plugins: Arc<Plugins>,
+    prefixes: Arc<Prefixes>,
+    layout: RwLock<Layout>,
+    /// Which protocols have stored something.
+    in_use: InUse,
+    said: Said,
+}
+
+impl Serving {
+    /// Without automatic mounts, see [`Serving::begin`].
+    pub fn new(
+        configured: Configured,
+        anonymous: Vec<Scope>,
+        plugins: Arc<Plugins>,
+        prefixes: Arc<Prefixes>,
+    ) -> Self {
+        Self {
+            configured,
+            anonymous,
+            plugins,
+            prefixes,
+            layout: RwLock::default(),
+            in_use: InUse::default(),
+            said: Said::default(),
+        }
+    }
+
+    /// Lays out the mounts. From then on a new generation of a plugin takes over only where its mounts
+    /// can be served by it.
+    pub async fn begin(self: &Arc<Self>) {
+        self.ask_storage().await;
+        self.lay_out();
+        let (of_place, of_features) = (Arc::downgrade(self), Arc::downgrade(self));
+        self.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
+            let serving = of_place.clone();
+            async move {
+                match serving.upgrade() {
+                    Some(serving) => serving.place_of(&plugin).await,
+                    None => Place::Needed,
+                }
+            }
+            .boxed()
+        }));
+        self.plugins.ask_before_features_are_lost(Box::new(move |plugin, now, next| {
+            of_features.upgrade()?.missed_feature(plugin, now, next)
+        }));
+    }
+
+    /// For a program that serves nothing: the mounts, and what serves them.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn look(
+        configured: Configured,
+        plugins: Arc<Plugins>,
+        prefixes: Arc<Prefixes>,
+    ) -> Result<Self, StorageError> {
+        let protocols = in_use::look(&configured, &prefixes).await?;
+        let serving = Self::new(configured, Vec::new(), plugins, prefixes);
+        serving.in_use.learn(protocols);
+        serving.lay_out();
+        Ok(serving)
+    }
+
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    pub fn mounts(&self) -> Arc<Mounts> {
+        Arc::clone(&self.layout.read().unwrap_or_else(PoisonError::into_inner).mounts)
+    }
+
+    /// Why plugins that could serve have no mount, by name.
+    pub fn unmounted(&self) -> BTreeMap<String, Unmounted> {
+        self.layout.read().unwrap_or_else(PoisonError::into_inner).unmounted.clone()
+    }
+
+    /// What is missing for all plugins to be served, a sentence each.
+    pub fn gaps(&self) -> Vec<String> {
+        layout::gaps(&self.configured, &self.mounts(), &self.plugins)
+    }
+
+    /// The generation that serves a mount now. Ask only for mounts that are enabled.
+    pub async fn standing(&self, mount: &Mount) -> Result<Arc<Generation>, Absence> {
+        let plugins = &self.plugins;
+        let Some(generation) = plugins.serving(&mount.plugin) else {
+            let plugin = mount.plugin.clone();
+            return Err(match (plugins.stage(&plugin), plugins.last_error(&plugin)) {
+                (Some(Stage::Compiling), _) => Absence::Compiling(plugin),
+                (_, Some(reason)) => Absence::Refused(plugin, reason),
+                (Some(Stage::Waiting), None) => Absence::Waiting(plugin),
+                (None, None) if self.is_configured(mount) => Absence::NoFile(plugin),
+                (None, None) => Absence::NoAutomatic(plugin),
+            });
+        };
+        let (protocol, features) = (&generation.description.protocol, &generation.description.features);
+        let unknown = layout::unknown_feature(mount, features).map(Absence::Feature);
+        let (certain, other) = if mount.is_named_like(protocol) { (unknown, None) } else { (None, unknown) };
+        if let Some(absence) = certain {
+            return Err(absence);
+        }
+        let claimed = self.prefixes.claim(&mount.prefix, protocol, mount.doubt(protocol, features)).await;
+        claimed.map_err(|error| match error {
+            PrefixError::OtherProtocol { .. } | PrefixError::Doubtful { .. } => {
+                Absence::OtherProtocol(mount.plugin.clone(), error)
+            }
+            error => Absence::Prefix(error),
+        })?;
+        // The storage says that it is the right protocol.
+        if let Some(absence) = other {
+            return Err(absence);
+        }
+        generation.note_service(&mount.plugin, &mount.name);
+        Ok(generation)
+    }
+
+    /// No mount leads to an address: asks the storage whether an automatic mount is missing. False
+    /// while the storage has not answered.
+    pub async fn recall(&self) -> bool {
+        if self.in_use.is_due() && self.ask_storage().await {
+            self.lay_out();
+        }
+        self.in_use.is_known()
+    }
+
+    /// Takes up a change of the plugin folder, and logs what follows from it.
+    pub async fn take_up(&self) {
+        // A mount whose plugin is gone stays until the storage has answered.
+        self.lay_out_with(&self.automatic_mounts());
+        self.ask_storage().await;
+        self.lay_out();
+        self.review().await;
+    }
+
+    /// Asks the storage for the automatic mounts. True if they are others than before.
+    async fn ask_storage(&self) -> bool {
+        let look = in_use::look(&self.configured, &self.prefixes);
+        match tokio::time::timeout(PATIENCE, look).await {
+            Ok(Ok(protocols)) => self.in_use.learn(protocols),
+            Ok(Err(error)) => {
+                tracing::debug!(error = %error, "which mounts have stored something is not known now: {error}");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The mounts of the configuration, one for each plugin that none of them names, and those that are
+    /// known by what they have stored.
+    fn lay_out(&self) {
+        self.lay_out_with(&self.in_use.protocols());
+    }
+
+    fn lay_out_with(&self, in_use: &[String]) {
+        let mut now = self.layout.write().unwrap_or_else(PoisonError::into_inner);
+        match layout::all_mounts(&self.configured, &self.plugins, in_use, &now) {
+            Ok(layout) => *now = layout,
+            Err(error) => tracing::error!(error = %error, "the mounts stay as they are: {error}"),
+        }
+    }
+
+    /// The protocols that have an automatic mount now.
+    fn automatic_mounts(&self) -> Vec<String> {
+        let mounts = self.mounts();
+        let automatic = mounts.iter().filter(|mount| !self.is_configured(mount));
+        automatic.map(|mount| mount.name.clone()).collect()
+    }
+
+    fn is_configured(&self, mount: &Mount) -> bool {
+        self.configured.mounts.iter().any(|configured| configured.name == mount.name)
+    }
+
+    /// The features that mounts set, that the generation serving them has, and that the next one lacks:
+    /// a sentence about the first.
+    fn missed_feature(&self, plugin: &str, now: &Description, next: &Description) -> Option<String> {
+        let mounts = self.mounts();
+        let mut of_plugin = mounts.iter().filter(|mount| mount.enabled && mount.plugin == plugin);
+        of_plugin.find_map(|mount| {
+            layout::unknown_feature(mount, &next.features)
+                .filter(|_| mount.unknown_feature(&now.features).is_none())
+        })
+    }
+
+    /// Whether a mount depends on the protocol of a plugin's generation that serves.
+    async fn place_of(&self, plugin: &str) -> Place {
+        let (mounts, mut place) = (self.mounts(), Place::Free);
+        for mount in mounts.iter().filter(|mount| mount.enabled && mount.plugin == plugin) {
+            match self.standing(mount).await {
+                Ok(_) => return Place::Needed,
+                Err(absence) if absence.has_its_protocol() => return Place::Needed,
+                Err(absence) if absence.is_foreign() => {}
+                Err(_) => place = Place::Unknown,
+            }
+        }
+        let has_served = || self.plugins.serving(plugin).is_some_and(|serving| serving.has_served());
+        if place == Place::Unknown && has_served() { Place::Needed } else { place }
+    }
+}
+
+/// The mounts of a configuration and a plugin folder, as far as they are known without the storage.
+///
+/// # Errors
+/// When two mounts have one address.
+pub fn mounts_without_storage(configured: &Configured, plugins: &Plugins) -> Result<Arc<Mounts>, MountError> {
+    Ok(layout::all_mounts(configured, plugins, &[], &Layout::default())?.mounts)
+}

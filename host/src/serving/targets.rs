@@ -1,0 +1,40 @@
+//! What scopes can be about: the kinds and actions that the plugins of the mounts declare.
+
+use std::sync::Arc;
+
+use crate::auth::{Kinds, Scope, Targets};
+use crate::mounts::{Mount, Mounts};
+use crate::plugins::{Generation, Plugins};
+
+/// A mount, and what its plugin declares; None while no plugin serves it.
+pub fn target(mount: &Mount, plugins: &Plugins) -> (String, Option<Kinds>) {
+    let serving = plugins.serving(&mount.plugin);
+    let kinds = |generation: Arc<Generation>| {
+        let kinds = generation.description.kinds.iter();
+        kinds.map(|declared| (declared.kind.clone(), declared.actions.clone())).collect()
+    };
+    (mount.name.clone(), serving.map(kinds))
+}
+
+/// Which scopes of `anonymous` are about nothing: for each key of the configuration, a sentence each.
+///
+/// `common` are the scopes of `[auth] anonymous`.
+pub(super) fn of_anonymous(
+    common: &[Scope],
+    mounts: &Mounts,
+    plugins: &Plugins,
+) -> Vec<(String, Vec<String>)> {
+    if mounts.iter().next().is_none() {
+        return Vec::new();
+    }
+    let all = Targets(mounts.iter().map(|mount| target(mount, plugins)).collect());
+    let remarks = |scopes: &[Scope], targets: &Targets| -> Vec<String> {
+        scopes.iter().filter_map(|scope| targets.remark(scope)).collect()
+    };
+    let of_mounts = mounts.iter().map(|mount| {
+        let targets = Targets([target(mount, plugins)].into());
+        let scopes = mount.anonymous.as_deref().unwrap_or_default();
+        (format!("[mount.{}] anonymous", mount.name), remarks(scopes, &targets))
+    });
+    [("[auth] anonymous".to_owned(), remarks(common, &all))].into_iter().chain(of_mounts).collect()
+}
