@@ -100,7 +100,10 @@ impl Held {
     }
 
     /// A sentence if this connection reads a write-ahead log that was not written for the file.
-    pub async fn foreign_log_of(&self, connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    pub async fn foreign_log_of(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<String>, sqlx::Error> {
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(connection).await?;
         let is_foreign = mode == "wal" && !is_in_log_mode(&self.header()?);
         Ok(is_foreign.then(|| sentence(&self.path, &beside(&self.path, "-wal"))))

@@ -236,10 +236,16 @@ async fn nothing_is_committed_to_a_write_ahead_log_that_was_put_there_just_now()
             sqlx::query("SELECT COUNT(*) FROM users").fetch_one(&database.readers).await.unwrap();
         } else {
             let refused = database.begin().await.map(drop).unwrap_err();
-            assert!(matches!(&refused, AuthError::Gone(why) if why.contains("move the log away")), "{refused}");
+            assert!(
+                matches!(&refused, AuthError::Gone(why) if why.contains("move the log away")),
+                "{refused}"
+            );
         }
         assert!(matches!(database.probe().await, Err(AuthError::Gone(_))));
-        assert!(fs::read(&log).unwrap() == [7; 8192] && before == fs::read(&path).unwrap(), "nothing was changed");
+        assert!(
+            fs::read(&log).unwrap() == [7; 8192] && before == fs::read(&path).unwrap(),
+            "nothing was changed"
+        );
         fs::remove_file(&log).unwrap();
 
         let mut write = database.write().await.unwrap();
