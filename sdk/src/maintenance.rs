@@ -204,7 +204,8 @@ impl<'a> Step<'a> {
         self.raw.left_over(key, bytes, why);
     }
 
-    /// Reports how many of the left-over objects a request had marked for removal.
+    /// Reports how many of the left-over objects a request had marked for removal, or the mount's
+    /// settings do not keep.
     pub fn ordered(&self, objects: u64) {
         self.raw.ordered(objects);
     }

@@ -7,7 +7,8 @@
 //!   document says; they know no HTTP
 //! - [`metadata`], [`pom`], [`xml`]: what is read and rendered
 //! - `path`: what a path of the repository stands for; `access`: who may do what
-//! - `stored`: versions as they lie in the store; `catalog`: which versions an artifact has
+//! - `stored`: versions as they lie in the store; `catalog`: which versions an artifact has;
+//!   `retention`: which builds of a snapshot are kept
 //! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
 //!   what is stored
 
@@ -28,6 +29,7 @@ pub mod metadata;
 pub mod name;
 mod path;
 pub mod pom;
+mod retention;
 #[cfg(test)]
 mod samples;
 mod settings;

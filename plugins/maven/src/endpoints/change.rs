@@ -17,7 +17,7 @@ use crate::stored::{self, JSON};
 pub fn remove_some(
     coordinates: &Coordinates,
     mut meant: impl FnMut(&Release) -> BTreeSet<String>,
-) -> Result<bool, Error> {
+) -> Result<bool, HostError> {
     let key = layout::document(coordinates);
     let folder = layout::folder(coordinates);
     let mut removal = Removal::of(folder.trim_end_matches('/'));
@@ -26,7 +26,7 @@ pub fn remove_some(
         let Some(mut loaded) = stored::load(coordinates)? else { return Ok(Some(None)) };
         let names = meant(&loaded.release);
         if names.is_empty() {
-            return Ok::<_, Error>(Some(None));
+            return Ok::<_, HostError>(Some(None));
         }
         let keys: Vec<String> = names.iter().flat_map(|name| keys_of(coordinates, name)).collect();
         removal.announce(&keys)?;

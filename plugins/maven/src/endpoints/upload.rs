@@ -21,9 +21,8 @@ use crate::layout;
 use crate::name::{Coordinates, FileName, GroupId};
 use crate::path::{Target, TargetFile, target};
 use crate::pom::{self, Pom};
+use crate::retention;
 use crate::stored::{self, JSON};
-
-mod retention;
 
 /// Of files in the store.
 const BINARY: &str = "application/octet-stream";

@@ -1,10 +1,13 @@
-//! Files that no document names, left behind by deployments and deletions that were interrupted, and
-//! documents that were begun and name none.
+//! Builds of snapshots that the mount's settings do not keep; files that no document names, left behind
+//! by deployments and deletions that were interrupted; and documents that were begun and name none.
 //!
 //! # Invariants
+//! - A build goes only if the files of all builds that stay are there.
 //! - A document is read after its files were listed: what was uploaded in between is named by then.
 //! - A file is removed only next to a document of its version that is whole and whose files are all
 //!   there. Where there is no document, the files are served as they are found, and stay.
+
+use std::collections::BTreeSet;
 
 use packhouse_plugin::maintenance::{
     Phase, Reference, Step, each, each_folder, first_missing, forget_claims,
@@ -14,8 +17,10 @@ use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{Stored, stored};
 use crate::document::Release;
+use crate::endpoints::change;
 use crate::layout::{self, ARTIFACTS, VERSIONS};
 use crate::name::{Coordinates, FileName};
+use crate::retention;
 use crate::stored::is_sidecar;
 
 /// Keys of one step.
@@ -24,8 +29,53 @@ const KEYS: u32 = 500;
 const MOST_READ: u64 = 16 << 20;
 
 /// What the files leave empty is seen the next time.
-pub const PHASES: &[Phase] =
-    &[Phase { name: "documents", step: documents }, Phase { name: "files", step: files }];
+pub const PHASES: &[Phase] = &[
+    Phase { name: "builds", step: builds },
+    Phase { name: "documents", step: documents },
+    Phase { name: "files", step: files },
+];
+
+fn builds(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(keep) = retention::kept()? else { return Ok(None) };
+    each(VERSIONS, after, KEYS, |object| {
+        let coordinates = layout::version_of_document(&object.key);
+        coordinates
+            .filter(Coordinates::is_snapshot)
+            .map_or(Ok(()), |coordinates| expire(step, &coordinates, keep))
+    })
+}
+
+/// Removes the builds that are not kept, as the next deployment would. What is damaged is for the next
+/// phase to report.
+fn expire(step: &Step<'_>, coordinates: &Coordinates, keep: usize) -> Result<(), Error> {
+    let Stored::Ours(document, release) = stored(coordinates)? else { return Ok(()) };
+    step.checked(0, document.bytes.len() as u64);
+    // Recent ones stay: the deployment that they belong to may be under way.
+    let meant = |release: &Release| -> BTreeSet<String> {
+        let mut expired = retention::expired(coordinates, release, keep);
+        let is_recent = |name: &String| {
+            let uploaded = release.file(name).and_then(|file| file.uploaded_at());
+            uploaded.is_none_or(|uploaded| uploaded >= step.keep_since())
+        };
+        expired.retain(|name| !is_recent(name));
+        expired
+    };
+    let expired = meant(&release);
+    let stays = release.files.iter().filter(|file| !expired.contains(&file.name));
+    let stays: Vec<String> = stays.map(|file| layout::file(coordinates, &file.name)).collect();
+    if expired.is_empty() || step.report_missing(&document.info.key, first_missing(&stays)?.as_deref()) {
+        return Ok(());
+    }
+    if !step.is_dry_run() && !change::remove_some(coordinates, meant)? {
+        return Ok(());
+    }
+    for file in release.files.iter().filter(|file| expired.contains(&file.name)) {
+        let key = layout::file(coordinates, &file.name);
+        step.left_over(&key, file.size, "newer builds are kept (keep_snapshot_builds)");
+    }
+    step.ordered(expired.len() as u64);
+    Ok(())
+}
 
 fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {

@@ -28,6 +28,66 @@ fn what_an_interrupted_deployment_left_behind_is_collected() {
     assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new());
 }
 
+const SNAPSHOT: &str = "artifacts/com/example/lib/1-SNAPSHOT/lib-1";
+
+/// Three builds, all of which were kept when they were deployed.
+fn three_builds() -> Host {
+    let host = host();
+    let ann = host.as_user("ann");
+    for number in 1..=3 {
+        let build = format!("/com/example/lib/1-SNAPSHOT/lib-1-2026010{number}.120000-{number}");
+        done(&ann, &format!("{build}.jar"), format!("jar {number}"));
+        done(&ann, &format!("{build}.pom"), pom("1-SNAPSHOT"));
+    }
+    deploy(&host, "1.0");
+    host
+}
+
+#[test]
+fn builds_of_snapshots_that_are_not_kept_are_collected_without_another_deployment() {
+    let host = three_builds();
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new(), "all are kept");
+    let host = host.settings(&serde_json::json!({"keep_snapshot_builds": 2}));
+    let expected = ["jar", "pom"].map(|ending| format!("{SNAPSHOT}-20260101.120000-1.{ending}"));
+    let before = host.objects();
+    assert_eq!(host.upkeep().dry_run().collect::<Maven>().unwrap().left_over, expected);
+    assert_eq!(host.objects(), before);
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.as_slice(), outcome.damaged.len()), (expected.as_slice(), 0));
+    assert_eq!(outcome.ordered, 2, "the settings order it");
+    let after: Vec<String> = before.into_iter().filter(|key| !expected.contains(key)).collect();
+    assert_eq!(host.objects(), after);
+    let metadata = text(&host, "/com/example/lib/1-SNAPSHOT/maven-metadata.xml");
+    assert!(metadata.contains("<buildNumber>3</buildNumber>"), "{metadata}");
+    assert_eq!(get(&host, "/com/example/lib/1-SNAPSHOT/lib-1-20260101.120000-1.jar").status(), 404);
+    assert_eq!(listed(&host), ["1-SNAPSHOT", "1.0"]);
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new());
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn builds_that_are_recent_or_beside_damage_are_not_collected() {
+    let host = three_builds().settings(&serde_json::json!({"keep_snapshot_builds": 1}));
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new(), "they are recent");
+    host.set_now(host.now() + 2 * DAY);
+    let newest = format!("{SNAPSHOT}-20260103.120000-3.jar");
+    let bytes = host.object(&newest).unwrap();
+    host.remove(&newest);
+    let before = host.objects();
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.len()), (0, 1), "{:?}", outcome.damaged);
+    let document = "versions/com.example/lib/1-SNAPSHOT.json";
+    let sound = host.object(document).unwrap();
+    host.insert(&newest, bytes).unwrap();
+    host.insert(document, "{").unwrap();
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.len()), (0, 1), "{:?}", outcome.damaged);
+    host.insert(document, sound).unwrap();
+    assert!(before.iter().all(|key| host.objects().contains(key)));
+    assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over.len(), 4);
+}
+
 #[test]
 fn a_collection_removes_nothing_beside_damage() {
     let host = host();

@@ -1,13 +1,13 @@
 //! Which builds of a snapshot are kept: the newest ones, counted for each kind of file, since several
-//! machines may build one snapshot with one classifier each.
+//! machines may build one snapshot with one classifier each. Applied by each deployment, and by a
+//! collection where none follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use packhouse_plugin::log;
+use packhouse_plugin::{Error, log};
 
 use crate::document::Release;
 use crate::endpoints::change;
-use crate::error::Error;
 use crate::name::{Build, Coordinates, FileName, Kind};
 use crate::settings;
 
@@ -20,15 +20,20 @@ pub fn apply(coordinates: &Coordinates) {
 }
 
 fn try_apply(coordinates: &Coordinates) -> Result<(), Error> {
-    let keep = settings::get()?.keep_snapshot_builds as usize;
-    if keep > 0 {
+    if let Some(keep) = kept()? {
         change::remove_some(coordinates, |release| expired(coordinates, release, keep))?;
     }
     Ok(())
 }
 
+/// How many builds of a kind are kept; none for all of them.
+pub fn kept() -> Result<Option<usize>, Error> {
+    let keep = settings::get()?.keep_snapshot_builds as usize;
+    Ok((keep > 0).then_some(keep))
+}
+
 /// The names of the files of builds that are not kept.
-fn expired(coordinates: &Coordinates, release: &Release, keep: usize) -> BTreeSet<String> {
+pub fn expired(coordinates: &Coordinates, release: &Release, keep: usize) -> BTreeSet<String> {
     let names: Vec<FileName> =
         release.files.iter().filter_map(|file| FileName::parse(coordinates, &file.name).ok()).collect();
     // A POM keeps its build only where the build has nothing else.
