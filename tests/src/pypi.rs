@@ -3,7 +3,7 @@
 mod archive;
 pub mod many;
 
-pub use archive::zip;
+pub use archive::{zip, zip_deflated};
 
 use crate::npm::archive_below;
 use crate::{Actor, Answer};

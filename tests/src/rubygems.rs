@@ -78,17 +78,14 @@ impl Gem {
 
     /// The `.gem`: the same bytes each time.
     pub fn file_content(&self) -> Vec<u8> {
+        self.parts().gem()
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> Parts {
         let files: Vec<(&str, &[u8])> =
             self.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
-        let (metadata, data) = (gzip(self.gemspec().as_bytes()), gzip(&tar(&files)));
-        let sum = |bytes: &[u8]| hex(&Sha256::digest(bytes));
-        let sums =
-            format!("---\nSHA256:\n  metadata.gz: {}\n  data.tar.gz: {}\n", sum(&metadata), sum(&data));
-        tar(&[
-            ("metadata.gz", &metadata),
-            ("data.tar.gz", &data),
-            ("checksums.yaml.gz", &gzip(sums.as_bytes())),
-        ])
+        Parts { metadata: gzip(self.gemspec().as_bytes()), data: gzip(&tar(&files)) }
     }
 
     pub async fn push(&self, by: &Actor) -> Answer {
@@ -98,6 +95,28 @@ impl Gem {
     /// Where it is downloaded.
     pub fn path(&self) -> String {
         format!("/gems/{}.gem", self.full_name())
+    }
+}
+
+/// The parts of a gem.
+pub struct Parts {
+    /// `metadata.gz`.
+    pub metadata: Vec<u8>,
+    /// `data.tar.gz`.
+    pub data: Vec<u8>,
+}
+
+impl Parts {
+    /// The gem of them, with their checksums.
+    pub fn gem(&self) -> Vec<u8> {
+        let Self { metadata, data } = self;
+        let sums =
+            format!("---\nSHA256:\n  metadata.gz: {}\n  data.tar.gz: {}\n", sha256(metadata), sha256(data));
+        tar(&[
+            ("metadata.gz", metadata),
+            ("data.tar.gz", data),
+            ("checksums.yaml.gz", &gzip(sums.as_bytes())),
+        ])
     }
 }
 
@@ -128,6 +147,11 @@ pub fn versions(text: &str) -> BTreeMap<String, (Vec<String>, String)> {
 pub fn module(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+/// In hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// In hexadecimal.

@@ -76,7 +76,7 @@ async fn read_status(socket: &mut (impl AsyncReadExt + Unpin)) -> std::io::Resul
     status(&answer).ok_or_else(|| std::io::Error::other("no status line"))
 }
 
-/// Sends only the start of a body and breaks off.
+/// `PUT path`, of which only so many bytes of the body are sent.
 pub async fn put_and_break_off(
     address: &str,
     path: &str,
@@ -84,8 +84,24 @@ pub async fn put_and_break_off(
     body: &[u8],
     sent: usize,
 ) -> std::io::Result<()> {
+    break_off(address, &head(address, path, token, body.len()), body, sent).await
+}
+
+/// `POST path`, of which only so many bytes of the body are sent.
+pub async fn post_and_break_off(
+    address: &str,
+    path: &str,
+    token: &str,
+    body: &[u8],
+    sent: usize,
+) -> std::io::Result<()> {
+    let head = head(address, path, token, body.len()).replacen("PUT", "POST", 1);
+    break_off(address, &head, body, sent).await
+}
+
+async fn break_off(address: &str, head: &str, body: &[u8], sent: usize) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(address).await?;
-    socket.write_all(head(address, path, token, body.len()).as_bytes()).await?;
+    socket.write_all(head.as_bytes()).await?;
     socket.write_all(&body[..sent]).await?;
     socket.flush().await
 }
