@@ -3,8 +3,11 @@
 #![allow(clippy::panic, clippy::indexing_slicing, clippy::expect_used, reason = "a test may fail loudly")]
 
 use http::{HeaderMap, Method};
+use packhouse_tests::composer::Library;
+use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::Package;
 use packhouse_tests::oci::{Hand, Image, sha256};
+use packhouse_tests::rubygems::Gem;
 use packhouse_tests::{Answer, Options, Registry};
 use serde_json::json;
 
@@ -13,10 +16,11 @@ const PAGE: &str = "sandbox allow-downloads; default-src 'none'; style-src 'unsa
 
 const ALL: &str = "[mount.npm]\ngrants = [\"login\"]\nfeatures = { publish = true, unpublish = true, search = true }\n\
     [mount.oci]\ngrants = [\"login\", \"/v2\"]\nfeatures = { referrers = true, deletion = true }\n\
-    [mount.cargo]\n[mount.pypi]\n";
+    [mount.cargo]\n[mount.pypi]\n[mount.maven]\n[mount.composer]\n[mount.rubygems]\n";
 
 async fn all_protocols() -> Registry {
-    let options = Options::mounts(ALL).plugin("oci").plugin("cargo").plugin("pypi");
+    let others = ["oci", "cargo", "pypi", "maven", "composer", "rubygems"];
+    let options = others.into_iter().fold(Options::mounts(ALL), Options::plugin);
     Registry::start(options.anonymous(&["*:*:*:read", "*:*:*:pull"])).await
 }
 
@@ -35,6 +39,13 @@ async fn no_answer_runs_in_a_browser_and_pages_stay_usable() {
     let pusher = registry.pusher().await;
     let image = Image::new("demo");
     Hand::new(&pusher, "demo").push(&image, "v1").await;
+    // What somebody published, in the protocols that serve files of any kind.
+    let user = registry.user("ann", &["*:*:*:*"]).await;
+    let ann = |base: &str| registry.actor(base).with_token(&user.token);
+    let page = Release::new("demo", "1.0").path(".html");
+    maven::put(&ann("/maven"), &page, "<script>alert(1)</script>").await.expect(201);
+    Library::psr4("acme/demo", "1.0.0").upload(&ann("/composer")).await.expect(201);
+    Gem::new("demo", "1.0").push(&ann("/rubygems")).await.expect(200);
     let anybody = registry.actor("");
     let manifest = format!("/v2/demo/manifests/{}", image.manifest.digest);
     let blob = format!("/v2/demo/blobs/{}", image.blobs[0].digest);
@@ -47,6 +58,16 @@ async fn no_answer_runs_in_a_browser_and_pages_stay_usable() {
         &manifest,
         &blob,
         "/cargo/config.json",
+        &format!("/maven{page}"),
+        &format!("/maven{page}.sha1"),
+        "/maven/com/example/none/maven-metadata.xml",
+        "/composer/packages.json",
+        "/composer/p2/acme/demo.json",
+        "/composer/search.json?q=%3Cscript%3E",
+        "/rubygems/info/demo",
+        "/rubygems/gems/demo-1.0.gem",
+        "/rubygems/api/v1/gems/demo.json",
+        "/rubygems/",
         "/healthz",
         "/readyz",
         "/-/packhouse/plugins",
@@ -71,6 +92,9 @@ async fn no_answer_runs_in_a_browser_and_pages_stay_usable() {
     let index = anybody.with_headers(html).get("/pypi/simple/").await.expect(200);
     assert!(index.header("content-type").starts_with("text/html"), "{index:?}");
     expect_policy(&index, PAGE);
+    let listing = anybody.get("/maven/com/example/demo/1.0/").await.expect(200);
+    assert!(listing.header("content-type").starts_with("text/html"), "{listing:?}");
+    expect_policy(&listing, PAGE);
 }
 
 const SITE: &str = "https://app.example.com";
@@ -166,6 +190,12 @@ async fn another_site_cannot_write_with_a_browsers_password() {
             (Method::DELETE, "/v2/demo/manifests/v1", String::new()),
             (Method::PUT, "/cargo/api/v1/crates/new", String::new()),
             (Method::POST, "/pypi/legacy/", form.to_owned()),
+            (Method::PUT, "/maven/com/example/demo/1.0/demo-1.0.jar", "jar".to_owned()),
+            (Method::DELETE, "/maven/com/example/demo/1.0", String::new()),
+            (Method::PUT, "/composer/packages/acme/demo?version=1.0.0", "zip".to_owned()),
+            (Method::DELETE, "/composer/packages/acme/demo", String::new()),
+            (Method::POST, "/rubygems/api/v1/gems", "gem".to_owned()),
+            (Method::DELETE, "/rubygems/api/v1/gems/yank", "gem_name=demo&version=1.0".to_owned()),
             (Method::PATCH, "/npm/demo", String::new()),
         ] {
             let answer = forged.send(method, path, body).await.expect(403);
@@ -184,7 +214,8 @@ async fn another_site_cannot_write_with_a_browsers_password() {
             by_token.clone().with_header(name, value).send(Method::POST, "/v2/demo/blobs/uploads/", "").await;
         begun.expect(202);
     }
-    assert!(!registry.keys().iter().any(|key| key.starts_with("npm/") || key.starts_with("cargo/")));
+    // The token has begun uploads of images.
+    assert!(registry.keys().iter().all(|key| key.starts_with("oci/")), "{:?}", registry.keys());
     assert_eq!(before, Vec::<String>::new());
 
     let own = format!("http://{}", registry.address());

@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::Crate;
+use packhouse_tests::composer::Library;
 use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::Package;
 use packhouse_tests::pypi::Distribution;
+use packhouse_tests::rubygems::Gem;
 use packhouse_tests::{Actor, Answer, Options, Registry, wait};
 
 /// None of the mounts is named like its protocol.
 const MOUNTS: &str = "[mount.crates]\nplugin = \"cargo\"\n[mount.js]\nplugin = \"npm\"\n\
-     [mount.images]\nplugin = \"oci\"\n[mount.jars]\nplugin = \"maven\"\n[mount.wheels]\nplugin = \"pypi\"\n";
+     [mount.images]\nplugin = \"oci\"\n[mount.jars]\nplugin = \"maven\"\n[mount.wheels]\nplugin = \"pypi\"\n\
+     [mount.php]\nplugin = \"composer\"\n[mount.ruby]\nplugin = \"rubygems\"\n";
 
 /// What the words name that ask for a permission.
 fn permission(answer: &Answer) -> String {
@@ -28,13 +31,16 @@ async fn publish(mount: &str, by: &Actor) -> Answer {
         }
         "images" => by.send(http::Method::POST, "/v2/team/demo/blobs/uploads/", "").await,
         "jars" => maven::put(by, &Release::new("demo", "1.0.0").path(".jar"), "jar").await,
+        "php" => Library::psr4("acme/demo", "1.0.0").upload(by).await,
+        "ruby" => Gem::new("demo", "1.0.0").push(by).await,
         _ => Distribution::wheel("demo", "1.0.0").upload_to(by, "/legacy/").await,
     }
 }
 
 #[tokio::test]
 async fn the_permission_that_is_missing_can_be_pasted_after_user_grant() {
-    let options = Options::mounts(MOUNTS).plugin("cargo").plugin("oci").plugin("maven").plugin("pypi");
+    let others = ["cargo", "oci", "maven", "pypi", "composer", "rubygems"];
+    let options = others.into_iter().fold(Options::mounts(MOUNTS), Options::plugin);
     let registry = Registry::start(options).await;
     for (mount, expected) in [
         ("crates", "crates:crate:demo:write"),
@@ -42,6 +48,8 @@ async fn the_permission_that_is_missing_can_be_pasted_after_user_grant() {
         ("images", "images:repository:team/demo:push"),
         ("jars", "jars:artifact:com.example:demo:write"),
         ("wheels", "wheels:package:demo:write"),
+        ("php", "php:package:acme/demo:write"),
+        ("ruby", "ruby:gem:demo:write"),
     ] {
         let user = registry.user(&format!("of-{mount}"), &[]).await;
         let nobody = registry.actor(&format!("/{mount}"));

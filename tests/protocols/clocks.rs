@@ -3,40 +3,48 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::Crate;
+use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::Package;
 use packhouse_tests::object_store::Faults;
 use packhouse_tests::pypi::Distribution;
+use packhouse_tests::rubygems::Gem;
 use packhouse_tests::{Answer, Backend, Options, Registry};
 use std::time::{Duration, SystemTime};
 
 /// Of the store's clock. S3 refuses signatures that are 15 minutes away.
 const AWAY: i64 = 14 * 60;
-const MOUNTS: &str = "[mount.npm]\n[mount.cargo]\n[mount.pypi]\n";
+const MOUNTS: &str = "[mount.npm]\n[mount.cargo]\n[mount.pypi]\n[mount.maven]\n[mount.rubygems]\n";
 const OTHER: &[u8] = b"bytes that somebody else is about to publish";
 
 async fn start(clock_ahead: i64) -> Registry {
     let (backend, _) = Backend::faulty_s3(Faults { clock_ahead, ..Faults::default() });
-    let options = ["cargo", "pypi"].into_iter().fold(Options::mounts(MOUNTS), Options::plugin);
+    let options = ["cargo", "pypi", "maven", "rubygems"];
+    let options = options.into_iter().fold(Options::mounts(MOUNTS), Options::plugin);
     Registry::start(options.anonymous(&["*:*:*:*"]).on(backend)).await
 }
 
-/// The same release of each protocol that names its files by version: where its file lies, and
-/// how its publish was answered.
-async fn publish(registry: &Registry) -> [(&'static str, Answer); 3] {
+/// The same release of each protocol that names its files by version (Composer's and OCI's have the
+/// names of their digests): how its publish was answered.
+async fn publish(registry: &Registry) -> [(&'static str, Answer); 5] {
     let package = Package::new("demo", "1.0.0");
+    let release = Release::new("demo", "1.0");
     [
         ("npm", registry.actor("/npm").put(&package.path(), &package.publish()).await),
         ("cargo", Crate::new("demo", "1.0.0").publish(&registry.actor("/cargo")).await),
         ("pypi", Distribution::wheel("demo", "1.0").upload(&registry.actor("/pypi")).await),
+        ("maven", maven::put(&registry.actor("/maven"), &release.path(".jar"), release.jar()).await),
+        ("rubygems", Gem::new("demo", "1.0").push(&registry.actor("/rubygems")).await),
     ]
 }
 
 /// Where the files of that release lie.
-fn keys() -> [String; 3] {
+fn keys() -> [String; 5] {
     [
         Package::new("demo", "1.0.0").tarball_key(),
         "cargo/crates/demo/demo-1.0.0.crate".to_owned(),
         Distribution::wheel("demo", "1.0").key(),
+        format!("maven/artifacts{}", Release::new("demo", "1.0").path(".jar")),
+        "rubygems/gems/demo-1.0.gem".to_owned(),
     ]
 }
 
@@ -51,8 +59,10 @@ fn put(registry: &Registry, key: &str, bytes: &[u8], age: Duration) {
 
 /// Other bytes under the keys of that release, which no document names.
 async fn leave(registry: &Registry, age: Duration) {
-    // Without a document of ours, PyPI takes what lies there for an earlier system's.
+    // Without a document of ours, PyPI and Maven take what lies there for an earlier system's.
     Distribution::wheel("demo", "2.0").upload(&registry.actor("/pypi")).await.expect(200);
+    let release = Release::new("demo", "1.0");
+    maven::put(&registry.actor("/maven"), &release.path(".pom"), release.pom()).await.expect(201);
     for key in keys() {
         put(registry, &key, OTHER, age);
     }
