@@ -274,8 +274,9 @@ async fn metadata_that_lies_changes_nothing() {
         desk.refuses("/com/example/maven-metadata.xml", plugin(artifact, prefix), 400, "").await;
     }
     // What is not there is not listed, however often a client says so.
-    let many: String = (0..20_000).map(|number| format!("<version>9.{number}</version>")).collect();
-    let versions = format!("<versioning><latest>9</latest><versions>{many}</versions></versioning>");
+    let many: Vec<String> = (0..20_000).map(|number| format!("<version>9.{number}</version>")).collect();
+    let versions =
+        format!("<versioning><latest>9</latest><versions>{}</versions></versioning>", many.concat());
     let said = put(&desk.deployer, &metadata("demo"), theirs("com.example", &versions)).await;
     assert!(said.status.is_success(), "{said:?}");
     assert_eq!(desk.deployer.get(&metadata("demo")).await.expect(200).text(), before);

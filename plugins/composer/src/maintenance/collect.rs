@@ -65,8 +65,22 @@ fn collect_package(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
     }
     for (object, file, found) in unnamed {
         step.reclaim(object, &key, found, || reference(name, &super::stored(name)?, file))?;
+        if found == Reference::Unnamed && layout::is_dist(file) {
+            collect_note(step, name, object, file)?;
+        }
     }
     Ok(stored.size())
+}
+
+/// The note beside a dist goes right after it: its key comes before the dist's, so the dist was still
+/// there when the note was looked at.
+fn collect_note(step: &Step<'_>, name: &PackageName, dist: &ObjectInfo, file: &str) -> Result<(), Error> {
+    let stays = step.is_young(dist) || (!step.is_dry_run() && storage::stat(&dist.key)?.is_some());
+    let Some(at) = layout::reference_of(file).filter(|_| !stays) else { return Ok(()) };
+    let Some(note) = storage::stat(&layout::note(name, at))? else { return Ok(()) };
+    step.reclaim(&note, &layout::document(name), Reference::Unnamed, || {
+        reference(name, &stored(name)?, &format!("{at}.json"))
+    })
 }
 
 /// Whether a file of the package is there whose document lies at this key.

@@ -16,7 +16,7 @@ use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{Stored, stored};
-use crate::document::Release;
+use crate::document::{File, Release};
 use crate::endpoints::change;
 use crate::layout::{self, ARTIFACTS, VERSIONS};
 use crate::name::{Coordinates, FileName};
@@ -54,7 +54,7 @@ fn expire(step: &Step<'_>, coordinates: &Coordinates, keep: usize) -> Result<(),
     let meant = |release: &Release| -> BTreeSet<String> {
         let mut expired = retention::expired(coordinates, release, keep);
         let is_recent = |name: &String| {
-            let uploaded = release.file(name).and_then(|file| file.uploaded_at());
+            let uploaded = release.file(name).and_then(File::uploaded_at);
             uploaded.is_none_or(|uploaded| uploaded >= step.keep_since())
         };
         expired.retain(|name| !is_recent(name));
