@@ -3,23 +3,28 @@
 #![allow(clippy::panic, reason = "a test may fail loudly")]
 
 use packhouse_tests::cargo::{self, Crate};
+use packhouse_tests::composer::{self, Library};
 use packhouse_tests::cutter::Cutter;
 use packhouse_tests::engine::{Engine, Kind};
+use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::{Package, noise};
 use packhouse_tests::oci::{Hand, Image};
 use packhouse_tests::pypi::Distribution;
+use packhouse_tests::rubygems::{self, Gem};
 use packhouse_tests::{Backend, Options, Registry, wait};
 use std::sync::Arc;
 
 const SIZE: usize = 900_000;
 
-/// With all four protocols, and the proxy before its bucket.
+/// With all protocols, and the proxy before its bucket.
 async fn registry() -> Option<(Registry, Cutter, Arc<Engine>)> {
     let engine = Engine::start(Kind::VersityGw).await?;
     let cutter = Cutter::before(engine.port()).await;
     let backend = Backend::Engine(Arc::clone(&engine), cutter.port());
-    let mounts = "[mount.npm]\n[mount.cargo]\n[mount.oci]\ngrants = [\"/v2\"]\n[mount.pypi]\n";
-    let options = Options::mounts(mounts).plugin("cargo").plugin("oci").plugin("pypi");
+    let mounts = "[mount.npm]\n[mount.cargo]\n[mount.oci]\ngrants = [\"/v2\"]\n[mount.pypi]\n[mount.maven]\n\
+                  [mount.composer]\n[mount.rubygems]\n";
+    let others = ["cargo", "oci", "pypi", "maven", "composer", "rubygems"];
+    let options = others.into_iter().fold(Options::mounts(mounts), Options::plugin);
     let options = options.anonymous(&["*:*:*:read", "*:*:*:pull"]).on(backend);
     Some((Registry::start(options).await, cutter, engine))
 }
@@ -110,6 +115,86 @@ async fn a_pypi_upload_survives_a_cut_in_each_of_its_objects() {
         assert!(cutter.is_done(), "{path} was written");
         let found = uploader.get(&file.path()).await.expect(200);
         assert_eq!(packhouse_tests::pypi::sha256(&found.body), file.sha256(), "{path}: other bytes");
+    }
+    registry.order(&["verify"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maven_deployment_survives_a_cut_in_each_of_its_objects() {
+    let Some((registry, cutter, _engine)) = registry().await else { return };
+    let deployer = registry.deployer().await;
+    let cuts =
+        [("/names/", 3), ("/versions/", 30), ("/artifacts/", 458_752), ("/metadata/", 60), (".pom", 100)];
+    for (number, (path, bytes)) in (0_u64..).zip(cuts) {
+        let release = |number: u64| Release::new("demo", &format!("1.{number}"));
+        let jar = |number: u64| noise(number, SIZE);
+        cutter.cut(path, bytes);
+        maven::put(&deployer, &release(number).path(".jar"), jar(number)).await.expect(201);
+        maven::put(&deployer, &release(number).path(".pom"), release(number).pom()).await.expect(201);
+        assert!(cutter.is_done(), "{path} was written");
+        let listed = deployer.get(&maven::metadata("demo")).await.expect(200).text();
+        assert_eq!(maven::versions(&listed).len() as u64, number + 1, "{path}: versions are lost");
+        for number in 0..=number {
+            let found = deployer.get(&release(number).path(".jar")).await.expect(200);
+            assert!(found.body == jar(number), "{path}: other bytes in 1.{number}");
+            let found = deployer.get(&release(number).path(".pom")).await.expect(200);
+            assert_eq!(found.text(), release(number).pom(), "{path}");
+        }
+    }
+    registry.order(&["verify"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_composer_upload_survives_a_cut_in_each_of_its_objects() {
+    let Some((registry, cutter, _engine)) = registry().await else { return };
+    let publisher = registry.php_publisher().await;
+    let cuts = [(".zip", 458_752), ("/demo/metadata.json", 20), ("/demo/metadata.json", 300), (".zip", 1)];
+    for (number, (path, bytes)) in (0_u64..).zip(cuts) {
+        let library = |number: u64| {
+            Library::psr4("acme/demo", &format!("1.{number}.0")).file("data.bin", &noise(number, SIZE))
+        };
+        cutter.cut(path, bytes);
+        library(number).upload(&publisher).await.expect(201);
+        assert!(cutter.is_done(), "{path} was written");
+        let listed = composer::versions(&publisher, "/p2/acme/demo.json").await;
+        assert_eq!(listed.len() as u64, number + 1, "{path}: versions are lost");
+        // The newest one is the first.
+        for (number, version) in (0..=number).rev().zip(&listed) {
+            let reference = version["dist"]["reference"].as_str().unwrap_or_default();
+            let found = publisher.get(&format!("/dists/acme/demo/{reference}.zip")).await.expect(200);
+            assert!(found.body == library(number).content, "{path}: other bytes in 1.{number}.0");
+        }
+    }
+    registry.order(&["verify"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rubygems_push_survives_a_cut_in_each_of_its_objects() {
+    let Some((registry, cutter, _engine)) = registry().await else { return };
+    let publisher = registry.gem_publisher().await;
+    let cuts = [
+        ("/gems/", 458_752),
+        ("/packages/", 20),
+        ("/packages/", 300),
+        ("/info/", 10),
+        ("/gems/", 1),
+        ("/recent.json", 20),
+    ];
+    for (number, (path, bytes)) in (0_u64..).zip(cuts) {
+        let gem =
+            |number: u64| Gem::new("demo", &format!("1.{number}")).file("data.bin", noise(number, SIZE));
+        cutter.cut(path, bytes);
+        gem(number).push(&publisher).await.expect(200);
+        let list = publisher.get("/versions").await.expect(200).text();
+        assert!(cutter.is_done(), "{path} was written");
+        let (listed, sum) = rubygems::versions(&list)["demo"].clone();
+        assert_eq!(listed.len() as u64, number + 1, "{path}: versions are lost: {list}");
+        let page = publisher.get("/info/demo").await.expect(200);
+        assert_eq!(rubygems::md5(&page.body), sum, "{path}");
+        for number in 0..=number {
+            let found = publisher.get(&gem(number).path()).await.expect(200);
+            assert!(found.body == gem(number).file_content(), "{path}: other bytes in 1.{number}");
+        }
     }
     registry.order(&["verify"]).await.expect(0);
 }

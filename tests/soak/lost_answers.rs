@@ -5,11 +5,14 @@
 
 use http::Method;
 use packhouse_tests::cargo::{self, Crate};
+use packhouse_tests::composer::{self, Library};
+use packhouse_tests::maven::{self, Release};
 use packhouse_tests::npm::{self, Package};
 use packhouse_tests::object_store::{Faults, ObjectStore};
 use packhouse_tests::oci::{Hand, Image};
 use packhouse_tests::pypi::{self, Distribution};
 use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::rubygems::{self, Gem};
 use packhouse_tests::{Actor, Backend, Options, Registry};
 use std::sync::Arc;
 
@@ -180,6 +183,122 @@ async fn tags_of_a_repository_whose_answers_were_lost_are_pushed_and_deleted() {
         assert_eq!(hand.tags().await, Vec::<String>::new());
     }
     hosts.lost_some();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_an_artifact_whose_answers_were_lost_are_deployed_and_deleted() {
+    let hosts = Hosts::start(Options::maven()).await;
+    let both = hosts.both(&hosts.first.deployer().await, "/maven");
+    for round in 0..rounds(12, 2) {
+        let name = format!("demo-{round}");
+        let release = |number: usize| Release::new(&name, &format!("1.{number}"));
+        let deployments = at_once(WRITERS, |number| {
+            let (by, release) = (both[number % 2].clone(), release(number));
+            async move {
+                let jar = maven::put(&by, &release.path(".jar"), release.jar()).await;
+                (jar, maven::put(&by, &release.path(".pom"), release.pom()).await)
+            }
+        });
+        for (jar, pom) in deployments.await {
+            jar.expect(201);
+            pom.expect(201);
+        }
+        let listed = both[1].get(&maven::metadata(&name)).await.expect(200).text();
+        assert_eq!(maven::versions(&listed).len(), WRITERS, "{listed}");
+        for number in 0..WRITERS {
+            let file = both[0].get(&release(number).path(".jar")).await.expect(200);
+            assert_eq!(file.text(), release(number).jar());
+        }
+        let answers = at_once(WRITERS, |number| {
+            let by = both[number % 2].clone();
+            let path = format!("/com/example/{name}/1.{number}");
+            async move { by.delete(&path).await }
+        });
+        for answer in answers.await {
+            answer.expect(204);
+        }
+        both[0].get(&maven::metadata(&name)).await.expect(404);
+    }
+    hosts.lost_some();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_a_php_package_whose_answers_were_lost_are_uploaded_and_deleted() {
+    let hosts = Hosts::start(Options::composer()).await;
+    let both = hosts.both(&hosts.first.php_publisher().await, "/composer");
+    for round in 0..rounds(12, 2) {
+        let name = format!("acme/demo-{round}");
+        let answers = at_once(WRITERS, |number| {
+            let (by, library) = (both[number % 2].clone(), Library::psr4(&name, &format!("1.{number}.0")));
+            async move { library.upload(&by).await }
+        });
+        for answer in answers.await {
+            answer.expect(201);
+        }
+        let path = format!("/p2/{name}.json");
+        let listed = composer::versions(&both[1], &path).await;
+        assert_eq!(listed.len(), WRITERS, "{listed:?}");
+        for version in &listed {
+            let dist =
+                format!("/dists/{name}/{}.zip", version["dist"]["reference"].as_str().unwrap_or_default());
+            let found = both[0].get(&dist).await.expect(200);
+            let library = Library::psr4(&name, version["version"].as_str().unwrap_or_default());
+            assert!(found.body == library.content, "{version}");
+        }
+        let answers = at_once(WRITERS, |number| {
+            let by = both[number % 2].clone();
+            let path = format!("/packages/{name}/1.{number}.0");
+            async move { by.delete(&path).await }
+        });
+        for answer in answers.await {
+            assert!(answer.status.is_success(), "{answer:?}");
+        }
+        assert_eq!(both[0].get(&path).await.status, 404);
+    }
+    hosts.lost_some();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_a_gem_whose_answers_were_lost_are_pushed_and_yanked() {
+    let hosts = Hosts::start(Options::rubygems()).await;
+    let both = hosts.both(&hosts.first.gem_publisher().await, "/rubygems");
+    for round in 0..rounds(12, 2) {
+        let name = format!("demo-{round}");
+        let answers = at_once(WRITERS, |number| {
+            let (by, gem) = (both[number % 2].clone(), Gem::new(&name, &format!("1.{number}")));
+            async move { gem.push(&by).await }
+        });
+        for answer in answers.await {
+            answer.expect(200);
+        }
+        for by in &both {
+            gem_is_listed(by, &name, WRITERS).await;
+            for number in 0..WRITERS {
+                let gem = Gem::new(&name, &format!("1.{number}"));
+                assert!(by.get(&gem.path()).await.expect(200).body == gem.file_content());
+            }
+        }
+        let answers = at_once(WRITERS - 1, |number| {
+            let by = both[number % 2].clone();
+            let form = format!("gem_name={name}&version=1.{number}");
+            async move { by.send(Method::DELETE, "/api/v1/gems/yank", form).await }
+        });
+        for answer in answers.await {
+            answer.expect(200);
+        }
+        for by in &both {
+            gem_is_listed(by, &name, 1).await;
+        }
+    }
+    hosts.lost_some();
+}
+
+/// With so many versions; the list and the page agree.
+async fn gem_is_listed(by: &Actor, name: &str, expected: usize) {
+    let list = by.get("/versions").await.expect(200).text();
+    let (listed, sum) = rubygems::versions(&list)[name].clone();
+    assert_eq!(listed.len(), expected, "{list}");
+    assert_eq!(rubygems::md5(&by.get(&format!("/info/{name}")).await.expect(200).body), sum);
 }
 
 /// Of two publishers with other bytes one wins, as on a bucket that loses nothing.

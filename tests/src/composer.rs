@@ -20,6 +20,8 @@ pub struct Library {
     pub name: String,
     pub version: String,
     pub content: Bytes,
+    /// With their paths in the archive.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Library {
@@ -54,11 +56,17 @@ impl Library {
         manifest.as_object_mut().expect("an object").extend(members);
         let manifest = manifest.to_string();
         let folder = name.replace('/', "-");
-        let paths: Vec<String> = files.iter().map(|(path, _)| format!("{folder}/{path}")).collect();
-        let manifest_path = format!("{folder}/composer.json");
-        let mut all: Vec<(&str, &[u8])> = vec![(&manifest_path, manifest.as_bytes())];
-        all.extend(paths.iter().map(String::as_str).zip(files.iter().map(|(_, content)| *content)));
-        Self { name: name.to_owned(), version: version.to_owned(), content: zip(&all).into() }
+        let mut all = vec![(format!("{folder}/composer.json"), manifest.into_bytes())];
+        all.extend(files.iter().map(|(path, content)| (format!("{folder}/{path}"), content.to_vec())));
+        Self { name: name.to_owned(), version: version.to_owned(), content: packed(&all), files: all }
+    }
+
+    /// One more file.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: &[u8]) -> Self {
+        self.files.push((format!("{}/{path}", self.name.replace('/', "-")), content.to_vec()));
+        self.content = packed(&self.files);
+        self
     }
 
     /// Where it is uploaded to, below the mount.
@@ -69,6 +77,12 @@ impl Library {
     pub async fn upload(&self, by: &Actor) -> Answer {
         by.send(Method::PUT, &self.path(), self.content.clone()).await
     }
+}
+
+fn packed(files: &[(String, Vec<u8>)]) -> Bytes {
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
+    zip(&files).into()
 }
 
 /// `Acme\OldBase` of `acme/old-base`.
