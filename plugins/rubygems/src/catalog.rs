@@ -151,7 +151,7 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     if stored.is_none() && base.is_none() && seen.values().all(|version| version.starts_with(ABSENT)) {
         return Ok(Some(Current { base: None, lines: EMPTY.to_owned(), sums: Sums::of(EMPTY)? }));
     }
-    let recent = if is_of_base { recent } else { Recent::default() };
+    let recent = if is_of_base { recent } else { fitting(recent, read_base()?.as_ref())? };
     let dirty: Vec<&GemName> = notes
         .iter()
         .map(|(name, _)| name)
@@ -164,6 +164,18 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
         storage::wait_turn(RECENT, attempt)?;
     }
     Ok(folded)
+}
+
+/// What was written beside another version of `versions`, if the text is the same: in a bucket that was
+/// copied or restored all versions are others. Otherwise nothing, as the lines may be in `versions` by now.
+fn fitting(recent: Recent, base: Option<&Document>) -> Result<Recent, Error> {
+    let whole = text_of(base)? + &recent.lines;
+    let fits = !recent.lines.is_empty() && Sums::of(whole)? == recent.sums;
+    Ok(if fits {
+        Recent { base: base.map(|base| base.info.version.clone()), ..recent }
+    } else {
+        Recent::default()
+    })
 }
 
 /// The whole text of the list with all changes that have ended.
@@ -271,8 +283,8 @@ fn text_of(base: Option<&Document>) -> Result<String, Error> {
 /// The list as it is stored, without what has not reached it yet. It changes nothing.
 pub fn peek() -> Result<String, Error> {
     let base = read_base()?;
-    let recent: Option<Recent> = storage::get(RECENT)?.and_then(|document| document.json().ok());
-    let version = base.as_ref().map(|base| base.info.version.clone());
-    let lines = recent.filter(|recent| recent.base == version).map(|recent| recent.lines).unwrap_or_default();
-    Ok(text_of(base.as_ref())? + &lines)
+    let recent: Recent = storage::get(RECENT)?.and_then(|document| document.json().ok()).unwrap_or_default();
+    let is_of_base = recent.base.as_ref() == base.as_ref().map(|base| &base.info.version);
+    let recent = if is_of_base { recent } else { fitting(recent, base.as_ref())? };
+    Ok(text_of(base.as_ref())? + &recent.lines)
 }

@@ -36,6 +36,33 @@ fn a_whole_bucket_is_left_as_it_is() {
     assert_eq!(host.objects(), before);
 }
 
+/// In a bucket that was copied or restored every object has another version.
+#[test]
+fn a_copied_bucket_lists_what_had_not_reached_the_end_of_the_list() {
+    let host = host();
+    three(&host);
+    // Nobody has pushed it, so it has a line and no note.
+    let gem = samples::gem("found", "1.0");
+    host.insert("info/found", format!("---\n1.0 |checksum:{}\n", sha256(&gem))).unwrap();
+    host.insert("gems/found-1.0.gem", gem).unwrap();
+    host.upkeep().reindex::<RubyGems>().unwrap();
+    let before = list(&host);
+    assert!(before.iter().any(|line| line.starts_with("found ")), "{before:?}");
+    assert!(!String::from_utf8(host.object("versions").unwrap()).unwrap().contains("found"));
+    host.set_version("versions", "of copy 1");
+    assert_eq!(verify(&host).damaged, Vec::<String>::new(), "the list is not behind");
+    assert_eq!(list(&host), before);
+    host.set_version("versions", "of copy 2");
+    pushed(&host, "demo", "1.2");
+    assert_eq!(list(&host)[..before.len()], before);
+    // Lines that have reached the end are not added again.
+    host.set_now(host.now() + 3 * GRACE);
+    pushed(&host, "demo", "1.3");
+    let before = list(&host);
+    host.set_version("versions", "of copy 3");
+    assert_eq!(list(&host), before);
+}
+
 #[test]
 fn what_an_interrupted_push_left_is_removed() {
     let host = host();
