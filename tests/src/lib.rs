@@ -18,6 +18,7 @@ pub mod backend;
 pub mod cargo;
 pub mod clients;
 pub mod composer;
+pub mod crowd;
 pub mod cutter;
 pub mod engine;
 pub mod maven;

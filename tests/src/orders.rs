@@ -7,8 +7,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// A slow disk takes its time over 20,000 projects.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// A slow disk takes its time over 50,000 gems.
+const PATIENCE: Duration = Duration::from_mins(30);
 
 impl Registry {
     /// `packhouse ARGUMENTS` to its end, logging only what is wrong.
