@@ -108,7 +108,7 @@ fn sentence(what: &str, place: &str, message: Message) -> String {
         }
         Message::Missing(member) => format!("`{member}` is missing in {what}"),
         Message::Unknown => format!("{place} is not known here: leave it out"),
-        Message::Twice => format!("{place} is there twice: send it once"),
+        Message::Twice => format!("{place} occurs twice: send it once"),
         Message::Type { wanted, found: Some(found) } => format!("{place} must be {wanted}, and is {found}"),
         Message::Type { wanted, found: None } => format!("{place} must be {wanted}"),
         Message::Form => format!("a value in {what} has none of the forms that are known here"),

@@ -78,7 +78,7 @@ impl Response {
         match serde_json::to_writer(&mut response, value) {
             Ok(()) => response,
             Err(error) => {
-                crate::log::error(&format!("a response is no JSON: {error}"), &[]);
+                crate::log::error(&format!("a response cannot be written as JSON: {error}"), &[]);
                 Response::new(500)
             }
         }

@@ -90,7 +90,7 @@ pub fn require_feature(name: &str) -> Result<(), FeatureOff> {
 
 fn table() -> Result<Map<String, Value>, Error> {
     serde_json::from_str(&sys::settings())
-        .map_err(|_| misconfigured("the mount's `settings` cannot be used: they are no table"))
+        .map_err(|_| misconfigured("the mount's `settings` cannot be used: they are not a table"))
 }
 
 fn misconfigured(why: &str) -> Error {

@@ -39,7 +39,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Unreadable(error) => write!(formatter, "the archive cannot be read: {error}"),
-            Error::NotTar => formatter.write_str("this is no readable tar archive"),
+            Error::NotTar => formatter.write_str("this is not a readable tar archive"),
         }
     }
 }

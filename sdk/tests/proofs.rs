@@ -271,7 +271,7 @@ fn a_file_that_was_named_is_never_replaced_because_the_document_has_lost_it() {
     let (host, _) = with_older_copy();
     forget_version(&host, "1.1.0", "two");
     host.set_now(host.now() + 2 * GRACE);
-    assert_damaged(&publish("1.1.0", "other"), &blob("1.1.0"), "has named it");
+    assert_damaged(&publish("1.1.0", "other"), &blob("1.1.0"), "named it earlier");
     assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
     done("1.1.0", "two");
     // What a request takes out may be published anew, also if it was killed before the file went.

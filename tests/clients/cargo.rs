@@ -205,7 +205,7 @@ async fn what_is_refused_is_said_by_cargo() {
     let again = desk.cargo.run(&desk.library("demo", "1.0.0"), &["publish", "--no-verify"]).await.fails();
     assert!(again.contains("demo@1.0.0 already exists"), "{again}");
     let alike = desk.cargo.run(&desk.library("Demo", "2.0.0"), &["publish", "--no-verify"]).await.fails();
-    assert!(alike.contains("the crate is called demo here, and Demo is too much like it"), "{alike}");
+    assert!(alike.contains("the crate is called demo here, and Demo is too similar"), "{alike}");
     let reader = desk.registry.user("reader", &["cargo:crate:*:read"]).await;
     let reader = Cargo::new(&desk.registry.url("/cargo"), Some(&reader.token));
     let refused = reader.run(&desk.library("demo", "1.1.0"), &["publish", "--no-verify"]).await.fails();

@@ -153,17 +153,17 @@ async fn archives_that_are_traps_are_refused() {
         let manifest = Crate::new("demo", "1.0.0").manifest();
         archive_below("demo-1.0.0", &[("Cargo.toml", manifest.as_bytes()), (path, b"x")])
     };
-    desk.refuses_file(&trap("../../evil"), "no path that every system can have").await;
-    desk.refuses_file(&trap("..\\evil"), "no path that every system can have").await;
+    desk.refuses_file(&trap("../../evil"), "not a valid path on every operating system").await;
+    desk.refuses_file(&trap("..\\evil"), "not a valid path on every operating system").await;
     desk.refuses_file(&trap("cargo.toml"), "several Cargo.toml").await;
-    desk.refuses_file(&trap(".cargo-ok"), "no path that every system can have").await;
-    desk.refuses_file(&trap("Cargo.toml."), "no path that every system can have").await;
-    desk.refuses_file(&trap("/etc/hosts"), "no path that every system can have").await;
+    desk.refuses_file(&trap(".cargo-ok"), "not a valid path on every operating system").await;
+    desk.refuses_file(&trap("Cargo.toml."), "not a valid path on every operating system").await;
+    desk.refuses_file(&trap("/etc/hosts"), "not a valid path on every operating system").await;
     let manifest = Crate::new("demo", "1.0.0").manifest();
     let twice = [("Cargo.toml", manifest.as_bytes()), ("build.rs", b"one"), ("build.rs", b"two")];
     desk.refuses_file(&archive_below("demo-1.0.0", &twice), "\"demo-1.0.0/build.rs\" twice").await;
     let without = archive_below("demo-1.0.0", &[("src/lib.rs", b"")]);
-    desk.refuses_file(&without, "the crate holds no Cargo.toml").await;
+    desk.refuses_file(&without, "the crate contains no Cargo.toml").await;
     desk.refuses_file(&archive_below("other-1.0.0", &[("Cargo.toml", b"")]), "not below demo-1.0.0/").await;
     desk.refuses_file(&linked(), "a link or a device").await;
 }

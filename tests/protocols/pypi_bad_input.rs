@@ -67,7 +67,7 @@ async fn files_that_are_not_what_they_say(registry: Registry) {
         (as_wheel(&Distribution::sdist("demo", "1.0").content), "not a readable zip archive"),
         (as_wheel(&Distribution::wheel("demo", "1.1").content), "demo-1.1.dist-info"),
         (as_wheel(&Distribution::wheel("other", "1.0").content), "other-1.0.dist-info"),
-        (Distribution::wheel_with("demo", "1.0", "", &[("../../evil.py", b"1")]), "lead elsewhere"),
+        (Distribution::wheel_with("demo", "1.0", "", &[("../../evil.py", b"1")]), "lead out of the archive"),
         (Distribution::wheel_with("demo", "1.0", "", &[("a.py", b"1"), ("a.py", b"2")]), "twice"),
         (wheel().called("../demo-1.0-py3-none-any.whl"), "the file name"),
         (wheel().called("demo-1.0-py3-none-any.exe"), "only wheels"),

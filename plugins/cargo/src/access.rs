@@ -48,7 +48,7 @@ impl StoredName {
         if let Some(name) = name.filter(|name| layout::index(name) == key) {
             return Ok(Self(name));
         }
-        Err(HostError::damaged(key, "it does not say which crate it is about").into())
+        Err(HostError::damaged(key, "it does not name its crate").into())
     }
 
     /// The crate, if the caller may do this on it by a grant; or 401, 403 or 404.

@@ -56,7 +56,7 @@ impl fmt::Display for ArchiveError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(formatter, "the crate is not a readable gzip file: {error}"),
-            Self::NotTar => formatter.write_str("the crate holds no readable tar archive"),
+            Self::NotTar => formatter.write_str("the crate contains no readable tar archive"),
             Self::Trailing => {
                 formatter.write_str("more bytes follow the end of the tar archive in the crate")
             }
@@ -66,18 +66,21 @@ impl fmt::Display for ArchiveError {
                 UNPACK_LIMIT >> 20
             ),
             Self::Outside(path, folder) => {
-                write!(formatter, "the crate holds {path:?}, which is not below {folder}/")
+                write!(formatter, "the crate contains {path:?}, which is not below {folder}/")
             }
             Self::NoFile(path) => write!(
                 formatter,
-                "the crate holds {path:?}, which is a link or a device; a crate is made of plain files"
+                "the crate contains {path:?}, which is a link or a device; a crate is made of plain files"
             ),
             Self::BadPath(path) => {
-                write!(formatter, "the crate holds {path:?}, which is no path that every system can have")
+                write!(
+                    formatter,
+                    "the crate contains {path:?}, which is not a valid path on every operating system"
+                )
             }
-            Self::Twice(path) => write!(formatter, "the crate holds {path:?} twice"),
-            Self::NoManifest => formatter.write_str("the crate holds no Cargo.toml; publish with cargo"),
-            Self::ManyManifests => formatter.write_str("the crate holds several Cargo.toml; leave one"),
+            Self::Twice(path) => write!(formatter, "the crate contains {path:?} twice"),
+            Self::NoManifest => formatter.write_str("the crate contains no Cargo.toml; publish with cargo"),
+            Self::ManyManifests => formatter.write_str("the crate contains several Cargo.toml; leave one"),
             Self::ManifestTooLarge => {
                 write!(formatter, "the Cargo.toml in the crate is larger than {MANIFEST_LIMIT} bytes")
             }

@@ -97,7 +97,7 @@ pub fn list() -> Result<Vec<Present>, Error> {
             found.push(Present { name, seen: info.version });
         }
         if found.len() >= CRATES {
-            log::warn("there are more crates than a search looks at", &[]);
+            log::warn("there are more crates than a search reads", &[]);
             break;
         }
     }

@@ -75,7 +75,7 @@ impl Line<'_> {
 
 /// Why a line is no line of an index. Lines are counted from 1.
 pub fn bad_line(number: usize) -> String {
-    format!("its line {} is none of an index", number + 1)
+    format!("its line {} is not a line of an index", number + 1)
 }
 
 /// Why a version makes the file doubtful.
@@ -122,7 +122,7 @@ impl<'a> Index<'a> {
     pub fn find_same_release(self, version: &Version) -> Result<Option<Version>, String> {
         let mut found = None;
         for line in Candidates::new(self.bytes, &format!("\"{}", version.without_build())) {
-            let line = parse(line).ok_or_else(|| format!("a line that holds {version} cannot be read"))?;
+            let line = parse(line).ok_or_else(|| format!("a line with {version} cannot be read"))?;
             let there = Version::parse(&line.vers).ok().filter(|there| there.is_same_release(version));
             if there.as_ref() == Some(version) {
                 return Ok(there);
@@ -185,7 +185,7 @@ impl<'a> Index<'a> {
         match self.raw_lines().next() {
             None => Err("it is empty".to_owned()),
             Some(first) if !is_ours(first) => Err(bad_line(0)),
-            Some(_) if !is_ours(last) => Err("its last line is none of an index".to_owned()),
+            Some(_) if !is_ours(last) => Err("its last line is not a line of an index".to_owned()),
             Some(_) => Ok(()),
         }
     }
@@ -228,7 +228,7 @@ impl<'a> Index<'a> {
         let Some(said) = first.and_then(|line| line.index_lines) else { return Ok(Count::None) };
         match count::lines(self.bytes) {
             there if there < said => {
-                Err(format!("it has {there} lines, and its first line says that it has {said}"))
+                Err(format!("it has {there} lines, but its first line says that it has {said}"))
             }
             there if there > said => Ok(Count::Low),
             _ => Ok(Count::Right),

@@ -18,12 +18,12 @@ use crate::upload::UploadError;
 descriptors! {
     BAD_NAME 400 "bad_name" "this is not a valid crate name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
-    BAD_LENGTHS 400 "bad_lengths" "the lengths in the body are not those of its parts; publish again"
-    BAD_UPLOAD 400 "bad_upload" "an index line cannot say this"
-    BAD_CRATE 400 "bad_crate" "the crate does not hold what it should"
+    BAD_LENGTHS 400 "bad_lengths" "the lengths in the body do not match its parts; publish again"
+    BAD_UPLOAD 400 "bad_upload" "the index cannot contain this"
+    BAD_CRATE 400 "bad_crate" "the crate is not valid"
     MISMATCH 400 "mismatch" "the crate does not agree with the request"
     VERSION_EXISTS 409 "version_exists" "this version is already uploaded"
-    NAME_TAKEN 409 "name_taken" "a crate with a name too much like this one is there already"
+    NAME_TAKEN 409 "name_taken" "a crate with a very similar name already exists"
     BEING_PUBLISHED 409 "being_published" "this is being published by somebody else; try again in a few minutes"
     BAD_OWNER 400 "bad_owner" "the list of owners cannot be changed like this"
 }

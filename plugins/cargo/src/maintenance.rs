@@ -65,14 +65,13 @@ fn is_published_here(index: Index<'_>) -> bool {
 
 /// Why a document of owners is damaged that is missing.
 fn lost_owners(name: &CrateName) -> String {
-    format!("it is missing, so {name} has no owners: restore it, or name owners anew")
+    format!("it is missing, so {name} has no owners: restore it, or add owners again")
 }
 
 /// Why the index file of a crate is damaged that is missing, and whose owners are there.
 fn lost_index(owners: &str) -> String {
     format!(
-        "it is lost: `{owners}` says that the crate was published. Restore it, or let `packhouse gc --orphans` \
-         remove all that is left of the crate"
+        "it is lost: `{owners}` shows that the crate was published. Restore it, or run `packhouse gc --orphans` to remove everything that is left of the crate"
     )
 }
 
@@ -80,7 +79,7 @@ fn lost_index(owners: &str) -> String {
 fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
     match CrateName::parse(&owners.name) {
         Ok(name) if layout::owners(&name) == key => None,
-        Ok(name) => Some(format!("it is about {name}")),
+        Ok(name) => Some(format!("it is the list of owners of {name}")),
         Err(error) => Some(error.to_string()),
     }
 }

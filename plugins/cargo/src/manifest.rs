@@ -100,11 +100,10 @@ impl fmt::Display for Disagreement {
             }
             Self::Differs { what, manifest, request } => write!(
                 formatter,
-                "the Cargo.toml in the crate and the publish request do not agree on {what}: {manifest} there, \
-                 {request} here; publish with an unchanged cargo"
+                "the Cargo.toml in the crate and the publish request do not agree on {what}: {manifest} in the file, {request} in the request; publish with an unchanged cargo"
             ),
             Self::Twice(what) => {
-                write!(formatter, "{what} stands there twice; publish with an unchanged cargo")
+                write!(formatter, "{what} is listed twice; publish with an unchanged cargo")
             }
         }
     }

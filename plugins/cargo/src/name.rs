@@ -59,7 +59,7 @@ impl CrateName {
             return refuse("it is too long");
         }
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-            return refuse("it may hold ASCII letters, digits, `-` and `_`");
+            return refuse("it may contain ASCII letters, digits, `-` and `_`");
         }
         Ok(Self(name.to_owned()))
     }

@@ -29,7 +29,7 @@ impl Ownership for Cargo {
                 // Nobody owns anything by it, until it is repaired.
                 Err(error) => {
                     let fields = [("key", key.as_str()), ("error", &error.to_string())];
-                    log::error("a document of owners cannot be read", &fields);
+                    log::error("a list of owners cannot be read", &fields);
                 }
             }
         }

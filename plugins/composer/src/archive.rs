@@ -126,7 +126,7 @@ impl Contents {
         Archive::open_for(Clients::OfDirectory, read, size, |entry| {
             if leads_through(entry.path) {
                 return Err(zip::Error::refused(format!(
-                    "{} lies behind a symbolic link",
+                    "the path {} leads through a symbolic link",
                     shown(entry.path)
                 )));
             }

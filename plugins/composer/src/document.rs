@@ -142,7 +142,7 @@ impl Package {
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         match serde_json::from_slice::<Self>(bytes) {
             Ok(package) if package.format == FORMAT => Ok(Some(package)),
-            Ok(package) => Err(format!("its format {:?} is not known here", package.format)),
+            Ok(package) => Err(format!("its format {:?} is not supported", package.format)),
             Err(_) if is_foreign(bytes) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
@@ -167,17 +167,17 @@ impl Package {
             return Err(format!("it is the document of the package {:?}", self.name));
         }
         if self.versions.is_empty() {
-            return Err("it names no version".to_owned());
+            return Err("it lists no version".to_owned());
         }
         let odd = self.dists().find(|dist| !layout::is_reference(&dist.reference));
         if let Some(dist) = odd {
-            return Err(format!("it names the dist {:?}, which cannot be a file's name", dist.reference));
+            return Err(format!("it lists the dist {:?}, which is not a valid file name", dist.reference));
         }
         let spelled = |release: &&Release| {
             !Version::parse(&release.version).is_ok_and(|version| version.normalized() == release.normalized)
         };
         if let Some(release) = self.versions.iter().find(spelled) {
-            return Err(format!("it says of {:?} that it is {:?}", release.version, release.normalized));
+            return Err(format!("it lists the version {:?} as {:?}", release.version, release.normalized));
         }
         let mut normalized: Vec<&str> =
             self.versions.iter().map(|release| release.normalized.as_str()).collect();

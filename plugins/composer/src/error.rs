@@ -16,8 +16,8 @@ use crate::upload::{Disagreement, ManifestError};
 descriptors! {
     BAD_NAME 400 "bad_name" "this is not a valid package name"
     BAD_VERSION 400 "bad_version" "this is not a valid version"
-    BAD_ARCHIVE 400 "bad_archive" "the zip archive does not hold what it should"
-    BAD_MANIFEST 400 "bad_manifest" "composer.json does not say what it should"
+    BAD_ARCHIVE 400 "bad_archive" "the zip archive is not valid"
+    BAD_MANIFEST 400 "bad_manifest" "composer.json is not valid"
     BAD_ADVISORY 400 "bad_advisory" "this is not a security advisory"
     MISMATCH 400 "mismatch" "the zip archive does not agree with the request"
     VERSION_EXISTS 409 "version_exists" "this version is already published"

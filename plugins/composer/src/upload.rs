@@ -57,14 +57,14 @@ impl fmt::Display for Disagreement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name { inside: None, asked } => {
-                write!(formatter, "composer.json has no `name`: it has to be {asked}")
+                write!(formatter, "composer.json has no `name`: it must be {asked}")
             }
             Self::Name { inside: Some(inside), asked } => {
                 let shown: String = inside.chars().take(200).collect();
-                write!(formatter, "composer.json is of {shown:?}, and the upload is of {asked}")
+                write!(formatter, "composer.json is for {shown:?}, but the upload is for {asked}")
             }
             Self::Version { inside, asked } => {
-                write!(formatter, "composer.json says version {inside}, and the request says {asked}")
+                write!(formatter, "composer.json says version {inside}, but the request says {asked}")
             }
         }
     }

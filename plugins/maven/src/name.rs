@@ -50,11 +50,11 @@ impl fmt::Display for NameError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.text.chars().take(GROUP_LENGTH).collect();
         let rule = match self.what {
-            "group id" => "it takes letters, digits, `-` and `_`, in segments with dots between them",
+            "group id" => "it may contain letters, digits, `-` and `_`, in segments with dots between them",
             "artifact id" => {
-                "it takes up to 100 letters, digits, `-`, `_` and `.`, and does not begin with a dot"
+                "it may contain up to 100 letters, digits, `-`, `_` and `.`, and does not begin with a dot"
             }
-            _ => "it takes up to 100 letters, digits and `.-_+~!`, and does not begin with a dot",
+            _ => "it may contain up to 100 letters, digits and `.-_+~!`, and does not begin with a dot",
         };
         write!(formatter, "{shown:?} is not a valid {}: {rule}", self.what)
     }

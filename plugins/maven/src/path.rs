@@ -48,7 +48,7 @@ fn file(path: &str) -> Result<TargetFile, Error> {
     let segments: Vec<&str> = path.split('/').collect();
     let no_file = || {
         let rule = "{group}/{artifact}/{version}/{artifact}-{version}.{extension}";
-        Error::because(error::BAD_PATH, format!("{} is not a path as {rule}", shown(path)))
+        Error::because(error::BAD_PATH, format!("{} is not a path of the form {rule}", shown(path)))
     };
     let (last, folders) = segments.split_last().ok_or_else(no_file)?;
     if *last == METADATA_FILE {

@@ -38,11 +38,11 @@ impl fmt::Display for PomError {
             PomError::Differs { element, found, expected } => {
                 write!(
                     formatter,
-                    "the POM says <{element}> {found}, and it was sent to the path of {expected}"
+                    "the POM says <{element}> {found}, but it was sent to the path of {expected}"
                 )
             }
             PomError::Packaging(found) => {
-                write!(formatter, "the POM has the packaging {found}, which cannot be")
+                write!(formatter, "the POM has the packaging {found}, which is not valid")
             }
         }
     }

@@ -36,8 +36,8 @@ impl std::fmt::Display for ArchiveError {
             Self::Unreadable(error) => {
                 write!(formatter, "the tarball is not a readable gzip file: {error}")
             }
-            Self::NotTar => formatter.write_str("the tarball holds no readable tar archive"),
-            Self::Missing => formatter.write_str("the tarball holds no package.json"),
+            Self::NotTar => formatter.write_str("the tarball contains no readable tar archive"),
+            Self::Missing => formatter.write_str("the tarball contains no package.json"),
             Self::FileTooLarge => {
                 write!(formatter, "the package.json in the tarball is larger than {FILE_LIMIT} bytes")
             }
@@ -47,7 +47,7 @@ impl std::fmt::Display for ArchiveError {
                 UNPACK_LIMIT >> 20
             ),
             Self::Ambiguous => {
-                formatter.write_str("the tarball holds several package.json that differ; leave one")
+                formatter.write_str("the tarball contains several package.json that differ; leave one")
             }
         }
     }

@@ -77,7 +77,7 @@ pub struct Person {
 }
 
 impl<'a> Packument<'a> {
-    /// Reads a stored document. Fails when it is no JSON object.
+    /// Reads a stored document. Fails when it is not a JSON object.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut top = Object::parse_bytes(bytes)?;
         top.retain(|name| !NEVER_STORED.contains(&name));
@@ -101,7 +101,7 @@ impl<'a> Packument<'a> {
             Object::parse(text).map_err(|error| format!("its `versions` cannot be read: {error}"))?;
         }
         match self.versions().find(|(_, manifest)| !manifest.starts_with('{')) {
-            Some((version, _)) => Err(format!("its version {version} is no object")),
+            Some((version, _)) => Err(format!("its version {version} is not an object")),
             None => Ok(()),
         }
     }

@@ -53,7 +53,7 @@ pub fn parse<'a>(name: &PackageName, document: &'a Document) -> Result<Packument
     let packument = Packument::parse(&document.bytes).map_err(|error| document.damaged(error))?;
     packument.check_to_read(name).map_err(|why| document.damaged(why))?;
     if !packument.has_versions() && has_tarball(name)? {
-        return Err(document.damaged("it has no versions, and there are tarballs").into());
+        return Err(document.damaged("it has no versions, but tarballs exist").into());
     }
     Ok(packument)
 }

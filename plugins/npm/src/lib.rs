@@ -56,7 +56,7 @@ impl Protocol for Npm {
             .feature("unpublish", true, "versions and packages can be removed")
             .feature("old_names", false, "new packages can have names that npm allows for old packages only")
             .feature("search", true, "packages can be searched for and listed")
-            .wish("login", "npm login and npm token trade a password for a token")
+            .wish("login", "npm login and npm token exchange a password for a token")
             .failure_shape("application/json", r#"{"error":"{message}","reason":"http-{status}"}"#)
             .setup(SETUP)
     }

@@ -36,7 +36,7 @@ fn stored(name: &PackageName) -> Result<Stored, Error> {
             // What names nothing says of no file that it may go.
             Ok(packument) if packument.has_versions() => packument.check(name),
             Ok(_) => Err("it has no versions".to_owned()),
-            Err(error) => Err(format!("it is no packument: {error}")),
+            Err(error) => Err(format!("it is not a packument: {error}")),
         };
         Ok(Stored::ours(document, (), checked))
     })

@@ -48,8 +48,8 @@ pub struct ContentDigest {
     hex: String,
 }
 
-const UNKNOWN: &str = "is of an algorithm that is not known here: use sha256 or sha512";
-const MALFORMED: &str = "is no digest: write `sha256:` or `sha512:` and lower-case hexadecimal digits";
+const UNKNOWN: &str = "has an unknown algorithm: use sha256 or sha512";
+const MALFORMED: &str = "is not a digest: write `sha256:` or `sha512:` and lower-case hexadecimal digits";
 
 /// A digest that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -64,7 +64,8 @@ fn page_size(call: &Call) -> Result<Option<usize>, Error> {
         return Ok(None);
     };
     let number = text.parse().map_err(|_| {
-        let sentence = format!("`n` is the number of entries of a page, and {text:.20?} is none");
+        let sentence =
+            format!("`n` must be the number of entries on a page, and {text:.20?} is not a number");
         Error::because(error::PAGE_INVALID, sentence)
     })?;
     Ok(Some(number))

@@ -100,7 +100,7 @@ impl Iterator for Manifests {
             match self.documents.as_mut().and_then(Iterator::next) {
                 Some(Ok(Some(document))) => {
                     let Some((_, digest)) = layout::manifest_of(&document.info.key) else {
-                        log::warn("this is no manifest", &[("key", &document.info.key)]);
+                        log::warn("this object is not a manifest", &[("key", &document.info.key)]);
                         continue;
                     };
                     return Some(Ok((digest, document)));

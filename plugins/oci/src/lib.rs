@@ -62,10 +62,10 @@ impl Protocol for Oci {
             .scope(access::REPOSITORY, &["pull", "push", "delete", access::LIST], "pull")
             .implies(access::REPOSITORY, "push", &["pull"])
             .implies(access::REPOSITORY, "pull", &[access::LIST])
-            .wish("login", "docker login and others trade a password or a refresh token for a token")
-            .feature("referrers", true, "what refers to a manifest can be listed")
+            .wish("login", "docker login and others exchange a password or a refresh token for a token")
+            .feature("referrers", true, "the referrers of a manifest can be listed")
             .feature("deletion", true, "manifests, tags and blobs can be deleted")
-            .feature("sparse", false, "manifests may name blobs and manifests that are not here")
+            .feature("sparse", false, "manifests may reference blobs and manifests that do not exist here")
             .failure_shape("application/json", r#"{"errors":[{"code":"UNKNOWN","message":"{message}"}]}"#)
             .setup(SETUP)
     }

@@ -194,7 +194,7 @@ impl Member {
     /// That the blob is lost, or has this size, which is not its own.
     pub fn damage(&self, digest: &ContentDigest, size: Option<u64>) -> Error {
         let why = match (size, self.size) {
-            (None, _) => format!("{} says that it is here, and it is lost: push it again", self.info.key),
+            (None, _) => format!("{} says that it exists, but it is lost: push it again", self.info.key),
             (Some(size), Some(own)) => format!("it has {size} bytes instead of {own}: push it again"),
             (Some(size), None) => format!("it has {size} bytes: push it again"),
         };

@@ -45,7 +45,7 @@ impl RepositoryName {
         }
         if !name.split('/').all(is_component) {
             return refuse(
-                "is no repository's name: write lower-case letters and digits, with `.`, `_`, `__`, \
+                "is not a valid repository name: write lower-case letters and digits, with `.`, `_`, `__`, \
                  `-` or `/` between them",
             );
         }
@@ -112,8 +112,7 @@ impl fmt::Display for TagError {
         let shown: String = self.0.chars().take(TAG_LENGTH).collect();
         write!(
             formatter,
-            "{shown:?} is no tag: write at most 128 letters, digits, `_`, `.` and `-`, and begin with \
-             none of the last two"
+            "{shown:?} is not a valid tag: write at most 128 letters, digits, `_`, `.` and `-`, and do not begin with `.` or `-`"
         )
     }
 }

@@ -54,7 +54,7 @@ pub fn resolve(
     };
     let text: Option<String> = serde_json::from_slice(&value).ok();
     let digest = text.and_then(|text| ContentDigest::parse(&text).ok());
-    let why = || format!("the tag {tag} does not stand for a digest: push or delete it");
+    let why = || format!("the tag {tag} does not contain a digest: push or delete it");
     Ok(Some(digest.ok_or_else(|| Error::damaged(key, why()))))
 }
 
@@ -112,7 +112,7 @@ pub fn why_lost(is_there: bool) -> String {
 pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
     let removed = if Tags::holds_nothing(bytes) { "" } else { "remove it and " };
     format!(
-        "it is no map of tags: {error}. Restore it, or {removed}run `packhouse reindex` to begin without tags"
+        "it is not a map of tags: {error}. Restore it, or {removed}run `packhouse reindex` to begin without tags"
     )
 }
 

@@ -23,7 +23,7 @@ pub struct AttestationError(String);
 
 impl fmt::Display for AttestationError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the attestations cannot be taken: {}", self.0)
+        write!(formatter, "the attestations are rejected: {}", self.0)
     }
 }
 
@@ -95,7 +95,7 @@ pub fn provenance(field: &str, file: &str, sha256: &str) -> Result<Vec<u8>, Atte
     let attestations: Vec<&RawValue> =
         parse_of("the field", field.as_bytes()).map_err(|error| bad(error.to_string()))?;
     if attestations.is_empty() || attestations.len() > COUNT {
-        return Err(bad(format!("a file has 1 to {COUNT} of them")));
+        return Err(bad(format!("a file has 1 to {COUNT} attestations")));
     }
     for attestation in &attestations {
         check(attestation.get(), file, sha256)?;
@@ -109,7 +109,7 @@ fn check(attestation: &str, file: &str, sha256: &str) -> Result<(), AttestationE
     let attestation: Attestation = parse_of("an attestation (PEP 740)", attestation.as_bytes())
         .map_err(|error| bad(error.to_string()))?;
     if attestation.version != 1 {
-        return Err(bad(format!("one has the version {}, and must have 1", attestation.version)));
+        return Err(bad(format!("one has the version {}, but must have 1", attestation.version)));
     }
     if attestation.verification_material.transparency_entries.is_empty() {
         return Err(bad("one has no transparency log entry"));
@@ -120,23 +120,23 @@ fn check(attestation: &str, file: &str, sha256: &str) -> Result<(), AttestationE
     let statement: Statement =
         parse_of("the in-toto statement of one", &statement).map_err(|error| bad(error.to_string()))?;
     if statement.kind != "https://in-toto.io/Statement/v1" {
-        return Err(bad("one holds no in-toto statement of version 1"));
+        return Err(bad("one does not contain an in-toto statement of version 1"));
     }
     let [subject] = statement.subject.as_slice() else {
-        return Err(bad("one is not about one file"));
+        return Err(bad("one is not for exactly one file"));
     };
     if subject.name != file {
         let name: String = subject.name.chars().take(200).collect();
-        return Err(bad(format!("one is about the file {name:?}, not {file:?}")));
+        return Err(bad(format!("one is for the file {name:?}, not {file:?}")));
     }
     match &subject.digest.sha256 {
         Some(digest) if digest.eq_ignore_ascii_case(sha256) => Ok(()),
-        _ => Err(bad(format!("one is about other bytes than those of {file}"))),
+        _ => Err(bad(format!("one is for other bytes than those of {file}"))),
     }
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, AttestationError> {
-    STANDARD.decode(text).map_err(|error| bad(format!("one holds what is no base64: {error}")))
+    STANDARD.decode(text).map_err(|error| bad(format!("one contains invalid base64: {error}")))
 }
 
 /// Whether these bytes can be a provenance object that was stored: a whole JSON object. Values of

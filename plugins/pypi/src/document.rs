@@ -146,7 +146,7 @@ impl Project {
         serde_json::to_vec(&self.stored())
     }
 
-    /// Whether it names no file and does not say that it is meant to. An earlier version wrote
+    /// Whether it lists no file and does not say that it is meant to. An earlier version wrote
     /// such documents for a moment, in a first upload and in the deletion of a project.
     pub fn may_have_lost_files(&self) -> bool {
         self.files.is_empty() && !self.empty
@@ -164,7 +164,7 @@ impl Project {
         }
         match self.files.iter().find(|file| !is_segment(&file.filename)) {
             Some(file) => {
-                Err(format!("it lists the file {:?}, which cannot be a file's name", file.filename))
+                Err(format!("it lists the file {:?}, which is not a valid file name", file.filename))
             }
             None => Ok(()),
         }

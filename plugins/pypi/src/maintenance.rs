@@ -49,7 +49,7 @@ fn stored(name: &ProjectName) -> Result<Stored, Error> {
 fn go_on<T: Default>(step: &Step<'_>, key: &str, done: Result<T, Error>) -> Result<T, Error> {
     match done {
         Err(error @ (Error::Invalid(_) | Error::BadJson(_) | Error::TooLarge(_) | Error::Truncated)) => {
-            step.damaged_once(key, &format!("it cannot be worked on: {error}"));
+            step.damaged_once(key, &format!("it cannot be processed: {error}"));
             Ok(T::default())
         }
         done => Ok(step.pass(done)?.unwrap_or_default()),

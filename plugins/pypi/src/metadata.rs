@@ -45,8 +45,7 @@ impl fmt::Display for MetadataError {
             ),
             Self::BadRequiresPython(text) => write!(
                 formatter,
-                "the metadata inside the distribution has the Requires-Python {text:?}, which is no version \
-                 specifier as `>=3.9` is"
+                "the metadata inside the distribution has the Requires-Python {text:?}, which is not a version specifier such as `>=3.9`"
             ),
         }
     }

@@ -31,7 +31,7 @@ impl fmt::Display for NameError {
         let shown: String = self.0.chars().take(LENGTH).collect();
         write!(
             formatter,
-            "{shown:?} is not a valid project name: it takes up to {LENGTH} letters, digits, `-`, `_` and \
+            "{shown:?} is not a valid project name: it has up to {LENGTH} letters, digits, `-`, `_` and \
              `.`, and begins and ends with a letter or digit"
         )
     }
@@ -91,7 +91,7 @@ pub struct VersionError(String);
 impl fmt::Display for VersionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.0.chars().take(VERSION_LENGTH).collect();
-        write!(formatter, "{shown:?} is not a valid version (PEP 440), as 1.0.0 or 2.0rc1 is")
+        write!(formatter, "{shown:?} is not a valid version (PEP 440) such as 1.0.0 or 2.0rc1")
     }
 }
 

@@ -211,7 +211,7 @@ fn check_checksums(gem: &mut impl Source, parts: &[Part]) -> Result<(), ArchiveE
         };
         for (name, wanted) in files {
             let (name, wanted) =
-                name.text().zip(wanted.text()).ok_or_else(|| bad("a checksum is not a text"))?;
+                name.text().zip(wanted.text()).ok_or_else(|| bad("a checksum is not a string"))?;
             let mismatch = || ArchiveError::Mismatch(algorithm.to_string(), name.chars().take(100).collect());
             let part = parts.iter().find(|part| part.name == name).ok_or_else(mismatch)?;
             if gem.digest(part.offset, part.size, known)?.hex != *wanted {

@@ -128,5 +128,5 @@ pub fn try_write_info(name: &GemName) -> Result<bool, Host> {
 pub fn open(name: &GemName, slot: &Slot) -> Result<Reader, Host> {
     let key = layout::gem_file(name, slot);
     Reader::open(&key)?
-        .ok_or_else(|| Host::damaged(&key, "it is missing, and the document names it: push it again"))
+        .ok_or_else(|| Host::damaged(&key, "it is missing, but the document lists it: push it again"))
 }

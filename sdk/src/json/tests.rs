@@ -87,7 +87,7 @@ fn the_sentence_names_the_member_and_what_it_must_be() {
             r#"{"parts": [{"id": "a", "more": 1}]}"#,
             "`parts[0].more` in the body is not known here: leave it out",
         ),
-        (r#"{"parts": [{"id": "a", "id": "b"}]}"#, "`parts[0].id` in the body is there twice: send it once"),
+        (r#"{"parts": [{"id": "a", "id": "b"}]}"#, "`parts[0].id` in the body occurs twice: send it once"),
         (r#"{"words": {"a": "b", "c": []}}"#, "`words.c` in the body must be a string, and is a list"),
         (r#"{"words": []}"#, "`words` in the body must be an object, and is a list"),
         (r#"{"kind": "other"}"#, "`kind` in the body must be one of `normal`, `build`, `dev`"),

@@ -24,7 +24,7 @@ pub(super) enum Begun {
 /// `was_named` whether that has named the file, as its proof says.
 pub(super) fn check(file: &ObjectInfo, document: &str, begun: Begun, was_named: bool) -> Result<(), Error> {
     let why = match begun {
-        _ if was_named => Some(format!("its document {document} has named it, and does not any more")),
+        _ if was_named => Some(format!("its document {document} named it earlier, but no longer does")),
         Begun::Sometime => None,
         Begun::At(begun) => {
             // A publish writes its file a moment before the package's first document.

@@ -242,13 +242,12 @@ impl Proof {
 }
 
 const WHY_OLDER: &str = "it is an older copy, and a newer one was acknowledged: restore the newest copy, or run \
-                         `packhouse reindex`, which makes it anew from what is stored";
+                         `packhouse reindex`, which makes it again from what is stored";
 
 /// Why a document is damaged that has lost the entry of a file.
 pub(crate) fn why_unnamed(file: &str) -> String {
     format!(
-        "it has named {file}, and does not any more, though no request has removed that: restore a copy that \
-         names it, or run `packhouse reindex`"
+        "it named {file} earlier and no longer does, although no request removed it: restore a copy that names it, or run `packhouse reindex`"
     )
 }
 

@@ -107,7 +107,7 @@ impl Removal {
     pub fn carry_out(mut self) {
         if let Err(error) = self.try_carry_out() {
             let fields = [("folder", self.folder.as_str()), ("error", &error.to_string())];
-            log::warn("blobs that nothing names any more were left for `gc`", &fields);
+            log::warn("blobs that nothing references were left for `gc`", &fields);
         }
     }
 

@@ -30,6 +30,6 @@ fn one(bytes: &[u8], algorithm: &str) -> Result<Digest, Error> {
         digests::SHA256 => digest(&sha2::Sha256::digest(bytes)),
         digests::SHA512 => digest(&sha2::Sha512::digest(bytes)),
         digests::BLAKE2B256 => digest(&Blake2b::<U32>::digest(bytes)),
-        other => Err(Error::Invalid(format!("`{other}` is no digest algorithm"))),
+        other => Err(Error::Invalid(format!("`{other}` is not a digest algorithm"))),
     }
 }

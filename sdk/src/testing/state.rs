@@ -414,7 +414,7 @@ impl State {
     ) -> Result<Vec<Digest>, Error> {
         let part = part(bytes, offset, length);
         if (part.len() as u64) < length {
-            return Err(Error::Invalid("the range ends behind the object".to_owned()));
+            return Err(Error::Invalid("the range ends after the end of the object".to_owned()));
         }
         hash::all(part, compute)
     }

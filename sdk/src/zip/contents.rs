@@ -38,7 +38,7 @@ impl Contents {
             }
             CompressionMethod::STORE => {
                 let name = shown(name);
-                let reason = format!("{name} is written without its size in front, and is not deflated");
+                let reason = format!("{name} has no size in its local header, and is not deflated");
                 return Err(Error::refused(reason));
             }
             other => {

@@ -53,7 +53,7 @@ impl Directory {
         mut visit: impl FnMut(Listed<'_>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         if archive.end_offset() != size {
-            return Err(Error::refused("something stands behind the end of the archive"));
+            return Err(Error::refused("there is data after the end of the archive"));
         }
         let mut directory = Self {
             entries: Vec::new(),
@@ -83,7 +83,9 @@ impl Directory {
             }
         }
         if directory.entries.len() as u64 != archive.entries_hint() {
-            return Err(Error::NotZip("its directory has not as many entries as it says".to_owned()));
+            return Err(Error::NotZip(
+                "its directory does not have as many entries as it declares".to_owned(),
+            ));
         }
         if unpacked > SMALL.max(size.saturating_mul(RATIO)) {
             return Err(Error::refused(format!(
@@ -109,7 +111,7 @@ impl Directory {
         {
             let path = shown(name);
             return Err(Error::refused(format!(
-                "it holds the path {path}, which is not UTF-8 or does not say so; clients would read it \
+                "it contains the path {path}, which is not UTF-8 or does not say so; clients would read it \
                  differently"
             )));
         }
@@ -150,7 +152,7 @@ impl Directory {
     fn check_places(&mut self, directory: u64) -> Result<(), Error> {
         self.entries.sort_by_key(|entry| entry.start);
         if self.entries.first().is_some_and(|first| first.start != 0) {
-            return Err(Error::refused("something stands before the archive"));
+            return Err(Error::refused("there is data before the archive"));
         }
         let ends = self.entries.iter().map(|entry| entry.end);
         let next_starts = self.entries.iter().skip(1).map(|entry| entry.start).chain([directory]);
@@ -182,7 +184,7 @@ impl Directory {
             let name: &[u8] = path.as_ref();
             if self.hasher.hash_one(name) != entry.name {
                 return Err(Error::refused(format!(
-                    "a file is called {} at its front, and otherwise in the directory",
+                    "a file is called {} in its local header, but not in the directory",
                     shown(name)
                 )));
             }

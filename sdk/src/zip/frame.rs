@@ -126,7 +126,7 @@ pub fn check_front(
         return Ok(sizes.is_some());
     }
     let name = shown(front.file_path().as_ref());
-    Err(Error::refused(format!("the front of {name} says something else than the directory")))
+    Err(Error::refused(format!("the local header of {name} differs from the directory")))
 }
 
 /// The next file, or the directory, begins where this one ends.
@@ -148,7 +148,7 @@ pub fn check_gap(
         }
         _ => false,
     };
-    if is_fine { Ok(()) } else { Err(Error::refused("something stands between its files")) }
+    if is_fine { Ok(()) } else { Err(Error::refused("there is data between its files")) }
 }
 
 /// Checksum and sizes, with a signature before them or without. The sizes have eight bytes if the
@@ -180,7 +180,7 @@ pub fn check_end(
     let mut end = match comment {
         Some(0) => vec![0; expected],
         Some(1..=LONGEST_COMMENT) if clients == Clients::OfDirectory => vec![0; expected],
-        _ => return Err(Error::refused("something stands behind its directory")),
+        _ => return Err(Error::refused("there is data after its directory")),
     };
     reader.read_exact_at(&mut end, start)?;
     let directory = archive.directory_offset();
@@ -212,7 +212,7 @@ pub fn check_end(
     if is_fine && large_is_fine {
         return Ok(());
     }
-    Err(Error::refused("the end of its directory says something else than the directory"))
+    Err(Error::refused("the end record of its directory differs from the directory"))
 }
 
 /// The least byte first.

@@ -36,11 +36,15 @@ impl EntryPath {
             && !parts.contains(&"..");
         if !is_fine {
             let path = shown(path);
-            return Err(Error::refused(format!("it holds the path {path}, which may lead elsewhere")));
+            return Err(Error::refused(format!(
+                "it contains the path {path}, which may lead out of the archive"
+            )));
         }
         if !is_folder && (clean.is_empty() || text.ends_with("/.")) {
             let path = shown(path);
-            return Err(Error::refused(format!("it holds the file {path}, which has the name of a folder")));
+            return Err(Error::refused(format!(
+                "it contains the file {path}, which has the name of a folder"
+            )));
         }
         Ok(Self { clean, is_folder })
     }

@@ -44,9 +44,9 @@ pub fn download(call: &Call) -> Result<Response, Error> {
 /// earlier system or version names no size: then the file must not be empty.
 fn trouble(stored: Option<&ObjectInfo>, size: Option<u64>) -> Option<String> {
     match (stored.map(|info| info.size), size) {
-        (None, _) => Some("it is missing, and the index names it".to_owned()),
+        (None, _) => Some("it is missing, but the index lists it".to_owned()),
         (Some(there), Some(size)) if there != size => {
-            Some(format!("it has {there} bytes, and the index says {size}"))
+            Some(format!("it has {there} bytes, but the index says {size}"))
         }
         (Some(0), None) => Some("it is empty".to_owned()),
         _ => None,

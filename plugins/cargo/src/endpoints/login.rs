@@ -23,13 +23,13 @@ pub fn show_login(call: &Call) -> Result<Response, Error> {
 <title>A token for cargo</title>
 <style>body {{ font-family: sans-serif; max-width: 40em; margin: 2em auto; line-height: 1.5 }}</style>
 <h1>A token for cargo</h1>
-<p>Tokens are made on the machine of the registry, by whoever runs it:</p>
+<p>The administrator of the registry creates tokens with this command:</p>
 <pre>packhouse token create YOUR-NAME --label cargo</pre>
-<p>Tell cargo of the registry in <code>~/.cargo/config.toml</code>:</p>
+<p>Add the registry to <code>~/.cargo/config.toml</code>:</p>
 <pre>[registries.packhouse]
 index = "{index}"
 credential-provider = ["cargo:token"]</pre>
-<p>Then give it the token:</p>
+<p>Then give cargo the token:</p>
 <pre>cargo login --registry packhouse</pre>
 </html>
 "#

@@ -64,11 +64,11 @@ pub fn remove_owners(call: &Call) -> Result<Response, Error> {
     change(&stored, |owners, has_tried| {
         for user in &users {
             if !owners.remove(user) && !has_tried {
-                return Err(bad(format!("{user} is no owner of {name}")));
+                return Err(bad(format!("{user} is not an owner of {name}")));
             }
         }
         if owners.is_empty() {
-            return Err(bad(format!("{name} would have no owner any more; add another one first")));
+            return Err(bad(format!("{name} would have no owner; add another one first")));
         }
         Ok(())
     })?;

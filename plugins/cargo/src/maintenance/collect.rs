@@ -90,7 +90,7 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
     each_document(layout::OWNERS, after, KEYS, u64::MAX, |object, document| {
         step.checked(1, object.size);
         let Ok(owners) = document?.json::<Owners>() else {
-            step.damaged(&object.key, "it is no document of owners");
+            step.damaged(&object.key, "it is not a list of owners");
             return Ok(());
         };
         if let Some(why) = wrong_owners(&object.key, &owners) {

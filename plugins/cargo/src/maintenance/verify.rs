@@ -87,7 +87,7 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
                 report_ownerless(step, object, &owners)?;
                 wrong_owners(key, &owners)
             }
-            Ok(Err(error)) => Some(format!("it is no document of owners: {error}")),
+            Ok(Err(error)) => Some(format!("it is not a list of owners: {error}")),
             Err(Error::Damaged { why, .. }) => Some(why),
             Err(error) => return Err(error),
         };
@@ -181,9 +181,9 @@ fn verify_version(
     step.checked(1, size);
     let computed = digests(&key, &[SHA256])?;
     let why = match computed.as_deref().and_then(|digests| find_digest(digests, SHA256)) {
-        None => "it is missing, and the index names it".to_owned(),
+        None => "it is missing, but the index lists it".to_owned(),
         Some(computed) if computed.hex.eq_ignore_ascii_case(&line.cksum) => return Ok(()),
-        Some(computed) => format!("its SHA-256 is {}, and the index says {}", computed.hex, line.cksum),
+        Some(computed) => format!("its SHA-256 is {}, but the index says {}", computed.hex, line.cksum),
     };
     // It may have been replaced by hand while it was read; a publish never does that.
     step.damaged_if(&key, Some(&why), || {

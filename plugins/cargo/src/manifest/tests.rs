@@ -89,28 +89,31 @@ fn a_missing_rust_version_is_taken_from_the_manifest() {
 fn every_difference_is_told() {
     type Alter = fn(&mut Value);
     let alterations: [(Alter, &str); 14] = [
-        (|new| new["name"] = json!("other"), "the name: demo there, other here"),
-        (|new| new["vers"] = json!("1.0.1"), "the version: 1.0.0 there, 1.0.1 here"),
-        (|new| new["links"] = Value::Null, "`links`: native there, none here"),
-        (|new| new["rust_version"] = json!("1.60"), "`rust-version`: 1.85 there, 1.60 here"),
-        (|new| new["features"]["more"] = json!([]), "the feature more: none there, [] here"),
+        (|new| new["name"] = json!("other"), "the name: demo in the file, other in the request"),
+        (|new| new["vers"] = json!("1.0.1"), "the version: 1.0.0 in the file, 1.0.1 in the request"),
+        (|new| new["links"] = Value::Null, "`links`: native in the file, none in the request"),
+        (|new| new["rust_version"] = json!("1.60"), "`rust-version`: 1.85 in the file, 1.60 in the request"),
+        (|new| new["features"]["more"] = json!([]), "the feature more: none in the file, [] in the request"),
         (|new| new["features"]["json"] = json!(["dep:serde"]), "the feature json"),
         (|new| new["deps"][0]["optional"] = json!(false), "the normal dependency on serde"),
         (|new| new["deps"][0]["features"] = json!(["std"]), "the normal dependency on serde"),
-        (|new| new["deps"][1]["name"] = json!("evil"), "old-name =0.1.0 there, evil =0.1.0 here"),
-        (|new| new["deps"][2]["version_req"] = json!("^2"), "cc ^1 there, cc ^2 here"),
+        (
+            |new| new["deps"][1]["name"] = json!("evil"),
+            "old-name =0.1.0 in the file, evil =0.1.0 in the request",
+        ),
+        (|new| new["deps"][2]["version_req"] = json!("^2"), "cc ^1 in the file, cc ^2 in the request"),
         (
             |new| new["deps"][2]["kind"] = json!("normal"),
-            "the build dependency on cc: cc ^1 there, none here",
+            "the build dependency on cc: cc ^1 in the file, none in the request",
         ),
         (|new| new["deps"][3]["target"] = Value::Null, "the normal dependency on libc"),
         (
             |new| new["deps"][1]["registry"] = json!("sparse+http://127.0.0.1:2/"),
-            "the registry of the normal dependency on renamed: sparse+http://127.0.0.1:1/cargo/ there",
+            "the registry of the normal dependency on renamed: sparse+http://127.0.0.1:1/cargo/ in the file",
         ),
         (
             |new| new["deps"][0]["registry"] = json!("sparse+http://127.0.0.1:2/"),
-            "crates.io-index there, sparse+http://127.0.0.1:2/ here",
+            "crates.io-index in the file, sparse+http://127.0.0.1:2/ in the request",
         ),
     ];
     for (alter, told) in alterations {
@@ -139,7 +142,7 @@ fn no_dependency_hides_behind_another_of_its_name() {
         evil["explicit_name_in_toml"] = json!("serde");
         two["deps"].as_array_mut().unwrap().insert(place, evil);
         let error = agree(two).unwrap_err().to_string();
-        assert!(error.starts_with("the normal dependency on serde stands there twice"), "{error}");
+        assert!(error.starts_with("the normal dependency on serde is listed twice"), "{error}");
     }
     let mut same = request();
     let again = same["deps"][0].clone();

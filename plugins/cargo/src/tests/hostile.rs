@@ -158,7 +158,7 @@ fn a_crate_that_is_another_one_is_refused() {
     let folder = Publish::with_file("demo", "1.0.0", Publish::new("other", "1.0.0").file);
     refuse(&host, &folder, 400, "is not below demo-1.0.0/");
     for (name, version, told) in
-        [("evil", "1.0.0", "the name: evil there"), ("demo", "6.6.6", "the version: 6.6.6 there")]
+        [("evil", "1.0.0", "the name: evil in the file"), ("demo", "6.6.6", "the version: 6.6.6 in the file")]
     {
         let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\n");
         let file = samples::crate_file("demo", "1.0.0", &manifest);
@@ -170,15 +170,15 @@ fn a_crate_that_is_another_one_is_refused() {
 fn dependencies_that_are_hidden_are_refused() {
     let host = host();
     let publish = Publish::with_manifest("demo", "1.0.0", "[dependencies]\nevil = \"1\"\n");
-    refuse(&host, &publish, 400, "the normal dependency on evil: evil ^1 there, none here");
+    refuse(&host, &publish, 400, "the normal dependency on evil: evil ^1 in the file, none in the request");
     let mut publish = Publish::new("demo", "1.0.0");
     publish.request["deps"] = json!([{ "name": "evil", "version_req": "^1" }]);
-    refuse(&host, &publish, 400, "the normal dependency on evil: none there, evil ^1 here");
+    refuse(&host, &publish, 400, "the normal dependency on evil: none in the file, evil ^1 in the request");
     let named = json!({ "name": "good", "version_req": "^1" });
     let hidden = json!({ "name": "evil", "version_req": "^1", "explicit_name_in_toml": "good" });
     let mut two = Publish::with_manifest("demo", "1.0.0", "[dependencies]\ngood = \"1\"\n");
     two.request["deps"] = json!([hidden, named]);
-    refuse(&host, &two, 400, "the normal dependency on good stands there twice");
+    refuse(&host, &two, 400, "the normal dependency on good is listed twice");
     two.request["deps"] = json!([{ "name": "good", "version_req": "^1", "registry": "sparse+http://evil/" }]);
     refuse(&host, &two, 400, "the registry of the normal dependency on good");
     publish.request["deps"] = json!([{ "name": "evil", "version_req": "latest" }]);
@@ -199,7 +199,7 @@ fn archives_that_are_traps_are_refused() {
     samples::fix_checksum(&mut link);
     refuse(&host, &with(link), 400, "which is a link or a device");
     let traversal = samples::tar_entry(b'0', "demo-1.0.0/../../evil", b"x");
-    refuse(&host, &with(traversal), 400, "no path that every system can have");
+    refuse(&host, &with(traversal), 400, "not a valid path on every operating system");
     refuse(&host, &with(samples::tar_entry(b'0', "evil", b"x")), 400, "not below demo-1.0.0/");
     refuse(&host, &Publish::with_file("demo", "1.0.0", b"no gzip".to_vec()), 400, "not a readable gzip file");
     refuse(&host, &Publish::with_file("demo", "1.0.0", Vec::new()), 400, "not a readable gzip file");

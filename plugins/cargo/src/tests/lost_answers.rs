@@ -47,7 +47,7 @@ fn owners_that_were_added_or_removed_are() {
     assert_eq!(removed.status(), 200, "{}", removed.text());
     assert_eq!(host.object_json("owners/demo.json")["owners"], json!(["ann", "eve", "joe"]));
     let again = ann.delete(path).json(&json!({ "users": ["bob"] })).send::<Cargo>();
-    assert_told(&again, 400, "bob is no owner");
+    assert_told(&again, 400, "bob is not an owner");
 }
 
 #[test]

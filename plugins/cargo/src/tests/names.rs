@@ -24,7 +24,7 @@ fn crates_of_another_system_have_their_names() {
     host.insert("index/ol/d_/old_name", format!("{line}\n")).unwrap();
     for name in ["old-name", "Old-Name", "old_name"] {
         let reply = Publish::new(name, "2.0.0").send(&host.as_user("ann"));
-        assert_told(&reply, 409, "is too much like it");
+        assert_told(&reply, 409, "is too similar");
     }
     Publish::new("old_Name", "2.0.0").done(&host);
     assert_eq!(

@@ -66,7 +66,7 @@ fn what_cannot_be_changed_is_told() {
     assert_told(&add(&ann, &["nobody"]), 400, "there is no user nobody here");
     assert_told(&add(&ann, &["github:acme:team"]), 400, "there is no user github:acme:team here");
     assert_told(&add(&ann, &["ann"]), 400, "ann is an owner already");
-    assert_told(&remove(&ann, &["bob"]), 400, "bob is no owner of demo");
+    assert_told(&remove(&ann, &["bob"]), 400, "bob is not an owner of demo");
     assert_told(&remove(&ann, &["ann"]), 400, "add another one first");
     assert_told(&add(&ann, &[]), 400, "name the users");
     assert_told(&ann.put(PATH).body("{").send::<Cargo>(), 400, "the body ends before its JSON is complete");

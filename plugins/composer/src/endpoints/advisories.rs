@@ -151,13 +151,13 @@ fn advisory_id(call: &Call) -> Result<String, Error> {
 fn complete(advisory: &mut Advisory, name: &PackageName, id: &str) -> Result<(), Error> {
     let bad = |sentence: &str| Error::because(error::BAD_ADVISORY, sentence);
     if !constraint::is_valid(&advisory.affected_versions) {
-        return Err(bad("`affectedVersions` is not a constraint, as `>=1.0,<1.2.3|>=2.0,<2.1`"));
+        return Err(bad("`affectedVersions` must be a constraint, e.g. `>=1.0,<1.2.3|>=2.0,<2.1`"));
     }
     let texts =
         [Some(&advisory.title), advisory.cve.as_ref(), advisory.link.as_ref(), advisory.severity.as_ref()];
     let is_odd = |text: &String| text.chars().count() > TEXT || text.chars().any(char::is_control);
     if advisory.title.trim().is_empty() || texts.into_iter().flatten().any(is_odd) {
-        return Err(bad("an advisory has a `title`, and each text of it is one line"));
+        return Err(bad("an advisory needs a `title`, and each string in it must be one line"));
     }
     let is_source = |source: &Value| {
         ["name", "remoteId"].iter().all(|member| source.get(*member).is_some_and(Value::is_string))

@@ -21,9 +21,9 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let mut response = Response::new(200).content_type("application/zip");
     // Its digest is not compared: that would read each file twice.
     let why = match response.write_object(&key)?.map(|info| info.size) {
-        None => "it is missing, and the document names it: upload the same file again".to_owned(),
+        None => "it is missing, but the document lists it: upload the same file again".to_owned(),
         Some(found) if found != dist.size => {
-            format!("it has {found} bytes, and the document says {}: upload the same file again", dist.size)
+            format!("it has {found} bytes, but the document says {}: upload the same file again", dist.size)
         }
         Some(_) => return Ok(response.immutable().no_compression()),
     };

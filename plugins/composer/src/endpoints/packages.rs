@@ -46,7 +46,7 @@ pub fn abandon(call: &Call) -> Result<Response, Error> {
         Some(other) => {
             let other = PackageName::parse(&other)?;
             if other == name {
-                return Err(Error::because(error::BAD_NAME, "a package does not replace itself"));
+                return Err(Error::because(error::BAD_NAME, "a package cannot replace itself"));
             }
             Abandoned::Replacement(other.to_string())
         }
@@ -67,7 +67,8 @@ fn set_abandoned(name: &PackageName, abandoned: Option<&Abandoned>) -> Result<Re
         package.abandoned = abandoned.cloned();
         Ok(is_other)
     })?;
-    let what = if abandoned.is_some() { "abandoned a package" } else { "took up a package" };
+    let what =
+        if abandoned.is_some() { "abandoned a package" } else { "removed the abandoned mark of a package" };
     log::info(what, &[("package.name", name.as_str())]);
     Ok(done(200))
 }

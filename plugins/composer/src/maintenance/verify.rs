@@ -80,15 +80,15 @@ fn verify_dist(step: &Step<'_>, name: &PackageName, dist: &Dist) -> Result<(), E
     let size = storage::stat(&key)?.map(|info| info.size);
     step.checked(1, dist.size);
     let why = match (computed, size) {
-        (None, _) | (_, None) => Some("it is missing, and the document names it".to_owned()),
+        (None, _) | (_, None) => Some("it is missing, but the document lists it".to_owned()),
         (Some(_), Some(size)) if size != dist.size => {
-            Some(format!("it has {size} bytes, and the document says {}", dist.size))
+            Some(format!("it has {size} bytes, but the document says {}", dist.size))
         }
         (Some(computed), Some(_)) => {
             [(SHA1, &dist.sha1), (SHA256, &dist.sha256)].into_iter().find_map(|(algorithm, stated)| {
                 let found = find_digest(&computed, algorithm)?;
                 (!stated.eq_ignore_ascii_case(&found.hex))
-                    .then(|| format!("its bytes have {found}, and the document says {stated}"))
+                    .then(|| format!("its bytes have {found}, but the document says {stated}"))
             })
         }
     };

@@ -24,7 +24,7 @@ fn what_is_no_dist_is_refused() {
             "composer.json must be an object",
         ),
         (samples::with_manifest(&" ".repeat(300_000)), "larger than"),
-        (samples::with_manifest(r#"{"name":"other/lib","version":"1"}"#), "is of \"other/lib\""),
+        (samples::with_manifest(r#"{"name":"other/lib","version":"1"}"#), "is for \"other/lib\""),
         (samples::with_manifest(r#"{"name":"acme/lib","version":[1]}"#), "`version` must be a string"),
         (
             samples::with_manifest(r#"{"name":"acme/lib","version":"1","require":{"a/b":"~>1"}}"#),

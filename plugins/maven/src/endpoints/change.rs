@@ -74,7 +74,7 @@ fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostErr
         Ok(_) | Err(HostError::Conflict) => Ok(()),
         Err(error) => {
             let fields = [("key", key), ("error", &error.to_string())];
-            log::warn("an object that nothing names any more was left behind", &fields);
+            log::warn("an object that nothing references was left behind", &fields);
             Ok(())
         }
     }

@@ -162,8 +162,7 @@ fn forget_expected(coordinates: &Coordinates, name: &str) -> Result<(), Error> {
 }
 
 fn made_here() -> Error {
-    let sentence =
-        "the repository makes this file of what it holds: delete the version or the artifact instead";
+    let sentence = "the repository generates this file: delete the version or the artifact instead";
     Error::because(error::METHOD, sentence)
 }
 

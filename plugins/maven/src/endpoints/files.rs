@@ -29,7 +29,10 @@ pub fn read(call: &Call) -> Result<Response, Error> {
 /// `GET /.meta/prefixes.txt`: a list of groups that is not there, since Maven would ask for no other
 /// groups then.
 pub fn no_prefixes(_call: &Call) -> Result<Response, Error> {
-    Err(Error::because(error::NOT_FOUND, "this repository has no list of prefixes: it may hold any group"))
+    Err(Error::because(
+        error::NOT_FOUND,
+        "this repository has no list of prefixes, because it may contain any group",
+    ))
 }
 
 fn read_file(path: &str, coordinates: &Coordinates, name: &FileName) -> Result<Response, Error> {

@@ -93,7 +93,7 @@ pub fn upload(call: &Call, place: &Place) -> Result<Response, Error> {
     }
     if !sent.versions.is_empty() || sent.latest.is_some() || sent.release.is_some() {
         let artifact = place.artifact.as_ref().ok_or_else(|| {
-            Error::because(error::BAD_METADATA, "the metadata has versions, and this is the path of a group")
+            Error::because(error::BAD_METADATA, "the metadata has versions, but this is the path of a group")
         })?;
         access::require(artifact, "write")?;
         agrees("groupId", sent.group.as_deref(), artifact.group.as_str())?;
@@ -129,7 +129,7 @@ fn agrees(element: &str, said: Option<&str>, expected: &str) -> Result<(), Error
         Some(said) if said != expected => {
             let said: String = said.chars().filter(|character| !character.is_control()).take(100).collect();
             let sentence =
-                format!("the metadata says <{element}> {said}, and it was sent to the path of {expected}");
+                format!("the metadata says <{element}> {said}, but it was sent to the path of {expected}");
             Err(Error::because(error::BAD_METADATA, sentence))
         }
         _ => Ok(()),
@@ -139,7 +139,7 @@ fn agrees(element: &str, said: Option<&str>, expected: &str) -> Result<(), Error
 /// Those that are new. A client sends those of others too, as it has read them.
 fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
     let group = place.group.as_ref().ok_or_else(|| {
-        Error::because(error::BAD_METADATA, "the metadata has plugins, and this is not the path of a group")
+        Error::because(error::BAD_METADATA, "the metadata has plugins, but this is not the path of a group")
     })?;
     let is_word = |text: &str| !text.is_empty() && text.len() <= 100 && !text.chars().any(char::is_control);
     catalog::edit_at(&place.path, |metadata, _| {
@@ -156,7 +156,7 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
             {
                 return Err(Error::because(
                     error::BAD_METADATA,
-                    format!("the plugin {artifact} has a prefix or a name that cannot be"),
+                    format!("the plugin {artifact} has a prefix or a name that is not valid"),
                 ));
             }
             access::require(&artifact, "write")?;

@@ -228,7 +228,7 @@ fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
     let refuse = |there: &str| {
         Err(Error::because(
             error::SPELLING,
-            format!("{there} is there, which differs from {ours} by case alone"),
+            format!("{there} already exists, and differs from {ours} only in case"),
         ))
     };
     if unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
@@ -244,7 +244,7 @@ fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
     match versions.iter().find(is_other) {
         Some(there) => Err(Error::because(
             error::SPELLING,
-            format!("{artifact} has the version {there}, which differs from {version} by case alone"),
+            format!("{artifact} already has the version {there}, which differs from {version} only in case"),
         )),
         None => Ok(()),
     }

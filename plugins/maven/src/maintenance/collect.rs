@@ -102,7 +102,7 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<(), Error> {
     if step.is_young(object) {
         step.kept(1, object.size);
     } else if step.remove(object)? {
-        step.left_over(&object.key, object.size, "it names no file");
+        step.left_over(&object.key, object.size, "it lists no file");
     }
     Ok(())
 }

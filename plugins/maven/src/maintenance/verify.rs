@@ -64,7 +64,7 @@ fn check_file(step: &Step<'_>, coordinates: &Coordinates, file: &File) -> Result
         (Some(info), Some(computed)) => {
             let is_same = file.object.as_ref().is_none_or(|version| *version == info.version);
             let is_known = file.digests.is_none() || file.digests == Digests::of(&computed);
-            (is_same && !is_known).then_some("it is not what its document says: deploy the same file again")
+            (is_same && !is_known).then_some("it does not match its document: deploy the same file again")
         }
         _ => Some("it is missing, and the document of its version names it"),
     };
@@ -113,8 +113,7 @@ fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
         let gone: Vec<String> =
             metadata.versions.iter().filter(|there| !listed.contains(there)).cloned().collect();
         let is_changed = expected.change_versions(&artifact, &listed, &gone);
-        let why =
-            is_changed.then_some("it does not list the versions that there are: run `packhouse reindex`");
+        let why = is_changed.then_some("it does not list the existing versions: run `packhouse reindex`");
         let still = || {
             let (now, listed_now) = (catalog::read(path)?, catalog::walk(&artifact)?);
             Ok(listed_now == listed && now.is_some_and(|(_, now)| now == metadata))

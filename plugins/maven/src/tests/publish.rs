@@ -191,8 +191,16 @@ fn names_that_differ_by_case_alone_are_refused() {
     deploy(&host, "1.0-rc");
     let before = host.objects();
     let ann = host.as_user("ann");
-    assert_refused(&put(&ann, "/com/example/Lib/1.0/Lib-1.0.jar", "x"), 409, "com.example:lib is there");
-    assert_refused(&put(&ann, "/com/Example/lib/1.0/lib-1.0.jar", "x"), 409, "com.example:lib is there");
+    assert_refused(
+        &put(&ann, "/com/example/Lib/1.0/Lib-1.0.jar", "x"),
+        409,
+        "com.example:lib already exists",
+    );
+    assert_refused(
+        &put(&ann, "/com/Example/lib/1.0/lib-1.0.jar", "x"),
+        409,
+        "com.example:lib already exists",
+    );
     assert_refused(&put(&ann, "/com/example/lib/1.0-RC/lib-1.0-RC.jar", "x"), 409, "1.0-rc");
     assert_eq!(host.objects(), before);
 }

@@ -42,7 +42,7 @@ pub fn delete_tag(call: &Call) -> Result<Response, Error> {
     require_listed(&name, "write")?;
     let tag = call.decoded("tag")?;
     if tag == "latest" {
-        let sentence = "latest cannot be removed; make it stand for another version instead";
+        let sentence = "the tag latest cannot be removed; set it to another version instead";
         return Err(Error::because(error::BAD_TAG, sentence));
     }
     change(&name, |packument, has_tried| {

@@ -31,7 +31,7 @@ pub fn log_in(call: &Call) -> Result<Response, Error> {
     let user = user_in_path(call)?;
     let login: Login = call.small_json()?;
     if login.name != user {
-        let sentence = format!("the path is that of {user}, and the body of {}", login.name);
+        let sentence = format!("the path names the user {user}, but the body names {}", login.name);
         return Err(Error::because(error::MISMATCH, sentence));
     }
     let account = auth::authenticate_password(&login.name, &login.password).map_err(refused)?;

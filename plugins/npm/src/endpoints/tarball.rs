@@ -32,7 +32,7 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
     // the packument does not say the size.
     let why = match size {
         Some(size) if size != stored && !is_named(&name, &file, &key)? => {
-            format!("it has {stored} bytes, and the packument says {size}")
+            format!("it has {stored} bytes, but the packument says {size}")
         }
         None if stored == 0 => "it is empty".to_owned(),
         // Not immutable: an unpublished version may come back with other bytes.
@@ -62,7 +62,7 @@ fn missing(name: &PackageName, file: &str, key: &str) -> Error {
     if file.strip_suffix(".tgz").is_none() {
         return no_file(name, file);
     }
-    HostError::damaged(key, "it is missing, and the packument names it: publish it again").into()
+    HostError::damaged(key, "it is missing, but the packument lists it: publish it again").into()
 }
 
 fn no_file(name: &PackageName, file: &str) -> Error {

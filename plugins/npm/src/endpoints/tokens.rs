@@ -47,7 +47,7 @@ pub fn list_tokens(_: &Call) -> Result<Response, Error> {
 pub fn create_token(call: &Call) -> Result<Response, Error> {
     let caller = require_account()?;
     if caller.is_read_only() {
-        let sentence = "a read-only token cannot make tokens; sign in with npm login";
+        let sentence = "a read-only token cannot create tokens; sign in with npm login";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
     let request: Request = call.small_json()?;
@@ -95,7 +95,7 @@ impl Request {
         if self.password.is_empty() {
             return Err(Error::because(
                 error::BAD_TOKEN_REQUEST,
-                "making a token needs the password of the account",
+                "creating a token needs the password of the account",
             ));
         }
         if !self.orgs.is_empty() {
@@ -114,7 +114,7 @@ impl Request {
             Some(other) => {
                 return Err(Error::because(
                     error::BAD_TOKEN_REQUEST,
-                    format!("a token with the permission {other} would be of no use here"),
+                    format!("there is no permission {other} for tokens here; use read-only or read-write"),
                 ));
             }
         };

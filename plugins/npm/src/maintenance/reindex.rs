@@ -112,7 +112,7 @@ fn read(name: &PackageName, version: &str, key: &str) -> Result<Result<Found, St
     let package_json = package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&package_json).to_vec();
     let inside = Object::parse_bytes(&package_json).ok().and_then(|inside| inside.text("name"));
     if inside.as_deref().map(str::trim) != Some(name.as_str()) {
-        return Ok(Err(lost("its package.json is none of this package")));
+        return Ok(Err(lost("its package.json belongs to another package")));
     }
     let integrity = integrity::text(sha512);
     Ok(Ok(Found { package_json, sha1: sha1.hex.clone(), integrity, size }))

@@ -124,10 +124,10 @@ fn verify_version(
 /// What is wrong with a tarball; none when all is well. And how many bytes were read.
 fn compare(key: &str, manifest: Manifest<'_>) -> Result<(Option<String>, u64), Error> {
     let (Some(info), Some(computed)) = (storage::stat(key)?, digests(key, &[SHA1, SHA256, SHA512])?) else {
-        return Ok((Some("it is missing, and the packument names it".to_owned()), 0));
+        return Ok((Some("it is missing, but the packument lists it".to_owned()), 0));
     };
     let differs = |what: &str, computed: String| {
-        Some(format!("its bytes have {computed}, and the packument says another {what}"))
+        Some(format!("its bytes have {computed}, but the packument says another {what}"))
     };
     if let Some(declared) = manifest.integrity()
         && integrity::compare(&declared, &computed) == Verdict::Differs
@@ -166,8 +166,8 @@ fn verify_bundle(
     let bundle = storage::get(&key)?;
     step.checked(1, bundle.as_ref().map_or(0, |bundle| bundle.bytes.len() as u64));
     let why = match &bundle {
-        None => "it is missing, and the packument names it",
-        Some(bundle) if Object::parse_bytes(&bundle.bytes).is_err() => "it is no JSON object",
+        None => "it is missing, but the packument lists it",
+        Some(bundle) if Object::parse_bytes(&bundle.bytes).is_err() => "it is not a JSON object",
         Some(_) => return Ok(()),
     };
     step.damaged_if(&key, Some(why), || is_still_so(name, version, manifest))

@@ -101,7 +101,7 @@ impl Manifest {
             || kind.starts_with("application/vnd.docker.distribution.manifest.v1+")
         {
             return Err(refuse(
-                "manifests of Docker's schema 1 are not taken: push with a client that writes schema 2 or OCI",
+                "manifests of Docker's schema 1 are not accepted: push with a client that writes schema 2 or OCI",
             ));
         }
         match kind.as_str() {

@@ -71,8 +71,8 @@ fn lost(
         return Ok(None);
     }
     let why = match reference {
-        Reference::Digest(_) => "it was pushed, and is lost: push it again".to_owned(),
-        Reference::Tag(tag) => format!("the tag {tag} stands for it, and it is lost: push it again"),
+        Reference::Digest(_) => "it was pushed, but is lost: push it again".to_owned(),
+        Reference::Tag(tag) => format!("the tag {tag} points to it, but it is lost: push it again"),
     };
     Ok(Some(HostError::damaged(key, why)))
 }

@@ -74,7 +74,8 @@ pub fn post_token(call: &Call) -> Result<Response, Error> {
         }
         "" => caller()?,
         other => {
-            let sentence = format!("{other:.50?} is no grant_type: use password or refresh_token");
+            let sentence =
+                format!("the grant_type {other:.50?} is not supported: use password or refresh_token");
             return Err(Error::because(error::REQUEST_INVALID, sentence));
         }
     };

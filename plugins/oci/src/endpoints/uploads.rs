@@ -112,7 +112,7 @@ fn append(call: &Call, repository: &RepositoryName, upload: &mut Upload) -> Resu
 
 /// 416, and where it stands.
 fn out_of_order(call: &Call, repository: &RepositoryName, upload: &Upload) -> Error {
-    let sentence = format!("the upload has {} bytes so far; go on there", upload.offset());
+    let sentence = format!("the upload has {} bytes so far; continue there", upload.offset());
     Error::because(error::UPLOAD_RANGE, sentence)
         .header("location", upload_location(call, repository, upload))
         .header("range", so_far(upload))

@@ -78,7 +78,7 @@ fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> 
 fn replace_lost_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<bool, Error> {
     match tag_map::check_stored(repository) {
         Err(Error::Damaged { key, why }) => {
-            step.damaged_once(&key, &format!("{why}. It begins without tags now"));
+            step.damaged_once(&key, &format!("{why}. It has no tags now"));
             create_tags(step, repository).map(|()| true)
         }
         other => other.map(|()| false),
@@ -138,7 +138,7 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
             Ok(tags) => {
                 for name in tags.names_after("") {
                     if Tag::parse(name).ok().and_then(|tag| tags.get(&tag)).is_none() {
-                        let why = format!("the tag {name:?} does not stand for a digest: push or delete it");
+                        let why = format!("the tag {name:?} does not contain a digest: push or delete it");
                         step.damaged(key, &why);
                     }
                 }
@@ -149,7 +149,7 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
             Err(error) => {
                 let why = tag_map::why_unreadable(&document.bytes, &error);
                 if Tags::holds_nothing(&document.bytes) {
-                    step.damaged_once(key, &format!("{why}. It begins without tags now"));
+                    step.damaged_once(key, &format!("{why}. It has no tags now"));
                     create_tags(step, &repository)?;
                 } else {
                     step.damaged_once(key, &why);

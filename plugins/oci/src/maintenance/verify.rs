@@ -38,7 +38,7 @@ fn blobs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
     let mut evidence = Evidence::new(step);
     for blob in &listing.objects {
         let Some(digest) = layout::digest_of(&blob.key) else {
-            step.damaged(&blob.key, "its name is no digest");
+            step.damaged(&blob.key, "its name is not a digest");
             continue;
         };
         // Removed since it was listed.
@@ -164,11 +164,11 @@ fn fault(
     if !settings::feature("sparse") {
         for blob in manifest.needed_blobs().filter_map(super::super::document::Descriptor::content) {
             if storage::stat(&layout::blob(&blob))?.is_none() {
-                return Ok(Some(format!("it names the blob {blob}, which is not here")));
+                return Ok(Some(format!("it names the blob {blob}, which does not exist")));
             }
         }
         if let Some(child) = holdings::lost_children(repository, &manifest)?.first() {
-            return Ok(Some(format!("it names the manifest {child}, which is not here")));
+            return Ok(Some(format!("it names the manifest {child}, which does not exist")));
         }
     }
     let is_adopted = storage::stat(&layout::adopted(repository))?.is_some();
@@ -223,7 +223,7 @@ fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Ta
     for name in tags.names_after("") {
         match Tag::parse(name).ok().and_then(|tag| tags.get(&tag)) {
             Some(digest) => digests.push((name, digest)),
-            None => step.damaged(key, &format!("{name:?} does not stand for a digest")),
+            None => step.damaged(key, &format!("the tag {name:?} does not contain a digest")),
         }
     }
     let known: Vec<ContentDigest> = digests.iter().map(|(_, digest)| digest.clone()).collect();
@@ -238,7 +238,7 @@ fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Ta
     for (name, digest) in digests.iter().filter(|(_, digest)| lost.contains(digest)) {
         let stands_for = Tag::parse(name).ok().and_then(|tag| now.get(&tag));
         if stands_for.as_ref() == Some(digest) {
-            step.damaged(key, &format!("the tag {name} stands for {digest}, which is not here"));
+            step.damaged(key, &format!("the tag {name} points to {digest}, which does not exist"));
         }
     }
     Ok(())

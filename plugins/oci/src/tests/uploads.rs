@@ -35,7 +35,7 @@ fn a_session_takes_a_blob_in_one_piece() {
     assert_eq!(get(&host, &format!("/v2/a/b/blobs/{digest}")).text(), "bytes");
     assert!(host.uploads().is_empty() && host.staged() == 0);
     let again = ann.get(&format!("/v2/a/b/blobs/uploads/{id}")).send::<Oci>();
-    assert_refused(&again, 404, "BLOB_UPLOAD_UNKNOWN", "begin again");
+    assert_refused(&again, 404, "BLOB_UPLOAD_UNKNOWN", "start again");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_session_belongs_to_the_account_that_began_it() {
         carl.put(&end).body("23").send::<Oci>(),
         carl.delete(&place).send::<Oci>(),
     ] {
-        assert_refused(&reply, 404, "BLOB_UPLOAD_UNKNOWN", "begin again");
+        assert_refused(&reply, 404, "BLOB_UPLOAD_UNKNOWN", "start again");
     }
     assert_eq!(ann.put(&end).body("23").send::<Oci>().status(), 201);
 }

@@ -44,7 +44,7 @@ impl fmt::Display for SdistError {
                 write!(formatter, "the source distribution is not a readable .tar.gz archive: {reason}")
             }
             Self::Refused(reason) => {
-                write!(formatter, "the source distribution cannot be taken: {reason}")
+                write!(formatter, "the source distribution is rejected: {reason}")
             }
         }
     }
@@ -190,7 +190,7 @@ fn clean_path(path: &[u8]) -> Result<String, SdistError> {
         return Ok(parts.join("/"));
     }
     let shown: String = text.chars().take(200).collect();
-    Err(refused(format!("it holds the path {shown:?}, which may lead elsewhere")))
+    Err(refused(format!("it contains the path {shown:?}, which may lead out of the archive")))
 }
 
 /// The symbolic links so far, by the hashes of their paths. Nothing leads through one of them:
@@ -208,11 +208,11 @@ impl Links {
             return Err(refused(format!("{path:?} lies below a symbolic link")));
         }
         if entry.kind == Kind::Other {
-            return Err(refused(format!("{path:?} is no file, folder or link")));
+            return Err(refused(format!("{path:?} is not a file, folder or link")));
         }
         if entry.kind != Kind::File && entry.size != 0 {
             // Some programs go over its content, others take it for the next header.
-            return Err(refused(format!("{path:?} is no file, and has content")));
+            return Err(refused(format!("{path:?} is not a file, but has content")));
         }
         let is_fine = match entry.kind {
             Kind::SymbolicLink => {

@@ -28,7 +28,7 @@ impl fmt::Display for WheelError {
         match self {
             Self::Host(error) => error.fmt(formatter),
             Self::NotZip(reason) => write!(formatter, "the wheel is not a readable zip archive: {reason}"),
-            Self::Refused(reason) => write!(formatter, "the wheel cannot be taken: {reason}"),
+            Self::Refused(reason) => write!(formatter, "the wheel is rejected: {reason}"),
         }
     }
 }

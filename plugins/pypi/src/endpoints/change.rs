@@ -118,7 +118,7 @@ fn remove_document(name: &ProjectName, version: &str) {
         Err(packhouse_plugin::Error::Conflict) => pages::write_project(name),
         Err(error) => {
             let fields = [("key", key.as_str()), ("error", &error.to_string())];
-            log::warn("an object that nothing names any more was left behind", &fields);
+            log::warn("an object that nothing references was left behind", &fields);
         }
     }
 }

@@ -93,7 +93,7 @@ fn serve(name: &ProjectName, file: &File) -> Result<Response, Error> {
     let why = match response.write_object(&key)?.map(|info| info.size) {
         None => MISSING.to_owned(),
         Some(found) if found != size => {
-            format!("it has {found} bytes, and the document says {size}: upload the same file again")
+            format!("it has {found} bytes, but the document says {size}: upload the same file again")
         }
         // Not immutable: a file that was deleted may come back with other bytes.
         _ => return Ok(response.no_compression()),
@@ -115,11 +115,11 @@ fn serve_provenance(name: &ProjectName, file: &File) -> Result<Response, Error> 
     let document = storage::get(&key)?.ok_or_else(|| packhouse_plugin::Error::damaged(key, MISSING))?;
     if !attestation::is_stored(&document.bytes) {
         return Err(document
-            .damaged("it is no JSON object: upload the same file with its attestations")
+            .damaged("it is not a JSON object: upload the same file with its attestations")
             .into());
     }
     let response = Response::new(200).content_type("application/vnd.pypi.integrity.v1+json");
     Ok(response.document(&document).no_compression())
 }
 
-const MISSING: &str = "it is missing, and the document names it";
+const MISSING: &str = "it is missing, but the document lists it";

@@ -58,11 +58,11 @@ pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String
     }
     // With the proof, a version wrote it that says of a document that it is empty on purpose.
     if Proof::of(&layout::document(name))?.is_there() {
-        return Ok(Some("it names no file, and no request has removed the last one".to_owned()));
+        return Ok(Some("it lists no file, and no request has removed the last one".to_owned()));
     }
     for (_, info) in Folder::list(name)?.files {
         if storage::age(&info)?.is_some_and(|age| age > storage::GRACE) {
-            return Ok(Some("it names no file, and files are stored".to_owned()));
+            return Ok(Some("it lists no file, and files are stored".to_owned()));
         }
     }
     Ok(None)
@@ -95,7 +95,7 @@ pub fn inside_named(name: &ProjectName, file: &File) -> Result<Vec<u8>, HostErro
     match bytes {
         Some(bytes) if is_stated(&bytes)? => Ok(bytes),
         _ => {
-            let why = "it is missing, and the document names it: upload the same file again";
+            let why = "it is missing, but the document lists it: upload the same file again";
             Err(HostError::damaged(format!("{key}{}", layout::CORE_METADATA), why))
         }
     }

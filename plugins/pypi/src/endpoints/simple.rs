@@ -65,7 +65,7 @@ pub fn refuse_root(call: &Call) -> Result<Response, Error> {
 #[expect(clippy::unnecessary_wraps, reason = "a route's function may fail")]
 pub fn refuse_upload(call: &Call) -> Result<Response, Error> {
     let base_url = call.base_url();
-    let sentence = format!("upload to {base_url}/legacy/: {base_url}/simple/ is for installing only");
+    let sentence = format!("upload to {base_url}/legacy/: {base_url}/simple/ is only for installing");
     Ok(Response::from(Error::because(error::METHOD, sentence)).header("allow", "GET, HEAD"))
 }
 

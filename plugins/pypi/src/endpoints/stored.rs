@@ -62,14 +62,14 @@ fn lost_with_page(name: &ProjectName, is_replaced: bool) -> String {
     };
     format!(
         "{what}, and its proof is there; restore `{document}`; or remove {removed}`{PROOFS}{document}` and run \
-         `packhouse reindex`, which makes the document anew from the files, without yanks and status"
+         `packhouse reindex`, which makes the document again from the files, without yanks and status"
     )
 }
 
 /// What has become of a document of ours.
 fn loss(name: &ProjectName, is_replaced: bool) -> String {
     let what = if is_replaced { "another system's document replaced it" } else { "it is missing" };
-    format!("{what}, and `{}` was made of it", layout::page(name))
+    format!("{what}, but `{}` was made from it", layout::page(name))
 }
 
 /// The project, if this is a document of ours; none if it is another system's. `Damaged` when it
@@ -93,7 +93,6 @@ fn way_out(name: &ProjectName, is_there: bool) -> String {
     let removed =
         if is_there { format!("it, `{page}` and `{proof}`") } else { format!("`{page}` and `{proof}`") };
     format!(
-        "restore `{document}`; or remove {removed} and run `packhouse reindex`, which makes the document anew \
-         from the files, without yanks and status"
+        "restore `{document}`; or remove {removed} and run `packhouse reindex`, which makes the document again from the files, without yanks and status"
     )
 }

@@ -204,7 +204,7 @@ fn is_new(verified: &Verified, project: &Project) -> Result<bool, Error> {
     }
     if !project.takes_uploads() {
         let (name, marker) = (&verified.name, project.marker().as_str());
-        return Err(Error::because(error::CLOSED, format!("{name} is {marker}, and takes no uploads")));
+        return Err(Error::because(error::CLOSED, format!("{name} is {marker}, and accepts no uploads")));
     }
     let identity =
         |file: &File| FileName::parse_stored(&verified.name, &file.filename).map(|name| name.identity());
@@ -238,7 +238,7 @@ fn exists(filename: &str) -> Error {
     Error::because(
         error::FILE_EXISTS,
         format!(
-            "{}: {filename} is there with other bytes; raise the version, or upload what was built then",
+            "{}: {filename} exists with other bytes; raise the version, or upload the original file",
             error::FILE_EXISTS.message
         ),
     )

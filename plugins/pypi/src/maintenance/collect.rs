@@ -70,7 +70,7 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> 
         if step.is_recent(object) || object.modified.is_none_or(|modified| modified >= floor) {
             step.kept(1, object.size);
         } else if remove_document(step, &name, object)? {
-            step.left_over(&object.key, object.size, "it names no file");
+            step.left_over(&object.key, object.size, "it lists no file");
         }
     }
     Ok(stored.size())

@@ -137,7 +137,7 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str)
     tell(step, name, file, &key, trouble(computed.as_deref(), &stated).as_deref())?;
     let size = storage::stat(&key)?.map(|info| info.size);
     if let Some(size) = size.filter(|size| *size != file.size) {
-        let why = format!("it has {size} bytes, and the document says {}", file.size);
+        let why = format!("it has {size} bytes, but the document says {}", file.size);
         tell(step, name, file, &key, Some(&why))?;
     }
 
@@ -153,7 +153,7 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str)
         step.checked(1, 0);
         let trouble = match storage::get(&key)? {
             None => Some(MISSING),
-            Some(stored) => (!attestation::is_stored(&stored.bytes)).then_some("it is no JSON object"),
+            Some(stored) => (!attestation::is_stored(&stored.bytes)).then_some("it is not a JSON object"),
         };
         tell(step, name, file, &key, trouble)?;
     }
@@ -164,9 +164,9 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str)
 fn fault(name: &ProjectName, file: &File) -> Option<String> {
     let filename = &file.filename;
     match FileName::parse_stored(name, filename) {
-        None => Some(format!("it lists the file {filename:?}, which is none of {name}")),
+        None => Some(format!("it lists the file {filename:?}, which is not a file of {name}")),
         Some(parsed) if !file.is_of(&parsed.version) => {
-            Some(format!("it lists the file {filename} as one of the version {:?}", file.version))
+            Some(format!("it lists the file {filename} with the version {:?}", file.version))
         }
         Some(_) if file.sha256.is_none() => {
             Some(format!("it lists the file {filename} without `sha256`: the file cannot be verified"))
@@ -175,7 +175,7 @@ fn fault(name: &ProjectName, file: &File) -> Option<String> {
     }
 }
 
-const MISSING: &str = "it is missing, and the document names it";
+const MISSING: &str = "it is missing, but the document lists it";
 
 /// What is wrong; none when all is well.
 fn trouble(computed: Option<&[Digest]>, stated: &[(&str, &Option<String>)]) -> Option<String> {
@@ -184,7 +184,7 @@ fn trouble(computed: Option<&[Digest]>, stated: &[(&str, &Option<String>)]) -> O
         let computed = find_digest(computed, algorithm)?;
         let stated = stated.as_deref()?;
         (!stated.eq_ignore_ascii_case(&computed.hex))
-            .then(|| format!("its bytes have {computed}, and the document says {stated}"))
+            .then(|| format!("its bytes have {computed}, but the document says {stated}"))
     })
 }
 

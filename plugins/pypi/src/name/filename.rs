@@ -57,7 +57,7 @@ pub struct FileNameError {
 impl fmt::Display for FileNameError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.name.chars().take(LENGTH).collect();
-        write!(formatter, "the file name {shown:?} cannot be: {}", self.reason)
+        write!(formatter, "the file name {shown:?} is not valid: {}", self.reason)
     }
 }
 
@@ -75,7 +75,7 @@ impl FileName {
         } else if let Some(stem) = text.strip_suffix(".tar.gz") {
             split_sdist(project, stem).map(|version| (version, FileKind::Sdist))
         } else {
-            Err("only wheels (.whl) and source distributions (.tar.gz) are taken".to_owned())
+            Err("only wheels (.whl) and source distributions (.tar.gz) are accepted".to_owned())
         };
         match parsed {
             Ok((version, kind)) => Ok(Self { text: text.to_owned(), version, kind }),
@@ -155,7 +155,7 @@ fn fault(text: &str) -> Option<String> {
         Some(format!("it is longer than {LENGTH} characters"))
     } else if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || !text.bytes().all(is_allowed)
     {
-        Some("it takes letters, digits and `-_.+!` only, and begins with a letter or digit".to_owned())
+        Some("it may contain only letters, digits and `-_.+!`, and begins with a letter or digit".to_owned())
     } else {
         None
     }
@@ -176,7 +176,7 @@ fn parse_wheel(project: &ProjectName, stem: &str) -> Result<(Version, FileKind),
         !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
     };
     if !tags.iter().all(is_tag) {
-        return Err("the tags of a wheel take letters, digits, `_` and `.` only".to_owned());
+        return Err("the tags of a wheel may contain only letters, digits, `_` and `.`".to_owned());
     }
     check_name(project, name)?;
     let version = Version::parse(&version.replace('_', "-")).map_err(|error| error.to_string())?;

@@ -167,7 +167,7 @@ fn wheels_that_are_none() {
     refuse_wheel(whole[..whole.len() - 30].to_vec(), "not a readable zip archive");
     refuse_wheel(samples::sdist("demo", "1.0"), "not a readable zip archive");
     refuse_wheel([b"junk", whole.as_slice()].concat(), "before the archive");
-    refuse_wheel([whole.as_slice(), b"junk"].concat(), "behind the end");
+    refuse_wheel([whole.as_slice(), b"junk"].concat(), "after the end");
     let mut cut = whole.clone();
     // The beginning of the first file's data is gone.
     cut.drain(60..70);
@@ -194,11 +194,11 @@ fn wheels_with_path_tricks() {
     for path in
         ["../evil.py", "/etc/evil", "a/../../evil", "./../evil", "a/..", "C:/evil", "a\\..\\b", "a\0b"]
     {
-        refuse_wheel(wheel_of(&[path]), "may lead elsewhere");
+        refuse_wheel(wheel_of(&[path]), "may lead out of the archive");
     }
     // On Windows, uv begins anew at the drive letter.
     for path in ["./C:evil", "a//C:evil", "/", "//server/share"] {
-        refuse_wheel(wheel_of(&[path]), "may lead elsewhere");
+        refuse_wheel(wheel_of(&[path]), "may lead out of the archive");
     }
     for path in [".", "./.", "a/."] {
         refuse_wheel(wheel_of(&[path]), "has the name of a folder");
@@ -219,7 +219,7 @@ fn wheels_with_path_tricks() {
     let at = wheel.windows(8).position(|window| window == b"front.py").unwrap();
     let mut other_front = wheel.clone();
     other_front[at..at + 8].copy_from_slice(b"other.py");
-    refuse_wheel(other_front, "at its front");
+    refuse_wheel(other_front, "in its local header");
 }
 
 /// A wheel with entries of these paths. The program that writes it would mend some of them: each
@@ -319,7 +319,7 @@ fn wheels_in_which_something_hides() {
     refuse_wheel(signed, "");
     let mut commented = [wheel.as_slice(), b"comment"].concat();
     commented[end + 20] = 7;
-    refuse_wheel(commented, "behind its directory");
+    refuse_wheel(commented, "after its directory");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn wheels_that_say_two_things() {
         changed[place] = byte;
         changed
     };
-    let of_the_front = "something else than the directory";
+    let of_the_front = "differs from the directory";
     // The first file's method, size and flags at its front; then what stands behind its data.
     for (place, byte) in [(8, 0), (18, 1), (22, 1), (14, 1), (6, 0)] {
         refuse_wheel(patched(place, byte), of_the_front);
@@ -427,7 +427,7 @@ fn sdists_with_path_tricks() {
     let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
     let with = |entry: Vec<u8>| samples::gzip(&samples::tar_of([info.clone(), entry]));
     for path in ["demo-1.0/../../evil", "/etc/evil", "../evil", "./../evil", "demo-1.0\\..\\x"] {
-        refuse_sdist(with(samples::tar_entry(b'0', path, b"x")), "may lead elsewhere");
+        refuse_sdist(with(samples::tar_entry(b'0', path, b"x")), "may lead out of the archive");
     }
     refuse_sdist(with(samples::tar_entry(b'0', "other/evil", b"x")), "folders");
     for link in ["/etc/passwd", "../../evil", "../x", "a/../../../x", ""] {
@@ -436,9 +436,9 @@ fn sdists_with_path_tricks() {
     for link in ["/etc/passwd", "../demo-1.0/x", "other/x", "demo-1.0/../x"] {
         refuse_sdist(with(samples::tar_entry(b'1', "demo-1.0/link", link.as_bytes())), "leads out");
     }
-    refuse_sdist(with(samples::tar_entry(b'3', "demo-1.0/device", b"")), "no file, folder or link");
-    refuse_sdist(with(filled(b'5', "demo-1.0/folder/")), "no file, and has content");
-    refuse_sdist(with(filled(b'2', "demo-1.0/link")), "no file, and has content");
+    refuse_sdist(with(samples::tar_entry(b'3', "demo-1.0/device", b"")), "not a file, folder or link");
+    refuse_sdist(with(filled(b'5', "demo-1.0/folder/")), "not a file, but has content");
+    refuse_sdist(with(filled(b'2', "demo-1.0/link")), "not a file, but has content");
     refuse_sdist(with(info.clone()), "one PKG-INFO");
     let host = host();
     let global = |record: &[u8]| {

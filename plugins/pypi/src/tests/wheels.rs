@@ -252,5 +252,5 @@ fn what_stands_behind_a_file_has_the_width_that_its_front_announces() {
     accept("sizes in both places", known);
     let stored = Member::of(&content(), 0);
     let behind = descriptor(&stored, false, true);
-    refuse("stored", stored.streamed(&behind), "without its size in front");
+    refuse("stored", stored.streamed(&behind), "no size in its local header");
 }

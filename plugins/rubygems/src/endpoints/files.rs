@@ -17,9 +17,9 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let mut response = Response::new(200).content_type("application/octet-stream");
     // Its digest is not compared: that would read each file twice.
     let why = match (response.write_object(&key)?.map(|info| info.size), release.size) {
-        (None, _) => "it is missing, and the document names it".to_owned(),
+        (None, _) => "it is missing, but the document lists it".to_owned(),
         (Some(there), Some(size)) if there != size => {
-            format!("it has {there} bytes, and the document says {size}")
+            format!("it has {there} bytes, but the document says {size}")
         }
         (Some(0), None) => "it is empty".to_owned(),
         _ => return Ok(response.filename(&format!("{file}.gem")).no_compression()),

@@ -43,8 +43,7 @@ pub fn create_key(call: &Call) -> Result<Response, Error> {
     let mut actions: Vec<&str> = asked.iter().copied().flatten().collect();
     actions.dedup();
     if !asked.is_empty() && actions.is_empty() {
-        let sentence =
-            "this key could do nothing here: ask for index_rubygems, push_rubygem, yank_rubygem or add_owner";
+        let sentence = "this key would allow nothing here: request index_rubygems, push_rubygem, yank_rubygem or add_owner";
         return Err(Error::because(error::BAD_KEY, sentence));
     }
     let label = fields.iter().find(|(name, _)| name == "name").map(|(_, name)| label(name));

@@ -68,10 +68,10 @@ pub fn remove_owner(call: &Call) -> Result<Response, Error> {
     stored::change(&name, |package, has_tried| {
         let was_there = package.remove_owner(&user);
         if !was_there && !has_tried {
-            return Err(bad(format!("{user} is no owner of {name}")));
+            return Err(bad(format!("{user} is not an owner of {name}")));
         }
         if was_there && package.owners.is_empty() {
-            return Err(bad(format!("{name} would have no owner any more; add another one first")));
+            return Err(bad(format!("{name} would have no owner; add another one first")));
         }
         Ok(was_there)
     })?;

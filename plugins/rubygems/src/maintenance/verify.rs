@@ -92,9 +92,9 @@ fn verify_release(
     let computed = digests(&key, &[SHA256])?;
     let computed = computed.as_deref().and_then(|digests| find_digest(digests, SHA256));
     let why = match (computed, &release.sha256) {
-        (None, _) => "it is missing, and the document names it".to_owned(),
+        (None, _) => "it is missing, but the document lists it".to_owned(),
         (Some(computed), Some(wanted)) if !computed.hex.eq_ignore_ascii_case(wanted) => {
-            format!("its SHA-256 is {}, and the document says {wanted}", computed.hex)
+            format!("its SHA-256 is {}, but the document says {wanted}", computed.hex)
         }
         _ => return Ok(()),
     };
@@ -134,7 +134,7 @@ fn list(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
         if !behind(&listed)? {
             continue;
         }
-        let why = format!("it does not list {name} as it is: run `packhouse reindex`");
+        let why = format!("its entry for {name} is out of date: run `packhouse reindex`");
         step.damaged_if(layout::VERSIONS, Some(&why), || {
             Ok(storage::stat(&layout::change(&name))?.is_none() && behind(&catalog::peek()?)?)
         })?;

@@ -156,7 +156,7 @@ fn a_key_may_do_what_was_asked_for() {
     assert_eq!(push(&host.with_token(&key("push_rubygem=true")), &samples::gem("demo", "1.1")).status(), 200);
     assert_eq!(yanks(&key("name=a&yank_rubygem=true")), 200);
     let nothing = host.as_user("ann").post("/api/v1/api_key").body("show_dashboard=true").send::<RubyGems>();
-    assert_told(&nothing, 400, "this key could do nothing here");
+    assert_told(&nothing, 400, "this key would allow nothing here");
     assert_eq!(host.anonymous().get("/api/v1/api_key").send::<RubyGems>().status(), 401);
     assert_eq!(
         host.rejected("the password is wrong").get("/api/v1/api_key").send::<RubyGems>().status(),

@@ -29,8 +29,7 @@ pub(crate) fn is_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error>
 /// Why a document is damaged that was lost, and what to do.
 pub(crate) fn why_lost(proof: &str) -> String {
     format!(
-        "it was there, and is lost: restore it from a backup. To begin without it, remove `{proof}`, or let \
-         `packhouse gc --orphans` remove all that is left of it"
+        "it existed, but is lost: restore it from a backup. To start without it, remove `{proof}`, or run `packhouse gc --orphans` to remove everything that is left of it"
     )
 }
 

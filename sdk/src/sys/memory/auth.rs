@@ -195,7 +195,7 @@ pub(crate) fn sign_access(
         return Err(Error::Denied("this registry signs no access tokens".to_owned()));
     }
     if account.is_some_and(|account| account.bearer) {
-        return Err(Error::Denied("an access token makes no other tokens".to_owned()));
+        return Err(Error::Denied("an access token cannot create tokens".to_owned()));
     }
     if !service.is_empty() && service != SERVICE {
         return Err(Error::Invalid(format!("the service here is `{SERVICE}`")));
@@ -259,7 +259,7 @@ impl Account {
         }
         let scopes = self.narrowed(&request.scopes)?;
         if let Some(network) = request.networks.iter().find(|network| !network.contains('/')) {
-            return Err(Error::Invalid(format!("`{network}` is no network")));
+            return Err(Error::Invalid(format!("`{network}` is not a network")));
         }
         let mut state = self.state.borrow_mut();
         self.check_quota(&state)?;

@@ -124,7 +124,7 @@ impl Response {
 
     pub(crate) fn set_status(&self, status: u16) {
         if !(200..=599).contains(&status) {
-            self.fail(format!("{status} is no final status"));
+            self.fail(format!("{status} is not a final status"));
         }
         self.sent.borrow_mut().status = status;
     }

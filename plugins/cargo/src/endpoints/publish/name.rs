@@ -66,7 +66,7 @@ pub fn reserve(name: &CrateName) -> Result<(), Error> {
             if !is_left_over(document)? {
                 return Err(Error::because(
                     error::BEING_PUBLISHED,
-                    format!("the crate {other} is being published; {name} is too much like it"),
+                    format!("the crate {other} is being published; {name} is too similar"),
                 ));
             }
         }
@@ -95,8 +95,7 @@ fn check_lost(owners: &Owners, name: &CrateName, document: &Document) -> Result<
         };
     if is_lost {
         let why = format!(
-            "it does not exist, and `{}` lists the owners of the crate: restore it from a backup. To give the \
-             name away, let `packhouse gc --orphans` remove all that is left of the crate",
+            "it does not exist, and `{}` lists the owners of the crate: restore it from a backup. To free the name, run `packhouse gc --orphans`, which removes everything that is left of the crate",
             document.info.key
         );
         return Err(packhouse_plugin::Error::damaged(index, why).into());
@@ -124,9 +123,7 @@ pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
 pub fn taken(name: &CrateName, there: &CrateName) -> Error {
     Error::because(
         error::NAME_TAKEN,
-        format!(
-            "the crate is called {there} here, and {name} is too much like it; use that name or another one"
-        ),
+        format!("the crate is called {there} here, and {name} is too similar; use that name or another one"),
     )
 }
 

@@ -300,11 +300,11 @@ fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Re
     }
     require(name, "read")?;
     if account.is_read_only() {
-        let sentence = "this token can only read, and a star is written";
+        let sentence = "this token can only read, but a star is a change";
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
     if auth::check_owned(PACKAGE, name.as_str(), "write", &[Owner::of(&account)]) != Decision::Granted {
-        let sentence = format!("this token cannot write to {name}, and a star is written");
+        let sentence = format!("this token cannot write to {name}, but a star is a change");
         return Err(Error::because(error::FORBIDDEN, sentence));
     }
     if star {

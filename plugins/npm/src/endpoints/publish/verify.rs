@@ -38,8 +38,7 @@ pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Re
     let (version, manifest) = find_version(name, &versions, &tarball.name)?;
     if Version::parse(&version)?.has_build_metadata() {
         let sentence = format!(
-            "{version} has build metadata, which clients leave out when they ask for a version; publish it \
-             without what follows the `+`"
+            "{version} has build metadata, which clients omit when they request a version; publish it without the `+` and what follows it"
         );
         return Err(Error::because(error::BAD_VERSION, sentence));
     }
@@ -157,9 +156,7 @@ fn read_tags(body: &Object<'_>, version: &str) -> Result<Vec<String>, Error> {
     for tag in tags.names() {
         let target = tags.text(tag).unwrap_or_default();
         if target != version {
-            return Err(mismatch(format!(
-                "the tag {tag} is to stand for {target}, which is not what is published"
-            )));
+            return Err(mismatch(format!("the tag {tag} must be the published version, and is {target}")));
         }
         names.push(Tag::parse(tag)?.as_str().to_owned());
     }

@@ -38,7 +38,7 @@ pub fn find(name: &PackageName, file: &str) -> Result<Found, Error> {
         let named = look(name, |scan| names(scan, name, version))?;
         let named = match named {
             Named::No { has_versions: false } if has_tarball(name)? => {
-                let why = "it has no versions, and there are tarballs";
+                let why = "it has no versions, but tarballs exist";
                 return Err(HostError::damaged(layout::index(name), why).into());
             }
             Named::No { .. } => None,

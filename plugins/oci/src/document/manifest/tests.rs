@@ -71,7 +71,7 @@ fn what_is_no_manifest_is_refused_with_a_sentence() {
     let negative = json!({ "mediaType": "application/x", "digest": digest('a'), "size": -1 });
     let other = json!({ "mediaType": "application/x", "digest": "sha384:00", "size": 1 });
     for (document, sentence) in [
-        (with("config", short.clone()), "no digest"),
+        (with("config", short.clone()), "is not a digest"),
         (with("layers", json!([no_type])), "mediaType"),
         (with("layers", json!([no_size])), "size"),
         (

@@ -19,7 +19,10 @@ pub fn finish_upload(call: &Call) -> Result<Response, Error> {
     require(&repository, Access::Push)?;
     let mut upload = open(call, &repository)?;
     let digest = call.query("digest").ok_or_else(|| {
-        Error::because(error::DIGEST_INVALID, "say what the blob is when it ends: ?digest=sha256:…")
+        Error::because(
+            error::DIGEST_INVALID,
+            "name the digest of the blob in the last request: ?digest=sha256:…",
+        )
     })?;
     let digest = ContentDigest::parse(&digest)?;
     if call.body().length() == Some(0) {

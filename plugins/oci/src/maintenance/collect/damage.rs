@@ -106,13 +106,13 @@ fn check_tags(step: &Step<'_>, repository: &RepositoryName, key: &str, tags: &Ta
     let lost = holdings::lost(repository, &known)?;
     for (name, digest) in names.iter().zip(&digests) {
         let Some(digest) = digest else {
-            hold(step, repository, key, &format!("{name:?} does not stand for a digest"))?;
+            hold(step, repository, key, &format!("the tag {name:?} does not contain a digest"))?;
             continue;
         };
         // Its record is needed as long as the tag is there.
         step.remember(&[digest.to_string()]);
         if lost.contains(digest) {
-            hold(step, repository, key, &format!("the tag {name} stands for {digest}, which is not here"))?;
+            hold(step, repository, key, &format!("the tag {name} points to {digest}, which does not exist"))?;
         }
     }
     Ok(())
@@ -129,7 +129,7 @@ pub fn check_children(
         return Ok(());
     }
     for child in holdings::lost_children(repository, manifest)? {
-        let why = format!("it names the manifest {child}, which is not here");
+        let why = format!("it names the manifest {child}, which does not exist");
         hold(step, repository, &document.info.key, &why)?;
     }
     Ok(())

@@ -37,7 +37,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
                 step.damaged_once(&key, &why);
             }
         } else {
-            step.orphan(&member.key, member.size, "its blob is not here, and no manifest names it");
+            step.orphan(&member.key, member.size, "its blob does not exist, and no manifest names it");
         }
     }
     Ok(listing.next)
