@@ -1,4 +1,4 @@
-//! Who is calling and what they may do. Credentials stay in the host.
+//! The caller and their permissions. Credentials stay in the host.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::{Error, sys};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Granted,
-    /// 401: anonymous, or the credentials are wrong, expired or revoked, or a signed access
-    /// token does not hold this though whoever it was made for may do it.
+    /// 401: anonymous, or the credentials are wrong, expired or revoked, or a signed access token does
+    /// not allow this, although its account may do it.
     SignIn,
     /// 403: signed in, and not allowed.
     Forbidden,
@@ -19,8 +19,8 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// A 401. `permission` is the grant that is missing ([`grant`]); `rejection` says why the
-    /// credentials that were sent do not count. The protocol may set the challenge that
-    /// its clients need; the host adds `Basic` when there is none.
+    /// credentials are not valid. The protocol may set the challenge that its clients need; otherwise
+    /// the host adds `Basic`.
     SignIn { permission: String, rejection: Option<String> },
     /// A 403. `rejection` says why the token that was sent does not allow this, where the account
     /// itself may do it.
@@ -103,17 +103,17 @@ impl Owner {
     }
 }
 
-/// As [`check`], where a user named in `listed` counts as if `action` on this were granted
-/// to them. A name means the first account that had it. Record [`Owner`]s and ask
-/// [`check_owned`] instead, unless the plugin must also run on hosts older than 0.1.1.
+/// Like [`check`], but a user named in `listed` is treated as if `action` on this were granted to them.
+/// A name means the first account that had it. Record [`Owner`]s and ask [`check_owned`] instead,
+/// unless the plugin must also run on hosts older than 0.1.1.
 pub fn check_listed<S: AsRef<str>>(kind: &str, name: &str, action: &str, listed: &[S]) -> Decision {
     let listed: Vec<String> = listed.iter().map(|user| user.as_ref().to_owned()).collect();
     sys::check_listed(kind, name, action, &listed)
 }
 
-/// As [`check`], where one of the owners counts as if `action` on this were granted to them:
-/// for protocols in which a package lists its owners. What a token was narrowed to still
-/// holds. At most 1000 owners with an id, and 1000 without, count.
+/// Like [`check`], but an owner is treated as if `action` on this were granted to them: for protocols
+/// in which a package lists its owners. What a token was narrowed to still holds. At most 1000 owners
+/// with an id, and 1000 without, count.
 pub fn check_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Decision {
     let ids: Vec<String> = owners.iter().filter_map(|owner| owner.id.clone()).collect();
     let unknown = owners.iter().filter(|owner| owner.id.is_none());
@@ -151,8 +151,8 @@ pub fn decide_owned<E>(
     }
 }
 
-/// As [`require`], where one of the owners counts as if it were granted to them; see
-/// [`check_owned`]. The owners are read only if no grant decides.
+/// Like [`require`], but an owner is treated as if it were granted to them; see [`check_owned`]. The
+/// owners are read only if no grant decides.
 ///
 /// ```
 /// use packhouse_plugin::auth::{self, Owner};
@@ -207,8 +207,9 @@ pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> V
     names.chunks(FILTER_MANY).flat_map(filter).collect()
 }
 
-/// A 401 when credentials were sent that do not count. Whoever sent none, or some that count, goes
-/// on. A listing asks this first: who may see what is decided name by name, and there may be none.
+/// A 401 if the credentials are not valid. A caller without credentials, or with valid ones, continues.
+/// A listing calls this first, because it checks the permission for each name, and there may be no
+/// names.
 pub fn refuse_rejected(kind: &str, action: &str) -> Result<(), Denied> {
     if has_credentials() {
         return Ok(());
@@ -365,7 +366,7 @@ impl Wanted {
 /// A signed access token; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// Sent as `Authorization: Bearer {secret}`; it counts at this mount only.
+    /// Sent as `Authorization: Bearer {secret}`; it is valid for this mount only.
     pub secret: String,
     /// Milliseconds since the Unix epoch.
     pub issued: u64,
@@ -390,9 +391,9 @@ pub fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
     sys::bearer_challenge(endpoint, wanted)
 }
 
-/// Signs an access token that holds what the account (none: nobody) may do of the wanted at
-/// this moment, each once, possibly nothing. The name `*` stands for whatever the bearer may
-/// do those actions on when the token is used (e.g. to list it). `service` is whom the client wants it for;
+/// Signs an access token that holds what the account (none: nobody) may do of the wanted at this
+/// moment, each once, possibly nothing. The name `*` means everything that the bearer may do those
+/// actions on when the token is used (e.g. to list it). `service` is whom the client wants it for;
 /// empty for the mount's own.
 ///
 /// `Invalid` for another service or more than 100 wanted; `Denied` where signed tokens are
@@ -406,7 +407,7 @@ pub fn sign_access(
     sys::sign_access(account.map(|account| &account.raw), service, wanted)
 }
 
-/// Somebody who has proved who they are.
+/// An account that has signed in.
 pub struct Account {
     raw: sys::Account,
 }
@@ -447,7 +448,7 @@ impl Account {
         self.raw.list_tokens()
     }
 
-    /// Only the account's own. False when there is none of this id.
+    /// Only tokens of the account itself. False if the account has no token with this id.
     pub fn revoke_token(&self, id: &str) -> Result<bool, Error> {
         self.raw.revoke_token(id)
     }

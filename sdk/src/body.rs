@@ -1,5 +1,5 @@
-//! Bytes that come in, read once and in order. What is only to be kept does not pass
-//! through the plugin: [`Body::stage`] and [`Body::save`] leave it with the host.
+//! The body of a request, which is read once and in order. To store a body, use [`Body::stage`] and
+//! [`Body::save`]: its bytes then do not pass through the plugin.
 
 use std::io;
 use std::marker::PhantomData;
@@ -93,14 +93,14 @@ impl Body<'_> {
         self.raw.slice(length).map(Body::new)
     }
 
-    /// The JSON string whose opening quote was the last byte read, unescaped, up to its
-    /// closing quote, which is taken too. Bad escapes are `Invalid` when they are met.
+    /// The JSON string whose opening quote was the last byte read, unescaped, up to its closing quote,
+    /// which is taken too. Bad escapes are `Invalid` when they are read.
     pub fn json_string(&mut self) -> Result<Body<'_>, Error> {
         self.raw.json_string().map(Body::new)
     }
 
-    /// What is left, decoded from base64 (standard alphabet, padding optional). Bytes
-    /// that are none are `Invalid` when they are met.
+    /// What is left, decoded from base64 (standard alphabet, padding optional). Bytes that are not
+    /// base64 are `Invalid` when they are read.
     pub fn base64(&mut self) -> Result<Body<'_>, Error> {
         self.raw.base64().map(Body::new)
     }
@@ -115,7 +115,7 @@ impl Body<'_> {
         all.try_reserve_exact(usize::try_from(declared).unwrap_or(usize::MAX))
             .map_err(|_| Error::TooLarge(limit))?;
         loop {
-            // One more than is allowed tells whether there is too much.
+            // Reading one byte more than allowed shows whether the body is too large.
             let room = limit.saturating_add(1) - all.len() as u64;
             let piece = self.raw.read(piece_length(room))?;
             if piece.is_empty() {
@@ -134,9 +134,9 @@ impl Body<'_> {
         Ok(json::parse(&self.read_all(limit)?)?)
     }
 
-    /// The next part of a `multipart/form-data` request; none after the last. `Invalid` when
-    /// the request is none, above 1000 parts and above 16 KiB of headers before one;
-    /// `Truncated` when the body ends before the form does.
+    /// The next part of a `multipart/form-data` request; none after the last. `Invalid` if the request
+    /// is not a form, above 1000 parts and above 16 KiB of headers before one; `Truncated` when the
+    /// body ends before the form does.
     ///
     /// ```
     /// # use packhouse_plugin::{Call, Error, storage::Staged};

@@ -1,5 +1,5 @@
-//! What a plugin says of itself when it is loaded: plain data, handed to the host by the
-//! export glue. It must not call the host: nothing else works while describing.
+//! The description of a plugin, which the host reads when it loads the plugin: plain data. The function
+//! that makes it must not call the host.
 
 /// See `wit/about.wit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +84,8 @@ impl Description {
         self
     }
 
-    /// Who may do `action` on things of this kind may also do the `implied` actions, and what
-    /// those imply. An action that no [`Description::scope`] of this kind names ends the loading.
+    /// A permission for `action` on this kind includes the `implied` actions, and what those imply. An
+    /// action that no [`Description::scope`] of this kind names ends the loading.
     ///
     /// ```
     /// # use packhouse_plugin::Description;

@@ -1,5 +1,5 @@
-//! What can go wrong in a call to the host, and whose fault it is. It knows no protocol: see
-//! [`crate::problem`] for how it is answered.
+//! The errors of calls to the host, and who caused them. It knows no protocol: see [`crate::problem`]
+//! for the answers.
 
 use std::fmt;
 use std::io;
@@ -10,19 +10,18 @@ use crate::types::Digest;
 
 /// Why something could not be done; extends `error` of `wit/types.wit`.
 ///
-/// Four kinds of content can be wrong, and each has its own variant, because each needs
-/// another reader: what the client sent ([`Error::Invalid`]), what is stored
-/// ([`Error::Damaged`]), what the operator configured ([`Error::Misconfigured`]), and what
-/// the plugin asked for ([`Error::Misused`]). Only the first is the client's fault.
+/// Four parties can cause an error, and each has its own variants, because each needs another message:
+/// the client ([`Error::Invalid`], [`Error::BadJson`]), the stored data ([`Error::Damaged`]), the
+/// operator ([`Error::Misconfigured`]), and the plugin itself ([`Error::Misused`]). Only the first is a
+/// 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the call works on is not there. Functions that look something up answer
-    /// with `None` instead.
+    /// The object of the call does not exist. Functions that look something up return `None` instead.
     NotFound,
     /// The precondition did not hold: somebody else wrote first.
     Conflict,
-    /// A digest that was expected, and did not come out.
+    /// The computed digest is not the expected one.
     DigestMismatch { expected: Digest, computed: Digest },
     /// The limit in bytes.
     TooLarge(u64),
@@ -32,7 +31,7 @@ pub enum Error {
     Invalid(String),
     /// The client sent JSON that the endpoint cannot use: 400. The sentence names the member.
     BadJson(BadJson),
-    /// A stored object is not what it has to be: 500, and the log names the key.
+    /// A stored object is damaged: 500, and the log names the key.
     Damaged { key: String, why: String },
     /// The operator configured something that cannot be used: 500, and the log says what.
     Misconfigured(String),
@@ -40,21 +39,21 @@ pub enum Error {
     Misused(String),
     /// Not granted to this plugin, or not allowed to the account.
     Denied(String),
-    /// The store or another service is not answering; trying again may help.
+    /// The storage or another service does not answer; trying again may help.
     Unavailable(String),
-    /// Everything that is invented later. `code` is a stable word, e.g. `storage-full`.
+    /// Errors that later versions of the contract add. `code` is a stable word, e.g. `storage-full`.
     Other { code: String, message: String },
 }
 
 impl Error {
-    /// The stored object at `key` is not what it has to be.
+    /// The stored object at `key` is damaged.
     pub fn damaged(key: impl Into<String>, why: impl fmt::Display) -> Error {
         Error::Damaged { key: key.into(), why: why.to_string() }
     }
 
-    /// The host's error inside one that went through a `Read` or `Write`; none if a parser made
-    /// the error, as its opinion on the content. For parsers that must not take a store that
-    /// fails for a fault of what they read.
+    /// The host's error inside an error that went through a `Read` or `Write`. None if a parser made
+    /// the error because of the content. Use it where a failure of the storage must not look like a
+    /// fault of the content.
     ///
     /// ```
     /// use std::io;
@@ -67,7 +66,7 @@ impl Error {
         error.get_ref()?.downcast_ref().cloned()
     }
 
-    /// The HTTP status that says the same, for protocols without an own opinion.
+    /// The HTTP status of this error, for protocols that do not choose their own.
     pub fn status(&self) -> u16 {
         match self {
             Error::NotFound => 404,
@@ -98,8 +97,8 @@ impl Error {
         }
     }
 
-    /// What a client may read: the sentence, except where it would tell about the
-    /// inside of the host (those go to the log).
+    /// What a client may read: the sentence, unless it would reveal something about the inside of the
+    /// host (this goes to the log).
     pub fn public_message(&self) -> String {
         match self {
             Error::Unavailable(_) => "the registry cannot answer now; try again".to_owned(),
@@ -160,8 +159,8 @@ impl From<Error> for io::Error {
     }
 }
 
-/// Gives back the host's error that went through a `Read` or `Write`; what is none of
-/// the host's is a parser's opinion about the content: [`Error::Invalid`].
+/// Unwraps the host's error that went through a `Read` or `Write`. Any other error comes from a parser
+/// and is about the content: [`Error::Invalid`].
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         Error::inside(&error).unwrap_or_else(|| Error::Invalid(error.to_string()))

@@ -1,19 +1,19 @@
-//! What a protocol plugin for Packhouse is written with.
+//! The SDK for protocol plugins of Packhouse.
 //!
-//! A plugin implements [`Protocol`] and calls [`export!`]. The host makes a fresh
-//! instance for every request, so nothing in memory survives it: what must last goes to
-//! [`storage`]. Credentials never arrive: [`auth`] says who is calling and what they may
-//! do. HEAD, ranges, conditional requests and compression are the host's.
+//! A plugin implements [`Protocol`] and calls [`export!`]. The host makes a new instance for every
+//! request, so nothing in memory survives a request: use [`storage`] for data that must last. The
+//! plugin never gets credentials: [`auth`] says who the caller is and what they may do. The host
+//! handles HEAD, ranges, conditional requests and compression.
 //!
 //! # Layout
 //! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
-//! - [`maintenance`]: looking after what a mount has stored
-//! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: everything else of the host
+//! - [`maintenance`]: collecting, rebuilding and verifying what a mount has stored
+//! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: the other functions of the host
 //! - [`json`]: reading what clients send; [`tar`], [`zip`], [`gzip`]: what is inside packages
-//! - [`Error`], [`problem`], [`Failure`]: what goes wrong, and how it is answered
+//! - [`Error`], [`problem`], [`Failure`]: errors and their answers
 //! - [`markup`], [`time`]: text in HTML and XML, moments as text
-//! - `testing`: the same host in memory, so that endpoints run under `cargo test`
+//! - `testing`: a host in memory, so that endpoints run under `cargo test`
 //!
 //! # Examples
 //! A protocol that keeps notes:

@@ -1,5 +1,5 @@
-//! One request below the plugin's mount. What is asked for here is what a remembered
-//! response depends on, so ask for no more than the answer needs.
+//! One request below the plugin's mount. A remembered response depends on everything that the plugin
+//! reads here, so read only what the answer needs.
 
 use crate::body::Body;
 use crate::sys;

@@ -1,5 +1,5 @@
-//! The table of contents of a protocol: method, pattern, function, nothing else. It knows
-//! no protocol: what it cannot route goes through the protocol's own error.
+//! The routes of a protocol: method, pattern, function. It knows no protocol: requests without a route
+//! become the protocol's own error.
 
 use std::fmt;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! The mount's own table of the configuration, and its features.
+//! The settings of the mount, and its features.
 
 use std::fmt;
 

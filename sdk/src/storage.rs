@@ -6,12 +6,13 @@
 //! Writing a key that would be both an object and a folder is `Damaged`: choose a layout in
 //! which no name that a client may send makes such a key.
 //!
-//! The functions take and give any size: what is above [`crate::PIECE`] goes in pieces.
+//! The functions accept and return data of any size: data larger than [`crate::PIECE`] is split into
+//! pieces.
 //!
 //! # Order of a publish
-//! Check the permission, stage, verify digests and inner metadata, prepare all that can
-//! fail, [`Staged::claim`] the key, then [`update`] the document. [`Publish`] keeps to this
-//! order, and [`Removal`] to that of taking a version away.
+//! Check the permission, stage, verify digests and inner metadata, prepare all that can fail,
+//! [`Staged::claim`] the key, then [`update`] the document. [`Publish`] implements this order, and
+//! [`Removal`] the order of removing a version.
 
 mod claim;
 pub(crate) mod clash;

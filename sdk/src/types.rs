@@ -58,7 +58,7 @@ impl Digest {
         Digest::new(algorithm, hex)
     }
 
-    /// The digest itself, e.g. to show it in base64. `Invalid` when `hex` is none.
+    /// The digest itself, e.g. to show it in base64. `Invalid` if `hex` is not hexadecimal.
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
         let bad = || Error::Invalid(format!("`{}` is not a hexadecimal digest", self.hex));
         self.hex

@@ -37,9 +37,9 @@ impl Upload {
         self.raw.offset()
     }
 
-    /// Appends all that is left of the body and gives the new offset. `Conflict`, with no
-    /// byte taken, unless it stands at `at` and no other host is appending; `Truncated`
-    /// and unchanged unless it was `length` bytes.
+    /// Appends all that is left of the body and gives the new offset. `Conflict`, with no byte taken,
+    /// unless its end is `at` and no other host is appending; `Truncated` and unchanged unless it was
+    /// `length` bytes.
     pub fn append(
         &mut self,
         at: Option<u64>,

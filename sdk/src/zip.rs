@@ -204,9 +204,9 @@ impl<'a> Archive<'a> {
         Ok(Archive { zip, directory, clients })
     }
 
-    /// Verifies all of the archive: what stands before each file agrees with the directory, nothing
-    /// hides between the files, and each file unpacks to what the directory says. For what comes
-    /// in; an archive that is stored already was verified then.
+    /// Verifies all of the archive: the local header of each file agrees with the directory, nothing
+    /// hides between the files, and each file unpacks to what the directory says. For what comes in; an
+    /// archive that is stored already was verified then.
     pub fn verify(&self, unpack: Unpack<'_>) -> Result<(), Error> {
         self.directory.check_fronts(&self.zip, self.clients)?.check(&self.zip, unpack)
     }
@@ -219,7 +219,7 @@ impl<'a> Archive<'a> {
         }
         let entry = self.zip.get_entry(member.wayfinder)?;
         let mut bytes = Vec::new();
-        // One more than is allowed tells whether there is too much.
+        // Reading one byte more than allowed shows whether the file is too large.
         match member.method {
             CompressionMethod::STORE => {
                 entry.verifying_reader(entry.reader()).take(limit + 1).read_to_end(&mut bytes)?;

@@ -1,10 +1,10 @@
-//! The crate that a request is about, in the spelling that it is stored in. That spelling is
-//! what permissions are checked on, and what every key of a crate that is there is made of: a
-//! request may spell the name otherwise, since the index has one file for `Demo` and `demo`.
+//! The crate of a request, in its stored spelling. A request may spell the name differently, because
+//! the index has one file for `Demo` and `demo`. Permissions are checked on the stored spelling, and
+//! the keys of a stored crate are made from it.
 //!
 //! # Invariants
 //! - A [`StoredName`] belongs to the index file of the name that it was looked up for.
-//! - Owners count only if their document is about this very spelling.
+//! - A list of owners is used only if it has exactly this spelling.
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::auth::{self, Decision, Denied};
@@ -82,8 +82,8 @@ impl StoredName {
         auth::decide_owned(CRATE, self.0.as_str(), action, || Ok(self.owners()?.unwrap_or_default().list()))
     }
 
-    /// The stored spelling is told to those alone who could do this on the one that they asked
-    /// for: of a crate that they cannot see, nobody learns how it is spelled.
+    /// The answer reveals the stored spelling only to a caller who may do this on the requested
+    /// spelling. So nobody learns the spelling of a crate that they cannot see.
     pub fn denied(&self, asked: &CrateName, action: &str, decision: Decision) -> Error {
         let could = auth::check(CRATE, asked.as_str(), action) == Decision::Granted;
         let told = if could { &self.0 } else { asked };

@@ -1,6 +1,6 @@
-//! Looks through a `.crate`, a gzipped tar archive, and reads the `Cargo.toml` in it. What
-//! comes in is hostile until shown otherwise: nothing is unpacked anywhere, memory is
-//! bounded, and so is what a bomb may cost. It knows no storage and no HTTP.
+//! Checks a `.crate`, a gzipped tar archive, and reads the `Cargo.toml` in it. An upload may be
+//! hostile: nothing is unpacked to the storage, and memory and work are bounded. It knows no storage
+//! and no HTTP.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,7 +25,7 @@ const MANIFEST: &str = "Cargo.toml";
 /// What cargo writes beside an unpacked crate.
 const RESERVED: &str = ".cargo-ok";
 
-/// Why a file is no crate.
+/// Why a file is not a valid crate.
 #[derive(Debug)]
 pub enum ArchiveError {
     /// No gzip, damaged, cut, or followed by something else.
@@ -205,8 +205,8 @@ fn check_rest(archive: &mut impl Read) -> Result<(), ArchiveError> {
     }
 }
 
-/// The first `Cargo.toml` of a crate that is in the registry already, for what it says of
-/// itself; none when there is none near the start.
+/// The first `Cargo.toml` of a crate that is in the registry already, for its own metadata. None if
+/// there is none near the start.
 pub fn glance_at_manifest(file: impl BufRead) -> Option<Vec<u8>> {
     let mut archive = Decoder::new(file, Members::One).take(GLANCE_LIMIT);
     while let Some(entry) = Entry::read(&mut archive).ok()? {

@@ -1,9 +1,9 @@
-//! What a search knows of all crates: a derived document, which no publish writes.
+//! The data for searches over all crates: a derived document, which no publish writes.
 //!
-//! Each search lists the index (a page of keys per 1000 crates) and reads anew only what has
-//! another version in the store than the catalog says. So it finds what was published a
-//! moment ago on any host, and reads little. The catalog is written back when enough has
-//! changed; losing it, or losing a race about it, costs reading and nothing else.
+//! Each search lists the index (one page of keys per 1000 crates), and reads only the index files whose
+//! stored version differs from the one in the catalog. So it finds every version right after its
+//! publish, on every host, and reads little. The catalog is written back when enough has changed. If it
+//! is lost, or a race for it is lost, later searches only read more.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::BufReader;
@@ -71,7 +71,7 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// Empty when there is none that can be read.
+    /// Empty if there is no readable catalog.
     pub fn into_catalog(self) -> Catalog {
         match self {
             Stored::Nothing | Stored::Unreadable => Catalog::default(),

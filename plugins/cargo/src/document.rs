@@ -1,14 +1,14 @@
-//! An index file: what the registry knows of a crate, one line of JSON a version (registry
-//! index, "Index files"). It knows no storage and no HTTP.
+//! An index file: the versions of a crate, one line of JSON for each (registry index, "Index files").
+//! It knows no storage and no HTTP.
 //!
 //! # Invariants
-//! - Lines that are not meant stay as they are, byte for byte, also those that cannot be
-//!   read: buckets of other systems are served as found. Only the count in the first line
-//!   changes with every change of the file.
-//! - Of several lines of one version the last counts, as for cargo.
-//! - **An index that lost lines is known by its first line**, which holds the number of lines
-//!   (`index_lines`, a member that cargo ignores): the count and the lines are one write. An
-//!   index of another system, or of an earlier version, has no count until its next change.
+//! - A change keeps every byte of the other lines, including lines that cannot be read, because buckets
+//!   of other systems are served without conversion. Only the count in the first line changes with
+//!   every change of the file.
+//! - If a version has several lines, the last one is used, as in cargo.
+//! - **The first line shows whether an index file has lost lines**: it contains the number of lines
+//!   (`index_lines`, a member that cargo ignores). The count is written together with the lines. An
+//!   index file of another system, or of an earlier version, has no count until its next change.
 
 use std::borrow::Cow;
 
@@ -73,7 +73,7 @@ impl Line<'_> {
     }
 }
 
-/// Why a line is no line of an index. Lines are counted from 1.
+/// Why a line is not a line of an index. Lines are counted from 1.
 pub fn bad_line(number: usize) -> String {
     format!("its line {} is not a line of an index", number + 1)
 }

@@ -1,5 +1,5 @@
-//! One file a noun; here is what several of them need: the crate that a request is about,
-//! its documents, and the permissions on it.
+//! One file for each noun. This file contains what several of them need: the crate of a request, its
+//! documents, and the permissions on it.
 //!
 //! A grant names a crate in the spelling that it was published in, and requests may use
 //! another: see [`crate::access`].
@@ -23,7 +23,7 @@ pub mod yank;
 
 /// The kind of this protocol's scopes.
 pub const CRATE: &str = "crate";
-/// No crate has this name: only who may read all crates may read it.
+/// No crate has this name: a caller may read it only if they may read all crates.
 pub const EVERY_CRATE: &str = "*";
 /// Of index files, where the store keeps content types; as crates.io has it.
 const TEXT: &str = "text/plain; charset=utf-8";

@@ -1,5 +1,5 @@
-//! Where a crate's objects lie, below the mount's prefix. The layout is fixed: buckets
-//! that an earlier system wrote with it stay readable, so nothing here ever moves.
+//! The keys of a crate's objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `index/{folder}/{name in lower case}`: one line a version; the truth about a crate
@@ -23,7 +23,7 @@ pub const CATALOG: &str = "catalog.json";
 /// The documents of owners lie below this.
 pub const OWNERS: &str = "owners/";
 
-/// What stands in the configuration for other readers of the bucket: where files lie, seen
+/// The value in the configuration for other programs that read the bucket: the place of the files, seen
 /// from it. Cargo is never given this one.
 pub fn configuration() -> String {
     format!("{{\"dl\":\"{CRATES}{{crate}}/{{crate}}-{{version}}.crate\"}}")

@@ -3,13 +3,13 @@
 //! [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`], [`owners`]: what things are called, where they lie,
-//!   what the documents say; they know no HTTP
+//! - [`name`], [`layout`], [`document`], [`owners`]: names, keys, and the content of documents; they
+//!   know no HTTP
 //! - [`upload`], [`archive`], [`manifest`]: what a publisher sends, read in bounded memory
 //!   and held against each other
-//! - `access`: the crate that a request is about, and who may do what on it
-//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: what looks
-//!   after the bucket; `ownership`: which crates list an account
+//! - `access`: the crate of a request, and the checks of permissions
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
+//!   what is stored; `ownership`: which crates list an account
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
@@ -66,7 +66,7 @@ impl Protocol for Cargo {
         let login_url = login::url(&request.base_url());
         let response = routes().handle(request);
         if response.status() == 401 {
-            // Cargo shows it to whoever has no token.
+            // Cargo shows it to a user without a token.
             return response.header("www-authenticate", &format!("Cargo login_url=\"{login_url}\""));
         }
         response

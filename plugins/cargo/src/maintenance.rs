@@ -1,5 +1,5 @@
-//! Looking after the bucket: what interrupted publishes left behind, what is derived, and
-//! whether every file is what the index says.
+//! Maintenance of the bucket: removes what interrupted publishes left, rebuilds derived documents, and
+//! verifies the files against the index.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Maintenance, Reference, Step, Stored};

@@ -1,9 +1,9 @@
-//! The `Cargo.toml` in a crate, and whether it says what the publish request says. Cargo
-//! builds from the one and resolves from the other: they must not differ. It knows no
+//! Compares the `Cargo.toml` in a crate with the publish request. Cargo builds from the file and
+//! resolves from the index line, which is made from the request: they must not differ. It knows no
 //! storage and no HTTP.
 //!
-//! Cargo writes it anew when it packages a crate (inheritance resolved, paths removed), and
-//! only that form is read here.
+//! When cargo packages a crate, it rewrites the file (it resolves inheritance and removes paths). Only
+//! this form is read here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -214,7 +214,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is said of a dependency.
+/// A dependency, as a text that can be compared and shown.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     text: String,

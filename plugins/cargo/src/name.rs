@@ -1,12 +1,11 @@
-//! What cargo calls things: crates and their versions. Each is parsed once, at the edge,
-//! and cannot hold a `/`, `..`, a NUL or another crate's key. It knows no storage and no
-//! HTTP.
+//! The names of crates and versions. A name is parsed once, when a request arrives. It cannot contain a
+//! `/`, `..`, a NUL or the key of another crate. It knows no storage and no HTTP.
 //!
 //! # Invariants
 //! - A [`CrateName`] is made of ASCII letters, digits, `-` and `_`, so it needs no escape
 //!   in a URL or a key.
-//! - Two names with one [`CrateName::canonical`] form are one crate to the registry, which
-//!   holds at most one of them (crates.io's rule; cargo itself takes them for two).
+//! - The registry has at most one crate of each [`CrateName::canonical`] form (crates.io's rule; cargo
+//!   itself takes them for two).
 
 use std::fmt;
 
@@ -32,7 +31,7 @@ const WINDOWS_NAMES: [&str; 22] = [
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CrateName(String);
 
-/// A name that is none.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     name: String,

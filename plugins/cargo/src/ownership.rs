@@ -1,4 +1,4 @@
-//! What an account owns, from the documents of owners, and taking it off one of them.
+//! Finds the crates that an account owns, and removes the account from their lists of owners.
 
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
 use packhouse_plugin::storage::{self, Json, ListingOptions};

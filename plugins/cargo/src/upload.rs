@@ -1,8 +1,8 @@
-//! What cargo says of a version when it publishes it (web API, "Publish"), checked as far as
-//! that can be done without looking into the file. It knows no storage and no HTTP.
+//! The metadata that cargo sends with a publish (web API, "Publish"). It is checked here as far as this
+//! is possible without the file. It knows no storage and no HTTP.
 //!
 //! # Invariants
-//! - What a [`NewCrate`] holds after [`NewCrate::check`] is a line that every cargo can read.
+//! - After [`NewCrate::check`], a [`NewCrate`] gives an index line that every cargo can read.
 
 use std::collections::BTreeMap;
 use std::fmt;

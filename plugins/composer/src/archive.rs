@@ -15,10 +15,10 @@ const PASSED_OVER: [&str; 2] = ["__MACOSX", ".DS_Store"];
 const LINKS: usize = 10_000;
 const LONGEST_TARGET: u64 = 4096;
 
-/// Why an archive is no dist.
+/// Why an archive is not a valid dist.
 #[derive(Debug)]
 pub enum ArchiveError {
-    /// The bytes could not be had.
+    /// The bytes could not be read.
     Host(HostError),
     /// No zip archive, or damaged.
     NotZip(String),

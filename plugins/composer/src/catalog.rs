@@ -1,9 +1,8 @@
-//! Which packages there are, and what a search knows of them: derived documents, which no publish
-//! writes.
+//! The list of packages, and the data for searches: derived documents, which no publish writes.
 //!
-//! The list of names is made by walking over the folders in the store. Only the first request that asks
-//! after a package came or went does that ([`Derived`]). A search looks up the documents of the packages
-//! that it may show, and reads anew only those that have changed since the catalog was written.
+//! The list of names is made by walking over the folders in the store. Only the first request after a
+//! package was added or removed does that ([`Derived`]). A search looks up the documents of the
+//! packages that it may show, and reads only those that have changed since the catalog was written.
 
 use std::collections::BTreeMap;
 
@@ -50,12 +49,12 @@ pub fn stored() -> Result<Option<Vec<String>>, HostError> {
     }
 }
 
-/// A package came or went: the next one who asks for all of them walks.
+/// A package was added or removed: the next request for the list walks over the folders.
 pub fn changed() {
     NAMES.changed();
 }
 
-/// As the store has them now. A folder without a document is no package.
+/// As they are stored now. A folder without a document is not a package.
 pub fn walk() -> Result<Vec<String>, HostError> {
     let mut names = Vec::new();
     for vendor in folders(PACKAGES) {
@@ -91,7 +90,7 @@ pub struct Entry {
     pub kind: String,
     #[serde(default)]
     pub keywords: Vec<String>,
-    /// Packages that it stands for.
+    /// Packages that it provides or replaces.
     #[serde(default)]
     pub provides: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,10 @@
-//! A package's document: the one that says which versions there are. What it does not name is not
-//! there, whatever lies in the store beside it. It must not know HTTP or storage; embedders read
-//! stored documents with it too. The README shows its form.
+//! A package's document. It alone decides which versions exist: a file that it does not name is
+//! invisible. It must not know HTTP or storage, because embedders also read stored documents with it.
+//! The README shows its format.
 //!
 //! # Invariants
-//! - `modified` grows with each change, by a second at least: clients that were told one moment ask
-//!   for what is later.
+//! - Each change increases `modified` by at least a second, because clients ask whether something
+//!   changed after the time that they got.
 //! - Digests, sizes and times are those of the publish; URLs are never stored.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! One file a noun; here is what several of them need: the package that a request is about, its
+//! One file for each noun. This file contains what several of them need: the package of a request, its
 //! document, and the permissions on it.
 
 use packhouse_plugin::storage::{self, Document};

@@ -1,15 +1,15 @@
-//! Where a package's objects lie, below the mount's prefix. The layout is fixed: buckets that an
-//! earlier system wrote with it stay readable, so nothing here ever moves.
+//! The keys of a package's objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `packages/{vendor}/{package}/metadata.json`: the package's document
 //! - `packages/{vendor}/{package}/{reference}.zip`: a dist
-//! - `packages/{vendor}/{package}/{reference}.json`: what its publisher said beside it (an object
-//!   of ours)
-//! - `packages/{vendor}/{package}/advisories.json`: security advisories (an object of ours)
-//! - `deleted/{vendor}/{package}.json`: when the package was deleted (an object of ours)
-//! - `list.json`, `catalog.json`, `changed`: which packages there are, what a search knows of them,
-//!   and whether the list is behind (objects of ours)
+//! - `packages/{vendor}/{package}/{reference}.json`: what its publisher said beside it (written only by
+//!   this plugin)
+//! - `packages/{vendor}/{package}/advisories.json`: security advisories (written only by this plugin)
+//! - `deleted/{vendor}/{package}.json`: when the package was deleted (written only by this plugin)
+//! - `list.json`, `catalog.json`, `changed`: which packages there are, what a search knows of them, and
+//!   whether the list is behind (written only by this plugin)
 
 use packhouse_plugin::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 

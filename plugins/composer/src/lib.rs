@@ -3,11 +3,10 @@
 //! [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a package's
-//!   document says; they know no HTTP
+//! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
 //! - [`archive`], [`upload`]: reading what publishers send, in bounded memory
 //! - `catalog`: which packages there are, and what a search knows of them
-//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
 //!   what is stored
 
 use packhouse_plugin::ownership::Ownership;
@@ -33,7 +32,7 @@ pub struct Composer;
 
 packhouse_plugin::export!(Composer, maintenance, ownership);
 
-/// Grants alone decide who may do what on packages.
+/// Only grants decide the permissions on packages.
 impl Ownership for Composer {}
 
 const SETUP: &str = "\

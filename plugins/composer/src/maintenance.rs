@@ -1,5 +1,5 @@
-//! Looking after the bucket: what interrupted publishes left behind, documents to be made of dists that
-//! were copied in, and whether what is stored is what the documents say.
+//! Maintenance of the bucket: removes what interrupted publishes left, makes documents from dists that
+//! were copied in, and verifies the stored objects against the documents.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{self, Maintenance, Reference, Step};

@@ -1,4 +1,4 @@
-//! Names of packages, parsed at the edge: what is held here is safe as a part of a key.
+//! Names of packages. A name is parsed when a request arrives, and is then safe as a part of a key.
 
 use std::fmt;
 

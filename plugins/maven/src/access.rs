@@ -1,4 +1,4 @@
-//! Who may do what on an artifact. A grant on the bare group is one on each of its artifacts.
+//! Checks the permissions on artifacts. A grant on the bare group applies to each of its artifacts.
 
 use packhouse_plugin::auth::{self, Decision, Denied};
 

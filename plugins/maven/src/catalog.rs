@@ -1,11 +1,11 @@
-//! Which versions an artifact has: its `maven-metadata.xml`, which the registry alone writes, by
-//! compare-and-swap. What it says of versions is derived from their documents; what it says of
-//! plugins is said nowhere else.
+//! The versions of an artifact: its `maven-metadata.xml`, which only the registry writes, by
+//! compare-and-swap. The versions in it are derived from their documents. The plugins in it are stored
+//! nowhere else.
 //!
 //! # Invariants
-//! - A version is listed after its document says so, and unlisted after the document ceased to say
-//!   so. Who unlists looks at the document again afterwards: a publish at the same moment may have
-//!   found the version still listed.
+//! - A version is listed after its document says so, and removed from the list after its document no
+//!   longer says so. After the removal the document is read again, because a publish at the same moment
+//!   may have found the version still listed.
 
 use std::collections::BTreeSet;
 

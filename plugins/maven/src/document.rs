@@ -1,4 +1,4 @@
-//! The document of a version: which files it has, and what they are. Knows no storage and no HTTP.
+//! The document of a version: its files and their digests. Knows no storage and no HTTP.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! One file a noun; here is what several of them need.
+//! One file for each noun. This file contains what several of them need.
 
 use packhouse_plugin::Call;
 use packhouse_plugin::Response;

@@ -1,11 +1,13 @@
-//! Where objects lie, below the mount's prefix. The layout is fixed: buckets that an earlier system
-//! wrote with it stay readable, so nothing here ever moves.
+//! The keys of stored objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `artifacts/{group path}/{artifact}/{version}/{file}`: a file of a version
 //! - `metadata/{path}/maven-metadata.xml`: of the artifact and of the group of plugins at this path
-//! - `versions/{group}/{artifact}/{version}.json`: the document of a version (an object of ours)
-//! - `names/{group}/{artifact}`: in lower case, how an artifact is spelled (an object of ours)
+//! - `versions/{group}/{artifact}/{version}.json`: the document of a version (written only by this
+//!   plugin)
+//! - `names/{group}/{artifact}`: in lower case, how an artifact is spelled (written only by this
+//!   plugin)
 //!
 //! `{group path}` is the group id with `/` for its dots, `{group}` the group id itself. So nothing
 //! below `versions/` and `names/` is a file and a folder at once.

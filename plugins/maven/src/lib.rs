@@ -1,15 +1,14 @@
-//! The Maven repository protocol: files at their paths, checksums, metadata that the registry makes,
-//! snapshots, and listings, spoken as Maven and Gradle expect. Embedders read a bucket's documents
-//! with [`name`], [`layout`] and [`document`].
+//! The Maven repository protocol: files at their paths, checksums, metadata that the registry
+//! generates, snapshots, and listings, as Maven and Gradle expect them. Embedders read a bucket's
+//! documents with [`name`], [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a version's
-//!   document says; they know no HTTP
+//! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
 //! - [`metadata`], [`pom`], [`xml`]: what is read and rendered
-//! - `path`: what a path of the repository stands for; `access`: who may do what
-//! - `stored`: versions as they lie in the store; `catalog`: which versions an artifact has;
-//!   `retention`: which builds of a snapshot are kept
-//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//! - `path`: the meaning of a path; `access`: the checks of permissions
+//! - `stored`: reading stored versions; `catalog`: the versions of an artifact; `retention`: the
+//!   builds of a snapshot that are kept
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
 //!   what is stored
 
 use packhouse_plugin::ownership::Ownership;
@@ -41,7 +40,7 @@ pub struct Maven;
 
 packhouse_plugin::export!(Maven, maintenance, ownership);
 
-/// Grants alone decide who may do what on artifacts.
+/// Only grants decide the permissions on artifacts.
 impl Ownership for Maven {}
 
 const SETUP: &str = "\

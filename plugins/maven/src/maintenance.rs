@@ -1,5 +1,5 @@
-//! Looking after the bucket: what interrupted deployments left behind, documents and metadata to be
-//! made of files that were copied in, and whether what is stored is what the documents say.
+//! Maintenance of the bucket: removes what interrupted deployments left, makes documents and metadata
+//! from files that were copied in, and verifies the stored files against the documents.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{self, Maintenance, Step};

@@ -1,9 +1,9 @@
-//! What Maven calls things: groups, artifacts and versions. Each is parsed once, at the edge. Knows
-//! no storage and no HTTP.
+//! The names of groups, artifacts and versions. A name is parsed once, when a request arrives. Knows no
+//! storage and no HTTP.
 //!
 //! # Invariants
-//! - A [`GroupId`] holds segments without a dot, so the segments of its path are told from
-//!   artifacts, versions and files wherever those hold one.
+//! - A [`GroupId`] has segments without a dot, so the segments of its path differ from artifacts,
+//!   versions and files that contain one.
 //! - Nothing here begins with a dot, holds a `/`, or is called `maven-metadata.xml`.
 
 use std::fmt;
@@ -148,7 +148,7 @@ impl fmt::Display for Coordinates {
     }
 }
 
-/// As Maven tells a snapshot by its version.
+/// Maven recognises a snapshot by its version.
 pub fn is_snapshot(version: &str) -> bool {
     version.ends_with(SNAPSHOT)
 }

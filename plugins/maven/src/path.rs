@@ -1,4 +1,4 @@
-//! What a path of the repository stands for.
+//! The meaning of a path of the repository.
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
 

@@ -1,5 +1,5 @@
-//! What a POM says of its project, compared with where it is uploaded. What it inherits or computes
-//! from properties is not known here, and so agrees.
+//! Compares a POM with the path to which it is uploaded. Values that the POM inherits or computes from
+//! properties are not known here, so they are not compared.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! Which builds of a snapshot are kept: the newest ones, counted for each kind of file, since several
-//! machines may build one snapshot with one classifier each. Applied by each deployment, and by a
-//! collection where none follows.
+//! Decides which builds of a snapshot are kept: the newest ones of each classifier and extension,
+//! because several machines may build one classifier each. Each deployment applies this, and a
+//! collection if no deployment follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,8 @@ use crate::endpoints::change;
 use crate::name::{Build, Coordinates, FileName, Kind};
 use crate::settings;
 
-/// Removes what is not kept. Failing to is no failure of the upload: the next one does it.
+/// Removes the other builds. If this fails, the upload still succeeds, and the next upload removes
+/// them.
 pub fn apply(coordinates: &Coordinates) {
     if let Err(error) = try_apply(coordinates) {
         let fields = [("package.name", &*coordinates.artifact.to_string()), ("error", &error.to_string())];

@@ -1,5 +1,5 @@
-//! Versions as they lie in the store: as their documents say, or, where no document of ours speaks
-//! (a bucket that an earlier system wrote, or files that were copied in), as their files say.
+//! Reads stored versions: from their documents, or from their files if this plugin has written no
+//! document (a bucket of an earlier system, or files that were copied in).
 
 use packhouse_plugin::storage::{self, Document, Json, ObjectInfo, Precondition};
 use packhouse_plugin::{Error, find_digest};
@@ -32,7 +32,7 @@ pub fn parse(coordinates: &Coordinates, document: &Document) -> Result<Release, 
     Ok(release)
 }
 
-/// The version's document; none if there is none.
+/// The version's document, if it exists.
 pub fn document(coordinates: &Coordinates) -> Result<Option<Loaded>, Error> {
     let Some(document) = storage::get(&layout::document(coordinates))? else { return Ok(None) };
     let release = parse(coordinates, &document)?;

@@ -1,5 +1,5 @@
-//! Reading XML that clients send: the texts of elements, with the path to each. Bounded in depth;
-//! entities of its own are none of its business, so a document that declares some is rejected.
+//! Reads XML that clients send: the texts of elements, with the path of each. The depth is bounded. A
+//! document that declares entities is rejected.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use quick_xml::events::Event;
 const DEPTH: usize = 64;
 /// How far the declaration is searched for the encoding, in bytes.
 const DECLARATION: usize = 256;
-/// What stands for a character entity that is not of XML: Maven knows those of HTML.
+/// The replacement for a character entity that XML does not define: Maven knows those of HTML.
 const UNKNOWN: char = '\u{fffd}';
 
 /// Why it cannot be read.

@@ -1,4 +1,5 @@
-//! Who may do what on a package: by a grant, or since the packument lists the caller as an owner.
+//! Checks the permissions on packages: a caller needs a grant, or must be listed as an owner in the
+//! packument.
 
 use packhouse_plugin::auth::{self, Account, Decision};
 use packhouse_plugin::storage;
@@ -47,7 +48,7 @@ pub fn require_in(name: &PackageName, packument: &Packument<'_>, action: &str) -
     auth::require_owned(PACKAGE, name.as_str(), action, || Ok(packument.owners()))
 }
 
-/// Whoever is calling, or 401.
+/// The caller, or 401.
 pub fn require_account() -> Result<Account, Error> {
     auth::caller().ok_or_else(|| match auth::rejection() {
         Some(rejection) => Error::because(error::SIGN_IN, rejection),

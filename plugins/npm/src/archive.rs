@@ -1,6 +1,6 @@
-//! Reads `package.json` out of a tarball, and verifies the tarball to the end of the file. It
-//! never unpacks more than a bound: what comes in is hostile until shown otherwise. It knows
-//! nothing of npm but that file's name.
+//! Reads `package.json` out of a tarball, and verifies the tarball to the end of the file. An upload
+//! may be hostile, so it never unpacks more than a limit. It knows nothing about npm except the name of
+//! that file.
 
 use std::io::{self, BufRead, Read};
 

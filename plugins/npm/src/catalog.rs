@@ -1,5 +1,5 @@
-//! Which packages there are, from the folders in the store. There is no list that could
-//! be out of date, and walking costs one page of keys per 1000 packages.
+//! The list of packages, from the folders in the storage. There is no stored list that could be out of
+//! date, and a walk reads one page of keys per 1000 packages.
 
 use packhouse_plugin::storage::folders;
 

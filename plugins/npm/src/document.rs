@@ -1,19 +1,19 @@
-//! The packument: the one document that says which versions of a package exist. What it
-//! does not name is not there, whatever lies in the store beside it.
+//! The packument. It alone decides which versions of a package exist: a file that it does not name is
+//! invisible.
 //!
-//! Its values stay text (see [`crate::json`]): a packument of 10,000 versions is read and
-//! written back in little more than twice its size. It must not know HTTP or storage;
-//! embedders read stored documents with it too.
+//! Its values stay text (see [`crate::json`]): a packument of 10,000 versions is read and written back
+//! in little more than twice its size. It must not know HTTP or storage, because embedders also read
+//! stored documents with it.
 //!
 //! # Invariants
-//! - The order of versions is kept, and nothing in them is lost that is not understood.
-//! - What an earlier system left out (`time`, `dist-tags`, `_rev`) is no error.
-//! - `_rev` and absolute URLs are never stored: both are made when a document is served.
-//! - `_ownerIds` is stored and never served: it says which accounts the maintainers are. One
-//!   that is not in it was recorded by a version before 0.1.1, or by another system.
+//! - The order of versions is kept, and unknown members in them are kept.
+//! - A packument of an earlier system may lack `time`, `dist-tags` and `_rev`.
+//! - `_rev` and absolute URLs are never stored: the plugin adds both when it serves a packument.
+//! - `_ownerIds` is stored and never served: it contains the accounts of the maintainers. A maintainer
+//!   that is not in it was written by a version before 0.1.1, or by another system.
 //! - `_starred` is stored and never served: see `document/revision.rs`.
-//! - `_sizes` is stored, before `versions`, and never served: it says how many bytes each
-//!   tarball has. A tarball that is not in it is that of an earlier version or system.
+//! - `_sizes` is stored, before `versions`, and never served: it contains the size of each tarball in
+//!   bytes. A tarball that is not in it was stored by an earlier version or system.
 //!
 //! # Examples
 //! ```
@@ -106,8 +106,8 @@ impl<'a> Packument<'a> {
         }
     }
 
-    /// Checks that the document is whole, or says why it cannot be built on: it is that of
-    /// another package, its versions cannot be read, or one of them stands twice.
+    /// Checks that the document is whole, or says why it cannot be built on: it is that of another
+    /// package, its versions cannot be read, or one of them occurs twice.
     pub fn check(&self, name: &PackageName) -> Result<(), String> {
         self.check_to_read(name)?;
         let text = self.top.get_source(VERSIONS).unwrap_or("{}");
@@ -159,7 +159,7 @@ impl<'a> Packument<'a> {
         !self.versions.is_empty()
     }
 
-    /// The version that a tag stands for.
+    /// The version of a tag.
     pub fn tag(&self, tag: &str) -> Option<String> {
         self.tags.text(tag)
     }
@@ -169,7 +169,7 @@ impl<'a> Packument<'a> {
         self.tags.to_text()
     }
 
-    /// The version that this is, or that this tag stands for.
+    /// This version, or the version of this tag.
     pub fn resolve(&self, version_or_tag: &str) -> Option<String> {
         if self.versions.contains(version_or_tag) {
             return Some(version_or_tag.to_owned());
@@ -220,7 +220,7 @@ impl<'a> Packument<'a> {
         }
     }
 
-    /// Takes an account off those who look after the package. False when it is none of them.
+    /// Removes an account from the maintainers. False if it is not a maintainer.
     pub fn disown(&mut self, holder: &Holder) -> bool {
         let owners = self.owners();
         let people = self.maintainers();
@@ -279,7 +279,7 @@ impl<'a> Packument<'a> {
         }
     }
 
-    /// What is no version is lower than all that are.
+    /// A text that is not a version is lower than every version.
     fn highest_version(&self) -> Option<String> {
         let highest = self.versions.names().max_by_key(|version| Version::parse(version).ok());
         highest.map(str::to_owned)

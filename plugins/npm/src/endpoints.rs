@@ -1,5 +1,5 @@
-//! One file a noun; here is what several of them need: the package that a request is
-//! about, and its stored document.
+//! One file for each noun. This file contains what several of them need: the package of a request, and
+//! its stored document.
 
 use packhouse_plugin::auth;
 use packhouse_plugin::storage::{self, Document};

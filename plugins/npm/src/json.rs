@@ -1,12 +1,11 @@
 //! JSON objects whose values stay as they were written.
 //!
-//! A packument of 10,000 versions is 20 MB of text; as a tree of values it would be
-//! several times that. Here an object is a list of members whose values are slices of
-//! the text, so that changing one member and writing the rest back costs no more than
-//! the text itself. It must not know what a packument is.
+//! A packument of 10,000 versions is 20 MB of text; as a tree of values it would be several times
+//! larger. Here an object is a list of members whose values are slices of the text, so changing one
+//! member and writing the rest needs no more memory than the text itself. It must not know packuments.
 //!
 //! # Invariants
-//! - The order of members is kept; of members with one name the last counts.
+//! - The order of members is kept. If a name occurs several times, the last member is used.
 //! - Every value is complete, valid JSON (`serde_json` has walked over it without
 //!   recursion, so depth costs no stack).
 
@@ -48,8 +47,8 @@ impl<'a> Object<'a> {
             .map(|(name, _)| name.to_string())
     }
 
-    /// The object in this text, or an empty one when there is none there (`null`, a
-    /// list, nothing at all): what an earlier system left out is no error.
+    /// The object in this text, or an empty one if the text contains no object (`null`, a list, or
+    /// nothing), because documents of earlier systems may lack it.
     pub fn parse_lenient(text: Option<&'a str>) -> Self {
         text.and_then(|text| Self::parse(text).ok()).unwrap_or_default()
     }
@@ -89,7 +88,7 @@ impl<'a> Object<'a> {
         self.members.len()
     }
 
-    /// Whether there is none.
+    /// Whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

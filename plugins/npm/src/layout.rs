@@ -1,11 +1,11 @@
-//! Where a package's objects lie, below the mount's prefix. The layout is fixed: buckets
-//! that an earlier system wrote with it stay readable, so nothing here ever moves.
+//! The keys of a package's objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `packages/{name}/index.json`: the packument
 //! - `packages/{name}/{base}-{version}.tgz`: a tarball
-//! - `packages/{name}/{base}-{version}.{sha1}.sigstore`: the provenance bundle of the
-//!   tarball with this SHA-1 (an object of ours)
+//! - `packages/{name}/{base}-{version}.{sha1}.sigstore`: the provenance bundle of the tarball with this
+//!   SHA-1 (written only by this plugin)
 //!
 //! `{name}` is `name` or `@scope/name`, `{base}` the name without its scope.
 
@@ -45,7 +45,7 @@ pub fn tarball_name(name: &PackageName, version: &str) -> String {
     format!("{}-{version}.tgz", name.base())
 }
 
-/// The version that a file name stands for: what is between `{base}-` and `.{extension}`.
+/// The version in a file name: what is between `{base}-` and `.{extension}`.
 pub fn version_of_file<'a>(name: &PackageName, file: &'a str, extension: &str) -> Option<&'a str> {
     file.strip_prefix(name.base())?
         .strip_prefix('-')?

@@ -3,12 +3,11 @@
 //! [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what the
-//!   packument says; they know no HTTP
+//! - [`name`], [`layout`], [`document`]: names, keys, and the content of packuments; they know no HTTP
 //! - [`json`], [`walker`], [`archive`], [`integrity`]: reading what clients send, in
 //!   bounded memory
-//! - `access`: who may do what on a package; `catalog`: which packages there are
-//! - [`error`]: the table of errors; `endpoints`: one file a noun
+//! - `access`: the checks of permissions; `catalog`: the list of packages
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun
 //! - `maintenance`: what interrupted publishes left, and whether all is what it should be
 //! - `ownership`: which packages list an account as a maintainer
 

@@ -1,5 +1,5 @@
-//! Looking after the bucket: what interrupted publishes left behind, and whether what is
-//! stored is what the packuments say.
+//! Maintenance of the bucket: removes what interrupted publishes left, and verifies the stored files
+//! against the packuments.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Maintenance, Step, Stored};

@@ -1,6 +1,6 @@
-//! What npm calls things: packages, versions, tags. Each is parsed once, at the edge, and
-//! cannot hold `..`, a NUL, a `/` where none belongs, or another package's key. It knows
-//! no storage and no HTTP, except how clients write a package's name into a path.
+//! The names of packages, versions and tags. A name is parsed once, when a request arrives. It cannot
+//! contain `..`, a NUL, a misplaced `/`, or the key of another package. It knows no storage and no
+//! HTTP, except how clients write a package's name into a path.
 //!
 //! # Invariants
 //! - A [`PackageName`] holds only characters that need no escape in a URL, and `/` only
@@ -35,7 +35,7 @@ pub struct PackageName {
     base: usize,
 }
 
-/// A name that is none.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     name: String,
@@ -52,7 +52,7 @@ impl fmt::Display for NameError {
 impl std::error::Error for NameError {}
 
 impl PackageName {
-    /// A name as it stands in documents: `name` or `@scope/name`. Takes every name that
+    /// A name as it is written in documents: `name` or `@scope/name`. Accepts every name that
     /// `validate-npm-package-name` calls valid for old packages.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         let refuse = |reason| Err(NameError { name: name.to_owned(), reason });

@@ -1,4 +1,4 @@
-//! What an account owns, from the maintainers of the packuments, and taking it off one of them.
+//! Finds the packages that list an account as a maintainer, and removes the account there.
 
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};

@@ -1,11 +1,10 @@
-//! Walks over the JSON of a publish while it comes in, and collects all of it except
-//! the attachments' data, which it leaves where it is: with the host. It is fed pieces
-//! and asks for nothing, so it knows neither bodies nor packages.
+//! Walks over the JSON of a publish while it arrives, and collects all of it except the data of the
+//! attachments, which stays in the host. It is given pieces of text, so it knows neither bodies nor
+//! packages.
 //!
-//! What `npm deprecate` and `npm unpublish` send holds every version of a package and may
-//! be tens of megabytes; only `deprecated` of each version counts there, so from the
-//! second version on (and from the first with [`Walker::outline`]) nothing else of a
-//! version is kept.
+//! The bodies of `npm deprecate` and `npm unpublish` contain every version of a package and may have
+//! tens of megabytes. Only `deprecated` of each version is used, so from the second version on (and
+//! from the first with [`Walker::outline`]) nothing else of a version is kept.
 //!
 //! # Invariants
 //! - What is collected never exceeds [`COLLECTED_LIMIT`], what is read little more than

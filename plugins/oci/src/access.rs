@@ -1,5 +1,4 @@
-//! Who may do what on a repository, and what a client is told to get where it may not. It
-//! knows no storage.
+//! Checks the permissions on repositories, and makes the challenge of a 401. It knows no storage.
 
 use packhouse_plugin::auth::{self, Decision, Wanted};
 
@@ -32,7 +31,7 @@ impl Access {
         }
     }
 
-    /// What a token for it is asked for: whoever pushes looks first at what is there.
+    /// The actions that a token needs. A client that pushes first checks what exists.
     fn actions(self) -> &'static [&'static str] {
         match self {
             Self::Pull => &["pull"],

@@ -1,6 +1,5 @@
-//! What an earlier system has left of a repository is a folder of manifests. Before anything
-//! is asked of it that only members or referrers can answer, these are written from the
-//! manifests, once.
+//! A repository of an earlier system is only a folder of manifests. Its members and referrers are
+//! written from the manifests once, before the first request that needs them.
 
 use packhouse_plugin::storage::{self, Document, ListingOptions, Precondition};
 use packhouse_plugin::{Error, log};

@@ -1,6 +1,6 @@
-//! What the garbage collection is about to remove, as whoever brings content meets it: a
-//! condemned blob can be rescued until its removal has begun. Its condemnation at
-//! [`layout::condemned`] is a [`Mark`], whose protocol decides who is quicker.
+//! Blobs that the garbage collection is about to remove. A push can rescue a condemned blob until its
+//! removal has begun. The condemnation at [`layout::condemned`] is a [`Mark`], whose protocol decides
+//! between the push and the collection.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Mark, MarkState, Standing};
@@ -28,7 +28,7 @@ pub fn rescue_all(digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error
     Ok(lost)
 }
 
-/// Writes down how a blob stands with this run; `Conflict` when somebody else was quicker.
+/// Writes the state of a blob in this run; `Conflict` if somebody else wrote first.
 pub fn write(
     digest: &ContentDigest,
     state: MarkState,

@@ -1,5 +1,5 @@
-//! The digests that name content: `sha256:…` and `sha512:…`, lower case. It knows no storage
-//! and computes nothing: digests are the host's work.
+//! The digests that identify content: `sha256:…` and `sha512:…`, in lower case. It knows no storage.
+//! The host computes the digests.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ pub struct ContentDigest {
 const UNKNOWN: &str = "has an unknown algorithm: use sha256 or sha512";
 const MALFORMED: &str = "is not a digest: write `sha256:` or `sha512:` and lower-case hexadecimal digits";
 
-/// A digest that is none.
+/// Why a text is not a valid digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigestError {
     text: String,

@@ -1,5 +1,5 @@
-//! What the stored documents say: manifests of every kind, and the map of tags. It knows no
-//! storage and no HTTP.
+//! The content of stored documents: manifests of every kind, and the map of tags. It knows no storage
+//! and no HTTP.
 
 pub use manifest::{MANIFEST_TYPES, Manifest, ManifestError, is_manifest_type};
 pub use tags::{LONGEST_EMPTY, Tags};

@@ -1,5 +1,5 @@
-//! One file a noun; here is what several of them need: what a request is about, where things
-//! are found, and how a list is cut into pages.
+//! One file for each noun. This file contains what several of them need: the repository of a request,
+//! reading stored content, and splitting a list into pages.
 
 use packhouse_plugin::{Call, Error as HostError, Response};
 

@@ -52,8 +52,8 @@ pub fn lost_children(repository: &RepositoryName, manifest: &Manifest) -> Result
     Ok(found.filter(|(_, blob)| blob.is_none()).map(|(child, _)| child).collect())
 }
 
-/// In the order of their digests; 1 MiB of them or one larger is held at a time. What lies
-/// among the manifests and is none is passed over.
+/// In the order of their digests; At one time, 1 MiB of them or one larger manifest is in memory.
+/// Objects that are not manifests are skipped.
 pub fn manifests(repository: &RepositoryName) -> Manifests {
     manifests_since(repository, 0)
 }

@@ -1,7 +1,7 @@
-//! Where a repository's objects lie, below the mount's prefix.
+//! The keys of a repository's objects, below the mount's prefix.
 //!
 //! # Layout
-//! Fixed: buckets that an earlier system wrote with it stay readable, so these never move.
+//! These keys never change, so that buckets written by an earlier system stay readable.
 //! - `blobs/{algorithm}/{hex}`: the bytes of a blob, once for all repositories
 //! - `manifests/{repository}/{digest}`: the bytes of a manifest
 //! - `tags/{repository}/tags.json`: a map of tag to digest
@@ -14,7 +14,7 @@
 //! - `types/{R}/{digest}`: the media type of a manifest that does not say it itself
 //! - `pending/{id}`: a manifest on its way in
 //! - `condemned/{algorithm}/{hex}`: a blob that the garbage collection is about to remove
-//! - `sparse`: since when manifests may name what is not here
+//! - `sparse`: since when manifests may reference missing content
 
 use crate::digest::ContentDigest;
 use crate::name::RepositoryName;

@@ -1,16 +1,16 @@
-//! The OCI Distribution protocol, as docker, podman, skopeo, crane, oras, helm and others
-//! speak it: blobs, uploads, manifests, tags, referrers. Embedders read a bucket's documents
-//! with [`name`], [`digest`], [`layout`] and [`document`].
+//! The OCI Distribution protocol, as docker, podman, skopeo, crane, oras, helm and others use it:
+//! blobs, uploads, manifests, tags, referrers. Embedders read a bucket's documents with [`name`],
+//! [`digest`], [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`digest`], [`layout`], [`document`]: what things are called, where they lie,
-//!   what they say; they know no HTTP and no storage
-//! - `membership`, `records`, `adoption`, `condemned`, `pending`: which repository has which blob, and
-//!   how that stays true beside a garbage collection
+//! - [`name`], [`digest`], [`layout`], [`document`]: names, digests, keys, and the content of
+//!   documents; they know no HTTP and no storage
+//! - `membership`, `records`, `adoption`, `condemned`, `pending`: which repository has which blob, also
+//!   during a garbage collection
 //! - `sparse`: since when a manifest proves nothing by itself
 //! - `tag_map`, `referrers`, `media_types`, `holdings`: what else is stored of a repository
 //! - [`access`], [`error`]: permissions and challenges, the table of errors
-//! - `endpoints`: one file a noun; `maintenance`: collecting, rebuilding, verifying
+//! - `endpoints`: one file for each noun; `maintenance`: collecting, rebuilding, verifying
 
 use packhouse_plugin::ownership::Ownership;
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
@@ -42,7 +42,7 @@ pub struct Oci;
 
 packhouse_plugin::export!(Oci, maintenance, ownership);
 
-/// Grants alone decide who may do what on repositories.
+/// Only grants decide the permissions on repositories.
 impl Ownership for Oci {}
 
 /// Clients take the host only, whatever path the mount has.

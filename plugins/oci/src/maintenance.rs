@@ -1,4 +1,4 @@
-//! Looking after the bucket: what `packhouse gc`, `reindex` and `verify` do here.
+//! Maintenance of the bucket: `packhouse gc`, `reindex` and `verify`.
 //!
 //! Each is a chain of phases over one prefix of keys.
 

@@ -1,8 +1,8 @@
-//! Under which media type a stored manifest is served. Most manifests say it themselves. For
-//! the others it is kept in an object of its own, since not every store keeps content types.
+//! The media type with which a stored manifest is served. Most manifests contain it. For the others it
+//! is stored in a separate object, because not every storage keeps content types.
 //!
-//! A browser obeys the type, and a client chose it. So a type that no manifest has is rejected
-//! when it is pushed, and is not served if an earlier system stored it.
+//! A client chooses the type, and a browser follows it. So a type that is not valid for a manifest is
+//! rejected at the push, and is not served if an earlier system stored it.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Document, Precondition};

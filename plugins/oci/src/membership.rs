@@ -1,16 +1,15 @@
-//! Which blobs are visible in which repository. Their bytes lie there once for all; a member
-//! object says that a repository has them.
+//! Which blobs are visible in which repository. The bytes of a blob are stored once for all
+//! repositories; a member object shows that a repository has the blob.
 //!
 //! # Invariants
-//! - A member is settled when it holds the size of the blob, or nothing, as older ones do.
-//!   While an upload is under way it is a note that keeps the bytes from being collected and
-//!   shows them to nobody: only who brought the bytes gets to see them.
-//! - The size comes from bytes whose digest was verified, or from a manifest that agrees with
-//!   the store. So a blob of another size, or none, is damaged: nobody may rely on it.
-//! - When a member was last written says when somebody last brought the blob or was told that
-//!   it is there; the garbage collection goes by it.
-//! - A member that a request deleted stays as a mark until the bytes are gone: it tells the
-//!   garbage collection that they may go.
+//! - A member is settled when it contains the size of the blob, or nothing, as older ones do. During an
+//!   upload it is a note that protects the bytes from the collection, and does not make them visible.
+//! - The size comes from bytes whose digest was verified, or from a manifest that agrees with the
+//!   store. So a blob that is missing or has another size is damaged.
+//! - The time of a member is the time when a client last pushed the blob, or was last told that the
+//!   blob exists. The garbage collection uses it.
+//! - If a request deletes a member, it stays as a mark until the bytes are removed: it shows the
+//!   garbage collection that they may be removed.
 //! - Bytes are never removed here.
 
 use std::collections::BTreeMap;
@@ -55,8 +54,8 @@ pub enum Found {
 }
 
 impl Found {
-    /// The blob, if it may be relied on. What is damaged counts as missing, and is logged: the
-    /// client brings it again.
+    /// The blob, if it is intact. A damaged blob is logged and treated as missing: the client brings it
+    /// again.
     pub fn whole(self) -> Option<Member> {
         match self {
             Self::Whole(member) => Some(member),
@@ -206,8 +205,8 @@ impl Member {
         Ok(storage::age(&self.info)?.is_some_and(|age| age < FRESH))
     }
 
-    /// To be called when somebody who may rely on it is told that the blob is there: from now
-    /// on it counts as brought at this moment.
+    /// Call this when a client is told that the blob exists and may rely on it. The garbage collection
+    /// then treats the blob as pushed at this moment.
     pub fn confirm(&self) -> Result<(), Error> {
         if self.is_fresh()? {
             return Ok(());

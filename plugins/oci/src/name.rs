@@ -1,5 +1,5 @@
-//! What the protocol calls things: repositories and tags. Each is parsed once, at the edge,
-//! and cannot hold `..`, a NUL or another repository's key. It knows no storage and no HTTP.
+//! The names of repositories and tags. A name is parsed once, when a request arrives. It cannot contain
+//! `..`, a NUL or the key of another repository. It knows no storage and no HTTP.
 //!
 //! # Invariants
 //! - A [`RepositoryName`] holds only characters that need no escape in a URL or a key, no
@@ -21,7 +21,7 @@ const RESERVED: &str = "tags.json";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryName(String);
 
-/// A name that is none.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     name: String,
@@ -103,7 +103,7 @@ fn is_component(part: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
-/// A tag that is none.
+/// Why a text is not a valid tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagError(String);
 
@@ -142,7 +142,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// What stands behind `manifests/`.
+/// What follows `manifests/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
     Tag(Tag),

@@ -1,5 +1,5 @@
-//! Says that a manifest is on its way, so that no garbage collection removes a blob between
-//! the look at it and the manifest that names it.
+//! Marks a push as pending, so that no garbage collection removes a blob after the push has found it
+//! and before the manifest that references it is stored.
 
 use packhouse_plugin::storage::{self, Json, Precondition};
 use packhouse_plugin::{Error, log, random};
@@ -42,7 +42,7 @@ impl Drop for Pending {
         let Some(key) = &self.key else {
             return;
         };
-        // The push stands or falls without it.
+        // The push does not depend on this.
         if let Err(error) = storage::remove(key, Precondition::Any) {
             log::warn("a push could not be cleared away", &[("key", key), ("error", &error.to_string())]);
         }

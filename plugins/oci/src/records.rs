@@ -1,9 +1,9 @@
-//! What the push of a manifest proved: which blobs the repository had at that moment. A
-//! manifest can name any blob, so what it says proves nothing.
+//! The record of a push: which blobs the repository had at that moment. A manifest can reference any
+//! blob, so the manifest alone proves nothing.
 //!
 //! # Invariants
-//! - The record of a push is written before its manifest. So a manifest without a record was not
-//!   pushed here: an earlier system stored it, or somebody copied it in.
+//! - The record of a push is written before its manifest. So a manifest without a record was not pushed
+//!   to this registry: an earlier system stored it, or somebody copied it into the bucket.
 //! - A deletion marks the record before it removes the manifest. So a manifest that is missing
 //!   while its record is not marked was lost, or its push was interrupted.
 

@@ -1,5 +1,5 @@
-//! What refers to a manifest: an object for each manifest with a `subject`, so that two
-//! pushes never meet.
+//! The referrers of a manifest: one object for each manifest with a `subject`, so that two pushes never
+//! write the same object.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Json, Precondition};

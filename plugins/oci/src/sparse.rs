@@ -1,11 +1,11 @@
-//! Since when manifests of this mount may name what is not here.
+//! Since when manifests of this mount may reference missing content.
 //!
-//! A manifest without a record proves that its repository has what it names if all of it was
-//! demanded when the manifest was stored. With the feature `sparse` nothing is demanded, and the
-//! loss of a record must not make a blob visible that its push did not prove. So the first
-//! manifest that is taken without what it names writes a mark for the whole mount: no manifest
-//! that was written later proves anything by itself, also when the feature is off again. The mark
-//! belongs to no repository, so the loss of a repository's objects does not undo it.
+//! If all content was required when a manifest was stored, then the manifest proves that its repository
+//! has this content, even without a record. With the feature `sparse` the content is not required, and
+//! the loss of a record must not make a blob visible that the push did not prove. So the first manifest
+//! that is accepted without its content writes a mark for the whole mount. No later manifest proves
+//! anything without a record, even after the feature is off again. The mark belongs to no repository,
+//! so it survives the loss of a repository's objects.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Json, ObjectInfo};

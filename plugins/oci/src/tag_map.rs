@@ -1,10 +1,10 @@
 //! The stored tags of a repository, changed by compare-and-swap.
 //!
-//! A document that was lost or emptied must not be taken for a repository without tags: the
-//! next push would write a document of one tag, and nobody would notice the loss of the others.
-//! A document that has had a tag has a proof, which is written before the push is answered. Where an
-//! earlier version wrote the document, the records of pushes ([`crate::records`]) prove that there was
-//! one, and so does the adoption of a repository with manifests.
+//! A lost or emptied document must not look like a repository without tags: the next push would write a
+//! document with one tag, and nobody would notice the loss of the others. A document that has had a tag
+//! has a proof, which is written before the push is answered. If an earlier version wrote the document,
+//! the records of pushes ([`crate::records`]) prove that it existed, and so does the adoption of a
+//! repository with manifests.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Change, Document, Name, Proof, Update};
@@ -28,9 +28,9 @@ pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
     parse(&document.bytes, &document.info.key).map(Some)
 }
 
-/// The digest that a tag stands for. `Damaged` when the document was lost or emptied; the inner
-/// error is `Damaged` too: the tag is there and stands for no digest. The document is not read
-/// whole: every pull by tag asks for one.
+/// The digest of a tag. `Damaged` when the document was lost or emptied; the inner error is `Damaged`
+/// too: the tag exists and contains no digest. The document is not read whole: every pull by tag asks
+/// for one.
 pub fn resolve(
     repository: &RepositoryName,
     tag: &Tag,
@@ -116,7 +116,7 @@ pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
     )
 }
 
-/// Lets these tags stand for a manifest; without tags it makes the document if there is none.
+/// Points these tags to a manifest. Without tags, it makes the document if there is none.
 pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) -> Result<(), Error> {
     if tags.is_empty() {
         // A document that has never had a tag has no proof.
@@ -135,7 +135,7 @@ pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) ->
     })
 }
 
-/// An empty document, if there is none or what lies there holds no tags.
+/// Writes an empty document if there is none, or if the stored one has no tags.
 pub fn create(repository: &RepositoryName) -> Result<(), Error> {
     let key = layout::tags(repository);
     Update::new(&key).content_type(JSON).run(|document| match document {

@@ -1,6 +1,6 @@
-//! Digital attestations (PEP 740): what a publisher's tool has signed about a file. They are
-//! checked to be about this file, kept, and served; their signatures are for clients to verify,
-//! who know whom they trust.
+//! Digital attestations (PEP 740): statements about a file that a publisher's tool has signed. The
+//! registry checks that they belong to the file, stores them and serves them. Clients verify the
+//! signatures, because they know whom they trust.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ pub const LIMIT: u64 = 1 << 20;
 /// The most attestations of one file.
 const COUNT: usize = 16;
 
-/// Attestations that are not those of the file.
+/// Why attestations are rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttestationError(String);
 
@@ -83,14 +83,14 @@ struct Bundle<'a> {
     attestations: Vec<&'a RawValue>,
 }
 
-/// Whom the index has seen publishing: not more than that the upload was allowed.
+/// The publisher that the registry can confirm: only that the upload was allowed.
 #[derive(Serialize)]
 struct Publisher {
     kind: &'static str,
     claims: Option<Value>,
 }
 
-/// The provenance object to be served for a file, made of the upload's `attestations` field.
+/// Makes the provenance object of a file from the `attestations` field of the upload.
 pub fn provenance(field: &str, file: &str, sha256: &str) -> Result<Vec<u8>, AttestationError> {
     let attestations: Vec<&RawValue> =
         parse_of("the field", field.as_bytes()).map_err(|error| bad(error.to_string()))?;

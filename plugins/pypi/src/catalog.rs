@@ -1,6 +1,6 @@
-//! Which projects there are: the folders in the store say it. Walking them costs two pages of
-//! keys per 1000 projects, so it is done by the first request that asks after a project came or
-//! went, and by no publish; others read what that walk has found ([`Derived`]).
+//! The list of projects, from the folders in the storage. A walk over them reads two pages of keys per
+//! 1000 projects. The first request after a project was added or removed does this; other requests read
+//! the result, and publishes do not need it ([`Derived`]).
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{Derived, folders};
@@ -33,7 +33,7 @@ pub fn project_names() -> Result<Vec<String>, Error> {
     Ok(list.projects)
 }
 
-/// A project came or went: the next one who asks for all of them walks.
+/// A project was added or removed: the next request for the list walks over the folders.
 pub fn changed() {
     DIRECTORY.changed();
 }

@@ -1,13 +1,12 @@
-//! A project's document: the one that says which files there are. What it does not name is not
-//! there, whatever lies in the store beside it. It must not know HTTP or storage; embedders
-//! read stored documents with it too. The README shows its form.
+//! A project's document. It alone decides which files exist: a file that it does not name is invisible.
+//! It must not know HTTP or storage, because embedders also read stored documents with it. The README
+//! shows its format.
 //!
 //! # Invariants
-//! - Digests and times are those of the bytes that were taken; URLs are never stored.
-//! - A document of another form is told apart by its `format`, and never misread. Only a JSON
-//!   object can be another system's: everything else at this key is damage.
-//! - A document that names no file says that it is meant to (`empty`): one that does not has
-//!   lost its files.
+//! - Digests and times are those of the upload; URLs are never stored.
+//! - The member `format` distinguishes the document from those of other systems, so none is misread.
+//!   Only a JSON object can be a document of another system: everything else at this key is damage.
+//! - A document that names no file on purpose has `empty`: without it, the document has lost its files.
 //!
 //! # Examples
 //! ```

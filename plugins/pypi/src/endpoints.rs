@@ -1,5 +1,5 @@
-//! One file a noun; here is what several of them need: the project that a request is about,
-//! its document, and the permissions on it.
+//! One file for each noun. This file contains what several of them need: the project of a request, its
+//! document, and the permissions on it.
 
 use packhouse_plugin::auth;
 use packhouse_plugin::storage::Before;
@@ -41,7 +41,7 @@ pub fn is_json_api(path: &str) -> bool {
 /// A project as it is, and what its document was made of.
 struct Loaded {
     project: Project,
-    /// The stored document, as it was read; none when there is none.
+    /// The stored document, if there is one.
     before: Option<Before>,
     /// When it was written, in milliseconds since the Unix epoch.
     modified: Option<u64>,
@@ -58,8 +58,8 @@ pub(crate) enum Depth {
     Full,
 }
 
-/// The project, as its document says; or, where there is none of ours, as its files say. None
-/// when there is neither.
+/// The project, from its document, or from its files if this plugin has written no document. None if
+/// there is neither.
 fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
     let (document, project) = stored::read(name)?;
     let before = document.as_ref().map(Before::from);

@@ -1,15 +1,15 @@
-//! Where a project's objects lie, below the mount's prefix. The layout is fixed: buckets that
-//! an earlier system wrote with it stay readable, so nothing here ever moves.
+//! The keys of a project's objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `metadata/{name}/metadata.json`: the project's document
 //! - `packages/{name}/{file}`: a distribution
 //! - `packages/{name}/{file}.metadata`: the core metadata inside it (PEP 658)
-//! - `packages/{name}/{file}.provenance`: its attestations (PEP 740; an object of ours)
+//! - `packages/{name}/{file}.provenance`: its attestations (PEP 740; written only by this plugin)
 //! - `simple/index.html`, `simple/{name}/index.html`: pages derived for other readers. That of a
-//!   project also tells that there was a document of ours
-//! - `simple/projects.json`, `simple/changed`: the list of all projects, and whether it is
-//!   behind (objects of ours)
+//!   project also shows that this plugin has written a document
+//! - `simple/projects.json`, `simple/changed`: the list of all projects, and whether it is behind
+//!   (written only by this plugin)
 //!
 //! `{name}` is normalised (PEP 503).
 
@@ -25,9 +25,9 @@ pub const PACKAGES: &str = "packages/";
 pub const PAGES: &str = "simple/";
 /// The derived list of all projects.
 pub const ROOT_PAGE: &str = "simple/index.html";
-/// What the last walk over all projects has found; an object of ours.
+/// What the last walk over all projects has found; written only by this plugin.
 pub const LIST: &str = "simple/projects.json";
-/// Made anew when a project comes or goes; an object of ours.
+/// Made anew when a project comes or goes; written only by this plugin.
 pub const MARK: &str = "simple/changed";
 /// The ending of a distribution's core metadata.
 pub const CORE_METADATA: &str = ".metadata";

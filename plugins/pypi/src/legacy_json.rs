@@ -1,5 +1,5 @@
-//! What the JSON API answers: the metadata of one version, and the files. The form is that of
-//! PyPI's own; what only PyPI knows (downloads, vulnerabilities) is empty.
+//! The answers of the JSON API: the metadata of one version, and the files. The format is that of PyPI.
+//! What only PyPI knows (downloads, vulnerabilities) is empty.
 
 use serde_json::{Map, Value, json};
 
@@ -78,7 +78,7 @@ fn info(subject: &Subject<'_>) -> Value {
     }
     for (member, field) in LISTS {
         let all: Vec<&str> = metadata.all(field).collect();
-        // PyPI has null where there is none, but an empty list of classifiers.
+        // PyPI has null for an empty list, except for classifiers.
         let value = if all.is_empty() && member != "classifiers" { Value::Null } else { json!(all) };
         info.insert(member.to_owned(), value);
     }

@@ -1,14 +1,13 @@
-//! The PyPI protocol: the simple API as HTML and JSON, uploads, the JSON API, yanking and
-//! attestations, spoken as pip, uv, twine and poetry expect. Embedders read a bucket's
-//! documents with [`name`], [`layout`] and [`document`].
+//! The PyPI protocol: the simple API as HTML and JSON, uploads, the JSON API, yanking and attestations,
+//! as pip, uv, twine and poetry expect them. Embedders read a bucket's documents with [`name`],
+//! [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what a
-//!   project's document says; they know no HTTP
+//! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
 //! - [`simple`], [`legacy_json`]: what is rendered of a document
 //! - [`archive`], [`metadata`], [`attestation`]: reading what clients upload, in bounded memory
 //! - `catalog`: which projects there are
-//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: looking after
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
 //!   what is stored
 
 use packhouse_plugin::ownership::Ownership;
@@ -37,7 +36,7 @@ pub struct Pypi;
 
 packhouse_plugin::export!(Pypi, maintenance, ownership);
 
-/// Grants alone decide who may do what on projects.
+/// Only grants decide the permissions on projects.
 impl Ownership for Pypi {}
 
 const SETUP: &str = "\

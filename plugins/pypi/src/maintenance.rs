@@ -1,5 +1,5 @@
-//! Looking after the bucket: what interrupted uploads left behind, documents and pages to be
-//! made of files that were copied in, and whether what is stored is what the documents say.
+//! Maintenance of the bucket: removes what interrupted uploads left, makes documents and pages from
+//! files that were copied in, and verifies the stored files against the documents.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{self, Maintenance, Step};
@@ -44,8 +44,8 @@ fn stored(name: &ProjectName) -> Result<Stored, Error> {
     stored.unless_older()
 }
 
-/// What is stored can be such that nothing can be made of it. Then it is reported at its key, or at
-/// `key`, and the run goes on; an error of the store ends the run.
+/// If a stored object cannot be processed, it is reported at its key, or at `key`, and the run
+/// continues. An error of the storage ends the run.
 fn go_on<T: Default>(step: &Step<'_>, key: &str, done: Result<T, Error>) -> Result<T, Error> {
     match done {
         Err(error @ (Error::Invalid(_) | Error::BadJson(_) | Error::TooLarge(_) | Error::Truncated)) => {

@@ -1,5 +1,5 @@
-//! Core metadata: `METADATA` in a wheel, `PKG-INFO` in a source distribution. Headers in the
-//! way of e-mails, then the description. It knows no archive and no storage.
+//! Core metadata: `METADATA` in a wheel, `PKG-INFO` in a source distribution. Headers as in an e-mail,
+//! then the description. It knows no archive and no storage.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::name::{ProjectName, Version, is_specifier};
 
 /// The largest that is read, in bytes.
 pub const LIMIT: u64 = 4 << 20;
-/// The longest `Requires-Python`, in bytes: it stands in the project's document once a file.
+/// The longest `Requires-Python`, in bytes: the project's document repeats it for each file.
 const REQUIRES_PYTHON: usize = 1024;
 
 /// The fields of a distribution, in their order.
@@ -54,7 +54,7 @@ impl fmt::Display for MetadataError {
 impl std::error::Error for MetadataError {}
 
 impl CoreMetadata {
-    /// Reads what is there; what is no field is left out.
+    /// Reads all fields; other lines are skipped.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
         let mut fields: Vec<(String, String)> = Vec::new();

@@ -1,6 +1,5 @@
-//! What Python calls things: projects and versions. Each is parsed once, at the edge; a name
-//! is kept in its normalised form alone, so that two ways of writing it are one key. Knows no
-//! storage and no HTTP.
+//! The names of projects and versions. A name is parsed once, when a request arrives. Only its
+//! normalised form is kept, so that two spellings have the same key. Knows no storage and no HTTP.
 //!
 //! # Invariants
 //! - A [`ProjectName`] holds `a-z`, `0-9` and single `-` between them: one segment of a key
@@ -22,7 +21,7 @@ const VERSION_LENGTH: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProjectName(String);
 
-/// A name that is none.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError(String);
 
@@ -84,7 +83,7 @@ fn normalise(name: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pep440_rs::Version);
 
-/// A version that is none.
+/// Why a text is not a valid version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionError(String);
 

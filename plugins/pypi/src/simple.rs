@@ -1,5 +1,5 @@
-//! The simple API (PEP 503, 592, 629, 658, 691, 700, 714, 740, 792): a model of its two pages,
-//! which one file each renders as HTML and as JSON, so that both always say the same.
+//! The simple API (PEP 503, 592, 629, 658, 691, 700, 714, 740, 792): a model of its two pages. One file
+//! renders it as HTML and one as JSON, so both always have the same content.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -12,7 +12,7 @@ pub mod json;
 /// The version of the simple API that is served.
 pub const API_VERSION: &str = "1.4";
 
-/// What of a file's name stands in a URL as it is.
+/// The characters of a file's name that are not escaped in a URL.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'!');
 
 /// Where the links of a page lead.

@@ -1,9 +1,8 @@
-//! Looks through a `.gem`: a tar archive of `metadata.gz`, `data.tar.gz` and `checksums.yaml.gz`.
-//! What comes in is hostile until shown otherwise: nothing is unpacked anywhere, memory is bounded,
-//! and so is what a bomb may cost.
+//! Checks a `.gem`: a tar archive of `metadata.gz`, `data.tar.gz` and `checksums.yaml.gz`. An upload
+//! may be hostile: nothing is unpacked to the storage, and memory and work are bounded.
 //!
-//! What `gem install` would reject is rejected: a part that is damaged or cut, one that is there
-//! twice, a checksum that is wrong, a file that would be written outside the gem's folder.
+//! A gem is rejected if `gem install` would reject it: a part that is damaged, truncated or occurs
+//! twice, a wrong checksum, or a file outside the gem's folder.
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -33,7 +32,7 @@ const PACKED_METADATA: &str = "metadata.gz";
 const DATA: &str = "data.tar.gz";
 const CHECKSUMS: &str = "checksums.yaml.gz";
 
-/// Why a file is no gem.
+/// Why a file is not a valid gem.
 #[derive(Debug)]
 pub enum ArchiveError {
     /// The store failed.

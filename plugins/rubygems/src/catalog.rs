@@ -1,11 +1,11 @@
-//! Which versions of which gems there are: the file `versions` of the compact index, and what is
-//! made of it. No push writes them.
+//! The list of all gems and versions: the file `versions` of the compact index, and what is derived
+//! from it. No push writes them.
 //!
 //! # How a change reaches the list
 //! 1. A push leaves a note, `changes/{gem}`, and then changes the gem's document.
-//! 2. Who reads the list looks at the notes. A gem whose document has another version in the store
-//!    than the list was made of gets a line. The new lines go to `recent.json`, which is small.
-//! 3. The lines move to the end of `versions` when `versions` is older than [`INTERVAL`], or there
+//! 2. A request that reads the list processes the notes. It adds a line for each gem whose document has
+//!    changed since the list was made. The new lines go to `recent.json`, which is small.
+//! 3. The lines are appended to `versions` when `versions` is older than [`INTERVAL`], or when there
 //!    are many of them.
 //!
 //! So a reader sees each push that has ended, `versions` grows at its end, and it is written at
@@ -14,8 +14,8 @@
 //! # Invariants
 //! - A note stays for [`storage::GRACE`]: a push that left it may not have changed the document
 //!   yet. After that the push has ended.
-//! - The notes are listed before `recent.json` is read, and that before `versions` is looked at: a
-//!   note that is gone was followed by who removed it.
+//! - The notes are listed before `recent.json` is read, and that before `versions` is looked at: the
+//!   request that removed a note has processed it.
 
 use packhouse_plugin::digests::{self, MD5, SHA256};
 use packhouse_plugin::storage::{self, Document, Json, Precondition, Writer, unless_conflict};

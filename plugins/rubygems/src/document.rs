@@ -1,10 +1,10 @@
-//! What the stored documents say: a gem's document, which is the truth about the gem, and a gem's
-//! page of the compact index, which is made of it. It knows no storage and no HTTP.
+//! The content of stored documents: a gem's document, which alone decides which versions exist, and a
+//! gem's page of the compact index, which is derived from it. It knows no storage and no HTTP.
 //!
 //! # Invariants
-//! - A version that was ever pushed stays in the document: a yanked number is never given again.
-//! - A line of the compact index is made once, at the push, and kept as it is. So its time never
-//!   changes, and a page grows at its end.
+//! - A pushed version stays in the document, so the number of a yanked version is never used again.
+//! - A line of the compact index is made at the push and never changes. So its time stays the same, and
+//!   a page only grows at its end.
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::Holder;

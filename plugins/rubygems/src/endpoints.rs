@@ -1,4 +1,4 @@
-//! One file a noun; here is what several of them need: the gem that a request is about, and the
+//! One file for each noun. This file contains what several of them need: the gem of a request, and the
 //! permissions on it.
 
 use packhouse_plugin::auth::{self, Decision};
@@ -22,7 +22,7 @@ pub mod yank;
 
 /// The kind of this protocol's scopes.
 pub const GEM: &str = "gem";
-/// No gem has this name: only who may read all gems may read it.
+/// No gem has this name: a caller may read it only if they may read all gems.
 pub const EVERY_GEM: &str = "*";
 
 /// The gem in the path.
@@ -81,7 +81,7 @@ fn told(sentence: &str) -> Response {
     Response::new(200).text(format!("{sentence}\n"))
 }
 
-/// Of names, those that the caller may read. All of them for who may read every gem.
+/// Those of these names that the caller may read: all of them for a caller who may read every gem.
 struct Readable {
     is_everything: bool,
     names: std::collections::BTreeSet<String>,
@@ -95,7 +95,7 @@ impl Readable {
         Ok(is_everything.then(|| Self { is_everything, names: std::collections::BTreeSet::new() }))
     }
 
-    /// 401 for who may read none and has not signed in: Bundler sends a password only then.
+    /// 401 for a caller who may read none and has not signed in: Bundler sends a password only then.
     fn of(names: impl Iterator<Item = impl AsRef<str>>) -> Result<Self, Error> {
         let names: Vec<String> = names.map(|name| name.as_ref().to_owned()).collect();
         let allowed: std::collections::BTreeSet<String> =

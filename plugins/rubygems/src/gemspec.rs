@@ -1,8 +1,8 @@
-//! What a gem says of itself: `metadata` of its file, in YAML of all ages. It knows no storage and
-//! no HTTP.
+//! The specification in a gem: `metadata` of its file, in YAML of old and new versions. It knows no
+//! storage and no HTTP.
 //!
-//! Ruby makes objects of this YAML. Here it stays text: a version `1.10` is no number, and a tag of
-//! a foreign class is rejected as RubyGems rejects it.
+//! Ruby makes objects from this YAML. Here values stay text: a version `1.10` does not become a number.
+//! A tag of an unknown class is rejected, as in RubyGems.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -50,7 +50,7 @@ pub struct Dependency {
     pub is_development: bool,
 }
 
-/// Why a text is no gemspec.
+/// Why a text is not a valid gemspec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GemspecError {
     NotUtf8,

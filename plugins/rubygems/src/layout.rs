@@ -1,5 +1,5 @@
-//! Where a gem's objects lie, below the mount's prefix. The layout is fixed: buckets that an
-//! earlier system wrote with it stay readable, so nothing here ever moves.
+//! The keys of a gem's objects, below the mount's prefix. The layout never changes, so that buckets
+//! written by an earlier system stay readable.
 //!
 //! # Layout
 //! - `gems/{full name}.gem`: what was pushed

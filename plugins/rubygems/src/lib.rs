@@ -3,13 +3,12 @@
 //! [`name`], [`layout`] and [`document`].
 //!
 //! # Layout
-//! - [`name`], [`layout`], [`document`]: what things are called, where they lie, what the documents
-//!   say; they know no HTTP
+//! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
 //! - [`archive`], [`gemspec`], [`yaml`]: what a publisher sends, read in bounded memory
 //! - [`marshal`]: what old clients read
 //! - `stored`: a gem's document in the store; `catalog`: the list of all gems
-//! - [`error`]: the table of errors; `endpoints`: one file a noun; `maintenance`: what looks after
-//!   the bucket; `ownership`: which gems list an account
+//! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
+//!   what is stored; `ownership`: which gems list an account
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 

@@ -51,8 +51,8 @@ fn is_lost(name: &GemName) -> Result<bool, Error> {
     }
 }
 
-/// What may be said of a file: by the gem that names it, or else by the gem that it most likely
-/// belongs to.
+/// What is known about a file: from the gem that names it, or else from the gem to which it most likely
+/// belongs.
 struct Said {
     document: String,
     reference: Reference,

@@ -1,6 +1,6 @@
 //! Ruby's Marshal format 4.8, as far as indexes of gems need it: written, never read.
 //!
-//! Symbols are written anew each time instead of as links, which every reader takes.
+//! Symbols are repeated instead of written as links, which every reader accepts.
 
 use std::io::{self, Write};
 

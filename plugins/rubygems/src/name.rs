@@ -1,6 +1,5 @@
-//! What RubyGems calls things: gems, their versions and platforms, and the name of a file. Each
-//! is parsed once, at the edge, and cannot hold a `/`, white space or a control character. It
-//! knows no storage and no HTTP.
+//! The names of gems, versions, platforms and files. A name is parsed once, when a request arrives. It
+//! cannot contain a `/`, white space or a control character. It knows no storage and no HTTP.
 
 use std::fmt;
 

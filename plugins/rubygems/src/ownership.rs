@@ -1,4 +1,4 @@
-//! What an account owns, from the documents of gems, and taking it off one of them.
+//! Finds the gems that an account owns, and removes the account from their lists of owners.
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};

@@ -1,5 +1,5 @@
-//! A gem's document as it lies in the store. One that is damaged or lost is never taken for one
-//! that never was: then yanks and owners would be gone.
+//! Reads a gem's stored document. A damaged or lost document is never treated as missing: then yanks
+//! and owners would be lost.
 
 use packhouse_plugin::storage::{self, Change, Document, Precondition, Reader, Update, unless_conflict};
 use packhouse_plugin::{Error as Host, log};
@@ -35,8 +35,7 @@ pub fn found(name: &GemName) -> Result<Option<Package>, Host> {
     Package::of_info(name, text).map(Some).map_err(|why| page.damaged(why))
 }
 
-/// The gem of this name, in this spelling; none if there is none. `Damaged` if its document was
-/// lost.
+/// The gem with exactly this name, if it exists. `Damaged` if its document was lost.
 pub fn load(name: &GemName) -> Result<Option<Package>, Host> {
     Ok(load_any(name)?.filter(|package| package.name == name.as_str()))
 }
@@ -101,8 +100,8 @@ pub fn write_info(name: &GemName) {
     }
 }
 
-/// True if it was not as it should be. The document is read behind the page: of two writers the
-/// later one has seen the later document, and the other is told that the page has changed.
+/// True if the page was out of date. The document is read after the page. Of two writers, the later one
+/// has seen the later document, and the other one gets a conflict.
 pub fn try_write_info(name: &GemName) -> Result<bool, Host> {
     let key = layout::info(name);
     for attempt in 1..=ATTEMPTS {

@@ -1,6 +1,6 @@
-//! YAML as a tree, in bounded memory. Scalars stay text: nothing becomes a number, a date or an
-//! object. An alias shares the node that it names, so a document of many aliases stays small.
-//! It knows nothing of gems but the tags that RubyGems allows.
+//! YAML as a tree, in bounded memory. Scalars stay text: nothing becomes a number, a date or an object.
+//! An alias shares the node to which it refers, so a document with many aliases stays small. It knows
+//! nothing about gems except the tags that RubyGems allows.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -99,7 +99,7 @@ impl Node {
         if let Kind::List(items) = &self.kind { items } else { &[] }
     }
 
-    /// The value of this key in a map. Of a key that stands there twice, the last counts.
+    /// The value of this key in a map. If a key occurs twice, the last value is used.
     pub fn get(&self, key: &str) -> Option<&Node> {
         let Kind::Map(entries) = &self.kind else { return None };
         let is_key = |node: &Node| matches!(&node.kind, Kind::Scalar { text, .. } if text == key);

@@ -1,10 +1,10 @@
-//! Objects are read from objects only. What serde derives also reads a list, whose items it takes
-//! for the members in their order.
+//! Reads objects from JSON objects only. The code that serde derives also accepts a list, whose items
+//! it takes as the members in their order.
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// A value whose members a list cannot stand for. It is for values inside others:
-/// [`parse`](super::parse) reads the outermost one like that.
+/// An object that cannot be written as a list. Use it for values inside others: [`parse`](super::parse)
+/// already reads the outermost one like this.
 ///
 /// ```
 /// use packhouse_plugin::json::{Strict, parse};

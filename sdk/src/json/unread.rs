@@ -1,11 +1,11 @@
-//! Members that must be of a type and that nobody here reads: clients read them later.
+//! Members that must have a type, but are not read by the plugin: clients read them later.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Nothing, or a `T`, which is not kept. Give the member `#[serde(default)]`.
+/// A `T` or `null`, which is checked but not kept. Give the member `#[serde(default)]`.
 ///
 /// ```
 /// use packhouse_plugin::json::{Text, Unread, parse};
@@ -34,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unread<T> {
     }
 }
 
-/// A string, which is not kept.
+/// A string, which is checked but not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text;
 

@@ -1,5 +1,5 @@
-//! Documents that were lost, as their proofs tell; see `storage/proof.rs`. Each function does one
-//! page of keys and gives the key behind which the next page begins.
+//! Finds lost documents by their proofs; see `storage/proof.rs`. Each function processes one page of
+//! keys, and returns the key after which the next page begins.
 
 use crate::Error;
 use crate::maintenance::Step;

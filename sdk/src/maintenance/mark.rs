@@ -1,4 +1,5 @@
-//! Marks, with which a collection that removes bytes and a publisher that brings them again agree.
+//! Marks: the protocol between a collection that removes bytes and a client that publishes the same
+//! bytes again.
 
 use serde::Deserialize;
 
@@ -61,18 +62,14 @@ pub enum Standing {
 /// use packhouse_plugin::storage::Precondition;
 /// # let host = packhouse_plugin::testing::Host::new();
 ///
-/// let announce = || Mark::write("marks/1", MarkState::Announced, "run 7", "blobs/1", Precondition::Absent);
-/// // Who brings it is quicker: the collection's next swap is a conflict.
-/// let announced = announce()?;
-/// assert_eq!(Mark::keep("marks/1")?, Standing::Safe);
-/// let ours = Precondition::Version(&announced.version);
-/// let removing = Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours);
-/// assert_eq!(removing.unwrap_err(), Error::Conflict);
-/// // The collection is quicker.
-/// let announced = announce()?;
-/// let ours = Precondition::Version(&announced.version);
-/// Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours)?;
-/// assert_eq!(Mark::keep("marks/1")?, Standing::Removing);
+/// let announce = || Mark::write("marks/1", MarkState::Announced, "run 7", "blobs/1",
+/// Precondition::Absent); // The publisher was first: the collection's next swap is a conflict. let
+/// announced = announce()?; assert_eq!(Mark::keep("marks/1")?, Standing::Safe); let ours =
+/// Precondition::Version(&announced.version); let removing = Mark::write("marks/1",
+/// MarkState::Removing, "run 7", "blobs/1", ours); assert_eq!(removing.unwrap_err(), Error::Conflict);
+/// // The collection is quicker. let announced = announce()?; let ours =
+/// Precondition::Version(&announced.version); Mark::write("marks/1", MarkState::Removing, "run 7",
+/// "blobs/1", ours)?; assert_eq!(Mark::keep("marks/1")?, Standing::Removing);
 /// assert_eq!(host.object("marks/1").unwrap(), b"removing by run 7: blobs/1");
 /// # Ok::<(), Error>(())
 /// ```
@@ -93,7 +90,7 @@ struct Condemned {
 }
 
 impl Mark {
-    /// The mark at this key; none if there is none. Fails like [`storage::get`].
+    /// The mark at this key, if there is one. Fails like [`storage::get`].
     pub fn read(key: &str) -> Result<Option<Mark>, Error> {
         Ok(storage::get(key)?.as_ref().map(Mark::of))
     }

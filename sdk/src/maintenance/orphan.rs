@@ -1,5 +1,5 @@
-//! What `verify` reports beside damaged objects: files of a package that its document does not
-//! name, and files that lie where folders belong. It changes nothing.
+//! Reports of `verify` besides damaged objects: files that the document of their package does not name,
+//! and files in the place of folders. It changes nothing.
 
 use super::Reference;
 use crate::Error;

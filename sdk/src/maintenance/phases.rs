@@ -1,4 +1,4 @@
-//! The phases of a run, which follow each other, and the budget of a step.
+//! The phases of a run, in their order, and the budget of a step.
 
 use crate::Error;
 use crate::maintenance::Step;

@@ -1,10 +1,10 @@
 //! Removing a blob that no document names, while others may be publishing it again: the
 //! other half of [`Staged::claim`](crate::storage::Staged::claim).
 //!
-//! A version cannot tell a blob from the same bytes written anew (on some stores it is a
-//! hash of them), so removing by version alone could take away what somebody has just
-//! given its key and is about to name. Therefore who removes announces it first, in a mark
-//! beside the blobs, and who publishes looks for the mark after giving the key:
+//! A version cannot tell a blob from the same bytes written anew (on some stores it is a hash of them),
+//! so removing by version alone could take away what somebody has just given its key and is about to
+//! name. Therefore the collection announces the removal in a mark beside the blobs, and the publisher
+//! looks for the mark after giving the key:
 //!
 //! | who removes | who publishes |
 //! |---|---|
@@ -33,9 +33,8 @@
 //!
 //! A process that is killed leaves its mark. The age of the mark alone, by the
 //! store's clock, decides whether it is left over:
-//! - "removing": after two minutes. One removal takes a minute at most, and who removes many
-//!   blobs writes the mark anew in between ([`RENEWED_WITHIN`]). A publisher then takes the mark
-//!   over.
+//! - "removing": after two minutes. One removal takes a minute at most. A collection that removes many
+//!   blobs renews the mark in between ([`RENEWED_WITHIN`]). A publisher then takes the mark over.
 //! - Any other mark, for other removals: after [`DEAD`]. Publishers do not wait for these.
 //! - An empty mark cannot be written anew, and reading lies between it and the removal: after
 //!   [`DEAD`].

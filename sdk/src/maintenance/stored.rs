@@ -1,5 +1,5 @@
-//! What lies at the key of a package's document, as maintenance needs it: a document that is
-//! damaged is no error of the run, and is not one that is missing.
+//! Reads the document of a package for maintenance. A damaged document does not end the run, and is not
+//! treated as missing.
 
 use crate::storage::{self, Before, Document, Proof};
 use crate::types::Digest;

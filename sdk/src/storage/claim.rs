@@ -1,5 +1,6 @@
-//! Giving a staged blob its key in a publish, where others may do the same and crashes
-//! leave things behind. It knows no document: the caller says whether it names the blob.
+//! Gives a staged blob its key in a publish. Others may do the same at the same time, and crashes may
+//! have left something at the key. It knows no document: the caller says whether the document names the
+//! blob.
 
 use crate::digests::{BLAKE2B256, MD5, SHA1, SHA256, SHA512};
 use crate::maintenance::{hold, wait_for_removals};
@@ -38,10 +39,9 @@ pub(super) enum There<W> {
 }
 
 impl Staged {
-    /// Gives it a key that no document names yet, in the order of a publish (see
-    /// [`crate::storage`]): all that can fail comes before, and after it only the swap of
-    /// the document. `is_named` reads the document anew and tells whether it names the key;
-    /// it is asked only when something lies there.
+    /// Gives it a key that no document names yet, in the order of a publish (see [`crate::storage`]):
+    /// all that can fail comes before, and after it only the swap of the document. `is_named` reads the
+    /// document again and says whether it names the key; it is asked only when something lies there.
     ///
     /// What lies there unnamed is what a crash left, or what another publisher is about to
     /// name: the same bytes are renewed, others are replaced when older than [`GRACE`].
@@ -62,7 +62,7 @@ impl Staged {
         })
     }
 
-    /// The same where `look` also tells whether the object may be replaced by other bytes.
+    /// The same, but `look` also says whether the object may be replaced by other bytes.
     pub(super) fn claim_unless<E: From<Error>, W: FnOnce(&ObjectInfo) -> Result<(), E>>(
         &mut self,
         key: &str,

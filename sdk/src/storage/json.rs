@@ -122,8 +122,8 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
         self.update_telling(|there, _| change(there))
     }
 
-    /// As [`Update::run_telling`]: the second argument tells whether this update has tried to
-    /// write before.
+    /// Like [`Update::run_telling`]: the second argument says whether this update has tried to write
+    /// before.
     pub fn update_telling<E: From<Error>>(
         &self,
         mut change: impl FnMut(Option<T>, bool) -> Result<Option<T>, E>,

@@ -1,4 +1,4 @@
-//! Whether a file that no document names can be what an interrupted publish left. Otherwise the
+//! Decides whether an interrupted publish can have left a file that no document names. Otherwise the
 //! document that named it was lost, and the file may be the last copy of a version.
 
 use crate::Error;

@@ -1,19 +1,20 @@
-//! The order of a publish, for protocols whose documents name blobs by version: the document
-//! is prepared, the blob is claimed, what lies beside it is written, and then the document that
-//! names it. It knows no document and no protocol: the caller's `look` reads and changes the
-//! document.
+//! The order of a publish, for protocols whose documents name blobs by version: prepare the document,
+//! claim the key of the blob, write the objects beside it, and then write the document that names the
+//! blob. It knows no document and no protocol: the caller's `look` reads and changes the document.
 //!
 //! # Invariants
-//! **A blob that is not there is never named.** Before each write of the document, and after
-//! it was read, the blob is looked at.
-//! **A publish whose answer was lost is a success.** Of a version that is found after this
-//! publish has tried to write it, with the bytes of this publish, it cannot be told whose it
-//! is, and it does not matter.
-//! **A claim that has become old is not used**: others take it for what a crash left.
-//! **Other bytes replace a file only if a publish may have left it** (see [`leftover`]): without
-//! its document, a file may be the last copy of a version.
-//! **Nothing is built on a document that is older than what was acknowledged** (see
-//! [`proof`](super::proof)), where the publish is [`Publish::proven`].
+//! - **Of two publishers of one version, exactly one succeeds.** The document is written by
+//!   compare-and-swap. The second publisher gets a conflict, reads the document again, finds the
+//!   version, and gets [`Refused::Exists`].
+//! - **A missing blob is never named.** Before each write of the document, and after it was read,
+//!   the blob is looked up.
+//! - **A publish whose answer was lost is a success.** If the version is found with the bytes of this
+//!   publish after it has tried to write, it may be its own or somebody else's; both are a success.
+//! - **An old claim is not used**, because others treat it as left by a crash.
+//! - **Other bytes replace a file only if a publish may have left it** (see [`leftover`]): without its
+//!   document, a file may be the last copy of a version.
+//! - **An older copy of an acknowledged document is never changed** (see [`proof`](super::proof)), if
+//!   the publish is [`Publish::proven`].
 
 use std::cell::RefCell;
 
@@ -101,7 +102,7 @@ pub struct Publish<'a> {
 pub struct Prepared<'a> {
     publish: Publish<'a>,
     bytes: Vec<u8>,
-    /// The document that was read; none when there is none.
+    /// The document that was read, if there is one.
     before: Option<Before>,
     begun: Begun,
     /// None if the publish leaves none.

@@ -1,11 +1,11 @@
-//! The stamp of a document: when it was last changed. It lies in the document itself, and the
-//! proof of the document repeats it, so an older copy of the document is told from the document.
+//! The stamp of a document: when it was last changed. It lies in the document itself, and the proof of
+//! the document repeats it, so an older copy of the document can be recognised.
 //!
-//! A document that begins with `{` or `[` is JSON, or a line of JSON for each entry. In both, blanks
-//! at the end of a line mean nothing, so other readers of the bucket read what they read before. The
-//! stamp is 64 blanks at the end of the first line, a space for 0 and a tab for 1: 48 bits of
-//! milliseconds since the Unix epoch, and 16 bits by which a stamp is told from other blanks. A
-//! document of another form has no stamp.
+//! A document that begins with `{` or `[` is JSON, or a line of JSON for each entry. In both, blanks at
+//! the end of a line mean nothing, so other readers of the bucket read what they read before. The stamp
+//! is 64 blanks at the end of the first line, a space for 0 and a tab for 1: 48 bits of milliseconds
+//! since the Unix epoch, and 16 bits that distinguish a stamp from other blanks. A document of another
+//! form has no stamp.
 
 /// Blanks of a stamp.
 pub(crate) const LENGTH: usize = 64;

@@ -105,10 +105,10 @@ impl<'a> Update<'a> {
         self.run_telling(|document, _| change(document))
     }
 
-    /// The same for changes that refuse what is done already, e.g. the removal of what is not
-    /// there. The second argument of `change` tells whether this update has tried to write
-    /// before. Then what is found done may be its own work, of which the answer was lost
-    /// before somebody else wrote: that is a success ([`Change::Keep`]).
+    /// The same for changes that refuse what is done already, e.g. the removal of what is not there.
+    /// The second argument of `change` says whether this update has tried to write before. Then what is
+    /// found done may be its own work, of which the answer was lost before somebody else wrote: that is
+    /// a success ([`Change::Keep`]).
     pub fn run_telling<E: From<Error>>(
         self,
         mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,

@@ -49,7 +49,7 @@ impl Host {
         self
     }
 
-    /// Removes a user. Whoever gets the name later, with [`Host::user`], is somebody else.
+    /// Removes a user. A user who gets the name later, with [`Host::user`], is another account.
     #[must_use]
     pub fn remove_user(self, name: &str) -> Host {
         {
@@ -184,8 +184,8 @@ impl Host {
         Actor::new(&self.state).rejected(reason)
     }
 
-    /// Whoever has this token, opaque or signed; one that is unknown, revoked or expired
-    /// does not count.
+    /// The bearer of this token, opaque or signed; one that is unknown, revoked or expired does not
+    /// count.
     pub fn with_token(&self, secret: &str) -> Actor {
         let state = self.state.borrow();
         if let Some(signed) = state.signed.iter().find(|signed| signed.secret == secret) {
@@ -205,8 +205,8 @@ impl Host {
         }
     }
 
-    /// Whoever has an access token that the token server of [`Host::token_server`] signed
-    /// for this; its word counts alone.
+    /// The bearer of an access token that the token server of [`Host::token_server`] signed for this;
+    /// its word counts alone.
     pub fn with_outside_access(&self, access: &[Wanted]) -> Actor {
         let entries = access.iter().map(policy::entry).collect();
         Actor::new(&self.state).bearing(None, Access { entries, outside: true })
@@ -244,7 +244,7 @@ impl Host {
         state.objects.get(key).map(|object| object.info.clone())
     }
 
-    /// An object as JSON; `Null` when nothing is there or it is none.
+    /// An object as JSON; `Null` if there is no object or it is not JSON.
     pub fn object_json(&self, key: &str) -> serde_json::Value {
         let bytes = self.object(key).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
@@ -299,10 +299,9 @@ impl Host {
         races.push_back(Some(bytes.into()));
     }
 
-    /// The answer to the next change of `key` is lost, and somebody else changes the object
-    /// before the host asks again: the change is made, then `others` gets what is there and
-    /// gives what they make of it, and the plugin is told `Conflict`. May be called several
-    /// times.
+    /// The answer to the next change of `key` is lost, and somebody else changes the object before the
+    /// host asks again: the change is made, then `others` gets what is there and gives what they make
+    /// of it, and the plugin gets `Conflict`. May be called several times.
     pub fn lose_answer(&self, key: &str, others: impl FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>> + 'static) {
         let mut state = self.state.borrow_mut();
         state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(others), Error::Conflict));
@@ -322,7 +321,7 @@ impl Host {
         state.read_races.entry(key.to_owned()).or_default().push_back(bytes.into());
     }
 
-    /// The next call to the store fails. May be called several times.
+    /// The next call to the storage fails. May be called several times.
     pub fn fail_next(&self, error: Error) {
         self.state.borrow_mut().failures.push_back(error);
     }

@@ -12,8 +12,7 @@ const LONGEST_CURSOR: usize = 4 << 10;
 const LARGEST_PAGE: usize = 1000;
 
 impl Host {
-    /// The account of a user, as owner lists name it. Of a user who is to be removed, take it
-    /// before.
+    /// The account of a user, as owner lists name it. For a user who is to be removed, take it before.
     pub fn holder(&self, user: &str) -> Holder {
         let state = self.state.borrow();
         let found = state.users.get(user);

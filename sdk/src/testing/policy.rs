@@ -1,4 +1,4 @@
-//! Who may do what. The real host and this one share the rules (`packhouse-scope`).
+//! The permissions. The real host and this one share the rules (`packhouse-scope`).
 
 use packhouse_scope::{Actions, Caller, Declaration, Entry, Implication, Person, Question, Resource, Scope};
 
@@ -79,13 +79,13 @@ impl State {
         self.check_owned(kind, name, action, Owners::default())
     }
 
-    /// For everybody, whoever is calling.
+    /// For everybody, independent of the caller.
     pub(crate) fn is_public(&self, kind: &str, name: &str, action: &str) -> bool {
         self.must_declare(kind, action);
         self.decide(&Caller::default(), kind, name, action) == Decision::Granted
     }
 
-    /// One of the owners counts as if the action were granted to them.
+    /// An owner is treated as if the action were granted to them.
     pub(crate) fn check_owned(&self, kind: &str, name: &str, action: &str, owners: Owners<'_>) -> Decision {
         self.must_declare(kind, action);
         let counted = |listed: &'_ [String]| listed.len().min(MOST_LISTED);

@@ -22,7 +22,7 @@ const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
 const REMOVED_PARTS: [&str; 8] =
     ["token", "api-key", "apikey", "api_key", "secret", "password", "credential", "jwt-assertion"];
 
-/// Somebody who sends requests; made by [`super::Host`].
+/// A client that sends requests; made by [`super::Host`].
 #[derive(Clone)]
 pub struct Actor {
     state: Shared,

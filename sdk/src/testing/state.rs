@@ -200,7 +200,7 @@ impl State {
         self.serial
     }
 
-    /// The user of this name, added when there is none.
+    /// The user of this name, who is added if missing.
     pub(crate) fn user(&mut self, name: &str) -> &mut User {
         let number = self.next_serial();
         let owns_by_name = !self.removed_users.contains(name);

@@ -162,9 +162,9 @@ impl Directory {
         Ok(())
     }
 
-    /// A client that unpacks while it downloads sees the same as one that reads the directory:
-    /// each entry's front says what the directory says, the next one begins where it ends, and
-    /// behind the last one stands nothing but the directory and its end. Gives what is between.
+    /// A client that unpacks while it downloads sees the same as one that reads the directory: each
+    /// entry's front says what the directory says, the next one begins where it ends, and after the
+    /// last one, only the directory and its end record follow. Returns what is between.
     pub fn check_fronts(
         &self,
         archive: &ZipArchive<Window<'_>>,

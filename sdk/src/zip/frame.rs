@@ -1,5 +1,5 @@
-//! What stands around the files of an archive. Programs disagree on what counts where two
-//! places say different things, or where something hides between two files; so neither may be.
+//! The data around the files of an archive. Programs disagree on which value is valid where two places
+//! say different things, or where something hides between two files; so neither may be.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ const LONGEST_COMMENT: usize = 65_535;
 /// (APPNOTE 4.3.9).
 const DESCRIPTOR: usize = 24;
 
-/// What stands for a size that is in the extra field for 8-byte sizes (APPNOTE 4.5.3).
+/// The value of a size that is in the extra field for 8-byte sizes (APPNOTE 4.5.3).
 const ELSEWHERE: u64 = u32::MAX as u64;
 
 /// Each field once and whole, and no other name than `name`. Gives the field for 8-byte sizes.
@@ -99,8 +99,8 @@ fn stray_sizes() -> Error {
     Error::refused("a file has 8-byte sizes in its extra fields that its header does not ask for")
 }
 
-/// What stands before the file is what the directory says of it. Sizes that were not known yet
-/// are none, and stand behind it. Gives whether they have 8 bytes there.
+/// The local header agrees with the directory. Sizes that were not known yet are missing there, and
+/// follow the file. Returns whether they have 8 bytes there.
 pub fn check_front(
     archive: &ZipArchive<Window<'_>>,
     entry: &Entry,
@@ -162,9 +162,8 @@ fn is_descriptor(bytes: &[u8], entry: &Entry, has_large_sizes: bool) -> bool {
     *crc == entry.crc.to_le_bytes() && width == if has_large_sizes { 8 } else { 4 } && stated.eq(sizes)
 }
 
-/// Behind the directory stands its end and nothing else, and nowhere another number. A comment, in
-/// which another end may hide for programs that look for the first one, only where all clients look
-/// for the last one.
+/// Only the end record follows the directory, and no number in it differs. A comment, in which another
+/// end may hide for programs that look for the first one, only where all clients look for the last one.
 pub fn check_end(
     archive: &ZipArchive<Window<'_>>,
     start: u64,

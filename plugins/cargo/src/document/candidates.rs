@@ -1,5 +1,5 @@
-//! The lines of an index file in which some text may stand. Of ten thousand lines one is meant:
-//! searching for its text is many times faster than parsing all of them.
+//! The lines of an index file that may contain a text. Usually one of ten thousand lines is needed:
+//! searching for its text is many times faster than parsing all lines.
 
 use memchr::memmem::Finder;
 
@@ -34,7 +34,7 @@ impl<'a> Iterator for Candidates<'a> {
     }
 }
 
-/// Where one of the two stands next.
+/// The next place of one of the two.
 struct Search {
     finder: Finder<'static>,
     found: Option<usize>,

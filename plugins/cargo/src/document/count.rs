@@ -1,4 +1,4 @@
-//! The number of lines that the first line of an index file holds, as its first member:
+//! The number of lines of an index file, which is the first member of its first line:
 //! `{"index_lines":2,"name":…`. Cargo ignores it.
 
 use serde_json::{Map, Value};

@@ -1,5 +1,5 @@
-//! Features in the two places that an index line has for them: those that say `dep:` or
-//! `name?/` stand in `features2`, where versions of cargo that cannot read them do not look.
+//! The two members for features in an index line. Features with `dep:` or `name?/` are in `features2`,
+//! which versions of cargo that cannot read them ignore.
 
 use std::collections::{BTreeMap, BTreeSet};
 

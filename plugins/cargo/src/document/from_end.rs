@@ -1,5 +1,5 @@
-//! One line of a large index file, looked for from its end: what is asked for most was
-//! published last, and of several lines of a version the last counts.
+//! Finds one line of a large index file from its end: most requests are for the newest versions, and if
+//! a version has several lines, the last one is used.
 
 use super::Index;
 use crate::name::Version;

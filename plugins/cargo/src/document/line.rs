@@ -1,5 +1,5 @@
-//! What a version's line says, made from what its publisher said: the publish request is no
-//! index line (registry index, the note on differences to the publish API).
+//! Makes the index line of a version from the publish request. The two have different formats (registry
+//! index, the note on differences to the publish API).
 
 use packhouse_plugin::time::rfc3339_seconds;
 use serde::Serialize;

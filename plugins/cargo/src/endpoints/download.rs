@@ -1,5 +1,5 @@
-//! Downloading a version's file. What the index does not name is not there, even when its
-//! bytes are.
+//! Downloads the file of a version. A version that the index does not list does not exist for clients,
+//! even if its file is stored.
 
 use packhouse_plugin::storage::{self, Reader};
 use packhouse_plugin::{Call, Error as Host, ObjectInfo, Response};

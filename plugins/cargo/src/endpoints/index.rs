@@ -17,8 +17,8 @@ const SMALL: u64 = 1 << 20;
 /// So much of each end of a large one is read: first less, then more.
 const ENDS: [u32; 2] = [16 << 10, 1 << 20];
 
-/// `GET /config.json` (registry index, "Index Configuration"). Where not everybody may read
-/// everything, a 401 makes cargo send its token, and whoever is signed in gets it.
+/// `GET /config.json` (registry index, "Index Configuration"). If not everybody may read everything, a
+/// 401 makes cargo send its token, and every signed-in user gets the configuration.
 pub fn read_config(call: &Call) -> Result<Response, Error> {
     if auth::check(CRATE, EVERY_CRATE, "read") == Decision::SignIn {
         auth::require(CRATE, EVERY_CRATE, "read")?;
@@ -28,7 +28,7 @@ pub fn read_config(call: &Call) -> Result<Response, Error> {
     let config = if auth::is_public(CRATE, EVERY_CRATE, "read") {
         json!({ "dl": downloads, "api": base_url })
     } else {
-        // Cargo sends the token with every request when it is told so here.
+        // `auth-required` makes cargo send the token with every request.
         json!({ "dl": downloads, "api": base_url, "auth-required": true })
     };
     Ok(Response::new(200).json(&config))

@@ -1,5 +1,5 @@
-//! Where `cargo login` sends people: how to come by a token. There is nothing to sign in to
-//! here, since tokens are made by the registry's administrator.
+//! The page to which `cargo login` sends users. It explains how to get a token: there is no form to
+//! sign in, because an administrator creates the tokens.
 
 use packhouse_plugin::markup::Escaped;
 use packhouse_plugin::{Call, Response};

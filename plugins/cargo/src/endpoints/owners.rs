@@ -1,5 +1,5 @@
-//! Who owns a crate. Grants decide who may do what; whoever is listed here may also publish,
-//! yank and change the list.
+//! The owners of a crate. In addition to users with a grant, the owners may publish, yank and change
+//! the list.
 
 use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::{Call, Response, SMALL_BODY, json};
@@ -17,8 +17,8 @@ struct Users {
     users: Vec<String>,
 }
 
-/// `GET /api/v1/crates/{crate}/owners`. Who is listed and has no account any more is shown as
-/// such: they own nothing, and neither does a new user of that name.
+/// `GET /api/v1/crates/{crate}/owners`. An owner whose account was removed is shown as such: they own
+/// nothing, and neither does a new user of that name.
 pub fn list_owners(call: &Call) -> Result<Response, Error> {
     let stored = StoredName::require(&crate_name(call)?, "read")?;
     let owners = stored.owners()?.unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn list_owners(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({ "users": users })))
 }
 
-/// `PUT /api/v1/crates/{crate}/owners`. Whoever is added must be a user here.
+/// `PUT /api/v1/crates/{crate}/owners`. A new owner must be a user of this registry.
 pub fn add_owners(call: &Call) -> Result<Response, Error> {
     let stored = StoredName::require_owned(&crate_name(call)?, "owner")?;
     let users = read_users(call)?;

@@ -1,9 +1,9 @@
 //! `PUT /api/v1/crates/new`: a new version.
 //!
 //! # Invariants
-//! - Nothing is visible before the index names it, and nothing that can fail stands between
-//!   giving the file its key and writing the index.
-//! - A version that is there is never replaced; the same bytes again repair the stored file if
+//! - Nothing is visible before the index lists it. Between giving the file its key and writing the
+//!   index, nothing can fail.
+//! - An existing version is never replaced. Publishing the same bytes again repairs the stored file if
 //!   it is damaged.
 //! - What a publish costs does not depend on how many other crates there are.
 

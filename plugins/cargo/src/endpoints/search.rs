@@ -1,4 +1,5 @@
-//! `GET /api/v1/crates`: over what the caller may read, by name, keyword and description.
+//! `GET /api/v1/crates`: searches the crates that the caller may read, by name, keyword and
+//! description.
 
 use std::collections::HashSet;
 

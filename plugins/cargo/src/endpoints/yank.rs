@@ -1,5 +1,5 @@
-//! Yanking: a version that is yanked is not chosen any more, and still downloaded by who has
-//! it in a lock file.
+//! Yanking. Cargo no longer selects a yanked version, but still downloads it if a lock file contains
+//! it.
 
 use packhouse_plugin::storage::{Change, Update};
 use packhouse_plugin::{Call, Response, log, settings};

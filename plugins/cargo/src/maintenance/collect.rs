@@ -1,10 +1,10 @@
-//! Files that no index names, and names that were taken for crates that never were: left
-//! behind by publishes that were interrupted.
+//! Removes files that no index lists, and reserved names of crates that were never published.
+//! Interrupted publishes leave both.
 //!
 //! # Invariants
-//! - An index is read after its crate's files were listed: what was published in between is
-//!   named by then.
-//! - A file is removed only next to an index file that is whole and whose crates are all there.
+//! - An index file is read after the files of its crate were listed, so it also lists what was
+//!   published in between.
+//! - A file is removed only if the index file beside it is intact and all crates that it lists exist.
 
 use packhouse_plugin::maintenance::{
     Phase, Reference, Step, Stored, each_document, each_folder, forget_claims,

@@ -1,9 +1,8 @@
-//! What is derived, written anew: the configuration for other readers of the bucket, the
-//! names that are taken (where another system has laid out the index), and the catalog.
+//! Rewrites what is derived: the configuration for other programs that read the bucket, the reserved
+//! names (if another system wrote the index), and the catalog.
 //!
-//! Index files are not derived: what they say beside a file's bytes (yanked, when it was
-//! published) stands nowhere else. Those that were lost are reported; those that have lost lines get
-//! these back.
+//! Index files are not derived: only they know which versions are yanked and when they were published.
+//! Lost index files are reported. If an index file has lost lines, they are restored.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Phase, Step, Stored as StoredIndex, each};

@@ -1,5 +1,5 @@
-//! Each file against what the index says of it, files without an index, and the documents of
-//! owners. It changes nothing.
+//! Compares each file with the index, and reports files without an index and damaged lists of owners.
+//! It changes nothing.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{

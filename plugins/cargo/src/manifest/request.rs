@@ -1,5 +1,5 @@
-//! The publish request that a `Cargo.toml` was packaged with, as far as the file says it: for a
-//! version whose index line was lost.
+//! Derives the publish request from a `Cargo.toml`, as far as possible, for a version whose index line
+//! was lost.
 
 use semver::VersionReq;
 

@@ -9,7 +9,7 @@ const LENGTH: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(semver::Version);
 
-/// A version that is none.
+/// Why a text is not a valid version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionError {
     version: String,

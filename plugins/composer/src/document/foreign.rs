@@ -1,9 +1,9 @@
-//! Documents of other systems, as far as they have the form of Composer's own repositories: which
-//! version a dist is, and when it was published. Anything else says nothing.
+//! Reads the documents of other systems if they have the format of Composer's own repositories: the
+//! version of a dist, and when it was published. Documents of other formats are ignored.
 
 use serde_json::{Map, Value};
 
-/// What is said of a dist.
+/// What such a document says about a dist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     pub reference: String,

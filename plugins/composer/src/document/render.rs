@@ -1,5 +1,6 @@
-//! What clients read of a package: the metadata of Composer's repository format, version 2, in its
-//! minified form (`Composer\MetadataMinifier`): of each version only what differs from the one before.
+//! Renders what clients read: the metadata of Composer's repository format, version 2, in its minified
+//! form (`Composer\MetadataMinifier`): each version contains only what differs from the version before
+//! it.
 
 use std::io;
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Abandoned, Package, Release};
 use crate::name::version::{compare, is_dev};
 
-/// What stands for a member that the version before has, and this one does not.
+/// The value of a member that the version before has, and this one does not.
 const UNSET: &str = "__unset";
 /// Members that say what the registry knows better than a file. A source would lead clients away
 /// from the dist that was published here.

@@ -1,6 +1,5 @@
-//! Security advisories: `GET, POST /security-advisories/` is what `composer audit` asks, and
-//! `PUT, DELETE /security-advisories/{vendor}/{package}/{advisory}` is how a package's publishers write
-//! them.
+//! Security advisories: `composer audit` sends `GET, POST /security-advisories/`, and publishers write
+//! them with `PUT, DELETE /security-advisories/{vendor}/{package}/{advisory}`.
 
 use packhouse_plugin::storage::{self, Json};
 use packhouse_plugin::{Call, Response, auth, log, time};

@@ -1,5 +1,4 @@
-//! Changing what is there: a package's document by compare-and-swap, and then what it no longer
-//! names.
+//! Changes a package's document by compare-and-swap, and then removes what it no longer names.
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};

@@ -1,4 +1,4 @@
-//! `GET /p2/{vendor}/{package}.json` and `~dev.json`: what there is of a package.
+//! `GET /p2/{vendor}/{package}.json` and `~dev.json`: the versions of a package.
 
 use packhouse_plugin::{Call, Response};
 

@@ -1,4 +1,4 @@
-//! Packages and versions: deleted, abandoned, and taken up again.
+//! Deletes packages and versions, and marks packages as abandoned or removes the mark.
 
 use packhouse_plugin::{Call, Response, SMALL_BODY, json, log, settings};
 use serde::Deserialize;

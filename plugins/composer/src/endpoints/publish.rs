@@ -1,11 +1,10 @@
 //! `PUT /packages/{vendor}/{package}`: a new version.
 //!
 //! # Invariants
-//! - Nothing is visible before the document names it, and nothing that can fail stands between
-//!   giving the dist its key and writing the document, except writing the note beside the dist, and
-//!   the document.
-//! - A release that is there is never replaced; the same bytes again repair the stored file if it is
-//!   damaged. A branch is replaced, and the dist that it had stays.
+//! - Nothing is visible before the document names it. Between giving the dist its key and writing the
+//!   document, only writing the note beside the dist can fail.
+//! - An existing release is never replaced. Uploading the same bytes again repairs the stored file if
+//!   it is damaged. A branch is replaced, and the dist that it had stays.
 //! - The key of a dist follows from the version and the bytes, so two publishers never write different
 //!   bytes to one key.
 

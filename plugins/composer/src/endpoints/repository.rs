@@ -1,5 +1,5 @@
-//! What the repository says of itself: `packages.json`, the list of packages, and where clients tell
-//! what they have installed.
+//! The description of the repository: `packages.json`, the list of packages, and the endpoint to which
+//! clients report installations.
 
 use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::{Call, Response, SMALL_BODY};
@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// With more packages than this, clients ask for each that they look for.
 const LISTED: usize = 2000;
-/// No package has this name: only who may read all packages may read it.
+/// No package has this name: a caller may read it only if they may read all packages.
 pub const EVERY_PACKAGE: &str = "*";
 
 /// `GET /packages.json`. All addresses are whole: clients take a path for one of the host, and not of
@@ -69,8 +69,8 @@ pub fn note_downloads(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(204))
 }
 
-/// The packages that the caller may read. 401 where there is none for somebody who has not signed in,
-/// and may see some then.
+/// The packages that the caller may read. 401 if there is none and the caller has not signed in,
+/// because a signed-in user may see some.
 pub fn readable() -> Result<Vec<String>, Error> {
     auth::refuse_rejected(PACKAGE, "read")?;
     let names = auth::filter_allowed(PACKAGE, &catalog::names()?, "read");

@@ -1,5 +1,6 @@
-//! Searching: `GET /search.json?q=&type=&page=&per_page=`, and which packages stand for another one:
-//! `GET /providers/{vendor}/{package}.json`. Over what the caller may read.
+//! Searching: `GET /search.json?q=&type=&page=&per_page=`, and the packages that provide or replace
+//! another one: `GET /providers/{vendor}/{package}.json`. Both show only packages that the caller may
+//! read.
 
 use packhouse_plugin::{Call, Response};
 use serde_json::{Map, Value, json};

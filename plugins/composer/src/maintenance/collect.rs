@@ -1,10 +1,11 @@
-//! Dists and notes that no document names, left behind by publishes and deletions that were
-//! interrupted, and notes of deleted packages that no client needs any more.
+//! Removes dists and notes that no document names, which interrupted publishes and deletions leave, and
+//! notes about deleted packages that no client needs any more.
 //!
 //! # Invariants
-//! - A document is read after its package's files were listed: what was published in between is named
-//!   by then.
-//! - A file is removed only next to a document of ours that is whole and whose dists are all there.
+//! - A document is read after the files of its package were listed, so it also names what was published
+//!   in between.
+//! - A file is removed only if the document beside it was written by this plugin and is intact, and all
+//!   its dists exist.
 
 use packhouse_plugin::maintenance::{
     Phase, Reference, Step, each_document, each_folder, first_missing, forget_claims,

@@ -1,13 +1,14 @@
-//! Documents made of the dists: what was copied in is added, what is known stays as it is. Then the
-//! list of packages.
+//! Makes documents from the dists: adds dists that were copied in, and keeps what the documents already
+//! contain. Then it makes the list of packages.
 //!
 //! # Invariants
-//! - A damaged document is reported and never replaced: it may be restored, and what it said of
-//!   abandoned packages lies nowhere else.
-//! - When a version was published is taken from the note beside its dist, or from another system's
-//!   document; only where there is neither, it is the time of the file.
-//! - Nothing is removed: a dist that a document names and that is not there is for `verify` to tell.
-//! - A dist that is younger than [`GRACE`] may be that of a publish under way, and is left to it.
+//! - A damaged document is reported and never replaced: it may be restored, and only it knows whether
+//!   the package is abandoned.
+//! - The time of a publish comes from the note beside the dist, or from another system's document. If
+//!   both are missing, it is the time of the file.
+//! - Nothing is removed. `verify` reports dists that a document names and that are missing.
+//! - A dist that is younger than [`GRACE`] may belong to a publish that has not ended, so it is
+//!   skipped.
 
 use packhouse_plugin::digests::{SHA1, SHA256};
 use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_in_parts};

@@ -1,5 +1,4 @@
-//! Each dist against what its document says of it, and files that no document names. It changes
-//! nothing.
+//! Compares each dist with its document, and reports files that no document names. It changes nothing.
 
 use packhouse_plugin::digests::{SHA1, SHA256};
 use packhouse_plugin::maintenance::{

@@ -1,12 +1,12 @@
-//! Versions, normalised as Composer's parser does it (`Composer\Semver\VersionParser`): two spellings
-//! of one version have one normal form, and clients compare normal forms only.
+//! Versions, normalised like in Composer's parser (`Composer\Semver\VersionParser`): two spellings of a
+//! version have the same normal form, and clients compare only normal forms.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 /// The longest version, in bytes.
 const LONGEST: usize = 200;
-/// What stands for an `x` of a branch.
+/// The number that replaces an `x` of a branch.
 const ANY: &str = "9999999";
 
 /// A version as its publisher writes it, and its normal form.

@@ -1,5 +1,6 @@
-//! Whether Composer can read a constraint on a version (`Composer\Semver\VersionParser`): one that it
-//! cannot read keeps clients from reading the package, and all that they asked for with it.
+//! Whether Composer can read a constraint on a version (`Composer\Semver\VersionParser`): a constraint
+//! that it cannot read prevents clients from reading the package, and all packages that they requested
+//! with it.
 
 use crate::name::version::normalize;
 

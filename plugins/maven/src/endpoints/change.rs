@@ -1,4 +1,4 @@
-//! Taking files away: from the document of their version first, and then from the store.
+//! Removes files: first from the document of their version, and then from the storage.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ fn keys_of(coordinates: &Coordinates, name: &str) -> Vec<String> {
         .to_vec()
 }
 
-/// A document without files shows nothing, so that failing to remove it is no failure: maintenance
+/// A document without files shows nothing, so a failed removal does not fail the request: maintenance
 /// finds it. As long as a file lies there it says that nobody should see it.
 fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostError> {
     let left = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(folder) })?;

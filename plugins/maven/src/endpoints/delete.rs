@@ -1,4 +1,4 @@
-//! `DELETE`: a file, a version, an artifact. The metadata is made anew of what is left.
+//! `DELETE`: a file, a version, an artifact. The metadata is then made from the remaining versions.
 
 use packhouse_plugin::storage::{self, Precondition, folders};
 use packhouse_plugin::{Call, Response, log, settings};

@@ -1,4 +1,4 @@
-//! Listings of folders, for people and scripts: as HTML, and as JSON.
+//! Listings of folders: as HTML for people, and as JSON for scripts.
 
 use std::fmt::{self, Write as _};
 

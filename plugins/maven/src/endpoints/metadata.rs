@@ -1,5 +1,6 @@
-//! `maven-metadata.xml`, which the registry makes. Clients read it, add to it and write all of it,
-//! and would lose what others wrote meanwhile: what they send is only looked at for what is new.
+//! `maven-metadata.xml`, which the registry generates. Clients read it, add an entry and write all of
+//! it, which would overwrite the entries that others added meanwhile. So only the new entries are taken
+//! from what a client sends.
 
 use packhouse_plugin::{Call, Response};
 
@@ -27,7 +28,7 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "read"));
     let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(Result::is_ok);
     let Some((document, metadata)) = catalog::read(&place.path)? else {
-        // Who may see neither is not told whether it is there.
+        // A caller who may see neither does not learn whether it exists.
         return match (artifact, group) {
             (Some(Err(denied)), None | Some(Err(_))) | (None, Some(Err(denied))) => Err(denied.into()),
             _ => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),
@@ -110,7 +111,7 @@ pub fn require_some(place: &Place) -> Result<(), Error> {
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "write"));
     match (artifact, group) {
         (Some(Ok(())), _) | (_, Some(Ok(()))) => Ok(()),
-        // An account that may write one plugin only is told when it is known which.
+        // An account that may write only one plugin is refused later, when the plugin is known.
         (_, Some(Err(denied))) if denied.status() == 403 => Ok(()),
         (Some(Err(denied)), _) | (None, Some(Err(denied))) => Err(denied.into()),
         (None, None) => Err(Error::new(error::BAD_PATH)),

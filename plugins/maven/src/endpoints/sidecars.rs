@@ -1,5 +1,5 @@
-//! Checksums beside files. They are computed from the file's bytes, and one that a client sends is
-//! compared with them, whether it comes before, after or beside its file.
+//! Checksums of files. They are computed from the bytes of the file. A checksum that a client sends is
+//! compared with them, whether it arrives before, after or together with its file.
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
 use packhouse_plugin::{Call, Response, storage};

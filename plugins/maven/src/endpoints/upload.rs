@@ -1,9 +1,9 @@
 //! `PUT /{path}`: files, their checksums, and metadata.
 //!
 //! # Invariants
-//! - A file that has the name of a release or of a build is never replaced; the same bytes again are a
-//!   success, and repair the stored file if it is damaged.
-//! - The document of a version is there before its first file, and says that nobody should see it.
+//! - A file of a release or of a build is never replaced. Uploading the same bytes again succeeds, and
+//!   repairs the stored file if it is damaged.
+//! - The document of a version is written before its first file, and marks the version as invisible.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{

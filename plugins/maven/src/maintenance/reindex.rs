@@ -1,10 +1,10 @@
-//! Documents made of the files: what was copied in is added, with its digests, and what is known stays
-//! as it is. Then the metadata of the artifacts, which is derived from the documents.
+//! Makes documents from the files: adds files that were copied in, with their digests, and keeps what
+//! the documents already contain. Then it makes the metadata of the artifacts from the documents.
 //!
 //! # Invariants
-//! - What is damaged is reported and never replaced: it may be restored.
-//! - No file is removed: one that a document names and that is not there is for `verify` to tell.
-//! - A file that is younger than [`GRACE`](storage::GRACE) may be that of an upload under way.
+//! - A damaged document is reported and never replaced: it may be restored.
+//! - No file is removed. `verify` reports files that a document names and that are missing.
+//! - A file that is younger than [`GRACE`](storage::GRACE) may belong to an upload that has not ended.
 //! - Times of publication stay as they are.
 
 use packhouse_plugin::maintenance::{Phase, Step, each_folder};

@@ -1,5 +1,5 @@
-//! Is what is stored what the documents say? Each document is read, each file is read through and
-//! compared with its digests, and each metadata document is compared with the documents.
+//! Verifies the stored files: reads each document, compares each file with its digests, and compares
+//! each metadata document with the documents.
 
 use packhouse_plugin::maintenance::{
     self, Budget, Phase, Place, Reference, Step, each_document, each_folder, each_in_parts,

@@ -1,5 +1,5 @@
-//! The metadata of a snapshot, made of the names of its files: clients merge theirs into it and
-//! overwrite what others did at the same moment, and the files know it all.
+//! The metadata of a snapshot. It is made from the names of the files, which contain everything,
+//! because clients that write it overwrite what others wrote at the same moment.
 
 use std::collections::BTreeMap;
 

@@ -94,7 +94,7 @@ impl fmt::Display for FileName {
 }
 
 impl Kind {
-    /// Of what stands behind the version.
+    /// From what follows the version.
     fn of(tail: &str) -> Option<Self> {
         if let Some(extension) = tail.strip_prefix('.') {
             return (!extension.is_empty())
@@ -119,7 +119,7 @@ impl Kind {
     }
 }
 
-/// Where the dot before the extension stands: a classifier may hold dots too.
+/// The place of the dot before the extension: a classifier may also contain dots.
 fn extension_at(text: &str) -> Option<usize> {
     let at = text.rfind('.')?;
     let (before, last) = (text.get(..at)?, text.get(at + 1..)?);

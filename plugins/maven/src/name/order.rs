@@ -1,10 +1,11 @@
 //! The order of versions, as `ComparableVersion` of Maven 4 has it: numbers by value, known words by
-//! their rank, and a dash, a change between digits and letters, or a word behind a dot begins a part
-//! of less weight. Maven 3 differs in the last. In both, some versions go round: `1`, `1L`, `1-0alpha`.
+//! their rank, and a dash, a change between digits and letters, or a word behind a dot begins a part of
+//! less weight. Maven 3 differs in the last rule. In both, the order of some versions is a circle: `1`,
+//! `1L`, `1-0alpha`.
 
 use std::cmp::Ordering;
 
-/// Ranks of words; a version without a word stands at the empty one.
+/// Ranks of words; a version without a word has the rank of the empty one.
 const WORDS: [&str; 7] = ["alpha", "beta", "milestone", "rc", "snapshot", "", "sp"];
 /// The rank of no word.
 const RELEASE: usize = 5;

@@ -69,12 +69,12 @@ impl<'a> Manifest<'a> {
         Object::parse_lenient(self.dist()).text("shasum")
     }
 
-    /// What Subresource Integrity the manifest names, as it stands there.
+    /// The Subresource Integrity in the manifest, unchanged.
     pub fn integrity(self) -> Option<String> {
         Object::parse_lenient(self.dist()).text("integrity")
     }
 
-    /// Where its attestations are read, as it stands there.
+    /// The URL of its attestations, unchanged.
     pub fn attestations_url(self) -> Option<String> {
         let dist = Object::parse_lenient(self.dist());
         Object::parse_lenient(dist.get_source("attestations")).text("url")

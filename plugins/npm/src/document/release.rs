@@ -8,7 +8,7 @@ use crate::json::{Object, quote};
 use crate::layout;
 use crate::name::PackageName;
 
-/// What the document itself repeats of the version that `latest` stands for.
+/// The members that the document repeats from the version of `latest`.
 const SHOWN_OF_LATEST: [&str; 10] = [
     "description",
     "keywords",

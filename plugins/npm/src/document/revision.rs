@@ -1,9 +1,9 @@
-//! `_rev`, the token by which clients say which state of a document they have seen.
+//! `_rev`, the token with which clients name the state of a document that they have read.
 //!
-//! Everybody who may read a package may star it, and a star must not make an unpublish or a change
-//! of owners fail that others are about to send. Therefore `_rev` does not change with a star: the
-//! member `_starred` of the stored document names the version of the document that was current
-//! before the stars that were given or taken since. Every other change removes the member.
+//! Everybody who may read a package may star it. A star must not make an unpublish or a change of
+//! owners fail that somebody else is about to send. Therefore `_rev` does not change with a star: the
+//! member `_starred` of the stored document names the version of the document that was current before
+//! the stars that were given or taken since. Every other change removes the member.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! `npm access`: who may read and write is decided by the registry's permissions; this is
-//! a view of them, and changes nothing.
+//! `npm access`. The permissions of the registry decide who may read and write. These endpoints show
+//! them, and change nothing.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +23,8 @@ struct Access {
     access: Option<String>,
 }
 
-/// `GET /-/package/{package}/visibility`. Public is what nobody in particular can read,
-/// so only who comes without credentials can be told yes.
+/// `GET /-/package/{package}/visibility`. A package is public if a caller without credentials can read
+/// it, so only such a caller gets `true`.
 pub fn read_visibility(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     Ok(private(Response::new(200).json(&json!({ "public": is_public(&name)? }))))

@@ -1,6 +1,6 @@
-//! `npm audit`: this registry knows of no advisories. It must not answer that there are none,
-//! which clients would show as "0 vulnerabilities". Npm and yarn report an error if both of
-//! their endpoints fail, and pnpm says on a 404 that there is no audit.
+//! `npm audit`: this registry has no advisories. It must not answer with an empty list, which clients
+//! would show as "0 vulnerabilities". npm and yarn report an error if both of their endpoints fail, and
+//! after a 404 pnpm reports that there is no audit.
 
 use packhouse_plugin::{Call, Response};
 

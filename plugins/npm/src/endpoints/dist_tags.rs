@@ -1,5 +1,5 @@
-//! Dist-tags: `GET, PUT, DELETE /-/package/{package}/dist-tags[/{tag}]`. `latest` is what
-//! somebody said, never what is newest.
+//! Dist-tags: `GET, PUT, DELETE /-/package/{package}/dist-tags[/{tag}]`. `latest` is the version that a
+//! client has set, not the newest one.
 
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{Change, Update};

@@ -25,8 +25,8 @@ pub fn refuse_web_login(_: &Call) -> Result<Response, Error> {
     Err(Error::new(error::NO_WEB_LOGIN))
 }
 
-/// `PUT /-/user/org.couchdb.user:{user}`, with or without `/-rev/{rev}`: a new token for
-/// who knows the password. Accounts are not made here.
+/// `PUT /-/user/org.couchdb.user:{user}`, with or without `/-rev/{rev}`: a new token for a caller who
+/// knows the password. It creates no accounts.
 pub fn log_in(call: &Call) -> Result<Response, Error> {
     let user = user_in_path(call)?;
     let login: Login = call.small_json()?;
@@ -47,8 +47,8 @@ pub fn log_in(call: &Call) -> Result<Response, Error> {
     Ok(private(response))
 }
 
-/// `DELETE /-/user/token/{token}`: revokes the token that the client signs in with. The
-/// path holds the secret itself, which stands nowhere in what is answered or logged.
+/// `DELETE /-/user/token/{token}`: revokes the token that the client signs in with. The path contains
+/// the secret itself, which is neither returned nor logged.
 pub fn log_out(call: &Call) -> Result<Response, Error> {
     let account = require_account()?;
     let secret = call.decoded("token")?;

@@ -15,7 +15,7 @@ pub fn read_packument(call: &Call) -> Result<Response, Error> {
     require(&name, "read")?;
     let document = load(&name)?;
     let packument = parse(&name, &document)?;
-    // Whoever takes neither gets the full one: npm's own registry never answers 406.
+    // A client that accepts neither gets the full one: npm's own registry never answers 406.
     let (rendering, content_type) = match call.accepts(&[JSON, ABBREVIATED]) {
         Some(1) => (Rendering::Abbreviated, ABBREVIATED),
         _ => (Rendering::Full, JSON),

@@ -1,11 +1,10 @@
-//! `PUT /{package}`: with an attachment it publishes a version; without one it changes
-//! what is there (deprecations, owners, stars).
+//! `PUT /{package}`: with an attachment it publishes a version; without one it changes deprecations,
+//! owners or stars.
 //!
 //! # Invariants
-//! - Nothing is visible before the packument names it, and nothing that can fail stands
-//!   between giving the tarball its key and writing the packument, except writing the
-//!   provenance bundle and the packument.
-//! - A version that is there is never replaced; the same bytes again repair the stored tarball
+//! - Nothing is visible before the packument names it. Between giving the tarball its key and writing
+//!   the packument, only writing the provenance bundle can fail.
+//! - An existing version is never replaced. Publishing the same bytes again repairs the stored tarball
 //!   if it is damaged.
 
 use packhouse_plugin::auth::{self, Decision, Owner};

@@ -1,4 +1,4 @@
-//! What the registry says of itself.
+//! Endpoints about the registry itself.
 
 use packhouse_plugin::{Call, Response};
 use serde_json::json;
@@ -11,7 +11,7 @@ pub fn ping(_: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({})))
 }
 
-/// `GET /-/npm/v1/keys`: the registry signs nothing, so there are none.
+/// `GET /-/npm/v1/keys`: always empty, because the registry signs nothing.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of an endpoint")]
 pub fn list_keys(_: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({ "keys": [] })))

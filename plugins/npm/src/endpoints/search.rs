@@ -1,9 +1,9 @@
 //! `GET /-/v1/search` and the older `/-/all`, over what the caller may read.
 //!
-//! There is no index: names come from a listing, and then packuments are read, those
-//! whose names match first, until [`DOCUMENTS`] or [`BYTES`] are reached. A registry of
-//! some thousand packages is searched whole; in a larger one every package is still found
-//! by its name, and by its description as far as the reading goes.
+//! There is no index: names come from a listing, and then packuments are read, those whose names match
+//! first, until [`DOCUMENTS`] or [`BYTES`] are reached. A registry with a few thousand packages is
+//! searched completely. In a larger one, every package is still found by its name, but by its
+//! description only if its packument was read.
 
 use packhouse_plugin::storage;
 use packhouse_plugin::{Call, Response, auth, log, settings};
@@ -115,7 +115,7 @@ fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
 }
 
 impl Summary {
-    /// Of the version that `latest` stands for, else of the last one.
+    /// From the version of `latest`, else from the last one.
     fn read(name: &PackageName, bytes: &[u8]) -> Option<Self> {
         let packument = Packument::parse(bytes).ok()?;
         let version =

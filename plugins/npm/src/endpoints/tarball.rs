@@ -1,5 +1,5 @@
-//! Downloading a version's tarball, or the provenance bundle that came with it. What the
-//! packument does not name is not there, even when its bytes are.
+//! Downloads a tarball or a provenance bundle. A file that the packument does not name does not exist
+//! for clients, even if its bytes are stored.
 
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
 use packhouse_plugin::{Call, Error as HostError, Response, storage};

@@ -1,5 +1,5 @@
-//! `npm token list | create | revoke`: `/-/npm/v1/tokens`. A secret is shown once, when it
-//! is made; after that a token is known by its key and the first characters of its secret.
+//! `npm token list | create | revoke`: `/-/npm/v1/tokens`. A secret is shown only once, when the token
+//! is created. Later a token is identified by its key and the first characters of its secret.
 
 use packhouse_plugin::auth::{self, Token, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Response, log, time};
@@ -43,7 +43,7 @@ pub fn list_tokens(_: &Call) -> Result<Response, Error> {
     Ok(private(Response::new(200).json(&body)))
 }
 
-/// For who is signed in and says the password once more.
+/// For a signed-in caller who sends the password again.
 pub fn create_token(call: &Call) -> Result<Response, Error> {
     let caller = require_account()?;
     if caller.is_read_only() {

@@ -1,5 +1,5 @@
-//! What `npm unpublish` and `npm owner` do against a revision: change the document and remove
-//! what it no longer names, or remove the whole package.
+//! The requests of `npm unpublish` and `npm owner` that name a revision: they change the packument and
+//! remove what it no longer names, or remove the whole package.
 
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};

@@ -1,4 +1,4 @@
-//! Who is calling, and who else there is.
+//! The caller, and other users.
 
 use packhouse_plugin::{Call, Response, auth};
 use serde_json::json;
@@ -29,8 +29,8 @@ pub fn read_profile(_: &Call) -> Result<Response, Error> {
     Ok(private(response))
 }
 
-/// `GET /-/user/org.couchdb.user:{user}`: `npm owner add` looks here whether there is such
-/// a user. For who is signed in only, so that nobody can try names.
+/// `GET /-/user/org.couchdb.user:{user}`: `npm owner add` looks here whether there is such a user. Only
+/// for signed-in callers, so that nobody else can try names.
 pub fn read_user(call: &Call) -> Result<Response, Error> {
     let account = require_account()?;
     let user = user_in_path(call)?;

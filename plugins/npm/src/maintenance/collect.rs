@@ -1,10 +1,10 @@
-//! Tarballs and provenance bundles that no packument names: left behind by publishes and
-//! unpublishes that were interrupted.
+//! Removes tarballs and provenance bundles that no packument names. Interrupted publishes and
+//! unpublishes leave such files.
 //!
 //! # Invariants
-//! - A packument is read after its files were listed: what was published in between is
-//!   named by then.
-//! - A file is removed only next to a packument that is whole and whose tarballs are all there.
+//! - A packument is read after the files of its package were listed, so it also names what was
+//!   published in between.
+//! - A file is removed only if the packument beside it is intact and all its tarballs exist.
 
 use packhouse_plugin::maintenance::{Phase, Reference, Step, each_folder, first_missing, forget_claims};
 use packhouse_plugin::{Error, ObjectInfo, storage};

@@ -1,6 +1,6 @@
-//! No document is derived from another here, so a reindex writes only the proofs of packuments
-//! that an earlier version left, and reports the packuments that were lost. A packument that has lost
-//! versions, as its proof tells, gets them back from their tarballs.
+//! No document is derived from another here, so a reindex writes only the proofs of packuments that an
+//! earlier version left, and reports the packuments that were lost. If the proof shows that a packument
+//! has lost versions, they are restored from their tarballs.
 
 use std::io::BufReader;
 

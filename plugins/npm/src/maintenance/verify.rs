@@ -1,5 +1,4 @@
-//! Each tarball against what its packument says of it, and files without a packument. It
-//! changes nothing.
+//! Compares each tarball with its packument, and reports files without a packument. It changes nothing.
 
 use packhouse_plugin::digests::{SHA1, SHA256, SHA512};
 use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_folder, each_in_parts};

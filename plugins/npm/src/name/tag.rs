@@ -1,4 +1,4 @@
-//! A dist-tag: a word that stands for a version, and must not be one itself.
+//! A dist-tag: a name for a version, which must not look like a version itself.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ const LENGTH: usize = 214;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag(String);
 
-/// A tag that is none.
+/// Why a text is not a valid tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagError {
     /// `1.2`, `v3`, `*`: `npm install name@1.2` could mean either.

@@ -1,4 +1,4 @@
-//! A version as npm means it: strict semantic versioning 2.0.0, at most 256 characters.
+//! A version: strict semantic versioning 2.0.0, at most 256 characters.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct Version {
     parsed: semver::Version,
 }
 
-/// A version that is none.
+/// Why a text is not a valid version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionError(String);
 

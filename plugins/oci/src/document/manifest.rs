@@ -1,8 +1,8 @@
-//! A manifest, read for what it names. Its bytes are kept exactly as they came; nothing here
-//! ever writes one.
+//! Reads what a manifest references. Its bytes are stored exactly as they were pushed; nothing here
+//! writes a manifest.
 //!
-//! The members that the known kinds share are read in documents of any media type, so that an
-//! artifact of a kind that is yet to be invented keeps its blobs.
+//! The members that the known kinds share are read in documents of any media type, so that the blobs of
+//! future kinds of artifacts are kept.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,7 +43,7 @@ struct SchemaOneLayer {
     blob_sum: String,
 }
 
-/// Why bytes are no manifest that can be taken, in words for who made them.
+/// Why the registry does not accept a manifest, in words for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestError(String);
 

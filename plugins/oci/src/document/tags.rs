@@ -1,8 +1,7 @@
-//! The map of tags to digests. What an earlier system wrote into it and cannot be read here
-//! stays as it is.
+//! The map of tags to digests. Entries of an earlier system that cannot be read are kept.
 //!
 //! A map without tags that this plugin wrote is `{ }`. So `{}` comes from an earlier system, or
-//! from whatever emptied the document without asking.
+//! somebody else emptied the document.
 
 use std::collections::BTreeMap;
 

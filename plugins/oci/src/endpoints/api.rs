@@ -1,4 +1,4 @@
-//! `GET /v2/`: is this a registry, and who am I to it?
+//! `GET /v2/`: whether this is a registry, and whether the credentials are valid.
 
 use packhouse_plugin::auth::{self, Decision};
 use packhouse_plugin::{Call, Response};

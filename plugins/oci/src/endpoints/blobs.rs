@@ -16,7 +16,8 @@ use crate::{holdings, layout, membership, pending};
 /// milliseconds.
 const MARGIN: u64 = 10_000;
 
-/// Whoever may push is promised that the blob stays for a while: clients skip what they find.
+/// For a caller who may push, the blob is then kept for a while, because clients do not upload what
+/// they have found.
 pub fn read_blob(call: &Call) -> Result<Response, Error> {
     let (repository, digest) = (repository(call)?, digest(call)?);
     require(&repository, Access::Pull)?;

@@ -29,7 +29,7 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
         names.extend(repository.map(|repository| repository.to_string()).filter(|name| *name > last));
     }
     names.sort_unstable();
-    // One more than the page tells whether there is another page.
+    // One entry more than the page shows whether there is another page.
     let mut names = visible(&names, size + 1);
     if names.is_empty() && last.is_empty() && !auth::has_credentials() {
         return Err(sign_in());

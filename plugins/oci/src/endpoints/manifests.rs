@@ -51,9 +51,9 @@ pub fn read_manifest(call: &Call) -> Result<Response, Error> {
     Ok(response.bytes(document.bytes))
 }
 
-/// Why a manifest is not there that should be: a tag stands for it, or its push was recorded. A
-/// deletion takes the tags away first, then marks the record, then removes the manifest; so all
-/// of it is looked at once more.
+/// Why a missing manifest should exist: a tag points to it, or its push was recorded. A deletion takes
+/// the tags away first, then marks the record, then removes the manifest; so all of it is looked at
+/// once more.
 fn lost(
     repository: &RepositoryName,
     reference: &Reference,
@@ -96,8 +96,8 @@ fn delete_tag(repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
     Err(unknown(&Reference::Tag(tag.clone())))
 }
 
-/// The tags go first, so that none stands for nothing; and once more at the end, for one that
-/// a push has set meanwhile.
+/// The tags are removed first, so that none points to nothing; and once more at the end, for one that a
+/// push has set meanwhile.
 fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
     let key = layout::manifest(repository, digest);
     storage::retry(&key, |attempt| {

@@ -1,5 +1,5 @@
-//! `GET /v2/{repository}/referrers/{digest}`: what refers to a manifest, whether or not that
-//! manifest is here.
+//! `GET /v2/{repository}/referrers/{digest}`: the manifests that refer to a manifest, even if that
+//! manifest does not exist.
 
 use packhouse_plugin::storage::{self, ListingOptions};
 use packhouse_plugin::{Call, Response, settings};

@@ -2,8 +2,8 @@
 //! token for what a client is about to do (distribution's "Token Authentication
 //! Specification" and "OAuth2 Token Authentication").
 //!
-//! Passwords go to the host and come back as an account; what the token holds is the host's
-//! decision.
+//! The host checks passwords and returns the account. The host also decides which permissions the token
+//! contains.
 
 use packhouse_plugin::auth::{self, Account, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Error as HostError, Response, time};
@@ -18,7 +18,7 @@ const LARGEST_FORM: u64 = 64 * 1024;
 const REFRESH_LIFETIME: u64 = 90 * 24 * 60 * 60;
 const ACTIONS: [&str; 3] = ["pull", "push", "delete"];
 
-/// Who asks, for what.
+/// The client, and what it requests.
 struct Grant {
     account: Option<Account>,
     service: String,
@@ -159,7 +159,7 @@ pub(crate) fn parse_scope(scope: &str) -> Option<Wanted> {
     match (kind, name) {
         // Whatever the bearer may see when the token is used, and nothing more than to see it.
         ("registry", "catalog") => Some(Wanted::new(REPOSITORY, "*", &[LIST])),
-        // `*` is no repository, and would mean all of them.
+        // `*` is not a repository, and would mean all repositories.
         (REPOSITORY, name) if name != "*" => {
             let all = actions.split(',').any(|action| action == "*");
             let asked = |action: &&str| all || actions.split(',').any(|asked| asked == *action);

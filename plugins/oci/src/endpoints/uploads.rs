@@ -1,6 +1,6 @@
-//! Uploading blobs: `POST /v2/{repository}/blobs/uploads/`, and what is done with the session
-//! that it begins. A session belongs to the repository and the account that its label names: its
-//! id is no permission.
+//! Uploading blobs: `POST /v2/{repository}/blobs/uploads/`, and the requests on the upload session that
+//! it begins. A session belongs to the repository and the account in its label: knowing its id does not
+//! give access.
 
 use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{Call, Response, auth};
@@ -57,7 +57,7 @@ pub fn read_upload(call: &Call) -> Result<Response, Error> {
     Ok(standing(call, &repository, &upload, 204))
 }
 
-/// `PATCH`: the next part. Without a `Content-Range` it goes on where it stands.
+/// `PATCH`: the next part. Without a `Content-Range` it continues at the current end.
 pub fn append_to_upload(call: &Call) -> Result<Response, Error> {
     let repository = repository(call)?;
     require(&repository, Access::Push)?;
@@ -110,7 +110,7 @@ fn append(call: &Call, repository: &RepositoryName, upload: &mut Upload) -> Resu
     }
 }
 
-/// 416, and where it stands.
+/// 416, with the current end.
 fn out_of_order(call: &Call, repository: &RepositoryName, upload: &Upload) -> Error {
     let sentence = format!("the upload has {} bytes so far; continue there", upload.offset());
     Error::because(error::UPLOAD_RANGE, sentence)

@@ -1,18 +1,19 @@
-//! Removes blobs that nothing names, and what interrupted requests have left.
+//! Removes blobs that nothing references, and what interrupted requests have left.
 //!
-//! What is named is marked; what is not is condemned; what is named is marked once more, and
-//! what is condemned still is removed. Whoever brings a blob or a manifest meanwhile is seen
-//! by the second marking, or sees the condemnation and takes it away ([`crate::condemned`]).
+//! The collection marks the referenced blobs, condemns the others, marks the referenced blobs again,
+//! and removes those that are still condemned. If a client pushes a blob or a manifest meanwhile,
+//! either the second marking finds it, or the push finds the condemnation and removes it
+//! ([`crate::condemned`]).
 //!
 //! # Invariants
-//! - Between condemning and removing a blob there is a whole marking: members, then pushes
-//!   under way, then manifests, as a push becomes each of these in turn.
-//! - The bytes of a blob go only after its condemnation was swapped to `deleting`.
-//! - Next to damage nothing is removed: a manifest whose push was recorded keeps what the push
-//!   proved; without a record, its repository's blobs stay, and before the adoption all blobs.
-//! - A blob goes only if a repository has it that has a document of tags, if a request deleted
-//!   it, or if the operator ordered to remove orphans. It does not go if its repository has had
-//!   it for longer than every document ([`super::evidence`]).
+//! - Between condemning and removing a blob there is a complete marking: members, then pending pushes,
+//!   then manifests, in the order in which a push writes them.
+//! - The bytes of a blob are removed only after its condemnation was swapped to `deleting`.
+//! - Damage keeps blobs: a damaged manifest with a record keeps what its push proved. Without a record,
+//!   all blobs of its repository are kept, and before the adoption all blobs.
+//! - A blob is removed only if it is in a repository that has a document of tags, if a request deleted
+//!   it, or if the operator ordered to remove orphans. It is kept if its repository has had it for
+//!   longer than every document ([`super::evidence`]).
 
 use packhouse_plugin::maintenance::Phase;
 

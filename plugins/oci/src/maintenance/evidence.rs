@@ -1,9 +1,9 @@
-//! Whether a blob that no manifest names may go. That no manifest names it is no proof: the
-//! manifest may have been lost.
+//! Decides whether an unreferenced blob may be removed. The manifest that references it may have been
+//! lost.
 //!
-//! A repository that has lost its documents and is pushed to again looks like one in which
-//! nothing was ever named. So a member that is older than the oldest document of its repository
-//! is an orphan, unless a request released the blob: an earlier document was lost.
+//! A repository that has lost its documents and gets a new push looks like a new repository. So a
+//! member that is older than the oldest document of its repository is an orphan, unless a request
+//! released the blob: an earlier document was lost.
 
 use std::collections::BTreeMap;
 

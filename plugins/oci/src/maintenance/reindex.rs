@@ -1,6 +1,6 @@
-//! Writes what follows from manifests: members, referrers, documents of tags, marks of
-//! adoption. It removes nothing, and changes nothing where all is well. A member follows from
-//! what a push has proved ([`crate::records`]), not from what a manifest says.
+//! Writes what is derived from manifests: members, referrers, documents of tags, marks of adoption. It
+//! removes nothing, and changes nothing that is correct. A member is derived from the record of a push
+//! ([`crate::records`]), not from the manifest alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ fn tell(step: &Step<'_>, keys: &[String]) {
     step.remember(keys);
 }
 
-/// An empty document where there is none: it makes the repository found.
+/// Writes an empty document if there is none, so that the repository is found.
 fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
     if !replace_lost_tags(step, repository)? && storage::stat(&layout::tags(repository))?.is_none() {
         create_tags(step, repository)?;

@@ -1,6 +1,6 @@
-//! Reads everything: do blobs and manifests match their digests, is what they name here, are
-//! all manifests and tags here that were pushed, do tags stand for something, and is what
-//! members, referrers and media types are about here? It changes nothing.
+//! Reads everything and changes nothing. It verifies that blobs and manifests match their digests, that
+//! everything exists that they reference, that all pushed manifests and tags exist, that every tag
+//! points to a manifest, and that the content of members, referrers and media types exists.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,5 @@
-//! A source distribution is a gzipped tar archive. It is read through once, in bounded memory,
-//! and nothing of it is kept but its `PKG-INFO`: what comes in is hostile until shown
-//! otherwise.
+//! A source distribution is a gzipped tar archive. It is read once, in bounded memory, because it may
+//! be hostile. Only its `PKG-INFO` is kept.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,10 +24,10 @@ const GLOBAL_HEADER_LIMIT: u64 = 64 << 10;
 /// The most symbolic links that an archive may have: all of them are remembered.
 const LINKS: usize = 10_000;
 
-/// Why a source distribution is none.
+/// Why a file is not a valid source distribution.
 #[derive(Debug)]
 pub enum SdistError {
-    /// The bytes could not be had.
+    /// The bytes could not be read.
     Host(HostError),
     /// No gzip or no tar, or damaged.
     Unreadable(String),

@@ -1,5 +1,5 @@
-//! A wheel is a zip archive ([`packhouse_plugin::zip`]) with one `.dist-info` folder. Nothing but
-//! its `METADATA` is unpacked here.
+//! A wheel is a zip archive ([`packhouse_plugin::zip`]) with one `.dist-info` folder. Only its
+//! `METADATA` is unpacked here.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use crate::name::{ProjectName, Version};
 /// What a wheel's information must hold (PEP 427).
 const REQUIRED: [&str; 3] = ["METADATA", "WHEEL", "RECORD"];
 
-/// Why a wheel is none.
+/// Why a file is not a valid wheel.
 #[derive(Debug)]
 pub enum WheelError {
-    /// The bytes could not be had.
+    /// The bytes could not be read.
     Host(HostError),
     /// No zip archive, or damaged.
     NotZip(String),
@@ -66,8 +66,8 @@ pub fn read_metadata(
     extract(&archive, infos.of(project, version)?)
 }
 
-/// The same of a wheel that is stored already: it is only looked up, since it is served
-/// whatever it is. None when there is none to be found.
+/// The same for a stored wheel. It is not verified, because a stored wheel is served in any case. None
+/// if there is no metadata.
 pub fn find_metadata(read: ReadAt<'_>, size: u64) -> Result<Option<Vec<u8>>, HostError> {
     let mut infos = Infos::default();
     let archive = Archive::open(read, size, |entry| infos.note(entry)).map_err(WheelError::from);

@@ -1,5 +1,4 @@
-//! Changing what is there: a project's document by compare-and-swap, and then what no longer
-//! is named.
+//! Changes a project's document by compare-and-swap, and then removes what it no longer names.
 
 use packhouse_plugin::log;
 use packhouse_plugin::maintenance::RemovalMark;
@@ -109,8 +108,8 @@ fn keys_of(name: &ProjectName, files: &[File]) -> Vec<String> {
         .collect()
 }
 
-/// A document without files shows nothing, so that failing to remove it is no failure:
-/// maintenance finds it. One that names a file again has another version, and stays.
+/// A document without files shows nothing, so a failed removal does not fail the request: maintenance
+/// finds it. One that names a file again has another version, and stays.
 fn remove_document(name: &ProjectName, version: &str) {
     let key = layout::document(name);
     match remove_with_evidence(name, version) {

@@ -1,5 +1,5 @@
-//! Distributions and what is kept beside them. What the document does not name is not there,
-//! even when its bytes are.
+//! Downloads distributions and the objects beside them. A file that the document does not name does not
+//! exist for clients, even if its bytes are stored.
 
 use packhouse_plugin::{Call, Response, log, settings, storage};
 

@@ -1,6 +1,5 @@
-//! Projects of which no document of ours speaks: the files of a bucket that an earlier system
-//! has written, or that were copied in. They are served as they are found, and nothing is
-//! written by reading them.
+//! Projects without a document of this plugin: the files of an earlier system, or files that were
+//! copied into the bucket. They are served as they are, and reading them writes nothing.
 
 use std::collections::HashMap;
 use std::io::BufReader;
@@ -175,7 +174,7 @@ impl Folder {
     }
 }
 
-/// The core metadata inside a stored file; none when there is none to be found.
+/// The core metadata inside a stored file, if it has any.
 fn inside(file: &FileName, key: &str, with_sdists: bool) -> Result<Option<Vec<u8>>, HostError> {
     let is_wheel = file.is_wheel();
     if !is_wheel && (!with_sdists || !file.as_str().ends_with(".tar.gz")) {

@@ -1,12 +1,13 @@
-//! The pages that lie in the bucket for other readers: derived from the documents, with
-//! relative links, and never served from here. That one cannot be written fails nothing.
+//! The pages that are stored for other programs that read the bucket. They are derived from the
+//! documents, have relative links, and are never served by this plugin. If a page cannot be written,
+//! the request still succeeds.
 //!
 //! # Invariants
-//! - A project's page is written after its document and goes before it: a page without a document
-//!   tells that the document was lost.
+//! - A project's page is written after its document and removed before it, so a page without a document
+//!   shows that the document was lost.
 //!
-//! A project's page follows each change of its document. The list of all projects is written
-//! only when somebody reads it, and not more often than once in [`catalog::INTERVAL`].
+//! A project's page follows each change of its document. The list of all projects is written only when
+//! a request reads it, and at most once in [`catalog::INTERVAL`].
 
 use std::cell::Cell;
 
@@ -46,8 +47,8 @@ pub fn render_project(name: &ProjectName) -> Result<Option<Vec<u8>>, Error> {
 
 fn try_write_project(name: &ProjectName) -> Result<(), Error> {
     let key = layout::page(name);
-    // The document is read behind the page: of two writers the later one has seen the later
-    // document, and the other is told that the page has changed.
+    // The document is read after the page. Of two writers, the later one has seen the later document,
+    // and the other one gets a conflict.
     for _ in 0..ATTEMPTS {
         let is_new = Cell::new(false);
         let written = Update::new(&key).content_type(HTML).run(|current| {
@@ -84,8 +85,8 @@ pub fn remove_project(name: &ProjectName) -> Result<(), HostError> {
     Ok(())
 }
 
-/// The version of the page that was written here for this project; none when there is none, or
-/// another system's. So there was a document. `Conflict` when the page is being replaced.
+/// The version of the page if this plugin has written it, which shows that there was a document. None
+/// if there is no page, or if another system wrote it. `Conflict` when the page is being replaced.
 pub fn version_of_ours(name: &ProjectName) -> Result<Option<String>, HostError> {
     let Some(reader) = Reader::open(&layout::page(name))? else { return Ok(None) };
     let begin = reader.read_at(0, BEGIN)?;

@@ -1,5 +1,5 @@
-//! The JSON API (`GET /pypi/{project}/json`, `GET /pypi/{project}/{version}/json`), the status
-//! of a project (PEP 792), and its end.
+//! The JSON API (`GET /pypi/{project}/json`, `GET /pypi/{project}/{version}/json`), the status of a
+//! project (PEP 792), and the deletion of a project.
 
 use packhouse_plugin::{Call, Response, log, settings};
 use serde::Deserialize;
@@ -58,7 +58,7 @@ fn read_json(call: &Call, version: Option<Version>) -> Result<Response, Error> {
     Ok(dated(Response::new(200), modified).json(&legacy_json::describe(&subject, is_whole)))
 }
 
-/// What the version says of itself: the first of its files that says anything.
+/// The metadata of a version: that of the first file that has any.
 fn metadata_of(name: &ProjectName, project: &Project, version: &Version) -> Result<CoreMetadata, Error> {
     let mut files: Vec<_> = project.files_of(version).filter(|file| file.metadata_sha256.is_some()).collect();
     files.sort_by_key(|file| !file.is_wheel());

@@ -1,4 +1,4 @@
-//! Versions: yanked with a reason (PEP 592), and taken away.
+//! Yanks versions with a reason (PEP 592), and deletes them.
 
 use packhouse_plugin::{Call, Response, SMALL_BODY, json, log, settings};
 use serde::Deserialize;
@@ -50,7 +50,7 @@ fn set_version_yanked(call: &Call, is_yanked: bool) -> Result<Response, Error> {
         .ok_or_else(|| no_version(&name, &version))
 }
 
-/// Yanks the files that are meant, or no longer; none when none is.
+/// Yanks or unyanks the files that `is_meant` selects; none if it selects no file.
 pub fn set_yanked(
     name: &ProjectName,
     reason: Option<&str>,
@@ -75,8 +75,8 @@ pub fn set_yanked(
     Ok(Some(Response::new(200).json(&json!({ "ok": true, "files": count }))))
 }
 
-/// Why something is yanked: `?reason=`, or the body: `{"reason": …}` or plain text. Empty when
-/// nothing was said.
+/// The reason of a yank: `?reason=`, or the body, which is `{"reason": …}` or plain text. Empty without
+/// a reason.
 pub fn reason(call: &Call) -> Result<String, Error> {
     let reason = if let Some(reason) = call.query("reason") {
         reason
@@ -92,8 +92,8 @@ pub fn reason(call: &Call) -> Result<String, Error> {
     reason_line(&reason).map(str::to_owned)
 }
 
-/// Whether the body is JSON: by its media type, else by what it looks like. A text may begin with
-/// `[` or a quote, e.g. `[security] use 1.2`.
+/// Whether the body is JSON: the media type decides, else the content. A text may begin with `[` or a
+/// quote, e.g. `[security] use 1.2`.
 fn is_json(call: &Call, body: &[u8]) -> bool {
     let media_type = call.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();

@@ -1,5 +1,5 @@
-//! The simple API: `GET /simple/` and `GET /simple/{project}/`, as HTML or JSON, whichever the
-//! client likes better.
+//! The simple API: `GET /simple/` and `GET /simple/{project}/`, as HTML or JSON, whichever the client
+//! prefers.
 
 use packhouse_plugin::{Call, Response, auth};
 

@@ -1,5 +1,5 @@
-//! A project's document as it lies in the store. What is damaged or lost is never taken for what
-//! never was: then the files would speak, and yanks and a quarantine would be gone.
+//! Reads a project's stored document. A damaged or lost document is never treated as missing: then the
+//! files alone would decide, and yanks and a quarantine would be lost.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::storage::{self, Document, PROOFS, Proof};

@@ -1,11 +1,10 @@
-//! `POST /legacy/`: the upload API that twine, uv, poetry and all others speak.
+//! `POST /legacy/`: the upload API of twine, uv, poetry and all other clients.
 //!
 //! # Invariants
-//! - Nothing is visible before the document names it, and nothing that can fail stands between
-//!   giving the file its key and writing the document, except writing what is kept beside the
-//!   file, and the document.
-//! - A file that is there is never replaced; the same bytes again are a success, and repair
-//!   the stored file if it is damaged.
+//! - Nothing is visible before the document names it. Between giving the file its key and writing the
+//!   document, only writing the objects beside the file can fail.
+//! - An existing file is never replaced. Uploading the same bytes again succeeds, and repairs the
+//!   stored file if it is damaged.
 
 use std::cell::{Cell, RefCell};
 

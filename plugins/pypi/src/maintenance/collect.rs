@@ -1,11 +1,11 @@
-//! Files that no document names, left behind by uploads and deletions that were interrupted,
-//! and documents that were begun and name none.
+//! Removes files that no document names, which interrupted uploads and deletions leave, and documents
+//! that were begun and name no file.
 //!
 //! # Invariants
-//! - A document is read after its files were listed: what was uploaded in between is named by
-//!   then.
-//! - A file is removed only next to a document of ours that is whole and whose files are all
-//!   there. Where no document of ours speaks, the files are served as they are found, and stay.
+//! - A document is read after the files of its project were listed, so it also names what was uploaded
+//!   in between.
+//! - A file is removed only if the document beside it was written by this plugin and is intact, and all
+//!   its files exist. Without such a document, the files are served as they are, and kept.
 
 use packhouse_plugin::maintenance::{Phase, Reference, Step, each_folder, first_missing, forget_claims};
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page, unless_conflict};

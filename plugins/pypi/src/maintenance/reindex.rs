@@ -1,12 +1,12 @@
-//! Documents made of the files: what was copied in is added, what is known stays as it is.
-//! Then the pages that are derived from the documents.
+//! Makes documents from the files: adds files that were copied in, and keeps what the documents already
+//! contain. Then it makes the pages from the documents.
 //!
 //! # Invariants
-//! - What is damaged or lost is reported and never replaced: it may be restored, and what it
-//!   said of yanks, status and uploaders lies nowhere else.
-//! - Nothing is removed: a file that a document names and that is not there is for `verify` to
-//!   tell.
-//! - A file that is younger than [`GRACE`] may be that of an upload under way, and is left to it.
+//! - Damaged and lost documents are reported and never replaced: they may be restored, and only they
+//!   know yanks, the status and the uploaders.
+//! - Nothing is removed. `verify` reports files that a document names and that are missing.
+//! - A file that is younger than [`GRACE`] may belong to an upload that has not ended, so it is
+//!   skipped.
 
 use packhouse_plugin::maintenance::{Phase, Step};
 use packhouse_plugin::storage::{

@@ -1,5 +1,4 @@
-//! Each file against what its document says of it, and files that no document names. It changes
-//! nothing.
+//! Compares each file with its document, and reports files that no document names. It changes nothing.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
 use packhouse_plugin::maintenance::{

@@ -24,7 +24,7 @@ pub enum FileKind {
     Wheel { python_tag: String, abi_tag: String, platform_tag: String, build: String },
     /// A `.tar.gz`.
     Sdist,
-    /// What is no longer uploaded, and still served: eggs, installers, other archives.
+    /// Files that can no longer be uploaded, but are still served: eggs, installers, other archives.
     Other { form: Form },
 }
 
@@ -83,8 +83,8 @@ impl FileName {
         }
     }
 
-    /// The name of a file that lies in the bucket: also one of a kind that is no longer
-    /// uploaded. None for what is no distribution of the project.
+    /// The name of a stored file, also of a kind that can no longer be uploaded. None if it is not a
+    /// distribution of the project.
     pub fn parse_stored(project: &ProjectName, text: &str) -> Option<Self> {
         if let Ok(parsed) = Self::parse(project, text) {
             return Some(parsed);

@@ -1,5 +1,5 @@
-//! The files of a gem, `data.tar.gz`: unpacked to the end, and each path held against the folder
-//! that `gem install` unpacks them into.
+//! The files of a gem, `data.tar.gz`. It is unpacked to its end, and each path is checked against the
+//! folder into which `gem install` unpacks it.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,4 +1,4 @@
-//! The text of `versions`, read: what it says of each gem, and the lines that are missing.
+//! Reads the text of `versions`: the lines of each gem, and the lines that are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

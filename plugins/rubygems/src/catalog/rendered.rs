@@ -1,7 +1,7 @@
-//! What is made of the list: the names of all gems, and the three indexes in Marshal. They are
-//! stored, so that one request makes them for the next ones, and written at most once in
-//! [`INTERVAL`](super::INTERVAL). What is read is never behind: it is made anew from a list that
-//! has changed.
+//! Derived from the list: the names of all gems, and the three indexes in Marshal format. They are
+//! stored, so that one request makes them for later ones, and written at most once in
+//! [`INTERVAL`](super::INTERVAL). A request never reads an old one: it derives it again if the list has
+//! changed.
 
 use std::collections::BTreeMap;
 use std::io::Write;

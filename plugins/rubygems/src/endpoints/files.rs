@@ -1,4 +1,5 @@
-//! Downloading a gem. What the document does not name is not there, even when its bytes are.
+//! Downloads a gem. A gem that the document does not name does not exist for clients, even if its bytes
+//! are stored.
 
 use packhouse_plugin::{Call, Error as Host, Response};
 

@@ -1,8 +1,8 @@
 //! The compact index: `versions`, `info/{gem}` and `names`, as Bundler reads them.
 //!
-//! Bundler asks for what is behind the end of its own copy, one byte before it included, and says
-//! which copy it has: `Range` and the MD5 in `If-None-Match`. A part is sent only if the copy is
-//! what the file begins with; otherwise Bundler would join what does not fit.
+//! Bundler requests what follows its own copy, beginning with the last byte of the copy (`Range`), and
+//! names its copy by its MD5 (`If-None-Match`). A part is sent only if the file begins with this copy;
+//! otherwise Bundler would join parts that do not fit.
 
 use packhouse_plugin::digests::{self, MD5};
 use packhouse_plugin::storage::Reader;
@@ -64,7 +64,7 @@ fn whole_list(call: &Call, current: &Current) -> Result<Option<Response>, Error>
     })
 }
 
-/// For who may not read every gem.
+/// For a caller who may not read every gem.
 fn part_of_list(call: &Call, current: &Current) -> Result<Option<Response>, Error> {
     let Some(list) = unless_replaced(current.text())? else { return Ok(None) };
     let listing = Listing::new(&list);

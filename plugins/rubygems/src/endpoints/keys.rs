@@ -1,5 +1,5 @@
-//! `gem signin`: a key for who sends a name and a password. The password stays with the host, and
-//! the key passes through here once; this needs the mount's grant `login`.
+//! `gem signin`: exchanges a name and a password for a key. The password stays in the host, and the
+//! plugin sees the key once. This needs the mount's grant `login`.
 
 use packhouse_plugin::auth::{self, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Response, log};
@@ -10,8 +10,8 @@ use crate::error::{self, Error};
 /// The longest name of a key, in characters.
 const LONGEST_NAME: usize = 100;
 
-/// What a client may ask for, and the action that it needs here. There are no web hooks and no
-/// dashboard, so two of them allow nothing.
+/// The scopes that a client may request, and the action that each needs here. The registry has no web
+/// hooks and no dashboard, so these scopes allow nothing.
 const SCOPES: [(&str, Option<&str>); 9] = [
     ("index_rubygems", Some("read")),
     ("push_rubygem", Some("write")),

@@ -1,5 +1,5 @@
-//! Who owns a gem. Grants decide who may do what; a listed owner may also push, yank and change
-//! the list.
+//! The owners of a gem. In addition to users with a grant, the owners may push, yank and change the
+//! list.
 
 use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::{Call, Response, log};

@@ -79,7 +79,7 @@ fn make_visible(spec: &Gemspec, staged: &mut Staged) -> Result<(), Error> {
         prepared => prepared.map_err(refuse)?,
     };
     let claimed = prepared.claim(staged, &file, Some(OCTETS), &mut look)?.map_err(refuse)?;
-    // Who reads the list looks at the document from now on.
+    // From now on, requests that read the list also read this document.
     catalog::announce(name)?;
     claimed.name(&mut look)?.map_err(refuse)?;
     log::info("published a version", &[("gem.name", name.as_str()), ("gem.version", &slot.to_string())]);

@@ -1,4 +1,6 @@
-//! `GET /api/v1/search.json`: gems by a part of their name.
+//! `GET /api/v1/search.json`: searches searches searches searches searches searches searches searches
+//! searches searches searches searches searches searches searches searches searches searches searches
+//! searches searches gems by a part of their name.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Yanking: a version that is yanked is not listed and not downloaded any more. Its number stays
-//! taken, and it can be unyanked.
+//! Yanking. A yanked version is no longer listed and cannot be downloaded. Its number stays taken, and
+//! it can be unyanked.
 
 use packhouse_plugin::{Call, Response, clock, log, settings, time};
 

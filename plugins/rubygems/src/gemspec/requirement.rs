@@ -1,4 +1,4 @@
-//! Which versions of a gem are wanted: `>= 1.0, < 2`.
+//! A requirement on the versions of a gem: `>= 1.0, < 2`.
 
 use std::fmt;
 

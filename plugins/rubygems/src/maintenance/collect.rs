@@ -1,9 +1,10 @@
-//! Gems that no document names, left behind by pushes that were interrupted, and notes of changes
-//! that have ended.
+//! Removes gems that no document names, which interrupted pushes leave, and notes of changes that have
+//! ended.
 //!
 //! # Invariants
-//! - A document is read after the files were listed: what was pushed in between is named by then.
-//! - A file is removed only next to a document that is whole and whose gems are all there.
+//! - A document is read after the files of its gem were listed, so it also names what was pushed in
+//!   between.
+//! - A file is removed only if the document beside it is intact and all its gems exist.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Phase, Reference, Step, Stored, each, first_missing, forget_claims};
@@ -64,7 +65,7 @@ fn pages(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
         if !step.removes_orphans() {
             step.orphan(&page.key, page.size, why);
         } else if !step.is_young(page) {
-            // Who reads the list next takes the gem off it.
+            // The next request that reads the list removes the gem from it.
             if !step.is_dry_run() {
                 catalog::announce(&name)?;
             }

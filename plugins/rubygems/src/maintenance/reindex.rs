@@ -1,8 +1,7 @@
-//! What is derived, written anew: the pages and the list of the compact index, and what is made of
-//! the list. A gem of an earlier system gets a document, made of its page.
+//! Rewrites what is derived: the pages and the list of the compact index, and what is derived from the
+//! list. It makes the document of an earlier system's gem from its page.
 //!
-//! Documents are not derived: what is yanked, who owns a gem and when it was pushed stands nowhere
-//! else. Those that were lost are reported.
+//! Documents are not derived: only they know yanks, owners and times. Lost documents are reported.
 
 use packhouse_plugin::maintenance::{Phase, Step, Stored, each, each_document};
 use packhouse_plugin::storage::{self, Precondition, unless_conflict};

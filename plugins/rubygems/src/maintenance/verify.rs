@@ -1,5 +1,5 @@
-//! Each gem against what its document says, gems without a document, and the compact index. It
-//! changes nothing.
+//! Compares each gem with its document, and verifies the compact index. It also reports gems without a
+//! document. It changes nothing.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::digests::SHA256;

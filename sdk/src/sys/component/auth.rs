@@ -1,4 +1,4 @@
-//! Who is calling and what they may do.
+//! The caller and their permissions.
 
 use super::convert;
 use crate::Error;

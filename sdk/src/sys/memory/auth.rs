@@ -1,4 +1,4 @@
-//! Who is calling, by the simple policy of `testing`.
+//! The caller and their permissions, by the simple policy of `testing`.
 
 use packhouse_scope::Scope;
 

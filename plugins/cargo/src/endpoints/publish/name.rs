@@ -1,6 +1,6 @@
-//! The name of a new crate: taken by a document that is named after its canonical form, so
-//! that two spellings of one name cannot both be new. Buckets of other systems have no such
-//! documents: there the index files of the other spellings are looked up.
+//! Reserves the name of a new crate with a document whose key is the canonical form of the name, so
+//! that two spellings of one name cannot both be new. Buckets of other systems have no such documents.
+//! For them, the index files of the other spellings are looked up.
 
 use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::storage::{self, Change, Document, GRACE, ListingOptions, Update, list_page};

@@ -1,4 +1,4 @@
-//! The index file as it will be with the new version, made before anything is committed.
+//! The index file with the new version, made before anything is stored.
 
 use packhouse_plugin::storage::{self, Document, Entry};
 

@@ -8,7 +8,7 @@ use packhouse_plugin::{Body, json};
 use crate::error::{self, Error};
 use crate::upload::NewCrate;
 
-/// The most bytes of JSON before the file: a readme stands in it.
+/// The most bytes of JSON before the file. It contains a readme.
 const JSON_LIMIT: u64 = 8 << 20;
 /// Of both lengths together, in bytes.
 const LENGTHS: u64 = 8;

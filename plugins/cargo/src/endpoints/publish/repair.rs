@@ -1,5 +1,5 @@
-//! A version that is there and whose stored file is missing or damaged: a publish of the same
-//! bytes repairs it.
+//! If the stored file of an existing version is missing or damaged, publishing the same bytes repairs
+//! it.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{self, Document, Staged};

@@ -1,6 +1,5 @@
-//! Changing what is there: deprecations, owners, tags, and versions that go away. Only
-//! what a body speaks of changes; a version that it leaves out stays, unless the request
-//! is an unpublish.
+//! Changes deprecations, owners and tags, and removes versions. Only what a body contains is changed. A
+//! version that the body omits is kept, unless the request is an unpublish.
 
 use packhouse_plugin::auth::{self, Decision, Owner};
 use packhouse_plugin::maintenance::void_removal;
@@ -36,9 +35,8 @@ pub struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// Of `PUT /{package}` without attachments. Such a body is often a whole packument
-    /// that was read a while ago: what others have changed since must stay as it is, so
-    /// beside deprecations nothing of it counts.
+    /// Of `PUT /{package}` without attachments. Such a body is often a whole packument that was read a
+    /// while ago. What others have changed since must be kept, so only the deprecations in it are used.
     pub fn of_package(name: &PackageName, body: &Object<'a>) -> Result<Self, Error> {
         types::check_document(name, body)?;
         let versions = types::object(body, "versions")?;
@@ -111,8 +109,8 @@ pub fn is_made(
     apply(name, packument, changes).is_ok_and(|any| !any)
 }
 
-/// What somebody is told who may change nothing of a package: which permission the body needs. Only
-/// a small body is read for that, as `npm owner` sends it.
+/// The answer to a caller who may change nothing of a package. It names the permission that the body
+/// needs. Only a small body is read for this, such as `npm owner` sends.
 pub fn refused_for_body(call: &Call, name: &PackageName, denied: Error) -> Error {
     if denied.code() != error::FORBIDDEN.code {
         return denied;

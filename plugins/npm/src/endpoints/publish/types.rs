@@ -1,6 +1,6 @@
-//! The members of a body, and what each must be. A member of another type is refused before
-//! anything changes. Read as if it was left out, it would remove what is there; and stored in a
-//! manifest, it would break the clients that install the package.
+//! The members of a body and their types. A member of a wrong type is rejected before anything changes.
+//! If it were treated as missing, the request would remove something; if it were stored in a manifest,
+//! clients could not install the package.
 
 use serde_json::value::RawValue;
 

@@ -1,5 +1,5 @@
-//! Is what came in what it says it is? Digests, lengths, names and versions must agree
-//! between the path, the body, its manifest, and the `package.json` inside the tarball.
+//! Verifies a publish: digests, lengths, names and versions must agree between the path, the body, its
+//! manifest, and the `package.json` inside the tarball.
 
 use std::io::BufReader;
 

@@ -1,5 +1,5 @@
-//! What somebody searches for: words that must all be found, and the qualifiers
-//! `keywords:`, `maintainer:`, `author:` and `scope:`.
+//! A query: words that must all be found, and the qualifiers `keywords:`, `maintainer:`, `author:` and
+//! `scope:`.
 
 use super::Summary;
 

@@ -1,5 +1,5 @@
-//! Where the bytes of a file lie, if the packument names the file. The packument is not
-//! read whole: it may have tens of megabytes, and every installation downloads files.
+//! Finds the key of a file that the packument names. It does not read the whole packument, which may
+//! have tens of megabytes, because every installation downloads files.
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};

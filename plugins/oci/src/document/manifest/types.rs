@@ -1,6 +1,6 @@
-//! The types of the members that clients read of a manifest and that nothing here reads
-//! (image-spec, "Content Descriptors" and "Image Index"). Most clients are written in Go, and read
-//! nothing of a manifest in which one member is of another type.
+//! The types of members that clients read and that this plugin does not read (image-spec, "Content
+//! Descriptors" and "Image Index"). Most clients are written in Go, and cannot read a manifest in which
+//! one member has a wrong type.
 
 use std::collections::BTreeMap;
 

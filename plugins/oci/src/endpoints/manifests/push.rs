@@ -1,5 +1,5 @@
-//! `PUT /v2/{repository}/manifests/{tag or digest}`: the manifest becomes visible when all
-//! that it names is here.
+//! `PUT /v2/{repository}/manifests/{tag or digest}`: the manifest becomes visible when everything that
+//! it references exists.
 
 use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Call, Response, digests, settings};

@@ -1,4 +1,4 @@
-//! The end of an upload: the bytes get their key, and the repository has the blob.
+//! Finishes an upload: the bytes get their key, and the blob becomes visible in the repository.
 
 use packhouse_plugin::storage::Precondition;
 use packhouse_plugin::uploads::Upload;

@@ -1,4 +1,4 @@
-//! A blob that another repository has need not be uploaded: `?mount={digest}&from={source}`.
+//! A client need not upload a blob that another repository has: `?mount={digest}&from={source}`.
 
 use packhouse_plugin::storage::{self, ListingOptions};
 use packhouse_plugin::{Call, auth};
@@ -19,7 +19,7 @@ enum Source {
     Named(RepositoryName),
     /// Any that the caller may pull from.
     Any,
-    /// A name that is none: nothing can be had from it.
+    /// Not a valid name: there is nothing to mount.
     Nowhere,
 }
 

@@ -1,5 +1,5 @@
-//! `Content-Range` as this protocol writes it: `{first}-{last}`, both included, without a
-//! unit. It knows no request.
+//! `Content-Range` in the format of this protocol: `{first}-{last}`, both included, without a unit. It
+//! knows no request.
 
 use crate::error::{self, Error};
 

@@ -1,4 +1,4 @@
-//! Writes down which blobs are going to be removed, for all who may bring them meanwhile.
+//! Condemns the blobs that are going to be removed, so that pushes can rescue them.
 
 use packhouse_plugin::maintenance::{Mark, MarkState, Step};
 use packhouse_plugin::storage::{self, Precondition};

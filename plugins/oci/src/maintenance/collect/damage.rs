@@ -1,5 +1,4 @@
-//! What a collection must not build on: manifests and tags that were lost or are damaged. It
-//! notes which blobs stay because of them.
+//! Finds lost and damaged manifests and tags, and notes which blobs must be kept because of them.
 
 use std::collections::BTreeSet;
 

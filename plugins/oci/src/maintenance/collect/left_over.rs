@@ -1,6 +1,6 @@
-//! Small objects that say something of what is no longer there: interrupted uploads and
-//! deletions leave them. Each is looked at once more after it was removed and comes back
-//! where that was too early: rewriting the same bytes does not always show.
+//! Small objects about content that no longer exists; interrupted uploads and deletions leave them.
+//! After each removal the object is checked again, and restored if the removal was too early, because a
+//! storage does not always show that the same bytes were rewritten.
 
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Precondition, unless_conflict};

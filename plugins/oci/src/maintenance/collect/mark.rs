@@ -1,4 +1,4 @@
-//! Remembers which blobs are named, and which were brought lately.
+//! Remembers which blobs are referenced, and which were used lately.
 
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::{Error, ObjectInfo, storage};

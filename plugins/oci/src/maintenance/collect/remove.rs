@@ -1,5 +1,5 @@
-//! Removes what this run has condemned and nobody has rescued, and ends the removals that
-//! another run has died in.
+//! Removes blobs that this run has condemned and no push has rescued, and completes removals that
+//! another run has left unfinished.
 
 use packhouse_plugin::maintenance::{Mark, MarkState, Step};
 use packhouse_plugin::storage::{self, Precondition};

@@ -1,5 +1,5 @@
-//! Small objects that are about something that is not here: blobs that repositories have and
-//! that are lost, and what the next collection removes.
+//! Small objects about content that does not exist: lost blobs of repositories, and objects that the
+//! next collection removes.
 
 use packhouse_plugin::maintenance::Step;
 use packhouse_plugin::storage::{self, Listing};

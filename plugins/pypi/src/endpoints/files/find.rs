@@ -1,5 +1,5 @@
-//! What a project's document says of one file. The document is not read whole: it may have
-//! megabytes, and every installation downloads files.
+//! Finds one file in a project's document. It does not read the whole document, which may have
+//! megabytes, because every installation downloads files.
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::storage::{self, Scan};

@@ -1,8 +1,8 @@
-//! The form of an upload, received: its small fields in memory, its file staged with the host.
+//! Receives the form of an upload: small fields in memory, the file staged in the host.
 //!
 //! # Invariants
-//! - The file is taken from nobody who may not upload to its project: `name` comes before
-//!   `content`, as every client sends it.
+//! - The file is read only if the caller may upload to its project: `name` comes before `content`, as
+//!   every client sends it.
 //! - Little is read before `name`, so also from a client that is not signed in.
 
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
@@ -52,7 +52,7 @@ const WANTED: [&str; 8] = [
 ];
 
 impl Form {
-    /// Reads all of it. Whoever may not upload to the project is refused before the file is
+    /// Reads all of it. A caller who may not upload to the project is rejected before the file is
     /// taken.
     pub fn receive(call: &Call) -> Result<Self, Error> {
         let mut form = Self { fields: Vec::new(), project: None, read: 0, attestations: None, content: None };

@@ -1,5 +1,5 @@
-//! Is what came in what it says it is? Name, version, digests and kind must agree between the
-//! form, the file's name and the metadata inside the file.
+//! Verifies an upload: name, version, digests and kind must agree between the form, the file's name and
+//! the metadata inside the file.
 
 use std::io::BufReader;
 

@@ -1,5 +1,5 @@
-//! Is everything here that a manifest names? Asked while its push is pending, so that what is
-//! found stays.
+//! Checks that everything exists that a manifest references. The push is pending during this check, so
+//! that the garbage collection keeps what was found.
 
 use packhouse_plugin::{settings, storage};
 use serde_json::json;
@@ -50,7 +50,7 @@ pub fn check(
     Err(error::about(error::MANIFEST_BLOB_UNKNOWN, sentence, json!({ "digests": unknown })))
 }
 
-/// Children that are no manifests of this repository; a build cache may list blobs as such.
+/// Children that are not manifests of this repository; a build cache may list blobs as children.
 fn missing_children<'a>(
     repository: &RepositoryName,
     manifest: &'a Manifest,
