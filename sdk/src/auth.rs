@@ -92,7 +92,7 @@ pub fn check(kind: &str, name: &str, action: &str) -> Decision {
 pub struct Owner {
     /// The user name, to be shown.
     pub name: String,
-    /// [`Account::id`]; none in what was recorded before there were ids, or by another system.
+    /// [`Account::id`]; none if an earlier version or another system recorded the owner.
     pub id: Option<String>,
 }
 
@@ -126,7 +126,7 @@ pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
     granted(check(kind, name, action), || grant(kind, name, action))
 }
 
-/// As [`require`], where those `listed` count as if it were granted to them; see
+/// Like [`require`], but users in `listed` are treated as if it were granted to them; see
 /// [`check_listed`].
 pub fn require_listed<S: AsRef<str>>(
     kind: &str,
@@ -192,10 +192,10 @@ fn granted(decision: Decision, permission: impl Fn() -> String) -> Result<(), De
 /// The host filters this many names at once.
 const FILTER_MANY: usize = 10_000;
 
-/// Of these names, those on which the caller may do `action`, in order. When the credentials that
-/// were sent do not count, the host ends the request and answers 401, also for no names: an empty
-/// list would look as if there was nothing. A listing asks [`refuse_rejected`] first, which gives
-/// the protocol's own answer, and [`refuse_empty`] when nothing is left.
+/// Of these names, those on which the caller may do `action`, in order. If the credentials of the
+/// request are not valid, the host ends the request with 401, even for no names, because an empty list
+/// would look as if nothing existed. An endpoint that lists names calls [`refuse_rejected`] first,
+/// which gives the protocol's own answer, and [`refuse_empty`] if no name is left.
 pub fn filter_allowed<S: AsRef<str>>(kind: &str, names: &[S], action: &str) -> Vec<String> {
     let filter = |names: &[S]| {
         let names = names.iter().map(|name| name.as_ref().to_owned()).collect();
@@ -250,21 +250,21 @@ pub fn is_public(kind: &str, name: &str, action: &str) -> bool {
     sys::is_public(kind, name, action)
 }
 
-/// Why the credentials that were sent do not count, or not for what was last asked for, in
-/// words for the user; none when they do, or none were sent.
+/// Why the credentials of the request are not valid, or do not allow what was checked last, in words
+/// for the user. None if they are valid, or if the request has none.
 pub fn rejection() -> Option<String> {
     sys::rejection()
 }
 
-/// Were credentials sent that count? Also true for a signed access token that was made for
-/// nobody, for whom there is no [`caller`]: an endpoint at which clients only try their
-/// credentials asks this.
+/// Whether the request has valid credentials. Also true for a signed access token without an account,
+/// for which there is no [`caller`]. Use it in an endpoint at which clients only test their
+/// credentials.
 pub fn has_credentials() -> bool {
     sys::has_credentials()
 }
 
-/// None for nobody. What is made with it belongs to this caller alone: a response that
-/// only needs a permission uses [`require`] instead.
+/// The account of the caller; none if there is none. A response made with it is remembered for this
+/// caller only, so if you only need a permission, use [`require`] instead.
 pub fn caller() -> Option<Account> {
     sys::caller().map(|raw| Account { raw })
 }
@@ -382,19 +382,19 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The value of `WWW-Authenticate` that asks for an access token for the wanted:
-/// `Bearer realm="…",service="…",scope="kind:name:a,b …"`. `endpoint` is the path below the
-/// mount at which the protocol itself gives out tokens; it stands as the realm where the
-/// configuration names no other token server. An entry with white space, control characters
-/// or quotes is left out. None where signed tokens are switched off.
+/// The value of `WWW-Authenticate` that requests an access token for `wanted`: `Bearer
+/// realm="…",service="…",scope="kind:name:a,b …"`. `endpoint` is the path below the mount at which the
+/// protocol itself issues tokens. It is the realm unless the configuration names another token server.
+/// Entries with white space, control characters or quotes are omitted. None if signed tokens are
+/// switched off.
 pub fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
     sys::bearer_challenge(endpoint, wanted)
 }
 
-/// Signs an access token that holds what the account (none: nobody) may do of the wanted at this
-/// moment, each once, possibly nothing. The name `*` means everything that the bearer may do those
-/// actions on when the token is used (e.g. to list it). `service` is whom the client wants it for;
-/// empty for the mount's own.
+/// Signs an access token with those permissions in `wanted` that the account has now, each once,
+/// possibly none. Without an account, these are the permissions of an anonymous caller. The name `*`
+/// means everything on which the bearer may do those actions when the token is used (e.g. to list it).
+/// `service` is the service that the client requested; empty for the mount's own.
 ///
 /// `Invalid` for another service or more than 100 wanted; `Denied` where signed tokens are
 /// switched off or another token server is configured, and for an account that itself came
@@ -432,12 +432,13 @@ impl Account {
         self.raw.is_read_only()
     }
 
-    /// A token that is valid at this mount. Never for more, or longer, than what this account came
-    /// with: `Denied`, as without the grant `login`, when the user has too many tokens, and always
-    /// for one that came with a signed access token. `Invalid` for a bad scope or network.
+    /// Issues a token that is valid for this mount. It never allows more, nor lives longer, than the
+    /// credentials of this account: a request for more is `Denied`. Also `Denied` without the grant
+    /// `login`, if the user has too many tokens, and always for an account that came with a signed
+    /// access token. `Invalid` for a bad scope or network.
     ///
     /// Only a token for an account of [`authenticate_password`] may live for ever. Any other expires
-    /// after 90 days at most, and when nobody uses it for 30 days.
+    /// after 90 days at most, or after 30 days without use.
     pub fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
         self.raw.issue_token(request)
     }

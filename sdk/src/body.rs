@@ -156,15 +156,16 @@ impl Body<'_> {
         Ok(self.raw.next_part()?.map(Part::new))
     }
 
-    /// Takes all that is left into a place that nobody can see, computing digests of
+    /// Stores the rest of the body in a place that nobody can see, and computes the digests in
     /// `compute`. `TooLarge` above `limit` or the mount's limit.
     pub fn stage(&mut self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {
         self.raw.stage(limit, compute).map(Staged::new)
     }
 
-    /// The same, straight to `key`, for when key and digests are known before. Nothing is
-    /// stored unless all of it came, every expected digest came out and the precondition
-    /// held. `Damaged` when an object lies where the key has a folder, or the other way round.
+    /// Stores the rest of the body directly at `key`, if key and digests are known before. Nothing is
+    /// stored unless the body is complete, every expected digest matches and the precondition holds.
+    /// `Damaged` if an object is in the place of a folder of the key, or a folder in the place of the
+    /// key.
     pub fn save(&mut self, key: &str, options: &SaveOptions<'_>) -> Result<Saved, Error> {
         self.raw.save(key, options).map_err(|error| clash::explain(key, error))
     }

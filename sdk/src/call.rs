@@ -58,9 +58,9 @@ impl Call {
             .unwrap_or_default()
     }
 
-    /// A parameter, decoded. Refused: bad percent-encoding, what is not UTF-8, control
-    /// characters, empty segments, `.`, `..`, and an encoded `/`. Of a `{name...}` each
-    /// segment is held to that, and they are joined with `/`.
+    /// A parameter, decoded. Rejected are bad percent-encoding, bytes that are not UTF-8, control
+    /// characters, empty segments, `.`, `..`, and an encoded `/`. For a `{name...}`, each segment is
+    /// checked like this, and they are joined with `/`.
     pub fn decoded(&self, name: &str) -> Result<String, BadSegment> {
         self.decode(name, false)
     }

@@ -102,9 +102,9 @@ pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Er
     sys::digests(key, algorithms)
 }
 
-/// What time it is by the store's clock, in milliseconds since the Unix epoch. Compute ages
-/// from [`ObjectInfo::modified`] with it, never with [`crate::clock::now`], which is the
-/// clock of the host: the two may differ by any amount.
+/// The time by the store's clock, in milliseconds since the Unix epoch. Compute ages from
+/// [`ObjectInfo::modified`] with it, never with [`crate::clock::now`], which is the clock of the host:
+/// the two may differ by any amount.
 ///
 /// It is never ahead of the store's clock, and behind by at most two seconds and the time of
 /// one answer of the store. It seldom costs a request. `Unavailable` when the store does not
@@ -120,11 +120,11 @@ pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
     Ok(Some(now()?.saturating_sub(modified)))
 }
 
-/// Reads, changes and writes until nobody else is faster: the loop behind [`update`], for changes
-/// that take more than one document. `attempt` gets the number of the attempt, from 1, and gives
-/// `None` when somebody else has changed `key` in between ([`unless_conflict`]). `Unavailable` when
-/// others kept winning. An attempt whose answer was lost looks like one that somebody else made: from
-/// the second on, what is found done may be the work of this one.
+/// Repeats a change until it is not in conflict with others: the loop of [`update`], for changes that
+/// need more than one document. `attempt` gets the number of the attempt, from 1, and returns `None` if
+/// somebody else has changed `key` in between ([`unless_conflict`]). `Unavailable` if every attempt was
+/// a conflict. An attempt whose answer was lost looks like a change by somebody else: from the second
+/// attempt on, a change that is found done may be its own.
 ///
 /// ```
 /// use packhouse_plugin::Error;

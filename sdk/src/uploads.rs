@@ -37,9 +37,9 @@ impl Upload {
         self.raw.offset()
     }
 
-    /// Appends all that is left of the body and gives the new offset. `Conflict`, with no byte taken,
-    /// unless its end is `at` and no other host is appending; `Truncated` and unchanged unless it was
-    /// `length` bytes.
+    /// Appends the rest of the body and returns the new offset. `Conflict`, with no byte taken, unless
+    /// its end is `at` and no other host is appending; `Truncated` and unchanged unless it was `length`
+    /// bytes.
     pub fn append(
         &mut self,
         at: Option<u64>,
@@ -49,8 +49,8 @@ impl Upload {
         self.raw.append(at, length, body.raw())
     }
 
-    /// Gives it its key and ends it. `Damaged` when an object lies where the key has a folder, or
-    /// the other way round. After an error it is as it was.
+    /// Gives the upload its key and ends it. `Damaged` if an object is in the place of a folder of the
+    /// key, or a folder in the place of the key. After an error the upload is unchanged.
     pub fn finish(
         &mut self,
         key: &str,

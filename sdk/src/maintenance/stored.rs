@@ -5,21 +5,21 @@ use crate::storage::{self, Before, Document, Proof};
 use crate::types::Digest;
 use crate::{Error, maintenance::Step};
 
-/// What lies at the key of a document. `T` is what was made of it, `()` for nothing.
+/// The state of a document. `T` is the parsed document, or `()`.
 #[derive(Debug)]
 pub enum Stored<T = ()> {
     Nothing,
-    /// A whole one of this plugin.
+    /// An intact document of this plugin.
     Ours(Document, T),
-    /// Another system's, which this plugin does not read.
+    /// A document of another system, which this plugin does not read.
     Foreign(Document),
-    /// One that is not whole, and why. With what it says, as far as it can be read.
+    /// A damaged document, and why it is damaged. Contains the parsed document if it is readable.
     Damaged(Option<(Document, T)>, String),
 }
 
 impl<T> Stored<T> {
-    /// Reads the document as it is now, so after whatever was listed before. `sort` says what it
-    /// is. A document that is too large to be read is damaged, and so is what `sort` fails for with
+    /// Reads the document now, so after everything that was listed before. `sort` says what it is. A
+    /// document that is too large to be read is damaged, and so is what `sort` fails for with
     /// [`Error::Damaged`].
     ///
     /// ```
@@ -65,7 +65,7 @@ impl<T> Stored<T> {
         }
     }
 
-    /// An error that says that something stored is damaged, as what is stored.
+    /// Converts [`Error::Damaged`] into [`Stored::Damaged`].
     pub fn or_damaged(stored: Result<Stored<T>, Error>) -> Result<Stored<T>, Error> {
         match stored {
             Err(Error::Damaged { why, .. }) => Ok(Stored::Damaged(None, why)),
@@ -127,7 +127,7 @@ pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Er
     }
 }
 
-/// The first of these keys at which nothing lies.
+/// The first of these keys that does not exist.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::first_missing;
@@ -153,9 +153,9 @@ impl Step<'_> {
         missing.is_some()
     }
 
-    /// Reports what lies at this key as damaged, if there is a reason, and if `still` says that
-    /// what it was compared with has not changed meanwhile: reading an object takes long, and a
-    /// request may have removed or replaced it. Once in a run.
+    /// Reports what lies at this key as damaged, if there is a reason, and if `still` returns that the
+    /// document has not changed meanwhile: reading an object takes long, and a request may have removed
+    /// or replaced it. It is reported once in a run.
     pub fn damaged_if(
         &self,
         key: &str,
@@ -170,9 +170,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Reports an error that says that something stored is damaged, once in a run, and goes on:
-    /// one damaged object must not keep the operator from hearing of the others. Any other error
-    /// ends the run.
+    /// Reports [`Error::Damaged`] once in a run, and continues: one damaged object must not hide the
+    /// others from the operator. Any other error ends the run.
     pub fn pass<T>(&self, done: Result<T, Error>) -> Result<Option<T>, Error> {
         match done {
             Err(Error::Damaged { key, why }) => {

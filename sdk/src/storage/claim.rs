@@ -8,10 +8,9 @@ use crate::storage::{Precondition, Staged, age, digests, stat, wait_turn};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log};
 
-/// Milliseconds, by the store's clock. A blob that lies at its key without being named by its document is, when
-/// younger than this, that of a publish that may still name it. It exceeds the request's
-/// deadline plus the time that a call to the host may take, and is what another publisher
-/// waits at most after a crash.
+/// Milliseconds, by the store's clock. If a blob is younger than this and its document does not name
+/// it, it belongs to a publish that may still name it. This is longer than the request's deadline plus
+/// the time of a call to the host. After a crash, another publisher waits at most this long.
 pub const GRACE: u64 = 5 * 60 * 1000;
 /// The weakest first.
 const STRENGTH: [&str; 5] = [MD5, SHA1, SHA256, BLAKE2B256, SHA512];
@@ -22,7 +21,7 @@ const ATTEMPTS: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Claim {
-    /// It lies at the key, and the document is to name it now.
+    /// The blob is stored at the key, and the document can name it now.
     Committed,
     /// The document names the key already; nothing was changed.
     Named,
@@ -31,7 +30,7 @@ pub enum Claim {
     Busy,
 }
 
-/// What a document says of the object that lies at a key.
+/// What a document says about the object at a key.
 pub(super) enum There<W> {
     Named,
     /// It does not name it. Other bytes may replace it unless this says why not.
@@ -41,11 +40,11 @@ pub(super) enum There<W> {
 impl Staged {
     /// Gives it a key that no document names yet, in the order of a publish (see [`crate::storage`]):
     /// all that can fail comes before, and after it only the swap of the document. `is_named` reads the
-    /// document again and says whether it names the key; it is asked only when something lies there.
+    /// document again and says whether it names the key; it is called only if the key exists.
     ///
-    /// What lies there unnamed is what a crash left, or what another publisher is about to
-    /// name: the same bytes are renewed, others are replaced when older than [`GRACE`].
-    /// The bytes are compared by the strongest digest that was computed, so ask for one.
+    /// An object at the key that no document names was left by a crash, or another publisher is about
+    /// to name it. The same bytes are renewed; other bytes are replaced if they are older than
+    /// [`GRACE`]. The bytes are compared by the strongest digest that was computed, so ask for one.
     ///
     /// It does not know whether a document was lost that named the key: [`Publish`] does.
     ///
@@ -100,9 +99,8 @@ impl Staged {
         Ok(Claim::Busy)
     }
 
-    /// Writes the bytes again that a document already names at this key, if what lies there is
-    /// missing or has become other bytes. True when it was so. The caller has compared the
-    /// staged digest with the document's.
+    /// Writes the bytes again that a document already names at this key, if the object is missing or
+    /// has other bytes. True if it was. The caller has compared the staged digest with the document's.
     pub fn repair(&mut self, key: &str, content_type: Option<&str>) -> Result<bool, Error> {
         let found = stat(key)?;
         if found.is_some() && self.is_same_as(key)? {

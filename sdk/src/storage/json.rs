@@ -9,11 +9,11 @@ use crate::Error;
 use crate::storage::{Change, Document, Update, get, put, to_json, unless_conflict};
 use crate::types::{ObjectInfo, Precondition};
 
-/// Of what is written.
+/// The content type of the document.
 const CONTENT_TYPE: &str = "application/json";
 
-/// A document at a key that holds a `T`. It may be absent, which is `None`, or damaged, which is
-/// [`Error::Damaged`]: the two are never mixed up.
+/// A document at a key that contains a `T`. A missing document is `None`, a damaged one is
+/// [`Error::Damaged`].
 ///
 /// A document outlives the version of the plugin that wrote it. Give a member that comes later
 /// `#[serde(default)]`, and never change what a member means.
@@ -61,8 +61,8 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
         Json { is_proven: true, ..self }
     }
 
-    /// `check` gets the key and what was read, and says why it is damaged although it parses, e.g.
-    /// because it is about another package than the key.
+    /// `check` gets the key and the parsed document, and returns why the document is damaged although
+    /// it parses, e.g. because it belongs to another package than the key.
     ///
     /// ```
     /// use packhouse_plugin::storage::Json;
@@ -112,9 +112,9 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
         put(&self.key, &to_json(value)?, precondition, Some(CONTENT_TYPE))
     }
 
-    /// Changes it by compare-and-swap: see [`crate::storage::update`]. `change` gets what is
-    /// there, and gives what is to be there, or `None` to keep it as it is. `Damaged`, with nothing
-    /// written, when what is there is not a `T`.
+    /// Changes the document by compare-and-swap: see [`crate::storage::update`]. `change` gets the
+    /// stored value, and returns the new value, or `None` to keep the stored one. If the document is
+    /// not a `T`, nothing is written and the error is `Damaged`.
     pub fn update<E: From<Error>>(
         &self,
         mut change: impl FnMut(Option<T>) -> Result<Option<T>, E>,

@@ -115,7 +115,7 @@ pub struct Prepared<'a> {
 pub struct Claimed<'a> {
     prepared: Prepared<'a>,
     blob: String,
-    /// The keys of what lies beside it.
+    /// The keys of the objects beside it.
     beside: RefCell<Vec<String>>,
     /// By the store's clock, not after the claim.
     since: u64,

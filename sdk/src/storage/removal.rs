@@ -11,12 +11,12 @@ use crate::storage::{Precondition, now, release, remove, stat_many};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log, random};
 
-/// A removal of blobs that lie in one folder, and of what lies elsewhere beside them.
+/// A removal of blobs in one folder, and of other objects that belong to them.
 ///
-/// Call [`Removal::announce`] with the keys before the document is written without them, then
-/// write the document by compare-and-swap, then [`Removal::carry_out`]. Dropped, it removes
-/// nothing. What it leaves in place, because somebody else is at work in the folder, nothing
-/// names any more: `gc` removes it.
+/// Call [`Removal::announce`] with the keys before the document is written without them, then write the
+/// document by compare-and-swap, then [`Removal::carry_out`]. If it is dropped, it removes nothing. If
+/// somebody else is working in the folder, it leaves the blobs, which nothing names any more: `gc`
+/// removes them.
 ///
 /// ```
 /// use packhouse_plugin::storage::{self, Change, Precondition, Removal};
@@ -65,8 +65,8 @@ impl Removal {
         self
     }
 
-    /// Marks the folder and looks at what lies at these keys, which the document still names.
-    /// May be called again when the document has changed: the keys of the last call are valid.
+    /// Marks the folder and looks up the objects at these keys, which the document still names. May be
+    /// called again when the document has changed: the keys of the last call are valid.
     pub fn announce(&mut self, keys: &[String]) -> Result<(), Error> {
         if let (State::Begun, false) = (&self.state, keys.is_empty()) {
             self.state = self.mark()?;

@@ -15,7 +15,7 @@ pub enum Change {
     Keep,
     /// The new bytes, whole.
     Write(Vec<u8>),
-    /// It goes away.
+    /// The document is removed.
     Remove,
 }
 
@@ -26,12 +26,12 @@ impl Change {
     }
 }
 
-/// Changes a document by compare-and-swap. `change` gets what is there (`None` for
-/// nothing) and may be called several times: it must do nothing that cannot be repeated,
-/// and an error of it ends the update with nothing written.
+/// Changes a document by compare-and-swap. `change` gets the stored document (`None` if there is none)
+/// and may be called several times, so it must not do anything that cannot be repeated. If it returns
+/// an error, nothing is written.
 ///
-/// Gives what is there afterwards; `None` when nothing is. `Unavailable` when others kept
-/// winning, `Damaged` above [`DEFAULT_LIMIT`].
+/// Returns the document's information after the change; `None` if there is no document. `Unavailable`
+/// if every attempt was a conflict, `Damaged` above [`DEFAULT_LIMIT`].
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -67,10 +67,9 @@ impl<'a> Update<'a> {
         Update { key, limit: DEFAULT_LIMIT, content_type: None, is_proven: false, names: &[] }
     }
 
-    /// Of a document that is published into with
-    /// [`Publish::proven`](crate::storage::Publish::proven), or that is changed with this alone: the
-    /// proof says which state of it was acknowledged. `Damaged`, with nothing written, if what is
-    /// there is an older copy, or if it was lost.
+    /// For a document that is changed with [`Publish::proven`](crate::storage::Publish::proven) or only
+    /// with this: the proof records which state of it was acknowledged. If the document is an older
+    /// copy or was lost, nothing is written and the error is `Damaged`.
     #[must_use]
     pub fn proven(self) -> Update<'a> {
         Update { is_proven: true, ..self }
@@ -91,7 +90,7 @@ impl<'a> Update<'a> {
         Update { limit, ..self }
     }
 
-    /// Of what is written; without it the content type stays as it was.
+    /// The content type of the document. By default it is not changed.
     #[must_use]
     pub fn content_type(self, content_type: &'a str) -> Update<'a> {
         Update { content_type: Some(content_type), ..self }
@@ -105,10 +104,10 @@ impl<'a> Update<'a> {
         self.run_telling(|document, _| change(document))
     }
 
-    /// The same for changes that refuse what is done already, e.g. the removal of what is not there.
-    /// The second argument of `change` says whether this update has tried to write before. Then what is
-    /// found done may be its own work, of which the answer was lost before somebody else wrote: that is
-    /// a success ([`Change::Keep`]).
+    /// The same for changes that fail if they are already done, e.g. the removal of an entry. The
+    /// second argument of `change` says whether this update has tried to write before. If it has, a
+    /// change that is found done may be its own, whose answer was lost before somebody else wrote:
+    /// treat it as a success ([`Change::Keep`]).
     pub fn run_telling<E: From<Error>>(
         self,
         mut change: impl FnMut(Option<&Document>, bool) -> Result<Change, E>,

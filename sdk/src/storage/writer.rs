@@ -171,13 +171,12 @@ impl Staged {
         self.raw.digest_range(offset, length, compute)
     }
 
-    /// Unpacks parts of it to see what comes out, which does not pass the plugin. In the order
-    /// of `parts`; none for a part that is damaged, is not exactly one packed stream from its
-    /// first byte to its last, or unpacks to more than its limit. `Invalid` unless the parts lie
-    /// inside, each behind the one before. What is read, from the first part to the last, and
-    /// all limits count as work of the host, as far as they are more than eight times
-    /// the size of all of it. Hosts of contract 0.1.0 do not have it, and do not
-    /// load a plugin that calls it.
+    /// Unpacks parts of it in the host, and returns the size and the checksum of each. The result is in
+    /// the order of `parts`; none for a part that is damaged, is not exactly one packed stream from its
+    /// first byte to its last, or unpacks to more than its limit. `Invalid` unless the parts are
+    /// inside, in order, and do not overlap. The bytes from the first part to the last, and the limits
+    /// of all parts, are work of the host, as far as they are more than eight times the size of all of
+    /// it. Hosts of contract 0.1.0 do not have this function, and do not load a plugin that calls it.
     pub fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
         let mut unpacked = Vec::with_capacity(parts.len());
         for parts in parts.chunks(UNPACK_MANY) {
@@ -186,9 +185,9 @@ impl Staged {
         Ok(unpacked)
     }
 
-    /// Gives it its key. `Damaged` when an object lies where the key has a folder, or the other
-    /// way round. After an error nothing has changed and it may be tried again;
-    /// after a success it is `NotFound`, while `digests` and `size` still answer.
+    /// Gives the bytes their key. `Damaged` if an object is in the place of a folder of the key, or a
+    /// folder in the place of the key. After an error nothing has changed, and you may try again; after
+    /// a success it is `NotFound`, while `digests` and `size` still answer.
     pub fn commit(
         &mut self,
         key: &str,
