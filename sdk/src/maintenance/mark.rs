@@ -62,14 +62,18 @@ pub enum Standing {
 /// use packhouse_plugin::storage::Precondition;
 /// # let host = packhouse_plugin::testing::Host::new();
 ///
-/// let announce = || Mark::write("marks/1", MarkState::Announced, "run 7", "blobs/1",
-/// Precondition::Absent); // The publisher was first: the collection's next swap is a conflict. let
-/// announced = announce()?; assert_eq!(Mark::keep("marks/1")?, Standing::Safe); let ours =
-/// Precondition::Version(&announced.version); let removing = Mark::write("marks/1",
-/// MarkState::Removing, "run 7", "blobs/1", ours); assert_eq!(removing.unwrap_err(), Error::Conflict);
-/// // The collection is quicker. let announced = announce()?; let ours =
-/// Precondition::Version(&announced.version); Mark::write("marks/1", MarkState::Removing, "run 7",
-/// "blobs/1", ours)?; assert_eq!(Mark::keep("marks/1")?, Standing::Removing);
+/// let announce = || Mark::write("marks/1", MarkState::Announced, "run 7", "blobs/1", Precondition::Absent);
+/// // The publisher is first: the collection's next swap is a conflict.
+/// let announced = announce()?;
+/// assert_eq!(Mark::keep("marks/1")?, Standing::Safe);
+/// let ours = Precondition::Version(&announced.version);
+/// let removing = Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours);
+/// assert_eq!(removing.unwrap_err(), Error::Conflict);
+/// // The collection is first.
+/// let announced = announce()?;
+/// let ours = Precondition::Version(&announced.version);
+/// Mark::write("marks/1", MarkState::Removing, "run 7", "blobs/1", ours)?;
+/// assert_eq!(Mark::keep("marks/1")?, Standing::Removing);
 /// assert_eq!(host.object("marks/1").unwrap(), b"removing by run 7: blobs/1");
 /// # Ok::<(), Error>(())
 /// ```
