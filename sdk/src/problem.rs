@@ -95,6 +95,9 @@ mod report;
 
 pub use report::Report;
 
+/// The most characters of a text that a sentence repeats.
+const LONGEST_SHOWN: usize = 200;
+
 /// One line of a protocol's table of failures: the table is also the documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
@@ -126,6 +129,19 @@ macro_rules! descriptors {
         /// The whole table.
         pub const TABLE: &[$crate::Descriptor] = &[$($name),*];
     };
+}
+
+/// What a client sent, in the form in which a sentence repeats it: quoted, with control characters
+/// escaped, and cut to 200 characters.
+///
+/// ```
+/// use packhouse_plugin::problem::shown;
+///
+/// assert_eq!(shown("a\"b\n"), r#""a\"b\n""#);
+/// assert_eq!(shown(&"x".repeat(1000)).len(), 202);
+/// ```
+pub fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(LONGEST_SHOWN).collect::<String>())
 }
 
 /// Chooses the line of the table that answers an error type of the protocol. The client reads the

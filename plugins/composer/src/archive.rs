@@ -4,6 +4,7 @@
 use std::fmt;
 
 use packhouse_plugin::Error as HostError;
+use packhouse_plugin::problem::shown;
 use packhouse_plugin::zip::{self, Archive, Clients, Entry, Member, ReadAt, Unpack};
 
 /// The largest `composer.json`, in bytes.
@@ -162,10 +163,6 @@ fn resolve(link: &str, target: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
-}
-
-fn shown(path: &str) -> String {
-    format!("{:?}", path.chars().take(200).collect::<String>())
 }
 
 #[cfg(test)]

@@ -53,11 +53,6 @@ impl ErrorFormat for Composer {
     }
 }
 
-/// What a client sent, in the form in which a sentence repeats it: quoted and cut.
-pub fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(100).collect::<String>())
-}
-
 answered_as! { Error:
     NameError => BAD_NAME,
     VersionError => BAD_VERSION,

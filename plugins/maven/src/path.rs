@@ -1,6 +1,7 @@
 //! The meaning of a path of the repository.
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
+use packhouse_plugin::problem::shown;
 
 use crate::error::{self, Error};
 use crate::name::{Artifact, Coordinates, FileName, GroupId, METADATA_FILE, is_snapshot};
@@ -99,9 +100,4 @@ impl Place {
     pub fn of_artifact(artifact: &Artifact) -> Self {
         Self::of_path(&artifact.path())
     }
-}
-
-/// What a client has sent, as a sentence says it again: in quotes, and not at any length.
-pub fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(200).collect::<String>())
 }

@@ -82,11 +82,6 @@ pub fn in_json(error: Error) -> Error {
     error.with_detail(Form::Json)
 }
 
-/// What a client sent, in the form in which a sentence repeats it: quoted and cut.
-pub fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(100).collect::<String>())
-}
-
 answered_as! { Error:
     NameError => BAD_NAME,
     VersionError => BAD_VERSION,

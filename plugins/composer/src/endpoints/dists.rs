@@ -1,6 +1,7 @@
 //! Downloads a dist. A dist that the document does not name does not exist for clients, even if its
 //! bytes are stored.
 
+use packhouse_plugin::problem::shown;
 use packhouse_plugin::{Call, Error as HostError, Response};
 
 use super::{load, package, require};
@@ -15,7 +16,7 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let reference = call.decoded("reference")?;
     let (_, package) = load(&name)?;
     let dist = package.dists().find(|dist| dist.reference == reference).ok_or_else(|| {
-        let sentence = format!("the package {name} has no dist {}", error::shown(&reference));
+        let sentence = format!("the package {name} has no dist {}", shown(&reference));
         Error::because(error::NOT_FOUND, sentence)
     })?;
     let key = layout::dist(&name, &dist.reference);

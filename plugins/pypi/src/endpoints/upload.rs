@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use packhouse_plugin::problem::shown;
 use packhouse_plugin::storage::{
     self, Document, Entry, Precondition, Publish, Refused, Staged, put_proven, unless_conflict,
 };
@@ -17,7 +18,7 @@ use super::{JSON, Loaded, found, load_whole, pages, require, stored};
 use crate::attestation;
 use crate::catalog;
 use crate::document::{File, Project};
-use crate::error::{self, Error, shown};
+use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{FileName, ProjectName};
 use form::Form;

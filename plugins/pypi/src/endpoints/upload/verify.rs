@@ -5,6 +5,7 @@ use std::io::BufReader;
 
 use packhouse_plugin::auth;
 use packhouse_plugin::digests::{BLAKE2B256, MD5, SHA256};
+use packhouse_plugin::problem::shown;
 use packhouse_plugin::storage::Staged;
 
 use super::super::{found, now};
@@ -12,7 +13,7 @@ use super::form::{Content, Form};
 use crate::archive::{sdist, wheel};
 use crate::attestation;
 use crate::document::File;
-use crate::error::{self, Error, shown};
+use crate::error::{self, Error};
 use crate::metadata::CoreMetadata;
 use crate::name::{FileName, ProjectName, Version};
 
