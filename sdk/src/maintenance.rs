@@ -15,6 +15,10 @@
 //! - if a request has marked the removal ([`RemovalMark`]), or
 //! - if the operator ordered to remove orphans ([`Step::removes_orphans`]).
 //!
+//! A document that is an older copy of itself is damaged ([`Stored::read`] compares it with its
+//! proof), and a file that the proof says the document has named stays: the document has lost it. See
+//! [`Proof`](crate::storage::Proof).
+//!
 //! [`Step::reclaim`] follows this rule: pass it what the document says. The host adds a limit:
 //! without the operator's order, a run removes at most a few per cent of a mount's objects.
 //!

@@ -38,7 +38,8 @@ pub use json::Json;
 pub use listing::{Folders, List, Listing, ListingOptions, folder_of, folders, list, list_page};
 pub use proof::{Before, Name, PROOFS, Proof, check_absent, leave_proof, put_proven, put_rebuilt, release};
 pub(crate) use proof::{
-    forget as forget_proof, is_lost, proof_of, put_naming, record as record_proof, why_lost, why_unnamed,
+    add_names, forget as forget_proof, is_damaged as is_damaged_proof, is_lost, proof_of, put_naming,
+    record as record_proof, why_lost, why_unnamed,
 };
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;

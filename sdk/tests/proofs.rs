@@ -349,7 +349,8 @@ impl Maintenance for Demo {
         let files = storage::list("files/").collect::<Result<Vec<_>, _>>()?;
         let files: Vec<_> =
             files.iter().map(|file| Ok((file, reference(&file.key)?))).collect::<Result<_, Error>>()?;
-        step.report_unnamed(&files, INDEX)
+        step.report_unnamed(&files, INDEX)?;
+        step.report_lost(None).map(drop)
     }
 }
 
@@ -378,6 +379,22 @@ fn maintenance_names_what_was_lost_keeps_the_files_and_a_reindex_brings_them_bac
         let run = host.upkeep().older_than(0).collect::<Demo>().unwrap();
         assert_eq!(run.left_over, ["files/demo-9.0.0"]);
     }
+}
+
+#[test]
+fn a_proof_that_cannot_be_read_is_named_and_one_of_an_earlier_version_is_none() {
+    let host = Host::new();
+    done("1.0.0", "one");
+    let damaged = |proof: &str| {
+        host.insert(PROOF, proof).unwrap();
+        host.upkeep().verify::<Demo>().unwrap().damaged
+    };
+    assert_eq!(damaged("index.json exists. If it is not there, it was lost.\n"), Vec::<String>::new());
+    for torn in ["", "{", "{}", "null", "text"] {
+        assert_eq!(damaged(torn), [PROOF], "{torn:?}");
+    }
+    done("1.1.0", "two");
+    assert_eq!(host.upkeep().verify::<Demo>().unwrap().damaged, Vec::<String>::new());
 }
 
 #[test]

@@ -64,6 +64,11 @@ impl Line<'_> {
         self.yanked.unwrap_or(false)
     }
 
+    /// When it was published, in milliseconds since the Unix epoch.
+    pub fn published(&self) -> Option<u64> {
+        parse_rfc3339(self.pubtime.as_deref()?)
+    }
+
     /// The crate, as it is spelled, and the version that the line is about; none for a line
     /// that does not belong into the file of this crate.
     pub fn release(&self, name: &CrateName) -> Option<(CrateName, Version)> {

@@ -7,7 +7,7 @@
 //! repository with manifests.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, Document, Name, Proof, Update};
+use packhouse_plugin::storage::{self, Change, Document, Name, Proof, Update, unless_conflict};
 
 use crate::digest::ContentDigest;
 use crate::document::{LONGEST_EMPTY, Tags};
@@ -116,17 +116,50 @@ pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
     )
 }
 
-/// Points these tags to a manifest. Without tags, it makes the document if there is none.
-pub fn set(repository: &RepositoryName, tags: &[Tag], digest: &ContentDigest) -> Result<(), Error> {
+/// Before a push writes anything that looks like a proof: `Damaged` when it could not set its tags, as the
+/// document was lost or emptied, or is an older copy. Gives the proof for [`set`], if there are tags.
+pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Option<Proof>, Error> {
+    if tags.is_empty() {
+        return check_stored(repository).map(|()| None);
+    }
+    let key = layout::tags(repository);
+    storage::retry(&key, |_| {
+        let document = storage::get(&key)?;
+        check(repository, document.as_ref())?;
+        let proof = Proof::of(&key)?;
+        let checked = document.map_or(Ok(()), |document| proof.check(&(&document).into()));
+        Ok(unless_conflict(checked)?.map(|()| Some(proof)))
+    })
+}
+
+/// What the tags stand for.
+pub fn names_of(tags: &Tags) -> Vec<Name> {
+    let name = |name: &str| {
+        let digest = tags.get(&Tag::parse(name).ok()?)?;
+        Some(Name { note: Some(digest.to_string()), ..Name::from(name.to_owned()) })
+    };
+    tags.names_after("").filter_map(name).collect()
+}
+
+/// Points these tags to a manifest. Without tags, it makes the document if there is none. `proof` is as
+/// [`check_to_push`] read it.
+pub fn set(
+    repository: &RepositoryName,
+    tags: &[Tag],
+    digest: &ContentDigest,
+    proof: Option<&Proof>,
+) -> Result<(), Error> {
     if tags.is_empty() {
         // A document that has never had a tag has no proof.
         return change(Update::new(&layout::tags(repository)), repository, |_, _| false);
     }
     let note = Some(digest.to_string());
     let names: Vec<Name> =
-        tags.iter().map(|tag| Name { name: tag.to_string(), note: note.clone() }).collect();
+        tags.iter().map(|tag| Name { note: note.clone(), ..Name::from(tag.to_string()) }).collect();
     let key = layout::tags(repository);
-    change(Update::new(&key).proven().naming(&names), repository, |map, _| {
+    let update = Update::new(&key).proven().naming(&names);
+    let update = if let Some(proof) = proof { update.known(proof) } else { update };
+    change(update, repository, |map, _| {
         let mut changed = false;
         for tag in tags {
             changed |= map.set(tag, digest);
@@ -247,7 +280,7 @@ pub fn rebuild(
     }
     if !is_dry_run {
         let bytes = map.to_bytes().map_err(|error| Error::Misused(error.to_string()))?;
-        storage::unless_conflict(storage::put_rebuilt(key, Some(&document.into()), bytes, Some(JSON)))?;
+        unless_conflict(storage::put_rebuilt(key, Some(&document.into()), bytes, Some(JSON)))?;
     }
     Ok(lost)
 }

@@ -4,8 +4,8 @@
 use crate::Error;
 use crate::maintenance::Step;
 use crate::storage::{
-    Document, ListingOptions, PROOFS, Proof, get, is_lost, list_page, proof_of, record_proof, stat_many,
-    why_lost, why_unnamed,
+    Document, ListingOptions, Name, PROOFS, Proof, add_names, get, get_each, is_damaged_proof, is_lost,
+    list_page, proof_of, record_proof, stat_many, why_lost, why_unnamed,
 };
 use crate::types::ObjectInfo;
 
@@ -15,9 +15,16 @@ const KEYS: u32 = 500;
 const DOCUMENTS: u32 = 100;
 
 impl Step<'_> {
-    /// Reports the documents that were lost.
+    /// Reports the documents that were lost, and proofs that cannot be read.
     pub fn report_lost(&self, after: Option<&str>) -> Result<Option<String>, Error> {
-        let (lost, next) = lost(after)?;
+        let (proofs, lost, next) = lost(after)?;
+        for (key, proof) in proofs.iter().zip(get_each(&proofs)) {
+            if self.pass(proof)?.flatten().is_some_and(|proof| is_damaged_proof(&proof.bytes)) {
+                let why =
+                    "it is no proof, so nobody knows what its document has named: restore it, or remove it";
+                self.damaged_once(key, why);
+            }
+        }
         for (document, proof) in &lost {
             self.damaged_once(document, &why_lost(&proof.key));
         }
@@ -40,7 +47,7 @@ impl Step<'_> {
         after: Option<&str>,
         mut has_files: impl FnMut(&str) -> Result<bool, Error>,
     ) -> Result<Option<String>, Error> {
-        let (lost, next) = lost(after)?;
+        let (_, lost, next) = lost(after)?;
         for (document, proof) in &lost {
             if self.removes_orphans() && !has_files(document)? {
                 if self.remove(proof)? {
@@ -72,6 +79,12 @@ impl Step<'_> {
         Ok(page.next)
     }
 
+    /// Writes into the proof of a document what the document names and the proof does not say, as an
+    /// earlier version left it. Nothing in a dry run.
+    pub fn prove_names(&self, document: &Document, proof: Proof, names: Vec<Name>) -> Result<(), Error> {
+        if self.is_dry_run() { Ok(()) } else { add_names(document, proof, names) }
+    }
+
     /// Writes the proofs that are missing of documents that are there, as an earlier version left
     /// them.
     pub fn prove<S: AsRef<str>>(&self, documents: &[S]) -> Result<(), Error> {
@@ -88,16 +101,17 @@ impl Step<'_> {
     }
 }
 
-/// Documents with their proofs, and the key behind which the next page begins.
-type Page = (Vec<(String, ObjectInfo)>, Option<String>);
+/// The keys of proofs, documents with their proofs, and the key behind which the next page begins.
+type Page = (Vec<String>, Vec<(String, ObjectInfo)>, Option<String>);
 
-/// The documents of one page that were lost, each with its proof.
+/// All proofs of one page, and the documents that were lost, each with its proof.
 fn lost(after: Option<&str>) -> Result<Page, Error> {
     let after = after.filter(|after| *after != PROOFS);
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(PROOFS) })?;
     let proofs = page.objects.into_iter();
     let proofs: Vec<(String, ObjectInfo)> =
         proofs.filter_map(|proof| Some((proof.key.strip_prefix(PROOFS)?.to_owned(), proof))).collect();
+    let keys = proofs.iter().map(|(_, proof)| proof.key.clone()).collect();
     let documents: Vec<&str> = proofs.iter().map(|(document, _)| document.as_str()).collect();
     let found = stat_many(&documents)?;
     let mut lost = Vec::new();
@@ -106,5 +120,5 @@ fn lost(after: Option<&str>) -> Result<Page, Error> {
             lost.push((document, proof));
         }
     }
-    Ok((lost, page.next))
+    Ok((keys, lost, page.next))
 }

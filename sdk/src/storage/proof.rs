@@ -31,8 +31,8 @@ use absence::remove_proof;
 mod absence;
 mod change;
 
+pub(crate) use absence::{add_names, forget, is_lost, record, why_lost};
 pub use absence::{check_absent, leave_proof, release};
-pub(crate) use absence::{forget, is_lost, record, why_lost};
 pub(crate) use change::put_naming;
 pub use change::{put_proven, put_rebuilt};
 
@@ -57,16 +57,19 @@ struct State {
     notes: BTreeMap<String, String>,
 }
 
-/// What a document names from now on. The note is what it says of it, where that is short.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a document names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Name {
     pub name: String,
+    /// What the document says of it, where that is short.
     pub note: Option<String>,
+    /// Since when, in milliseconds since the Unix epoch; none for now.
+    pub since: Option<u64>,
 }
 
 impl From<String> for Name {
     fn from(name: String) -> Name {
-        Name { name, note: None }
+        Name { name, ..Name::default() }
     }
 }
 
@@ -210,8 +213,9 @@ impl Proof {
             // A later change may have said something else of them.
             let is_latest = self.state.stamp <= stamp;
             self.state.stamp = self.state.stamp.max(stamp);
-            for Name { name, note } in names {
-                self.state.files.entry(name.clone()).or_insert_with(clock::now);
+            for Name { name, note, since } in names {
+                let since = since.unwrap_or_else(clock::now);
+                self.state.files.entry(name.clone()).or_insert(since);
                 if let (Some(note), true) = (note, is_latest || self.note(name).is_none()) {
                     self.state.notes.insert(name.clone(), note.clone());
                 }
@@ -266,7 +270,7 @@ fn parse(proof: &Document) -> State {
 }
 
 /// Whether this is neither a proof nor the sentence that an earlier version wrote.
-fn is_damaged(proof: &[u8]) -> bool {
+pub(crate) fn is_damaged(proof: &[u8]) -> bool {
     serde_json::from_slice::<State>(proof).is_err()
         && !proof.ends_with(b" exists. If it is not there, it was lost.\n")
 }

@@ -60,11 +60,12 @@ pub struct Update<'a> {
     content_type: Option<&'a str>,
     is_proven: bool,
     names: &'a [Name],
+    known: Option<&'a Proof>,
 }
 
 impl<'a> Update<'a> {
     pub fn new(key: &'a str) -> Update<'a> {
-        Update { key, limit: DEFAULT_LIMIT, content_type: None, is_proven: false, names: &[] }
+        Update { key, limit: DEFAULT_LIMIT, content_type: None, is_proven: false, names: &[], known: None }
     }
 
     /// For a document that is changed with [`Publish::proven`](crate::storage::Publish::proven) or only
@@ -82,6 +83,12 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn naming(self, names: &'a [Name]) -> Update<'a> {
         Update { names, ..self }
+    }
+
+    /// The proof of the document as the caller has read it a moment ago. It is not read again then.
+    #[must_use]
+    pub fn known(self, proof: &'a Proof) -> Update<'a> {
+        Update { known: Some(proof), ..self }
     }
 
     /// Refuses to read more than this many bytes, with `Damaged`.
@@ -177,7 +184,8 @@ impl<'a> Update<'a> {
                 let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
                 if self.is_proven {
-                    return put_naming(self.key, before, bytes, content_type, self.names).map(Some);
+                    let proof = self.known.cloned().map_or_else(|| Proof::of(self.key), Ok)?;
+                    return put_naming(proof, before, bytes, content_type, self.names).map(Some);
                 }
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }

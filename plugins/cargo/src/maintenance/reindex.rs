@@ -25,7 +25,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "names", step: names },
     Phase {
         name: "older",
-        step: |step, after| step.each_proven(after, |index, proof| older::rebuild(step, &index, &proof)),
+        step: |step, after| step.each_proven(after, |index, proof| older::rebuild(step, &index, proof)),
     },
     Phase { name: "catalog", step: fill_catalog },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },

@@ -177,3 +177,21 @@ fn owners_without_a_crate_that_was_published_are_named_and_stay_until_the_operat
     assert_eq!(run.left_over, [OWNERS]);
     Publish::new("Demo", "1.0.0").done(&host);
 }
+
+#[test]
+fn a_reindex_writes_down_what_an_index_of_an_earlier_version_names() {
+    let (host, newest) = restored(0, false);
+    let unstamped =
+        |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    let newest = unstamped(&String::from_utf8(newest).unwrap());
+    host.insert(INDEX, &newest).unwrap();
+    assert!(host.remove(PROOF));
+    assert_eq!(host.upkeep().reindex::<Cargo>().unwrap().rebuilt, Vec::<String>::new());
+    let line = newest.replace("\"index_lines\":2", "\"index_lines\":1");
+    host.insert(INDEX, line.lines().next().unwrap()).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_told(&other_bytes().send(&host.as_user("ann")), 500, "damaged");
+    assert_eq!(host.upkeep().reindex::<Cargo>().unwrap().rebuilt, [INDEX]);
+    let lines: Vec<Value> = newest.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(super::lines(&host, "/de/mo/demo"), lines, "with the time of its publication");
+}

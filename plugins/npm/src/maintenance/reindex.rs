@@ -6,7 +6,7 @@ use std::io::BufReader;
 
 use packhouse_plugin::digests::{SHA1, SHA512};
 use packhouse_plugin::maintenance::{Phase, Step, digests, each};
-use packhouse_plugin::storage::{self, Document, Proof, Reader, put_rebuilt, unless_conflict};
+use packhouse_plugin::storage::{self, Document, Name, Proof, Reader, put_rebuilt, unless_conflict};
 use packhouse_plugin::{Error, find_digest, log, time};
 
 use crate::archive;
@@ -26,7 +26,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "packages", step: packages },
     Phase {
         name: "older",
-        step: |step, after| step.each_proven(after, |packument, proof| rebuild(step, &packument, &proof)),
+        step: |step, after| step.each_proven(after, |packument, proof| rebuild(step, &packument, proof)),
     },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
@@ -49,7 +49,7 @@ fn packages(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Erro
 
 /// An older copy of a packument, or one that does not name what it has named: with the versions whose
 /// tarballs are here. What else was said of them, e.g. who published them, is lost.
-fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<(), Error> {
+fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Error> {
     let Some(name) = layout::package_of_index(&document.info.key) else { return Ok(()) };
     let Ok(mut packument) = Packument::parse(&document.bytes) else { return Ok(()) };
     // Other damage is for `verify` to tell: the operator may have it restored.
@@ -70,7 +70,9 @@ fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<(), Er
         }
     }
     if !is_changed {
-        return Ok(());
+        let names =
+            packument.versions().filter_map(|(version, _)| named(&name, &packument, version)).collect();
+        return step.prove_names(document, proof, names);
     }
     if !step.is_dry_run() {
         let bytes = packument.to_bytes();
@@ -83,6 +85,16 @@ fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<(), Er
     }
     step.rebuilt(&document.info.key);
     Ok(())
+}
+
+/// The tarball of a version that the packument names.
+fn named(name: &PackageName, packument: &Packument<'_>, version: &str) -> Option<Name> {
+    let tarball = layout::tarball_name(name, version);
+    if tarball.len() > layout::SEGMENT_LENGTH || tarball.contains('/') {
+        return None;
+    }
+    let since = packument.time(version).and_then(|time| time::parse_rfc3339(&time));
+    Some(Name { since, ..Name::from(layout::file(name, &tarball)) })
 }
 
 /// What a tarball says of its version.

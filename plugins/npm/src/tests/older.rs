@@ -165,3 +165,30 @@ fn what_a_request_has_unpublished_is_not_lost() {
     assert_eq!(host.upkeep().older_than(0).collect::<Npm>().unwrap().left_over, [LOST]);
     other_bytes().done(&host);
 }
+
+#[test]
+fn a_reindex_writes_down_what_a_packument_of_an_earlier_version_names() {
+    let host = host();
+    for version in ["1.0.0", "1.1.0"] {
+        Publish::new("a", version).done(&host);
+    }
+    let newest = host.object_json(INDEX);
+    let proof = format!("proofs/{INDEX}");
+    for earlier in [None, Some(format!("{INDEX} exists. If it is not there, it was lost.\n"))] {
+        host.insert(INDEX, newest.to_string()).unwrap();
+        match earlier {
+            None => assert!(host.remove(&proof)),
+            Some(sentence) => drop(host.insert(&proof, sentence).unwrap()),
+        }
+        assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, Vec::<String>::new());
+        let mut stored = newest.clone();
+        stored["versions"].as_object_mut().unwrap().shift_remove("1.1.0");
+        host.insert(INDEX, stored.to_string()).unwrap();
+        host.set_now(host.now() + 2 * DAY);
+        assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 500);
+        let run = host.upkeep().older_than(0).collect::<Npm>().unwrap();
+        assert_eq!((run.damaged, run.left_over.len()), (vec![INDEX.to_owned()], 0));
+        assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, [INDEX]);
+        assert_eq!(host.object_json(INDEX)["time"]["1.1.0"], newest["time"]["1.1.0"]);
+    }
+}

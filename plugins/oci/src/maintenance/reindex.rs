@@ -119,7 +119,6 @@ fn from_proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
 fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::TAGS, after, DOCUMENTS)?;
     let keys: Vec<String> = listing.objects.into_iter().map(|object| object.key).collect();
-    let mut tagged = Vec::new();
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         let Some(repository) = layout::repository_of_tags(key) else { continue };
         let Some(document) = step.pass(document)?.flatten() else { continue };
@@ -142,8 +141,9 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
                         step.damaged(key, &why);
                     }
                 }
-                if tags.names_after("").next().is_some() {
-                    tagged.push(key);
+                let names = tag_map::names_of(&tags);
+                if !names.is_empty() {
+                    step.prove_names(&document, storage::Proof::of(key)?, names)?;
                 }
             }
             Err(error) => {
@@ -157,7 +157,6 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
             }
         }
     }
-    step.prove(&tagged)?;
     Ok(listing.next)
 }
 

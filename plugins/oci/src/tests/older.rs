@@ -115,3 +115,40 @@ fn a_healthy_repository_is_silent_however_its_tags_change() {
         assert_eq!(get(&host, "/v2/a/tags/list").json()["tags"], json!([]));
     }
 }
+
+#[test]
+fn a_push_that_is_refused_stores_nothing() {
+    let (host, _) = restored(DAY, true);
+    let ann = host.as_user("ann");
+    upload(&ann, "a", "three");
+    let before = host.objects();
+    assert_eq!(put(&ann, "a", "v3", &image("three")).status(), 500);
+    assert_eq!(host.objects(), before);
+}
+
+#[test]
+fn a_reindex_writes_down_the_tags_of_an_earlier_version() {
+    let host = host();
+    for tag in ["v1", "v2"] {
+        push(&host, "a", tag, "one");
+    }
+    let earlier = host.object_json(TAGS);
+    host.insert(TAGS, earlier.to_string()).unwrap();
+    assert!(host.remove("proofs/tags/a/tags.json"));
+    assert_eq!(host.upkeep().reindex::<Oci>().unwrap().rebuilt, Vec::<String>::new());
+    push(&host, "a", "v3", "three");
+    let newest = host.object_json(TAGS);
+    push(&host, "a", "v4", "four");
+    assert_eq!(host.as_user("ann").delete("/v2/a/manifests/v4").send::<Oci>().status(), 202);
+    // An older copy that has lost a tag of the earlier version.
+    let mut older = host.object(TAGS).unwrap();
+    push(&host, "a", "v5", "five");
+    assert_eq!(host.as_user("ann").delete("/v2/a/manifests/v5").send::<Oci>().status(), 202);
+    let text = String::from_utf8(older).unwrap();
+    let entry = format!("\"v2\":\"{}\",", newest["v2"].as_str().unwrap());
+    assert!(text.contains(&entry), "{text}");
+    older = text.replace(&entry, "").into_bytes();
+    host.insert(TAGS, older).unwrap();
+    assert_eq!(host.upkeep().reindex::<Oci>().unwrap().rebuilt, [TAGS]);
+    assert_eq!(host.object_json(TAGS), newest);
+}

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 
 use packhouse_plugin::problem::shown;
 use packhouse_plugin::storage::{
-    self, Document, Entry, Precondition, Publish, Refused, Staged, put_proven, unless_conflict,
+    self, Before, Document, Entry, Precondition, Publish, Refused, Staged, unless_conflict,
 };
 use packhouse_plugin::{Call, Response, log, settings};
 
@@ -74,6 +74,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     let document = layout::document(&verified.name);
     let key = layout::file(&verified.name, &verified.file.filename);
     let (is_first, is_adopted, is_claimed) = (Cell::new(false), Cell::new(false), Cell::new(false));
+    let is_prepared = Cell::new(false);
     let there = RefCell::default();
     let mut look = |document: Option<&Document>| {
         let ours =
@@ -82,6 +83,10 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
             ours.check().map_err(|why| document.damaged(why))?;
         }
         is_adopted.set(ours.is_none());
+        if ours.is_none() && !is_prepared.get() {
+            adopted(verified, false)?;
+            return Ok(Entry::Other);
+        }
         let project = ours.map_or_else(|| adopted(verified, is_claimed.get()), Ok)?;
         if !is_new(verified, &project)? {
             there.replace(project.file(&verified.file.filename).cloned());
@@ -92,6 +97,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     };
     let publish = Publish::new(&document).content_type(JSON).proven();
     let mut prepared = publish.prepare(&mut look)?;
+    is_prepared.set(true);
     if is_adopted.get() {
         // There is a document by now.
         prepared = publish.prepare(&mut look)?;
@@ -191,7 +197,9 @@ fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
         // What is refused anyway stores nothing.
         is_new(verified, &loaded.project)?;
         let bytes = storage::to_json(&loaded.project.stored())?;
-        let written = put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON));
+        // Its proof is written when it names the file.
+        let precondition = loaded.before.as_ref().map_or(Precondition::Absent, Before::precondition);
+        let written = storage::put(&key, &bytes, precondition, Some(JSON));
         Ok(unless_conflict(written)?.map(|_| loaded.project))
     })
 }

@@ -10,13 +10,13 @@
 
 use packhouse_plugin::maintenance::{Phase, Step};
 use packhouse_plugin::storage::{
-    self, Before, GRACE, ListingOptions, Precondition, Proof, list_page, put_rebuilt, unless_conflict,
+    self, Before, GRACE, ListingOptions, Name, Precondition, Proof, list_page, put_rebuilt, unless_conflict,
 };
 use packhouse_plugin::{Error, ObjectInfo, time};
 
 use super::{Stored, go_on, stored};
 use crate::catalog;
-use crate::document::Project;
+use crate::document::{File, Project};
 use crate::endpoints::found::{Folder, Look};
 use crate::endpoints::{JSON, pages};
 use crate::layout;
@@ -80,24 +80,28 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
     storage::retry(&key, |_| {
         let proof = Proof::of(&key)?;
         let mut is_older = false;
-        let (known, before) = match stored(name)? {
-            Stored::Ours(document, project) => (Some(project), Some(Before::from(&document))),
-            Stored::Foreign(document) => (None, Some(Before::from(&document))),
+        let there = stored(name)?;
+        let (known, before) = match &there {
+            Stored::Ours(document, project) => (Some(project.clone()), Some(Before::from(document))),
+            Stored::Foreign(document) => (None, Some(Before::from(document))),
             Stored::Nothing => (None, None),
             Stored::Damaged(Some((document, project)), _)
-                if project.check().is_ok() && proof.is_ahead_of(&document)? =>
+                if project.check().is_ok() && proof.is_ahead_of(document)? =>
             {
                 is_older = true;
-                (Some(project), Some(Before::from(&document)))
+                (Some(project.clone()), Some(Before::from(document)))
             }
             // The operator may have it restored: what it said must not be lost.
             Stored::Damaged(_, why) => {
-                step.damaged_once(&key, &why);
+                step.damaged_once(&key, why);
                 return Ok(Some(read));
             }
         };
         let missing = missing(step, known.as_ref(), &folder, &proof);
         if missing.is_empty() && !is_older {
+            if let Stored::Ours(document, project) = &there {
+                step.prove_names(document, proof, named(name, project))?;
+            }
             return Ok(Some(read));
         }
         read += missing.iter().map(|(_, info)| info.size).sum::<u64>();
@@ -140,6 +144,15 @@ fn missing<'a>(
         None => true,
     };
     folder.files.iter().filter(is_missing).collect()
+}
+
+/// The files that a document names.
+fn named(name: &ProjectName, project: &Project) -> Vec<Name> {
+    let file = |file: &File| Name {
+        since: time::parse_rfc3339(&file.uploaded),
+        ..Name::from(layout::file(name, &file.filename))
+    };
+    project.files.iter().map(file).collect()
 }
 
 fn with_files(

@@ -195,3 +195,25 @@ fn what_a_request_has_deleted_is_not_lost() {
     assert_eq!(get(&host, "/simple/demo/").status(), 404);
     other_bytes().done(&host);
 }
+
+#[test]
+fn a_reindex_writes_down_what_a_document_of_an_earlier_version_names() {
+    let host = host();
+    Upload::wheel("demo", "1.0").done(&host);
+    Upload::sdist("demo", "1.0").done(&host);
+    let newest = host.object_json(DOCUMENT);
+    host.insert(DOCUMENT, newest.to_string()).unwrap();
+    assert!(host.remove(PROOF));
+    assert_eq!(host.upkeep().dry_run().reindex::<Pypi>().unwrap().rebuilt, ["simple/index.html"]);
+    assert_eq!(host.object(PROOF), None);
+    assert_eq!(host.upkeep().reindex::<Pypi>().unwrap().rebuilt, ["simple/index.html"]);
+    let mut lost = newest.clone();
+    lost["files"].as_array_mut().unwrap().pop();
+    host.insert(DOCUMENT, lost.to_string()).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_damaged(&host, "other bytes", || other_bytes().send(&host.as_user("ann")));
+    let run = host.upkeep().older_than(0).collect::<Pypi>().unwrap();
+    assert_eq!((run.damaged, run.left_over.len()), (vec![DOCUMENT.to_owned()], 0));
+    host.upkeep().reindex::<Pypi>().unwrap();
+    assert_eq!(host.object_json(DOCUMENT)["files"][1]["uploaded"], newest["files"][1]["uploaded"]);
+}

@@ -1,9 +1,9 @@
 //! Documents that are not there: lost, or removed by a request. And proofs that come and go with their
 //! documents.
 
-use super::{Proof, State, proof_of};
+use super::{Name, Proof, State, proof_of};
 use crate::maintenance::is_removed;
-use crate::storage::{Precondition, get, remove, retry, stamp, stat, stat_many, unless_conflict};
+use crate::storage::{Document, Precondition, get, remove, retry, stamp, stat, stat_many, unless_conflict};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -52,6 +52,22 @@ pub(crate) fn record(document: &str) -> Result<(), Error> {
     let Some(there) = get(document)? else { return Ok(()) };
     let proof = Proof { document: document.to_owned(), info: None, state: State::default() };
     proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[])
+}
+
+/// Writes into the proof what this document names and the proof does not say. What a request has taken
+/// out meanwhile goes again.
+pub(crate) fn add_names(document: &Document, proof: Proof, mut names: Vec<Name>) -> Result<(), Error> {
+    let key = &document.info.key;
+    names.retain(|name| !proof.names(&name.name));
+    if names.is_empty() || proof.is_ahead_of(document)? {
+        return Ok(());
+    }
+    proof.try_record(stamp::of(&document.bytes).unwrap_or(0), &names)?;
+    if stat(key)?.is_none_or(|now| now.version != document.info.version) {
+        let names: Vec<String> = names.into_iter().map(|name| name.name).collect();
+        release(key, &names)?;
+    }
+    Ok(())
 }
 
 /// Takes files out of the proof, before the document is written without them.

@@ -30,7 +30,7 @@ pub fn put_proven(
     bytes: Vec<u8>,
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, Error> {
-    put_naming(key, before, bytes, content_type, &[])
+    put_naming(Proof::of(key)?, before, bytes, content_type, &[])
 }
 
 /// The same for `reindex`, which makes a document anew from what is stored: also in the place of
@@ -46,13 +46,12 @@ pub fn put_rebuilt(
 
 /// As [`put_proven`], where the document names these from now on.
 pub(crate) fn put_naming(
-    key: &str,
+    mut proof: Proof,
     before: Option<&Before>,
     bytes: Vec<u8>,
     content_type: Option<&str>,
     names: &[Name],
 ) -> Result<ObjectInfo, Error> {
-    let mut proof = Proof::of(key)?;
     match before {
         Some(before) => proof.check(before)?,
         None => proof.check_absent()?,

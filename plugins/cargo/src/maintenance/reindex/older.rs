@@ -5,11 +5,11 @@ use std::io::BufReader;
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{Step, digests};
-use packhouse_plugin::storage::{Document, Proof, Reader, put_rebuilt, unless_conflict};
+use packhouse_plugin::storage::{Document, Name, Proof, Reader, put_rebuilt, unless_conflict};
 use packhouse_plugin::{Error, find_digest};
 
 use crate::archive;
-use crate::document::{Index, Release};
+use crate::document::{Index, Line, Release};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::name::{CrateName, Version};
@@ -19,7 +19,7 @@ const READ: usize = 256 * 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Other damage is for `verify` to tell: the operator may have it restored.
-pub fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<(), Error> {
+pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Error> {
     let Some(name) = layout::crate_of_index(&document.info.key) else { return Ok(()) };
     if Index::new(&document.bytes).check(&name).is_err() {
         return Ok(());
@@ -44,7 +44,7 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<()
         }
     }
     if !is_changed {
-        return Ok(());
+        return step.prove_names(document, proof, named(&name, &document.bytes));
     }
     if !step.is_dry_run() {
         let written = put_rebuilt(&document.info.key, Some(&document.into()), bytes, Some(TEXT));
@@ -55,6 +55,15 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: &Proof) -> Result<()
     }
     step.rebuilt(&document.info.key);
     Ok(())
+}
+
+/// The files that an index names.
+fn named(name: &CrateName, index: &[u8]) -> Vec<Name> {
+    let named = |line: Line<'_>| {
+        let (spelled, version) = line.release(name)?;
+        Some(Name { since: line.published(), ..Name::from(layout::crate_file(&spelled, &version)) })
+    };
+    Index::new(index).lines().filter_map(named).collect()
 }
 
 /// The line of a version, or why it cannot be made from the file.

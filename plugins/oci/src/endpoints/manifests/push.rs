@@ -1,7 +1,7 @@
 //! `PUT /v2/{repository}/manifests/{tag or digest}`: the manifest becomes visible when everything that
 //! it references exists.
 
-use packhouse_plugin::storage::{self, Precondition};
+use packhouse_plugin::storage::{self, Precondition, Proof};
 use packhouse_plugin::{Call, Response, digests, settings};
 use serde_json::json;
 
@@ -40,13 +40,12 @@ pub fn push_manifest(call: &Call) -> Result<Response, Error> {
     require(&repository, Access::Push)?;
     let push = receive(call, repository)?;
     adoption::ensure(&push.repository)?;
-    // Before this push writes anything that looks like a proof.
-    tag_map::check_stored(&push.repository)?;
+    let proof = tag_map::check_to_push(&push.repository, &push.tags)?;
     {
         let named = push.manifest.named();
         let _pending = Pending::begin(&push.repository, &named)?;
         let proven = content::check(&push.repository, &push.manifest, &named)?;
-        store(&push, &proven)?;
+        store(&push, &proven, proof.as_ref())?;
     }
     Ok(answer(call, &push))
 }
@@ -101,7 +100,7 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
 
 /// First what the push proved, then the manifest, then what makes it found. A deletion at the same time may take it
 /// away in between: then it comes back, as what was acknowledged last must be there.
-fn store(push: &Push, proven: &[ContentDigest]) -> Result<(), Error> {
+fn store(push: &Push, proven: &[ContentDigest], proof: Option<&Proof>) -> Result<(), Error> {
     let key = layout::manifest(&push.repository, &push.digest);
     for _ in 0..ATTEMPTS {
         records::push(&push.repository, &push.digest, proven, &push.tags)?;
@@ -112,7 +111,7 @@ fn store(push: &Push, proven: &[ContentDigest]) -> Result<(), Error> {
             let referrer = push.manifest.referrer(&push.media_type, &push.digest, size);
             referrers::write(&push.repository, &subject, &push.digest, &referrer)?;
         }
-        tag_map::set(&push.repository, &push.tags, &push.digest)?;
+        tag_map::set(&push.repository, &push.tags, &push.digest, proof)?;
         if storage::stat(&key)?.is_some() {
             return Ok(());
         }
