@@ -36,10 +36,13 @@ pub use derived::Derived;
 pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, get_up_to, put, to_json};
 pub use json::Json;
 pub use listing::{Folders, List, Listing, ListingOptions, folder_of, folders, list, list_page};
-pub use proof::{Before, Name, PROOFS, Proof, check_absent, leave_proof, put_proven, put_rebuilt, release};
+pub use proof::{
+    Before, Name, PROOFS, Proof, begin, check_absent, check_newest, leave_proof, put_naming, put_proven,
+    put_rebuilt, release,
+};
 pub(crate) use proof::{
-    add_names, forget as forget_proof, is_damaged as is_damaged_proof, is_lost, proof_of, put_naming,
-    record as record_proof, why_lost, why_unnamed,
+    add_names, forget as forget_proof, is_damaged as is_damaged_proof, is_lost, proof_of,
+    record as record_proof, record_strict as record_strict_proof, why_lost, why_unnamed,
 };
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;

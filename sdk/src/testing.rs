@@ -27,6 +27,7 @@ pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
 pub(crate) mod multipart;
+mod older;
 mod owned;
 pub(crate) mod policy;
 mod reply;
@@ -35,6 +36,7 @@ pub(crate) mod state;
 mod upkeep;
 
 pub use host::Host;
+pub use older::{Change, Older};
 pub use reply::Reply;
 pub use request::{Actor, FormField, TestRequest};
 pub use state::LogLine;

@@ -416,3 +416,79 @@ fn a_proof_costs_two_calls_of_the_store() {
     // The first looks once more whether the document was removed meanwhile.
     assert_eq!((with - without, first - without), (2, 3));
 }
+
+fn list() -> Json<Vec<String>> {
+    Json::at("owners.json").strict()
+}
+
+fn set_list(names: &[&str]) -> Result<(), Error> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    list().update(|_| Ok::<_, Error>(Some(names.clone()))).map(drop)
+}
+
+#[test]
+fn a_list_of_owners_that_is_older_or_unstamped_counts_for_nobody() {
+    let host = Host::new();
+    let key = "owners.json";
+    set_list(&["ann", "bob"]).unwrap();
+    let older = host.object(key).unwrap();
+    set_list(&["ann"]).unwrap();
+    let newest = host.object(key).unwrap();
+    for copy in [older, br#"["ann","bob"]"#.to_vec(), br#"["ann"]"#.to_vec()] {
+        host.insert(key, copy).unwrap();
+        let before = host.objects();
+        assert!(matches!(list().read(), Err(Error::Damaged { .. })));
+        let mut is_asked = false;
+        let changed = list().update(|_| {
+            is_asked = true;
+            Ok::<_, Error>(None)
+        });
+        let Err(Error::Damaged { why, .. }) = changed else { panic!("{changed:?}") };
+        assert!(why.contains("`proofs/owners.json`") && !why.contains("reindex"), "{why}");
+        assert!(!is_asked, "a change sees no older copy");
+        assert_eq!(host.objects(), before);
+    }
+    host.insert(key, newest).unwrap();
+    assert_eq!(list().read().unwrap().unwrap(), ["ann"]);
+    // The operator lets a copy count.
+    host.insert(key, r#"["bob"]"#).unwrap();
+    assert!(host.remove("proofs/owners.json"));
+    assert_eq!(list().read().unwrap().unwrap(), ["bob"]);
+    set_list(&["bob", "zoe"]).unwrap();
+}
+
+#[test]
+fn the_first_states_of_a_list_leave_no_proof_and_are_older_than_every_later_one() {
+    let host = Host::new();
+    let first = || Json::<Vec<String>>::at("owners.json").stamped();
+    for names in [vec![], vec!["ann".to_owned()]] {
+        first().update(|_| Ok::<_, Error>(Some(names.clone()))).unwrap();
+    }
+    assert_eq!(host.objects(), ["owners.json"]);
+    let older = host.object("owners.json").unwrap();
+    assert_eq!(list().read().unwrap().unwrap(), ["ann"]);
+    set_list(&["bob"]).unwrap();
+    host.insert("owners.json", older).unwrap();
+    assert!(matches!(list().read(), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn a_document_that_is_begun_needs_no_reading_before_it_is_published_into() {
+    let host = Host::new();
+    let begin = || storage::begin(INDEX, None, || Ok::<_, Error>(b"{}".to_vec()));
+    let (document, proof) = begin().unwrap().unwrap();
+    assert!(begin().unwrap().is_none());
+    assert_eq!(host.objects(), [INDEX]);
+    let mut writer = Writer::new(&["sha256"]);
+    writer.add(b"one").unwrap();
+    let mut staged = writer.finish().unwrap();
+    let mut look = |document: Option<&Document>| look(document, "1.0.0", "one");
+    let before = host.store_calls();
+    let prepared = Publish::new(INDEX).proven().prepare_read(document, Some(proof), &mut look).unwrap();
+    assert_eq!(host.store_calls(), before);
+    let claimed = prepared.unwrap().claim(&mut staged, &blob("1.0.0"), None, &mut look).unwrap().unwrap();
+    claimed.name(&mut look).unwrap().unwrap();
+    assert!(Proof::of(INDEX).unwrap().names(&blob("1.0.0")));
+    assert!(host.remove(INDEX));
+    assert!(matches!(begin(), Err(Error::Damaged { .. })));
+}

@@ -8,7 +8,7 @@
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::auth::{self, Decision, Denied};
-use packhouse_plugin::storage::{self, Document, Reader, unless_conflict};
+use packhouse_plugin::storage::{self, Document, Json, Reader, unless_conflict};
 
 use crate::document::Index;
 use crate::endpoints::{CRATE, EVERY_CRATE, no_crate, owners_of};
@@ -79,7 +79,17 @@ impl StoredName {
 
     /// May the caller do this by a grant, or as an owner?
     pub fn decide_owned(&self, action: &str) -> Result<Decision, Error> {
-        auth::decide_owned(CRATE, self.0.as_str(), action, || Ok(self.owners()?.unwrap_or_default().list()))
+        self.decide(action, &owners_of(&self.0).strict())
+    }
+
+    /// The same, asked again in the same request: it is known by then that the list is no older copy.
+    pub fn decide_again(&self, action: &str) -> Result<Decision, Error> {
+        self.decide(action, &owners_of(&self.0))
+    }
+
+    fn decide(&self, action: &str, list: &Json<Owners>) -> Result<Decision, Error> {
+        let owners = || Ok(self.recorded(list)?.unwrap_or_default().list());
+        auth::decide_owned(CRATE, self.0.as_str(), action, owners)
     }
 
     /// The answer reveals the stored spelling only to a caller who may do this on the requested
@@ -89,7 +99,7 @@ impl StoredName {
         let told = if could { &self.0 } else { asked };
         if told.as_str() == self.0.as_str() && decision == Decision::Forbidden {
             // Asked again for the reason, which is that of the last question.
-            if let Err(error) = self.decide_owned(action) {
+            if let Err(error) = self.decide_again(action) {
                 return error;
             }
         }
@@ -101,10 +111,14 @@ impl StoredName {
         denied.into()
     }
 
-    /// Its owners; none when nobody recorded any, e.g. of a crate of another system.
+    /// Its owners; none when nobody recorded any, e.g. of a crate of another system. `Damaged` if their
+    /// document is an older copy: it may list somebody who is no owner any more.
     pub fn owners(&self) -> Result<Option<Owners>, Error> {
-        let owners = owners_of(&self.0).read()?;
-        Ok(owners.filter(|owners| owners.name == self.0.as_str()))
+        self.recorded(&owners_of(&self.0).strict())
+    }
+
+    fn recorded(&self, list: &Json<Owners>) -> Result<Option<Owners>, Error> {
+        Ok(list.read()?.filter(|owners| owners.name == self.0.as_str()))
     }
 
     /// Is this index file still about this crate?

@@ -61,6 +61,12 @@ pub fn crate_of_index(key: &str) -> Option<CrateName> {
     CrateName::parse(name).ok().filter(|name| index(name) == key)
 }
 
+/// The crate whose owners' document lies at this key, in the canonical form of its name.
+pub fn crate_of_owners(key: &str) -> Option<CrateName> {
+    let name = key.strip_prefix(OWNERS)?.strip_suffix(".json")?;
+    CrateName::parse(name).ok().filter(|name| owners(name) == key)
+}
+
 /// Why nothing may lie at this key: the key of the layout that is a file instead of a folder, or
 /// the other way round, and the reason.
 pub fn misplaced(key: &str) -> Option<(&str, &'static str)> {

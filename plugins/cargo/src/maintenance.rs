@@ -3,6 +3,7 @@
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Maintenance, Reference, Step, Stored};
+use packhouse_plugin::storage::{Document, Json};
 
 use crate::Cargo;
 use crate::document::Index;
@@ -65,7 +66,9 @@ fn is_published_here(index: Index<'_>) -> bool {
 
 /// Why a document of owners is damaged that is missing.
 fn lost_owners(name: &CrateName) -> String {
-    format!("it is missing, so {name} has no owners: restore it, or add owners again")
+    format!(
+        "it is missing, so {name} has no owners: restore it, or add owners again. If it has a proof, remove that first"
+    )
 }
 
 /// Why the index file of a crate is damaged that is missing, and whose owners are there.
@@ -73,6 +76,23 @@ fn lost_index(owners: &str) -> String {
     format!(
         "it is lost: `{owners}` shows that the crate was published. Restore it, or run `packhouse gc --orphans` to remove everything that is left of the crate"
     )
+}
+
+/// What a document of owners says, or why it is damaged, as its proof may tell.
+fn owners(document: Result<Document, Error>) -> Result<Result<Owners, String>, Error> {
+    let parsed = document.and_then(|document| {
+        let owners: Owners = document.json()?;
+        match Json::<Owners>::at(&document.info.key).strict().parse(&document) {
+            // It was changed after it was read.
+            Err(Error::Conflict) => Ok((document.info.key, owners)),
+            checked => checked.map(|owners| (document.info.key, owners)),
+        }
+    });
+    match parsed {
+        Ok((key, owners)) => Ok(wrong_owners(&key, &owners).map_or(Ok(owners), Err)),
+        Err(Error::Damaged { why, .. }) => Ok(Err(why)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Why a document of owners does not belong to its key; none if it does.

@@ -39,7 +39,7 @@ impl Ownership for Cargo {
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
         let Ok(name) = CrateName::parse(&thing.name) else { return Ok(false) };
         let mut was_listed = false;
-        Json::<Owners>::at(layout::owners(&name)).update(|owners| {
+        Json::<Owners>::at(layout::owners(&name)).strict().update(|owners| {
             was_listed = false;
             let Some(mut owners) = owners else { return Ok(None) };
             was_listed = thing.kind == CRATE && owners.name == thing.name && owners.disown(holder);

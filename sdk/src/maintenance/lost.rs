@@ -5,7 +5,7 @@ use crate::Error;
 use crate::maintenance::Step;
 use crate::storage::{
     Document, ListingOptions, Name, PROOFS, Proof, add_names, get, get_each, is_damaged_proof, is_lost,
-    list_page, proof_of, record_proof, stat_many, why_lost, why_unnamed,
+    list_page, proof_of, record_proof, record_strict_proof, stat_many, why_lost, why_unnamed,
 };
 use crate::types::ObjectInfo;
 
@@ -60,6 +60,23 @@ impl Step<'_> {
         Ok(next)
     }
 
+    /// Removes a document that names nothing, and its proof before it. False if the document or the
+    /// proof was changed, or if the proof says that the document has named a file: then it has lost
+    /// that, and is reported.
+    pub fn remove_document(&self, document: &ObjectInfo) -> Result<bool, Error> {
+        let proof = Proof::of(&document.key)?;
+        if let Some((file, _)) = proof.files().next() {
+            self.damaged_once(&document.key, &why_unnamed(file));
+            return Ok(false);
+        }
+        if let Some(proof) = proof.info()
+            && !self.remove(proof)?
+        {
+            return Ok(false);
+        }
+        self.remove(document)
+    }
+
     /// The documents of one page of proofs that are there, each with its proof, for a reindex that
     /// makes older copies anew ([`Proof::is_ahead_of`], [`Proof::files`]).
     pub fn each_proven(
@@ -88,13 +105,27 @@ impl Step<'_> {
     /// Writes the proofs that are missing of documents that are there, as an earlier version left
     /// them.
     pub fn prove<S: AsRef<str>>(&self, documents: &[S]) -> Result<(), Error> {
+        self.prove_by(documents, record_proof)
+    }
+
+    /// The same for documents that are changed with [`Update::strict`](crate::storage::Update::strict):
+    /// those without a stamp get one.
+    pub fn prove_strict<S: AsRef<str>>(&self, documents: &[S]) -> Result<(), Error> {
+        self.prove_by(documents, record_strict_proof)
+    }
+
+    fn prove_by<S: AsRef<str>>(
+        &self,
+        documents: &[S],
+        record: impl Fn(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if self.is_dry_run() {
             return Ok(());
         }
         let proofs: Vec<String> = documents.iter().map(|document| proof_of(document.as_ref())).collect();
         for (document, found) in documents.iter().zip(stat_many(&proofs)?) {
             if found.is_none() {
-                record_proof(document.as_ref())?;
+                record(document.as_ref())?;
             }
         }
         Ok(())

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::storage::{Change, Document, Update, get, put, to_json, unless_conflict};
+use crate::storage::update::Kind;
+use crate::storage::{Before, Change, Document, Proof, Update, get, put, retry, to_json, unless_conflict};
 use crate::types::{ObjectInfo, Precondition};
 
 /// The content type of the document.
@@ -43,7 +44,7 @@ const CONTENT_TYPE: &str = "application/json";
 /// ```
 pub struct Json<T> {
     key: String,
-    is_proven: bool,
+    kind: Kind,
     check: fn(&str, &T) -> Result<(), String>,
     content: PhantomData<fn() -> T>,
 }
@@ -51,14 +52,43 @@ pub struct Json<T> {
 impl<T: Serialize + DeserializeOwned> Json<T> {
     /// The document at this key.
     pub fn at(key: impl Into<String>) -> Json<T> {
-        Json { key: key.into(), is_proven: false, check: |_, _| Ok(()), content: PhantomData }
+        Json { key: key.into(), kind: Kind::Plain, check: |_, _| Ok(()), content: PhantomData }
     }
 
     /// [`Json::update`] leaves a proof of the document, and refuses to change an older copy of it or
     /// to begin anew in the place of one that was lost; see [`Update::proven`].
     #[must_use]
     pub fn proven(self) -> Json<T> {
-        Json { is_proven: true, ..self }
+        Json { kind: Kind::Proven, ..self }
+    }
+
+    /// The same for a document that decides who may do what: reading and parsing it refuse an older copy
+    /// too. See [`Update::strict`]. Reading costs one more call of the store.
+    ///
+    /// ```
+    /// use packhouse_plugin::Error;
+    /// use packhouse_plugin::storage::{self, Json};
+    /// # let host = packhouse_plugin::testing::Host::new();
+    ///
+    /// let owners = Json::<Vec<String>>::at("owners/soup.json").strict();
+    /// owners.update(|_| Ok::<_, Error>(Some(vec!["ann".to_owned(), "bob".to_owned()])))?;
+    /// let older = storage::get("owners/soup.json")?.expect("it was written");
+    /// owners.update(|_| Ok::<_, Error>(Some(vec!["ann".to_owned()])))?;
+    ///
+    /// // Somebody restores an older copy: bob owns nothing by it.
+    /// host.insert("owners/soup.json", &older.bytes)?;
+    /// assert!(matches!(owners.read(), Err(Error::Damaged { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn strict(self) -> Json<T> {
+        Json { kind: Kind::Strict, ..self }
+    }
+
+    /// [`Json::update`] gives the document a stamp and leaves no proof; see [`Update::stamped`].
+    #[must_use]
+    pub fn stamped(self) -> Json<T> {
+        Json { kind: Kind::Stamped, ..self }
     }
 
     /// `check` gets the key and the parsed document, and returns why the document is damaged although
@@ -86,12 +116,23 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
 
     /// None when nothing is there; `Damaged` when it is not a `T`.
     pub fn read(&self) -> Result<Option<T>, Error> {
-        get(&self.key)?.map(|document| self.parse(&document)).transpose()
+        retry(&self.key, |_| {
+            let Some(document) = get(&self.key)? else { return Ok(Some(None)) };
+            Ok(unless_conflict(self.parse(&document))?.map(Some))
+        })
     }
 
     /// What a document holds that was read another way, e.g. by
     /// [`get_each`](crate::storage::get_each).
     pub fn parse(&self, document: &Document) -> Result<T, Error> {
+        if self.kind == Kind::Strict {
+            Proof::of(&document.info.key)?.check(&Before::strict(document))?;
+        }
+        self.parse_any(document)
+    }
+
+    /// Also an older copy.
+    fn parse_any(&self, document: &Document) -> Result<T, Error> {
         let value = document.json()?;
         (self.check)(&document.info.key, &value).map_err(|why| document.damaged(why))?;
         Ok(value)
@@ -128,10 +169,9 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
         &self,
         mut change: impl FnMut(Option<T>, bool) -> Result<Option<T>, E>,
     ) -> Result<Option<ObjectInfo>, E> {
-        let update = Update::new(&self.key).content_type(CONTENT_TYPE);
-        let update = if self.is_proven { update.proven() } else { update };
+        let update = Update::new(&self.key).content_type(CONTENT_TYPE).of_kind(self.kind);
         update.run_telling(|document, has_tried| {
-            let there = document.map(|document| self.parse(document)).transpose()?;
+            let there = document.map(|document| self.parse_any(document)).transpose()?;
             Ok(match change(there, has_tried)? {
                 Some(value) => Change::json(&value)?,
                 None => Change::Keep,

@@ -15,7 +15,8 @@
 //! - A document of an earlier version has no proof, or one that says only that the document exists,
 //!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
 //!   written by such a version, by another system or by hand: only the files that the proof names
-//!   count then.
+//!   count then. A document that decides who may do what names no files: without a stamp it is an
+//!   older copy ([`Update::strict`](crate::storage::Update::strict)).
 //!
 //! [`RemovalMark`]: crate::maintenance::RemovalMark
 
@@ -31,10 +32,9 @@ use absence::remove_proof;
 mod absence;
 mod change;
 
-pub(crate) use absence::{add_names, forget, is_lost, record, why_lost};
+pub(crate) use absence::{add_names, forget, is_lost, record, record_strict, why_lost};
 pub use absence::{check_absent, leave_proof, release};
-pub(crate) use change::put_naming;
-pub use change::{put_proven, put_rebuilt};
+pub use change::{begin, check_newest, put_naming, put_proven, put_rebuilt};
 
 /// Every proof lies below this.
 pub const PROOFS: &str = "proofs/";
@@ -59,6 +59,7 @@ struct State {
 
 /// What a document names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a name is the first thing to be said of a name")]
 pub struct Name {
     pub name: String,
     /// What the document says of it, where that is short.
@@ -86,15 +87,23 @@ pub struct Proof {
 pub struct Before {
     version: String,
     stamp: Option<u64>,
+    /// A copy without a stamp is an older one, once the proof has a stamp.
+    is_strict: bool,
 }
 
 impl From<&Document> for Before {
     fn from(document: &Document) -> Before {
-        Before { version: document.info.version.clone(), stamp: stamp::of(&document.bytes) }
+        let stamp = stamp::of(&document.bytes);
+        Before { version: document.info.version.clone(), stamp, is_strict: false }
     }
 }
 
 impl Before {
+    /// Of a document that is changed with [`Update::strict`](crate::storage::Update::strict).
+    pub(crate) fn strict(document: &Document) -> Before {
+        Before { is_strict: true, ..Before::from(document) }
+    }
+
     /// Of the document that was read.
     pub fn version(&self) -> &str {
         &self.version
@@ -118,6 +127,10 @@ impl Proof {
         Ok(Proof { document: document.to_owned(), info: found.map(|found| found.info), state })
     }
 
+    pub(crate) fn info(&self) -> Option<&ObjectInfo> {
+        self.info.as_ref()
+    }
+
     /// Whether the document was there once. If it is not, it was removed or lost.
     pub fn is_there(&self) -> bool {
         self.info.is_some()
@@ -137,14 +150,25 @@ impl Proof {
     /// `Damaged` if the document is an older copy of what was acknowledged; `Conflict` if it has
     /// been changed since it was read.
     pub fn check(&self, document: &Before) -> Result<(), Error> {
-        if document.stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
+        let stamp = document.stamp.or(document.is_strict.then_some(0));
+        if stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
             return Ok(());
         }
+        let why = if document.is_strict { self.why_older() } else { WHY_OLDER.to_owned() };
         // The document may have been changed after it was read, and the proof with it.
         match stat(&self.document)? {
-            Some(now) if now.version == document.version => Err(Error::damaged(&self.document, WHY_OLDER)),
+            Some(now) if now.version == document.version => Err(Error::damaged(&self.document, why)),
             _ => Err(Error::Conflict),
         }
+    }
+
+    /// Of a document that nothing else that is stored can replace.
+    fn why_older(&self) -> String {
+        format!(
+            "it is an older copy, and a newer one was acknowledged: restore the newest copy. To let this copy \
+             decide who may do what, remove `{}`",
+            proof_of(&self.document)
+        )
     }
 
     /// What the document said of a name.

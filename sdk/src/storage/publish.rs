@@ -189,8 +189,23 @@ impl<'a> Publish<'a> {
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         retry(self.document, |_| {
             let current = read(self.document, self.limit)?;
-            self.prepare_on(current.as_ref(), look)
+            self.prepare_on(current.as_ref(), None, look)
         })
+    }
+
+    /// The same for a document that was read a moment ago, and for its proof if that was read after it
+    /// ([`begin`](crate::storage::begin)): neither is read again.
+    pub fn prepare_read<E: From<Error>>(
+        self,
+        seen: Document,
+        proof: Option<Proof>,
+        look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
+    ) -> Result<Result<Prepared<'a>, Refused>, E> {
+        if let Some(prepared) = self.prepare_on(Some(&seen), proof, look)? {
+            return Ok(prepared);
+        }
+        drop(seen);
+        self.prepare(look)
     }
 
     /// The same for a document that was read a while ago. It is read again if it has changed.
@@ -201,7 +216,7 @@ impl<'a> Publish<'a> {
     ) -> Result<Result<Prepared<'a>, Refused>, E> {
         let now = stat(self.document)?;
         if seen.as_ref().map(|document| &document.info.version) == now.as_ref().map(|info| &info.version)
-            && let Some(prepared) = self.prepare_on(seen.as_ref(), look)?
+            && let Some(prepared) = self.prepare_on(seen.as_ref(), None, look)?
         {
             return Ok(prepared);
         }
@@ -213,12 +228,16 @@ impl<'a> Publish<'a> {
     fn prepare_on<E: From<Error>>(
         self,
         current: Option<&Document>,
+        proof: Option<Proof>,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Option<Result<Prepared<'a>, Refused>>, E> {
         Ok(match look(current)? {
             Entry::New(bytes) if self.is_too_large(&bytes) => Some(Err(Refused::TooLarge)),
             Entry::New(bytes) => {
-                let proof = self.is_proven.then(|| Proof::of(self.document)).transpose()?;
+                let proof = match proof {
+                    None if self.is_proven => Some(Proof::of(self.document)?),
+                    proof => proof,
+                };
                 unless_conflict(self.prepare_after(current, bytes, proof))?.map(Ok)
             }
             Entry::Same => Some(Err(Refused::Same)),

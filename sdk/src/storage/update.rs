@@ -1,12 +1,12 @@
 //! Read, change, write if nobody else did, else again: the only way to change a document.
 
 use super::document::oversized;
-use crate::Error;
 use crate::storage::{
     Before, DEFAULT_LIMIT, Document, Name, Proof, get_up_to, put, put_naming, remove, retry, stamp, to_json,
     unless_conflict,
 };
 use crate::types::{ObjectInfo, Precondition};
+use crate::{Error, clock};
 
 /// What is to become of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,22 +58,50 @@ pub struct Update<'a> {
     key: &'a str,
     limit: u64,
     content_type: Option<&'a str>,
-    is_proven: bool,
+    kind: Kind,
     names: &'a [Name],
     known: Option<&'a Proof>,
 }
 
+/// What is done about older copies of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    Stamped,
+    Proven,
+    Strict,
+}
+
 impl<'a> Update<'a> {
     pub fn new(key: &'a str) -> Update<'a> {
-        Update { key, limit: DEFAULT_LIMIT, content_type: None, is_proven: false, names: &[], known: None }
+        Update { key, limit: DEFAULT_LIMIT, content_type: None, kind: Kind::Plain, names: &[], known: None }
     }
 
     /// For a document that is changed with [`Publish::proven`](crate::storage::Publish::proven) or only
     /// with this: the proof records which state of it was acknowledged. If the document is an older
-    /// copy or was lost, nothing is written and the error is `Damaged`.
+    /// copy or was lost, nothing is written, `change` is not called, and the error is `Damaged`.
     #[must_use]
     pub fn proven(self) -> Update<'a> {
-        Update { is_proven: true, ..self }
+        self.of_kind(Kind::Proven)
+    }
+
+    /// The same for a document that decides who may do what, and names no files: a copy without a stamp
+    /// is an older one too, once the proof has a stamp.
+    #[must_use]
+    pub fn strict(self) -> Update<'a> {
+        self.of_kind(Kind::Strict)
+    }
+
+    /// Gives the document a stamp and leaves no proof: for the first states of a document that is
+    /// changed with [`Update::proven`] or [`Update::strict`] later. The first such change leaves the
+    /// proof, and every state before it has an earlier stamp.
+    #[must_use]
+    pub fn stamped(self) -> Update<'a> {
+        self.of_kind(Kind::Stamped)
+    }
+
+    pub(super) fn of_kind(self, kind: Kind) -> Update<'a> {
+        Update { kind, ..self }
     }
 
     /// The document names these from now on: the proof says so. Call [`storage::release`] before the
@@ -126,14 +154,23 @@ impl<'a> Update<'a> {
             else {
                 return Ok(None);
             };
+            let before = current.as_ref().filter(|_| self.kind != Kind::Plain).map(|now| self.before(now));
+            let checked = match self.kind {
+                Kind::Proven | Kind::Strict => {
+                    let Some(proof) = unless_conflict(self.checked(before.as_ref()))? else {
+                        return Ok(None);
+                    };
+                    Some(proof)
+                }
+                Kind::Plain | Kind::Stamped => None,
+            };
             let change_now = change(current.as_ref(), has_tried)?;
             if has_tried && change_now == Change::Keep {
                 self.record(current.as_ref())?;
             }
             has_tried |= change_now != Change::Keep;
-            let before = current.as_ref().filter(|_| self.is_proven).map(Before::from);
             // Its bytes go before the new ones are written: both may be large.
-            match self.apply(current.map(|document| document.info), before.as_ref(), change_now) {
+            match self.apply(current.map(|document| document.info), before.as_ref(), checked, change_now) {
                 Err(error @ (Error::Unavailable(_) | Error::Other { .. })) => {
                     self.done_after_all(&mut change, error).map(Some)
                 }
@@ -164,16 +201,32 @@ impl<'a> Update<'a> {
 
     /// After a change that was made although its answer was lost.
     fn record(self, current: Option<&Document>) -> Result<(), Error> {
-        if let (Some(document), true) = (current, self.is_proven) {
+        if let (Some(document), Kind::Proven | Kind::Strict) = (current, self.kind) {
             Proof::of(self.key)?.record(stamp::of(&document.bytes), self.names);
         }
         Ok(())
+    }
+
+    fn before(self, document: &Document) -> Before {
+        if self.kind == Kind::Strict { Before::strict(document) } else { Before::from(document) }
+    }
+
+    /// The proof of the document; `Damaged` if what was read is an older copy, or nothing is there
+    /// because the document was lost.
+    fn checked(self, before: Option<&Before>) -> Result<Proof, Error> {
+        let mut proof = self.known.cloned().map_or_else(|| Proof::of(self.key), Ok)?;
+        match before {
+            Some(before) => proof.check(before)?,
+            None => proof.check_absent()?,
+        }
+        Ok(proof)
     }
 
     fn apply(
         self,
         current: Option<ObjectInfo>,
         before: Option<&Before>,
+        proof: Option<Proof>,
         change: Change,
     ) -> Result<Option<ObjectInfo>, Error> {
         let precondition =
@@ -183,10 +236,14 @@ impl<'a> Update<'a> {
             Change::Write(bytes) => {
                 let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
-                if self.is_proven {
-                    let proof = self.known.cloned().map_or_else(|| Proof::of(self.key), Ok)?;
+                if let Some(proof) = proof {
                     return put_naming(proof, before, bytes, content_type, self.names).map(Some);
                 }
+                let bytes = if self.kind == Kind::Stamped {
+                    stamp::with(bytes, stamp::next(before.and_then(Before::stamp), 0, clock::now()))
+                } else {
+                    bytes
+                };
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }
             Change::Remove if current.is_none() => Ok(None),

@@ -87,7 +87,7 @@ fn read_users(call: &Call) -> Result<Vec<String>, Error> {
 /// second argument of `change` tells whether this request may have made the change already.
 fn change(stored: &StoredName, change: impl Fn(&mut Owners, bool) -> Result<(), Error>) -> Result<(), Error> {
     let name = stored.name();
-    owners_of(name).update_telling(|there, has_tried| {
+    owners_of(name).strict().update_telling(|there, has_tried| {
         let mut owners = there.clone().unwrap_or_else(|| Owners::new(name, None));
         if owners.name != name.as_str() {
             return Err(bad(format!("the owners of {} are recorded in the place of {name}", owners.name)));

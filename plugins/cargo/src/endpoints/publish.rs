@@ -58,7 +58,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     let mut body = call.body();
     let (mut new, size) = received::read_request(&mut body)?;
     let (name, version) = (CrateName::parse(&new.name)?, Version::parse(&new.vers)?);
-    require_publish(&name, StoredName::find(&name)?.as_ref())?;
+    require_publish(&name, StoredName::find(&name)?.as_ref(), StoredName::decide_owned)?;
     new.check()?;
     // Before the file is taken, so that a mistake costs nobody an upload.
     let seen = prepared::check(&name, &version)?;
@@ -172,9 +172,13 @@ fn version_exists(name: &CrateName, version: &Version, there: &Version) -> Error
 
 /// The caller may publish this crate, which is to be new unless it is `stored`; or 401 or 403.
 /// Owners count only of a crate that is there. 409 when it is there in another spelling.
-fn require_publish(name: &CrateName, stored: Option<&StoredName>) -> Result<(), Error> {
+fn require_publish(
+    name: &CrateName,
+    stored: Option<&StoredName>,
+    decide: fn(&StoredName, &str) -> Result<Decision, Error>,
+) -> Result<(), Error> {
     if let Some(stored) = stored.filter(|stored| stored.name() == name) {
-        return match stored.decide_owned("write")? {
+        return match decide(stored, "write")? {
             Decision::Granted => Ok(()),
             denied => Err(stored.denied(name, "write", denied)),
         };

@@ -12,7 +12,7 @@ use packhouse_plugin::maintenance::{
 use packhouse_plugin::storage::{self, GRACE, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{begun, lost_index, reference, stored, wrong_owners};
+use super::{begun, lost_index, reference, stored};
 use crate::document::Index;
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -89,14 +89,13 @@ fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, E
 fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     each_document(layout::OWNERS, after, KEYS, u64::MAX, |object, document| {
         step.checked(1, object.size);
-        let Ok(owners) = document?.json::<Owners>() else {
-            step.damaged(&object.key, "it is not a list of owners");
-            return Ok(());
+        let owners = match super::owners(document)? {
+            Ok(owners) => owners,
+            Err(why) => {
+                step.damaged_once(&object.key, &why);
+                return Ok(());
+            }
         };
-        if let Some(why) = wrong_owners(&object.key, &owners) {
-            step.damaged(&object.key, &why);
-            return Ok(());
-        }
         let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
         if is_crate(&name)? {
             return Ok(());
@@ -107,7 +106,7 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
         }
         if step.is_recent(object) || !is_old(step, object) {
             step.kept(1, object.size);
-        } else if step.remove(object)? {
+        } else if step.remove_document(object)? {
             step.left_over(&object.key, object.size, "there is no crate of this name");
         }
         Ok(())
@@ -141,7 +140,9 @@ fn is_crate(name: &CrateName) -> Result<bool, Error> {
 /// Whether a file of the crate is there whose index file lies at this key. Its files lie below its
 /// name as it is spelled, which the document of owners knows.
 fn has_files_of(index: &str) -> Result<bool, Error> {
-    let Some(name) = layout::crate_of_index(index) else { return Ok(false) };
+    let Some(name) = layout::crate_of_index(index) else {
+        return layout::crate_of_owners(index).map_or(Ok(false), |name| is_any_spelling(&name));
+    };
     if has_files(&name)? {
         return Ok(true);
     }
@@ -152,6 +153,16 @@ fn has_files_of(index: &str) -> Result<bool, Error> {
     let owners = owners.and_then(|owners| owners.json::<Owners>().ok());
     let spelled = owners.and_then(|owners| CrateName::parse(&owners.name).ok());
     spelled.map_or(Ok(false), |spelled| has_files(&spelled))
+}
+
+/// Whether a crate is there, in any spelling of this name.
+fn is_any_spelling(name: &CrateName) -> Result<bool, Error> {
+    for name in [name.clone()].iter().chain(&name.variants()) {
+        if is_crate(name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn has_files(name: &CrateName) -> Result<bool, Error> {

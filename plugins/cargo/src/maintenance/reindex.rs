@@ -63,6 +63,7 @@ fn names(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
             take_name(step, name)?;
         }
     }
+    step.prove_strict(&keys)?;
     Ok(next)
 }
 

@@ -9,7 +9,7 @@ use packhouse_plugin::storage;
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::collect::is_left_over;
-use super::{begun, index, is_published_here, lost_index, lost_owners, reference, stored, wrong_owners};
+use super::{begun, index, is_published_here, lost_index, lost_owners, reference, stored};
 use crate::document::{Index, Line, bad_line};
 use crate::layout;
 use crate::name::{CrateName, Version};
@@ -82,17 +82,9 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
         if step.report_misplaced(layout::misplaced(key)) {
             return Ok(());
         }
-        let why = match document.map(|document| document.json::<Owners>()) {
-            Ok(Ok(owners)) => {
-                report_ownerless(step, object, &owners)?;
-                wrong_owners(key, &owners)
-            }
-            Ok(Err(error)) => Some(format!("it is not a list of owners: {error}")),
-            Err(Error::Damaged { why, .. }) => Some(why),
-            Err(error) => return Err(error),
-        };
-        if let Some(why) = why {
-            step.damaged(key, &why);
+        match super::owners(document)? {
+            Ok(owners) => report_ownerless(step, object, &owners)?,
+            Err(why) => step.damaged_once(key, &why),
         }
         Ok(())
     })
@@ -160,7 +152,7 @@ fn verify_has_owners(step: &Step<'_>, stored: &Stored) -> Result<(), Error> {
     let Some(name) = index.name().filter(|_| is_published_here(index)) else { return Ok(()) };
     let key = layout::owners(&name);
     if storage::stat(&key)?.is_none() {
-        step.damaged(&key, &lost_owners(&name));
+        step.damaged_once(&key, &lost_owners(&name));
     }
     Ok(())
 }

@@ -2,34 +2,52 @@
 //! nothing of what it had named is replaced.
 
 use super::*;
+use packhouse_plugin::ownership::Thing;
 use packhouse_plugin::storage::GRACE;
-
-/// A request that changes something.
-type Request = fn(&Host) -> Reply;
+use packhouse_plugin::testing::{Change, Older};
 
 const INDEX: &str = "index/de/mo/demo";
 const PROOF: &str = "proofs/index/de/mo/demo";
-const LOST: &str = "crates/demo/demo-1.1.0.crate";
 const OWNERS: &str = "owners/demo.json";
+const OWNERS_PROOF: &str = "proofs/owners/demo.json";
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// Two versions, and then the index of before the second is restored. `is_aged`: at once, and then time
-/// goes by.
-fn restored(age: u64, is_aged: bool) -> (Host, Vec<u8>) {
-    let host = host();
-    Publish::new("demo", "1.0.0").done(&host);
-    let older = host.object(INDEX).unwrap();
-    Publish::new("demo", "1.1.0").done(&host);
-    host.upkeep().reindex::<Cargo>().unwrap();
-    let newest = host.object(INDEX).unwrap();
-    if is_aged {
-        host.insert(INDEX, &older).unwrap();
-    }
-    host.set_now(host.now() + age);
-    if !is_aged {
-        host.insert(INDEX, &older).unwrap();
-    }
-    (host, newest)
+/// Two versions, and then the index of before the second is restored.
+const OLDER: Older = Older {
+    document: INDEX,
+    begin: || {
+        let host = host();
+        Publish::new("demo", "1.0.0").done(&host);
+        host
+    },
+    go_on: |host| {
+        Publish::new("demo", "1.1.0").done(host);
+        host.upkeep().reindex::<Cargo>().unwrap();
+    },
+};
+
+/// bob owns the crate beside ann, until he is removed; and then the list of before is restored.
+const LIST: Older = Older {
+    document: OWNERS,
+    begin: || {
+        let host = host();
+        Publish::new("demo", "1.0.0").done(&host);
+        change_owners(&host, "PUT", &["bob"]);
+        host
+    },
+    go_on: |host| change_owners(host, "DELETE", &["bob"]),
+};
+
+fn owners(actor: &Actor, method: &str, users: &[&str]) -> Reply {
+    let path = "/api/v1/crates/demo/owners";
+    let request = if method == "PUT" { actor.put(path) } else { actor.delete(path) };
+    request.json(&json!({ "users": users })).send::<Cargo>()
+}
+
+#[track_caller]
+fn change_owners(host: &Host, method: &str, users: &[&str]) {
+    let reply = owners(&host.as_user("ann"), method, users);
+    assert_eq!(reply.status(), 200, "{}", reply.text());
 }
 
 fn other_bytes() -> Publish {
@@ -38,22 +56,12 @@ fn other_bytes() -> Publish {
 
 #[test]
 fn every_change_answers_a_logged_500_and_changes_nothing() {
-    for (age, is_aged) in [(0, true), (1000, true), (2 * GRACE, true), (2 * GRACE, false), (2 * DAY, true)] {
-        let requests: [(&str, Request); 4] = [
-            ("publish the same", |host| Publish::new("demo", "1.1.0").send(&host.as_user("ann"))),
-            ("publish other bytes", |host| other_bytes().send(&host.as_user("ann"))),
-            ("publish a new version", |host| Publish::new("demo", "2.0.0").send(&host.as_user("ann"))),
-            ("yank", |host| host.as_user("ann").delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>()),
-        ];
-        for (what, request) in requests {
-            let (host, _) = restored(age, is_aged);
-            let before = (host.objects(), host.object(INDEX), host.object(LOST));
-            assert_told(&request(&host), 500, "damaged");
-            let is_logged = |text: &str| host.log().iter().any(|line| format!("{line:?}").contains(text));
-            assert!(is_logged(INDEX) && is_logged("reindex"), "{what}");
-            assert_eq!((host.objects(), host.object(INDEX), host.object(LOST)), before, "{what} after {age}");
-        }
-    }
+    OLDER.assert_refused(&[
+        ("publish the same", |host| Publish::new("demo", "1.1.0").send(&host.as_user("ann"))),
+        ("publish other bytes", |host| other_bytes().send(&host.as_user("ann"))),
+        ("publish a new version", |host| Publish::new("demo", "2.0.0").send(&host.as_user("ann"))),
+        ("yank", |host| host.as_user("ann").delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>()),
+    ]);
 }
 
 #[test]
@@ -77,24 +85,140 @@ fn a_yank_that_an_older_copy_does_not_know_is_lost_and_noticed() {
 
 #[test]
 fn maintenance_names_it_and_removes_nothing() {
-    for (age, is_aged) in [(0, true), (2 * GRACE, false), (2 * DAY, true), (2 * DAY, false)] {
-        let (host, newest) = restored(age, is_aged);
-        let before = host.objects();
-        assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, [INDEX]);
-        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
-            let run = run.older_than(0).collect::<Cargo>().unwrap();
-            assert_eq!((run.damaged, run.left_over.len()), (vec![INDEX.to_owned()], 0));
-        }
-        assert_eq!(host.objects(), before);
-        host.insert(INDEX, newest).unwrap();
-        assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
-        Publish::new("demo", "1.2.0").done(&host);
+    OLDER.assert_kept::<Cargo>();
+}
+
+#[test]
+fn an_older_list_gives_nobody_back_what_they_had() {
+    const BY_BOB: [Change; 4] = [
+        ("publish", |host| Publish::new("demo", "1.1.0").send(&host.as_user("bob"))),
+        ("yank", |host| host.as_user("bob").delete("/api/v1/crates/demo/1.0.0/yank").send::<Cargo>()),
+        ("add an owner", |host| owners(&host.as_user("bob"), "PUT", &["eve"])),
+        ("remove an owner", |host| owners(&host.as_user("bob"), "DELETE", &["ann"])),
+    ];
+    LIST.assert_refused(&BY_BOB);
+    LIST.assert_refused(&[
+        ("add an owner", |host| owners(&host.as_user("ann"), "PUT", &["eve"])),
+        ("add one who is listed", |host| owners(&host.as_user("ann"), "PUT", &["bob"])),
+    ]);
+    // The first list, and one that an earlier version wrote.
+    let first = Older { begin: OLDER.begin, go_on: |host| change_owners(host, "PUT", &["bob"]), ..LIST };
+    first.assert_refused(&[("add an owner", |host| owners(&host.as_user("ann"), "PUT", &["eve"]))]);
+    let unstamped = Older {
+        begin: || {
+            let host = (LIST.begin)();
+            unstamp(&host, OWNERS);
+            assert!(host.remove(OWNERS_PROOF));
+            host
+        },
+        ..LIST
+    };
+    unstamped.assert_refused(&BY_BOB);
+    first.assert_kept::<Cargo>();
+    for list in [LIST, unstamped] {
+        list.assert_kept::<Cargo>();
+        let (host, newest) = list.restored(DAY, true);
+        let holder = host.holder("ann");
+        assert!(host.disown::<Cargo>(&holder, &Thing::new("crate", "demo")).is_err());
+        // Who has a grant needs no list.
+        Publish::new("demo", "1.1.0").done(&host);
+        // What is stored says nothing else of owners.
+        let run = host.upkeep().reindex::<Cargo>().unwrap();
+        assert!(!run.rebuilt.contains(&OWNERS.to_owned()));
+        assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, [OWNERS]);
+        host.insert(OWNERS, newest).unwrap();
+        assert_eq!(Publish::new("demo", "1.2.0").send(&host.as_user("bob")).status(), 403);
+        change_owners(&host, "PUT", &["eve"]);
+        assert_eq!(Publish::new("demo", "1.2.0").send(&host.as_user("eve")).status(), 200);
     }
 }
 
 #[test]
+fn a_list_without_its_document_is_not_begun_anew() {
+    let (host, newest) = LIST.restored(0, true);
+    assert!(host.remove(OWNERS));
+    assert_told(&owners(&host.as_user("ann"), "PUT", &["eve"]), 500, "damaged");
+    assert_eq!(Publish::new("demo", "1.1.0").send(&host.as_user("bob")).status(), 403);
+    for run in [host.upkeep().verify::<Cargo>(), host.upkeep().reindex::<Cargo>()] {
+        assert_eq!(run.unwrap().damaged, [OWNERS]);
+    }
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<Cargo>().unwrap();
+    assert_eq!((run.damaged, run.left_over.len()), (vec![OWNERS.to_owned()], 0));
+    assert!(host.object(OWNERS_PROOF).is_some());
+    host.insert(OWNERS, newest).unwrap();
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
+    // The operator begins without the list.
+    assert!(host.remove(OWNERS) && host.remove(OWNERS_PROOF));
+    change_owners(&host, "PUT", &["eve"]);
+}
+
+#[test]
+fn a_reindex_protects_the_list_that_an_earlier_version_wrote() {
+    let host = host();
+    Publish::new("demo", "1.0.0").done(&host);
+    change_owners(&host, "PUT", &["bob"]);
+    let older = unstamp(&host, OWNERS);
+    assert!(host.remove(OWNERS_PROOF));
+    change_owners(&host, "DELETE", &["bob"]);
+    let newest = unstamp(&host, OWNERS);
+    assert!(host.remove(OWNERS_PROOF));
+    assert_eq!(Publish::new("demo", "1.1.0").send(&host.as_user("bob")).status(), 403);
+    host.upkeep().dry_run().reindex::<Cargo>().unwrap();
+    assert_eq!(host.object(OWNERS), Some(newest.clone()));
+    host.upkeep().reindex::<Cargo>().unwrap();
+    let said: Value = serde_json::from_slice(&newest).unwrap();
+    assert_eq!(host.object_json(OWNERS), said);
+    let before = host.object_info(OWNERS);
+    host.upkeep().reindex::<Cargo>().unwrap();
+    assert_eq!(host.object_info(OWNERS), before);
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, Vec::<String>::new());
+    host.insert(OWNERS, older).unwrap();
+    assert_told(&Publish::new("demo", "1.1.0").send(&host.as_user("bob")), 500, "damaged");
+    assert_eq!(host.upkeep().verify::<Cargo>().unwrap().damaged, [OWNERS]);
+}
+
+#[test]
+fn the_list_of_a_crate_that_the_operator_lets_go_goes_with_its_proof() {
+    let (host, newest) = LIST.restored(0, true);
+    host.insert(OWNERS, newest).unwrap();
+    for key in [INDEX, PROOF, "crates/demo/demo-1.0.0.crate"] {
+        assert!(host.remove(key));
+    }
+    host.set_now(host.now() + 2 * DAY);
+    let run = host.upkeep().older_than(0).removing_orphans().collect::<Cargo>().unwrap();
+    assert_eq!((run.left_over, run.damaged.len()), (vec![OWNERS.to_owned()], 0));
+    assert_eq!(host.object(OWNERS_PROOF), None);
+    Publish::new("Demo", "1.0.0").done(&host);
+}
+
+/// What a publish costs is part of what it promises: see `sdk/tests/proofs.rs`.
+#[test]
+fn the_proof_of_a_list_costs_one_call_of_the_store() {
+    let cost = |publish: &dyn Fn(&Host) -> Reply, host: &Host| {
+        let before = host.store_calls();
+        assert_eq!(publish(host).status(), 200);
+        host.store_calls() - before
+    };
+    let host = (LIST.begin)();
+    let by_grant = cost(&|host| Publish::new("demo", "1.1.0").send(&host.as_user("ann")), &host);
+    let by_owner = cost(&|host| Publish::new("demo", "1.2.0").send(&host.as_user("bob")), &host);
+    // The list is read three times, and its proof once.
+    assert_eq!(by_owner - by_grant, 4);
+    let first = cost(&|host| Publish::new("other", "1.0.0").send(&host.as_user("ann")), &host);
+    println!("a first version, another one, another one by an owner: {:?}", (first, by_grant, by_owner));
+}
+
+/// As an earlier version wrote it.
+fn unstamp(host: &Host, key: &str) -> Vec<u8> {
+    let text = String::from_utf8(host.object(key).unwrap()).unwrap();
+    let lines: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+    host.insert(key, &lines).unwrap();
+    lines.into_bytes()
+}
+
+#[test]
 fn a_reindex_makes_the_lost_line_anew_from_the_file() {
-    let (host, newest) = restored(2 * DAY, true);
+    let (host, newest) = OLDER.restored(2 * DAY, true);
     assert_eq!(host.upkeep().dry_run().reindex::<Cargo>().unwrap().rebuilt, [INDEX]);
     assert_eq!(host.upkeep().reindex::<Cargo>().unwrap().rebuilt, [INDEX]);
     let newest: Vec<Value> =
@@ -111,7 +235,7 @@ fn a_reindex_makes_the_lost_line_anew_from_the_file() {
 /// By a hand: the count of lines is right.
 #[test]
 fn a_version_that_an_index_does_not_name_any_more_keeps_its_bytes() {
-    let (host, newest) = restored(0, false);
+    let (host, newest) = OLDER.restored(0, false);
     let text = String::from_utf8(newest).unwrap().replace("\"index_lines\":2", "\"index_lines\":1");
     host.insert(INDEX, text.lines().next().unwrap()).unwrap();
     host.set_now(host.now() + 2 * DAY);
@@ -180,11 +304,9 @@ fn owners_without_a_crate_that_was_published_are_named_and_stay_until_the_operat
 
 #[test]
 fn a_reindex_writes_down_what_an_index_of_an_earlier_version_names() {
-    let (host, newest) = restored(0, false);
-    let unstamped =
-        |text: &str| text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
-    let newest = unstamped(&String::from_utf8(newest).unwrap());
-    host.insert(INDEX, &newest).unwrap();
+    let (host, newest) = OLDER.restored(0, false);
+    host.insert(INDEX, newest).unwrap();
+    let newest = String::from_utf8(unstamp(&host, INDEX)).unwrap();
     assert!(host.remove(PROOF));
     assert_eq!(host.upkeep().reindex::<Cargo>().unwrap().rebuilt, Vec::<String>::new());
     let line = newest.replace("\"index_lines\":2", "\"index_lines\":1");

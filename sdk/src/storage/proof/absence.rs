@@ -1,7 +1,9 @@
 //! Documents that are not there: lost, or removed by a request. And proofs that come and go with their
 //! documents.
 
-use super::{Name, Proof, State, proof_of};
+use serde::de::IgnoredAny;
+
+use super::{Before, Name, Proof, State, proof_of, put_rebuilt};
 use crate::maintenance::is_removed;
 use crate::storage::{Document, Precondition, get, remove, retry, stamp, stat, stat_many, unless_conflict};
 use crate::types::ObjectInfo;
@@ -52,6 +54,22 @@ pub(crate) fn record(document: &str) -> Result<(), Error> {
     let Some(there) = get(document)? else { return Ok(()) };
     let proof = Proof { document: document.to_owned(), info: None, state: State::default() };
     proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[])
+}
+
+/// The same for a document that is changed with [`Update::strict`](crate::storage::Update::strict): it
+/// gets a stamp if it has none.
+pub(crate) fn record_strict(document: &str) -> Result<(), Error> {
+    let Some(there) = get(document)? else { return Ok(()) };
+    if stamp::of(&there.bytes).is_some() {
+        return record(document);
+    }
+    // What is damaged stays as it is.
+    if stat(&proof_of(document))?.is_some() || there.json::<IgnoredAny>().is_err() {
+        return Ok(());
+    }
+    let before = Before::from(&there);
+    unless_conflict(put_rebuilt(document, Some(&before), there.bytes, there.info.content_type.as_deref()))
+        .map(drop)
 }
 
 /// Writes into the proof what this document names and the proof does not say. What a request has taken

@@ -2,7 +2,7 @@
 
 use super::{Before, Name, Proof};
 use crate::Error;
-use crate::storage::{Precondition, put, stamp};
+use crate::storage::{Document, Precondition, put, stamp, unless_conflict};
 use crate::types::ObjectInfo;
 
 /// Writes a document that has a proof, if it is still what was read (`Conflict` if not), and then
@@ -44,8 +44,32 @@ pub fn put_rebuilt(
     put_after(Proof::of(key)?, before, bytes, content_type, &[])
 }
 
-/// As [`put_proven`], where the document names these from now on.
-pub(crate) fn put_naming(
+/// Begins a document that says nothing yet, for a [`Publish`](crate::storage::Publish) that is proven
+/// and comes next: [`Publish::prepare_read`](crate::storage::Publish::prepare_read) takes what this
+/// gives, and leaves the proof. None if something is there by now; `Damaged`, without asking `make`, if
+/// the document was lost.
+pub fn begin<E: From<Error>>(
+    key: &str,
+    content_type: Option<&str>,
+    make: impl FnOnce() -> Result<Vec<u8>, E>,
+) -> Result<Option<(Document, Proof)>, E> {
+    let mut proof = Proof::of(key)?;
+    proof.check_absent()?;
+    let bytes = stamp::with(make()?, proof.next_stamp(None));
+    let written = unless_conflict(put(key, &bytes, Precondition::Absent, content_type))?;
+    Ok(written.map(|info| (Document { info, bytes }, proof)))
+}
+
+/// `Damaged` if what was read of the document at this key is an older copy. Call it before
+/// [`Removal::announce`](crate::storage::Removal::announce), which changes the proof. What has been
+/// changed since it was read is for the write to notice.
+pub fn check_newest(key: &str, before: &Before) -> Result<(), Error> {
+    unless_conflict(Proof::of(key)?.check(before)).map(drop)
+}
+
+/// As [`put_proven`], with the proof that was read after the document, where the document names these
+/// from now on.
+pub fn put_naming(
     mut proof: Proof,
     before: Option<&Before>,
     bytes: Vec<u8>,

@@ -49,8 +49,10 @@ fn is_crate(name: &CrateName) -> Result<bool, Error> {
 /// under way, or of one that a crash ended.
 pub fn reserve(name: &CrateName) -> Result<(), Error> {
     let publisher = auth::caller().map(|account| Owner::of(&account));
-    Update::new(&layout::owners(name)).content_type(JSON).run(|document| {
+    let key = layout::owners(name);
+    Update::new(&key).content_type(JSON).stamped().run(|document| {
         let Some(document) = document else {
+            storage::check_absent(&key)?;
             return Ok(Change::json(&Owners::new(name, publisher.clone()))?);
         };
         let there = owners_of(name).parse(document)?;
@@ -107,7 +109,7 @@ fn check_lost(owners: &Owners, name: &CrateName, document: &Document) -> Result<
 /// the same moment, and the name is taken for good.
 pub fn list_publisher(name: &CrateName) -> Result<(), Error> {
     let publisher = auth::caller().map(|account| Owner::of(&account));
-    owners_of(name).update(|there| {
+    owners_of(name).stamped().update(|there| {
         let before = there.clone();
         let mut owners = there.unwrap_or_else(|| Owners::new(name, None));
         owners.published = true;

@@ -63,7 +63,7 @@ fn check_against(name: &CrateName, version: &Version, current: Option<&Document>
 /// Asked again of what is built on: an owner may be none any more.
 fn check_caller(name: &CrateName, current: Option<&Document>) -> Result<(), Error> {
     let stored = current.map(StoredName::of_document).transpose()?;
-    require_publish(name, stored.as_ref())?;
+    require_publish(name, stored.as_ref(), StoredName::decide_again)?;
     if current.is_none() { Ok(name.check_new()?) } else { Ok(()) }
 }
 

@@ -1,0 +1,145 @@
+//! What every plugin has to do about a document that is an older copy of itself, e.g. from a backup:
+//! nothing is built on it, maintenance names it, and nothing of what is stored goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Host, Reply};
+use crate::maintenance::Maintenance;
+use crate::time::{DAY, MINUTE, SECOND};
+
+/// Ages of the copy, in milliseconds; and whether the time goes by after it was restored.
+const AGES: [(u64, bool); 6] =
+    [(0, true), (SECOND, true), (10 * MINUTE, true), (10 * MINUTE, false), (2 * DAY, true), (2 * DAY, false)];
+
+/// What a request is about, and the request.
+pub type Change = (&'static str, fn(&Host) -> Reply);
+
+/// A document, and how two of its states come about.
+///
+/// ```
+/// use packhouse_plugin::maintenance::{Maintenance, Step, Stored};
+/// use packhouse_plugin::storage::Json;
+/// use packhouse_plugin::testing::{Host, Older};
+/// use packhouse_plugin::{Description, Error, Failure, Protocol, Request, Response, Router};
+///
+/// struct Names;
+/// fn names() -> Json<Vec<String>> { Json::at("names.json").proven() }
+/// fn add(name: &str) -> Result<(), Error> {
+///     names().update(|there| {
+///         let mut names = there.unwrap_or_default();
+///         names.push(name.to_owned());
+///         Ok::<_, Error>(Some(names))
+///     })?;
+///     Ok(())
+/// }
+/// impl Protocol for Names {
+///     fn describe() -> Description { Description::new("names", "Names", "0.1.0") }
+///     fn handle(request: Request) -> Response {
+///         let mut router = Router::<Failure>::new();
+///         router = router.put("/bob", |_| Ok(add("bob").map(|()| Response::new(201))?));
+///         router.handle(request)
+///     }
+/// }
+/// impl Maintenance for Names {
+///     fn verify(step: &Step<'_>) -> Result<(), Error> {
+///         let stored = Stored::read("names.json", |document| Ok(Stored::Ours(document, ())))?;
+///         stored.damage().iter().for_each(|why| step.damaged("names.json", why));
+///         Ok(())
+///     }
+///     fn collect(step: &Step<'_>) -> Result<(), Error> { Names::verify(step) }
+///     fn reindex(_: &Step<'_>) -> Result<(), Error> { Ok(()) }
+/// }
+///
+/// fn begin() -> Host {
+///     let host = Host::new();
+///     add("ann").expect("it is the first");
+///     host
+/// }
+/// let names = Older { document: "names.json", begin, go_on: |_| add("zoe").expect("ann is there") };
+/// names.assert_refused(&[("add", |host| host.anonymous().put("/bob").send::<Names>())]);
+/// names.assert_kept::<Names>();
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Older {
+    /// Its key.
+    pub document: &'static str,
+    /// A host with the first state.
+    pub begin: fn() -> Host,
+    /// Makes the second state of it.
+    pub go_on: fn(&Host),
+}
+
+impl Older {
+    /// Both states come about, and then the first is restored. `is_aged`: at once, and then time goes
+    /// by; otherwise time goes by before. Gives the second state too.
+    pub fn restored(&self, age: u64, is_aged: bool) -> (Host, Vec<u8>) {
+        let host = (self.begin)();
+        let read = |host: &Host| host.object(self.document).unwrap_or_default();
+        let older = read(&host);
+        (self.go_on)(&host);
+        let newest = read(&host);
+        assert_ne!(older, newest, "there must be two states of {}", self.document);
+        if is_aged {
+            self.insert(&host, &older);
+        }
+        host.set_now(host.now() + age);
+        if !is_aged {
+            self.insert(&host, &older);
+        }
+        (host, newest)
+    }
+
+    /// Each of these answers 500, tells the operator which document is meant, and changes nothing.
+    #[track_caller]
+    pub fn assert_refused(&self, changes: &[Change]) {
+        for (age, is_aged) in AGES {
+            for (what, change) in changes {
+                let (host, _) = self.restored(age, is_aged);
+                let before = content(&host);
+                let reply = change(&host);
+                assert_eq!(reply.status(), 500, "{what} after {age}: {}", reply.text());
+                let is_logged = host.log().iter().any(|line| format!("{line:?}").contains(self.document));
+                assert!(is_logged, "{what}: the log must name {}", self.document);
+                assert_eq!(changed(&host, &before), Vec::<String>::new(), "{what} after {age}");
+            }
+        }
+    }
+
+    /// `verify` and `gc` name the document and change nothing; once the newest copy is restored all is
+    /// well.
+    #[track_caller]
+    pub fn assert_kept<P: Maintenance>(&self) {
+        for (age, is_aged) in AGES {
+            let (host, newest) = self.restored(age, is_aged);
+            let before = content(&host);
+            let damaged = Ok(vec![self.document.to_owned()]);
+            assert_eq!(host.upkeep().verify::<P>().map(|run| run.damaged), damaged);
+            for run in [host.upkeep(), host.upkeep().removing_orphans()] {
+                let run = run.older_than(0).collect::<P>();
+                let told = run.map(|run| (run.damaged, run.left_over));
+                assert_eq!(told, damaged.clone().map(|damaged| (damaged, Vec::new())), "after {age}");
+            }
+            assert_eq!(changed(&host, &before), Vec::<String>::new(), "maintenance after {age}");
+            self.insert(&host, &newest);
+            assert_eq!(host.upkeep().verify::<P>().map(|run| run.damaged), Ok(Vec::new()));
+        }
+    }
+
+    fn insert(&self, host: &Host, bytes: &[u8]) {
+        assert!(host.insert(self.document, bytes).is_ok(), "{} must be a key", self.document);
+    }
+}
+
+type Content = BTreeMap<String, Vec<u8>>;
+
+/// All that is stored.
+fn content(host: &Host) -> Content {
+    host.objects().into_iter().filter_map(|key| Some((key.clone(), host.object(&key)?))).collect()
+}
+
+/// The keys whose content is another one now.
+fn changed(host: &Host, before: &Content) -> Vec<String> {
+    let now = content(host);
+    let keys: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
+    keys.into_iter().filter(|key| now.get(*key) != before.get(*key)).cloned().collect()
+}
