@@ -44,6 +44,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
             return Ok(Some((packument.revision(&document.info.version), false)));
         }
         packument.touch(&now());
+        storage::check_newest(&index, &Before::from(&document))?;
         removal.announce(&files)?;
         void_removal(&index)?;
         let written = put_proven(&index, Some(&Before::from(&document)), packument.to_bytes(), Some(JSON));
@@ -115,6 +116,7 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
         let packument = parse(&name, &document)?;
         check_revision(call, &packument, &document)?;
         let files = files_of(&name, &packument, |_| true);
+        storage::check_newest(&index, &Before::from(&document))?;
         removal.announce(&files)?;
         // If this request is interrupted, a collection can tell its files from those of a lost
         // packument.

@@ -2,38 +2,29 @@
 //! nothing of what it had named is replaced.
 
 use super::*;
-use packhouse_plugin::storage::GRACE;
+use packhouse_plugin::testing::{Change, Older};
 
 const INDEX: &str = "packages/a/index.json";
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const LOST: &str = "packages/a/a-1.1.0.tgz";
 
-/// Two versions, and then the packument of before the second is restored. `is_aged`: at once, and then
-/// time goes by.
-fn restored(age: u64, is_aged: bool) -> (Host, Vec<u8>) {
-    let host = host();
-    Publish::new("a", "1.0.0").done(&host);
-    let older = host.object(INDEX).unwrap();
-    Publish::new("a", "1.1.0").done(&host);
-    let newest = host.object(INDEX).unwrap();
-    if is_aged {
-        host.insert(INDEX, &older).unwrap();
-    }
-    host.set_now(host.now() + age);
-    if !is_aged {
-        host.insert(INDEX, &older).unwrap();
-    }
-    (host, newest)
-}
+/// Two versions, and then the packument of before the second is restored.
+const OLDER: Older = Older {
+    document: INDEX,
+    begin: || {
+        let host = host();
+        Publish::new("a", "1.0.0").done(&host);
+        host
+    },
+    go_on: |host| drop(Publish::new("a", "1.1.0").done(host)),
+};
 
 fn other_bytes() -> Publish {
     let package_json = r#"{"name":"a","version":"1.1.0","description":"another"}"#;
     Publish::with_tarball("a", "1.1.0", samples::tarball(package_json))
 }
 
-type Request = fn(&Host) -> Reply;
-
-const REQUESTS: [(&str, Request); 8] = [
+const CHANGES: [Change; 9] = [
     ("publish the same", |host| Publish::new("a", "1.1.0").send(&host.as_user("ann"))),
     ("publish other bytes", |host| other_bytes().send(&host.as_user("ann"))),
     ("publish a new version", |host| Publish::new("a", "2.0.0").send(&host.as_user("ann"))),
@@ -52,6 +43,9 @@ const REQUESTS: [(&str, Request); 8] = [
         let path = unpublish::at_revision(host, "a", "/a");
         host.as_user("ann").put(&path).json(&json!({ "maintainers": [{ "name": "bob" }] })).send::<Npm>()
     }),
+    ("unpublish the package", |host| {
+        host.as_user("ann").delete(&unpublish::at_revision(host, "a", "/a")).send::<Npm>()
+    }),
     ("remove the tarball", |host| {
         let path = unpublish::at_revision(host, "a", "/a/-/a-1.1.0.tgz");
         host.as_user("ann").delete(&path).send::<Npm>()
@@ -60,39 +54,55 @@ const REQUESTS: [(&str, Request); 8] = [
 
 #[test]
 fn every_change_answers_a_logged_500_and_changes_nothing() {
-    for (age, is_aged) in [(0, true), (1000, true), (2 * GRACE, true), (2 * GRACE, false), (2 * DAY, true)] {
-        for (what, request) in REQUESTS {
-            let (host, _) = restored(age, is_aged);
-            let before = (host.objects(), host.object(INDEX), host.object(LOST));
-            let reply = request(&host);
-            assert_eq!(reply.status(), 500, "{what} after {age}: {}", reply.text());
-            let is_logged = |text: &str| host.log().iter().any(|line| format!("{line:?}").contains(text));
-            assert!(is_logged(INDEX) && is_logged("reindex"), "{what}");
-            assert_eq!((host.objects(), host.object(INDEX), host.object(LOST)), before, "{what} after {age}");
-        }
-    }
+    OLDER.assert_refused(&CHANGES);
+    let has_two = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            Publish::new("a", "1.0.1").done(&host);
+            host
+        },
+        ..OLDER
+    };
+    has_two.assert_refused(&[("unpublish a version", |host| {
+        let (path, body) = (unpublish::at_revision(host, "a", "/a"), unpublish::without(host, "a", "1.0.1"));
+        host.as_user("ann").put(&path).json(&body).send::<Npm>()
+    })]);
 }
 
 #[test]
 fn maintenance_names_it_and_removes_nothing() {
-    for (age, is_aged) in [(0, true), (2 * GRACE, false), (2 * DAY, true), (2 * DAY, false)] {
-        let (host, newest) = restored(age, is_aged);
-        let before = host.objects();
-        assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, [INDEX]);
-        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
-            let run = run.older_than(0).collect::<Npm>().unwrap();
-            assert_eq!((run.damaged, run.left_over.len()), (vec![INDEX.to_owned()], 0));
-        }
-        assert_eq!(host.objects(), before);
-        host.insert(INDEX, newest).unwrap();
-        assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, Vec::<String>::new());
-        Publish::new("a", "1.2.0").done(&host);
+    OLDER.assert_kept::<Npm>();
+}
+
+#[test]
+fn an_older_list_of_owners_gives_nobody_back_what_they_had() {
+    fn set_owners(host: &Host, by: &str, names: &[&str]) -> Reply {
+        let path = unpublish::at_revision(host, "a", "/a");
+        let people: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+        host.as_user(by).put(&path).json(&json!({ "maintainers": people })).send::<Npm>()
     }
+    let owned = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            assert_eq!(set_owners(&host, "ann", &["ann", "bob"]).status(), 201);
+            host
+        },
+        go_on: |host| assert_eq!(set_owners(host, "ann", &["ann"]).status(), 201),
+        ..OLDER
+    };
+    owned.assert_refused(&[
+        ("publish", |host| Publish::new("a", "1.1.0").send(&host.as_user("bob"))),
+        ("set a tag", |host| {
+            host.as_user("bob").put("/-/package/a/dist-tags/beta").json(&json!("1.0.0")).send::<Npm>()
+        }),
+        ("change the owners", |host| set_owners(host, "bob", &["bob"])),
+    ]);
+    owned.assert_kept::<Npm>();
 }
 
 #[test]
 fn a_reindex_makes_the_lost_version_anew_from_its_tarball() {
-    let (host, newest) = restored(2 * DAY, true);
+    let (host, newest) = OLDER.restored(2 * DAY, true);
     let newest: Value = serde_json::from_slice(&newest).unwrap();
     let dry = host.upkeep().dry_run().reindex::<Npm>().unwrap();
     let run = host.upkeep().reindex::<Npm>().unwrap();
@@ -119,7 +129,7 @@ fn a_reindex_makes_the_lost_version_anew_from_its_tarball() {
 
 #[test]
 fn a_version_whose_tarball_is_lost_too_is_told_by_a_reindex() {
-    let (host, _) = restored(DAY, true);
+    let (host, _) = OLDER.restored(DAY, true);
     assert!(host.remove(LOST));
     let run = host.upkeep().reindex::<Npm>().unwrap();
     assert_eq!((run.damaged, run.rebuilt), (vec![LOST.to_owned()], vec![INDEX.to_owned()]));

@@ -47,6 +47,9 @@ pub fn project(
             None if has_tried => return Ok(Some(Changed::Gone)),
             None => return Err(no_project(name)),
         };
+        if let Some(before) = &loaded.before {
+            storage::check_newest(&key, before)?;
+        }
         if !change(&mut loaded.project, has_tried)? {
             if !has_tried {
                 return Ok(Some(Changed::Nothing));
