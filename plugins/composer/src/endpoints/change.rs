@@ -2,7 +2,7 @@
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
-use packhouse_plugin::storage::{self, Document, Json, Removal, unless_conflict};
+use packhouse_plugin::storage::{self, Before, Document, Json, Removal, put_proven, unless_conflict};
 use serde_json::{Value, json};
 
 use super::{JSON, load, no_version, seconds};
@@ -32,7 +32,7 @@ fn write(document: &Document, package: &mut Package) -> Result<bool, Error> {
     package.touch(seconds()?, None);
     void_removal(&document.info.key)?;
     let bytes = storage::to_json(package)?;
-    let written = storage::put(&document.info.key, &bytes, document.precondition(), Some(JSON));
+    let written = put_proven(&document.info.key, Some(&Before::from(document)), bytes, Some(JSON));
     Ok(unless_conflict(written)?.is_some())
 }
 
@@ -40,7 +40,7 @@ fn write(document: &Document, package: &mut Package) -> Result<bool, Error> {
 /// version left goes too.
 pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error> {
     let key = layout::document(name);
-    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/')).out_of(&key);
     let mark = storage::retry(&key, |attempt| {
         // What an attempt finds done may be the work of the one before, whose answer was lost.
         let has_tried = attempt > 1;
@@ -48,6 +48,7 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
             Err(error) if has_tried && error.status() == 404 => return Ok(Some(None)),
             loaded => loaded?,
         };
+        storage::check_newest(&key, &Before::from(&document))?;
         let gone = match version {
             Some(version) if package.find(version).is_some() => package.take(version),
             Some(_) if has_tried => return Ok(Some(None)),

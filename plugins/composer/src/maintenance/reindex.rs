@@ -3,7 +3,7 @@
 //!
 //! # Invariants
 //! - A damaged document is reported and never replaced: it may be restored, and only it knows whether
-//!   the package is abandoned.
+//!   the package is abandoned. An old copy gets the versions that it does not know.
 //! - The time of a publish comes from the note beside the dist, or from another system's document. If
 //!   both are missing, it is the time of the file.
 //! - Nothing is removed. `verify` reports dists that a document names and that are missing.
@@ -12,8 +12,10 @@
 
 use packhouse_plugin::digests::{SHA1, SHA256};
 use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_in_parts};
-use packhouse_plugin::storage::{self, GRACE, Json, Precondition, Reader, unless_conflict};
-use packhouse_plugin::time::SECOND;
+use packhouse_plugin::storage::{
+    self, Before, GRACE, Json, Name, Proof, Reader, put_rebuilt, unless_conflict,
+};
+use packhouse_plugin::time::{self, SECOND};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::{Stored, stored};
@@ -66,6 +68,9 @@ struct Batch {
     name: PackageName,
     /// None where the document is damaged.
     known: Option<Package>,
+    /// The document is an older copy of what was acknowledged.
+    is_older: bool,
+    proof: Proof,
     said: Vec<Said>,
     /// When the package was deleted, if its document is gone.
     deleted: Option<u64>,
@@ -76,17 +81,25 @@ struct Batch {
 impl Batch {
     fn of(step: &Step<'_>, name: PackageName) -> Result<Self, Error> {
         let key = layout::document(&name);
+        let (stored, proof) = read(&name)?;
         let mut batch = Self {
             known: None,
+            is_older: false,
+            proof,
             said: Vec::new(),
             deleted: None,
             has_document: true,
             found: Vec::new(),
             name,
         };
-        match stored(&batch.name)? {
-            Stored::Ours(_, package) => {
-                step.prove(&[&key])?;
+        match stored {
+            Stored::Ours(document, package) => {
+                step.prove_names(&document, batch.proof.clone(), named(&batch.name, &package))?;
+                batch.known = Some(package);
+            }
+            // As `read` gives it.
+            Stored::Damaged(Some((_, package)), _) => {
+                batch.is_older = true;
                 batch.known = Some(package);
             }
             Stored::Foreign(document) => {
@@ -99,7 +112,7 @@ impl Batch {
                 batch.has_document = false;
                 batch.known = Some(Package::new(&batch.name));
             }
-            Stored::Damaged(_, why) => step.damaged_once(&key, &why),
+            Stored::Damaged(None, why) => step.damaged_once(&key, &why),
         }
         Ok(batch)
     }
@@ -121,7 +134,7 @@ impl Batch {
         // It was to go with its package.
         let is_left_over =
             self.deleted.is_some_and(|deleted| info.modified.is_none_or(|modified| modified <= deleted));
-        if is_under_way || is_left_over {
+        if (is_under_way || is_left_over) && !self.proof.names(&key) {
             return Ok(());
         }
         budget.spend(1, info.size);
@@ -176,24 +189,29 @@ impl Batch {
 
     /// The document with what was found.
     fn write(mut self, step: &Step<'_>) -> Result<(), Error> {
-        if self.found.is_empty() {
+        self.report_lost(step)?;
+        if self.found.is_empty() && !self.is_older {
             return Ok(());
         }
         // Of a branch the dist that was published last is the one that is offered.
         self.found.sort_by(|one, other| one.time.cmp(&other.time));
         let key = layout::document(&self.name);
         let is_rebuilt = storage::retry(&key, |_| {
-            let (package, version) = match stored(&self.name)? {
-                Stored::Ours(document, package) => (package, Some(document.info.version)),
-                Stored::Foreign(document) => (Package::new(&self.name), Some(document.info.version)),
+            let (stored, _) = read(&self.name)?;
+            let is_older = stored.damage().is_some();
+            let (package, before) = match stored {
+                Stored::Ours(document, package) | Stored::Damaged(Some((document, package)), _) => {
+                    (package, Some(Before::from(&document)))
+                }
+                Stored::Foreign(document) => (Package::new(&self.name), Some(Before::from(&document))),
                 Stored::Nothing => (Package::new(&self.name), None),
-                Stored::Damaged(_, why) => {
+                Stored::Damaged(None, why) => {
                     step.damaged_once(&key, &why);
                     return Ok(Some(false));
                 }
             };
             let mut changed = with_all(package.clone(), &self.found);
-            if changed == package {
+            if changed == package && !is_older {
                 return Ok(Some(false));
             }
             if step.is_dry_run() {
@@ -201,18 +219,59 @@ impl Batch {
             }
             let written = storage::stat(&key)?.and_then(|info| info.modified).map(|written| written / SECOND);
             changed.touch(storage::now()? / SECOND, written.max(deleted(&self.name)?));
-            let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
-            let bytes = storage::to_json(&changed)?;
-            Ok::<_, Error>(
-                unless_conflict(storage::put(&key, &bytes, precondition, Some(JSON)))?.map(|_| true),
-            )
+            let written = put_rebuilt(&key, before.as_ref(), storage::to_json(&changed)?, Some(JSON));
+            Ok::<_, Error>(unless_conflict(written)?.map(|_| true))
         })?;
         if is_rebuilt {
             step.rebuilt(&key);
-            step.prove(&[&key])?;
         }
         Ok(())
     }
+
+    /// Dists that the document has named and does not any more, and that are gone too.
+    fn report_lost(&self, step: &Step<'_>) -> Result<(), Error> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let is_named = |key: &str| known.dists().any(|dist| layout::dist(&self.name, &dist.reference) == key);
+        let is_dist = |key: &str| layout::package_of(key).is_some_and(|(_, file)| layout::is_dist(file));
+        let files = self.proof.files().map(|(file, _)| file);
+        let keys: Vec<&str> = files.filter(|file| is_dist(file) && !is_named(file)).collect();
+        for (key, found) in keys.iter().zip(storage::stat_many(&keys)?) {
+            if found.is_none() {
+                step.damaged_once(
+                    key,
+                    "it is missing, and its document has lost its version: publish it again",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What lies at the key of the package's document, and its proof. An older copy is damaged, with what
+/// it says; of another damage nothing is taken.
+fn read(name: &PackageName) -> Result<(Stored, Proof), Error> {
+    let stored = stored(name)?;
+    let proof = Proof::of(&layout::document(name))?;
+    let stored = match stored {
+        Stored::Damaged(Some((document, package)), why)
+            if package.check(name).is_err() || !proof.is_ahead_of(&document)? =>
+        {
+            Stored::Damaged(None, why)
+        }
+        stored => stored,
+    };
+    Ok((stored, proof))
+}
+
+/// The files that a document names, and since when.
+fn named(name: &PackageName, package: &Package) -> Vec<Name> {
+    let since = |dist: &Dist| {
+        let release = package.versions.iter().find(|release| release.dist.reference == dist.reference)?;
+        time::parse_rfc3339(&release.time)
+    };
+    let dists = package.dists().filter(|dist| layout::is_reference(&dist.reference));
+    let name = |dist: &Dist| Name { since: since(dist), ..Name::from(layout::dist(name, &dist.reference)) };
+    dists.map(name).collect()
 }
 
 fn with_all(mut package: Package, found: &[Release]) -> Package {

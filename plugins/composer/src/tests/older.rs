@@ -1,0 +1,163 @@
+//! A document that is an older copy of itself, or has lost a version: nothing is built on it, and
+//! nothing of what it had named is replaced or removed.
+
+use packhouse_plugin::testing::Older;
+use packhouse_plugin::time::{DAY, MINUTE};
+
+use super::*;
+
+const DOCUMENT: &str = "packages/acme/lib/metadata.json";
+const PROOF: &str = "proofs/packages/acme/lib/metadata.json";
+const PACKAGE: &str = "/packages/acme/lib";
+
+/// Two versions, and then the document of before the second is restored.
+const OLDER: Older = Older {
+    document: DOCUMENT,
+    begin: || {
+        let host = host();
+        published(&host, "1.0.0");
+        host
+    },
+    go_on: |host| drop(published(host, "1.1.0")),
+};
+
+fn other_bytes(host: &Host, version: &str) -> Reply {
+    let dist = samples::library("acme/lib", &json!({ "description": "another" }));
+    upload(host, &format!("{PACKAGE}?version={version}"), dist)
+}
+
+fn dist(host: &Host, version: &str) -> String {
+    let document = host.object_json(DOCUMENT);
+    let versions = document["versions"].as_array().unwrap();
+    let found = versions.iter().find(|there| there["version"] == version).unwrap();
+    format!("packages/acme/lib/{}.zip", found["reference"].as_str().unwrap())
+}
+
+#[test]
+fn every_change_answers_a_logged_500_and_changes_nothing() {
+    OLDER.assert_refused(&[
+        ("publish the same", |host| {
+            let dist = samples::library("acme/lib", &json!({ "description": "lib 1.1.0" }));
+            upload(host, "/packages/acme/lib?version=1.1.0", dist)
+        }),
+        ("publish other bytes", |host| other_bytes(host, "1.1.0")),
+        ("publish a new version", |host| other_bytes(host, "2.0.0")),
+        ("publish a branch", |host| other_bytes(host, "dev-main")),
+        ("delete a version", |host| delete(host, "/packages/acme/lib/1.0.0")),
+        ("delete the package", |host| delete(host, PACKAGE)),
+        ("abandon", |host| host.as_user("ann").put("/packages/acme/lib/abandoned").send::<Composer>()),
+    ]);
+}
+
+#[test]
+fn every_change_is_noticed_when_an_older_copy_does_not_know_it() {
+    let abandon = Older {
+        begin: || {
+            let host = host();
+            published(&host, "1.0.0");
+            published(&host, "1.1.0");
+            host
+        },
+        go_on: |host| {
+            let reply = host.as_user("ann").put("/packages/acme/lib/abandoned").send::<Composer>();
+            assert_eq!(reply.status(), 200);
+        },
+        ..OLDER
+    };
+    let delete_version =
+        Older { go_on: |host| assert_eq!(delete(host, "/packages/acme/lib/1.0.0").status(), 200), ..abandon };
+    let branch = Older {
+        begin: || {
+            let host = host();
+            published(&host, "dev-main");
+            host
+        },
+        go_on: |host| assert_eq!(other_bytes(host, "dev-main").status(), 201),
+        ..OLDER
+    };
+    for older in [abandon, delete_version, branch] {
+        older.assert_refused(&[("publish", |host| other_bytes(host, "2.0.0"))]);
+    }
+    abandon.assert_kept::<Composer>();
+    branch.assert_kept::<Composer>();
+}
+
+#[test]
+fn maintenance_names_it_and_removes_nothing() {
+    OLDER.assert_kept::<Composer>();
+}
+
+#[test]
+fn a_reindex_makes_the_lost_version_anew_from_its_dist() {
+    for age in [0, 10 * MINUTE, 2 * DAY] {
+        let (host, newest) = OLDER.restored(age, true);
+        let newest: Value = serde_json::from_slice(&newest).unwrap();
+        assert_eq!(host.upkeep().dry_run().reindex::<Composer>().unwrap().rebuilt[0], DOCUMENT);
+        let run = host.upkeep().reindex::<Composer>().unwrap();
+        assert_eq!((run.rebuilt[0].as_str(), run.damaged.len()), (DOCUMENT, 0), "{:?}", run.lines);
+        assert_eq!(host.object_json(DOCUMENT)["versions"], newest["versions"], "with times and publishers");
+        for run in [host.upkeep().verify::<Composer>(), host.upkeep().reindex::<Composer>()] {
+            let run = run.unwrap();
+            assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
+        }
+        assert_eq!(other_bytes(&host, "1.1.0").status(), 409);
+        published(&host, "1.2.0");
+    }
+}
+
+#[test]
+fn a_version_whose_dist_is_lost_too_is_told_by_a_reindex() {
+    let (host, newest) = OLDER.restored(DAY, true);
+    host.insert(DOCUMENT, newest).unwrap();
+    let lost = dist(&host, "1.1.0");
+    let (host, _) = OLDER.restored(DAY, true);
+    assert!(host.remove(&lost));
+    let run = host.upkeep().reindex::<Composer>().unwrap();
+    assert_eq!((run.damaged, run.rebuilt[0].as_str()), (vec![lost], DOCUMENT));
+    published(&host, "1.1.0");
+    assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
+}
+
+/// By a hand, or by a host of an earlier version.
+#[test]
+fn a_version_that_a_document_does_not_name_any_more_keeps_its_bytes() {
+    for is_of_earlier_version in [false, true] {
+        let (host, newest) = OLDER.restored(0, true);
+        let newest: Value = serde_json::from_slice(&newest).unwrap();
+        if is_of_earlier_version {
+            host.insert(DOCUMENT, newest.to_string()).unwrap();
+            assert!(host.remove(PROOF));
+            let run = host.upkeep().reindex::<Composer>().unwrap();
+            assert!(!run.rebuilt.contains(&DOCUMENT.to_owned()));
+        }
+        let mut lost = newest.clone();
+        lost["versions"].as_array_mut().unwrap().pop();
+        host.insert(DOCUMENT, lost.to_string()).unwrap();
+        host.set_now(host.now() + 2 * DAY);
+        assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, [DOCUMENT]);
+        let before = host.objects();
+        let run = host.upkeep().older_than(0).collect::<Composer>().unwrap();
+        assert_eq!((run.damaged, run.left_over.len()), (vec![DOCUMENT.to_owned()], 0));
+        assert_eq!(host.objects(), before);
+        assert_eq!(host.upkeep().reindex::<Composer>().unwrap().rebuilt[0], DOCUMENT);
+        assert_eq!(host.object_json(DOCUMENT)["versions"], newest["versions"]);
+    }
+}
+
+#[test]
+fn what_a_request_has_deleted_is_not_lost() {
+    let host = host();
+    published(&host, "1.0.0");
+    published(&host, "1.1.0");
+    let lost = dist(&host, "1.1.0");
+    let bytes = host.object(&lost).unwrap();
+    assert_eq!(delete(&host, "/packages/acme/lib/1.1.0").status(), 200);
+    // The host was killed before it removed the dist.
+    host.insert(&lost, bytes).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
+    assert_eq!(host.upkeep().older_than(0).collect::<Composer>().unwrap().left_over, [lost]);
+    assert_eq!(delete(&host, PACKAGE).status(), 200);
+    assert_eq!(host.object(PROOF), None);
+    assert_eq!(other_bytes(&host, "1.1.0").status(), 201);
+}
