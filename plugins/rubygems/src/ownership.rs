@@ -2,7 +2,7 @@
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
-use packhouse_plugin::storage::{self, ListingOptions};
+use packhouse_plugin::storage::{self, ListingOptions, Update};
 use packhouse_plugin::{Error, log};
 
 use crate::RubyGems;
@@ -39,7 +39,7 @@ impl Ownership for RubyGems {
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
         let Ok(name) = GemName::parse(&thing.name) else { return Ok(false) };
         let mut was_listed = false;
-        storage::update(&layout::document(&name), |document| {
+        Update::new(&layout::document(&name)).proven().run(|document| {
             was_listed = false;
             let package = document.map(stored::parse).transpose()?;
             let Some(mut package) = package.filter(|package| thing.kind == GEM && package.name == thing.name)

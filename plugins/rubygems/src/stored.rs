@@ -75,18 +75,17 @@ pub fn change(
     name: &GemName,
     mut change: impl FnMut(&mut Package, bool) -> Result<bool, Error>,
 ) -> Result<(), Error> {
-    catalog::announce(name)?;
     let key = layout::document(name);
-    Update::new(&key).content_type(JSON).run_telling(|document, has_tried| {
+    Update::new(&key).content_type(JSON).proven().run_telling(|document, has_tried| {
         let package = of_document(name, document)?.filter(|package| package.name == name.as_str());
         let mut package = package.ok_or_else(|| no_gem(name))?;
         if change(&mut package, has_tried)? {
+            catalog::announce(name)?;
             Ok(Change::json(&package)?)
         } else {
             Ok::<_, Error>(Change::Keep)
         }
     })?;
-    storage::leave_proof(&key);
     write_info(name);
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{RubyGems, catalog, samples};
 mod hostile;
 mod maintenance;
 mod names;
+mod older;
 mod publish;
 mod read;
 

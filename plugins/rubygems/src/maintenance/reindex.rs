@@ -1,10 +1,11 @@
 //! Rewrites what is derived: the pages and the list of the compact index, and what is derived from the
 //! list. It makes the document of an earlier system's gem from its page.
 //!
-//! Documents are not derived: only they know yanks, owners and times. Lost documents are reported.
+//! Documents are not derived: only they know yanks, owners and times. Lost documents are reported. A
+//! document that has lost versions gets these back.
 
 use packhouse_plugin::maintenance::{Phase, Step, Stored, each, each_document};
-use packhouse_plugin::storage::{self, Precondition, unless_conflict};
+use packhouse_plugin::storage::{self, put_proven, unless_conflict};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::document;
@@ -15,6 +16,8 @@ use crate::layout;
 use crate::name::GemName;
 use crate::stored::{self, JSON};
 
+mod older;
+
 /// Documents of one step.
 const KEYS: u32 = 300;
 /// Bytes of documents after which a step ends.
@@ -22,6 +25,11 @@ const MOST_READ: u64 = 16 << 20;
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "found", step: found },
+    Phase { name: "proofs", step: proofs },
+    Phase {
+        name: "older",
+        step: |step, after| step.each_proven(after, |document, proof| older::rebuild(step, &document, proof)),
+    },
     Phase { name: "documents", step: documents },
     Phase { name: "rendered", step: render },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
@@ -52,7 +60,7 @@ fn adopt(step: &Step<'_>, name: &GemName) -> Result<(), Error> {
     measure(name, &mut package)?;
     if !step.is_dry_run() {
         let bytes = storage::to_json(&package)?;
-        if unless_conflict(storage::put(&key, &bytes, Precondition::Absent, Some(JSON)))?.is_none() {
+        if unless_conflict(put_proven(&key, None, bytes, Some(JSON)))?.is_none() {
             return Ok(());
         }
     }
@@ -71,20 +79,26 @@ fn measure(name: &GemName, package: &mut Package) -> Result<(), Error> {
     Ok(())
 }
 
-/// The page of each gem, and its line in the list.
-fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
-    let mut packages: Vec<(String, Package)> = Vec::new();
-    let next = each_document(layout::PACKAGES, after, KEYS, MOST_READ, |object, document| {
-        step.checked(1, object.size);
-        if let Some(package) = step.pass(document.and_then(|document| stored::parse(&document)))? {
-            packages.push((object.key.clone(), package));
-        }
+/// Of documents that an earlier version wrote.
+fn proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut keys = Vec::new();
+    let next = each(layout::PACKAGES, after, KEYS, |object| {
+        keys.extend(layout::gem_of_document(&object.key).map(|name| layout::document(&name)));
         Ok(())
     })?;
-    let keys: Vec<&str> = packages.iter().map(|(key, _)| key.as_str()).collect();
     step.prove(&keys)?;
-    let names: Vec<GemName> =
-        packages.iter().filter_map(|(_, package)| GemName::parse(&package.name).ok()).collect();
+    Ok(next)
+}
+
+/// The page of each gem, and its line in the list.
+fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut names: Vec<GemName> = Vec::new();
+    let next = each_document(layout::PACKAGES, after, KEYS, MOST_READ, |object, document| {
+        step.checked(1, object.size);
+        let package = step.pass(document.and_then(|document| stored::parse(&document)))?;
+        names.extend(package.and_then(|package| GemName::parse(&package.name).ok()));
+        Ok(())
+    })?;
     write_pages(step, &names)?;
     follow(step, &names)?;
     Ok(next)

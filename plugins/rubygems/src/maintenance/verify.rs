@@ -4,8 +4,10 @@
 use packhouse_plugin::Error;
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::find_digest;
-use packhouse_plugin::maintenance::{Budget, Phase, Place, Reference, Step, digests, each, each_in_parts};
-use packhouse_plugin::storage;
+use packhouse_plugin::maintenance::{
+    Budget, Phase, Place, Reference, Step, Stored, digests, each, each_in_parts,
+};
+use packhouse_plugin::storage::{self, Before};
 
 use super::{document, said_of};
 use crate::catalog::{self, listing::Listing};
@@ -40,6 +42,9 @@ fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
         let Some(document) = step.pass(storage::get(key))?.flatten() else { return Ok(None) };
         step.checked(1, document.bytes.len() as u64);
         let Some(package) = step.pass(stored::parse(&document))? else { return Ok(None) };
+        if done == 0 {
+            step.pass(storage::check_newest(key, &Before::from(&document)))?;
+        }
         verify_releases(step, key, &package, done, &mut budget)
     })
 }
@@ -128,7 +133,7 @@ fn list(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let Some(listed) = step.pass(catalog::peek())? else { return Ok(next) };
     for name in &names {
         let stored = document(name)?;
-        let Some(package) = stored.content() else { continue };
+        let Stored::Ours(_, package) = &stored else { continue };
         let Ok(name) = GemName::parse(&package.name) else { continue };
         let behind = |text: &str| Ok::<_, Error>(!Listing::new(text).lines_for(&[&name])?.is_empty());
         if !behind(&listed)? {
