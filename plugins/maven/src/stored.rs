@@ -1,7 +1,7 @@
 //! Reads stored versions: from their documents, or from their files if this plugin has written no
 //! document (a bucket of an earlier system, or files that were copied in).
 
-use packhouse_plugin::storage::{self, Document, Json, ObjectInfo, Precondition};
+use packhouse_plugin::storage::{self, Before, Document, Json};
 use packhouse_plugin::{Error, find_digest};
 
 use crate::document::{ALGORITHMS, Digests, File, Release};
@@ -14,15 +14,8 @@ pub const JSON: &str = "application/json";
 /// A version, and what it was made of.
 pub struct Loaded {
     pub release: Release,
-    /// Of the stored document; none if the files speak.
-    pub version: Option<String>,
-}
-
-impl Loaded {
-    /// What must hold for the document to be written.
-    pub fn precondition(&self) -> Precondition<'_> {
-        self.version.as_deref().map_or(Precondition::Absent, Precondition::Version)
-    }
+    /// The stored document; none if the files speak.
+    pub before: Option<Before>,
 }
 
 /// What a document says. `Damaged` if it is not whole.
@@ -36,7 +29,7 @@ pub fn parse(coordinates: &Coordinates, document: &Document) -> Result<Release, 
 pub fn document(coordinates: &Coordinates) -> Result<Option<Loaded>, Error> {
     let Some(document) = storage::get(&layout::document(coordinates))? else { return Ok(None) };
     let release = parse(coordinates, &document)?;
-    Ok(Some(Loaded { release, version: Some(document.info.version) }))
+    Ok(Some(Loaded { release, before: Some(Before::from(&document)) }))
 }
 
 /// The version; none if there is neither a document nor a file.
@@ -45,31 +38,31 @@ pub fn load(coordinates: &Coordinates) -> Result<Option<Loaded>, Error> {
         return Ok(Some(loaded));
     }
     let release = found(coordinates)?;
-    Ok((!release.files.is_empty()).then_some(Loaded { release, version: None }))
+    Ok((!release.files.is_empty()).then_some(Loaded { release, before: None }))
 }
 
 /// The version as its files say.
 pub fn found(coordinates: &Coordinates) -> Result<Release, Error> {
-    let mut release = Release::new(coordinates);
-    for (name, info) in files(coordinates)? {
-        release.files.push(File::found(name.as_str(), &info));
-    }
-    release.listed = !release.files.is_empty();
-    Ok(release)
+    found_beside(coordinates, None).map(|(release, _)| release)
 }
 
-/// The files that lie in the folder of a version, without checksums and what is not ours.
-pub fn files(coordinates: &Coordinates) -> Result<Vec<(FileName, ObjectInfo)>, Error> {
+/// The same, and whether something lies below the key of this file, as if it were a folder.
+pub fn found_beside(coordinates: &Coordinates, file: Option<&str>) -> Result<(Release, bool), Error> {
     let folder = layout::folder(coordinates);
-    let mut files = Vec::new();
+    let below = file.map(|file| format!("{file}/"));
+    let mut release = Release::new(coordinates);
+    let mut is_folder = false;
     for info in storage::list(&folder) {
         let info = info?;
+        is_folder |= below.as_ref().is_some_and(|below| info.key.starts_with(below));
+        // Without checksums and what is not ours.
         let name = info.key.strip_prefix(&folder).filter(|name| !is_sidecar(name));
         if let Some(name) = name.and_then(|name| FileName::parse(coordinates, name).ok()) {
-            files.push((name, info));
+            release.files.push(File::found(name.as_str(), &info));
         }
     }
-    Ok(files)
+    release.listed = !release.files.is_empty();
+    Ok((release, is_folder))
 }
 
 /// The checksum of a file, as an earlier system stored it.
@@ -108,5 +101,5 @@ pub fn digest_of(bytes: &[u8], algorithm: &str) -> Result<String, Error> {
 
 /// The document as JSON, to be changed by compare-and-swap.
 pub fn json(coordinates: &Coordinates) -> Json<Release> {
-    Json::at(layout::document(coordinates))
+    Json::at(layout::document(coordinates)).proven()
 }

@@ -16,6 +16,7 @@ mod hostile;
 mod lost_answers;
 mod maintenance;
 mod names;
+mod older;
 mod publish;
 mod read;
 mod snapshots;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use packhouse_plugin::storage::{self, ListingOptions, Precondition, Removal, list_page, unless_conflict};
+use packhouse_plugin::maintenance::RemovalMark;
+use packhouse_plugin::storage::{
+    self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
+};
 use packhouse_plugin::{Error as HostError, log};
 
 use crate::catalog;
@@ -20,25 +23,37 @@ pub fn remove_some(
 ) -> Result<bool, HostError> {
     let key = layout::document(coordinates);
     let folder = layout::folder(coordinates);
-    let mut removal = Removal::of(folder.trim_end_matches('/'));
+    let mut removal = Removal::of(folder.trim_end_matches('/')).out_of(&key);
     let mut is_done = false;
+    let mut has_vanished = false;
     let written = storage::retry(&key, |_| {
-        let Some(mut loaded) = stored::load(coordinates)? else { return Ok(Some(None)) };
+        let loaded = stored::load(coordinates)?;
+        // Somebody else went on with what this request has begun.
+        has_vanished = is_done && loaded.as_ref().is_none_or(|loaded| loaded.before.is_none());
+        let Some(mut loaded) = loaded.filter(|_| !has_vanished) else { return Ok(Some(None)) };
         let names = meant(&loaded.release);
         if names.is_empty() {
             return Ok::<_, HostError>(Some(None));
         }
         let keys: Vec<String> = names.iter().flat_map(|name| keys_of(coordinates, name)).collect();
+        match &loaded.before {
+            Some(before) => storage::check_newest(&key, before)?,
+            None => storage::check_absent(&key)?,
+        }
         removal.announce(&keys)?;
         loaded.release.files.retain(|file| !names.contains(&file.name));
         is_done = true;
         let bytes = storage::to_json(&loaded.release)?;
-        let written = unless_conflict(storage::put(&key, &bytes, loaded.precondition(), Some(JSON)))?;
+        let written = unless_conflict(put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON)))?;
         Ok(written.map(|info| Some((info, loaded.release.files.is_empty()))))
     })?;
     // Of an attempt whose answer was lost the files are to be removed too.
     if is_done {
         removal.carry_out();
+    }
+    if has_vanished {
+        // Their proof, which says that the document was lost, goes with the mark.
+        RemovalMark::begin(&key, &[])?.finish();
     }
     if let Some((info, true)) = written {
         remove_document(&key, &info.version, &folder)?;
@@ -70,7 +85,11 @@ fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostErr
     if !left.objects.is_empty() {
         return Ok(());
     }
-    match storage::remove(key, Precondition::Version(version)) {
+    // Without the mark its proof would tell that it was lost.
+    let mark = RemovalMark::begin(key, &[])?;
+    let removed = storage::remove(key, Precondition::Version(version));
+    mark.finish();
+    match removed {
         Ok(_) | Err(HostError::Conflict) => Ok(()),
         Err(error) => {
             let fields = [("key", key), ("error", &error.to_string())];

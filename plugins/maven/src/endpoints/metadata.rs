@@ -187,7 +187,7 @@ fn add_versions(artifact: &Artifact, sent: Metadata) -> Result<(), Error> {
         else {
             continue;
         };
-        if loaded.version.is_some() && !loaded.release.listed {
+        if loaded.before.is_some() && !loaded.release.listed {
             stored::json(&coordinates).update(|release| {
                 let Some(mut release) = release else { return Err(no_version(&coordinates)) };
                 release.listed = true;

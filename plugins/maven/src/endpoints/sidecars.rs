@@ -96,7 +96,7 @@ fn expect(coordinates: &Coordinates, name: &str, algorithm: &str, sent: &str) ->
         return check(name, algorithm, sent, known.unwrap_or_default());
     }
     let now = storage::now()?;
-    with_document(coordinates, |_| Ok(()))?;
+    with_document(coordinates, None, |_| Ok(()))?;
     stored::json(coordinates).update(|release| {
         let Some(mut release) = release else { return Err(Error::new(error::CHANGING)) };
         if let Some(file) = release.file(name) {

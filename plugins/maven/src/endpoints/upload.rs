@@ -7,9 +7,10 @@
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{
-    self, Document, Entry, ListingOptions, Precondition, Publish, Refused, Staged, list_page, unless_conflict,
+    self, Before, Change, Document, Entry, ListingOptions, Name, Precondition, Proof, Publish, Refused,
+    Staged, Update, list_page, put_naming, unless_conflict,
 };
-use packhouse_plugin::{Call, Response, auth, clock, log, settings};
+use packhouse_plugin::{Call, Error as HostError, Response, auth, clock, log, settings};
 
 use super::files::is_replaceable;
 use super::{metadata, path, sidecars};
@@ -95,8 +96,9 @@ fn publish(
 ) -> Result<bool, Error> {
     let document = layout::document(coordinates);
     let key = layout::file(coordinates, name.as_str());
-    check_place(coordinates, &key)?;
-    let seen = with_document(coordinates, |release| may_be_added(coordinates, release, file).map(drop))?;
+    check_above(coordinates)?;
+    let seen =
+        with_document(coordinates, Some(&key), |release| may_be_added(coordinates, release, file).map(drop))?;
     let now = storage::now()?;
     let mut look = |document: Option<&Document>| {
         // A deletion took it away at this moment.
@@ -110,7 +112,8 @@ fn publish(
         release.put(file.clone());
         Ok::<_, Error>(Entry::New(storage::to_json(&release)?))
     };
-    let prepared = Publish::new(&document).content_type(JSON).prepare_from(Some(seen), &mut look)?;
+    let publish = Publish::new(&document).content_type(JSON).proven();
+    let prepared = publish.prepare_read(seen.document, seen.proof, &mut look)?;
     let refused = match prepared {
         Ok(prepared) => match prepared.claim(staged, &key, Some(BINARY), &mut look)? {
             Ok(claimed) => match claimed.name(&mut look)? {
@@ -180,44 +183,77 @@ fn replace(
 ) -> Result<bool, Error> {
     let key = layout::file(coordinates, name.as_str());
     let now = storage::now()?;
-    check_place(coordinates, &key)?;
-    let document = with_document(coordinates, |_| Ok(()))?;
-    let release = stored::parse(coordinates, &document)?;
+    check_above(coordinates)?;
+    let Seen { document, proof } = with_document(coordinates, Some(&key), |_| Ok(()))?;
+    let mut release = stored::parse(coordinates, &document)?;
     check_expected(&release, &file, staged_digests(&file), now)?;
     if let Some(there) = release.file(name.as_str())
         && stored::digests(coordinates, there)? == file.digests
     {
         return Ok(false);
     }
+    // Nothing is replaced beside an older copy of the document.
+    let before = Before::from(&document);
+    let proof = proof.map_or_else(|| Proof::of(&document.info.key), Ok)?;
+    unless_conflict(proof.check(&before))?;
     let info = staged.commit(&key, &[], Precondition::Any, Some(BINARY))?;
     let file = File { object: Some(info.version), ..file };
-    stored::json(coordinates).update(|release| {
-        let Some(mut release) = release else { return Err(Error::new(error::CHANGING)) };
+    let names = [Name::from(key.clone())];
+    let add = |release: &mut Release| {
         release.listed |= name.is_pom();
         release.put(file.clone());
-        Ok(Some(release))
-    })?;
+    };
+    add(&mut release);
+    let bytes = storage::to_json(&release)?;
+    match put_naming(proof, Some(&before), bytes, Some(JSON), &names) {
+        Ok(_) => {}
+        Err(damaged @ HostError::Damaged { .. }) => return Err(damaged.into()),
+        // Somebody else was faster, or the answer was lost.
+        Err(_) => {
+            let update = Update::new(&document.info.key).content_type(JSON).proven().naming(&names);
+            update.run(|document| {
+                let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
+                let mut release = stored::parse(coordinates, document)?;
+                add(&mut release);
+                Ok(Change::json(&release)?)
+            })?;
+        }
+    }
     // A deletion may have taken it away at the same moment.
     if storage::stat(&key)?.is_none() { Err(Error::new(error::CHANGING)) } else { Ok(true) }
 }
 
+/// A document as it was read a moment ago.
+pub struct Seen {
+    document: Document,
+    /// Of a document that was begun.
+    proof: Option<Proof>,
+}
+
 /// The document of a version, begun if there is none: then from the first upload on the document alone
-/// says what is there. `check` gets what it says or would say, before anything is stored.
+/// says what is there. `check` gets what it would say, before anything is stored. At the key of
+/// `file` there may be no folder. `Damaged` if there was a document, and it was lost.
 pub fn with_document(
     coordinates: &Coordinates,
+    file: Option<&str>,
     mut check: impl FnMut(&Release) -> Result<(), Error>,
-) -> Result<Document, Error> {
+) -> Result<Seen, Error> {
     let key = layout::document(coordinates);
     storage::retry(&key, |_| {
         if let Some(document) = storage::get(&key)? {
-            return Ok(Some(document));
+            file.map_or(Ok(()), |file| check_below(coordinates, file))?;
+            return Ok(Some(Seen { document, proof: None }));
         }
-        let found = stored::found(coordinates)?;
-        check(&found)?;
-        check_spelling(coordinates)?;
-        let bytes = storage::to_json(&found)?;
-        let written = storage::put(&key, &bytes, Precondition::Absent, Some(JSON));
-        Ok(unless_conflict(written)?.map(|info| Document { info, bytes }))
+        let begun = storage::begin(&key, Some(JSON), || {
+            let (found, is_folder) = stored::found_beside(coordinates, file)?;
+            if let (Some(file), true) = (file, is_folder) {
+                return Err(taken(file));
+            }
+            check(&found)?;
+            check_spelling(coordinates)?;
+            Ok(storage::to_json(&found)?)
+        })?;
+        Ok(begun.map(|(document, proof)| Seen { document, proof: Some(proof) }))
     })
 }
 
@@ -231,14 +267,18 @@ fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
             format!("{there} already exists, and differs from {ours} only in case"),
         ))
     };
-    if unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
-        && let Some(there) = storage::get(&key)?
-        && there.bytes != ours.as_bytes()
-    {
-        return refuse(&String::from_utf8_lossy(&there.bytes));
-    }
     let versions =
         catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
+    // What has versions has a spelling, unless an earlier system wrote it.
+    let mut there = if versions.is_empty() { None } else { storage::get(&key)? };
+    if there.is_none()
+        && unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
+    {
+        there = storage::get(&key)?;
+    }
+    if let Some(there) = there.filter(|there| there.bytes != ours.as_bytes()) {
+        return refuse(&String::from_utf8_lossy(&there.bytes));
+    }
     let version = coordinates.version();
     let is_other = |there: &&String| there.eq_ignore_ascii_case(version) && *there != version;
     match versions.iter().find(is_other) {
@@ -251,25 +291,33 @@ fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
 }
 
 /// A file of one artifact cannot lie where another one has a folder.
-fn check_place(coordinates: &Coordinates, key: &str) -> Result<(), Error> {
-    let taken = |key: &str| Err(Error::because(error::TAKEN, format!("{key} is taken by another artifact")));
-    let folder = layout::folder(coordinates);
-    let above = [layout::artifact(&coordinates.artifact), folder.clone()];
+fn check_above(coordinates: &Coordinates) -> Result<(), Error> {
+    let above = [layout::artifact(&coordinates.artifact), layout::folder(coordinates)];
     for above in above.iter().map(|above| above.trim_end_matches('/')) {
         let may_be_file = layout::version_of_file(above)
             .is_some_and(|(coordinates, file)| FileName::parse(&coordinates, file).is_ok());
         if may_be_file && storage::stat(above)?.is_some() {
-            return taken(above);
+            return Err(taken(above));
         }
     }
+    Ok(())
+}
+
+/// The same for what lies below the file.
+fn check_below(coordinates: &Coordinates, key: &str) -> Result<(), Error> {
+    let folder = layout::folder(coordinates);
     let segments: Vec<&str> = folder.trim_end_matches('/').split('/').skip(1).collect();
     let below = format!("{key}/");
     if GroupId::parse_segments(&segments).is_ok()
         && !list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&below) })?.objects.is_empty()
     {
-        return taken(key);
+        return Err(taken(key));
     }
     Ok(())
+}
+
+fn taken(key: &str) -> Error {
+    Error::because(error::TAKEN, format!("{key} is taken by another artifact"))
 }
 
 fn exists(coordinates: &Coordinates, name: &FileName) -> Error {

@@ -33,6 +33,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "builds", step: builds },
     Phase { name: "documents", step: documents },
     Phase { name: "files", step: files },
+    Phase { name: "lost", step: |step, after| step.collect_lost(after, has_files_of) },
 ];
 
 fn builds(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
@@ -101,10 +102,15 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<(), Error> {
     }
     if step.is_young(object) {
         step.kept(1, object.size);
-    } else if step.remove(object)? {
+    } else if step.remove_document(object)? {
         step.left_over(&object.key, object.size, "it lists no file");
     }
     Ok(())
+}
+
+/// Whether a file of the version exists whose document has this key.
+fn has_files_of(document: &str) -> Result<bool, Error> {
+    layout::version_of_document(document).map_or(Ok(false), |coordinates| has_files(&coordinates))
 }
 
 fn has_files(coordinates: &Coordinates) -> Result<bool, Error> {

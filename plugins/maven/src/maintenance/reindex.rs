@@ -2,13 +2,18 @@
 //! the documents already contain. Then it makes the metadata of the artifacts from the documents.
 //!
 //! # Invariants
-//! - A damaged document is reported and never replaced: it may be restored.
+//! - A damaged document is reported and never replaced: it may be restored. An old copy of a document,
+//!   and a lost one, are made from the files. Only the document knows who uploaded them.
 //! - No file is removed. `verify` reports files that a document names and that are missing.
 //! - A file that is younger than [`GRACE`](storage::GRACE) may belong to an upload that has not ended.
 //! - Times of publication stay as they are.
 
-use packhouse_plugin::maintenance::{Phase, Step, each_folder};
-use packhouse_plugin::storage::{self, GRACE, Precondition, unless_conflict};
+use std::collections::BTreeSet;
+
+use packhouse_plugin::maintenance::{Phase, Step, each, each_folder};
+use packhouse_plugin::storage::{
+    self, Before, Document, GRACE, Name, Precondition, Proof, put_rebuilt, unless_conflict,
+};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::{Stored, stored};
@@ -26,8 +31,16 @@ const MOST_READ: u64 = 1 << 30;
 const MOST_DOCUMENTS: u64 = 16 << 20;
 
 /// The files first: their documents are there when the artifacts are walked.
-pub const PHASES: &[Phase] =
-    &[Phase { name: "files", step: files }, Phase { name: "artifacts", step: artifacts }];
+pub const PHASES: &[Phase] = &[
+    Phase { name: "files", step: files },
+    Phase { name: "proofs", step: proofs },
+    Phase {
+        name: "older",
+        step: |step, after| step.each_proven(after, |document, proof| prove(step, &document, proof)),
+    },
+    Phase { name: "artifacts", step: artifacts },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+];
 
 fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     each_folder(ARTIFACTS, after, KEYS, MOST_READ, |objects| {
@@ -42,25 +55,33 @@ fn write_document(step: &Step<'_>, coordinates: &Coordinates, objects: &[ObjectI
     let key = layout::document(coordinates);
     let mut read = 0;
     storage::retry(&key, |_| {
-        let (mut release, version) = match stored(coordinates)? {
-            Stored::Ours(document, release) => (release, Some(document.info.version)),
+        let stored = stored(coordinates)?;
+        let proof = Proof::of(&key)?;
+        let mut is_older = false;
+        let (mut release, before) = match stored {
+            Stored::Ours(document, release) => (release, Some(Before::from(&document))),
             Stored::Nothing | Stored::Foreign(_) => {
                 let found = versions::found(coordinates)?;
                 (found, None)
+            }
+            Stored::Damaged(Some((document, release)), _)
+                if release.check(coordinates).is_ok() && proof.is_ahead_of(&document)? =>
+            {
+                is_older = true;
+                (release, Some(Before::from(&document)))
             }
             Stored::Damaged(_, why) => {
                 step.damaged_once(&key, &why);
                 return Ok(Some(read));
             }
         };
-        let is_changed = add_files(step, coordinates, &mut release, objects, &mut read)?;
-        if release.files.is_empty() || (version.is_some() && !is_changed) {
+        let is_changed = add_files(step, coordinates, &mut release, objects, &proof, &mut read)?;
+        if release.files.is_empty() || (before.is_some() && !is_changed && !is_older) {
             return Ok(Some(read));
         }
         if !step.is_dry_run() {
-            let precondition = version.as_deref().map_or(Precondition::Absent, Precondition::Version);
             let bytes = storage::to_json(&release)?;
-            if unless_conflict(storage::put(&key, &bytes, precondition, Some(JSON)))?.is_none() {
+            if unless_conflict(put_rebuilt(&key, before.as_ref(), bytes, Some(JSON)))?.is_none() {
                 return Ok(None);
             }
         }
@@ -75,6 +96,7 @@ fn add_files(
     coordinates: &Coordinates,
     release: &mut Release,
     objects: &[ObjectInfo],
+    proof: &Proof,
     read: &mut u64,
 ) -> Result<bool, Error> {
     let floor = step.started().saturating_sub(GRACE);
@@ -86,7 +108,7 @@ fn add_files(
             continue;
         }
         let there = release.file(name.as_str());
-        let is_old = info.modified.is_some_and(|modified| modified < floor);
+        let is_old = info.modified.is_some_and(|modified| modified < floor) || proof.names(&info.key);
         if there.map_or(!is_old, |there| there.digests.is_some()) {
             continue;
         }
@@ -101,6 +123,42 @@ fn add_files(
         is_changed = true;
     }
     Ok(is_changed)
+}
+
+/// Of documents that an earlier version wrote.
+fn proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut keys = Vec::new();
+    let next = each(VERSIONS, after, KEYS, |object| {
+        keys.extend(layout::version_of_document(&object.key).map(|_| object.key.clone()));
+        Ok(())
+    })?;
+    step.prove(&keys)?;
+    Ok(next)
+}
+
+/// Reports what a document has lost and no file brings back, and writes down what it names.
+fn prove(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Error> {
+    let key = &document.info.key;
+    let Some(coordinates) = layout::version_of_document(key) else { return Ok(()) };
+    let Ok(release) = versions::parse(&coordinates, document) else { return Ok(()) };
+    let named: BTreeSet<String> =
+        release.files.iter().map(|file| layout::file(&coordinates, &file.name)).collect();
+    let unnamed: Vec<&str> =
+        proof.files().map(|(file, _)| file).filter(|file| !named.contains(*file)).collect();
+    for (file, found) in unnamed.iter().zip(storage::stat_many(&unnamed)?) {
+        if found.is_none() {
+            let why = "it is missing, and the document of its version has lost it: deploy it again";
+            step.damaged_once(file, why);
+        }
+    }
+    if !step.is_dry_run() {
+        step.pass(storage::check_newest(key, &Before::from(document)))?;
+    }
+    let name = |file: &File| Name {
+        since: file.uploaded_at(),
+        ..Name::from(layout::file(&coordinates, &file.name))
+    };
+    step.prove_names(document, proof, release.files.iter().map(name).collect())
 }
 
 fn artifacts(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

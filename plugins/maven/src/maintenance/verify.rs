@@ -26,6 +26,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "versions", step: check_versions },
     Phase { name: "files", step: check_files },
     Phase { name: "metadata", step: check_metadata },
+    Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
 fn check_versions(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

@@ -101,8 +101,11 @@ fn a_collection_removes_nothing_beside_damage() {
     host.insert(DOCUMENT, "{").unwrap();
     let outcome = host.upkeep().collect::<Maven>().unwrap();
     assert_eq!((outcome.left_over.len(), outcome.damaged.as_slice()), (0, [DOCUMENT.to_owned()].as_slice()));
-    // Without a document the files speak.
+    // Without a document the files speak. One that was there is named.
     host.remove(DOCUMENT);
+    let outcome = host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!((outcome.left_over.len(), outcome.damaged.as_slice()), (0, [DOCUMENT.to_owned()].as_slice()));
+    host.remove("proofs/versions/com.example/lib/1.0.json");
     let outcome = host.upkeep().collect::<Maven>().unwrap();
     assert_eq!((outcome.left_over.len(), outcome.damaged.len(), outcome.orphans.len()), (0, 0, 0));
     assert_eq!(text(&host, "/com/example/lib/1.0/lib-1.0-sources.jar"), "x");

@@ -20,6 +20,7 @@ fn a_release_is_deployed_and_read() {
         "artifacts/com/example/lib/1.0/lib-1.0.pom",
         METADATA,
         "names/com.example/lib",
+        "proofs/versions/com.example/lib/1.0.json",
         DOCUMENT,
     ];
     assert_eq!(host.objects(), expected);
