@@ -34,6 +34,7 @@ async fn clients_resolve_what_an_earlier_system_has_stored_and_deploy_one_more()
             "maven/artifacts/com/example/old-tools/1.2/old-tools-1.2.jar",
             "maven/artifacts/com/example/old-tools/1.2/old-tools-1.2.pom",
             "maven/names/com.example/old-tools",
+            "maven/proofs/versions/com.example/old-tools/1.2.json",
             "maven/versions/com.example/old-tools/1.2.json",
         ]
         .map(str::to_owned),
