@@ -13,6 +13,7 @@
 //!         names.push(String::from_utf8_lossy(&entry.path).into_owned());
 //!         tar::skip(&mut archive, entry.padded_size())?;
 //!     }
+//!     tar::finish(&mut archive)?;
 //!     Ok(names)
 //! }
 //! assert!(names([0; 1024].as_slice())?.is_empty());
@@ -25,6 +26,8 @@ use std::io::{self, Read};
 const BLOCK: usize = 512;
 /// The largest pax header or long name that is accepted.
 const EXTENSION_LIMIT: u64 = 1 << 20;
+/// The size of the end marker, two blocks of zeros.
+pub const END_MARKER: u64 = 2 * BLOCK as u64;
 
 /// Why reading an archive failed.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub enum Error {
     Unreadable(io::Error),
     /// It is not a tar archive, is damaged, or ends too early.
     NotTar,
+    /// Something other than zeros follows the end of the archive.
+    Trailing,
 }
 
 impl fmt::Display for Error {
@@ -40,6 +45,7 @@ impl fmt::Display for Error {
         match self {
             Error::Unreadable(error) => write!(formatter, "the archive cannot be read: {error}"),
             Error::NotTar => formatter.write_str("this is not a readable tar archive"),
+            Error::Trailing => formatter.write_str("more bytes follow the end of the tar archive"),
         }
     }
 }
@@ -53,7 +59,11 @@ pub enum Kind {
     Folder,
     SymbolicLink,
     HardLink,
-    /// Devices, pipes, sparse files, global headers, and unknown kinds.
+    /// A pax header for all entries after it. Its path has no meaning. Read it with
+    /// [`read_global_header`].
+    GlobalHeader,
+    /// Devices, pipes, sparse files, contiguous files (which not every program reads), and unknown
+    /// kinds.
     Other,
 }
 
@@ -73,15 +83,17 @@ pub struct Entry {
 impl Entry {
     /// The next entry, with its extensions applied; none at the end of the archive, which is two
     /// blocks of zeros or the end of the file. `NotTar` if programs disagree on the content of the
-    /// archive: contradicting extensions, extensions in a format without them, records of several
-    /// lines, an entry after a single block of zeros.
+    /// archive: contradicting extensions, extensions in a format without them or without an entry,
+    /// records of several lines, an entry after a single block of zeros.
     pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
         let mut extensions = Extensions::default();
+        let mut is_extended = false;
         loop {
-            let Some(block) = read_block(archive)? else { return Ok(None) };
-            if is_zero(&block) {
-                return check_end(archive).map(|()| None);
-            }
+            let block = read_block(archive)?;
+            let Some(block) = block.filter(|block| !is_zero(block)) else {
+                check_end(archive)?;
+                return if is_extended { Err(Error::NotTar) } else { Ok(None) };
+            };
             let header = Header(&block);
             header.check()?;
             if matches!(header.kind(), b'x' | b'L' | b'K') && !header.may_be_extension() {
@@ -93,6 +105,7 @@ impl Entry {
                 b'K' => extensions.set_target(until_nul(&read_extension(archive, header.size()?)?))?,
                 _ => return extensions.apply_to(&header).map(Some),
             }
+            is_extended = true;
         }
     }
 
@@ -113,6 +126,28 @@ pub fn read_content(archive: &mut impl Read, entry: &Entry) -> Result<Vec<u8>, E
 pub fn skip(archive: &mut impl Read, size: u64) -> Result<(), Error> {
     let skipped = io::copy(&mut archive.take(size), &mut io::sink()).map_err(Error::Unreadable)?;
     if skipped == size { Ok(()) } else { Err(Error::NotTar) }
+}
+
+/// Reads the rest of the file, after [`Entry::read`] has found the end of the archive. Zeros are
+/// padding. `Trailing` for anything else: some programs would read more entries there.
+pub fn finish(archive: &mut impl Read) -> Result<(), Error> {
+    let mut buffer = [0; 4096];
+    loop {
+        match archive.read(&mut buffer).map_err(Error::Unreadable)? {
+            0 => return Ok(()),
+            count if buffer.iter().take(count).all(|byte| *byte == 0) => {}
+            _ => return Err(Error::Trailing),
+        }
+    }
+}
+
+/// Reads a [`Kind::GlobalHeader`] with its padding. `NotTar` if it sets the path, target or size of
+/// the entries after it: programs differ on whether that counts.
+pub fn read_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), Error> {
+    let mut extensions = Extensions::default();
+    extensions.add_records(&read_extension(archive, entry.size)?)?;
+    let is_empty = extensions.path.is_none() && extensions.target.is_none() && extensions.size.is_none();
+    if is_empty { Ok(()) } else { Err(Error::NotTar) }
 }
 
 /// What pax headers and GNU long names say about the entry after them.
@@ -157,10 +192,11 @@ impl Extensions {
                 (_, stated) => stated,
             },
             kind: match header.kind() {
-                b'0' | 0 | b'7' => Kind::File,
+                b'0' | 0 => Kind::File,
                 b'5' => Kind::Folder,
                 b'2' => Kind::SymbolicLink,
                 b'1' => Kind::HardLink,
+                b'g' => Kind::GlobalHeader,
                 _ => Kind::Other,
             },
         })
@@ -248,8 +284,8 @@ fn is_zero(block: &[u8]) -> bool {
     block.iter().all(|byte| *byte == 0)
 }
 
-/// Called after the first block of zeros. Some programs end there, and others continue unless a
-/// second block follows.
+/// Called after the first block of zeros, or at the end of the file. Some programs end there, and
+/// others continue unless a second block follows.
 fn check_end(archive: &mut impl Read) -> Result<(), Error> {
     let second = read_block(archive)?;
     if second.is_none_or(|block| is_zero(&block)) { Ok(()) } else { Err(Error::NotTar) }

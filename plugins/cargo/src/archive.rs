@@ -95,6 +95,7 @@ impl From<tar::Error> for ArchiveError {
         match error {
             tar::Error::Unreadable(error) => Self::Unreadable(error),
             tar::Error::NotTar => Self::NotTar,
+            tar::Error::Trailing => Self::Trailing,
         }
     }
 }
@@ -113,7 +114,7 @@ fn read_within(file: impl BufRead, folder: &str, limit: u64) -> Result<Vec<u8>, 
     // Cargo reads the first gzip member only; a second one would be seen by others.
     let mut archive = Decoder::new(file, Members::One).take(limit);
     let manifest = look_through(&mut archive, folder).and_then(|manifest| {
-        check_rest(&mut archive)?;
+        tar::finish(&mut archive)?;
         Ok(manifest)
     });
     if archive.limit() == 0 {
@@ -171,7 +172,9 @@ fn check_entry<'a>(entry: &'a Entry, folder: &str) -> Result<&'a str, ArchiveErr
     }
     match entry.kind {
         Kind::File | Kind::Folder => {}
-        Kind::SymbolicLink | Kind::HardLink | Kind::Other => return Err(ArchiveError::NoFile(shown(entry))),
+        Kind::SymbolicLink | Kind::HardLink | Kind::GlobalHeader | Kind::Other => {
+            return Err(ArchiveError::NoFile(shown(entry)));
+        }
     }
     let rest = if entry.kind == Kind::Folder { rest.strip_suffix('/').unwrap_or(rest) } else { rest };
     let is_folder_itself = rest.is_empty() && entry.kind == Kind::Folder;
@@ -188,21 +191,6 @@ fn is_plain(name: &str) -> bool {
         letter.is_control() || matches!(letter, '\\' | '<' | '>' | ':' | '"' | '|' | '?' | '*')
     };
     !name.is_empty() && !name.ends_with(['.', ' ']) && !name.contains(special)
-}
-
-/// Behind the last entry an archive is padded with zeros.
-fn check_rest(archive: &mut impl Read) -> Result<(), ArchiveError> {
-    let mut buffer = [0; 4096];
-    loop {
-        match archive.read(&mut buffer).map_err(ArchiveError::Unreadable)? {
-            0 => return Ok(()),
-            count => {
-                if buffer.iter().take(count).any(|byte| *byte != 0) {
-                    return Err(ArchiveError::Trailing);
-                }
-            }
-        }
-    }
 }
 
 /// The first `Cargo.toml` of a crate that is in the registry already, for its own metadata. None if

@@ -7,6 +7,8 @@ use std::io::{self, BufRead, Read};
 use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
 
+mod entry;
+
 /// The most bytes that a tarball may unpack to. All of them are unpacked, since the checksum that
 /// every client verifies is behind the last one.
 pub const UNPACK_LIMIT: u64 = 1 << 30;
@@ -20,6 +22,10 @@ pub enum ArchiveError {
     Unreadable(io::Error),
     /// No tar inside, or damaged.
     NotTar,
+    /// Something follows the end of the tar archive.
+    Trailing,
+    /// The path of an entry that some clients cannot unpack, and why.
+    Entry(String, &'static str),
     /// All of it was seen.
     Missing,
     /// It has more than [`FILE_LIMIT`] bytes.
@@ -37,6 +43,12 @@ impl std::fmt::Display for ArchiveError {
                 write!(formatter, "the tarball is not a readable gzip file: {error}")
             }
             Self::NotTar => formatter.write_str("the tarball contains no readable tar archive"),
+            Self::Trailing => {
+                formatter.write_str("more bytes follow the end of the tar archive in the tarball")
+            }
+            Self::Entry(path, why) => {
+                write!(formatter, "the tarball contains {path:?}, which not every client can unpack: {why}")
+            }
             Self::Missing => formatter.write_str("the tarball contains no package.json"),
             Self::FileTooLarge => {
                 write!(formatter, "the package.json in the tarball is larger than {FILE_LIMIT} bytes")
@@ -60,19 +72,38 @@ impl From<tar::Error> for ArchiveError {
         match error {
             tar::Error::Unreadable(error) => Self::Unreadable(error),
             tar::Error::NotTar => Self::NotTar,
+            tar::Error::Trailing => Self::Trailing,
         }
     }
 }
 
-/// The bytes of `{folder}/package.json` in a gzipped tar archive. Of several the last one
-/// would overwrite the others when unpacked, so all must be the same.
-pub fn package_json(tarball: impl BufRead) -> Result<Vec<u8>, ArchiveError> {
-    read_within(tarball, UNPACK_LIMIT)
+/// How closely a tarball is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Every client must read the same files from it.
+    Published,
+    /// It is served as it is.
+    Stored,
 }
 
-fn read_within(tarball: impl BufRead, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-    let mut archive = Decoder::new(tarball, Members::Many).take(limit + 1);
-    let found = find(&mut archive);
+/// The bytes of `{folder}/package.json` in a gzipped tar archive that is published. Of several the
+/// last one would overwrite the others when unpacked, so all must be the same. What clients would
+/// read differently is an error.
+pub fn package_json(tarball: impl BufRead) -> Result<Vec<u8>, ArchiveError> {
+    read_within(tarball, UNPACK_LIMIT, Look::Published)
+}
+
+/// The same of a tarball that is in the registry already: an earlier version may have taken what is
+/// rejected today.
+pub fn stored_package_json(tarball: impl BufRead) -> Result<Vec<u8>, ArchiveError> {
+    read_within(tarball, UNPACK_LIMIT, Look::Stored)
+}
+
+fn read_within(tarball: impl BufRead, limit: u64, look: Look) -> Result<Vec<u8>, ArchiveError> {
+    // pnpm reads the first gzip member only, and npm reads all of them.
+    let members = if look == Look::Published { Members::One } else { Members::Many };
+    let mut archive = Decoder::new(tarball, members).take(limit + 1);
+    let found = find(&mut archive, look);
     if archive.limit() == 0 {
         return Err(ArchiveError::TooLarge);
     }
@@ -80,9 +111,16 @@ fn read_within(tarball: impl BufRead, limit: u64) -> Result<Vec<u8>, ArchiveErro
 }
 
 /// Looks through all of the archive, and then reads on to the end of the file.
-fn find(archive: &mut impl Read) -> Result<Option<Vec<u8>>, ArchiveError> {
+fn find(archive: &mut impl Read, look: Look) -> Result<Option<Vec<u8>>, ArchiveError> {
     let mut found: Option<Vec<u8>> = None;
     while let Some(entry) = Entry::read(archive)? {
+        if look == Look::Published {
+            if entry.kind == Kind::GlobalHeader {
+                tar::read_global_header(archive, &entry)?;
+                continue;
+            }
+            entry::check(&entry)?;
+        }
         if entry.kind != Kind::File || !is_package_json(&entry.path) {
             tar::skip(archive, entry.padded_size())?;
             continue;
@@ -96,7 +134,10 @@ fn find(archive: &mut impl Read) -> Result<Option<Vec<u8>>, ArchiveError> {
         }
         found = Some(file);
     }
-    io::copy(archive, &mut io::sink()).map_err(ArchiveError::Unreadable)?;
+    match look {
+        Look::Published => tar::finish(archive)?,
+        Look::Stored => io::copy(archive, &mut io::sink()).map(drop).map_err(ArchiveError::Unreadable)?,
+    }
     Ok(found)
 }
 

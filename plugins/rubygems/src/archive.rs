@@ -39,6 +39,8 @@ pub enum ArchiveError {
     Host(Host),
     /// No tar archive, damaged or cut.
     NotTar,
+    /// Something follows the end of the tar archive.
+    Trailing,
     /// One of the format that RubyGems wrote before 2007.
     Old,
     /// This part is damaged or cut, and why.
@@ -64,6 +66,9 @@ impl fmt::Display for ArchiveError {
         match self {
             Self::Host(error) => write!(formatter, "{error}"),
             Self::NotTar => formatter.write_str("the gem is not a readable tar archive; build it again"),
+            Self::Trailing => {
+                formatter.write_str("more bytes follow the end of the gem's tar archive; build the gem again")
+            }
             Self::Old => formatter.write_str("the gem has a format from before 2007; build it again"),
             Self::Part(name, why) => write!(formatter, "{name:?} in the gem cannot be read: {why}"),
             Self::Twice(name) => write!(formatter, "the gem contains {name:?} twice"),
@@ -123,6 +128,7 @@ struct Part {
 /// The gemspec of a gem, when all else in the file is as it should be too.
 pub fn read(gem: &mut impl Source) -> Result<Gemspec, ArchiveError> {
     let parts = list_parts(gem)?;
+    tar::finish(gem).map_err(|error| tar_failed(&error))?;
     check_checksums(gem, &parts)?;
     let spec = read_gemspec(gem, &parts)?;
     let data = parts.iter().find(|part| part.name == DATA).ok_or(ArchiveError::Missing(DATA))?;
@@ -225,6 +231,7 @@ fn tar_failed(error: &tar::Error) -> ArchiveError {
     match error {
         tar::Error::Unreadable(error) => failed(error, "gem"),
         tar::Error::NotTar => ArchiveError::NotTar,
+        tar::Error::Trailing => ArchiveError::Trailing,
     }
 }
 

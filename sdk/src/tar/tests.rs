@@ -160,3 +160,60 @@ fn an_entry_behind_a_single_block_of_zeros_is_an_error() {
     let archive = [entry(b'0', "a", b"1"), vec![0; BLOCK], entry(b'0', "hidden", b"2")].concat();
     assert!(matches!(read_all(&archive), Err(Error::NotTar)));
 }
+
+#[test]
+fn an_extension_that_no_entry_follows_is_an_error() {
+    for (records, zeros) in
+        [(b"14 path=a/two\n", 0), (b"14 path=a/two\n", 2 * BLOCK), (b"14 mtime=1234\n", 0)]
+    {
+        let extension = entry(b'x', "pax", records);
+        let archive = [entry(b'0', "a", b"1"), extension, vec![0; zeros]].concat();
+        assert!(matches!(read_all(&archive), Err(Error::NotTar)), "{zeros} bytes of zeros");
+    }
+}
+
+/// Some programs read on behind the end marker.
+#[test]
+fn only_zeros_may_follow_the_end_of_an_archive() {
+    let end = |rest: &[u8]| {
+        let archive = [entry(b'0', "a", b"1"), vec![0; 2 * BLOCK], rest.to_vec()].concat();
+        let mut archive = archive.as_slice();
+        while let Some(entry) = Entry::read(&mut archive).unwrap() {
+            skip(&mut archive, entry.padded_size()).unwrap();
+        }
+        finish(&mut archive)
+    };
+    for rest in [Vec::new(), vec![0; 1], vec![0; 20 * BLOCK]] {
+        assert!(end(&rest).is_ok(), "{} bytes of zeros", rest.len());
+    }
+    for rest in [b"junk".to_vec(), [vec![0; 9000], b"x".to_vec()].concat(), entry(b'0', "b", b"2")] {
+        assert!(matches!(end(&rest), Err(Error::Trailing)), "{} bytes", rest.len());
+    }
+}
+
+/// `git archive`, Python and GNU tar write different paths into the header.
+#[test]
+fn a_global_header_is_known_by_its_type() {
+    for path in ["pax_global_header", "././@PaxHeader", "/tmp/GlobalHead.1.1", ""] {
+        let archive = entry(b'g', path, b"19 comment=0123456\n");
+        let mut archive = archive.as_slice();
+        let header = Entry::read(&mut archive).unwrap().unwrap();
+        assert_eq!(header.kind, Kind::GlobalHeader, "{path}");
+        read_global_header(&mut archive, &header).unwrap();
+        assert!(archive.is_empty());
+    }
+    for records in
+        [b"14 path=a/two\n".as_slice(), b"17 linkpath=/etc\n", b"10 size=1\n", b"25 GNU.sparse.name=a/two\n"]
+    {
+        let archive = entry(b'g', "pax_global_header", records);
+        let mut archive = archive.as_slice();
+        let header = Entry::read(&mut archive).unwrap().unwrap();
+        assert!(matches!(read_global_header(&mut archive, &header), Err(Error::NotTar)), "{records:?}");
+    }
+}
+
+/// GNU tar treats it as a file, and clients of some protocols leave it out.
+#[test]
+fn a_contiguous_file_is_no_file() {
+    assert_eq!(read_all(&entry(b'7', "a", b"1")).unwrap()[0].0.kind, Kind::Other);
+}

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use super::*;
-use crate::samples::{gzip, tar};
+use crate::samples::{fix_checksum, gzip, tar, tar_entry};
 
 #[test]
 fn finds_the_file_in_any_first_folder() {
@@ -34,8 +34,8 @@ fn several_of_them_must_be_the_same() {
 fn no_more_is_unpacked_than_the_limit() {
     let filler = [b'x'; 4096];
     let tarball = gzip(&tar(&[("package/package.json", b"{}"), ("package/a", &filler)]));
-    assert_eq!(read_within(tarball.as_slice(), 16 << 10).unwrap(), b"{}");
-    let error = read_within(tarball.as_slice(), 2048).unwrap_err();
+    assert_eq!(read_within(tarball.as_slice(), 16 << 10, Look::Published).unwrap(), b"{}");
+    let error = read_within(tarball.as_slice(), 2048, Look::Published).unwrap_err();
     assert!(matches!(error, ArchiveError::TooLarge), "{error}");
 }
 
@@ -58,14 +58,85 @@ fn the_file_is_verified_to_its_end() {
     assert_eq!(package_json(padded.as_slice()).unwrap(), b"{}");
 }
 
+/// npm reads to the end marker, yarn reads the second archive too, and pnpm fails.
+#[test]
+fn only_zeros_may_follow_the_end_of_the_archive() {
+    let archive = tar(&[("package/package.json", b"{}"), ("package/a.js", b"1")]);
+    let second = tar(&[("package/package.json", b"{\"name\":\"evil\"}")]);
+    for rest in [second, b"junk".to_vec(), [vec![0; 9000], b"x".to_vec()].concat()] {
+        let tarball = gzip(&[archive.clone(), rest].concat());
+        let error = package_json(tarball.as_slice()).unwrap_err();
+        assert!(matches!(error, ArchiveError::Trailing), "{error}");
+        assert!(stored_package_json(tarball.as_slice()).is_ok(), "it may be stored already");
+    }
+    let padded = gzip(&[archive, vec![0; 9000]].concat());
+    assert_eq!(package_json(padded.as_slice()).unwrap(), b"{}");
+}
+
+/// pnpm installs the files of the first member only.
+#[test]
+fn a_tarball_is_one_gzip_member() {
+    let archive = tar(&[("package/package.json", b"{}"), ("package/a.js", b"1")]);
+    let (first, rest) = archive.split_at(1000);
+    let tarball = [gzip(first), gzip(rest)].concat();
+    let error = package_json(tarball.as_slice()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Unreadable(_)), "{error}");
+    assert_eq!(stored_package_json(tarball.as_slice()).unwrap(), b"{}");
+}
+
+#[test]
+fn entries_that_some_clients_cannot_unpack_are_refused() {
+    let with = |entry: Vec<u8>| {
+        let manifest = tar_entry(b'0', "package/package.json", b"{}");
+        gzip(&[manifest, entry, vec![0; 1024]].concat())
+    };
+    let filled_folder = {
+        let mut entry = tar_entry(b'0', "package/d/", b"1");
+        entry[156] = b'5';
+        fix_checksum(&mut entry);
+        entry
+    };
+    let long = format!("package/{}", "x".repeat(256));
+    let long_name =
+        [tar_entry(b'L', "././@LongLink", long.as_bytes()), tar_entry(b'0', "cut", b"1")].concat();
+    for (entry, why) in [
+        (tar_entry(b'0', "package/../../x", b"1"), "lead out"),
+        (tar_entry(b'0', "/package/x", b"1"), "lead out"),
+        (tar_entry(b'0', "package\\..\\..\\x", b"1"), "lead out"),
+        (tar_entry(b'0', "", b""), "no name"),
+        (tar_entry(b'3', "package/device", b""), "no file, folder or link"),
+        (tar_entry(b'6', "package/fifo", b""), "no file, folder or link"),
+        (tar_entry(b'7', "package/contiguous", b"1"), "no file, folder or link"),
+        (filled_folder, "has content"),
+        (long_name, "more than 255 bytes"),
+    ] {
+        let tarball = with(entry);
+        let error = package_json(tarball.as_slice()).unwrap_err();
+        assert!(matches!(error, ArchiveError::Entry(..)) && error.to_string().contains(why), "{error}");
+        assert_eq!(stored_package_json(tarball.as_slice()).unwrap(), b"{}");
+    }
+    for entry in [
+        tar_entry(b'5', "package/folder/", b""),
+        tar_entry(b'5', "./", b""),
+        tar_entry(b'2', "package/link", b"../../etc/passwd"),
+        tar_entry(b'1', "package/link", b"package/package.json"),
+        tar_entry(b'0', "package/..x/x..", b"1"),
+        tar_entry(b'g', "././@PaxHeader", b"19 comment=0123456\n"),
+    ] {
+        assert_eq!(package_json(with(entry).as_slice()).unwrap(), b"{}");
+    }
+    let size = with(tar_entry(b'g', "pax_global_header", b"10 size=1\n"));
+    assert!(matches!(package_json(size.as_slice()).unwrap_err(), ArchiveError::NotTar));
+}
+
 #[test]
 fn reads_pax_and_long_names() {
     let long = format!("package/{}", "a".repeat(200));
     let mut archive = Vec::new();
-    archive.extend(crate::samples::tar_entry(b'L', "././@LongLink", long.as_bytes()));
-    archive.extend(crate::samples::tar_entry(b'0', "cut", b"long"));
-    archive.extend(crate::samples::tar_entry(b'x', "pax", b"29 path=package/package.json\n"));
-    archive.extend(crate::samples::tar_entry(b'0', "cut", b"{\"a\":1}"));
+    archive.extend(tar_entry(b'L', "././@LongLink", long.as_bytes()));
+    archive.extend(tar_entry(b'0', "cut", b"long"));
+    archive.extend(tar_entry(b'x', "pax", b"29 path=package/package.json\n"));
+    archive.extend(tar_entry(b'0', "cut", b"{\"a\":1}"));
     assert_eq!(package_json(gzip(&archive).as_slice()).unwrap(), b"{\"a\":1}");
 }
 
@@ -85,7 +156,7 @@ fn what_is_no_archive_is_refused() {
 fn a_size_beyond_the_archive_is_refused() {
     let mut archive = tar(&[("package/a", b"1")]);
     archive[124..136].copy_from_slice(b"77777777777\0");
-    crate::samples::fix_checksum(&mut archive);
+    fix_checksum(&mut archive);
     let error = package_json(gzip(&archive).as_slice()).unwrap_err();
     assert!(matches!(error, ArchiveError::NotTar), "{error}");
 }

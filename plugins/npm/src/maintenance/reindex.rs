@@ -113,7 +113,7 @@ fn read(name: &PackageName, version: &str, key: &str) -> Result<Result<Found, St
         return Ok(Err(lost("it is missing")));
     };
     let size = reader.size();
-    let package_json = match archive::package_json(BufReader::with_capacity(READ, reader)) {
+    let package_json = match archive::stored_package_json(BufReader::with_capacity(READ, reader)) {
         Ok(package_json) => package_json,
         Err(error) => return Ok(Err(lost(&error.to_string()))),
     };

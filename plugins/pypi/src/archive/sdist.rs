@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Take};
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::gzip::{Decoder, Members};
@@ -17,10 +17,6 @@ use crate::name::{ProjectName, Version, is_sdist_folder};
 /// The most bytes that an archive may unpack to; all of them are looked at.
 pub const UNPACK_LIMIT: u64 = 512 << 20;
 
-/// What `git archive` puts first, with the commit in it.
-const GLOBAL_HEADER: &[u8] = b"pax_global_header";
-/// The largest of those, in bytes.
-const GLOBAL_HEADER_LIMIT: u64 = 64 << 10;
 /// The most symbolic links that an archive may have: all of them are remembered.
 const LINKS: usize = 10_000;
 
@@ -61,7 +57,7 @@ impl From<tar::Error> for SdistError {
     fn from(error: tar::Error) -> Self {
         match error {
             tar::Error::Unreadable(error) => error.into(),
-            tar::Error::NotTar => Self::Unreadable(error.to_string()),
+            tar::Error::NotTar | tar::Error::Trailing => Self::Unreadable(error.to_string()),
         }
     }
 }
@@ -88,7 +84,8 @@ fn read_within(
     project: &ProjectName,
     version: &Version,
 ) -> Result<Vec<u8>, SdistError> {
-    let mut archive = Decoder::new(packed, Members::Many).take(limit + 1);
+    // uv reads the first gzip member only, and pip reads all of them.
+    let mut archive = Decoder::new(packed, Members::One).take(limit + 1);
     let found = look_through(&mut archive, |folder| is_sdist_folder(project, version, folder));
     if archive.limit() == 0 {
         return Err(refused(format!("it unpacks to more than {limit} bytes")));
@@ -121,14 +118,14 @@ fn look_up(archive: &mut impl Read) -> Result<Option<Vec<u8>>, SdistError> {
 
 /// Reads all of it. `belongs` says whether a folder is that of the distribution.
 fn look_through(
-    archive: &mut impl Read,
+    archive: &mut Take<impl Read>,
     belongs: impl Fn(&str) -> bool,
 ) -> Result<Option<Vec<u8>>, SdistError> {
     let mut folder: Option<String> = None;
     let mut found = None;
     let mut links = Links::default();
-    while let Some(entry) = Entry::read(archive)? {
-        if entry.kind == Kind::Other && entry.path == GLOBAL_HEADER {
+    while let Some(entry) = next(archive)? {
+        if entry.kind == Kind::GlobalHeader {
             check_global_header(archive, &entry)?;
             continue;
         }
@@ -157,21 +154,29 @@ fn look_through(
         }
         found = Some(tar::read_content(archive, &entry)?);
     }
-    // The end of the archive, and with it its checksum.
-    io::copy(archive, &mut io::sink())?;
+    // The end of the file, and with it its checksum.
+    tar::finish(archive)?;
     Ok(found)
+}
+
+/// The next entry. At the end of the archive there must be an end marker: without it pip installs
+/// the distribution, and uv does not.
+fn next(archive: &mut Take<impl Read>) -> Result<Option<Entry>, SdistError> {
+    let before = archive.limit();
+    let entry = Entry::read(archive)?;
+    let read = before.saturating_sub(archive.limit());
+    if entry.is_none() && read < tar::END_MARKER {
+        return Err(refused("it does not end with two blocks of zeros; build it again"));
+    }
+    Ok(entry)
 }
 
 /// Settings for all entries after it: none that clients would take for their names.
 fn check_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), SdistError> {
-    if entry.size <= GLOBAL_HEADER_LIMIT {
-        let content = tar::read_content(archive, entry)?;
-        let content = String::from_utf8_lossy(&content);
-        if [" path=", " linkpath=", " size=", " GNU.sparse."].iter().all(|record| !content.contains(record)) {
-            return Ok(());
-        }
-    }
-    Err(refused("its global header changes what is in it"))
+    tar::read_global_header(archive, entry).map_err(|error| match error {
+        tar::Error::Unreadable(error) => error.into(),
+        tar::Error::NotTar | tar::Error::Trailing => refused("its global header changes what is in it"),
+    })
 }
 
 /// The path as programs unpack it, without `.`, repeated and last slashes; empty for `./` itself.

@@ -422,6 +422,48 @@ fn unusual_paths_in_an_sdist_are_fine() {
     Upload::sdist("demo", "1.0").content(samples::gzip(&samples::tar_of(entries))).done(&host);
 }
 
+/// `git archive`, Python and GNU tar write different paths into the header.
+#[test]
+fn a_global_header_of_an_sdist_is_known_by_its_type() {
+    let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let global = |path: &str, record: &[u8]| {
+        let header = samples::tar_entry(b'g', path, record);
+        samples::gzip(&samples::tar_of([header, info.clone()]))
+    };
+    for path in ["pax_global_header", "././@PaxHeader", "/tmp/GlobalHead.123.1"] {
+        for record in [b"19 path=other/file\n".as_slice(), b"30 GNU.sparse.name=other/file\n", b"10 size=1\n"]
+        {
+            refuse_sdist(global(path, record), "global header");
+        }
+        let upload =
+            Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", global(path, b"19 comment=0123456\n"));
+        upload.done(&host());
+    }
+}
+
+/// pip and uv read different files from these, or one of them fails.
+#[test]
+fn sdists_that_do_not_end_where_they_should() {
+    let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let archive = samples::tar_of([info.clone()]);
+    let second = samples::tar(&[("demo-1.0/PKG-INFO", b"another")]);
+    for rest in [second, b"junk".to_vec()] {
+        let content = samples::gzip(&[archive.clone(), rest].concat());
+        refuse_sdist(content, "more bytes follow the end of the tar archive");
+    }
+    let (first, rest) = archive.split_at(600);
+    let members = [samples::gzip(first), samples::gzip(rest)].concat();
+    refuse_sdist(members, "more bytes follow the end of the gzip data");
+    for zeros in [0, 512] {
+        let content = samples::gzip(&[info.clone(), vec![0; zeros]].concat());
+        refuse_sdist(content, "two blocks of zeros");
+    }
+    for zeros in [1024, 10_240] {
+        let content = samples::gzip(&[info.clone(), vec![0; zeros]].concat());
+        Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", content).done(&host());
+    }
+}
+
 #[test]
 fn sdists_with_path_tricks() {
     let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
@@ -441,14 +483,6 @@ fn sdists_with_path_tricks() {
     refuse_sdist(with(filled(b'2', "demo-1.0/link")), "not a file, but has content");
     refuse_sdist(with(info.clone()), "one PKG-INFO");
     let host = host();
-    let global = |record: &[u8]| {
-        let header = samples::tar_entry(b'g', "pax_global_header", record);
-        samples::gzip(&samples::tar_of([header, info.clone()]))
-    };
-    refuse_sdist(global(b"20 path=other/file\n"), "global header");
-    refuse_sdist(global(b"31 GNU.sparse.name=other/file\n"), "global header");
-    Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", global(b"18 comment=0123456\n")).done(&host);
-    let host = self::host();
     let fine = with(samples::tar_entry(b'2', "demo-1.0/docs/readme", b"../README"));
     Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", fine).done(&host);
 }

@@ -1,7 +1,7 @@
 //! The files of a gem, `data.tar.gz`. It is unpacked to its end, and each path is checked against the
 //! folder into which `gem install` unpacks it.
 
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 
 use packhouse_plugin::gzip::{Decoder, Members};
 use packhouse_plugin::tar::{self, Entry, Kind};
@@ -13,21 +13,13 @@ const LONGEST: usize = 4096;
 
 pub fn check(packed: impl BufRead) -> Result<(), ArchiveError> {
     let mut archive = Decoder::new(packed, Members::One).take(UNPACK_LIMIT);
-    let checked = look_through(&mut archive).and_then(|()| {
-        // What follows the end of the archive is not unpacked, but its checksum counts.
-        io::copy(&mut archive, &mut io::sink()).map(drop).map_err(|error| failed(&error, DATA))
-    });
+    let checked = look_through(&mut archive)
+        .and_then(|()| tar::finish(&mut archive).map_err(|error| unreadable(&error)));
     if archive.limit() == 0 { Err(ArchiveError::TooLarge(DATA, UNPACK_LIMIT)) } else { checked }
 }
 
 fn look_through(archive: &mut impl Read) -> Result<(), ArchiveError> {
-    let unreadable = |error: tar::Error| match error {
-        tar::Error::Unreadable(error) => failed(&error, DATA),
-        tar::Error::NotTar => {
-            ArchiveError::Part(DATA.to_owned(), "it contains no readable tar archive".to_owned())
-        }
-    };
-    while let Some(entry) = Entry::read(archive).map_err(unreadable)? {
+    while let Some(entry) = Entry::read(archive).map_err(|error| unreadable(&error))? {
         let outside =
             || ArchiveError::Outside(String::from_utf8_lossy(&entry.path).chars().take(200).collect());
         if !stays_inside(&[], &entry.path) {
@@ -36,9 +28,19 @@ fn look_through(archive: &mut impl Read) -> Result<(), ArchiveError> {
         if entry.kind == Kind::SymbolicLink && !stays_inside(folder_of(&entry.path), &entry.target) {
             return Err(outside());
         }
-        tar::skip(archive, entry.padded_size()).map_err(unreadable)?;
+        tar::skip(archive, entry.padded_size()).map_err(|error| unreadable(&error))?;
     }
     Ok(())
+}
+
+fn unreadable(error: &tar::Error) -> ArchiveError {
+    match error {
+        tar::Error::Unreadable(error) => failed(error, DATA),
+        tar::Error::NotTar => {
+            ArchiveError::Part(DATA.to_owned(), "it contains no readable tar archive".to_owned())
+        }
+        tar::Error::Trailing => ArchiveError::Part(DATA.to_owned(), error.to_string()),
+    }
 }
 
 fn folder_of(path: &[u8]) -> &[u8] {

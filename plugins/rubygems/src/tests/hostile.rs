@@ -45,6 +45,21 @@ fn what_is_cut_or_damaged_is_refused() {
     );
 }
 
+/// Readers differ on whether they read on there.
+#[test]
+fn more_bytes_behind_the_end_of_an_archive_are_refused() {
+    let gem = samples::gem("demo", "1.0");
+    for rest in [b"junk".to_vec(), samples::gem("other", "1.0")] {
+        refused(&[gem.clone(), rest.clone()].concat(), "more bytes follow the end of the gem's tar archive");
+        let data = gzip(&[tar(&[("lib/demo.rb", b"x")]), rest].concat());
+        refused(
+            &gem_of_parts(&gzip(spec().as_bytes()), &data),
+            "more bytes follow the end of the tar archive",
+        );
+    }
+    pushed_gem(&host(), [gem, vec![0; 8192]].concat());
+}
+
 #[test]
 fn parts_that_are_missing_or_there_twice_are_refused() {
     let metadata = gzip(spec().as_bytes());
