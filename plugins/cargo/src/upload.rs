@@ -7,12 +7,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cargo_platform::Platform;
 use packhouse_plugin::json::{Strict, Text, Unread};
 use semver::VersionReq;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use crate::document::Features;
 use crate::name::{CrateName, NameError};
+
+mod features;
+mod rust_version;
 
 /// The most dependencies and features of one version, and values of one feature.
 const MOST: usize = 5000;
@@ -131,6 +135,19 @@ pub enum UploadError {
     Requirement(String, String),
     /// The feature, or the value of one.
     Feature(String),
+    /// A value of a feature that cargo rejects, and why.
+    FeatureValue {
+        feature: String,
+        value: String,
+        why: &'static str,
+    },
+    /// A dependency that is both optional and for development.
+    OptionalDev(String),
+    /// An optional dependency that no feature turns on.
+    Unused(String),
+    /// A dependency, and why its target cannot be read.
+    Target(String, String),
+    RustVersion(String),
     /// Which text, and what it is.
     Text(&'static str, String),
     /// Of what there are too many.
@@ -151,6 +168,25 @@ impl fmt::Display for UploadError {
                 formatter,
                 "{feature:?} is not a valid feature: write letters, digits, `-`, `_`, `+` and `.`"
             ),
+            Self::FeatureValue { feature, value, why } => {
+                write!(formatter, "the feature {feature:?} contains {value:?}, {why}")
+            }
+            Self::OptionalDev(name) => {
+                write!(
+                    formatter,
+                    "the dev-dependency on {name} is optional; cargo allows this only for others"
+                )
+            }
+            Self::Unused(name) => write!(
+                formatter,
+                "no feature turns on the optional dependency {name}; add `dep:{name}` to a feature"
+            ),
+            Self::Target(name, why) => {
+                write!(formatter, "the dependency on {name} has no valid target: {why}")
+            }
+            Self::RustVersion(text) => {
+                write!(formatter, "{text:?} is not a valid `rust_version`: write a version such as 1.70")
+            }
             Self::Text(what, text) => write!(formatter, "{text:?} cannot be {what}"),
             Self::TooMany(what) => write!(formatter, "a version may have at most {MOST} {what}"),
         }
@@ -175,8 +211,18 @@ impl NewCrate {
                 check_feature_value(value)?;
             }
         }
+        features::check(&self.features, &self.deps)?;
         check_text("`links`", self.links.as_ref())?;
-        check_text("`rust_version`", self.rust_version.as_ref())
+        self.check_rust_version()
+    }
+
+    /// Checked again if the value comes from the manifest.
+    pub fn check_rust_version(&self) -> Result<(), UploadError> {
+        check_text("`rust_version`", self.rust_version.as_ref())?;
+        match &self.rust_version {
+            Some(text) if !rust_version::is_valid(text) => Err(UploadError::RustVersion(shown(text))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -199,6 +245,9 @@ impl Dependency {
         }
         self.features.iter().try_for_each(|feature| check_feature_value(feature))?;
         check_text("the target of a dependency", self.target.as_ref())?;
+        if let Some(Err(error)) = self.target.as_deref().map(str::parse::<Platform>) {
+            return Err(UploadError::Target(self.name.clone(), error.to_string()));
+        }
         check_text("the registry of a dependency", self.registry.as_ref())?;
         check_text("the target of a dependency", self.bindep_target.as_ref())?;
         self.artifact.iter().flatten().try_for_each(|kind| check_text("an artifact", Some(kind)))
@@ -266,10 +315,48 @@ mod tests {
 
     #[test]
     fn what_cargo_writes_is_good() {
-        let dependency = json!({ "name": "b_c-d", "version_req": ">=1.2, <3", "features": ["x/y", "c++20"] });
+        let dependency = json!({
+            "name": "b_c-d", "version_req": ">=1.2, <3", "features": ["x/y", "c++20"], "optional": true,
+            "explicit_name_in_toml": "b", "target": "cfg(any(unix, target_os = \"wasi\",))",
+        });
         let features = json!({ "default": ["dep:b", "b?/std", "b/std"], "_x.y": [], "2d": [] });
         let all = json!({ "deps": [dependency], "features": features, "links": "z", "rust_version": "1.70" });
         assert_eq!(check(&all), Ok(()));
+    }
+
+    #[test]
+    fn a_target_is_what_cargo_can_read() {
+        let target = |target: &str| {
+            check(&json!({ "deps": [{ "name": "b", "version_req": "^1", "target": target }] }))
+        };
+        for good in [
+            "x86_64-unknown-linux-gnu",
+            "thumbv8m.main-none-eabi",
+            "cfg(unix)",
+            "cfg( unix )",
+            "cfg(any(unix, windows,))",
+            "cfg(all())",
+            "cfg(not(windows))",
+            "cfg(target_os = \"linux\")",
+            "cfg(true)",
+            "cfg(r#true)",
+        ] {
+            assert_eq!(target(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "cfg(any(unix",
+            "cfg()",
+            "cfg(not(a,b))",
+            "cfg(a b)",
+            "cfg(a = b)",
+            "cfg(é)",
+            "my target.json",
+            "x86 64",
+            "cfg(not(windows,))",
+            "cfg(target_os = \"linux\",)",
+        ] {
+            assert!(matches!(target(bad), Err(UploadError::Target(..))), "{bad}");
+        }
     }
 
     #[test]
@@ -285,6 +372,9 @@ mod tests {
             json!({ "features": { "a": ["dep:"] } }),
             json!({ "features": { "a": ["b//c"] } }),
             json!({ "features": { "a": vec!["b"; MOST + 1] } }),
+            json!({ "features": { "a": ["nope"] } }),
+            json!({ "rust_version": "1.70.0-nightly" }),
+            json!({ "rust_version": "stable" }),
             json!({ "links": "" }),
         ] {
             assert!(check(&changes).is_err(), "{changes:.200}");

@@ -97,7 +97,8 @@ fn published() -> Response {
 /// The file holds what the request says.
 fn agree(new: &mut NewCrate, name: &CrateName, version: &Version, staged: &mut Staged) -> Result<(), Error> {
     let manifest = archive::read_manifest(BufReader::with_capacity(READ, staged), name, version)?;
-    Ok(Manifest::parse(&manifest)?.agree(new)?)
+    Manifest::parse(&manifest)?.agree(new)?;
+    Ok(new.check_rust_version()?)
 }
 
 /// In the order of a publish: prepared, the key, the document.
