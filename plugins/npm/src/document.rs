@@ -38,6 +38,7 @@ pub use revision::revision;
 use crate::json::{Object, quote};
 use crate::name::{PackageName, Version};
 
+mod forms;
 mod manifest;
 mod release;
 mod render;

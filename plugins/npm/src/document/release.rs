@@ -3,7 +3,7 @@
 
 use packhouse_plugin::auth::Owner;
 
-use super::{LATEST, Packument, Person};
+use super::{LATEST, Packument, Person, forms};
 use crate::json::{Object, quote};
 use crate::layout;
 use crate::name::PackageName;
@@ -62,6 +62,7 @@ impl Release<'_> {
         }
         // The document shows the readme of `latest`; one a version would fill it.
         manifest.remove("readme");
+        forms::unify(&mut manifest);
         manifest.to_text()
     }
 

@@ -462,3 +462,19 @@ fn a_name_of_an_old_package_is_taken_where_the_mount_says_so() {
     assert_eq!(get(&host, "/JSONStream").json()["name"], "JSONStream");
     assert_eq!(get(&host, "/jsonstream").status(), 404);
 }
+
+/// pnpm fails with a list of dependencies, and deno with a list of programs.
+#[test]
+fn lists_for_which_clients_expect_objects_are_served_as_objects() {
+    let host = host();
+    let mut publish = Publish::new("a", "1.0.0");
+    publish.manifest()["dependencies"] = json!([]);
+    publish.manifest()["bin"] = json!(["bin/cli.js"]);
+    publish.done(&host);
+    for accept in ["application/json", "application/vnd.npm.install-v1+json"] {
+        let reply = host.anonymous().get("/a").header("accept", accept).send::<Npm>();
+        let manifest = &reply.json()["versions"]["1.0.0"];
+        assert_eq!(manifest["dependencies"], json!({}), "{accept}");
+        assert_eq!(manifest["bin"], json!({ "cli.js": "bin/cli.js" }), "{accept}");
+    }
+}

@@ -97,7 +97,7 @@ fn is_map(json: &str, fits: fn(&str) -> bool) -> bool {
     Object::parse(json).is_ok_and(|object| object.iter().all(|(_, value)| fits(value)))
 }
 
-/// An empty list is what old tools write for no dependencies, and clients read it so.
+/// An empty list is what old tools write for no dependencies. It is stored as an object.
 fn is_ranges(json: &str) -> bool {
     is_map(json, is_text) || is_list(json, |_| false)
 }
