@@ -48,6 +48,14 @@ impl Call {
         &self.path
     }
 
+    /// A path that is relative to [`Call::path`], as it must be in a `Location`. The router finds a path
+    /// also with slashes after it, and a client resolves a `Location` against the path that it sent.
+    pub fn relative(&self, to: &str) -> String {
+        let slashes = |path: &str| path.len() - path.trim_end_matches('/').len();
+        let more = slashes(&self.request.path()).saturating_sub(slashes(&self.path));
+        format!("{}{to}", "../".repeat(more))
+    }
+
     /// A parameter as the client sent it, percent-encoded. Empty when the route has
     /// none of this name.
     pub fn param(&self, name: &str) -> &str {

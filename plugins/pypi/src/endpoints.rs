@@ -130,7 +130,7 @@ fn version(call: &Call) -> Result<Version, Error> {
 /// A redirection that stays, from a path to another below the same folder, its query kept.
 fn moved(call: &Call, to: &str) -> Response {
     let query = call.request().query().map(|query| format!("?{query}")).unwrap_or_default();
-    Response::redirect(301, &format!("{to}{query}"))
+    Response::redirect(301, &call.relative(&format!("{to}{query}")))
 }
 
 /// The caller may do this on the project, or 401 or 403.

@@ -104,6 +104,11 @@ fn other_spellings_lead_to_the_normalised_one() {
         ("/Foo_Bar/json", "../foo-bar/json"),
         ("/pypi/Foo_Bar/1.0/json", "../../foo-bar/1.0/json"),
         ("/packages/Foo_Bar/foo_bar-1.0-py3-none-any.whl", "../foo-bar/foo_bar-1.0-py3-none-any.whl"),
+        // Clients resolve these against the path that they sent, with the slashes after it.
+        ("/simple//", "../../simple/"),
+        ("/simple/foo-bar//", "../../foo-bar/"),
+        ("//simple/Foo.Bar///", "../../../foo-bar/"),
+        ("/pypi/Foo_Bar/json/", "../../foo-bar/json"),
     ] {
         let reply = get(&host, path);
         assert_eq!((reply.status(), reply.header("location")), (301, Some(location)), "{path}");
