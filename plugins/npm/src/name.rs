@@ -40,12 +40,18 @@ pub struct PackageName {
 pub struct NameError {
     name: String,
     reason: &'static str,
+    /// Old packages may have this name, and a mount can accept it for new ones.
+    is_old: bool,
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.name.chars().take(NEW_NAME_LENGTH).collect();
-        write!(formatter, "{shown:?} is not a valid package name: {}", self.reason)
+        write!(formatter, "{shown:?} is not a valid package name: {}", self.reason)?;
+        if self.is_old {
+            formatter.write_str("; to publish old packages, turn on the feature `old_names` of the mount")?;
+        }
+        Ok(())
     }
 }
 
@@ -55,7 +61,7 @@ impl PackageName {
     /// A name as it is written in documents: `name` or `@scope/name`. Accepts every name that
     /// `validate-npm-package-name` calls valid for old packages.
     pub fn parse(name: &str) -> Result<Self, NameError> {
-        let refuse = |reason| Err(NameError { name: name.to_owned(), reason });
+        let refuse = |reason| Err(NameError { name: name.to_owned(), reason, is_old: false });
         if name.len() > READABLE_LENGTH {
             return refuse("it is too long");
         }
@@ -97,7 +103,7 @@ impl PackageName {
 
     /// May a new package have this name? Follows `validate-npm-package-name`.
     pub fn check_new(&self) -> Result<(), NameError> {
-        let refuse = |reason| Err(NameError { name: self.full.clone(), reason });
+        let refuse = |reason| Err(NameError { name: self.full.clone(), reason, is_old: true });
         if self.full.len() > NEW_NAME_LENGTH {
             return refuse("name can no longer contain more than 214 characters");
         }

@@ -456,6 +456,7 @@ fn a_name_of_an_old_package_is_taken_where_the_mount_says_so() {
     {
         let reply = Publish::new(name, "1.0.0").send(&off.as_user("ann"));
         assert_refused(&off, &reply, 400, why);
+        assert!(reply.text().contains("the feature `old_names`"), "{}", reply.text());
         Publish::new(name, "1.0.0").done(&on);
     }
     let host = on;
