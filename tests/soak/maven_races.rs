@@ -99,7 +99,11 @@ async fn thirty_two_plugins_of_one_group_at_once_lose_none() {
     at_once(32, |number| {
         let by = both[number % 2].clone();
         let plugins = format!("<metadata><plugins><plugin><prefix>p{number}</prefix><artifactId>p{number}-maven-plugin</artifactId></plugin></plugins></metadata>");
-        async move { put(&by, "/com/example/maven-metadata.xml", plugins).await.expect(201) }
+        let plugin = Release::new(&format!("p{number}-maven-plugin"), "1.0");
+        async move {
+            plugin.deploy(&by).await;
+            put(&by, "/com/example/maven-metadata.xml", plugins).await.expect(201)
+        }
     })
     .await;
     let listed = both[1].get("/com/example/maven-metadata.xml").await.expect(200).text();

@@ -14,7 +14,7 @@ use packhouse_plugin::{Error, clock};
 
 use crate::layout;
 use crate::metadata::{Metadata, stamp};
-use crate::name::{Artifact, Coordinates};
+use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
 use crate::stored;
 
@@ -22,6 +22,8 @@ use crate::stored;
 pub const XML: &str = "application/xml";
 /// How often a version is looked at that comes and goes.
 const ATTEMPTS: u32 = 5;
+/// The most plugins of a group that are found missing at a time.
+const MISSING: usize = 1000;
 
 /// What metadata says. `Damaged` if it cannot be read.
 pub fn parse(document: &Document) -> Result<Metadata, Error> {
@@ -113,6 +115,42 @@ pub fn edit_at<E: From<Error>>(
         Ok(Change::Write(metadata.render().into_bytes()))
     })?;
     Ok(())
+}
+
+/// Whether the artifact has a version that is listed, or that a reindex would list.
+pub fn exists(artifact: &Artifact) -> Result<bool, Error> {
+    let listed = read(&artifact.path())?;
+    Ok(listed.is_some_and(|(_, metadata)| !metadata.versions.is_empty()) || !walk(artifact)?.is_empty())
+}
+
+/// Whether the metadata of its group lists the artifact as a plugin.
+pub fn is_plugin(artifact: &Artifact) -> Result<bool, Error> {
+    let group = read(&artifact.group.path())?;
+    Ok(group.is_some_and(|(_, metadata)| metadata.plugins.iter().any(|plugin| plugin.artifact == artifact.id())))
+}
+
+/// Removes these artifacts from the plugins of the group.
+pub fn remove_plugins(group: &GroupId, artifacts: &BTreeSet<String>) -> Result<(), Error> {
+    edit_at(&group.path(), |metadata, _| {
+        let before = metadata.plugins.len();
+        metadata.plugins.retain(|plugin| !artifacts.contains(&plugin.artifact));
+        Ok::<_, Error>(metadata.plugins.len() != before)
+    })
+}
+
+/// The plugins of a group whose artifacts do not exist, up to a limit.
+pub fn missing_plugins(group: &GroupId, metadata: &Metadata) -> Result<BTreeSet<String>, Error> {
+    let mut missing = BTreeSet::new();
+    for plugin in &metadata.plugins {
+        if missing.len() >= MISSING {
+            break;
+        }
+        let artifact = Artifact::parse(group.clone(), &plugin.artifact);
+        if !artifact.map_or(Ok(false), |artifact| exists(&artifact))? {
+            missing.insert(plugin.artifact.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// The versions of an artifact that are to be listed, as the store has them now.

@@ -1,6 +1,7 @@
 //! The content of a `maven-metadata.xml`: the versions of an artifact, the plugins of a group, the
 //! newest builds of a snapshot. Knows no storage and no HTTP.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use packhouse_plugin::markup::Escaped;
@@ -30,7 +31,7 @@ pub struct Metadata {
 }
 
 /// A plugin of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Plugin {
     pub name: Option<String>,
     pub prefix: String,
@@ -101,15 +102,23 @@ impl Metadata {
         true
     }
 
-    /// Adds a plugin, or replaces the one of this artifact or with this prefix. True if that changed
-    /// anything.
-    pub fn put_plugin(&mut self, plugin: &Plugin) -> bool {
-        if self.plugins.contains(plugin) {
+    /// Adds plugins. Each replaces the plugin of the same artifact and the one with the same prefix. True
+    /// if that changed anything.
+    pub fn put_plugins(&mut self, added: &[Plugin]) -> bool {
+        let known: HashSet<Plugin> = self.plugins.iter().cloned().collect();
+        let added: Vec<&Plugin> = added.iter().filter(|plugin| !known.contains(plugin)).collect();
+        if added.is_empty() {
             return false;
         }
-        self.plugins.retain(|there| there.artifact != plugin.artifact && there.prefix != plugin.prefix);
-        self.plugins.push(plugin.clone());
-        self.plugins.sort_by(|one, other| one.prefix.cmp(&other.prefix));
+        let (mut artifacts, mut prefixes) = (HashSet::new(), HashSet::new());
+        // The last one of an artifact or a prefix stays.
+        let all = self.plugins.iter().chain(added).rev();
+        let mut plugins: Vec<Plugin> = all
+            .filter(|plugin| artifacts.insert(&plugin.artifact) & prefixes.insert(&plugin.prefix))
+            .cloned()
+            .collect();
+        plugins.sort_by(|one, other| one.prefix.cmp(&other.prefix));
+        self.plugins = plugins;
         true
     }
 

@@ -61,6 +61,22 @@ fn deploy(host: &Host, version: &str) {
     done(&ann, &format!("{FOLDER}/{version}/lib-{version}.pom"), pom(version));
 }
 
+/// Deploys version 1.0 of an artifact: its POM.
+#[track_caller]
+fn deploy_artifact(host: &Host, group: &str, artifact: &str) {
+    let path = format!("/{}/{artifact}/1.0/{artifact}-1.0.pom", group.replace('.', "/"));
+    done(&host.as_user("ann"), &path, samples::pom(group, artifact, "1.0"));
+}
+
+/// The metadata of a group, as a client writes it.
+fn plugins(plugins: &[(&str, &str)]) -> String {
+    let plugin = |(prefix, artifact): &(&str, &str)| {
+        format!("<plugin><prefix>{prefix}</prefix><artifactId>{artifact}</artifactId></plugin>")
+    };
+    let plugins: Vec<String> = plugins.iter().map(plugin).collect();
+    format!("<metadata><plugins>{}</plugins></metadata>", plugins.concat())
+}
+
 fn get(host: &Host, path: &str) -> Reply {
     host.anonymous().get(path).send::<Maven>()
 }

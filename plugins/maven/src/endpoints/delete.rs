@@ -119,7 +119,7 @@ fn delete_artifact(path: &str, artifact: &Artifact) -> Result<Response, Error> {
     }
     let names: Vec<String> = versions.iter().map(|coordinates| coordinates.version().to_owned()).collect();
     let listed = catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
-    if !is_any && listed.is_empty() {
+    if !is_any && listed.is_empty() && !catalog::is_plugin(artifact)? {
         return Err(no_file(path));
     }
     catalog::follow(artifact, &[names, listed].concat())?;
@@ -136,15 +136,8 @@ fn tidy(artifact: &Artifact) -> Result<(), Error> {
         return Ok(());
     }
     storage::remove(&layout::spelling(artifact), Precondition::Any)?;
-    let group = artifact.group.path();
-    let names_it = |plugin: &crate::metadata::Plugin| plugin.artifact == artifact.id();
-    let is_named = catalog::read(&group)?.is_some_and(|(_, metadata)| metadata.plugins.iter().any(names_it));
-    if is_named {
-        catalog::edit_at(&group, |metadata, _| {
-            let before = metadata.plugins.len();
-            metadata.plugins.retain(|plugin| !names_it(plugin));
-            Ok::<_, Error>(metadata.plugins.len() != before)
-        })?;
+    if catalog::is_plugin(artifact)? {
+        catalog::remove_plugins(&artifact.group, &[artifact.id().to_owned()].into())?;
     }
     Ok(())
 }

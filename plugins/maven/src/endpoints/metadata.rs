@@ -2,6 +2,8 @@
 //! it, which would overwrite the entries that others added meanwhile. So only the new entries are taken
 //! from what a client sends.
 
+use std::collections::HashSet;
+
 use packhouse_plugin::{Call, Response};
 
 use super::{dated, no_file, no_version};
@@ -15,6 +17,8 @@ use crate::stored;
 
 /// The most versions of one upload of metadata that are looked up.
 const LOOKED_UP: usize = 1000;
+/// The most plugins that one upload may add to a group.
+const NEW_PLUGINS: usize = 100;
 
 /// `GET /{path}/maven-metadata.xml` of an artifact, of a group of plugins, or of both.
 pub fn read(place: &Place) -> Result<Response, Error> {
@@ -142,33 +146,63 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
     let group = place.group.as_ref().ok_or_else(|| {
         Error::because(error::BAD_METADATA, "the metadata has plugins, but this is not the path of a group")
     })?;
-    let is_word = |text: &str| !text.is_empty() && text.len() <= 100 && !text.chars().any(char::is_control);
-    catalog::edit_at(&place.path, |metadata, _| {
-        let mut is_changed = false;
-        for plugin in
-            sent.iter().filter(|plugin| !metadata.plugins.contains(plugin)).cloned().collect::<Vec<_>>()
-        {
-            let artifact = Artifact::parse(group.clone(), &plugin.artifact)?;
-            if !is_word(&plugin.prefix)
-                || plugin
-                    .name
-                    .as_deref()
-                    .is_some_and(|name| name.chars().any(char::is_control) || name.len() > 1000)
-            {
-                return Err(Error::because(
-                    error::BAD_METADATA,
-                    format!("the plugin {artifact} has a prefix or a name that is not valid"),
-                ));
-            }
-            access::require(&artifact, "write")?;
-            // Nobody takes the prefix of a plugin that is not theirs.
-            for other in metadata.plugins.iter().filter(|other| other.prefix == plugin.prefix) {
-                access::require(&Artifact::parse(group.clone(), &other.artifact)?, "write")?;
-            }
-            is_changed |= metadata.put_plugin(&plugin);
+    let known = catalog::read(&place.path)?.map(|(_, metadata)| metadata.plugins).unwrap_or_default();
+    let known: HashSet<Plugin> = known.into_iter().collect();
+    let new: Vec<&Plugin> = sent.iter().filter(|plugin| !known.contains(plugin)).collect();
+    if new.len() > NEW_PLUGINS {
+        let sentence =
+            format!("the metadata adds {} plugins, and one upload may add {NEW_PLUGINS}", new.len());
+        return Err(Error::because(error::BAD_METADATA, sentence));
+    }
+    let mut artifacts = Vec::new();
+    let mut added = Vec::new();
+    for plugin in new {
+        let artifact = check_plugin(group, plugin)?;
+        access::require(&artifact, "write")?;
+        // As with versions: what does not exist is not listed.
+        if catalog::exists(&artifact)? {
+            artifacts.push(artifact);
+            added.push(plugin.clone());
         }
-        Ok(is_changed)
-    })
+    }
+    if added.is_empty() {
+        return Ok(());
+    }
+    catalog::edit_at(&place.path, |metadata, _| {
+        let is_replaced = |other: &&Plugin| {
+            added.iter().any(|plugin| plugin.prefix == other.prefix && plugin.artifact != other.artifact)
+        };
+        // Nobody takes the prefix of a plugin that is not theirs. The prefix of one that does not exist is
+        // free.
+        for other in metadata.plugins.iter().filter(is_replaced) {
+            let other = Artifact::parse(group.clone(), &other.artifact)?;
+            if !access::may(&other, "write") && catalog::exists(&other)? {
+                access::require(&other, "write")?;
+            }
+        }
+        Ok::<_, Error>(metadata.put_plugins(&added))
+    })?;
+    // A deletion at the same moment has not seen the plugin.
+    for artifact in &artifacts {
+        if !catalog::exists(artifact)? {
+            catalog::remove_plugins(group, &[artifact.id().to_owned()].into())?;
+        }
+    }
+    Ok(())
+}
+
+/// The artifact of a plugin that a client adds.
+fn check_plugin(group: &GroupId, plugin: &Plugin) -> Result<Artifact, Error> {
+    let artifact = Artifact::parse(group.clone(), &plugin.artifact)?;
+    let fits = |text: &str, length: usize| text.len() <= length && !text.chars().any(char::is_control);
+    let is_valid = !plugin.prefix.is_empty()
+        && fits(&plugin.prefix, 100)
+        && plugin.name.as_deref().is_none_or(|name| fits(name, 1000));
+    if is_valid {
+        return Ok(artifact);
+    }
+    let sentence = format!("the plugin {artifact} has a prefix or a name that is not valid");
+    Err(Error::because(error::BAD_METADATA, sentence))
 }
 
 /// A client lists what it has deployed, also without a POM. What is not there is not listed.

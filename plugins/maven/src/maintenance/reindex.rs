@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use packhouse_plugin::maintenance::{Phase, Step, each, each_folder};
+use packhouse_plugin::maintenance::{Phase, Step, each, each_document, each_folder};
 use packhouse_plugin::storage::{
     self, Before, Document, GRACE, Name, Precondition, Proof, put_rebuilt, unless_conflict,
 };
@@ -19,8 +19,9 @@ use packhouse_plugin::{Error, ObjectInfo};
 use super::{Stored, stored};
 use crate::catalog;
 use crate::document::{ALGORITHMS, Digests, File, Release};
-use crate::layout::{self, ARTIFACTS, VERSIONS};
-use crate::name::{Artifact, Coordinates, FileName};
+use crate::layout::{self, ARTIFACTS, METADATA, VERSIONS};
+use crate::name::{Artifact, Coordinates, FileName, METADATA_FILE};
+use crate::path::Place;
 use crate::stored::{self as versions, JSON};
 
 /// Keys of one step.
@@ -39,6 +40,7 @@ pub const PHASES: &[Phase] = &[
         step: |step, after| step.each_proven(after, |document, proof| prove(step, &document, proof)),
     },
     Phase { name: "artifacts", step: artifacts },
+    Phase { name: "plugins", step: plugins },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
@@ -188,6 +190,23 @@ fn write_metadata(step: &Step<'_>, artifact: &Artifact) -> Result<u64, Error> {
     }
     step.rebuilt(&layout::metadata(&artifact.path()));
     Ok(size)
+}
+
+/// Removes plugins from the metadata of groups whose artifacts do not exist.
+fn plugins(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_document(METADATA, after, KEYS, MOST_DOCUMENTS, |info, document| {
+        let path = info.key.strip_prefix(METADATA).and_then(|path| path.strip_suffix(METADATA_FILE));
+        let group = path.and_then(|path| Place::of_path(path.trim_end_matches('/')).group);
+        let Some(group) = group else { return Ok(()) };
+        let metadata = step.pass(document.and_then(|document| catalog::parse(&document)))?;
+        let missing = metadata.map_or(Ok(BTreeSet::new()), |it| catalog::missing_plugins(&group, &it));
+        let Some(missing) = step.pass(missing)?.filter(|missing| !missing.is_empty()) else { return Ok(()) };
+        if !step.is_dry_run() {
+            catalog::remove_plugins(&group, &missing)?;
+        }
+        step.rebuilt(&info.key);
+        Ok(())
+    })
 }
 
 /// Of an artifact that was copied in, so that no other one takes its name in another case.

@@ -12,7 +12,8 @@ use super::{Stored, stored};
 use crate::catalog;
 use crate::document::{ALGORITHMS, Digests, File};
 use crate::layout::{self, ARTIFACTS, METADATA, VERSIONS};
-use crate::name::{Coordinates, METADATA_FILE};
+use crate::metadata::Metadata;
+use crate::name::{Coordinates, GroupId, METADATA_FILE};
 use crate::path::Place as MetadataPlace;
 use crate::stored as versions;
 
@@ -105,10 +106,11 @@ fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
         let Some(metadata) = step.pass(document.and_then(|document| catalog::parse(&document)))? else {
             return Ok(());
         };
-        let Some(artifact) = MetadataPlace::of_path(path).artifact else { return Ok(()) };
-        if metadata.versions.is_empty() {
-            return Ok(());
+        let place = MetadataPlace::of_path(path);
+        if let Some(group) = place.group.filter(|_| !metadata.plugins.is_empty()) {
+            check_plugins(step, &info.key, &group, &metadata)?;
         }
+        let Some(artifact) = place.artifact.filter(|_| !metadata.versions.is_empty()) else { return Ok(()) };
         let Some(listed) = step.pass(catalog::walk(&artifact))? else { return Ok(()) };
         let mut expected = metadata.clone();
         let gone: Vec<String> =
@@ -121,4 +123,14 @@ fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
         };
         step.damaged_if(&info.key, why, still)
     })
+}
+
+fn check_plugins(step: &Step<'_>, key: &str, group: &GroupId, metadata: &Metadata) -> Result<(), Error> {
+    let Some(missing) = step.pass(catalog::missing_plugins(group, metadata))? else { return Ok(()) };
+    let why = "it lists plugins whose artifacts do not exist: run `packhouse reindex`";
+    let still = || {
+        let now = catalog::read(&group.path())?;
+        Ok(now.is_some_and(|(_, now)| now == *metadata))
+    };
+    step.damaged_if(key, (!missing.is_empty()).then_some(why), still)
 }

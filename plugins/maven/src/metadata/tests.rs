@@ -46,15 +46,32 @@ fn a_group_of_plugins_and_an_artifact_share_a_document() {
         prefix: prefix.to_owned(),
         artifact: artifact.to_owned(),
     };
-    assert!(metadata.put_plugin(&plugin("demo", "demo-maven-plugin")));
-    assert!(!metadata.put_plugin(&plugin("demo", "demo-maven-plugin")));
+    assert!(metadata.put_plugins(&[plugin("demo", "demo-maven-plugin")]));
+    assert!(!metadata.put_plugins(&[plugin("demo", "demo-maven-plugin")]));
     assert!(added(&mut metadata, "1.0"));
-    assert!(metadata.put_plugin(&plugin("a", "a-maven-plugin")));
+    assert!(metadata.put_plugins(&[plugin("a", "a-maven-plugin")]));
     let again = Metadata::parse(metadata.render().as_bytes()).unwrap();
     assert_eq!(again, metadata);
     assert_eq!((again.versions.len(), again.plugins.len()), (1, 2));
     assert!(metadata.change_versions(&lib(), &[], &["1.0".to_owned()]));
     assert_eq!((metadata.group.as_deref(), metadata.is_empty()), (None, false));
+}
+
+#[test]
+fn the_last_plugin_of_an_artifact_or_a_prefix_stays() {
+    let plugin = |number: usize, artifact: &str| Plugin {
+        name: None,
+        prefix: format!("p{number:05}"),
+        artifact: artifact.to_owned(),
+    };
+    let mut metadata = Metadata::default();
+    assert!(metadata.put_plugins(&[plugin(1, "a"), plugin(2, "a"), plugin(2, "b"), plugin(3, "c")]));
+    assert_eq!(metadata.plugins, [plugin(2, "b"), plugin(3, "c")]);
+    // A merge that compared each with each would take minutes.
+    let many: Vec<Plugin> = (0..60_000).map(|number| plugin(number, &format!("a{number}"))).collect();
+    assert!(metadata.put_plugins(&many));
+    assert!(!metadata.put_plugins(&many));
+    assert_eq!(metadata.plugins, many);
 }
 
 #[test]

@@ -211,9 +211,9 @@ fn an_artifact_and_a_group_of_plugins_share_a_path_and_neither_erases_the_other(
     let host = host();
     let ann = host.as_user("ann");
     let plugins = |prefix: &str| {
-        format!(
-            "<metadata><plugins><plugin><name>Demo</name><prefix>{prefix}</prefix><artifactId>{prefix}-maven-plugin</artifactId></plugin></plugins></metadata>"
-        )
+        let artifact = format!("{prefix}-maven-plugin");
+        deploy_artifact(&host, "com.example.lib", &artifact);
+        plugins(&[(prefix, &artifact)])
     };
     let path = "/com/example/lib/maven-metadata.xml";
     done(&ann, path, plugins("one"));
@@ -231,20 +231,60 @@ fn an_artifact_and_a_group_of_plugins_share_a_path_and_neither_erases_the_other(
 #[test]
 fn nobody_takes_the_prefix_of_a_plugin_that_is_not_theirs() {
     let host = host();
-    let metadata = |artifact: &str| {
-        format!(
-            "<metadata><plugins><plugin><prefix>demo</prefix><artifactId>{artifact}</artifactId></plugin></plugins></metadata>"
-        )
-    };
-    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", metadata("demo-maven-plugin"));
+    let path = "/com/example/maven-metadata.xml";
+    for artifact in ["demo-maven-plugin", "lib"] {
+        deploy_artifact(&host, "com.example", artifact);
+    }
+    done(&host.as_user("ann"), path, plugins(&[("demo", "demo-maven-plugin")]));
     let dan = host.as_user("dan");
     assert_refused(
-        &put(&dan, "/com/example/maven-metadata.xml", metadata("lib")),
+        &put(&dan, path, plugins(&[("demo", "lib")])),
         403,
         "maven:artifact:com.example:demo-maven-plugin:write",
     );
-    // As a client sends back what it has read.
-    done(&dan, "/com/example/maven-metadata.xml", metadata("demo-maven-plugin"));
+    // As a client sends back what it has read, with its own plugin.
+    done(&dan, path, plugins(&[("demo", "demo-maven-plugin"), ("lib", "lib")]));
+    let listed = text(&host, path);
+    assert!(listed.contains("<prefix>demo</prefix>") && listed.contains("<prefix>lib</prefix>"), "{listed}");
+}
+
+#[test]
+fn the_prefix_of_a_plugin_that_does_not_exist_is_not_listed() {
+    let host = host();
+    let (ann, path) = (host.as_user("ann"), "/com/example/maven-metadata.xml");
+    deploy_artifact(&host, "com.example", "one");
+    // Its jar alone makes no plugin: nothing lists the version.
+    done(&ann, "/com/example/two/1.0/two-1.0.jar", "jar");
+    done(&ann, &format!("{}.sha1", "/com/example/three/1.0/three-1.0.jar"), digest("x", "sha1"));
+    done(&ann, path, plugins(&[("one", "one"), ("two", "two"), ("three", "three"), ("four", "four")]));
+    let listed = text(&host, path);
+    assert_eq!((listed.matches("<prefix>").count(), listed.contains("<prefix>one<")), (1, true), "{listed}");
+    // Somebody who may write names that do not exist leaves nothing there, and takes no long time.
+    let names: Vec<String> = (0..20_000).map(|number| format!("evil-{number}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
+    assert_refused(&put(&ann, path, plugins(&many)), 400, "one upload may add 100");
+    assert_eq!(text(&host, path), listed);
+}
+
+#[test]
+fn the_prefix_of_a_plugin_that_does_not_exist_can_be_deleted_and_is_free() {
+    // As an earlier version stored it.
+    let host = host();
+    deploy_artifact(&host, "com.example", "lib");
+    let (key, path) = ("metadata/com/example/maven-metadata.xml", "/com/example/maven-metadata.xml");
+    let lies = plugins(&[("lib", "gone"), ("other", "gone-too"), ("third", "gone-as-well")]);
+    host.insert(key, &lies).unwrap();
+    let ann = host.as_user("ann");
+    assert_eq!(ann.delete("/com/example/gone-too").send::<Maven>().status(), 204);
+    assert_eq!(ann.delete("/com/example/gone-too").send::<Maven>().status(), 404);
+    assert!(!text(&host, path).contains("gone-too"));
+    done(&host.as_user("dan"), path, plugins(&[("lib", "lib")]));
+    assert!(!text(&host, path).contains("<artifactId>gone</artifactId>"));
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [key]);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [key]);
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    let listed = text(&host, path);
+    assert_eq!((listed.matches("<prefix>").count(), listed.contains("<prefix>lib<")), (1, true), "{listed}");
 }
 
 #[test]

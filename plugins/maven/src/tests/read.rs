@@ -117,10 +117,9 @@ fn who_may_read_one_plugin_sees_its_prefix_alone() {
         .user("ann", &["maven:artifact:*:write"])
         .user("eve", &["maven:artifact:com.example:one-maven-plugin:read"]);
     for name in ["one", "two"] {
-        let metadata = format!(
-            "<metadata><plugins><plugin><prefix>{name}</prefix><artifactId>{name}-maven-plugin</artifactId></plugin></plugins></metadata>"
-        );
-        done(&host.as_user("ann"), "/com/example/maven-metadata.xml", metadata);
+        let artifact = format!("{name}-maven-plugin");
+        deploy_artifact(&host, "com.example", &artifact);
+        done(&host.as_user("ann"), "/com/example/maven-metadata.xml", plugins(&[(name, &artifact)]));
     }
     let eve = host.as_user("eve");
     let seen = eve.get("/com/example/maven-metadata.xml").send::<Maven>().text();
