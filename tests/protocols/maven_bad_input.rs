@@ -85,7 +85,7 @@ async fn entities_and_bombs_in_xml_are_refused_in_bounded_memory() {
         }
     }
     let in_a_name = demo().pom().replace("<artifactId>demo", "<artifactId>&demo;");
-    desk.refuses_pom(in_a_name, "<artifactId>").await;
+    desk.refuses_pom(in_a_name, "`&demo;` is not known").await;
     desk.refuses_pom("<project>".repeat(400_000), "nested deeper").await;
     let wide = format!("<project>{}</project>", "<a/>".repeat(900_000));
     desk.refuses_pom(wide, "has no <artifactId>").await;
@@ -117,8 +117,8 @@ async fn poms_that_are_none_or_lie_are_refused() {
         ("<artifactId>demo</artifactId>", "", "has no <artifactId>"),
         ("<version>1.0</version>", "", "has no <version>"),
         ("</project>", "<packaging>../jar</packaging></project>", "packaging"),
-        // The last one of two counts for Maven; whichever does, it has to agree.
-        ("</project>", "<version>2.0</version></project>", "<version> 2.0"),
+        // Maven rejects a POM with two of them.
+        ("</project>", "<version>2.0</version></project>", "<version> twice"),
     ] {
         desk.refuses_pom(whole.replace(line, other), sentence).await;
     }

@@ -126,7 +126,8 @@ pub fn exists(artifact: &Artifact) -> Result<bool, Error> {
 /// Whether the metadata of its group lists the artifact as a plugin.
 pub fn is_plugin(artifact: &Artifact) -> Result<bool, Error> {
     let group = read(&artifact.group.path())?;
-    Ok(group.is_some_and(|(_, metadata)| metadata.plugins.iter().any(|plugin| plugin.artifact == artifact.id())))
+    Ok(group
+        .is_some_and(|(_, metadata)| metadata.plugins.iter().any(|plugin| plugin.artifact == artifact.id())))
 }
 
 /// Removes these artifacts from the plugins of the group.

@@ -4,7 +4,10 @@
 use std::fmt;
 
 use crate::name::Coordinates;
-use crate::xml::{self, Met, XmlError};
+use crate::xml::{self, Met, XmlError, strict};
+use twice::Twice;
+
+mod twice;
 
 /// The largest POM, in bytes.
 pub const LIMIT: u64 = 4 << 20;
@@ -28,6 +31,7 @@ pub enum PomError {
     Missing(&'static str),
     Differs { element: &'static str, found: String, expected: String },
     Packaging(String),
+    Twice { element: &'static str, parent: &'static str },
 }
 
 impl fmt::Display for PomError {
@@ -41,6 +45,9 @@ impl fmt::Display for PomError {
                     "the POM says <{element}> {found}, but it was sent to the path of {expected}"
                 )
             }
+            PomError::Twice { element, parent } => {
+                write!(formatter, "the POM has <{element}> twice in <{parent}>, which Maven rejects")
+            }
             PomError::Packaging(found) => {
                 write!(formatter, "the POM has the packaging {found}, which is not valid")
             }
@@ -53,9 +60,11 @@ impl std::error::Error for PomError {}
 impl Pom {
     pub fn parse(bytes: &[u8]) -> Result<Self, PomError> {
         let mut pom = Self::default();
+        let mut twice = Twice::default();
         let visit = |path: &[String], met: Met<'_>| {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let Met::End(text) = met else {
+                twice.start(&path);
                 pom.has_parent |= path == ["project", "parent"];
                 return;
             };
@@ -71,7 +80,11 @@ impl Pom {
             *element = Some(text.to_owned()).filter(|text| !text.is_empty());
         };
         xml::read(bytes, "project", visit).map_err(PomError::Xml)?;
-        Ok(pom)
+        strict::check(bytes).map_err(PomError::Xml)?;
+        match twice.found {
+            Some((element, parent)) => Err(PomError::Twice { element, parent }),
+            None => Ok(pom),
+        }
     }
 
     /// It is that of these coordinates, as far as it says.
@@ -153,6 +166,31 @@ mod tests {
             "<groupId>com.example</groupId><artifactId>lib</artifactId><version>1.0</version><dependencies><dependency><groupId>other</groupId></dependency></dependencies>",
         ] {
             assert_eq!(check(inside), Ok(()), "{inside}");
+        }
+    }
+
+    #[test]
+    fn an_element_that_is_there_twice_is_refused() {
+        let ours = "<groupId>com.example</groupId><artifactId>lib</artifactId><version>1.0</version>";
+        for more in [
+            "<version>1.0</version>",
+            "<dependencies/><dependencies/>",
+            "<parent><version>1</version><version>1</version></parent>",
+            "<dependencies><dependency><scope>test</scope><scope>test</scope></dependency></dependencies>",
+            "<build><plugins><plugin><configuration/><configuration/></plugin></plugins></build>",
+        ] {
+            let error = check(&format!("{ours}{more}")).unwrap_err();
+            assert!(error.contains("twice"), "{more}: {error}");
+            assert!(check(&format!("<version>9</version>{ours}")).is_err());
+        }
+        for more in [
+            "<dependencies><dependency><groupId>a</groupId></dependency><dependency><groupId>a</groupId></dependency></dependencies>",
+            "<build><plugins><plugin><configuration><version>1</version><version>2</version><plugin><groupId>a</groupId><groupId>b</groupId></plugin></configuration></plugin></plugins></build>",
+            "<properties><version>1</version><version>2</version></properties>",
+            "<custom/><custom/>",
+            "<modules><module>a</module><module>a</module></modules>",
+        ] {
+            assert_eq!(check(&format!("{ours}{more}")), Ok(()), "{more}");
         }
     }
 

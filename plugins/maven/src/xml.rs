@@ -6,6 +6,8 @@ use std::fmt;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+pub mod strict;
+
 /// The deepest element.
 const DEPTH: usize = 64;
 /// How far the declaration is searched for the encoding, in bytes.

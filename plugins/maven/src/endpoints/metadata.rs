@@ -15,6 +15,7 @@ use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
 use crate::stored;
 
+use crate::xml::strict;
 /// The most versions of one upload of metadata that are looked up.
 const LOOKED_UP: usize = 1000;
 /// The most plugins that one upload may add to a group.
@@ -153,6 +154,7 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
         let sentence =
             format!("the metadata adds {} plugins, and one upload may add {NEW_PLUGINS}", new.len());
         return Err(Error::because(error::BAD_METADATA, sentence));
+        .and_then(|metadata| strict::check(&bytes).map(|()| metadata))
     }
     let mut artifacts = Vec::new();
     let mut added = Vec::new();
