@@ -3,7 +3,7 @@
 use packhouse_plugin::storage::{self, Precondition, folders};
 use packhouse_plugin::{Call, Response, log, settings};
 
-use super::{change, no_file, no_version, path};
+use super::{change, no_file, no_version, path, sidecars};
 use crate::access;
 use crate::catalog;
 use crate::error::{self, Error};
@@ -22,7 +22,7 @@ pub fn delete(call: &Call) -> Result<Response, Error> {
             access::require(&coordinates.artifact, "delete")?;
             let there = stored::file(&coordinates, name.as_str())?;
             if sidecar.is_some() {
-                forget_expected(&coordinates, name.as_str())?;
+                sidecars::forget(&coordinates, name.as_str())?;
                 // A file always has its checksums.
                 return Ok(Response::new(204));
             }
@@ -139,18 +139,6 @@ fn tidy(artifact: &Artifact) -> Result<(), Error> {
     if catalog::is_plugin(artifact)? {
         catalog::remove_plugins(&artifact.group, &[artifact.id().to_owned()].into())?;
     }
-    Ok(())
-}
-
-fn forget_expected(coordinates: &Coordinates, name: &str) -> Result<(), Error> {
-    if stored::document(coordinates)?.is_none_or(|loaded| loaded.release.expected.is_empty()) {
-        return Ok(());
-    }
-    stored::json(coordinates).update(|release| {
-        let Some(mut release) = release else { return Ok::<_, Error>(None) };
-        release.expected.retain(|expected| expected.name != name);
-        Ok(Some(release))
-    })?;
     Ok(())
 }
 

@@ -4,11 +4,12 @@
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
 use packhouse_plugin::{Call, Response, storage};
 
+use super::files::is_replaceable;
 use super::{metadata, no_file};
 use crate::access;
-use crate::document::Expected;
+use crate::document::{Expected, Release};
 use crate::error::{self, Error};
-use crate::name::Coordinates;
+use crate::name::{Coordinates, FileName};
 use crate::path::TargetFile;
 use crate::stored;
 
@@ -39,7 +40,7 @@ pub fn read(path: &str, file: &TargetFile, algorithm: &str) -> Result<Response, 
 /// `PUT /{path}.sha1`.
 pub fn upload(call: &Call, file: &TargetFile, algorithm: &'static str) -> Result<Response, Error> {
     let (coordinates, name) = match file {
-        TargetFile::File(coordinates, name) => (coordinates, name.as_str()),
+        TargetFile::File(coordinates, name) => (coordinates, name),
         // Of the document that the client has made, which is not the one that is served.
         TargetFile::Snapshot(coordinates) => {
             access::require(&coordinates.artifact, "write")?;
@@ -86,40 +87,74 @@ fn length(algorithm: &str) -> usize {
 }
 
 /// Compares it with the file, or leaves it for the file that is to come.
-fn expect(coordinates: &Coordinates, name: &str, algorithm: &str, sent: &str) -> Result<(), Error> {
+fn expect(coordinates: &Coordinates, name: &FileName, algorithm: &str, sent: &str) -> Result<(), Error> {
     // Most come after their files.
     if let Some(loaded) = stored::load(coordinates)?
-        && let Some(file) = loaded.release.file(name)
+        && compare(coordinates, &loaded.release, name, algorithm, sent)?
     {
-        let digests = stored::digests(coordinates, file)?;
-        let known = digests.as_ref().and_then(|digests| digests.get(algorithm));
-        return check(name, algorithm, sent, known.unwrap_or_default());
+        return confirm(coordinates, &loaded.release, name);
     }
     let now = storage::now()?;
     with_document(coordinates, None, |_| Ok(()))?;
     stored::json(coordinates).update(|release| {
         let Some(mut release) = release else { return Err(Error::new(error::CHANGING)) };
-        if let Some(file) = release.file(name) {
+        if compare(coordinates, &release, name, algorithm, sent)? {
             // It came at this moment.
-            let digests = stored::digests(coordinates, file)?;
-            let known = digests.as_ref().and_then(|digests| digests.get(algorithm));
-            check(name, algorithm, sent, known.unwrap_or_default())?;
             return Ok(None);
         }
-        release
-            .expected
-            .retain(|there| !there.is_over(now) && (there.name != name || there.algorithm != algorithm));
+        release.expected.retain(|there| {
+            !there.is_over(now) && (there.name != name.as_str() || there.algorithm != algorithm)
+        });
         if release.expected.len() >= WAITING {
             let sentence = "too many checksums wait for their files: send the files first";
             return Err(Error::because(error::BAD_DIGEST, sentence));
         }
         release.expected.push(Expected {
-            name: name.to_owned(),
+            name: name.as_str().to_owned(),
             algorithm: algorithm.to_owned(),
             hex: sent.to_owned(),
             since: now,
         });
         Ok(Some(release))
+/// True if the checksum is that of the stored file. False if the file is to come: it is not there, or
+/// other bytes may take its place.
+fn compare(
+    coordinates: &Coordinates,
+    release: &Release,
+    name: &FileName,
+    algorithm: &str,
+    sent: &str,
+) -> Result<bool, Error> {
+    let Some(file) = release.file(name.as_str()) else { return Ok(false) };
+    let digests = stored::digests(coordinates, file)?;
+    let known = digests.as_ref().and_then(|digests| digests.get(algorithm)).unwrap_or_default();
+    if is_replaceable(coordinates, name) {
+        return Ok(sent == known);
+    }
+    check(name.as_str(), algorithm, sent, known).map(|()| true)
+}
+
+/// The stored file is the one that was meant: no other checksum waits for a file with this name.
+fn confirm(coordinates: &Coordinates, release: &Release, name: &FileName) -> Result<(), Error> {
+    if release.expected.iter().any(|expected| expected.name == name.as_str()) {
+        forget(coordinates, name.as_str())?;
+    }
+    Ok(())
+}
+
+/// Forgets the checksums that wait for a file.
+pub fn forget(coordinates: &Coordinates, name: &str) -> Result<(), Error> {
+    if stored::document(coordinates)?.is_none_or(|loaded| loaded.release.expected.is_empty()) {
+        return Ok(());
+    }
+    stored::json(coordinates).update(|release| {
+        let Some(mut release) = release else { return Ok::<_, Error>(None) };
+        release.expected.retain(|expected| expected.name != name);
+        Ok(Some(release))
+    })?;
+    Ok(())
+}
+
     })?;
     Ok(())
 }
