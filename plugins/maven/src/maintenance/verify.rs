@@ -27,6 +27,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "versions", step: check_versions },
     Phase { name: "files", step: check_files },
     Phase { name: "metadata", step: check_metadata },
+    Phase { name: "artifacts", step: check_artifacts },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
@@ -122,6 +123,35 @@ fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
             Ok(listed_now == listed && now.is_some_and(|(_, now)| now == metadata))
         };
         step.damaged_if(&info.key, why, still)
+    })
+}
+
+/// What a reindex makes of the documents of an artifact, and that is not there: its metadata and its
+/// spelling.
+fn check_artifacts(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(VERSIONS, after, KEYS, MOST_READ, |objects| {
+        let artifact = objects.first().and_then(|object| layout::version_of_document(&object.key));
+        let Some(artifact) = artifact.map(|coordinates| coordinates.artifact) else { return Ok(0) };
+        // A document is there after the spelling, and removed before it.
+        let still = || Ok(storage::list(&layout::documents(&artifact)).next().transpose()?.is_some());
+        let (spelling, metadata) = (layout::spelling(&artifact), layout::metadata(&artifact.path()));
+        let why = "it is missing: run `packhouse reindex`";
+        step.damaged_if(&spelling, storage::stat(&spelling)?.is_none().then_some(why), still)?;
+        // The phase before has compared the versions that are listed.
+        let is_empty = || {
+            let known = step.pass(catalog::read(&artifact.path()))?;
+            Ok::<_, Error>(
+                known.is_some_and(|known| known.is_none_or(|(_, known)| known.versions.is_empty())),
+            )
+        };
+        if !is_empty()? {
+            return Ok(0);
+        }
+        let listed = step.pass(catalog::walk(&artifact))?.unwrap_or_default();
+        let still = || Ok(is_empty()? && catalog::walk(&artifact)? == listed);
+        let why = "it does not list the existing versions: run `packhouse reindex`";
+        step.damaged_if(&metadata, (!listed.is_empty()).then_some(why), still)?;
+        Ok(0)
     })
 }
 

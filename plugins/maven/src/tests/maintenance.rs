@@ -163,6 +163,33 @@ fn reindex_makes_documents_of_files_that_were_copied_in() {
 }
 
 #[test]
+fn verify_names_documents_that_were_lost_and_reindex_makes_them_anew() {
+    let names = "names/com.example/lib";
+    for lost in [METADATA, names, DOCUMENT] {
+        let host = self::host();
+        deploy(&host, "1.0");
+        deploy(&host, "1.1");
+        assert!(host.remove(lost));
+        host.set_now(host.now() + DAY);
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [lost]);
+        assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [lost]);
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+        assert_eq!(listed(&host), ["1.0", "1.1"]);
+        assert_eq!(text(&host, JAR), "jar of 1.0");
+        assert!(host.object(lost).is_some());
+    }
+    // Metadata that is there and lists no version.
+    let host = self::host();
+    deploy(&host, "1.0");
+    host.insert(METADATA, "<metadata/>").unwrap();
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [METADATA]);
+    // A version without a POM is not listed, and an upload under way lists nothing yet.
+    let host = self::host();
+    done(&host.as_user("ann"), JAR, "jar");
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
 fn reindex_makes_metadata_that_was_lost_and_keeps_the_times_of_publication() {
     let host = host();
     deploy(&host, "1.0");
