@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use packhouse_plugin::auth::Denied;
 use packhouse_plugin::{Call, Response};
 
 use super::{dated, no_file, no_version};
@@ -14,8 +15,8 @@ use crate::metadata::{self, Metadata, Plugin, snapshot as builds};
 use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
 use crate::stored;
-
 use crate::xml::strict;
+
 /// The most versions of one upload of metadata that are looked up.
 const LOOKED_UP: usize = 1000;
 /// The most plugins that one upload may add to a group.
@@ -82,7 +83,6 @@ pub fn snapshot(path: &str, coordinates: &Coordinates) -> Result<(Vec<u8>, Optio
 /// `PUT /{path}-SNAPSHOT/maven-metadata.xml`: the files say it all.
 pub fn upload_snapshot(call: &Call, coordinates: &Coordinates) -> Result<Response, Error> {
     let artifact = &coordinates.artifact;
-    access::require(artifact, "write")?;
     let sent = receive(call)?;
     agrees("groupId", sent.group.as_deref(), artifact.group.as_str())?;
     agrees("artifactId", sent.artifact.as_deref(), artifact.id())?;
@@ -92,8 +92,11 @@ pub fn upload_snapshot(call: &Call, coordinates: &Coordinates) -> Result<Respons
 
 /// `PUT /{path}/maven-metadata.xml`.
 pub fn upload(call: &Call, place: &Place) -> Result<Response, Error> {
-    require_some(place)?;
+    let denied = permitted(place)?.err();
     let sent = receive(call)?;
+    if let Some(denied) = denied {
+        require_plugin(place, &sent.plugins, denied)?;
+    }
     if !sent.plugins.is_empty() {
         add_plugins(place, &sent.plugins)?;
     }
@@ -109,23 +112,49 @@ pub fn upload(call: &Call, place: &Place) -> Result<Response, Error> {
     Ok(Response::new(201))
 }
 
-/// Who may write nothing that the path can be about is refused before the body is read, unless some
-/// plugin of the group may be meant.
-pub fn require_some(place: &Place) -> Result<(), Error> {
+/// Whether the caller may write the artifact of the path, or all plugins of the group. Only an account
+/// without this permission may still write some plugin of the group, so everybody else is refused at
+/// once.
+fn permitted(place: &Place) -> Result<Result<(), Denied>, Error> {
     let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "write"));
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "write"));
     match (artifact, group) {
-        (Some(Ok(())), _) | (_, Some(Ok(()))) => Ok(()),
-        // An account that may write only one plugin is refused later, when the plugin is known.
-        (_, Some(Err(denied))) if denied.status() == 403 => Ok(()),
+        (Some(Ok(())), _) | (_, Some(Ok(()))) => Ok(Ok(())),
+        (artifact, Some(Err(denied))) if denied.status() == 403 => {
+            Ok(Err(artifact.and_then(Result::err).unwrap_or(denied)))
+        }
         (Some(Err(denied)), _) | (None, Some(Err(denied))) => Err(denied.into()),
         (None, None) => Err(Error::new(error::BAD_PATH)),
     }
 }
 
+/// The caller may write one of these plugins; otherwise the caller is denied.
+fn require_plugin(place: &Place, plugins: &[Plugin], denied: Denied) -> Result<(), Error> {
+    if may_write_some(place, plugins) {
+        return Ok(());
+    }
+    let first = place.group.as_ref().zip(plugins.first());
+    if let Some((group, plugin)) = first {
+        access::require(&Artifact::parse(group.clone(), &plugin.artifact)?, "write")?;
+    }
+    Err(denied.into())
+}
+
+/// The same for what comes with the metadata: one of the plugins that the group lists.
+pub fn require_listed(place: &Place) -> Result<(), Error> {
+    let Err(denied) = permitted(place)? else { return Ok(()) };
+    let listed = catalog::read(&place.path)?.map(|(_, metadata)| metadata.plugins).unwrap_or_default();
+    if may_write_some(place, &listed) { Ok(()) } else { Err(denied.into()) }
+}
+
+fn may_write_some(place: &Place, plugins: &[Plugin]) -> bool {
+    place.group.as_ref().is_some_and(|group| plugins.iter().any(|plugin| may(group, plugin, "write")))
+}
+
 fn receive(call: &Call) -> Result<Metadata, Error> {
     let bytes = call.body().read_all(metadata::LIMIT)?;
     Metadata::parse(&bytes)
+        .and_then(|metadata| strict::check(&bytes).map(|()| metadata))
         .map_err(|error| Error::because(error::BAD_METADATA, format!("the metadata cannot be read: {error}")))
 }
 
@@ -154,7 +183,6 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
         let sentence =
             format!("the metadata adds {} plugins, and one upload may add {NEW_PLUGINS}", new.len());
         return Err(Error::because(error::BAD_METADATA, sentence));
-        .and_then(|metadata| strict::check(&bytes).map(|()| metadata))
     }
     let mut artifacts = Vec::new();
     let mut added = Vec::new();

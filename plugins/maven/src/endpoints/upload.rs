@@ -25,6 +25,8 @@ use crate::pom::{self, Pom};
 use crate::retention;
 use crate::stored::{self, JSON};
 
+mod spelling;
+
 /// Of files in the store.
 const BINARY: &str = "application/octet-stream";
 /// Where a client may say what it sends, and which digest that is.
@@ -40,6 +42,7 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     settings::require_feature("upload")?;
     let path = path(call)?;
     let Target { file, sidecar } = target(&path)?;
+    check_version(&file)?;
     if let Some(algorithm) = sidecar {
         return sidecars::upload(call, &file, algorithm);
     }
@@ -50,8 +53,21 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     }
 }
 
-fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Result<Response, Error> {
+/// The caller may write the version, its file can have this name, and settings that a deployment of a
+/// snapshot needs can be used.
+fn check_version(file: &TargetFile) -> Result<(), Error> {
+    let (TargetFile::File(coordinates, _) | TargetFile::Snapshot(coordinates)) = file else { return Ok(()) };
     access::require(&coordinates.artifact, "write")?;
+    if let TargetFile::File(_, name) = file {
+        name.check().map_err(|why| Error::because(error::BAD_PATH, format!("{coordinates}: {why}")))?;
+    }
+    if coordinates.is_snapshot() {
+        retention::kept()?;
+    }
+    Ok(())
+}
+
+fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Result<Response, Error> {
     let limit = name.is_pom().then_some(pom::LIMIT);
     let mut staged = call.body().stage(limit, &ALGORITHMS)?;
     for (header, algorithm) in STATED {
@@ -82,7 +98,7 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
     ];
     log::info("deployed a file", &fields);
     if coordinates.is_snapshot() {
-        retention::apply(coordinates);
+        retention::apply(coordinates, name);
     }
     Ok(Response::new(201))
 }
@@ -163,7 +179,9 @@ fn check_expected(
 
 /// False if it is there already; an error if other bytes are.
 fn may_be_added(coordinates: &Coordinates, release: &Release, file: &File) -> Result<bool, Error> {
-    let Some(there) = release.file(&file.name) else { return Ok(true) };
+    let Some(there) = release.file(&file.name) else {
+        return spelling::check_file(release, &file.name).map(|()| true);
+    };
     let name = FileName::parse(coordinates, &file.name)?;
     let ours = file.digests.as_ref().map(|digests| digests.sha256.as_str());
     let theirs = stored::digests(coordinates, there)?;
@@ -186,7 +204,14 @@ fn replace(
     check_above(coordinates)?;
     let Seen { document, proof } = with_document(coordinates, Some(&key), |_| Ok(()))?;
     let mut release = stored::parse(coordinates, &document)?;
-    check_expected(&release, &file, staged_digests(&file), now)?;
+    if release.file(name.as_str()).is_none() {
+        spelling::check_file(&release, name.as_str())?;
+    }
+    if let Err(differs) = check_expected(&release, &file, staged_digests(&file), now) {
+        // It may have been about bytes that somebody else has replaced since: the next attempt succeeds.
+        sidecars::forget(coordinates, name.as_str())?;
+        return Err(differs);
+    }
     if let Some(there) = release.file(name.as_str())
         && stored::digests(coordinates, there)? == file.digests
     {
@@ -242,6 +267,9 @@ pub fn with_document(
     storage::retry(&key, |_| {
         if let Some(document) = storage::get(&key)? {
             file.map_or(Ok(()), |file| check_below(coordinates, file))?;
+            if stored::parse(coordinates, &document)?.files.is_empty() {
+                spelling::check_begun(coordinates)?;
+            }
             return Ok(Some(Seen { document, proof: None }));
         }
         let begun = storage::begin(&key, Some(JSON), || {
@@ -250,44 +278,14 @@ pub fn with_document(
                 return Err(taken(file));
             }
             check(&found)?;
-            check_spelling(coordinates)?;
+            spelling::check_new(coordinates)?;
             Ok(storage::to_json(&found)?)
         })?;
+        if begun.is_some() {
+            spelling::check_begun(coordinates)?;
+        }
         Ok(begun.map(|(document, proof)| Seen { document, proof: Some(proof) }))
     })
-}
-
-/// Names that differ by case alone would be one on some clients' file systems.
-fn check_spelling(coordinates: &Coordinates) -> Result<(), Error> {
-    let artifact = &coordinates.artifact;
-    let (key, ours) = (layout::spelling(artifact), artifact.to_string());
-    let refuse = |there: &str| {
-        Err(Error::because(
-            error::SPELLING,
-            format!("{there} already exists, and differs from {ours} only in case"),
-        ))
-    };
-    let versions =
-        catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
-    // What has versions has a spelling, unless an earlier system wrote it.
-    let mut there = if versions.is_empty() { None } else { storage::get(&key)? };
-    if there.is_none()
-        && unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
-    {
-        there = storage::get(&key)?;
-    }
-    if let Some(there) = there.filter(|there| there.bytes != ours.as_bytes()) {
-        return refuse(&String::from_utf8_lossy(&there.bytes));
-    }
-    let version = coordinates.version();
-    let is_other = |there: &&String| there.eq_ignore_ascii_case(version) && *there != version;
-    match versions.iter().find(is_other) {
-        Some(there) => Err(Error::because(
-            error::SPELLING,
-            format!("{artifact} already has the version {there}, which differs from {version} only in case"),
-        )),
-        None => Ok(()),
-    }
 }
 
 /// A file of one artifact cannot lie where another one has a folder.

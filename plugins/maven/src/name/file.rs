@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use packhouse_plugin::time;
+
 use super::{Coordinates, NameError};
 
 /// The end of a snapshot's version.
@@ -69,6 +71,30 @@ impl FileName {
         Some(Self { name: name.to_owned(), build, kind: Kind::of(tail)? })
     }
 
+    /// Why no client may deploy a file with this name. Stored files may have it, because earlier
+    /// versions accepted more names.
+    pub fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if let Some(build) = self.build.as_ref().filter(|build| !build.is_moment()) {
+            return Err(format!(
+                "{name} has the timestamp {}, which is not a date and a time of day",
+                build.timestamp
+            ));
+        }
+        let Kind { classifier, extension } = &self.kind;
+        if !is_extension(extension) {
+            return Err(format!(
+                "{name} has the extension {extension:?}, which is not valid: an extension begins with a letter and has no empty part"
+            ));
+        }
+        let is_valid = classifier.is_empty()
+            || (!classifier.starts_with('-') && classifier.split('.').all(|part| !part.is_empty()));
+        if !is_valid {
+            return Err(format!("{name} has the classifier {classifier:?}, which is not valid"));
+        }
+        Ok(())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.name
     }
@@ -119,6 +145,15 @@ impl Kind {
     }
 }
 
+/// A digit at the start belongs to another version: `lib-1.0.1.jar` is not a file of 1.0.
+fn is_extension(text: &str) -> bool {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_part = |part: &str| is_end(part.as_bytes().first()) && is_end(part.as_bytes().last());
+    let first = text.split('.').next().unwrap_or_default();
+    let begins = first == "7z" || first.starts_with(|first: char| first.is_ascii_alphabetic());
+    begins && text.split('.').all(is_part)
+}
+
 /// The place of the dot before the extension: a classifier may also contain dots.
 fn extension_at(text: &str) -> Option<usize> {
     let at = text.rfind('.')?;
@@ -130,6 +165,14 @@ fn extension_at(text: &str) -> Option<usize> {
 }
 
 impl Build {
+    /// Whether its timestamp is a date and a time of day.
+    fn is_moment(&self) -> bool {
+        let part = |from, to| self.timestamp.get(from..to).unwrap_or_default();
+        let date = [part(0, 4), part(4, 6), part(6, 8)].join("-");
+        let time = [part(9, 11), part(11, 13), part(13, 15)].join(":");
+        time::parse_rfc3339(&format!("{date}T{time}Z")).is_some()
+    }
+
     /// From the start of a text, and what is left of it.
     fn take(text: &str) -> Option<(Self, &str)> {
         let (timestamp, rest) = text.split_at_checked(15)?;

@@ -111,6 +111,43 @@ fn a_file_is_told_by_its_name() {
 }
 
 #[test]
+fn a_file_that_is_deployed_has_a_valid_classifier_and_extension() {
+    let check = |version, name: &str| FileName::parse(&lib(version), name).unwrap().check();
+    for name in [
+        "lib-1.0.jar",
+        "lib-1.0.tar.gz.asc",
+        "lib-1.0.7z",
+        "lib-1.0.tar.7z",
+        "lib-1.0-1.8.jar",
+        "lib-1.0-jdk1.5-tests.jar",
+        "lib-1.0.jar.sigstore.json",
+        "lib-1.0-linux_64.so",
+        "lib-1.0.nbm-file",
+    ] {
+        assert_eq!(check("1.0", name), Ok(()));
+    }
+    for name in [
+        "lib-1.0.1.jar",
+        "lib-1.0.1-sources.jar",
+        "lib-1.0..jar",
+        "lib-1.0.jar.",
+        "lib-1.0.jar..asc",
+        "lib-1.0.-jar",
+        "lib-1.0.jar~",
+        "lib-1.0--sources.jar",
+        "lib-1.0-a..jar",
+    ] {
+        assert!(check("1.0", name).is_err(), "{name}");
+    }
+    assert_eq!(check("1-SNAPSHOT", "lib-1-20240229.235959-1.jar"), Ok(()));
+    for name in ["20261399.999999-1", "20260229.000000-1", "20260101.240000-1", "20260100.000000-1"] {
+        let why = check("1-SNAPSHOT", &format!("lib-1-{name}.jar")).unwrap_err();
+        assert!(why.contains("timestamp"), "{why}");
+    }
+    assert!(check("1-SNAPSHOT", "lib-1-20260101.120000-1.2.jar").is_err());
+}
+
+#[test]
 fn names_that_could_be_another_key_are_none() {
     for group in ["", ".", "a..b", ".a", "a/b", "a b", "a.é", &"a".repeat(201)] {
         assert!(GroupId::parse(group).is_err(), "{group}");

@@ -72,6 +72,51 @@ fn entities_and_bombs_are_refused() {
 }
 
 #[test]
+fn poms_that_every_maven_rejects_are_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let version = "<version>1.0</version>";
+    let with = |more: &str| pom("1.0").replace(version, &format!("{version}{more}"));
+    for (bad, why) in [
+        (with(version), "<version> twice"),
+        (pom("1.0").replace(version, "<version>9</version><version>1.0</version>"), "<version> twice"),
+        (pom("1.0").replace("<project ", "<project a=b "), "not well-formed"),
+        (with("<!-- a -- b -->"), "not well-formed"),
+        (with("<name>&#1;</name>"), "not a character"),
+        (with("<name>\u{1}</name>"), "U+0001"),
+        (with("<name>&bogus;</name>"), "not known"),
+    ] {
+        assert_refused(&put(&ann, POM, bad), 400, why);
+    }
+    let metadata = "<metadata><!-- a -- b --></metadata>";
+    assert_refused(&put(&ann, "/com/example/lib/maven-metadata.xml", metadata), 400, "not well-formed");
+    assert_eq!((host.objects(), host.staged()), (Vec::new(), 0));
+    // Stored metadata of an earlier system stays readable.
+    let found = "<metadata><!-- a -- b --><versioning><versions><version>0.9</version></versions></versioning></metadata>";
+    host.insert("artifacts/com/example/lib/0.9/lib-0.9.jar", "old").unwrap();
+    host.insert(METADATA, found).unwrap();
+    deploy(&host, "1.0");
+    assert_eq!(listed(&host), ["0.9", "1.0"]);
+}
+
+#[test]
+fn files_that_belong_to_no_version_are_refused() {
+    let host = host();
+    let ann = host.as_user("ann");
+    for name in ["lib-1.0.1.jar", "lib-1.0..jar", "lib-1.0.jar.", "lib-1.0.1-sources.jar", "lib-1.0--a.jar"] {
+        let path = format!("/com/example/lib/1.0/{name}");
+        assert_refused(&put(&ann, &path, "x"), 400, "is not valid");
+        assert_refused(&put(&ann, &format!("{path}.sha1"), digest("x", "sha1")), 400, "is not valid");
+    }
+    assert_eq!((host.objects(), host.staged()), (Vec::new(), 0));
+    // What an earlier version has accepted stays readable, and can be deleted.
+    host.insert("artifacts/com/example/lib/1.0/lib-1.0.1.jar", "old").unwrap();
+    deploy(&host, "1.0");
+    assert_eq!(text(&host, "/com/example/lib/1.0/lib-1.0.1.jar"), "old");
+    assert_eq!(ann.delete("/com/example/lib/1.0/lib-1.0.1.jar").send::<Maven>().status(), 204);
+}
+
+#[test]
 fn poms_of_every_encoding_are_taken() {
     let latin = pom("1.0")
         .replace("UTF-8", "ISO-8859-1")

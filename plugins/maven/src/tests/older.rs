@@ -217,5 +217,6 @@ fn what_an_upload_costs() {
     assert_eq!(cost(SOURCES, "sources"), 8);
     assert_eq!(cost(POM, &pom("1.0")), 13);
     assert_eq!(cost("/com/example/lib/1.1/lib-1.1.jar", "jar"), 13);
-    assert_eq!((cost(SNAPSHOT, "one"), cost(SNAPSHOT, "two")), (11, 8));
+    // A version with letters is compared with the others twice.
+    assert_eq!((cost(SNAPSHOT, "one"), cost(SNAPSHOT, "two")), (13, 8));
 }

@@ -207,6 +207,47 @@ fn names_that_differ_by_case_alone_are_refused() {
 }
 
 #[test]
+fn versions_and_files_that_differ_by_case_alone_are_refused_before_a_pom_is_there() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let jar = |version: &str| format!("/com/example/lib/{version}/lib-{version}.jar");
+    done(&ann, &jar("1.0-RC1"), "a");
+    let before = host.objects();
+    for path in [jar("1.0-rc1"), format!("{}.sha1", jar("1.0-Rc1")), jar("1.0-rc1").replace(".jar", ".pom")] {
+        let content = if path.ends_with("pom") { pom("1.0-rc1") } else { digest("b", "sha1") };
+        assert_refused(&put(&ann, &path, content), 409, "already has the version 1.0-RC1");
+    }
+    assert_refused(
+        &put(&ann, &jar("1.0-RC1").replace(".jar", ".JAR"), "x"),
+        409,
+        "lib-1.0-RC1.jar already exists",
+    );
+    done(&ann, &jar("1-SNAPSHOT"), "a");
+    assert_refused(&put(&ann, &jar("1-SNAPSHOT").replace(".jar", ".Jar"), "x"), 409, "only in case");
+    assert_refused(&put(&ann, &jar("1-Snapshot"), "x"), 409, "1-SNAPSHOT");
+    done(&ann, &jar("1.0-RC1").replace(".jar", ".pom"), pom("1.0-RC1"));
+    assert!(
+        host.objects()
+            .iter()
+            .all(|key| before.contains(key) || !key.to_lowercase().contains("rc1") || key.contains("pom"))
+    );
+    assert_eq!(ann.delete("/com/example/lib/1.0-RC1").send::<Maven>().status(), 204);
+    done(&ann, &jar("1.0-rc1"), "b");
+}
+
+#[test]
+fn a_version_that_was_begun_long_ago_keeps_no_other_spelling_away() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let jar = |version: &str| format!("/com/example/lib/{version}/lib-{version}.jar");
+    done(&ann, &format!("{}.sha1", jar("1.0-rc1")), digest("b", "sha1"));
+    assert_refused(&put(&ann, &jar("1.0-RC1"), "a"), 409, "1.0-rc1");
+    host.set_now(host.now() + 6 * MINUTE);
+    done(&ann, &jar("1.0-RC1"), "a");
+    assert_refused(&put(&ann, &jar("1.0-rc1"), "b"), 409, "1.0-RC1");
+}
+
+#[test]
 fn an_artifact_and_a_group_of_plugins_share_a_path_and_neither_erases_the_other() {
     let host = host();
     let ann = host.as_user("ann");
@@ -309,6 +350,36 @@ fn permissions_are_those_of_the_group_or_of_the_artifact() {
     ] {
         assert_eq!(put(&host.anonymous(), &path, "x").status(), 401, "{path}");
     }
+}
+
+#[test]
+fn metadata_that_stores_nothing_needs_a_permission_too() {
+    let host = host().user("eve", &["maven:artifact:com.example:evil*:write"]);
+    deploy(&host, "1.0");
+    deploy_artifact(&host, "com.example", "evil-maven-plugin");
+    let before = host.objects();
+    let (artifact, group) = ("/com/example/other/maven-metadata.xml", "/com/example/maven-metadata.xml");
+    done(&host.as_user("ann"), group, plugins(&[("lib", "lib")]));
+    let sum = digest("theirs", "sha1");
+    for path in [artifact, group] {
+        for (path, body) in [
+            (path.to_owned(), "<metadata/>".to_owned()),
+            (path.to_owned(), plugins(&[("lib", "lib")])),
+            (format!("{path}.sha1"), sum.clone()),
+        ] {
+            for (user, status) in [(Some("bob"), 403), (Some("eve"), 403), (None, 401)] {
+                let by = user.map_or_else(|| host.anonymous(), |user| host.as_user(user));
+                let reply = put(&by, &path, &body);
+                assert_eq!(reply.status(), status, "{user:?} {path} {body}: {}", reply.text());
+            }
+        }
+    }
+    // Somebody who may write one plugin adds it, and sends the checksum afterwards.
+    let eve = host.as_user("eve");
+    done(&eve, group, plugins(&[("lib", "lib"), ("evil", "evil-maven-plugin")]));
+    done(&eve, &format!("{group}.sha1"), &sum);
+    assert_eq!(put(&eve, artifact, "<metadata/>").status(), 403);
+    assert_eq!(host.objects().len(), before.len() + 1);
 }
 
 #[test]

@@ -117,11 +117,107 @@ fn the_newest_build_of_each_classifier_is_kept() {
 }
 
 #[test]
-fn a_wrong_setting_is_named() {
-    let host = host().settings(&serde_json::json!({"keep_snapshots": 2}));
-    deploy(&host, "1.0");
-    let outcome = host.upkeep().verify::<Maven>().unwrap();
-    assert!(outcome.lines.iter().any(|line| line.contains("keep_snapshots")), "{:?}", outcome.lines);
+fn a_build_that_was_just_deployed_stays_whatever_its_time_is() {
+    for keep in [1, 3] {
+        let host = host().settings(&serde_json::json!({"keep_snapshot_builds": keep}));
+        for number in 1..=3 {
+            build(&host, &format!("29990101.12000{number}-{number}"), "");
+        }
+        // Of a machine whose clock is right, or slow.
+        for number in 1..=3 {
+            host.set_now(host.now() + 60_000);
+            let (this, jar) =
+                (format!("2026060{number}.000000-1"), format!("jar of 2026060{number}.000000-1"));
+            build(&host, &this, "");
+            assert_eq!(text(&host, &format!("{SNAPSHOT}/lib-1-{this}.jar")), jar);
+        }
+        let last = names(&host).into_iter().filter(|name| name.contains("-2026") && name.ends_with("jar"));
+        assert_eq!(last.count(), keep, "{:?}", names(&host));
+        // A collection keeps what a deployment keeps.
+        host.set_now(host.now() + 172_800_000);
+        let before = names(&host);
+        assert_eq!(host.upkeep().collect::<Maven>().unwrap().left_over, Vec::<String>::new());
+        assert_eq!(names(&host), before);
+    }
+}
+
+#[test]
+fn a_build_whose_upload_seems_older_is_not_removed_by_its_own_deployment() {
+    let host = host().settings(&serde_json::json!({"keep_snapshot_builds": 1}));
+    build(&host, "20260102.120000-2", "");
+    // The clock of this host is slow too.
+    host.set_now(host.now() - 60_000);
+    build(&host, "20260101.120000-1", "");
+    assert_eq!(text(&host, &format!("{SNAPSHOT}/lib-1-20260101.120000-1.jar")), "jar of 20260101.120000-1");
+    assert_eq!(get(&host, &format!("{SNAPSHOT}/lib-1-20260101.120000-1.pom")).status(), 200);
+}
+
+#[test]
+fn a_build_with_an_impossible_time_is_refused() {
+    let host = host();
+    for build in ["20261399.999999-1", "20260230.000000-1", "20260101.250000-1"] {
+        let path = format!("{SNAPSHOT}/lib-1-{build}.jar");
+        assert_refused(&put(&host.as_user("ann"), &path, "x"), 400, "not a date and a time of day");
+        let sum = digest("x", "sha1");
+        assert_refused(&put(&host.as_user("ann"), &format!("{path}.sha1"), sum), 400, "timestamp");
+    }
+    assert!(host.objects().is_empty());
+    // Stored ones of earlier versions are served, and do not keep others from being deployed.
+    host.insert("artifacts/com/example/lib/1-SNAPSHOT/lib-1-20261399.999999-1.jar", "old").unwrap();
+    assert_eq!(text(&host, &format!("{SNAPSHOT}/lib-1-20261399.999999-1.jar")), "old");
+    build(&host, "20260101.120000-1", "");
+    assert_eq!(text(&host, &format!("{SNAPSHOT}/lib-1-20261399.999999-1.jar")), "old");
+}
+
+#[test]
+fn a_checksum_of_a_plain_snapshot_may_come_before_its_new_file() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let path = format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar");
+    let sum = format!("{path}.sha1");
+    done(&ann, &path, "one");
+    done(&ann, &sum, digest("one", "sha1"));
+    done(&ann, &sum, digest("two", "sha1"));
+    assert_eq!(text(&host, &sum), digest("one", "sha1"), "the old file is still there");
+    done(&ann, &path, "two");
+    done(&ann, &sum, digest("two", "sha1"));
+    assert_eq!(text(&host, &path), "two");
+    // Other bytes than those that were announced are damaged. The next attempt counts alone.
+    done(&ann, &sum, digest("three", "sha1"));
+    assert_refused(&put(&ann, &path, "thr"), 400, "deploy it again");
+    assert_eq!(text(&host, &path), "two");
+    done(&ann, &path, "four");
+    // One that somebody else's upload has overtaken does not wait once the newest file is confirmed.
+    done(&ann, &sum, digest("three", "sha1"));
+    done(&ann, &sum, digest("four", "sha1"));
+    done(&ann, &path, "five");
+    // Nor does it wait for long.
+    done(&ann, &sum, digest("three", "sha1"));
+    host.set_now(host.now() + 360_000);
+    done(&ann, &path, "six");
+    assert_refused(&put(&ann, &sum, "no checksum"), 400, "40 hexadecimal digits");
+}
+
+#[test]
+fn a_wrong_setting_is_named_and_no_snapshot_is_deployed() {
+    for (settings, key) in [
+        (serde_json::json!({"keep_snapshot_bilds": 3}), "keep_snapshot_bilds"),
+        (serde_json::json!({"keep_snapshot_builds": "ten"}), "keep_snapshot_builds"),
+    ] {
+        let host = host().settings(&settings);
+        let (ann, jar) = (host.as_user("ann"), format!("{SNAPSHOT}/lib-1-20260101.120000-1.jar"));
+        for path in [&jar, &format!("{jar}.sha1"), &format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar"), METADATA] {
+            assert_eq!(put(&ann, path, "x").status(), 500, "{path}");
+            assert_eq!(put(&host.as_user("bob"), path, "x").status(), 403, "{path}");
+        }
+        assert_eq!((host.objects(), host.staged()), (Vec::new(), 0));
+        let log = format!("{:?}", host.log());
+        assert!(log.contains(key), "{log}");
+        // Releases need no settings.
+        deploy(&host, "1.0");
+        let outcome = host.upkeep().verify::<Maven>().unwrap();
+        assert!(outcome.lines.iter().any(|line| line.contains(key)), "{:?}", outcome.lines);
+    }
 }
 
 #[test]
