@@ -34,6 +34,7 @@ mod reply;
 mod request;
 pub(crate) mod state;
 mod upkeep;
+mod usage;
 
 pub use host::Host;
 pub use older::{Change, Older};

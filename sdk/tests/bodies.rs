@@ -116,7 +116,8 @@ fn meets_what_is_broken_where_it_stands() {
     with_body("\"no end", |call| {
         let mut body = call.body();
         body.read(1)?;
-        assert!(matches!(body.json_string()?.read_all(99), Err(Error::Invalid(_))));
+        assert_eq!(body.json_string()?.read_all(99), Err(Error::Truncated));
+        assert_eq!(body.read(1), Err(Error::Truncated), "its end is not found");
         Ok(())
     });
 }

@@ -84,7 +84,7 @@ fn a_lost_race_is_run_again_on_what_the_winner_wrote() {
 #[test]
 fn gives_up_when_others_keep_winning() {
     let host = Host::new();
-    (0..100).for_each(|_| host.conflict_next("log"));
+    (0..300).for_each(|_| host.conflict_next("log"));
     assert!(matches!(append("log", "a"), Err(Error::Unavailable(_))));
 }
 
@@ -161,7 +161,7 @@ fn what_is_replaced_while_it_is_read_is_read_again() {
     host.race_reading("large", large(b'c'));
     append("large", "tail").unwrap();
     assert_eq!(host.object("large").unwrap(), [large(b'c'), b"tail".to_vec()].concat());
-    (0..100).for_each(|_| host.race_reading("large", large(b'd')));
+    (0..300).for_each(|_| host.race_reading("large", large(b'd')));
     let given_up = storage::get("large").unwrap_err();
     assert_eq!(given_up.status(), 503, "{given_up}");
 }

@@ -329,3 +329,29 @@ fn next_to_a_damaged_document_nothing_goes() {
     let run = host.upkeep().older_than(0).removing_orphans().collect::<Damaged>().unwrap();
     assert_eq!((run.left_over.len(), run.orphans.len(), run.damaged.len()), (0, 0, 1));
 }
+
+#[test]
+fn a_step_that_exceeds_a_limit_is_ended() {
+    collector!(LongCursor, |step| {
+        step.set_cursor(&"x".repeat(4097));
+        Ok(())
+    });
+    collector!(LongWord, |step| {
+        step.remember(&["x".repeat(4097)]);
+        Ok(())
+    });
+    collector!(ManyReaders, |_step| {
+        let readers: Result<Vec<_>, _> = (0..65).map(|_| storage::Reader::open("blob")).collect();
+        readers.map(drop)
+    });
+    let host = with_left_over();
+    let ended = [
+        host.upkeep().collect::<LongCursor>(),
+        host.upkeep().collect::<LongWord>(),
+        host.upkeep().collect::<ManyReaders>(),
+    ];
+    for (ended, why) in ended.into_iter().zip(["the cursor", "words", "64 objects open"]) {
+        let Err(Error::Misused(told)) = ended else { panic!("{ended:?}") };
+        assert!(told.contains(why), "{told}");
+    }
+}

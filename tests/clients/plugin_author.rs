@@ -30,7 +30,7 @@ fn the_page_for_plugin_authors_does_what_it_shows() {
 fn standalone_manifest(workspace: &Path) -> String {
     let manifest = std::fs::read_to_string(workspace.join("Cargo.toml")).unwrap();
     let members = manifest.lines().find(|line| line.starts_with("members = ")).unwrap();
-    let ours = ["packhouse = ", "packhouse-npm", "default-members"];
+    let ours = ["guest-", "packhouse = ", "packhouse-npm", "default-members"];
     let kept = manifest.lines().filter(|line| !ours.iter().any(|word| line.starts_with(word)));
     kept.collect::<Vec<_>>().join("\n").replace(members, "members = [\"sdk\", \"host/crates/scope\"]")
 }

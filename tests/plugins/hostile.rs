@@ -89,7 +89,7 @@ async fn a_plugin_that_recurses_without_end_answers_500() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_cannot_open_100_000_resources() {
     let registry = registry().await;
-    says(&try_it(&registry, "/resources").await, 500);
+    says(&try_it(&registry, "/resources").await, 507);
 }
 
 #[tokio::test(flavor = "multi_thread")]

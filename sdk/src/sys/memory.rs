@@ -26,9 +26,12 @@ use std::cell::RefCell;
 
 use crate::log::Level;
 use crate::testing::hash;
-use crate::testing::state::{self, LogLine};
+use crate::testing::state::{self, LogLine, Resource};
 use crate::types::Digest;
 use crate::{Error, PIECE};
+
+/// Random bytes of one call.
+const MOST_RANDOM: u32 = 1024;
 
 /// What every function that takes or gives bytes refuses.
 fn within_piece(length: usize) -> Result<(), Error> {
@@ -47,7 +50,10 @@ pub(crate) fn passed(moment: u64) -> bool {
 }
 
 pub(crate) fn random(count: u32) -> Vec<u8> {
-    state::current().borrow_mut().random(count.min(1024))
+    if count > MOST_RANDOM {
+        state::end("more than 1024 random bytes at once");
+    }
+    state::current().borrow_mut().random(count)
 }
 
 pub(crate) fn settings() -> String {
@@ -57,7 +63,7 @@ pub(crate) fn settings() -> String {
 pub(crate) fn feature(name: &str) -> bool {
     let state = state::current();
     let state = state.borrow();
-    state.features.get(name).copied().unwrap_or(false)
+    state.feature(name)
 }
 
 pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
@@ -76,6 +82,7 @@ pub(crate) fn digests_of(bytes: &[u8], algorithms: &[&str]) -> Result<Vec<Digest
 pub(crate) struct Hasher {
     algorithms: Vec<String>,
     bytes: RefCell<Vec<u8>>,
+    _resource: Resource,
 }
 
 impl Hasher {
@@ -83,6 +90,7 @@ impl Hasher {
         Hasher {
             algorithms: algorithms.iter().map(|&name| name.to_owned()).collect(),
             bytes: RefCell::default(),
+            _resource: state::resource(),
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn json_string(source: &[u8]) -> Decoded {
     }
     let mut decoded = unescape(source, source.len());
     decoded.wants_more = true;
-    decoded.broken = Some(Error::Invalid("the JSON string has no end".to_owned()));
+    decoded.broken = decoded.broken.or(Some(Error::Truncated));
     decoded
 }
 

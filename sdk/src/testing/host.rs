@@ -152,6 +152,14 @@ impl Host {
         self
     }
 
+    /// The most bytes that a plugin may write into a response; 96 MiB unless set, as in the real
+    /// host.
+    #[must_use]
+    pub fn reply_limit(self, limit: u64) -> Host {
+        self.state.borrow_mut().document_limit = limit;
+        self
+    }
+
     /// Takes the features' defaults and read actions from a protocol's description, as
     /// sending a request does.
     #[must_use]

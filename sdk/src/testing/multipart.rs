@@ -13,6 +13,8 @@ pub(crate) struct Form {
     begun: bool,
     ended: bool,
     parts: usize,
+    /// Where the next part begins can no longer be known.
+    failed: Option<Error>,
 }
 
 /// One part: its head, its content, and how many bytes of the source it took.
@@ -20,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) content: Vec<u8>,
     pub(crate) consumed: usize,
+    /// Did the body end before the part did?
+    pub(crate) is_cut: bool,
 }
 
 impl Form {
@@ -30,9 +34,18 @@ impl Form {
             .and_then(|value| value.split_once("boundary="))
             .map(|(_, boundary)| boundary.trim_matches('"'))
             .ok_or_else(|| Error::Invalid("the request is no form with a boundary".to_owned()))?;
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         if self.ended {
             return Ok(None);
         }
+        let found = self.find_part(boundary, left);
+        self.failed = found.as_ref().err().cloned();
+        found
+    }
+
+    fn find_part(&mut self, boundary: &str, left: &[u8]) -> Result<Option<Found>, Error> {
         let delimiter = format!("\r\n--{boundary}");
         let mut position = 0;
         if !self.begun {
@@ -65,20 +78,28 @@ impl Form {
             return Err(Error::Invalid("the form has too many parts or headers".to_owned()));
         }
         let content = head.get(length + 4..).unwrap_or_default();
-        let end = find(content, delimiter.as_bytes())?;
-        Ok(Some(Found {
-            headers: headers(head.get(..length).unwrap_or_default()),
-            content: content.get(..end).unwrap_or_default().to_vec(),
-            consumed: position + 2 + length + 4 + end + delimiter.len(),
-        }))
+        let headers = headers(head.get(..length).unwrap_or_default())?;
+        let end = find(content, delimiter.as_bytes()).ok();
+        let content = content.get(..end.unwrap_or(content.len())).unwrap_or_default().to_vec();
+        let behind = end.map_or(0, |_| delimiter.len());
+        let consumed = position + 2 + length + 4 + content.len() + behind;
+        Ok(Some(Found { headers, content, consumed, is_cut: end.is_none() }))
     }
 }
 
-/// Names in lower case.
-fn headers(head: &[u8]) -> Vec<(String, String)> {
+/// Names in lower case. Every part of a form has a name.
+fn headers(head: &[u8]) -> Result<Vec<(String, String)>, Error> {
     let head = String::from_utf8_lossy(head);
-    let pairs = head.split("\r\n").filter_map(|line| line.split_once(':'));
-    pairs.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned())).collect()
+    let unreadable = || Error::Invalid("the headers of a part of the form cannot be read".to_owned());
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':').ok_or_else(unreadable)?;
+        Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    let headers = head.split("\r\n").map(pair).collect::<Result<Vec<_>, Error>>()?;
+    if parameter(&headers, "name").is_none() {
+        return Err(Error::Invalid("a part of the form has no name".to_owned()));
+    }
+    Ok(headers)
 }
 
 /// `name` of `Content-Disposition: form-data; name="…"`.

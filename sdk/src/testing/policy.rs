@@ -127,7 +127,7 @@ impl State {
 
     /// As the real host, ends a request that asks about another kind or action than its protocol
     /// declares.
-    fn must_declare(&self, kind: &str, action: &str) {
+    pub(crate) fn must_declare(&self, kind: &str, action: &str) {
         if !self.actions.has(kind, action) {
             state::end(&format!(
                 "it asks who may do `{action}` on `{kind}`, which its description does not declare"

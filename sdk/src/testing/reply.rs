@@ -3,6 +3,9 @@
 use crate::sys::Sent;
 use crate::types::ObjectInfo;
 
+/// The status of a request that used more than it may.
+const EXCEEDED: u16 = 507;
+
 /// A plugin's answer.
 pub struct Reply {
     sent: Sent,
@@ -12,7 +15,7 @@ pub struct Reply {
 impl Reply {
     pub(crate) fn new(mut sent: Sent, asked: Vec<String>, head: bool) -> Reply {
         if let Some(fault) = &sent.fault {
-            sent.status = 500;
+            sent.status = if sent.status == EXCEEDED { EXCEEDED } else { 500 };
             sent.body = fault.clone().into_bytes();
         }
         if let ([object], 0) = (sent.objects.as_slice(), sent.written) {
@@ -36,7 +39,8 @@ impl Reply {
         self.sent.reason.as_deref()
     }
 
-    /// Why the host answers 500 instead of what the plugin said, if it does.
+    /// Why the host answers 500 (or 507, if the request exceeded a limit) instead of what the plugin
+    /// said, if it does.
     pub fn fault(&self) -> Option<&str> {
         self.sent.fault.as_deref()
     }

@@ -1,14 +1,13 @@
 //! Somebody, and the request that they send.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use packhouse_scope::Access;
 
 use super::policy::Identity;
 use super::reply::Reply;
-use super::state::{self, ENDED, Shared};
+use super::state::{self, Shared, Usage};
 use crate::description::FailureShape;
 use crate::sys::{self, Sent};
 use crate::{Error, Protocol, Request};
@@ -193,11 +192,20 @@ impl TestRequest {
         let head = self.method == "HEAD";
         let asked = Rc::new(RefCell::new(Vec::new()));
         let request = Request::new(self.into_raw(Rc::clone(&asked)));
-        let mut sent = actor.run(|| unless_ended(|| P::handle(request).into_raw().into_sent()));
-        actor.state.borrow_mut().staging.clear();
-        if let Some(rejection) = actor.state.borrow_mut().refused.take() {
+        actor.state.borrow_mut().usage = Usage::of_request();
+        let answered = actor.run(|| state::unless_ended(|| P::handle(request).into_raw().into_sent()));
+        let mut sent = answered.unwrap_or_else(|ended| Sent {
+            fault: Some(ended.why),
+            status: ended.status,
+            ..Sent::default()
+        });
+        let mut state = actor.state.borrow_mut();
+        state.usage = Usage::default();
+        state.staging.clear();
+        if let Some(rejection) = state.refused.take() {
             sent = refusal(&rejection, shape);
         }
+        drop(state);
         Reply::new(sent, asked.take(), head)
     }
 
@@ -241,17 +249,6 @@ fn refusal(rejection: &str, shape: Option<FailureShape>) -> sys::Sent {
         body: shape.body.replace("{status}", "401").replace("{message}", message).into_bytes(),
         ..sys::Sent::default()
     }
-}
-
-/// What the plugin answers, or the fault for which the host ended the request.
-fn unless_ended(answer: impl FnOnce() -> Sent) -> Sent {
-    catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().and_then(|said| said.strip_prefix(ENDED));
-        match said {
-            Some(why) => Sent { fault: Some(why.to_owned()), ..Sent::default() },
-            None => resume_unwind(panic),
-        }
-    })
 }
 
 /// The rule of the real host, for a name in lower case.

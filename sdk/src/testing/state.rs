@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use packhouse_scope::{Access, Actions, Entry, Scope};
 
 use super::hash;
 use super::policy::{self, Identity};
+pub(crate) use super::usage::{OpenObject, Resource, Usage, call, open_object, resource};
 use crate::Error;
 use crate::auth::Token;
 use crate::description::Description;
@@ -30,13 +32,40 @@ pub(crate) fn make_current(state: &Shared) {
 }
 
 /// What the message of [`end`] begins with.
-pub(crate) const ENDED: &str = "the host ends the request: ";
+const ENDED: &str = "the host ends the request: ";
+
+/// As [`ENDED`], for a request that used more than it may.
+const EXCEEDED: &str = "the host ends the request, which exceeds a limit: ";
 
 /// Ends the request, as the real host does. A request that a test sends is answered with 500 and
 /// this reason ([`super::Reply::fault`]); outside a request, the test ends.
 #[expect(clippy::panic, reason = "as the real host ends the guest")]
 pub(crate) fn end(why: &str) -> ! {
     panic!("{ENDED}{why}")
+}
+
+/// The same for what the request used more of than it may: it is answered with 507.
+#[expect(clippy::panic, reason = "as the real host ends the guest")]
+pub(crate) fn exceed(limit: &str) -> ! {
+    panic!("{EXCEEDED}{limit}")
+}
+
+/// Why the host ended a request or a step.
+pub(crate) struct Ended {
+    pub(crate) why: String,
+    pub(crate) status: u16,
+}
+
+/// What `work` results in, or why the host ended it.
+pub(crate) fn unless_ended<T>(work: impl FnOnce() -> T) -> Result<T, Ended> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let said = panic.downcast_ref::<String>();
+        let ended = |begin: &str, status| {
+            let why = said.and_then(|said| said.strip_prefix(begin))?;
+            Some(Ended { why: why.to_owned(), status })
+        };
+        ended(ENDED, 500).or_else(|| ended(EXCEEDED, 507)).unwrap_or_else(|| resume_unwind(panic))
+    })
 }
 
 /// A line that a plugin wrote to the log.
@@ -102,6 +131,9 @@ pub(crate) struct State {
     pub(crate) mount: Option<String>,
     /// None are known before the protocol is described: then nothing implies anything.
     pub(crate) actions: Actions,
+    /// As the description says; none before the protocol is described.
+    pub(crate) declared: Option<BTreeMap<String, bool>>,
+    /// As a test says.
     pub(crate) features: BTreeMap<String, bool>,
     pub(crate) settings: String,
     pub(crate) users: BTreeMap<String, User>,
@@ -146,6 +178,7 @@ pub(crate) struct State {
     pub(crate) takes_empty: bool,
     /// Reads, writes, removals and listings so far.
     pub(crate) calls: u64,
+    pub(crate) usage: Usage,
     serial: u64,
 }
 
@@ -158,6 +191,7 @@ impl Default for State {
             protocol: None,
             mount: None,
             actions: Actions::default(),
+            declared: None,
             features: BTreeMap::new(),
             settings: "{}".to_owned(),
             users: BTreeMap::new(),
@@ -179,7 +213,7 @@ impl Default for State {
             store_ahead: 0,
             log: Vec::new(),
             upload_limit: 1 << 30,
-            document_limit: 256 << 20,
+            document_limit: 96 << 20,
             lost_races: BTreeMap::new(),
             read_races: BTreeMap::new(),
             lost_answers: BTreeMap::new(),
@@ -188,6 +222,7 @@ impl Default for State {
             room: None,
             takes_empty: true,
             calls: 0,
+            usage: Usage::default(),
             serial: 0,
         }
     }
@@ -231,10 +266,22 @@ impl State {
     pub(crate) fn describe(&mut self, description: Description) {
         self.actions = policy::actions(&description)
             .unwrap_or_else(|why| end(&format!("the plugin is not loaded: {why}")));
-        for feature in description.features {
-            self.features.entry(feature.name).or_insert(feature.enabled);
+        let features = description.features.into_iter();
+        let declared: BTreeMap<_, _> = features.map(|feature| (feature.name, feature.enabled)).collect();
+        if let Some(unknown) = self.features.keys().find(|name| !declared.contains_key(*name)) {
+            end(&format!("the mount's features name `{unknown}`, which the plugin does not have"));
         }
+        self.declared = Some(declared);
         self.protocol = Some(description.protocol);
+    }
+
+    /// Is the feature on? Never, when the description does not name it.
+    pub(crate) fn feature(&self, name: &str) -> bool {
+        let set = self.features.get(name).copied();
+        match &self.declared {
+            Some(declared) => declared.get(name).is_some_and(|default| set.unwrap_or(*default)),
+            None => set.unwrap_or(false),
+        }
     }
 
     /// By the store's clock.

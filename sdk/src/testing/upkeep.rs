@@ -3,12 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use super::state::{self, Shared};
+use super::state::{self, Shared, Usage};
 use crate::maintenance::{self, Maintenance, Step};
 use crate::{Error, sys};
 
-/// As the real host: a cursor is no longer.
-const LONGEST_CURSOR: usize = 4 << 10;
 /// Milliseconds of the grace unless set: a day.
 const GRACE: u64 = 24 * 60 * 60 * 1000;
 
@@ -122,9 +120,6 @@ impl<'a> Upkeep<'a> {
             self.take(&run, step)?;
             let steps = run.borrow().outcome.steps;
             let Some(cursor) = run.borrow_mut().next.take() else { break };
-            if cursor.len() > LONGEST_CURSOR {
-                return Err(Error::Misused("the cursor is longer than 4 KiB".to_owned()));
-            }
             if !seen.insert(cursor.clone()) {
                 return Err(Error::Misused(format!("no progress: the cursor {cursor:?} came twice")));
             }
@@ -155,12 +150,17 @@ impl<'a> Upkeep<'a> {
 
     /// One step; what it staged and did not commit is gone then.
     fn take(&self, run: &RefCell<Run>, step: StepOf) -> Result<(), Error> {
-        self.state.borrow_mut().is_read_only = self.is_dry;
-        let done = step(&Step::new(sys::Step::new(run)));
+        {
+            let mut state = self.state.borrow_mut();
+            state.is_read_only = self.is_dry;
+            state.usage = Usage::of_request();
+        }
+        let done = state::unless_ended(|| step(&Step::new(sys::Step::new(run))));
         let mut state = self.state.borrow_mut();
         state.is_read_only = false;
+        state.usage = Usage::default();
         state.staging.clear();
         run.borrow_mut().outcome.steps += 1;
-        done
+        done.unwrap_or_else(|ended| Err(Error::Misused(ended.why)))
     }
 }

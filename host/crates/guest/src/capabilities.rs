@@ -156,7 +156,8 @@ impl State {
     }
 
     fn push<T: Send + 'static>(&mut self, value: T) -> wasmtime::Result<Resource<T>> {
-        Ok(self.table.push(value)?)
+        // A table fails only when it is full.
+        self.table.push(value).map_err(|_| usage::too_many_resources(MOST_RESOURCES))
     }
 
     /// What the instance was made for, with what came of it.

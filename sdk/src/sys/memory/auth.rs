@@ -5,7 +5,7 @@ use packhouse_scope::Scope;
 use crate::Error;
 use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
 use crate::testing::policy::{Identity, Owners};
-use crate::testing::state::{self, Shared, Signed, State, StoredToken};
+use crate::testing::state::{self, Resource, Shared, Signed, State, StoredToken};
 use crate::types::Digest;
 
 /// Whom access tokens are for.
@@ -14,6 +14,10 @@ const SERVICE: &str = "packhouse";
 const LIFETIME: u64 = 300;
 /// Things that are wanted at once.
 const MOST_WANTED: usize = 100;
+/// Names that are filtered at once.
+const MOST_FILTERED: usize = 10_000;
+/// The longest label of a token, in characters.
+const LONGEST_LABEL: usize = 200;
 /// Tokens of one user, and those of them that were issued without a password check.
 const MOST_TOKENS: usize = 200;
 const MOST_IDLE: usize = 50;
@@ -22,6 +26,7 @@ const LONGEST: u64 = 90 * 24 * 60 * 60 * 1000;
 const IDLE: u64 = 30 * 24 * 60 * 60 * 1000;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
+    state::call();
     let state = state::current();
     let decision = state.borrow().check(kind, name, action);
     note_lack(&mut state.borrow_mut(), decision, [kind, name, action], Owners::default());
@@ -29,6 +34,7 @@ pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
 }
 
 pub(crate) fn is_public(kind: &str, name: &str, action: &str) -> bool {
+    state::call();
     state::current().borrow().is_public(kind, name, action)
 }
 
@@ -43,6 +49,7 @@ pub(crate) fn check_owned(
     ids: &[String],
     names: &[String],
 ) -> Decision {
+    state::call();
     let state = state::current();
     let owners = Owners { ids, names };
     let decision = state.borrow().check_owned(kind, name, action, owners);
@@ -60,7 +67,12 @@ fn note_lack(state: &mut State, decision: Decision, [kind, name, action]: [&str;
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {
+    state::call();
+    if names.len() > MOST_FILTERED {
+        state::end("more than 10,000 names to filter at once");
+    }
     let state = state::current();
+    state.borrow().must_declare(kind, action);
     let rejection = state.borrow().rejection.clone();
     if let Some(rejection) = rejection {
         // The real host ends the request here. This one lets the plugin go on, and answers instead.
@@ -73,27 +85,31 @@ pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Ve
 }
 
 pub(crate) fn rejection() -> Option<String> {
+    state::call();
     let state = state::current();
     let state = state.borrow();
     state.rejection.clone().or_else(|| state.lacking.clone()).or_else(|| state.limited.clone())
 }
 
 pub(crate) fn has_credentials() -> bool {
+    state::call();
     let state = state::current();
     let state = state.borrow();
     state.rejection.is_none() && (state.caller.is_some() || state.bearer.is_some())
 }
 
 pub(crate) fn caller() -> Option<Account> {
+    state::call();
     let state = state::current();
     let (identity, bearer) = {
         let state = state.borrow();
         (state.caller.clone()?, state.bearer.is_some())
     };
-    Some(Account { state, identity, bearer, proved: false })
+    Some(Account { state, identity, bearer, proved: false, _resource: state::resource() })
 }
 
 pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
+    state::call();
     let state = state::current();
     require_login(&state)?;
     if kind == "password" && state.borrow().retry_after.is_some() {
@@ -106,11 +122,25 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
     match kind {
         "password" => {}
         "token" => {
+            if value("token").is_none() {
+                return Err(Error::Invalid("signing in by token needs `token`".to_owned()));
+            }
             let identity = state.borrow().identity_of(value("token").unwrap_or_default());
             let identity = identity.map_err(|why| Error::Denied(why.to_owned()))?;
-            return Ok(Account { state, identity, bearer: false, proved: false });
+            return Ok(Account {
+                state,
+                identity,
+                bearer: false,
+                proved: false,
+                _resource: state::resource(),
+            });
         }
         _ => return Err(Error::Invalid(format!("`{kind}` is not configured"))),
+    }
+    for wanted in ["name", "password"] {
+        if value(wanted).is_none() {
+            return Err(Error::Invalid(format!("signing in by password needs `{wanted}`")));
+        }
     }
     let name = value("name").unwrap_or_default();
     let right = {
@@ -122,7 +152,7 @@ pub(crate) fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Accoun
         return Err(Error::Denied("the name or password is wrong".to_owned()));
     }
     let identity = Identity { name: name.to_owned(), ..Identity::default() };
-    Ok(Account { state, identity, bearer: false, proved: true })
+    Ok(Account { state, identity, bearer: false, proved: true, _resource: state::resource() })
 }
 
 fn require_login(state: &Shared) -> Result<(), Error> {
@@ -141,6 +171,7 @@ pub(crate) fn retry_after() -> Option<u64> {
 }
 
 pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
+    state::call();
     let state = state::current();
     state.borrow_mut().fail_if_asked()?;
     let known = state.borrow().users.contains_key(name);
@@ -148,6 +179,7 @@ pub(crate) fn user_exists(name: &str) -> Result<bool, Error> {
 }
 
 pub(crate) fn account_id(name: &str) -> Result<Option<String>, Error> {
+    state::call();
     let state = state::current();
     state.borrow_mut().fail_if_asked()?;
     let id = state.borrow().users.get(name).map(|user| user.id.clone());
@@ -155,6 +187,7 @@ pub(crate) fn account_id(name: &str) -> Result<Option<String>, Error> {
 }
 
 pub(crate) fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
+    state::call();
     let state = state::current();
     let state = state.borrow();
     if !state.access_rules.enabled {
@@ -189,6 +222,7 @@ pub(crate) fn sign_access(
     service: &str,
     wanted: &[Wanted],
 ) -> Result<AccessToken, Error> {
+    state::call();
     let state = state::current();
     let mut state = state.borrow_mut();
     if !state.access_rules.enabled || state.access_rules.realm.is_some() {
@@ -214,6 +248,16 @@ pub(crate) fn sign_access(
     Ok(AccessToken { secret, issued, lifetime_seconds })
 }
 
+fn check_label(label: Option<&str>) -> Result<(), Error> {
+    let unfit = |label: &str| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control);
+    if label.is_some_and(unfit) {
+        return Err(Error::Invalid(
+            "a label has at most 200 characters and no control characters".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// An access token is for nothing but access.
 fn not_a_bearer(account: &Account) -> Result<(), Error> {
     if account.bearer {
@@ -229,6 +273,7 @@ pub(crate) struct Account {
     bearer: bool,
     /// Was the password given for this very sign-in?
     proved: bool,
+    _resource: Resource,
 }
 
 impl Account {
@@ -252,11 +297,17 @@ impl Account {
     }
 
     pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
+        state::call();
         require_login(&self.state)?;
         not_a_bearer(self)?;
         if self.identity.read_only && !request.read_only {
             return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
         }
+        check_label(request.label.as_deref())?;
+        if request.lifetime_seconds == Some(0) {
+            return Err(Error::Invalid("a token lives for a second at least".to_owned()));
+        }
+        self.state.borrow_mut().usage.issue()?;
         let scopes = self.narrowed(&request.scopes)?;
         if let Some(network) = request.networks.iter().find(|network| !network.contains('/')) {
             return Err(Error::Invalid(format!("`{network}` is not a network")));
@@ -326,6 +377,7 @@ impl Account {
     }
 
     pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
+        state::call();
         not_a_bearer(self)?;
         self.state.borrow_mut().fail_if_asked()?;
         let state = self.state.borrow();
@@ -338,6 +390,7 @@ impl Account {
     }
 
     pub(crate) fn revoke_token(&self, id: &str) -> Result<bool, Error> {
+        state::call();
         not_a_bearer(self)?;
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;

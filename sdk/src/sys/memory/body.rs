@@ -9,7 +9,7 @@ use super::storage::{Staged, check_precondition};
 use super::within_piece;
 use crate::Error;
 use crate::body::{SaveOptions, Saved};
-use crate::testing::state;
+use crate::testing::state::{self, Resource};
 use crate::testing::{decode, hash, multipart};
 
 /// Handles of one request's body share it.
@@ -25,10 +25,13 @@ struct Layer {
     length: Option<u64>,
     /// What stands behind the last byte instead of an end.
     broken: Option<Error>,
+    /// Why the end of the last inner body cannot be found: each further call fails with it.
+    stuck: Option<Error>,
     /// Of the request, in its whole body only.
     content_type: Option<String>,
     /// None in what was cut from another body.
     form: Option<multipart::Form>,
+    _resource: Resource,
 }
 
 /// One field or file of a form.
@@ -61,8 +64,14 @@ impl Layer {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
+    /// Skips what was not read of the last inner body.
+    fn uncover(&self) -> Result<(), Error> {
+        self.stuck.clone().map_or(Ok(()), Err)
+    }
+
     /// All that is left, or what keeps it from being complete.
     fn take(&mut self) -> Result<Vec<u8>, Error> {
+        self.uncover()?;
         let left = self.left().to_vec();
         self.position = self.bytes.len();
         self.last_read = 0;
@@ -72,7 +81,8 @@ impl Layer {
 
 impl Body {
     pub(crate) fn root(bytes: Vec<u8>, length: Option<u64>, broken: Option<Error>) -> Body {
-        Body(Rc::new(RefCell::new(Layer { bytes, length, broken, ..Layer::default() })))
+        let resource = state::resource();
+        Body(Rc::new(RefCell::new(Layer { bytes, length, broken, _resource: resource, ..Layer::default() })))
     }
 
     /// The whole body of a request.
@@ -91,9 +101,11 @@ impl Body {
     }
 
     pub(crate) fn read(&self, max: u32) -> Result<Vec<u8>, Error> {
+        state::call();
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         within_piece(max)?;
         let mut layer = self.0.borrow_mut();
+        layer.uncover()?;
         let left = layer.left();
         if let (true, Some(error)) = (left.len() < max, &layer.broken) {
             return Err(error.clone());
@@ -115,20 +127,24 @@ impl Body {
         Ok(())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the same call as in a component")]
     pub(crate) fn slice(&self, length: u64) -> Result<Body, Error> {
+        state::call();
         let mut layer = self.0.borrow_mut();
+        layer.uncover()?;
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
         let left = layer.left();
         let bytes = left.get(..wanted).unwrap_or(left).to_vec();
         let broken = (bytes.len() < wanted).then(|| layer.broken.clone().unwrap_or(Error::Truncated));
         layer.position += bytes.len();
         layer.last_read = 0;
+        layer.stuck.clone_from(&broken);
         Ok(Body::root(bytes, Some(length), broken))
     }
 
     pub(crate) fn json_string(&self) -> Result<Body, Error> {
+        state::call();
         let mut layer = self.0.borrow_mut();
+        layer.uncover()?;
         let quote = layer.position.checked_sub(1).and_then(|last| layer.bytes.get(last));
         if quote != Some(&b'"') {
             return Err(Error::Invalid(
@@ -136,39 +152,54 @@ impl Body {
             ));
         }
         let decoded = decode::json_string(layer.left());
-        Ok(layer.part(decoded))
+        let (bytes, broken) = layer.inner(decoded);
+        layer.stuck.clone_from(&broken);
+        Ok(Body::root(bytes, None, broken))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the same call as in a component")]
+    /// What is left of it is what is left of this body, decodable or not.
     pub(crate) fn base64(&self) -> Result<Body, Error> {
+        state::call();
         let mut layer = self.0.borrow_mut();
+        layer.uncover()?;
         let decoded = decode::base64(layer.left());
-        Ok(layer.part(decoded))
+        let (bytes, broken) = layer.inner(decoded);
+        Ok(Body::root(bytes, None, broken))
     }
 
     pub(crate) fn next_part(&self) -> Result<Option<Part>, Error> {
+        state::call();
         let mut layer = self.0.borrow_mut();
         let mut form = layer
             .form
             .take()
             .ok_or_else(|| Error::Invalid("only the whole body can be a form".to_owned()))?;
-        let found = form.next(layer.content_type.as_deref(), layer.left());
+        let found = match layer.uncover() {
+            Ok(()) => form.next(layer.content_type.as_deref(), layer.left()),
+            Err(error) => Err(error),
+        };
         layer.form = Some(form);
         let Some(found) = found? else {
             return Ok(None);
         };
         layer.position += found.consumed;
         layer.last_read = 0;
-        Ok(Some(Part { headers: found.headers, body: Body::root(found.content, None, None) }))
+        let cut = found.is_cut.then(|| layer.broken.clone().unwrap_or(Error::Truncated));
+        layer.stuck.clone_from(&cut);
+        Ok(Some(Part { headers: found.headers, body: Body::root(found.content, None, cut) }))
     }
 
     pub(crate) fn stage(&self, limit: Option<u64>, compute: &[&str]) -> Result<Staged, Error> {
+        state::call();
         let bytes = self.take_within(limit)?;
         Staged::create(bytes, compute)
     }
 
     pub(crate) fn save(&self, key: &str, options: &SaveOptions<'_>) -> Result<Saved, Error> {
+        state::call();
+        hash::check_expected(options.expect)?;
         check_precondition(key, options.precondition)?;
+        let _open = state::open_object();
         let bytes = self.take_within(options.limit)?;
         let mut compute: Vec<&str> = Vec::new();
         compute.extend(options.expect.iter().map(|digest| digest.algorithm.as_str()));
@@ -193,19 +224,11 @@ impl Body {
 }
 
 impl Layer {
-    /// A part that was decoded from what is left, and this one behind its end.
-    fn part(&mut self, decoded: decode::Decoded) -> Body {
+    /// What was decoded from what is left, and what stands behind it; this one goes on after that.
+    fn inner(&mut self, decoded: decode::Decoded) -> (Vec<u8>, Option<Error>) {
         self.last_read = 0;
         self.position += decoded.consumed;
-        let mut broken = decoded.broken;
-        if broken.is_some() || decoded.wants_more {
-            self.position = self.bytes.len();
-            if let Some(error) = &self.broken {
-                broken = Some(error.clone());
-            } else {
-                self.broken.clone_from(&broken);
-            }
-        }
-        Body::root(decoded.bytes, None, broken)
+        let cut = self.broken.clone().filter(|_| decoded.wants_more);
+        (decoded.bytes, cut.or(decoded.broken))
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::body::Body;
-use crate::testing::state::{self, Shared};
+use crate::testing::state::{self, OpenObject, Resource, Shared};
 use crate::types::ObjectInfo;
 use crate::{Error, PIECE};
 
@@ -21,6 +21,10 @@ const OF_THE_HOST: [&str; 10] = [
     "trailer",
     "upgrade",
 ];
+
+/// Headers of one response, and bytes of one.
+const MOST_HEADERS: usize = 100;
+const LONGEST_HEADER: usize = 256 << 10;
 
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -96,6 +100,7 @@ pub(crate) struct Sent {
     pub(crate) body: Vec<u8>,
     /// Stored objects, in the order they were added.
     pub(crate) objects: Vec<ObjectInfo>,
+    pub(crate) open: Vec<OpenObject>,
     /// How much of the body the plugin wrote itself.
     pub(crate) written: u64,
     pub(crate) immutable: bool,
@@ -109,11 +114,13 @@ pub(crate) struct Sent {
 pub(crate) struct Response {
     state: Shared,
     sent: RefCell<Sent>,
+    _resource: Resource,
 }
 
 impl Response {
     pub(crate) fn new(status: u16) -> Response {
-        let response = Response { state: state::current(), sent: RefCell::default() };
+        let (state, resource) = (state::current(), state::resource());
+        let response = Response { state, sent: RefCell::default(), _resource: resource };
         response.set_status(status);
         response
     }
@@ -142,6 +149,10 @@ impl Response {
     pub(crate) fn add_header(&self, name: &str, value: &str) {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let text = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+        if self.sent.borrow().headers.len() >= MOST_HEADERS || value.len() > LONGEST_HEADER {
+            self.fail("more than 100 headers, or one of more than 256 KiB".to_owned());
+            return;
+        }
         if name.is_empty() || !name.bytes().all(token) || !value.bytes().all(text) {
             self.fail(format!("HTTP forbids the header `{name}: {value}`"));
             return;
@@ -166,12 +177,15 @@ impl Response {
     }
 
     pub(crate) fn write_object(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
+        state::call();
+        let open = state::open_object();
         let Some(object) = self.state.borrow_mut().look_up(key)? else {
             return Ok(None);
         };
         let mut sent = self.sent.borrow_mut();
         sent.body.extend_from_slice(&object.bytes);
         sent.objects.push(object.info.clone());
+        sent.open.push(open);
         Ok(Some(object.info))
     }
 

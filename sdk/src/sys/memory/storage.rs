@@ -6,26 +6,32 @@ use std::rc::Rc;
 use super::{unpack, within_piece};
 use crate::storage::{Document, Listing, ListingOptions, Packed, Unpacked};
 use crate::testing::hash;
-use crate::testing::state::{self, Object, Shared, State, check_key, part};
+use crate::testing::state::{self, Object, OpenObject, Resource, Shared, State, check_key, part};
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, PIECE};
 
-/// A caller that still conflicts after this many turns gives up.
-const TURNS: u32 = 20;
-
 pub(crate) fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
+    state::call();
     let object = state::current().borrow_mut().look_up(key)?;
     Ok(object.map(|object| object.info))
 }
 
 pub(crate) fn stat_many(keys: &[String]) -> Result<Vec<Option<ObjectInfo>>, Error> {
+    state::call();
     if keys.len() > 1000 {
         return Err(Error::Invalid("more than 1000 keys in one call".to_owned()));
     }
-    keys.iter().map(|key| stat(key)).collect()
+    let state = state::current();
+    let mut state = state.borrow_mut();
+    keys.iter().map(|key| Ok(state.look_up(key)?.map(|object| object.info))).collect()
 }
 
 pub(crate) fn get(key: &str) -> Result<Option<Document>, Error> {
+    state::call();
+    get_one(key)
+}
+
+fn get_one(key: &str) -> Result<Option<Document>, Error> {
     let Some(object) = state::current().borrow_mut().look_up(key)? else {
         return Ok(None);
     };
@@ -38,10 +44,14 @@ pub(crate) fn get(key: &str) -> Result<Option<Document>, Error> {
 }
 
 pub(crate) fn get_many(keys: &[String]) -> Result<Vec<Option<Document>>, Error> {
+    state::call();
+    if keys.len() > 1000 {
+        return Err(Error::Invalid("more than 1000 keys in one call".to_owned()));
+    }
     let mut documents = Vec::new();
     let mut size = 0;
     for key in keys {
-        match get(key) {
+        match get_one(key) {
             Err(Error::TooLarge(_)) if !documents.is_empty() => break,
             document => documents.push(document?),
         }
@@ -60,6 +70,7 @@ pub(crate) fn put(
     precondition: Precondition<'_>,
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, Error> {
+    state::call();
     if bytes.len() > PIECE {
         return Err(Error::TooLarge(PIECE as u64));
     }
@@ -74,24 +85,30 @@ pub(crate) fn copy(
     precondition: Precondition<'_>,
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, Error> {
+    state::call();
+    check_key(key)?;
+    let _open = state::open_object();
     let state = state::current();
     let mut state = state.borrow_mut();
-    check_key(key)?;
     let object = state.look_up_version(source, version)?;
     let content_type = content_type.or(object.info.content_type.as_deref());
     state.write(key, object.bytes, precondition, content_type)
 }
 
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
+    state::call();
     state::current().borrow_mut().remove(key, precondition)
 }
 
 pub(crate) fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
+    state::call();
+    hash::all(&[], algorithms)?;
     let object = state::current().borrow_mut().look_up(key)?;
     object.map(|object| hash::all(&object.bytes, algorithms)).transpose()
 }
 
 pub(crate) fn store_now() -> Result<u64, Error> {
+    state::call();
     let state = state::current();
     let mut state = state.borrow_mut();
     state.fail_if_asked()?;
@@ -99,10 +116,8 @@ pub(crate) fn store_now() -> Result<u64, Error> {
 }
 
 pub(crate) fn wait_turn(_key: &str, attempt: u32) -> Result<(), Error> {
-    if attempt > TURNS {
-        return Err(Error::Unavailable("others keep changing it".to_owned()));
-    }
-    Ok(())
+    state::call();
+    state::current().borrow_mut().usage.turn(attempt)
 }
 
 /// For what looks at it before taking bytes.
@@ -114,9 +129,11 @@ pub(crate) fn check_precondition(key: &str, precondition: Precondition<'_>) -> R
 }
 
 pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Error> {
+    state::call();
     if !(1..=1000).contains(&options.limit) {
         return Err(Error::Invalid("a listing's limit is from 1 to 1000".to_owned()));
     }
+    check_prefix(options.prefix)?;
     let limit = usize::try_from(options.limit).unwrap_or(1000);
     let state = state::current();
     let mut state = state.borrow_mut();
@@ -149,16 +166,28 @@ pub(crate) fn list_objects(options: &ListingOptions<'_>) -> Result<Listing, Erro
     Ok(listing)
 }
 
+/// A prefix is the beginning of a key: its whole segments are those of keys.
+fn check_prefix(prefix: &str) -> Result<(), Error> {
+    if prefix.len() > 1024 || prefix.chars().any(char::is_control) {
+        return Err(Error::Invalid("no key has such a prefix".to_owned()));
+    }
+    prefix.rsplit_once('/').map_or(Ok(()), |(folders, _)| check_key(folders))
+}
+
 pub(crate) struct Reader {
     state: Shared,
     object: Object,
+    _open: OpenObject,
+    _resource: Resource,
 }
 
 impl Reader {
     pub(crate) fn open(key: &str) -> Result<Option<Reader>, Error> {
+        state::call();
         let state = state::current();
+        let open = state::open_object();
         let object = state.borrow_mut().look_up(key)?;
-        Ok(object.map(|object| Reader { state, object }))
+        Ok(object.map(|object| Reader { state, object, _open: open, _resource: state::resource() }))
     }
 
     pub(crate) fn info(&self) -> ObjectInfo {
@@ -166,6 +195,7 @@ impl Reader {
     }
 
     pub(crate) fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
+        state::call();
         within_piece(usize::try_from(max).unwrap_or(usize::MAX))?;
         self.check_unchanged()?;
         Ok(part(&self.object.bytes, offset, u64::from(max)).to_vec())
@@ -177,6 +207,7 @@ impl Reader {
         length: u64,
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
+        state::call();
         self.check_unchanged()?;
         State::digest_part(&self.object.bytes, offset, length, compute)
     }
@@ -195,20 +226,32 @@ pub(crate) struct Writer {
     bytes: RefCell<Vec<u8>>,
     /// Keys and versions of the objects that were appended.
     appended: RefCell<Vec<(String, String)>>,
+    /// From the first piece on.
+    open: RefCell<Option<OpenObject>>,
+    _resource: Resource,
 }
 
 impl Writer {
     pub(crate) fn new(compute: &[&str]) -> Writer {
         let compute = compute.iter().map(|&name| name.to_owned()).collect();
-        Writer { compute, bytes: RefCell::default(), appended: RefCell::default() }
+        Writer {
+            compute,
+            bytes: RefCell::default(),
+            appended: RefCell::default(),
+            open: RefCell::default(),
+            _resource: state::resource(),
+        }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        state::call();
         within_piece(bytes.len())?;
         self.append(bytes)
     }
 
     pub(crate) fn append_object(&self, key: &str, version: &str) -> Result<u64, Error> {
+        state::call();
+        let _open = state::open_object();
         let object = state::current().borrow_mut().look_up_version(key, version)?;
         self.append(&object.bytes)?;
         self.appended.borrow_mut().push((key.to_owned(), version.to_owned()));
@@ -217,6 +260,7 @@ impl Writer {
 
     fn append(&self, bytes: &[u8]) -> Result<(), Error> {
         hash::all(&[], &self.compute)?;
+        self.open.borrow_mut().get_or_insert_with(state::open_object);
         let limit = state::current().borrow().upload_limit;
         let mut all = self.bytes.borrow_mut();
         if (all.len() + bytes.len()) as u64 > limit {
@@ -227,7 +271,9 @@ impl Writer {
     }
 
     pub(crate) fn finish(&self) -> Result<Staged, Error> {
+        state::call();
         let compute: Vec<&str> = self.compute.iter().map(String::as_str).collect();
+        drop(self.open.take());
         let mut staged = Staged::create(self.bytes.take(), &compute)?;
         staged.appended = self.appended.take();
         Ok(staged)
@@ -242,16 +288,20 @@ pub(crate) struct Staged {
     digests: Vec<Digest>,
     /// As in [`Writer`]. Some stores copy the bytes in the commit, so they must not change before.
     appended: Vec<(String, String)>,
+    _open: OpenObject,
+    _resource: Resource,
 }
 
 impl Staged {
     pub(crate) fn create(bytes: Vec<u8>, compute: &[&str]) -> Result<Staged, Error> {
         let digests = hash::all(&bytes, compute)?;
+        let open = state::open_object();
         let size = bytes.len() as u64;
         let state = state::current();
         state.borrow_mut().fail_if_asked()?;
         let serial = state.borrow_mut().stage(bytes);
-        Ok(Staged { state, serial, size, digests, appended: Vec::new() })
+        let resource = state::resource();
+        Ok(Staged { state, serial, size, digests, appended: Vec::new(), _open: open, _resource: resource })
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -263,6 +313,7 @@ impl Staged {
     }
 
     pub(crate) fn read_at(&self, offset: u64, max: u32) -> Result<Vec<u8>, Error> {
+        state::call();
         within_piece(usize::try_from(max).unwrap_or(usize::MAX))?;
         Ok(part(&self.bytes()?, offset, u64::from(max)).to_vec())
     }
@@ -273,10 +324,12 @@ impl Staged {
         length: u64,
         compute: &[&str],
     ) -> Result<Vec<Digest>, Error> {
+        state::call();
         State::digest_part(&self.bytes()?, offset, length, compute)
     }
 
     pub(crate) fn unpack(&self, parts: &[Packed]) -> Result<Vec<Option<Unpacked>>, Error> {
+        state::call();
         let bytes = self.bytes()?;
         let mut end = 0;
         let mut unpacked = Vec::with_capacity(parts.len());
@@ -298,6 +351,7 @@ impl Staged {
         precondition: Precondition<'_>,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
+        state::call();
         let bytes = self.bytes()?;
         hash::verify(&bytes, expect)?;
         let mut state = self.state.borrow_mut();

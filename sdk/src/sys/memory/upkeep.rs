@@ -3,6 +3,13 @@
 use std::cell::RefCell;
 
 use crate::testing::Run;
+use crate::testing::state::end;
+
+/// Bytes of a cursor, and of a word.
+const LONGEST_CURSOR: usize = 4 << 10;
+const LONGEST_WORD: usize = 4 << 10;
+/// Words of one call.
+const MOST_WORDS: usize = 10_000;
 
 pub(crate) struct Step<'a>(&'a RefCell<Run>);
 
@@ -16,6 +23,9 @@ impl<'a> Step<'a> {
     }
 
     pub(crate) fn set_cursor(&self, cursor: &str) {
+        if cursor.len() > LONGEST_CURSOR {
+            end("the cursor is longer than 4 KiB");
+        }
         self.0.borrow_mut().next = Some(cursor.to_owned());
     }
 
@@ -40,10 +50,12 @@ impl<'a> Step<'a> {
     }
 
     pub(crate) fn remember(&self, words: &[String]) {
+        check_words(words);
         self.0.borrow_mut().words.extend(words.iter().cloned());
     }
 
     pub(crate) fn remembered(&self, words: &[String]) -> Vec<bool> {
+        check_words(words);
         let run = self.0.borrow();
         words.iter().map(|word| run.words.contains(word)).collect()
     }
@@ -85,5 +97,11 @@ impl<'a> Step<'a> {
         let outcome = &mut self.0.borrow_mut().outcome;
         outcome.checked += objects;
         outcome.checked_bytes += bytes;
+    }
+}
+
+fn check_words(words: &[String]) {
+    if words.len() > MOST_WORDS || words.iter().any(|word| word.len() > LONGEST_WORD) {
+        end("more than 10,000 words in one call, or one of more than 4 KiB");
     }
 }

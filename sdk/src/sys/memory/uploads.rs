@@ -3,36 +3,47 @@
 use super::body::Body;
 use crate::Error;
 use crate::testing::hash;
-use crate::testing::state::{self, Shared, StoredUpload};
+use crate::testing::state::{self, Resource, Shared, StoredUpload};
 use crate::types::{Digest, ObjectInfo, Precondition};
+
+/// Bytes of a label.
+const LONGEST_LABEL: usize = 1024;
 
 pub(crate) struct Upload {
     state: Shared,
     id: String,
+    _resource: Resource,
 }
 
 impl Upload {
     pub(crate) fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
+        state::call();
         hash::all(&[], compute)?;
+        if label.len() > LONGEST_LABEL {
+            return Err(Error::Invalid("a label has at most 1024 bytes".to_owned()));
+        }
         let state = state::current();
         let id = {
             let mut state = state.borrow_mut();
             state.fail_if_asked()?;
             state.check_writable()?;
+            state.usage.start_upload();
             let id = Digest::from_bytes("random", &state.random(16)).hex;
             let upload = StoredUpload { label: label.to_owned(), bytes: Vec::new() };
             state.uploads.insert(id.clone(), upload);
             id
         };
-        Ok(Upload { state, id })
+        Ok(Upload { state, id, _resource: state::resource() })
     }
 
     pub(crate) fn open(id: &str) -> Result<Option<Upload>, Error> {
+        state::call();
         let state = state::current();
+        state.borrow_mut().usage.open_upload();
         state.borrow_mut().fail_if_asked()?;
         let known = state.borrow().uploads.contains_key(id);
         let id = id.to_owned();
-        Ok(known.then_some(Upload { state, id }))
+        Ok(known.then(|| Upload { state, id, _resource: state::resource() }))
     }
 
     pub(crate) fn id(&self) -> String {
@@ -52,6 +63,8 @@ impl Upload {
     }
 
     pub(crate) fn append(&self, at: Option<u64>, length: Option<u64>, body: &Body) -> Result<u64, Error> {
+        state::call();
+        let _open = state::open_object();
         self.state.borrow_mut().fail_if_asked()?;
         self.state.borrow().check_writable()?;
         if at.is_some_and(|at| at != self.offset()) {
@@ -74,6 +87,8 @@ impl Upload {
         precondition: Precondition<'_>,
         content_type: Option<&str>,
     ) -> Result<ObjectInfo, Error> {
+        state::call();
+        let _open = state::open_object();
         let mut state = self.state.borrow_mut();
         let upload = state.uploads.get(&self.id).ok_or(Error::NotFound)?;
         hash::verify(&upload.bytes, expect)?;
@@ -84,6 +99,7 @@ impl Upload {
     }
 
     pub(crate) fn cancel(&self) -> Result<(), Error> {
+        state::call();
         let mut state = self.state.borrow_mut();
         state.fail_if_asked()?;
         state.check_writable()?;

@@ -29,6 +29,11 @@ fn reached(what: impl Into<String>) -> wasmtime::Error {
     wasmtime::Error::from(LimitReached(what.into()))
 }
 
+/// The request holds so many resources, and may hold no more.
+pub fn too_many_resources(most: usize) -> wasmtime::Error {
+    reached(format!("more than {most} resources held in one request"))
+}
+
 /// Counts as one open object of its request, and of all requests, until it is dropped.
 pub struct OpenObject {
     _of_request: Arc<()>,
@@ -125,7 +130,8 @@ impl Usage {
     /// A token for one open object (a file, on a file system), to be kept with it.
     pub fn open_object(&self) -> wasmtime::Result<OpenObject> {
         let token = OpenObject { _of_request: Arc::clone(&self.open_objects), _of_host: None };
-        if Arc::strong_count(&self.open_objects) > MOST_OPEN_OBJECTS {
+        // One is the account's own.
+        if Arc::strong_count(&self.open_objects) > MOST_OPEN_OBJECTS + 1 {
             return Err(reached(format!("more than {MOST_OPEN_OBJECTS} objects open in one request")));
         }
         Ok(token)
@@ -177,6 +183,15 @@ mod tests {
         let _kept = usage.keep_with(16 << 20).unwrap();
         usage.keep(1 << 20).unwrap();
         assert!(usage.keep(1).is_err());
+    }
+
+    #[test]
+    fn as_many_objects_are_open_at_once_as_the_contract_says() {
+        let usage = usage();
+        let mut open: Vec<_> = (0..64).map(|_| usage.open_object().unwrap()).collect();
+        assert!(usage.open_object().is_err());
+        open.pop();
+        open.push(usage.open_object().unwrap());
     }
 
     #[test]
