@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
 /// A registry that keeps everything in memory.
 async fn build(plugins: &str, scratch: &std::path::Path) -> Result<Registry> {
     let text = format!(
-        "[storage]\ntype = \"memory\"\n[auth]\ntoken_store = \"memory\"\n[plugins]\ndir = {plugins:?}\ncache = \"{}\"\n",
+        "[storage]\ntype = \"memory\"\n[auth]\nuser_store = \"memory\"\ntoken_store = \"memory\"\n[plugins]\ndir = {plugins:?}\ncache = \"{}\"\n",
         scratch.join("cache").display()
     );
     let config = Config::parse(&text, "embedded.toml".as_ref())?;

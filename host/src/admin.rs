@@ -156,7 +156,7 @@ pub enum TokenCommand {
 /// # Errors
 /// One sentence that says what to do.
 pub async fn run(command: AdminCommand, auth: &Auth, desk: &dyn Desk) -> Result<bool, AuthError> {
-    check_lasting(auth)?;
+    check_lasting(&command, auth)?;
     let (mut output, mut remarks) = (io::stdout(), io::stderr());
     let mut terminal = Terminal {
         output: &mut output,
@@ -168,13 +168,15 @@ pub async fn run(command: AdminCommand, auth: &Auth, desk: &dyn Desk) -> Result<
 }
 
 /// What is done here must be there when the server looks.
-fn check_lasting(auth: &Auth) -> Result<(), AuthError> {
-    if auth.is_lasting() {
-        return Ok(());
-    }
-    Err(AuthError::Invalid(
-        "the configured token_store keeps users and tokens in the server's own memory: set it to `database` to look after them from here".to_owned(),
-    ))
+fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
+    let (key, what) = match command {
+        _ if !auth.has_lasting_users() => ("user_store", "users"),
+        AdminCommand::Token(_) if !auth.has_lasting_tokens() => ("token_store", "tokens"),
+        AdminCommand::User(_) | AdminCommand::Token(_) => return Ok(()),
+    };
+    Err(AuthError::Invalid(format!(
+        "[auth] {key} = \"memory\" keeps {what} in the server's own memory: set it to \"database\" to look after them from here"
+    )))
 }
 
 /// What a command reads from and prints to.

@@ -45,6 +45,24 @@ async fn a_value_of_the_wrong_kind_is_named() {
 }
 
 #[tokio::test]
+async fn a_store_that_does_not_exist_is_named_with_those_that_do() {
+    for key in ["user_store", "token_store"] {
+        let options = Options::npm().auth(&format!("{key} = \"redis\""));
+        let words = ["registry.toml", &format!("[auth] {key}"), "`redis`", "`database` or `memory`"];
+        refused(options, &words).await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_would_outlive_their_users_are_refused() {
+    let options = Options::npm().auth("user_store = \"memory\"\ntoken_store = \"database\"");
+    let words = ["registry.toml", "[auth]", "user_store = \"memory\"", "set token_store = \"memory\" too"];
+    refused(options, &words).await;
+    // `database` is the default.
+    refused(Options::npm().auth("user_store = \"memory\""), &words).await;
+}
+
+#[tokio::test]
 async fn a_missing_file_is_named() {
     let options = Options::npm().environment("PACKHOUSE_CONFIG", "ignored");
     let ended = Registry::refuse_at(options, "absent.toml").await;

@@ -24,7 +24,7 @@ async fn registry(folder: &std::path::Path) -> Registry {
     std::fs::create_dir(&plugins).unwrap();
     std::fs::copy(built("npm"), plugins.join("npm.wasm")).unwrap();
     let text = format!(
-        "[storage]\ntype = \"memory\"\n[auth]\ntoken_store = \"memory\"\n[plugins]\ndir = \"{}\"\ncache = \"{}\"\n[mount.npm]\n",
+        "[storage]\ntype = \"memory\"\n[auth]\nuser_store = \"memory\"\ntoken_store = \"memory\"\n[plugins]\ndir = \"{}\"\ncache = \"{}\"\n[mount.npm]\n",
         plugins.display(),
         folder.join("cache").display()
     );

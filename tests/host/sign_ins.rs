@@ -4,6 +4,7 @@
 use futures_util::future::{join_all, select};
 use http::Method;
 use packhouse_tests::npm::Package;
+use packhouse_tests::registry::{ADMIN_PASSWORD, Ended};
 use packhouse_tests::{Actor, Answer, Options, Registry};
 use serde_json::json;
 
@@ -230,6 +231,54 @@ async fn a_user_has_as_many_tokens_as_the_configuration_says() {
     }
     let told = log_in(&npm, &user.name, &user.password).await.expect(403);
     assert!(told.text().contains("8 tokens") && told.text().contains("revoke"), "{}", told.text());
+}
+
+/// Signs in as the administrator, and shows the token; its answers after a restart, to the token and to
+/// the password.
+async fn restarted(options: Options) -> (Registry, Answer, Answer) {
+    let mut registry = Registry::start(options).await;
+    let token = log_in(&registry.actor("/npm"), "admin", ADMIN_PASSWORD).await.expect(201).json();
+    let token = token["token"].as_str().unwrap_or_default().to_owned();
+    registry.actor("/npm").with_token(&token).get("/-/whoami").await.expect(200);
+    registry.restart().await;
+    let by_token = registry.actor("/npm").with_token(&token).get("/-/whoami").await;
+    let by_password = registry.actor("/npm").with_password("admin", ADMIN_PASSWORD).get("/-/whoami").await;
+    (registry, by_token, by_password)
+}
+
+/// A command says which setting keeps from it what it looks after.
+#[track_caller]
+fn expect_refusal(ended: &Ended, setting: &str) {
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains(setting), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn users_and_tokens_in_the_database_outlive_a_restart() {
+    let (registry, by_token, by_password) = restarted(Options::npm()).await;
+    by_token.expect(200);
+    by_password.expect(200);
+    registry.order(&["token", "list"]).await.expect(0);
+}
+
+#[tokio::test]
+async fn tokens_in_memory_end_with_the_host_and_users_in_the_database_stay() {
+    let options = Options::npm().auth("token_store = \"memory\"");
+    let (registry, by_token, by_password) = restarted(options).await;
+    by_token.expect(401);
+    by_password.expect(200);
+    registry.order(&["user", "list"]).await.expect(0);
+    expect_refusal(&registry.order(&["token", "list"]).await, "[auth] token_store = \"memory\"");
+}
+
+#[tokio::test]
+async fn users_in_memory_are_made_anew_by_each_start() {
+    let options = Options::npm().auth("user_store = \"memory\"\ntoken_store = \"memory\"");
+    let (registry, by_token, by_password) = restarted(options).await;
+    by_token.expect(401);
+    by_password.expect(200);
+    assert!(!registry.home().path().join("users/packhouse.sqlite").exists(), "no database is made");
+    expect_refusal(&registry.order(&["user", "list"]).await, "[auth] user_store = \"memory\"");
 }
 
 #[tokio::test]

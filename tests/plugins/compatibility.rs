@@ -101,7 +101,7 @@ impl Host {
 /// Of a host in which anybody may do anything.
 fn configuration(objects: &Path, plugins: &Path) -> String {
     format!(
-        "[storage]\ntype = \"fs\"\nroot = \"{}\"\n[auth]\ntoken_store = \"memory\"\nanonymous = [\"*:*:*:*\"]\n\
+        "[storage]\ntype = \"fs\"\nroot = \"{}\"\n[auth]\nuser_store = \"memory\"\ntoken_store = \"memory\"\nanonymous = [\"*:*:*:*\"]\n\
          [plugins]\ndir = \"{}\"\ncache = \"{}\"\n[mount.oci]\ngrants = [\"/v2\"]\n",
         objects.display(),
         plugins.display(),

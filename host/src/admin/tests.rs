@@ -15,8 +15,8 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::*;
 use crate::auth::{
-    Actions, Caller, Credentials, Decision, Kinds, Limits, Owners, Question, Resource, Settings, Targets,
-    TokenStoreKind,
+    Actions, Caller, Credentials, Decision, Kinds, Limits, Owners, Question, Resource, Settings, StoreKind,
+    StoreKinds, Targets,
 };
 use crate::ownership::{Inventory, Thing, Unknown};
 
@@ -87,7 +87,7 @@ type Printed = (String, String);
 impl Shell {
     async fn new() -> Self {
         let settings = Settings {
-            token_store: TokenStoreKind::Memory,
+            stores: StoreKinds { users: StoreKind::Memory, tokens: StoreKind::Memory },
             database: "unused".into(),
             anonymous: Vec::new(),
             access: None,
@@ -358,7 +358,7 @@ async fn nothing_is_done_to_a_store_that_nobody_else_sees() {
         [AdminCommand::User(UserCommand::List), AdminCommand::Token(TokenCommand::List { user: None })]
     {
         let refusal = run(command, &shell.auth, &shell.lists).await.unwrap_err().to_string();
-        assert!(refusal.contains("set it to `database`"), "{refusal}");
+        assert!(refusal.contains("user_store") && refusal.contains("set it to \"database\""), "{refusal}");
     }
 }
 

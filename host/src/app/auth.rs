@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BuildError, parse_scopes};
 use crate::auth::jwt::keys::KeyFile;
-use crate::auth::{self, AccessSettings, Auth, Limits, TokenStoreKind};
+use crate::auth::{self, AccessSettings, Auth, Limits, StoreKind, StoreKinds};
 use crate::config::{Config, MountConfig, TokenKey};
 
 /// Opens the configured users and tokens. Creates the database file if there is none.
@@ -20,7 +20,7 @@ pub(super) fn without_users(config: &Config, why: &str) -> Result<Auth, BuildErr
 
 fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
     Ok(auth::Settings {
-        token_store: token_store_kind(config)?,
+        stores: store_kinds(config)?,
         database: config.auth.database.clone(),
         anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
         access: access_settings(config),
@@ -39,9 +39,17 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-pub(super) fn token_store_kind(config: &Config) -> Result<TokenStoreKind, BuildError> {
-    let kind = TokenStoreKind::parse(&config.auth.token_store);
-    kind.map_err(|error| config.error(format!("[auth] token_store: {error}")).into())
+fn store_kinds(config: &Config) -> Result<StoreKinds, BuildError> {
+    let tokens = kind(config, "token_store", &config.auth.token_store)?;
+    Ok(StoreKinds { users: user_store(config)?, tokens })
+}
+
+pub(super) fn user_store(config: &Config) -> Result<StoreKind, BuildError> {
+    kind(config, "user_store", &config.auth.user_store)
+}
+
+fn kind(config: &Config, key: &str, word: &str) -> Result<StoreKind, BuildError> {
+    StoreKind::parse(word).map_err(|error| config.error(format!("[auth] {key}: {error}")).into())
 }
 
 fn access_settings(config: &Config) -> Option<AccessSettings> {

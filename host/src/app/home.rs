@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::auth::{open_auth, token_store_kind, without_users};
+use super::auth::{open_auth, user_store, without_users};
 use super::{BuildError, store};
 use crate::auth::home::is_there;
-use crate::auth::{Auth, AuthError, Home, TokenStoreKind};
+use crate::auth::{Auth, AuthError, Home, StoreKind};
 use crate::config::{Config, Hosts};
 use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 
@@ -59,8 +59,8 @@ pub async fn open_users(config: &Config) -> Result<Auth, BuildError> {
 /// Why the user database is not the right one: the store that is there is not the one that the
 /// users belong to. A store that does not answer prevents nothing: tokens must be revoked also then.
 async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, BuildError> {
-    let kind = token_store_kind(config)?;
-    if kind != TokenStoreKind::Database || !config.storage.is_lasting() {
+    let kind = user_store(config)?;
+    if kind != StoreKind::Database || !config.storage.is_lasting() {
         return Ok(None);
     }
     let database = &config.auth.database;
@@ -97,7 +97,7 @@ async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, B
 /// Why the user database, which is not there or empty, must not be made: the store remembers users.
 async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     let database = &config.auth.database;
-    let is_file = token_store_kind(config)? == TokenStoreKind::Database;
+    let is_file = user_store(config)? == StoreKind::Database;
     // Without a store, this is the first start of all.
     let has_store = match config.storage.folder() {
         Some(folder) => folder.exists(),
@@ -116,17 +116,27 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     match Storage::open_as(&settings, &opening).await {
         Ok(_) => Ok(None),
         Err(StorageError::Unavailable(reason)) if config.storage.folder().is_some() => Ok(Some(format!(
-            "the user database `{}` is {}, and none is made: {reason}",
+            "the user database `{}` is {}, and none is made: {reason}{}",
             database.display(),
-            if database.exists() { "empty" } else { "gone" }
+            if database.exists() { "empty" } else { "gone" },
+            of_memory(config)
         ))),
         Err(error) => Err(store::error(config, error)),
     }
 }
 
+/// Before 0.1.1, `token_store = "memory"` kept the users in memory too.
+fn of_memory(config: &Config) -> &'static str {
+    if config.auth.token_store == "memory" {
+        "; if the users were kept in memory before, set [auth] user_store = \"memory\""
+    } else {
+        ""
+    }
+}
+
 /// For a command: nothing is made, and a store that is away or is another one is an error.
 pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, BuildError> {
-    let home = Home::look(token_store_kind(config)?, &config.auth.database).await;
+    let home = Home::look(user_store(config)?, &config.auth.database).await;
     let wanted = wanted(&home.map_err(|source| auth_error(config, source))?);
     let opening = Opening { wanted, may_make: false, only_reads, must_be_shareable: false };
     let storage = open_as(config, &opening).await?;
@@ -150,8 +160,8 @@ pub async fn adopt(config: &Config) -> Result<String, BuildError> {
         return Err(config.error(sentence).into());
     }
     let auth = open_auth(config).await?;
-    if !auth.is_lasting() {
-        let sentence = "[auth] token_store = \"memory\" remembers no store: there is nothing to adopt";
+    if !auth.has_lasting_users() {
+        let sentence = "[auth] user_store = \"memory\" remembers no store: there is nothing to adopt";
         return Err(config.error(sentence).into());
     }
     let storage = open_as(config, &Opening::to_serve(Wanted::Any { lasting: true })).await?;

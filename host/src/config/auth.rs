@@ -22,9 +22,11 @@ const SHORTEST_REFRESH: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthConfig {
-    /// SQLite file of users, and of tokens if `token_store = "database"`.
+    /// SQLite file of the users and tokens whose store is `database`.
     pub database: PathBuf,
-    /// The token store, as a word that `packhouse-auth` knows.
+    /// The user store, as a word that `packhouse-auth` knows.
+    pub user_store: String,
+    /// The token store, likewise.
     pub token_store: String,
     /// The scopes of anonymous callers.
     pub anonymous: Vec<String>,
@@ -97,6 +99,7 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             database: PathBuf::from("data/packhouse.sqlite"),
+            user_store: "database".into(),
             token_store: "database".into(),
             anonymous: vec!["*:*:*:read".into(), "*:*:*:pull".into()],
             jwt_secret: None,

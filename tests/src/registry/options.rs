@@ -216,7 +216,7 @@ impl Options {
         };
         format!(
             "[server]\nlisten = \"{}\"\n{}\n{limits}{}[auth]\ndatabase = \"users/packhouse.sqlite\"\n\
-             token_store = \"database\"\nanonymous = {:?}\n{}\n[plugins]\ndir = \"plugins\"\ncache = \"{}\"\n{}\n",
+             anonymous = {:?}\n{}\n[plugins]\ndir = \"plugins\"\ncache = \"{}\"\n{}\n",
             self.listen,
             self.server,
             self.backend.configuration(),

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::database::read::reading;
 use super::database::{Database, NEW, hold};
-use super::stores::TokenStoreKind;
+use super::stores::StoreKind;
 use super::{Auth, AuthError};
 
 const READ: &str = "SELECT value FROM secrets WHERE name = 'store'";
@@ -44,11 +44,11 @@ impl Home {
     }
 
     /// Without making, changing or locking anything; users that are not there are new.
-    pub async fn look(kind: TokenStoreKind, database: &Path) -> Result<Self, AuthError> {
+    pub async fn look(kind: StoreKind, database: &Path) -> Result<Self, AuthError> {
         match kind {
-            TokenStoreKind::Memory => Ok(Self::Fleeting),
-            TokenStoreKind::Database if !is_there(database) => Ok(Self::fresh()),
-            TokenStoreKind::Database => {
+            StoreKind::Memory => Ok(Self::Fleeting),
+            StoreKind::Database if !is_there(database) => Ok(Self::fresh()),
+            StoreKind::Database => {
                 let _held = hold(database).await?;
                 let options = SqliteConnectOptions::new().filename(database).read_only(true);
                 let looked = match read(options.clone()).await {
@@ -130,7 +130,7 @@ mod tests {
     async fn a_new_file_knows_that_it_is_new_until_it_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.sqlite");
-        let look = || Home::look(TokenStoreKind::Database, &path);
+        let look = || Home::look(StoreKind::Database, &path);
         assert!(matches!(look().await.unwrap(), Home::New(_)));
         assert!(!path.exists(), "looking makes nothing");
         let database = Database::open(&path, PATIENCE).await.unwrap();
@@ -153,7 +153,7 @@ mod tests {
         let path = folder.path().join("users.sqlite");
         std::fs::write(&path, "").unwrap();
         assert!(!is_there(&path));
-        assert!(matches!(Home::look(TokenStoreKind::Database, &path).await.unwrap(), Home::New(_)));
+        assert!(matches!(Home::look(StoreKind::Database, &path).await.unwrap(), Home::New(_)));
     }
 
     #[tokio::test]
@@ -162,7 +162,7 @@ mod tests {
         let path = folder.path().join("users.sqlite");
         std::fs::write(&path, "no database ".repeat(1000)).unwrap();
         let opened = Database::open(&path, PATIENCE).await.map(|_| ()).unwrap_err().to_string();
-        let looked = Home::look(TokenStoreKind::Database, &path).await.map(|_| ()).unwrap_err().to_string();
+        let looked = Home::look(StoreKind::Database, &path).await.map(|_| ()).unwrap_err().to_string();
         for sentence in [opened, looked] {
             assert!(sentence.contains("is damaged") && sentence.contains("backup"), "{sentence}");
             assert!(sentence.contains("users.sqlite"), "{sentence}");

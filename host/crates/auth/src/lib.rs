@@ -53,7 +53,7 @@ pub use identity::{Account, Caller};
 pub use packhouse_scope::{Access, Actions, Decision, Entry, Resource, Scope, ScopeError};
 pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
-pub use stores::TokenStoreKind;
+pub use stores::{StoreKind, StoreKinds};
 pub use targets::{Kinds, Targets};
 pub use token_store::Token;
 pub use tokens::{Issued, TokenRequest, parse_network};
@@ -72,8 +72,8 @@ use token_store::SecretHash;
 /// How this room is set up.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What keeps users and tokens.
-    pub token_store: TokenStoreKind,
+    /// What keeps users, and what keeps tokens.
+    pub stores: StoreKinds,
     /// The database file, for the stores that have one.
     pub database: PathBuf,
     /// What everybody may do, signed in or not.
@@ -249,7 +249,7 @@ impl Auth {
     /// # Errors
     /// `Open` when the database file can't be used; `Invalid` for a key that can't.
     pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
-        let stores = Stores::open(settings.token_store, &settings.database).await?;
+        let stores = Stores::open(settings.stores, &settings.database).await?;
         let signing = match &settings.access {
             Some(access) => Some(Signing::open(access, &stores).await?),
             None => None,
@@ -321,9 +321,14 @@ impl Auth {
         scope::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, actions)
     }
 
-    /// Do users and tokens outlive this process?
-    pub fn is_lasting(&self) -> bool {
-        self.inner.stores.lasting
+    /// Do users outlive this process?
+    pub fn has_lasting_users(&self) -> bool {
+        self.inner.stores.kinds.users == StoreKind::Database
+    }
+
+    /// Do tokens outlive this process?
+    pub fn has_lasting_tokens(&self) -> bool {
+        self.inner.stores.kinds.tokens == StoreKind::Database
     }
 
     /// Is the store there, whole, and does it take writes? For readiness.

@@ -1,5 +1,5 @@
-//! Which store keeps users and tokens: the list of those there are, one line each. It
-//! must not know how any of them works.
+//! Which store keeps users, and which one keeps tokens: the list of the stores there are, one line
+//! each. It must not know how any of them works.
 
 #[cfg(test)]
 pub(crate) mod suite;
@@ -12,17 +12,17 @@ use super::token_store::TokenStore;
 use super::users::UserStore;
 use super::{AuthError, token_store, users};
 
-/// A kind of store, as `token_store` in the configuration names it.
+/// A kind of store, as `user_store` and `token_store` in the configuration name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TokenStoreKind {
+pub enum StoreKind {
     /// An embedded database file; several processes on one machine may share it.
     #[default]
     Database,
-    /// This process's memory: users and tokens are gone when it ends.
+    /// This process's memory: what it holds is gone when the process ends.
     Memory,
 }
 
-impl TokenStoreKind {
+impl StoreKind {
     const ALL: [(&'static str, Self); 2] = [("database", Self::Database), ("memory", Self::Memory)];
 
     /// Reads the configuration's word.
@@ -33,9 +33,16 @@ impl TokenStoreKind {
         let known = || Self::ALL.map(|(name, _)| format!("`{name}`")).join(" or ");
         let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
         found.ok_or_else(|| {
-            AuthError::Invalid(format!("this version has no token store `{text}`: write {}", known()))
+            AuthError::Invalid(format!("this version has no store `{text}`: write {}", known()))
         })
     }
+}
+
+/// Which kind keeps what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreKinds {
+    pub users: StoreKind,
+    pub tokens: StoreKind,
 }
 
 /// Where users and tokens are kept.
@@ -43,17 +50,32 @@ impl TokenStoreKind {
 pub(super) struct Stores {
     pub users: Arc<dyn UserStore>,
     pub tokens: Arc<dyn TokenStore>,
-    /// Does what is kept outlive this process?
-    pub lasting: bool,
-    /// Where it is one.
+    /// Which of them outlive this process.
+    pub kinds: StoreKinds,
+    /// The file, where users are kept in one.
     pub database: Option<Database>,
 }
 
 impl Stores {
-    pub async fn open(kind: TokenStoreKind, database: &Path) -> Result<Self, AuthError> {
-        Ok(match kind {
-            TokenStoreKind::Database => Self::of_database(Database::open(database, PATIENCE).await?),
-            TokenStoreKind::Memory => Self::in_memory(),
+    /// Opens the stores; `database` is the file of all that are kept in one.
+    ///
+    /// # Errors
+    /// `Invalid` for tokens that would outlive their users.
+    pub async fn open(kinds: StoreKinds, database: &Path) -> Result<Self, AuthError> {
+        let stores = match kinds.users {
+            StoreKind::Database => Self::of_database(Database::open(database, PATIENCE).await?),
+            StoreKind::Memory if kinds.tokens == StoreKind::Memory => return Ok(Self::in_memory()),
+            StoreKind::Memory => {
+                return Err(AuthError::Invalid(
+                    "user_store = \"memory\" with token_store = \"database\": the tokens would belong to \
+                     users who are gone after a restart; set token_store = \"memory\" too"
+                        .to_owned(),
+                ));
+            }
+        };
+        Ok(match kinds.tokens {
+            StoreKind::Database => stores,
+            StoreKind::Memory => Self { tokens: Self::in_memory().tokens, kinds, ..stores },
         })
     }
 
@@ -61,7 +83,7 @@ impl Stores {
         Self {
             users: Arc::new(database.clone()),
             tokens: Arc::new(database.clone()),
-            lasting: true,
+            kinds: StoreKinds { users: StoreKind::Database, tokens: StoreKind::Database },
             database: Some(database),
         }
     }
@@ -70,7 +92,7 @@ impl Stores {
         Self {
             users: Arc::new(users::memory::Memory::default()),
             tokens: Arc::new(token_store::memory::Memory::default()),
-            lasting: false,
+            kinds: StoreKinds { users: StoreKind::Memory, tokens: StoreKind::Memory },
             database: None,
         }
     }

@@ -529,9 +529,9 @@ async fn a_removed_user_leaves_nothing_that_still_opens() {
 
 #[test]
 fn the_configuration_s_word_for_a_store_is_read_or_refused_with_those_there_are() {
-    assert_eq!(TokenStoreKind::parse("memory").unwrap(), TokenStoreKind::Memory);
-    assert_eq!(TokenStoreKind::parse("database").unwrap(), TokenStoreKind::Database);
-    let refusal = TokenStoreKind::parse("redis").unwrap_err().to_string();
+    assert_eq!(StoreKind::parse("memory").unwrap(), StoreKind::Memory);
+    assert_eq!(StoreKind::parse("database").unwrap(), StoreKind::Database);
+    let refusal = StoreKind::parse("redis").unwrap_err().to_string();
     assert!(refusal.contains("`database` or `memory`"), "{refusal}");
 }
 
@@ -540,4 +540,52 @@ fn a_wait_is_told_as_one_second_or_several() {
     let told = |millis| AuthError::throttled(Duration::from_millis(millis)).to_string();
     assert!(told(10).ends_with("try again in 1 second"), "{}", told(10));
     assert!(told(1010).ends_with("try again in 2 seconds"), "{}", told(1010));
+}
+
+#[tokio::test]
+async fn users_and_tokens_have_stores_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.sqlite");
+    let open = async |users: StoreKind, tokens: StoreKind| {
+        let stores = Stores::open(StoreKinds { users, tokens }, &path).await?;
+        Ok::<_, AuthError>(Auth::over(stores, Vec::new(), None, Clock::without_waiting()))
+    };
+    let (database, memory) = (StoreKind::Database, StoreKind::Memory);
+    let auth = open(database, memory).await.unwrap();
+    assert!(auth.has_lasting_users() && !auth.has_lasting_tokens());
+    add_user(&auth, "ann", &[]).await;
+    let ann = auth.account("ann").await.unwrap();
+    let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
+    assert!(show(&auth, &secret).await.account.is_some());
+    // Another process removes the user: it does not see the tokens of this one.
+    add_user(&auth, "bob", &[]).await;
+    let bob = auth.account("bob").await.unwrap();
+    let of_bob = auth.issue(&bob, &TokenRequest::default()).await.unwrap().secret;
+    let command = open(database, memory).await.unwrap();
+    command.remove_user("bob").await.unwrap();
+    command.close().await;
+    auth.inner.clock.sleep(Duration::from_secs(1)).await;
+    assert!(show(&auth, &of_bob).await.rejection.is_some(), "the token of a user who is gone");
+    auth.close().await;
+
+    let auth = open(database, memory).await.unwrap();
+    assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some(), "users stay");
+    assert!(show(&auth, &secret).await.account.is_none(), "tokens are gone with the process");
+    auth.close().await;
+
+    let auth = open(database, database).await.unwrap();
+    assert!(auth.has_lasting_users() && auth.has_lasting_tokens());
+    assert!(show(&auth, &secret).await.account.is_none(), "tokens of memory were not written");
+    let ann = auth.account("ann").await.unwrap();
+    let kept = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
+    auth.close().await;
+    let auth = open(database, database).await.unwrap();
+    assert!(show(&auth, &kept).await.account.is_some(), "users and tokens stay");
+    auth.close().await;
+
+    let auth = open(memory, memory).await.unwrap();
+    assert!(!auth.has_lasting_users() && !auth.has_lasting_tokens());
+    assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_none(), "the file is not read");
+    let refused = open(memory, database).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("user_store") && refused.contains("token_store"), "{refused}");
 }
