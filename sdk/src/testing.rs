@@ -27,6 +27,7 @@ pub(crate) mod decode;
 pub(crate) mod hash;
 mod host;
 pub(crate) mod multipart;
+pub(crate) mod network;
 mod older;
 mod owned;
 pub(crate) mod policy;

@@ -97,6 +97,8 @@ pub(crate) struct StoredToken {
     pub(crate) secret: String,
     /// Was it issued without a password check?
     pub(crate) idle: bool,
+    /// The id of the token that it was made with.
+    pub(crate) parent: Option<String>,
 }
 
 /// A signed access token; what is in a real one.
@@ -281,6 +283,15 @@ impl State {
         match &self.declared {
             Some(declared) => declared.get(name).is_some_and(|default| set.unwrap_or(*default)),
             None => set.unwrap_or(false),
+        }
+    }
+
+    /// Revokes a token, and those that were made with it.
+    pub(crate) fn revoke(&mut self, id: &str) {
+        self.tokens.retain(|stored| stored.token.id != id);
+        let made_with_it = |stored: &&StoredToken| stored.parent.as_deref() == Some(id);
+        while let Some(made) = self.tokens.iter().find(made_with_it).map(|stored| stored.token.id.clone()) {
+            self.revoke(&made);
         }
     }
 

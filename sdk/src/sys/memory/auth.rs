@@ -1,11 +1,13 @@
 //! The caller and their permissions, by the simple policy of `testing`.
 
-use packhouse_scope::Scope;
+mod account;
+
+pub(crate) use account::Account;
 
 use crate::Error;
-use crate::auth::{AccessToken, Decision, Issued, Token, TokenRequest, Wanted};
+use crate::auth::{AccessToken, Decision, Wanted};
 use crate::testing::policy::{Identity, Owners};
-use crate::testing::state::{self, Resource, Shared, Signed, State, StoredToken};
+use crate::testing::state::{self, Shared, Signed, State};
 use crate::types::Digest;
 
 /// Whom access tokens are for.
@@ -16,14 +18,6 @@ const LIFETIME: u64 = 300;
 const MOST_WANTED: usize = 100;
 /// Names that are filtered at once.
 const MOST_FILTERED: usize = 10_000;
-/// The longest label of a token, in characters.
-const LONGEST_LABEL: usize = 200;
-/// Tokens of one user, and those of them that were issued without a password check.
-const MOST_TOKENS: usize = 200;
-const MOST_IDLE: usize = 50;
-/// In milliseconds: how long such a token lives at most, and when nobody uses it.
-const LONGEST: u64 = 90 * 24 * 60 * 60 * 1000;
-const IDLE: u64 = 30 * 24 * 60 * 60 * 1000;
 
 pub(crate) fn check(kind: &str, name: &str, action: &str) -> Decision {
     state::call();
@@ -246,161 +240,4 @@ pub(crate) fn sign_access(
     let expires = issued + lifetime_seconds * 1000;
     state.signed.push(Signed { secret: secret.clone(), identity, access, expires });
     Ok(AccessToken { secret, issued, lifetime_seconds })
-}
-
-fn check_label(label: Option<&str>) -> Result<(), Error> {
-    let unfit = |label: &str| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control);
-    if label.is_some_and(unfit) {
-        return Err(Error::Invalid(
-            "a label has at most 200 characters and no control characters".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// An access token is for nothing but access.
-fn not_a_bearer(account: &Account) -> Result<(), Error> {
-    if account.bearer {
-        return Err(Error::Denied("an access token cannot look after tokens".to_owned()));
-    }
-    Ok(())
-}
-
-pub(crate) struct Account {
-    state: Shared,
-    identity: Identity,
-    /// Did it come with a signed access token?
-    bearer: bool,
-    /// Was the password given for this very sign-in?
-    proved: bool,
-    _resource: Resource,
-}
-
-impl Account {
-    pub(crate) fn name(&self) -> String {
-        self.identity.name.clone()
-    }
-
-    pub(crate) fn id(&self) -> String {
-        let state = self.state.borrow();
-        state.users.get(&self.identity.name).map(|user| user.id.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn email(&self) -> Option<String> {
-        let state = self.state.borrow();
-        let user = state.users.get(&self.identity.name);
-        user.and_then(|user| user.email.clone())
-    }
-
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.identity.read_only
-    }
-
-    pub(crate) fn issue_token(&self, request: &TokenRequest) -> Result<Issued, Error> {
-        state::call();
-        require_login(&self.state)?;
-        not_a_bearer(self)?;
-        if self.identity.read_only && !request.read_only {
-            return Err(Error::Denied("this account can only read, and so can its tokens".to_owned()));
-        }
-        check_label(request.label.as_deref())?;
-        if request.lifetime_seconds == Some(0) {
-            return Err(Error::Invalid("a token lives for a second at least".to_owned()));
-        }
-        self.state.borrow_mut().usage.issue()?;
-        let scopes = self.narrowed(&request.scopes)?;
-        if let Some(network) = request.networks.iter().find(|network| !network.contains('/')) {
-            return Err(Error::Invalid(format!("`{network}` is not a network")));
-        }
-        let mut state = self.state.borrow_mut();
-        self.check_quota(&state)?;
-        let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
-        let token = Token {
-            id: format!("token-{}", state.next_serial()),
-            hint: secret.chars().take(8).collect(),
-            label: request.label.clone(),
-            created: state.now,
-            expires: self.end(request, state.now),
-            last_used: None,
-            read_only: request.read_only,
-            scopes: scopes.iter().map(ToString::to_string).collect(),
-            networks: request.networks.clone(),
-        };
-        state.tokens.push(StoredToken {
-            token: token.clone(),
-            owner: self.identity.name.clone(),
-            secret: secret.clone(),
-            idle: !self.proved,
-        });
-        Ok(Issued { token, secret })
-    }
-
-    /// What a token is narrowed to for which this is wanted.
-    fn narrowed(&self, wanted: &[Wanted]) -> Result<Vec<Scope>, Error> {
-        let state = self.state.borrow();
-        let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
-        let scope = |(wanted, action): (&Wanted, &String)| {
-            Scope::of(state.mount_name(), &wanted.kind, &wanted.name, action)
-                .map_err(|error| Error::Invalid(error.to_string()))
-        };
-        let scopes = each.map(scope).collect::<Result<Vec<_>, _>>()?;
-        if scopes.is_empty() {
-            return Ok(self.identity.scopes.clone());
-        }
-        let person = state.person(&self.identity, Owners::default());
-        let is_narrower = |scope: &&Scope| {
-            packhouse_scope::is_narrower(scope, &person, &state.anonymous, Some(&state.actions))
-        };
-        match scopes.iter().find(|scope| !is_narrower(scope)) {
-            Some(scope) => Err(Error::Denied(format!("`{scope}` is more than this account may do"))),
-            None => Ok(scopes),
-        }
-    }
-
-    fn check_quota(&self, state: &State) -> Result<(), Error> {
-        let lives = |stored: &&StoredToken| stored.token.expires.is_none_or(|end| end > state.now);
-        let own = state.tokens.iter().filter(|stored| stored.owner == self.identity.name).filter(lives);
-        let (all, idle) = own.fold((0, 0), |(all, idle), stored| (all + 1, idle + usize::from(stored.idle)));
-        if all < MOST_TOKENS && (self.proved || idle < MOST_IDLE) {
-            return Ok(());
-        }
-        Err(Error::Denied("this user has as many tokens as one may have".to_owned()))
-    }
-
-    fn end(&self, request: &TokenRequest, now: u64) -> Option<u64> {
-        let wished = request.lifetime_seconds.map(|seconds| seconds.saturating_mul(1000));
-        if self.proved {
-            return wished.map(|wished| now.saturating_add(wished));
-        }
-        let longest = wished.unwrap_or(LONGEST).min(LONGEST).min(IDLE);
-        Some(self.identity.expires.unwrap_or(u64::MAX).min(now + longest))
-    }
-
-    pub(crate) fn list_tokens(&self) -> Result<Vec<Token>, Error> {
-        state::call();
-        not_a_bearer(self)?;
-        self.state.borrow_mut().fail_if_asked()?;
-        let state = self.state.borrow();
-        let is_narrowed = self.identity.read_only || !self.identity.scopes.is_empty();
-        let only = self.identity.token.as_ref().filter(|_| is_narrowed);
-        let own = state.tokens.iter().filter(|stored| {
-            stored.owner == self.identity.name && only.is_none_or(|only| stored.token.id == *only)
-        });
-        Ok(own.map(|stored| stored.token.clone()).collect())
-    }
-
-    pub(crate) fn revoke_token(&self, id: &str) -> Result<bool, Error> {
-        state::call();
-        not_a_bearer(self)?;
-        let mut state = self.state.borrow_mut();
-        state.fail_if_asked()?;
-        let before = state.tokens.len();
-        // By its secret too, as the host does: a client that signs out knows nothing else.
-        let own = |stored: &StoredToken| {
-            let named = stored.token.id == id || stored.secret == id;
-            named && stored.owner == self.identity.name
-        };
-        state.tokens.retain(|stored| !own(stored));
-        Ok(state.tokens.len() < before)
-    }
 }

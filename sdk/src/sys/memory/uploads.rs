@@ -70,7 +70,12 @@ impl Upload {
         if at.is_some_and(|at| at != self.offset()) {
             return Err(Error::Conflict);
         }
-        let bytes = body.take_within(None)?;
+        let limit = self.state.borrow().upload_limit;
+        let left = limit.saturating_sub(self.offset());
+        let bytes = body.take_within(Some(left)).map_err(|error| match error {
+            Error::TooLarge(_) => Error::TooLarge(limit),
+            other => other,
+        })?;
         if length.is_some_and(|length| length != bytes.len() as u64) {
             return Err(Error::Truncated);
         }

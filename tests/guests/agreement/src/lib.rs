@@ -70,6 +70,7 @@ fn word(error: &Error) -> String {
         Error::TooLarge(limit) => format!("too-large {limit}"),
         Error::Truncated => "truncated".to_owned(),
         Error::Invalid(_) => "invalid".to_owned(),
+        Error::BadJson(_) => "bad-json".to_owned(),
         Error::Denied(_) => "denied".to_owned(),
         Error::Unavailable(_) => "unavailable".to_owned(),
         Error::Damaged { .. } => "damaged".to_owned(),

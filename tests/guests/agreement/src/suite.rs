@@ -32,20 +32,56 @@ pub struct Case {
     pub path: &'static str,
     pub who: Who,
     pub content_type: Option<&'static str>,
-    pub body: &'static str,
+    body: &'static str,
+    /// How often the body stands in the request.
+    times: usize,
 }
 
+impl Case {
+    pub fn body(&self) -> String {
+        self.body.repeat(self.times)
+    }
+
+    /// The mount that gets the request.
+    pub fn mount(&self) -> Mount {
+        if self.name.ends_with("of another mount") { OTHER } else { FIRST }
+    }
+}
+
+/// A mount of the guest.
+#[derive(Debug, Clone, Copy)]
+pub struct Mount {
+    pub name: &'static str,
+    pub may_log_in: bool,
+    /// Whether the features `on` and `off` are on; none for the defaults.
+    pub features: Option<(bool, bool)>,
+    pub settings: &'static [(&'static str, u64)],
+}
+
+pub const FIRST: Mount = Mount { name: "agreement", may_log_in: true, features: None, settings: &[] };
+pub const OTHER: Mount = Mount {
+    name: "other",
+    may_log_in: false,
+    features: Some((false, true)),
+    settings: &[("dishes", 12), ("soups", 3)],
+};
+
 const fn case(path: &'static str, who: Who) -> Case {
-    Case { name: path, path, who, content_type: None, body: "" }
+    Case { name: path, path, who, content_type: None, body: "", times: 1 }
 }
 
 const fn with_body(name: &'static str, path: &'static str, body: &'static str) -> Case {
-    Case { name, path, who: Who::Nobody, content_type: None, body }
+    Case { name, body, ..case(path, Who::Nobody) }
 }
 
 const fn form(name: &'static str, body: &'static str) -> Case {
     let content_type = Some("multipart/form-data; boundary=xyz");
     Case { content_type, ..with_body(name, "form", body) }
+}
+
+/// At [`OTHER`].
+const fn elsewhere(name: &'static str, path: &'static str, who: Who) -> Case {
+    Case { name, ..case(path, who) }
 }
 
 const FORM: &str = "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nfirst\r\n--xyz\r\n\
@@ -62,12 +98,30 @@ pub const CASES: &[Case] = &[
     case("expected", Who::Nobody),
     case("copies", Who::Nobody),
     case("appends", Who::Nobody),
+    case("stamps", Who::Nobody),
+    case("proofs", Who::Nobody),
+    case("lost", Who::Nobody),
+    case("many", Who::Nobody),
+    case("now", Who::Nobody),
+    case("unpacked", Who::Nobody),
     with_body("pieces", "pieces", "0123456789abcdef"),
     with_body("json-string", "json-string", r#"[1, "x \"y\" \u00e9 \ud83d\ude00 \n/", 2]"#),
     with_body("json-string with a bad escape", "json-string", r#""a\qb" rest"#),
     with_body("json-string with half a pair", "json-string", r#""a\ud83d" rest"#),
     with_body("json-string with a control character", "json-string", "\"a\nb\" rest"),
     with_body("json-string without its end", "json-string", r#""abc"#),
+    with_body("json", "json", r#"{"name": "soup", "dishes": [{"grams": 3, "kind": "soup"}]}"#),
+    with_body("json of another type", "json", r#"{"name": "x", "dishes": [{"grams": "3", "kind": "soup"}]}"#),
+    with_body("json with another word", "json", r#"{"name": "x", "dishes": [{"grams": 3, "kind": "stew"}]}"#),
+    with_body("json with a number too large", "json", r#"{"name": "x", "dishes": [{"grams": 4294967296}]}"#),
+    with_body("json without a member", "json", r#"{"name": "x", "dishes": [{"kind": "soup"}]}"#),
+    with_body("json with an unknown member", "json", r#"{"name": "x", "dishes": [], "secret": 1}"#),
+    with_body("json with a member twice", "json", r#"{"name": "x", "dishes": [], "name": "y"}"#),
+    with_body("json that is cut", "json", r#"{"name": "x", "dishes": ["#),
+    with_body("json with more behind", "json", r#"{"name": "x", "dishes": []} x"#),
+    with_body("json with a bad byte", "json", "{\"name\": \"x\ty\", \"dishes\": []}"),
+    with_body("json of nothing", "json", ""),
+    with_body("json above a limit", "json-up-to-a-limit", "[1, 2, 3]"),
     with_body("base64", "base64", "aGVsbG8="),
     with_body("base64 without padding", "base64", "aGVsbG8"),
     with_body("base64 of nothing", "base64", ""),
@@ -88,6 +142,8 @@ pub const CASES: &[Case] = &[
     with_body("stage above a limit", "stage", "abcdef"),
     with_body("save", "save", "0123456789"),
     with_body("save too little", "save", "01"),
+    with_body("session", "session", "0123456789ab"),
+    Case { times: 120_000, ..with_body("session too large", "session-too-large", "0123456789") },
     Case { name: "decisions of nobody", ..case("decisions", Who::Nobody) },
     Case { name: "decisions of ann", ..case("decisions", Who::Ann) },
     Case { name: "decisions of bob", ..case("decisions", Who::Bob) },
@@ -101,11 +157,26 @@ pub const CASES: &[Case] = &[
     case("undeclared-action", Who::Ann),
     case("undeclared-kind", Who::Ann),
     case("undeclared-filter", Who::Ann),
+    case("undeclared-public", Who::Nobody),
+    case("undeclared-owned", Who::Ann),
+    case("undeclared-elsewhere", Who::Ann),
+    case("many-names", Who::Ann),
+    case("account", Who::Bob),
     case("features", Who::Nobody),
+    elsewhere("features of another mount", "features", Who::Nobody),
+    case("settings", Who::Nobody),
+    elsewhere("settings of another mount", "settings", Who::Nobody),
     case("request", Who::Ann),
+    elsewhere("request of another mount", "request", Who::Ann),
+    elsewhere("decisions of another mount", "decisions", Who::Ann),
     case("sign-in", Who::Nobody),
+    elsewhere("sign-in of another mount", "sign-in", Who::Nobody),
     case("tokens", Who::Nobody),
+    case("networks", Who::Nobody),
     case("narrowed", Who::Nobody),
+    case("revoked", Who::Nobody),
+    case("too-many-tokens", Who::Nobody),
+    elsewhere("tokens of another mount", "tokens-of-the-caller", Who::Ann),
     case("signed", Who::Nobody),
     case("open-64", Who::Nobody),
     case("open-65", Who::Nobody),
@@ -119,6 +190,12 @@ pub const CASES: &[Case] = &[
     case("turns", Who::Nobody),
     case("uploads", Who::Nobody),
     case("too-many-uploads", Who::Nobody),
+    case("opened-uploads", Who::Nobody),
+    case("too-many-opened-uploads", Who::Nobody),
+    case("mixed", Who::Nobody),
+    case("headers", Who::Nobody),
+    case("too-many-headers", Who::Nobody),
+    case("a-long-header", Who::Nobody),
     case("status", Who::Nobody),
     case("header", Who::Nobody),
     case("pieces-too-large", Who::Nobody),

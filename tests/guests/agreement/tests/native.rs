@@ -2,30 +2,44 @@
 #![allow(clippy::panic, reason = "a test may fail loudly")]
 
 use guest_agreement::Agreement;
-use guest_agreement::suite::{ANN, CASES, Differences, LIMIT, PASSWORD, PUBLIC, Who};
+use guest_agreement::suite::{ANN, CASES, Differences, FIRST, LIMIT, Mount, OTHER, PASSWORD, PUBLIC, Who};
 use packhouse_plugin::testing::Host;
 
-#[test]
-fn the_test_host_gives_the_answers_that_every_host_must_give() {
+fn host(mount: &Mount) -> Host {
     let host = Host::new()
+        .mounted_as(mount.name)
         .user("ann", ANN)
         .user("bob", &[])
         .password("ann", PASSWORD)
         .anonymous_grants(PUBLIC)
-        .grant("login")
-        .base_url("https://registry.example.com/agreement")
+        .base_url(&format!("https://registry.example.com/{}", mount.name))
+        .settings(&mount.settings.iter().map(|(key, value)| (*key, *value)).collect())
         .upload_limit(LIMIT)
         .reply_limit(LIMIT);
+    let host = if mount.may_log_in { host.grant("login") } else { host };
+    match mount.features {
+        Some((on, off)) => host.feature("on", on).feature("off", off),
+        None => host,
+    }
+}
+
+#[test]
+fn the_test_host_gives_the_answers_that_every_host_must_give() {
+    let (first, other) = (host(&FIRST), host(&OTHER));
     let mut differences = Differences::default();
     for case in CASES {
+        let host = if case.mount().name == OTHER.name { &other } else { &first };
         let actor = match case.who {
             Who::Nobody => host.anonymous(),
             Who::Ann => host.as_user("ann"),
             Who::Bob => host.as_user("bob"),
             Who::Stranger => host.rejected("the token is unknown"),
         };
-        let request =
-            actor.post(&format!("/{}", case.path)).body(case.body).header("x-two", "1").header("x-two", "2");
+        let request = actor
+            .post(&format!("/{}", case.path))
+            .body(case.body())
+            .header("x-two", "1")
+            .header("x-two", "2");
         let request = match case.content_type {
             Some(content_type) => request.header("content-type", content_type),
             None => request,

@@ -1,18 +1,26 @@
 //! Decisions, features, and the properties of a request.
 
-use packhouse_plugin::auth::{self, Owner, Wanted};
+use std::collections::BTreeMap;
+
+use packhouse_plugin::auth::{self, Owner, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Error, Response, settings};
 
 use super::Probe;
 use crate::Said;
 
-pub const PROBES: [(&str, Probe); 8] = [
+pub const PROBES: [(&str, Probe); 14] = [
     ("decisions", decisions),
     ("owners", owners),
     ("filter", filter),
     ("undeclared-action", |_, said| ask(said, "thing", "delete")),
     ("undeclared-kind", |_, said| ask(said, "other", "read")),
     ("undeclared-filter", undeclared_filter),
+    ("undeclared-public", undeclared_public),
+    ("undeclared-owned", undeclared_owned),
+    ("undeclared-elsewhere", undeclared_elsewhere),
+    ("many-names", many_names),
+    ("account", account),
+    ("settings", settings_of_the_mount),
     ("features", features),
     ("request", request),
 ];
@@ -63,6 +71,63 @@ fn ask(said: &mut Said, kind: &str, action: &str) -> Result<Option<Response>, Er
 
 fn undeclared_filter(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
     said.say(format!("{:?}", auth::filter_allowed("thing", &["a"], "delete")));
+    Ok(None)
+}
+
+fn undeclared_public(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    said.say(auth::is_public("thing", "a", "delete"));
+    Ok(None)
+}
+
+fn undeclared_owned(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    said.say(format!("{:?}", auth::check_owned("other", "a", "read", &[])));
+    Ok(None)
+}
+
+/// What is only text, or only narrows, may name what is not declared.
+fn undeclared_elsewhere(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    said.say(auth::grant("other", "a", "delete"));
+    let wanted = [Wanted::new("other", "a", &["delete"])];
+    let challenge = auth::bearer_challenge("/token", &wanted).unwrap_or_default();
+    said.say(challenge.split_once("scope=").map_or("", |(_, rest)| rest));
+    said.told("signed", auth::sign_access(auth::caller().as_ref(), "", &wanted).map(drop));
+    let request = TokenRequest { scopes: wanted.to_vec(), ..TokenRequest::default() };
+    let caller = auth::caller().ok_or(Error::NotFound)?;
+    said.told("a token", caller.issue_token(&request).map(drop));
+    Ok(None)
+}
+
+/// More than the host filters in one call.
+fn many_names(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    said.say(auth::filter_allowed("thing", &vec!["a"; 10_001], "read").len());
+    Ok(None)
+}
+
+/// The caller, and what owner lists say of them.
+fn account(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    let caller = auth::caller().ok_or(Error::NotFound)?;
+    said.say(format!("{} {:?} {}", caller.name(), caller.email(), caller.is_read_only()));
+    said.say(auth::account_id("bob")?.is_some_and(|id| id == caller.id()));
+    let of = |name: &str, id: Option<String>| Owner { name: name.to_owned(), id };
+    for (what, owner) in [
+        ("by id", of("", Some(caller.id()))),
+        ("by another name with the id", of("ann", Some(caller.id()))),
+        ("by the name with another id", of("bob", auth::account_id("ann")?)),
+        ("by the name alone", of("bob", None)),
+    ] {
+        said.say(format!("{what}: {:?}", auth::check_owned("thing", "b", "write", &[owner])));
+    }
+    said.say(auth::rejection().is_some());
+    said.say(format!("{:?}", auth::retry_after()));
+    Ok(None)
+}
+
+fn settings_of_the_mount(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    let read = settings::get::<BTreeMap<String, u64>>();
+    said.say(format!("{read:?}"));
+    let error = settings::get::<BTreeMap<String, bool>>();
+    said.say(error.map_or_else(|error| error.to_string(), |read| format!("{read:?}")));
+    said.told("none expected", settings::expect_none());
     Ok(None)
 }
 

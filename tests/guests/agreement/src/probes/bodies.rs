@@ -6,11 +6,13 @@ use packhouse_plugin::{Body, Call, Digest, Error, Response, SaveOptions};
 use super::Probe;
 use crate::Said;
 
-pub const PROBES: [(&str, Probe); 7] = [
+pub const PROBES: [(&str, Probe); 9] = [
     ("pieces", pieces),
     ("json-string", json_string),
     ("base64", base64),
     ("nested", nested),
+    ("json", json),
+    ("json-up-to-a-limit", json_up_to_a_limit),
     ("form", form),
     ("stage", stage),
     ("save", save),
@@ -75,6 +77,41 @@ fn nested(call: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
         said.say(format!("{size} {bytes:?}"));
     }
     said.told("rest", all(&mut body)).into_iter().for_each(|rest| said.say(rest));
+    Ok(None)
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only shown")]
+struct Recipe {
+    name: String,
+    dishes: Vec<Dish>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[expect(dead_code, reason = "only shown")]
+struct Dish {
+    grams: u32,
+    kind: Kind,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Soup,
+}
+
+/// What is wrong is said in the same sentence.
+fn json(call: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    match call.body().json::<Recipe>(1000) {
+        Ok(recipe) => said.say(format!("{recipe:?}")),
+        Err(error) => said.say(format!("{}: {error}", crate::word(&error))),
+    }
+    Ok(None)
+}
+
+fn json_up_to_a_limit(call: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
+    said.told("above its limit", call.body().json::<Vec<u64>>(4));
     Ok(None)
 }
 

@@ -8,7 +8,7 @@ use packhouse_plugin::{Call, Error, Response, auth, digests};
 use super::Probe;
 use crate::Said;
 
-pub const PROBES: [(&str, Probe); 16] = [
+pub const PROBES: [(&str, Probe); 22] = [
     ("open-64", |_, said| open(said, 64)),
     ("open-65", |_, said| open(said, 65)),
     ("staged-65", |_, said| hold_staged(said, 65)),
@@ -22,6 +22,12 @@ pub const PROBES: [(&str, Probe); 16] = [
     ("turns", turns),
     ("uploads", |_, said| uploads(said, 8)),
     ("too-many-uploads", |_, said| uploads(said, 9)),
+    ("opened-uploads", |_, said| opened_uploads(said, 64)),
+    ("too-many-opened-uploads", |_, said| opened_uploads(said, 65)),
+    ("headers", |_, _| headers(50)),
+    ("too-many-headers", |_, _| headers(101)),
+    ("a-long-header", |_, _| Ok(Some(Response::new(200).header("x-long", &"x".repeat((256 << 10) + 1))))),
+    ("mixed", mixed),
     ("status", |_, _| Ok(Some(Response::new(99)))),
     ("header", |_, _| Ok(Some(Response::new(200).header("x-bad", "a\nb")))),
     ("pieces-too-large", pieces),
@@ -88,6 +94,32 @@ fn uploads(said: &mut Said, count: usize) -> Result<Option<Response>, Error> {
     }
     said.say(count);
     Ok(None)
+}
+
+fn opened_uploads(said: &mut Said, count: usize) -> Result<Option<Response>, Error> {
+    for _ in 0..count {
+        drop(Upload::open("nonsense")?);
+    }
+    said.say(count);
+    Ok(None)
+}
+
+fn headers(count: usize) -> Result<Option<Response>, Error> {
+    let all = (0..count).fold(Response::new(200).bytes("done"), |response, number| {
+        response.add_header("x-number", &number.to_string())
+    });
+    Ok(Some(all))
+}
+
+/// Text and objects, in the order in which they were written.
+fn mixed(_: &Call, _: &mut Said) -> Result<Option<Response>, Error> {
+    object()?;
+    let mut response = Response::new(200).text("text ");
+    response.write_object("limits/a")?;
+    let absent = response.write_object("limits/nothing")?.is_none();
+    response = response.bytes(format!(" {absent} "));
+    response.write_object("limits/a")?;
+    Ok(Some(response))
 }
 
 fn pieces(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
