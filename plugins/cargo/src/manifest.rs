@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cargo_platform::Platform;
 use packhouse_plugin::json::plain;
 use semver::VersionReq;
 use serde::Deserialize;
@@ -195,15 +196,18 @@ fn agree_on_registry(what: &str, manifest: &Told, request: &Told) -> Result<(), 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     kind: Kind,
-    /// Without white space and without a comma before a bracket: a manifest and a request may
-    /// spell one `cfg(…)` differently.
+    /// As cargo writes it: a manifest and a request may spell one `cfg(…)` differently. One that cargo
+    /// cannot read stays as it is, and agrees with none.
     target: Option<String>,
     alias: String,
 }
 
 impl Place {
     fn new(kind: Kind, target: Option<&str>, alias: &str) -> Self {
-        let target = target.map(|target| target.replace(char::is_whitespace, "").replace(",)", ")"));
+        let written = |target: &str| {
+            target.parse().map_or_else(|_| target.to_owned(), |target: Platform| target.to_string())
+        };
+        let target = target.map(written);
         Self { kind, target, alias: alias.to_owned() }
     }
 }

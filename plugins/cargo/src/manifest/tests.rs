@@ -85,6 +85,35 @@ fn a_missing_rust_version_is_taken_from_the_manifest() {
     assert_eq!(new.rust_version.as_deref(), Some("1.85"));
 }
 
+/// Cargo accepts a last comma in `any` and `all` only, and cannot build a crate with another.
+#[test]
+fn one_target_may_be_spelled_in_several_ways() {
+    let agree = |manifest: &str, target: &str| {
+        let manifest = format!(
+            "[package]\nname = \"a\"\nversion = \"1.0.0\"\n[target.'{manifest}'.dependencies]\nlibc = \"1\"\n"
+        );
+        let libc = json!({ "name": "libc", "version_req": "^1", "target": target, "registry": CRATES_IO });
+        let request = json!({ "name": "a", "vers": "1.0.0", "deps": [libc] });
+        let mut request: NewCrate = serde_json::from_value(request).unwrap();
+        Manifest::parse(manifest.as_bytes()).unwrap().agree(&mut request).is_ok()
+    };
+    for (manifest, target) in [
+        ("cfg(any(unix, windows,))", "cfg(any(unix, windows))"),
+        ("cfg( all(unix,) )", "cfg(all(unix))"),
+        ("cfg(target_os=\"linux\")", "cfg(target_os = \"linux\")"),
+    ] {
+        assert!(agree(manifest, target), "{manifest} is {target}");
+    }
+    for (manifest, target) in [
+        ("cfg(not(windows,))", "cfg(not(windows))"),
+        ("cfg(target_os = \"linux\",)", "cfg(target_os = \"linux\")"),
+        ("cfg(target_os = \"a b\")", "cfg(target_os = \"ab\")"),
+        ("cfg(any(windows, unix))", "cfg(any(unix, windows))"),
+    ] {
+        assert!(!agree(manifest, target), "{manifest} is not {target}");
+    }
+}
+
 #[test]
 fn every_difference_is_told() {
     type Alter = fn(&mut Value);
