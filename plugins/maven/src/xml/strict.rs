@@ -1,6 +1,9 @@
 //! Whether a document that a client sends is well-formed, where `read` is lenient: characters, comments,
 //! attributes, references and declarations. No client could read such a document again.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -95,7 +98,8 @@ fn check_name(name: &str) -> Result<(), XmlError> {
 /// What stands between `&` and `;`.
 fn check_reference(name: &str) -> Result<(), XmlError> {
     let Some(number) = name.strip_prefix('#') else {
-        if ENTITIES.split_ascii_whitespace().any(|known| known == name) {
+        static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| ENTITIES.split_ascii_whitespace().collect());
+        if KNOWN.contains(name) {
             return Ok(());
         }
         return malformed(format!("the entity `&{};` is not known", shorten(name)));
