@@ -310,7 +310,8 @@ pub fn account_id(name: &str) -> Result<Option<String>, Error> {
 pub struct TokenRequest {
     pub label: Option<String>,
     pub read_only: bool,
-    /// Empty for all that the account may; `*` in a name is any run of characters.
+    /// Empty for all that the account may; `*` in a name is any run of characters. The name `*`
+    /// alone is everything on which the account may do the action when the token is used.
     pub scopes: Vec<Wanted>,
     /// None for as long as the account itself.
     pub lifetime_seconds: Option<u64>,

@@ -273,7 +273,12 @@ async fn a_token_s_scopes_stay_within_what_its_maker_has() {
     assert!(refused(auth.issue(&ann, &wanting(&["demo:package:@bob/a:write"])).await).contains("@bob/a"));
     assert!(refused(auth.issue(&ann, &wanting(&["*:*:*:*"])).await).contains("more than you may"));
 
+    let all = with_token(&auth, "ann", wanting(&["demo:package:*:write"])).await;
+    assert_eq!(all.scopes(), scopes(&["demo:package:*:write"]), "the grants decide at each use");
+
     let narrowed = with_token(&auth, "ann", wanting(&["demo:package:@ann/a:write"])).await;
+    let all = auth.issue(&narrowed, &wanting(&["demo:package:*:yank"])).await.unwrap();
+    assert_eq!(all.token.scopes, scopes(&["demo:package:@ann/a:yank"]), "all that it is narrowed to");
     assert!(
         refused(auth.issue(&narrowed, &wanting(&["demo:package:@ann/b:write"])).await).contains("@ann/b")
     );

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use packhouse_scope::{Actions, Scope, is_narrower};
+use packhouse_scope::{Actions, Scope};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -222,14 +222,18 @@ impl Auth {
             return Ok(account.scopes().to_vec());
         }
         let (person, public) = (account.as_person(Owners::default()), &self.inner.anonymous);
+        let mut scopes = Vec::with_capacity(request.scopes.len());
         for scope in &request.scopes {
-            if !is_narrower(scope, &person, public, request.actions.as_deref()) {
-                return deny(&format!(
-                    "`{scope}` is more than you may do yourself: ask for less, or for that grant"
-                ));
+            match packhouse_scope::narrow(scope, &person, public, request.actions.as_deref()) {
+                Some(narrowed) => scopes.extend(narrowed),
+                None => {
+                    return deny(&format!(
+                        "`{scope}` is more than you may do yourself: ask for less, or for that grant"
+                    ));
+                }
             }
         }
-        Ok(request.scopes.clone())
+        Ok(scopes)
     }
 
     /// Removes expired tokens after a token is created. Its failure does not fail the creation.

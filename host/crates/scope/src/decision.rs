@@ -124,5 +124,27 @@ pub fn is_narrower(scope: &Scope, person: &Person<'_>, public: &[Scope], actions
     is_own || public.iter().any(covered)
 }
 
+/// The scopes of a token for which this scope is wanted; none if they would allow more than the person
+/// may do. At a mount, the name `*` means everything on which the bearer may do the action when the
+/// token is used: the grants, and the owner lists, are looked at again at each use. Of a narrowed
+/// token, only what it is narrowed to is kept.
+pub fn narrow(
+    scope: &Scope,
+    person: &Person<'_>,
+    public: &[Scope],
+    actions: Option<&Actions>,
+) -> Option<Vec<Scope>> {
+    if is_narrower(scope, person, public, actions) {
+        return Some(vec![scope.clone()]);
+    }
+    let actions = actions.filter(|_| scope.is_about_everything_of_a_kind())?;
+    if person.narrowed_to.is_empty() {
+        return Some(vec![scope.clone()]);
+    }
+    let own = person.narrowed_to.iter().filter_map(|own| own.with_action_of(scope, actions));
+    let own: Vec<Scope> = own.collect();
+    (!own.is_empty()).then_some(own)
+}
+
 #[cfg(test)]
 mod tests;

@@ -15,5 +15,5 @@ mod scope;
 
 pub use access::{ALL, Access, Entry, put_together};
 pub use actions::{Actions, Declaration, Implication, Rules};
-pub use decision::{Caller, Decision, Person, Question, decide, is_narrower, is_public};
+pub use decision::{Caller, Decision, Person, Question, decide, is_narrower, is_public, narrow};
 pub use scope::{Resource, Scope, ScopeError};

@@ -105,6 +105,19 @@ impl Scope {
         self.is_about_all_of(other) && actions.all_include(&other.kind, &self.action, &other.action)
     }
 
+    /// Is this a scope for one action on everything of one kind, at one mount?
+    pub(crate) fn is_about_everything_of_a_kind(&self) -> bool {
+        let has_no_star = |part: &String| !part.contains('*');
+        self.name == "*" && [&self.protocol, &self.kind, &self.action].into_iter().all(has_no_star)
+    }
+
+    /// What this scope names, with the mount, the kind and the action of `other`; none if this scope
+    /// does not allow that action there.
+    pub(crate) fn with_action_of(&self, other: &Self, actions: &Actions) -> Option<Self> {
+        let narrowed = Self { name: self.name.clone(), ..other.clone() };
+        self.covers(&narrowed, actions).then_some(narrowed)
+    }
+
     /// Does this scope name everything that `other` names, whatever the actions of both?
     pub fn is_about_all_of(&self, other: &Self) -> bool {
         // If a `*` of the other name can match a `:`, the part before the first `:` of the allowed

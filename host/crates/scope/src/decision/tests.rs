@@ -216,6 +216,26 @@ fn a_token_is_made_only_for_what_its_maker_may_do() {
 }
 
 #[test]
+fn a_token_for_everything_holds_what_its_maker_may_do() {
+    let narrowed = |scope: &str, person: &Person<'_>, actions: Option<&Actions>| {
+        narrow(&Scope::parse(scope).unwrap(), person, &[], actions)
+    };
+    let grants = scopes(&["demo:package:@ann/*:write"]);
+    let (all, ann) = (actions(), Person { grants: &grants, ..Person::default() });
+    let wanted = "demo:package:*:write";
+    assert_eq!(narrowed(wanted, &ann, Some(&all)), Some(scopes(&[wanted])), "the grants decide at each use");
+    assert_eq!(narrowed("demo:package:@*:write", &ann, Some(&all)), None);
+    assert_eq!(narrowed("demo:*:*:write", &ann, Some(&all)), None);
+    assert_eq!(narrowed(wanted, &ann, None), None, "it would be valid at other mounts");
+    let made_with = scopes(&["demo:package:@ann/a:write", "demo:package:@ann/b:yank", "other:*:*:*"]);
+    let limited = Person { narrowed_to: &made_with, ..ann };
+    let yank = narrowed("demo:package:*:yank", &limited, Some(&all));
+    assert_eq!(yank, Some(scopes(&["demo:package:@ann/a:yank", "demo:package:@ann/b:yank"])));
+    assert_eq!(narrowed(wanted, &limited, Some(&all)), Some(scopes(&["demo:package:@ann/a:write"])));
+    assert_eq!(narrowed("demo:package:*:delete", &limited, Some(&all)), None);
+}
+
+#[test]
 fn rules_hold_for_every_kind_of_a_protocol_that_declares_nothing_itself() {
     let rules = Rules {
         implied: [("change".to_owned(), words(&["read"])), ("read".to_owned(), words(&["list"]))].into(),

@@ -63,7 +63,7 @@ impl Account {
         }
         let mut state = self.state.borrow_mut();
         let expires = self.end(request, state.now)?;
-        let scopes = self.narrow(&state, wanted)?;
+        let scopes = self.narrow(&state, &wanted)?;
         let networks = self.place(&state, networks)?;
         self.check_quota(&state)?;
         let secret = format!("phs_{}", Digest::from_bytes("random", &state.random(16)).hex);
@@ -99,18 +99,17 @@ impl Account {
     }
 
     /// What a token is narrowed to for which this is wanted.
-    fn narrow(&self, state: &State, wanted: Vec<Scope>) -> Result<Vec<Scope>, Error> {
+    fn narrow(&self, state: &State, wanted: &[Scope]) -> Result<Vec<Scope>, Error> {
         if wanted.is_empty() {
             return Ok(self.identity.scopes.clone());
         }
         let person = state.person(&self.identity, Owners::default());
-        let is_narrower = |scope: &&Scope| {
-            packhouse_scope::is_narrower(scope, &person, &state.anonymous, Some(&state.actions))
+        let narrow = |scope: &Scope| {
+            packhouse_scope::narrow(scope, &person, &state.anonymous, Some(&state.actions))
+                .ok_or_else(|| Error::Denied(format!("`{scope}` is more than this account may do")))
         };
-        match wanted.iter().find(|scope| !is_narrower(scope)) {
-            Some(scope) => Err(Error::Denied(format!("`{scope}` is more than this account may do"))),
-            None => Ok(wanted),
-        }
+        let narrowed = wanted.iter().map(narrow).collect::<Result<Vec<_>, _>>()?;
+        Ok(narrowed.into_iter().flatten().collect())
     }
 
     /// The networks of a token for which these are wanted.
