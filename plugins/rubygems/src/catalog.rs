@@ -19,7 +19,7 @@
 
 use packhouse_plugin::digests::{self, MD5, SHA256};
 use packhouse_plugin::storage::{self, Document, Json, Precondition, Writer, unless_conflict};
-use packhouse_plugin::{Error, ObjectInfo, clock, log, random, time};
+use packhouse_plugin::{Error, ObjectInfo, log, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,7 @@ use crate::layout::{self, CHANGES, RECENT, VERSIONS};
 use crate::name::GemName;
 use listing::Listing;
 
+pub mod anew;
 pub mod listing;
 pub mod rendered;
 
@@ -55,6 +56,56 @@ struct Recent {
     /// By the name in lower case of each gem with a note: the version in the store of the document
     /// that its lines are about.
     seen: BTreeMap<String, String>,
+    /// Of `versions` as it was at `base`; none in what an earlier version of this plugin wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Sums>,
+    /// Whether a reindex is writing the list anew and has not listed every gem yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_partial: bool,
+}
+
+impl Recent {
+    /// What is stored, or nothing. It is never ignored: gems may be listed only here.
+    fn of(stored: Option<&Document>) -> Result<Self, Error> {
+        stored.map_or_else(|| Ok(Self::default()), Document::json)
+    }
+
+    /// No request reads a list that is being written anew.
+    fn check_complete(&self) -> Result<(), Error> {
+        if self.is_partial {
+            return Err(Error::damaged(
+                VERSIONS,
+                "it is being written anew: wait for `packhouse reindex`, or run it again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The lines that follow `versions` as it is now. Another request may have appended them since,
+    /// and in a copied bucket the version is another one. `Damaged` if the gems that were in
+    /// `versions` are not in it any more.
+    fn beside(self, base: Option<&Document>) -> Result<Self, Error> {
+        let version = base.map(|base| base.info.version.clone());
+        let text = text_of(base)?;
+        if Sums::of(text.clone() + &self.lines)? == self.sums {
+            return Ok(Self { base: version, ..self });
+        }
+        let before = self
+            .head
+            .as_ref()
+            .map_or_else(|| self.sums.size.saturating_sub(self.lines.len() as u64), |head| head.size);
+        let begin = usize::try_from(before).ok().and_then(|size| text.as_bytes().get(..size));
+        let is_kept = match (begin, &self.head) {
+            (None, _) => false,
+            (Some(begin), Some(head)) => Sums::of(begin)? == *head,
+            (Some(_), None) => base.is_some() || self.base.is_none(),
+        };
+        if is_kept {
+            return Ok(Self { base: version, is_partial: self.is_partial, ..Self::default() });
+        }
+        let what = if base.is_some() { "its text is not the one that was written" } else { "it is missing" };
+        Err(Error::damaged(VERSIONS, format!("{what}: run `packhouse reindex` to write it anew")))
+    }
 }
 
 /// Length and digests of a file of the compact index.
@@ -130,7 +181,8 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
         }
     }
     let stored = storage::get(RECENT)?;
-    let recent: Recent = stored.as_ref().and_then(|document| document.json().ok()).unwrap_or_default();
+    let recent = Recent::of(stored.as_ref())?;
+    recent.check_complete()?;
     let mut keys = vec![VERSIONS.to_owned()];
     keys.extend(notes.iter().map(|(name, _)| layout::document(name)));
     let mut found = storage::stat_many(&keys)?.into_iter();
@@ -148,16 +200,20 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     if is_of_base && seen.iter().all(is_seen) {
         return Ok(Some(Current { base: recent.base, lines: recent.lines, sums: recent.sums }));
     }
+    if stored.is_none() && base.is_none() {
+        anew::check_begun()?;
+    }
     if stored.is_none() && base.is_none() && seen.values().all(|version| version.starts_with(ABSENT)) {
         return Ok(Some(Current { base: None, lines: EMPTY.to_owned(), sums: Sums::of(EMPTY)? }));
     }
-    let recent = if is_of_base { recent } else { fitting(recent, read_base()?.as_ref())? };
+    let base = read_base()?;
+    let recent = beside(stored.as_ref(), recent, base.as_ref())?;
     let dirty: Vec<&GemName> = notes
         .iter()
         .map(|(name, _)| name)
         .filter(|name| recent.seen.get(&name.lower()) != seen.get(&name.lower()))
         .collect();
-    let folded = fold(stored.as_ref(), recent, &dirty, seen)?;
+    let folded = fold(stored.as_ref(), base.as_ref(), recent, &dirty, seen)?;
     if folded.is_some() {
         forget(&notes)?;
     } else {
@@ -166,16 +222,12 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     Ok(folded)
 }
 
-/// What was written beside another version of `versions`, if the text is the same: in a bucket that was
-/// copied or restored all versions are others. Otherwise nothing, as the lines may be in `versions` by now.
-fn fitting(recent: Recent, base: Option<&Document>) -> Result<Recent, Error> {
-    let whole = text_of(base)? + &recent.lines;
-    let fits = !recent.lines.is_empty() && Sums::of(whole)? == recent.sums;
-    Ok(if fits {
-        Recent { base: base.map(|base| base.info.version.clone()), ..recent }
-    } else {
-        Recent::default()
-    })
+/// Without `recent.json`, `versions` is that of an earlier system.
+fn beside(stored: Option<&Document>, recent: Recent, base: Option<&Document>) -> Result<Recent, Error> {
+    match stored {
+        Some(_) => recent.beside(base),
+        None => Ok(Recent { base: base.map(|base| base.info.version.clone()), ..recent }),
+    }
 }
 
 /// The whole text of the list with all changes that have ended.
@@ -186,13 +238,12 @@ pub fn text() -> Result<String, Error> {
 /// Gives these gems their lines, whether there are notes of them or not.
 pub fn follow(names: &[&GemName]) -> Result<(), Error> {
     for attempt in 1..=ATTEMPTS {
-        let before = current()?;
         let stored = storage::get(RECENT)?;
-        let recent: Recent = stored.as_ref().and_then(|document| document.json().ok()).unwrap_or_default();
-        let recent =
-            if recent.base == before.base && recent.sums == before.sums { recent } else { Recent::default() };
+        let recent = Recent::of(stored.as_ref())?;
+        let base = read_base()?;
+        let recent = beside(stored.as_ref(), recent, base.as_ref())?;
         let seen = recent.seen.clone();
-        match fold(stored.as_ref(), recent, names, seen)? {
+        match fold(stored.as_ref(), base.as_ref(), recent, names, seen)? {
             Some(_) => return Ok(()),
             None => storage::wait_turn(RECENT, attempt)?,
         }
@@ -203,27 +254,25 @@ pub fn follow(names: &[&GemName]) -> Result<(), Error> {
 /// Adds the lines of these gems, and writes them down. None if somebody else was faster.
 fn fold(
     stored: Option<&Document>,
+    base: Option<&Document>,
     recent: Recent,
     dirty: &[&GemName],
     seen: BTreeMap<String, String>,
 ) -> Result<Option<Current>, Error> {
-    let base = read_base()?;
-    let version = base.as_ref().map(|base| base.info.version.clone());
-    if recent.base != version && recent != Recent::default() {
-        return Ok(None);
-    }
     let mut lines = recent.lines;
     if base.is_none() && lines.is_empty() {
-        lines = format!("created_at: {}\n---\n", time::rfc3339_seconds(clock::now()));
+        lines = anew::header();
     }
-    let before = text_of(base.as_ref())?;
+    let before = text_of(base)?;
+    let head = recent.head.map_or_else(|| Sums::of(&before), Ok)?;
     let whole = before.clone() + &lines;
     lines.push_str(&Listing::new(&whole).lines_for(dirty)?);
-    let whole = before + &lines;
-    let sums = Sums::of(&whole)?;
-    let mut next = Recent { base: version, lines, sums, seen };
-    if let Some(written) = move_lines(base.as_ref().map(|base| &base.info), &next.lines)? {
-        next = Recent { base: Some(written.version), lines: String::new(), ..next };
+    let sums = Sums::of(before + &lines)?;
+    let mut next =
+        Recent { base: recent.base, lines, sums, seen, head: Some(head), is_partial: recent.is_partial };
+    if let Some(written) = move_lines(base.map(|base| &base.info), &next.lines)? {
+        let head = Some(next.sums.clone());
+        next = Recent { base: Some(written.version), lines: String::new(), head, ..next };
     }
     let precondition = stored.map_or(Precondition::Absent, Document::precondition);
     let written = Json::<Recent>::at(RECENT).put(&next, precondition);
@@ -280,11 +329,13 @@ fn text_of(base: Option<&Document>) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// The list as it is stored, without what has not reached it yet. It changes nothing.
+/// The list as it is stored, without what has not reached it yet. It changes nothing. `Damaged` if
+/// a request would get an error.
 pub fn peek() -> Result<String, Error> {
-    let base = read_base()?;
-    let recent: Recent = storage::get(RECENT)?.and_then(|document| document.json().ok()).unwrap_or_default();
-    let is_of_base = recent.base.as_ref() == base.as_ref().map(|base| &base.info.version);
-    let recent = if is_of_base { recent } else { fitting(recent, base.as_ref())? };
-    Ok(text_of(base.as_ref())? + &recent.lines)
+    let stored = storage::get(RECENT)?;
+    Recent::of(stored.as_ref())?.check_complete()?;
+    if stored.is_none() && storage::stat(VERSIONS)?.is_none() {
+        anew::check_begun()?;
+    }
+    anew::draft()
 }

@@ -6,11 +6,11 @@
 
 use packhouse_plugin::maintenance::{Phase, Step, Stored, each, each_document};
 use packhouse_plugin::storage::{self, put_proven, unless_conflict};
-use packhouse_plugin::{Error, ObjectInfo};
+use packhouse_plugin::{Error, ObjectInfo, log};
 
 use super::document;
 use crate::catalog::rendered::{self, Kind};
-use crate::catalog::{self, listing::Listing};
+use crate::catalog::{self, anew, listing::Listing};
 use crate::document::Package;
 use crate::layout;
 use crate::name::GemName;
@@ -30,7 +30,9 @@ pub const PHASES: &[Phase] = &[
         name: "older",
         step: |step, after| step.each_proven(after, |document, proof| older::rebuild(step, &document, proof)),
     },
+    Phase { name: "list", step: begin_list },
     Phase { name: "documents", step: documents },
+    Phase { name: "listed", step: end_list },
     Phase { name: "rendered", step: render },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
@@ -123,15 +125,49 @@ fn write_pages(step: &Step<'_>, names: &[GemName]) -> Result<(), Error> {
     Ok(())
 }
 
+/// A list that was lost or damaged is written anew. The documents follow, one by one.
+fn begin_list(step: &Step<'_>, _: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(why) = damage_of_list()? else { return Ok(None) };
+    log::warn("the list of gems is written anew", &[("key", layout::VERSIONS), ("reason", &why)]);
+    if !step.is_dry_run() {
+        anew::begin()?;
+    }
+    list_rebuilt(step);
+    Ok(None)
+}
+
+fn end_list(step: &Step<'_>, _: Option<&str>) -> Result<Option<String>, Error> {
+    if !step.is_dry_run() {
+        anew::end()?;
+    }
+    Ok(None)
+}
+
+fn damage_of_list() -> Result<Option<String>, Error> {
+    match catalog::peek() {
+        Err(Error::Damaged { why, .. }) => Ok(Some(why)),
+        read => read.map(|_| None),
+    }
+}
+
+fn list_rebuilt(step: &Step<'_>) {
+    if step.remembered(&[layout::VERSIONS]).contains(&false) {
+        step.remember(&[layout::VERSIONS]);
+        step.rebuilt(layout::VERSIONS);
+    }
+}
+
 fn follow(step: &Step<'_>, names: &[GemName]) -> Result<(), Error> {
+    if step.is_dry_run() && damage_of_list()?.is_some() {
+        return Ok(());
+    }
     let names: Vec<&GemName> = names.iter().collect();
-    let is_behind = !Listing::new(&catalog::peek()?).lines_for(&names)?.is_empty();
+    let is_behind = !Listing::new(&anew::draft()?).lines_for(&names)?.is_empty();
     if is_behind && !step.is_dry_run() {
         catalog::follow(&names)?;
     }
-    if is_behind && step.remembered(&[layout::VERSIONS]).contains(&false) {
-        step.remember(&[layout::VERSIONS]);
-        step.rebuilt(layout::VERSIONS);
+    if is_behind {
+        list_rebuilt(step);
     }
     Ok(())
 }
@@ -143,7 +179,8 @@ fn render(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
     let Some(kind) = Kind::ALL.get(number).copied() else { return Ok(None) };
     let there = storage::stat(kind.key())?;
     if step.is_dry_run() {
-        if there.is_none() && !catalog::peek()?.is_empty() {
+        let is_damaged = damage_of_list()?.is_some();
+        if there.is_none() && (is_damaged || !catalog::peek()?.is_empty()) {
             step.rebuilt(kind.key());
         }
         return Ok(Some((number + 1).to_string()));

@@ -195,3 +195,141 @@ fn a_run_may_be_killed_between_any_two_steps() {
         assert_eq!(list(&host).len(), 2);
     }
 }
+
+/// Three versions in a list whose notes are gone.
+fn listed() -> Host {
+    let host = host();
+    three(&host);
+    host.set_now(host.now() + 3 * GRACE);
+    pushed(&host, "late", "1.0");
+    assert_eq!(list(&host).len(), 3);
+    host
+}
+
+/// Every list is refused, verify reports the key, and a reindex makes everything whole.
+#[track_caller]
+fn assert_refused_until_reindexed(host: &Host, key: &str) {
+    for path in ["/versions", "/names", "/specs.4.8.gz", "/api/v1/search.json?query=demo"] {
+        assert_told(&get(host, path), 500, "damaged");
+    }
+    assert_eq!(get(host, "/info/demo").status(), 200);
+    pushed(host, "late", "1.1");
+    assert_told(&get(host, "/versions"), 500, "damaged");
+    assert_eq!(verify(host).damaged, [key]);
+    let before = host.objects();
+    let dry = host.upkeep().dry_run().reindex::<RubyGems>().unwrap();
+    assert!(dry.rebuilt.contains(&"versions".to_owned()), "{:?}", dry.lines);
+    assert_eq!(host.objects(), before);
+    let run = host.upkeep().reindex::<RubyGems>().unwrap();
+    assert_eq!(run.damaged, Vec::<String>::new(), "{:?}", run.lines);
+    assert_eq!(run.rebuilt.iter().filter(|key| *key == "versions").count(), 1, "{:?}", run.lines);
+    assert_eq!(list(host).len(), 3);
+    assert_sums_agree(host);
+    assert_eq!(text(host, "/names"), "---\ndemo\nlate\nother\n");
+    assert_eq!(verify(host).damaged, Vec::<String>::new());
+    pushed(host, "late", "1.2");
+    assert_eq!(list(host).len(), 4);
+}
+
+#[test]
+fn a_lost_list_is_refused_until_it_is_written_anew() {
+    let host = listed();
+    host.remove("versions");
+    assert_refused_until_reindexed(&host, "versions");
+}
+
+#[test]
+fn a_damaged_list_is_refused_until_it_is_written_anew() {
+    let damages: [fn(&mut Vec<u8>); 4] = [
+        |text| text.truncate(60),
+        |text| text.clear(),
+        |text| text[45..49].copy_from_slice(b"XXXX"),
+        |text| text[45] = 0xff,
+    ];
+    for damage in damages {
+        let host = listed();
+        let mut text = host.object("versions").unwrap();
+        damage(&mut text);
+        host.insert("versions", text).unwrap();
+        assert_refused_until_reindexed(&host, "versions");
+    }
+}
+
+#[test]
+fn lines_that_are_damaged_are_refused_until_the_list_is_written_anew() {
+    let host = listed();
+    host.insert("recent.json", "{").unwrap();
+    assert_refused_until_reindexed(&host, "recent.json");
+}
+
+#[test]
+fn a_list_that_was_lost_with_its_lines_is_not_an_empty_one() {
+    let host = listed();
+    host.remove("versions");
+    host.remove("recent.json");
+    host.set_now(host.now() + 3 * GRACE);
+    host.remove("changes/demo");
+    assert_refused_until_reindexed(&host, "versions");
+}
+
+#[test]
+fn a_list_of_an_earlier_version_of_this_plugin_is_read_and_its_loss_noticed() {
+    let without_head = |host: &Host| {
+        let mut recent = host.object_json("recent.json");
+        recent.as_object_mut().unwrap().remove("head").unwrap();
+        host.insert("recent.json", recent.to_string()).unwrap();
+    };
+    let host = listed();
+    without_head(&host);
+    let before = list(&host);
+    pushed(&host, "late", "1.1");
+    assert_eq!(list(&host)[..before.len()], before);
+    for damaged in [false, true] {
+        let host = listed();
+        without_head(&host);
+        if damaged {
+            let text = host.object("versions").unwrap();
+            host.insert("versions", &text[..60]).unwrap();
+        } else {
+            host.remove("versions");
+        }
+        assert_refused_until_reindexed(&host, "versions");
+    }
+}
+
+#[test]
+fn lines_that_another_request_has_appended_are_not_damage() {
+    let host = host();
+    pushed(&host, "demo", "1.0");
+    list(&host);
+    pushed(&host, "other", "1.0");
+    let whole = text(&host, "/versions");
+    let longer = format!("{whole}late 1.0 {}\n", md5("---\n"));
+    for written in [whole, longer] {
+        host.insert("versions", &written).unwrap();
+        assert_eq!(text(&host, "/versions"), written);
+        assert_eq!(verify(&host).damaged, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_list_that_is_written_anew_is_whole_or_refused() {
+    let mut refused = 0;
+    for steps in 0..12 {
+        let host = listed();
+        host.remove("versions");
+        let _ = host.upkeep().killed_after(steps).reindex::<RubyGems>();
+        let reply = get(&host, "/versions");
+        if reply.status() == 200 {
+            assert_eq!(list(&host).len(), 3, "after {steps} steps");
+        } else {
+            assert_told(&reply, 500, "damaged");
+            refused += 1;
+        }
+        let run = host.upkeep().reindex::<RubyGems>().unwrap();
+        assert_eq!(run.damaged, Vec::<String>::new(), "{:?}", run.lines);
+        assert_eq!(list(&host).len(), 3);
+        assert_sums_agree(&host);
+    }
+    assert!((2..12).contains(&refused), "{refused}");
+}
