@@ -61,6 +61,9 @@ impl Gem {
     /// In YAML.
     pub fn gemspec(&self) -> String {
         let Self { name, version, platform, .. } = self;
+        // As RubyGems writes it: a platform that YAML would read as a number is in quotes.
+        let is_number = platform.bytes().all(|byte| byte.is_ascii_digit());
+        let platform = if is_number { format!("'{platform}'") } else { platform.clone() };
         let needs: Vec<String> =
             self.dependencies.iter().map(|(name, version)| dependency(name, version)).collect();
         let needs = if needs.is_empty() { " []\n".to_owned() } else { format!("\n{}", needs.concat()) };

@@ -59,6 +59,12 @@ pub enum ArchiveError {
     Gemspec(GemspecError),
     /// A path that leads out of the gem.
     Outside(String),
+    /// A path that is the gem's folder itself, or a link to it.
+    Folder(String),
+    /// A link without a target.
+    NoTarget(String),
+    /// A path below that of a file.
+    BelowFile(String),
 }
 
 impl fmt::Display for ArchiveError {
@@ -84,6 +90,13 @@ impl fmt::Display for ArchiveError {
             Self::Gemspec(error) => write!(formatter, "{error}"),
             Self::Outside(path) => {
                 write!(formatter, "the gem contains {path:?}, which leads out of the gem's folder")
+            }
+            Self::Folder(path) => {
+                write!(formatter, "the gem contains {path:?}, which is, or links to, the gem's folder itself")
+            }
+            Self::NoTarget(path) => write!(formatter, "the gem contains {path:?}, a link without a target"),
+            Self::BelowFile(path) => {
+                write!(formatter, "the gem contains {path:?} in the folder of a name that is also a file")
             }
         }
     }
@@ -130,7 +143,7 @@ pub fn read(gem: &mut impl Source) -> Result<Gemspec, ArchiveError> {
     let parts = list_parts(gem)?;
     tar::finish(gem).map_err(|error| tar_failed(&error))?;
     check_checksums(gem, &parts)?;
-    let spec = read_gemspec(gem, &parts)?;
+    let spec = Gemspec::parse_pushed(&read_metadata(gem, &parts)?).map_err(ArchiveError::Gemspec)?;
     let data = parts.iter().find(|part| part.name == DATA).ok_or(ArchiveError::Missing(DATA))?;
     contents::check(open(gem, data)?)?;
     Ok(spec)
@@ -190,10 +203,14 @@ fn read_small(gem: &mut impl Source, part: &Part, what: &'static str) -> Result<
 }
 
 fn read_gemspec(gem: &mut impl Source, parts: &[Part]) -> Result<Gemspec, ArchiveError> {
+    Gemspec::parse(&read_metadata(gem, parts)?).map_err(ArchiveError::Gemspec)
+}
+
+fn read_metadata(gem: &mut impl Source, parts: &[Part]) -> Result<Vec<u8>, ArchiveError> {
     // As RubyGems, which reads both and keeps the last.
     let part = parts.iter().rev().find(|part| part.name == PACKED_METADATA || part.name == METADATA);
     let part = part.ok_or(ArchiveError::Missing(PACKED_METADATA))?;
-    Gemspec::parse(&read_small(gem, part, METADATA)?).map_err(ArchiveError::Gemspec)
+    read_small(gem, part, METADATA)
 }
 
 /// A gem without a list of checksums has none that could be wrong.

@@ -251,7 +251,7 @@ impl About {
             authors: spec.authors.iter().map(|author| shorten(author)).collect(),
             licenses: spec.licenses.iter().map(|license| shorten(license)).collect(),
             metadata: spec.metadata.iter().map(|(key, value)| (shorten(key), shorten(value))).collect(),
-            development: development.map(|one| (one.name.to_string(), one.requirement.to_string())).collect(),
+            development: development.map(|one| (one.name.clone(), one.requirement.to_string())).collect(),
             date: spec.date.clone(),
         }
     }

@@ -13,6 +13,7 @@ use crate::yaml::{self, Kind, Node, YamlError};
 pub use requirement::{Requirement, RequirementError};
 
 mod requirement;
+mod strict;
 
 /// The longest text that may stand in one field, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -45,7 +46,7 @@ pub struct Gemspec {
 /// A gem that another one needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
-    pub name: GemName,
+    pub name: String,
     pub requirement: Requirement,
     pub is_development: bool,
 }
@@ -61,6 +62,12 @@ pub enum GemspecError {
     Requirement(&'static str, RequirementError),
     TooLong(&'static str),
     TooMany(&'static str),
+    /// The field, and its text without quotes, of which Ruby makes a number, a date, or true or false.
+    Unquoted(&'static str, String),
+    /// A field of which RubyGems makes something else than it installs, and what it should be.
+    Wrong(&'static str, &'static str),
+    /// The character at this offset is not allowed in YAML.
+    Character(usize),
 }
 
 impl fmt::Display for GemspecError {
@@ -80,6 +87,17 @@ impl fmt::Display for GemspecError {
                 write!(formatter, "the {what} in the gemspec has more than {LONGEST} bytes")
             }
             Self::TooMany(what) => write!(formatter, "the gemspec has more than {MOST} {what}"),
+            Self::Unquoted(what, text) => write!(
+                formatter,
+                "the {what} {text} in the gemspec is not text in YAML: write it in quotes, '{text}'"
+            ),
+            Self::Wrong(what, wanted) => write!(formatter, "the {what} in the gemspec is not {wanted}"),
+            Self::Character(offset) => {
+                write!(
+                    formatter,
+                    "the gemspec contains a byte order mark or a control character at byte {offset}"
+                )
+            }
         }
     }
 }
@@ -93,6 +111,13 @@ impl From<NameError> for GemspecError {
 }
 
 impl Gemspec {
+    /// The gemspec of a gem that is pushed. Also rejects what RubyGems loads, but does not install.
+    pub fn parse_pushed(bytes: &[u8]) -> Result<Self, GemspecError> {
+        let spec = Self::parse(bytes)?;
+        strict::check(bytes)?;
+        Ok(spec)
+    }
+
     pub fn parse(bytes: &[u8]) -> Result<Self, GemspecError> {
         let text = std::str::from_utf8(bytes).map_err(|_| GemspecError::NotUtf8)?;
         let root = yaml::parse(text).map_err(GemspecError::Yaml)?;
@@ -196,9 +221,12 @@ fn dependencies_of(root: &Node) -> Result<Vec<Dependency>, GemspecError> {
         let requirement = keys.iter().find_map(|key| item.get(key)).map(Requirement::of_yaml).transpose();
         let requirement =
             requirement.map_err(|error| GemspecError::Requirement("requirement of a dependency", error))?;
-        let is_development = text_of(item, "type")?.is_some_and(|kind| kind == ":development");
+        let kind = item.get("type");
+        let is_development = kind.is_some_and(|kind| {
+            kind.symbol() == Some("development") || kind.text().as_deref() == Some(":development")
+        });
         dependencies.push(Dependency {
-            name: GemName::parse(&name)?,
+            name: GemName::parse_needed(&name)?,
             requirement: requirement.unwrap_or_default(),
             is_development,
         });

@@ -37,7 +37,7 @@ pub struct RubyGems;
 packhouse_plugin::export!(RubyGems, maintenance, ownership);
 
 const SETUP: &str = r#"export RUBYGEMS_HOST={base_url}
-gem signin
+{if login}gem signin
 gem push my-gem-1.0.gem
 
 # Gemfile

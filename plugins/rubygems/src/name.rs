@@ -33,6 +33,12 @@ impl GemName {
         &self.0
     }
 
+    /// The name of a gem that another one needs. RubyGems also loads names that no gem can have, such
+    /// as `_rake` and `123`.
+    pub fn parse_needed(text: &str) -> Result<String, NameError> {
+        if is_plain(text, LONGEST_NAME) { Ok(text.to_owned()) } else { Err(NameError::Gem(shown(text))) }
+    }
+
     /// Names that have this in common are one name to the registry.
     pub fn lower(&self) -> String {
         self.0.to_ascii_lowercase()

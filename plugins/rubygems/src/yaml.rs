@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
+mod typed;
+
 /// The most nodes of a document.
 const MOST_NODES: usize = 500_000;
 /// How deep nodes may lie in each other.
@@ -26,6 +28,8 @@ const CLASSES: [&str; 8] = [
 ];
 /// The symbols that RubyGems allows.
 const SYMBOLS: [&str; 2] = [":development", ":runtime"];
+/// The tags of symbols that are written without a colon.
+const SYMBOL_TAGS: [&str; 2] = ["!ruby/sym", "!ruby/symbol"];
 
 /// A node and what its tag says.
 #[derive(Debug)]
@@ -94,6 +98,23 @@ impl Node {
         }
     }
 
+    /// The name of a symbol, without its colon. None for anything else, also for text that looks like
+    /// one in quotes.
+    pub fn symbol(&self) -> Option<&str> {
+        let Kind::Scalar { text, is_plain } = &self.kind else { return None };
+        match self.tag.as_deref() {
+            Some(tag) => SYMBOL_TAGS.contains(&tag).then_some(text),
+            None => text.strip_prefix(':').filter(|_| *is_plain),
+        }
+    }
+
+    /// The text of a plain scalar that Ruby would make a number, a date, or true or false of.
+    pub fn typed(&self) -> Option<&str> {
+        let Kind::Scalar { text, is_plain: true } = &self.kind else { return None };
+        let is_typed = self.tag.is_none() && typed::is_typed(text);
+        is_typed.then_some(text)
+    }
+
     /// The items of a list; none for anything else.
     pub fn items(&self) -> &[Rc<Node>] {
         if let Kind::List(items) = &self.kind { items } else { &[] }
@@ -145,7 +166,7 @@ impl Builder {
     fn add(&mut self, event: Event<'_>) -> Result<Option<Rc<Node>>, YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let tag = check_tag(tag.as_deref())?;
+                let tag = check_tag(tag.as_deref(), Some(&text))?;
                 let is_plain = style == ScalarStyle::Plain;
                 if is_plain && tag.is_none() {
                     check_symbol(&text)?;
@@ -174,7 +195,7 @@ impl Builder {
         if self.open.len() >= DEEPEST {
             return Err(YamlError::TooDeep);
         }
-        self.open.push(Open { anchor, tag: check_tag(tag)?, is_map, children: Vec::new() });
+        self.open.push(Open { anchor, tag: check_tag(tag, None)?, is_map, children: Vec::new() });
         Ok(None)
     }
 
@@ -214,7 +235,7 @@ impl Builder {
 }
 
 /// The tag, unless RubyGems would refuse to make an object of it.
-fn check_tag(tag: Option<&Tag>) -> Result<Option<String>, YamlError> {
+fn check_tag(tag: Option<&Tag>, scalar: Option<&str>) -> Result<Option<String>, YamlError> {
     let Some(tag) = tag else { return Ok(None) };
     let text = format!("{}{}", tag.handle, tag.suffix);
     let text =
@@ -222,10 +243,16 @@ fn check_tag(tag: Option<&Tag>) -> Result<Option<String>, YamlError> {
     let text = text
         .strip_prefix("tag:ruby.yaml.org,2002:")
         .map_or_else(|| text.clone(), |own| format!("!ruby/{own}"));
-    if text.starts_with("!ruby/") && class_of(&text).is_none_or(|class| !CLASSES.contains(&class)) {
-        return Err(YamlError::Class(shown(&text)));
-    }
-    Ok(Some(text))
+    let is_loaded = match class_of(&text) {
+        Some(class) => CLASSES.contains(&class),
+        None if SYMBOL_TAGS.contains(&text.as_str()) => {
+            scalar.is_some_and(|name| SYMBOLS.iter().any(|known| known.strip_prefix(':') == Some(name)))
+        }
+        None if text.starts_with("!ruby/") => text == "!ruby/hash",
+        // Also a class: `!map:Foo`. A set is one of Psych's.
+        None => text != "!set" && !["!map:", "!seq:", "!str:"].iter().any(|prefix| text.starts_with(prefix)),
+    };
+    if is_loaded { Ok(Some(text)) } else { Err(YamlError::Class(shown(&text))) }
 }
 
 fn class_of(tag: &str) -> Option<&str> {
@@ -283,6 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn what_ruby_would_read_as_no_text_is_known() {
+        for (text, is_typed) in [
+            ("1", true),
+            ("1.10", true),
+            ("010", true),
+            ("0x1F", true),
+            ("1.5e-3", true),
+            ("2026-01-02", true),
+            ("true", true),
+            ("1.2.3", false),
+            ("1.0.a", false),
+            ("1.5e3", false),
+            ("ruby", false),
+            ("'1.10'", false),
+            ("!str 1", false),
+            ("\"1\"", false),
+        ] {
+            let root = parse(&format!("a: {text}\n")).unwrap();
+            assert_eq!(root.get("a").unwrap().typed().is_some(), is_typed, "{text}");
+        }
+    }
+
+    #[test]
     fn aliases_share_what_they_name() {
         let root = parse("one: &id001\n  - a\n  - b\ntwo: *id001\n").unwrap();
         assert_eq!(root.get("two").unwrap().items().len(), 2);
@@ -300,11 +350,24 @@ mod tests {
             "a: !ruby/regexp /a/\n",
             "a: !ruby/sym system\n",
             "a: !<tag:ruby.yaml.org,2002:object:OpenStruct> {}\n",
+            "a: !map:Foo {}\n",
+            "a: !seq:Foo []\n",
+            "a: !str:Foo bar\n",
+            "a: !set {b: }\n",
+            "a: !!set {b: }\n",
+            "a: !ruby/sym ':runtime'\n",
+            "a: !ruby/sym {}\n",
             "a: !ruby/hash:Foo {}\n",
         ] {
             assert!(matches!(parse(text), Err(YamlError::Class(_))), "{text}");
         }
         assert!(matches!(parse("a: :system\n"), Err(YamlError::Symbol(_))));
+        for text in ["a: !ruby/sym runtime\n", "a: !ruby/symbol development\n", "a: !ruby/hash {}\n"] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(parse("a: !ruby/sym runtime\n").unwrap().get("a").unwrap().symbol(), Some("runtime"));
+        assert_eq!(parse("a: :runtime\n").unwrap().get("a").unwrap().symbol(), Some("runtime"));
+        assert_eq!(parse("a: ':runtime'\n").unwrap().get("a").unwrap().symbol(), None);
         for text in
             ["a: :runtime\n", "a: ':system'\n", "a: !binary |-\n  w6k=\n", "a: !str b\n", "a: !!null\n"]
         {

@@ -63,8 +63,8 @@ struct Origin {
 
 /// One of the files, as it is now.
 pub enum Rendered {
-    /// It lies at its key.
-    Stored(Sums),
+    /// It lies at its key, in this version.
+    Stored(Sums, String),
     Fresh(Vec<u8>),
 }
 
@@ -81,30 +81,48 @@ pub fn read(kind: Kind, current: &Current) -> Result<Rendered, Error> {
         && origin.of == current.sums.md5
         && origin.version == info.version
     {
-        return Ok(Rendered::Stored(origin.sums.clone()));
+        return Ok(Rendered::Stored(origin.sums.clone(), info.version.clone()));
     }
     let bytes = render(kind, &current.text()?, |_| true)?;
-    if let Err(error) = store(kind, &bytes, current, there.as_ref()) {
-        let fields = [("key", kind.key()), ("error", &error.to_string())];
-        log::warn("an index could not be written; the next request makes it again", &fields);
+    match store(kind, &bytes, current, there.as_ref()) {
+        Ok(Some(origin)) => return Ok(Rendered::Stored(origin.sums, origin.version)),
+        Ok(None) => {}
+        Err(error) => {
+            let fields = [("key", kind.key()), ("error", &error.to_string())];
+            log::warn("an index could not be written; the next request makes it again", &fields);
+        }
     }
     Ok(Rendered::Fresh(bytes))
 }
 
 /// Writes the file, unless it was written a moment ago. Somebody else who was faster is as good.
-fn store(kind: Kind, bytes: &[u8], current: &Current, there: Option<&ObjectInfo>) -> Result<(), Error> {
+fn store(
+    kind: Kind,
+    bytes: &[u8],
+    current: &Current,
+    there: Option<&ObjectInfo>,
+) -> Result<Option<Origin>, Error> {
     let age = there.map(storage::age).transpose()?.flatten();
     if age.is_some_and(|age| age < INTERVAL) {
-        return Ok(());
+        return Ok(None);
     }
-    write(kind, bytes, current, there).map(drop)
+    try_write(kind, bytes, current, there)
 }
 
 /// Writes the file. False if somebody else was faster.
 pub fn write(kind: Kind, bytes: &[u8], current: &Current, there: Option<&ObjectInfo>) -> Result<bool, Error> {
+    Ok(try_write(kind, bytes, current, there)?.is_some())
+}
+
+fn try_write(
+    kind: Kind,
+    bytes: &[u8],
+    current: &Current,
+    there: Option<&ObjectInfo>,
+) -> Result<Option<Origin>, Error> {
     let precondition = there.map_or(Precondition::Absent, |info| Precondition::Version(&info.version));
     let written = storage::put(kind.key(), bytes, precondition, Some(kind.content_type()));
-    let Some(written) = unless_conflict(written)? else { return Ok(false) };
+    let Some(written) = unless_conflict(written)? else { return Ok(None) };
     let sums = Sums::of(bytes)?;
     let origin = Origin { of: current.sums.md5.clone(), version: written.version, sums };
     Json::<Origins>::at(RENDERED).update(|origins| {
@@ -112,7 +130,7 @@ pub fn write(kind: Kind, bytes: &[u8], current: &Current, there: Option<&ObjectI
         origins.insert(kind.key().to_owned(), origin.clone());
         Ok::<_, Error>(Some(origins))
     })?;
-    Ok(true)
+    Ok(Some(origin))
 }
 
 /// The file, made of this list without the gems that the filter does not let through.

@@ -4,7 +4,7 @@
 use packhouse_plugin::{Call, Response};
 use serde_json::{Value, json};
 
-use super::{GEM, failed, require_read};
+use super::{GEM, Readable, failed};
 use crate::document::Package;
 use crate::error::{self, Error};
 use crate::marshal::Marshal;
@@ -51,10 +51,13 @@ fn find(call: &Call) -> Result<Vec<Needs>, Error> {
     if names.len() > MOST {
         return Err(Error::because(error::TOO_LARGE, format!("ask for at most {MOST} gems at once")));
     }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let readable = Readable::of(names.iter())?;
     let mut needs = Vec::new();
-    for name in names {
+    for name in names.into_iter().filter(|name| readable.allows(name)) {
         let name = GemName::parse(name)?;
-        require_read(&name)?;
         needs.extend(stored::load(&name)?.iter().flat_map(needs_of));
     }
     Ok(needs)

@@ -107,11 +107,13 @@ pub fn read_rendered(call: &Call, kind: Kind) -> Result<Response, Error> {
         let Some(found) = unless_replaced(rendered::read(kind, &current))? else { continue };
         match found {
             Rendered::Fresh(bytes) => return fresh(call, kind, &bytes),
-            Rendered::Stored(sums) => {
-                let response = Response::new(200).content_type(kind.content_type()).no_compression();
-                let response =
-                    if kind == Kind::Names { described(response, &sums).no_ranges() } else { response };
-                if let Some(response) = response.object(kind.key())? {
+            Rendered::Stored(sums, version) => {
+                let mut response = if kind == Kind::Names {
+                    described(Response::new(200), &sums).no_ranges()
+                } else {
+                    packed(kind, &sums)
+                };
+                if response.write_object(kind.key())?.is_some_and(|found| found.version == version) {
                     return Ok(response);
                 }
             }
@@ -124,7 +126,13 @@ fn fresh(call: &Call, kind: Kind, bytes: &[u8]) -> Result<Response, Error> {
     if kind == Kind::Names {
         return text(call, &String::from_utf8_lossy(bytes));
     }
-    Ok(Response::new(200).content_type(kind.content_type()).no_compression().bytes(bytes))
+    Ok(packed(kind, &Sums::of(bytes)?).bytes(bytes))
+}
+
+/// The `ETag` is that of the bytes, whether they are stored or not.
+fn packed(kind: Kind, sums: &Sums) -> Response {
+    let response = Response::new(200).content_type(kind.content_type()).no_compression();
+    response.header("etag", &format!("\"{}\"", sums.md5))
 }
 
 /// A file of the compact index that is in memory.

@@ -38,17 +38,19 @@ pub fn push(call: &Call) -> Result<Response, Error> {
     Ok(told(&format!("Successfully registered gem: {name} ({}){platform}", spec.slot.number)))
 }
 
-/// The body is the gem, or a form with the gem in its first file.
+/// The body is the gem, or a form with the gem in the part `gem`, or else in its first file.
 fn receive(call: &Call) -> Result<Staged, Error> {
     let mut body = call.body();
     let content_type = call.header("content-type").unwrap_or_default();
     if !content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         return Ok(body.stage(None, &[SHA256])?);
     }
-    let mut gem = None;
+    let (mut gem, mut is_named) = (None, false);
     while let Some(mut part) = body.next_part()? {
-        if gem.is_none() && (part.filename().is_some() || part.name() == "gem") {
+        let has_name = part.name() == "gem";
+        if !is_named && has_name || gem.is_none() && part.filename().is_some() {
             gem = Some(part.body().stage(None, &[SHA256])?);
+            is_named = has_name;
         }
     }
     gem.ok_or_else(|| Error::because(error::BAD_BODY, "the form contains no gem; send it as the file `gem`"))
@@ -153,9 +155,15 @@ fn repair(name: &GemName, slot: &Slot, staged: &mut Staged) -> Result<bool, Erro
 }
 
 fn exists(name: &GemName, slot: &Slot) -> Error {
+    let there = stored::load(name).ok().flatten();
+    let there = there.and_then(|package| Some(package.find_same(slot)?.slot.clone()));
+    let (there, same) = match there {
+        Some(there) if there != slot.to_string() => (there, format!(", and {slot} is the same version")),
+        _ => (slot.to_string(), String::new()),
+    };
     let sentence = format!(
-        "Repushing of gem versions is not allowed: {name} {slot} was pushed before. A version that was yanked stays \
-         taken. Push another version"
+        "Repushing of gem versions is not allowed: {name} {there} was pushed before{same}. A version that was yanked \
+         stays taken. Push another version"
     );
     Error::because(error::VERSION_EXISTS, sentence)
 }

@@ -133,6 +133,88 @@ fn files_that_lead_out_of_the_gem_are_refused() {
 }
 
 #[test]
+fn files_that_rubygems_cannot_unpack_are_refused() {
+    for path in [".", "", "a/.."] {
+        refused(&gem_with_entries(&[(b'0', path, b"x")]), "the gem's folder itself");
+    }
+    refused(&gem_with_entries(&[(b'5', "./", b"")]), "the gem's folder itself");
+    for (path, target) in [("lib/self", ".."), ("a", "."), ("a", "b/..")] {
+        refused(&gem_with_entries(&[(b'2', path, target.as_bytes())]), "links to, the gem's folder itself");
+    }
+    refused(&gem_with_entries(&[(b'2', "lib/self", b"")]), "a link without a target");
+    for below in ["a/b", "./a/b/c"] {
+        refused(&gem_with_entries(&[(b'0', "a", b"x"), (b'0', below, b"x")]), "that is also a file");
+    }
+    for entries in [
+        [(b'2', "a/b", b".".as_slice()), (b'0', "a/c", b"x")],
+        [(b'0', "a", b"x".as_slice()), (b'0', "ab/c", b"x")],
+        [(b'0', "a/b", b"x".as_slice()), (b'0', "a/c", b"x")],
+    ] {
+        pushed_gem(&host(), gem_with_entries(&entries));
+    }
+}
+
+#[test]
+fn a_gemspec_that_rubygems_does_not_install_is_refused() {
+    let of = |text: &str| gem_of(text, &[("a", b"x")]);
+    let with = |from: &str, to: &str| {
+        let text = gemspec("demo", "1.0", "ruby", &samples::dependencies(&[("rack", ">=", "2.0")]));
+        assert!(text.contains(from), "{from}");
+        of(&text.replacen(from, to, 1))
+    };
+    for tag in ["!map:Foo {}", "!str:Foo bar", "!set {a: }"] {
+        refused(&of(&format!("{}x: {tag}\n", spec())), "which RubyGems does not load");
+    }
+    for date in ["foo", "2026-99-99", "''"] {
+        refused(&with("date: 2026-01-01 00:00:00.000000000 Z", &format!("date: {date}")), "not a date");
+    }
+    for text in ["x: a\u{1}b\n", "x: a\u{7f}b\n"] {
+        refused(&of(&(spec() + text)), "control character");
+    }
+    refused(&of(&format!("\u{feff}{}", spec())), "byte order mark");
+    refused(
+        &with("version: '1.0'", "version: 1.10"),
+        "the version 1.10 in the gemspec is not text in YAML: write it in quotes, '1.10'",
+    );
+    refused(&with("platform: ruby", "platform: 1"), "the platform 1 in the gemspec");
+    refused(&with("type: :runtime", "type: runtime"), "the symbol :runtime or :development");
+    refused(&with("type: :runtime", "type: ':runtime'"), "the symbol :runtime or :development");
+    refused(&with("  requirement:", "  other:"), "not a Gem::Requirement");
+    refused(&with("version: '2.0'", "version: 2.0"), "the requirement of a dependency 2.0");
+    refused(&of(&gemspec("demo", "1.0", "ruby", "dependencies: foo\n")), "not a list");
+    refused(
+        &of(&gemspec("demo", "1.0", "ruby", "dependencies:\n- {name: rack}\n")),
+        "not one of Gem::Dependency",
+    );
+}
+
+#[test]
+fn what_rubygems_installs_is_accepted() {
+    let needs = |name: &str, kind: &str| {
+        let needs = samples::dependencies(&[(name, ">=", "0")]).replace("type: :runtime", kind);
+        gem_of(&gemspec("demo", "1.0", "ruby", &needs), &[("a", b"x")])
+    };
+    for (gem, line) in [
+        (needs("rack", "type: !ruby/sym runtime"), "1.0 rack:>= 0|"),
+        (needs("rack", "type: !ruby/sym development"), "1.0 |"),
+        (needs("rack", "type:"), "1.0 rack:>= 0|"),
+        (needs("_rake", "type: :runtime"), "1.0 _rake:>= 0|"),
+        (needs("'123'", "type: :runtime"), "1.0 123:>= 0|"),
+        (gem_of(&(spec() + "x: !ruby/hash {}\n"), &[("a", b"x")]), "1.0 |"),
+        (
+            gem_of(&spec().replace("date: 2026-01-01 00:00:00.000000000 Z", "date: 5"), &[("a", b"x")]),
+            "1.0 |",
+        ),
+        (gem_of(&spec().replace("version: '1.0'", "version: 1.0.0"), &[("a", b"x")]), "1.0.0 |"),
+    ] {
+        let host = host();
+        pushed_gem(&host, gem);
+        let page = text(&host, "/info/demo");
+        assert!(page.lines().nth(1).unwrap().starts_with(line), "{page}");
+    }
+}
+
+#[test]
 fn what_stands_in_a_form_or_a_path_does_no_harm() {
     let host = host();
     let ann = host.as_user("ann");

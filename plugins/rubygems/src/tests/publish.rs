@@ -56,6 +56,30 @@ fn a_gem_is_also_taken_from_a_form() {
 }
 
 #[test]
+fn the_part_called_gem_is_the_gem() {
+    let gem = samples::gem("demo", "1.0");
+    let file = |name, filename, content| FormField { name, filename, content };
+    for parts in [
+        [
+            file("bundle", Some("bundle.json"), b"{}".as_slice()),
+            file("gem", Some("demo-1.0.gem"), gem.as_slice()),
+        ],
+        [file("bundle", Some("bundle.json"), b"{}".as_slice()), file("gem", None, gem.as_slice())],
+        [file("gem", None, gem.as_slice()), file("gem", Some("second"), b"x".as_slice())],
+        [
+            file("other", Some("demo-1.0.gem"), gem.as_slice()),
+            file("bundle", Some("bundle.json"), b"{}".as_slice()),
+        ],
+    ] {
+        let host = host();
+        let reply = host.as_user("ann").post("/api/v1/gems").form(&parts).send::<RubyGems>();
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        assert_eq!(host.object("gems/demo-1.0.gem").as_deref(), Some(gem.as_slice()));
+        assert_eq!(host.staged(), 0);
+    }
+}
+
+#[test]
 fn a_version_is_pushed_once() {
     let host = host();
     let gem = pushed(&host, "demo", "1.0");
@@ -63,7 +87,8 @@ fn a_version_is_pushed_once() {
     assert_told(&push(&ann, &gem), 409, "demo 1.0 was pushed before");
     let other = samples::gem_of(&samples::gemspec("demo", "1.0", "ruby", ""), &[("a", b"other")]);
     assert_told(&push(&ann, &other), 409, "Repushing of gem versions is not allowed");
-    assert_told(&push(&ann, &samples::gem("demo", "1.0.0")), 409, "was pushed before");
+    let same = "demo 1.0 was pushed before, and 1.0.0 is the same version";
+    assert_told(&push(&ann, &samples::gem("demo", "1.0.0")), 409, same);
     pushed_gem(&host, samples::platform_gem("demo", "1.0", "java", ""));
     let yank =
         ann.delete("/api/v1/gems/yank").body("gem_name=demo&version=1.0&platform=ruby").send::<RubyGems>();
@@ -105,7 +130,7 @@ fn two_gems_cannot_have_one_file() {
     let first = pushed(&host, "a-1", "2");
     let ann = host.as_user("ann");
     host.set_now(host.now() + 2 * GRACE);
-    let second = samples::platform_gem("a", "1", "2", "");
+    let second = samples::platform_gem("a", "1", "'2'", "");
     assert_told(&push(&ann, &second), 409, "a-1-2.gem is the file of a-1 2 already");
     assert_eq!(get(&host, "/gems/a-1-2.gem").bytes(), first);
     assert_eq!(get(&host, "/info/a").status(), 404);
@@ -161,6 +186,73 @@ fn a_key_may_do_what_was_asked_for() {
     assert_eq!(
         host.rejected("the password is wrong").get("/api/v1/api_key").send::<RubyGems>().status(),
         401
+    );
+}
+
+#[test]
+fn a_key_holds_what_the_account_may_do_of_what_was_asked_for() {
+    let host = host().grant("login").user("cat", &["rubygems:gem:cat-*:write"]).user("dan", &[]);
+    let sign_in = |user: &str, body: &str| {
+        let reply = host.as_user(user).post("/api/v1/api_key").body(body).send::<RubyGems>();
+        assert_eq!(reply.status(), 200, "{}", reply.text());
+        reply.text()
+    };
+    let key = sign_in("cat", "index_rubygems=true&push_rubygem=true");
+    assert_eq!(push(&host.with_token(&key), &samples::gem("cat-a", "1.0")).status(), 200);
+    assert_told(&push(&host.with_token(&key), &samples::gem("demo", "1.0")), 403, "rubygems:gem:demo:write");
+    let yank = |secret: &str, gem: &str| {
+        let body = format!("gem_name={gem}&version=1.0");
+        host.with_token(secret).delete("/api/v1/gems/yank").body(body).send::<RubyGems>().status()
+    };
+    let yanks = sign_in("cat", "yank_rubygem=true");
+    pushed(&host, "demo", "1.0");
+    assert_eq!(yank(&yanks, "demo"), 403);
+    assert_eq!(yank(&yanks, "cat-a"), 200);
+    assert_eq!(push(&host.with_token(&yanks), &samples::gem("cat-a", "1.1")).status(), 403);
+    // Without a grant, an owner.
+    let key = sign_in("dan", "push_rubygem=true");
+    assert_told(&push(&host.with_token(&key), &samples::gem("demo", "1.1")), 403, "rubygems:gem:demo:write");
+    let added = host.as_user("ann").post("/api/v1/gems/demo/owners").body("email=dan").send::<RubyGems>();
+    assert_eq!(added.status(), 200, "{}", added.text());
+    assert_eq!(push(&host.with_token(&key), &samples::gem("demo", "1.1")).status(), 200);
+    // A key makes no key that may do more.
+    let more = host.with_token(&yanks).post("/api/v1/api_key").body("push_rubygem=true").send::<RubyGems>();
+    assert_eq!(more.status(), 403, "{}", more.text());
+}
+
+#[test]
+fn a_key_needs_a_scope_unless_the_client_knows_none() {
+    let host = host().grant("login");
+    for body in ["", "name=a", "index_rubygems=false&push_rubygem=false", "foo=true", "rubygem_name=demo"] {
+        let reply = host.as_user("ann").post("/api/v1/api_key").body(body).send::<RubyGems>();
+        assert_told(&reply, 400, "enable at least one scope");
+    }
+    let old = host.as_user("ann").get("/api/v1/api_key").send::<RubyGems>();
+    assert_eq!(push(&host.with_token(&old.text()), &samples::gem("demo", "1.0")).status(), 200);
+}
+
+#[test]
+fn a_key_is_limited_to_a_gem_and_a_time() {
+    let host = host().grant("login");
+    let sign_in = |body: &str| host.as_user("ann").post("/api/v1/api_key").body(body).send::<RubyGems>();
+    let key = sign_in("push_rubygem=true&rubygem_name=demo&expires_at=2026-01-02T00:00:00Z");
+    assert_eq!(key.status(), 200, "{}", key.text());
+    let key = key.text();
+    assert_told(
+        &push(&host.with_token(&key), &samples::gem("other", "1.0")),
+        403,
+        "rubygems:gem:other:write",
+    );
+    assert_eq!(push(&host.with_token(&key), &samples::gem("demo", "1.0")).status(), 200);
+    host.set_now(host.now() + 25 * 60 * 60 * 1000);
+    let late = host.with_token(&key).get("/api/v1/search.json?query=").send::<RubyGems>();
+    assert_eq!(late.status(), 401, "{}", late.text());
+    assert_told(&sign_in("push_rubygem=true&rubygem_name=..%2Fa"), 400, "not a valid gem name");
+    assert_told(&sign_in("push_rubygem=true&expires_at=soon"), 400, "write a time such as");
+    assert_told(
+        &sign_in("push_rubygem=true&expires_at=2020-01-01T00:00:00Z"),
+        400,
+        "it must be in the future",
     );
 }
 

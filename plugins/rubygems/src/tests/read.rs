@@ -131,6 +131,21 @@ fn the_indexes_in_marshal_are_packed_and_not_compressed_again() {
 }
 
 #[test]
+fn an_index_in_marshal_is_the_same_to_caches_before_and_after_it_is_stored() {
+    let host = host();
+    pushed(&host, "demo", "1.0");
+    for version in ["1.1", "1.2"] {
+        let (first, second) = (get(&host, "/specs.4.8.gz"), get(&host, "/specs.4.8.gz"));
+        assert_eq!(first.bytes(), second.bytes());
+        assert_eq!(first.header("etag").unwrap(), format!("\"{}\"", md5(first.bytes())));
+        assert_eq!(first.header("etag"), second.header("etag"));
+        assert_eq!(first.header("last-modified"), second.header("last-modified"));
+        // Not stored again before the interval has passed.
+        pushed(&host, "demo", version);
+    }
+}
+
+#[test]
 fn gems_are_downloaded_as_they_were_pushed() {
     let host = host();
     let gem = pushed(&host, "demo", "1.0");
@@ -181,6 +196,11 @@ fn a_reader_of_some_gems_sees_these_only() {
     assert_eq!(as_cat("/gems/other-1.0.gem").status(), 403);
     assert_eq!(as_cat("/gems/demo-1.0.gem").status(), 200);
     assert_eq!(as_cat("/api/v1/search.json?query=").json().as_array().unwrap().len(), 1);
+    let needs = as_cat("/api/v1/dependencies.json?gems=other,demo").json();
+    assert_eq!(needs.as_array().unwrap().len(), 1);
+    assert_eq!(needs[0]["name"], "demo");
+    assert_eq!(as_cat("/api/v1/dependencies?gems=other").bytes(), b"\x04\x08[\x00");
+    assert_eq!(get(&host, "/api/v1/dependencies?gems=demo").status(), 401);
     for path in
         ["/versions", "/names", "/specs.4.8.gz", "/info/demo", "/gems/demo-1.0.gem", "/api/v1/search.json"]
     {
