@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::name::{PackageName, Version, VersionError};
 
 pub mod constraint;
+mod details;
 
 /// The byte order mark that some editors write.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -113,16 +114,21 @@ impl Manifest {
             }
             if LINKS.contains(&name) {
                 check_links(name, value)?;
-            } else if ARRAYS.contains(&name) && !value.is_object() && !value.is_array() {
-                return Err(format!("`{name}` must be an object"));
+            } else if ARRAYS.contains(&name) {
+                if !value.is_object() && !value.is_array() {
+                    return Err(format!("`{name}` must be an object"));
+                }
+                details::check(name, value)?;
             } else if TEXTS.contains(&name) && !value.is_string() {
                 return Err(format!("`{name}` must be a string"));
             } else if name == "include-path" && !is_texts(value) {
                 return Err("`include-path` must be a list of strings".to_owned());
             } else if name == "bin" && !value.is_string() && !is_texts(value) {
                 return Err("`bin` must be a string or a list of strings".to_owned());
-            } else if name == "suggest" && !is_texts(value) {
-                return Err("`suggest` must be an object whose values are strings".to_owned());
+            } else if name == "suggest" && !is_suggestions(value) {
+                return Err("`suggest` must be an object of names and strings".to_owned());
+            } else {
+                details::check(name, value)?;
             }
         }
         Ok(())
@@ -137,6 +143,15 @@ fn is_texts(value: &Value) -> bool {
     }
 }
 
+/// PHP makes numbers of names that are numbers, and Composer then fails.
+fn is_suggestions(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.is_empty(),
+        Value::Object(values) => is_texts(value) && !values.keys().any(|name| details::is_number(name)),
+        _ => false,
+    }
+}
+
 fn check_links(member: &str, value: &Value) -> Result<(), String> {
     let links = match value {
         Value::Object(links) => links,
@@ -145,6 +160,9 @@ fn check_links(member: &str, value: &Value) -> Result<(), String> {
     };
     for (package, constraint) in links {
         let shown: String = package.chars().take(100).collect();
+        if details::is_number(package) {
+            return Err(format!("`{member}` names {shown:?}, which is a number and no package"));
+        }
         let Some(constraint) = constraint.as_str() else {
             return Err(format!("the constraint on {shown:?} in `{member}` must be a string"));
         };

@@ -81,9 +81,14 @@ pub fn is_stable(normalized: &str) -> bool {
     !is_dev(normalized) && !["-alpha", "-beta", "-RC"].iter().any(|word| normalized.contains(word))
 }
 
+/// Without what PHP's `trim` takes away.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r', '\0', '\x0b'])
+}
+
 /// None if Composer does not take it for a version.
 pub fn normalize(text: &str) -> Option<String> {
-    let text = strip_stability(strip_alias(text.trim()));
+    let text = strip_stability(strip_alias(trim(text)));
     if matches!(text, "master" | "trunk" | "default") {
         return Some(format!("dev-{text}"));
     }
@@ -100,7 +105,11 @@ pub fn normalize(text: &str) -> Option<String> {
 }
 
 /// `1.0 as 2.0` is `1.0`.
-fn strip_alias(text: &str) -> &str {
+pub fn strip_alias(text: &str) -> &str {
+    if text.starts_with(' ') || text.ends_with(' ') {
+        return text;
+    }
+
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [version, "as", alias] if !version.contains(is_separator) && !alias.contains(is_separator) => version,
@@ -199,13 +208,13 @@ fn is_number(text: &str) -> bool {
 }
 
 /// The digits at the start, and the rest.
-fn split_digits(text: &str) -> (&str, &str) {
+pub fn split_digits(text: &str) -> (&str, &str) {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 /// The numbers with what stands behind them: a stability with its number, and `-dev`.
-fn with_modifiers(numbers: String, rest: &str) -> Option<String> {
+pub fn with_modifiers(numbers: String, rest: &str) -> Option<String> {
     const STABILITIES: [&str; 9] = ["stable", "beta", "b", "rc", "alpha", "a", "patch", "pl", "p"];
     let rest = rest.strip_prefix(['.', '_', '-']).unwrap_or(rest);
     let starts = STABILITIES.iter().filter_map(|word| Some((*word, rest.get(..word.len())?)));
