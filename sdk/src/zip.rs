@@ -59,6 +59,7 @@ mod contents;
 mod directory;
 mod frame;
 mod path;
+mod places;
 mod window;
 
 /// How many times its size an archive may unpack to.

@@ -254,6 +254,15 @@ fn an_archive_that_clients_could_disagree_about_is_refused() {
         assert!(refused(&renamed(path)).contains("may lead out of the archive"), "{path}");
     }
     assert!(refused(&archive::zip(&[("a", b"1"), ("a", b"2")])).contains("twice"));
+    let entries: [&[(&str, &[u8])]; 3] = [
+        &[("a", b"1"), ("a/b", b"2")],
+        &[("a/b/c/d", b"1"), ("a/b", b"2")],
+        &[("x/y", b"1"), ("./x//y/z", b"2")],
+    ];
+    for entries in entries {
+        let reason = refused(&archive::zip(entries));
+        assert!(reason.contains("a file and a folder"), "{reason}");
+    }
     refused(b"no archive");
     refused(&[b"before".as_slice(), &sound].concat());
     refused(&[sound.as_slice(), b"behind"].concat());

@@ -1,7 +1,6 @@
 //! The central directory of an archive: which entries there are, where, and whether all of
 //! them may be.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
@@ -9,6 +8,7 @@ use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHea
 use super::contents::Contents;
 use super::frame;
 use super::path::{EntryPath, shown};
+use super::places::Places;
 use super::window::Window;
 use super::{Clients, ENTRIES, Entry as Listed, Error, Member, RATIO, SMALL};
 
@@ -62,7 +62,7 @@ impl Directory {
             large: Vec::new(),
         };
         let mut unpacked = 0_u64;
-        let mut paths = HashMap::new();
+        let mut places = Places::default();
         let mut buffer = vec![0; rawzip::MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
         let mut records = archive.entries(&mut buffer);
         while let Some(record) = records.next_entry()? {
@@ -75,12 +75,7 @@ impl Directory {
                 is_link: record.mode().is_symlink(),
                 member: Member { wayfinder: record.wayfinder(), method: record.compression_method() },
             })?;
-            let earlier = paths.insert(path.hash(&directory.hasher), path.is_folder);
-            // A folder may be there repeatedly, and is then made once.
-            if earlier.is_some_and(|was_folder| !(was_folder && path.is_folder)) {
-                let name = shown(record.file_path().as_ref());
-                return Err(Error::refused(format!("it holds {name} twice")));
-            }
+            places.add(&path, record.mode().is_symlink())?;
         }
         if directory.entries.len() as u64 != archive.entries_hint() {
             return Err(Error::NotZip(

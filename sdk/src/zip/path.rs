@@ -1,7 +1,7 @@
 //! The path of an entry. Programs clean it before they unpack: `./a`, `a//b` and `a/./b` are `a` and
 //! `a/b` to them.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::{Clients, Error};
 
@@ -49,9 +49,18 @@ impl EntryPath {
         Ok(Self { clean, is_folder })
     }
 
-    /// The same for all spellings of one path.
-    pub(super) fn hash(&self, hasher: &RandomState) -> u64 {
-        hasher.hash_one(&self.clean)
+    /// The hash of each folder that leads to it, and at last its own. They are the same for all spellings of
+    /// one path.
+    pub(super) fn hashes(&self, hasher: &RandomState) -> Vec<u64> {
+        let mut state = hasher.build_hasher();
+        let parts = self.clean.split('/');
+        parts
+            .map(|part| {
+                state.write(part.as_bytes());
+                state.write(b"/");
+                state.finish()
+            })
+            .collect()
     }
 }
 
