@@ -187,3 +187,23 @@ fn a_gem_of_an_earlier_system_is_proven_from_its_first_change() {
     let state: Value = host.object_json(PROOF);
     assert_eq!(state["files"].as_object().unwrap().keys().collect::<Vec<_>>(), [LOST]);
 }
+
+/// Otherwise a push that has read the earlier document would write over it, with an earlier stamp.
+#[test]
+fn a_yank_and_an_unyank_leave_another_document_than_was_there() {
+    let host = (OLDER.begin)();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(host.object(DOCUMENT).unwrap());
+        for (method, path) in [("DELETE", "yank"), ("PUT", "unyank")] {
+            let path = format!("/api/v1/gems/{path}?gem_name=demo&version=1.0");
+            let ann = host.as_user("ann");
+            let request = if method == "PUT" { ann.put(&path) } else { ann.delete(&path) };
+            assert_eq!(request.send::<RubyGems>().status(), 200);
+        }
+        let now = host.object(DOCUMENT).unwrap();
+        assert!(!seen.contains(&now));
+        assert_eq!(host.object_json(DOCUMENT)["versions"].as_array().unwrap().len(), 1);
+    }
+    pushed(&host, "demo", "1.1");
+}
