@@ -41,8 +41,9 @@ pub use proof::{
     put_rebuilt, release,
 };
 pub(crate) use proof::{
-    add_names, forget as forget_proof, is_damaged as is_damaged_proof, is_lost, proof_of,
-    record as record_proof, record_strict as record_strict_proof, why_lost, why_unnamed,
+    add_names, announce_removal, forget as forget_proof, forget_removed, is_damaged as is_damaged_proof,
+    is_lost, proof_of, record as record_proof, record_strict as record_strict_proof, settle as settle_proof,
+    why_lost, why_unnamed,
 };
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};
 pub use reader::Reader;

@@ -289,10 +289,17 @@ fn a_file_without_a_document_is_reported_and_goes_only_when_that_is_ordered() {
     assert_eq!(host.objects(), Vec::<String>::new());
 }
 
+/// A request that removes the document is killed before it removes the blob.
+fn interrupt_removal(host: &Host, is_document_removed: bool) {
+    let version = host.insert("document", "whole").unwrap().version;
+    let _interrupted = RemovalMark::begin_at("document", &version, &["blob".to_owned()]).unwrap();
+    assert!(!is_document_removed || host.remove("document"));
+}
+
 #[test]
 fn a_file_whose_removal_a_request_has_marked_goes_without_an_order() {
     let host = with_left_over();
-    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    interrupt_removal(&host, true);
     host.set_now(host.now() + HOUR);
     let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
     assert_eq!((run.left_over, run.ordered), (vec!["blob".to_owned()], 1));
@@ -303,18 +310,21 @@ fn a_file_whose_removal_a_request_has_marked_goes_without_an_order() {
 #[test]
 fn a_mark_says_nothing_of_what_is_published_after_it_or_of_a_document_that_stayed() {
     let host = with_left_over();
-    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    interrupt_removal(&host, true);
     host.set_now(host.now() + 1);
     host.insert("blob", "published again").unwrap();
     host.set_now(host.now() + HOUR);
     let run = host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
     assert_eq!(run.orphans, ["blob"]);
     let host = with_left_over();
-    host.insert("document", "whole").unwrap();
-    let _interrupted = RemovalMark::begin("document", &["blob".to_owned()]).unwrap();
+    interrupt_removal(&host, false);
     host.set_now(host.now() + HOUR);
     host.upkeep().older_than(0).collect::<WithoutDocument>().unwrap();
-    assert_eq!(host.objects(), ["blob", "document"], "the mark of a removal that did not happen is gone");
+    assert_eq!(
+        host.objects(),
+        ["blob", "document", "proofs/document"],
+        "the mark of a removal that did not happen is gone"
+    );
 }
 
 #[test]

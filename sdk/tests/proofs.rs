@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use packhouse_plugin::Error;
-use packhouse_plugin::maintenance::{Maintenance, Reference, RemovalMark, Step, Stored};
+use packhouse_plugin::maintenance::{self, Maintenance, Reference, RemovalMark, Step, Stored};
 use packhouse_plugin::storage::{
     self, Before, Change, Document, Entry, GRACE, Json, Named, Proof, Publish, Refused, Removal, Update,
     Writer, put_proven, put_rebuilt,
@@ -58,6 +58,12 @@ fn done(version: &str, bytes: &str) {
 
 fn versions(host: &Host) -> Vec<String> {
     serde_json::from_slice::<Versions>(&host.object(INDEX).unwrap()).unwrap().into_keys().collect()
+}
+
+/// Of the document as it is.
+fn begin_removal() -> RemovalMark {
+    let there = storage::get(INDEX).unwrap().unwrap();
+    RemovalMark::begin(INDEX, &Before::from(&there), &[blob("1.0.0")]).unwrap()
 }
 
 #[track_caller]
@@ -150,7 +156,7 @@ fn an_older_copy_of_before_a_removal_of_the_whole_document_is_older_too() {
     done("1.0.0", "one");
     let older = host.object(INDEX).unwrap();
     host.set_now(host.now() + 1000);
-    let mark = RemovalMark::begin(INDEX, &[blob("1.0.0")]).unwrap();
+    let mark = begin_removal();
     assert!(host.remove(INDEX) && host.remove(&blob("1.0.0")));
     mark.finish();
     assert_eq!(host.objects(), Vec::<String>::new());
@@ -222,7 +228,7 @@ fn two_proofs_at_one_moment_keep_what_both_say() {
 fn a_removal_beside_a_publish_leaves_no_proof_of_a_document_that_is_gone() {
     let host = Host::new();
     done("1.0.0", "one");
-    let mark = RemovalMark::begin(INDEX, &[blob("1.0.0")]).unwrap();
+    let mark = begin_removal();
     assert!(host.remove(INDEX));
     // A publish writes the proof at this moment.
     let proof = host.object(PROOF).unwrap();
@@ -230,6 +236,95 @@ fn a_removal_beside_a_publish_leaves_no_proof_of_a_document_that_is_gone() {
     mark.finish();
     assert_eq!(host.object(PROOF), None);
     assert_eq!(storage::check_absent(INDEX), Ok(()));
+}
+
+/// What a publisher does while a request removes the document, before each step of the removal.
+#[test]
+fn a_publish_at_any_step_of_a_removal_succeeds_and_nothing_is_called_lost() {
+    const STEPS: u32 = 5;
+    for publish_at in 0..STEPS {
+        for read_at in 0..=publish_at {
+            for is_killed in [true, false] {
+                let host = Host::new();
+                done("1.0.0", "one");
+                host.set_now(host.now() + 1000);
+                let there = storage::get(INDEX).unwrap().unwrap();
+                let mut mark = None;
+                let mut step = |number: u32| match number {
+                    0 => mark = Some(begin_removal()),
+                    1 => drop(storage::remove(INDEX, there.precondition())),
+                    2 => drop(host.remove(&blob("1.0.0"))),
+                    3 if !is_killed => mark.take().into_iter().for_each(RemovalMark::finish),
+                    _ => {}
+                };
+                (0..read_at).for_each(&mut step);
+                let next = Cell::new(read_at);
+                let step = std::cell::RefCell::new(step);
+                // The publish has read the document by now.
+                let published = publish_while("1.1.0", "two", || {
+                    while next.get() < publish_at {
+                        (step.borrow_mut())(next.get());
+                        next.set(next.get() + 1);
+                        maintenance::void_removal(INDEX).unwrap();
+                    }
+                });
+                let case = format!("read at {read_at}, written at {publish_at}, killed: {is_killed}");
+                published.unwrap_or_else(|error| panic!("{case}: {error:?}")).unwrap();
+                (next.get()..STEPS).for_each(|number| (step.borrow_mut())(number));
+                assert!(versions(&host).contains(&"1.1.0".to_owned()), "{case}");
+                assert_eq!(host.upkeep().verify::<Demo>().unwrap().damaged, Vec::<String>::new(), "{case}");
+                done("1.2.0", "three");
+                // The loss of what was acknowledged is noticed.
+                assert!(host.remove(INDEX));
+                assert_damaged(&storage::check_absent(INDEX), INDEX, "lost");
+                assert_damaged(&publish("1.3.0", "four"), INDEX, "lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_removal_that_was_killed_at_any_step_leaves_nothing_lost_and_its_mark_may_be_void() {
+    for is_removed in [false, true] {
+        let host = Host::new();
+        done("1.0.0", "one");
+        let older = host.object(INDEX).unwrap();
+        let _killed = begin_removal();
+        if is_removed {
+            assert!(host.remove(INDEX));
+        }
+        maintenance::void_removal(INDEX).unwrap();
+        assert_eq!(storage::check_absent(INDEX), Ok(()));
+        assert_eq!(host.upkeep().verify::<Demo>().unwrap().damaged, Vec::<String>::new());
+        host.set_now(host.now() + 1);
+        done("1.1.0", "two");
+        assert_eq!(versions(&host).len(), if is_removed { 1 } else { 2 });
+        assert_eq!(Proof::of(INDEX).unwrap().names(&blob("1.0.0")), !is_removed);
+        host.insert(INDEX, older).unwrap();
+        assert_damaged(&publish("2.0.0", "new"), INDEX, "older copy");
+        assert!(host.remove(INDEX));
+        assert_damaged(&storage::check_absent(INDEX), INDEX, "lost");
+    }
+}
+
+/// Of two requests at one moment, the one that comes late with its proof finds what the removal has said.
+#[test]
+fn a_late_proof_of_a_document_that_a_request_removes_changes_nothing_and_a_later_one_does() {
+    for (of, is_removed) in [(1000, true), (-1, false)] {
+        let host = Host::new();
+        done("1.0.0", "one");
+        host.set_now(host.now() + 5000);
+        let mut proof = host.object_json(PROOF);
+        let of = host.now().checked_add_signed(of).unwrap();
+        proof["removal"] = json!({ "of": of, "by": "another request" });
+        host.race(PROOF, proof.to_string());
+        done("1.1.0", "two");
+        assert_eq!(host.object_json(PROOF)["removal"]["by"], "another request");
+        assert_eq!(Proof::of(INDEX).unwrap().names(&blob("1.1.0")), !is_removed);
+        assert!(host.remove(INDEX));
+        assert_eq!(storage::check_absent(INDEX).is_ok(), is_removed);
+        assert_eq!(publish("1.2.0", "three").is_ok(), is_removed);
+    }
 }
 
 #[test]
@@ -413,8 +508,8 @@ fn a_proof_costs_two_calls_of_the_store() {
     };
     let first = cost("1.0.0", true);
     let (without, with) = (cost("1.1.0", false), cost("1.2.0", true));
-    // The first looks once more whether the document was removed meanwhile.
-    assert_eq!((with - without, first - without), (2, 3));
+    // The first looks once more whether the document was removed meanwhile, and says so in the proof.
+    assert_eq!((with - without, first - without), (2, 4));
 }
 
 fn list() -> Json<Vec<String>> {

@@ -91,6 +91,7 @@ fn a_document_that_was_lost_is_not_begun_anew_and_one_that_was_removed_is() {
     publish_proven("ours").unwrap().unwrap();
     assert_eq!(host.objects(), [BLOB, INDEX, "proofs/index"]);
     assert_eq!(storage::check_absent(INDEX), Ok(()), "it is there");
+    let document = host.object(INDEX).unwrap();
     assert!(host.remove(INDEX));
     for bytes in ["ours", "other"] {
         let lost = publish_proven(bytes);
@@ -102,14 +103,17 @@ fn a_document_that_was_lost_is_not_begun_anew_and_one_that_was_removed_is() {
     }
     assert_eq!(host.object(BLOB).unwrap(), b"ours");
 
-    let mark = RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap();
+    let version = host.insert(INDEX, document).unwrap().version;
+    let mark = RemovalMark::begin_at(INDEX, &version, &[BLOB.to_owned()]).unwrap();
+    assert!(host.remove(INDEX));
     assert_eq!(storage::check_absent(INDEX), Ok(()), "a request has removed it");
     assert!(host.remove(BLOB));
     mark.finish();
     assert_eq!(host.objects(), Vec::<String>::new());
     publish_proven("other").unwrap().unwrap();
     // The mark of a removal that did not take place takes no proof away.
-    RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap().finish();
+    let version = host.object_info(INDEX).unwrap().version;
+    RemovalMark::begin_at(INDEX, &version, &[BLOB.to_owned()]).unwrap().finish();
     assert_eq!(host.objects(), [BLOB, INDEX, "proofs/index"]);
 }
 
@@ -390,7 +394,9 @@ fn other_bytes_replace_what_an_interrupted_publish_left() {
     for key in [BLOB, "files/demo-1.1.0"] {
         host.insert(key, "left").unwrap();
     }
-    let _interrupted = RemovalMark::begin(INDEX, &[BLOB.to_owned()]).unwrap();
+    let version = host.insert(INDEX, "[]").unwrap().version;
+    let _interrupted = RemovalMark::begin_at(INDEX, &version, &[BLOB.to_owned()]).unwrap();
+    assert!(host.remove(INDEX));
     host.set_now(host.now() + 2 * DAY);
     assert!(publish("other").unwrap().is_ok());
 }

@@ -3,9 +3,10 @@
 
 use crate::Error;
 use crate::maintenance::Step;
+use crate::maintenance::removal::has_mark;
 use crate::storage::{
-    Document, ListingOptions, Name, PROOFS, Proof, add_names, get, get_each, is_damaged_proof, is_lost,
-    list_page, proof_of, record_proof, record_strict_proof, stat_many, why_lost, why_unnamed,
+    Document, GRACE, ListingOptions, Name, PROOFS, Proof, add_names, get, get_each, is_damaged_proof,
+    is_lost, list_page, proof_of, record_proof, record_strict_proof, stat_many, why_lost, why_unnamed,
 };
 use crate::types::ObjectInfo;
 
@@ -17,7 +18,17 @@ const DOCUMENTS: u32 = 100;
 impl Step<'_> {
     /// Reports the documents that were lost, and proofs that cannot be read.
     pub fn report_lost(&self, after: Option<&str>) -> Result<Option<String>, Error> {
-        let (proofs, lost, next) = lost(after)?;
+        self.report_lost_unless(after, |_, _| Ok(false))
+    }
+
+    /// The same for a reindex. `was_removed` says whether a request has removed the document after the last
+    /// change that its proof knows; then the proof goes.
+    pub fn report_lost_unless(
+        &self,
+        after: Option<&str>,
+        was_removed: impl Fn(&str, &Proof) -> Result<bool, Error>,
+    ) -> Result<Option<String>, Error> {
+        let Page { proofs, lost, next, .. } = absent(after)?;
         for (key, proof) in proofs.iter().zip(get_each(&proofs)) {
             if self.pass(proof)?.flatten().is_some_and(|proof| is_damaged_proof(&proof.bytes)) {
                 let why =
@@ -26,7 +37,13 @@ impl Step<'_> {
             }
         }
         for (document, proof) in &lost {
-            self.damaged_once(document, &why_lost(&proof.key));
+            if was_removed(document, &Proof::of(document)?)? {
+                if self.remove(proof)? {
+                    self.rebuilt(&proof.key);
+                }
+            } else {
+                self.damaged_once(document, &why_lost(&proof.key));
+            }
         }
         Ok(next)
     }
@@ -47,7 +64,13 @@ impl Step<'_> {
         after: Option<&str>,
         mut has_files: impl FnMut(&str) -> Result<bool, Error>,
     ) -> Result<Option<String>, Error> {
-        let (_, lost, next) = lost(after)?;
+        let Page { lost, removed, next, .. } = absent(after)?;
+        let floor = self.started().saturating_sub(GRACE);
+        for (document, proof) in &removed {
+            if proof.modified.is_some_and(|modified| modified < floor) && !has_mark(document)? {
+                self.remove(proof)?;
+            }
+        }
         for (document, proof) in &lost {
             if self.removes_orphans() && !has_files(document)? {
                 if self.remove(proof)? {
@@ -132,11 +155,19 @@ impl Step<'_> {
     }
 }
 
-/// The keys of proofs, documents with their proofs, and the key behind which the next page begins.
-type Page = (Vec<String>, Vec<(String, ObjectInfo)>, Option<String>);
+/// One page of proofs.
+struct Page {
+    /// The keys of all proofs.
+    proofs: Vec<String>,
+    /// The documents that were lost, each with its proof.
+    lost: Vec<(String, ObjectInfo)>,
+    /// The documents that requests have removed, each with its proof.
+    removed: Vec<(String, ObjectInfo)>,
+    /// The key behind which the next page begins.
+    next: Option<String>,
+}
 
-/// All proofs of one page, and the documents that were lost, each with its proof.
-fn lost(after: Option<&str>) -> Result<Page, Error> {
+fn absent(after: Option<&str>) -> Result<Page, Error> {
     let after = after.filter(|after| *after != PROOFS);
     let page = list_page(&ListingOptions { after, limit: KEYS, ..ListingOptions::new(PROOFS) })?;
     let proofs = page.objects.into_iter();
@@ -145,11 +176,10 @@ fn lost(after: Option<&str>) -> Result<Page, Error> {
     let keys = proofs.iter().map(|(_, proof)| proof.key.clone()).collect();
     let documents: Vec<&str> = proofs.iter().map(|(document, _)| document.as_str()).collect();
     let found = stat_many(&documents)?;
-    let mut lost = Vec::new();
+    let (mut lost, mut removed) = (Vec::new(), Vec::new());
     for ((document, proof), _) in proofs.into_iter().zip(found).filter(|(_, found)| found.is_none()) {
-        if is_lost(&document, &proof)? {
-            lost.push((document, proof));
-        }
+        let is_lost = is_lost(&document, &proof)?;
+        if is_lost { &mut lost } else { &mut removed }.push((document, proof));
     }
-    Ok((keys, lost, page.next))
+    Ok(Page { proofs: keys, lost, removed, next: page.next })
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::mark::clear;
 use super::reclaim::digest_of;
 use crate::maintenance::Step;
-use crate::storage::{self, GRACE, Precondition};
+use crate::storage::{self, Before, GRACE, Precondition};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -23,21 +23,54 @@ struct Content {
     files: Vec<String>,
 }
 
-/// A removal in progress. Write the mark, remove the document, then the files, then call
-/// [`RemovalMark::finish`].
+/// A removal in progress. Begin it, remove the document if it is still what was read, then the files, then
+/// call [`RemovalMark::finish`].
+///
+/// ```
+/// use packhouse_plugin::Error;
+/// use packhouse_plugin::maintenance::RemovalMark;
+/// use packhouse_plugin::storage::{self, Before, put_proven};
+/// # let host = packhouse_plugin::testing::Host::new();
+///
+/// put_proven("index.json", None, b"[]".to_vec(), None)?;
+/// let read = storage::get("index.json")?.expect("it was written");
+/// let mark = RemovalMark::begin("index.json", &Before::from(&read), &[])?;
+/// storage::remove("index.json", read.precondition())?;
+/// assert_eq!(storage::check_absent("index.json"), Ok(()), "a request has removed it");
+/// mark.finish();
+/// assert!(host.objects().is_empty());
+/// # Ok::<(), Error>(())
+/// ```
 #[must_use]
 pub struct RemovalMark {
     mark: ObjectInfo,
+    /// The word of this removal in the proof.
+    by: String,
     document: String,
 }
 
 impl RemovalMark {
-    /// Marks these files for removal together with the document at `document`.
-    pub fn begin(document: &str, files: &[String]) -> Result<RemovalMark, Error> {
+    /// Marks these files for removal together with the document at `document`, which was read as `before`,
+    /// and says so in its proof. `Conflict` if the document has changed; `Damaged` if it is an older copy.
+    pub fn begin(document: &str, before: &Before, files: &[String]) -> Result<RemovalMark, Error> {
         let content = Content { document: document.to_owned(), files: files.to_vec() };
         let bytes = storage::to_json(&content)?;
         let mark = storage::put(&mark_of(document)?, &bytes, Precondition::Any, Some("application/json"))?;
-        Ok(RemovalMark { mark, document: document.to_owned() })
+        match storage::announce_removal(document, before) {
+            Ok(by) => Ok(RemovalMark { mark, by, document: document.to_owned() }),
+            Err(error) => {
+                clear(&mark)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same for the document as it is, if it has this version.
+    pub fn begin_at(document: &str, version: &str, files: &[String]) -> Result<RemovalMark, Error> {
+        let there = storage::get(document)?.filter(|there| there.info.version == version);
+        let before = there.as_ref().map(Before::from).ok_or(Error::Conflict)?;
+        drop(there);
+        RemovalMark::begin(document, &before, files)
     }
 
     /// Ends the removal: the document and its files are gone, or the document stays after all. If
@@ -49,14 +82,18 @@ impl RemovalMark {
         }
     }
 
-    /// The proof of the document is removed before the mark. Without the mark, a proof would mean
-    /// that the document was lost.
     fn try_finish(&self) -> Result<(), Error> {
         if storage::stat(&self.document)?.is_none() {
-            storage::forget_proof(&self.document)?;
+            storage::forget_removed(&self.document, &self.by)?;
         }
         clear(&self.mark)
     }
+}
+
+/// For a request that finds that somebody else has removed the document which it was about to remove: the
+/// proof goes, which may say that the document was lost.
+pub fn forget_absent(document: &str) -> Result<(), Error> {
+    if storage::stat(document)?.is_some() { Ok(()) } else { storage::forget_proof(document) }
 }
 
 /// Call this before an existing document is changed; in a publish, before the document names the
@@ -76,11 +113,16 @@ pub(crate) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error
     Ok(is_older && content.files.contains(&file.key))
 }
 
-/// Whether a request has removed this document. A `proof` that is later than the mark belongs to a
+/// Whether a request of a version before 0.1.1, which said it in no proof, has removed this document. A `proof` that is later than the mark belongs to a
 /// document that was published after the removal.
 pub(crate) fn is_removed(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(false) };
     Ok(proof.modified.is_some_and(|proof| mark.modified.is_some_and(|mark| proof <= mark)))
+}
+
+/// Whether there is a mark for the removal of this document.
+pub(super) fn has_mark(document: &str) -> Result<bool, Error> {
+    Ok(storage::stat(&mark_of(document)?)?.is_some())
 }
 
 /// Removes marks that are no longer needed: the document stayed, or all files are gone.
@@ -102,6 +144,8 @@ pub(super) fn forget(step: &Step<'_>) -> Result<(), Error> {
             if !step.is_dry_run() {
                 storage::forget_proof(&content.document)?;
             }
+        } else if let (Ok(content), false) = (&content, step.is_dry_run()) {
+            storage::settle_proof(&content.document)?;
         }
         step.remove(&mark)?;
     }

@@ -10,15 +10,13 @@
 //! - A file that the proof names was named by the document. Other bytes never replace it, and no
 //!   collection removes it, because the document does not name it: the document has lost it. A request
 //!   that takes a file out of the document takes it out of the proof before.
-//! - A request that removes the document removes the proof after it. A request that was killed in
-//!   between has left its [`RemovalMark`], which says that the document was not lost.
+//! - A request that removes the document says so in the proof before, and removes the proof after
+//!   it; see the module `removal` beside this one.
 //! - A document of an earlier version has no proof, or one that says only that the document exists,
 //!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
 //!   written by such a version, by another system or by hand: only the files that the proof names
 //!   count then. A document that decides who may do what names no files: without a stamp it is an
 //!   older copy ([`Update::strict`](crate::storage::Update::strict)).
-//!
-//! [`RemovalMark`]: crate::maintenance::RemovalMark
 
 use std::collections::BTreeMap;
 
@@ -28,13 +26,16 @@ use crate::storage::{Document, Precondition, get, put, stamp, stat, unless_confl
 use crate::types::ObjectInfo;
 use crate::{Error, clock, log};
 use absence::remove_proof;
+use removal::{Base, Going};
 
 mod absence;
 mod change;
+mod removal;
 
 pub(crate) use absence::{add_names, forget, is_lost, record, record_strict, why_lost};
 pub use absence::{check_absent, leave_proof, release};
 pub use change::{begin, check_newest, put_naming, put_proven, put_rebuilt};
+pub(crate) use removal::{announce_removal, forget_removed, settle};
 
 /// Every proof lies below this.
 pub const PROOFS: &str = "proofs/";
@@ -55,6 +56,9 @@ struct State {
     /// What the document says of some of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     notes: BTreeMap<String, String>,
+    /// The last request that was to remove the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removal: Option<Going>,
 }
 
 /// What a document names.
@@ -80,6 +84,7 @@ pub struct Proof {
     document: String,
     info: Option<ObjectInfo>,
     state: State,
+    base: Base,
 }
 
 /// What a change of a document builds on: the document as it was read.
@@ -124,7 +129,12 @@ impl Proof {
     pub fn of(document: &str) -> Result<Proof, Error> {
         let found = get(&proof_of(document))?;
         let state = found.as_ref().map(parse).unwrap_or_default();
-        Ok(Proof { document: document.to_owned(), info: found.map(|found| found.info), state })
+        Ok(Proof {
+            document: document.to_owned(),
+            info: found.map(|found| found.info),
+            state,
+            base: Base::Unknown,
+        })
     }
 
     pub(crate) fn info(&self) -> Option<&ObjectInfo> {
@@ -138,13 +148,14 @@ impl Proof {
 
     /// Whether the document has named the file at this key, and no request has taken it out.
     pub fn names(&self, file: &str) -> bool {
-        self.state.files.contains_key(file)
+        !self.state.is_removed() && self.state.files.contains_key(file)
     }
 
     /// The files that the document has named, and when it began to, in milliseconds since the Unix
     /// epoch. Versions before 0.1.1 did not record any.
     pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.state.files.iter().map(|(file, named)| (file.as_str(), *named))
+        let files = self.state.files.iter().filter(|_| !self.state.is_removed());
+        files.map(|(file, named)| (file.as_str(), *named))
     }
 
     /// `Damaged` if the document is an older copy of what was acknowledged; `Conflict` if it has
@@ -200,8 +211,9 @@ impl Proof {
     /// Of a document that is absent: `Damaged` if it was lost. If a request has removed it, what the
     /// proof says of files is about those that went with it.
     pub(crate) fn check_absent(&mut self) -> Result<(), Error> {
+        self.base = Base::Nothing;
         let Some(info) = &self.info else { return Ok(()) };
-        if is_lost(&self.document, info)? {
+        if !self.state.is_removed() && is_lost(&self.document, info)? {
             return Err(Error::damaged(&self.document, why_lost(&info.key)));
         }
         (self.state.files, self.state.notes) = (BTreeMap::new(), BTreeMap::new());
@@ -224,16 +236,21 @@ impl Proof {
         }
     }
 
-    /// The proof goes again if a request has removed the document meanwhile.
+    /// See the module `removal`. A proof that is new is written in two steps: until it is seen that the
+    /// document is there still, it does not say that its absence is a loss.
     fn try_record(mut self, stamp: u64, names: &[Name]) -> Result<(), Error> {
         let key = proof_of(&self.document);
         for attempt in 1..=ATTEMPTS {
+            if self.is_removed_since(stamp)? {
+                return Ok(());
+            }
             if self.is_there()
                 && self.state.stamp >= stamp
                 && names.iter().all(|name| self.knows(name, stamp))
             {
                 return Ok(());
             }
+            self.begin_anew_after_removal();
             // A later change may have said something else of them.
             let is_latest = self.state.stamp <= stamp;
             self.state.stamp = self.state.stamp.max(stamp);
@@ -244,16 +261,28 @@ impl Proof {
                     self.state.notes.insert(name.clone(), note.clone());
                 }
             }
-            if let Some(written) = unless_conflict(self.write())? {
-                let is_new = self.info.is_none();
-                return if is_new && stat(&self.document)?.is_none() {
-                    remove_proof(&written)
-                } else {
-                    Ok(())
-                };
+            let is_new = self.info.is_none();
+            let removal = self.state.removal.take();
+            let floor = removal.or_else(|| self.base.floor(stamp).filter(|_| is_new));
+            self.state.removal = if is_new { Some(Going::not_yet(self.state.stamp)) } else { floor.clone() };
+            match unless_conflict(self.write())? {
+                Some(written) if is_new => {
+                    if stat(&self.document)?.is_none() {
+                        return remove_proof(&written);
+                    }
+                    (self.info, self.state.removal) = (Some(written), floor.clone());
+                    if unless_conflict(self.write())?.is_some() {
+                        return Ok(());
+                    }
+                }
+                Some(_) => return Ok(()),
+                None => {}
             }
             wait_turn(&key, attempt)?;
-            self = Proof::of(&self.document)?;
+            self = Proof { base: self.base, ..Proof::of(&self.document)? };
+            if self.info.is_none() {
+                self.state.removal = floor;
+            }
             if stat(&self.document)?.is_none() {
                 return Ok(());
             }

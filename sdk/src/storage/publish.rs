@@ -263,6 +263,7 @@ impl<'a> Publish<'a> {
                     Some(before) => proof.check(before)?,
                     None => proof.check_absent()?,
                 }
+                proof.build_on(before.as_ref());
                 stamp::with(bytes, proof.next_stamp(before.as_ref().and_then(Before::stamp)))
             }
         };

@@ -91,7 +91,8 @@ fn remove_document(
     let note = json!({ "name": name.as_str(), "modified": package.modified.max(seconds()?) });
     Json::<Value>::at(layout::deleted(name)).write(&note)?;
     // If this request is interrupted, a collection can tell its files from those of a lost document.
-    let mark = RemovalMark::begin(&document.info.key, files)?;
+    let begun = RemovalMark::begin(&document.info.key, &Before::from(document), files);
+    let Some(mark) = unless_conflict(begun)? else { return Ok(None) };
     match storage::remove(&document.info.key, document.precondition()) {
         Ok(_) => Ok(Some(mark)),
         // Ours, if the answer was lost.

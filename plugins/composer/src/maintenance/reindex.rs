@@ -38,7 +38,7 @@ const MOST_READ: u64 = 1 << 30;
 pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
     Phase { name: "list", step: |step, _| write_list(step).map(|()| None) },
-    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+    Phase { name: "lost", step: |step, after| step.report_lost_unless(after, was_removed) },
 ];
 
 /// Packages in the order of their keys. What is found of one is written at once.
@@ -108,7 +108,7 @@ impl Batch {
                 batch.known = Some(Package::new(&batch.name));
             }
             Stored::Nothing => {
-                batch.deleted = storage::stat(&layout::deleted(&batch.name))?.and_then(|note| note.modified);
+                batch.deleted = deleted_at(&batch.name)?;
                 batch.has_document = false;
                 batch.known = Some(Package::new(&batch.name));
             }
@@ -134,7 +134,8 @@ impl Batch {
         // It was to go with its package.
         let is_left_over =
             self.deleted.is_some_and(|deleted| info.modified.is_none_or(|modified| modified <= deleted));
-        if (is_under_way || is_left_over) && !self.proof.names(&key) {
+        let is_named = self.proof.names(&key) && !self.deleted.is_some_and(|at| self.proof.is_before(at));
+        if (is_under_way || is_left_over) && !is_named {
             return Ok(());
         }
         budget.spend(1, info.size);
@@ -245,6 +246,18 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// When a request has last begun to delete the package.
+fn deleted_at(name: &PackageName) -> Result<Option<u64>, Error> {
+    Ok(storage::stat(&layout::deleted(name))?.and_then(|note| note.modified))
+}
+
+/// Whether a request has deleted the package of this document after the last change that the proof knows.
+/// Versions before 0.1.1 left such proofs when somebody published at the same moment.
+fn was_removed(document: &str, proof: &Proof) -> Result<bool, Error> {
+    let Some((name, _)) = layout::package_of(document) else { return Ok(false) };
+    Ok(deleted_at(&name)?.is_some_and(|at| proof.is_before(at)))
 }
 
 /// What lies at the key of the package's document, and its proof. An older copy is damaged, with what

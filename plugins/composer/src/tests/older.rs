@@ -161,3 +161,43 @@ fn what_a_request_has_deleted_is_not_lost() {
     assert_eq!(host.object(PROOF), None);
     assert_eq!(other_bytes(&host, "1.1.0").status(), 201);
 }
+
+/// What versions before 0.1.1 left when somebody published while the package was deleted: the proof of a
+/// document that is gone, and nothing that says that a request has removed it.
+#[test]
+fn a_reindex_takes_away_the_proof_of_a_package_that_a_request_has_deleted() {
+    for has_files in [false, true] {
+        let host = host();
+        let dist = published(&host, "1.0.0");
+        let proof = host.object(PROOF).unwrap();
+        let zip = host.objects().into_iter().find(|key| key.strip_suffix(".zip").is_some()).unwrap();
+        host.set_now(host.now() + MINUTE);
+        assert_eq!(delete(&host, PACKAGE).status(), 200);
+        host.insert(PROOF, proof).unwrap();
+        if has_files {
+            host.insert(&zip, &dist).unwrap();
+        }
+        assert_eq!(get(&host, "/p2/acme/lib.json").status(), 500);
+        host.set_now(host.now() + DAY);
+        assert!(host.upkeep().dry_run().reindex::<Composer>().unwrap().rebuilt.contains(&PROOF.to_owned()));
+        assert_eq!(get(&host, "/p2/acme/lib.json").status(), 500, "a dry run changes nothing");
+        let run = host.upkeep().reindex::<Composer>().unwrap();
+        assert_eq!(run.damaged, Vec::<String>::new());
+        published(&host, "1.1.0");
+        assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_reindex_keeps_the_proof_of_a_package_that_was_lost_after_an_earlier_deletion() {
+    let host = host();
+    published(&host, "1.0.0");
+    assert_eq!(delete(&host, PACKAGE).status(), 200);
+    host.set_now(host.now() + MINUTE);
+    published(&host, "1.1.0");
+    for key in host.objects().into_iter().filter(|key| key.starts_with("packages/")) {
+        assert!(host.remove(&key));
+    }
+    assert_eq!(host.upkeep().reindex::<Composer>().unwrap().damaged, [DOCUMENT]);
+    assert_eq!(get(&host, "/p2/acme/lib.json").status(), 500);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use packhouse_plugin::maintenance::RemovalMark;
+use packhouse_plugin::maintenance::{RemovalMark, forget_absent};
 use packhouse_plugin::storage::{
     self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
 };
@@ -52,8 +52,7 @@ pub fn remove_some(
         removal.carry_out();
     }
     if has_vanished {
-        // Their proof, which says that the document was lost, goes with the mark.
-        RemovalMark::begin(&key, &[])?.finish();
+        forget_absent(&key)?;
     }
     if let Some((info, true)) = written {
         remove_document(&key, &info.version, &folder)?;
@@ -86,7 +85,7 @@ fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostErr
         return Ok(());
     }
     // Without the mark its proof would tell that it was lost.
-    let mark = RemovalMark::begin(key, &[])?;
+    let Some(mark) = unless_conflict(RemovalMark::begin_at(key, version, &[]))? else { return Ok(()) };
     let removed = storage::remove(key, Precondition::Version(version));
     mark.finish();
     match removed {

@@ -120,7 +120,8 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
         removal.announce(&files)?;
         // If this request is interrupted, a collection can tell its files from those of a lost
         // packument.
-        let mark = RemovalMark::begin(&index, &files)?;
+        let begun = RemovalMark::begin(&index, &Before::from(&document), &files);
+        let Some(mark) = unless_conflict(begun)? else { return Ok(None) };
         match storage::remove(&index, document.precondition()) {
             Ok(_) => Ok::<_, Error>(Some((files, mark))),
             // Ours, if the answer was lost.

@@ -126,12 +126,17 @@ fn a_package_that_was_unpublished_is_not_lost() {
     other_bytes().done(&host);
 }
 
+fn begin_removal(host: &Host) -> RemovalMark {
+    let version = host.object_info(INDEX).unwrap().version;
+    RemovalMark::begin_at(INDEX, &version, &["packages/a/a-1.0.0.tgz".to_owned()]).unwrap()
+}
+
 #[test]
 fn an_unpublish_that_was_killed_leaves_the_name_free_and_a_later_loss_is_found() {
     for is_collected in [true, false] {
         let host = host();
         Publish::new("a", "1.0.0").done(&host);
-        let _killed = RemovalMark::begin(INDEX, &["packages/a/a-1.0.0.tgz".to_owned()]).unwrap();
+        let _killed = begin_removal(&host);
         assert!(host.remove(INDEX));
         assert_eq!(get(&host, "/a").status(), 404);
         assert_eq!(host.upkeep().verify::<Npm>().unwrap().damaged, Vec::<String>::new());

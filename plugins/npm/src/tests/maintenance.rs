@@ -197,10 +197,9 @@ fn what_an_interrupted_unpublish_left_goes_without_an_order() {
     let host = host();
     Publish::new("a", "1.0.0").done(&host);
     let tarball = host.object("packages/a/a-1.0.0.tgz").unwrap();
-    let mark = packhouse_plugin::maintenance::RemovalMark::begin(
-        "packages/a/index.json",
-        &["packages/a/a-1.0.0.tgz".to_owned()],
-    );
+    let version = host.object_info("packages/a/index.json").unwrap().version;
+    let mark =
+        RemovalMark::begin_at("packages/a/index.json", &version, &["packages/a/a-1.0.0.tgz".to_owned()]);
     assert!(mark.is_ok() && host.remove("packages/a/index.json"));
     later(&host, DAY);
     assert_eq!(collect(&host).left_over, ["packages/a/a-1.0.0.tgz"]);
@@ -484,8 +483,9 @@ fn a_change_voids_the_mark_of_an_unpublish_that_did_not_happen() {
         let host = host();
         Publish::new("a", "1.0.0").done(&host);
         let tarball = "packages/a/a-1.0.0.tgz".to_owned();
-        let _interrupted =
-            RemovalMark::begin("packages/a/index.json", std::slice::from_ref(&tarball)).unwrap();
+        let index = "packages/a/index.json";
+        let version = host.object_info(index).unwrap().version;
+        let _interrupted = RemovalMark::begin_at(index, &version, std::slice::from_ref(&tarball)).unwrap();
         assert!((200..300).contains(&change(&host)));
         host.remove("packages/a/index.json");
         later(&host, 2 * DAY);

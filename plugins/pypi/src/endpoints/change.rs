@@ -1,7 +1,7 @@
 //! Changes a project's document by compare-and-swap, and then removes what it no longer names.
 
 use packhouse_plugin::log;
-use packhouse_plugin::maintenance::RemovalMark;
+use packhouse_plugin::maintenance::{RemovalMark, forget_absent};
 use packhouse_plugin::storage::{
     self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
 };
@@ -38,8 +38,7 @@ pub fn project(
         // Without files it may have gone since: somebody else carried on with the deletion.
         if has_emptied && storage::stat(&key)?.is_none() {
             pages::remove_project(name)?;
-            // Their proof, which says that the document was lost, goes with the mark.
-            RemovalMark::begin(&key, &[])?.finish();
+            forget_absent(&key)?;
             return Ok(Some(Changed::Gone));
         }
         let mut loaded = match load_whole(name)? {
@@ -126,13 +125,13 @@ fn remove_document(name: &ProjectName, version: &str) {
 }
 
 /// Removes a document of this version that names no file, its page before and its proof after it:
-/// both would tell that the document was lost. `Conflict` if it has changed.
+/// both would tell that the document was lost. The proof says before that a request removes it. `Conflict` if it has changed.
 pub(crate) fn remove_with_evidence(
     name: &ProjectName,
     version: &str,
 ) -> Result<bool, packhouse_plugin::Error> {
     let key = layout::document(name);
-    let mark = RemovalMark::begin(&key, &[])?;
+    let mark = RemovalMark::begin_at(&key, version, &[])?;
     let removed =
         pages::remove_project(name).and_then(|()| storage::remove(&key, Precondition::Version(version)));
     mark.finish();

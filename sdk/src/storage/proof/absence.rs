@@ -3,7 +3,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::{Before, Name, Proof, State, proof_of, put_rebuilt};
+use super::{Base, Before, Name, Proof, State, parse, proof_of, put_rebuilt};
 use crate::maintenance::is_removed;
 use crate::storage::{Document, Precondition, get, remove, retry, stamp, stat, stat_many, unless_conflict};
 use crate::types::ObjectInfo;
@@ -19,9 +19,14 @@ pub fn check_absent(document: &str) -> Result<(), Error> {
 
 /// Whether the document is not there although there is this proof, and no request has removed it.
 pub(crate) fn is_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
-    if is_removed(document, proof)? {
+    let Some(found) = get(&proof.key)? else { return Ok(false) };
+    let state = parse(&found);
+    // An earlier version said it in the mark only.
+    let is_said_by_mark = || Ok::<_, Error>(state.removal.is_none() && is_removed(document, &found.info)?);
+    if state.is_removed() || is_said_by_mark()? {
         return Ok(false);
     }
+    let proof = &found.info;
     // A removal takes the proof away before its own mark, and a publish may come at any time.
     let found = stat_many(&[document, proof.key.as_str()])?;
     let is_same = |now: &ObjectInfo| now.version == proof.version;
@@ -52,7 +57,8 @@ pub(crate) fn record(document: &str) -> Result<(), Error> {
         return Ok(());
     }
     let Some(there) = get(document)? else { return Ok(()) };
-    let proof = Proof { document: document.to_owned(), info: None, state: State::default() };
+    let proof =
+        Proof { document: document.to_owned(), info: None, state: State::default(), base: Base::Unknown };
     proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[])
 }
 

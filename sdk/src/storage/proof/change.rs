@@ -84,12 +84,13 @@ pub fn put_naming(
 }
 
 fn put_after(
-    proof: Proof,
+    mut proof: Proof,
     before: Option<&Before>,
     bytes: Vec<u8>,
     content_type: Option<&str>,
     names: &[Name],
 ) -> Result<ObjectInfo, Error> {
+    proof.build_on(before);
     let stamp = proof.next_stamp(before.and_then(|before| before.stamp));
     let bytes = stamp::with(bytes, stamp);
     let stamp = stamp::of(&bytes);
