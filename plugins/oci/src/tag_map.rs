@@ -116,19 +116,36 @@ pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
     )
 }
 
-/// Before a push writes anything that looks like a proof: `Damaged` when it could not set its tags, as the
-/// document was lost or emptied, or is an older copy. Gives the proof for [`set`], if there are tags.
-pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Option<Proof>, Error> {
-    if tags.is_empty() {
-        return check_stored(repository).map(|()| None);
+/// What a push found of the document before it wrote anything.
+pub struct Found {
+    is_there: bool,
+    /// For [`set`], if there are tags.
+    proof: Option<Proof>,
+}
+
+impl Found {
+    /// Before the record of the push: a record without a document means that the document was lost. The
+    /// push may be cut short between the two.
+    pub fn create_missing(&self, repository: &RepositoryName) -> Result<(), Error> {
+        if self.is_there { Ok(()) } else { create(repository) }
     }
+}
+
+/// Before a push writes anything that looks like a proof: `Damaged` when it could not set its tags, as the
+/// document was lost or emptied, or is an older copy.
+pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Found, Error> {
     let key = layout::tags(repository);
+    if tags.is_empty() {
+        check_stored(repository)?;
+        return Ok(Found { is_there: storage::stat(&key)?.is_some(), proof: None });
+    }
     storage::retry(&key, |_| {
         let document = storage::get(&key)?;
         check(repository, document.as_ref())?;
         let proof = Proof::of(&key)?;
+        let is_there = document.is_some();
         let checked = document.map_or(Ok(()), |document| proof.check(&(&document).into()));
-        Ok(unless_conflict(checked)?.map(|()| Some(proof)))
+        Ok(unless_conflict(checked)?.map(|()| Found { is_there, proof: Some(proof) }))
     })
 }
 
@@ -141,13 +158,12 @@ pub fn names_of(tags: &Tags) -> Vec<Name> {
     tags.names_after("").filter_map(name).collect()
 }
 
-/// Points these tags to a manifest. Without tags, it makes the document if there is none. `proof` is as
-/// [`check_to_push`] read it.
+/// Points these tags to a manifest. Without tags, it makes the document if there is none.
 pub fn set(
     repository: &RepositoryName,
     tags: &[Tag],
     digest: &ContentDigest,
-    proof: Option<&Proof>,
+    found: &Found,
 ) -> Result<(), Error> {
     if tags.is_empty() {
         // A document that has never had a tag has no proof.
@@ -158,7 +174,7 @@ pub fn set(
         tags.iter().map(|tag| Name { note: note.clone(), ..Name::from(tag.to_string()) }).collect();
     let key = layout::tags(repository);
     let update = Update::new(&key).proven().naming(&names);
-    let update = if let Some(proof) = proof { update.known(proof) } else { update };
+    let update = if let Some(proof) = &found.proof { update.known(proof) } else { update };
     change(update, repository, |map, _| {
         let mut changed = false;
         for tag in tags {

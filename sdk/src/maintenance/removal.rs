@@ -113,8 +113,8 @@ pub(crate) fn is_marked(document: &str, file: &ObjectInfo) -> Result<bool, Error
     Ok(is_older && content.files.contains(&file.key))
 }
 
-/// Whether a request of a version before 0.1.1, which said it in no proof, has removed this document. A `proof` that is later than the mark belongs to a
-/// document that was published after the removal.
+/// Whether a request of a version before 0.1.1 has removed this document: it said so in no proof. A
+/// `proof` that is later than the mark belongs to a document that was published after the removal.
 pub(crate) fn is_removed(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
     let Some(mark) = storage::stat(&mark_of(document)?)? else { return Ok(false) };
     Ok(proof.modified.is_some_and(|proof| mark.modified.is_some_and(|mark| proof <= mark)))

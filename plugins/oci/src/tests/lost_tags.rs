@@ -1,7 +1,9 @@
 //! Documents of tags that were lost, emptied or damaged: nothing takes them for those of a
 //! repository without tags, and maintenance names each of them.
 
-use super::maintenance::{DAY, collect, has_blob, wait};
+use packhouse_plugin::Error;
+
+use super::maintenance::{DAY, collect, has_blob, manifest_key, wait};
 use super::*;
 
 const TAGS: &str = "tags/a/tags.json";
@@ -43,6 +45,31 @@ const REQUESTS: [(&str, Request); 6] = [
     ("push another tag", |host| put(&host.as_user("ann"), "a", "v2", &image("layer"))),
     ("delete", |host| host.as_user("ann").delete("/v2/a/manifests/v1").send::<Oci>()),
 ];
+
+#[test]
+fn a_first_push_that_was_cut_short_leaves_no_document_that_looks_lost() {
+    for tag in ["v1", &digest(image("layer").to_string())] {
+        let host = host();
+        host.break_answer(
+            &manifest_key("a", &digest(image("layer").to_string())),
+            Error::Unavailable("away".to_owned()),
+        );
+        let ann = host.as_user("ann");
+        for blob in ["{}", "layer"] {
+            upload(&ann, "a", blob);
+        }
+        assert_eq!(put(&ann, "a", tag, &image("layer")).status(), 503);
+        for age in [0, DAY] {
+            wait(&host, age);
+            assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+            assert_eq!(collect(&host, 0).damaged, Vec::<String>::new());
+        }
+        for blob in ["{}", "layer"] {
+            upload(&ann, "a", blob);
+        }
+        assert_eq!(put(&ann, "a", tag, &image("layer")).status(), 201, "{tag}");
+    }
+}
 
 #[test]
 fn every_request_answers_a_logged_500_and_changes_no_tags() {

@@ -1,7 +1,7 @@
 //! `PUT /v2/{repository}/manifests/{tag or digest}`: the manifest becomes visible when everything that
 //! it references exists.
 
-use packhouse_plugin::storage::{self, Precondition, Proof};
+use packhouse_plugin::storage::{self, Precondition};
 use packhouse_plugin::{Call, Response, digests, settings};
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use crate::endpoints::{CONTENT_DIGEST, location, repository};
 use crate::error::{self, Error};
 use crate::name::{Reference, RepositoryName, Tag};
 use crate::pending::Pending;
+use crate::tag_map::Found;
 use crate::{adoption, layout, media_types, records, referrers, tag_map};
 
 mod content;
@@ -40,12 +41,12 @@ pub fn push_manifest(call: &Call) -> Result<Response, Error> {
     require(&repository, Access::Push)?;
     let push = receive(call, repository)?;
     adoption::ensure(&push.repository)?;
-    let proof = tag_map::check_to_push(&push.repository, &push.tags)?;
+    let found = tag_map::check_to_push(&push.repository, &push.tags)?;
     {
         let named = push.manifest.named();
         let _pending = Pending::begin(&push.repository, &named)?;
         let proven = content::check(&push.repository, &push.manifest, &named)?;
-        store(&push, &proven, proof.as_ref())?;
+        store(&push, &proven, &found)?;
     }
     Ok(answer(call, &push))
 }
@@ -100,8 +101,9 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
 
 /// First what the push proved, then the manifest, then what makes it found. A deletion at the same time may take it
 /// away in between: then it comes back, as what was acknowledged last must be there.
-fn store(push: &Push, proven: &[ContentDigest], proof: Option<&Proof>) -> Result<(), Error> {
+fn store(push: &Push, proven: &[ContentDigest], found: &Found) -> Result<(), Error> {
     let key = layout::manifest(&push.repository, &push.digest);
+    found.create_missing(&push.repository)?;
     for _ in 0..ATTEMPTS {
         records::push(&push.repository, &push.digest, proven, &push.tags)?;
         media_types::keep(&push.repository, &push.digest, &push.manifest, &push.media_type)?;
@@ -111,7 +113,7 @@ fn store(push: &Push, proven: &[ContentDigest], proof: Option<&Proof>) -> Result
             let referrer = push.manifest.referrer(&push.media_type, &push.digest, size);
             referrers::write(&push.repository, &subject, &push.digest, &referrer)?;
         }
-        tag_map::set(&push.repository, &push.tags, &push.digest, proof)?;
+        tag_map::set(&push.repository, &push.tags, &push.digest, found)?;
         if storage::stat(&key)?.is_some() {
             return Ok(());
         }

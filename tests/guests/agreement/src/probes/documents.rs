@@ -49,7 +49,7 @@ fn stamps(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
 
 fn proofs(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
     let (key, file) = ("proofs-of/a", "proofs-of/file");
-    let names = [Name { name: file.to_owned(), note: Some("noted".to_owned()) }];
+    let names = [Name { note: Some("noted".to_owned()), ..Name::from(file.to_owned()) }];
     let naming = Update::new(key).proven().naming(&names);
     let changed = naming.run(|there| match there {
         None => Change::json(&["x"]),
