@@ -105,8 +105,9 @@ async fn a_crate_that_says_something_else_is_refused() {
         let text = format!("[package]\nname = {name:?}\nversion = {version:?}\n");
         archive_below("demo-1.0.0", &[("Cargo.toml", text.as_bytes())])
     };
-    desk.refuses_file(&manifest("evil", "1.0.0"), "the name: evil there, demo here").await;
-    desk.refuses_file(&manifest("demo", "6.6.6"), "the version: 6.6.6 there, 1.0.0 here").await;
+    desk.refuses_file(&manifest("evil", "1.0.0"), "the name: evil in the file, demo in the request").await;
+    desk.refuses_file(&manifest("demo", "6.6.6"), "the version: 6.6.6 in the file, 1.0.0 in the request")
+        .await;
     let hidden = Crate::new("demo", "1.0.0").line("[dependencies]\nevil = \"1\"");
     desk.refuses(hidden.body(), "the normal dependency on evil").await;
     let invented = Crate::new("demo", "1.0.0").field("features", json!({"extra": []}));
@@ -117,7 +118,7 @@ async fn a_crate_that_says_something_else_is_refused() {
         Crate::new("demo", "1.0.0").line(renamed).field("deps", json!([first, second]))
     };
     let behind = two(dependency("evil", None), dependency("serde", None));
-    desk.refuses(behind.body(), "the normal dependency on good stands there twice").await;
+    desk.refuses(behind.body(), "the normal dependency on good is listed twice").await;
     let elsewhere = dependency("serde", Some("sparse+http://127.0.0.1:1/"));
     let elsewhere = two(elsewhere.clone(), elsewhere);
     desk.refuses(elsewhere.body(), "the registry of the normal dependency on good").await;
