@@ -148,7 +148,7 @@ fn staged(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
     said.told("parts out of order", other.unpack(&[part(7, 5, 5), part(0, 6, 6)]));
     said.told("a part outside", other.unpack(&[part(7, 50, 50)]));
     let mut unknown = Writer::new(&["crc7"]);
-    let added = unknown.add(&[0; 300_000]);
+    let added = unknown.add(&vec![0; 300_000]);
     said.told("an unknown digest", added);
     Ok(None)
 }
@@ -200,7 +200,7 @@ fn appends(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
     said.told("an unknown version", writer.append_object("appends/a", "0"));
     said.told("nothing", writer.append_object("appends/c", "0"));
     said.told("above the limit", {
-        let large = storage::put("appends/d", &[7; 600_000], Precondition::Any, None)?;
+        let large = storage::put("appends/d", &vec![7; 600_000], Precondition::Any, None)?;
         writer.append_object("appends/d", &large.version)?;
         writer.append_object("appends/d", &large.version)
     });
