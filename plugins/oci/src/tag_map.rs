@@ -58,12 +58,16 @@ pub fn resolve(
     Ok(Some(digest.ok_or_else(|| Error::damaged(key, why()))))
 }
 
-/// [`check`] of what is stored.
-pub fn check_stored(repository: &RepositoryName) -> Result<(), Error> {
+/// [`check`] of what is stored; whether there is a document.
+pub fn check_stored(repository: &RepositoryName) -> Result<bool, Error> {
     let key = layout::tags(repository);
     match storage::stat(&key)? {
-        Some(info) if info.size > LONGEST_EMPTY as u64 => Ok(()),
-        _ => check(repository, storage::get(&key)?.as_ref()),
+        Some(info) if info.size > LONGEST_EMPTY as u64 => Ok(true),
+        _ => {
+            let document = storage::get(&key)?;
+            check(repository, document.as_ref())?;
+            Ok(document.is_some())
+        }
     }
 }
 
@@ -134,11 +138,10 @@ impl Found {
 /// Before a push writes anything that looks like a proof: `Damaged` when it could not set its tags, as the
 /// document was lost or emptied, or is an older copy.
 pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Found, Error> {
-    let key = layout::tags(repository);
     if tags.is_empty() {
-        check_stored(repository)?;
-        return Ok(Found { is_there: storage::stat(&key)?.is_some(), proof: None });
+        return Ok(Found { is_there: check_stored(repository)?, proof: None });
     }
+    let key = layout::tags(repository);
     storage::retry(&key, |_| {
         let document = storage::get(&key)?;
         check(repository, document.as_ref())?;

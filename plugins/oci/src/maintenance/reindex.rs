@@ -81,7 +81,7 @@ fn replace_lost_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<boo
             step.damaged_once(&key, &format!("{why}. It has no tags now"));
             create_tags(step, repository).map(|()| true)
         }
-        other => other.map(|()| false),
+        other => other.map(|_| false),
     }
 }
 

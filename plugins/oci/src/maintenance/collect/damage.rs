@@ -71,7 +71,7 @@ pub fn lost_tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>,
 fn check_stored(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
     match tag_map::check_stored(repository) {
         Err(Error::Damaged { key, why }) => hold(step, repository, &key, &why),
-        checked => checked,
+        checked => checked.map(drop),
     }
 }
 
