@@ -27,8 +27,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{Auth, AuthError, Scope};
 use crate::body;
+use crate::capabilities::ground::DataLimits;
 use crate::capabilities::request::TokenRules;
-use crate::capabilities::resources::Resources;
+use crate::capabilities::resources::{Budgets, Resources};
 use crate::config::{AuthConfig, Config, ConfigError, Hosts, ServerConfig};
 use crate::descriptors::Descriptors;
 use crate::dispatch::{Dispatcher, Settings};
@@ -69,8 +70,6 @@ pub struct Registry(Arc<Parts>);
 
 struct Parts {
     config: Config,
-    plugins: Arc<Plugins>,
-    prefixes: Arc<Prefixes>,
     dispatcher: Dispatcher,
     descriptors: Descriptors,
     proxies: TrustedProxies,
@@ -113,8 +112,7 @@ impl Registry {
                  without conditional writes; use hosts = \"one\", or another storage";
             return Err(config.error(message).into());
         }
-        let (for_plugins, for_prefixes) = (Arc::clone(&plugins), Arc::clone(&prefixes));
-        let serving = Serving::new(configured, chosen_anonymous(&config)?, for_plugins, for_prefixes);
+        let serving = Serving::new(configured, chosen_anonymous(&config)?, plugins, prefixes);
         let dispatcher = Dispatcher {
             serving: Arc::new(serving),
             storage,
@@ -129,8 +127,6 @@ impl Registry {
         Ok(Self(Arc::new(Parts {
             proxies: trusted_proxies(&config.server),
             config,
-            plugins,
-            prefixes,
             dispatcher,
             descriptors,
         })))
@@ -154,8 +150,8 @@ impl Registry {
 
     /// Takes up changes of the plugin folder until the result is dropped.
     pub fn watch(&self) -> Watching {
-        let watcher = Watcher::start(Arc::clone(&self.0.plugins));
-        let (serving, mut changes) = (Arc::clone(self.serving()), self.0.plugins.changes());
+        let watcher = Watcher::start(Arc::clone(self.serving().plugins()));
+        let (serving, mut changes) = (Arc::clone(self.serving()), self.plugins().changes());
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 serving.take_up().await;
@@ -205,7 +201,7 @@ impl Registry {
     }
 
     pub fn plugins(&self) -> &Plugins {
-        &self.0.plugins
+        self.serving().plugins()
     }
 
     fn serving(&self) -> &Arc<Serving> {
@@ -234,7 +230,7 @@ impl Registry {
 
     /// The generation of a plugin that serves now.
     pub fn plugin(&self, name: &str) -> Option<Arc<Generation>> {
-        self.0.plugins.serving(name)
+        self.plugins().serving(name)
     }
 
     pub fn mounts(&self) -> Arc<Mounts> {
@@ -253,17 +249,25 @@ impl Registry {
 
     /// What looks after the storage while requests are answered.
     fn caretaker(&self) -> Caretaker {
-        let dispatcher = &self.0.dispatcher;
+        let Dispatcher { serving, storage, budgets, gate, settings, .. } = &self.0.dispatcher;
         Caretaker {
-            storage: dispatcher.storage.clone(),
-            prefixes: Arc::clone(&self.0.prefixes),
-            plugins: Arc::clone(&self.0.plugins),
-            mounts: self.mounts(),
-            gaps: self.serving().gaps(),
-            limits: dispatcher.settings.calls,
-            resources: Resources { client: Client::trusted(), budgets: dispatcher.budgets.clone() },
-            gate: Some(dispatcher.gate.clone()),
+            gate: Some(gate.clone()),
+            ..caretaker(serving, storage.clone(), settings.calls, budgets.clone())
         }
+    }
+}
+
+/// What looks after the storage where no requests are answered.
+fn caretaker(serving: &Serving, storage: Storage, limits: DataLimits, budgets: Budgets) -> Caretaker {
+    Caretaker {
+        storage,
+        prefixes: Arc::clone(serving.prefixes()),
+        plugins: Arc::clone(serving.plugins()),
+        mounts: serving.mounts(),
+        gaps: serving.gaps(),
+        limits,
+        resources: Resources { client: Client::trusted(), budgets },
+        gate: None,
     }
 }
 
@@ -307,19 +311,10 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     let plugins = load_plugins(config, &configured.mounts, |_| Ok(())).await?;
     let prefixes = Arc::new(Prefixes::new(&storage));
     check_features(config, &configured.mounts, &plugins, &prefixes).await?;
-    let serving = Serving::look(configured, Arc::clone(&plugins), Arc::clone(&prefixes)).await;
+    let serving = Serving::look(configured, plugins, prefixes).await;
     let serving = serving.map_err(|source| store::error(config, source))?;
     let budgets = limits::budgets(config, limits::share_out(config)?);
-    Ok(Caretaker {
-        gaps: serving.gaps(),
-        mounts: serving.mounts(),
-        plugins,
-        prefixes,
-        storage,
-        limits: limits::of_calls(config),
-        resources: Resources { client: Client::trusted(), budgets },
-        gate: None,
-    })
+    Ok(caretaker(&serving, storage, limits::of_calls(config), budgets))
 }
 
 fn settings(config: &Config) -> Settings {

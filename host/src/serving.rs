@@ -100,8 +100,12 @@ impl Serving {
         Ok(serving)
     }
 
-    pub fn plugins(&self) -> &Plugins {
+    pub fn plugins(&self) -> &Arc<Plugins> {
         &self.plugins
+    }
+
+    pub fn prefixes(&self) -> &Arc<Prefixes> {
+        &self.prefixes
     }
 
     pub fn mounts(&self) -> Arc<Mounts> {
