@@ -5,7 +5,6 @@
 use http::Method;
 use packhouse_tests::cargo::{self, Crate};
 use packhouse_tests::npm::archive_below;
-use packhouse_tests::registry::files_below;
 use packhouse_tests::slow::{self, Pace};
 use packhouse_tests::{Actor, Answer, Options, Registry, User};
 use serde_json::json;
@@ -31,9 +30,7 @@ impl Desk {
         assert!(answer.status.is_client_error(), "{answer:?}");
         let told = answer.json()["errors"][0]["detail"].as_str().unwrap_or_default().to_owned();
         assert!(told.len() > 3 && told.contains(sentence), "should say {sentence:?}: {answer:?}");
-        assert_eq!(self.registry.keys(), Vec::<String>::new(), "after {answer:?}");
-        let staged = files_below(&self.registry.home().objects().join(".packhouse/staging"));
-        assert_eq!(staged, Vec::<String>::new(), "after {answer:?}");
+        self.registry.expect_only(&[], answer);
     }
 
     async fn refuses(&self, body: Vec<u8>, sentence: &str) {

@@ -6,9 +6,8 @@ use http::Method;
 use packhouse_tests::composer::{Library, versions};
 use packhouse_tests::npm::noise;
 use packhouse_tests::pypi::{zip, zip_deflated};
-use packhouse_tests::registry::files_below;
 use packhouse_tests::slow;
-use packhouse_tests::{Actor, Answer, Options, Registry, User, wait};
+use packhouse_tests::{Actor, Answer, Options, Registry, User};
 use serde_json::{Value, json};
 
 const PATH: &str = "/packages/acme/demo?version=1.0.0";
@@ -39,9 +38,7 @@ impl Desk {
         assert!(text.len() > 3 && text.contains(sentence), "should say {sentence:?}: {told}");
         assert!(text.lines().count() == 1, "it is the reason phrase too: {text:?}");
         assert!(text.len() < 1000, "what is odd is not said again at length: {} bytes", text.len());
-        assert_eq!(self.registry.keys(), self.keys, "after {text:?}");
-        let staged = files_below(&self.registry.home().objects().join(".packhouse/staging"));
-        assert_eq!(staged, Vec::<String>::new(), "after {text:?}");
+        self.registry.expect_only(&self.keys, answer);
     }
 
     /// As version 1.0.0 of `acme/demo`.
@@ -226,11 +223,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     for sent in [3, 600, 100_000] {
         slow::put_and_break_off(&address, &path, &desk.user.token, &dist, sent).await.expect("it is sent");
     }
-    let staging = desk.registry.home().objects().join(".packhouse/staging");
-    wait::until("the connections to be given up", || {
-        std::future::ready(files_below(&staging).is_empty().then_some(()))
-    })
-    .await;
+    desk.registry.until_nothing_is_staged().await;
     desk.refuses(Vec::new(), "").await;
     desk.publisher.send(Method::PUT, PATH, dist).await.expect(201);
 }

@@ -5,10 +5,9 @@
 use packhouse_tests::maven::{Release, metadata, pom, put, sha1};
 use packhouse_tests::npm::{gzip, noise};
 use packhouse_tests::pypi::zip;
-use packhouse_tests::registry::files_below;
 use packhouse_tests::slow;
 use packhouse_tests::sockets::{connect_from, exchange};
-use packhouse_tests::{Actor, Answer, Options, Registry, User, wait};
+use packhouse_tests::{Actor, Answer, Options, Registry, User};
 
 struct Desk {
     registry: Registry,
@@ -29,15 +28,8 @@ impl Desk {
     /// A line of text with this status; the bucket is as it was.
     #[track_caller]
     fn refused(&self, answer: &Answer, status: u16, sentence: &str) {
-        assert_eq!(answer.status.as_u16(), status, "should say {sentence:?}: {answer:?}");
-        let text = answer.text();
-        assert!(text.contains(sentence), "should say {sentence:?}: {text:?}");
-        assert_eq!(text.trim_end().lines().count(), 1, "it is the reason phrase too: {text:?}");
-        assert!(text.len() < 1000, "what is odd is not said again at length: {} bytes", text.len());
-        assert!(answer.header("content-type").starts_with("text/plain"), "{answer:?}");
-        assert_eq!(self.registry.keys(), self.keys, "after {text:?}");
-        let staged = files_below(&self.registry.home().objects().join(".packhouse/staging"));
-        assert_eq!(staged, Vec::<String>::new(), "after {text:?}");
+        answer.expect_line(status, sentence);
+        self.registry.expect_only(&self.keys, answer);
     }
 
     async fn refuses(&self, path: &str, content: impl Into<reqwest::Body>, status: u16, sentence: &str) {
@@ -291,11 +283,7 @@ async fn a_deployment_that_breaks_off_leaves_nothing() {
     for sent in [3, 600, 100_000] {
         slow::put_and_break_off(&address, &path, &desk.user.token, &jar, sent).await.expect("it is sent");
     }
-    let staging = desk.registry.home().objects().join(".packhouse/staging");
-    wait::until("the connections to be given up", || {
-        std::future::ready(files_below(&staging).is_empty().then_some(()))
-    })
-    .await;
+    desk.registry.until_nothing_is_staged().await;
     desk.refuses_pom(pom("demo", "2.0"), "<version> 2.0").await;
     put(&desk.deployer, &demo().path(".jar"), jar).await.expect(201);
 }

@@ -3,10 +3,9 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::{gzip, noise, tar};
-use packhouse_tests::registry::files_below;
 use packhouse_tests::rubygems::{Gem, Parts, push, sha256};
 use packhouse_tests::slow;
-use packhouse_tests::{Actor, Answer, Options, Registry, User, wait};
+use packhouse_tests::{Actor, Answer, Options, Registry, User};
 use std::io::Write as _;
 
 struct Desk {
@@ -28,15 +27,8 @@ impl Desk {
     /// A line of text with this status; the bucket is as it was.
     #[track_caller]
     fn refused(&self, answer: &Answer, status: u16, sentence: &str) {
-        assert_eq!(answer.status.as_u16(), status, "should say {sentence:?}: {answer:?}");
-        let text = answer.text();
-        assert!(text.contains(sentence), "should say {sentence:?}: {text:?}");
-        assert_eq!(text.trim_end().lines().count(), 1, "gem prints one line: {text:?}");
-        assert!(text.len() < 1000, "what is odd is not said again at length: {} bytes", text.len());
-        assert!(answer.header("content-type").starts_with("text/plain"), "{answer:?}");
-        assert_eq!(self.registry.keys(), self.keys, "after {text:?}");
-        let staged = files_below(&self.registry.home().objects().join(".packhouse/staging"));
-        assert_eq!(staged, Vec::<String>::new(), "after {text:?}");
+        answer.expect_line(status, sentence);
+        self.registry.expect_only(&self.keys, answer);
     }
 
     async fn refuses(&self, gem: Vec<u8>, sentence: &str) {
@@ -307,11 +299,7 @@ async fn a_push_that_breaks_off_leaves_nothing() {
     for sent in [3, 600, 100_000] {
         slow::post_and_break_off(&address, path, &desk.user.token, &gem, sent).await.expect("it is sent");
     }
-    let staging = desk.registry.home().objects().join(".packhouse/staging");
-    wait::until("the connections to be given up", || {
-        std::future::ready(files_below(&staging).is_empty().then_some(()))
-    })
-    .await;
+    desk.registry.until_nothing_is_staged().await;
     desk.refuses(Vec::new(), "").await;
     push(&desk.publisher, gem).await.expect(200);
 }

@@ -142,6 +142,18 @@ impl Answer {
         self
     }
 
+    /// Panics, unless it is this status with one line of text that holds the sentence: what `gem` prints,
+    /// and what Maven and Gradle read in the reason phrase.
+    #[track_caller]
+    pub fn expect_line(&self, status: u16, sentence: &str) {
+        assert_eq!(self.status.as_u16(), status, "should say {sentence:?}: {self:?}");
+        let text = self.text();
+        assert!(text.contains(sentence), "should say {sentence:?}: {text:?}");
+        assert_eq!(text.trim_end().lines().count(), 1, "clients print one line: {text:?}");
+        assert!(text.len() < 1000, "what is odd is not said again at length: {} bytes", text.len());
+        assert!(self.header("content-type").starts_with("text/plain"), "{self:?}");
+    }
+
     /// Method and address, as it was asked.
     pub fn request(&self) -> &str {
         &self.request

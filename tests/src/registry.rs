@@ -11,8 +11,9 @@ pub use process::Ended;
 pub(crate) use process::command;
 
 use crate::accounts::{self, User};
-use crate::actor::Actor;
+use crate::actor::{Actor, Answer};
 use crate::backend::Backend;
+use crate::wait;
 use process::Process;
 use std::sync::Arc;
 
@@ -130,6 +131,25 @@ impl Registry {
     /// All keys of the bucket but the host's own, sorted. Panics where they are no files.
     pub fn keys(&self) -> Vec<String> {
         self.home.keys()
+    }
+
+    /// The bucket has these keys, and nothing is left of an upload. Panics with what was answered.
+    #[track_caller]
+    pub fn expect_only(&self, keys: &[String], answer: &Answer) {
+        assert_eq!(self.keys(), keys, "after {answer:?}");
+        assert_eq!(self.staged(), Vec::<String>::new(), "after {answer:?}");
+    }
+
+    /// Waits until no upload is under way.
+    pub async fn until_nothing_is_staged(&self) {
+        wait::until("the connections to be given up", || {
+            std::future::ready(self.staged().is_empty().then_some(()))
+        })
+        .await;
+    }
+
+    fn staged(&self) -> Vec<String> {
+        files_below(&self.home().objects().join(".packhouse/staging"))
     }
 
     /// A new user who holds these scopes, with a token.
