@@ -1,5 +1,5 @@
-//! The specification in a gem: `metadata` of its file, in YAML of old and new versions. It knows no
-//! storage and no HTTP.
+//! The specification of a gem: the file `metadata` in it, as YAML that old and new RubyGems write. This
+//! module does not use storage or HTTP.
 //!
 //! Ruby makes objects from this YAML. Here values stay text: a version `1.10` does not become a number.
 //! A tag of an unknown class is rejected, as in RubyGems.
