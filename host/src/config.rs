@@ -1,7 +1,7 @@
-//! `registry.toml`: one struct a section, checked when it is read.
+//! `registry.toml`: one struct per section, validated when it is read.
 //!
-//! The configuration knows words and values and nothing of what is built from
-//! them: `app` hands each section to its room.
+//! The configuration knows keys and values, and not what is built from them: `app` passes each section
+//! to the part that needs it.
 //!
 //! # Invariants
 //! - **An unknown key is an error** that names the file, the line and the nearest

@@ -1,7 +1,8 @@
-//! The steps by which one request is answered: mount → caller → plugin → response.
+//! The steps of answering one request: mount → caller → plugin → response.
 //!
-//! Only this module knows their order. Another module takes each step. Remembered responses will
-//! stand between the caller and the plugin.
+//! Only this module knows their order. Another module does each step. A cache of responses does not
+//! exist yet. Its place is in `reply`: after the session, which answers questions about the caller, and
+//! before the request takes a place.
 
 mod cors;
 mod cross_site;
@@ -45,7 +46,7 @@ use crate::turns::Turns;
 /// that sign in or ask for a token are smaller.
 const SMALL_BODY: usize = 64 << 10;
 
-/// What of the configuration a request depends on.
+/// The settings on which requests depend.
 pub struct Settings {
     /// Where clients reach the registry, if the configuration says so.
     pub public_url: Option<String>,

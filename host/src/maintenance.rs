@@ -1,25 +1,24 @@
-//! Looking after what is stored, without stopping requests: `gc`, `reindex` and `verify`
-//! by command, `gc` on a schedule too. What is live, derived or damaged is known to the
-//! plugins alone; this room drives their optional export step by step, and sweeps what
-//! the host itself has left over.
+//! Maintains the storage while requests are served: `gc`, `reindex` and `verify` by command, and `gc`
+//! on a schedule too. Only the plugins know what is live, derived or damaged. This module calls their
+//! optional export step by step, and removes what the host itself has left behind.
 //!
 //! # Layout
-//! | part | what |
+//! | part | contents |
 //! |---|---|
 //! | `run` | one run over one mount |
-//! | `findings` | how what was found is told |
+//! | `findings` | the lines that report what a run found |
 //! | `bound` | how much of a mount one collection may remove |
-//! | `lease` | one collection at a time among the hosts of a store |
-//! | `schedule` | collecting in a running host |
+//! | `lease` | only one of the hosts of a store collects at a time |
+//! | `schedule` | collections in a host that serves |
 //!
 //! # Invariants
-//! - **Being killed loses nothing**: nothing of a run lasts but what plugins wrote by
-//!   compare-and-swap, and a lease that expires.
-//! - **A dry run changes nothing**, whatever the plugin does: its store is read-only.
-//! - **Damage does not spread**: a collection that would remove more than a few per cent of a
-//!   mount's objects removes nothing unless the operator ordered it.
-//! - **A mount's failure is its own**: the other mounts' runs go on.
-//! - **The lease is for courtesy**, never for safety: two collections at once are safe.
+//! - **A kill loses nothing**: a killed run leaves only what plugins wrote by compare-and-swap, and a
+//!   lease that expires.
+//! - **A dry run changes nothing**, whatever the plugin does, because its store is read-only.
+//! - **Damage does not spread**: a collection that would remove more than a few per cent of a mount's
+//!   objects removes nothing, unless the operator orders it.
+//! - **A failure in one mount does not end the runs of other mounts.**
+//! - **The lease only saves work**: two collections at a time are safe.
 
 mod bound;
 pub mod findings;

@@ -1,20 +1,24 @@
-//! Identity and permission: who is calling, what they may do, and the tokens they get.
-//! It must not know storage, plugins, request bodies, or any protocol.
+//! Identity and permission: who the caller is, what the caller may do, and tokens. It does not know
+//! storage, plugins, request bodies, or any protocol.
 //!
 //! # Layout
-//! `session` is the face for one request (`granted` are the permissions that it has found);
-//! `credentials` reads what was sent and removes it;
-//! `identity` says who that is; the crate `packhouse-scope` decides what they may do; `tokens` and
-//! `accounts` change what there is; `signing` makes signed access tokens and says who sends one
-//! (`jwt` is their form and keys); `sign_in`, `passwords` and `throttle`
-//! guard the one secret that people choose;
-//! `stores` names the stores there are, `users` and `token_store` hold one file each.
+//! | part | contents |
+//! |---|---|
+//! | `session` | the questions of one request about its caller; `granted` has the permissions that it has found |
+//! | `credentials` | reads the credentials of a request, and removes them from its headers |
+//! | `identity` | whose credentials these are. The crate `packhouse-scope` decides what the caller may do |
+//! | `tokens`, `accounts` | change tokens and users |
+//! | `signing`, `jwt` | signed access tokens: what they contain and whose they are; their form and keys |
+//! | `sign_in`, `passwords`, `throttle` | sign-ins with passwords: queues, hashes, limits on wrong ones |
+//! | `users`, `token_store`, `stores` | the traits of the stores of users and of tokens, with one file for each store; which stores there are |
+//! | `database` | the SQLite file of the stores |
 //!
 //! # Invariants
-//! - A credential never leaves this room: it is taken from the headers and forgotten.
-//! - A store that is away is an error of its own; it never reads as "not allowed".
-//! - What was revoked or changed on this host counts at once here, also for requests that are under
-//!   way, and within a second on every other host of the same store (see [`identity::FRESH`]).
+//! - A credential never leaves this crate: it is removed from the headers and dropped.
+//! - If a store does not answer, that is an error of its own, and never "not allowed".
+//! - If something is revoked or changed on this host, it is effective here at once, also for requests in
+//!   progress. It is effective within a second on every other host of the same store (see
+//!   [`identity::FRESH`]).
 
 pub mod accounts;
 mod cache;
@@ -69,31 +73,31 @@ use stores::Stores;
 use throttle::Throttle;
 use token_store::SecretHash;
 
-/// How this room is set up.
+/// The settings of this crate.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What keeps users, and what keeps tokens.
+    /// Which store keeps users, and which one keeps tokens.
     pub stores: StoreKinds,
     /// The database file, for the stores that have one.
     pub database: PathBuf,
     /// What everybody may do, signed in or not.
     pub anonymous: Vec<Scope>,
-    /// Signed access tokens; none where they are switched off.
+    /// Signed access tokens; none if they are disabled.
     pub access: Option<AccessSettings>,
     pub limits: Limits,
 }
 
-/// What clients may take of this room.
+/// Limits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Sign-ins that may be verified or wait for it while their requests hold places.
     pub sign_ins_in_place: usize,
-    /// Tokens of one user that have not expired. A quarter of them may be such as clients got with
-    /// a password that accompanied a request, and another quarter such as were made with a token.
+    /// Tokens of one user that have not expired. At most a quarter of them can be created with a
+    /// password in a header, and at most a quarter with another token.
     pub tokens_per_user: u64,
-    /// How long a token lives at most that was issued without a password check.
+    /// The longest lifetime of a token that was issued without a password check.
     pub longest_lifetime: Duration,
-    /// When such a token expires if nobody uses it.
+    /// After this time without use, such a token expires.
     pub idle_lifetime: Duration,
 }
 
@@ -217,7 +221,7 @@ pub struct Owners<'a> {
     pub names: &'a [String],
 }
 
-/// The room's face. Cloning is cheap and shares everything.
+/// The entry to this crate. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct Auth {
     inner: Arc<Inner>,

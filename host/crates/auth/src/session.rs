@@ -1,13 +1,13 @@
-//! One request's caller, and what is asked about them. `dispatch` makes a session before the
-//! request has a place and an instance; the capabilities translate between it and the contract.
-//! It must not know plugins, request bodies, or the contract.
+//! The caller of one request: answers the questions of the plugin about them. `dispatch` creates a
+//! session before the request has a place and an instance. The capabilities translate between it and
+//! the contract. It does not know plugins, request bodies, or the contract.
 //!
 //! # Invariants
-//! - The caller is identified once per request, and only when something depends on it.
-//! - What may take long is done by [`Session::admit`], before the request has a place: a password
-//!   is verified there, and wrong ones are waited for there.
-//! - Nothing is changed for a caller whose credentials were revoked, or whose permissions were taken
-//!   away, on this host, or on another one more than about a second before: see [`Session::verify`].
+//! - The caller is identified once per request, and only if something depends on it.
+//! - [`Session::admit`] does what may take long, before the request has a place: it verifies a
+//!   password, and waits after wrong ones.
+//! - If the credentials were revoked, or a permission was removed, the request changes nothing any
+//!   more: at once on this host, and after about a second on others. See [`Session::verify`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -323,7 +323,7 @@ impl Session {
         self.auth.token_server(&self.area.mount)
     }
 
-    /// The room behind the session, for what does not depend on the caller.
+    /// For questions that do not depend on the caller.
     pub fn auth(&self) -> &Auth {
         &self.auth
     }

@@ -1,5 +1,5 @@
-//! Which store keeps users, and which one keeps tokens: the list of the stores there are, one line
-//! each. It must not know how any of them works.
+//! Which store keeps users, and which one keeps tokens: the list of all stores, and how to open them.
+//! It does not know how a store works.
 
 #[cfg(test)]
 pub(crate) mod suite;
@@ -12,13 +12,13 @@ use super::token_store::TokenStore;
 use super::users::UserStore;
 use super::{AuthError, token_store, users};
 
-/// A kind of store, as `user_store` and `token_store` in the configuration name it.
+/// A kind of store: a value of `user_store` and `token_store` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoreKind {
     /// An embedded database file; several processes on one machine may share it.
     #[default]
     Database,
-    /// This process's memory: what it holds is gone when the process ends.
+    /// The memory of this process: its content is lost when the process ends.
     Memory,
 }
 
@@ -28,7 +28,7 @@ impl StoreKind {
     /// Reads the configuration's word.
     ///
     /// # Errors
-    /// `Invalid` with a sentence that lists the words there are.
+    /// `Invalid` with a sentence that lists the valid words.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let known = || Self::ALL.map(|(name, _)| format!("`{name}`")).join(" or ");
         let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind);
@@ -38,29 +38,28 @@ impl StoreKind {
     }
 }
 
-/// Which kind keeps what.
+/// The kind of each store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreKinds {
     pub users: StoreKind,
     pub tokens: StoreKind,
 }
 
-/// Where users and tokens are kept.
+/// The open stores.
 #[derive(Clone)]
 pub(super) struct Stores {
     pub users: Arc<dyn UserStore>,
     pub tokens: Arc<dyn TokenStore>,
-    /// Which of them outlive this process.
     pub kinds: StoreKinds,
-    /// The file, where users are kept in one.
+    /// The database file, if users are in one.
     pub database: Option<Database>,
 }
 
 impl Stores {
-    /// Opens the stores; `database` is the file of all that are kept in one.
+    /// Opens the stores. `database` is the file of those that are `Database`.
     ///
     /// # Errors
-    /// `Invalid` for tokens that would outlive their users.
+    /// `Invalid` if tokens would outlive their users.
     pub async fn open(kinds: StoreKinds, database: &Path) -> Result<Self, AuthError> {
         let stores = match kinds.users {
             StoreKind::Database => Self::of_database(Database::open(database, PATIENCE).await?),

@@ -1,9 +1,9 @@
-//! The tokens there are, and the trait of whatever keeps them. It must not know users
-//! beyond their id, nor ever see a secret: tokens are found by its hash.
+//! Tokens as they are stored, and the trait of token stores. It knows users only by their id. It never
+//! sees the secret of a token, and finds a token by the hash of its secret.
 //!
 //! # Layout
-//! One file below `token_store/` for each store; the same behaviour is asked of all of
-//! them in `token_store/tests.rs`. A new one is its file and one line in `stores.rs`.
+//! One file below `token_store/` per store. `token_store/tests.rs` checks that all of them behave alike.
+//! `stores.rs` opens them. To add a store, see `host/ARCHITECTURE.md`.
 
 pub mod database;
 pub mod memory;
@@ -24,7 +24,7 @@ use super::AuthError;
 pub struct SecretHash(pub [u8; 32]);
 
 impl SecretHash {
-    /// Of a secret as it was sent; letters count in lower case.
+    /// Of a secret as the client sent it. The case of letters does not matter.
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret.to_ascii_lowercase()).into())
     }
@@ -33,84 +33,85 @@ impl SecretHash {
 /// One token as stored. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Not the secret; fit to be shown and to revoke it by.
+    /// Not secret: shown to users, who revoke the token by it.
     pub id: Uuid,
-    /// The id of the user that it belongs to.
+    /// The id of its user.
     pub owner: Uuid,
     /// The first eight characters of the secret, to recognise it by.
     pub hint: String,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     pub label: Option<String>,
     /// When it was made.
     pub created: u64,
-    /// From when on it no longer counts; none for no end.
+    /// When it expires; none for never.
     pub expires: Option<u64>,
     /// When it was last used, to the minute.
     pub last_used: Option<u64>,
-    /// Can it only read?
+    /// Whether it can only read.
     pub read_only: bool,
-    /// What it is narrowed to; empty for all that its owner has.
+    /// The permissions to which it is narrowed; empty for all permissions of its owner.
     pub scopes: Vec<Scope>,
-    /// Networks that it may be used from; empty for all.
+    /// The networks from which it may be used; empty for all.
     pub cidr: Vec<IpNet>,
-    /// The mount that it was issued through and is limited to; none for all mounts.
+    /// The mount through which it was issued, and to which it is limited; none for all mounts.
     pub mount: Option<String>,
-    /// It expires when it is not used for so long, in milliseconds. Set for tokens that were
-    /// issued without a password check, and for no others.
+    /// It expires when it is not used for this many milliseconds. Set only for tokens that were
+    /// issued without a password check.
     pub idle: Option<u64>,
-    /// The id of the token that it was made with; it is revoked with that one. None for one that was
-    /// made with the password or by the administrator, and not known of tokens of earlier versions.
+    /// The id of the token with which it was created, and with which it is revoked. None if it was
+    /// created with the password or by the administrator, or by an earlier version.
     pub parent: Option<Uuid>,
 }
 
 impl Token {
-    /// Has it expired?
+    /// Whether it has expired.
     pub fn is_expired(&self, now: u64) -> bool {
         self.end().is_some_and(|end| end <= now)
     }
 
-    /// When it expires unless it is used before; none for never.
+    /// When it expires if nobody uses it before; none for never.
     pub fn end(&self) -> Option<u64> {
         let used = self.last_used.unwrap_or(self.created);
         let unused = self.idle.map(|idle| used.saturating_add(idle));
         self.expires.into_iter().chain(unused).min()
     }
 
-    /// May it be used at this mount?
+    /// Whether it may be used at this mount.
     pub fn is_for(&self, mount: &str) -> bool {
         self.mount.as_deref().is_none_or(|own| own == mount)
     }
 
-    /// May it be used from this address?
+    /// Whether it may be used from this address.
     pub fn may_come_from(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.cidr.is_empty() || self.cidr.iter().any(|network| network.contains(&peer))
     }
 }
 
-/// How many tokens one owner may have.
+/// How many tokens one owner can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Of all kinds.
     pub all: u64,
-    /// That were issued without a password check: so many with a password that accompanied a
-    /// request, and so many with a token.
+    /// Those that were issued without a password check: this many with a password in a header, and
+    /// this many with another token.
     pub idle: u64,
-    /// What expired before counts no longer.
+    /// Tokens that expired before this time are not counted.
     pub now: u64,
 }
 
-/// What an owner has that has not expired.
+/// How many tokens an owner has that have not expired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Count {
     /// Of all kinds.
     all: u64,
-    /// Without a password check, as the token that is to be added was issued: with a token, or not.
+    /// Those issued without a password check, in the same way as the token to add: with another
+    /// token, or with a password in a header.
     alike: u64,
 }
 
 impl Quota {
-    /// Is there room for this token beside those?
+    /// Whether the quota allows this token in addition to the others.
     fn has_room(&self, token: &Token, count: Count) -> bool {
         count.all < self.all && !self.is_full_of_alike(token, count)
     }
@@ -120,14 +121,14 @@ impl Quota {
     }
 }
 
-/// What keeps tokens. Everything written is there for all hosts on the same store as
-/// soon as the call is over. Every function answers `Unavailable` when the store is away.
+/// A store of tokens. When a function has returned, all hosts on the same store see its change.
+/// Every function returns `Unavailable` if the store does not answer.
 pub trait TokenStore: Send + Sync {
-    /// Adds a token under the hash of its secret. Where the quota leaves no room, its owner's
-    /// expired tokens are removed. One that was made with the password then takes the place of
-    /// the one that has not been used for the longest, among those that were issued without a
-    /// password check. False, and nothing added, when that does not help. Of several callers at
-    /// once, on any host, no more are added than there is room for.
+    /// Adds a token under the hash of its secret. If the quota does not allow it, the store first
+    /// removes expired tokens of its owner. If that does not help, and the token was created with the
+    /// password, it replaces the least recently used token that was issued without a password check.
+    /// Otherwise nothing is added, and the result is false. The quota is kept even if several callers
+    /// add tokens at once, on any host.
     fn add<'a>(
         &'a self,
         token: &'a Token,
@@ -138,26 +139,27 @@ pub trait TokenStore: Send + Sync {
     fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
     /// The token of this id, expired or not.
     fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
-    /// The tokens of one owner, or all, in the order in which they were made.
+    /// The tokens of one owner, or all, in the order in which they were created.
     fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>>;
-    /// Removes the token of this id, and all that were made with it or with one of those; with an
-    /// owner only when it is theirs. Says how many there were: 0 when there is none of this id.
+    /// Removes the token with this id, and all tokens that were created with it, directly or
+    /// indirectly. If an owner is given, the token is removed only if it belongs to this owner. Returns
+    /// the number of removed tokens.
     fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>>;
-    /// Removes all tokens of one owner and says how many there were.
+    /// Removes all tokens of one owner, and returns their number.
     fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>>;
-    /// Notes that it was used at `now`, unless that is less than a minute after the use
-    /// that is noted. A token that is gone is no error.
+    /// Records that it was used at `now`, unless the recorded use is less than a minute before. It is
+    /// no error if the token does not exist.
     fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>>;
-    /// The secret that all hosts on this store share: the one that is kept, or `fresh` from
-    /// now on. Of several that ask at once all get the same.
+    /// The secret that all hosts on this store share. If there is none, `fresh` becomes the secret. If
+    /// several hosts call this at once, all get the same one.
     fn shared_secret<'a>(&'a self, fresh: &'a SecretString)
     -> BoxFuture<'a, Result<SecretString, AuthError>>;
-    /// Removes tokens that expired before `time` and says how many. One with which others were
-    /// made stays as long as those do.
+    /// Removes tokens that expired before `time`, and returns their number. A token stays as long as
+    /// tokens that were created with it.
     fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>>;
 }
 
-/// Uses closer together than this are noted once. In milliseconds.
+/// Uses that are closer together than this are recorded once. In milliseconds.
 pub const TOUCH_INTERVAL: u64 = 60_000;
 
 #[cfg(test)]

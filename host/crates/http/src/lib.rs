@@ -1,5 +1,5 @@
-//! HTTP as the host speaks it: connections, request bodies, and what an answer becomes on its
-//! way out. It must not know plugins, storage, or who is calling.
+//! The host's HTTP: connections, request bodies, and responses. It does not know plugins, storage, or
+//! who the caller is.
 
 pub mod body;
 pub mod pace;

@@ -1,23 +1,23 @@
-//! From a plugin's reply, or a failure of the host, to an HTTP response.
+//! Makes an HTTP response from a plugin's reply, or from a failure of the host.
 //!
-//! HTTP is done here once for every protocol: HEAD, ranges, validators and
-//! conditional requests, compression, lengths, `Vary`, attachment names. This
-//! room knows no plugin and no storage: what it streams is a [`StoredObject`].
+//! All protocols share this implementation of HTTP: HEAD, ranges, validators and conditional requests,
+//! compression, lengths, `Vary`, file names of attachments. It does not know plugins or storage: it
+//! streams a [`StoredObject`].
 //!
 //! # Layout
-//! - `content`: the parts of a reply as one run of bytes that can be cut
+//! - `content`: the parts of a reply as one sequence of bytes, of which ranges can be taken
 //! - `validators`, `conditions`: ETag and dates, RFC 9110 §8.8 and §13
-//! - `ranges`: RFC 9110 §14
-//! - `encoding`: RFC 9110 §8.4 and §12.5.3
-//! - `headers`: which headers are the plugin's and which the host's
-//! - `browser`: what keeps a browser from running what somebody published
+//! - `ranges`: `Range`, RFC 9110 §14
+//! - `encoding`: compression, RFC 9110 §8.4 and §12.5.3
+//! - `headers`: which headers the plugin sets, and which the host sets
+//! - `browser`: prevents browsers from running published content
 //! - `caching`: `Cache-Control`, RFC 9111
-//! - `stream`: the response body; it ends in an error, never short
-//! - `failure`: every status that the host answers with on its own; `accept`: in JSON or not
+//! - `stream`: the body of a response. If a body is incomplete, it ends with an error
+//! - `failure`: every status of the host's own errors; `accept`: whether the client reads JSON
 //!
 //! # Invariants
-//! - A `Content-Length` that was sent is kept, or the connection breaks.
-//! - Two different byte sequences of one resource never share a strong ETag.
+//! - A body has the `Content-Length` that was sent, or the connection is closed.
+//! - Two different byte sequences of one resource never have the same strong ETag.
 
 mod accept;
 mod browser;
@@ -57,41 +57,40 @@ pub use validators::settle_etag;
 /// The longest reason phrase, in bytes.
 const LONGEST_REASON: usize = 300;
 
-/// What of the request decides how a reply is sent. The method is the client's:
-/// the plugin has seen `GET` for a `HEAD`.
+/// The parts of a request on which the response depends. The method is the client's, e.g. `HEAD`, for
+/// which the plugin saw `GET`.
 #[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
 }
 
-/// What a plugin answered. A status below 200 or above 599 is sent as a 500.
+/// The reply of a plugin. A status below 200 or above 599 is sent as a 500.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a reply, each on its own")]
 #[derive(Clone)]
 pub struct Reply {
     pub status: StatusCode,
-    /// What a failure says behind its status in HTTP/1.1.
+    /// The reason phrase of a failure in HTTP/1.1.
     pub reason: Option<String>,
-    /// As the plugin set them; those that are the host's are ignored.
+    /// As the plugin set them. Headers that only the host sets are ignored.
     pub headers: HeaderMap,
     /// The body, in order.
     pub body: Vec<Part>,
     /// The content never changes at this URL.
     pub immutable: bool,
-    /// Anybody may have it, so a cache that several users share may keep it. Otherwise the
-    /// response says `private`.
+    /// Everybody may read it, so a shared cache may keep it. Otherwise the response has `private`.
     pub public: bool,
     /// For `Content-Disposition: attachment`.
     pub filename: Option<String>,
-    /// Whether a `Range` is answered.
+    /// Whether the host answers `Range`.
     pub ranges: bool,
     /// Whether it may be compressed.
     pub compression: bool,
-    /// How an error looks that the host answers in place of the reply.
+    /// The form of an error that the host sends instead of the reply.
     pub shape: Option<FailureShape>,
     /// The request headers that the reply depends on.
     pub vary: Vec<HeaderName>,
-    /// What a compressed body is counted in; the parts of `body` are counted already.
+    /// The budget for a compressed body. The parts of `body` are already counted.
     pub memory: Option<Memory>,
 }
 

@@ -1,5 +1,9 @@
-//! Digests of byte streams, and their state between two requests. It knows no
-//! store and does no input or output.
+//! Digests of byte streams, and their state between two requests. It does not know stores, and does no
+//! input or output.
+//!
+//! The contract passes algorithms as strings, so a new one needs no new contract. Besides this file, it
+//! needs its name in the comment of `wit/types.wit` and in `sdk/src/digests.rs`, its strength in
+//! `sdk/src/storage/claim.rs`, and an implementation for the test host in `sdk/src/testing/hash.rs`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Characters of an unknown algorithm's name that are shown.
 const LONGEST_SHOWN: usize = 50;
 
-/// A name that is no algorithm of this host.
+/// This host does not have an algorithm with this name.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no digest algorithm of this host")]
 pub struct UnknownAlgorithm(String);

@@ -1,35 +1,35 @@
-//! Where everything is kept: objects under keys, changed by compare-and-swap,
-//! staged before they are seen, uploaded over several requests. The only room
-//! that names opendal. It must not know HTTP, plugins, mounts or who is asking.
+//! Stores objects under keys. An object is changed by compare-and-swap, is staged before it becomes
+//! visible, and can be uploaded over several requests. This is the only crate that depends on opendal.
+//! It does not know HTTP, plugins, mounts, or who the caller is.
 //!
 //! # Layout
-//! A [`Storage`] is one folder, one bucket, or memory. A [`Scope`] is a part of
-//! it under a prefix, and all that callers get: `{prefix}/{key}`. What belongs to
-//! the host alone (staging, upload sessions, locks) lies under `.packhouse/`.
+//! A [`Storage`] is one folder, one bucket, or memory. Callers work on a [`Scope`], which is the part
+//! of it under a prefix: `{prefix}/{key}`. Objects that belong to the host (staging, upload sessions,
+//! locks) are under `.packhouse/`.
 //!
-//! # Invariants
-//! **Nothing is visible before its commit, and a commit is whole or not at all.**
-//! **A precondition and its change are one step**, between processes too: by locks
-//! and renames on a file system, by conditional requests on S3.
-//! **A version read is one version to the end**, whatever is written meanwhile.
-//!
-//! | part | what |
+//! | part | contents |
 //! |---|---|
 //! | `scoped` | the functions on keys |
-//! | `reader`, `staging`, `uploads` | bytes out, bytes in, bytes in over several requests |
-//! | `unpack` | what packed parts of staged bytes unpack to |
-//! | `object` | what every store speaks of |
-//! | `own` | what the host keeps inside a scope for itself |
-//! | `store` | what every store can do, as traits |
+//! | `reader`, `staging`, `uploads` | reading; writing; writing over several requests |
+//! | `unpack` | unpacks compressed parts of staged bytes |
+//! | `digest` | the digest algorithms |
+//! | `object` | the vocabulary of all stores |
+//! | `own` | the host's own objects inside a scope |
+//! | `store` | the traits that every store implements |
 //! | `files`, `memory`, `bucket` | the stores: a folder, a map, any service of opendal |
-//! | `clock`, `sweep` | the store's own time; what crashes left behind |
-//! | `presence` | which hosts work on the store |
-//! | `heartbeat` | signs of life of hosts and of the holder of a lease |
-//! | `identity` | what tells the store from any other |
-//! | `readiness` | whether it takes writes |
+//! | `clock`, `sweep` | the clock of the store; removing what crashes left behind |
+//! | `presence` | which hosts use the store |
+//! | `heartbeat` | the heartbeat of hosts, and of the holder of a lease |
+//! | `identity` | the identity of the store |
+//! | `readiness` | whether the store accepts writes |
 //!
-//! Another service of opendal is a file beside `bucket/s3.rs`, which implements its `Service`, and
-//! a line in [`Storage::open_as`].
+//! To add a service of opendal, see `host/ARCHITECTURE.md`.
+//!
+//! # Invariants
+//! - **Nothing is visible before its commit, and a commit is complete or does not happen.**
+//! - **A precondition and its change are one step**, between processes too: by locks and renames on a
+//!   file system, by conditional requests on S3 and Azure.
+//! - **A reader reads one version to its end**, even if the object is replaced meanwhile.
 
 mod bucket;
 mod clock;
@@ -86,8 +86,7 @@ use files::Files;
 use memory::Memory;
 use store::Store;
 
-/// How long what a crash left behind, and an upload that nobody goes on with, is
-/// kept.
+/// How long the host keeps what a crash left behind, and uploads that nobody continues.
 pub const LEFTOVERS_KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// Which store.

@@ -1,7 +1,7 @@
-//! The same behaviour of every store. It must not know what the behaviour is.
+//! Runs the same tests on every store. It does not know what the tests assert.
 
-/// One test of each behaviour for each store; a new store is one more test here. A behaviour is a
-/// function of the store, beside which the module `memory` stands.
+/// One test for each behaviour and each store. For a new store, add a test here. A behaviour is a
+/// function that takes the store, in a module that also contains the module `memory`.
 macro_rules! every_store {
     ($($behaviour:ident)*) => {
         $($crate::stores::suite::every_store! { @tests $behaviour })*

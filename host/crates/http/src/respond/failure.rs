@@ -1,7 +1,8 @@
-//! Every way in which the host itself answers, with its status, its sentence and
-//! its headers. No other file decides the status of a host error.
+//! The errors that the host answers itself: the status, the sentence and the headers of each. For
+//! example, a plugin that traps is [`Failure::Trapped`], a 500. No other file decides the status of an
+//! error of the host.
 //!
-//! It knows nothing of what caused a failure: who meets one logs it there, once.
+//! It does not know the cause of a failure. The code that handles the cause logs it, once.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,62 +21,61 @@ const AWAY: Duration = Duration::from_secs(5);
 
 type Sentence = Cow<'static, str>;
 
-/// A failure as the client reads it. The sentences hold nothing secret and no
-/// detail of the inside.
+/// A failure as the client sees it. The sentences contain no secrets and no internal details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing is mounted there, or what is asked for is away; says which.
+    /// Nothing is mounted at the address, or the requested thing does not exist; says which.
     NotFound(Sentence),
-    /// A feature that the configuration switched off.
+    /// The configuration disables this feature.
     FeatureDisabled(Sentence),
-    /// The credentials of the request do not count; says why.
+    /// The credentials of the request are not valid; says why.
     Unauthorized(Sentence),
-    /// A request that the host does not pass on; says why.
+    /// The host rejects this request; says why.
     Forbidden(Sentence),
-    /// The methods that are possible instead, e.g. `GET, HEAD`.
+    /// `allow` lists the possible methods, e.g. `GET, HEAD`.
     MethodNotAllowed {
         allow: Sentence,
     },
-    /// A request that cannot be understood; says why.
+    /// The request is malformed; says why.
     BadRequest(Sentence),
     /// The body ended before it was complete.
     Truncated,
-    /// A body above this many bytes.
+    /// The body has more than this many bytes.
     TooLarge {
         limit: u64,
     },
     HeadersTooLarge,
     AddressTooLong,
-    /// The client stopped sending, or sends too slowly.
+    /// The client stopped sending, or sent too slowly.
     Slow,
     PreconditionFailed,
-    /// Nothing of the content, which has this many bytes, lies in the range that was asked for.
+    /// The requested range is outside the content, which has this many bytes.
     RangeNotSatisfiable {
         size: u64,
     },
-    /// Every place is taken.
+    /// All places for requests are taken.
     Busy {
         retry_after: Duration,
     },
-    /// The plugin broke down.
+    /// The plugin trapped, e.g. it panicked.
     Trapped,
-    /// The plugin gave a reply that HTTP does not allow; says why.
+    /// The plugin's reply is not valid in HTTP; says why.
     Reply(Sentence),
-    /// The plugin used up its time.
+    /// The plugin missed its deadline.
     Deadline,
-    /// The plugin used up its memory, or another of its limits.
+    /// The plugin exceeded its memory, or another of its limits.
     OutOfMemory,
-    /// The plugin is there but cannot be used now, e.g. it failed to load.
+    /// The plugin cannot be used now, e.g. because it failed to load.
     PluginUnavailable(Sentence),
     StorageUnavailable,
-    /// It can be read.
+    /// The storage can only be read.
     StorageTakesNoWrites,
     StorageFull,
     /// Too many wrong passwords were sent.
     TooManyAttempts {
         retry_after: Duration,
     },
-    /// Users and tokens cannot be looked up.
+    /// The stores of users and tokens do not answer.
     IdentityUnavailable,
     NotImplemented(Sentence),
     Internal,
@@ -168,7 +168,7 @@ impl Failure {
         }
     }
 
-    /// As a reply, in the error shape of the plugin whose address was asked for.
+    /// As a reply, in the error shape of the plugin at the requested address.
     pub fn reply(&self, shape: Option<&FailureShape>) -> Reply {
         let mut reply = Reply::new(self.status());
         let (content_type, body) = match shape {
@@ -200,7 +200,7 @@ impl Failure {
     }
 }
 
-/// What a plugin answers 503 is told apart from what is broken by when to try again.
+/// Adds `Retry-After` to a plugin's 503, so that clients know that the failure is temporary.
 pub(super) fn add_retry_after(reply: &mut Reply) {
     if reply.status == StatusCode::SERVICE_UNAVAILABLE && !reply.headers.contains_key(RETRY_AFTER) {
         reply.headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(AWAY)));
@@ -212,7 +212,7 @@ fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-/// What a body that cannot be read comes to when nobody else answers for it.
+/// The failure if a body cannot be read, and no other code answers.
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
         match error {
@@ -224,17 +224,17 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// How a plugin's clients expect an error to look.
+/// The form in which a plugin's clients expect an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureShape {
-    /// Decides how the message is escaped: for JSON, for XML, else not at all.
+    /// Decides how the message is escaped: for JSON, for XML, or not at all.
     pub content_type: String,
     /// `{status}` and `{message}` are replaced, e.g. `{"error":"{message}"}`.
     pub template: String,
 }
 
 impl FailureShape {
-    /// The shape for a client that reads JSON: the plugin's own if that is JSON.
+    /// The shape for a client that reads JSON: the plugin's own shape if it is JSON.
     pub fn in_json(own: Option<&Self>) -> Self {
         own.filter(|own| matches!(own.language(), Language::Json)).cloned().unwrap_or_else(|| Self {
             content_type: "application/json".into(),
@@ -263,7 +263,7 @@ impl FailureShape {
             Language::Xml => escape_xml(&message),
             Language::Text => message.into_owned(),
         };
-        // The status first: a message never holds the host's own `{status}`.
+        // The status first, because a message may contain `{status}`.
         self.template.replace("{status}", failure.status().as_str()).replace("{message}", &escaped)
     }
 
@@ -289,7 +289,7 @@ enum Language {
     Text,
 }
 
-/// What stands between the quotes of a JSON string.
+/// The content of a JSON string, without its quotes.
 fn escape_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
