@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{Error, sys};
 
-/// Closed for good: these are the three answers HTTP has.
+/// Complete: no decision is added later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     Granted,
@@ -15,7 +15,7 @@ pub enum Decision {
     Forbidden,
 }
 
-/// Why somebody may not do something.
+/// Why the caller may not do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// A 401. `permission` is the grant that is missing ([`grant`]); `rejection` says why the
@@ -51,7 +51,7 @@ impl Denied {
         }
     }
 
-    /// Why the credentials that were sent do not count, or not for this.
+    /// Why the credentials in the request are not valid, or do not allow this.
     pub fn rejection(&self) -> Option<&str> {
         match self {
             Denied::SignIn { rejection, .. } | Denied::Forbidden { rejection, .. } => rejection.as_deref(),
@@ -77,17 +77,17 @@ impl fmt::Display for Denied {
 impl std::error::Error for Denied {}
 
 /// The grant that allows this on the mount of the request: `{mount}:{kind}:{name}:{action}`, as an
-/// administrator gives it to a user. For messages to those who may not.
+/// administrator gives it to a user. Use it in messages to callers who lack the permission.
 pub fn grant(kind: &str, name: &str, action: &str) -> String {
     sys::grant(kind, name, action)
 }
 
-/// May the caller do `action` on `{mount}:{kind}:{name}`?
+/// Whether the caller may do `action` on `{mount}:{kind}:{name}`.
 pub fn check(kind: &str, name: &str, action: &str) -> Decision {
     sys::check(kind, name, action)
 }
 
-/// One owner of a package, as its document records them.
+/// An owner of a package, as the document of the package records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The user name, to be shown.
@@ -112,8 +112,8 @@ pub fn check_listed<S: AsRef<str>>(kind: &str, name: &str, action: &str, listed:
 }
 
 /// Like [`check`], but an owner is treated as if `action` on this were granted to them: for protocols
-/// in which a package lists its owners. What a token was narrowed to still holds. At most 1000 owners
-/// with an id, and 1000 without, count.
+/// in which a package lists its owners. The limits of a narrowed token still apply. Only the first 1000
+/// owners with an id, and the first 1000 without, are used.
 pub fn check_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> Decision {
     let ids: Vec<String> = owners.iter().filter_map(|owner| owner.id.clone()).collect();
     let unknown = owners.iter().filter(|owner| owner.id.is_none());
@@ -121,7 +121,7 @@ pub fn check_owned(kind: &str, name: &str, action: &str, owners: &[Owner]) -> De
     sys::check_owned(kind, name, action, &ids, &names)
 }
 
-/// The caller may do `action` on `{mount}:{kind}:{name}`, or the reason why not.
+/// An error if the caller may not do `action` on `{mount}:{kind}:{name}`.
 pub fn require(kind: &str, name: &str, action: &str) -> Result<(), Denied> {
     granted(check(kind, name, action), || grant(kind, name, action))
 }
@@ -137,8 +137,8 @@ pub fn require_listed<S: AsRef<str>>(
     granted(check_listed(kind, name, action, listed), || grant(kind, name, action))
 }
 
-/// As [`check_owned`], where the owners are read only if no grant decides: reading them takes a
-/// look-up in the store.
+/// Like [`check_owned`], but reads the owners only if no grant decides, because that costs a request to
+/// the store.
 pub fn decide_owned<E>(
     kind: &str,
     name: &str,
@@ -244,8 +244,8 @@ pub fn refuse_empty(kind: &str, action: &str) -> Result<(), Denied> {
     if has_credentials() { Ok(()) } else { require(kind, "*", action) }
 }
 
-/// May anybody do that, signed in or not? For what tells clients whether to send credentials
-/// at all; it says nothing of this caller.
+/// Whether everybody may do this, without signing in. Use it to tell clients whether they need
+/// credentials. It does not depend on the caller.
 pub fn is_public(kind: &str, name: &str, action: &str) -> bool {
     sys::is_public(kind, name, action)
 }
@@ -263,80 +263,79 @@ pub fn has_credentials() -> bool {
     sys::has_credentials()
 }
 
-/// The account of the caller; none if there is none. A response made with it is remembered for this
-/// caller only, so if you only need a permission, use [`require`] instead.
+/// The account of the caller; none if the caller is anonymous. If you only need a permission, use
+/// [`require`] instead, so that a host can use one response for several callers.
 pub fn caller() -> Option<Account> {
     sys::caller().map(|raw| Account { raw })
 }
 
-/// Trades a name and password that a client sent in a body for an account. `Denied` when
-/// they are wrong, or when the mount has no grant `login`.
+/// Exchanges a name and a password that a client sent in a body for an account. `Denied` if they are
+/// wrong, or if the mount has no grant `login`.
 pub fn authenticate_password(name: &str, password: &str) -> Result<Account, Error> {
     authenticate("password", &[("name", name), ("password", password)])
 }
 
-/// Trades the secret of a token that [`Account::issue_token`] made (e.g. sent as a refresh
-/// token) for an account that is narrowed to what the token was. `Denied` when it does not
-/// count, for a signed access token, or when the mount has no grant `login`.
+/// Exchanges the secret of a token that [`Account::issue_token`] made, e.g. a refresh token, for an
+/// account. The account may do no more than the token. `Denied` if the token is not valid, if it is a
+/// signed access token, or if the mount has no grant `login`.
 pub fn authenticate_token(secret: &str) -> Result<Account, Error> {
     authenticate("token", &[("token", secret)])
 }
 
-/// Other kinds of proof, where configured; `Invalid` elsewhere.
+/// Exchanges other kinds of credentials, if the configuration adds some; otherwise `Invalid`.
 pub fn authenticate(kind: &str, values: &[(&str, &str)]) -> Result<Account, Error> {
     sys::authenticate(kind, values).map(|raw| Account { raw })
 }
 
-/// How many seconds a client should wait before it signs in again: some after an
-/// [`authenticate`] that was `Denied` because too many wrong passwords had been sent. Answer
-/// 429 with this number as `Retry-After` then.
+/// How many seconds the client should wait before it signs in again, if [`authenticate`] was `Denied`
+/// because of too many wrong passwords; otherwise none. Answer 429 with this number as `Retry-After`.
 pub fn retry_after() -> Option<u64> {
     sys::retry_after()
 }
 
-/// Is there a user of this name? For owner lists.
+/// Whether a user of this name exists, for owner lists.
 pub fn user_exists(name: &str) -> Result<bool, Error> {
     sys::user_exists(name)
 }
 
-/// The id of the account that has this user name now, to be recorded in an owner list; none
-/// when there is no such user.
+/// The id of the account that has this user name now, for an owner list. None if there is no such user.
 pub fn account_id(name: &str) -> Result<Option<String>, Error> {
     sys::account_id(name)
 }
 
-/// What a new token may do. `Default` is all that the account may, for as long as possible.
+/// A request for a token. `Default` is a token that may do everything that the account may do, for as
+/// long as possible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenRequest {
     pub label: Option<String>,
     pub read_only: bool,
-    /// Empty for all that the account may; `*` in a name is any run of characters. The name `*`
-    /// alone is everything on which the account may do the action when the token is used.
+    /// Empty for everything that the account may do. In a name, `*` matches any characters. The name `*`
+    /// alone means everything on which the account may do the action when the token is used.
     pub scopes: Vec<Wanted>,
-    /// None for as long as the account itself.
+    /// None for the lifetime of the account's credentials.
     pub lifetime_seconds: Option<u64>,
-    /// Networks it may be used from, e.g. `10.0.0.0/8`; empty for all.
+    /// The networks from which it may be used, e.g. `10.0.0.0/8`; empty for all.
     pub networks: Vec<String>,
 }
 
 /// A token without its secret. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Not the secret; fit to be shown and to revoke it by.
+    /// Not secret: show it, and revoke the token by it.
     pub id: String,
-    /// The first characters of the secret, to recognise it by.
+    /// The first characters of the secret, by which a user recognises the token.
     pub hint: String,
     pub label: Option<String>,
     pub created: u64,
     pub expires: Option<u64>,
     pub last_used: Option<u64>,
     pub read_only: bool,
-    /// `{mount}:{kind}:{name}:{action}`, to be shown; empty for all that the user may.
+    /// `{mount}:{kind}:{name}:{action}`, for display. Empty for everything that the user may do.
     pub scopes: Vec<String>,
     pub networks: Vec<String>,
 }
 
-/// A new token. The secret is to be shown once, and `Debug` does not.
+/// A new token. Show its secret once. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Issued {
     pub token: Token,
@@ -349,7 +348,7 @@ impl fmt::Debug for Issued {
     }
 }
 
-/// Actions on one thing of this mount, as [`check`] names them.
+/// Actions on one thing of this mount. The fields mean the same as in [`check`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub kind: String,
@@ -371,7 +370,7 @@ pub struct AccessToken {
     pub secret: String,
     /// Milliseconds since the Unix epoch.
     pub issued: u64,
-    /// From `issued` on.
+    /// Counted from `issued`.
     pub lifetime_seconds: u64,
 }
 
@@ -397,9 +396,8 @@ pub fn bearer_challenge(endpoint: &str, wanted: &[Wanted]) -> Option<String> {
 /// means everything on which the bearer may do those actions when the token is used (e.g. to list it).
 /// `service` is the service that the client requested; empty for the mount's own.
 ///
-/// `Invalid` for another service or more than 100 wanted; `Denied` where signed tokens are
-/// switched off or another token server is configured, and for an account that itself came
-/// with an access token.
+/// `Invalid` for another service, and for more than 100 entries in `wanted`. `Denied` if signed tokens are
+/// off, if another token server is configured, or if the account itself signed in with an access token.
 pub fn sign_access(
     account: Option<&Account>,
     service: &str,
@@ -418,8 +416,8 @@ impl Account {
         self.raw.name()
     }
 
-    /// A UUID that never changes and is never given to another account, unlike the name. For
-    /// documents that record who owns something; it is no secret.
+    /// A UUID. Unlike the name, it never changes, and no other account ever gets it. Record it in
+    /// documents that list owners. It is not secret.
     pub fn id(&self) -> String {
         self.raw.id()
     }
@@ -428,7 +426,7 @@ impl Account {
         self.raw.email()
     }
 
-    /// Signed in with something that can only read.
+    /// Whether the credentials of the account can only read.
     pub fn is_read_only(&self) -> bool {
         self.raw.is_read_only()
     }
@@ -444,13 +442,13 @@ impl Account {
         self.raw.issue_token(request)
     }
 
-    /// Those of the account; only the token that it signed in with, where that is read-only
-    /// or narrowed.
+    /// The tokens of the account that are valid at this mount. If it signed in with a read-only or
+    /// narrowed token, only that token.
     pub fn list_tokens(&self) -> Result<Vec<Token>, Error> {
         self.raw.list_tokens()
     }
 
-    /// Only tokens of the account itself. False if the account has no token with this id.
+    /// Revokes a token of the account. False if the account has no token with this id.
     pub fn revoke_token(&self, id: &str) -> Result<bool, Error> {
         self.raw.revoke_token(id)
     }

@@ -22,7 +22,7 @@ use crate::{Error, PIECE, json, sys};
 /// # fn read(call: &packhouse_plugin::Call) -> Result<(), packhouse_plugin::Error> {
 /// let mut body = call.body();
 /// let mut part = body.slice(10)?;
-/// body.read(1)?; // the part still stands before it
+/// body.read(1)?; // does not compile: `part` still borrows `body`
 /// part.read(1)?;
 /// # Ok(())
 /// # }
@@ -44,7 +44,7 @@ pub struct SaveOptions<'a> {
     pub content_type: Option<&'a str>,
 }
 
-/// Whatever is there, no digests, the mount's limit.
+/// No precondition, no digests, the mount's limit.
 impl Default for SaveOptions<'_> {
     fn default() -> Self {
         SaveOptions {
@@ -78,17 +78,17 @@ impl Body<'_> {
         self.raw.length()
     }
 
-    /// Exactly `max` bytes, fewer only at the end, none after it. `Invalid` above 1 MiB.
+    /// Reads exactly `max` bytes, fewer only at the end, and none after the end. `Invalid` above 1 MiB.
     pub fn read(&mut self, max: u32) -> Result<Vec<u8>, Error> {
         self.raw.read(max)
     }
 
-    /// Gives back the last `count` bytes of the last `read`, to be read again.
+    /// Puts back the last `count` bytes of the last `read`. The next call reads them again.
     pub fn unread(&mut self, count: u32) -> Result<(), Error> {
         self.raw.unread(count)
     }
 
-    /// The next `length` bytes. `Truncated` shows when they are taken.
+    /// The next `length` bytes as a body. If there are fewer, reading it returns `Truncated`.
     pub fn slice(&mut self, length: u64) -> Result<Body<'_>, Error> {
         self.raw.slice(length).map(Body::new)
     }
@@ -99,13 +99,13 @@ impl Body<'_> {
         self.raw.json_string().map(Body::new)
     }
 
-    /// What is left, decoded from base64 (standard alphabet, padding optional). Bytes that are not
+    /// The rest, decoded from base64 (standard alphabet, padding optional). Bytes that are not
     /// base64 are `Invalid` when they are read.
     pub fn base64(&mut self) -> Result<Body<'_>, Error> {
         self.raw.base64().map(Body::new)
     }
 
-    /// All that is left; `TooLarge` above `limit` bytes.
+    /// The rest of the body. `TooLarge` above `limit` bytes.
     pub fn read_all(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
         let declared = self.length().unwrap_or(0);
         if declared > limit {
@@ -162,7 +162,7 @@ impl Body<'_> {
         self.raw.stage(limit, compute).map(Staged::new)
     }
 
-    /// Stores the rest of the body directly at `key`, if key and digests are known before. Nothing is
+    /// Stores the rest of the body directly at `key`. Use it if you know the key and the digests. Nothing is
     /// stored unless the body is complete, every expected digest matches and the precondition holds.
     /// `Damaged` if an object is in the place of a folder of the key, or a folder in the place of the
     /// key.
@@ -171,7 +171,7 @@ impl Body<'_> {
     }
 }
 
-/// For parsers. Each call asks the host: put a `BufReader` before it.
+/// For parsers. Each call is a call to the host: wrap it in a `BufReader`.
 impl io::Read for Body<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {

@@ -56,8 +56,8 @@ impl Call {
         format!("{}{to}", "../".repeat(more))
     }
 
-    /// A parameter as the client sent it, percent-encoded. Empty when the route has
-    /// none of this name.
+    /// A parameter as the client sent it, percent-encoded. Empty if the route has no parameter of this
+    /// name.
     pub fn param(&self, name: &str) -> &str {
         self.parameters
             .iter()
@@ -124,8 +124,8 @@ impl Call {
         self.request.header(name)
     }
 
-    /// The index of the media type that the client likes best (`Accept`, RFC 9110
-    /// §12.5.1); none when it takes none of them. Without the header the first.
+    /// The index of the media type that the client prefers (`Accept`, RFC 9110 §12.5.1). None if the
+    /// client accepts none of them. Without the header, the first one.
     pub fn accepts(&self, offers: &[&str]) -> Option<usize> {
         accept::best_offer(self.request.header("accept").as_deref(), offers)
     }
@@ -140,7 +140,7 @@ impl Call {
         self.request.base_path()
     }
 
-    /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
+    /// The alias that the client used, e.g. `/v2`; none for the mount's own address.
     pub fn alias(&self) -> Option<String> {
         self.request.alias()
     }

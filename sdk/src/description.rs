@@ -40,14 +40,14 @@ pub struct Feature {
     pub summary: String,
 }
 
-/// Something beyond the mount's own prefix that counts where the mount grants it.
+/// A right beyond the mount's own storage, which the plugin has if the mount's `grants` list it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     pub name: String,
     pub reason: String,
 }
 
-/// How a failure that the host answers for the plugin looks to its clients.
+/// The form of the errors that the host sends in place of the plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureShape {
     pub content_type: String,
@@ -55,8 +55,8 @@ pub struct FailureShape {
 }
 
 impl Description {
-    /// `protocol`, e.g. `npm`: also the first segment of scopes, and with `/` before it
-    /// the default base path. Lower-case letters, digits and `-`.
+    /// `protocol` is the name of the protocol, e.g. `npm`: lower-case letters, digits and `-`. An automatic
+    /// mount has this name, and the name of a mount is its default path and the first part of its scopes.
     pub fn new(protocol: &str, title: &str, version: &str) -> Description {
         Description {
             protocol: protocol.to_owned(),
@@ -72,8 +72,8 @@ impl Description {
         }
     }
 
-    /// A kind of scope and its actions; `read_action` is what GET needs. Name all actions:
-    /// when [`crate::auth`] is asked about another one, the host ends the request.
+    /// Declares a kind of scope and its actions. `read_action` is the action that a GET needs. Declare all
+    /// actions: if the plugin asks [`crate::auth`] about another one, the host ends the request.
     #[must_use]
     pub fn scope(mut self, kind: &str, actions: &[&str], read_action: &str) -> Description {
         self.scopes.push(ScopeKind {
@@ -84,8 +84,8 @@ impl Description {
         self
     }
 
-    /// A permission for `action` on this kind includes the `implied` actions, and what those imply. An
-    /// action that no [`Description::scope`] of this kind names ends the loading.
+    /// A permission for `action` on this kind includes the `implied` actions, and what those imply. If no
+    /// [`Description::scope`] of this kind declares one of the actions, loading the plugin fails.
     ///
     /// ```
     /// # use packhouse_plugin::Description;
@@ -103,38 +103,39 @@ impl Description {
         self
     }
 
-    /// A switch of the mount's `features`, its default, and a line about it.
+    /// Declares a feature that a mount can turn on or off, its default, and a line about it.
     #[must_use]
     pub fn feature(mut self, name: &str, enabled: bool, summary: &str) -> Description {
         self.features.push(Feature { name: name.to_owned(), enabled, summary: summary.to_owned() });
         self
     }
 
-    /// Something to be granted, e.g. `login`, and why.
+    /// Requests a right, e.g. `login`, and gives the operator the reason.
     #[must_use]
     pub fn wish(mut self, name: &str, reason: &str) -> Description {
         self.wishes.push(Wish { name: name.to_owned(), reason: reason.to_owned() });
         self
     }
 
-    /// A path at the root of the host that clients insist on, e.g. `/v2`. A wish too.
+    /// Requests a path at the root of the host that clients insist on, e.g. `/v2`. It is served only if
+    /// the mount's `grants` list it.
     #[must_use]
     pub fn root_alias(mut self, path: &str) -> Description {
         self.root_aliases.push(path.to_owned());
         self
     }
 
-    /// Lines for people to paste into their client, with `{base_url}`, or `{host}` for
-    /// clients that take no path. A line that begins with `{if NAME}` is shown only if the
-    /// mount's `grants` list `NAME`.
+    /// Lines that users paste into the configuration of their client, with `{base_url}`, or with `{host}`
+    /// for clients that accept no path. A line that begins with `{if NAME}` is shown only if the mount's
+    /// `grants` list `NAME`.
     #[must_use]
     pub fn setup(mut self, text: &str) -> Description {
         self.setup = Some(text.to_owned());
         self
     }
 
-    /// `{status}` and `{message}` are replaced in `body`, the message escaped as
-    /// `content_type` wants it. Plain text unless set.
+    /// The form of errors that the host sends in place of the plugin. The host replaces `{status}` and
+    /// `{message}` in `body`, and escapes the message as `content_type` requires. The default is plain text.
     #[must_use]
     pub fn failure_shape(mut self, content_type: &str, body: &str) -> Description {
         self.failure_shape =

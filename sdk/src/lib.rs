@@ -9,11 +9,14 @@
 //! - [`Router`], [`Call`], [`Request`], [`Response`], [`Body`], [`Part`]: HTTP
 //! - [`storage`], [`uploads`], [`digests`]: objects under the mount's own prefix
 //! - [`maintenance`]: collecting, rebuilding and verifying what a mount has stored
+//! - [`ownership`]: which packages list an account as an owner
 //! - [`auth`], [`settings`], [`clock`], [`random`], [`log`]: the other functions of the host
-//! - [`json`]: reading what clients send; [`tar`], [`zip`], [`gzip`]: what is inside packages
+//! - [`json`]: reading what clients send; [`tar`], [`zip`], [`gzip`]: the contents of packages
 //! - [`Error`], [`problem`], [`Failure`]: errors and their answers
 //! - [`markup`], [`time`]: text in HTML and XML, moments as text
 //! - `testing`: a host in memory, so that endpoints run under `cargo test`
+//!
+//! [`storage::Publish`] decides which of two publishers of a version succeeds.
 //!
 //! # Examples
 //! A protocol that keeps notes:
@@ -132,17 +135,17 @@ pub use router::{Handler, RouteError, Router};
 pub use segment::{BadSegment, BadSegmentReason};
 pub use types::{Digest, ObjectInfo, Precondition, find_digest};
 
-/// The most bytes that one call to or from the host carries. The functions of this crate
-/// cut larger things into pieces of it.
+/// The most bytes that one call to or from the host carries. The functions of this crate split larger
+/// data into pieces of this size.
 pub const PIECE: usize = 1 << 20;
 
 /// A registry protocol.
 pub trait Protocol {
-    /// What the plugin says of itself. Called when it is loaded; nothing of the host
-    /// works then.
+    /// Describes the plugin. The host calls this when it loads the plugin. No other function of the
+    /// host works during this call.
     fn describe() -> Description;
 
-    /// Answers one request. A panic becomes a 500 and harms no other request.
+    /// Answers one request. After a panic, the client gets a 500. No other request is affected.
     fn handle(request: Request) -> Response;
 
     /// Reads the mount's settings as [`Protocol::handle`] does ([`settings::get`], or
@@ -153,10 +156,10 @@ pub trait Protocol {
     }
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`. The
-/// optional exports that it implements follow the name: `maintenance` for
-/// [`maintenance::Maintenance`], `ownership` for [`ownership::Ownership`], as in
-/// `export!(MyProtocol, maintenance, ownership);`. Does nothing when not compiled to
+/// Makes a plugin of a crate of type `cdylib`: `packhouse_plugin::export!(MyProtocol);`. After the name,
+/// list the optional exports: `maintenance` if the protocol implements [`maintenance::Maintenance`],
+/// `ownership` if it implements [`ownership::Ownership`], as in
+/// `export!(MyProtocol, maintenance, ownership);`. Has no effect if the crate is not compiled to
 /// WebAssembly.
 #[cfg(not(target_family = "wasm"))]
 #[macro_export]
@@ -188,9 +191,9 @@ macro_rules! __export {
     };
 }
 
-/// Makes a crate of type `cdylib` a plugin: `packhouse_plugin::export!(MyProtocol);`. The
-/// optional exports that it implements follow the name: `maintenance` for
-/// [`maintenance::Maintenance`], `ownership` for [`ownership::Ownership`], as in
+/// Makes a plugin of a crate of type `cdylib`: `packhouse_plugin::export!(MyProtocol);`. After the name,
+/// list the optional exports: `maintenance` if the protocol implements [`maintenance::Maintenance`],
+/// `ownership` if it implements [`ownership::Ownership`], as in
 /// `export!(MyProtocol, maintenance, ownership);`.
 #[cfg(target_family = "wasm")]
 #[macro_export]

@@ -1,4 +1,4 @@
-//! What a protocol answers when it does not do what was asked.
+//! The error answers of a protocol.
 //!
 //! A protocol lists its own failures in a table ([`descriptors!`](crate::descriptors)) and
 //! implements [`ErrorFormat`] once, which renders a [`Problem`]. The lines of [`defaults`] answer

@@ -1,5 +1,5 @@
-//! One request below the plugin's mount. A remembered response depends on everything that the plugin
-//! reads here, so read only what the answer needs.
+//! One request below the plugin's mount. A host may remember a response together with everything that the
+//! plugin has read here, so read only what the answer needs.
 
 use crate::body::Body;
 use crate::sys;
@@ -19,9 +19,9 @@ impl Request {
         self.raw.method()
     }
 
-    /// Whether the client sent `HEAD`, which [`Request::method`] gives as `GET`. For the rare
-    /// endpoint whose clients conclude something else from the status of a HEAD than from that
-    /// of a GET. Hosts of contract 0.1.0 do not have it, and do not load a plugin that calls it.
+    /// Whether the client sent `HEAD`, for which [`Request::method`] is `GET`. Few endpoints need this:
+    /// those whose clients expect another status for a HEAD than for a GET. A host of contract 0.1.0
+    /// does not load a plugin that calls this function.
     pub fn is_head(&self) -> bool {
         self.raw.is_head()
     }
@@ -49,7 +49,7 @@ impl Request {
         self.raw.base_path()
     }
 
-    /// Which of the mount's addresses was used, e.g. `/v2`; none for its own.
+    /// The alias that the client used, e.g. `/v2`; none for the mount's own address.
     pub fn alias(&self) -> Option<String> {
         self.raw.alias()
     }

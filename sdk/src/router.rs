@@ -16,11 +16,11 @@ pub type Handler<E> = fn(&Call) -> Result<Response, E>;
 /// A pattern is a path of segments, matched against what the client sent, still
 /// percent-encoded: `name` is itself, `{name}` is one segment that is not empty (also
 /// `{name}.json`, `v{version}`), and `{name...}`, once in a pattern, is as many segments
-/// as are left for it: one or more, none of them empty unless it ends the pattern. A
-/// trailing `/` counts. A path that no pattern matches is tried once more with one `/` at its
-/// start and none at its end: clients that join a registry's address and a name with a `/` too
-/// many send `//name` and `name/`. When several patterns match, the first segment in which they
-/// differ decides: the literal one, then `{name}.json`, then `{name}`, then `{name...}`.
+/// as are left for it: one or more, none of them empty unless it ends the pattern. A trailing
+/// `/` matters. If no pattern matches a path, the router tries it once more with one `/` at its start
+/// and none at its end, because some clients join an address and a name with one `/` too many (`//name`,
+/// `name/`). If several patterns match, the first segment in which they differ decides: a literal comes
+/// first, then `{name}.json`, then `{name}`, then `{name...}`.
 pub struct Router<E> {
     routes: Vec<Route<E>>,
 }
@@ -107,16 +107,16 @@ impl<E> Router<E> {
         self
     }
 
-    /// A route that only fails, and says what to do instead. The method does not appear in `Allow`,
-    /// and to other methods the path is not there because of this route.
+    /// A route that only fails, and says what to do instead. The method does not appear in `Allow`. For
+    /// other methods, this route does not make the path exist.
     #[must_use]
     pub fn refuse(mut self, method: &'static str, pattern: &'static str, handler: Handler<E>) -> Router<E> {
         self.routes.push(Route { method, pattern, handler, refuses: true });
         self
     }
 
-    /// Finds a path as it is, or else without the slashes around it that are too many. Gives the
-    /// path that was found.
+    /// Finds a path as it is, or else without superfluous slashes around it. Returns the path that was
+    /// found.
     fn find_tidied(&self, method: &str, path: String) -> (String, Result<Found<E>, RouteError>) {
         let first = self.find(method, &path);
         if !matches!(first, Err(RouteError::NotFound)) {

@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::{Error, json, sys};
 
-/// The keys of the mount's `[mount.<name>.settings]` table. `Misconfigured` names the key that
-/// does not fit the type, and never its value, which may be a secret; give every field a default,
-/// as the table may be missing.
+/// The table `[mount.<name>.settings]` of the mount. `Misconfigured` names a key that does not fit the
+/// type, and never its value, which may be a secret. Give every field a default, because the table may
+/// be missing.
 ///
-/// A protocol that has settings calls this in [`crate::Protocol::check_settings`] too, so that
-/// `packhouse verify` names a bad one before a request meets it.
+/// A protocol that has settings also calls this in [`crate::Protocol::check_settings`], so that
+/// `packhouse verify` names a bad setting before a request reads it.
 ///
 /// ```
 /// use packhouse_plugin::settings;
@@ -41,7 +41,7 @@ pub fn get<T: DeserializeOwned>() -> Result<T, Error> {
     })
 }
 
-/// For a protocol without settings: `Misconfigured` names the keys that are there nevertheless.
+/// For a protocol without settings: `Misconfigured` names the keys in the table, if there are any.
 pub fn expect_none() -> Result<(), Error> {
     let keys: Vec<_> = table()?.keys().map(|key| format!("`{key}`")).collect();
     if keys.is_empty() {
@@ -53,12 +53,12 @@ pub fn expect_none() -> Result<(), Error> {
     )))
 }
 
-/// Whether a feature is on here. False when the description does not name it.
+/// Whether a feature is on for this mount. False if the description does not declare it.
 pub fn feature(name: &str) -> bool {
     sys::feature(name)
 }
 
-/// A feature that an endpoint needs is switched off: 405. Displays as a sentence.
+/// A feature that an endpoint needs is off: 405. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureOff {
     pub feature: String,
@@ -72,7 +72,7 @@ impl fmt::Display for FeatureOff {
 
 impl std::error::Error for FeatureOff {}
 
-/// The feature is on, or the reason why not.
+/// An error if the feature is off.
 ///
 /// ```
 /// use packhouse_plugin::{Failure, Response, settings};

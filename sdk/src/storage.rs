@@ -1,18 +1,19 @@
-//! Objects under the mount's own prefix. Small mutable ones are documents, changed by
-//! compare-and-swap ([`update`]); large immutable ones are saved from a body or staged.
+//! Objects under the mount's own prefix. A document is small, and is changed by compare-and-swap
+//! ([`update`]). A blob is large and never changes; it is saved from a body, or staged.
 //!
-//! A key is a relative path of UTF-8 segments; `.`, `..`, empty segments, control
-//! characters, a leading or trailing `/` and the first segment `.packhouse` are `Invalid`.
-//! Writing a key that would be both an object and a folder is `Damaged`: choose a layout in
-//! which no name that a client may send makes such a key.
+//! A key is a relative path of UTF-8 segments. These keys are `Invalid`: with `.`, `..`, empty segments
+//! or control characters, with a `/` at the start or the end, with `.packhouse` as the first segment.
+//! A key cannot be both an object and a folder: writing such a key is `Damaged`. So choose a layout in
+//! which no name from a client makes such a key.
 //!
 //! The functions accept and return data of any size: data larger than [`crate::PIECE`] is split into
 //! pieces.
 //!
 //! # Order of a publish
-//! Check the permission, stage, verify digests and inner metadata, prepare all that can fail,
-//! [`Staged::claim`] the key, then [`update`] the document. [`Publish`] implements this order, and
-//! [`Removal`] the order of removing a version.
+//! Check the permission, stage the file, verify its digests and the metadata inside, prepare everything
+//! that can fail, [`Staged::claim`] the key, then [`update`] the document. [`Publish`] implements this
+//! order; it decides which of two publishers of a version succeeds. [`Removal`] implements the order of
+//! removing a version.
 
 mod claim;
 pub(crate) mod clash;
@@ -55,15 +56,15 @@ pub use writer::{Packed, Packing, Staged, Unpacked, Writer};
 use crate::types::Digest;
 use crate::{Error, sys};
 
-/// The host looks up this many at once.
+/// The most keys of one call.
 const STAT_MANY: usize = 1000;
 
-/// None when nothing is there. One look-up in the store.
+/// None if the object does not exist. Costs one request to the store.
 pub fn stat(key: &str) -> Result<Option<ObjectInfo>, Error> {
     sys::stat(key)
 }
 
-/// Several, side by side, in the order asked.
+/// [`stat`] for several keys concurrently, in the order of `keys`.
 pub fn stat_many<S: AsRef<str>>(keys: &[S]) -> Result<Vec<Option<ObjectInfo>>, Error> {
     let mut all = Vec::with_capacity(keys.len());
     for keys in keys.chunks(STAT_MANY) {
@@ -96,13 +97,13 @@ pub fn copy(
     copied.map_err(|error| clash::explain(key, error))
 }
 
-/// False when nothing was there.
+/// False if the object did not exist.
 pub fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
     sys::remove(key, precondition)
 }
 
-/// Digests of a stored object, in the order of `algorithms`; none when nothing is there.
-/// The store reads it through once.
+/// Digests of a stored object, in the order of `algorithms`. None if the object does not exist. The
+/// host reads the whole object.
 pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Error> {
     sys::digests(key, algorithms)
 }
@@ -111,15 +112,15 @@ pub fn digests(key: &str, algorithms: &[&str]) -> Result<Option<Vec<Digest>>, Er
 /// [`ObjectInfo::modified`] with it, never with [`crate::clock::now`], which is the clock of the host:
 /// the two may differ by any amount.
 ///
-/// It is never ahead of the store's clock, and behind by at most two seconds and the time of
-/// one answer of the store. It seldom costs a request. `Unavailable` when the store does not
-/// answer. Hosts of contract 0.1.0 do not have it, and do not load a plugin that calls it.
+/// It is never ahead of the store's clock. It is behind by at most two seconds plus the time of one
+/// answer of the store. It seldom costs a request. `Unavailable` if the store does not answer. A host of
+/// contract 0.1.0 does not load a plugin that calls this function.
 pub fn now() -> Result<u64, Error> {
     sys::store_now()
 }
 
-/// Milliseconds since the object was last written, by the store's clock. None where the
-/// store does not say when that was. Up to two seconds too large.
+/// Milliseconds since the object was last written, by the store's clock. None if the store does not
+/// record when that was. Up to two seconds too large.
 pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
     let Some(modified) = info.modified else { return Ok(None) };
     Ok(Some(now()?.saturating_sub(modified)))
@@ -128,8 +129,8 @@ pub fn age(info: &ObjectInfo) -> Result<Option<u64>, Error> {
 /// Repeats a change until it is not in conflict with others: the loop of [`update`], for changes that
 /// need more than one document. `attempt` gets the number of the attempt, from 1, and returns `None` if
 /// somebody else has changed `key` in between ([`unless_conflict`]). `Unavailable` if every attempt was
-/// a conflict. An attempt whose answer was lost looks like a change by somebody else: from the second
-/// attempt on, a change that is found done may be its own.
+/// a conflict. An attempt whose answer was lost looks like a change by somebody else. So from the second
+/// attempt on, a change that is already made may be your own.
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -160,15 +161,15 @@ pub fn retry<T, E: From<Error>>(
     }
 }
 
-/// For hand-written loops; [`retry`] calls it. To be called after a `Conflict` on `key`,
-/// before reading it again: waits as long as is wise. `attempt` counts from 1.
-/// `Unavailable` when it is time to give up.
+/// For hand-written loops; [`retry`] calls it. Call it after a `Conflict` on `key`, before you read it
+/// again. The host waits for a while that grows with `attempt`, which starts at 1. `Unavailable` means:
+/// give up.
 pub fn wait_turn(key: &str, attempt: u32) -> Result<(), Error> {
     sys::wait_turn(key, attempt)
 }
 
-/// What was done, or none if the precondition did not hold, where that is as good: somebody else
-/// wrote or removed first.
+/// Makes `None` of a `Conflict`, for changes after which it does not matter that somebody else has written
+/// or removed the object first.
 ///
 /// ```
 /// use packhouse_plugin::storage::{self, Precondition};

@@ -1,9 +1,8 @@
-//! The host in memory, so that endpoints run under plain `cargo test`. It keeps to what
-//! `wit/*.wit` says: versions and preconditions, rules for keys, limits, what dropping
-//! removes, who may do what. What it does not do is HTTP: ranges, conditional requests
-//! and compression are the real host's.
+//! A host in memory, so that endpoints run under plain `cargo test`. It behaves as `wit/*.wit` specifies:
+//! versions and preconditions, rules for keys, limits, dropped resources, permissions. It has no HTTP:
+//! only the real host handles ranges, conditional requests and compression.
 //!
-//! Tests act through somebody and read as a story:
+//! A test sends requests as a user, or as an anonymous caller:
 //! ```
 //! use packhouse_plugin::testing::Host;
 //! # use packhouse_plugin::{Description, Failure, Protocol, Request, Response, Router};

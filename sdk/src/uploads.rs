@@ -1,5 +1,5 @@
-//! Uploads that last over several requests and hosts. The state of their digests is kept
-//! with them, so that finishing never reads the bytes again.
+//! Uploads that last over several requests and hosts. The host stores the state of their digests with
+//! them, so it seldom reads the bytes again to finish an upload (see `wit/uploads.wit`).
 
 use crate::body::Body;
 use crate::storage::clash;
@@ -12,18 +12,18 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// `label` is the plugin's own note (e.g. the repository it belongs to); `compute`
-    /// the algorithms of the digests that finishing will expect.
+    /// `label` is a note of the plugin, e.g. the repository that the upload belongs to. `compute` lists
+    /// the algorithms of the digests that `finish` will expect.
     pub fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
         sys::Upload::start(label, compute).map(|raw| Upload { raw })
     }
 
-    /// None when it never was, has been finished or cancelled, or has expired.
+    /// None if the upload never existed, was finished or cancelled, or has expired.
     pub fn open(id: &str) -> Result<Option<Upload>, Error> {
         Ok(sys::Upload::open(id)?.map(|raw| Upload { raw }))
     }
 
-    /// Hard to guess, safe in a URL: one segment of letters, digits and `-`.
+    /// Hard to guess and safe in a URL: one segment of letters, digits and `-`.
     pub fn id(&self) -> String {
         self.raw.id()
     }
@@ -32,14 +32,14 @@ impl Upload {
         self.raw.label()
     }
 
-    /// Bytes so far, also after a `Conflict`.
+    /// The number of bytes so far. Also valid after a `Conflict`.
     pub fn offset(&self) -> u64 {
         self.raw.offset()
     }
 
-    /// Appends the rest of the body and returns the new offset. `Conflict`, with no byte taken, unless
-    /// its end is `at` and no other host is appending; `Truncated` and unchanged unless it was `length`
-    /// bytes.
+    /// Appends the rest of the body, and returns the new offset. `Conflict` if the upload does not end
+    /// at `at`, or another host is appending. `Truncated` if the body did not have `length` bytes.
+    /// After an error the upload is unchanged.
     pub fn append(
         &mut self,
         at: Option<u64>,
@@ -49,7 +49,7 @@ impl Upload {
         self.raw.append(at, length, body.raw())
     }
 
-    /// Gives the upload its key and ends it. `Damaged` if an object is in the place of a folder of the
+    /// Stores the upload at `key`, and ends it. `Damaged` if an object is in the place of a folder of the
     /// key, or a folder in the place of the key. After an error the upload is unchanged.
     pub fn finish(
         &mut self,
@@ -62,7 +62,7 @@ impl Upload {
         finished.map_err(|error| clash::explain(key, error))
     }
 
-    /// Ends it and removes its bytes.
+    /// Ends the upload, and removes its bytes.
     pub fn cancel(self) -> Result<(), Error> {
         self.raw.cancel()
     }

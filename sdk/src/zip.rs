@@ -1,22 +1,20 @@
-//! Zip archives, read strictly: what clients that unpack one could disagree about is refused. It is
-//! looked at through its central directory, in bounded memory. The host unpacks each file to compare
-//! its checksum, and only the files that the plugin asks for are unpacked here: what comes in is
-//! hostile until shown otherwise.
+//! Reads zip archives strictly: it rejects an archive that different clients could unpack differently.
+//! It reads the central directory in bounded memory. The host unpacks each file to compare its checksum.
+//! This module unpacks only the files that the plugin requests. Archives are hostile input.
 //!
 //! # Invariants
-//! - Clients that read the central directory and clients that read the archive from its front
-//!   see the same files: every byte of the archive belongs to one of them or to the directory.
-//! - Every file unpacks to the size and the checksum that the directory says.
-//! - No path leads out of the folder that the archive is unpacked to, and none is there twice.
-//! - No entry lies in another one, and all of it does not unpack to more than [`RATIO`] times its
-//!   size, or [`SMALL`].
+//! - Clients that read the central directory and clients that read the archive from its beginning see
+//!   the same files: every byte of the archive belongs to a file or to the directory.
+//! - Every file unpacks to the size and the checksum in the directory.
+//! - No path leads out of the folder into which the archive is unpacked, and no path occurs twice.
+//! - Entries do not overlap. The archive unpacks to at most [`RATIO`] times its size, or [`SMALL`].
 //!
 //! # Examples
 //! ```
 //! use packhouse_plugin::storage::Staged;
 //! use packhouse_plugin::zip::{self, Archive};
 //!
-//! /// The `go.mod` of a module, once the whole archive was verified.
+//! /// The `go.mod` of a module, after the whole archive was verified.
 //! fn go_mod(staged: &Staged) -> Result<Option<Vec<u8>>, zip::Error> {
 //!     let read = |offset, max| staged.read_at(offset, max);
 //!     let mut found = None;
@@ -62,9 +60,9 @@ mod path;
 mod places;
 mod window;
 
-/// How many times its size an archive may unpack to.
+/// An archive may unpack to this many times its size.
 pub const RATIO: u64 = 50;
-/// What an archive of any size may unpack to, in bytes.
+/// An archive of any size may unpack to this many bytes.
 pub const SMALL: u64 = 64 << 20;
 /// The most entries that an archive may have.
 pub const ENTRIES: usize = 50_000;
@@ -72,31 +70,31 @@ pub const ENTRIES: usize = 50_000;
 /// How the clients of a protocol unpack what they download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clients {
-    /// Some read the directory, and some unpack while they download. What they could disagree about is
-    /// refused.
+    /// Some read the directory, and some unpack while they download. Archives that they could unpack
+    /// differently are rejected.
     #[default]
     OfAnyKind,
-    /// All read the directory first. Accepted too, since they accept it: a comment of the archive,
-    /// symbolic links, names with `\\` for `/` and in other encodings than UTF-8, a second name in an
-    /// extra field, and files that are stored without their size in front. The plugin looks where
-    /// symbolic links lead ([`Entry::is_link`]).
+    /// All read the directory first. So these are accepted too: a comment of the archive, symbolic
+    /// links, names with `\\` for `/` and in other encodings than UTF-8, a second name in an extra
+    /// field, and stored files without their size in the local header. The plugin must check the
+    /// targets of symbolic links ([`Entry::is_link`]).
     OfDirectory,
 }
 
 /// Reads bytes at an offset, fewer only at the end: `Staged::read_at`, `Reader::read_at`.
 pub type ReadAt<'a> = &'a dyn Fn(u64, u32) -> Result<Vec<u8>, HostError>;
 
-/// Tells what packed parts unpack to: `Staged::unpack`.
+/// Unpacks parts, and returns the size and the checksum of each: `Staged::unpack`.
 pub type Unpack<'a> = &'a dyn Fn(&[Packed]) -> Result<Vec<Option<Unpacked>>, HostError>;
 
 /// Why an archive cannot be read. Displays without naming the archive.
 #[derive(Debug)]
 pub enum Error {
-    /// The bytes could not be had.
+    /// The host could not read the bytes.
     Host(HostError),
-    /// No zip archive, or damaged: why.
+    /// It is no zip archive, or is damaged: why.
     NotZip(String),
-    /// Something in it must not be: what.
+    /// It contains something that is not allowed: what.
     Refused(String),
 }
 
@@ -112,13 +110,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// Something in the archive must not be; for the plugin's own rules too.
+    /// The archive contains something that is not allowed. Plugins use it for their own rules too.
     pub fn refused(reason: impl Into<String>) -> Error {
         Error::Refused(reason.into())
     }
 }
 
-/// Errors of the host come back from below rawzip as they were.
+/// Errors of the host pass through rawzip unchanged.
 impl From<rawzip::Error> for Error {
     fn from(error: rawzip::Error) -> Error {
         let shown = error.to_string();
@@ -141,19 +139,19 @@ impl From<io::Error> for Error {
     }
 }
 
-/// One entry, as the directory says.
+/// One entry of the directory.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// As it is written, and it does not lead out of the folder that it is unpacked to. What is not
-    /// UTF-8 in it is replaced ([`Clients::OfDirectory`]).
+    /// The path as it is written. It does not lead out of the folder into which it is unpacked. Bytes
+    /// that are not UTF-8 are replaced ([`Clients::OfDirectory`]).
     pub name: &'a str,
-    /// Where programs unpack it: the name without `.`, repeated and last slashes; empty for `./`. With
-    /// `/` for each `\\`.
+    /// Where programs unpack it: the path without `.`, repeated slashes and the last slash, and with `/`
+    /// for each `\\`. Empty for `./`.
     pub path: &'a str,
     pub is_folder: bool,
     /// A symbolic link, whose content is its target; only with [`Clients::OfDirectory`].
     pub is_link: bool,
-    /// To read its content.
+    /// For reading its content.
     pub member: Member,
 }
 
@@ -165,7 +163,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Unpacked, in bytes, as the directory says.
+    /// The unpacked size in the directory, in bytes.
     pub fn size(self) -> u64 {
         self.wayfinder.uncompressed_size_hint()
     }
@@ -179,9 +177,9 @@ pub struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    /// Reads the directory of an archive of `size` bytes, and refuses what must not be in it.
-    /// `visit` sees each entry once, in the directory's order, and may refuse it too. Names are not
-    /// kept: there may be many.
+    /// Reads the directory of an archive of `size` bytes, and rejects what is not allowed in it. Calls
+    /// `visit` once for each entry, in the order of the directory; `visit` may reject an entry too.
+    /// The names are not kept, because there may be many.
     pub fn open(
         read: ReadAt<'a>,
         size: u64,
@@ -190,7 +188,7 @@ impl<'a> Archive<'a> {
         Archive::open_for(Clients::OfAnyKind, read, size, visit)
     }
 
-    /// The same for a protocol whose clients unpack in a known way.
+    /// Like [`Archive::open`], for a protocol whose clients all unpack in the same way.
     pub fn open_for(
         clients: Clients,
         read: ReadAt<'a>,
@@ -205,14 +203,14 @@ impl<'a> Archive<'a> {
         Ok(Archive { zip, directory, clients })
     }
 
-    /// Verifies all of the archive: the local header of each file agrees with the directory, nothing
-    /// hides between the files, and each file unpacks to what the directory says. For what comes in; an
-    /// archive that is stored already was verified then.
+    /// Verifies the whole archive: the local header of each file agrees with the directory, there is
+    /// nothing between the files, and each file unpacks to the size and the checksum in the directory.
+    /// Use it for uploads. A stored archive was verified when it was uploaded.
     pub fn verify(&self, unpack: Unpack<'_>) -> Result<(), Error> {
         self.directory.check_fronts(&self.zip, self.clients)?.check(&self.zip, unpack)
     }
 
-    /// The content of one file, whose checksum is compared. `Refused` above `limit` bytes.
+    /// The content of one file. Its checksum is verified. `Refused` above `limit` bytes.
     pub fn read(&self, member: Member, limit: u64) -> Result<Vec<u8>, Error> {
         let too_large = || Error::refused(format!("a file in it is larger than {limit} bytes"));
         if member.size() > limit {
