@@ -1,12 +1,12 @@
-//! The sub-commands that look after users and tokens: their arguments, what they do and
-//! what they print. It must not know where the store is, nor how it is reached.
+//! The sub-commands for users and tokens: their arguments, what they do and what they print. It does not
+//! know where the stores are.
 //!
 //! # Invariants
-//! - A password is never an argument, which others on the machine could read: it comes
+//! - A password is never an argument, because other users of the machine can read arguments. It comes
 //!   from the terminal or from standard input.
-//! - What another program may want to read (a secret, a list) is printed alone on the
-//!   output; remarks for people go to the other.
-//! - Access is taken away first, and asked about afterwards.
+//! - A result that another program may read (a secret, a list) is all that is printed to standard output.
+//!   Remarks go to standard error.
+//! - A command first removes the access, and then asks what else to remove.
 
 mod consent;
 mod ownerships;
@@ -29,25 +29,25 @@ use consent::Consent;
 use ownerships::{Order, settle};
 use secrets::Secrets;
 
-/// What a scope is, for `--help`.
+/// The meaning of a scope, for `--help`.
 const SCOPE: &str = "\
 A permission, as MOUNT:KIND:NAME:ACTION
 
 MOUNT   the name of a mount, e.g. of the table [mount.internal]
-KIND    a kind of things that the mount's plugin has, e.g. packages
+KIND    a kind of things that the mount's plugin has, e.g. `package`
 NAME    the name of one such thing; it may contain `/`, `@` and `:`
 ACTION  what is allowed, e.g. `read` or `write`
 
-`*` matches any run of characters. The README of each plugin lists its kinds and actions. An error that \
-tells a client which permission is missing prints the scope as it is written here.";
+`*` matches any characters. The README of each plugin lists its kinds and actions. When a client lacks a \
+permission, the error contains the scope as you write it here.";
 
-/// What the administrator orders.
+/// A command of the administrator.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
-    /// Look after the users
+    /// Add, change, remove and list users
     #[command(subcommand)]
     User(UserCommand),
-    /// Look after the tokens of users
+    /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
 }
@@ -55,25 +55,25 @@ pub enum AdminCommand {
 /// `user …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserCommand {
-    /// Add a user; asks for the password
+    /// Add a user; the command asks for the password
     Add {
-        /// 1 to 128 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, e.g. an address for mail
+        /// 1 to 128 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, e.g. an e-mail address
         name: UserName,
-        /// An address for mail
+        /// The user's e-mail address
         #[arg(long)]
         email: Option<String>,
         /// What the user may do, as MOUNT:KIND:NAME:ACTION; may be repeated
         #[arg(long = "grant", value_name = "SCOPE", long_help = SCOPE)]
         grants: Vec<Scope>,
-        /// Packages whose owner lists hold only this name, and no account, belong to this
-        /// user, even if a removed user may have had the name: it is the same person
+        /// If a list of owners contains only this name, and no account, it means this user, even if a
+        /// removed user may have had the name: it is the same person
         #[arg(long)]
         owns_by_name: bool,
         /// Read the password from standard input (one line) instead of asking
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Set another password; asks for it
+    /// Change the password of a user; the command asks for it
     Passwd {
         /// The user's name
         name: UserName,
@@ -81,77 +81,77 @@ pub enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Allow more, or with --remove less
+    /// Give grants to a user, or remove them
     Grant {
         /// The user's name
         name: UserName,
         /// A permission, as MOUNT:KIND:NAME:ACTION; `*` matches anything
         #[arg(required = true, value_name = "SCOPE", long_help = SCOPE)]
         scopes: Vec<Scope>,
-        /// Take these grants away instead, and list what the user still owns
+        /// Remove these grants, and list what the user still owns
         ///
-        /// Owners of a package may change it without a grant. Exit code 1 when a mount could
-        /// not be asked what the user owns there.
+        /// Owners of a package may change it without a grant. The exit code is 1 if a mount did not
+        /// answer what the user owns there.
         #[arg(long)]
         remove: bool,
-        /// With --remove: also revoke the user's ownership of the packages that these scopes
-        /// name; without it, you are asked on a terminal
+        /// With --remove: also remove the user from the owners of the packages that these scopes
+        /// match. Without it, the command asks, if it runs in a terminal
         #[arg(long, requires = "remove")]
         and_ownerships: bool,
     },
     /// Remove a user and all its tokens, and list what the user still owns
     ///
-    /// A removed user's ownerships have no effect any more, also for a new user of the same
-    /// name. Exit code 1 when a mount could not be asked what the user owns there.
+    /// A removed user in a list of owners has no effect, also for a new user with the same name. The
+    /// exit code is 1 if a mount did not answer what the user owns there.
     Remove {
         /// The user's name
         name: UserName,
-        /// Also take the user off the owner lists of packages; without it, you are asked on a
-        /// terminal. May be repeated when the user is gone already
+        /// Also remove the user from the owners of packages. Without it, the command asks, if it runs
+        /// in a terminal. You can run this again after the user was removed
         #[arg(long)]
         and_ownerships: bool,
     },
-    /// List the users and what they may do
+    /// List users and their grants
     List,
 }
 
 /// `token …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token and print its secret, this once
+    /// Create a token, and print its secret, which is not shown again
     Create {
-        /// Whose token it is
+        /// The user of the token
         user: UserName,
-        /// To recognise it by
+        /// A name by which the user recognises the token
         #[arg(long)]
         label: Option<String>,
-        /// It shall only read
+        /// The token can only read
         #[arg(long)]
         read_only: bool,
-        /// Narrow it to this, as MOUNT:KIND:NAME:ACTION; may be repeated
+        /// What the token may do, as MOUNT:KIND:NAME:ACTION; may be repeated
         #[arg(long = "scope", value_name = "SCOPE", long_help = SCOPE)]
         scopes: Vec<Scope>,
-        /// How long it lives, e.g. 12h, 30d, 1y; without it, for ever
+        /// When the token expires, e.g. 12h, 30d, 1y; by default never
         #[arg(long, value_name = "TIME", value_parser = parse_lifetime)]
         expires: Option<Duration>,
-        /// A network it may be used from, e.g. 10.0.0.0/8; may be repeated
+        /// A network from which the token may be used, e.g. 10.0.0.0/8; may be repeated
         #[arg(long, value_name = "NETWORK", value_parser = parse_network)]
         cidr: Vec<IpNet>,
     },
-    /// List tokens; never their secrets
+    /// List tokens, without their secrets
     List {
-        /// Only those of this user
+        /// Only the tokens of this user
         user: Option<UserName>,
     },
-    /// Revoke a token; running servers follow within a second
+    /// Revoke a token; it is effective on running servers within a second
     Revoke {
-        /// As `token list` shows it
+        /// The id of the token, from `token list`
         id: Uuid,
     },
 }
 
-/// Does what was ordered, with this process's terminal. False when it was done and something
-/// about what a user owns could not be found out or changed.
+/// Runs the command in the terminal of this process. False if the command was done, but the packages
+/// of a user could not all be found or changed.
 ///
 /// # Errors
 /// One sentence that says what to do.
@@ -167,7 +167,7 @@ pub async fn run(command: AdminCommand, auth: &Auth, desk: &dyn Desk) -> Result<
     perform(command, auth, desk, &mut terminal).await
 }
 
-/// What is done here must be there when the server looks.
+/// Rejects stores in memory, because a change made here would not reach the server.
 fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
     let (key, what) = match command {
         _ if !auth.has_lasting_users() => ("user_store", "users"),
@@ -179,7 +179,7 @@ fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
     )))
 }
 
-/// What a command reads from and prints to.
+/// The input and the output of a command.
 struct Terminal<'a> {
     output: &'a mut (dyn Write + Send),
     remarks: &'a mut (dyn Write + Send),
@@ -188,7 +188,7 @@ struct Terminal<'a> {
 }
 
 impl Terminal<'_> {
-    /// A reader that went away is no failure of what was done.
+    /// If the reader has gone away, the command has not failed.
     fn print(&mut self, text: &str) {
         let _ = writeln!(self.output, "{text}");
     }
@@ -197,7 +197,7 @@ impl Terminal<'_> {
         let _ = writeln!(self.remarks, "{}", printable_up_to(text, LONGEST_LINE));
     }
 
-    /// A list below a remark. What is listed may be named by clients.
+    /// A list below a remark. Clients may have chosen the names in it.
     fn remark_each(&mut self, items: &[impl std::fmt::Display]) {
         for item in items {
             let _ = writeln!(self.remarks, "  {}", printable(&item.to_string()));
@@ -271,7 +271,7 @@ async fn look_after_users(
     Ok(true)
 }
 
-/// Says which scopes are about nothing that there is. The mount may be added later.
+/// Warns about scopes that match nothing. The mount may be added later.
 async fn tell_of_no_effect(scopes: &[Scope], desk: &dyn Desk, terminal: &mut Terminal<'_>) {
     if scopes.is_empty() {
         return;

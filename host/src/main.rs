@@ -17,28 +17,28 @@ use packhouse::{Config, Registry, admin, app, descriptors, server};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A request makes many short-lived values; this allocator hands them out faster.
+/// A request creates many short-lived values, and this allocator is faster for them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What exits that found something damaged, or could not do all of it.
+/// The exit code of a command that found damage, or could not do everything.
 const NOT_WELL: u8 = 1;
-/// How long calls of the file system may still take when everything else has ended.
+/// How long calls to the file system may take after everything else has ended.
 const LAST_CALLS: Duration = Duration::from_secs(2);
-/// What a failed start exits with.
+/// The exit code of a failed start.
 const CANNOT_START: u8 = 2;
 
 /// A registry server whose protocols are WASM components.
 #[derive(Parser)]
 #[command(name = "packhouse", version)]
 struct Arguments {
-    /// The configuration.
+    /// The file with the configuration.
     #[arg(long, global = true, env = "PACKHOUSE_CONFIG", default_value = "registry.toml")]
     config: PathBuf,
-    /// How log lines look.
+    /// The format of log lines.
     #[arg(long, global = true, env = "PACKHOUSE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// What is logged, e.g. `info` or `packhouse::plugins=debug,warn`.
+    /// Which lines are logged: a level, e.g. `info`, or levels of parts, e.g. `packhouse_guest=debug,warn`.
     #[arg(long, global = true, env = "PACKHOUSE_LOG", default_value = "info")]
     log: String,
     #[command(subcommand)]
@@ -47,37 +47,36 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve what the configuration names (the default).
+    /// Serve the registry (the default).
     Serve,
     #[command(flatten)]
     Admin(AdminCommand),
     #[command(flatten)]
     Maintenance(MaintenanceCommand),
-    /// Look after the store itself
+    /// Record decisions about the storage
     #[command(subcommand)]
     Store(StoreCommand),
 }
 
 #[derive(Subcommand)]
 enum StoreCommand {
-    /// Say that the configured storage is the right one for the configured users
+    /// Record that the storage and the user database belong together
     ///
-    /// Stop every server that uses this storage or these users first: a running server goes on
-    /// with what it was started with.
+    /// Stop every server that uses either of them first, because a running server continues with
+    /// the storage and the users with which it was started.
     ///
-    /// A host uses only the storage that its users belong to. After moving to another bucket
-    /// or folder, or after losing the user database, this makes the two belong together. A
-    /// storage that is new gets an identity, a user database that is gone is made anew.
+    /// A host uses only the storage that its user database belongs to. Run this command after you
+    /// have moved to another bucket or folder, or have lost the user database. It gives a new
+    /// storage an identity, and creates a user database if there is none.
     Adopt,
-    /// Say that what is stored for a mount now is all that should be there
+    /// Record that the present content of a mount is the right one
     ///
-    /// A mount is not served if the objects that were stored for it have disappeared, or belong to
-    /// another mount. If that is right, because you have emptied the mount or restored it from a
-    /// backup without `.packhouse`, this makes it served again. A part of the storage that is empty
-    /// is then for the next plugin that a mount serves there, of whatever protocol. Servers may run
-    /// meanwhile.
+    /// A host does not serve a mount if its objects have disappeared, or belong to another mount. Run
+    /// this command if you have emptied the mount, or restored it from a backup without `.packhouse`:
+    /// the host then serves it again. If nothing is stored for the mount, the next plugin that serves
+    /// it may have another protocol. Servers may run meanwhile.
     Accept {
-        /// The mounts, by their prefix, which is most often the name; or by name
+        /// The prefix of each mount, which is its name unless `prefix` is set; or its name
         #[arg(required = true, value_name = "MOUNT")]
         mounts: Vec<String>,
     },

@@ -1,7 +1,7 @@
-//! The sub-commands `gc`, `reindex` and `verify`: their arguments and what they print. It
-//! must not know how a run goes.
+//! The sub-commands `gc`, `reindex` and `verify`: their arguments and their output. It does not know the
+//! steps of a run.
 //!
-//! What was found and the counts go to the output; remarks and failures to the other.
+//! Findings and counts go to standard output. Remarks and failures go to standard error.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,54 +14,54 @@ use crate::maintenance::{Order, Task, Tone, Witness};
 use crate::storage::Company;
 use crate::text::{LONGEST_LINE, printable_up_to};
 
-/// What the administrator orders.
+/// A command of the administrator.
 #[derive(Debug, Clone, Subcommand)]
 pub enum MaintenanceCommand {
-    /// Remove what nothing names any more and what interrupted requests left behind
+    /// Remove what nothing references any more, and what interrupted requests left behind
     ///
-    /// Requests are served meanwhile, by this and other hosts. Exit code 1 when a mount could
-    /// not be collected to its end, or when something stays because it is damaged, has no
-    /// document, or is too much at once; 2 when nothing could be done.
+    /// Hosts can serve requests meanwhile. The exit code is 1 if the run on a mount did not finish, or
+    /// if something stays because it is damaged, has no document, or is too much at once. It is 2 if
+    /// the command could not start.
     Gc {
-        /// Only these mounts
+        /// Only these mounts; by default all
         #[arg(value_name = "MOUNT")]
         mounts: Vec<String>,
-        /// Change nothing, print what would be removed
+        /// Change nothing, and print what would be removed
         #[arg(long)]
         dry_run: bool,
-        /// Keep what was written in so much time, since it may belong to a request that is
-        /// under way; unless said, as `[maintenance] older_than` says. Uploads that were
-        /// gone on with in the last five minutes stay even with `0s`
+        /// Keep what is younger, because it may belong to a running request. By default
+        /// `older_than` of `[maintenance]`. Uploads that grew in the last five minutes stay even
+        /// with `0s`
         #[arg(long, value_name = "TIME", value_parser = parse_span)]
         older_than: Option<Duration>,
-        /// Remove files too whose document does not exist. Look at them first: if the document
+        /// Also remove files whose document does not exist. Look at them first: if the document
         /// was lost, they are all that is left of the package
         #[arg(long)]
         orphans: bool,
-        /// Remove as much as nothing names, even if it is more than 5 per cent of a mount's
-        /// objects (and more than 20 of them). Look at a dry run first: so much may be the
-        /// sign of a lost document
+        /// Remove everything that nothing references, even if it is more than 20 objects and more
+        /// than 5 per cent of a mount. Look at a dry run first: so many objects may mean that a
+        /// document was lost
         #[arg(long)]
         many: bool,
     },
-    /// Write every derived document that is missing or differs
+    /// Write every derived document that is missing or out of date
     ///
-    /// Removes nothing. Exit code 1 when a mount could not be done to its end, 2 when
-    /// nothing could be done.
+    /// Removes nothing. The exit code is 1 if the run on a mount did not finish, and 2 if the
+    /// command could not start.
     Reindex {
-        /// Only these mounts
+        /// Only these mounts; by default all
         #[arg(value_name = "MOUNT")]
         mounts: Vec<String>,
-        /// Change nothing, print what would be written
+        /// Change nothing, and print what would be written
         #[arg(long)]
         dry_run: bool,
     },
-    /// Read everything and report what does not match its digest, or is missing
+    /// Read everything, and report what is missing or does not match its digest
     ///
-    /// Changes nothing. Exit code 1 when something is damaged or a mount could not be read
-    /// to its end, 2 when nothing could be done.
+    /// Changes nothing. The exit code is 1 if something is damaged, or if the run on a mount did not
+    /// finish. It is 2 if the command could not start.
     Verify {
-        /// Only these mounts
+        /// Only these mounts; by default all
         #[arg(value_name = "MOUNT")]
         mounts: Vec<String>,
     },
@@ -83,10 +83,10 @@ impl MaintenanceCommand {
     }
 }
 
-/// Does what was ordered. True when all went well and nothing is damaged.
+/// Runs the command. True if it did everything, and nothing is damaged.
 ///
 /// # Errors
-/// One sentence that says what to do, when nothing could be done.
+/// If the command cannot start: one sentence that says what to do.
 pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result<bool> {
     if !config.storage.is_lasting() {
         return Err(config
@@ -111,7 +111,7 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
     done
 }
 
-/// Tells this process's terminal.
+/// Prints to the terminal of this process.
 struct Printed;
 
 impl Witness for Printed {

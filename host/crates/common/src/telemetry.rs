@@ -32,8 +32,8 @@ pub enum LogFormat {
 /// whatever the filter says.
 const SECRETIVE: [&str; 2] = ["reqsign_core=info", "reqsign_aws_v4=info"];
 
-/// Begins logging to standard error. `filter` is as in `PACKHOUSE_LOG`, e.g.
-/// `info` or `packhouse::plugins=debug,warn`.
+/// Begins logging to standard error. `filter` has the form of `PACKHOUSE_LOG`, e.g.
+/// `info` or `packhouse_guest=debug,warn`.
 pub fn start(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter =
