@@ -1,22 +1,22 @@
-//! The embedded database file that keeps users and tokens: opening it, its tables, and
-//! what its errors mean. It must not know what is asked of it.
+//! The SQLite file that keeps users and tokens: opening it, its tables, and the meaning of its
+//! errors. It does not know what is read or written.
 //!
 //! # Invariants
-//! - One file is safe for several processes: every write is a transaction that locks before it
+//! - Several processes can use the file: every write is a transaction that takes the lock before it
 //!   reads, and each process waits for the one that writes.
-//! - What is committed is in the file itself. A rollback journal lies beside it only while a
-//!   transaction is under way. A write-ahead log would hold changes that a crash leaves beside the
-//!   file, and SQLite would apply them to any file that is put in its place (`beside`).
-//! - A write is on the disk when its call is over (`synchronous = EXTRA`, which also syncs the
-//!   removal of the journal): writes are rare, and a token revoked before a power cut must not be
-//!   back after it.
-//! - The file is made readable for its owner only (its journal takes that over).
+//! - Committed data is in the file itself. A rollback journal exists beside it only during a
+//!   transaction. A write-ahead log would contain changes that a crash leaves beside the file, and
+//!   SQLite would apply them to any file that is put in its place (`beside`).
+//! - A write is on the disk when its call returns (`synchronous = EXTRA`, which also syncs the
+//!   removal of the journal). Writes are rare, and a token that was revoked before a power cut must
+//!   not be valid after it.
+//! - Only the file's owner can read the file. Its journal has the same mode.
 //! - Reads have connections of their own. They wait for a writer only while it commits.
-//! - A connection that a fault of the disk made useless is closed (`connections`).
+//! - A connection that a fault of the disk has made useless is closed (`connections`).
 //! - A file that was deleted or replaced (`watched`), overwritten (`lineage`) or damaged (`health`)
-//!   is not used any more, nor is one beside which a log of another file lies (`beside`).
-//! - What is read is of the state that was judged: both come from one statement (`read`), and from
-//!   the file, not from memory.
+//!   is not used any more, nor is a file beside which a log of another file lies (`beside`).
+//! - Data is read in the state that was judged: both come from one statement (`read`), and from the
+//!   file, not from memory.
 
 mod beside;
 mod connections;

@@ -1,9 +1,9 @@
-//! Which store the users belong to: its identity is remembered beside them, so that another
-//! store, or a store beside new users, is noticed. It must not know what a store is.
+//! Which store the users belong to. Its identity is recorded in the database, so that the host
+//! notices another store, or a store beside a new database. It does not know what a store is.
 //!
 //! # Layout
-//! The secret `store` of the database: `new <id>` from the making of the file until the first
-//! start is over, then `<id>`. A file of an earlier version has none.
+//! The secret `store` of the database: `new <id>` from the creation of the file until the end of
+//! the first start, then `<id>`. A file of an earlier version has none.
 
 use std::path::Path;
 

@@ -1,11 +1,10 @@
-//! Who is calling: from what was sent to a caller, by way of the stores and their
-//! short-lived copies. How a password is verified stands in `sign_in`. It must not know what
-//! the caller wants.
+//! Finds out who the caller is: from the credentials to an account, with the stores and short-lived
+//! copies of their content. `sign_in` verifies passwords. It does not know what the caller wants.
 //!
 //! # Invariants
-//! - A token or user is read again after [`FRESH`] at the latest, so that a revoked
-//!   token stops within a second on every host, and at once on the host that revoked it.
-//! - Whether a name exists can be told neither from an answer nor from its delay.
+//! - A token or user is read again after [`FRESH`] at the latest. So a revoked token stops within a
+//!   second on every host, and at once on the host that revoked it.
+//! - Neither an answer nor its delay reveals whether a name exists.
 
 use std::net::IpAddr;
 use std::sync::Arc;

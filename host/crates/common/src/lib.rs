@@ -1,5 +1,5 @@
-//! What several parts of the host use: text for people, log lines, the share of memory and
-//! time that a client may take, and file descriptors. It knows no other part.
+//! What several parts of the host use: text for people, log lines, the shares of clients, and file
+//! descriptors. It knows no other part.
 
 pub mod descriptors;
 pub mod reach;

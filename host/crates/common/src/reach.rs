@@ -1,4 +1,5 @@
-//! Whether other users of the machine can change a file or a folder. It must not know what for.
+//! Whether other users of the machine can change a file or a folder. It does not know what the file
+//! is for.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,12 +1,11 @@
-//! Text that the host did not write itself, made fit for logs and terminals.
+//! Makes text that comes from elsewhere safe for logs and terminals.
 //!
-//! Paths, names, labels and error messages contain what a client, a plugin or a store
-//! chose. Such text may be megabytes long, may change how a terminal shows the rest of a
-//! line, and may contain a secret. This module knows nothing of where the text comes from
-//! and where it goes.
+//! Paths, names, labels and error messages contain text from clients, plugins and stores. Such text
+//! may be megabytes long, may change how a terminal shows the rest of a line, and may contain a
+//! secret. This module does not know where the text comes from or where it goes.
 //!
 //! # Layout
-//! - `escape`: control characters and invisible characters become visible; one bound
+//! - `escape`: makes control characters and invisible characters visible, and cuts long text
 //! - `secret`: which parts of a text look like a token
 
 mod escape;

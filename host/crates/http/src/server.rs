@@ -1,28 +1,28 @@
-//! Sockets: accepting connections, HTTP/1.1 and HTTP/2 with prior knowledge on
-//! one port, the limits of a connection, and a graceful end.
+//! Sockets: accepting connections, HTTP/1.1 and HTTP/2 (with prior knowledge) on one port, the
+//! limits of a connection, and a graceful end.
 //!
-//! It knows no mount, no plugin and no user: each request goes to one function.
+//! It does not know mounts, plugins or users: it passes each request to one function.
 //!
 //! # Layout
 //! - `admission`: which connections the server keeps
-//! - `coding`: the transfer codings that are understood
-//! - `connection`: one connection: hyper in the middle, the limits around it
-//! - `streams`: the tasks of the streams of HTTP/2, each ended alone
-//! - `progress`: what it has been doing, and when it is cut for that
+//! - `coding`: the supported transfer codings
+//! - `connection`: one connection: hyper, with the limits around it
+//! - `streams`: the tasks of the streams of HTTP/2, each of which can be ended alone
+//! - `progress`: the progress of a connection, and when it is closed because of it
 //! - `io`: the socket as hyper sees it; it records progress and lingers at the end
-//! - `incoming`: the request body as it comes, and what becomes of an unread one
+//! - `incoming`: the request body as it arrives, and what happens to an unread one
 //! - `outgoing`: the response body as hyper takes it
-//! - `transfer`: one answer on its way: what hyper holds, and how fast the client is
-//! - `gate`: how many requests are worked on at once
-//! - `peer`: who is at the other end, through trusted proxies
+//! - `transfer`: one response: what hyper holds of it, and how fast the client receives it
+//! - `gate`: how many requests the host works on at a time
+//! - `peer`: the client's address, scheme and host, through trusted proxies
 //!
 //! # Invariants
-//! - No client holds a connection without making progress: not while it sends a
-//!   head, not between two requests, not while it should take an answer.
-//! - Each stream has a minimum rate of its own. On HTTP/2 a stream that is too slow
-//!   is reset alone, and one that moves keeps no other alive.
-//! - An answer given before the whole request came reaches the client.
-//! - Failing to accept is waited out, never retried in a hot loop.
+//! - No client holds a connection without progress: neither while it sends a head, nor between two
+//!   requests, nor while it should receive a response.
+//! - Each stream has a minimum rate of its own. On HTTP/2, a stream that is too slow is reset
+//!   alone, and a stream that moves keeps no other stream alive.
+//! - A response that is given before the whole request has arrived reaches the client.
+//! - If accepting fails, the server waits before it tries again.
 //! - No connection waits for ever: it is served, or answered 503, or closed.
 
 mod admission;

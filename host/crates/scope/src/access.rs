@@ -1,7 +1,7 @@
-//! What a signed access token lets its bearer do: actions on named things of one mount.
-//! It must not know how it is signed, nor who bears it.
+//! What the bearer of a signed access token may do: actions on named things of one mount. It does
+//! not know how the token is signed, or who the bearer is.
 //!
-//! The words are those of the distribution token specification, where one such entry is a
+//! The terms are those of the distribution token specification, in which one such entry is a
 //! `resource scope` (<https://distribution.github.io/distribution/spec/auth/jwt/>).
 
 use serde::{Deserialize, Serialize};

@@ -1,16 +1,17 @@
-//! May this caller do that? The one place where grants, the limits of a token, owner lists and
-//! what is public come together.
+//! Decides whether a caller may do something, from grants, the limits of a token, lists of owners,
+//! and what is public. No other module decides this.
 //!
 //! # Invariants
-//! - Rejected credentials are never treated as none: the answer is `SignIn`, always.
+//! - Rejected credentials are never treated like none: the answer is always `SignIn`.
 //! - What the configuration makes public is allowed for everybody, signed in or not.
-//! - A token's scopes narrow the grants of its user; they never add to them.
-//! - A read-only token reads, whatever else would be allowed.
-//! - An owner counts as if the action were granted to them. What their token was narrowed to
-//!   still holds.
-//! - An access token narrows what its user may do to what it holds. The rest is `SignIn`, since
-//!   they may fetch another token for it, but what the user may not do is `Forbidden`. What a
-//!   token of the configuration's own token server holds is allowed without any grant.
+//! - The scopes of a token narrow the grants of its user; they never add to them.
+//! - A read-only token can only read.
+//! - An owner is treated as if the action were granted to them. The limits of a narrowed token
+//!   still apply.
+//! - An access token narrows what its user may do to what it contains. For anything else that the
+//!   user may do, the answer is `SignIn`, because the client can request another token. What the
+//!   user may not do is `Forbidden`. What a token of the configured external token server contains
+//!   is allowed without a grant.
 
 use crate::access::Access;
 use crate::actions::Actions;

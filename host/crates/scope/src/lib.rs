@@ -1,11 +1,11 @@
-//! Permissions: what a grant or a token says, which actions imply others, and the decision
-//! whether somebody may do something. The host and the SDK's test host share it, so that both
-//! decide alike. It must not know how anybody proves who they are, and no protocol by name.
+//! Permissions: the grammar of grants and tokens, which actions imply others, and the decision
+//! whether a caller may do something. The host and the SDK's test host share this crate, so both
+//! decide alike. It does not know how callers are identified, or the name of any protocol.
 //!
 //! - [`Scope`]: the grammar `{mount}:{kind}:{name}:{action}`, and what a scope covers.
 //! - [`Actions`]: the actions that a protocol declares, and which of them imply others.
-//! - [`Access`]: what a signed access token holds.
-//! - [`decide`]: where grants, the limits of a token and what is public come together.
+//! - [`Access`]: the content of a signed access token.
+//! - [`decide`]: the decision, from grants, the limits of a token and what is public.
 
 mod access;
 mod actions;

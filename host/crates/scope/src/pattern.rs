@@ -1,4 +1,4 @@
-//! Patterns: `*` stands for any run of characters, the empty one too, across `/` and `:`.
+//! Patterns: `*` matches any characters, also none, and also `/` and `:`.
 
 /// Does the pattern match the whole text? Linear in the text: the first place where a piece
 /// fits is as good as any later.

@@ -1,11 +1,11 @@
-//! Any service of opendal that keeps whole objects. How it compares and swaps is in `swap.rs`.
-//! It must not know scopes, and nothing of one service in particular: that is in the service's own
-//! file, as a [`Service`].
+//! A store in any service of opendal that keeps whole objects. `swap.rs` does compare-and-swap. It
+//! does not know scopes, or any service in particular: each service has a file, which implements
+//! [`Service`].
 //!
 //! # Invariants
-//! **A change of a key holds its lock in this process** and, where the service
-//! honours conditions, carries the condition too: with the first one host is
-//! exact, with the second many are.
+//! - **A change of a key holds the lock of the key in this process.** If the service supports
+//!   conditions, the change also has its condition. The lock is exact for one host, and the
+//!   condition for many hosts.
 
 #[cfg(feature = "azure")]
 pub(super) mod azure;

@@ -1,13 +1,13 @@
-//! The clock of the store, which sets the time of every object. It may differ from this
-//! machine's clock by any amount, and it is the only clock that several hosts share.
+//! The clock of the store, which sets the time of every object. It may differ from this machine's
+//! clock by any amount, and it is the only clock that several hosts share.
 //!
 //! # Invariants
-//! **This machine's wall clock plays no part.** A [`StoreClock`] remembers what the store's
-//! clock showed at one moment, and adds the time that has passed since by the monotonic
-//! clock. Setting the wall clock changes nothing.
-//! **The result is never ahead of the store's clock**, so no object looks older than it is
-//! (except by the up to two seconds that stores record times too early). It is behind by at
-//! most [`StoreClock::note`]'s `uncertain` and the time of the request that was observed.
+//! - **This machine's wall clock is not used.** A [`StoreClock`] remembers the time of the store's
+//!   clock at one moment, and adds the time since then by the monotonic clock. Setting the wall
+//!   clock changes nothing.
+//! - **The result is never ahead of the store's clock**, so no object looks older than it is
+//!   (except for up to two seconds, because stores record times too early). It is behind by at most
+//!   the `uncertain` of [`StoreClock::note`] plus the time of the observed request.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

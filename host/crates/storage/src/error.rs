@@ -1,5 +1,5 @@
-//! What can go wrong in the store, and how the errors of the file system and of
-//! opendal become one of those kinds. It must not know HTTP statuses.
+//! The errors of a store, and how the errors of the file system and of opendal are mapped to them.
+//! It does not know HTTP statuses.
 
 use std::io;
 

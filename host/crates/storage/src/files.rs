@@ -1,19 +1,19 @@
-//! A folder as a store. One object is one file of the same path; the host's own
-//! things lie under `.packhouse/`. It must not know scopes, nor any opendal type.
+//! A folder as a store. Each object is a file with the same path. The host's own files are under
+//! `.packhouse/`. It does not know scopes, or types of opendal.
 //!
 //! # Layout
-//! - `{root}/<key>`: an object, never written in place: every change is a rename
-//!   of a finished file over it.
+//! - `{root}/<key>`: an object. It is never changed in place: every change renames a finished file
+//!   over it.
 //! - `{root}/.packhouse/staging/<uuid>`: bytes that are not visible yet.
 //! - `{root}/.packhouse/locks/<shard>`, `host.lock`: empty files that processes lock.
 //! - `{root}/.packhouse/store.json`: the identity of the store.
 //!
 //! # Invariants
-//! **A change of a key happens with its lock held**, inside the process
-//! (`KeyLocks`) and between processes (`ShardLock`). Readers take no lock: an open
-//! descriptor keeps its version whatever is renamed over the name.
-//! **Every call enters the folder anew**, and finds nothing in one that is not the store.
-//! **No symbolic link in the folder is followed.**
+//! - **A change of a key holds its locks**: one in the process (`KeyLocks`) and one between
+//!   processes (`ShardLock`). Readers take no lock, because an open descriptor keeps its version
+//!   when another file is renamed over the name.
+//! - **Every call opens the folder again**, and finds nothing in a folder that is not the store.
+//! - **No symbolic link in the folder is followed.**
 
 mod ahead;
 mod clock;

@@ -1,5 +1,5 @@
-//! What the host keeps inside a scope for itself, `{prefix}/.packhouse/`. No key of a caller leads
-//! there ([`Key::parse`](super::Key::parse)), and no listing of the scope shows it.
+//! The host's own objects inside a scope, `{prefix}/.packhouse/`. No key of a caller leads there
+//! ([`Key::parse`](super::Key::parse)), and no listing of the scope shows them.
 
 use super::key::PRIVATE;
 use super::object::{ListOptions, Listing};

@@ -1,5 +1,5 @@
-//! Reading one version of an object: parts, digests of parts, streams. Memory is
-//! bounded by two pieces a stream.
+//! Reads one version of an object: parts, digests of parts, streams. A stream holds at most two
+//! pieces in memory.
 
 use std::ops::Range;
 

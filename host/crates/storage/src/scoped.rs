@@ -1,5 +1,5 @@
-//! The functions on keys, inside one prefix. It knows no store in particular:
-//! it turns keys into paths and paths back into keys.
+//! The functions on keys, inside one prefix: it makes paths of keys, and keys of paths. It does not
+//! know which store it is.
 
 use std::sync::Arc;
 use std::time::SystemTime;

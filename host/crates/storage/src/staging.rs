@@ -1,6 +1,6 @@
-//! Bytes on their way in: written and digested side by side off the asynchronous
-//! threads, complete and durable before they get a key. Dropping any of these
-//! removes what was written.
+//! Incoming bytes: they are written and digested concurrently, outside the asynchronous threads.
+//! They are complete and durable before they get a key. Dropping a value of these types removes
+//! what was written.
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;

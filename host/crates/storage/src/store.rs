@@ -1,9 +1,10 @@
 //! What every store can do, as traits: [`Store`], the bytes of one version of an object
-//! ([`Content`]), and a place for bytes that nobody sees yet ([`Sink`]). Paths here are whole;
-//! scopes and their rules are above.
+//! ([`Content`]), and bytes that are not visible yet ([`Sink`]). Paths are whole here; scopes and
+//! their rules are in the layer above.
 //!
-//! A store is a folder (`files`), any service of opendal (`bucket`), or a map (`memory`). [`Abilities`]
-//! lists what only some of them can do. Only `Storage::open_as` knows which kinds exist.
+//! A store is a folder (`files`), any service of opendal (`bucket`), or a map (`memory`).
+//! [`Abilities`] lists what only some of them can do. Only `Storage::open_as` knows which kinds
+//! exist.
 
 use std::any::Any;
 use std::ops::Range;

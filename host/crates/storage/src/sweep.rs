@@ -1,6 +1,6 @@
-//! What crashed hosts left behind and nobody goes on with: staged bytes, uploads, and the
-//! small objects that earlier hosts read the store's clock from. It must not know what the
-//! bytes were for.
+//! Removes what crashed hosts have left behind and nobody continues: staged bytes, uploads, and the
+//! small objects with which earlier hosts read the store's clock. It does not know what the bytes
+//! were for.
 
 use std::time::SystemTime;
 

@@ -1,17 +1,17 @@
-//! Uploads that last over several requests and hosts. Nothing of them lives in a
-//! process: each append is a part object of its own, and one document, changed by
-//! compare-and-swap, says which parts there are and how far the digests have come.
+//! Uploads that last over several requests and hosts. No process keeps any state of them. Each
+//! append is a part object of its own. One document, changed by compare-and-swap, lists the parts
+//! and keeps the state of the digests.
 //!
 //! # Layout
 //! - `.packhouse/uploads/<id>/session.json`: [`Session`].
 //! - `.packhouse/uploads/<id>/<part>`: bytes of one or more appends.
 //!
-//! An id tells whose upload it is, so that those of one owner can be counted by a listing.
+//! An id contains a digest of its owner, so a listing can count the uploads of one owner.
 //!
 //! # Invariants
-//! **What the document does not name was not appended**, whatever objects lie beside it.
-//! **Nothing is appended to an upload that is being finished**: the document says that
-//! it is before its parts are joined.
+//! - **Parts that the document does not list were not appended**, whatever objects exist beside it.
+//! - **Nothing is appended to an upload that is being finished**: before its parts are joined, the
+//!   document records that it is being finished.
 
 mod append;
 mod identity;

@@ -1,13 +1,13 @@
-//! Which connections are used again, and which are closed. It must not know the tables.
+//! Which connections are used again, and which are closed. It does not know the tables.
 //!
 //! Some faults leave connections that would fail for as long as they are open:
-//! - SQLite opens a file for reading only when the disk is read-only at that moment. Such a
-//!   connection never writes, also on a disk that takes writes later, and it cannot even read where
-//!   a rollback journal has to be applied first.
-//! - SQLite undoes a transaction by itself after some errors. The `ROLLBACK` that follows fails, and
-//!   sqlx takes the connection for one inside of a transaction from then on.
-//! - SQLite opens a log of another file that was put beside this one at that moment, see `beside`.
-//!   Such a connection goes on with the log when it is moved away.
+//! - SQLite opens a file for reading only, if the disk is read-only at that moment. Such a
+//!   connection never writes, even if the disk accepts writes later. It cannot even read if a
+//!   rollback journal has to be applied first.
+//! - SQLite undoes a transaction by itself after some errors. The `ROLLBACK` that follows fails,
+//!   and from then on sqlx assumes that the connection is inside a transaction.
+//! - SQLite opens a log of another file that lies beside this one at that moment, see `beside`.
+//!   Such a connection continues to use the log after it was moved away.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

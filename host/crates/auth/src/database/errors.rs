@@ -1,4 +1,4 @@
-//! What SQLite's errors mean for those who ask. It must not know what was asked.
+//! Maps the errors of SQLite to those of this crate. It does not know what was read or written.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Whether the content of the file is whole, and whether the file takes writes: for the start and
-//! for readiness. It must not know the tables.
+//! Whether the content of the file is complete, and whether the file accepts writes: for the start
+//! and for readiness. It does not know the tables.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Reading. One statement gives what is asked for and the place in the lineage, so both are of one
-//! state of the file. It must not know what is read.
+//! Reading. One statement returns the data and the place in the lineage, so both are from one state
+//! of the file. It does not know what is read.
 
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};

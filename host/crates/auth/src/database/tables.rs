@@ -1,4 +1,4 @@
-//! The tables, and how files of earlier versions get them. It must not know what is kept in them.
+//! The tables, and how files of earlier versions get them. It does not know what they contain.
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row as _};

@@ -1,6 +1,6 @@
-//! Whether the database file is still the one that was opened. SQLite goes on with a file that
-//! was deleted or replaced, and what it answers then is nobody's: known users would stay, and new
-//! ones would be lost. It must not know what the file holds; `lineage` does.
+//! Whether the database file is still the one that was opened. SQLite continues to use a file that
+//! was deleted or replaced: the users in it would stay valid, and new ones would be lost. It does
+//! not know the content of the file; `lineage` does.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A transaction that writes. It must not know what is written.
+//! A transaction that writes. It does not know what is written.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Escapes what a terminal would obey or would not show, and cuts what is too long.
+//! Escapes characters that a terminal would obey or would not show, and cuts long text.
 
 use std::fmt::{self, Write};
 

@@ -1,8 +1,8 @@
-//! Which parts of a text look like a token: a hyphenated UUID, 32 hexadecimal digits, or a
-//! signed access token (JWT).
+//! Which parts of a text look like a token: a hyphenated UUID, 32 hexadecimal digits, or a signed
+//! access token (JWT).
 //!
-//! A client names the token that it signs out with in the path. Such a request may be
-//! refused, and may be sent to the wrong mount, so the host decides by the form alone.
+//! To sign out, some clients send the token in the path. The host may reject such a request, and a
+//! client may send it to the wrong mount, so the host decides by the form alone.
 
 use std::borrow::Cow;
 

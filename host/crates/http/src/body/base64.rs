@@ -1,5 +1,5 @@
-//! Base64 (RFC 4648 §4) as it comes, whatever the pieces. Padding is optional,
-//! nothing may follow it, and white space is no base64.
+//! Decodes base64 (RFC 4648 §4) that arrives in pieces of any size. Padding is optional, nothing
+//! may follow it, and white space is not allowed.
 
 use std::sync::LazyLock;
 

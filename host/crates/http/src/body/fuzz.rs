@@ -1,5 +1,5 @@
-//! Fuzz targets for the decoders of a body. Each asserts a property; how they
-//! are run longer is in `CONTRIBUTING.md`.
+//! Fuzz targets for the decoders of a body. Each asserts a property. `CONTRIBUTING.md` says how to
+//! run them longer.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use ::base64::Engine as _;

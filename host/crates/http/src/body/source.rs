@@ -1,5 +1,5 @@
-//! What the client sends, frame by frame: the limits of size, rate and time, and
-//! the one place that says whether all of it came.
+//! What the client sends, frame by frame, with the limits of size, rate and time. Only this module
+//! decides whether the whole body has arrived.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! What keeps a browser from running what somebody published here.
+//! Prevents browsers from running content that somebody has published.
 //!
-//! All mounts share one origin, and a browser may hold a user's password for it. So no
+//! All mounts share one origin, and a browser may have stored a user's password for it. So no
 //! response runs a script, whatever its content type is.
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};

@@ -1,7 +1,7 @@
-//! `Cache-Control`: what caches may keep, and whether a cache that several users share may.
+//! `Cache-Control`: what caches may keep, and what a shared cache may keep.
 //!
-//! A shared cache knows nothing of our permissions. So it may keep only what anybody may
-//! read: the reply to a request without credentials, on a mount that anybody may read.
+//! A shared cache does not know our permissions. So it may keep only what everybody may read: the
+//! reply to a request without credentials, on a mount that everybody may read.
 
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, HeaderValue};

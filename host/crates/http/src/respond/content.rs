@@ -1,6 +1,6 @@
-//! The parts of a reply, seen as one run of bytes that can be cut anywhere.
+//! The parts of a reply as one sequence of bytes, of which any range can be taken.
 //!
-//! It knows nothing of HTTP: no header, no status.
+//! It does not know HTTP: no header, no status.
 
 use std::ops::Range;
 use std::sync::Arc;

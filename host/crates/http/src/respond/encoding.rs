@@ -1,6 +1,6 @@
-//! Content codings: which one a client gets (RFC 9110 §12.5.3), and the encoding
-//! itself. Levels are chosen for speed: a registry's documents change often and
-//! are asked for more often.
+//! Content codings: which one a client gets (RFC 9110 §12.5.3), and the compression itself. The
+//! levels are chosen for speed, because the documents of a registry change often, and are requested
+//! even more often.
 
 use async_compression::Level;
 use async_compression::tokio::{bufread, write};

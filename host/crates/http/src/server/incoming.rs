@@ -1,11 +1,9 @@
-//! A request body as it comes from hyper, and what becomes of it when it is
-//! dropped before its end.
+//! A request body as it arrives from hyper, and what happens if it is dropped before its end.
 //!
-//! hyper closes an HTTP/1.1 connection whose request was not read completely
-//! when its answer is sent: at once, so that the kernel answers what the client
-//! still sends with a reset, which may overtake the answer. So a small rest is
-//! read and thrown away, which keeps the connection; for a large one the answer
-//! says `Connection: close`, and the socket lingers (see `io`).
+//! If an HTTP/1.1 request was not read completely when its response is sent, hyper closes the
+//! connection at once. The kernel then answers further bytes of the client with a reset, which may
+//! overtake the response. So the host reads and drops a small rest, and keeps the connection. For a
+//! large rest, the response has `Connection: close`, and the socket lingers (see `io`).
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! The socket as hyper sees it. It notes progress for the limits of time, and a
-//! socket that closes before its client has sent everything lingers: it is shut
-//! for writing, and what still comes is thrown away for a while, so that the
-//! kernel does not answer with a reset that overtakes the last answer
-//! (RFC 9112 §9.6). Hyper's answer to a head that cannot be read gets a sentence here.
+//! The socket as hyper sees it. It records progress for the limits of time. A socket that is closed
+//! before its client has sent everything lingers: it is shut down for writing, and the host drops
+//! further bytes for a while, so that the kernel does not send a reset that overtakes the last
+//! response (RFC 9112 §9.6). It also adds a sentence to hyper's answer to a head that cannot be
+//! read.
 
 use std::io;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! The body of an answer as hyper takes it. Its request counts as in flight until
-//! the last byte is written.
+//! The body of a response as hyper takes it. The request counts as in progress until the last byte
+//! is written.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What a connection has been doing, and whether it has to be cut for it. Its
-//! socket and its requests note what happens; one timer looks at the notes.
+//! The progress of a connection, and whether the connection must be closed because of it. The
+//! socket and the requests record what happens, and one timer reads the records.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

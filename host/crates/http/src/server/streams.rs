@@ -1,6 +1,5 @@
-//! The tasks that hyper makes for the streams of an HTTP/2 connection. Each can be
-//! ended alone: hyper then resets its stream and frees what it held, and the other
-//! streams of the connection go on.
+//! The tasks that hyper creates for the streams of an HTTP/2 connection. Each can be ended alone:
+//! hyper then resets its stream and frees what the stream held, and the other streams continue.
 
 use std::future::Future;
 

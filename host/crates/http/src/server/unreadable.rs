@@ -1,5 +1,5 @@
-//! The answer to a head that cannot be read. Hyper gives it without a body and offers no way to give one,
-//! so the socket puts a sentence into it.
+//! The answer to a head that cannot be read. Hyper sends it without a body, and has no setting for
+//! one, so the socket adds a sentence to it.
 
 use crate::respond::Failure;
 

@@ -1,6 +1,6 @@
-//! Several contents of a service become one object of it: large ones are copied
-//! inside the service, side by side; what is too small to be a part of its own passes
-//! through this host, and is never more than a part at a time.
+//! Joins several contents of a service to one object. Large contents are copied inside the service,
+//! concurrently. A content that is too small to be a part passes through this host, one part at a
+//! time.
 
 use opendal::options::{ReadOptions, WriteOptions};
 use opendal::{ErrorKind, Writer};

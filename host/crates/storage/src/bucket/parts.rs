@@ -1,6 +1,6 @@
-//! Part objects: what is too large for one write is kept as several objects of a
-//! private folder until it gets its key. Each is written by one simple request, so
-//! that a crash leaves whole objects, which the sweep finds, and nothing else.
+//! Part objects: content that is too large for one write is stored as several objects in a private
+//! folder, until it gets its key. Each part is written by one simple request, so a crash leaves
+//! only whole objects, which `sweep` finds.
 
 use std::sync::Arc;
 

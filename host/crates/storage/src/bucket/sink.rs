@@ -1,9 +1,9 @@
-//! Staging in a service without renames: what is small stays in memory until it gets
-//! its key; what grows becomes part objects, several on their way at a time.
+//! Staging in a service without renames. Few bytes stay in memory until they get their key. More
+//! bytes become part objects, of which several are sent at a time.
 //!
 //! # Invariants
-//! **All bytes held here are reserved in the process's budget**, and an upload whose
-//! next bytes do not come gives its room back when others wait for it.
+//! - **All bytes in memory are reserved in the process's budget.** If the next bytes of an upload
+//!   do not come, and others wait for memory, the upload sends what it has and releases its memory.
 
 use std::sync::Arc;
 use std::time::Duration;

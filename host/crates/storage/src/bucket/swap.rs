@@ -1,5 +1,6 @@
-//! Compare-and-swap, by what the service offers: the condition goes with the change itself, and
-//! what the service does not honour was checked under the key's lock before.
+//! Compare-and-swap with the conditions that the service supports. A condition is sent with the
+//! change itself. If the service ignores it, the host checks it before the change, under the key's
+//! lock.
 
 use std::time::SystemTime;
 

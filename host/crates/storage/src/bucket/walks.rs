@@ -1,6 +1,6 @@
-//! Listings of a service that cannot begin one behind a key. A listing that gave a page is kept for
-//! a moment, so that the next page goes on where it stands. Without it, all pages before are read
-//! again: correct, and slow in a large store.
+//! Listings of a service that cannot begin a listing behind a key. After a page, the listing is
+//! kept for a moment, so that the next page continues it. Otherwise all earlier pages are read
+//! again, which is correct, but slow in a large store.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

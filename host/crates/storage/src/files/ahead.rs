@@ -1,4 +1,4 @@
-//! A file as a stream: the next piece is being read while the one before is on its way out.
+//! A file as a stream. While one piece is sent, the next one is read.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The clock of the file system, which is another machine's for a network file system: a
-//! time that is set to "now" is set by it. It must not know what the time is for.
+//! The clock of the file system. For a network file system it is the clock of another machine: if a
+//! file's time is set to "now", that machine sets it. It does not know what the time is used for.
 
 use std::fs::File;
 use std::io;

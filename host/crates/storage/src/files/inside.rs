@@ -1,6 +1,6 @@
-//! The open folder of a store, and what can be done below it. Paths are relative to it, and
-//! **no symbolic link below it is followed**: whoever can place one there could lead the host
-//! to files outside. All of it blocks.
+//! The open folder of a store, and the operations below it. Paths are relative to it, and **no
+//! symbolic link below it is followed**, because a link could lead the host to files outside. All
+//! functions block.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};

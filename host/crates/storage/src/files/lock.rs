@@ -1,6 +1,6 @@
-//! Locks that other processes on the same folder see: advisory locks on files. One of a fixed
-//! number of files for each key, so that none has to be created or removed with a key; and one
-//! for the host that works on the folder.
+//! Locks that other processes on the same folder see: advisory locks on files. Each key uses one of
+//! a fixed number of files, so no file has to be created or removed with a key. Another file is for
+//! the host that uses the folder.
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -1,9 +1,9 @@
-//! Moves finished files to their names and takes names away, with the folders
-//! between. All of it blocks, and is called with the key's lock held.
+//! Moves finished files to their names, and removes names, with the folders above them. All
+//! functions block, and are called with the key's lock held.
 //!
-//! Folders are made and tidied by whoever needs it, without a lock of their own:
-//! a folder that vanishes between making it and renaming into it is made again. The
-//! store's folder itself is never made here.
+//! Folders are created and removed without a lock of their own. If a folder disappears after it was
+//! created and before a file is renamed into it, it is created again. The store's folder itself is
+//! never created here.
 
 use std::io;
 

@@ -1,9 +1,9 @@
-//! The store's folder, entered anew for every call, and only while it is the right one: a disk
-//! may be unmounted, and another folder may stand in its place. **The only place that makes the
-//! folder**, at the first start.
+//! The store's folder. Every call opens it again, and only if it is the right one: a disk may be
+//! unmounted, and another folder may be in its place. **Only this module creates the folder**, at
+//! the first start.
 //!
-//! Entering costs a look at one file: the folder is the right one as long as the file with its
-//! identity is the same and was not changed. Otherwise the file is read.
+//! Opening it costs a look at one file: the folder is the right one as long as the file with its
+//! identity is the same and has not changed. Otherwise the file is read.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -1,6 +1,6 @@
-//! Staging files: bytes on their way to a name. Writing happens in jobs of about
-//! a mebibyte off the asynchronous threads, one at a time for a sink, so that a
-//! slow sender holds no thread.
+//! Staging files: bytes that do not have a name yet. They are written in jobs of about a mebibyte,
+//! outside the asynchronous threads and one at a time for each sink, so a slow sender holds no
+//! thread.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! The lanes of the gate: places for requests, of which those with a body to come may
-//! take a part. Everybody together has such lanes, and each client has its own.
+//! The lanes of the gate: places for requests, of which requests with an incomplete body may use a
+//! part. All clients together have such lanes, and each client has its own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! Which conditions a service honours: each is tried where it must fail.
+//! Which conditions a service supports. Each condition is tried in a case in which it must fail.
 
 use opendal::layers::CapabilityOverrideLayer;
 use opendal::options::{DeleteOptions, ReadOptions, WriteOptions};
