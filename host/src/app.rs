@@ -1,7 +1,7 @@
 //! Builds the parts of the server, in order. Only this module knows all of them.
 //!
-//! [`Registry`] is the whole server without its sockets: build it from a
-//! configuration, hand it requests, reach its storage and its users.
+//! [`Registry`] is the whole server without its sockets: build it from a configuration, pass
+//! requests to it, use its storage and its users.
 
 mod accept;
 mod auth;

@@ -1,8 +1,8 @@
 //! Packhouse: a registry server whose protocols are WASM components.
 //!
-//! The library is the server without `main`: [`Registry::build`] it from a
-//! [`config::Config`], hand it requests with [`Registry::handle`], reach its storage
-//! and its users. `ARCHITECTURE.md` beside this crate is the map.
+//! The library is the server without `main`: build it with [`Registry::build`] from a [`config::Config`],
+//! pass requests to [`Registry::handle`], use its storage and its users. `ARCHITECTURE.md` beside
+//! this crate is the map.
 
 pub mod admin;
 pub mod app;

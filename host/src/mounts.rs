@@ -1,7 +1,7 @@
 //! Which mount a request is for: host name and path prefix → mount.
 //!
-//! Paths are compared as the client sent them, percent-encoding and all; only what
-//! lies below the mount is the plugin's to read. Knows nothing of what a plugin does.
+//! Paths are compared as the client sent them, percent-encoded. Only the plugin reads the part of
+//! the path below the mount. It does not know what a plugin does.
 
 use std::sync::Arc;
 

@@ -1,20 +1,19 @@
-//! Which protocol a part of the storage belongs to, and whether it is still there. What lies below a
-//! mount's prefix has the layout of one protocol; a plugin of another one would misread it, and its
-//! `gc` could remove it. And a part that has disappeared looks like an empty one. It knows protocols
-//! by name only, and nothing of plugins.
+//! Which protocol a part of the storage belongs to, and whether its objects are still there. The
+//! objects below a mount's prefix have the layout of one protocol. A plugin of another protocol
+//! would misread them, and its `gc` could remove them. And a part whose objects have disappeared
+//! looks like an empty one. It knows protocols only by name, and does not know plugins.
 //!
 //! # Layout
-//! | part | what |
-//! |---|---|
-//! | `record` | which protocol a prefix belongs to; in the host's own part of the storage |
-//! | `mark` | shows that the objects of a prefix are there; among them |
+//! - `record`: which protocol a prefix belongs to; an object in the host's own part of the storage
+//! - `mark`: shows that the objects of a prefix are there; an object among them
 //!
 //! # Invariants
 //! - **No plugin sees a record or a mark.**
-//! - **A prefix without a record is adopted**: a bucket of an earlier version has none. So is a record
-//!   without a mark.
-//! - **A mark is missing only if the store says so**: one that does not answer changes nothing.
-//! - **A request asks the store only if none has in the last [`REMEMBERED`].**
+//! - **A prefix without a record is adopted**, because earlier versions wrote no records. So is a
+//!   record without a mark.
+//! - **A mark is missing only if the store says so.** If the store does not answer, nothing
+//!   changes.
+//! - **A request asks the store only if no other request has asked within [`REMEMBERED`].**
 
 mod mark;
 mod record;

@@ -1,4 +1,4 @@
-//! Which mounts there are, and what serves each of them now. It does not know how a request is
+//! The mounts, and the plugin that serves each of them now. It does not know how a request is
 //! answered.
 
 mod absence;

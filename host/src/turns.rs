@@ -1,4 +1,5 @@
-//! Who may do something at an address, one after the other. It does not know what is done there.
+//! Lets conditional changes of one address happen one after the other. It does not know what is
+//! changed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! An operator's word that what is stored for a mount is what should be there.
+//! Records the operator's decision that the present content of a mount is the right one.
 
 use super::{BuildError, home, store};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! Brings users and store together: the store that is opened is the one that the users belong to.
+//! Opens the users and the store, and checks that the users belong to this store.
 
 use std::time::Duration;
 

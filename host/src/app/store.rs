@@ -1,4 +1,4 @@
-//! Which store the configuration means. The one place of the host that knows the kinds of stores.
+//! The store that the configuration names. Only this file of the host knows the kinds of stores.
 
 use super::BuildError;
 use crate::config::{Addressing, Config, ConfigError, StorageConfig, StorageKind};

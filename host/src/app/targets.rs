@@ -1,4 +1,4 @@
-//! What scopes can be about in a configuration, for the commands that give them.
+//! The mounts, kinds and actions of a configuration, for commands that accept scopes.
 
 use std::path::Path;
 

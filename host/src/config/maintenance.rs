@@ -1,4 +1,4 @@
-//! `[maintenance]`: how what is stored is looked after.
+//! `[maintenance]`: the schedule of the collection.
 
 use std::time::Duration;
 

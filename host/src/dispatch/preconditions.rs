@@ -1,14 +1,9 @@
 //! Preconditions of requests that change something (`If-Match` and others, RFC 9110 §13).
 //!
-//! Whether they are met depends on what a GET of the same address is answered at that moment, so the
-//! plugin is asked that first, in an instance of its own. Where they are not met, the plugin answers the
-//! request all the same, and is stopped before it changes anything: the request may fail for another
-//! reason, which comes first (§13.2.1). It knows no header of HTTP: `respond` does.
-//!
-//! Conditional requests for one address take turns, so that of two that were sent for the same state
-//! the second is refused. That holds for requests through one host. A request without preconditions, or
-//! through another host, may change the state between the question and the change; then what the plugin
-//! does by compare-and-swap decides.
+//! Whether they are met depends on the present answer to a GET of the same address. So the host
+//! first asks the plugin for it, in another instance. If they are not met, the plugin still answers
+//! the request, and the host ends it before its first change: the request may fail for another
+//! reason, which comes first (§13.2.1). It knows no header of HTTP; `respond` does.
 
 use std::time::Duration;
 

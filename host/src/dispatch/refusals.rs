@@ -1,4 +1,5 @@
-//! What a client is told when a step of its request fails.
+//! The failure that a client gets if a step of its request fails, for example if the plugin traps.
+//! `Failure` has the statuses.
 
 use std::time::Duration;
 

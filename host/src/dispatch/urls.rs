@@ -1,4 +1,4 @@
-//! Where clients reach a mount: what plugins begin their links with.
+//! The URL at which clients reach a mount, with which plugins begin their links.
 
 use http::HeaderName;
 

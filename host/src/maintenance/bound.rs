@@ -1,6 +1,6 @@
-//! Limits how much of a mount one collection may remove without an order. A lost or damaged
-//! document makes files look unused, so a collection that would remove much usually follows a
-//! damage. It does not know why an object is unused.
+//! Limits how much of a mount one collection may remove without an order. If a document was lost or
+//! damaged, files look unused. So a collection that would remove much usually follows damage. It
+//! does not know why an object is unused.
 
 use std::fmt;
 

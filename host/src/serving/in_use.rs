@@ -1,6 +1,6 @@
-//! Automatic mounts that are known by what they have stored. If the plugin file of such a mount is
-//! missing or damaged, nothing in the configuration names the mount: only the storage says that it
-//! was there. Without this, it would answer 404, and package managers ask the next registry.
+//! Automatic mounts of which only the storage knows. If the plugin file of such a mount is missing
+//! or damaged, nothing in the configuration names the mount. Without this module, the mount would
+//! answer 404, and package managers would ask the next registry.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

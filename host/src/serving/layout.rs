@@ -1,5 +1,5 @@
-//! Which mounts there are: those of the configuration, and one for each plugin that none
-//! of them names. It does not know what is served under them.
+//! Which mounts exist: those of the configuration, and one for each plugin that none of them uses.
+//! It does not know what is served under them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

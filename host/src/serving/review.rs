@@ -1,4 +1,4 @@
-//! What the log says of mounts and plugins, each sentence once.
+//! The sentences about mounts and plugins in the log, each of which is logged once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What scopes can be about: the kinds and actions that the plugins of the mounts declare.
+//! The kinds and actions that the plugins of the mounts declare, to which scopes can refer.
 
 use std::sync::Arc;
 

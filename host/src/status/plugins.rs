@@ -1,5 +1,5 @@
-//! What `/-/packhouse/plugins` says: every plugin file and every mount, what is made of it, and what
-//! an operator should do. The page is public and holds no secret.
+//! The page `/-/packhouse/plugins`: every plugin file and every mount, its state, and what an
+//! operator should do. The page is public and contains no secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
