@@ -75,8 +75,8 @@ struct Parts {
     proxies: TrustedProxies,
 }
 
-/// Who sent a request to a program that holds a [`Registry`]: an extension of the request. Without
-/// it, all requests count as sent by one client.
+/// The address of a client, which a program that embeds a [`Registry`] adds to the extensions of a
+/// request. Without it, all requests count as sent by one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteAddress(pub IpAddr);
 
@@ -90,8 +90,8 @@ impl Registry {
         Self::build_offering(config, |_| Ok(())).await
     }
 
-    /// As [`Registry::build`], for a program that offers its plugins something beside the
-    /// contract, which `more` adds to what they can import.
+    /// Like [`Registry::build`], for a program that offers more to its plugins than the contract:
+    /// `more` adds it to what they can import.
     pub async fn build_offering(
         config: Config,
         more: impl FnOnce(&mut Imports) -> LinkResult<()>,
@@ -101,7 +101,7 @@ impl Registry {
         }
         let configured = mounts::configured(&config)?;
         safety::check(&config)?;
-        // What may refuse the start comes before anything is written to the storage.
+        // Everything that may end the start comes before the first write to the storage.
         let plugins = load_plugins(&config, &configured.mounts, more).await?;
         let descriptors = limits::share_out(&config)?;
         let (auth, storage) = home::open(&config).await?;
@@ -132,8 +132,8 @@ impl Registry {
         })))
     }
 
-    /// Shows other hosts on the same storage that this one is there; an error when it
-    /// should be the only one and is not.
+    /// Shows other hosts on the same storage that this host exists. An error if it should be the
+    /// only one and is not.
     pub async fn enter(&self) -> Result<Presence, BuildError> {
         let config = &self.0.config;
         let company = match config.server.hosts {
@@ -148,7 +148,7 @@ impl Registry {
         Ok(presence)
     }
 
-    /// Takes up changes of the plugin folder until the result is dropped.
+    /// Loads changed plugin files until the result is dropped.
     pub fn watch(&self) -> Watching {
         let watcher = Watcher::start(Arc::clone(self.serving().plugins()));
         let (serving, mut changes) = (Arc::clone(self.serving()), self.plugins().changes());
@@ -160,12 +160,11 @@ impl Registry {
         Watching { _watcher: watcher, _layout: AbortOnDropHandle::new(task) }
     }
 
-    /// Answers one request; for embedding and tests, and what the `tower` service does.
-    ///
-    /// Limits, throttles and tokens that are limited to a network depend on who sent it. So the
-    /// program whose server received the request puts the address into its extensions as
-    /// [`RemoteAddress`]; if it is one of `[server] trusted_proxies`, the headers of the proxy are
-    /// read. A request without it is taken for one of this program, from 127.0.0.1.
+    /// Answers one request. For embedding and for tests; the `tower` service calls it.
+    /// Limits, throttles and tokens that are limited to a network depend on the address of the
+    /// client. So the program whose server received the request adds the address to the extensions
+    /// as [`RemoteAddress`]. If it is one of `[server] trusted_proxies`, the headers of the proxy
+    /// are read. Without an address, the request counts as one of this program, from 127.0.0.1.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<ResponseBody>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -208,7 +207,7 @@ impl Registry {
         &self.0.dispatcher.serving
     }
 
-    /// How the sockets in front of this are to be served.
+    /// The settings for the sockets of a server.
     pub fn server_settings(&self) -> ServerSettings {
         let server = &self.0.config.server;
         ServerSettings {
@@ -223,7 +222,7 @@ impl Registry {
         }
     }
 
-    /// What serves a mount now.
+    /// The generation that serves a mount now.
     pub async fn served(&self, mount: &Mount) -> Option<Arc<Generation>> {
         self.serving().standing(mount).await.ok()
     }
@@ -237,8 +236,8 @@ impl Registry {
         self.serving().mounts()
     }
 
-    /// Collects as often as configured, and removes what crashed hosts left behind, now and every
-    /// hour, until the result is dropped. None if the configuration disables it.
+    /// Runs collections on the configured schedule, and removes what crashed hosts left behind, now
+    /// and every hour, until the result is dropped. None if the configuration disables it.
     pub fn look_after(&self) -> Option<AbortOnDropHandle<()>> {
         let settings = &self.config().maintenance;
         let (every, older_than) = (settings.gc.0?, settings.older_than.0);
@@ -247,7 +246,7 @@ impl Registry {
         Some(maintenance::look_after(self.storage().clone(), every, older_than, caretaker))
     }
 
-    /// What looks after the storage while requests are answered.
+    /// Maintains the storage while requests are served.
     fn caretaker(&self) -> Caretaker {
         let Dispatcher { serving, storage, budgets, gate, settings, .. } = &self.0.dispatcher;
         Caretaker {
@@ -257,7 +256,7 @@ impl Registry {
     }
 }
 
-/// What looks after the storage where no requests are answered.
+/// Maintains the storage in a process that serves no requests.
 fn caretaker(serving: &Serving, storage: Storage, limits: DataLimits, budgets: Budgets) -> Caretaker {
     Caretaker {
         storage,
@@ -271,7 +270,7 @@ fn caretaker(serving: &Serving, storage: Storage, limits: DataLimits, budgets: B
     }
 }
 
-/// Ends the watch when it is dropped.
+/// Dropping it ends the watch.
 pub struct Watching {
     _watcher: Watcher,
     _layout: AbortOnDropHandle<()>,
@@ -302,8 +301,8 @@ fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Sco
     scopes.iter().map(parse).collect()
 }
 
-/// What looks after the storage without a server; for the command line. Nothing is written to
-/// the storage when it `only_reads`.
+/// Maintains the storage without a server, for the command line. If it `only_reads`, nothing is
+/// written to the storage.
 pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretaker, BuildError> {
     let configured = mounts::configured(config)?;
     safety::check(config)?;

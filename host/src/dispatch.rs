@@ -42,13 +42,13 @@ use crate::storage::Storage;
 use crate::text::{printable, printable_path};
 use crate::turns::Turns;
 
-/// Bodies up to this size, in bytes, are received before their request takes a place: all
-/// that sign in or ask for a token are smaller.
+/// Bodies up to this size, in bytes, are received before their request takes a place. The bodies of
+/// all sign-ins and token requests are smaller.
 const SMALL_BODY: usize = 64 << 10;
 
 /// The settings on which requests depend.
 pub struct Settings {
-    /// Where clients reach the registry, if the configuration says so.
+    /// The URL at which clients reach the registry, if it is configured.
     pub public_url: Option<String>,
     /// The web sites whose scripts may read.
     pub cors: Vec<String>,
@@ -208,8 +208,8 @@ impl Dispatcher {
         Ok((Reply { public, shape: shape(), ..reply }, Some(place)))
     }
 
-    /// Receives a small body before its request takes a place, so that a client that sends
-    /// it slowly keeps nobody else from one. Says what is still to come.
+    /// Receives a small body before its request takes a place, so that a slow client does not hold
+    /// a place. Returns what the request still has to receive.
     async fn receive(
         &self,
         asked: &Asked<'_>,
@@ -220,7 +220,7 @@ impl Dispatcher {
         if body.is_empty() {
             return Ok(Load::Complete);
         }
-        // One that waits to be asked for its body may wait for the plugin's decision.
+        // A client that waits for `100 Continue` may wait for the plugin's decision.
         let waits = asked.parts.headers.contains_key(EXPECT);
         let mut filled = Filled::Larger;
         if body.declared().map_or(!waits, |length| length <= SMALL_BODY as u64) {
@@ -242,7 +242,7 @@ impl Dispatcher {
         Ok(Load::StrangersUpload)
     }
 
-    /// Whether anybody may read everything on this mount.
+    /// Whether everybody may read everything on this mount.
     fn is_public(&self, mount: &Mount, generation: &Generation) -> bool {
         let actions = &generation.description.actions;
         self.auth.is_public(mount.anonymous.as_deref(), &mount.name, actions)
@@ -256,7 +256,8 @@ impl Dispatcher {
         cross_site::is_forged(&parts.method, &parts.headers, hosts)
     }
 
-    /// What serves a mount. Where nothing does, a 404 would send clients to their next registry.
+    /// The generation that serves a mount. If there is none, this is no 404, because clients would
+    /// then ask their next registry.
     async fn generation(&self, mount: &Mount) -> Result<Arc<Generation>, Refusal> {
         self.serving.standing(mount).await.map_err(|absence| {
             let failure = if let Absence::Prefix(PrefixError::Storage(error)) = &absence {
@@ -345,7 +346,7 @@ impl Dispatcher {
 struct Asked<'a> {
     parts: &'a http::request::Parts,
     peer: Peer,
-    /// No header of the request may have held a credential.
+    /// No header of the request contained a credential.
     is_anonymous: bool,
     /// Another web site made a browser send it.
     is_forged: bool,
@@ -360,8 +361,7 @@ impl Asked<'_> {
         RequestHead { method: &self.parts.method, headers: &self.parts.headers }
     }
 
-    /// The host name that the client used, with its port; none for one that cannot stand
-    /// in a URL.
+    /// The host name that the client used, with its port; none if it is not valid in a URL.
     fn host(&self) -> Option<&str> {
         self.peer.host.as_deref()
     }

@@ -27,19 +27,19 @@ pub use layout::{Configured, Unmounted, unknown_feature};
 use review::Said;
 pub use review::remarks;
 
-/// How long one question to the storage may take: which automatic mounts there are, or which mounts
-/// can be served.
+/// How long one question to the storage may take: which automatic mounts exist, or which mounts can
+/// be served.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The mounts of a server.
 pub struct Serving {
     configured: Configured,
-    /// What `[auth] anonymous` sets and the default does not.
+    /// The scopes of `[auth] anonymous` that are not in the default.
     anonymous: Vec<Scope>,
     plugins: Arc<Plugins>,
     prefixes: Arc<Prefixes>,
     layout: RwLock<Layout>,
-    /// Which protocols have stored something.
+    /// The protocols that have stored something.
     in_use: InUse,
     said: Said,
 }
@@ -63,8 +63,8 @@ impl Serving {
         }
     }
 
-    /// Lays out the mounts. From then on a new generation of a plugin takes over only where its mounts
-    /// can be served by it.
+    /// Makes the mounts. From then on, a new generation of a plugin takes over only if it can serve
+    /// the plugin's mounts.
     pub async fn begin(self: &Arc<Self>) {
         self.ask_storage().await;
         self.lay_out();
@@ -84,10 +84,10 @@ impl Serving {
         }));
     }
 
-    /// For a program that serves nothing: the mounts, and what serves them.
+    /// For a program that serves no requests: the mounts, and the plugins that serve them.
     ///
     /// # Errors
-    /// When the storage does not answer.
+    /// If the storage does not answer.
     pub async fn look(
         configured: Configured,
         plugins: Arc<Plugins>,
@@ -117,7 +117,7 @@ impl Serving {
         self.layout.read().unwrap_or_else(PoisonError::into_inner).unmounted.clone()
     }
 
-    /// What is missing for all plugins to be served, a sentence each.
+    /// Why some plugins are not served, one sentence for each.
     pub fn gaps(&self) -> Vec<String> {
         layout::gaps(&self.configured, &self.mounts(), &self.plugins)
     }
@@ -156,8 +156,8 @@ impl Serving {
         Ok(generation)
     }
 
-    /// No mount leads to an address: asks the storage whether an automatic mount is missing. False
-    /// while the storage has not answered.
+    /// Called if no mount has an address: asks the storage whether an automatic mount is missing.
+    /// False if the storage has not answered.
     pub async fn recall(&self) -> bool {
         if self.in_use.is_due() && self.ask_storage().await {
             self.lay_out();
@@ -165,16 +165,16 @@ impl Serving {
         self.in_use.is_known()
     }
 
-    /// Takes up a change of the plugin folder, and logs what follows from it.
+    /// Applies a change of the plugin folder, and logs the consequences.
     pub async fn take_up(&self) {
-        // A mount whose plugin is gone stays until the storage has answered.
+        // A mount whose plugin is missing stays until the storage has answered.
         self.lay_out_with(&self.automatic_mounts());
         self.ask_storage().await;
         self.lay_out();
         self.review().await;
     }
 
-    /// Asks the storage for the automatic mounts. True if they are others than before.
+    /// Asks the storage for the automatic mounts. True if they have changed.
     async fn ask_storage(&self) -> bool {
         let look = in_use::look(&self.configured, &self.prefixes);
         match tokio::time::timeout(PATIENCE, look).await {
@@ -187,8 +187,8 @@ impl Serving {
         }
     }
 
-    /// The mounts of the configuration, one for each plugin that none of them names, and those that are
-    /// known by what they have stored.
+    /// The mounts of the configuration, one for each plugin that none of them uses, and those of
+    /// which only the storage knows.
     fn lay_out(&self) {
         self.lay_out_with(&self.in_use.protocols());
     }
@@ -242,7 +242,7 @@ impl Serving {
 /// The mounts of a configuration and a plugin folder, as far as they are known without the storage.
 ///
 /// # Errors
-/// When two mounts have one address.
+/// If two mounts have the same address.
 pub fn mounts_without_storage(configured: &Configured, plugins: &Plugins) -> Result<Arc<Mounts>, MountError> {
     Ok(layout::all_mounts(configured, plugins, &[], &Layout::default())?.mounts)
 }

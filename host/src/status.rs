@@ -9,7 +9,7 @@ use crate::respond::{Failure, Part, Reply};
 use crate::serving::Serving;
 use crate::storage::Storage;
 
-/// What the pages need to know of a request.
+/// The parts of a request on which the pages depend.
 pub struct Asked<'a> {
     pub method: &'a Method,
     pub path: &'a str,
@@ -17,18 +17,18 @@ pub struct Asked<'a> {
     pub scheme: &'a str,
     /// The host name that the client used, with its port.
     pub host: Option<&'a str>,
-    /// Where clients reach the registry, if the configuration says so.
+    /// The URL at which clients reach the registry, if it is configured.
     pub public_url: Option<&'a str>,
 }
 
-/// What the pages are about.
+/// The parts of the host that the pages show.
 pub struct Pages<'a> {
     pub serving: &'a Serving,
     pub storage: &'a Storage,
     pub auth: &'a Auth,
 }
 
-/// The reply to a path of the host's own.
+/// The reply to one of the host's own paths.
 pub async fn reply(pages: &Pages<'_>, asked: &Asked<'_>) -> Result<Reply, Failure> {
     if !matches!(*asked.method, Method::GET | Method::HEAD) {
         return Err(Failure::MethodNotAllowed { allow: "GET, HEAD".into() });
@@ -45,9 +45,10 @@ pub async fn reply(pages: &Pages<'_>, asked: &Asked<'_>) -> Result<Reply, Failur
     }
 }
 
-/// Ready when the store answers and takes writes, and the users answer. With some of the mounts
-/// served it is degraded, which is a 200: a load balancer that took this host away would take the
-/// mounts away too that are well. With none of them served it is not ready.
+/// Ready if the store answers and accepts writes, the user database answers, and every mount is
+/// served. If only some mounts are served, the host is degraded. This is a 200, because a load
+/// balancer would otherwise take away the mounts that are served. If no mount is served, the host
+/// is not ready.
 async fn ready(pages: &Pages<'_>) -> Result<Reply, Failure> {
     if let Err(error) = pages.storage.probe().await {
         tracing::warn!(error = %error, "not ready, the store does not answer: {error}");
@@ -58,7 +59,7 @@ async fn ready(pages: &Pages<'_>) -> Result<Reply, Failure> {
         return Err(Failure::StorageTakesNoWrites);
     }
     if let Err(error) = pages.auth.probe().await {
-        // One that is gone has been logged.
+        // If the database is `Gone`, this has been logged.
         if !matches!(error, AuthError::Gone(_)) {
             tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
         }

@@ -9,11 +9,12 @@ use crate::auth::{Auth, AuthError, Home, StoreKind};
 use crate::config::{Config, Hosts};
 use crate::storage::{Company, Opening, Storage, StorageError, StoreId, Wanted};
 
-/// How long a command waits for the store before it goes on without it.
+/// How long a command waits for the store before it continues without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// For a host: a first start makes the users and the store, and remembers it. Beside a store
-/// that belongs to users who are gone, no others are made.
+/// For a host. A first start creates the user database and the store, and records the store in the
+/// database. If the store belongs to a user database that does not exist any more, no other one is
+/// created.
 pub(super) async fn open(config: &Config) -> Result<(Auth, Storage), BuildError> {
     let failed = |source| auth_error(config, source);
     if let Some(why) = users_are_gone(config).await? {
@@ -26,7 +27,7 @@ pub(super) async fn open(config: &Config) -> Result<(Auth, Storage), BuildError>
     let storage = open_as(config, &opening).await?;
     match (home, storage.id().await) {
         (Home::Known(_), _) | (Home::Fleeting | Home::Unknown, None) => {}
-        // The start will be refused.
+        // The start will fail.
         (Home::New(_), None) if opening.must_be_shareable && !storage.is_safe_to_share() => {}
         (_, Some(id)) => auth.set_home(id.as_str()).await.map_err(failed)?,
         (Home::New(_), None) => {
@@ -43,8 +44,8 @@ fn to_serve(config: &Config, wanted: Wanted) -> Opening {
     Opening { must_be_shareable: config.server.hosts == Hosts::Many, ..Opening::to_serve(wanted) }
 }
 
-/// The users for a command that looks after them: made by the first one, but not beside a store
-/// that belongs to users who are gone. Users of another store are not opened.
+/// The user database for a command. The first command creates it, unless the store belongs to a
+/// database that does not exist any more. The database of another store is not opened.
 pub async fn open_users(config: &Config) -> Result<Auth, BuildError> {
     let why = match users_are_gone(config).await? {
         Some(why) => Some(why),
@@ -56,8 +57,9 @@ pub async fn open_users(config: &Config) -> Result<Auth, BuildError> {
     }
 }
 
-/// Why the user database is not the right one: the store that is there is not the one that the
-/// users belong to. A store that does not answer prevents nothing: tokens must be revoked also then.
+/// Why the user database is not the right one: the configured store is not the store that the users
+/// belong to. If the store does not answer, the command continues, because an administrator must be
+/// able to revoke a token then too.
 async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, BuildError> {
     let kind = user_store(config)?;
     if kind != StoreKind::Database || !config.storage.is_lasting() {
@@ -94,11 +96,11 @@ async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, B
     }))
 }
 
-/// Why the user database, which is not there or empty, must not be made: the store remembers users.
+/// Why a user database that is missing or empty must not be created: the store has users.
 async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     let database = &config.auth.database;
     let is_file = user_store(config)? == StoreKind::Database;
-    // Without a store, this is the first start of all.
+    // Without a store, this is the first start.
     let has_store = match config.storage.folder() {
         Some(folder) => folder.exists(),
         None => config.storage.is_lasting(),
@@ -134,7 +136,8 @@ fn of_memory(config: &Config) -> &'static str {
     }
 }
 
-/// For a command: nothing is made, and a store that is away or is another one is an error.
+/// For a command. Nothing is created, and it is an error if the store does not answer or is another
+/// one.
 pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, BuildError> {
     let home = Home::look(user_store(config)?, &config.auth.database).await;
     let wanted = wanted(&home.map_err(|source| auth_error(config, source))?);
@@ -152,8 +155,8 @@ pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, B
     Ok(storage)
 }
 
-/// The configured store is the right one for the configured users from now on. A sentence that
-/// says what was done.
+/// Records that the configured store is the right one for the configured users. Returns a sentence
+/// that says what was done.
 pub async fn adopt(config: &Config) -> Result<String, BuildError> {
     if !config.storage.is_lasting() {
         let sentence = "[storage] type = \"memory\" is made anew with every start: there is nothing to adopt";
@@ -165,7 +168,7 @@ pub async fn adopt(config: &Config) -> Result<String, BuildError> {
         return Err(config.error(sentence).into());
     }
     let storage = open_as(config, &Opening::to_serve(Wanted::Any { lasting: true })).await?;
-    // A running server goes on with what it was started with.
+    // A running server continues with the store and the users with which it was started.
     let presence = storage.enter(Company::One).await.map_err(|source| match source {
         StorageError::Invalid(_) => config.error(BUSY).into(),
         source => store::error(config, source),

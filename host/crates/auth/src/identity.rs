@@ -21,7 +21,7 @@ use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
 use super::users::{Holder, User, UserName};
 use super::{Auth, AuthError, Owners};
 
-/// How long a token or user that was read is used without reading it again.
+/// How long a token or user is used before it is read again.
 pub const FRESH: Duration = Duration::from_millis(750);
 
 const UNKNOWN: &str = "the token is unknown or was revoked: sign in again";
@@ -29,42 +29,42 @@ const EXPIRED: &str = "the token has expired: sign in again, or make a new token
 const ELSEWHERE: &str = "the token may not be used from this network address";
 const OTHER_MOUNT: &str = "the token was issued by another part of this registry: sign in here, or use a token of `packhouse token`";
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// None for nobody.
+    /// None for an anonymous caller.
     pub account: Option<Account>,
-    /// Why the credentials that were sent do not count; one sentence for the user.
+    /// Why the credentials are not valid: one sentence for the user.
     pub rejection: Option<String>,
-    /// What the access token holds that was sent, if one was; also with no account.
+    /// The content of the access token, if the request has one; also without an account.
     pub access: Option<Arc<Access>>,
-    /// What to say about credentials of a scheme that this host does not know, when the caller
-    /// has to sign in. They are as good as none.
+    /// A sentence about credentials of a scheme that this host does not know, for a caller who has
+    /// to sign in. Such credentials are ignored.
     pub foreign: Option<String>,
 }
 
 impl Caller {
-    /// Somebody who sent no credentials.
+    /// A caller without credentials.
     pub fn anonymous() -> Self {
         Self::default()
     }
 
-    /// Somebody who has proved who they are.
+    /// A caller with valid credentials.
     pub fn signed_in(account: Account) -> Self {
         Self { account: Some(account), ..Self::default() }
     }
 
-    /// Somebody whose credentials do not count.
+    /// A caller whose credentials are not valid.
     pub fn rejected(why: impl Into<String>) -> Self {
         Self { rejection: Some(why.into()), ..Self::default() }
     }
 
-    /// Somebody who sent credentials of a scheme that is not known here.
+    /// A caller with credentials of an unknown scheme.
     pub fn with_foreign_scheme(why: impl Into<String>) -> Self {
         Self { foreign: Some(why.into()), ..Self::default() }
     }
 
-    /// As the decision wants it. Do these owner lists name them?
+    /// The caller in the form that the decision needs, with these owners.
     pub fn as_asking(&self, owners: Owners<'_>) -> packhouse_scope::Caller<'_> {
         packhouse_scope::Caller {
             is_rejected: self.rejection.is_some(),
@@ -73,22 +73,22 @@ impl Caller {
         }
     }
 
-    /// Were credentials sent that count?
+    /// Whether the request has valid credentials.
     pub fn has_credentials(&self) -> bool {
         self.rejection.is_none() && (self.account.is_some() || self.access.is_some())
     }
 }
 
-/// Somebody who has proved who they are, and with what. Cloning is cheap.
+/// A user who has signed in, and the credentials. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Account {
     user: Arc<User>,
-    /// None when signed in with the password.
+    /// None if the user signed in with the password.
     token: Option<Arc<Token>>,
-    /// Came with an access token that was made with that password or token?
+    /// Whether the request has an access token that was issued for that password or token.
     bearer: bool,
-    /// Was the password given for this very sign-in? What accompanies a request proves less: a
-    /// client sends it to whatever it asks for.
+    /// Whether the password was sent in a sign-in form. A password in a header proves less, because
+    /// a client sends it with every request.
     proved: bool,
 }
 
@@ -97,17 +97,17 @@ impl Account {
         Self { user, token, bearer: false, proved: false }
     }
 
-    /// The same, come with an access token.
+    /// The same account, signed in with an access token.
     pub(super) fn bearing(self) -> Self {
         Self { bearer: true, ..self }
     }
 
-    /// The same, whose password was given for this very sign-in.
+    /// The same account, whose password was sent in a sign-in form.
     pub(super) fn proved(self) -> Self {
         Self { proved: true, ..self }
     }
 
-    /// The same, signed in with the password: no token limits what the user may do.
+    /// The same account, signed in with the password: no token limits what the user may do.
     pub(super) fn without_token(&self) -> Self {
         Self { token: None, bearer: false, ..self.clone() }
     }
@@ -130,12 +130,12 @@ impl Account {
         self.user.id
     }
 
-    /// How owner lists name the user.
+    /// How lists of owners name the user.
     pub fn holder(&self) -> Holder {
         self.user.holder()
     }
 
-    /// Is the user one of these owners?
+    /// Whether the user is one of these owners.
     pub fn is_one_of(&self, owners: Owners<'_>) -> bool {
         let by_id = || {
             let id = self.user.id.to_string();
@@ -145,7 +145,7 @@ impl Account {
         by_id() || self.user.owns_by_name && by_name()
     }
 
-    /// As the decision wants it. Do these owner lists name them?
+    /// The caller in the form that the decision needs, with these owners.
     pub(super) fn as_person(&self, owners: Owners<'_>) -> Person<'_> {
         Person {
             grants: self.grants(),
@@ -155,12 +155,12 @@ impl Account {
         }
     }
 
-    /// The user's address for mail, if known.
+    /// The user's e-mail address, if known.
     pub fn email(&self) -> Option<&str> {
         self.user.email.as_deref()
     }
 
-    /// Signed in with something that can only read?
+    /// Whether the credentials can only read.
     pub fn read_only(&self) -> bool {
         self.token.as_ref().is_some_and(|token| token.read_only)
     }
@@ -170,7 +170,7 @@ impl Account {
         &self.user.grants
     }
 
-    /// What the token narrows the grants to; empty for all of them.
+    /// The scopes to which the token narrows the grants; empty for all grants.
     pub fn scopes(&self) -> &[Scope] {
         self.token.as_ref().map_or(&[], |token| &token.scopes)
     }
@@ -184,17 +184,17 @@ impl Account {
     }
 }
 
-/// A token and whose it is, as last read.
+/// A token and its user, as last read.
 pub(super) type Known = (Arc<User>, Arc<Token>);
 
 impl Auth {
-    /// Says who sent these credentials from this address to this mount. Wrong credentials
-    /// are a rejected caller, not an error. A password that was not verified lately costs a
-    /// slow hash, and after wrong attempts a wait.
+    /// Identifies the sender of these credentials, from this address to this mount. Wrong
+    /// credentials give a rejected caller, not an error. A password that was not verified recently
+    /// costs a slow hash, and a wait after wrong attempts.
     ///
     /// # Errors
-    /// `Unavailable` when the store is away, `Busy` when too many passwords wait to be
-    /// verified, `Throttled` after too many wrong ones: then nobody can be told from anybody.
+    /// `Unavailable` if the store does not answer, `Busy` if too many passwords wait to be
+    /// verified, `Throttled` after too many wrong ones. The caller is then not known.
     pub async fn identify(
         &self,
         credentials: &Credentials,
@@ -204,8 +204,9 @@ impl Auth {
         self.identify_as_of(credentials, peer, mount, self.inner.clock.unix_millis()).await
     }
 
-    /// The same for credentials that came at a moment before (milliseconds since the Unix epoch):
-    /// what was revoked since then does not count, and what only expired since then does.
+    /// The same for credentials of a request that began earlier (milliseconds since the Unix
+    /// epoch). Credentials that were revoked since then are not valid. Those that only expired
+    /// since then are.
     pub(super) async fn identify_as_of(
         &self,
         credentials: &Credentials,
@@ -235,8 +236,8 @@ impl Auth {
         }
     }
 
-    /// The account of a name and password, or of a token in the password's place, which
-    /// then narrows the account.
+    /// The account of a name and a password, or of a token in place of the password, which then
+    /// narrows the account.
     ///
     /// # Errors
     /// `Denied` when they are wrong, `Throttled` after too many wrong ones, `Busy` when too
@@ -260,8 +261,9 @@ impl Auth {
         Ok(Account::new(user, None))
     }
 
-    /// The account of a name and its password, and of nothing else: for what a stolen
-    /// token must not be enough for. The request holds a place meanwhile.
+    /// The account of a name and its password. A token in place of the password is rejected: this
+    /// is for actions for which a stolen token must not be enough. The request holds a place
+    /// meanwhile.
     ///
     /// # Errors
     /// `Denied` when they are wrong, `Throttled` after too many wrong ones, `Busy` when too
@@ -275,11 +277,11 @@ impl Auth {
         Ok(Account::new(self.by_password(name, password, peer, Lane::InPlace).await?, None).proved())
     }
 
-    /// The account of a token that was issued here, and is no access token; it narrows the
-    /// account.
+    /// The account of a token of the token store, which narrows the account. Access tokens are
+    /// rejected.
     ///
     /// # Errors
-    /// `Denied` when it does not count, `Unavailable` when the store is away.
+    /// `Denied` if the token is not valid, `Unavailable` if the store does not answer.
     pub async fn authenticate_token(
         &self,
         secret: &SecretString,
@@ -324,9 +326,9 @@ impl Auth {
         Ok(Some(known))
     }
 
-    /// Notes a use beside the request, which does not wait for it. Only whoever just
-    /// read the token comes here, so a store that is slow to write is asked at most
-    /// once in [`FRESH`] for each token, and never for more than a few at once.
+    /// Records a use of the token; the request does not wait for it. This is called only after the
+    /// token was read. So even a slow store gets at most one write in [`FRESH`] for each token, and
+    /// only a few at once.
     fn note_use(&self, token: &Token) {
         let now = self.inner.clock.unix_millis();
         if token.last_used.is_some_and(|last| last.saturating_add(TOUCH_INTERVAL) > now) {
@@ -358,7 +360,7 @@ impl Auth {
     }
 }
 
-/// May this token be used at this moment, from there, at this mount?
+/// Whether this token may be used at this moment, from this address, at this mount.
 pub(super) fn check_use(token: &Token, peer: IpAddr, mount: &str, now: u64) -> Result<(), AuthError> {
     let why = if token.is_expired(now) {
         EXPIRED

@@ -113,20 +113,19 @@ impl Default for Limits {
     }
 }
 
-/// Everything that goes wrong here, each with what to do about it.
+/// The errors of this crate. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The store of users and tokens is away, locked or damaged. Nobody's fault who
-    /// asks: a 503.
+    /// The store of users and tokens does not answer, or is locked or damaged: a 503.
     #[error("users and tokens can't be reached ({reason}): try again in a moment")]
     Unavailable {
         /// For the log and the administrator.
         reason: String,
-        /// What the store said.
+        /// The error of the store.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// Too much is under way; a 503 as well.
+    /// Too many sign-ins are in progress: a 503.
     #[error("{0}")]
     Busy(String),
     /// The database file can't be opened at the start.
@@ -137,39 +136,39 @@ pub enum AuthError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The database file is not the one that was opened, it never was there although the storage
-    /// remembers users, or a log of another file lies beside it. A 503; it has been logged.
+    /// The database file is not the one that was opened, does not exist although the storage has
+    /// users, or has a log of another file beside it: a 503. It has been logged.
     #[error("{0}")]
     Gone(String),
-    /// The database file holds something else than was written to it.
+    /// The content of the database file is not what was written to it.
     #[error(
         "the user database {file} is damaged ({reason}): stop every server that uses it, and restore it from a backup or repair it with `sqlite3 FILE .recover`"
     )]
     Damaged {
         /// For people.
         file: String,
-        /// What the database said.
+        /// The error of the database.
         reason: String,
     },
-    /// What was given can't be read: a scope, a name, a network, a password.
+    /// A scope, a name, a network or a password is not valid.
     #[error("{0}")]
     Invalid(String),
-    /// The credentials of a request do not count, and its answer depends on who asks; a 401.
+    /// The credentials of a request are not valid, and its answer depends on the caller: a 401.
     #[error("{0}")]
     Rejected(String),
-    /// Wrong credentials, or more asked for than one has.
+    /// The credentials are wrong, or do not allow this.
     #[error("{0}")]
     Denied(String),
     /// Too many wrong passwords for this name, or from this address.
     #[error("too many wrong passwords were sent: try again in {}", in_words(*seconds))]
     Throttled {
-        /// Until the next attempt is looked at.
+        /// Until the next attempt is verified.
         seconds: u64,
     },
-    /// There is one of this name already.
+    /// The name is already used.
     #[error("{0}")]
     Exists(String),
-    /// There is none of this name.
+    /// Nothing has this name.
     #[error("{0}")]
     NotFound(String),
 }
@@ -201,23 +200,23 @@ fn in_words(seconds: u64) -> String {
     if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }
 
-/// What a caller wants to do.
+/// The action that a caller wants to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// What everybody may do here, where it is not what everybody may do elsewhere.
+    /// What everybody may do on this mount; none if it is the same as on other mounts.
     pub anonymous: Option<&'a [Scope]>,
     pub resource: Resource<'a>,
     pub action: &'a str,
-    /// The actions of the protocol that answers there.
+    /// The actions of the mount's protocol.
     pub actions: &'a Actions,
 }
 
-/// Who a package lists as its owners.
+/// The owners in the list of a package.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Owners<'a> {
-    /// Of accounts.
+    /// The ids of accounts.
     pub ids: &'a [String],
-    /// Of owners whose ids are not known. A name means the first user who had it.
+    /// The names of owners whose ids are not known. A name means the first user who had it.
     pub names: &'a [String],
 }
 
@@ -239,11 +238,11 @@ struct Inner {
     known_users: Cache<String, Arc<User>>,
     known_tokens: Cache<SecretHash, identity::Known>,
     known_by_id: Cache<Uuid, Arc<Token>>,
-    /// How often this host has changed users and tokens.
+    /// The number of changes of users and tokens on this host.
     changes: AtomicU64,
-    /// How many uses of tokens are being noted at once.
+    /// The number of uses of tokens that are being recorded.
     noting: Arc<Semaphore>,
-    /// When expired tokens were last cleared away, in milliseconds.
+    /// When expired tokens were last removed, in milliseconds.
     cleared: AtomicU64,
 }
 
@@ -251,7 +250,7 @@ impl Auth {
     /// Opens the store.
     ///
     /// # Errors
-    /// `Open` when the database file can't be used; `Invalid` for a key that can't.
+    /// `Open` if the database file cannot be used, `Invalid` if a key cannot be used.
     pub async fn open(settings: &Settings) -> Result<Self, AuthError> {
         let stores = Stores::open(settings.stores, &settings.database).await?;
         let signing = match &settings.access {
@@ -261,7 +260,8 @@ impl Auth {
         Ok(Self::within(settings.limits, stores, settings.anonymous.clone(), signing, Clock::default()))
     }
 
-    /// Without the database file, which is gone: nothing is made, and every call is `Gone`.
+    /// Without the database file, which does not exist. No file is created, and every call is
+    /// `Gone`.
     pub fn without_users(settings: &Settings, why: &str) -> Self {
         let stores = Stores::of_database(Database::gone(&settings.database, why));
         Self::within(settings.limits, stores, settings.anonymous.clone(), None, Clock::default())
@@ -274,7 +274,7 @@ impl Auth {
         }
     }
 
-    /// Closes the database: no transaction is under way afterwards, and nothing can be asked.
+    /// Closes the database. Afterwards no transaction is in progress, and every call fails.
     pub async fn close(&self) {
         if let Some(database) = &self.inner.stores.database {
             database.close().await;
@@ -312,30 +312,30 @@ impl Auth {
         Self { inner: Arc::new(inner) }
     }
 
-    /// May the caller do that? One of the owners counts as if the action were granted to them;
-    /// what their token was narrowed to still holds. Costs no look-up.
+    /// Whether the caller may do this. An owner is treated as if the action were granted to them;
+    /// the limits of a narrowed token still apply. Looks nothing up.
     pub fn decide(&self, asked: &Question<'_>, caller: &Caller, owners: Owners<'_>) -> Decision {
         let Question { anonymous, resource, action, actions } = *asked;
         let public = anonymous.unwrap_or(&self.inner.anonymous);
         scope::decide(&scope::Question { resource, action, public, actions }, &caller.as_asking(owners))
     }
 
-    /// May anybody read everything on a mount? `anonymous` is as in [`Question`].
+    /// Whether everybody may read everything on a mount. `anonymous` is as in [`Question`].
     pub fn is_public(&self, anonymous: Option<&[Scope]>, mount: &str, actions: &Actions) -> bool {
         scope::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, actions)
     }
 
-    /// Do users outlive this process?
+    /// Whether users outlive this process.
     pub fn has_lasting_users(&self) -> bool {
         self.inner.stores.kinds.users == StoreKind::Database
     }
 
-    /// Do tokens outlive this process?
+    /// Whether tokens outlive this process.
     pub fn has_lasting_tokens(&self) -> bool {
         self.inner.stores.kinds.tokens == StoreKind::Database
     }
 
-    /// Is the store there, whole, and does it take writes? For readiness.
+    /// An error unless the store answers, is complete, and accepts writes. For readiness.
     pub async fn probe(&self) -> Result<(), AuthError> {
         if let Some(database) = &self.inner.stores.database {
             database.probe().await?;
@@ -343,7 +343,7 @@ impl Auth {
         self.inner.stores.users.find(ADMIN).await.map(|_| ())
     }
 
-    /// Everything read from the store so far is read again before it is used.
+    /// Forgets what was read from the store: it is read again before it is used.
     fn forget_known(&self) {
         self.inner.known_tokens.clear();
         self.inner.known_by_id.clear();
@@ -352,7 +352,7 @@ impl Auth {
         self.inner.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// How often this host has changed users and tokens.
+    /// The number of changes of users and tokens on this host.
     fn changes(&self) -> u64 {
         self.inner.changes.load(Ordering::Acquire)
     }

@@ -24,29 +24,28 @@ use super::token_store::Token;
 use super::tokens::{Issued, TokenRequest};
 use super::{Auth, AuthError, Owners, Question};
 
-/// Why nothing is changed for somebody else than who began the request.
+/// Why a request changes nothing after its user was removed.
 const ANOTHER: &str =
     "the user who sent this request was removed while it was under way: nothing was changed";
 
-/// Tokens that one request is issued. A sign-in needs one.
+/// The most tokens that are issued in one request. A sign-in needs one.
 const MOST_ISSUED: u32 = 4;
 
-/// How long what was found out about a caller counts for changes, unless users or tokens change on
-/// this host.
+/// How long a verified permission is valid for changes, unless users or tokens change on this host.
 const VERIFIED_FOR: Duration = Duration::from_secs(1);
 
-/// Where a request goes, as far as permissions depend on it.
+/// The mount of a request, as far as permissions depend on it.
 #[derive(Debug, Clone, Default)]
 pub struct Area {
     /// The mount's name, which is the first part of a scope.
     pub mount: String,
-    /// What everybody may do here, where that differs from what everybody may do elsewhere.
+    /// What everybody may do on this mount; none if it is the same as on other mounts.
     pub anonymous: Option<Vec<Scope>>,
-    /// The actions of the protocol that answers there.
+    /// The actions of the mount's protocol.
     pub actions: Arc<Actions>,
 }
 
-/// One request's caller.
+/// The caller of one request.
 pub struct Session {
     auth: Auth,
     area: Area,
@@ -54,27 +53,28 @@ pub struct Session {
     peer: IpAddr,
     /// Known after the first question about it.
     caller: Option<Caller>,
-    /// When the credentials came, in milliseconds since the Unix epoch.
+    /// When the request with the credentials began, in milliseconds since the Unix epoch.
     came: u64,
     /// When the credentials and the permissions were last verified.
     verified: Instant,
-    /// How often this host had changed users and tokens before that.
+    /// The number of changes of users and tokens on this host before that.
     changes: u64,
-    /// The permissions that the caller was found to have.
+    /// The permissions that the caller was granted in this request.
     granted: Granted,
-    /// What the caller's access token lacked when that was last asked for.
+    /// Why the caller's access token does not contain the action of the last question.
     lacking: Option<String>,
-    /// Why the caller's token did not allow what was last asked for, though the user may do it.
+    /// Why the caller's token does not allow the action of the last question, although the user may
+    /// do it.
     limited: Option<String>,
-    /// What to say about credentials of a foreign scheme, when signing in was last asked for.
+    /// A sentence about credentials of an unknown scheme, if the last answer was to sign in.
     foreign: Option<String>,
-    /// How long the last attempt to sign in was told to wait.
+    /// How long the client has to wait after its last attempt to sign in.
     retry_after: Option<Duration>,
     issued: u32,
 }
 
 impl Session {
-    /// Somebody who sent these credentials from this address. Looks nothing up.
+    /// The session of a client that sent these credentials from this address. Looks nothing up.
     pub fn new(auth: Auth, area: Area, credentials: Credentials, peer: IpAddr) -> Self {
         let (came, verified) = (auth.inner.clock.unix_millis(), auth.inner.clock.now());
         let changes = auth.changes();
@@ -96,12 +96,12 @@ impl Session {
         }
     }
 
-    /// Verifies a password that was sent, before the request takes its place. Other credentials
-    /// are quickly looked up, and only when something asks for the caller.
+    /// Verifies a password in the request, before the request takes its place. Other credentials
+    /// are looked up quickly, and only if something depends on the caller.
     ///
     /// # Errors
-    /// `Throttled` after too many wrong passwords, `Busy` when too many wait to be verified,
-    /// `Unavailable` when the store is away.
+    /// `Throttled` after too many wrong passwords, `Busy` if too many wait to be verified,
+    /// `Unavailable` if the store does not answer.
     pub async fn admit(&mut self) -> Result<(), AuthError> {
         if matches!(self.credentials.0, Sent::Password { .. }) {
             self.identify().await?;
@@ -109,7 +109,7 @@ impl Session {
         Ok(())
     }
 
-    /// Whose uses are counted together: an account's, or without one an address's.
+    /// The owner of uses that are counted: the account, or the address of an anonymous client.
     ///
     /// # Errors
     /// As [`Session::admit`].
@@ -119,8 +119,8 @@ impl Session {
         Ok(account.map_or_else(|| format!("address {peer}"), |account| format!("user {}", account.name())))
     }
 
-    /// May the caller do `action` on this? One of the owners counts as if it were granted to
-    /// them; what their token was narrowed to still holds.
+    /// Whether the caller may do `action` on this. An owner is treated as if the action were
+    /// granted to them; the limits of a narrowed token still apply.
     ///
     /// # Errors
     /// As [`Session::admit`].
@@ -150,13 +150,14 @@ impl Session {
         Ok(decision)
     }
 
-    /// Before something is changed for the caller: do the credentials still count, and does the
-    /// caller still have every permission that was found before? A request may last for minutes,
-    /// while its client sends the body. Looked up at most once in [`VERIFIED_FOR`], unless something
-    /// was changed on this host since. Credentials that merely expired since they came still count.
+    /// Called before the request changes something: verifies that the credentials are still valid,
+    /// and that the caller still has every permission that was granted before. A request may last
+    /// for minutes while its client sends the body. This looks up at most once in [`VERIFIED_FOR`],
+    /// unless something was changed on this host. Credentials that have only expired since the
+    /// request began are still valid.
     ///
     /// # Errors
-    /// `Denied` when not; otherwise as [`Session::admit`].
+    /// `Denied` if one of these is not so; otherwise as [`Session::admit`].
     pub async fn verify(&mut self) -> Result<(), AuthError> {
         let (now, changes) = (self.auth.inner.clock.now(), self.auth.changes());
         let Some(before) = self.caller.as_ref() else { return Ok(()) };
@@ -191,11 +192,11 @@ impl Session {
         Ok(())
     }
 
-    /// Of these names, those on which the caller may do `action`.
+    /// Those of the names on which the caller may do `action`.
     ///
     /// # Errors
-    /// `Rejected` when the caller's credentials were rejected: none of the names would look as if
-    /// there was nothing. Otherwise as [`Session::admit`].
+    /// `Rejected` if the caller's credentials were rejected, because an empty list would look as if
+    /// nothing existed. Otherwise as [`Session::admit`].
     pub async fn filter(
         &mut self,
         kind: &str,
@@ -210,12 +211,12 @@ impl Session {
         Ok(names)
     }
 
-    /// May anybody do that, signed in or not? Looks nothing up.
+    /// Whether everybody may do this, signed in or not. Looks nothing up.
     pub fn public(&self, kind: &str, name: &str, action: &str) -> bool {
         self.decide(Some(&Caller::anonymous()), kind, name, action, Owners::default()) == Decision::Granted
     }
 
-    /// Who is calling.
+    /// The caller.
     ///
     /// # Errors
     /// As [`Session::admit`].
@@ -223,7 +224,7 @@ impl Session {
         self.identify().await
     }
 
-    /// Why the credentials do not count, or not for what was last asked for.
+    /// Why the credentials are not valid, or do not allow the action of the last question.
     ///
     /// # Errors
     /// As [`Session::admit`].
@@ -235,20 +236,20 @@ impl Session {
             .or_else(|| self.foreign.clone()))
     }
 
-    /// Were the credentials rejected, as far as somebody has asked?
+    /// Whether the credentials were rejected. False if nothing has depended on the caller yet.
     pub fn is_rejected(&self) -> bool {
         self.caller.as_ref().is_some_and(|caller| caller.rejection.is_some())
     }
 
-    /// Did the access token lack what was last asked for?
+    /// Whether the access token does not contain the action of the last question.
     pub fn is_lacking(&self) -> bool {
         self.lacking.is_some()
     }
 
-    /// The account of a name and password that came in the body.
+    /// The account of a name and a password in the body of the request.
     ///
     /// # Errors
-    /// `Denied` when they are wrong, and as [`Session::admit`].
+    /// `Denied` if they are wrong; otherwise as [`Session::admit`].
     pub async fn sign_in(&mut self, name: &str, password: &SecretString) -> Result<Account, AuthError> {
         let answer = self.auth.authenticate_only_password(name, password, self.peer).await;
         self.retry_after = match &answer {
@@ -258,20 +259,21 @@ impl Session {
         answer
     }
 
-    /// The account of a token's secret that came in the body.
+    /// The account of a token whose secret is in the body of the request.
     ///
     /// # Errors
-    /// `Denied` when it does not count, `Unavailable` when the store is away.
+    /// `Denied` if the token is not valid, `Unavailable` if the store does not answer.
     pub async fn sign_in_by_token(&mut self, secret: &SecretString) -> Result<Account, AuthError> {
         self.auth.authenticate_token(secret, self.peer, &self.area.mount).await
     }
 
-    /// How long the last attempt to sign in has to wait; none when it was looked at.
+    /// How long the client has to wait after its last attempt to sign in; none if the attempt was
+    /// verified.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Makes a token that is valid at this mount only.
+    /// Issues a token that is valid at this mount only.
     ///
     /// # Errors
     /// As [`Auth::issue`], and `Denied` for more than a few in one request.
@@ -318,7 +320,7 @@ impl Session {
         )
     }
 
-    /// Where clients fetch access tokens for this mount.
+    /// Where clients request access tokens for this mount.
     pub fn token_server(&self) -> Option<TokenServer<'_>> {
         self.auth.token_server(&self.area.mount)
     }

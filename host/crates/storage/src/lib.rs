@@ -96,14 +96,14 @@ pub enum Settings {
     Fs {
         root: PathBuf,
     },
-    /// Gone with the process.
+    /// A map, which ends with the process.
     Memory,
     S3(S3Settings),
     #[cfg(feature = "azure")]
     Azure(AzureSettings),
 }
 
-/// The rule for a scope's prefix: `Invalid` unless it is a key itself.
+/// The rule for the prefix of a scope: `Invalid` unless it is a valid key.
 pub fn check_prefix(prefix: &str) -> Result<()> {
     Key::parse(prefix).map(|_| ())
 }
@@ -116,14 +116,14 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Whatever is there, and a new store where nothing is.
+    /// Opens the store, or creates it.
     pub async fn open(settings: &Settings) -> Result<Self> {
         Self::open_as(settings, &Opening::to_serve(Wanted::Any { lasting: false })).await
     }
 
-    /// Asks a service what it honours (some small objects under `.packhouse/probe/`). The
-    /// sentences of its errors say what to do. A folder that is not the one that is wanted is
-    /// no error for a host: all calls are `Unavailable` until it is.
+    /// Finds out what a service supports, with some small objects under `.packhouse/probe/`. The
+    /// sentences of its errors say what to do. If a folder is not the right one, this is no error
+    /// for a host: all calls are `Unavailable` until it is the right one.
     pub async fn open_as(settings: &Settings, opening: &Opening) -> Result<Self> {
         let store: Arc<dyn Store> = match settings {
             Settings::Fs { root } => Arc::new(Files::open_folder(root, opening).await?),
@@ -139,34 +139,33 @@ impl Storage {
         Ok(Self { store, readiness: Arc::default() })
     }
 
-    /// What it can do that other stores cannot.
+    /// What this store can do and some others cannot.
     pub fn abilities(&self) -> Abilities {
         self.store.abilities()
     }
 
-    /// What tells it from any other; none for memory, and while it is away.
+    /// The identity of the store; none for memory, and while the store does not answer.
     pub async fn id(&self) -> Option<StoreId> {
         self.store.id().await
     }
 
-    /// Does it answer now? Bounded by a few seconds; for readiness checks.
+    /// An error unless it answers now. Takes a few seconds at most; for readiness checks.
     pub async fn probe(&self) -> Result<()> {
         self.store.probe().await
     }
 
-    /// May several hosts work on it at once? False for memory, and for a bucket
-    /// whose service ignores conditional writes.
+    /// Whether several hosts can use it at once. False for memory, and for a bucket whose service
+    /// ignores conditional writes.
     pub fn is_safe_to_share(&self) -> bool {
         self.abilities().shareable
     }
 
-    /// The keys below `prefix/`. `Invalid` unless it is a key itself.
+    /// The keys below `prefix/`. `Invalid` unless the prefix is a valid key.
     pub fn scope(&self, prefix: &str) -> Result<Scope> {
         Ok(Scope::new(Arc::clone(&self.store), &Key::parse(prefix)?))
     }
 
-    /// The keys below a folder of the host's own, `.packhouse/{room}/`: for what a room
-    /// of the host keeps for itself.
+    /// The keys below a folder of the host's own, `.packhouse/{room}/`, for one part of the host.
     pub fn private(&self, room: &'static str) -> Scope {
         Scope::private(Arc::clone(&self.store), room)
     }

@@ -27,13 +27,13 @@ impl Scope {
         Self { store, prefix: format!("{prefix}/").into() }
     }
 
-    /// Below a folder of the host's own.
+    /// The keys below a folder of the host's own.
     pub(super) fn private(store: Arc<dyn Store>, room: &'static str) -> Self {
         Self { store, prefix: format!("{PRIVATE}/{room}/").into() }
     }
 
-    /// What the host keeps inside this scope for itself. No key of the scope leads there, and no
-    /// listing shows it.
+    /// The scope of the host's own objects inside this scope. No key of this scope leads there, and
+    /// no listing shows them.
     #[must_use]
     pub fn own(&self) -> Self {
         Self { store: Arc::clone(&self.store), prefix: format!("{}{PRIVATE}/", self.prefix).into() }
@@ -66,25 +66,25 @@ impl Scope {
         ObjectInfo { key: self.relative(info.key), ..info }
     }
 
-    /// What time it is by the store's clock. Seldom costs a request.
+    /// The time by the store's clock. Seldom costs a request.
     pub async fn now(&self) -> Result<SystemTime> {
         self.store.now().await
     }
 
-    /// None when nothing is there. One look-up in the store.
+    /// None if the object does not exist. Costs one request to the store.
     pub async fn stat(&self, key: &Key) -> Result<Option<ObjectInfo>> {
         let info = self.store.stat(&self.path(key)?).await?;
         Ok(info.map(|info| self.relative_info(info)))
     }
 
-    /// A whole object and its version, of one moment. None when nothing is there,
+    /// A whole object, and its version at the same moment. None if the object does not exist,
     /// `TooLarge` above `limit` bytes.
     pub async fn get(&self, key: &Key, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let found = self.store.get(&self.path(key)?, limit).await?;
         Ok(found.map(|(info, bytes)| (self.relative_info(info), bytes)))
     }
 
-    /// Writes it whole or not at all; `Conflict` when the precondition does not hold.
+    /// Writes an object completely or not at all. `Conflict` if the precondition does not hold.
     pub async fn put(
         &self,
         key: &Key,
@@ -96,7 +96,7 @@ impl Scope {
         Ok(self.relative_info(info))
     }
 
-    /// False when nothing was there; `Conflict` when a version was asked for.
+    /// False if the object did not exist, or `Conflict` if the precondition requires a version.
     pub async fn remove(&self, key: &Key, precondition: &Precondition) -> Result<bool> {
         self.store.remove(&self.path(key)?, precondition).await
     }
@@ -141,13 +141,13 @@ impl Scope {
         Ok(self.relative_info(info.map_err(StorageError::replaced_source)?))
     }
 
-    /// For reading parts of one version. None when nothing is there.
+    /// Reads parts of one version. None if the object does not exist.
     pub async fn open(&self, key: &Key) -> Result<Option<Reader>> {
         let opened = self.store.open(&self.path(key)?).await?;
         Ok(opened.map(|(info, content)| Reader::new(self.relative_info(info), content)))
     }
 
-    /// Reads the object through once. None when nothing is there.
+    /// Computes digests, for which it reads the whole object. None if the object does not exist.
     pub async fn digests(&self, key: &Key, algorithms: &[Algorithm]) -> Result<Option<Vec<Digest>>> {
         let Some(reader) = self.open(key).await? else {
             return Ok(None);

@@ -21,39 +21,39 @@ use super::error::{Result, StorageError};
 use super::identity::StoreId;
 use super::object::{Listing, ObjectInfo, PathListing, Precondition};
 
-/// Small calls of one request under way at the same time.
+/// The most small calls of one request at the same time.
 const SIDE_BY_SIDE: usize = 16;
 
-/// Large enough to make the hop to another thread cheap, small enough to hold two
-/// of them for each of a thousand slow clients.
+/// Large enough that moving to another thread costs little, and small enough to hold two pieces for
+/// each of a thousand slow clients.
 const PIECE: u64 = 256 * 1024;
 
-/// What some stores can do and others cannot.
+/// What only some stores can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is the answer to a question of its own")]
 pub struct Abilities {
-    /// It outlives the process, and other processes may find it.
+    /// It outlives the process, and other processes can use it.
     pub lasting: bool,
-    /// Several hosts may change it at once.
+    /// Several hosts can change it at once.
     pub shareable: bool,
-    /// Objects keep the content type that they were written with.
+    /// Objects keep the content type with which they were written.
     pub content_types: bool,
-    /// A version that was opened stays readable when it is replaced. Elsewhere, reading on is a
-    /// `Conflict`.
+    /// An opened version stays readable after it was replaced. On other stores, reading then
+    /// returns `Conflict`.
     pub keeps_opened: bool,
     /// Large objects are copied and joined without passing through this host.
     pub copies: bool,
 }
 
-/// With whom a process means to share the storage.
+/// Which other processes use the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Company {
     /// It is the only host.
     One,
-    /// Other hosts work on it too.
+    /// Other hosts use it too.
     Many,
-    /// It is no host: maintenance, which may run beside hosts where the storage is safe
-    /// to share, and must be alone where it is not.
+    /// The process is no host, but maintenance. It may run beside hosts if the storage is safe to
+    /// share, and must be alone otherwise.
     Guest,
 }
 
@@ -64,28 +64,29 @@ pub(super) enum Sweep {
     Count,
 }
 
-/// One store. It is cheap to call from many tasks at once.
+/// One store. Many tasks can call it at once.
 #[async_trait]
 pub(super) trait Store: Send + Sync + 'static {
     fn abilities(&self) -> Abilities;
 
-    /// What tells it from any other store; none while it is away, and where it has no identity.
+    /// The identity of the store; none while it does not answer, and for a store without an
+    /// identity.
     async fn id(&self) -> Option<StoreId>;
 
-    /// Does it answer now? Bounded by a few seconds.
+    /// An error unless it answers now. Takes a few seconds at most.
     async fn probe(&self) -> Result<()>;
 
     /// See [`super::Storage::now`].
     async fn now(&self) -> Result<SystemTime>;
 
-    /// Locks the store against other hosts, where it has a lock of its own between processes.
-    /// `Invalid` with a sentence when another host has it. Dropped, it is given back. None where
-    /// hosts see each other by their marks only.
+    /// Locks the store against other hosts, if it has a lock between processes. `Invalid` with a
+    /// sentence if another host has the lock. Dropping the result releases it. None for a store on
+    /// which hosts see each other only by their marks.
     async fn lock(&self, company: Company) -> Result<Option<Lock>>;
 
     async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>>;
 
-    /// A whole object of at most `limit` bytes and its version, of one moment.
+    /// A whole object of at most `limit` bytes, and its version at the same moment.
     async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>>;
 
     async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>>;
@@ -98,33 +99,33 @@ pub(super) trait Store: Send + Sync + 'static {
         content_type: Option<&str>,
     ) -> Result<ObjectInfo>;
 
-    /// False when nothing was there.
+    /// False if the object did not exist.
     async fn remove(&self, path: &str, precondition: &Precondition) -> Result<bool>;
 
-    /// Removes a private object that nothing names any more.
+    /// Removes a private object that nothing references any more.
     async fn discard(&self, path: &str) -> Result<()>;
 
     async fn list(&self, listing: &PathListing) -> Result<Listing>;
 
-    /// A place to put bytes into that nobody sees. A store that cannot move objects
-    /// puts them below `folder` at once, a private path that ends with `/`.
+    /// A place for bytes that are not visible yet. A store that cannot move objects writes them
+    /// below `folder` at once, which is a private path with a `/` at its end.
     fn sink(&self, folder: &str) -> Box<dyn Sink>;
 
-    /// Names for material below `folder`, which is the one that its sink was given.
+    /// Names for material below `folder`, which is the folder of its sink.
     async fn keep(&self, material: Material, folder: &str) -> Result<Vec<Kept>>;
 
-    /// What was kept at `path`. `NotFound` or a damaged one may show only when it is read.
+    /// The content at `path`. If it is missing or damaged, the error may come only when it is read.
     async fn kept(&self, path: &str, kept: &Kept) -> Result<Content>;
 
-    /// Several contents of this store, one behind the other, as new material. The
-    /// contents are about to be removed: they may be shared.
+    /// Joins several contents of this store as new material. The contents are removed afterwards,
+    /// so the store may share their bytes.
     async fn join(&self, contents: Vec<Content>) -> Result<Material>;
 
-    /// A second copy of a content of this store, as new material.
+    /// Copies a content of this store as new material.
     async fn duplicate(&self, content: Content) -> Result<Material>;
 
-    /// Gives material its path; the material is spent when it succeeds and
-    /// untouched when it fails.
+    /// Gives material its path. The material is used up if this succeeds, and unchanged if it
+    /// fails.
     async fn commit(
         &self,
         material: &Material,
@@ -137,9 +138,9 @@ pub(super) trait Store: Send + Sync + 'static {
     async fn sweep_staging(&self, before: SystemTime) -> Result<u64>;
 }
 
-/// What follows from the functions above, the same for every store.
+/// Functions that are the same for every store, made of those above.
 impl dyn Store + '_ {
-    /// Removes private objects that nothing names any more, side by side.
+    /// Removes private objects that nothing references any more, concurrently.
     pub async fn discard_all(&self, paths: Vec<String>) -> Result<()> {
         stream::iter(paths)
             .map(|path| async move { self.discard(&path).await })
@@ -148,8 +149,8 @@ impl dyn Store + '_ {
             .await
     }
 
-    /// What was kept below `folder`. `NotFound` or damaged ones may show only when
-    /// they are read.
+    /// The contents below `folder`. If one is missing or damaged, the error may come only when it
+    /// is read.
     pub async fn kept_below(&self, folder: &str, kept: &Kept) -> Result<Content> {
         let path = format!("{folder}{}", kept.name);
         let content = self.kept(&path, kept).await?;
@@ -160,7 +161,7 @@ impl dyn Store + '_ {
         }
     }
 
-    /// Several small ones below `folder`, put together into one there.
+    /// Joins several small contents below `folder` to one there.
     pub async fn merge(&self, folder: &str, parts: &[Kept]) -> Result<Kept> {
         let mut contents = Vec::with_capacity(parts.len());
         for part in parts {
@@ -173,16 +174,16 @@ impl dyn Store + '_ {
     }
 }
 
-/// Held while a host has a store; given back when it is dropped.
+/// Held while a host uses a store. Dropping it releases the lock.
 pub(super) type Lock = Box<dyn Any + Send + Sync>;
 
-/// Takes bytes in order; `close` makes them material. Dropping it removes them.
+/// Accepts bytes in order; `close` makes material of them. Dropping it removes them.
 #[async_trait]
 pub(super) trait Sink: Send + Sync {
-    /// May return before the bytes are down; a failure then shows at a later call.
+    /// May return before the bytes are written. A failure is then the error of a later call.
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()>;
 
-    /// Can the store copy this object's bytes itself?
+    /// Whether the store can copy the bytes of this object itself.
     fn can_copy(&self, _content: &Content) -> bool {
         false
     }
@@ -192,7 +193,7 @@ pub(super) trait Sink: Send + Sync {
         Err(StorageError::other("the store copies no objects"))
     }
 
-    /// Complete and durable, and a way to read it.
+    /// Makes the bytes complete and durable, and returns a way to read them.
     async fn close(self: Box<Self>) -> Result<(Material, Content)>;
 }
 
@@ -204,7 +205,7 @@ impl Material {
         Self(Box::new(form))
     }
 
-    /// As the store of the caller made it.
+    /// In the form of the store that made it.
     pub fn form<T: 'static>(&self) -> Result<&T> {
         self.0.downcast_ref::<T>().ok_or_else(of_another_store)
     }
@@ -219,21 +220,21 @@ impl Material {
 pub(super) trait Stored: Any + Send + Sync {
     fn size(&self) -> u64;
 
-    /// The bytes of `range`, which must lie inside; meant for pieces, not wholes. `Conflict` when
-    /// this version is gone.
+    /// The bytes of `range`, which must be inside. For pieces, not for whole objects. `Conflict` if
+    /// this version does not exist any more.
     async fn read(&self, range: Range<u64>) -> Result<Bytes>;
 
-    /// The same in pieces, from the first to the last.
+    /// The same as a stream of pieces.
     fn stream(self: Arc<Self>, range: Range<u64>) -> BoxStream<'static, Result<Bytes>>;
 }
 
-/// One version's bytes, readable at any place. Cheap to clone.
+/// The bytes of one version, which can be read at any offset. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum Content {
-    /// At hand already.
+    /// In memory already.
     Memory(Bytes),
     Stored(Arc<dyn Stored>),
-    /// One behind the other; none of them is a chain.
+    /// Joined contents; none of them is a chain.
     Chain(Arc<[Content]>),
 }
 
@@ -253,7 +254,7 @@ impl Content {
         }
     }
 
-    /// What one store made of it; none for anything else.
+    /// The form of one store; none for other contents.
     pub fn form<T: Stored>(&self) -> Option<&T> {
         let Self::Stored(stored) = self else { return None };
         let stored: &dyn Any = &**stored;
@@ -268,7 +269,7 @@ impl Content {
         }
     }
 
-    /// The bytes of `range`, which must lie inside; meant for pieces, not wholes.
+    /// The bytes of `range`, which must be inside. For pieces, not for whole objects.
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         match self {
             Self::Memory(bytes) => slice(bytes, &range),
@@ -283,7 +284,7 @@ impl Content {
         }
     }
 
-    /// The same in pieces, from the first to the last. Holds two of them at most.
+    /// The same as a stream of pieces, of which it holds at most two.
     pub fn stream(self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         match self {
             Self::Memory(bytes) => stream::iter(cut(range)).map(move |piece| slice(&bytes, &piece)).boxed(),
@@ -296,8 +297,7 @@ impl Content {
         }
     }
 
-    /// What of which content `range` consists of; the whole is one itself unless it is
-    /// a chain.
+    /// The parts of contents of which `range` consists. A content that is not a chain is one part.
     pub fn links(&self, range: &Range<u64>) -> Vec<(Self, Range<u64>)> {
         let Self::Chain(contents) = self else {
             return vec![(self.clone(), range.clone())];
@@ -323,7 +323,7 @@ pub(super) fn cut(range: Range<u64>) -> impl Iterator<Item = Range<u64>> + Send 
         .map(move |start| start..(start + PIECE).min(end))
 }
 
-/// Bytes cannot be moved between stores by what their own store made of them.
+/// The error for bytes in the form of another store.
 pub(super) fn of_another_store() -> StorageError {
     StorageError::other("these bytes belong to another store")
 }
@@ -336,12 +336,12 @@ fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
     }
 }
 
-/// Bytes that a document of the host's own names, below a folder beside it.
+/// Bytes that a document of the host references, in a folder beside the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub name: String,
     pub size: u64,
-    /// Spares a look at it where the store can read by version.
+    /// Saves a request if the store can read by version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
