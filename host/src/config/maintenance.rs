@@ -10,9 +10,9 @@ use crate::config::values::Span;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaintenanceConfig {
-    /// How often a running host collects what nothing names any more.
+    /// How often a running host removes what nothing references any more.
     pub gc: Every,
-    /// What is younger stays, since it may belong to a request that is under way.
+    /// Younger objects are kept, because they may belong to a running request.
     pub older_than: Span,
 }
 

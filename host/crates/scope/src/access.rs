@@ -10,7 +10,7 @@ use crate::actions::Actions;
 use crate::scope::Resource;
 
 /// As a name: everything on which the bearer may do these actions when the token is used. Only a
-/// token that narrows grants holds it: alone it would say nothing.
+/// token that narrows grants contains it, because it means nothing without grants.
 pub const ALL: &str = "*";
 
 /// Actions on one thing.
@@ -24,17 +24,17 @@ pub struct Entry {
     pub actions: Vec<String>,
 }
 
-/// What one token holds.
+/// The content of one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     pub entries: Vec<Entry>,
-    /// Was it signed by the token server of the configuration? Then what it holds is allowed
-    /// without any grant. Otherwise it narrows what its user may do when it is used.
+    /// Whether the configured external token server signed it. Then its content is allowed without
+    /// a grant. Otherwise it narrows what its user may do when it is used.
     pub outside: bool,
 }
 
 impl Access {
-    /// Does it hold this action? One action includes another as in a grant, and `*` is all.
+    /// Whether it contains this action. Actions include others as in a grant, and `*` means all.
     pub fn holds(&self, resource: &Resource<'_>, action: &str, actions: &Actions) -> bool {
         self.entries.iter().any(|entry| {
             entry.kind == resource.kind
@@ -44,9 +44,9 @@ impl Access {
     }
 }
 
-/// What a token is to hold of the wanted: each thing and each of its actions once. Of those that
-/// have a name only what `allowed` says of kind, name and action. Things with nothing left are
-/// left out.
+/// Which of the wanted actions a token gets: each thing and each action once. For things with a
+/// name, only the actions that `allowed` permits for the kind and the name. Things without actions
+/// are left out.
 pub fn put_together(wanted: &[Entry], allowed: impl Fn(&str, &str, &str) -> bool) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for Entry { kind, name, actions } in wanted {

@@ -17,49 +17,49 @@ use crate::access::Access;
 use crate::actions::Actions;
 use crate::scope::{Resource, Scope};
 
-/// The three answers that HTTP has.
+/// The three possible answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on.
+    /// The caller may do it.
     Granted,
-    /// 401: nobody is signed in, or the credentials were rejected.
+    /// 401: the caller is anonymous, or the credentials were rejected.
     SignIn,
-    /// 403: signed in, and not allowed.
+    /// 403: the caller is signed in, and may not do it.
     Forbidden,
 }
 
-/// What is asked, and where.
+/// The question: the resource, the action and the mount.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     pub resource: Resource<'a>,
     pub action: &'a str,
-    /// What everybody may do there.
+    /// What everybody may do on the mount.
     pub public: &'a [Scope],
-    /// The actions of the protocol that answers there.
+    /// The actions of the mount's protocol.
     pub actions: &'a Actions,
 }
 
-/// Who asks.
+/// The caller.
 #[derive(Clone, Copy, Default)]
 pub struct Caller<'a> {
-    /// Were credentials sent that are not valid?
+    /// Whether the caller sent credentials that are not valid.
     pub is_rejected: bool,
-    /// None for nobody, and for a token that names nobody.
+    /// None for an anonymous caller, and for a token without an account.
     pub person: Option<Person<'a>>,
-    /// What the access token holds, if one was sent.
+    /// The content of the access token, if the caller sent one.
     pub access: Option<&'a Access>,
 }
 
-/// Somebody who has proved who they are.
+/// A user who has signed in.
 #[derive(Clone, Copy, Default)]
 pub struct Person<'a> {
     /// What the user may do.
     pub grants: &'a [Scope],
-    /// What their token narrows the grants to; empty for all of them.
+    /// The scopes to which the token narrows the grants; empty for all grants.
     pub narrowed_to: &'a [Scope],
-    /// Signed in with something that can only read?
+    /// Whether the credentials can only read.
     pub is_read_only: bool,
-    /// Does an owner list name them, where the question is about something that has owners?
+    /// Whether the list of owners contains the user, if the resource has owners.
     pub is_owner: bool,
 }
 
@@ -81,7 +81,7 @@ pub fn decide(question: &Question<'_>, caller: &Caller<'_>) -> Decision {
     }
 }
 
-/// By today's grants, and what somebody signed in with. None is nobody.
+/// Decides by the present grants and by the credentials. None is an anonymous caller.
 fn decide_for(person: Option<&Person<'_>>, is_public: bool, question: &Question<'_>) -> Decision {
     let Some(person) = person else {
         return if is_public { Decision::Granted } else { Decision::SignIn };
@@ -96,7 +96,7 @@ fn allowed(scopes: &[Scope], question: &Question<'_>) -> bool {
     scopes.iter().any(|scope| scope.allows(&question.resource, question.action, question.actions))
 }
 
-/// May anybody read everything that a mount has?
+/// Whether everybody may read everything on a mount.
 pub fn is_public(public: &[Scope], mount: &str, actions: &Actions) -> bool {
     let may_read = |kind: &str, action: &str| {
         Scope::of(mount, kind, "*", action)
