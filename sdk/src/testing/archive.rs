@@ -4,8 +4,8 @@ use std::io::Write;
 
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
-/// One entry with its header and padding. `kind` is the header's flag: `b'0'` is a file,
-/// `b'2'` a symbolic link to `content`. Paths and links up to 100 bytes; what is longer is cut.
+/// One entry with its header and padding. `kind` is the flag in the header: `b'0'` is a file,
+/// `b'2'` a symbolic link to `content`. Paths and links above 100 bytes are cut.
 pub fn tar_entry(kind: u8, path: &str, content: &[u8]) -> Vec<u8> {
     let is_link = matches!(kind, b'1' | b'2');
     let (link, content) = if is_link { (content, [].as_slice()) } else { ([].as_slice(), content) };
@@ -29,7 +29,7 @@ pub fn tar_entry(kind: u8, path: &str, content: &[u8]) -> Vec<u8> {
     entry
 }
 
-/// Makes the first header's checksum right again.
+/// Corrects the checksum of the first header.
 pub fn fix_checksum(archive: &mut [u8]) {
     let mut sum: u32 = 8 * u32::from(b' ');
     for (index, byte) in archive.iter().take(512).enumerate() {
@@ -43,7 +43,7 @@ pub fn fix_checksum(archive: &mut [u8]) {
     }
 }
 
-/// Makes the checksum of every header right again, e.g. after bytes were changed at random.
+/// Corrects the checksum of every header, e.g. after bytes were changed at random.
 pub fn fix_checksums(archive: &mut [u8]) {
     let mut rest = archive;
     while rest.len() >= 512 {
@@ -57,12 +57,12 @@ pub fn fix_checksums(archive: &mut [u8]) {
     }
 }
 
-/// A whole archive of these files.
+/// A complete archive of these files.
 pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar_of(files.iter().map(|(path, content)| tar_entry(b'0', path, content)))
 }
 
-/// A whole archive of these entries.
+/// A complete archive of these entries.
 pub fn tar_of(entries: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut archive: Vec<u8> = entries.into_iter().flatten().collect();
     archive.extend([0; 1024]);

@@ -10,8 +10,8 @@ use crate::auth::Wanted;
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol};
 
-/// A host in memory. The one that was made last on this thread is the one that
-/// `storage`, `auth` and the others reach, also outside a request.
+/// A host in memory. `storage`, `auth` and the other modules use the host that was created last on
+/// this thread, also outside a request.
 pub struct Host {
     pub(super) state: Shared,
 }
@@ -23,22 +23,22 @@ impl Default for Host {
 }
 
 impl Host {
-    /// Empty, nobody may do anything, and it is 2026-01-01 00:00 UTC.
+    /// An empty host, on which nobody may do anything. The time is 2026-01-01 00:00 UTC.
     pub fn new() -> Host {
         let state = Shared::default();
         state::make_current(&state);
         Host { state }
     }
 
-    /// The mount has another name than the protocol.
+    /// Gives the mount another name than that of the protocol.
     #[must_use]
     pub fn mounted_as(self, name: &str) -> Host {
         self.state.borrow_mut().mount = Some(name.to_owned());
         self
     }
 
-    /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` is anything. An action allows
-    /// what the protocol's description says that it implies.
+    /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` matches any characters. An
+    /// action also allows the actions that it implies in the protocol's description.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {
         {
@@ -61,13 +61,13 @@ impl Host {
         self
     }
 
-    /// The id of a user's account; empty when there is no such user.
+    /// The id of a user's account; empty if there is no such user.
     pub fn account_id(&self, name: &str) -> String {
         let state = self.state.borrow();
         state.users.get(name).map(|user| user.id.clone()).unwrap_or_default()
     }
 
-    /// What a user can sign in with ([`crate::auth::authenticate_password`]).
+    /// Sets the password of a user, for [`crate::auth::authenticate_password`].
     #[must_use]
     pub fn password(self, name: &str, password: &str) -> Host {
         {
@@ -88,7 +88,7 @@ impl Host {
         self
     }
 
-    /// What everybody may do, signed in or not.
+    /// Sets what everybody may do, signed in or not.
     #[must_use]
     pub fn anonymous_grants(self, scopes: &[&str]) -> Host {
         let scopes = scopes.iter().map(|scope| policy::scope(scope));
@@ -96,56 +96,58 @@ impl Host {
         self
     }
 
-    /// Grants the mount a wish, e.g. `login`.
+    /// Adds a right to the mount's `grants`, e.g. `login`.
     #[must_use]
     pub fn grant(self, wish: &str) -> Host {
         self.state.borrow_mut().grants.insert(wish.to_owned());
         self
     }
 
-    /// Too many wrong passwords were sent: none is looked at for so many seconds.
+    /// Behaves as after too many wrong passwords: no password is verified for this many seconds.
     #[must_use]
     pub fn throttled(self, seconds: u64) -> Host {
         self.state.borrow_mut().retry_after = Some(seconds);
         self
     }
 
-    /// Signed access tokens come from this address, not from the protocol's own endpoint.
+    /// Configures an external token server at this address. It issues the signed access tokens,
+    /// instead of the protocol's own endpoint.
     #[must_use]
     pub fn token_server(self, realm: &str) -> Host {
         self.state.borrow_mut().access_rules.realm = Some(realm.to_owned());
         self
     }
 
-    /// Signed access tokens are switched off.
+    /// Disables signed access tokens.
     #[must_use]
     pub fn without_access_tokens(self) -> Host {
         self.state.borrow_mut().access_rules.enabled = false;
         self
     }
 
-    /// Turns a feature on or off; without it, what the description says.
+    /// Turns a feature on or off. The default is in the description.
     #[must_use]
     pub fn feature(self, name: &str, enabled: bool) -> Host {
         self.state.borrow_mut().features.insert(name.to_owned(), enabled);
         self
     }
 
-    /// The mount's settings, an object of JSON.
+    /// Sets the mount's settings, which are a JSON object.
     #[must_use]
     pub fn settings(self, settings: &serde_json::Value) -> Host {
         self.state.borrow_mut().settings = settings.to_string();
         self
     }
 
-    /// Where clients reach the mount; `https://registry.example.com/demo` unless set.
+    /// Sets the URL at which clients reach the mount. The default is
+    /// `https://registry.example.com/demo`.
     #[must_use]
     pub fn base_url(self, base_url: &str) -> Host {
         base_url.clone_into(&mut self.state.borrow_mut().base_url);
         self
     }
 
-    /// The mount's limit of an upload in bytes; 1 GiB unless set.
+    /// Sets the mount's limit of an upload in bytes. The default is 1 GiB.
     #[must_use]
     pub fn upload_limit(self, limit: u64) -> Host {
         self.state.borrow_mut().upload_limit = limit;
@@ -160,20 +162,20 @@ impl Host {
         self
     }
 
-    /// Takes the features' defaults and read actions from a protocol's description, as
-    /// sending a request does.
+    /// Reads the defaults of features and the read actions from a protocol's description. Sending a
+    /// request does this too.
     #[must_use]
     pub fn describe<P: Protocol>(self) -> Host {
         self.state.borrow_mut().describe(P::describe());
         self
     }
 
-    /// Somebody of [`Host::user`].
+    /// A user of [`Host::user`].
     pub fn as_user(&self, name: &str) -> Actor {
         Actor::new(&self.state).signed_in(Identity { name: name.to_owned(), ..Identity::default() })
     }
 
-    /// A user who signed in with something that can only read.
+    /// A user whose credentials can only read.
     pub fn as_reader(&self, name: &str) -> Actor {
         Actor::new(&self.state).signed_in(Identity {
             name: name.to_owned(),
@@ -182,18 +184,18 @@ impl Host {
         })
     }
 
-    /// Nobody: no credentials were sent.
+    /// An anonymous caller: the request has no credentials.
     pub fn anonymous(&self) -> Actor {
         Actor::new(&self.state)
     }
 
-    /// Somebody whose credentials do not count, and why.
+    /// A caller whose credentials are not valid, for this reason.
     pub fn rejected(&self, reason: &str) -> Actor {
         Actor::new(&self.state).rejected(reason)
     }
 
-    /// The bearer of this token, opaque or signed; one that is unknown, revoked or expired does not
-    /// count.
+    /// The bearer of this token, opaque or signed. An unknown, revoked or expired token is not
+    /// valid.
     pub fn with_token(&self, secret: &str) -> Actor {
         let state = self.state.borrow();
         if let Some(signed) = state.signed.iter().find(|signed| signed.secret == secret) {
@@ -213,14 +215,14 @@ impl Host {
         }
     }
 
-    /// The bearer of an access token that the token server of [`Host::token_server`] signed for this;
-    /// its word counts alone.
+    /// The bearer of an access token that the token server of [`Host::token_server`] has signed for
+    /// these actions. They are allowed without a grant.
     pub fn with_outside_access(&self, access: &[Wanted]) -> Actor {
         let entries = access.iter().map(policy::entry).collect();
         Actor::new(&self.state).bearing(None, Access { entries, outside: true })
     }
 
-    /// What a signed access token holds; none when it is no such token.
+    /// The content of a signed access token; none if it is no such token.
     pub fn access(&self, secret: &str) -> Option<Vec<Wanted>> {
         let state = self.state.borrow();
         let found = state.signed.iter().find(|signed| signed.secret == secret);
@@ -232,7 +234,7 @@ impl Host {
         found.map(|signed| signed.access.iter().map(wanted).collect())
     }
 
-    /// A run of maintenance that is about to begin, now by [`Host::store_now`].
+    /// Prepares a run of maintenance, which begins at [`Host::store_now`].
     pub fn upkeep(&self) -> Upkeep<'_> {
         Upkeep::new(Shared::clone(&self.state))
     }
@@ -258,15 +260,15 @@ impl Host {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Writes an object, whatever is there. `Invalid` for a key that cannot be.
+    /// Writes an object without a precondition. `Invalid` if the key is not valid.
     pub fn insert(&self, key: &str, bytes: impl AsRef<[u8]>) -> Result<ObjectInfo, Error> {
         let mut state = self.state.borrow_mut();
         state.check_place(key)?;
         Ok(state.insert(key, bytes.as_ref().into(), None))
     }
 
-    /// Gives an object this version, e.g. one that it had before: on some stores the same
-    /// bytes always have the same.
+    /// Gives an object this version, e.g. an earlier one. On some stores the same bytes always have
+    /// the same version.
     pub fn set_version(&self, key: &str, version: &str) {
         let mut state = self.state.borrow_mut();
         if let Some(object) = state.objects.get_mut(key) {
@@ -274,7 +276,7 @@ impl Host {
         }
     }
 
-    /// As [`Host::insert`], with a content type, as an earlier system may have stored it.
+    /// Like [`Host::insert`], with a content type, e.g. one that an earlier system has stored.
     pub fn insert_typed(
         &self,
         key: &str,
@@ -286,67 +288,68 @@ impl Host {
         Ok(state.insert(key, bytes.as_ref().into(), Some(content_type)))
     }
 
-    /// Removes an object; false when nothing was there.
+    /// Removes an object. False if it did not exist.
     pub fn remove(&self, key: &str) -> bool {
         let mut state = self.state.borrow_mut();
         let removed = state.remove(key, Precondition::Any);
         removed.unwrap_or(false)
     }
 
-    /// The next write to `key` loses: it is a `Conflict`, and nothing has changed. May
-    /// be called several times.
+    /// Makes the next write of `key` a `Conflict`, although nothing has changed. Can be called
+    /// several times.
     pub fn conflict_next(&self, key: &str) {
         let mut state = self.state.borrow_mut();
         state.lost_races.entry(key.to_owned()).or_default().push_back(None);
     }
 
-    /// Somebody else writes these bytes just before the next write to `key`.
+    /// Somebody else writes these bytes just before the next write of `key`.
     pub fn race(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         let mut state = self.state.borrow_mut();
         let races = state.lost_races.entry(key.to_owned()).or_default();
         races.push_back(Some(bytes.into()));
     }
 
-    /// The answer to the next change of `key` is lost, and somebody else changes the object before the
-    /// host asks again: the change is made, then `others` gets what is there and gives what they make
-    /// of it, and the plugin gets `Conflict`. May be called several times.
+    /// The answer to the next change of `key` is lost, and somebody else changes the object before
+    /// the host repeats its request. The change is made. Then `others` gets the object, and returns
+    /// what somebody else makes of it. The plugin gets `Conflict`. Can be called several times.
     pub fn lose_answer(&self, key: &str, others: impl FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>> + 'static) {
         let mut state = self.state.borrow_mut();
         state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(others), Error::Conflict));
     }
 
-    /// The next change of `key` is made, and answered with this error all the same, as when
-    /// the store went away in between. May be called several times.
+    /// The next change of `key` is made, but the plugin gets this error, as if the store had
+    /// stopped answering in between. Can be called several times.
     pub fn break_answer(&self, key: &str, error: Error) {
         let mut state = self.state.borrow_mut();
         state.lost_answers.entry(key.to_owned()).or_default().push_back((Box::new(|there| there), error));
     }
 
-    /// Somebody else writes these bytes just before the next piece of `key` is read: what
-    /// is read in pieces (above 1 MiB, or through a `Reader`). May be called several times.
+    /// Somebody else writes these bytes just before the next piece of `key` is read, for objects
+    /// that are read in pieces (above 1 MiB, or through a `Reader`). Can be called several times.
     pub fn race_reading(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         let mut state = self.state.borrow_mut();
         state.read_races.entry(key.to_owned()).or_default().push_back(bytes.into());
     }
 
-    /// The next call to the storage fails. May be called several times.
+    /// Makes the next call to the storage fail. Can be called several times.
     pub fn fail_next(&self, error: Error) {
         self.state.borrow_mut().failures.push_back(error);
     }
 
-    /// The store has room for so many bytes more. What is written beyond is `storage-full`;
-    /// removing gives room. Empty objects take none.
+    /// Limits the free space of the store to this many bytes. A write beyond it is `storage-full`.
+    /// Removing an object frees its space. Empty objects use none.
     pub fn set_room(&self, bytes: u64) {
         self.state.borrow_mut().room = Some(bytes);
     }
 
-    /// The store takes nothing more, not even an empty object.
+    /// Makes the store full: it accepts nothing more, not even an empty object.
     pub fn set_full(&self) {
         let mut state = self.state.borrow_mut();
         (state.room, state.takes_empty) = (Some(0), false);
     }
 
-    /// Milliseconds since the Unix epoch. The store's clock moves along.
+    /// Sets the host's clock, in milliseconds since the Unix epoch. The store's clock moves by the
+    /// same time.
     pub fn set_now(&self, moment: u64) {
         self.state.borrow_mut().now = moment;
     }
@@ -355,34 +358,34 @@ impl Host {
         self.state.borrow().now
     }
 
-    /// Sets the store's clock so many milliseconds ahead of the host's, or behind it. They
-    /// agree unless this is called.
+    /// Sets the store's clock this many milliseconds ahead of the host's clock, or behind it. By
+    /// default, the two agree.
     pub fn set_store_ahead(&self, milliseconds: i64) {
         self.state.borrow_mut().store_ahead = milliseconds;
     }
 
-    /// What time it is by the store's clock.
+    /// The time by the store's clock.
     pub fn store_now(&self) -> u64 {
         self.state.borrow().store_now()
     }
 
-    /// How many objects were read, written, looked up or removed, and pages listed, since the host
-    /// was made.
+    /// How many objects were read, written, looked up or removed, and how many pages were listed,
+    /// since the host was created.
     pub fn store_calls(&self) -> u64 {
         self.state.borrow().calls
     }
 
-    /// Bytes that were staged and are still held by somebody.
+    /// The number of staged bytes that a plugin still holds.
     pub fn staged(&self) -> usize {
         self.state.borrow().staging.len()
     }
 
-    /// Ids of the uploads that were started and not ended.
+    /// The ids of the uploads that were started and have not ended.
     pub fn uploads(&self) -> Vec<String> {
         self.state.borrow().uploads.keys().cloned().collect()
     }
 
-    /// What the plugin has written to the log.
+    /// The lines that the plugin has written to the log.
     pub fn log(&self) -> Vec<LogLine> {
         self.state.borrow().log.clone()
     }

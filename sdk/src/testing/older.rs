@@ -7,14 +7,15 @@ use super::{Host, Reply};
 use crate::maintenance::Maintenance;
 use crate::time::{DAY, MINUTE, SECOND};
 
-/// Ages of the copy, in milliseconds; and whether the time goes by after it was restored.
+/// Ages of the copy, in milliseconds, and whether this time passes after the copy was restored.
 const AGES: [(u64, bool); 6] =
     [(0, true), (SECOND, true), (10 * MINUTE, true), (10 * MINUTE, false), (2 * DAY, true), (2 * DAY, false)];
 
-/// What a request is about, and the request.
+/// The name of a change, and the request that makes it.
 pub type Change = (&'static str, fn(&Host) -> Reply);
 
-/// A document, and how two of its states come about.
+/// Tests what a protocol does if a document is an older copy of itself: a document, and how to make
+/// two of its states.
 ///
 /// ```
 /// use packhouse_plugin::maintenance::{Maintenance, Step, Stored};
@@ -63,15 +64,15 @@ pub type Change = (&'static str, fn(&Host) -> Reply);
 pub struct Older {
     /// Its key.
     pub document: &'static str,
-    /// A host with the first state.
+    /// Makes a host with the first state.
     pub begin: fn() -> Host,
-    /// Makes the second state of it.
+    /// Makes the second state of the document.
     pub go_on: fn(&Host),
 }
 
 impl Older {
-    /// Both states come about, and then the first is restored. `is_aged`: at once, and then time goes
-    /// by; otherwise time goes by before. Gives the second state too.
+    /// Makes both states, and then restores the first one. If `is_aged`, `age` milliseconds pass
+    /// after that; otherwise before that. Also returns the second state.
     pub fn restored(&self, age: u64, is_aged: bool) -> (Host, Vec<u8>) {
         let host = (self.begin)();
         let read = |host: &Host| host.object(self.document).unwrap_or_default();
@@ -89,7 +90,8 @@ impl Older {
         (host, newest)
     }
 
-    /// Each of these answers 500, tells the operator which document is meant, and changes nothing.
+    /// Asserts that each of these changes is answered with 500, names the document in the log, and
+    /// changes nothing.
     #[track_caller]
     pub fn assert_refused(&self, changes: &[Change]) {
         for (age, is_aged) in AGES {
@@ -105,8 +107,8 @@ impl Older {
         }
     }
 
-    /// `verify` and `gc` name the document and change nothing; once the newest copy is restored all is
-    /// well.
+    /// Asserts that `verify` and `gc` name the document and change nothing, and report nothing
+    /// after the newest copy was restored.
     #[track_caller]
     pub fn assert_kept<P: Maintenance>(&self) {
         for (age, is_aged) in AGES {

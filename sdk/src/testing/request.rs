@@ -12,8 +12,7 @@ use crate::description::FailureShape;
 use crate::sys::{self, Sent};
 use crate::{Error, Protocol, Request};
 
-/// Names of headers that may hold a credential: whole, by their end, by their start, and by
-/// what they contain.
+/// Names of headers that may contain a credential: whole names, ends, starts, and parts.
 const REMOVED: [&str; 6] =
     ["authorization", "cookie", "cookie2", "otp", "x-registry-auth", "x-jfrog-art-api"];
 const REMOVED_ENDS: [&str; 6] = ["-authorization", "-otp", "-cookie", "-jwt", "-auth-key", "-access-key"];
@@ -21,7 +20,7 @@ const REMOVED_STARTS: [&str; 2] = ["x-auth-", "x-jwt"];
 const REMOVED_PARTS: [&str; 8] =
     ["token", "api-key", "apikey", "api_key", "secret", "password", "credential", "jwt-assertion"];
 
-/// A client that sends requests; made by [`super::Host`].
+/// A client that sends requests, from [`super::Host`].
 #[derive(Clone)]
 pub struct Actor {
     state: Shared,
@@ -87,8 +86,8 @@ impl Actor {
         }
     }
 
-    /// Calls the host as this actor outside a request, e.g. to test a function that asks
-    /// for a permission.
+    /// Calls the host as this actor outside a request, e.g. to test a function that checks a
+    /// permission.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         state::make_current(&self.state);
         let before = {
@@ -115,7 +114,7 @@ pub struct FormField<'a> {
     pub content: &'a [u8],
 }
 
-/// A request that is about to be sent.
+/// A request that has not been sent yet.
 #[must_use]
 pub struct TestRequest {
     actor: Actor,
@@ -130,8 +129,8 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
-    /// Adds one; several of a name reach the plugin joined with `, `. What may hold a
-    /// credential never reaches it.
+    /// Adds a header. The plugin gets several values of a name joined with `, `. It never gets a
+    /// header that may contain a credential.
     pub fn header(mut self, name: &str, value: &str) -> TestRequest {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -142,12 +141,12 @@ impl TestRequest {
         self
     }
 
-    /// A body of JSON and its content type.
+    /// Sets a JSON body and its content type.
     pub fn json(self, body: &serde_json::Value) -> TestRequest {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
-    /// A form (`multipart/form-data`) of these fields, and its content type.
+    /// Sets a form (`multipart/form-data`) with these fields, and its content type.
     pub fn form(self, fields: &[FormField<'_>]) -> TestRequest {
         const BOUNDARY: &str = "packhouse-test-boundary";
         let mut body = Vec::new();
@@ -165,7 +164,7 @@ impl TestRequest {
         self.header("content-type", &format!("multipart/form-data; boundary={BOUNDARY}")).body(body)
     }
 
-    /// The length is not declared.
+    /// Sends the body without a declared length.
     pub fn chunked(mut self) -> TestRequest {
         self.chunked = true;
         self
@@ -177,13 +176,14 @@ impl TestRequest {
         self
     }
 
-    /// The mount was reached by this address, e.g. `/v2`.
+    /// Sends the request to this alias of the mount, e.g. `/v2`.
     pub fn alias(mut self, alias: &str) -> TestRequest {
         self.alias = Some(alias.to_owned());
         self
     }
 
-    /// Lets the protocol answer it. What it staged and did not commit is gone then.
+    /// Sends the request to the protocol. Bytes that the protocol staged and did not commit are
+    /// removed afterwards.
     pub fn send<P: Protocol>(self) -> Reply {
         let actor = self.actor.clone();
         let description = P::describe();
@@ -209,7 +209,7 @@ impl TestRequest {
         Reply::new(sent, asked.take(), head)
     }
 
-    /// As the plugin gets it: credentials stay with the host.
+    /// The request as the plugin gets it, without credentials.
     fn into_raw(mut self, asked: Rc<RefCell<Vec<String>>>) -> sys::Request {
         let length = (!self.chunked).then_some(self.body.len() as u64);
         let broken = self.broken_after.map(|bytes| {

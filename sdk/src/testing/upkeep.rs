@@ -7,12 +7,12 @@ use super::state::{self, Shared, Usage};
 use crate::maintenance::{self, Maintenance, Step};
 use crate::{Error, sys};
 
-/// Milliseconds of the grace unless set: a day.
+/// The default grace period: a day, in milliseconds.
 const GRACE: u64 = 24 * 60 * 60 * 1000;
 
 type StepOf = fn(&Step<'_>) -> Result<(), Error>;
 
-/// What the steps of one run share.
+/// The state that the steps of one run share.
 #[derive(Default)]
 pub(crate) struct Run {
     pub(crate) id: String,
@@ -26,17 +26,17 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
 }
 
-/// What a run has reported.
+/// The report of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Keys that were removed, or in a dry run would have been.
+    /// Keys that were removed, or would be removed if this were no dry run.
     pub left_over: Vec<String>,
     pub left_over_bytes: u64,
     /// How many of them a request had marked for removal.
     pub ordered: u64,
     /// Keys that stay because no document belongs to them.
     pub orphans: Vec<String>,
-    /// Objects that look left over and are recent.
+    /// Objects that look left over, but are recent.
     pub kept: u64,
     pub damaged: Vec<String>,
     pub rebuilt: Vec<String>,
@@ -44,11 +44,11 @@ pub struct Outcome {
     pub checked: u64,
     pub checked_bytes: u64,
     pub steps: usize,
-    /// Everything but counts, with the reasons, in the order it was said.
+    /// All reports except counts, with their reasons, in order.
     pub lines: Vec<String>,
 }
 
-/// A run that is about to begin; made by [`super::Host::upkeep`].
+/// A run that has not begun yet, from [`super::Host::upkeep`].
 #[must_use]
 pub struct Upkeep<'a> {
     state: Shared,
@@ -71,42 +71,43 @@ impl<'a> Upkeep<'a> {
         }
     }
 
-    /// Changes nothing: what writes or removes is `Denied`.
+    /// Makes it a dry run: every call that writes or removes is `Denied`.
     pub fn dry_run(self) -> Upkeep<'a> {
         Upkeep { is_dry: true, ..self }
     }
 
-    /// The operator ordered to remove orphans too.
+    /// Runs as if the operator had ordered to remove orphans too.
     pub fn removing_orphans(self) -> Upkeep<'a> {
         Upkeep { removes_orphans: true, ..self }
     }
 
-    /// Keeps what was written in the last so many milliseconds; a day unless set.
+    /// Sets the grace period in milliseconds. The default is a day.
     pub fn older_than(self, milliseconds: u64) -> Upkeep<'a> {
         Upkeep { grace: milliseconds, ..self }
     }
 
-    /// The host is killed after so many steps.
+    /// Kills the host after this many steps.
     pub fn killed_after(self, steps: usize) -> Upkeep<'a> {
         Upkeep { most_steps: steps, ..self }
     }
 
-    /// Somebody else is at work after each step but the last; told how many there were.
+    /// Calls this after each step except the last, with the number of steps so far, e.g. to let
+    /// somebody else write.
     pub fn between(self, work: impl FnMut(usize) + 'a) -> Upkeep<'a> {
         Upkeep { between: Some(Box::new(work)), ..self }
     }
 
-    /// All steps of [`Maintenance::collect`].
+    /// Runs all steps of [`Maintenance::collect`].
     pub fn collect<P: Maintenance>(self) -> Result<Outcome, Error> {
         self.run::<P>(P::collect)
     }
 
-    /// All steps of [`Maintenance::reindex`].
+    /// Runs all steps of [`Maintenance::reindex`].
     pub fn reindex<P: Maintenance>(self) -> Result<Outcome, Error> {
         self.run::<P>(P::reindex)
     }
 
-    /// All steps of [`Maintenance::verify`], in which nothing can be changed.
+    /// Runs all steps of [`Maintenance::verify`], in which nothing can be changed.
     pub fn verify<P: Maintenance>(self) -> Result<Outcome, Error> {
         self.dry_run().run::<P>(maintenance::verify::<P>)
     }
@@ -148,7 +149,7 @@ impl<'a> Upkeep<'a> {
         }
     }
 
-    /// One step; what it staged and did not commit is gone then.
+    /// Runs one step. Bytes that it staged and did not commit are removed afterwards.
     fn take(&self, run: &RefCell<Run>, step: StepOf) -> Result<(), Error> {
         {
             let mut state = self.state.borrow_mut();
