@@ -107,15 +107,18 @@ impl Older {
         }
     }
 
-    /// Asserts that `verify` and `gc` name the document and change nothing, and report nothing
-    /// after the newest copy was restored.
+    /// Asserts that `verify` and `gc` name the document and change nothing, that `verify` says what to
+    /// do, and that both report nothing after the newest copy was restored.
     #[track_caller]
     pub fn assert_kept<P: Maintenance>(&self) {
         for (age, is_aged) in AGES {
             let (host, newest) = self.restored(age, is_aged);
             let before = content(&host);
             let damaged = Ok(vec![self.document.to_owned()]);
-            assert_eq!(host.upkeep().verify::<P>().map(|run| run.damaged), damaged);
+            let run = host.upkeep().verify::<P>();
+            let told = run.as_ref().map(|run| run.lines.join("\n")).unwrap_or_default();
+            assert_eq!(run.map(|run| run.damaged), damaged);
+            assert!(told.contains("restore the newest copy"), "verify must say what to do: {told}");
             for run in [host.upkeep(), host.upkeep().removing_orphans()] {
                 let run = run.older_than(0).collect::<P>();
                 let told = run.map(|run| (run.damaged, run.left_over));
@@ -124,6 +127,28 @@ impl Older {
             assert_eq!(changed(&host, &before), Vec::<String>::new(), "maintenance after {age}");
             self.insert(&host, &newest);
             assert_eq!(host.upkeep().verify::<P>().map(|run| run.damaged), Ok(Vec::new()));
+        }
+    }
+
+    /// Asserts that `reindex` makes the document again from what else is stored, that a dry run says so
+    /// before, and that `verify` and another `reindex` then find nothing. Then `look` gets the host and
+    /// the newest copy.
+    #[track_caller]
+    pub fn assert_made_anew<P: Maintenance>(&self, look: impl Fn(&Host, &[u8])) {
+        for (age, is_aged) in AGES {
+            let (host, newest) = self.restored(age, is_aged);
+            let before = content(&host);
+            let is_rebuilt = |keys: &[String]| keys.iter().any(|key| key == self.document);
+            let dry = host.upkeep().dry_run().reindex::<P>().map(|run| is_rebuilt(&run.rebuilt));
+            assert_eq!(dry, Ok(true), "a dry run after {age}");
+            assert_eq!(changed(&host, &before), Vec::<String>::new(), "a dry run after {age}");
+            let run = host.upkeep().reindex::<P>().map(|run| (is_rebuilt(&run.rebuilt), run.damaged));
+            assert_eq!(run, Ok((true, Vec::new())), "after {age}");
+            for run in [host.upkeep().verify::<P>(), host.upkeep().reindex::<P>()] {
+                let told = run.map(|run| (run.damaged, run.rebuilt));
+                assert_eq!(told, Ok((Vec::new(), Vec::new())), "once it is made anew, after {age}");
+            }
+            look(&host, &newest);
         }
     }
 

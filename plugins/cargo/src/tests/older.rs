@@ -218,18 +218,13 @@ fn unstamp(host: &Host, key: &str) -> Vec<u8> {
 
 #[test]
 fn a_reindex_makes_the_lost_line_anew_from_the_file() {
-    let (host, newest) = OLDER.restored(2 * DAY, true);
-    assert_eq!(host.upkeep().dry_run().reindex::<Cargo>().unwrap().rebuilt, [INDEX]);
-    assert_eq!(host.upkeep().reindex::<Cargo>().unwrap().rebuilt, [INDEX]);
-    let newest: Vec<Value> =
-        String::from_utf8(newest).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines(&host, "/de/mo/demo"), newest, "with the time of its publication");
-    for run in [host.upkeep().verify::<Cargo>(), host.upkeep().reindex::<Cargo>()] {
-        let run = run.unwrap();
-        assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
-    }
-    assert_told(&other_bytes().send(&host.as_user("ann")), 409, "already uploaded");
-    Publish::new("demo", "1.2.0").done(&host);
+    OLDER.assert_made_anew::<Cargo>(|host, newest| {
+        let newest = str::from_utf8(newest).unwrap().lines();
+        let newest: Vec<Value> = newest.map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines(host, "/de/mo/demo"), newest, "with the time of its publication");
+        assert_told(&other_bytes().send(&host.as_user("ann")), 409, "already uploaded");
+        Publish::new("demo", "1.2.0").done(host);
+    });
 }
 
 /// By a hand: the count of lines is right.

@@ -58,7 +58,9 @@ fn maintenance_names_it_and_a_reindex_sets_the_tags_again() {
     for (age, is_aged) in [(0, true), (2 * DAY, true), (2 * DAY, false)] {
         let (host, newest) = restored(age, is_aged);
         let only = [TAGS.to_owned()];
-        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, only);
+        let run = host.upkeep().verify::<Oci>().unwrap();
+        assert_eq!(run.damaged, only);
+        assert!(run.lines.join("\n").contains("restore the newest copy"), "what to do: {:?}", run.lines);
         let run = collect(&host, 0);
         assert_eq!((run.damaged.as_slice(), run.left_over.len()), (only.as_slice(), 0));
         assert!(has_blob(&host, "two"));

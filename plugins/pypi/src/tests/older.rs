@@ -3,9 +3,7 @@
 
 use super::maintenance::{DOCUMENT, MINUTE, assert_damaged};
 use super::*;
-
-/// A request that changes something.
-type Request = fn(&Host) -> Reply;
+use packhouse_plugin::testing::Older;
 
 const DAY: u64 = 24 * 60 * MINUTE;
 const PAGE: &str = "simple/demo/index.html";
@@ -13,22 +11,15 @@ const PROOF: &str = "proofs/metadata/demo/metadata.json";
 const LOST: &str = "packages/demo/demo-1.0.tar.gz";
 
 /// A wheel and then a source distribution, and then the document of before the second is restored.
-/// `is_aged`: at once, and then time goes by.
-fn restored(age: u64, is_aged: bool) -> (Host, Vec<u8>) {
-    let host = host();
-    Upload::wheel("demo", "1.0").done(&host);
-    let older = host.object(DOCUMENT).unwrap();
-    Upload::sdist("demo", "1.0").done(&host);
-    let newest = host.object(DOCUMENT).unwrap();
-    if is_aged {
-        host.insert(DOCUMENT, &older).unwrap();
-    }
-    host.set_now(host.now() + age);
-    if !is_aged {
-        host.insert(DOCUMENT, &older).unwrap();
-    }
-    (host, newest)
-}
+const OLDER: Older = Older {
+    document: DOCUMENT,
+    begin: || {
+        let host = host();
+        Upload::wheel("demo", "1.0").done(&host);
+        host
+    },
+    go_on: |host| drop(Upload::sdist("demo", "1.0").done(host)),
+};
 
 fn other_bytes() -> Upload {
     let info = samples::metadata("demo", "1.0");
@@ -38,27 +29,17 @@ fn other_bytes() -> Upload {
 
 #[test]
 fn every_change_answers_a_logged_500_and_changes_nothing() {
-    for (age, is_aged) in
-        [(0, true), (1000, true), (10 * MINUTE, true), (10 * MINUTE, false), (2 * DAY, true)]
-    {
-        let requests: [(&str, Request); 6] = [
-            ("upload the same", |host| Upload::sdist("demo", "1.0").send(&host.as_user("ann"))),
-            ("upload other bytes", |host| other_bytes().send(&host.as_user("ann"))),
-            ("upload a new version", |host| Upload::wheel("demo", "2.0").send(&host.as_user("ann"))),
-            ("yank", |host| host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>()),
-            ("delete a version", |host| host.as_user("ann").delete("/pypi/demo/1.0").send::<Pypi>()),
-            ("archive", |host| {
-                let body = json!({ "status": "archived" });
-                host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>()
-            }),
-        ];
-        for (what, request) in requests {
-            let (host, _) = restored(age, is_aged);
-            let before = (host.objects(), host.object(DOCUMENT), host.object(LOST));
-            assert_damaged(&host, what, || request(&host));
-            assert_eq!((host.objects(), host.object(DOCUMENT), host.object(LOST)), before, "{what} {age}");
-        }
-    }
+    OLDER.assert_refused(&[
+        ("upload the same", |host| Upload::sdist("demo", "1.0").send(&host.as_user("ann"))),
+        ("upload other bytes", |host| other_bytes().send(&host.as_user("ann"))),
+        ("upload a new version", |host| Upload::wheel("demo", "2.0").send(&host.as_user("ann"))),
+        ("yank", |host| host.as_user("ann").put("/pypi/demo/1.0/yank").send::<Pypi>()),
+        ("delete a version", |host| host.as_user("ann").delete("/pypi/demo/1.0").send::<Pypi>()),
+        ("archive", |host| {
+            let body = json!({ "status": "archived" });
+            host.as_user("ann").put("/pypi/demo/status").json(&body).send::<Pypi>()
+        }),
+    ]);
 }
 
 #[test]
@@ -75,38 +56,20 @@ fn a_quarantine_that_an_older_copy_does_not_know_is_noticed() {
 
 #[test]
 fn maintenance_names_it_and_removes_nothing() {
-    for (age, is_aged) in [(0, true), (10 * MINUTE, false), (2 * DAY, true), (2 * DAY, false)] {
-        let (host, newest) = restored(age, is_aged);
-        let before = host.objects();
-        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, [DOCUMENT]);
-        for run in [host.upkeep(), host.upkeep().removing_orphans()] {
-            let run = run.older_than(0).collect::<Pypi>().unwrap();
-            assert_eq!((run.damaged, run.left_over.len()), (vec![DOCUMENT.to_owned()], 0));
-        }
-        assert_eq!(host.objects(), before);
-        host.insert(DOCUMENT, newest).unwrap();
-        assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
-        Upload::wheel("demo", "1.1").done(&host);
-    }
+    OLDER.assert_kept::<Pypi>();
 }
 
 #[test]
 fn a_reindex_makes_the_lost_entry_anew_from_the_file() {
-    let (host, newest) = restored(10 * MINUTE, true);
-    let newest: Value = serde_json::from_slice(&newest).unwrap();
-    assert!(host.upkeep().dry_run().reindex::<Pypi>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
-    let run = host.upkeep().reindex::<Pypi>().unwrap();
-    assert_eq!((run.rebuilt.contains(&DOCUMENT.to_owned()), run.damaged.len()), (true, 0), "{:?}", run.lines);
-    let mut expected = newest["files"].clone();
-    // Nothing else says who uploaded it.
-    expected[1].as_object_mut().unwrap().remove("uploader");
-    assert_eq!(host.object_json(DOCUMENT)["files"], expected, "with the time of its upload");
-    for run in [host.upkeep().verify::<Pypi>(), host.upkeep().reindex::<Pypi>()] {
-        let run = run.unwrap();
-        assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
-    }
-    assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 409);
-    Upload::wheel("demo", "1.1").done(&host);
+    OLDER.assert_made_anew::<Pypi>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        let mut expected = newest["files"].clone();
+        // Nothing else says who uploaded it.
+        expected[1].as_object_mut().unwrap().remove("uploader");
+        assert_eq!(host.object_json(DOCUMENT)["files"], expected, "with the time of its upload");
+        assert_eq!(other_bytes().send(&host.as_user("ann")).status(), 409);
+        Upload::wheel("demo", "1.1").done(host);
+    });
 }
 
 #[test]
