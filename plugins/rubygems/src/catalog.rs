@@ -14,6 +14,8 @@
 //! # Invariants
 //! - A note stays for [`storage::GRACE`]: a push that left it may not have changed the document
 //!   yet. After that the push has ended.
+//! - Whoever reads the list for the first time writes `recent.json`, also beside the `versions` of an
+//!   earlier system. So a gem whose document has no note shows that there was one.
 //! - The notes are listed before `recent.json` is read, and that before `versions` is looked at: the
 //!   request that removed a note has processed it.
 
@@ -200,8 +202,8 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     if is_of_base && seen.iter().all(is_seen) {
         return Ok(Some(Current { base: recent.base, lines: recent.lines, sums: recent.sums }));
     }
-    if stored.is_none() && base.is_none() {
-        anew::check_begun()?;
+    if stored.is_none() {
+        anew::check_begun(base.is_some())?;
     }
     if stored.is_none() && base.is_none() && seen.values().all(|version| version.starts_with(ABSENT)) {
         return Ok(Some(Current { base: None, lines: EMPTY.to_owned(), sums: Sums::of(EMPTY)? }));
@@ -222,7 +224,7 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     Ok(folded)
 }
 
-/// Without `recent.json`, `versions` is that of an earlier system.
+/// Without `recent.json`, `versions` is that of an earlier system: see [`anew::check_begun`].
 fn beside(stored: Option<&Document>, recent: Recent, base: Option<&Document>) -> Result<Recent, Error> {
     match stored {
         Some(_) => recent.beside(base),
@@ -334,8 +336,8 @@ fn text_of(base: Option<&Document>) -> Result<String, Error> {
 pub fn peek() -> Result<String, Error> {
     let stored = storage::get(RECENT)?;
     Recent::of(stored.as_ref())?.check_complete()?;
-    if stored.is_none() && storage::stat(VERSIONS)?.is_none() {
-        anew::check_begun()?;
+    if stored.is_none() {
+        anew::check_begun(storage::stat(VERSIONS)?.is_some())?;
     }
     anew::draft()
 }

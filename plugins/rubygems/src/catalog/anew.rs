@@ -14,17 +14,23 @@ pub(super) fn header() -> String {
     format!("created_at: {}\n---\n", time::rfc3339_seconds(clock::now()))
 }
 
-/// To be called if neither `versions` nor `recent.json` is there. `Damaged` if there was a list: the
-/// note of a gem stays until the gem is in one of both.
-pub(super) fn check_begun() -> Result<(), Error> {
+/// To be called if `recent.json` is not there. `Damaged` if it was there: the note of a gem stays until
+/// the gem is in the list, and whoever lists it writes `recent.json`.
+pub(super) fn check_begun(has_versions: bool) -> Result<(), Error> {
     for document in storage::list(PACKAGES) {
         let document = document?;
         let Some(name) = layout::gem_of_document(&document.key) else { continue };
         // Another request may have written the list and removed the note.
-        let keys = [layout::change(&name), RECENT.to_owned(), VERSIONS.to_owned()];
-        if storage::stat_many(&keys)?.iter().all(Option::is_none) {
-            let why = "it is missing, and so is `recent.json`: run `packhouse reindex` to write both anew";
-            return Err(Error::damaged(VERSIONS, why));
+        if storage::stat_many(&[layout::change(&name).as_str(), RECENT])?.iter().all(Option::is_none) {
+            return Err(if has_versions {
+                let why = "it is missing, and with it the gems and yanks that had not reached `versions` yet: run \
+                           `packhouse reindex` to write both anew";
+                Error::damaged(RECENT, why)
+            } else {
+                let why =
+                    "it is missing, and so is `recent.json`: run `packhouse reindex` to write both anew";
+                Error::damaged(VERSIONS, why)
+            });
         }
     }
     Ok(())

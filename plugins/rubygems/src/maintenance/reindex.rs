@@ -24,6 +24,7 @@ const KEYS: u32 = 300;
 const MOST_READ: u64 = 16 << 20;
 
 pub const PHASES: &[Phase] = &[
+    Phase { name: "begun", step: begin_beside },
     Phase { name: "found", step: found },
     Phase { name: "proofs", step: proofs },
     Phase {
@@ -36,6 +37,22 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "rendered", step: render },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
+
+/// Beside the list of an earlier system. Without it, a gem that gets its document from its page would look
+/// as if the lines behind the end of the list were lost.
+fn begin_beside(step: &Step<'_>, _: Option<&str>) -> Result<Option<String>, Error> {
+    if !step.is_dry_run()
+        && storage::stat(layout::VERSIONS)?.is_some()
+        && storage::stat(layout::RECENT)?.is_none()
+    {
+        match catalog::current() {
+            // The list is written anew below.
+            Ok(_) | Err(Error::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
 
 /// Pages without a document.
 fn found(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

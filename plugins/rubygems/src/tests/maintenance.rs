@@ -262,6 +262,46 @@ fn lines_that_are_damaged_are_refused_until_the_list_is_written_anew() {
     assert_refused_until_reindexed(&host, "recent.json");
 }
 
+/// A gem and a yank that have not reached `versions` would be lost silently.
+#[test]
+fn lines_that_were_lost_alone_are_not_those_of_an_earlier_system() {
+    let host = listed();
+    let yank = "/api/v1/gems/yank?gem_name=late&version=1.0";
+    assert_eq!(host.as_user("ann").delete(yank).send::<RubyGems>().status(), 200);
+    pushed(&host, "late", "0.9");
+    let whole = text(&host, "/names");
+    let behind = String::from_utf8(host.object("versions").unwrap()).unwrap();
+    assert!(!behind.contains("late -1.0"), "{behind}");
+    host.set_now(host.now() + 3 * GRACE);
+    host.remove("recent.json");
+    host.remove("changes/late");
+    assert_refused_until_reindexed(&host, "recent.json");
+    assert_eq!(text(&host, "/names"), whole);
+    assert!(list(&host).iter().all(|line| !line.starts_with("late 1.0")), "{:?}", list(&host));
+}
+
+#[test]
+fn the_list_of_an_earlier_system_is_read_before_and_after_a_reindex_and_while_it_goes_on() {
+    let page = format!("---\n1.0 |checksum:{}\n", sha256(b"gem"));
+    let versions = format!("created_at: 2019-01-01T00:00:00Z\n---\nold 1.0 {}\n", md5(&page));
+    for steps in 0..10 {
+        let host = host();
+        for (key, text) in [("gems/old-1.0.gem", "gem"), ("info/old", &page), ("versions", &versions)] {
+            host.insert(key, text).unwrap();
+        }
+        if steps == 9 {
+            assert_eq!(text(&host, "/versions"), versions);
+        }
+        let between = |_| assert_eq!(text(&host, "/versions"), versions);
+        let upkeep = host.upkeep().killed_after(steps);
+        upkeep.between(between).reindex::<RubyGems>().unwrap();
+        assert_eq!(text(&host, "/versions"), versions, "after {steps} steps");
+        assert_eq!(verify(&host).damaged, Vec::<String>::new());
+        pushed(&host, "demo", "1.0");
+        assert_eq!(list(&host).len(), 2);
+    }
+}
+
 #[test]
 fn a_list_that_was_lost_with_its_lines_is_not_an_empty_one() {
     let host = listed();
