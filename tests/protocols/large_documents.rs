@@ -50,21 +50,150 @@ async fn npm_serves_the_files_of_a_package_with_10_000_versions() {
     anonymous.get(&format!("/large/-/large-1.{VERSIONS}.0.tgz")).await.expect(404);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_downloads_at_once_leave_the_host_small() {
+/// Asks for one file many times at once, and gives the mebibytes by which the host grew.
+async fn growth(options: Options, write: fn(&Registry), mount: &str, path: &str, downloads: usize) -> u64 {
     // On a busy machine the last one waits for longer than the ten seconds of the default.
-    let registry = Registry::start(Options::npm().limits("queue_timeout = \"2m\"\n")).await;
-    write_package(&registry);
-    let anonymous = registry.actor("/npm");
-    anonymous.get("/large/-/large-1.0.0.tgz").await.expect(200);
+    let registry = Registry::start(options.limits("queue_timeout = \"2m\"\n")).await;
+    write(&registry);
+    let anonymous = registry.actor(mount);
+    anonymous.get(path).await.expect(200);
     let before = registry.peak_memory();
-    let downloads = (0..512).map(|_| anonymous.get("/large/-/large-1.5000.0.tgz"));
-    for answer in join_all(downloads).await {
+    for answer in join_all((0..downloads).map(|_| anonymous.get(path))).await {
         answer.expect(200);
     }
     let grown = registry.peak_memory().saturating_sub(before) >> 20;
-    println!("512 downloads took {grown} MiB");
+    println!("{downloads} downloads of {mount}{path} took {grown} MiB");
+    grown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_downloads_at_once_leave_the_host_small() {
+    let path = "/large/-/large-1.5000.0.tgz";
+    let grown = growth(Options::npm(), write_package, "/npm", path, 512).await;
     assert!(grown < 1024, "{grown} MiB");
+}
+
+/// A quarter of the downloads, and of the memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_downloads_of_a_dist_a_gem_or_a_build_leave_the_host_small() {
+    let gem = "/gems/large-1.5000.gem";
+    let (dist, build) = (format!("/dists/acme/large/{:040x}.zip", 5000), build(5000));
+    for grown in [
+        growth(Options::composer(), write_dists, "/composer", &dist, 128).await,
+        growth(Options::rubygems(), write_gems, "/rubygems", gem, 128).await,
+        growth(Options::maven(), write_builds, "/maven", &format!("/{build}"), 128).await,
+    ] {
+        assert!(grown < 256, "{grown} MiB");
+    }
+}
+
+/// Versions in the order in which the plugin writes them.
+fn write_dists(registry: &Registry) {
+    let versions: Vec<Value> = (0..VERSIONS)
+        .map(|number| {
+            json!({
+                "version": format!("1.{number}"), "normalized": format!("1.{number}.0.0"),
+                "time": "2026-01-01T00:00:00+00:00", "reference": format!("{number:040x}"),
+                "size": number.to_string().len(), "sha1": "0".repeat(40), "sha256": "0".repeat(64),
+                "composer": { "name": "acme/large", "description": "x".repeat(900) },
+            })
+        })
+        .collect();
+    let versions = Value::from(versions).to_string();
+    let head = "\"format\":\"packhouse-composer-1\",\"name\":\"acme/large\",\"modified\":1767225600";
+    let document = format!("{{{head},\"versions\":{versions}}}");
+    write(registry, "composer/packages/acme/large/metadata.json", document.as_bytes());
+    for number in [0, 5000, VERSIONS - 1, VERSIONS] {
+        let key = format!("composer/packages/acme/large/{number:040x}.zip");
+        write(registry, &key, number.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn composer_serves_the_dists_of_a_package_with_10_000_versions() {
+    let registry = Registry::start(Options::composer().limits(MEMORY)).await;
+    write_dists(&registry);
+    let anonymous = registry.actor("/composer");
+    for number in [0, 5000, VERSIONS - 1] {
+        let answer = anonymous.get(&format!("/dists/acme/large/{number:040x}.zip")).await.expect(200);
+        assert_eq!(answer.text(), number.to_string());
+    }
+    anonymous.get(&format!("/dists/acme/large/{VERSIONS:040x}.zip")).await.expect(404);
+}
+
+/// Every tenth version was yanked.
+fn write_gems(registry: &Registry) {
+    let versions: Vec<Value> = (0..VERSIONS)
+        .map(|number| {
+            let mut version = json!({
+                "slot": format!("1.{number}"),
+                "line": format!("1.{number} |checksum:{},created_at:2026-01-01T00:00:00Z", "0".repeat(64)),
+                "sha256": "0".repeat(64), "size": number.to_string().len(),
+                "created": "2026-01-01T00:00:00Z", "about": { "summary": "x".repeat(500) },
+            });
+            if number % 10 == 1 {
+                version["yanked"] = json!("2026-01-02T00:00:00Z");
+            }
+            version
+        })
+        .collect();
+    let document = format!("{{\"name\":\"large\",\"versions\":{}}}", Value::from(versions));
+    write(registry, "rubygems/packages/large.json", document.as_bytes());
+    for number in [0, 1, 5000, VERSIONS - 1, VERSIONS] {
+        write(registry, &format!("rubygems/gems/large-1.{number}.gem"), number.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubygems_serves_the_files_of_a_gem_with_10_000_versions() {
+    let registry = Registry::start(Options::rubygems().limits(MEMORY)).await;
+    write_gems(&registry);
+    let anonymous = registry.actor("/rubygems");
+    for number in [0, 5000, VERSIONS - 1] {
+        let answer = anonymous.get(&format!("/gems/large-1.{number}.gem")).await.expect(200);
+        assert_eq!(answer.text(), number.to_string());
+    }
+    let yanked = anonymous.get("/gems/large-1.1.gem").await.expect(404);
+    assert!(yanked.text().contains("was yanked"), "{}", yanked.text());
+    anonymous.get(&format!("/gems/large-1.{VERSIONS}.gem")).await.expect(404);
+}
+
+fn build(number: usize) -> String {
+    format!("com/example/large/1-SNAPSHOT/large-1-20260101.{:06}-{number}.jar", 100_000 + number)
+}
+
+/// A snapshot whose builds are all kept.
+fn write_builds(registry: &Registry) {
+    let files: Vec<Value> = (0..VERSIONS)
+        .map(|number| {
+            json!({
+                "name": build(number).rsplit('/').next(), "size": number.to_string().len(),
+                "uploaded": "2026-01-01T00:00:00.000Z", "md5": "0".repeat(32), "sha1": "0".repeat(40),
+                "sha256": "0".repeat(64), "sha512": "0".repeat(128),
+            })
+        })
+        .collect();
+    let head = "\"format\":\"packhouse-maven-1\",\"group\":\"com.example\",\"artifact\":\"large\",\
+                \"version\":\"1-SNAPSHOT\",\"listed\":true";
+    let document = format!("{{{head},\"files\":{}}}", Value::from(files));
+    write(registry, "maven/versions/com.example/large/1-SNAPSHOT.json", document.as_bytes());
+    for number in [0, 5000, VERSIONS - 1, VERSIONS] {
+        let key = format!("maven/artifacts/{}", build(number));
+        write(registry, &key, number.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maven_serves_the_files_of_a_snapshot_with_10_000_builds() {
+    let registry = Registry::start(Options::maven().limits(MEMORY)).await;
+    write_builds(&registry);
+    let anonymous = registry.actor("/maven");
+    for number in [0, 5000, VERSIONS - 1] {
+        let answer = anonymous.get(&format!("/{}", build(number))).await.expect(200);
+        assert_eq!(answer.text(), number.to_string());
+        anonymous.get(&format!("/{}.sha1", build(number))).await.expect(200);
+    }
+    anonymous.get(&format!("/{}", build(VERSIONS))).await.expect(404);
 }
 
 const METADATA: &[u8] = b"Name: large";

@@ -161,6 +161,11 @@ impl Package {
         }
     }
 
+    /// Whether this JSON is the format of our documents.
+    pub fn is_format(json: &[u8]) -> bool {
+        serde_json::from_slice::<String>(json).is_ok_and(|format| format == FORMAT)
+    }
+
     /// Checks that this is the whole document of the package, or says why not.
     pub fn check(&self, name: &PackageName) -> Result<(), String> {
         if self.name != name.as_str() {

@@ -79,6 +79,11 @@ impl Release {
         }
     }
 
+    /// Whether a document of ours says this of itself.
+    pub fn is_format(format: &str) -> bool {
+        format == FORMAT
+    }
+
     /// Why it is damaged although it can be read.
     pub fn check(&self, coordinates: &Coordinates) -> Result<(), String> {
         if self.format != FORMAT {

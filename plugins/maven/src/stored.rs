@@ -7,6 +7,9 @@ use packhouse_plugin::{Error, find_digest};
 use crate::document::{ALGORITHMS, Digests, File, Release};
 use crate::layout;
 use crate::name::{Coordinates, FileName};
+use find::{Found, find};
+
+mod find;
 
 /// Of documents in the store, where it keeps content types.
 pub const JSON: &str = "application/json";
@@ -73,8 +76,14 @@ pub fn is_sidecar(name: &str) -> bool {
 /// A file of a version; none if the document does not name it, or if there is no document and no
 /// such object.
 pub fn file(coordinates: &Coordinates, name: &str) -> Result<Option<File>, Error> {
-    if let Some(loaded) = document(coordinates)? {
-        return Ok(loaded.release.file(name).cloned());
+    match find(coordinates, name)? {
+        Some(Found::Ours(file)) => return Ok(file.map(|file| *file)),
+        Some(Found::Other) => {
+            if let Some(loaded) = document(coordinates)? {
+                return Ok(loaded.release.file(name).cloned());
+            }
+        }
+        None => {}
     }
     Ok(storage::stat(&layout::file(coordinates, name))?.map(|info| File::found(name, &info)))
 }

@@ -104,12 +104,7 @@ impl Package {
         GemName::parse(&self.name).map_err(|error| error.to_string())?;
         let mut seen = std::collections::BTreeSet::new();
         for release in &self.versions {
-            Slot::parse(&release.slot).map_err(|error| error.to_string())?;
-            if release.line.contains(['\n', '\r'])
-                || release.line.split(' ').next() != Some(release.slot.as_str())
-            {
-                return Err(format!("the line of {} is about something else", release.slot));
-            }
+            release.check()?;
             if !seen.insert(&release.slot) {
                 return Err(format!("it has {} twice", release.slot));
             }
@@ -220,6 +215,15 @@ impl Release {
             yanked: None,
             about: About::default(),
         })
+    }
+
+    /// Whether it can be an entry of one of this plugin's documents.
+    pub fn check(&self) -> Result<(), String> {
+        self.parsed().map_err(|error| error.to_string())?;
+        if self.line.contains(['\n', '\r']) || self.line.split(' ').next() != Some(self.slot.as_str()) {
+            return Err(format!("the line of {} is about something else", self.slot));
+        }
+        Ok(())
     }
 
     pub fn parsed(&self) -> Result<Slot, NameError> {

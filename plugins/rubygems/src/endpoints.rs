@@ -8,10 +8,12 @@ use crate::document::{Package, Release};
 use crate::error::{self, Error};
 use crate::name::{GemName, Slot, readings};
 use crate::stored;
+use find::find;
 
 pub mod about;
 pub mod dependencies;
 pub mod files;
+mod find;
 pub mod index;
 pub mod keys;
 pub mod owners;
@@ -56,7 +58,7 @@ fn find_release(full_name: &str) -> Result<(GemName, Slot, Release), Error> {
             denied.get_or_insert(error);
             continue;
         }
-        if let Some(release) = stored::load(&name)?.and_then(|package| package.find(&slot).cloned()) {
+        if let Some(release) = find(&name, &slot)? {
             return Ok((name, slot, release));
         }
     }

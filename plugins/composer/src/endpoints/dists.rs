@@ -4,9 +4,13 @@
 use packhouse_plugin::problem::shown;
 use packhouse_plugin::{Call, Error as HostError, Response};
 
-use super::{load, package, require};
+use super::{package, require};
 use crate::error::{self, Error};
 use crate::layout;
+use crate::name::PackageName;
+use find::find;
+
+mod find;
 
 /// `GET /dists/{vendor}/{package}/{reference}.zip`, also of what a branch had before: lock files name
 /// it.
@@ -14,11 +18,12 @@ pub fn download(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
     let reference = call.decoded("reference")?;
-    let (_, package) = load(&name)?;
-    let dist = package.dists().find(|dist| dist.reference == reference).ok_or_else(|| {
-        let sentence = format!("the package {name} has no dist {}", shown(&reference));
-        Error::because(error::NOT_FOUND, sentence)
-    })?;
+    let dist = find(&name, &reference)?.ok_or_else(|| no_dist(&name, &reference))?;
+    // It becomes a part of a key.
+    if !layout::is_reference(&dist.reference) {
+        let why = format!("it lists the dist {:?}, which is not a valid file name", dist.reference);
+        return Err(HostError::damaged(layout::document(&name), why).into());
+    }
     let key = layout::dist(&name, &dist.reference);
     let mut response = Response::new(200).content_type("application/zip");
     // Its digest is not compared: that would read each file twice.
@@ -30,4 +35,9 @@ pub fn download(call: &Call) -> Result<Response, Error> {
         Some(_) => return Ok(response.immutable().no_compression()),
     };
     Err(HostError::damaged(key, why).into())
+}
+
+fn no_dist(name: &PackageName, reference: &str) -> Error {
+    let sentence = format!("the package {name} has no dist {}", shown(reference));
+    Error::because(error::NOT_FOUND, sentence)
 }

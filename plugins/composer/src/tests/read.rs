@@ -47,6 +47,53 @@ fn a_package_that_is_not_there_is_a_404() {
     }
 }
 
+/// A download looks for its dist only: it must say the same as one that reads the whole document.
+#[test]
+fn a_download_says_what_the_whole_document_says() {
+    const DOCUMENT: &str = "packages/acme/lib/metadata.json";
+    let host = host();
+    published(&host, "dev-main");
+    let earlier = dist_path(&host, "/p2/acme/lib~dev.json", "dev-main");
+    let other = samples::library("acme/lib", &json!({ "description": "another" }));
+    assert_eq!(upload(&host, "/packages/acme/lib?version=dev-main", other).status(), 201);
+    published(&host, "1.0.0");
+    let dist = dist_path(&host, "/p2/acme/lib.json", "1.0.0");
+    assert_eq!((get(&host, &dist).status(), get(&host, &earlier).status()), (200, 200));
+    let none = format!("/dists/acme/lib/{}.zip", "0".repeat(40));
+    assert_eq!(get(&host, &none).status(), 404);
+    let whole = host.object(DOCUMENT).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let parsed: Value = serde_json::from_slice(&whole).unwrap();
+    // Of another order, and with white space, as a hand writes it.
+    let mut turned = Map::new();
+    for key in ["versions", "name", "earlier", "modified", "format"] {
+        turned.insert(key.to_owned(), parsed[key].clone());
+    }
+    for same in
+        [serde_json::to_string_pretty(&turned).unwrap(), serde_json::to_string_pretty(&parsed).unwrap()]
+    {
+        host.insert(DOCUMENT, same).unwrap();
+        let found = [&dist, &earlier, &none].map(|path| get(&host, path).status());
+        assert_eq!(found, [200, 200, 404]);
+    }
+    for (what, damaged, status) in [
+        ("of another package", text.replace("\"acme/lib\"", "\"acme/two\""), 500),
+        ("of a later format", text.replace("packhouse-composer-1", "packhouse-composer-2"), 500),
+        (
+            "without versions",
+            r#"{"format":"packhouse-composer-1","name":"acme/lib","modified":1,"versions":[]}"#.to_owned(),
+            500,
+        ),
+        ("of another system", r#"{"packages":{"acme/lib":[]}}"#.to_owned(), 409),
+        ("cut off", text[..text.len() - 100].to_owned(), 500),
+    ] {
+        host.insert(DOCUMENT, &damaged).unwrap();
+        assert_eq!(get(&host, &none).status(), status, "{what}: {}", get(&host, &none).text());
+    }
+    assert!(host.remove(DOCUMENT));
+    assert_eq!(get(&host, &dist).status(), 500, "it was lost");
+}
+
 #[test]
 fn a_deleted_version_is_gone_and_another_one_stays() {
     let host = host();

@@ -240,3 +240,44 @@ fn what_an_earlier_system_has_stored_is_served_as_it_is() {
     assert_sums_agree(&host);
     assert_eq!(get(&host, "/gems/old-1.0.gem").bytes(), gem);
 }
+
+/// A download looks for its version only: it must say the same as one that reads the whole document.
+#[test]
+fn a_download_says_what_the_whole_document_says() {
+    const DOCUMENT: &str = "packages/demo.json";
+    let host = host();
+    for version in ["1.0", "1.0.1", "1.1"] {
+        pushed(&host, "demo", version);
+    }
+    let yank = "/api/v1/gems/yank?gem_name=demo&version=1.0.1";
+    assert_eq!(host.as_user("ann").delete(yank).send::<RubyGems>().status(), 200);
+    let statuses = |host: &Host| {
+        let paths = ["demo-1.0", "demo-1.0.1", "demo-1.1", "demo-1.2", "Demo-1.0"];
+        paths.map(|file| {
+            let (gem, quick) = (format!("/gems/{file}.gem"), format!("/quick/Marshal.4.8/{file}.gemspec.rz"));
+            let status = get(host, &gem).status();
+            assert_eq!(get(host, &quick).status(), status, "{file}");
+            status
+        })
+    };
+    assert_eq!(statuses(&host), [200, 404, 200, 404, 404]);
+    assert_told(&get(&host, "/gems/demo-1.0.1.gem"), 404, "was yanked");
+    let text = String::from_utf8(host.object(DOCUMENT).unwrap()).unwrap();
+    let parsed = host.object_json(DOCUMENT);
+    // Of another order, and with white space, as a hand writes it.
+    let versions = serde_json::to_string_pretty(&parsed["versions"]).unwrap();
+    host.insert(DOCUMENT, format!("{{\"versions\": {versions}, \"name\": \"demo\"}}")).unwrap();
+    assert_eq!(statuses(&host), [200, 404, 200, 404, 404]);
+    for (what, damaged) in [
+        ("of another gem", text.replace("\"name\":\"demo\"", "\"name\":\"other\"")),
+        ("with a line of another version", text.replace("\"line\":\"1.0 ", "\"line\":\"1.9 ")),
+        ("cut off", text[..text.len() / 2].to_owned()),
+    ] {
+        assert_ne!(damaged, text, "{what}");
+        host.insert(DOCUMENT, &damaged).unwrap();
+        let path = if what == "cut off" { "/gems/demo-1.2.gem" } else { "/gems/demo-1.0.gem" };
+        assert_told(&get(&host, path), 500, "damaged");
+    }
+    assert!(host.remove(DOCUMENT));
+    assert_told(&get(&host, "/gems/demo-1.0.gem"), 500, "damaged");
+}
