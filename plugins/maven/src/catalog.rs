@@ -1,6 +1,6 @@
 //! The versions of an artifact: its `maven-metadata.xml`, which only the registry writes, by
-//! compare-and-swap. The versions in it are derived from their documents. The plugins in it are stored
-//! nowhere else.
+//! compare-and-swap. The versions in it are derived from their documents. The plugins in it have notes
+//! beside it ([`prefixes`]).
 //!
 //! # Invariants
 //! - A version is listed after its document says so, and removed from the list after its document no
@@ -12,11 +12,10 @@ use std::collections::BTreeSet;
 use packhouse_plugin::storage::{self, Change, Document, Update, folders, get_each};
 use packhouse_plugin::{Error, clock};
 
-use crate::layout;
-use crate::metadata::{Metadata, stamp};
+use crate::metadata::{Metadata, Plugin, stamp};
 use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
-use crate::stored;
+use crate::{changes, layout, prefixes, stored};
 
 /// Of metadata in the store, where it keeps content types, and of answers.
 pub const XML: &str = "application/xml";
@@ -132,6 +131,9 @@ pub fn is_plugin(artifact: &Artifact) -> Result<bool, Error> {
 
 /// Removes these artifacts from the plugins of the group.
 pub fn remove_plugins(group: &GroupId, artifacts: &BTreeSet<String>) -> Result<(), Error> {
+    for artifact in artifacts {
+        prefixes::forget(group, artifact)?;
+    }
     edit_at(&group.path(), |metadata, _| {
         let before = metadata.plugins.len();
         metadata.plugins.retain(|plugin| !artifacts.contains(&plugin.artifact));
@@ -139,7 +141,25 @@ pub fn remove_plugins(group: &GroupId, artifacts: &BTreeSet<String>) -> Result<(
     })
 }
 
-/// The plugins of a group whose artifacts do not exist, up to a limit.
+/// The plugins that the metadata of the group has lost: they have a note, their artifacts exist, and the
+/// metadata names neither them nor their prefixes.
+pub fn lost_plugins(group: &GroupId, metadata: &Metadata) -> Result<Vec<Plugin>, Error> {
+    let mut lost = Vec::new();
+    for plugin in prefixes::of_group(group)? {
+        let is_like = |there: &Plugin| there.artifact == plugin.artifact || there.prefix == plugin.prefix;
+        if metadata.plugins.iter().any(is_like) {
+            continue;
+        }
+        let artifact = Artifact::parse(group.clone(), &plugin.artifact);
+        if artifact.map_or(Ok(false), |artifact| exists(&artifact))? {
+            lost.push(plugin);
+        }
+    }
+    Ok(lost)
+}
+
+/// The plugins of a group whose artifacts do not exist, up to a limit. An artifact that is being deleted
+/// is not meant.
 pub fn missing_plugins(group: &GroupId, metadata: &Metadata) -> Result<BTreeSet<String>, Error> {
     let mut missing = BTreeSet::new();
     for plugin in &metadata.plugins {
@@ -147,7 +167,10 @@ pub fn missing_plugins(group: &GroupId, metadata: &Metadata) -> Result<BTreeSet<
             break;
         }
         let artifact = Artifact::parse(group.clone(), &plugin.artifact);
-        if !artifact.map_or(Ok(false), |artifact| exists(&artifact))? {
+        let is_there = |artifact: Artifact| {
+            Ok::<_, Error>(exists(&artifact)? || !changes::pending(&artifact)?.is_empty())
+        };
+        if !artifact.map_or(Ok(false), is_there)? {
             missing.insert(plugin.artifact.clone());
         }
     }

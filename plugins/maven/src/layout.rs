@@ -8,9 +8,13 @@
 //!   plugin)
 //! - `names/{group}/{artifact}`: in lower case, how an artifact is spelled (written only by this
 //!   plugin)
+//! - `changes/{group}/{artifact}/{version}`: a version whose metadata is about to follow its document
+//!   (written only by this plugin)
+//! - `plugins/{group}/{artifact}.json`: the prefix of a plugin, so that the metadata of its group can be
+//!   made again (written only by this plugin)
 //!
 //! `{group path}` is the group id with `/` for its dots, `{group}` the group id itself. So nothing
-//! below `versions/` and `names/` is a file and a folder at once.
+//! below `versions/`, `names/`, `changes/` and `plugins/` is a file and a folder at once.
 
 use crate::name::{Artifact, Coordinates, GroupId, METADATA_FILE};
 
@@ -22,6 +26,10 @@ pub const METADATA: &str = "metadata/";
 pub const VERSIONS: &str = "versions/";
 /// Every spelling lies below this.
 pub const NAMES: &str = "names/";
+/// Every note of a version that is being listed lies below this.
+pub const CHANGES: &str = "changes/";
+/// Every prefix of a plugin lies below this.
+pub const PLUGINS: &str = "plugins/";
 
 /// The key of a version's document.
 pub fn document(coordinates: &Coordinates) -> String {
@@ -56,6 +64,41 @@ pub fn metadata(path: &str) -> String {
 /// The key that says how an artifact is spelled.
 pub fn spelling(artifact: &Artifact) -> String {
     format!("{NAMES}{}/{}", artifact.group, artifact.id()).to_ascii_lowercase()
+}
+
+/// The key of the note that the metadata of a version is about to follow its document.
+pub fn change(coordinates: &Coordinates) -> String {
+    format!("{}{}", changes(&coordinates.artifact), coordinates.version())
+}
+
+/// What the keys of these notes of an artifact begin with.
+pub fn changes(artifact: &Artifact) -> String {
+    format!("{CHANGES}{}/{}/", artifact.group, artifact.id())
+}
+
+/// The key of the prefix of a plugin.
+pub fn plugin(artifact: &Artifact) -> String {
+    format!("{}{}.json", plugins(&artifact.group), artifact.id())
+}
+
+/// What the keys of the prefixes of a group begin with.
+pub fn plugins(group: &GroupId) -> String {
+    format!("{PLUGINS}{group}/")
+}
+
+/// The version that this note is about.
+pub fn version_of_change(key: &str) -> Option<Coordinates> {
+    let [group, id, version] = key.strip_prefix(CHANGES)?.split('/').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let artifact = Artifact::parse(GroupId::parse(group).ok()?, id).ok()?;
+    Coordinates::parse(artifact, version).ok()
+}
+
+/// The plugin whose prefix lies at this key.
+pub fn artifact_of_plugin(key: &str) -> Option<Artifact> {
+    let (group, file) = key.strip_prefix(PLUGINS)?.split_once('/')?;
+    Artifact::parse(GroupId::parse(group).ok()?, file.strip_suffix(".json")?).ok()
 }
 
 /// The version whose document lies at this key.

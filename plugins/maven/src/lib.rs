@@ -6,8 +6,9 @@
 //! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
 //! - [`metadata`], [`pom`], [`xml`]: what is read and rendered
 //! - `path`: the meaning of a path; `access`: the checks of permissions
-//! - `stored`: reading stored versions; `catalog`: the versions of an artifact; `retention`: the
-//!   builds of a snapshot that are kept
+//! - `stored`: reading stored versions; `catalog`: the versions of an artifact; `changes`: those
+//!   that are being listed; `prefixes`: those of plugins; `retention`: the builds of a snapshot that are
+//!   kept
 //! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
 //!   what is stored
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 
 mod access;
 mod catalog;
+mod changes;
 pub mod document;
 mod endpoints;
 pub mod error;
@@ -28,6 +30,7 @@ pub mod metadata;
 pub mod name;
 mod path;
 pub mod pom;
+mod prefixes;
 mod retention;
 #[cfg(test)]
 mod samples;

@@ -9,6 +9,7 @@ use crate::document::Release;
 use crate::layout;
 use crate::name::Coordinates;
 
+mod changes;
 mod collect;
 mod reindex;
 mod verify;

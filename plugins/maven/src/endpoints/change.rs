@@ -6,9 +6,10 @@ use packhouse_plugin::maintenance::{RemovalMark, forget_absent};
 use packhouse_plugin::storage::{
     self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
 };
-use packhouse_plugin::{Error as HostError, log};
+use packhouse_plugin::{Error as HostError, ObjectInfo, log};
 
 use crate::catalog;
+use crate::changes;
 use crate::document::Release;
 use crate::error::Error;
 use crate::layout;
@@ -19,7 +20,28 @@ use crate::stored::{self, JSON};
 /// too; the metadata of the artifact is left to the caller, if `Changed` says so.
 pub fn remove_some(
     coordinates: &Coordinates,
+    meant: impl FnMut(&Release) -> BTreeSet<String>,
+) -> Result<bool, HostError> {
+    remove_telling(coordinates, meant, || Ok(()))
+}
+
+/// The same, with a note that the metadata is about to follow.
+pub fn remove_noting(
+    coordinates: &Coordinates,
+    meant: impl FnMut(&Release) -> BTreeSet<String>,
+    noted: &mut Vec<ObjectInfo>,
+) -> Result<bool, HostError> {
+    remove_telling(coordinates, meant, || {
+        noted.push(changes::announce(coordinates)?);
+        Ok(())
+    })
+}
+
+/// Calls `tell` before each attempt to write the document.
+fn remove_telling(
+    coordinates: &Coordinates,
     mut meant: impl FnMut(&Release) -> BTreeSet<String>,
+    mut tell: impl FnMut() -> Result<(), HostError>,
 ) -> Result<bool, HostError> {
     let key = layout::document(coordinates);
     let folder = layout::folder(coordinates);
@@ -41,6 +63,7 @@ pub fn remove_some(
             None => storage::check_absent(&key)?,
         }
         removal.announce(&keys)?;
+        tell()?;
         loaded.release.files.retain(|file| !names.contains(&file.name));
         is_done = true;
         let bytes = storage::to_json(&loaded.release)?;
@@ -65,8 +88,10 @@ pub fn remove(
     coordinates: &Coordinates,
     meant: impl FnMut(&Release) -> BTreeSet<String>,
 ) -> Result<bool, Error> {
-    let is_done = remove_some(coordinates, meant)?;
+    let mut noted = Vec::new();
+    let is_done = remove_noting(coordinates, meant, &mut noted)?;
     catalog::follow(&coordinates.artifact, &[coordinates.version().to_owned()])?;
+    noted.iter().for_each(changes::settle);
     Ok(is_done)
 }
 

@@ -6,6 +6,8 @@ use packhouse_plugin::{Call, Response, log, settings};
 use super::{change, no_file, no_version, path, sidecars};
 use crate::access;
 use crate::catalog;
+use crate::changes;
+use crate::document::Release;
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{Artifact, Coordinates, GroupId};
@@ -90,8 +92,7 @@ fn folder(path: &str) -> Result<Response, Error> {
 }
 
 fn delete_version(coordinates: &Coordinates) -> Result<Response, Error> {
-    let all =
-        |release: &crate::document::Release| release.files.iter().map(|file| file.name.clone()).collect();
+    let all = |release: &Release| release.files.iter().map(|file| file.name.clone()).collect();
     if !change::remove(coordinates, all)? {
         return Err(no_version(coordinates));
     }
@@ -111,11 +112,10 @@ fn delete_artifact(path: &str, artifact: &Artifact) -> Result<Response, Error> {
     }
     versions.sort();
     versions.dedup();
-    let mut is_any = false;
+    let (mut is_any, mut noted) = (false, Vec::new());
     for coordinates in &versions {
-        is_any |= change::remove_some(coordinates, |release| {
-            release.files.iter().map(|file| file.name.clone()).collect()
-        })?;
+        let all = |release: &Release| release.files.iter().map(|file| file.name.clone()).collect();
+        is_any |= change::remove_noting(coordinates, all, &mut noted)?;
     }
     let names: Vec<String> = versions.iter().map(|coordinates| coordinates.version().to_owned()).collect();
     let listed = catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
@@ -124,6 +124,7 @@ fn delete_artifact(path: &str, artifact: &Artifact) -> Result<Response, Error> {
     }
     catalog::follow(artifact, &[names, listed].concat())?;
     tidy(artifact)?;
+    noted.iter().for_each(changes::settle);
     log_deleted(artifact, None, None);
     Ok(Response::new(204))
 }

@@ -14,8 +14,8 @@ use crate::error::{self, Error};
 use crate::metadata::{self, Metadata, Plugin, snapshot as builds};
 use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
-use crate::stored;
 use crate::xml::strict;
+use crate::{changes, prefixes, stored};
 
 /// The most versions of one upload of metadata that are looked up.
 const LOOKED_UP: usize = 1000;
@@ -33,7 +33,7 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "read"));
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "read"));
     let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(Result::is_ok);
-    let Some((document, metadata)) = catalog::read(&place.path)? else {
+    let Some((bytes, modified, metadata)) = stored_or_made(place)? else {
         // A caller who may see neither does not learn whether it exists.
         return match (artifact, group) {
             (Some(Err(denied)), None | Some(Err(_))) | (None, Some(Err(denied))) => Err(denied.into()),
@@ -41,7 +41,7 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
         };
     };
     if is_all(&artifact) && is_all(&group) {
-        return Ok((document.bytes, document.info.modified));
+        return Ok((bytes, modified));
     }
     let mut shown = Metadata::default();
     if artifact.as_ref().is_some_and(Result::is_ok) {
@@ -55,8 +55,20 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     match (shown.is_empty(), artifact, group) {
         (true, Some(Err(denied)), _) | (true, None, Some(Err(denied))) => Err(denied.into()),
         (true, ..) => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),
-        (false, ..) => Ok((shown.render().into_bytes(), document.info.modified)),
+        (false, ..) => Ok((shown.render().into_bytes(), modified)),
     }
+}
+
+/// As it is stored, with when that was changed. Of a group whose metadata was lost, what the notes of its
+/// plugins say.
+fn stored_or_made(place: &Place) -> Result<Option<(Vec<u8>, Option<u64>, Metadata)>, Error> {
+    if let Some((document, metadata)) = catalog::read(&place.path)? {
+        return Ok(Some((document.bytes, document.info.modified, metadata)));
+    }
+    let Some(group) = &place.group else { return Ok(None) };
+    let plugins = catalog::lost_plugins(group, &Metadata::default())?;
+    let made = Metadata { plugins, ..Metadata::default() };
+    Ok((!made.is_empty()).then(|| (made.render().into_bytes(), None, made)))
 }
 
 fn may(group: &GroupId, plugin: &Plugin, action: &str) -> bool {
@@ -177,7 +189,10 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
         Error::because(error::BAD_METADATA, "the metadata has plugins, but this is not the path of a group")
     })?;
     let known = catalog::read(&place.path)?.map(|(_, metadata)| metadata.plugins).unwrap_or_default();
-    let known: HashSet<Plugin> = known.into_iter().collect();
+    // A lost one is not begun anew without those that it had.
+    let lost =
+        if known.is_empty() { catalog::lost_plugins(group, &Metadata::default())? } else { Vec::new() };
+    let known: HashSet<Plugin> = known.into_iter().chain(lost.iter().cloned()).collect();
     let new: Vec<&Plugin> = sent.iter().filter(|plugin| !known.contains(plugin)).collect();
     if new.len() > NEW_PLUGINS {
         let sentence =
@@ -198,7 +213,11 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
     if added.is_empty() {
         return Ok(());
     }
+    let mut replaced: Vec<String> = Vec::new();
     catalog::edit_at(&place.path, |metadata, _| {
+        if metadata.plugins.is_empty() {
+            metadata.put_plugins(&lost);
+        }
         let is_replaced = |other: &&Plugin| {
             added.iter().any(|plugin| plugin.prefix == other.prefix && plugin.artifact != other.artifact)
         };
@@ -210,8 +229,16 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
                 access::require(&other, "write")?;
             }
         }
-        Ok::<_, Error>(metadata.put_plugins(&added))
+        let before: Vec<String> = metadata.plugins.iter().map(|plugin| plugin.artifact.clone()).collect();
+        let is_changed = metadata.put_plugins(&added);
+        let is_gone = |artifact: &String| metadata.plugins.iter().all(|plugin| plugin.artifact != *artifact);
+        replaced = before.into_iter().filter(is_gone).collect();
+        Ok::<_, Error>(is_changed)
     })?;
+    added.iter().for_each(|plugin| prefixes::note(group, plugin));
+    for artifact in &replaced {
+        prefixes::forget(group, artifact)?;
+    }
     // A deletion at the same moment has not seen the plugin.
     for artifact in &artifacts {
         if !catalog::exists(artifact)? {
@@ -244,7 +271,7 @@ fn add_versions(artifact: &Artifact, sent: Metadata) -> Result<(), Error> {
     versions.retain(|version| !known.contains(version));
     versions.sort_unstable();
     versions.dedup();
-    let mut found = Vec::new();
+    let (mut found, mut noted) = (Vec::new(), Vec::new());
     for version in versions.into_iter().take(LOOKED_UP) {
         let Ok(coordinates) = Coordinates::parse(artifact.clone(), &version) else { continue };
         let Some(loaded) = stored::load(&coordinates)?.filter(|loaded| !loaded.release.files.is_empty())
@@ -252,6 +279,7 @@ fn add_versions(artifact: &Artifact, sent: Metadata) -> Result<(), Error> {
             continue;
         };
         if loaded.before.is_some() && !loaded.release.listed {
+            noted.push(changes::announce(&coordinates)?);
             stored::json(&coordinates).update(|release| {
                 let Some(mut release) = release else { return Err(no_version(&coordinates)) };
                 release.listed = true;
@@ -260,5 +288,7 @@ fn add_versions(artifact: &Artifact, sent: Metadata) -> Result<(), Error> {
         }
         found.push(version);
     }
-    Ok(catalog::follow(artifact, &found)?)
+    catalog::follow(artifact, &found)?;
+    noted.iter().for_each(changes::settle);
+    Ok(())
 }

@@ -10,12 +10,13 @@ use packhouse_plugin::storage::{
     self, Before, Change, Document, Entry, ListingOptions, Name, Precondition, Proof, Publish, Refused,
     Staged, Update, list_page, put_naming, unless_conflict,
 };
-use packhouse_plugin::{Call, Error as HostError, Response, auth, clock, log, settings};
+use packhouse_plugin::{Call, Error as HostError, ObjectInfo, Response, auth, clock, log, settings};
 
 use super::files::is_replaceable;
 use super::{metadata, path, sidecars};
 use crate::access;
 use crate::catalog;
+use crate::changes;
 use crate::document::{ALGORITHMS, File, Release};
 use crate::error::{self, Error};
 use crate::layout;
@@ -80,14 +81,16 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
     }
     let uploader = auth::caller().map(|account| account.name());
     let file = File::sent(name.as_str(), &staged, clock::now(), uploader);
+    let mut change = None;
     let is_new = if is_replaceable(coordinates, name) {
-        replace(coordinates, name, file, &mut staged)?
+        replace(coordinates, name, file, &mut staged, &mut change)?
     } else {
-        publish(coordinates, name, &file, &mut staged)?
+        publish(coordinates, name, &file, &mut staged, &mut change)?
     };
     if name.is_pom() {
         catalog::list(coordinates, is_new)?;
     }
+    change.iter().for_each(changes::settle);
     if !is_new {
         return Ok(Response::new(200));
     }
@@ -103,12 +106,25 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
     Ok(Response::new(201))
 }
 
+/// Of a POM: says in `change` that the document is about to list the version.
+fn announce(
+    coordinates: &Coordinates,
+    name: &FileName,
+    change: &mut Option<ObjectInfo>,
+) -> Result<(), Error> {
+    if name.is_pom() {
+        *change = Some(changes::announce(coordinates)?);
+    }
+    Ok(())
+}
+
 /// False if the same file was there already.
 fn publish(
     coordinates: &Coordinates,
     name: &FileName,
     file: &File,
     staged: &mut Staged,
+    change: &mut Option<ObjectInfo>,
 ) -> Result<bool, Error> {
     let document = layout::document(coordinates);
     let key = layout::file(coordinates, name.as_str());
@@ -132,14 +148,18 @@ fn publish(
     let prepared = publish.prepare_read(seen.document, seen.proof, &mut look)?;
     let refused = match prepared {
         Ok(prepared) => match prepared.claim(staged, &key, Some(BINARY), &mut look)? {
-            Ok(claimed) => match claimed.name(&mut look)? {
-                Ok(_) => return Ok(true),
-                Err(refused) => refused,
-            },
+            Ok(claimed) => {
+                announce(coordinates, name, change)?;
+                match claimed.name(&mut look)? {
+                    Ok(_) => return Ok(true),
+                    Err(refused) => refused,
+                }
+            }
             Err(refused) => refused,
         },
         Err(refused) => refused,
     };
+    change.take().iter().for_each(changes::settle);
     match refused {
         Refused::Same => {
             staged.repair(&key, Some(BINARY))?;
@@ -198,6 +218,7 @@ fn replace(
     name: &FileName,
     file: File,
     staged: &mut Staged,
+    change: &mut Option<ObjectInfo>,
 ) -> Result<bool, Error> {
     let key = layout::file(coordinates, name.as_str());
     let now = storage::now()?;
@@ -223,6 +244,7 @@ fn replace(
     unless_conflict(proof.check(&before))?;
     let info = staged.commit(&key, &[], Precondition::Any, Some(BINARY))?;
     let file = File { object: Some(info.version), ..file };
+    announce(coordinates, name, change)?;
     let names = [Name::from(key.clone())];
     let add = |release: &mut Release| {
         release.listed |= name.is_pom();

@@ -15,7 +15,7 @@ use packhouse_plugin::maintenance::{
 use packhouse_plugin::storage::{self, ListingOptions, list_page};
 use packhouse_plugin::{Error, ObjectInfo};
 
-use super::{Stored, stored};
+use super::{Stored, changes, stored};
 use crate::document::{File, Release};
 use crate::endpoints::change;
 use crate::layout::{self, ARTIFACTS, VERSIONS};
@@ -33,6 +33,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "builds", step: builds },
     Phase { name: "documents", step: documents },
     Phase { name: "files", step: files },
+    Phase { name: "changes", step: changes::settle_left_over },
     Phase { name: "lost", step: |step, after| step.collect_lost(after, has_files_of) },
 ];
 

@@ -19,9 +19,12 @@ use packhouse_plugin::{Error, ObjectInfo};
 use super::{Stored, stored};
 use crate::catalog;
 use crate::document::{ALGORITHMS, Digests, File, Release};
-use crate::layout::{self, ARTIFACTS, METADATA, VERSIONS};
-use crate::name::{Artifact, Coordinates, FileName, METADATA_FILE};
+use crate::layout::{self, ARTIFACTS, METADATA, PLUGINS, VERSIONS};
+use crate::maintenance::changes;
+use crate::metadata::{Metadata, Plugin};
+use crate::name::{Artifact, Coordinates, FileName, GroupId, METADATA_FILE};
 use crate::path::Place;
+use crate::prefixes;
 use crate::stored::{self as versions, JSON};
 
 /// Keys of one step.
@@ -40,7 +43,9 @@ pub const PHASES: &[Phase] = &[
         step: |step, after| step.each_proven(after, |document, proof| prove(step, &document, proof)),
     },
     Phase { name: "artifacts", step: artifacts },
+    Phase { name: "prefixes", step: prefixes_of_plugins },
     Phase { name: "plugins", step: plugins },
+    Phase { name: "changes", step: changes::settle_left_over },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
@@ -192,6 +197,44 @@ fn write_metadata(step: &Step<'_>, artifact: &Artifact) -> Result<u64, Error> {
     Ok(size)
 }
 
+/// Plugins that have a note and that the metadata of their group has lost. The metadata of an earlier
+/// version has plugins without a note: they get one.
+fn prefixes_of_plugins(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(PLUGINS, after, KEYS, MOST_DOCUMENTS, |objects| {
+        let artifact = objects.first().and_then(|object| layout::artifact_of_plugin(&object.key));
+        let Some(group) = artifact.map(|artifact| artifact.group) else { return Ok(0) };
+        let Some(known) = step.pass(catalog::read(&group.path()))? else { return Ok(0) };
+        let metadata = known.map(|(_, metadata)| metadata).unwrap_or_default();
+        let lost = step.pass(catalog::lost_plugins(&group, &metadata))?;
+        let Some(lost) = lost.filter(|lost| !lost.is_empty()) else { return Ok(0) };
+        if !step.is_dry_run() {
+            catalog::edit_at(&group.path(), |metadata, _| {
+                let like = |plugin: &&Plugin| {
+                    let is_like =
+                        |there: &Plugin| there.artifact == plugin.artifact || there.prefix == plugin.prefix;
+                    !metadata.plugins.iter().any(is_like)
+                };
+                let missing: Vec<Plugin> = lost.iter().filter(like).cloned().collect();
+                Ok::<_, Error>(metadata.put_plugins(&missing))
+            })?;
+        }
+        step.rebuilt(&layout::metadata(&group.path()));
+        Ok(0)
+    })
+}
+
+/// Writes down the prefixes of plugins that have no note.
+fn note_prefixes(step: &Step<'_>, group: &GroupId, metadata: &Metadata) -> Result<(), Error> {
+    if step.is_dry_run() || metadata.plugins.is_empty() {
+        return Ok(());
+    }
+    let Some(noted) = step.pass(prefixes::of_group(group))? else { return Ok(()) };
+    for plugin in metadata.plugins.iter().filter(|plugin| !noted.contains(plugin)) {
+        prefixes::write(group, plugin)?;
+    }
+    Ok(())
+}
+
 /// Removes plugins from the metadata of groups whose artifacts do not exist.
 fn plugins(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     each_document(METADATA, after, KEYS, MOST_DOCUMENTS, |info, document| {
@@ -199,6 +242,9 @@ fn plugins(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error
         let group = path.and_then(|path| Place::of_path(path.trim_end_matches('/')).group);
         let Some(group) = group else { return Ok(()) };
         let metadata = step.pass(document.and_then(|document| catalog::parse(&document)))?;
+        if let Some(metadata) = &metadata {
+            note_prefixes(step, &group, metadata)?;
+        }
         let missing = metadata.map_or(Ok(BTreeSet::new()), |it| catalog::missing_plugins(&group, &it));
         let Some(missing) = step.pass(missing)?.filter(|missing| !missing.is_empty()) else { return Ok(()) };
         if !step.is_dry_run() {

@@ -10,8 +10,9 @@ use packhouse_plugin::{Error, ObjectInfo};
 use super::collect::main_file;
 use super::{Stored, stored};
 use crate::catalog;
+use crate::changes;
 use crate::document::{ALGORITHMS, Digests, File};
-use crate::layout::{self, ARTIFACTS, METADATA, VERSIONS};
+use crate::layout::{self, ARTIFACTS, METADATA, PLUGINS, VERSIONS};
 use crate::metadata::Metadata;
 use crate::name::{Coordinates, GroupId, METADATA_FILE};
 use crate::path::Place as MetadataPlace;
@@ -28,6 +29,7 @@ pub const PHASES: &[Phase] = &[
     Phase { name: "files", step: check_files },
     Phase { name: "metadata", step: check_metadata },
     Phase { name: "artifacts", step: check_artifacts },
+    Phase { name: "plugins", step: check_prefixes },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
@@ -79,7 +81,7 @@ fn check_file(step: &Step<'_>, coordinates: &Coordinates, file: &File) -> Result
 /// Files that no document names, and folders where files belong.
 fn check_files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     if after.is_none() {
-        step.report_files_for_folders(&["artifacts", "metadata", "versions", "names"])?;
+        step.report_files_for_folders(&["artifacts", "metadata", "versions", "names", "changes", "plugins"])?;
     }
     each_folder(ARTIFACTS, after, KEYS, MOST_READ, |objects| {
         let Some((coordinates, _)) = objects.first().and_then(|object| layout::version_of_file(&object.key))
@@ -113,10 +115,19 @@ fn check_metadata(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
         }
         let Some(artifact) = place.artifact.filter(|_| !metadata.versions.is_empty()) else { return Ok(()) };
         let Some(listed) = step.pass(catalog::walk(&artifact))? else { return Ok(()) };
-        let mut expected = metadata.clone();
-        let gone: Vec<String> =
+        let mut gone: Vec<String> =
             metadata.versions.iter().filter(|there| !listed.contains(there)).cloned().collect();
-        let is_changed = expected.change_versions(&artifact, &listed, &gone);
+        let is_other =
+            |added: &[String], gone: &[String]| metadata.clone().change_versions(&artifact, added, gone);
+        let mut is_changed = is_other(&listed, &gone);
+        if is_changed {
+            // A deployment or a deletion that was cut short is no damage.
+            let pending = changes::pending(&artifact)?;
+            let (mut added, is_known) = (listed.clone(), |version: &String| !pending.contains(version));
+            added.retain(is_known);
+            gone.retain(is_known);
+            is_changed = is_other(&added, &gone);
+        }
         let why = is_changed.then_some("it does not list the existing versions: run `packhouse reindex`");
         let still = || {
             let (now, listed_now) = (catalog::read(path)?, catalog::walk(&artifact)?);
@@ -147,10 +158,32 @@ fn check_artifacts(step: &Step<'_>, after: Option<&str>) -> Result<Option<String
         if !is_empty()? {
             return Ok(0);
         }
-        let listed = step.pass(catalog::walk(&artifact))?.unwrap_or_default();
-        let still = || Ok(is_empty()? && catalog::walk(&artifact)? == listed);
+        let walk = || {
+            let (mut listed, pending) = (catalog::walk(&artifact)?, changes::pending(&artifact)?);
+            listed.retain(|version| !pending.contains(version));
+            Ok(listed)
+        };
+        let listed = step.pass(walk())?.unwrap_or_default();
+        let still = || Ok(is_empty()? && walk()? == listed);
         let why = "it does not list the existing versions: run `packhouse reindex`";
         step.damaged_if(&metadata, (!listed.is_empty()).then_some(why), still)?;
+        Ok(0)
+    })
+}
+
+/// Plugins that have a note and that the metadata of their group has lost.
+fn check_prefixes(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    each_folder(PLUGINS, after, KEYS, MOST_READ, |objects| {
+        step.checked(objects.len() as u64, 0);
+        let artifact = objects.first().and_then(|object| layout::artifact_of_plugin(&object.key));
+        let Some(group) = artifact.map(|artifact| artifact.group) else { return Ok(0) };
+        let lost = || {
+            let metadata = catalog::read(&group.path())?.map(|(_, metadata)| metadata).unwrap_or_default();
+            catalog::lost_plugins(&group, &metadata)
+        };
+        let Some(found) = step.pass(lost())?.filter(|found| !found.is_empty()) else { return Ok(0) };
+        let why = "it has lost plugins and their prefixes: run `packhouse reindex`";
+        step.damaged_if(&layout::metadata(&group.path()), Some(why), || Ok(lost()? == found))?;
         Ok(0)
     })
 }

@@ -189,6 +189,145 @@ fn verify_names_documents_that_were_lost_and_reindex_makes_them_anew() {
     assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
 }
 
+/// A request that ends when it comes to the metadata of the artifact.
+#[track_caller]
+fn cut_short(host: &Host, request: impl FnOnce(&Actor) -> Reply) {
+    let before = host.object(METADATA);
+    host.insert(METADATA, "<").unwrap();
+    assert_eq!(request(&host.as_user("ann")).status(), 500);
+    match before {
+        Some(before) => drop(host.insert(METADATA, before).unwrap()),
+        None => assert!(host.remove(METADATA)),
+    }
+}
+
+fn deploy_cut_short(host: &Host, version: &str) {
+    done(&host.as_user("ann"), &format!("{FOLDER}/{version}/lib-{version}.jar"), format!("jar of {version}"));
+    cut_short(host, |ann| put(ann, &format!("{FOLDER}/{version}/lib-{version}.pom"), pom(version)));
+}
+
+#[test]
+fn a_deployment_that_was_cut_short_is_no_damage_and_a_collection_ends_it() {
+    for others in [&[][..], &["1.0", "1.1"]] {
+        let host = host();
+        others.iter().take(1).for_each(|version| deploy(&host, version));
+        deploy_cut_short(&host, "2.0");
+        // Another deployment writes the metadata.
+        others.iter().skip(1).for_each(|version| deploy(&host, version));
+        host.set_now(host.now() + 2 * DAY);
+        let run = host.upkeep().verify::<Maven>().unwrap();
+        assert_eq!(run.damaged, Vec::<String>::new(), "{:?}", run.lines);
+        assert_eq!(host.upkeep().collect::<Maven>().unwrap().damaged, Vec::<String>::new());
+        assert_eq!(listed(&host), [others, &["2.0"]].concat());
+        assert_eq!(host.objects().iter().find(|key| key.starts_with("changes/")), None);
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+        // What was acknowledged and is lost is damage.
+        host.remove(METADATA);
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [METADATA]);
+    }
+}
+
+#[test]
+fn a_deployment_that_was_cut_short_and_is_sent_again_is_listed() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy_cut_short(&host, "2.0");
+    deploy(&host, "2.0");
+    assert_eq!(listed(&host), ["1.0", "2.0"]);
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn a_deletion_that_was_cut_short_is_no_damage_and_a_collection_ends_it() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy(&host, "1.1");
+    cut_short(&host, |ann| ann.delete("/com/example/lib/1.1/").send::<Maven>());
+    assert_eq!(listed(&host), ["1.0", "1.1"]);
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    let before = host.objects();
+    host.upkeep().dry_run().collect::<Maven>().unwrap();
+    assert_eq!(host.objects(), before);
+    host.upkeep().collect::<Maven>().unwrap();
+    assert_eq!(listed(&host), ["1.0"]);
+}
+
+const GROUP: &str = "metadata/com/example/maven-metadata.xml";
+
+/// A group with two plugins.
+fn with_plugins() -> Host {
+    let host = host();
+    deploy_artifact(&host, "com.example", "greet-maven-plugin");
+    deploy_artifact(&host, "com.example", "part-maven-plugin");
+    let sent = plugins(&[("greet", "greet-maven-plugin"), ("part", "part-maven-plugin")]);
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", sent);
+    host
+}
+
+#[test]
+fn the_prefixes_of_a_group_whose_metadata_was_lost_are_served_told_and_made_again() {
+    let host = with_plugins();
+    let whole = text(&host, "/com/example/maven-metadata.xml");
+    host.remove(GROUP);
+    let made = text(&host, "/com/example/maven-metadata.xml");
+    for prefix in ["<prefix>greet</prefix>", "<prefix>part</prefix>"] {
+        assert!(whole.contains(prefix) && made.contains(prefix), "{made}");
+    }
+    let run = host.upkeep().verify::<Maven>().unwrap();
+    assert_eq!(run.damaged, [GROUP]);
+    assert!(run.lines.join("\n").contains("run `packhouse reindex`"), "{:?}", run.lines);
+    assert_eq!(host.upkeep().dry_run().reindex::<Maven>().unwrap().rebuilt, [GROUP]);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [GROUP]);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, Vec::<String>::new());
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    // A deployment does not begin it anew either.
+    host.remove(GROUP);
+    deploy_artifact(&host, "com.example", "new-maven-plugin");
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", plugins(&[("new", "new-maven-plugin")]));
+    let made = text(&host, "/com/example/maven-metadata.xml");
+    assert_eq!(made.matches("<plugin>").count(), 3, "{made}");
+}
+
+#[test]
+fn an_older_copy_of_the_metadata_of_a_group_gets_its_prefixes_back() {
+    let host = with_plugins();
+    let older = host.object(GROUP).unwrap();
+    deploy_artifact(&host, "com.example", "new-maven-plugin");
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", plugins(&[("new", "new-maven-plugin")]));
+    host.insert(GROUP, older).unwrap();
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [GROUP]);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [GROUP]);
+    assert!(text(&host, "/com/example/maven-metadata.xml").contains("<prefix>new</prefix>"));
+}
+
+#[test]
+fn a_prefix_that_was_given_back_or_taken_over_is_not_lost() {
+    let host = with_plugins();
+    assert_eq!(host.as_user("ann").delete("/com/example/part-maven-plugin/").send::<Maven>().status(), 204);
+    deploy_artifact(&host, "com.example", "other");
+    done(&host.as_user("ann"), "/com/example/maven-metadata.xml", plugins(&[("greet", "other")]));
+    let keys: Vec<String> = host.objects().into_iter().filter(|key| key.starts_with("plugins/")).collect();
+    assert_eq!(keys, ["plugins/com.example/other.json"]);
+    deploy_artifact(&host, "com.example", "part-maven-plugin");
+    let run = host.upkeep().verify::<Maven>().unwrap();
+    assert_eq!(run.damaged, Vec::<String>::new(), "{:?}", run.lines);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, Vec::<String>::new());
+}
+
+#[test]
+fn a_reindex_writes_down_the_prefixes_that_an_earlier_version_stored() {
+    let host = with_plugins();
+    for key in host.objects().iter().filter(|key| key.starts_with("plugins/")) {
+        host.remove(key);
+    }
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, Vec::<String>::new());
+    host.remove(GROUP);
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [GROUP]);
+}
+
 #[test]
 fn reindex_makes_metadata_that_was_lost_and_keeps_the_times_of_publication() {
     let host = host();

@@ -379,7 +379,8 @@ fn metadata_that_stores_nothing_needs_a_permission_too() {
     done(&eve, group, plugins(&[("lib", "lib"), ("evil", "evil-maven-plugin")]));
     done(&eve, &format!("{group}.sha1"), &sum);
     assert_eq!(put(&eve, artifact, "<metadata/>").status(), 403);
-    assert_eq!(host.objects().len(), before.len() + 1);
+    // The metadata, and a note of each plugin.
+    assert_eq!(host.objects().len(), before.len() + 3);
 }
 
 #[test]
