@@ -91,7 +91,8 @@ impl Registry {
     }
 
     /// Like [`Registry::build`], for a program that offers more to its plugins than the contract:
-    /// `more` adds it to what they can import.
+    /// `more` adds it to what they can import. A function from which plugins learn something calls
+    /// `State::forget`, because the host cannot know when its result changes.
     pub async fn build_offering(
         config: Config,
         more: impl FnOnce(&mut Imports) -> LinkResult<()>,

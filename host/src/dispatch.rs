@@ -197,7 +197,10 @@ impl Dispatcher {
         let mut context = self.context(asked, &found, &generation, body, session, resources)?;
         context.may_change = looked.as_ref().is_none_or(|looked| looked.are_met);
         let reply = match generation.handle(context).await {
-            Ok(reply) => reply,
+            Ok((reply, inputs)) => {
+                inputs.log();
+                reply
+            }
             Err(CallError::NotMet(_)) => {
                 let told = looked.and_then(|looked| looked.shape).or_else(shape);
                 return Err(Refusal { failure: Failure::PreconditionFailed, shape: told });

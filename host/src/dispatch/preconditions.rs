@@ -49,7 +49,7 @@ impl Dispatcher {
         let mut context = self.context(asked, found, generation, nothing, session, resources.clone())?;
         context.method = Method::GET;
         let answered = generation.handle(context).await;
-        let reply = answered.map_err(|error| explain(&found.mount.plugin, &error))?;
+        let (reply, _) = answered.map_err(|error| explain(&found.mount.plugin, &error))?;
         Ok(Preconditions::of_change(&asked.parts.headers, Reply { shape, ..reply }).await)
     }
 }

@@ -9,15 +9,18 @@
 //!   credential has been taken, and who is calling is asked of `auth`.
 //! - **Every call that may wait goes through [`State::wait`] or [`State::transfer`]**, which
 //!   stop the guest's clock and count the call.
-//! - **Whatever changes the store goes through [`State::may_change`]** just before, also at the end of
+//! - **A capability reaches the request, its caller, the store and the clock only through
+//!   `access`**, which records what the plugin learns. `random`, `log`, `wasi` and `error` record
+//!   there too.
+//! - **Whatever changes the store goes through `Access::may_change`** just before, also at the end of
 //!   a body that came slowly.
 //! - **Whatever the host keeps, reads, hashes, unpacks, copies or writes for a guest is counted** in
 //!   [`usage::Usage`], and arguments are parsed before anything is kept.
 
 pub mod about;
+mod access;
 pub mod auth;
 pub mod body;
-mod changes;
 mod clock;
 pub mod digests;
 mod error;
@@ -33,14 +36,14 @@ pub mod storage;
 pub mod upkeep;
 pub mod uploads;
 pub mod usage;
-mod wasi;
+pub mod wasi;
 
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
-pub use changes::NotMet;
+pub use access::{NotMet, Work};
 pub use error::{HostError, sentence};
 pub use ground::Ground;
 pub use request::RequestContext;
@@ -48,7 +51,9 @@ pub use upkeep::StepContext;
 pub use usage::LimitReached;
 use usage::Usage;
 
+use crate::capabilities::access::Access;
 use crate::capabilities::usage::OpenObject;
+use crate::inputs::{Inputs, Reason};
 use crate::memory::MemoryLimit;
 use crate::time::{GuestClock, Outside};
 
@@ -57,25 +62,12 @@ const MOST_RESOURCES: usize = 4096;
 /// The most bytes that pass between plugin and host in one call.
 pub const PIECE: usize = 1 << 20;
 
-const ONLY_ABOUT: &str = "`describe` may use nothing but `about`";
-
-/// What an instance of a plugin is made for.
-pub enum Work {
-    /// Saying what it is.
-    Description,
-    Request(Box<RequestContext>),
-    /// One step of maintenance.
-    Step(Box<StepContext>),
-    /// Looking at owner lists, or changing one, for an administrator.
-    Ownership(Box<Ground>),
-}
-
 /// All that one guest instance can reach; made for one call and dropped after it.
 pub struct State {
     pub table: ResourceTable,
     pub memory: MemoryLimit,
     pub clock: Arc<GuestClock>,
-    work: Work,
+    access: Access,
     wasi: Option<Box<wasi::Wasi>>,
     log: log::Budget,
     /// What the plugin was told in confidence.
@@ -99,37 +91,12 @@ impl State {
             table,
             memory,
             clock,
-            work,
+            access: Access::new(work),
             wasi: None,
             log: log::Budget::default(),
             secrets: Vec::new(),
             usage,
             turns: 0,
-        }
-    }
-
-    /// The request being answered; a trap in anything else.
-    fn request(&mut self) -> wasmtime::Result<&mut RequestContext> {
-        match &mut self.work {
-            Work::Request(request) => Ok(request),
-            Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
-            Work::Step(_) => Err(wasmtime::Error::msg(
-                "a step of maintenance has no request: nobody is asking, and nothing can be answered",
-            )),
-            Work::Ownership(_) => Err(wasmtime::Error::msg(
-                "`ownership` is called without a request: nobody is asking, and nothing can be answered",
-            )),
-        }
-    }
-
-    /// What a request and a step of maintenance both stand on; a trap while the plugin
-    /// describes itself.
-    fn ground(&self) -> wasmtime::Result<&Ground> {
-        match &self.work {
-            Work::Request(request) => Ok(&request.ground),
-            Work::Step(step) => Ok(&step.ground),
-            Work::Ownership(ground) => Ok(ground),
-            Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
         }
     }
 
@@ -150,7 +117,7 @@ impl State {
     /// A token for one open object (a file, on a file system), to be kept with it.
     async fn open_one(&mut self) -> Result<OpenObject, HostError> {
         let of_request = self.usage.open_object()?;
-        let resources = self.ground()?.resources.clone();
+        let resources = self.access.resources()?.clone();
         let of_host = resources.open_file().await.map_err(|_| HostError::no_files())?;
         Ok(of_request.with(of_host))
     }
@@ -162,7 +129,18 @@ impl State {
 
     /// What the instance was made for, with what came of it.
     pub fn into_work(self) -> Work {
-        self.work
+        self.access.into_work()
+    }
+
+    /// What the reply of the instance depends on.
+    pub fn into_inputs(self) -> Inputs {
+        self.access.into_inputs()
+    }
+
+    /// The reply cannot be remembered. A function that an embedding program offers beside the contract
+    /// calls this with [`Reason::Offered`] if plugins can learn anything from it.
+    pub fn forget(&mut self, reason: Reason) {
+        self.access.forget(reason);
     }
 }
 

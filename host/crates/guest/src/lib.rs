@@ -7,6 +7,7 @@
 //! | `capabilities` | what an instance can call, one file per interface |
 //! | `plugins` | finds, compiles, describes, runs and swaps plugins |
 //! | `description`, `mount`, `upkeep`, `ownership` | the words that both sides use |
+//! | `inputs` | what a reply depends on |
 //! | `time`, `memory` | the limits of an instance |
 //!
 //! `plugins` uses `capabilities`, and nothing uses `plugins`.
@@ -14,6 +15,7 @@
 pub mod bindings;
 pub mod capabilities;
 pub mod description;
+pub mod inputs;
 pub mod memory;
 pub mod mount;
 pub mod ownership;

@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::auth as wit;
-use crate::capabilities::{HostError, RequestContext, State};
+use crate::capabilities::{HostError, State};
+use crate::inputs::Reason;
 use packhouse_auth::{
-    AccessToken, Account, AuthError, Decision, Entry, Issued, Owners, Scope, Token, TokenRequest,
-    parse_network,
+    AccessToken, Account, AuthError, Decision, Entry, Issued, Scope, Token, TokenRequest, parse_network,
 };
 
 /// The most ids, and the most names, of an owner list that are compared.
@@ -25,18 +25,18 @@ const ACCOUNT: usize = 1 << 10;
 /// The account of a caller who has signed in.
 pub struct SignedIn(Account);
 
-impl RequestContext {
-    /// The actions and names that a plugin asks about, as scopes of its mount.
-    fn scopes(&self, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
-        let mount = &self.ground.mount.name;
-        let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
-        each.map(|(wanted, action)| Ok(Scope::of(mount, &wanted.kind, &wanted.name, action)?)).collect()
-    }
+/// The actions and names that a plugin asks about, as scopes of its mount.
+fn scopes(mount: &str, wanted: &[wit::Wanted]) -> Result<Vec<Scope>, AuthError> {
+    let each = wanted.iter().flat_map(|wanted| wanted.actions.iter().map(move |action| (wanted, action)));
+    each.map(|(wanted, action)| Ok(Scope::of(mount, &wanted.kind, &wanted.name, action)?)).collect()
+}
 
+impl State {
     /// Rejects undeclared words: a misspelt action would be denied to everybody except callers with
     /// `*`.
     fn must_declare(&self, kind: &str, action: &str) -> wasmtime::Result<()> {
-        if self.ground.description.actions.has(kind, action) {
+        self.access.must_be_request()?;
+        if self.access.description()?.actions.has(kind, action) {
             return Ok(());
         }
         Err(wasmtime::Error::msg(format!(
@@ -46,12 +46,14 @@ impl RequestContext {
 
     /// A mount without the grant `login` cannot see passwords and secrets.
     fn needs_login_grant(&self) -> Result<(), HostError> {
-        if self.ground.mount.is_granted("login") {
+        self.access.must_be_request()?;
+        let mount = self.access.mount()?;
+        if mount.is_granted("login") {
             return Ok(());
         }
         Err(HostError::denied(format!(
             "logging in is not granted here: add \"login\" to `grants` of [mount.{}] in the configuration",
-            self.ground.mount.name
+            mount.name
         )))
     }
 }
@@ -59,8 +61,8 @@ impl RequestContext {
 impl wit::Host for State {
     async fn check(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        self.request()?.must_declare(&kind, &action)?;
-        Ok(self.request()?.session.check(&kind, &name, &action, Owners::default()).await?.into())
+        self.must_declare(&kind, &action)?;
+        Ok(self.access.check((kind, name, action), Vec::new(), Vec::new()).await?.into())
     }
 
     async fn check_listed(
@@ -71,10 +73,9 @@ impl wit::Host for State {
         mut listed: Vec<String>,
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        self.request()?.must_declare(&kind, &action)?;
+        self.must_declare(&kind, &action)?;
         listed.truncate(MOST_LISTED);
-        let owners = Owners { ids: &[], names: &listed };
-        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+        Ok(self.access.check((kind, name, action), Vec::new(), listed).await?.into())
     }
 
     async fn check_owned(
@@ -86,15 +87,15 @@ impl wit::Host for State {
         mut names: Vec<String>,
     ) -> wasmtime::Result<wit::Decision> {
         let _outside = self.wait()?;
-        self.request()?.must_declare(&kind, &action)?;
+        self.must_declare(&kind, &action)?;
         ids.truncate(MOST_LISTED);
         names.truncate(MOST_LISTED);
-        let owners = Owners { ids: &ids, names: &names };
-        Ok(self.request()?.session.check(&kind, &name, &action, owners).await?.into())
+        Ok(self.access.check((kind, name, action), ids, names).await?.into())
     }
 
     fn grant(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<String> {
-        Ok(format!("{}:{kind}:{name}:{action}", self.request()?.ground.mount.name))
+        self.access.must_be_request()?;
+        Ok(format!("{}:{kind}:{name}:{action}", self.access.mount()?.name))
     }
 
     async fn filter_allowed(
@@ -107,30 +108,29 @@ impl wit::Host for State {
             return Err(wasmtime::Error::msg(format!("more than {MOST_FILTERED} names to filter at once")));
         }
         let _outside = self.wait()?;
-        self.request()?.must_declare(&kind, &action)?;
-        Ok(self.request()?.session.filter(&kind, names, &action).await?)
+        self.must_declare(&kind, &action)?;
+        self.access.filter(kind, names, action).await
     }
 
     async fn is_public(&mut self, kind: String, name: String, action: String) -> wasmtime::Result<bool> {
         let _outside = self.wait()?;
-        self.request()?.must_declare(&kind, &action)?;
-        Ok(self.request()?.session.public(&kind, &name, &action))
+        self.must_declare(&kind, &action)?;
+        self.access.public(kind, name, action)
     }
 
     async fn rejection(&mut self) -> wasmtime::Result<Option<String>> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.rejection().await?)
+        self.access.rejection().await
     }
 
     async fn has_credentials(&mut self) -> wasmtime::Result<bool> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.caller().await?.has_credentials())
+        self.access.has_credentials().await
     }
 
     async fn caller(&mut self) -> wasmtime::Result<Option<Resource<SignedIn>>> {
         let _outside = self.wait()?;
-        let account = self.request()?.session.caller().await?.account.clone();
-        let Some(account) = account else { return Ok(None) };
+        let Some(account) = self.access.account().await? else { return Ok(None) };
         self.usage.keep(ACCOUNT)?;
         self.push(SignedIn(account)).map(Some)
     }
@@ -141,16 +141,15 @@ impl wit::Host for State {
         values: Vec<(String, String)>,
     ) -> Result<Resource<SignedIn>, HostError> {
         let _outside = self.wait()?;
-        self.request()?.needs_login_grant()?;
+        self.needs_login_grant()?;
         for (_, value) in values.iter().filter(|(name, _)| matches!(name.as_str(), "password" | "token")) {
             self.hide(&SecretString::from(value.as_str()));
         }
-        let request = self.request()?;
         let value = |wanted: &str| {
             let found = values.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             found.ok_or_else(|| HostError::invalid(format!("signing in by {kind} needs `{wanted}`")))
         };
-        let session = &mut request.session;
+        let session = self.access.session(Reason::SignIn)?;
         let account = match kind.as_str() {
             "password" => session.sign_in(&value("name")?, &value("password")?.into()).await?,
             "token" => session.sign_in_by_token(&value("token")?.into()).await?,
@@ -165,17 +164,17 @@ impl wit::Host for State {
     }
 
     fn retry_after(&mut self) -> wasmtime::Result<Option<u64>> {
-        Ok(self.request()?.session.retry_after().map(|wait| wait.as_secs()))
+        Ok(self.access.retry_after()?.map(|wait| wait.as_secs()))
     }
 
     async fn user_exists(&mut self, name: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.auth().user_exists(&name).await?)
+        Ok(self.access.session(Reason::Users)?.auth().user_exists(&name).await?)
     }
 
     async fn account_id(&mut self, name: String) -> Result<Option<String>, HostError> {
         let _outside = self.wait()?;
-        Ok(self.request()?.session.auth().account_id(&name).await?.map(|id| id.to_string()))
+        Ok(self.access.session(Reason::Users)?.auth().account_id(&name).await?.map(|id| id.to_string()))
     }
 
     async fn bearer_challenge(
@@ -184,7 +183,7 @@ impl wit::Host for State {
         wanted: Vec<wit::Wanted>,
     ) -> wasmtime::Result<Option<String>> {
         let _outside = self.wait()?;
-        Ok(challenge::bearer(self.request()?, &endpoint, &wanted))
+        challenge::bearer(&mut self.access, &endpoint, &wanted)
     }
 
     async fn sign_access(
@@ -198,9 +197,9 @@ impl wit::Host for State {
             Some(handle) => Some(self.table.get(&handle)?.0.clone()),
             None => None,
         };
-        let request = self.request()?;
         let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
-        let signed = request.session.sign_access(account.as_ref(), &service, &wanted)?;
+        let session = self.access.session(Reason::Tokens)?;
+        let signed = session.sign_access(account.as_ref(), &service, &wanted)?;
         self.hide(&signed.secret);
         Ok(signed.into())
     }
@@ -230,23 +229,23 @@ impl wit::HostAccount for State {
     ) -> Result<wit::Issued, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
-        let request = self.request()?;
-        request.needs_login_grant()?;
-        if !request.tokens.enabled {
+        self.needs_login_grant()?;
+        let rules = self.access.token_rules()?;
+        if !rules.enabled {
             return Err(HostError::denied(
                 "no tokens are given here: the configuration has switched them off",
             ));
         }
         let wanted = TokenRequest {
             label: wanted.label,
-            read_only: wanted.read_only || request.tokens.read_only,
-            scopes: request.scopes(&wanted.scopes)?,
+            read_only: wanted.read_only || rules.read_only,
+            scopes: scopes(&self.access.mount()?.name, &wanted.scopes)?,
             lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
             cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
             mount: None,
             actions: None,
         };
-        let Issued { token, secret } = request.session.issue(&account, wanted).await?;
+        let Issued { token, secret } = self.access.session(Reason::Tokens)?.issue(&account, wanted).await?;
         self.hide(&secret);
         Ok(wit::Issued { token: token.into(), secret: secret.expose_secret().to_owned() })
     }
@@ -254,16 +253,16 @@ impl wit::HostAccount for State {
     async fn list_tokens(&mut self, handle: Resource<SignedIn>) -> Result<Vec<wit::Token>, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
-        self.request()?.needs_login_grant()?;
-        Ok(self.request()?.session.list(&account).await?.into_iter().map(Into::into).collect())
+        self.needs_login_grant()?;
+        Ok(self.access.session(Reason::Tokens)?.list(&account).await?.into_iter().map(Into::into).collect())
     }
 
     async fn revoke_token(&mut self, handle: Resource<SignedIn>, named: String) -> Result<bool, HostError> {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
-        self.request()?.needs_login_grant()?;
-        self.request()?.session.verify().await?;
-        Ok(self.request()?.session.auth().revoke(&account, &named).await?)
+        self.needs_login_grant()?;
+        self.access.session(Reason::Tokens)?.verify().await?;
+        Ok(self.access.session(Reason::Tokens)?.auth().revoke(&account, &named).await?)
     }
 
     async fn drop(&mut self, handle: Resource<SignedIn>) -> wasmtime::Result<()> {

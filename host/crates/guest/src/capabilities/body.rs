@@ -32,14 +32,13 @@ impl State {
         limit: Option<u64>,
         compute: &[Algorithm],
     ) -> Result<Writer, HostError> {
-        let request = self.request()?;
-        let limit =
-            limit.map_or(request.ground.limits.upload, |limit| limit.min(request.ground.limits.upload));
-        if request.body.length(layer).is_some_and(|length| length > limit) {
+        let most = self.access.limits()?.upload;
+        let limit = limit.map_or(most, |limit| limit.min(most));
+        if self.access.body()?.length(layer).is_some_and(|length| length > limit) {
             return Err(StorageError::TooLarge(limit).into());
         }
-        let mut writer = request.ground.storage.writer(compute, limit).await?;
-        while let Some(chunk) = request.body.chunk(layer).await? {
+        let mut writer = self.access.storage_for_bytes()?.writer(compute, limit).await?;
+        while let Some(chunk) = self.access.body()?.chunk(layer).await? {
             writer.write(chunk).await?;
         }
         Ok(writer)
@@ -47,12 +46,11 @@ impl State {
 
     /// Checks the precondition before the first byte is read.
     async fn fails_already(&mut self, key: &Key, precondition: &Precondition) -> Result<bool, HostError> {
-        let request = self.request()?;
         Ok(match precondition {
             Precondition::Any => false,
-            Precondition::Absent => request.ground.storage.stat(key).await?.is_some(),
+            Precondition::Absent => self.access.stat(key).await?.is_some(),
             Precondition::Version(version) => {
-                request.ground.storage.stat(key).await?.is_none_or(|info| &info.version != version)
+                self.access.stat(key).await?.is_none_or(|info| &info.version != version)
             }
         })
     }
@@ -61,19 +59,19 @@ impl State {
 impl wit::HostBody for State {
     fn length(&mut self, handle: Resource<BodyHandle>) -> wasmtime::Result<Option<u64>> {
         let layer = self.table.get(&handle)?.0;
-        Ok(self.request()?.body.length(layer))
+        Ok(self.access.body()?.length(layer))
     }
 
     async fn read(&mut self, handle: Resource<BodyHandle>, max: u32) -> Result<Vec<u8>, HostError> {
         let max = piece(max as usize)?;
         let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        Ok(self.request()?.body.read(layer, max).await?.map(Vec::from).unwrap_or_default())
+        Ok(self.access.body()?.read(layer, max).await?.map(Vec::from).unwrap_or_default())
     }
 
     fn unread(&mut self, handle: Resource<BodyHandle>, count: u32) -> Result<(), HostError> {
         let layer = self.layer(&handle)?;
-        Ok(self.request()?.body.unread(layer, count as usize)?)
+        Ok(self.access.body()?.unread(layer, count as usize)?)
     }
 
     async fn slice(
@@ -83,21 +81,21 @@ impl wit::HostBody for State {
     ) -> Result<Resource<BodyHandle>, HostError> {
         let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        let inner = self.request()?.body.slice(layer, length).await?;
+        let inner = self.access.body()?.slice(layer, length).await?;
         Ok(self.push(BodyHandle(inner))?)
     }
 
     async fn json_string(&mut self, handle: Resource<BodyHandle>) -> Result<Resource<BodyHandle>, HostError> {
         let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        let inner = self.request()?.body.json_string(layer).await?;
+        let inner = self.access.body()?.json_string(layer).await?;
         Ok(self.push(BodyHandle(inner))?)
     }
 
     async fn base64(&mut self, handle: Resource<BodyHandle>) -> Result<Resource<BodyHandle>, HostError> {
         let _outside = self.transfer()?;
         let layer = self.layer(&handle)?;
-        let inner = self.request()?.body.base64(layer).await?;
+        let inner = self.access.body()?.base64(layer).await?;
         Ok(self.push(BodyHandle(inner))?)
     }
 
@@ -109,12 +107,7 @@ impl wit::HostBody for State {
         if self.layer(&handle)? != RequestBody::root() {
             return Err(HostError::invalid("only the whole body can be a form"));
         }
-        let request = self.request()?;
-        let content_type = request.headers.get(http::header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let Some((head, layer)) = request.body.next_part(content_type.as_deref()).await? else {
-            return Ok(None);
-        };
+        let Some((head, layer)) = self.access.next_part().await? else { return Ok(None) };
         let headers: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let names = head.name.len() + head.filename.as_ref().map_or(0, String::len);
         let kept = self.usage.keep_with(headers + names)?;
@@ -152,7 +145,7 @@ impl wit::HostBody for State {
         }
         let _open = self.open_one().await?;
         let mut staged = self.receive(layer, options.limit, &compute).await?.finish().await?;
-        self.may_change().await?;
+        self.access.may_change().await?;
         let info = staged.commit(&target, &expected, &condition, options.content_type.as_deref()).await?;
         Ok(wit::Saved {
             info: info.into(),

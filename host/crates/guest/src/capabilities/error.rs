@@ -2,6 +2,7 @@
 
 use crate::bindings::packhouse::plugin::types;
 use crate::capabilities::State;
+use crate::inputs::Reason;
 use packhouse_auth::AuthError;
 use packhouse_common::telemetry::with_causes;
 use packhouse_http::body::BodyError;
@@ -41,10 +42,18 @@ pub fn told<T>(result: Result<T, HostError>) -> wasmtime::Result<Result<T, types
     }
 }
 
+/// Every error that a plugin is told passes here.
 impl types::Host for State {
     fn convert_error(&mut self, error: HostError) -> wasmtime::Result<types::Error> {
         match error {
-            HostError::Told(error) => Ok(error),
+            HostError::Told(error) => {
+                // A document that is too large for one call stays incomplete among the inputs, until the
+                // plugin opens it.
+                if !matches!(error, types::Error::TooLarge(_)) {
+                    self.forget(Reason::Failed);
+                }
+                Ok(error)
+            }
             HostError::Trap(trap) => Err(trap),
         }
     }

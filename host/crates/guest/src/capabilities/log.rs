@@ -6,7 +6,8 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::bindings::packhouse::plugin::log as wit;
-use crate::capabilities::{State, Work};
+use crate::capabilities::State;
+use crate::inputs::Reason;
 use packhouse_common::text::{LONGEST_LINE, printable, printable_up_to, secrets_of};
 
 /// The most bytes that one request may log.
@@ -52,14 +53,11 @@ impl State {
     /// The plugin's text without the secrets that the host knows.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         let known = self.secrets.iter().map(|secret| secret.expose_secret().to_owned());
-        let sent = match &self.work {
-            Work::Request(request) => {
-                [secrets_of(&request.path), secrets_of(request.query.as_deref().unwrap_or_default())].concat()
-            }
-            Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
-        };
+        let path = self.access.path().unwrap_or_default();
+        let query = self.access.query().ok().flatten().unwrap_or_default();
+        let sent = [secrets_of(path), secrets_of(query)].concat();
         let mut text = text.to_owned();
-        let settings = self.ground().ok().map(|ground| ground.mount.secrets.as_slice()).unwrap_or_default();
+        let settings = self.access.mount().ok().map(|mount| mount.secrets.as_slice()).unwrap_or_default();
         let settings = settings.iter().map(|secret| secret.expose_secret().to_owned());
         for secret in known.chain(sent).chain(settings).filter(|secret| !secret.is_empty()) {
             if text.contains(&secret) {
@@ -77,6 +75,9 @@ impl wit::Host for State {
         message: String,
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
+        if matches!(level, wit::Level::Warn | wit::Level::Error) {
+            self.forget(Reason::Warning);
+        }
         let size = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() + message.len();
         let size = size + LINE_OVERHEAD;
         if !self.log.take(size) {

@@ -29,7 +29,7 @@ pub struct RequestContext {
     pub tokens: TokenRules,
     /// Whether what is stored may be changed: not when a precondition of the request is not met.
     pub may_change: bool,
-    /// Names of the headers that the answer depends on.
+    /// Names of the headers that chose the mount.
     pub vary: Vec<HeaderName>,
 }
 
@@ -42,70 +42,51 @@ pub struct TokenRules {
     pub read_only: bool,
 }
 
-/// Headers that an answer is said to depend on; a plugin that reads more has an answer
-/// that no cache should keep, and is told so nowhere else.
-const MOST_VARYING: usize = 32;
-
-/// The only request there is; its methods look into [`RequestContext`].
+/// The only request there is. Its methods look into [`RequestContext`], through `access`.
 pub struct RequestHandle;
 
 impl wit::Host for State {}
 
 impl wit::HostRequest for State {
     fn method(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
-        let method = &self.request()?.method;
-        Ok(if method == Method::HEAD { "GET".into() } else { method.as_str().into() })
+        Ok(self.access.method()?.to_owned())
     }
 
     fn is_head(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<bool> {
-        Ok(self.request()?.method == Method::HEAD)
+        self.access.is_head()
     }
 
     fn path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
-        Ok(self.request()?.path.clone())
+        Ok(self.access.path()?.to_owned())
     }
 
     fn query(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.request()?.query.clone())
+        Ok(self.access.query()?.map(str::to_owned))
     }
 
     fn base_url(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
-        let request = self.request()?;
-        for name in std::mem::take(&mut request.base_url_vary) {
-            if !request.vary.contains(&name) {
-                request.vary.push(name);
-            }
-        }
-        Ok(request.base_url.clone())
+        Ok(self.access.base_url()?.to_owned())
     }
 
     fn base_path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
-        Ok(self.request()?.base_path.clone())
+        Ok(self.access.base_path()?.to_owned())
     }
 
     fn alias(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.request()?.alias.clone())
+        Ok(self.access.alias()?.map(str::to_owned))
     }
 
     fn header(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Option<String>> {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
-        let vary = &mut self.request()?.vary;
-        if vary.len() < MOST_VARYING && !vary.contains(&name) {
-            vary.push(name.clone());
+        let (value, is_new) = self.access.header(&name)?;
+        if is_new {
             self.usage.keep(name.as_str().len())?;
         }
-        let request = self.request()?;
-        let values: Vec<_> = request
-            .headers
-            .get_all(&name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
-        Ok(if values.is_empty() { None } else { Some(values.join(", ")) })
+        Ok(value)
     }
 
     fn body(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Resource<BodyHandle>> {
-        self.request()?;
+        self.access.must_be_request()?;
         self.push(BodyHandle(RequestBody::root()))
     }
 

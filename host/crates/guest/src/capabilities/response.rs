@@ -163,7 +163,8 @@ impl ResponseBuilder {
 
 impl wit::HostResponse for State {
     fn new(&mut self, status: u16) -> wasmtime::Result<Resource<ResponseBuilder>> {
-        let memory = self.request()?.ground.resources.replies();
+        self.access.must_be_request()?;
+        let memory = self.access.resources()?.replies();
         self.usage.keep(RESPONSE)?;
         self.push(ResponseBuilder::new(status, memory))
     }
@@ -208,7 +209,7 @@ impl wit::HostResponse for State {
     }
 
     fn write(&mut self, handle: Resource<ResponseBuilder>, bytes: Vec<u8>) -> wasmtime::Result<()> {
-        let limit = self.ground()?.limits.reply;
+        let limit = self.access.limits()?.reply;
         self.usage.keep(bytes.len())?;
         Ok(self.table.get_mut(&handle)?.write(bytes, limit)?)
     }
@@ -221,7 +222,7 @@ impl wit::HostResponse for State {
         let _outside = self.wait()?;
         let source = key(&source)?;
         let open = self.open_one().await?;
-        let Some(reader) = self.ground()?.storage.open(&source).await? else { return Ok(None) };
+        let Some(reader) = self.access.open(&source).await? else { return Ok(None) };
         let info = reader.info().clone();
         let response = self.table.get_mut(&handle)?;
         response.flush();

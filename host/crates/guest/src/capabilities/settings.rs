@@ -1,4 +1,5 @@
-//! `settings`: the mount's own table of the configuration.
+//! `settings`: the mount's own table of the configuration. It is part of the key of a reply, and so is
+//! not recorded.
 
 use secrecy::ExposeSecret as _;
 
@@ -7,15 +8,11 @@ use crate::capabilities::State;
 
 impl wit::Host for State {
     fn get(&mut self) -> wasmtime::Result<String> {
-        Ok(self.ground()?.mount.settings.expose_secret().to_owned())
+        Ok(self.access.mount()?.settings.expose_secret().to_owned())
     }
 
     fn feature(&mut self, name: String) -> wasmtime::Result<bool> {
-        let ground = self.ground()?;
-        Ok(ground
-            .description
-            .features
-            .get(&name)
-            .is_some_and(|&default| ground.mount.feature(&name, default)))
+        let (mount, description) = (self.access.mount()?, self.access.description()?);
+        Ok(description.features.get(&name).is_some_and(|&default| mount.feature(&name, default)))
     }
 }

@@ -123,12 +123,12 @@ impl wit::HostStaged for State {
         let (name, target, expect) = (target.clone(), key(&target)?, digest_list(&expect)?);
         let work = self.table.get_mut(&handle)?.commit_work(&expect);
         self.usage.work(work)?;
-        self.may_change().await?;
+        self.access.may_change().await?;
         let object = self.table.get_mut(&handle)?;
         let staged = &mut object.staged;
         let committed =
             staged.commit(&target, &expect, &precondition(condition), content_type.as_deref()).await;
-        Ok(self.changed(&name, committed)?.into())
+        Ok(self.access.changed(&name, committed)?.into())
     }
 
     async fn drop(&mut self, handle: Resource<StagedObject>) -> wasmtime::Result<()> {

@@ -57,30 +57,18 @@ struct OpenWriter {
 impl wit::Host for State {
     async fn stat(&mut self, name: String) -> Result<Option<types::ObjectInfo>, HostError> {
         let _outside = self.wait()?;
-        let found = self.ground()?.storage.stat(&key(&name)?).await;
-        Ok(self.looked(&name, found)?.map(Into::into))
+        Ok(self.access.stat(&key(&name)?).await?.map(Into::into))
     }
 
     async fn stat_many(&mut self, names: Vec<String>) -> Result<Vec<Option<types::ObjectInfo>>, HostError> {
         let _outside = self.wait()?;
-        let keys = many(&names)?;
-        let storage = &self.ground()?.storage;
-        let found: Vec<_> = futures_util::stream::iter(keys)
-            .map(|key| async move { storage.stat(&key).await })
-            .buffered(SIDE_BY_SIDE)
-            .collect()
-            .await;
-        let mut infos = Vec::with_capacity(found.len());
-        for (name, info) in names.iter().zip(found) {
-            infos.push(self.looked(name, info)?.map(Into::into));
-        }
-        Ok(infos)
+        let found = self.access.stat_many(&many(&names)?, SIDE_BY_SIDE).await?;
+        Ok(found.into_iter().map(|info| info.map(Into::into)).collect())
     }
 
     async fn get(&mut self, name: String) -> Result<Option<wit::Document>, HostError> {
         let _outside = self.wait()?;
-        let found = self.ground()?.storage.get(&key(&name)?, PIECE as u64).await;
-        let found = self.looked(&name, found)?.map(document);
+        let found = self.access.get(&key(&name)?, PIECE as u64).await?.map(document);
         self.usage.work(found.as_ref().map_or(0, |document| document.bytes.len() as u64))?;
         Ok(found)
     }
@@ -90,18 +78,12 @@ impl wit::Host for State {
         let keys = many(&names)?;
         let (mut documents, mut size, mut fetched) = (Vec::new(), 0, 0);
         'all: while let Some(rest) = keys.get(documents.len()..).filter(|rest| !rest.is_empty()) {
-            let (some, storage) = (batch(documents.len(), size), &self.ground()?.storage);
-            let found: Vec<_> = futures_util::stream::iter(rest.iter().take(some).cloned())
-                .map(|key| async move { storage.get(&key, PIECE as u64).await })
-                .buffered(some)
-                .collect()
-                .await;
-            for next in found {
+            let some = rest.iter().take(batch(documents.len(), size)).cloned().collect::<Vec<_>>();
+            for next in self.access.get_many(&some, PIECE as u64).await? {
                 // A document too large for one call is asked for again, alone.
-                let name = names.get(documents.len()).map_or("", String::as_str);
                 let next = match next {
-                    Err(StorageError::TooLarge(_)) if !documents.is_empty() => break 'all,
-                    next => self.looked(name, next)?,
+                    Err(HostError::Told(types::Error::TooLarge(_))) if !documents.is_empty() => break 'all,
+                    next => next?,
                 };
                 let length = next.as_ref().map_or(0, |(_, bytes)| bytes.len());
                 fetched += length;
@@ -128,10 +110,10 @@ impl wit::Host for State {
             return Err(StorageError::TooLarge(PIECE as u64).into());
         }
         self.usage.work(bytes.len() as u64)?;
-        let storage = self.storage_to_change().await?;
+        let storage = self.access.storage_to_change().await?;
         let put =
             storage.put(&key(&name)?, bytes.into(), &precondition(condition), content_type.as_deref()).await;
-        Ok(self.changed(&name, put)?.into())
+        Ok(self.access.changed(&name, put)?.into())
     }
 
     async fn copy(
@@ -145,18 +127,18 @@ impl wit::Host for State {
         let _outside = self.transfer()?;
         let key = key(&target)?;
         let _open = self.open_one().await?;
-        let source = self.open_version(&source, &version).await?;
+        let source = self.access.open_version(&self::key(&source)?, &version).await?;
         self.usage.work(source.info().size)?;
-        let storage = self.storage_to_change().await?;
+        let storage = self.access.storage_to_change().await?;
         let copied = storage.copy(&source, &key, &precondition(condition), content_type.as_deref()).await;
-        Ok(self.changed(&target, copied)?.into())
+        Ok(self.access.changed(&target, copied)?.into())
     }
 
     async fn remove(&mut self, name: String, condition: types::Precondition) -> Result<bool, HostError> {
         let _outside = self.wait()?;
-        let storage = self.storage_to_change().await?;
+        let storage = self.access.storage_to_change().await?;
         let removed = storage.remove(&key(&name)?, &precondition(condition)).await;
-        self.changed(&name, removed)
+        self.access.changed(&name, removed)
     }
 
     async fn list_objects(&mut self, options: wit::ListingOptions) -> Result<wit::Listing, HostError> {
@@ -170,8 +152,7 @@ impl wit::Host for State {
             after: options.after,
             limit: options.limit as usize,
         };
-        let listing = self.ground()?.storage.list(&options).await?;
-        self.listed(&listing.odd)?;
+        let listing = self.access.list(&options).await?;
         Ok(wit::Listing {
             objects: listing.objects.into_iter().map(Into::into).collect(),
             folders: listing.folders,
@@ -194,7 +175,7 @@ impl wit::Host for State {
 
     async fn now(&mut self) -> Result<u64, HostError> {
         let _outside = self.wait()?;
-        Ok(milliseconds(self.ground()?.storage.now().await?).unwrap_or(0))
+        self.access.store_time().await
     }
 
     async fn digests(
@@ -204,8 +185,7 @@ impl wit::Host for State {
     ) -> Result<Option<Vec<types::Digest>>, HostError> {
         let _outside = self.transfer()?;
         let (key, algorithms) = (key(&name)?, algorithms(&wanted)?);
-        let opened = self.ground()?.storage.open(&key).await;
-        let Some(reader) = self.looked(&name, opened)? else { return Ok(None) };
+        let Some(reader) = self.access.open(&key).await? else { return Ok(None) };
         let size = reader.info().size;
         self.usage.work(hashing(size, algorithms.len()))?;
         let digests = reader.digest_range(0, size, &algorithms).await?;
@@ -217,8 +197,7 @@ impl wit::HostReader for State {
     async fn open(&mut self, name: String) -> Result<Option<Resource<ObjectReader>>, HostError> {
         let _outside = self.wait()?;
         let open = self.open_one().await?;
-        let opened = self.ground()?.storage.open(&key(&name)?).await;
-        let Some(reader) = self.looked(&name, opened)? else { return Ok(None) };
+        let Some(reader) = self.access.open(&key(&name)?).await? else { return Ok(None) };
         Ok(Some(self.push(ObjectReader(reader, open))?))
     }
 
@@ -265,25 +244,12 @@ impl State {
         if self.table.get(handle)?.writer.is_none() {
             let algorithms = self.table.get(handle)?.algorithms.clone().map_err(HostError::Told)?;
             let (open, kept) = (self.open_one().await?, self.usage.keep_with(WRITER)?);
-            let ground = self.ground()?;
-            let writer = ground.storage_to_change()?.writer(&algorithms, ground.limits.upload).await?;
+            let limit = self.access.limits()?.upload;
+            let writer = self.access.storage_for_bytes()?.writer(&algorithms, limit).await?;
             self.table.get_mut(handle)?.writer = Some(OpenWriter { writer, open, _kept: kept });
         }
         let writer = self.table.get_mut(handle)?.writer.as_mut();
         writer.map(|open| &mut open.writer).ok_or_else(|| HostError::invalid("the writer is not open"))
-    }
-}
-
-impl State {
-    /// One version of a stored object: `NotFound` when nothing is there, `Conflict` when another
-    /// version is.
-    async fn open_version(&mut self, name: &str, version: &str) -> Result<Reader, HostError> {
-        let opened = self.ground()?.storage.open(&key(name)?).await;
-        let reader = self.looked(name, opened)?.ok_or(StorageError::NotFound)?;
-        if reader.info().version != version {
-            return Err(StorageError::Conflict.into());
-        }
-        Ok(reader)
     }
 }
 
@@ -309,7 +275,7 @@ impl wit::HostWriter for State {
     ) -> Result<u64, HostError> {
         let _outside = self.transfer()?;
         let _open = self.open_one().await?;
-        let source = self.open_version(&source, &version).await?;
+        let source = self.access.open_version(&self::key(&source)?, &version).await?;
         let size = source.info().size;
         let algorithms = self.table.get(&handle)?.algorithms.as_ref().map_or(0, Vec::len);
         self.usage.work(hashing(size, algorithms))?;

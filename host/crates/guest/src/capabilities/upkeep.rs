@@ -5,9 +5,9 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use crate::bindings::packhouse::plugin::upkeep as wit;
+use crate::capabilities::State;
 use crate::capabilities::ground::Ground;
 use crate::capabilities::storage::milliseconds;
-use crate::capabilities::{HostError, State, Work};
 use crate::upkeep::{Finding, Run, Task};
 use packhouse_storage::StorageError;
 
@@ -75,96 +75,49 @@ impl StepContext {
 /// The only step there is; its methods look into [`StepContext`].
 pub struct StepHandle;
 
-impl State {
-    /// The result of looking at a key. A step of maintenance reports a symbolic link. In a run that
-    /// changes nothing, the link then counts as absent and the run continues. Otherwise it is an
-    /// error, because the document behind the link may need the files that the run would remove.
-    pub fn looked<T>(
-        &mut self,
-        key: &str,
-        found: Result<Option<T>, StorageError>,
-    ) -> Result<Option<T>, HostError> {
-        if let (Work::Step(step), Err(StorageError::Link(_))) = (&mut self.work, &found) {
-            step.report_odd(key)?;
-            if step.ground.is_read_only {
-                return Ok(None);
-            }
-        }
-        Ok(found?)
-    }
-
-    /// The same for keys that a listing left out.
-    pub fn listed(&mut self, odd: &[String]) -> Result<(), HostError> {
-        let (Work::Step(step), Some(first)) = (&mut self.work, odd.first()) else { return Ok(()) };
-        odd.iter().try_for_each(|key| step.report_odd(key))?;
-        if step.ground.is_read_only { Ok(()) } else { Err(StorageError::link(first).into()) }
-    }
-
-    /// The result of a change. A step of maintenance reports each object that it could not change,
-    /// even if the plugin ignores the error. It does not report a lost race, nor a full disk during
-    /// a collection: the collection continues without the marks that it cannot write.
-    pub fn changed<T>(&mut self, key: &str, result: Result<T, StorageError>) -> Result<T, HostError> {
-        if let (Work::Step(step), Err(error)) = (&mut self.work, &result)
-            && !matches!(error, StorageError::Conflict | StorageError::NotFound)
-            && !(step.task == Task::Collect && matches!(error, StorageError::Full(_)))
-        {
-            step.report_not_written(key, error)?;
-        }
-        Ok(result?)
-    }
-
-    /// The current step. Using it in anything but maintenance is a trap.
-    fn step(&mut self) -> wasmtime::Result<&mut StepContext> {
-        match &mut self.work {
-            Work::Step(step) => Ok(step),
-            _ => Err(wasmtime::Error::msg("`upkeep` is there in a step of maintenance only")),
-        }
-    }
-}
-
 impl wit::Host for State {}
 
 impl wit::HostStep for State {
     fn cursor(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<Option<String>> {
-        Ok(self.step()?.cursor.clone())
+        Ok(self.access.step()?.cursor.clone())
     }
 
     fn set_cursor(&mut self, _: Resource<StepHandle>, cursor: String) -> wasmtime::Result<()> {
         if cursor.len() > LONGEST_CURSOR {
             return Err(wasmtime::Error::msg(format!("a cursor of more than {LONGEST_CURSOR} bytes")));
         }
-        self.step()?.next = Some(cursor);
+        self.access.step()?.next = Some(cursor);
         Ok(())
     }
 
     fn is_dry_run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
-        Ok(self.step()?.run.is_dry)
+        Ok(self.access.step()?.run.is_dry)
     }
 
     fn removes_orphans(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<bool> {
-        Ok(self.step()?.run.removes_orphans)
+        Ok(self.access.step()?.run.removes_orphans)
     }
 
     fn run(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<String> {
-        Ok(self.step()?.run.id.clone())
+        Ok(self.access.step()?.run.id.clone())
     }
 
     fn started(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<u64> {
-        Ok(milliseconds(self.step()?.run.started).unwrap_or(0))
+        Ok(milliseconds(self.access.step()?.run.started).unwrap_or(0))
     }
 
     fn keep_since(&mut self, _: Resource<StepHandle>) -> wasmtime::Result<u64> {
-        Ok(milliseconds(self.step()?.run.keep_since).unwrap_or(0))
+        Ok(milliseconds(self.access.step()?.run.keep_since).unwrap_or(0))
     }
 
     fn remember(&mut self, _: Resource<StepHandle>, words: Vec<String>) -> wasmtime::Result<()> {
         check_words(&words)?;
-        self.step()?.run.remember(&words).map_err(wasmtime::Error::from)
+        self.access.step()?.run.remember(&words).map_err(wasmtime::Error::from)
     }
 
     fn remembered(&mut self, _: Resource<StepHandle>, words: Vec<String>) -> wasmtime::Result<Vec<bool>> {
         check_words(&words)?;
-        Ok(self.step()?.run.remembered(&words))
+        Ok(self.access.step()?.run.remembered(&words))
     }
 
     fn left_over(
@@ -176,11 +129,11 @@ impl wit::HostStep for State {
     ) -> wasmtime::Result<()> {
         let (key, why) = (line(&key), line(&why));
         self.usage.keep(key.len() + why.len())?;
-        self.step()?.find(Finding::LeftOver { key, bytes, why })
+        self.access.step()?.find(Finding::LeftOver { key, bytes, why })
     }
 
     fn ordered(&mut self, _: Resource<StepHandle>, objects: u64) -> wasmtime::Result<()> {
-        self.step()?.run.count_ordered(objects);
+        self.access.step()?.run.count_ordered(objects);
         Ok(())
     }
 
@@ -191,28 +144,28 @@ impl wit::HostStep for State {
         bytes: u64,
         why: String,
     ) -> wasmtime::Result<()> {
-        self.step()?.find(Finding::Orphan { key: line(&key), bytes, why: line(&why) })
+        self.access.step()?.find(Finding::Orphan { key: line(&key), bytes, why: line(&why) })
     }
 
     fn kept(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {
-        self.step()?.run.count_kept(objects, bytes);
+        self.access.step()?.run.count_kept(objects, bytes);
         Ok(())
     }
 
     fn damaged(&mut self, _: Resource<StepHandle>, key: String, why: String) -> wasmtime::Result<()> {
         let (key, why) = (line(&key), line(&why));
         self.usage.keep(key.len() + why.len())?;
-        self.step()?.find(Finding::Damaged { key, why })
+        self.access.step()?.find(Finding::Damaged { key, why })
     }
 
     fn rebuilt(&mut self, _: Resource<StepHandle>, key: String) -> wasmtime::Result<()> {
         let key = line(&key);
         self.usage.keep(key.len())?;
-        self.step()?.find(Finding::Rebuilt { key })
+        self.access.step()?.find(Finding::Rebuilt { key })
     }
 
     fn checked(&mut self, _: Resource<StepHandle>, objects: u64, bytes: u64) -> wasmtime::Result<()> {
-        self.step()?.run.count_checked(objects, bytes);
+        self.access.step()?.run.count_checked(objects, bytes);
         Ok(())
     }
 

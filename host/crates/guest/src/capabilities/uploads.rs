@@ -6,7 +6,7 @@ use crate::bindings::packhouse::plugin::{types, uploads as wit};
 use crate::capabilities::body::BodyHandle;
 use crate::capabilities::storage::{algorithms, digest_list, key, precondition};
 use crate::capabilities::usage::{Kept, hashing};
-use crate::capabilities::{HostError, State, Work};
+use crate::capabilities::{HostError, State};
 use packhouse_storage::{Owner, StorageError, Upload};
 
 /// The most bytes of a label.
@@ -19,12 +19,6 @@ pub struct UploadSession(
 );
 
 impl State {
-    /// Who is charged with an upload: the account, or the address of an anonymous client.
-    async fn upload_owner(&mut self) -> Result<String, HostError> {
-        let Work::Request(request) = &mut self.work else { return Ok("maintenance".into()) };
-        Ok(request.session.counted_as().await.map_err(wasmtime::Error::from)?)
-    }
-
     fn push_upload(&mut self, upload: Upload) -> Result<Resource<UploadSession>, HostError> {
         let kept = self.usage.keep_with(upload.memory())?;
         Ok(self.push(UploadSession(upload, kept))?)
@@ -44,10 +38,10 @@ impl wit::HostUpload for State {
             return Err(HostError::invalid(format!("a label of more than {LONGEST_LABEL} bytes")));
         }
         self.usage.start_upload()?;
-        self.may_change().await?;
-        let owner = self.upload_owner().await?;
-        let ground = self.ground()?;
-        let (storage, most) = (ground.storage_to_change()?, ground.limits.open_uploads);
+        self.access.may_change().await?;
+        let owner = self.access.upload_owner().await?;
+        let most = self.access.limits()?.open_uploads;
+        let storage = self.access.storage_for_bytes()?;
         let upload =
             storage.start_upload(&label, &algorithms(&compute)?, Owner { name: &owner, most }).await?;
         self.push_upload(upload)
@@ -56,7 +50,7 @@ impl wit::HostUpload for State {
     async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {
         let _outside = self.wait()?;
         self.usage.open_upload()?;
-        let Some(upload) = self.ground()?.storage_to_change()?.open_upload(&id).await? else {
+        let Some(upload) = self.access.storage_for_bytes()?.open_upload(&id).await? else {
             return Ok(None);
         };
         self.push_upload(upload).map(Some)
@@ -84,22 +78,22 @@ impl wit::HostUpload for State {
         let _outside = self.transfer()?;
         let layer = self.table.get(&body)?.0;
         let _open = self.open_one().await?;
-        self.may_change().await?;
-        let Work::Request(request) = &mut self.work else { return Err(HostError::invalid("no request")) };
+        self.access.may_change().await?;
+        let most = self.access.limits()?.upload;
         let upload = &mut self.table.get_mut(&handle)?.0;
-        let left = request.ground.limits.upload.saturating_sub(upload.offset());
+        let left = most.saturating_sub(upload.offset());
         let mut append = upload.append(at).await?;
         let mut taken = 0_u64;
-        while let Some(chunk) = request.body.chunk(layer).await? {
+        while let Some(chunk) = self.access.body()?.chunk(layer).await? {
             taken += chunk.len() as u64;
             if taken > left {
-                return Err(StorageError::TooLarge(request.ground.limits.upload).into());
+                return Err(StorageError::TooLarge(most).into());
             }
             append.write(chunk).await?;
         }
         // The body may have taken long to arrive, so permissions are checked again. Bytes are
         // dropped unless the upload is finished.
-        request.session.verify().await?;
+        self.access.verify().await?;
         Ok(append.finish(length).await?)
     }
 
@@ -116,14 +110,14 @@ impl wit::HostUpload for State {
         let size = self.table.get(&handle)?.0.offset();
         self.usage.finish_upload(hashing(size, expect.len() + 1))?;
         let _open = self.open_one().await?;
-        self.may_change().await?;
+        self.access.may_change().await?;
         let upload = &mut self.table.get_mut(&handle)?.0;
         Ok(upload.finish(&target, &expect, &precondition(condition), content_type.as_deref()).await?.into())
     }
 
     async fn cancel(&mut self, handle: Resource<UploadSession>) -> Result<(), HostError> {
         let _outside = self.wait()?;
-        self.may_change().await?;
+        self.access.may_change().await?;
         Ok(self.table.get_mut(&handle)?.0.cancel().await?)
     }
 

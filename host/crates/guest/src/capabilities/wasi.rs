@@ -4,10 +4,17 @@
 //!
 //! The context is created at the first use, because most requests never use it.
 
+use std::sync::LazyLock;
+
+use wasmtime::component::Linker;
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings::{clocks, random};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::capabilities::State;
+use crate::inputs::Reason;
 
 /// The most bytes of standard error that are kept of one request. After that the stream is closed
 /// for the plugin.
@@ -16,6 +23,10 @@ const MOST_LAST_WORDS: usize = 64 << 10;
 const MOST_RANDOM: u64 = 64 << 10;
 /// The most characters of standard error that are logged.
 const MOST_LOGGED: usize = 1000;
+
+/// The seed of hash maps, the same for all instances, so that it is no input of a reply. Clients cannot
+/// know it, so they cannot choose names that collide.
+static SEED: LazyLock<u128> = LazyLock::new(rand::random);
 
 /// The WASI context of one instance.
 pub struct Wasi {
@@ -31,10 +42,34 @@ impl Wasi {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .max_random_size(MOST_RANDOM)
+            .insecure_random_seed(*SEED)
             .stderr(errors.clone())
             .build();
         Self { context, errors }
     }
+}
+
+/// Lets plugins import WASI. Functions that return something else in each call record that.
+pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, recorded_clocks)?;
+    // Its timers tell time too.
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, recorded_clocks)?;
+    random::random::add_to_linker::<_, WasiRandom>(linker, recorded_random)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, recorded_random)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+fn recorded_clocks(state: &mut State) -> WasiClocksCtxView<'_> {
+    state.forget(Reason::WasiClock);
+    state.clocks()
+}
+
+fn recorded_random(state: &mut State) -> &mut WasiRandomCtx {
+    state.forget(Reason::WasiRandom);
+    state.ctx().ctx.random()
 }
 
 impl WasiView for State {

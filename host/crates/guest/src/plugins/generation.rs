@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::capabilities::{Ground, RequestContext, StepContext};
 use crate::description::Description;
+use crate::inputs::Inputs;
 use crate::ownership::Page;
 use crate::plugins::cache::CodeInUse;
 use crate::plugins::linked::Linked;
@@ -83,8 +84,8 @@ impl Generation {
         }
     }
 
-    /// Answers one request in a fresh instance.
-    pub async fn handle(&self, request: Box<RequestContext>) -> Result<Reply, CallError> {
+    /// Answers one request in a fresh instance. Also returns what the reply depends on.
+    pub async fn handle(&self, request: Box<RequestContext>) -> Result<(Reply, Inputs), CallError> {
         self.sandbox.handle(&self.linked, request).await
     }
 

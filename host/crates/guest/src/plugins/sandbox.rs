@@ -16,9 +16,10 @@ use crate::capabilities::request::RequestHandle;
 use crate::capabilities::resources::NoMemory;
 use crate::capabilities::upkeep::StepHandle;
 use crate::capabilities::{
-    Ground, LimitReached, NotMet, RequestContext, Shared, State, StepContext, Work, sentence,
+    Ground, LimitReached, NotMet, RequestContext, Shared, State, StepContext, Work, sentence, wasi,
 };
 use crate::description::Description;
+use crate::inputs::Inputs;
 use crate::memory::{BudgetSettings, MemoryBudget, MemoryLimit, NoMemoryLeft, OutOfMemory};
 use crate::ownership::Page;
 use crate::plugins::fitness::{self, Misfit};
@@ -125,7 +126,7 @@ impl Sandbox {
     ) -> wasmtime::Result<Self> {
         let engine = Engine::new(&engine_config(limits))?;
         let mut linker = Imports::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasi::add_to_linker(&mut linker)?;
         Registrar::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         more(&mut linker)?;
         start_ticking(&engine)?;
@@ -176,8 +177,13 @@ impl Sandbox {
         WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?.map_err(explain)
     }
 
-    /// Lets a plugin answer one request. Its instance is gone when this returns.
-    pub async fn handle(&self, plugin: &Linked, request: Box<RequestContext>) -> Result<Reply, CallError> {
+    /// Lets a plugin answer one request. Also returns what the reply depends on. The instance is gone
+    /// when this returns.
+    pub async fn handle(
+        &self,
+        plugin: &Linked,
+        request: Box<RequestContext>,
+    ) -> Result<(Reply, Inputs), CallError> {
         let clock = GuestClock::start();
         let call = async {
             let (mut store, instance) = self.instantiate(plugin, Work::Request(request), &clock).await?;
@@ -187,11 +193,8 @@ impl Sandbox {
             let response = called.map_err(|error| with_last_words(error, store.data()))?;
             let mut state = store.into_data();
             let response = state.table.delete(response)?;
-            let vary = match state.into_work() {
-                Work::Request(request) => request.vary,
-                Work::Description | Work::Step(_) | Work::Ownership(_) => Vec::new(),
-            };
-            Ok(response.finish(vary))
+            let inputs = state.into_inputs();
+            Ok(response.finish(inputs.vary().to_vec()).map(|reply| (reply, inputs)))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)

@@ -2,31 +2,30 @@
 //! 6750 section 3, and the distribution token specification).
 
 use crate::bindings::packhouse::plugin::auth::Wanted;
-use crate::capabilities::RequestContext;
-use packhouse_auth::Session;
+use crate::capabilities::access::{Access, Complaint};
 
 /// None if signed tokens are disabled.
-pub fn bearer(request: &RequestContext, endpoint: &str, wanted: &[Wanted]) -> Option<String> {
-    let server = request.session.token_server()?;
-    let own = || format!("{}{endpoint}", request.base_url);
-    let realm = server.realm.map_or_else(own, str::to_owned);
-    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", server.service);
+pub fn bearer(access: &mut Access, endpoint: &str, wanted: &[Wanted]) -> wasmtime::Result<Option<String>> {
+    let Some(server) = access.token_server()? else { return Ok(None) };
+    let (realm, service) = (server.realm.map(str::to_owned), server.service.to_string());
+    let realm = match realm {
+        Some(realm) => realm,
+        None => format!("{}{endpoint}", access.base_url()?),
+    };
+    let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
     let scopes = scopes(wanted);
     if !scopes.is_empty() {
         challenge.extend([",scope=\"", &scopes, "\""]);
     }
-    if let Some(error) = error(&request.session) {
+    // A caller without credentials gets no `error="invalid_token"`.
+    let error = access.complaint()?.map(|complaint| match complaint {
+        Complaint::Rejected => "invalid_token",
+        Complaint::Insufficient => "insufficient_scope",
+    });
+    if let Some(error) = error {
         challenge.extend([",error=\"", error, "\""]);
     }
-    Some(challenge)
-}
-
-/// A caller without credentials gets no `error="invalid_token"`.
-fn error(session: &Session) -> Option<&'static str> {
-    if session.is_rejected() {
-        return Some("invalid_token");
-    }
-    session.is_lacking().then_some("insufficient_scope")
+    Ok(Some(challenge))
 }
 
 fn scopes(wanted: &[Wanted]) -> String {
