@@ -101,6 +101,7 @@ impl Registry {
             tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
         }
         let configured = mounts::configured(&config)?;
+        auth::check_hosts(&config)?;
         safety::check(&config)?;
         // Everything that may end the start comes before the first write to the storage.
         let plugins = load_plugins(&config, &configured.mounts, more).await?;

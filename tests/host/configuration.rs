@@ -63,6 +63,18 @@ async fn tokens_that_would_outlive_their_users_are_refused() {
 }
 
 #[tokio::test]
+async fn users_and_tokens_of_several_hosts_are_not_kept_in_the_memory_of_each() {
+    let many = |stores: &str| Options::npm().server("hosts = \"many\"").auth(stores);
+    let sentence = |key: &str| format!("hosts = \"many\", and [auth] {key} = \"memory\"");
+    for (stores, key) in [
+        ("token_store = \"memory\"", "token_store"),
+        ("user_store = \"memory\"\ntoken_store = \"memory\"", "user_store"),
+    ] {
+        refused(many(stores), &["registry.toml", &sentence(key), &format!("set {key} = \"database\"")]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_missing_file_is_named() {
     let options = Options::npm().environment("PACKHOUSE_CONFIG", "ignored");
     let ended = Registry::refuse_at(options, "absent.toml").await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{BuildError, parse_scopes};
 use crate::auth::jwt::keys::KeyFile;
 use crate::auth::{self, AccessSettings, Auth, Limits, StoreKind, StoreKinds};
-use crate::config::{Config, MountConfig, TokenKey};
+use crate::config::{Config, Hosts, MountConfig, TokenKey};
 
 /// Opens the configured users and tokens. Creates the database file if there is none.
 pub(super) async fn open_auth(config: &Config) -> Result<Auth, BuildError> {
@@ -26,6 +26,23 @@ fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
         access: access_settings(config),
         limits: limits(config),
     })
+}
+
+/// An error if several hosts serve, and users or tokens are kept in the memory of one.
+pub(super) fn check_hosts(config: &Config) -> Result<(), BuildError> {
+    let kinds = store_kinds(config)?;
+    let (key, what) = match kinds {
+        _ if config.server.hosts == Hosts::One => return Ok(()),
+        StoreKinds { users: StoreKind::Memory, .. } => ("user_store", "users"),
+        StoreKinds { tokens: StoreKind::Memory, .. } => ("token_store", "tokens"),
+        StoreKinds { users: StoreKind::Database, tokens: StoreKind::Database } => return Ok(()),
+    };
+    Err(config
+        .error(format!(
+            "[server] hosts = \"many\", and [auth] {key} = \"memory\": each host would have {what} of its own, which the \
+             others do not know; set {key} = \"database\", or hosts = \"one\""
+        ))
+        .into())
 }
 
 fn limits(config: &Config) -> Limits {
