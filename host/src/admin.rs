@@ -57,7 +57,8 @@ pub enum AdminCommand {
 pub enum UserCommand {
     /// Add a user; the command asks for the password
     Add {
-        /// 1 to 128 of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, e.g. an e-mail address
+        /// 1 to 128 of a-z, 0-9, `.`, `_`, `-` and `+`, or an e-mail address
+        #[arg(value_parser = new_name)]
         name: UserName,
         /// The user's e-mail address
         #[arg(long)]
@@ -362,6 +363,13 @@ async fn look_after_tokens(
 }
 
 /// Reads a span such as `90s`, `15m`, `12h`, `30d`, `4w` or `1y`.
+/// The name of a user to add.
+fn new_name(text: &str) -> Result<UserName, AuthError> {
+    let name = UserName::parse(text)?;
+    name.check_new()?;
+    Ok(name)
+}
+
 fn parse_lifetime(text: &str) -> Result<Duration, AuthError> {
     let refuse = || {
         AuthError::Invalid(format!(

@@ -182,6 +182,20 @@ async fn a_user_is_added_granted_listed_and_removed() {
 }
 
 #[tokio::test]
+async fn a_new_name_with_an_at_sign_is_an_address_and_names_that_exist_stay_usable() {
+    let shell = Shell::new().await;
+    shell.run("user add ann@example.com").await.unwrap();
+    for name in ["ann@", "ann@b@c", "ann@.example"] {
+        let refusal = shell.run(&format!("user add {name}")).await.unwrap_err().to_string();
+        assert!(refusal.contains("must be an email address"), "{refusal}");
+    }
+    // A name that an earlier version has accepted.
+    shell.run("user passwd ann@").await.unwrap_err();
+    assert!(Line::try_parse_from(["packhouse", "user", "remove", "ann@"]).is_ok());
+    assert!(Line::try_parse_from(["packhouse", "token", "create", "ann@"]).is_ok());
+}
+
+#[tokio::test]
 async fn a_password_is_changed_and_never_an_argument() {
     let mut shell = Shell::new().await;
     shell.run("user add ann").await.unwrap();

@@ -77,7 +77,7 @@ impl Auth {
     /// Adds a user.
     ///
     /// # Errors
-    /// `Exists` when the name is taken; `Invalid` for an unfit password; `Unavailable`.
+    /// `Exists` when the name is taken; `Invalid` for an unfit name or password; `Unavailable`.
     pub async fn add_user(&self, user: NewUser, password: &SecretString) -> Result<(), AuthError> {
         let user = self.design_user(user, password).await?;
         self.inner.stores.users.add(&user).await?;
@@ -175,6 +175,7 @@ impl Auth {
     }
 
     async fn design_user(&self, user: NewUser, password: &SecretString) -> Result<User, AuthError> {
+        user.name.check_new()?;
         let hash = self.inner.passwords.hash(password).await?;
         Ok(User {
             id: Uuid::new_v4(),

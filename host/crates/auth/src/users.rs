@@ -20,7 +20,7 @@ use super::credentials::has_token_form;
 /// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, beginning with a
 /// letter or digit, and not in the form of a token. An email address in lower case is a valid name.
 /// `:` and `/` are not allowed, because `:` separates a name from a password. `@` and `+` are
-/// escaped in URLs.
+/// escaped in URLs. A new name with an `@` must be an address ([`UserName::check_new`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
@@ -42,6 +42,28 @@ impl UserName {
         let shown: String = text.escape_debug().take(80).collect();
         Err(AuthError::Invalid(format!(
             "`{shown}` can't be the name of a user: write 1 to {LONGEST} of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, beginning with a letter or digit"
+        )))
+    }
+
+    /// Whether a new user can have this name. Users that exist keep names that could not be given now.
+    ///
+    /// # Errors
+    /// `Invalid` for a name with an `@` that is not an email address.
+    pub fn check_new(&self) -> Result<(), AuthError> {
+        let Some((local, domain)) = self.0.split_once('@') else { return Ok(()) };
+        let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let is_domain = !domain.contains('@')
+            && domain.split('.').all(|label| {
+                let bytes = label.as_bytes();
+                ends(bytes.first()) && ends(bytes.last())
+            });
+        if !local.is_empty() && is_domain {
+            return Ok(());
+        }
+        Err(AuthError::Invalid(format!(
+            "`{}` can't be the name of a new user: a name with an `@` must be an email address, for example \
+             `ann@example.com`",
+            self.0
         )))
     }
 

@@ -157,6 +157,20 @@ fn a_name_is_a_plain_word_or_an_address_for_mail() {
     }
 }
 
+#[test]
+fn a_new_name_with_an_at_sign_is_an_email_address() {
+    let check = |name: &str| UserName::parse(name).unwrap().check_new();
+    for name in ["ann", "ann.-", "a@b", "ann.b+ci@mail.example.com", "0@0.example"] {
+        assert!(check(name).is_ok(), "{name}");
+    }
+    for name in
+        ["ann@", "ann@@", "ann@b@c", "ann@.", "ann@example.", "ann@.example", "ann@a..b", "ann@-a", "ann@a-"]
+    {
+        let refusal = check(name).unwrap_err().to_string();
+        assert!(refusal.contains(name) && refusal.contains("must be an email address"), "{refusal}");
+    }
+}
+
 #[tokio::test]
 async fn stores_can_be_shared() {
     let store: Arc<dyn UserStore> = Arc::new(memory::Memory::default());
