@@ -5,7 +5,8 @@
 //! # Invariants
 //! - Every header that may hold a credential is removed, also one that is not read. Removing too
 //!   much costs a plugin a header. Removing too little gives it a secret.
-//! - A request with unreadable credentials never counts as anonymous. Credentials of a scheme that
+//! - A request with unreadable credentials never counts as anonymous. An empty header holds no
+//!   credentials, so it counts as absent. Credentials of a scheme that
 //!   this host does not know are for another recipient, such as a proxy, and are ignored.
 //! - `Debug` prints no secret.
 
@@ -125,17 +126,22 @@ fn may_hold_credential(name: &HeaderName) -> bool {
 }
 
 fn read(headers: &HeaderMap) -> Sent {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let mut all = headers.get_all(AUTHORIZATION).iter().filter(|value| !is_blank(value));
     if let Some(first) = all.next() {
         if all.any(|other| other != first) {
             return Sent::Unreadable("the request has several Authorization headers: send one");
         }
         return read_authorization(first);
     }
-    match KEY_HEADERS.iter().find_map(|name| headers.get(*name)) {
+    match KEY_HEADERS.iter().find_map(|name| headers.get(*name).filter(|value| !is_blank(value))) {
         Some(value) => bare_token(value.to_str().unwrap_or_default()),
         None => Sent::Nothing,
     }
+}
+
+/// Whether a header has no value: a client or a proxy sends it so if it has no credentials to put there.
+fn is_blank(value: &HeaderValue) -> bool {
+    value.as_bytes().trim_ascii().is_empty()
 }
 
 fn read_authorization(value: &HeaderValue) -> Sent {
