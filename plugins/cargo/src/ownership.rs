@@ -11,7 +11,7 @@ use crate::name::CrateName;
 use crate::owners::Owners;
 
 /// Documents of one page.
-const PAGE: u32 = 500;
+const PAGE: u32 = 250;
 
 impl Ownership for Cargo {
     fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
@@ -19,18 +19,21 @@ impl Ownership for Cargo {
         let page = storage::list_page(&options)?;
         let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
         let mut things = Vec::new();
-        for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
-            let Some(document) = document? else { continue };
-            match document.json::<Owners>() {
-                Ok(owners) if owners.list().iter().any(|owner| holder.is(owner)) => {
-                    things.push(Thing::new(CRATE, &owners.name));
-                }
-                Ok(_) => {}
+        for (key, document) in keys.iter().zip(storage::get_each_newest_strict(&keys)) {
+            let owned = document.and_then(|document| {
+                let Some(document) = document else { return Ok(None) };
+                let owners = document.json::<Owners>()?;
+                Ok(owners.list().iter().any(|owner| holder.is(owner)).then_some(owners.name))
+            });
+            match owned {
+                Ok(Some(name)) => things.push(Thing::new(CRATE, &name)),
+                Ok(None) => {}
                 // Nobody owns anything by it, until it is repaired.
-                Err(error) => {
+                Err(error @ Error::Damaged { .. }) => {
                     let fields = [("key", key.as_str()), ("error", &error.to_string())];
                     log::error("a list of owners cannot be read", &fields);
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(Page { things, next: page.next })

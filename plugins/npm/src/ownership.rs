@@ -26,19 +26,22 @@ impl Ownership for Npm {
         let mut page = Page { things: Vec::new(), next: listing.next };
         let keys: Vec<&str> = packages.iter().map(|(key, _)| key.as_str()).collect();
         let mut bytes = 0;
-        for ((key, name), document) in packages.iter().zip(storage::get_each(&keys)) {
-            let Some(document) = document? else { continue };
-            bytes += document.bytes.len() as u64;
-            match Packument::parse(&document.bytes) {
-                Ok(packument) if packument.owners().iter().any(|owner| holder.is(owner)) => {
-                    page.things.push(Thing::new(PACKAGE, name.as_str()));
-                }
-                Ok(_) => {}
+        for ((key, name), document) in packages.iter().zip(storage::get_each_newest(&keys)) {
+            let is_owned = document.and_then(|document| {
+                let Some(document) = document else { return Ok(false) };
+                bytes += document.bytes.len() as u64;
+                let packument = Packument::parse(&document.bytes).map_err(|why| document.damaged(why))?;
+                Ok(packument.owners().iter().any(|owner| holder.is(owner)))
+            });
+            match is_owned {
+                Ok(true) => page.things.push(Thing::new(PACKAGE, name.as_str())),
+                Ok(false) => {}
                 // Nobody owns anything by it, until it is repaired.
-                Err(error) => {
+                Err(error @ Error::Damaged { .. }) => {
                     let fields = [("key", key.as_str()), ("error", &error.to_string())];
                     log::error("a stored packument cannot be read", &fields);
                 }
+                Err(error) => return Err(error),
             }
             if bytes > MOST_READ {
                 page.next = Some(key.clone());

@@ -13,7 +13,7 @@ use crate::name::GemName;
 use crate::stored;
 
 /// Documents of one page.
-const PAGE: u32 = 500;
+const PAGE: u32 = 250;
 
 impl Ownership for RubyGems {
     fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
@@ -21,16 +21,21 @@ impl Ownership for RubyGems {
         let page = storage::list_page(&options)?;
         let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
         let mut things = Vec::new();
-        for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
-            let Some(document) = document? else { continue };
-            match stored::parse(&document) {
-                Ok(package) if owns(holder, &package) => things.push(Thing::new(GEM, &package.name)),
-                Ok(_) => {}
+        for (key, document) in keys.iter().zip(storage::get_each_newest(&keys)) {
+            let owned = document.and_then(|document| {
+                let Some(document) = document else { return Ok(None) };
+                let package = stored::parse(&document)?;
+                Ok(owns(holder, &package).then_some(package.name))
+            });
+            match owned {
+                Ok(Some(name)) => things.push(Thing::new(GEM, &name)),
+                Ok(None) => {}
                 // Nobody owns anything by it, until it is repaired.
-                Err(error) => {
+                Err(error @ Error::Damaged { .. }) => {
                     let fields = [("key", key.as_str()), ("error", &error.to_string())];
                     log::error("the document of a gem cannot be read", &fields);
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(Page { things, next: page.next })

@@ -30,11 +30,13 @@ use removal::{Base, Going};
 
 mod absence;
 mod change;
+mod newest;
 mod removal;
 
 pub(crate) use absence::{add_names, forget, is_lost, record, record_strict, why_lost};
 pub use absence::{check_absent, leave_proof, release};
 pub use change::{begin, check_newest, put_naming, put_proven, put_rebuilt};
+pub use newest::{get_each_newest, get_each_newest_strict};
 pub(crate) use removal::{announce_removal, forget_removed, settle};
 
 /// Every proof lies below this.

@@ -120,6 +120,10 @@ fn an_older_list_gives_nobody_back_what_they_had() {
         let (host, newest) = list.restored(DAY, true);
         let holder = host.holder("ann");
         assert!(host.disown::<Cargo>(&holder, &Thing::new("crate", "demo")).is_err());
+        for user in ["ann", "bob"] {
+            assert_eq!(host.owned_by::<Cargo>(&host.holder(user)).unwrap(), [], "{user}");
+            assert!(format!("{:?}", host.log()).contains("it is an older copy"), "{:?}", host.log());
+        }
         // Who has a grant needs no list.
         Publish::new("demo", "1.1.0").done(&host);
         // What is stored says nothing else of owners.

@@ -2,6 +2,7 @@
 //! nothing of what it had named is replaced.
 
 use super::*;
+use packhouse_plugin::ownership::Thing;
 use packhouse_plugin::testing::{Change, Older};
 
 const INDEX: &str = "packages/a/index.json";
@@ -195,4 +196,14 @@ fn a_reindex_writes_down_what_a_packument_of_an_earlier_version_names() {
         assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, [INDEX]);
         assert_eq!(host.object_json(INDEX)["time"]["1.1.0"], newest["time"]["1.1.0"]);
     }
+}
+
+#[test]
+fn what_an_older_copy_says_of_owners_is_not_listed_and_the_log_names_it() {
+    let (host, newest) = OLDER.restored(DAY, true);
+    assert_eq!(host.owned_by::<Npm>(&host.holder("ann")).unwrap(), []);
+    let log = format!("{:?}", host.log());
+    assert!(log.contains(INDEX) && log.contains("it is an older copy"), "{log}");
+    host.insert(INDEX, newest).unwrap();
+    assert_eq!(host.owned_by::<Npm>(&host.holder("ann")).unwrap(), [Thing::new("package", "a")]);
 }

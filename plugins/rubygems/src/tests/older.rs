@@ -197,3 +197,16 @@ fn a_yank_and_an_unyank_leave_another_document_than_was_there() {
     }
     pushed(&host, "demo", "1.1");
 }
+
+#[test]
+fn what_an_older_copy_says_of_owners_is_not_listed_and_the_log_names_it() {
+    let (host, newest) = OWNED.restored(DAY, true);
+    for user in ["ann", "bob"] {
+        assert_eq!(host.owned_by::<RubyGems>(&host.holder(user)).unwrap(), [], "{user}");
+    }
+    let log = format!("{:?}", host.log());
+    assert!(log.contains(DOCUMENT) && log.contains("it is an older copy"), "{log}");
+    host.insert(DOCUMENT, newest).unwrap();
+    assert_eq!(host.owned_by::<RubyGems>(&host.holder("ann")).unwrap(), [Thing::new("gem", "demo")]);
+    assert_eq!(host.owned_by::<RubyGems>(&host.holder("bob")).unwrap(), []);
+}
