@@ -171,14 +171,14 @@ impl Entry {
         let Some(release) = newest(package) else { return Self { seen, abandoned, ..Self::default() } };
         let manifest = release.composer.members();
         let text = |member: &str| {
-            let text = manifest.get(member).and_then(Value::as_str).unwrap_or_default();
+            let text = manifest.value(member);
+            let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
             text.chars().take(TEXT).collect::<String>()
         };
-        let words = manifest.get("keywords").and_then(Value::as_array);
-        let words = words.into_iter().flatten().filter_map(Value::as_str);
-        let links = ["provide", "replace"]
-            .into_iter()
-            .filter_map(|member| manifest.get(member).and_then(Value::as_object));
+        let words = manifest.value("keywords");
+        let words = words.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        let links = ["provide", "replace"].map(|member| manifest.value(member));
+        let links = links.iter().flatten().filter_map(Value::as_object);
         let kind = text("type").to_lowercase();
         Self {
             seen,

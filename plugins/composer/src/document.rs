@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::layout;
+use crate::members::Members;
 use crate::name::version::is_dev;
 use crate::name::{PackageName, Version};
 
@@ -68,13 +69,13 @@ pub struct Release {
 pub struct Manifest(Box<RawValue>);
 
 impl Manifest {
-    pub fn new(members: &Map<String, Value>) -> Result<Self, serde_json::Error> {
+    pub fn new(members: &Members) -> Result<Self, serde_json::Error> {
         serde_json::value::to_raw_value(members).map(Self)
     }
 
     /// Its members; none if it is not an object.
-    pub fn members(&self) -> Map<String, Value> {
-        serde_json::from_str(self.0.get()).unwrap_or_default()
+    pub fn members(&self) -> Members {
+        Members::read(self.0.get()).unwrap_or_default()
     }
 
     pub fn as_str(&self) -> &str {
@@ -274,7 +275,7 @@ impl Release {
 /// A document of another system is a JSON object with members, and nothing in it looks as if it
 /// came from here.
 fn is_foreign(bytes: &[u8]) -> bool {
-    let members: Map<String, Value> = serde_json::from_slice(bytes).unwrap_or_default();
+    let members: Members = serde_json::from_slice(bytes).unwrap_or_default();
     let has_our_format = || bytes.windows(FORMATS.len()).any(|text| text == FORMATS.as_bytes());
-    !members.is_empty() && !members.contains_key("format") && !has_our_format()
+    !members.is_empty() && members.get("format").is_none() && !has_our_format()
 }

@@ -4,6 +4,7 @@
 //!
 //! # Layout
 //! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
+//! - [`members`]: JSON of any depth
 //! - [`archive`], [`upload`]: reading what publishers send, in bounded memory
 //! - `catalog`: which packages there are, and what a search knows of them
 //! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of
@@ -22,6 +23,7 @@ mod endpoints;
 pub mod error;
 pub mod layout;
 mod maintenance;
+pub mod members;
 pub mod name;
 #[cfg(test)]
 mod samples;

@@ -5,8 +5,9 @@
 use std::fmt;
 
 use packhouse_plugin::json::{self, BadJson};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::members::{self, Members};
 use crate::name::{PackageName, Version, VersionError};
 
 pub mod constraint;
@@ -74,23 +75,26 @@ impl fmt::Display for Disagreement {
 impl std::error::Error for Disagreement {}
 
 /// The `composer.json` of a version.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Manifest(pub Map<String, Value>);
+#[derive(Debug, Clone)]
+pub struct Manifest(pub Members);
 
 impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let text = bytes.strip_prefix(MARK).unwrap_or(bytes);
-        let members = json::parse_of("composer.json", text).map_err(ManifestError::NotJson)?;
-        let manifest = Self(members);
+        let read = |text: &[u8]| json::parse_of("composer.json", text).map_err(ManifestError::NotJson);
+        let _: Members = read(text)?;
+        // JSON is UTF-8, and what has no place in it was refused above.
+        let compact = members::compact(&String::from_utf8_lossy(text)).map_err(ManifestError::Member)?;
+        let manifest = Self(read(compact.as_bytes())?);
         manifest.check().map_err(ManifestError::Member)?;
         Ok(manifest)
     }
 
     /// The version that it names, if any: Composer accepts a number too.
     pub fn version(&self) -> Result<Option<Version>, ManifestError> {
-        let text = match self.0.get("version") {
+        let text = match self.0.value("version") {
             None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(text)) => text.clone(),
+            Some(Value::String(text)) => text,
             Some(Value::Number(number)) => number.to_string(),
             Some(_) => return Err(ManifestError::Member("`version` must be a string".to_owned())),
         };
@@ -99,7 +103,8 @@ impl Manifest {
 
     /// Checks that it is of this package.
     pub fn agree(&self, name: &PackageName) -> Result<(), Disagreement> {
-        let inside = self.0.get("name").and_then(Value::as_str);
+        let inside = self.0.value("name");
+        let inside = inside.as_ref().and_then(Value::as_str);
         if inside.is_some_and(|inside| name.is_named(inside)) {
             return Ok(());
         }
@@ -107,8 +112,8 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), String> {
-        for (member, value) in &self.0 {
-            let name = member.as_str();
+        for (name, value) in self.0.iter() {
+            let value = &members::shallow(value);
             if value.is_null() {
                 continue;
             }

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::members;
+
 /// What such a document says about a dist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -14,7 +16,7 @@ pub struct Said {
 /// All versions, wherever they stand in the document: as a list, or as an object by version, also in
 /// the minified form, in which a member that is left out is that of the version before.
 pub fn read(bytes: &[u8]) -> Vec<Said> {
-    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let document = serde_json::from_slice(bytes).map(members::shallow).unwrap_or_default();
     let mut said = Vec::new();
     let packages = document.get("packages").and_then(Value::as_object);
     for versions in packages.into_iter().flat_map(Map::values).chain(document.get("versions")) {

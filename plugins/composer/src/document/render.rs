@@ -4,9 +4,11 @@
 
 use std::io;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{Abandoned, Package, Release};
+use crate::members::Members;
 use crate::name::version::{compare, is_dev};
 
 /// The value of a member that the version before has, and this one does not.
@@ -39,14 +41,14 @@ pub fn write_metadata(
     // A member that has this value would be taken for an absent one.
     let is_minified = !releases.iter().any(|release| release.composer.as_str().contains(UNSET));
     write!(out, "{{\"packages\":{{{}:[", json!(package.name))?;
-    let mut before: Option<Map<String, Value>> = None;
+    let mut before: Option<Members> = None;
     for release in releases {
-        let version = version(package, release, base_url);
+        let version = version(package, release, base_url)?;
         match &before {
             None => serde_json::to_writer(&mut *out, &version)?,
             Some(before) => {
                 out.write_all(b",")?;
-                let written = if is_minified { &difference(before, &version) } else { &version };
+                let written = if is_minified { &difference(before, &version)? } else { &version };
                 serde_json::to_writer(&mut *out, written)?;
             }
         }
@@ -56,45 +58,45 @@ pub fn write_metadata(
 }
 
 /// All that clients are told of one version.
-fn version(package: &Package, release: &Release, base_url: &str) -> Map<String, Value> {
+fn version(package: &Package, release: &Release, base_url: &str) -> io::Result<Members> {
     let (name, dist) = (&package.name, &release.dist);
-    let mut version = Map::new();
-    let mut add = |key: &str, value: Value| drop(version.insert(key.to_owned(), value));
-    add("name", json!(name));
-    add("version", json!(release.version));
-    add("version_normalized", json!(release.normalized));
-    add(
+    let mut version = Members::default();
+    version.set("name", name)?;
+    version.set("version", &release.version)?;
+    version.set("version_normalized", &release.normalized)?;
+    version.set(
         "dist",
-        json!({
+        &json!({
             "type": "zip",
             "url": format!("{base_url}/dists/{name}/{}.zip", dist.reference),
             "reference": dist.reference,
             "shasum": dist.sha1,
         }),
-    );
-    add("time", json!(release.time));
-    for (key, value) in release.composer.members() {
-        if !OURS.contains(&key.as_str()) {
-            add(&key, value);
-        }
+    )?;
+    version.set("time", &release.time)?;
+    for (key, value) in release.composer.members().iter().filter(|(key, _)| !OURS.contains(key)) {
+        version.insert(key.to_owned(), value.to_owned());
     }
     match &package.abandoned {
-        Some(Abandoned::Plain(is_abandoned)) => add("abandoned", json!(is_abandoned)),
-        Some(Abandoned::Replacement(name)) => add("abandoned", json!(name)),
+        Some(Abandoned::Plain(is_abandoned)) => version.set("abandoned", is_abandoned)?,
+        Some(Abandoned::Replacement(name)) => version.set("abandoned", name)?,
         None => {}
     }
-    version
+    Ok(version)
 }
 
 /// What differs from the version before.
-fn difference(before: &Map<String, Value>, version: &Map<String, Value>) -> Map<String, Value> {
-    let changed = version.iter().filter(|(key, value)| before.get(*key) != Some(value));
-    let mut difference: Map<String, Value> =
-        changed.map(|(key, value)| (key.clone(), value.clone())).collect();
-    for key in before.keys().filter(|key| !version.contains_key(*key)) {
-        difference.insert(key.clone(), json!(UNSET));
+fn difference(before: &Members, version: &Members) -> io::Result<Members> {
+    let mut difference = Members::default();
+    for (key, value) in version.iter() {
+        if before.get(key).map(RawValue::get) != Some(value.get()) {
+            difference.insert(key.to_owned(), value.to_owned());
+        }
     }
-    difference
+    for (key, _) in before.iter().filter(|(key, _)| version.get(key).is_none()) {
+        difference.set(key, &UNSET)?;
+    }
+    Ok(difference)
 }
 
 #[cfg(test)]
@@ -103,6 +105,7 @@ mod tests {
     use super::*;
     use crate::document::{Dist, Manifest, Note};
     use crate::name::{PackageName, Version};
+    use serde_json::{Map, Value};
 
     /// What is served of a package with these manifests, from the newest.
     fn served(manifests: &[Value]) -> Value {
@@ -116,7 +119,7 @@ mod tests {
                 sha1: "s".to_owned(),
                 sha256: "t".to_owned(),
             };
-            let manifest = Manifest::new(manifest.as_object().unwrap()).unwrap();
+            let manifest = Manifest::new(&Members::read(&manifest.to_string()).unwrap()).unwrap();
             package.versions.push(Release::new(&version, note, dist, manifest));
         }
         let mut written = Vec::new();

@@ -112,3 +112,34 @@ fn who_may_not_write_is_told_what_is_missing() {
     assert_eq!(host.as_user("cat").put("/packages/acme/lib").body(dist).send::<Composer>().status(), 201);
     assert_eq!(host.as_user("cat").delete("/packages/acme/lib/1").send::<Composer>().status(), 200);
 }
+
+/// A `composer.json` with so many levels of lists and objects.
+fn nested(levels: usize, version: &str) -> Vec<u8> {
+    let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+    let rest = r#""require": { "php": ">=8.1" }, "description": "\u00e4""#;
+    samples::with_manifest(&format!(
+        r#"{{ "name": "acme/lib", "version": "{version}", {rest}, "extra": {open}{close} }}"#
+    ))
+}
+
+#[test]
+fn a_manifest_is_as_deep_as_composer_reads_the_metadata_of_it() {
+    let host = host();
+    for version in ["1.0", "1.1"] {
+        let reply = upload(&host, "/packages/acme/lib", nested(509, version));
+        assert_eq!(reply.status(), 201, "{}", reply.text());
+    }
+    let metadata = get(&host, "/p2/acme/lib.json").text();
+    let deep = "[".repeat(508) + &"]".repeat(508);
+    assert_eq!(metadata.matches(&deep).count(), 1, "the second version differs only in its number");
+    assert!(metadata.contains(r#""require":{"php":">=8.1"},"description":"ä","extra":[["#), "{metadata}");
+    assert_eq!(get(&host, "/search.json?q=lib").json()["results"][0]["description"], "ä");
+    for run in [host.upkeep().verify::<Composer>(), host.upkeep().reindex::<Composer>()] {
+        assert_eq!(run.unwrap().damaged, Vec::<String>::new());
+    }
+    for levels in [510, 513, 100_000] {
+        let refused = upload(&host, "/packages/acme/lib", nested(levels, "2.0"));
+        assert!(refused.text().contains("more than 509 levels"), "{}", refused.text());
+        assert_eq!(refused.status(), 400);
+    }
+}
