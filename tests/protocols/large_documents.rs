@@ -73,7 +73,7 @@ async fn many_downloads_at_once_leave_the_host_small() {
     assert!(grown < 1024, "{grown} MiB");
 }
 
-/// A quarter of the downloads, and of the memory.
+/// With the whole document in each instance they would take from 800 MiB to 2.4 GiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_downloads_of_a_dist_a_gem_or_a_build_leave_the_host_small() {
     let gem = "/gems/large-1.5000.gem";
@@ -83,7 +83,7 @@ async fn many_downloads_of_a_dist_a_gem_or_a_build_leave_the_host_small() {
         growth(Options::rubygems(), write_gems, "/rubygems", gem, 128).await,
         growth(Options::maven(), write_builds, "/maven", &format!("/{build}"), 128).await,
     ] {
-        assert!(grown < 256, "{grown} MiB");
+        assert!(grown < 512, "{grown} MiB");
     }
 }
 
