@@ -5,7 +5,7 @@
 //! twice, a wrong checksum, or a file outside the gem's folder.
 
 use std::fmt;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
 use packhouse_plugin::gzip::{Decoder, Members};
@@ -22,6 +22,8 @@ mod contents;
 pub const UNPACK_LIMIT: u64 = 1 << 30;
 /// The largest `metadata` and list of checksums, packed and unpacked.
 pub const METADATA_LIMIT: u64 = 8 << 20;
+/// The bytes at the start of a gem in which its gemspec is looked for.
+pub const HEAD: u32 = 1 << 20;
 /// The most parts of a gem.
 const MOST_PARTS: usize = 100;
 /// How much is fetched from the host at once, in bytes.
@@ -155,6 +157,20 @@ pub fn read_gemspec_alone(gem: &mut impl Source) -> Result<Gemspec, ArchiveError
     read_gemspec(gem, &parts)
 }
 
+/// The gemspec in the first bytes of a gem. `gem build` writes it as the first part. None if it is not there
+/// as a whole. Nothing else is checked.
+pub fn read_head(head: &[u8]) -> Result<Option<Gemspec>, ArchiveError> {
+    let mut rest = head;
+    let Ok(Some(entry)) = Entry::read(&mut rest) else { return Ok(None) };
+    let packed = usize::try_from(entry.size).ok().and_then(|size| rest.get(..size));
+    let name = String::from_utf8_lossy(&entry.path);
+    let Some(packed) = packed.filter(|_| [PACKED_METADATA, METADATA].contains(&&*name)) else {
+        return Ok(None);
+    };
+    let bytes = unpack(packed, &name, METADATA)?;
+    Gemspec::parse_pushed(&bytes).map(Some).map_err(ArchiveError::Gemspec)
+}
+
 fn list_parts(gem: &mut impl Source) -> Result<Vec<Part>, ArchiveError> {
     let mut parts: Vec<Part> = Vec::new();
     let end = gem.seek(SeekFrom::End(0)).map_err(|error| failed(&error, "gem"))?;
@@ -187,19 +203,22 @@ fn open<'a, S: Source>(gem: &'a mut S, part: &Part) -> Result<BufReader<io::Take
 }
 
 fn read_small(gem: &mut impl Source, part: &Part, what: &'static str) -> Result<Vec<u8>, ArchiveError> {
-    let too_large = || ArchiveError::TooLarge(what, METADATA_LIMIT);
     if part.size > METADATA_LIMIT {
-        return Err(too_large());
+        return Err(ArchiveError::TooLarge(what, METADATA_LIMIT));
     }
+    unpack(open(gem, part)?, &part.name, what)
+}
+
+fn unpack(packed: impl BufRead, part: &str, what: &'static str) -> Result<Vec<u8>, ArchiveError> {
     let mut bytes = Vec::new();
-    let packed = open(gem, part)?;
-    let read = if part.name == METADATA {
+    let read = if part == METADATA {
         packed.take(METADATA_LIMIT + 1).read_to_end(&mut bytes)
     } else {
         Decoder::new(packed, Members::One).take(METADATA_LIMIT + 1).read_to_end(&mut bytes)
     };
-    read.map_err(|error| failed(&error, &part.name))?;
-    if bytes.len() as u64 > METADATA_LIMIT { Err(too_large()) } else { Ok(bytes) }
+    read.map_err(|error| failed(&error, part))?;
+    let is_too_large = bytes.len() as u64 > METADATA_LIMIT;
+    if is_too_large { Err(ArchiveError::TooLarge(what, METADATA_LIMIT)) } else { Ok(bytes) }
 }
 
 fn read_gemspec(gem: &mut impl Source, parts: &[Part]) -> Result<Gemspec, ArchiveError> {

@@ -4,30 +4,29 @@
 //! - Nothing is visible before the gem's document names it.
 //! - A version that was ever pushed is never replaced, and a yanked one stays taken.
 //! - What a push costs does not depend on how many other gems there are.
+//! - Nothing is staged for a caller who may not push the gem (see `receive`).
 
 use packhouse_plugin::auth::{self, Owner};
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{self, Document, Entry, Publish, Refused, Staged};
-use packhouse_plugin::{Call, Response, clock, log, settings};
+use packhouse_plugin::{Call, Response, clock, log};
 
-use super::{EVERY_GEM, GEM, told};
+use super::{GEM, told};
 use crate::document::{Package, Release};
 use crate::error::{self, Error};
 use crate::gemspec::Gemspec;
 use crate::name::{GemName, Slot, full_name, readings};
 use crate::stored::{self, JSON};
 use crate::{archive, catalog, layout};
+use receive::receive;
+
+mod receive;
 
 /// Of gems in the store, where it keeps content types.
 const OCTETS: &str = "application/octet-stream";
 
 /// See the module.
 pub fn push(call: &Call) -> Result<Response, Error> {
-    // Whose gem it is, is known when it is read; nobody in particular is refused before.
-    if auth::caller().is_none() {
-        auth::require(GEM, EVERY_GEM, "write")?;
-    }
-    settings::require_feature("push")?;
     let mut staged = receive(call)?;
     let spec = archive::read(&mut staged)?;
     let name = spec.name.clone();
@@ -36,24 +35,6 @@ pub fn push(call: &Call) -> Result<Response, Error> {
     stored::write_info(&name);
     let platform = if spec.slot.is_ruby() { String::new() } else { format!(" for {}", spec.slot.platform) };
     Ok(told(&format!("Successfully registered gem: {name} ({}){platform}", spec.slot.number)))
-}
-
-/// The body is the gem, or a form with the gem in the part `gem`, or else in its first file.
-fn receive(call: &Call) -> Result<Staged, Error> {
-    let mut body = call.body();
-    let content_type = call.header("content-type").unwrap_or_default();
-    if !content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
-        return Ok(body.stage(None, &[SHA256])?);
-    }
-    let (mut gem, mut is_named) = (None, false);
-    while let Some(mut part) = body.next_part()? {
-        let has_name = part.name() == "gem";
-        if !is_named && has_name || gem.is_none() && part.filename().is_some() {
-            gem = Some(part.body().stage(None, &[SHA256])?);
-            is_named = has_name;
-        }
-    }
-    gem.ok_or_else(|| Error::because(error::BAD_BODY, "the form contains no gem; send it as the file `gem`"))
 }
 
 /// In the order of a publish: prepared, the key, the document.

@@ -256,6 +256,73 @@ fn a_key_is_limited_to_a_gem_and_a_time() {
     );
 }
 
+/// A gem that is large, and whose client stops sending long before its end.
+fn cut(actor: &Actor, gem: &[u8]) -> Reply {
+    let gem = [gem, &vec![0; 4 << 20]].concat();
+    let request = actor.post("/api/v1/gems").header("content-type", "application/octet-stream");
+    request.body(gem).broken_after(2 << 20).send::<RubyGems>()
+}
+
+#[test]
+fn nothing_is_received_of_a_gem_that_the_caller_may_not_push() {
+    let host = host().user("dan", &["rubygems:gem:acme-*:write"]);
+    let demo = pushed(&host, "demo", "1.0");
+    let before = host.objects();
+    let gem = samples::gem("demo", "1.1");
+    assert_told(&cut(&host.as_user("eve"), &gem), 403, "rubygems:gem:demo:write");
+    assert_told(&cut(&host.as_user("bob"), &gem), 403, "rubygems:gem:demo:write");
+    assert_told(&cut(&host.as_user("dan"), &gem), 403, "rubygems:gem:demo:write");
+    assert_told(&cut(&host.as_reader("ann"), &gem), 403, "this token does not allow");
+    assert_eq!(cut(&host.anonymous(), &gem).status(), 401);
+    // Without a name there is nothing that the caller may push.
+    let spec = samples::gzip(samples::gemspec("acme-a", "1.0", "ruby", "").as_bytes());
+    let late = packhouse_plugin::testing::archive::tar(&[
+        ("data.tar.gz", b"x".as_slice()),
+        ("metadata.gz", spec.as_slice()),
+    ]);
+    for nameless in [late.as_slice(), b"plain text".as_slice(), vec![b'x'; 1 << 20].as_slice()] {
+        for user in ["eve", "dan"] {
+            assert_told(&cut(&host.as_user(user), nameless), 422, "does not begin with the metadata.gz");
+        }
+    }
+    let form = [FormField { name: "gem", filename: Some("demo-1.1.gem"), content: &gem }];
+    let form = host.as_user("eve").post("/api/v1/gems").form(&form).send::<RubyGems>();
+    assert_told(&form, 403, "rubygems:gem:demo:write");
+    assert_eq!(host.objects(), before);
+    assert_eq!(host.object("gems/demo-1.0.gem"), Some(demo));
+}
+
+#[test]
+fn who_may_push_some_gems_pushes_them_as_a_file_and_in_a_form() {
+    let host = host().user("dan", &["rubygems:gem:acme-*:write"]).user("fay", &[]);
+    pushed(&host, "demo", "1.0");
+    let dan = host.as_user("dan");
+    let large = [samples::gem("acme-a", "1.0"), vec![0; 3 << 20]].concat();
+    assert_eq!(push(&dan, &large).status(), 200);
+    assert_eq!(host.object("gems/acme-a-1.0.gem"), Some(large));
+    let gem = samples::gem("acme-a", "1.1");
+    let parts = [
+        FormField { name: "bundle", filename: Some("bundle.json"), content: b"{}" },
+        FormField { name: "other", filename: Some("acme-a-1.1.gem"), content: &gem },
+    ];
+    let reply = dan.post("/api/v1/gems").form(&parts).send::<RubyGems>();
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    let added = host.as_user("ann").post("/api/v1/gems/demo/owners").body("email=fay").send::<RubyGems>();
+    assert_eq!(added.status(), 200, "{}", added.text());
+    let fay = host.as_user("fay");
+    assert_eq!(push(&fay, &samples::gem("demo", "1.1")).status(), 200, "an owner needs no grant");
+    assert_eq!(push(&fay, &samples::gem("new", "1.0")).status(), 403);
+}
+
+#[test]
+fn what_comes_beside_a_gem_has_a_limit() {
+    let host = host();
+    let beside = vec![b'x'; 17 << 20];
+    let part = FormField { name: "attestations", filename: None, content: &beside };
+    let reply = host.as_user("ann").post("/api/v1/gems").form(&[part]).send::<RubyGems>();
+    assert_eq!(reply.status(), 413, "{}", reply.text());
+}
+
 #[test]
 fn what_is_turned_off_answers_405() {
     let host = host().feature("push", false).feature("yank", false);
