@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{Coordinates, FileName};
 
+/// The most uploads that may be replacing files of a version at a time.
+const MOST_COMING: usize = 100;
 /// What a document of ours begins with.
 const FORMAT: &str = "packhouse-maven-1";
 /// The digests that are kept and served.
@@ -28,6 +30,18 @@ pub struct Release {
     /// Checksums that came before their files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<Expected>,
+    /// What uploads are about to give the keys of files that may be replaced. If such an upload is cut
+    /// short, its bytes lie there, and `files` does not know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coming: Vec<Coming>,
+}
+
+/// A file that an upload is about to store in place of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coming {
+    pub file: File,
+    /// Milliseconds since the Unix epoch.
+    since: u64,
 }
 
 /// A file of a version.
@@ -76,6 +90,7 @@ impl Release {
             listed: false,
             files: Vec::new(),
             expected: Vec::new(),
+            coming: Vec::new(),
         }
     }
 
@@ -104,11 +119,41 @@ impl Release {
                 return Err(format!("it lists {} twice", file.name));
             }
         }
+        for coming in &self.coming {
+            FileName::parse(coordinates, &coming.file.name).map_err(|error| error.to_string())?;
+        }
         Ok(())
     }
 
     pub fn file(&self, name: &str) -> Option<&File> {
         self.files.iter().find(|file| file.name == name)
+    }
+
+    /// The bytes that may lie at the key of a file.
+    pub fn candidates(&self, name: &str) -> impl Iterator<Item = &File> {
+        let coming = self.coming.iter().map(|coming| &coming.file);
+        self.files.iter().chain(coming).filter(move |file| file.name == name)
+    }
+
+    /// Says that an upload is about to store this file. False if too many uploads are under way.
+    pub fn announce(&mut self, file: &File, now: u64) -> bool {
+        if self.coming.len() >= MOST_COMING {
+            self.coming.retain(|coming| !is_over(coming.since, now));
+        }
+        let is_possible = self.coming.len() < MOST_COMING;
+        if is_possible {
+            self.coming.push(Coming { file: file.clone(), since: now });
+        }
+        is_possible
+    }
+
+    /// Forgets what was said of this file, which lies at its key now, and of those whose uploads have
+    /// ended.
+    pub fn settle(&mut self, file: &File, now: u64) {
+        self.coming.retain(|coming| {
+            let is_other = coming.file.name != file.name;
+            is_other || (coming.file.digests != file.digests && !is_over(coming.since, now))
+        });
     }
 
     /// Adds a file, or replaces it.
@@ -130,8 +175,12 @@ impl Release {
 impl Expected {
     /// The upload that it belonged to has ended without its file.
     pub fn is_over(&self, now: u64) -> bool {
-        now.saturating_sub(self.since) > GRACE
+        is_over(self.since, now)
     }
+}
+
+fn is_over(since: u64, now: u64) -> bool {
+    now.saturating_sub(since) > GRACE
 }
 
 impl File {

@@ -1,8 +1,8 @@
 //! Reads stored versions: from their documents, or from their files if this plugin has written no
 //! document (a bucket of an earlier system, or files that were copied in).
 
-use packhouse_plugin::storage::{self, Before, Document, Json};
-use packhouse_plugin::{Error, find_digest};
+use packhouse_plugin::storage::{self, Before, Document, Json, Reader};
+use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use crate::document::{ALGORITHMS, Digests, File, Release};
 use crate::layout;
@@ -86,6 +86,44 @@ pub fn file(coordinates: &Coordinates, name: &str) -> Result<Option<File>, Error
         None => {}
     }
     Ok(storage::stat(&layout::file(coordinates, name))?.map(|info| File::found(name, &info)))
+}
+
+/// What lies at the key of a file, where an object was seen: the file itself or, if it may be replaced,
+/// what an upload has stored there and not named yet. None if the object was replaced since. `Damaged` if
+/// nobody has stored these bytes.
+pub fn actual(coordinates: &Coordinates, file: &File, info: &ObjectInfo) -> Result<Option<File>, Error> {
+    if file.object.as_ref().is_none_or(|version| *version == info.version) {
+        return Ok(Some(file.clone()));
+    }
+    let Some(reader) = Reader::open(&info.key)?.filter(|reader| reader.info().version == info.version) else {
+        return Ok(None);
+    };
+    let digests = match reader.digest_range(0, info.size, &ALGORITHMS) {
+        Err(Error::Conflict) => return Ok(None),
+        digests => Digests::of(&digests?),
+    };
+    // The upload announced it before it stored it, so the document is read afterwards.
+    let Some(now) = document(coordinates)? else { return Ok(None) };
+    if let Some(actual) = now.release.candidates(&file.name).find(|candidate| candidate.digests == digests) {
+        return Ok(Some(actual.clone()));
+    }
+    if storage::stat(&info.key)?.is_none_or(|there| there.version != info.version) {
+        return Ok(None);
+    }
+    let why = "it does not match the document of its version: deploy the same file again";
+    Err(Error::damaged(info.key.clone(), why))
+}
+
+/// The digests of a file that clients get now. None if nothing lies at its key.
+pub fn served_digests(coordinates: &Coordinates, file: &File) -> Result<Option<Digests>, Error> {
+    if file.object.is_none() {
+        return digests(coordinates, file);
+    }
+    let key = layout::file(coordinates, &file.name);
+    storage::retry(&key, |_| {
+        let Some(info) = storage::stat(&key)? else { return Ok(Some(None)) };
+        Ok(actual(coordinates, file, &info)?.map(|actual| actual.digests))
+    })
 }
 
 /// The digests of what lies at the file's key now: known ones, or computed ones. None when nothing

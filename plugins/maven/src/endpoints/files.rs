@@ -1,6 +1,6 @@
 //! Reading files, their checksums, and metadata.
 
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, storage};
 
 use super::{dated, folders, metadata, no_file, path, sidecars};
 use crate::access;
@@ -37,24 +37,27 @@ pub fn no_prefixes(_call: &Call) -> Result<Response, Error> {
 
 fn read_file(path: &str, coordinates: &Coordinates, name: &FileName) -> Result<Response, Error> {
     access::require(&coordinates.artifact, "read")?;
-    let file = stored::file(coordinates, name.as_str())?.ok_or_else(|| no_file(path))?;
     let key = layout::file(coordinates, name.as_str());
-    let mut response = Response::new(200).content_type(content_type(name));
-    let Some(info) = response.write_object(&key)? else {
-        let why = "it is missing, and the document of its version names it: deploy the same file again";
-        return Err(packhouse_plugin::Error::damaged(key, why).into());
-    };
-    if !is_replaceable(coordinates, name) && info.size != file.size {
-        let why = format!(
-            "it has {} bytes, and the document says {}: deploy the same file again",
-            info.size, file.size
-        );
-        return Err(packhouse_plugin::Error::damaged(key, why).into());
-    }
-    let is_same = file.object.as_ref().is_none_or(|version| *version == info.version);
-    let response =
-        if is_same { dated(with_checksums(response, &file), file.uploaded_at()) } else { response };
-    Ok(response.no_compression())
+    let damaged = |why: String| packhouse_plugin::Error::damaged(key.clone(), why);
+    storage::retry(&key, |_| {
+        let file = stored::file(coordinates, name.as_str())?.ok_or_else(|| no_file(path))?;
+        let mut response = Response::new(200).content_type(content_type(name));
+        let Some(info) = response.write_object(&key)? else { return Err(damaged(missing()).into()) };
+        if !is_replaceable(coordinates, name) && info.size != file.size {
+            let why = format!(
+                "it has {} bytes, and the document says {}: deploy the same file again",
+                info.size, file.size
+            );
+            return Err(damaged(why).into());
+        }
+        let Some(file) = stored::actual(coordinates, &file, &info)? else { return Ok(None) };
+        Ok(Some(dated(with_checksums(response, &file), file.uploaded_at()).no_compression()))
+    })
+}
+
+/// Why a file is damaged that the document names and that is not there.
+pub fn missing() -> String {
+    "it is missing, and the document of its version names it: deploy the same file again".to_owned()
 }
 
 /// Whether other bytes may take its place: a file of a snapshot without the name of a build.

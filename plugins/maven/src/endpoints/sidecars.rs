@@ -2,13 +2,14 @@
 //! compared with them, whether it arrives before, after or together with its file.
 
 use packhouse_plugin::digests::{MD5, SHA1, SHA256, SHA512};
-use packhouse_plugin::{Call, Response, storage};
+use packhouse_plugin::{Call, Error as HostError, Response, storage};
 
-use super::files::is_replaceable;
+use super::files::{is_replaceable, missing};
 use super::{metadata, no_file};
 use crate::access;
 use crate::document::{Expected, Release};
 use crate::error::{self, Error};
+use crate::layout;
 use crate::name::{Coordinates, FileName};
 use crate::path::TargetFile;
 use crate::stored;
@@ -26,7 +27,9 @@ pub fn read(path: &str, file: &TargetFile, algorithm: &str) -> Result<Response, 
         TargetFile::File(coordinates, name) => {
             access::require(&coordinates.artifact, "read")?;
             let file = stored::file(coordinates, name.as_str())?.ok_or_else(|| no_file(path))?;
-            let digests = stored::digests(coordinates, &file)?.ok_or_else(|| no_file(path))?;
+            let digests = stored::served_digests(coordinates, &file)?;
+            let damaged = || HostError::damaged(layout::file(coordinates, name.as_str()), missing());
+            let digests = digests.ok_or_else(damaged)?;
             digests.get(algorithm).unwrap_or_default().to_owned()
         }
         TargetFile::Snapshot(coordinates) => {

@@ -4,13 +4,15 @@
 //! - A file of a release or of a build is never replaced. Uploading the same bytes again succeeds, and
 //!   repairs the stored file if it is damaged.
 //! - The document of a version is written before its first file, and marks the version as invisible.
+//! - The document announces the bytes of a file that may be replaced before they are stored, so whoever
+//!   reads them can tell them from damage.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{
     self, Before, Change, Document, Entry, ListingOptions, Name, Precondition, Proof, Publish, Refused,
-    Staged, Update, list_page, put_naming, unless_conflict,
+    Staged, Update, list_page, unless_conflict,
 };
-use packhouse_plugin::{Call, Error as HostError, ObjectInfo, Response, auth, clock, log, settings};
+use packhouse_plugin::{Call, ObjectInfo, Response, auth, clock, log, settings};
 
 use super::files::is_replaceable;
 use super::{metadata, path, sidecars};
@@ -224,7 +226,7 @@ fn replace(
     let now = storage::now()?;
     check_above(coordinates)?;
     let Seen { document, proof } = with_document(coordinates, Some(&key), |_| Ok(()))?;
-    let mut release = stored::parse(coordinates, &document)?;
+    let release = stored::parse(coordinates, &document)?;
     if release.file(name.as_str()).is_none() {
         spelling::check_file(&release, name.as_str())?;
     }
@@ -233,40 +235,44 @@ fn replace(
         sidecars::forget(coordinates, name.as_str())?;
         return Err(differs);
     }
-    if let Some(there) = release.file(name.as_str())
+    if let Some(there) = release.file(name.as_str()).filter(|there| there.digests == file.digests)
         && stored::digests(coordinates, there)? == file.digests
     {
         return Ok(false);
     }
     // Nothing is replaced beside an older copy of the document.
-    let before = Before::from(&document);
     let proof = proof.map_or_else(|| Proof::of(&document.info.key), Ok)?;
-    unless_conflict(proof.check(&before))?;
+    unless_conflict(proof.check(&Before::from(&document)))?;
+    let update = Update::new(&document.info.key).content_type(JSON).proven();
+    update.known(&proof).run(|document| {
+        let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
+        let mut release = stored::parse(coordinates, document)?;
+        if !release.announce(&file, now) {
+            return Err(Error::new(error::BEING_PUBLISHED));
+        }
+        Ok(Change::json(&release)?)
+    })?;
     let info = staged.commit(&key, &[], Precondition::Any, Some(BINARY))?;
     let file = File { object: Some(info.version), ..file };
     announce(coordinates, name, change)?;
-    let names = [Name::from(key.clone())];
-    let add = |release: &mut Release| {
+    update.naming(&[Name::from(key.clone())]).run(|document| {
+        let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
+        let mut release = stored::parse(coordinates, document)?;
+        // A deletion may have taken it away at the same moment.
+        let Some(there) = storage::stat(&key)? else { return Err(Error::new(error::CHANGING)) };
+        let is_ours = Some(&there.version) == file.object.as_ref();
+        let named = release.file(name.as_str()).and_then(|named| named.object.as_ref());
+        if !is_ours && named == Some(&there.version) {
+            // Another upload has replaced it since.
+            return Ok(Change::Keep);
+        }
         release.listed |= name.is_pom();
         release.put(file.clone());
-    };
-    add(&mut release);
-    let bytes = storage::to_json(&release)?;
-    match put_naming(proof, Some(&before), bytes, Some(JSON), &names) {
-        Ok(_) => {}
-        Err(damaged @ HostError::Damaged { .. }) => return Err(damaged.into()),
-        // Somebody else was faster, or the answer was lost.
-        Err(_) => {
-            let update = Update::new(&document.info.key).content_type(JSON).proven().naming(&names);
-            update.run(|document| {
-                let Some(document) = document else { return Err(Error::new(error::CHANGING)) };
-                let mut release = stored::parse(coordinates, document)?;
-                add(&mut release);
-                Ok(Change::json(&release)?)
-            })?;
+        if is_ours {
+            release.settle(&file, now);
         }
-    }
-    // A deletion may have taken it away at the same moment.
+        Ok(Change::json(&release)?)
+    })?;
     if storage::stat(&key)?.is_none() { Err(Error::new(error::CHANGING)) } else { Ok(true) }
 }
 

@@ -115,6 +115,12 @@ fn add_files(
             continue;
         }
         let there = release.file(name.as_str());
+        let is_other = |version: &String| *version != info.version;
+        if there.and_then(|there| there.object.as_ref()).is_some_and(is_other) {
+            *read += info.size;
+            is_changed |= name_object(release, info, name.as_str(), step.started())?;
+            continue;
+        }
         let is_old = info.modified.is_some_and(|modified| modified < floor) || proof.names(&info.key);
         if there.map_or(!is_old, |there| there.digests.is_some()) {
             continue;
@@ -130,6 +136,19 @@ fn add_files(
         is_changed = true;
     }
     Ok(is_changed)
+}
+
+/// Of a file that may be replaced: the object has another version since it was restored from a backup, or
+/// since an upload of it was cut short. False for bytes that nobody has uploaded, which `verify` reports.
+fn name_object(release: &mut Release, info: &ObjectInfo, name: &str, now: u64) -> Result<bool, Error> {
+    let digests = packhouse_plugin::maintenance::digests(&info.key, &ALGORITHMS)?;
+    let digests = digests.and_then(|digests| Digests::of(&digests));
+    let found = release.candidates(name).find(|candidate| candidate.digests == digests).cloned();
+    let Some(found) = found else { return Ok(false) };
+    let file = File { object: Some(info.version.clone()), ..found };
+    release.put(file.clone());
+    release.settle(&file, now);
+    Ok(true)
 }
 
 /// Of documents that an earlier version wrote.

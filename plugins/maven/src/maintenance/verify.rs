@@ -11,7 +11,7 @@ use super::collect::main_file;
 use super::{Stored, stored};
 use crate::catalog;
 use crate::changes;
-use crate::document::{ALGORITHMS, Digests, File};
+use crate::document::{ALGORITHMS, Digests, File, Release};
 use crate::layout::{self, ARTIFACTS, METADATA, PLUGINS, VERSIONS};
 use crate::metadata::Metadata;
 use crate::name::{Coordinates, GroupId, METADATA_FILE};
@@ -53,28 +53,39 @@ fn check_versions(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>
             if budget.is_spent() {
                 return Ok(Some(Place::at(at, key)));
             }
-            check_file(step, &coordinates, file)?;
+            check_file(step, &coordinates, release, file)?;
             budget.spend(1, file.size);
         }
         Ok(None)
     })
 }
 
-fn check_file(step: &Step<'_>, coordinates: &Coordinates, file: &File) -> Result<(), Error> {
+fn check_file(
+    step: &Step<'_>,
+    coordinates: &Coordinates,
+    release: &Release,
+    file: &File,
+) -> Result<(), Error> {
     let key = layout::file(coordinates, &file.name);
     let info = storage::stat(&key)?;
     let computed = maintenance::digests(&key, &ALGORITHMS)?;
     step.checked(1, info.as_ref().map_or(0, |info| info.size));
-    let why = match (info, computed) {
-        (Some(info), Some(computed)) => {
-            let is_same = file.object.as_ref().is_none_or(|version| *version == info.version);
-            let is_known = file.digests.is_none() || file.digests == Digests::of(&computed);
-            (is_same && !is_known).then_some("it does not match its document: deploy the same file again")
+    let computed = computed.and_then(|digests| Digests::of(&digests));
+    let is_known = |release: &Release| {
+        let mut candidates = release.candidates(&file.name);
+        candidates.any(|candidate| candidate.digests.is_none() || candidate.digests == computed)
+    };
+    let why = match (info, &computed) {
+        (Some(_), Some(_)) => {
+            (!is_known(release)).then_some("it does not match its document: deploy the same file again")
         }
         _ => Some("it is missing, and the document of its version names it"),
     };
-    let still =
-        || Ok(versions::document(coordinates)?.is_some_and(|now| now.release.file(&file.name) == Some(file)));
+    let is_same = |now: &Release| now.file(&file.name) == Some(file);
+    let still = || {
+        let now = versions::document(coordinates)?;
+        Ok(now.is_some_and(|now| is_same(&now.release) && (computed.is_none() || !is_known(&now.release))))
+    };
     step.damaged_if(&key, why, still)
 }
 

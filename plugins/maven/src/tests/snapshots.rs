@@ -77,10 +77,87 @@ fn a_snapshot_without_the_name_of_a_build_is_replaced() {
     assert_eq!(put(&ann, &path, "three").status(), 200);
     assert_eq!(get(&host, &path).header("x-checksum-sha1"), Some(digest("three", "sha1").as_str()));
     assert!(text(&host, METADATA).contains("<value>1-SNAPSHOT</value>"));
-    // Somebody else was faster, and has not written the document yet.
-    host.insert("artifacts/com/example/lib/1-SNAPSHOT/lib-1-SNAPSHOT.jar", "theirs").unwrap();
-    assert_eq!(get(&host, &path).header("x-checksum-sha1"), None);
-    assert_eq!(text(&host, &format!("{path}.sha1")), digest("theirs", "sha1"));
+}
+
+const OBJECT: &str = "artifacts/com/example/lib/1-SNAPSHOT/lib-1-SNAPSHOT.jar";
+const DOCUMENT: &str = "versions/com.example/lib/1-SNAPSHOT.json";
+
+#[test]
+fn a_damaged_snapshot_without_the_name_of_a_build_is_not_served() {
+    let (path, content) = (format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar"), "the whole jar");
+    for damage in ["the whol", "", "\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
+        let host = host();
+        let ann = host.as_user("ann");
+        done(&ann, &path, content);
+        host.insert(OBJECT, damage).unwrap();
+        for path in [&path, &format!("{path}.sha1")] {
+            assert_refused(&get(&host, path), 500, "damaged");
+        }
+        assert!(format!("{:?}", host.log()).contains("does not match the document"), "{:?}", host.log());
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, [OBJECT]);
+        let reindexed = host.upkeep().reindex::<Maven>().unwrap();
+        assert_eq!(reindexed.rebuilt, Vec::<String>::new(), "damage is not made valid");
+        done(&ann, &path, content);
+        assert_eq!(text(&host, &path), content);
+        assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    }
+    let host = host();
+    done(&host.as_user("ann"), &path, content);
+    host.remove(OBJECT);
+    for path in [&path, &format!("{path}.sha1")] {
+        assert_refused(&get(&host, path), 500, "damaged");
+    }
+}
+
+/// The upload ended between storing the bytes and naming them in the document.
+#[test]
+fn an_upload_of_a_plain_snapshot_that_was_cut_short_is_no_damage() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let path = format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar");
+    done(&ann, &path, "two");
+    let two = host.object_json(DOCUMENT)["files"][0].clone();
+    done(&ann, &path, "one");
+    let text_of_document = String::from_utf8(host.object(DOCUMENT).unwrap()).unwrap();
+    assert!(!text_of_document.contains("coming"), "{text_of_document}");
+    let (before, blanks) = text_of_document.rsplit_once('}').unwrap();
+    let coming = serde_json::json!([{ "file": two, "since": host.now() }]);
+    host.insert(DOCUMENT, format!("{before},\"coming\":{coming}}}{blanks}")).unwrap();
+    assert_eq!(text(&host, &path), "one", "it has not stored its bytes yet");
+    host.insert(OBJECT, "two").unwrap();
+    let reply = get(&host, &path);
+    assert_eq!((reply.status(), reply.text().as_str()), (200, "two"));
+    assert_eq!(reply.header("x-checksum-sha1"), Some(digest("two", "sha1").as_str()));
+    assert_eq!(text(&host, &format!("{path}.sha1")), digest("two", "sha1"));
+    assert_eq!(host.upkeep().verify::<Maven>().unwrap().damaged, Vec::<String>::new());
+    host.insert(OBJECT, "six").unwrap();
+    assert_refused(&get(&host, &path), 500, "damaged");
+    host.insert(OBJECT, "two").unwrap();
+    // Whoever restores a backup gives the object another version.
+    host.set_version(OBJECT, "of a backup");
+    assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [DOCUMENT]);
+    let document = host.object_json(DOCUMENT);
+    assert_eq!(document["files"][0]["object"], "of a backup");
+    assert_eq!(document["coming"], serde_json::Value::Null);
+    assert_eq!(text(&host, &path), "two");
+    done(&ann, &path, "three");
+    assert_eq!(text(&host, &path), "three");
+}
+
+#[test]
+fn uploads_of_a_plain_snapshot_that_were_cut_short_block_no_other() {
+    let host = host();
+    let ann = host.as_user("ann");
+    let path = format!("{SNAPSHOT}/lib-1-SNAPSHOT.jar");
+    for number in 0..100 {
+        host.break_answer(OBJECT, packhouse_plugin::Error::Unavailable("away".to_owned()));
+        assert_eq!(put(&ann, &path, format!("{number}")).status(), 503, "{number}");
+    }
+    assert_eq!(put(&ann, &path, "next").status(), 409, "a hundred may be under way");
+    host.set_now(host.now() + 2 * packhouse_plugin::storage::GRACE);
+    assert_eq!(put(&ann, &path, "next").status(), 201);
+    assert_eq!(text(&host, &path), "next");
+    assert_eq!(host.object_json(DOCUMENT)["coming"], serde_json::Value::Null);
 }
 
 #[test]
