@@ -74,7 +74,7 @@ pub fn is_sidecar(name: &str) -> bool {
 }
 
 /// A file of a version; none if the document does not name it, or if there is no document and no
-/// such object.
+/// such object. `Damaged` if there is no such object and the document was lost.
 pub fn file(coordinates: &Coordinates, name: &str) -> Result<Option<File>, Error> {
     match find(coordinates, name)? {
         Some(Found::Ours(file)) => return Ok(file.map(|file| *file)),
@@ -85,7 +85,11 @@ pub fn file(coordinates: &Coordinates, name: &str) -> Result<Option<File>, Error
         }
         None => {}
     }
-    Ok(storage::stat(&layout::file(coordinates, name))?.map(|info| File::found(name, &info)))
+    let found = storage::stat(&layout::file(coordinates, name))?.map(|info| File::found(name, &info));
+    if found.is_none() {
+        storage::check_absent(&layout::document(coordinates))?;
+    }
+    Ok(found)
 }
 
 /// What lies at the key of a file, where an object was seen: the file itself or, if it may be replaced,

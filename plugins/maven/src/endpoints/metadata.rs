@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use packhouse_plugin::auth::Denied;
-use packhouse_plugin::{Call, Response};
+use packhouse_plugin::{Call, Response, storage};
 
 use super::{dated, no_file, no_version};
 use crate::access;
@@ -15,7 +15,7 @@ use crate::metadata::{self, Metadata, Plugin, snapshot as builds};
 use crate::name::{Artifact, Coordinates, GroupId};
 use crate::path::Place;
 use crate::xml::strict;
-use crate::{changes, prefixes, stored};
+use crate::{changes, layout, prefixes, stored};
 
 /// The most versions of one upload of metadata that are looked up.
 const LOOKED_UP: usize = 1000;
@@ -33,7 +33,8 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     let artifact = place.artifact.as_ref().map(|artifact| access::require(artifact, "read"));
     let group = place.group.as_ref().map(|group| access::require_in_group(group, "read"));
     let is_all = |allowed: &Option<Result<(), _>>| allowed.as_ref().is_none_or(Result::is_ok);
-    let Some((bytes, modified, metadata)) = stored_or_made(place)? else {
+    let may_read = artifact.as_ref().is_some_and(Result::is_ok);
+    let Some(Whole { bytes, modified, metadata }) = stored_or_made(place, may_read)? else {
         // A caller who may see neither does not learn whether it exists.
         return match (artifact, group) {
             (Some(Err(denied)), None | Some(Err(_))) | (None, Some(Err(denied))) => Err(denied.into()),
@@ -44,7 +45,7 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
         return Ok((bytes, modified));
     }
     let mut shown = Metadata::default();
-    if artifact.as_ref().is_some_and(Result::is_ok) {
+    if may_read {
         shown = Metadata { plugins: Vec::new(), ..metadata.clone() };
     }
     shown.plugins = metadata.plugins;
@@ -59,16 +60,31 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
     }
 }
 
-/// As it is stored, with when that was changed. Of a group whose metadata was lost, what the notes of its
-/// plugins say.
-fn stored_or_made(place: &Place) -> Result<Option<(Vec<u8>, Option<u64>, Metadata)>, Error> {
+/// The metadata of a path.
+struct Whole {
+    bytes: Vec<u8>,
+    /// When the stored document was changed.
+    modified: Option<u64>,
+    metadata: Metadata,
+}
+
+/// As it is stored. If the metadata was lost, what the documents of the versions and the notes of the plugins
+/// say: a client that gets a 404 asks its next repository. `may_read`: the caller may read the artifact.
+fn stored_or_made(place: &Place, may_read: bool) -> Result<Option<Whole>, Error> {
     if let Some((document, metadata)) = catalog::read(&place.path)? {
-        return Ok(Some((document.bytes, document.info.modified, metadata)));
+        let modified = document.info.modified;
+        return Ok(Some(Whole { bytes: document.bytes, modified, metadata }));
     }
-    let Some(group) = &place.group else { return Ok(None) };
-    let plugins = catalog::lost_plugins(group, &Metadata::default())?;
-    let made = Metadata { plugins, ..Metadata::default() };
-    Ok((!made.is_empty()).then(|| (made.render().into_bytes(), None, made)))
+    let mut made = Metadata::default();
+    if let Some(artifact) = place.artifact.as_ref().filter(|_| may_read) {
+        made.change_versions(artifact, &catalog::walk(artifact)?, &[]);
+    }
+    if let Some(group) = &place.group {
+        made.plugins = catalog::lost_plugins(group, &Metadata::default())?;
+    }
+    let whole =
+        |metadata: Metadata| Whole { bytes: metadata.render().into_bytes(), modified: None, metadata };
+    Ok((!made.is_empty()).then(|| whole(made)))
 }
 
 fn may(group: &GroupId, plugin: &Plugin, action: &str) -> bool {
@@ -89,6 +105,9 @@ pub fn snapshot(path: &str, coordinates: &Coordinates) -> Result<(Vec<u8>, Optio
         let modified = release.files.iter().filter_map(crate::document::File::uploaded_at).max();
         Some((builds::render(coordinates, release)?.into_bytes(), modified))
     });
+    if rendered.is_none() && release.is_none() {
+        storage::check_absent(&layout::document(coordinates))?;
+    }
     rendered.ok_or_else(|| no_file(path))
 }
 
@@ -235,7 +254,9 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
         replaced = before.into_iter().filter(is_gone).collect();
         Ok::<_, Error>(is_changed)
     })?;
-    added.iter().for_each(|plugin| prefixes::note(group, plugin));
+    for plugin in &added {
+        prefixes::note(group, plugin);
+    }
     for artifact in &replaced {
         prefixes::forget(group, artifact)?;
     }

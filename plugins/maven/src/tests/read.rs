@@ -242,3 +242,56 @@ fn a_version_that_is_published_while_it_is_deleted_stays_listed() {
     host.upkeep().reindex::<Maven>().unwrap();
     assert_eq!(listed(&host), ["1.0", "1.1"]);
 }
+
+#[test]
+fn metadata_that_was_lost_is_made_of_the_versions() {
+    let host = host().user("eve", &[]);
+    let versions = ["1.0", "1.1", "2-SNAPSHOT"];
+    for version in versions {
+        deploy(&host, version);
+    }
+    assert!(host.remove(METADATA));
+    assert_eq!(listed(&host), versions);
+    let made = text(&host, "/com/example/lib/maven-metadata.xml");
+    assert!(made.contains("<release>1.1</release>"), "{made}");
+    assert_eq!(text(&host, "/com/example/lib/maven-metadata.xml.sha1"), digest(&made, "sha1"));
+    assert_eq!(host.object(METADATA), None, "reading changes nothing");
+    deploy(&host, "1.2");
+    assert_eq!(listed(&host), ["1.0", "1.1", "1.2", "2-SNAPSHOT"]);
+    // A damaged document may name another version.
+    assert!(host.remove(METADATA));
+    host.insert(DOCUMENT, "{").unwrap();
+    for path in ["/com/example/lib/maven-metadata.xml", "/com/example/lib/maven-metadata.xml.sha1"] {
+        assert_refused(&get(&host, path), 500, "damaged");
+    }
+    let private = Host::new().user("ann", &["maven:artifact:*:write"]).user("eve", &[]);
+    deploy(&private, "1.0");
+    private.remove(METADATA);
+    let denied = private.as_user("eve").get("/com/example/lib/maven-metadata.xml").send::<Maven>();
+    assert_eq!(denied.status(), 403);
+    let other = get(&host, "/com/example/other/maven-metadata.xml");
+    assert_eq!(other.status(), 404, "{}", other.text());
+}
+
+#[test]
+fn what_a_lost_document_has_named_is_not_404() {
+    let host = host();
+    deploy(&host, "1.0");
+    deploy(&host, "1-SNAPSHOT");
+    for version in ["1.0", "1-SNAPSHOT"] {
+        host.remove(&format!("versions/com.example/lib/{version}.json"));
+        host.remove(&format!("artifacts/com/example/lib/{version}/lib-{version}.jar"));
+        let jar = format!("{FOLDER}/{version}/lib-{version}.jar");
+        for path in [&jar, &format!("{jar}.sha1")] {
+            assert_refused(&get(&host, path), 500, "damaged");
+        }
+        assert_eq!(get(&host, &format!("{FOLDER}/{version}/lib-{version}.pom")).status(), 200);
+    }
+    host.remove("artifacts/com/example/lib/1-SNAPSHOT/lib-1-SNAPSHOT.pom");
+    let metadata = get(&host, "/com/example/lib/1-SNAPSHOT/maven-metadata.xml");
+    assert_refused(&metadata, 500, "damaged");
+    // A request that deletes them takes the proof away.
+    deploy(&host, "1.1");
+    assert_eq!(delete(&host.as_user("ann"), "/com/example/lib/1.1").status(), 204);
+    assert_eq!(get(&host, "/com/example/lib/1.1/lib-1.1.jar").status(), 404);
+}
