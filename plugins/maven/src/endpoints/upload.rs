@@ -56,11 +56,12 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     }
 }
 
-/// The caller may write the version, its file can have this name, and settings that a deployment of a
-/// snapshot needs can be used.
+/// The caller may write the version, its file can have this name and lie there, and settings that a
+/// deployment of a snapshot needs can be used.
 fn check_version(file: &TargetFile) -> Result<(), Error> {
     let (TargetFile::File(coordinates, _) | TargetFile::Snapshot(coordinates)) = file else { return Ok(()) };
     access::require(&coordinates.artifact, "write")?;
+    check_folders(coordinates)?;
     if let TargetFile::File(_, name) = file {
         name.check().map_err(|why| Error::because(error::BAD_PATH, format!("{coordinates}: {why}")))?;
     }
@@ -316,20 +317,43 @@ pub fn with_document(
     })
 }
 
-/// A file of one artifact cannot lie where another one has a folder.
-fn check_above(coordinates: &Coordinates) -> Result<(), Error> {
-    let above = [layout::artifact(&coordinates.artifact), layout::folder(coordinates)];
-    for above in above.iter().map(|above| above.trim_end_matches('/')) {
-        let may_be_file = layout::version_of_file(above)
-            .is_some_and(|(coordinates, file)| FileName::parse(&coordinates, file).is_ok());
-        if may_be_file && storage::stat(above)?.is_some() {
-            return Err(taken(above));
+/// A folder of one artifact cannot lie where another artifact may have a file: whoever may write the
+/// second one alone decides about its files.
+fn check_folders(coordinates: &Coordinates) -> Result<(), Error> {
+    for (_, other, name) in files_above(coordinates) {
+        if name.check().is_ok() {
+            let sentence = format!(
+                "{coordinates} would lie below {name}, a file that {other} may have: choose another version"
+            );
+            return Err(Error::because(error::BAD_PATH, sentence));
         }
     }
     Ok(())
 }
 
-/// The same for what lies below the file.
+/// The same for a stored file with a name that no client may deploy any more.
+fn check_above(coordinates: &Coordinates) -> Result<(), Error> {
+    for (key, ..) in files_above(coordinates) {
+        if storage::stat(&key)?.is_some() {
+            return Err(taken(&key));
+        }
+    }
+    Ok(())
+}
+
+/// The keys of the folders of a version that are also those of files of another version.
+fn files_above(coordinates: &Coordinates) -> Vec<(String, Coordinates, FileName)> {
+    let above = [layout::artifact(&coordinates.artifact), layout::folder(coordinates)];
+    let above = above.iter().map(|above| above.trim_end_matches('/'));
+    let file = |above: &str| {
+        let (other, name) = layout::version_of_file(above)?;
+        let name = FileName::parse(&other, name).ok()?;
+        Some((above.to_owned(), other, name))
+    };
+    above.filter_map(file).collect()
+}
+
+/// A file cannot lie where another artifact has a folder.
 fn check_below(coordinates: &Coordinates, key: &str) -> Result<(), Error> {
     let folder = layout::folder(coordinates);
     let segments: Vec<&str> = folder.trim_end_matches('/').split('/').skip(1).collect();

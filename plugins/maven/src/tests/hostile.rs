@@ -41,13 +41,16 @@ fn a_path_that_another_artifact_takes_is_refused() {
     let ann = host.as_user("ann");
     // `org.foo:bar` 1 has the file `bar-1.jar`, and `org.foo.bar.1:bar-1.jar` would have a folder there.
     done(&ann, "/org/foo/bar/1/bar-1.jar", "file");
-    let before = host.objects();
-    assert_refused(&put(&ann, "/org/foo/bar/1/bar-1.jar/2/bar-1.jar-2.jar", "x"), 409, "taken");
-    assert_eq!(host.objects(), before);
-    done(&ann, "/org/foo/bar/1/bar-1.zip/2/bar-1.zip-2.jar", "folder");
+    let below = "/org/foo/bar/1/bar-1.jar/2/bar-1.jar-2.jar";
+    assert_refused(&put(&ann, below, "x"), 400, "a file that org.foo:bar 1 may have");
+    // Earlier versions stored such folders, and files with this name.
+    host.insert("artifacts/org/foo/bar/1/bar-1.zip/2/bar-1.zip-2.jar", "folder").unwrap();
+    host.insert("artifacts/org/foo/bar/1/bar-1.2", "file").unwrap();
     let before = host.objects();
     assert_refused(&put(&ann, "/org/foo/bar/1/bar-1.zip", "x"), 409, "taken");
+    assert_refused(&put(&ann, "/org/foo/bar/1/bar-1.2/1-bar-1.2.jar", "x"), 409, "taken");
     assert_eq!(host.objects(), before);
+    assert_eq!(text(&host, "/org/foo/bar/1/bar-1.zip/2/bar-1.zip-2.jar"), "folder");
 }
 
 #[test]

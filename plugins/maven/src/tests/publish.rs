@@ -401,3 +401,26 @@ fn features_can_be_turned_off() {
     assert_refused(&put(&ann, JAR, "x"), 405, "upload");
     assert_eq!(ann.delete("/com/example/lib").send::<Maven>().status(), 405);
 }
+
+#[test]
+fn no_artifact_takes_the_place_of_a_file_that_another_one_may_have() {
+    let host = host()
+        .user("mia", &["maven:artifact:org.a.m:write", "maven:artifact:org.a.m.1:write"])
+        .user("own", &["maven:artifact:org.a:m:write"]);
+    let (mia, own) = (host.as_user("mia"), host.as_user("own"));
+    for path in [
+        "/org/a/m/1/m-1.war/1-m-1.war.jar",
+        "/org/a/m/1/m-1.war/1-m-1.war.jar.sha1",
+        "/org/a/m/1/m-1-sources.jar/1-m-1-sources.jar.jar",
+        "/org/a/m/1/m-1.jar.asc/1-m-1.jar.asc.pom",
+        // The folder of an artifact.
+        "/org/a/m/1/m-1.war/5/m-1.war-5.jar",
+    ] {
+        assert_refused(&put(&mia, path, "x"), 400, "a file that org.a:m 1 may have");
+    }
+    assert_eq!(host.objects(), Vec::<String>::new());
+    done(&own, "/org/a/m/1/m-1.war", "war");
+    // It cannot be a file's name.
+    done(&mia, "/org/a/m/1/m-1.2/1-m-1.2.jar", "x");
+    done(&mia, "/org/a/m/1/5/1-5.jar", "x");
+}
