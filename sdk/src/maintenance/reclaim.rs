@@ -147,6 +147,38 @@ impl Step<'_> {
         self.is_recent(info) || info.modified.is_none_or(|modified| modified >= floor)
     }
 
+    /// None if the storage is too full to write what a collection writes beside its removals, e.g. a list
+    /// that is derived. The collection goes on, because it makes room, and the next one writes it.
+    ///
+    /// ```
+    /// use packhouse_plugin::maintenance::{Maintenance, Step};
+    /// use packhouse_plugin::storage::{self, Precondition};
+    /// # use packhouse_plugin::{Description, Error, Protocol, Request, Response, testing::Host};
+    /// # struct Notes;
+    /// # impl Protocol for Notes {
+    /// #     fn describe() -> Description { Description::new("notes", "Notes", "1") }
+    /// #     fn handle(_: Request) -> Response { Response::new(200) }
+    /// # }
+    /// # impl Maintenance for Notes {
+    /// fn collect(step: &Step<'_>) -> Result<(), Error> {
+    ///     let list = storage::put("list.json", b"[]", Precondition::Any, None);
+    ///     step.unless_full("list.json", list).map(drop)
+    /// }
+    /// #     fn reindex(_: &Step<'_>) -> Result<(), Error> { Ok(()) }
+    /// #     fn verify(_: &Step<'_>) -> Result<(), Error> { Ok(()) }
+    /// # }
+    /// # let host = Host::new();
+    /// # host.set_full();
+    /// assert!(host.upkeep().collect::<Notes>().is_ok());
+    /// ```
+    pub fn unless_full<T>(&self, key: &str, done: Result<T, Error>) -> Result<Option<T>, Error> {
+        if is_full(&done) {
+            self.warn_of_full(key);
+            return Ok(None);
+        }
+        done.map(Some)
+    }
+
     /// None when another run has announced it.
     fn announce(&self, key: &str) -> Result<Option<ObjectInfo>, Error> {
         let mark = mark_of(key)?;
@@ -175,7 +207,7 @@ impl Step<'_> {
         const WORD: &str = "the storage is full";
         if self.remembered(&[WORD]).contains(&false) {
             self.remember(&[WORD]);
-            let sentence = "the storage is too full to mark files for removal, so they stay: free some space";
+            let sentence = "the storage is too full for what a collection writes, so some files may stay: free some space";
             log::warn(sentence, &[("key", key)]);
         }
     }

@@ -21,7 +21,8 @@ pub fn settle_left_over(step: &Step<'_>, after: Option<&str>) -> Result<Option<S
             return Ok(());
         }
         let versions = [coordinates.version().to_owned()];
-        if step.pass(catalog::follow(&coordinates.artifact, &versions))?.is_some() {
+        let followed = step.unless_full(&note.key, catalog::follow(&coordinates.artifact, &versions));
+        if step.pass(followed)?.flatten().is_some() {
             changes::settle(note);
             let fields = [
                 ("package.name", &*coordinates.artifact.to_string()),

@@ -68,7 +68,9 @@ fn expire(step: &Step<'_>, coordinates: &Coordinates, keep: usize) -> Result<(),
     if expired.is_empty() || step.report_missing(&document.info.key, first_missing(&stays)?.as_deref()) {
         return Ok(());
     }
-    if !step.is_dry_run() && !change::remove_some(coordinates, meant)? {
+    if !step.is_dry_run()
+        && step.unless_full(&document.info.key, change::remove_some(coordinates, meant))? != Some(true)
+    {
         return Ok(());
     }
     for file in release.files.iter().filter(|file| expired.contains(&file.name)) {

@@ -423,3 +423,20 @@ fn a_deployment_costs_no_more_beside_many_artifacts() {
     println!("a first version, another one, a download: {few:?} calls of the store");
     assert_eq!(cost(2000), few);
 }
+
+#[test]
+fn a_collection_on_a_full_storage_goes_on_past_a_list_that_it_cannot_write() {
+    let host = host();
+    deploy(&host, "1.0");
+    // The version is stored, and the upload was cut short before it was listed.
+    host.insert("changes/com.example/lib/1.0", "note").unwrap();
+    host.remove(METADATA);
+    host.set_now(host.now() + 3 * packhouse_plugin::storage::GRACE);
+    host.set_room(0);
+    host.upkeep().collect::<Maven>().unwrap();
+    assert!(host.objects().contains(&"changes/com.example/lib/1.0".to_owned()));
+    host.set_room(1 << 40);
+    host.upkeep().collect::<Maven>().unwrap();
+    assert!(host.object(METADATA).is_some());
+    assert!(!host.objects().contains(&"changes/com.example/lib/1.0".to_owned()));
+}

@@ -66,8 +66,8 @@ fn pages(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> 
             step.orphan(&page.key, page.size, why);
         } else if !step.is_young(page) {
             // The next request that reads the list removes the gem from it.
-            if !step.is_dry_run() {
-                catalog::announce(&name)?;
+            if !step.is_dry_run() && step.unless_full(&page.key, catalog::announce(&name))?.is_none() {
+                return Ok(());
             }
             if step.remove(page)? {
                 step.left_over(&page.key, page.size, why);
@@ -90,7 +90,7 @@ fn has_files_of(key: &str) -> Result<bool, Error> {
 /// Reading the list removes the notes that it has followed.
 fn notes(step: &Step<'_>, _: Option<&str>) -> Result<Option<String>, Error> {
     if !step.is_dry_run() {
-        step.pass(catalog::current())?;
+        step.pass(step.unless_full(layout::RECENT, catalog::current()))?;
     }
     Ok(None)
 }

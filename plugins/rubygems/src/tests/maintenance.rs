@@ -373,3 +373,18 @@ fn a_list_that_is_written_anew_is_whole_or_refused() {
     }
     assert!((2..12).contains(&refused), "{refused}");
 }
+
+#[test]
+fn a_collection_on_a_full_storage_removes_and_leaves_the_list_for_later() {
+    let host = host();
+    three(&host);
+    host.insert("gems/demo-9.9.gem", "left over").unwrap();
+    host.set_now(host.now() + 3 * GRACE);
+    pushed(&host, "demo", "1.2");
+    host.set_room(0);
+    assert_eq!(collect(&host).left_over, ["gems/demo-9.9.gem"]);
+    assert!(format!("{:?}", host.log()).contains("the storage is too full"), "{:?}", host.log());
+    host.set_room(1 << 40);
+    collect(&host);
+    assert!(list(&host).iter().any(|line| line.starts_with("demo 1.2")), "{:?}", list(&host));
+}
