@@ -20,6 +20,7 @@ mod older;
 mod permissions;
 mod publish;
 mod read;
+mod refused;
 
 /// Reads are public; ann may do everything, bob may read, cat may write one package.
 fn host() -> Host {

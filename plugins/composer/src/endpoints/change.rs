@@ -2,7 +2,9 @@
 
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
-use packhouse_plugin::storage::{self, Before, Document, Json, Removal, put_proven, unless_conflict};
+use packhouse_plugin::storage::{
+    self, Before, Document, GRACE, Json, Removal, age, list, put_proven, unless_conflict,
+};
 use serde_json::{Value, json};
 
 use super::{JSON, load, no_version, seconds};
@@ -64,6 +66,7 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
             removal.announce(&files)?;
             return Ok(write(&document, &mut package)?.then_some(None));
         }
+        files.extend(left_over(name, &files)?);
         files.push(layout::advisories(name));
         removal.announce(&files)?;
         let mark = remove_document(name, &document, &package, &files)?;
@@ -102,6 +105,21 @@ fn remove_document(
             Ok(unless_conflict(Err(error))?)
         }
     }
+}
+
+/// What interrupted publishes have left of the package, besides these files. What is younger than
+/// [`GRACE`] may belong to a publish under way.
+fn left_over(name: &PackageName, files: &[String]) -> Result<Vec<String>, HostError> {
+    let mut found = Vec::new();
+    for object in list(&layout::folder(name)) {
+        let object = object?;
+        let is_file =
+            layout::package_of(&object.key).is_some_and(|(_, file)| layout::reference_of(file).is_some());
+        if is_file && !files.contains(&object.key) && age(&object)?.is_some_and(|age| age > GRACE) {
+            found.push(object.key);
+        }
+    }
+    Ok(found)
 }
 
 /// What lies in the store of these dists.

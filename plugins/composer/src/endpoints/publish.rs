@@ -6,10 +6,11 @@
 //! - An existing release is never replaced. Uploading the same bytes again repairs the stored file if
 //!   it is damaged. A branch is replaced, and the dist that it had stays.
 //! - The key of a dist follows from the version and the bytes, so two publishers never write different
-//!   bytes to one key.
+//!   bytes to one key. A publish that is refused after it has written its dist removes the dist again.
 
 use std::cell::RefCell;
 
+use packhouse_plugin::Error as HostError;
 use packhouse_plugin::digests::{self, SHA1, SHA256};
 use packhouse_plugin::maintenance::void_removal;
 use packhouse_plugin::storage::{self, Document, Entry, Json, Publish, Refused, Staged};
@@ -24,6 +25,9 @@ use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{PackageName, Version};
 use crate::upload::{Disagreement, Manifest, ManifestError};
+
+mod lost;
+mod refused;
 
 /// The largest document, in bytes: changing one takes three times its size in memory.
 const LARGEST: usize = 24 << 20;
@@ -90,7 +94,7 @@ fn dist_of(version: &Version, staged: &Staged) -> Result<Dist, Error> {
 }
 
 /// The name that a publish gives a dist.
-pub fn reference_of(normalized: &str, sha256: &str) -> Result<String, packhouse_plugin::Error> {
+pub fn reference_of(normalized: &str, sha256: &str) -> Result<String, HostError> {
     let computed = digests::of(format!("{normalized}\n{sha256}\n").as_bytes(), &[SHA256])?;
     let hex = find_digest(&computed, SHA256).map(|digest| digest.hex.as_str()).unwrap_or_default();
     Ok(hex.chars().take(40).collect())
@@ -107,6 +111,9 @@ fn make_visible(name: &PackageName, release: &Release, staged: &mut Staged) -> R
             None => Package::new(name),
         };
         let floor = if current.is_none() { deleted(name)? } else { None };
+        if let Some(document) = current {
+            lost::check(name, document, &package, release)?;
+        }
         Ok::<_, Error>(match package.place(release) {
             Placed::New => {
                 package.touch(seconds()?, floor);
@@ -161,19 +168,25 @@ fn make_visible(name: &PackageName, release: &Release, staged: &mut Staged) -> R
     let note = storage::to_json(&release.note())?;
     claimed.beside(&layout::note(name, &release.dist.reference), &note, Some(JSON))?;
     void_removal(&document)?;
-    match claimed.name(&mut look)? {
-        Ok(named) => {
+    let refusal = match claimed.name(&mut look) {
+        Ok(Ok(named)) => {
             if named.is_new_document {
                 catalog::changed();
             }
-            Ok(true)
+            return Ok(true);
         }
-        Err(other) => Err(refused(other)),
+        Ok(Err(other)) => refused(other),
+        Err(error) => error,
+    };
+    // After a failure of the store, the document may name the dist.
+    if refusal.status() < 500 {
+        refused::take_back(name, &release.dist);
     }
+    Err(refusal)
 }
 
 /// What the clients of a deleted package were told last, in seconds since the Unix epoch.
-pub fn deleted(name: &PackageName) -> Result<Option<u64>, packhouse_plugin::Error> {
+pub fn deleted(name: &PackageName) -> Result<Option<u64>, HostError> {
     let members: Option<Map<String, Value>> = Json::at(layout::deleted(name)).read()?;
     Ok(members.and_then(|members| members.get("modified").and_then(Value::as_u64)))
 }

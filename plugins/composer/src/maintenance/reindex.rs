@@ -3,7 +3,10 @@
 //!
 //! # Invariants
 //! - A damaged document is reported and never replaced: it may be restored, and only it knows whether
-//!   the package is abandoned. An old copy gets the versions that it does not know.
+//!   the package is abandoned. An old copy gets the versions that it does not know, and loses those that
+//!   were deleted since.
+//! - A dist of a publish that was refused, and of a version that was deleted, never becomes a version; see
+//!   `adopt`.
 //! - The time of a publish comes from the note beside the dist, or from another system's document. If
 //!   both are missing, it is the time of the file.
 //! - Nothing is removed. `verify` reports dists that a document names and that are missing.
@@ -28,6 +31,8 @@ use crate::endpoints::publish::{deleted, written};
 use crate::layout;
 use crate::name::{PackageName, Version};
 use crate::upload::Manifest;
+
+mod adopt;
 
 /// Keys of one listing.
 const KEYS: u32 = 500;
@@ -70,6 +75,8 @@ struct Batch {
     known: Option<Package>,
     /// The document is an older copy of what was acknowledged.
     is_older: bool,
+    /// The document names all that it has to name.
+    is_whole: bool,
     proof: Proof,
     said: Vec<Said>,
     /// When the package was deleted, if its document is gone.
@@ -85,6 +92,7 @@ impl Batch {
         let mut batch = Self {
             known: None,
             is_older: false,
+            is_whole: false,
             proof,
             said: Vec::new(),
             deleted: None,
@@ -95,6 +103,7 @@ impl Batch {
         match stored {
             Stored::Ours(document, package) => {
                 step.prove_names(&document, batch.proof.clone(), named(&batch.name, &package))?;
+                batch.is_whole = true;
                 batch.known = Some(package);
             }
             // As `read` gives it.
@@ -140,6 +149,7 @@ impl Batch {
         }
         budget.spend(1, info.size);
         match self.describe(reference, &info)? {
+            Ok(release) if !is_named && adopt::is_refused(&self.proof, self.is_whole, &release)? => {}
             Ok(release) => self.found.push(release),
             Err(why) => step.damaged_once(&key, &why),
         }
@@ -194,15 +204,20 @@ impl Batch {
         if self.found.is_empty() && !self.is_older {
             return Ok(());
         }
-        // Of a branch the dist that was published last is the one that is offered.
-        self.found.sort_by(|one, other| one.time.cmp(&other.time));
+        // What the proof names comes before other bytes of the same version. Of a branch the dist that was
+        // published last is the one that is offered.
+        self.found.sort_by_cached_key(|release| {
+            let dist = layout::dist(&self.name, &release.dist.reference);
+            (!self.proof.names(&dist), release.time.clone())
+        });
         let key = layout::document(&self.name);
         let is_rebuilt = storage::retry(&key, |_| {
-            let (stored, _) = read(&self.name)?;
+            let (stored, proof) = read(&self.name)?;
             let is_older = stored.damage().is_some();
             let (package, before) = match stored {
-                Stored::Ours(document, package) | Stored::Damaged(Some((document, package)), _) => {
-                    (package, Some(Before::from(&document)))
+                Stored::Ours(document, package) => (package, Some(Before::from(&document))),
+                Stored::Damaged(Some((document, package)), _) => {
+                    (adopt::without_deleted(&self.name, package, &proof)?, Some(Before::from(&document)))
                 }
                 Stored::Foreign(document) => (Package::new(&self.name), Some(Before::from(&document))),
                 Stored::Nothing => (Package::new(&self.name), None),
@@ -213,6 +228,11 @@ impl Batch {
             };
             let mut changed = with_all(package.clone(), &self.found);
             if changed == package && !is_older {
+                return Ok(Some(false));
+            }
+            if changed.versions.is_empty() {
+                let why = "it is an older copy, and no version of it is left: restore the newest copy";
+                step.damaged_once(&key, why);
                 return Ok(Some(false));
             }
             if step.is_dry_run() {
