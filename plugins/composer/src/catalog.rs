@@ -4,9 +4,9 @@
 //! package was added or removed does that ([`Derived`]). A search looks up the documents of the
 //! packages that it may show, and reads only those that have changed since the catalog was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use packhouse_plugin::storage::{self, Derived, Precondition, folders};
+use packhouse_plugin::storage::{self, Derived, PROOFS, Precondition, folders};
 use packhouse_plugin::time::HOUR;
 use packhouse_plugin::{Error as HostError, log};
 use serde::{Deserialize, Serialize};
@@ -49,26 +49,46 @@ pub fn stored() -> Result<Option<Vec<String>>, HostError> {
     }
 }
 
+/// What requests for the list get; none if the next one walks over the folders.
+pub fn listed() -> Result<Option<Vec<String>>, HostError> {
+    Ok(NAMES.peek::<List>()?.map(|list| list.packages))
+}
+
 /// A package was added or removed: the next request for the list walks over the folders.
 pub fn changed() {
     NAMES.changed();
 }
 
-/// As they are stored now. A folder without a document is not a package.
+/// As they are stored now. A folder without a document is not a package, unless the document was lost: a
+/// client that does not find a name on the list takes the package from another repository.
 pub fn walk() -> Result<Vec<String>, HostError> {
-    let mut names = Vec::new();
-    for vendor in folders(PACKAGES) {
-        let vendor = vendor?;
-        for package in folders(&format!("{PACKAGES}{vendor}/")) {
-            names.extend(PackageName::parse(&format!("{vendor}/{}", package?)).ok());
+    let mut names = BTreeSet::new();
+    // If a package has lost all its files, its proof is left.
+    for root in [PACKAGES.to_owned(), format!("{PROOFS}{PACKAGES}")] {
+        for vendor in folders(&root) {
+            let vendor = vendor?;
+            for package in folders(&format!("{root}{vendor}/")) {
+                names.extend(PackageName::parse(&format!("{vendor}/{}", package?)).ok());
+            }
         }
     }
     let documents: Vec<String> = names.iter().map(layout::document).collect();
     let found = storage::stat_many(&documents)?;
-    let there = names.into_iter().zip(found).filter(|(_, found)| found.is_some());
-    let mut names: Vec<String> = there.map(|(name, _)| name.to_string()).collect();
-    names.sort_unstable();
-    Ok(names)
+    let mut listed = Vec::new();
+    for ((name, document), found) in names.iter().zip(&documents).zip(found) {
+        if found.is_some() || is_lost(document)? {
+            listed.push(name.to_string());
+        }
+    }
+    Ok(listed)
+}
+
+/// Of a document that was not found.
+fn is_lost(document: &str) -> Result<bool, HostError> {
+    match storage::check_absent(document) {
+        Err(HostError::Damaged { .. }) => Ok(true),
+        checked => checked.map(|()| false),
+    }
 }
 
 /// By name.
@@ -113,7 +133,7 @@ impl Catalog {
     }
 
     /// Reads what has changed of these packages, in order, until a bound is reached. What was known of a
-    /// package stays if its document is damaged, and is forgotten if it is gone.
+    /// package stays if its document is damaged or lost.
     pub fn refresh(&mut self, names: &[String]) -> Result<(), HostError> {
         let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
         let keys: Vec<String> = names.iter().map(layout::document).collect();
@@ -122,9 +142,8 @@ impl Catalog {
         for ((name, key), found) in names.iter().zip(&keys).zip(found) {
             let seen = self.packages.get(name.as_str()).map(|entry| entry.seen.as_str());
             match found {
-                None => drop(self.packages.remove(name.as_str())),
                 Some(info) if seen != Some(&info.version) => stale.push((name, key)),
-                Some(_) => {}
+                Some(_) | None => {}
             }
         }
         stale.truncate(READS);

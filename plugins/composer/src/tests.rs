@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{Composer, samples};
 
 mod hostile;
+mod kept;
 mod lost_answers;
 mod maintenance;
 mod names;

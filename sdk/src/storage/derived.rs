@@ -35,6 +35,7 @@ use crate::{Error, log, random};
 /// host.insert("notes/bob/1", "…")?;
 /// assert_eq!(names()?, ["ann"], "nobody has told that something changed");
 /// NAMES.changed();
+/// assert!(NAMES.peek::<Names>()?.is_none(), "the next request makes it again");
 /// assert_eq!(names()?, ["ann", "bob"]);
 /// # Ok::<(), Error>(())
 /// ```
@@ -64,11 +65,7 @@ impl Derived<'_> {
         &self,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let mark = stat(self.marker)?.map(|info| info.version);
-        let stored = match get(self.key) {
-            Err(Error::Damaged { .. }) => None,
-            stored => stored?,
-        };
+        let (mark, stored) = self.stored()?;
         if let Some(document) = &stored
             && let Some(content) = self.valid(document, mark.as_deref())?
         {
@@ -80,6 +77,22 @@ impl Derived<'_> {
             log::warn("a derived document could not be written; the next request makes it again", &fields);
         }
         Ok(fresh.content)
+    }
+
+    /// The document if [`Derived::read`] would return it as it is stored; none if it would make it. For a
+    /// verification.
+    pub fn peek<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        let (mark, stored) = self.stored()?;
+        stored.map_or(Ok(None), |document| self.valid(&document, mark.as_deref()))
+    }
+
+    /// The version of the marker, and then the document.
+    fn stored(&self) -> Result<(Option<String>, Option<Document>), Error> {
+        let mark = stat(self.marker)?.map(|info| info.version);
+        match get(self.key) {
+            Err(Error::Damaged { .. }) => Ok((mark, None)),
+            stored => Ok((mark, stored?)),
+        }
     }
 
     /// Records that something changed on which the document depends. The next read rebuilds it. A

@@ -4,10 +4,11 @@ use packhouse_plugin::digests::{SHA1, SHA256};
 use packhouse_plugin::maintenance::{
     Budget, Phase, Place, Reference, Step, digests, each_folder, each_in_parts,
 };
-use packhouse_plugin::storage;
+use packhouse_plugin::storage::{self, GRACE};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
 use super::{reference, stored};
+use crate::catalog;
 use crate::document::Dist;
 use crate::endpoints::advisories;
 use crate::layout;
@@ -26,6 +27,7 @@ const FOLDERS: [&str; 2] = ["packages", "deleted"];
 pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
     Phase { name: "files", step: files },
+    Phase { name: "list", step: |step, _| verify_list(step).map(|()| None) },
     Phase { name: "lost", step: |step, after| step.report_lost(after) },
 ];
 
@@ -95,6 +97,32 @@ fn verify_dist(step: &Step<'_>, name: &PackageName, dist: &Dist) -> Result<(), E
         let now = stored(name)?;
         Ok(now.content().is_some_and(|package| package.dists().any(|there| there == dist)))
     })
+}
+
+/// Packages that are not on the list that clients get: they look for these in other repositories.
+fn verify_list(step: &Step<'_>) -> Result<(), Error> {
+    if catalog::listed()?.is_none() {
+        return Ok(());
+    }
+    let names = catalog::walk()?;
+    // After the walk: a publish changes the list after its document.
+    let Some(listed) = catalog::listed()? else { return Ok(()) };
+    let floor = step.started().saturating_sub(GRACE);
+    let names: Vec<PackageName> = names
+        .iter()
+        .filter(|name| listed.binary_search(name).is_err())
+        .filter_map(|name| PackageName::parse(name).ok())
+        .collect();
+    let documents: Vec<String> = names.iter().map(layout::document).collect();
+    let is_old = |info: &ObjectInfo| info.modified.is_some_and(|modified| modified < floor);
+    let missing = names.iter().zip(storage::stat_many(&documents)?);
+    if let Some((name, _)) = missing.into_iter().find(|(_, found)| found.as_ref().is_none_or(is_old)) {
+        let why = format!(
+            "it does not list {name}, so clients look for this package in other repositories: run `packhouse reindex`"
+        );
+        step.damaged_once(layout::LIST, &why);
+    }
+    Ok(())
 }
 
 fn files(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
