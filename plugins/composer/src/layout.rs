@@ -25,6 +25,8 @@ pub const LIST: &str = "list.json";
 pub const CATALOG: &str = "catalog.json";
 /// Made anew when a package comes or goes.
 pub const MARK: &str = "changed";
+/// The file name of a package's security advisories.
+pub const ADVISORIES: &str = "advisories.json";
 /// The longest reference, in bytes.
 const LONGEST: usize = 100;
 
@@ -50,7 +52,7 @@ pub fn note(name: &PackageName, reference: &str) -> String {
 
 /// The key of a package's security advisories.
 pub fn advisories(name: &PackageName) -> String {
-    format!("{PACKAGES}{name}/advisories.json")
+    format!("{PACKAGES}{name}/{ADVISORIES}")
 }
 
 /// The key of the note that a package was deleted.
@@ -104,8 +106,7 @@ pub fn misplaced(key: &str) -> Option<(&str, &'static str)> {
         [_, _] => None,
         [_, second, third, ..] => {
             let file = rest.get(second + 1..*third)?;
-            let is_file =
-                file == "metadata.json" || file == "advisories.json" || reference_of(file).is_some();
+            let is_file = file == "metadata.json" || file == ADVISORIES || reference_of(file).is_some();
             is_file.then(|| key.get(..PACKAGES.len() + third)).flatten().map(|file| (file, FOLDER_FOR_FILE))
         }
     }

@@ -45,6 +45,9 @@ fn stored(name: &PackageName) -> Result<Stored, Error> {
 
 /// What the document says now of a dist, or of the note beside it.
 fn reference(name: &PackageName, stored: &Stored, file: &str) -> Result<Reference, Error> {
+    if file == layout::ADVISORIES && matches!(stored, Stored::Nothing) {
+        return Ok(Reference::NoDocument);
+    }
     let Some(reference) = layout::reference_of(file) else { return Ok(Reference::Named) };
     let is_note = !layout::is_dist(file);
     Ok(match stored {

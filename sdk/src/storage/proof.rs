@@ -178,8 +178,8 @@ impl Proof {
     /// Of a document that nothing else that is stored can replace.
     fn why_older(&self) -> String {
         format!(
-            "it is an older copy, and a newer one was acknowledged: restore the newest copy. To let this copy \
-             decide who may do what, remove `{}`",
+            "it is an older copy, and a newer one was acknowledged: restore the newest copy. To use this copy \
+             instead, remove `{}`",
             proof_of(&self.document)
         )
     }

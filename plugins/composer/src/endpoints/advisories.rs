@@ -1,8 +1,8 @@
 //! Security advisories: `composer audit` sends `GET, POST /security-advisories/`, and publishers write
 //! them with `PUT, DELETE /security-advisories/{vendor}/{package}/{advisory}`.
 
-use packhouse_plugin::storage::{self, Json};
-use packhouse_plugin::{Call, Response, auth, log, time};
+use packhouse_plugin::storage::{self, Json, PROOFS, Precondition, unless_conflict};
+use packhouse_plugin::{Call, Error as HostError, Response, auth, log, time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -51,13 +51,45 @@ struct Advisory {
     sources: Vec<Value>,
 }
 
-/// Whether what is stored can be read.
-pub fn check(name: &PackageName) -> Result<(), packhouse_plugin::Error> {
+/// `Damaged` if what is stored cannot be read, or is an older copy.
+pub fn check(name: &PackageName) -> Result<(), HostError> {
     stored(name).read().map(drop)
 }
 
+/// Removes the advisories of a package that a request has deleted. A failure is only logged: `gc` removes
+/// them then.
+pub fn remove(name: &PackageName) {
+    if let Err(error) = try_remove(&layout::advisories(name)) {
+        let fields = [("package.name", name.as_str()), ("error", &error.to_string())];
+        log::warn("the advisories of a deleted package were left for `gc`", &fields);
+    }
+}
+
+/// The proof goes first: without it, the absence of the document is no loss. What somebody writes meanwhile
+/// stays.
+fn try_remove(document: &str) -> Result<(), HostError> {
+    let proof = format!("{PROOFS}{document}");
+    for found in storage::stat_many(&[proof.as_str(), document])?.into_iter().flatten() {
+        unless_conflict(storage::remove(&found.key, Precondition::Version(&found.version)))?;
+    }
+    Ok(())
+}
+
+/// Nothing else that is stored says what an advisory says, so an older copy is refused also where it is
+/// only read.
 fn stored(name: &PackageName) -> Json<Advisories> {
-    Json::at(layout::advisories(name))
+    Json::at(layout::advisories(name)).strict()
+}
+
+/// `Damaged` if one of these documents, which were not found, was lost.
+fn check_absent(documents: &[&String]) -> Result<(), HostError> {
+    let proofs: Vec<String> = documents.iter().map(|document| format!("{PROOFS}{document}")).collect();
+    for (document, proof) in documents.iter().zip(storage::stat_many(&proofs)?) {
+        if proof.is_some() {
+            storage::check_absent(document)?;
+        }
+    }
+    Ok(())
 }
 
 /// The advisories on the packages that the question names. Composer asks with a form, and sends
@@ -77,13 +109,22 @@ pub fn read_advisories(call: &Call) -> Result<Response, Error> {
     let names: Vec<PackageName> = names.iter().filter_map(|name| PackageName::parse(name).ok()).collect();
     let keys: Vec<String> = names.iter().map(layout::advisories).collect();
     let mut found = Map::new();
-    for (name, document) in names.iter().zip(storage::get_each(&keys)) {
-        let Some(document) = document? else { continue };
-        let advisories = stored(name).parse(&document)?.advisories;
-        if !advisories.is_empty() {
-            found.insert(name.to_string(), json!(advisories));
+    let mut absent = Vec::new();
+    for ((name, key), document) in names.iter().zip(&keys).zip(storage::get_each(&keys)) {
+        let Some(document) = document? else {
+            absent.push(key);
+            continue;
+        };
+        let all = match stored(name).parse(&document) {
+            // It was changed after it was read.
+            Err(HostError::Conflict) => stored(name).read()?.unwrap_or_default(),
+            parsed => parsed?,
+        };
+        if !all.advisories.is_empty() {
+            found.insert(name.to_string(), json!(all.advisories));
         }
     }
+    check_absent(&absent)?;
     Ok(Response::new(200).json(&json!({ "advisories": found })))
 }
 

@@ -7,7 +7,7 @@ use packhouse_plugin::storage::{
 };
 use serde_json::{Value, json};
 
-use super::{JSON, load, no_version, seconds};
+use super::{JSON, advisories, load, no_version, seconds};
 use crate::catalog;
 use crate::document::{Dist, Package};
 use crate::error::Error;
@@ -67,13 +67,15 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
             return Ok(write(&document, &mut package)?.then_some(None));
         }
         files.extend(left_over(name, &files)?);
-        files.push(layout::advisories(name));
         removal.announce(&files)?;
+        // A collection removes them too if this request is interrupted.
+        files.push(layout::advisories(name));
         let mark = remove_document(name, &document, &package, &files)?;
         Ok::<_, Error>(mark.map(|mark| Some((mark, files))))
     })?;
     removal.carry_out();
     if let Some((mark, files)) = mark {
+        advisories::remove(name);
         // The mark stays where a file does.
         if storage::stat_many(&files)?.iter().all(Option::is_none) {
             mark.finish();

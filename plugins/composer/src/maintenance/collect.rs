@@ -10,13 +10,14 @@
 use packhouse_plugin::maintenance::{
     Phase, Reference, Step, each_document, each_folder, first_missing, forget_claims,
 };
-use packhouse_plugin::storage::{self, ListingOptions, list_page};
+use packhouse_plugin::storage::{self, ListingOptions, PROOFS, list_page};
 use packhouse_plugin::time::SECOND;
 use packhouse_plugin::{Error, ObjectInfo};
 use serde_json::{Map, Value};
 
 use super::{reference, stored};
 use crate::document::Package;
+use crate::endpoints::advisories;
 use crate::layout;
 use crate::name::PackageName;
 
@@ -54,6 +55,9 @@ fn collect_package(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
     }
     let mut unnamed: Vec<(&ObjectInfo, &str, Reference)> = Vec::new();
     for (object, _, file) in &files {
+        if *file == layout::ADVISORIES {
+            step.pass(advisories::check(name))?;
+        }
         let found = reference(name, &stored, file)?;
         if !matches!(found, Reference::Named | Reference::Damaged) {
             unnamed.push((object, file, found));
@@ -69,6 +73,9 @@ fn collect_package(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
         if found == Reference::Unnamed && layout::is_dist(file) {
             collect_note(step, name, object, file)?;
         }
+        if file == layout::ADVISORIES {
+            forget_advisories(step, object)?;
+        }
     }
     Ok(stored.size())
 }
@@ -82,6 +89,17 @@ fn collect_note(step: &Step<'_>, name: &PackageName, dist: &ObjectInfo, file: &s
     step.reclaim(&note, &layout::document(name), Reference::Unnamed, || {
         reference(name, &stored(name)?, &format!("{at}.json"))
     })
+}
+
+/// The proof of advisories that were removed with their package.
+fn forget_advisories(step: &Step<'_>, advisories: &ObjectInfo) -> Result<(), Error> {
+    if step.is_dry_run() || storage::stat(&advisories.key)?.is_some() {
+        return Ok(());
+    }
+    match storage::stat(&format!("{PROOFS}{}", advisories.key))? {
+        Some(proof) => step.remove(&proof).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether a file of the package is there whose document lies at this key.

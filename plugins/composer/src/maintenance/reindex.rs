@@ -14,7 +14,7 @@
 //!   skipped.
 
 use packhouse_plugin::digests::{SHA1, SHA256};
-use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each_in_parts};
+use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each, each_in_parts};
 use packhouse_plugin::storage::{
     self, Before, GRACE, Json, Name, Proof, Reader, put_rebuilt, unless_conflict,
 };
@@ -26,8 +26,8 @@ use crate::archive::{self, ArchiveError};
 use crate::catalog;
 use crate::document::foreign::{self, Said};
 use crate::document::{self, Dist, Note, Package, Release};
-use crate::endpoints::JSON;
 use crate::endpoints::publish::{deleted, written};
+use crate::endpoints::{self, JSON};
 use crate::layout;
 use crate::name::{PackageName, Version};
 use crate::upload::Manifest;
@@ -42,9 +42,26 @@ const MOST_READ: u64 = 1 << 30;
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
+    Phase { name: "advisories", step: advisories },
     Phase { name: "list", step: |step, _| write_list(step).map(|()| None) },
     Phase { name: "lost", step: |step, after| step.report_lost_unless(after, was_removed) },
 ];
+
+/// Those that an earlier version wrote get a stamp and a proof. Only a backup can replace an older copy.
+fn advisories(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
+    let mut names = Vec::new();
+    let next = each(layout::PACKAGES, after, KEYS, |object| {
+        let found = layout::package_of(&object.key).filter(|(_, file)| *file == layout::ADVISORIES);
+        names.extend(found.map(|(name, _)| name));
+        Ok(())
+    })?;
+    let keys: Vec<String> = names.iter().map(layout::advisories).collect();
+    step.prove_strict(&keys)?;
+    for name in &names {
+        step.pass(endpoints::advisories::check(name))?;
+    }
+    Ok(next)
+}
 
 /// Packages in the order of their keys. What is found of one is written at once.
 fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

@@ -142,7 +142,7 @@ fn verify_files(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error> {
     let stored = stored(name)?;
     let mut unnamed: Vec<(&ObjectInfo, Reference)> = Vec::new();
     for (object, _, file) in &files {
-        if *file == "advisories.json" {
+        if *file == layout::ADVISORIES {
             step.checked(1, object.size);
             step.pass(advisories::check(name))?;
         }

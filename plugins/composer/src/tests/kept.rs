@@ -1,10 +1,13 @@
-//! What must not get lost beside the document: the name on the list.
+//! What must not get lost beside the document: the name on the list, and the security advisories.
 
-use packhouse_plugin::time::HOUR;
+use packhouse_plugin::testing::Older;
+use packhouse_plugin::time::{DAY, HOUR};
 
 use super::*;
 
 const DOCUMENT: &str = "packages/acme/lib/metadata.json";
+const ADVISORIES: &str = "packages/acme/lib/advisories.json";
+const PROOF: &str = "proofs/packages/acme/lib/advisories.json";
 
 fn available(host: &Host) -> Value {
     get(host, "/packages.json").json()["available-packages"].clone()
@@ -69,4 +72,88 @@ fn a_package_that_is_missing_from_the_list_is_told_and_comes_back() {
         assert!(listed.as_array().unwrap().contains(&json!("acme/lib")), "{listed}");
         assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
     }
+}
+
+fn advise(host: &Host, id: &str) -> Reply {
+    let advisory = json!({ "title": id, "affectedVersions": "<1.2" }).to_string();
+    let path = format!("/security-advisories/acme/lib/{id}");
+    host.as_user("ann").put(&path).body(advisory).send::<Composer>()
+}
+
+fn audit(host: &Host) -> Reply {
+    get(host, "/security-advisories/?packages[]=acme/lib&packages[]=acme/none")
+}
+
+const OLDER: Older = Older {
+    document: ADVISORIES,
+    begin: || {
+        let host = host();
+        published(&host, "1.0.0");
+        assert_eq!(advise(&host, "A-1").status(), 200);
+        host
+    },
+    go_on: |host| assert_eq!(advise(host, "A-2").status(), 200),
+};
+
+#[test]
+fn older_advisories_are_refused() {
+    OLDER.assert_refused(&[
+        ("read", audit),
+        ("write", |host| advise(host, "A-3")),
+        ("write anew", |host| advise(host, "A-1")),
+        ("delete", |host| delete(host, "/security-advisories/acme/lib/A-1")),
+    ]);
+    OLDER.assert_kept::<Composer>();
+}
+
+#[test]
+fn advisories_that_were_lost_are_told() {
+    let host = (OLDER.begin)();
+    let document = host.object(ADVISORIES).unwrap();
+    assert!(host.remove(ADVISORIES));
+    assert_eq!(audit(&host).status(), 500);
+    assert_eq!(advise(&host, "A-2").status(), 500);
+    assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, [ADVISORIES]);
+    assert_eq!(host.upkeep().collect::<Composer>().unwrap().damaged, [ADVISORIES]);
+    assert_eq!(host.upkeep().reindex::<Composer>().unwrap().damaged, [ADVISORIES]);
+    host.insert(ADVISORIES, document).unwrap();
+    assert_eq!(advise(&host, "A-2").status(), 200);
+    assert_eq!(audit(&host).json()["advisories"]["acme/lib"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn advisories_of_an_earlier_version_get_a_proof() {
+    let host = (OLDER.begin)();
+    let document = host.object(ADVISORIES).unwrap();
+    host.insert(ADVISORIES, document.trim_ascii_end()).unwrap();
+    assert!(host.remove(PROOF));
+    assert_eq!(audit(&host).status(), 200);
+    assert_eq!(host.upkeep().reindex::<Composer>().unwrap().damaged, Vec::<String>::new());
+    assert!(host.object(PROOF).is_some());
+    assert_eq!(audit(&host).status(), 200);
+    host.insert(ADVISORIES, document.trim_ascii_end()).unwrap();
+    assert_eq!(audit(&host).status(), 500, "a copy without a stamp is older now");
+}
+
+#[test]
+fn advisories_go_with_their_package() {
+    let host = (OLDER.begin)();
+    assert_eq!(delete(&host, "/packages/acme/lib").status(), 200);
+    assert_eq!((host.object(ADVISORIES), host.object(PROOF)), (None, None));
+    published(&host, "1.0.0");
+    assert_eq!(audit(&host).json(), json!({ "advisories": {} }));
+    assert_eq!(advise(&host, "A-1").status(), 200);
+    // What a killed request leaves, with its mark.
+    let (advisories, proof) = (host.object(ADVISORIES).unwrap(), host.object(PROOF).unwrap());
+    host.remove(ADVISORIES);
+    host.remove(PROOF);
+    assert_eq!(delete(&host, "/packages/acme/lib").status(), 200);
+    host.insert(ADVISORIES, advisories).unwrap();
+    host.insert(PROOF, proof).unwrap();
+    host.set_now(host.now() + 2 * DAY);
+    assert_eq!(host.upkeep().verify::<Composer>().unwrap().orphans, [ADVISORIES]);
+    let run = host.upkeep().removing_orphans().collect::<Composer>().unwrap();
+    assert_eq!(run.left_over, [ADVISORIES, "deleted/acme/lib.json"]);
+    assert_eq!((host.object(ADVISORIES), host.object(PROOF)), (None, None));
+    assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
 }
