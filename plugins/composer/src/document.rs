@@ -198,10 +198,13 @@ impl Package {
 
     /// All dists that can be downloaded.
     pub fn dists(&self) -> impl Iterator<Item = &Dist> {
-        self.versions
-            .iter()
-            .map(|release| &release.dist)
-            .chain(self.earlier.iter().map(|earlier| &earlier.dist))
+        self.files().map(|(_, dist)| dist)
+    }
+
+    /// The same, each with its normalized version.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Dist)> {
+        let versions = self.versions.iter().map(|release| (release.normalized.as_str(), &release.dist));
+        versions.chain(self.earlier.iter().map(|earlier| (earlier.normalized.as_str(), &earlier.dist)))
     }
 
     /// Adds a version. One that is there stays, unless it is a branch, which may change.

@@ -11,6 +11,7 @@ use crate::layout;
 use crate::name::PackageName;
 
 mod collect;
+mod notes;
 mod reindex;
 mod verify;
 

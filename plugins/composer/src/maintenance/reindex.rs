@@ -1,5 +1,5 @@
 //! Makes documents from the dists: adds dists that were copied in, and keeps what the documents already
-//! contain. Then it makes the list of packages.
+//! contain. Then it writes notes that were lost, and makes the list of packages.
 //!
 //! # Invariants
 //! - A damaged document is reported and never replaced: it may be restored, and only it knows whether
@@ -21,7 +21,7 @@ use packhouse_plugin::storage::{
 use packhouse_plugin::time::{self, SECOND};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
-use super::{Stored, stored};
+use super::{Stored, notes, stored};
 use crate::archive::{self, ArchiveError};
 use crate::catalog;
 use crate::document::foreign::{self, Said};
@@ -42,6 +42,7 @@ const MOST_READ: u64 = 1 << 30;
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
+    Phase { name: "notes", step: notes::write },
     Phase { name: "advisories", step: advisories },
     Phase { name: "list", step: |step, _| write_list(step).map(|()| None) },
     Phase { name: "lost", step: |step, after| step.report_lost_unless(after, was_removed) },

@@ -7,7 +7,7 @@ use packhouse_plugin::maintenance::{
 use packhouse_plugin::storage::{self, GRACE};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
-use super::{reference, stored};
+use super::{notes, reference, stored};
 use crate::catalog;
 use crate::document::Dist;
 use crate::endpoints::advisories;
@@ -62,12 +62,13 @@ fn verify_package(
         step.damaged_once(key, why);
     }
     let Some(package) = stored.content() else { return Ok(None) };
-    for (index, dist) in package.dists().enumerate().skip(done) {
+    for (index, (normalized, dist)) in package.files().enumerate().skip(done) {
         if budget.is_spent() {
             return Ok(Some(Place::at(index, key)));
         }
         budget.spend(1, dist.size);
         verify_dist(step, name, dist)?;
+        notes::verify(step, name, normalized, dist)?;
     }
     Ok(None)
 }
@@ -93,10 +94,12 @@ fn verify_dist(step: &Step<'_>, name: &PackageName, dist: &Dist) -> Result<(), E
             })
         }
     };
-    step.damaged_if(&key, why.as_deref(), || {
-        let now = stored(name)?;
-        Ok(now.content().is_some_and(|package| package.dists().any(|there| there == dist)))
-    })
+    step.damaged_if(&key, why.as_deref(), || is_named(name, dist))
+}
+
+/// Whether the document names it still.
+pub fn is_named(name: &PackageName, dist: &Dist) -> Result<bool, Error> {
+    Ok(stored(name)?.content().is_some_and(|package| package.dists().any(|there| there == dist)))
 }
 
 /// Packages that are not on the list that clients get: they look for these in other repositories.
@@ -115,8 +118,8 @@ fn verify_list(step: &Step<'_>) -> Result<(), Error> {
         .collect();
     let documents: Vec<String> = names.iter().map(layout::document).collect();
     let is_old = |info: &ObjectInfo| info.modified.is_some_and(|modified| modified < floor);
-    let missing = names.iter().zip(storage::stat_many(&documents)?);
-    if let Some((name, _)) = missing.into_iter().find(|(_, found)| found.as_ref().is_none_or(is_old)) {
+    let mut missing = names.iter().zip(storage::stat_many(&documents)?);
+    if let Some((name, _)) = missing.find(|(_, found)| found.as_ref().is_none_or(is_old)) {
         let why = format!(
             "it does not list {name}, so clients look for this package in other repositories: run `packhouse reindex`"
         );

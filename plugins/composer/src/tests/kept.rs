@@ -1,4 +1,4 @@
-//! What must not get lost beside the document: the name on the list, and the security advisories.
+//! What must not get lost beside the document: the name on the list, the security advisories, and the notes.
 
 use packhouse_plugin::testing::Older;
 use packhouse_plugin::time::{DAY, HOUR};
@@ -156,4 +156,37 @@ fn advisories_go_with_their_package() {
     assert_eq!(run.left_over, [ADVISORIES, "deleted/acme/lib.json"]);
     assert_eq!((host.object(ADVISORIES), host.object(PROOF)), (None, None));
     assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
+}
+
+#[test]
+fn a_note_that_is_lost_or_damaged_is_told_and_written_again() {
+    for damage in [None, Some("{"), Some(r#"{"version":"2.0.0","time":"2020-01-02T03:04:05+00:00"}"#)] {
+        let host = host();
+        published(&host, "1.0.0");
+        published(&host, "2.x-dev");
+        let another = samples::library("acme/lib", &json!({ "description": "another" }));
+        assert_eq!(upload(&host, "/packages/acme/lib?version=2.x-dev", another).status(), 201);
+        let is_note = |key: &String| {
+            key.starts_with("packages/") && key.strip_suffix(".json").is_some() && key != DOCUMENT
+        };
+        let notes: Vec<String> = host.objects().into_iter().filter(is_note).collect();
+        assert_eq!(notes.len(), 3);
+        let before: Vec<Value> = notes.iter().map(|note| host.object_json(note)).collect();
+        for note in &notes {
+            match damage {
+                None => assert!(host.remove(note)),
+                Some(damage) => drop(host.insert(note, damage).unwrap()),
+            }
+        }
+        let mut told = host.upkeep().verify::<Composer>().unwrap().damaged;
+        told.sort();
+        assert_eq!(told, notes, "{damage:?}");
+        let dry = host.upkeep().dry_run().reindex::<Composer>().unwrap().rebuilt;
+        assert_eq!(dry.len(), 3);
+        assert_eq!(host.upkeep().reindex::<Composer>().unwrap().rebuilt, dry);
+        assert_eq!(host.upkeep().verify::<Composer>().unwrap().damaged, Vec::<String>::new());
+        assert_eq!(host.upkeep().reindex::<Composer>().unwrap().rebuilt, Vec::<String>::new());
+        let same = notes.iter().zip(&before).filter(|(note, before)| host.object_json(note) == **before);
+        assert_eq!(same.count(), 2, "the document does not say who published an earlier dist of a branch");
+    }
 }
