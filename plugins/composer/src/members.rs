@@ -40,12 +40,11 @@ impl Members {
     }
 
     pub fn insert(&mut self, name: String, value: Box<RawValue>) {
-        match self.places.get(&name).and_then(|place| self.list.get_mut(*place)) {
-            Some(there) => there.1 = value,
-            None => {
-                self.places.insert(name.clone(), self.list.len());
-                self.list.push((name, value));
-            }
+        if let Some(there) = self.places.get(&name).and_then(|place| self.list.get_mut(*place)) {
+            there.1 = value;
+        } else {
+            self.places.insert(name.clone(), self.list.len());
+            self.list.push((name, value));
         }
     }
 

@@ -32,7 +32,9 @@ fn a_package_whose_document_is_lost_or_damaged_stays_on_the_list() {
         }
         if !has_files {
             let files = host.objects().into_iter().filter(|key| key.starts_with("packages/acme/lib/"));
-            files.for_each(|key| assert!(host.remove(&key)));
+            for key in files {
+                assert!(host.remove(&key));
+            }
         }
         publish_other(&host, "acme/new");
         assert_eq!(available(&host), json!(["acme/lib", "acme/new"]));

@@ -28,7 +28,9 @@ fn leave_other(host: &Host) -> Vec<String> {
     // The host that was created last is the current one.
     host.anonymous().get("/packages.json").send::<Composer>();
     host.set_now(now);
-    left.iter().for_each(|(key, bytes)| drop(host.insert(key, bytes).unwrap()));
+    for (key, bytes) in &left {
+        host.insert(key, bytes).unwrap();
+    }
     left.into_iter().map(|(key, _)| key).collect()
 }
 
@@ -49,7 +51,9 @@ fn a_publish_that_loses_a_race_leaves_nothing() {
     let kept = files(&first);
 
     let host = host();
-    kept.iter().for_each(|(key, bytes)| drop(host.insert(key, bytes).unwrap()));
+    for (key, bytes) in &kept {
+        host.insert(key, bytes).unwrap();
+    }
     host.insert(DOCUMENT, before).unwrap();
     host.race(DOCUMENT, document);
     assert_eq!(upload(&host, "/packages/acme/lib?version=1.0.0", other()).status(), 409);
