@@ -10,6 +10,10 @@
 use crate::auth::Owner;
 use crate::{Error, Protocol};
 
+pub use survey::Survey;
+
+mod survey;
+
 /// The owner lists of a protocol; see `wit/ownership.wit`. By default, nobody owns anything.
 ///
 /// ```
@@ -25,7 +29,8 @@ use crate::{Error, Protocol};
 /// assert_eq!(Notes::owned_by(&ann, None), Ok(Page::default()));
 /// ```
 pub trait Ownership: Protocol {
-    /// One page of the things that list the account as an owner.
+    /// One page of the things that list the account as an owner. An owner list that cannot be read or
+    /// was lost is an error, so that the account does not seem to own less than it does: see [`Survey`].
     fn owned_by(_holder: &Holder, _cursor: Option<&str>) -> Result<Page, Error> {
         Ok(Page::default())
     }

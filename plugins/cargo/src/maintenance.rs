@@ -96,7 +96,7 @@ fn owners(document: Result<Document, Error>) -> Result<Result<Owners, String>, E
 }
 
 /// Why a document of owners does not belong to its key; none if it does.
-fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
+pub(crate) fn wrong_owners(key: &str, owners: &Owners) -> Option<String> {
     match CrateName::parse(&owners.name) {
         Ok(name) if layout::owners(&name) == key => None,
         Ok(name) => Some(format!("it is the list of owners of {name}")),

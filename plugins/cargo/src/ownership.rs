@@ -1,42 +1,27 @@
 //! Finds the crates that an account owns, and removes the account from their lists of owners.
 
-use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
-use packhouse_plugin::storage::{self, Json, ListingOptions};
-use packhouse_plugin::{Error, log};
+use packhouse_plugin::Error;
+use packhouse_plugin::ownership::{Holder, Ownership, Page, Survey, Thing};
+use packhouse_plugin::storage::Json;
 
 use crate::Cargo;
 use crate::endpoints::CRATE;
 use crate::layout;
+use crate::maintenance::wrong_owners;
 use crate::name::CrateName;
 use crate::owners::Owners;
 
-/// Documents of one page.
-const PAGE: u32 = 250;
-
 impl Ownership for Cargo {
     fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
-        let options = ListingOptions { after: cursor, limit: PAGE, ..ListingOptions::new(layout::OWNERS) };
-        let page = storage::list_page(&options)?;
-        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
-        let mut things = Vec::new();
-        for (key, document) in keys.iter().zip(storage::get_each_newest_strict(&keys)) {
-            let owned = document.and_then(|document| {
-                let Some(document) = document else { return Ok(None) };
-                let owners = document.json::<Owners>()?;
-                Ok(owners.list().iter().any(|owner| holder.is(owner)).then_some(owners.name))
-            });
-            match owned {
-                Ok(Some(name)) => things.push(Thing::new(CRATE, &name)),
-                Ok(None) => {}
-                // Nobody owns anything by it, until it is repaired.
-                Err(error @ Error::Damaged { .. }) => {
-                    let fields = [("key", key.as_str()), ("error", &error.to_string())];
-                    log::error("a list of owners cannot be read", &fields);
-                }
-                Err(error) => return Err(error),
+        let is_list = |key: &str| layout::crate_of_owners(key).is_some();
+        Survey::of(layout::OWNERS).strict().page(cursor, is_list, |document| {
+            let owners: Owners = document.json()?;
+            if let Some(why) = wrong_owners(&document.info.key, &owners) {
+                return Err(document.damaged(why));
             }
-        }
-        Ok(Page { things, next: page.next })
+            let is_listed = owners.list().iter().any(|owner| holder.is(owner));
+            Ok(is_listed.then(|| Thing::new(CRATE, &owners.name)))
+        })
     }
 
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {

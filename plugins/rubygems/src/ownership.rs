@@ -1,9 +1,9 @@
 //! Finds the gems that an account owns, and removes the account from their lists of owners.
 
+use packhouse_plugin::Error;
 use packhouse_plugin::auth::Owner;
-use packhouse_plugin::ownership::{Holder, Ownership, Page, Thing};
-use packhouse_plugin::storage::{self, ListingOptions, Update};
-use packhouse_plugin::{Error, log};
+use packhouse_plugin::ownership::{Holder, Ownership, Page, Survey, Thing};
+use packhouse_plugin::storage::{self, Update};
 
 use crate::RubyGems;
 use crate::document::Package;
@@ -12,33 +12,13 @@ use crate::layout;
 use crate::name::GemName;
 use crate::stored;
 
-/// Documents of one page.
-const PAGE: u32 = 250;
-
 impl Ownership for RubyGems {
     fn owned_by(holder: &Holder, cursor: Option<&str>) -> Result<Page, Error> {
-        let options = ListingOptions { after: cursor, limit: PAGE, ..ListingOptions::new(layout::PACKAGES) };
-        let page = storage::list_page(&options)?;
-        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
-        let mut things = Vec::new();
-        for (key, document) in keys.iter().zip(storage::get_each_newest(&keys)) {
-            let owned = document.and_then(|document| {
-                let Some(document) = document else { return Ok(None) };
-                let package = stored::parse(&document)?;
-                Ok(owns(holder, &package).then_some(package.name))
-            });
-            match owned {
-                Ok(Some(name)) => things.push(Thing::new(GEM, &name)),
-                Ok(None) => {}
-                // Nobody owns anything by it, until it is repaired.
-                Err(error @ Error::Damaged { .. }) => {
-                    let fields = [("key", key.as_str()), ("error", &error.to_string())];
-                    log::error("the document of a gem cannot be read", &fields);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Page { things, next: page.next })
+        let is_document = |key: &str| layout::gem_of_document(key).is_some();
+        Survey::of(layout::PACKAGES).page(cursor, is_document, |document| {
+            let package = stored::parse(document)?;
+            Ok(owns(holder, &package).then(|| Thing::new(GEM, &package.name)))
+        })
     }
 
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {

@@ -136,7 +136,6 @@ fn what_an_account_owns_is_listed_and_taken_away() {
     Publish::new("fourth", "1.0.0").send(&host.as_user("zoe"));
     host.insert("owners/third.json", json!({ "name": "third", "owners": ["ann", "eve"] }).to_string())
         .unwrap();
-    host.insert("owners/broken.json", "{").unwrap();
     let ann = host.holder("ann");
     let owned = host.owned_by::<Cargo>(&ann).unwrap();
     let thing = |name: &str| Thing::new("crate", name);
@@ -151,4 +150,29 @@ fn what_an_account_owns_is_listed_and_taken_away() {
     assert_eq!(host.owned_by::<Cargo>(&host.holder("zoe")).unwrap(), [thing("fourth")]);
     let no_name = Holder { name: None, ..host.holder("eve") };
     assert_eq!(host.owned_by::<Cargo>(&no_name).unwrap(), [], "the name is somebody else's");
+}
+
+/// It may list the account: the answer must not look complete.
+#[test]
+fn a_list_of_owners_that_cannot_be_read_is_named_and_not_passed_over() {
+    const LIST: &str = "owners/demo.json";
+    let host = host();
+    Publish::new("demo", "1.0.0").done(&host);
+    let ann = host.holder("ann");
+    let unknown = || match host.owned_by::<Cargo>(&ann) {
+        Err(packhouse_plugin::Error::Damaged { key, .. }) => key,
+        other => panic!("{other:?}"),
+    };
+    let first = host.object(LIST).unwrap();
+    host.set_now(host.now() + 1000);
+    assert_eq!(add(&host.as_user("ann"), &["eve"]).status(), 200);
+    let newest = host.object(LIST).unwrap();
+    for bytes in [&newest[..newest.len() / 2], &first] {
+        host.insert(LIST, bytes).unwrap();
+        assert_eq!(unknown(), LIST);
+    }
+    assert!(host.remove(LIST));
+    assert_eq!(unknown(), LIST);
+    host.insert(LIST, newest).unwrap();
+    assert_eq!(host.owned_by::<Cargo>(&ann).unwrap(), [Thing::new("crate", "demo")]);
 }

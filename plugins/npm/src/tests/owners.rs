@@ -244,3 +244,28 @@ fn who_may_change_nothing_is_told_which_permission_the_body_needs() {
     let broken = carol.put(&path).body("{").send::<Npm>();
     assert_eq!(broken.status(), 403, "{}", broken.text());
 }
+
+/// It may list the account: the answer must not look complete.
+#[test]
+fn a_packument_that_cannot_be_read_is_named_and_not_passed_over() {
+    const INDEX: &str = "packages/a/index.json";
+    const OTHER: &str = "packages/@example/b/index.json";
+    let host = shared();
+    Publish::new("@example/b", "1.0.0").done(&host);
+    let ann = host.holder("ann");
+    let unknown = || host.owned_by::<Npm>(&ann).unwrap_err().to_string();
+    let first = host.object(INDEX).unwrap();
+    host.set_now(host.now() + 1000);
+    Publish::new("a", "1.1.0").done(&host);
+    let newest = host.object(INDEX).unwrap();
+    for bytes in [&newest[..newest.len() / 2], &first] {
+        host.insert(INDEX, bytes).unwrap();
+        assert!(unknown().starts_with(&format!("the stored `{INDEX}` is damaged: ")), "{}", unknown());
+    }
+    assert!(host.remove(OTHER));
+    assert!(unknown().contains(&format!("`{INDEX}`")) && unknown().contains(&format!("`{OTHER}`")));
+    assert!(host.remove(INDEX));
+    assert!(unknown().contains(&format!("`{INDEX}`")) && unknown().contains(&format!("`{OTHER}`")));
+    host.insert(INDEX, newest).unwrap();
+    assert!(unknown().starts_with(&format!("the stored `{OTHER}` is damaged: ")), "{}", unknown());
+}

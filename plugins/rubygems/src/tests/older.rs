@@ -199,14 +199,33 @@ fn a_yank_and_an_unyank_leave_another_document_than_was_there() {
 }
 
 #[test]
-fn what_an_older_copy_says_of_owners_is_not_listed_and_the_log_names_it() {
+fn what_an_older_copy_says_of_owners_is_not_listed_and_the_answer_and_the_log_name_it() {
     let (host, newest) = OWNED.restored(DAY, true);
     for user in ["ann", "bob"] {
-        assert_eq!(host.owned_by::<RubyGems>(&host.holder(user)).unwrap(), [], "{user}");
+        let answer = host.owned_by::<RubyGems>(&host.holder(user)).unwrap_err().to_string();
+        assert!(answer.contains(DOCUMENT) && answer.contains("it is an older copy"), "{answer}");
     }
     let log = format!("{:?}", host.log());
     assert!(log.contains(DOCUMENT) && log.contains("it is an older copy"), "{log}");
     host.insert(DOCUMENT, newest).unwrap();
     assert_eq!(host.owned_by::<RubyGems>(&host.holder("ann")).unwrap(), [Thing::new("gem", "demo")]);
     assert_eq!(host.owned_by::<RubyGems>(&host.holder("bob")).unwrap(), []);
+}
+
+/// It may list the account: the answer must not look complete.
+#[test]
+fn a_document_that_cannot_be_read_is_named_to_the_operator_who_asks_what_an_account_owns() {
+    let (host, newest) = OLDER.restored(DAY, true);
+    let ann = host.holder("ann");
+    let unknown = || match host.owned_by::<RubyGems>(&ann) {
+        Err(packhouse_plugin::Error::Damaged { key, .. }) => key,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(unknown(), DOCUMENT, "an older copy");
+    host.insert(DOCUMENT, &newest[..newest.len() / 2]).unwrap();
+    assert_eq!(unknown(), DOCUMENT);
+    assert!(host.remove(DOCUMENT));
+    assert_eq!(unknown(), DOCUMENT);
+    host.insert(DOCUMENT, newest).unwrap();
+    assert_eq!(host.owned_by::<RubyGems>(&ann).unwrap(), [Thing::new("gem", "demo")]);
 }
