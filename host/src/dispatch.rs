@@ -105,11 +105,11 @@ impl Dispatcher {
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, self.settings.bodies);
         let is_anonymous = !Credentials::are_in(&parts.headers);
-        let is_forged = self.is_forged(&parts, &peer);
+        let is_started_elsewhere = self.is_started_elsewhere(&parts, &peer);
         let cors = Cors::of(&self.settings.cors, &parts);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        let asked = Asked { parts: &parts, peer, is_anonymous, is_forged };
+        let asked = Asked { parts: &parts, peer, is_anonymous, is_started_elsewhere };
         let refused = asked.peer.refused.map(|why| Failure::BadRequest(why.into()));
         let answered = match (refused.or_else(|| unknown_method(&parts.method)), cors.preflight()) {
             (Some(failure), _) => Err(failure.into()),
@@ -169,7 +169,7 @@ impl Dispatcher {
             return Err(nothing_there().into());
         }
         let refuse = |failure| Refusal { failure, shape: shape() };
-        if asked.is_forged {
+        if cross_site::is_forged(&asked.parts.method, asked.is_started_elsewhere) {
             return Err(refuse(Failure::Forbidden(FORGED.into())));
         }
         let condition = is_conditional_change(asked.head()).then(|| credentials.clone());
@@ -251,12 +251,12 @@ impl Dispatcher {
         self.auth.is_public(mount.anonymous.as_deref(), &mount.name, actions)
     }
 
-    fn is_forged(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+    fn is_started_elsewhere(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
         let public_url = self.settings.public_url.as_deref();
         let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
         let public = public.and_then(|rest| rest.split('/').next());
         let hosts = public.into_iter().chain(peer.host.as_deref());
-        cross_site::is_forged(&parts.method, &parts.headers, hosts)
+        cross_site::is_started_elsewhere(&parts.headers, hosts)
     }
 
     /// The generation that serves a mount. If there is none, this is no 404, because clients would
@@ -339,6 +339,7 @@ impl Dispatcher {
             body,
             session,
             tokens: self.settings.tokens,
+            is_started_elsewhere: asked.is_started_elsewhere,
             may_change: true,
             vary: asked.peer.host_from.iter().filter(|_| found.by_host).cloned().collect(),
         }))
@@ -351,8 +352,8 @@ struct Asked<'a> {
     peer: Peer,
     /// No header of the request contained a credential.
     is_anonymous: bool,
-    /// Another web site made a browser send it.
-    is_forged: bool,
+    /// Another web site made a browser send it, with the password that the browser keeps.
+    is_started_elsewhere: bool,
 }
 
 /// The answer to a forged request.

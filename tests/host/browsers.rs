@@ -16,7 +16,7 @@ const PAGE: &str = "sandbox allow-downloads; default-src 'none'; style-src 'unsa
 
 const ALL: &str = "[mount.npm]\ngrants = [\"login\"]\nfeatures = { publish = true, unpublish = true, search = true }\n\
     [mount.oci]\ngrants = [\"login\", \"/v2\"]\nfeatures = { referrers = true, deletion = true }\n\
-    [mount.cargo]\n[mount.pypi]\n[mount.maven]\n[mount.composer]\n[mount.rubygems]\n";
+    [mount.cargo]\n[mount.pypi]\n[mount.maven]\n[mount.composer]\n[mount.rubygems]\ngrants = [\"login\"]\n";
 
 async fn all_protocols() -> Registry {
     let others = ["oci", "cargo", "pypi", "maven", "composer", "rubygems"];
@@ -225,4 +225,35 @@ async fn another_site_cannot_write_with_a_browsers_password() {
         begun.expect(202);
     }
     by_password.put("/npm/demo", &package.publish()).await.expect(201);
+}
+
+/// `gem signin` and `docker login` get their tokens with a GET, which any page can make a browser send.
+#[tokio::test]
+async fn another_site_makes_and_evicts_no_token_with_a_browsers_password() {
+    let registry = all_protocols().await;
+    let user = registry.user("ann", &["*:*:*:*"]).await;
+    let by_password = registry.actor("").with_password(&user.name, &user.password);
+    let key = by_password.get("/rubygems/api/v1/api_key").await.expect(200).text();
+    let by_key = registry.actor("").with_token(&key);
+    for (name, value) in foreign() {
+        let forged = by_password.clone().with_header(name, value);
+        for path in [
+            "/rubygems/api/v1/api_key",
+            "/rubygems/api/v1/api_key?name=x&push_rubygem=true",
+            "/oci/token?offline_token=true",
+            "/oci/token?scope=repository:demo:pull",
+        ] {
+            let answer = forged.get(path).await.expect(403);
+            assert!(answer.text().contains("another web site"), "{answer:?}");
+        }
+        // More than a user may have.
+        for _ in 0..20 {
+            forged.head("/rubygems/api/v1/api_key").await.expect(403);
+        }
+    }
+    by_password.head("/rubygems/api/v1/api_key").await.expect(403);
+    // A key that was evicted would be a 401.
+    by_key.get("/rubygems/api/v1/gems/none/owners.json").await.expect(404);
+    let own = by_password.clone().with_header("sec-fetch-site", "same-origin");
+    own.get("/rubygems/api/v1/api_key").await.expect(200);
 }

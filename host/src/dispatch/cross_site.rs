@@ -1,4 +1,6 @@
-//! Writes that another web site makes a user's browser send (cross-site request forgery).
+//! Requests that another web site makes a user's browser send (cross-site request forgery). A write is
+//! refused before its plugin is called. A request that reads gets its response, which the other site cannot
+//! read, and makes no token.
 //!
 //! A browser sends the password that a user once typed for this host with every request to it, even
 //! if another site starts the request. It also names that site in `Sec-Fetch-Site` (Fetch
@@ -8,15 +10,19 @@
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::{HeaderMap, Method};
 
-/// Whether this request would change something, carries a password that a browser adds by itself,
-/// and was started by another site. `hosts` are the names of this host, each with its port unless
-/// that is the default of the scheme.
-pub(super) fn is_forged<'a>(
-    method: &Method,
+/// Whether this request carries a password that a browser adds by itself, and was started by another
+/// site. `hosts` are the names of this host, each with its port unless that is the default of the
+/// scheme.
+pub(super) fn is_started_elsewhere<'a>(
     headers: &HeaderMap,
     hosts: impl IntoIterator<Item = &'a str>,
 ) -> bool {
-    !method.is_safe() && has_password(headers) && is_from_elsewhere(headers, hosts)
+    has_password(headers) && is_from_elsewhere(headers, hosts)
+}
+
+/// Whether a request that another site started would change something.
+pub(super) fn is_forged(method: &Method, is_started_elsewhere: bool) -> bool {
+    is_started_elsewhere && !method.is_safe()
 }
 
 /// `Basic` is the only scheme that browsers use and this host supports.
@@ -61,7 +67,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        is_forged(method, &headers, HOSTS)
+        is_forged(method, is_started_elsewhere(&headers, HOSTS))
     }
 
     const BASIC: (&str, &str) = ("authorization", "Basic YW5uOnB3");

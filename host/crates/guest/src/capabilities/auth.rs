@@ -56,6 +56,27 @@ impl State {
             mount.name
         )))
     }
+
+    /// A link or an image on another web site makes a browser send any GET with the password that it
+    /// keeps: the user asked for no token then.
+    fn may_make_tokens(&mut self) -> Result<(), HostError> {
+        if self.access.is_started_elsewhere()? {
+            return Err(HostError::denied(
+                "another web site started this request, so no token is made or revoked: sign in with a \
+                 command-line client",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The same for tokens that are kept. A client that sends a HEAD does not get the secret.
+    fn may_keep_tokens(&mut self) -> Result<(), HostError> {
+        self.may_make_tokens()?;
+        if self.access.gets_no_secret()? {
+            return Err(HostError::denied("a HEAD makes and revokes no token: send a GET or a POST"));
+        }
+        Ok(())
+    }
 }
 
 impl wit::Host for State {
@@ -197,6 +218,9 @@ impl wit::Host for State {
             Some(handle) => Some(self.table.get(&handle)?.0.clone()),
             None => None,
         };
+        if account.is_some() {
+            self.may_make_tokens()?;
+        }
         let wanted: Vec<Entry> = wanted.into_iter().map(Into::into).collect();
         let session = self.access.session(Reason::Tokens)?;
         let signed = session.sign_access(account.as_ref(), &service, &wanted)?;
@@ -230,6 +254,7 @@ impl wit::HostAccount for State {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.needs_login_grant()?;
+        self.may_keep_tokens()?;
         let rules = self.access.token_rules()?;
         if !rules.enabled {
             return Err(HostError::denied(
@@ -261,6 +286,7 @@ impl wit::HostAccount for State {
         let _outside = self.wait()?;
         let account = self.table.get(&handle)?.0.clone();
         self.needs_login_grant()?;
+        self.may_keep_tokens()?;
         self.access.session(Reason::Tokens)?.verify().await?;
         Ok(self.access.session(Reason::Tokens)?.auth().revoke(&account, &named).await?)
     }

@@ -27,6 +27,8 @@ pub struct RequestContext {
     /// The client that sent it.
     pub session: Session,
     pub tokens: TokenRules,
+    /// Another web site made a browser send it, with the password that the browser keeps.
+    pub is_started_elsewhere: bool,
     /// Whether what is stored may be changed: not when a precondition of the request is not met.
     pub may_change: bool,
     /// Names of the headers that chose the mount.

@@ -86,6 +86,21 @@ impl Access {
         Ok(self.request()?.tokens)
     }
 
+    /// Whether another web site made a browser send the request with the password that it keeps. For what
+    /// makes tokens.
+    pub fn is_started_elsewhere(&mut self) -> wasmtime::Result<bool> {
+        let (request, inputs) = self.recorded()?;
+        inputs.forget(Reason::Tokens);
+        Ok(request.is_started_elsewhere)
+    }
+
+    /// Whether the client does not get the body of the response. For what makes tokens.
+    pub fn gets_no_secret(&mut self) -> wasmtime::Result<bool> {
+        let (request, inputs) = self.recorded()?;
+        inputs.forget(Reason::Tokens);
+        Ok(request.method == Method::HEAD)
+    }
+
     pub fn body(&mut self) -> wasmtime::Result<&mut RequestBody> {
         let (request, inputs) = self.recorded()?;
         inputs.forget(Reason::Body);
