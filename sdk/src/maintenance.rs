@@ -88,7 +88,7 @@ pub use orphan::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 pub use phases::{Budget, Phase, Place};
 pub(crate) use reclaim::{RENEWED_WITHIN, hold, mark_of, wait_for_removals};
 pub use reclaim::{Reference, forget_claims};
-pub use removal::{RemovalMark, forget_absent, void_removal};
+pub use removal::{RemovalMark, void_removal};
 pub(crate) use removal::{is_marked, is_removed};
 pub use stored::{Stored, digests, first_missing};
 pub use walk::{each, each_document, each_folder, each_in_parts};

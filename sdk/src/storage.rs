@@ -42,8 +42,8 @@ pub use proof::{
     leave_proof, put_naming, put_proven, put_rebuilt, release,
 };
 pub(crate) use proof::{
-    add_names, announce_removal, forget as forget_proof, forget_removed, is_damaged as is_damaged_proof,
-    is_lost, proof_of, record as record_proof, record_strict as record_strict_proof, settle as settle_proof,
+    add_names, announce_removal, confirm_removal, is_damaged as is_damaged_proof, is_lost, proof_of,
+    record as record_proof, record_strict as record_strict_proof, settle as settle_proof, settle_absent,
     why_lost, why_unnamed,
 };
 pub use publish::{Claimed, Entry, Named, Prepared, Publish, Refused};

@@ -159,7 +159,7 @@ fn an_older_copy_of_before_a_removal_of_the_whole_document_is_older_too() {
     let mark = begin_removal();
     assert!(host.remove(INDEX) && host.remove(&blob("1.0.0")));
     mark.finish();
-    assert_eq!(host.objects(), Vec::<String>::new());
+    assert_eq!(host.objects(), [PROOF]);
     host.set_now(host.now() + 1000);
     done("1.0.0", "other");
     host.insert(INDEX, older).unwrap();
@@ -222,20 +222,6 @@ fn two_proofs_at_one_moment_keep_what_both_say() {
     let proof = Proof::of(INDEX).unwrap();
     assert!(proof.names(&blob("1.1.0")) && proof.names("files/theirs") && proof.names(&blob("1.0.0")));
     assert_eq!(host.object_json(PROOF)["stamp"], host.now() + 5, "never back");
-}
-
-#[test]
-fn a_removal_beside_a_publish_leaves_no_proof_of_a_document_that_is_gone() {
-    let host = Host::new();
-    done("1.0.0", "one");
-    let mark = begin_removal();
-    assert!(host.remove(INDEX));
-    // A publish writes the proof at this moment.
-    let proof = host.object(PROOF).unwrap();
-    host.race(PROOF, proof);
-    mark.finish();
-    assert_eq!(host.object(PROOF), None);
-    assert_eq!(storage::check_absent(INDEX), Ok(()));
 }
 
 /// What a publisher does while a request removes the document, before each step of the removal.
@@ -316,10 +302,10 @@ fn a_late_proof_of_a_document_that_a_request_removes_changes_nothing_and_a_later
         host.set_now(host.now() + 5000);
         let mut proof = host.object_json(PROOF);
         let of = host.now().checked_add_signed(of).unwrap();
-        proof["removal"] = json!({ "of": of, "by": "another request" });
+        proof["removal"] = json!({ "of": of });
         host.race(PROOF, proof.to_string());
         done("1.1.0", "two");
-        assert_eq!(host.object_json(PROOF)["removal"]["by"], "another request");
+        assert_eq!(host.object_json(PROOF)["removal"]["of"], of);
         assert_eq!(Proof::of(INDEX).unwrap().names(&blob("1.1.0")), !is_removed);
         assert!(host.remove(INDEX));
         assert_eq!(storage::check_absent(INDEX).is_ok(), is_removed);
@@ -370,8 +356,9 @@ fn a_file_that_was_named_is_never_replaced_because_the_document_has_lost_it() {
     assert_eq!(host.object(&blob("1.1.0")).unwrap(), b"two");
     done("1.1.0", "two");
     // What a request takes out may be published anew, also if it was killed before the file went.
-    let mut removal = Removal::of("files").out_of(INDEX);
-    removal.announce(&[blob("1.1.0")]).unwrap();
+    let mut removal = Removal::of("files");
+    let before = Before::from(&storage::get(INDEX).unwrap().unwrap());
+    removal.announce_from(INDEX, &before, &[blob("1.1.0")]).unwrap();
     forget_version(&host, "1.1.0", "two");
     drop(removal);
     host.set_now(host.now() + 2 * GRACE);
@@ -508,8 +495,7 @@ fn a_proof_costs_two_calls_of_the_store() {
     };
     let first = cost("1.0.0", true);
     let (without, with) = (cost("1.1.0", false), cost("1.2.0", true));
-    // The first looks once more whether the document was removed meanwhile, and says so in the proof.
-    assert_eq!((with - without, first - without), (2, 4));
+    assert_eq!((with - without, first - without), (2, 2));
 }
 
 fn list() -> Json<Vec<String>> {

@@ -109,7 +109,7 @@ fn a_document_that_was_lost_is_not_begun_anew_and_one_that_was_removed_is() {
     assert_eq!(storage::check_absent(INDEX), Ok(()), "a request has removed it");
     assert!(host.remove(BLOB));
     mark.finish();
-    assert_eq!(host.objects(), Vec::<String>::new());
+    assert_eq!(host.objects(), ["proofs/index"]);
     publish_proven("other").unwrap().unwrap();
     // The mark of a removal that did not take place takes no proof away.
     let version = host.object_info(INDEX).unwrap().version;

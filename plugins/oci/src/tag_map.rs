@@ -200,23 +200,24 @@ pub fn create(repository: &RepositoryName) -> Result<(), Error> {
 /// False when there was no such tag. One that is gone after this has tried to remove it was
 /// removed by this.
 pub fn remove(repository: &RepositoryName, tag: &Tag) -> Result<bool, Error> {
+    let key = layout::tags(repository);
     let mut removed = false;
-    storage::release(&layout::tags(repository), &[tag.to_string()])?;
-    change_proven(repository, |map, has_tried| {
+    take_out(repository, |map, has_tried| {
         let is_there = map.remove(tag);
         removed = is_there || has_tried;
-        is_there
+        // The document may have lost it.
+        let is_named = is_there || Proof::of(&key)?.names(tag.as_str());
+        Ok((is_there, is_named.then(|| tag.to_string()).into_iter().collect()))
     })?;
     Ok(removed)
 }
 
 /// Removes the tags of a manifest.
 pub fn remove_all(repository: &RepositoryName, digest: &ContentDigest) -> Result<(), Error> {
-    let key = layout::tags(repository);
-    let there = storage::get(&key)?.map(|document| parse(&document.bytes, &key)).transpose()?;
-    let names = there.map(|tags| tags.names_of(digest)).unwrap_or_default();
-    storage::release(&key, &names)?;
-    change_proven(repository, |map, _| map.remove_all(digest))
+    take_out(repository, |map, _| {
+        let names = map.names_of(digest);
+        Ok((map.remove_all(digest), names))
+    })
 }
 
 /// Whether the document is an older copy of what was acknowledged, as its proof tells.
@@ -228,19 +229,37 @@ pub fn is_older(document: &Document) -> Result<bool, Error> {
 pub const WHY_OLDER: &str = "it is an older copy, and a newer one was acknowledged: restore the newest copy, or run \
                              `packhouse reindex`, which sets the tags again";
 
-/// `change` says whether it has changed something. Its second argument tells whether this has
-/// tried to write before.
-fn change_proven(
+/// `take` takes tags out of the map. It says whether it has changed the map, and which tags the proof must
+/// not name any more. Its second argument tells whether this has tried to write before.
+fn take_out(
     repository: &RepositoryName,
-    change_map: impl FnMut(&mut Tags, bool) -> bool,
+    mut take: impl FnMut(&mut Tags, bool) -> Result<(bool, Vec<String>), Error>,
 ) -> Result<(), Error> {
-    change(Update::new(&layout::tags(repository)).proven(), repository, change_map)
+    let key = layout::tags(repository);
+    run(Update::new(&key).proven(), repository, |tags, document, has_tried| {
+        let (is_changed, taken) = take(tags, has_tried)?;
+        if let Some(document) = document {
+            storage::release(&key, &document.into(), &taken)?;
+        }
+        Ok(is_changed)
+    })
 }
 
+/// `change` says whether it has changed something. Its second argument tells whether this has
+/// tried to write before.
 fn change(
     update: Update<'_>,
     repository: &RepositoryName,
     mut change: impl FnMut(&mut Tags, bool) -> bool,
+) -> Result<(), Error> {
+    run(update, repository, |tags, _, has_tried| Ok(change(tags, has_tried)))
+}
+
+/// The same, where `change` also gets the stored document.
+fn run(
+    update: Update<'_>,
+    repository: &RepositoryName,
+    mut change: impl FnMut(&mut Tags, Option<&Document>, bool) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let key = layout::tags(repository);
     update.content_type(JSON).run_telling(|document, has_tried| {
@@ -251,7 +270,7 @@ fn change(
         };
         // One that an earlier version left empty is written anew, as empty.
         let is_clear = document.is_some_and(|document| !Tags::may_be_emptied(&document.bytes));
-        if !change(&mut tags, has_tried) && is_clear {
+        if !change(&mut tags, document, has_tried)? && is_clear {
             return Ok(Change::Keep);
         }
         write(&tags)

@@ -57,7 +57,8 @@ impl Step<'_> {
         is_lost
     }
 
-    /// The same for a collection. If the operator ordered to remove orphans, the proof goes too
+    /// The same for a collection. The proof of a document that a request has removed goes when no request
+    /// can be late for it any more. If the operator ordered to remove orphans, that of a lost one goes too,
     /// once `has_files` says that no file is left of the package with this document.
     pub fn collect_lost(
         &self,
@@ -67,8 +68,13 @@ impl Step<'_> {
         let Page { lost, removed, next, .. } = absent(after)?;
         let floor = self.started().saturating_sub(GRACE);
         for (document, proof) in &removed {
-            if proof.modified.is_some_and(|modified| modified < floor) && !has_mark(document)? {
-                self.remove(proof)?;
+            if proof.modified.is_some_and(|modified| modified < floor)
+                && !has_mark(document)?
+                && self.remove(proof)?
+                && !self.is_dry_run()
+            {
+                // Not every store removes by version in one step, and a publish may come at any time.
+                record_proof(document)?;
             }
         }
         for (document, proof) in &lost {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::mark::clear;
 use super::reclaim::digest_of;
 use crate::maintenance::Step;
-use crate::storage::{self, Before, GRACE, Precondition};
+use crate::storage::{self, Before, GRACE, Precondition, unless_conflict};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -23,8 +23,8 @@ struct Content {
     files: Vec<String>,
 }
 
-/// A removal in progress. Begin it, remove the document if it is still what was read, then the files, then
-/// call [`RemovalMark::finish`].
+/// A removal in progress. [`RemovalMark::remove`] begins it and removes the document; then remove the
+/// files, and call [`RemovalMark::finish`]. The proof of the document stays until a collection removes it.
 ///
 /// ```
 /// use packhouse_plugin::Error;
@@ -34,18 +34,15 @@ struct Content {
 ///
 /// put_proven("index.json", None, b"[]".to_vec(), None)?;
 /// let read = storage::get("index.json")?.expect("it was written");
-/// let mark = RemovalMark::begin("index.json", &Before::from(&read), &[])?;
-/// storage::remove("index.json", read.precondition())?;
+/// let mark = RemovalMark::remove("index.json", &Before::from(&read), &[])?;
+/// mark.expect("nobody has changed it").finish();
 /// assert_eq!(storage::check_absent("index.json"), Ok(()), "a request has removed it");
-/// mark.finish();
-/// assert!(host.objects().is_empty());
+/// assert_eq!(host.objects(), ["proofs/index.json"]);
 /// # Ok::<(), Error>(())
 /// ```
 #[must_use]
 pub struct RemovalMark {
     mark: ObjectInfo,
-    /// The word of this removal in the proof.
-    by: String,
     document: String,
 }
 
@@ -57,7 +54,7 @@ impl RemovalMark {
         let bytes = storage::to_json(&content)?;
         let mark = storage::put(&mark_of(document)?, &bytes, Precondition::Any, Some("application/json"))?;
         match storage::announce_removal(document, before) {
-            Ok(by) => Ok(RemovalMark { mark, by, document: document.to_owned() }),
+            Ok(()) => Ok(RemovalMark { mark, document: document.to_owned() }),
             Err(error) => {
                 clear(&mark)?;
                 Err(error)
@@ -73,6 +70,24 @@ impl RemovalMark {
         RemovalMark::begin(document, &before, files)
     }
 
+    /// Begins the removal, and removes the document if it is still what was read. None if somebody else
+    /// was faster. If the store does not answer, the document may be gone, and the mark stays.
+    pub fn remove(document: &str, before: &Before, files: &[String]) -> Result<Option<RemovalMark>, Error> {
+        let Some(mark) = unless_conflict(RemovalMark::begin(document, before, files))? else {
+            return Ok(None);
+        };
+        match storage::remove(document, before.precondition()) {
+            Ok(_) => Ok(Some(mark)),
+            // Ours, if the answer was lost.
+            Err(Error::Conflict) if storage::stat(document)?.is_none() => Ok(Some(mark)),
+            Err(Error::Conflict) => {
+                mark.finish();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Ends the removal: the document and its files are gone, or the document stays after all. If
     /// the mark cannot be removed, the next collection removes it.
     pub fn finish(self) {
@@ -83,17 +98,9 @@ impl RemovalMark {
     }
 
     fn try_finish(&self) -> Result<(), Error> {
-        if storage::stat(&self.document)?.is_none() {
-            storage::forget_removed(&self.document, &self.by)?;
-        }
+        storage::confirm_removal(&self.document)?;
         clear(&self.mark)
     }
-}
-
-/// For a request that finds that somebody else has removed the document which it was about to remove: the
-/// proof goes, which may say that the document was lost.
-pub fn forget_absent(document: &str) -> Result<(), Error> {
-    if storage::stat(document)?.is_some() { Ok(()) } else { storage::forget_proof(document) }
 }
 
 /// Call this before an existing document is changed; in a publish, before the document names the
@@ -142,10 +149,10 @@ pub(super) fn forget(step: &Step<'_>) -> Result<(), Error> {
                 continue;
             }
             if !step.is_dry_run() {
-                storage::forget_proof(&content.document)?;
+                storage::settle_absent(&content.document)?;
             }
         } else if let (Ok(content), false) = (&content, step.is_dry_run()) {
-            storage::settle_proof(&content.document)?;
+            storage::settle_proof(&content.document, floor)?;
         }
         step.remove(&mark)?;
     }

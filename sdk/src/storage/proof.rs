@@ -9,9 +9,9 @@
 //!   be behind, after a change that was killed in between.
 //! - A file that the proof names was named by the document. Other bytes never replace it, and no
 //!   collection removes it, because the document does not name it: the document has lost it. A request
-//!   that takes a file out of the document takes it out of the proof before.
-//! - A request that removes the document says so in the proof before, and removes the proof after
-//!   it; see the module `removal` beside this one.
+//!   that takes a file out of the document takes it out of the proof before; see the module `release`.
+//! - A request that removes the document says so in the proof before. The proof stays, and `gc` removes
+//!   it when no request can know the removed document any more; see the module `removal`.
 //! - A document of an earlier version has no proof, or one that says only that the document exists,
 //!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
 //!   written by such a version, by another system or by hand: only the files that the proof names
@@ -22,29 +22,30 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::{Document, Precondition, get, put, stamp, stat, unless_conflict, wait_turn};
+use crate::storage::{Document, Precondition, get, put, stamp, stat};
 use crate::types::ObjectInfo;
 use crate::{Error, clock, log};
-use absence::remove_proof;
+use release::Released;
 use removal::{Base, Going};
 
 mod absence;
 mod change;
 mod newest;
+mod record;
+mod release;
 mod removal;
 
-pub(crate) use absence::{add_names, forget, is_lost, record, record_strict, why_lost};
-pub use absence::{check_absent, leave_proof, release};
+pub(crate) use absence::{add_names, is_lost, record, record_strict, why_lost};
+pub use absence::{check_absent, leave_proof};
 pub use change::{begin, check_newest, put_naming, put_proven, put_rebuilt};
 pub use newest::{get_each_newest, get_each_newest_strict};
-pub(crate) use removal::{announce_removal, forget_removed, settle};
+pub use release::release;
+pub(crate) use removal::{announce_removal, confirm_removal, settle, settle_absent};
 
 /// Every proof lies below this.
 pub const PROOFS: &str = "proofs/";
 
 const JSON: &str = "application/json";
-/// How often a proof is written against others.
-const ATTEMPTS: u32 = 20;
 
 /// What is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +59,12 @@ struct State {
     /// What the document says of some of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     notes: BTreeMap<String, String>,
-    /// The last request that was to remove the document.
+    /// The last removal of the document that a request has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removal: Option<Going>,
+    /// The files that requests have taken out of the document a short while ago.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    released: BTreeMap<String, Released>,
 }
 
 /// What a document names.
@@ -143,9 +147,9 @@ impl Proof {
         self.info.as_ref()
     }
 
-    /// Whether the document was there once. If it is not, it was removed or lost.
+    /// Whether the document was there once, and no request has removed it.
     pub fn is_there(&self) -> bool {
-        self.info.is_some()
+        self.info.is_some() && !self.state.is_removed()
     }
 
     /// Whether the document has named the file at this key, and no request has taken it out.
@@ -161,10 +165,10 @@ impl Proof {
     }
 
     /// `Damaged` if the document is an older copy of what was acknowledged; `Conflict` if it has
-    /// been changed since it was read.
+    /// been changed since it was read. After a removal, any document is a new one.
     pub fn check(&self, document: &Before) -> Result<(), Error> {
         let stamp = document.stamp.or(document.is_strict.then_some(0));
-        if stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
+        if self.state.is_removed() || stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
             return Ok(());
         }
         let why = if document.is_strict { self.why_older() } else { WHY_OLDER.to_owned() };
@@ -222,74 +226,9 @@ impl Proof {
         Ok(())
     }
 
-    /// The stamp of a change of this document.
+    /// The stamp of a change of this document: later than every one that the proof knows.
     pub(crate) fn next_stamp(&self, before: Option<u64>) -> u64 {
-        stamp::next(before, self.state.stamp, clock::now())
-    }
-
-    /// Writes down that a document with this stamp was written a moment before, and that it names
-    /// these. That it cannot be written is no failure of the change, so it is only logged: the
-    /// next change tries again.
-    pub(crate) fn record(self, stamp: Option<u64>, names: &[Name]) {
-        let document = self.document.clone();
-        if let Err(error) = self.try_record(stamp.unwrap_or(0), names) {
-            let fields = [("key", document.as_str()), ("error", &error.to_string())];
-            log::warn("the proof of a document could not be written", &fields);
-        }
-    }
-
-    /// See the module `removal`. A proof that is new is written in two steps: until it is seen that the
-    /// document is there still, it does not say that its absence is a loss.
-    fn try_record(mut self, stamp: u64, names: &[Name]) -> Result<(), Error> {
-        let key = proof_of(&self.document);
-        for attempt in 1..=ATTEMPTS {
-            if self.is_removed_since(stamp)? {
-                return Ok(());
-            }
-            if self.is_there()
-                && self.state.stamp >= stamp
-                && names.iter().all(|name| self.knows(name, stamp))
-            {
-                return Ok(());
-            }
-            self.begin_anew_after_removal();
-            // A later change may have said something else of them.
-            let is_latest = self.state.stamp <= stamp;
-            self.state.stamp = self.state.stamp.max(stamp);
-            for Name { name, note, since } in names {
-                let since = since.unwrap_or_else(clock::now);
-                self.state.files.entry(name.clone()).or_insert(since);
-                if let (Some(note), true) = (note, is_latest || self.note(name).is_none()) {
-                    self.state.notes.insert(name.clone(), note.clone());
-                }
-            }
-            let is_new = self.info.is_none();
-            let removal = self.state.removal.take();
-            let floor = removal.or_else(|| self.base.floor(stamp).filter(|_| is_new));
-            self.state.removal = if is_new { Some(Going::not_yet(self.state.stamp)) } else { floor.clone() };
-            match unless_conflict(self.write())? {
-                Some(written) if is_new => {
-                    if stat(&self.document)?.is_none() {
-                        return remove_proof(&written);
-                    }
-                    (self.info, self.state.removal) = (Some(written), floor.clone());
-                    if unless_conflict(self.write())?.is_some() {
-                        return Ok(());
-                    }
-                }
-                Some(_) => return Ok(()),
-                None => {}
-            }
-            wait_turn(&key, attempt)?;
-            self = Proof { base: self.base, ..Proof::of(&self.document)? };
-            if self.info.is_none() {
-                self.state.removal = floor;
-            }
-            if stat(&self.document)?.is_none() {
-                return Ok(());
-            }
-        }
-        Err(Error::Unavailable("others kept changing it".to_owned()))
+        stamp::next(before, self.state.last(), clock::now())
     }
 
     fn write(&self) -> Result<ObjectInfo, Error> {

@@ -153,9 +153,9 @@ impl<'a> Publish<'a> {
     /// Leaves a proof of the document (see [`Proof`]): `Damaged`, with nothing written, if the
     /// document was lost or is an older copy of what was acknowledged. Every other change of the
     /// document must be proven too: [`Update::proven`](crate::storage::Update::proven),
-    /// [`put_proven`](crate::storage::put_proven). A request that takes a version out of it must tell
-    /// which document it is ([`Removal::out_of`](crate::storage::Removal::out_of)), and one that
-    /// removes it must use [`RemovalMark`](crate::maintenance::RemovalMark).
+    /// [`put_proven`](crate::storage::put_proven). A request that takes a version out of it must use
+    /// [`Removal::announce_from`](crate::storage::Removal::announce_from), and one that removes it
+    /// [`RemovalMark::remove`](crate::maintenance::RemovalMark::remove).
     ///
     /// It costs two calls of the store: the proof is read and written.
     #[must_use]

@@ -7,14 +7,14 @@
 //! document and given a blob its key; see `maintenance/reclaim.rs`. It knows no document.
 
 use crate::maintenance::{Mark, MarkState, RENEWED_WITHIN, clear, mark_of};
-use crate::storage::{Precondition, now, release, remove, stat_many};
+use crate::storage::{Before, Precondition, now, release, remove, stat_many};
 use crate::types::{Digest, ObjectInfo};
 use crate::{Error, log, random};
 
 /// A removal of blobs in one folder, and of other objects that belong to them.
 ///
-/// Call [`Removal::announce`] with the keys before the document is written without them, then write the
-/// document by compare-and-swap, then [`Removal::carry_out`]. If it is dropped, it removes nothing. If
+/// Call [`Removal::announce`] with the keys before the document is written without them, or
+/// [`Removal::announce_from`] if the document has a proof; then write the document by compare-and-swap, then [`Removal::carry_out`]. If it is dropped, it removes nothing. If
 /// somebody else is working in the folder, it leaves the blobs, which nothing names any more: `gc`
 /// removes them.
 ///
@@ -37,7 +37,6 @@ use crate::{Error, log, random};
 #[derive(Debug)]
 pub struct Removal {
     folder: String,
-    document: Option<String>,
     state: State,
     blobs: Vec<ObjectInfo>,
 }
@@ -53,16 +52,7 @@ enum State {
 impl Removal {
     /// `folder` is what the blobs' keys begin with, without the last `/`.
     pub fn of(folder: &str) -> Removal {
-        Removal { folder: folder.to_owned(), document: None, state: State::Begun, blobs: Vec::new() }
-    }
-
-    /// The key of the document that names the blobs, if it has a proof
-    /// ([`Publish::proven`](crate::storage::Publish::proven)): the proof must not say any more that the
-    /// document names them.
-    #[must_use]
-    pub fn out_of(mut self, document: &str) -> Removal {
-        self.document = Some(document.to_owned());
-        self
+        Removal { folder: folder.to_owned(), state: State::Begun, blobs: Vec::new() }
     }
 
     /// Marks the folder and looks up the objects at these keys, which the document still names. May be
@@ -72,10 +62,16 @@ impl Removal {
             self.state = self.mark()?;
         }
         self.blobs = stat_many(keys)?.into_iter().flatten().collect();
-        match &self.document {
-            Some(document) if !keys.is_empty() => release(document, keys),
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// The same for blobs that are taken out of a document with a proof
+    /// ([`Publish::proven`](crate::storage::Publish::proven)), which was read as `before` and remains: the
+    /// proof must not say any more that the document names them. If the document goes too,
+    /// [`RemovalMark::remove`](crate::maintenance::RemovalMark::remove) tells the proof.
+    pub fn announce_from(&mut self, document: &str, before: &Before, keys: &[String]) -> Result<(), Error> {
+        self.announce(keys)?;
+        release(document, before, keys)
     }
 
     /// What lay at the keys of the last call.

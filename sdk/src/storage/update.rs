@@ -2,8 +2,8 @@
 
 use super::document::oversized;
 use crate::storage::{
-    Before, DEFAULT_LIMIT, Document, Name, Proof, get_up_to, put, put_naming, remove, retry, stamp, to_json,
-    unless_conflict,
+    Before, DEFAULT_LIMIT, Document, Name, Proof, announce_removal, get_up_to, put, put_naming, remove,
+    retry, stamp, to_json, unless_conflict,
 };
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, clock};
@@ -202,7 +202,9 @@ impl<'a> Update<'a> {
     /// After a change that was made although its answer was lost.
     fn record(self, current: Option<&Document>) -> Result<(), Error> {
         if let (Some(document), Kind::Proven | Kind::Strict) = (current, self.kind) {
-            Proof::of(self.key)?.record(stamp::of(&document.bytes), self.names);
+            let mut proof = Proof::of(self.key)?;
+            proof.build_on(Some(&document.into()));
+            proof.record(stamp::of(&document.bytes), self.names);
         }
         Ok(())
     }
@@ -247,7 +249,12 @@ impl<'a> Update<'a> {
                 put(self.key, &bytes, precondition, content_type).map(Some)
             }
             Change::Remove if current.is_none() => Ok(None),
-            Change::Remove => remove(self.key, precondition).map(|_| None),
+            Change::Remove => {
+                if let (Some(before), true) = (before, proof.is_some()) {
+                    announce_removal(self.key, before)?;
+                }
+                remove(self.key, precondition).map(|_| None)
+            }
         }
     }
 }

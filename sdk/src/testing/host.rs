@@ -309,6 +309,14 @@ impl Host {
         races.push_back(Some(bytes.into()));
     }
 
+    /// Others work just before the next [`storage::put`](crate::storage::put) or
+    /// [`storage::remove`](crate::storage::remove) of `key`: `work` may call all of the SDK. May be called
+    /// several times, also by `work`.
+    pub fn meanwhile(&self, key: &str, work: impl FnOnce(&Host) + 'static) {
+        let mut state = self.state.borrow_mut();
+        state.meanwhile.entry(key.to_owned()).or_default().push_back(Box::new(work));
+    }
+
     /// The answer to the next change of `key` is lost, and somebody else changes the object before
     /// the host repeats its request. The change is made. Then `others` gets the object, and returns
     /// what somebody else makes of it. The plugin gets `Conflict`. Can be called several times.

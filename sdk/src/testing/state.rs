@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use packhouse_scope::{Access, Actions, Entry, Scope};
 
+use super::Host;
 use super::hash;
 use super::policy::{self, Identity};
 pub(crate) use super::usage::{OpenObject, Resource, Usage, call, open_object, resource};
@@ -25,6 +26,15 @@ thread_local! {
 /// The host that calls on this thread reach.
 pub(crate) fn current() -> Shared {
     CURRENT.with_borrow_mut(|current| Rc::clone(current.get_or_insert_with(Shared::default)))
+}
+
+/// Others work before a key is changed, if a test has asked for it.
+pub(crate) fn work_meanwhile(key: &str) {
+    let state = current();
+    let work = state.borrow_mut().meanwhile.get_mut(key).and_then(VecDeque::pop_front);
+    if let Some(work) = work {
+        work(&Host { state });
+    }
 }
 
 pub(crate) fn make_current(state: &Shared) {
@@ -121,6 +131,8 @@ pub(crate) struct StoredUpload {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// What others do meanwhile.
+pub(crate) type Work = Box<dyn FnOnce(&Host)>;
 /// Somebody else's change of an object.
 pub(crate) type Others = Box<dyn FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>>>;
 
@@ -167,6 +179,8 @@ pub(crate) struct State {
     pub(crate) upload_limit: u64,
     pub(crate) document_limit: u64,
     pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
+    /// What others do before a key is changed.
+    pub(crate) meanwhile: BTreeMap<String, VecDeque<Work>>,
     /// What is written while a key is read in pieces.
     pub(crate) read_races: BTreeMap<String, VecDeque<Vec<u8>>>,
     /// What others make of a key after a change that is made, and how that is answered.
@@ -217,6 +231,7 @@ impl Default for State {
             upload_limit: 1 << 30,
             document_limit: 96 << 20,
             lost_races: BTreeMap::new(),
+            meanwhile: BTreeMap::new(),
             read_races: BTreeMap::new(),
             lost_answers: BTreeMap::new(),
             failures: VecDeque::new(),

@@ -42,7 +42,7 @@ fn write(document: &Document, package: &mut Package) -> Result<bool, Error> {
 /// version left goes too.
 pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error> {
     let key = layout::document(name);
-    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/')).out_of(&key);
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
     let mark = storage::retry(&key, |attempt| {
         // What an attempt finds done may be the work of the one before, whose answer was lost.
         let has_tried = attempt > 1;
@@ -50,7 +50,8 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
             Err(error) if has_tried && error.status() == 404 => return Ok(Some(None)),
             loaded => loaded?,
         };
-        storage::check_newest(&key, &Before::from(&document))?;
+        let before = Before::from(&document);
+        storage::check_newest(&key, &before)?;
         let gone = match version {
             Some(version) if package.find(version).is_some() => package.take(version),
             Some(_) if has_tried => return Ok(Some(None)),
@@ -63,14 +64,18 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
         };
         let mut files = keys_of(name, &gone);
         if !package.versions.is_empty() {
-            removal.announce(&files)?;
+            removal.announce_from(&key, &before, &files)?;
             return Ok(write(&document, &mut package)?.then_some(None));
         }
         files.extend(left_over(name, &files)?);
         removal.announce(&files)?;
         // A collection removes them too if this request is interrupted.
         files.push(layout::advisories(name));
-        let mark = remove_document(name, &document, &package, &files)?;
+        // If the package comes back, its clients have to notice.
+        let note = json!({ "name": name.as_str(), "modified": package.modified.max(seconds()?) });
+        Json::<Value>::at(layout::deleted(name)).write(&note)?;
+        // If this request is interrupted, a collection can tell its files from those of a lost document.
+        let mark = RemovalMark::remove(&key, &before, &files)?;
         Ok::<_, Error>(mark.map(|mark| Some((mark, files))))
     })?;
     removal.carry_out();
@@ -83,30 +88,6 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
         catalog::changed();
     }
     Ok(())
-}
-
-/// None if somebody else was faster.
-fn remove_document(
-    name: &PackageName,
-    document: &Document,
-    package: &Package,
-    files: &[String],
-) -> Result<Option<RemovalMark>, Error> {
-    // If the package comes back, its clients have to notice.
-    let note = json!({ "name": name.as_str(), "modified": package.modified.max(seconds()?) });
-    Json::<Value>::at(layout::deleted(name)).write(&note)?;
-    // If this request is interrupted, a collection can tell its files from those of a lost document.
-    let begun = RemovalMark::begin(&document.info.key, &Before::from(document), files);
-    let Some(mark) = unless_conflict(begun)? else { return Ok(None) };
-    match storage::remove(&document.info.key, document.precondition()) {
-        Ok(_) => Ok(Some(mark)),
-        // Ours, if the answer was lost.
-        Err(HostError::Conflict) if storage::stat(&document.info.key)?.is_none() => Ok(Some(mark)),
-        Err(error) => {
-            mark.finish();
-            Ok(unless_conflict(Err(error))?)
-        }
-    }
 }
 
 /// What interrupted publishes have left of the package, besides these files. What is younger than

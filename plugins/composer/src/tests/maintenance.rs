@@ -142,7 +142,10 @@ fn a_deletion_that_was_killed_is_carried_on() {
     let before = files(&host);
     assert_eq!(delete(&host, "/packages/acme/lib").status(), 200);
     assert_eq!(files(&host), Vec::<String>::new());
-    assert_eq!(host.objects(), ["changed", "deleted/acme/lib.json"]);
+    assert_eq!(
+        host.objects(),
+        ["changed", "deleted/acme/lib.json", "proofs/packages/acme/lib/metadata.json"]
+    );
     host.set_now(host.now() + 48 * HOURS);
     host.upkeep().collect::<Composer>().unwrap();
     assert_eq!(host.objects(), ["changed"]);

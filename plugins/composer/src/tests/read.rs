@@ -113,7 +113,10 @@ fn the_last_version_takes_the_package_with_it() {
     let host = host();
     published(&host, "dev-feature/x");
     assert_eq!(delete(&host, "/packages/acme/lib/dev-feature/x").status(), 200);
-    assert_eq!(host.objects(), ["changed", "deleted/acme/lib.json"]);
+    assert_eq!(
+        host.objects(),
+        ["changed", "deleted/acme/lib.json", "proofs/packages/acme/lib/metadata.json"]
+    );
     assert_eq!(get(&host, "/packages.json").json()["available-packages"], json!([]));
 }
 

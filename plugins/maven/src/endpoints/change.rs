@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use packhouse_plugin::maintenance::{RemovalMark, forget_absent};
+use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::storage::{
     self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
 };
@@ -45,13 +45,12 @@ fn remove_telling(
 ) -> Result<bool, HostError> {
     let key = layout::document(coordinates);
     let folder = layout::folder(coordinates);
-    let mut removal = Removal::of(folder.trim_end_matches('/')).out_of(&key);
+    let mut removal = Removal::of(folder.trim_end_matches('/'));
     let mut is_done = false;
-    let mut has_vanished = false;
     let written = storage::retry(&key, |_| {
         let loaded = stored::load(coordinates)?;
         // Somebody else went on with what this request has begun.
-        has_vanished = is_done && loaded.as_ref().is_none_or(|loaded| loaded.before.is_none());
+        let has_vanished = is_done && loaded.as_ref().is_none_or(|loaded| loaded.before.is_none());
         let Some(mut loaded) = loaded.filter(|_| !has_vanished) else { return Ok(Some(None)) };
         let names = meant(&loaded.release);
         if names.is_empty() {
@@ -59,10 +58,15 @@ fn remove_telling(
         }
         let keys: Vec<String> = names.iter().flat_map(|name| keys_of(coordinates, name)).collect();
         match &loaded.before {
-            Some(before) => storage::check_newest(&key, before)?,
-            None => storage::check_absent(&key)?,
+            Some(before) => {
+                storage::check_newest(&key, before)?;
+                removal.announce_from(&key, before, &keys)?;
+            }
+            None => {
+                storage::check_absent(&key)?;
+                removal.announce(&keys)?;
+            }
         }
-        removal.announce(&keys)?;
         tell()?;
         loaded.release.files.retain(|file| !names.contains(&file.name));
         is_done = true;
@@ -73,9 +77,6 @@ fn remove_telling(
     // Of an attempt whose answer was lost the files are to be removed too.
     if is_done {
         removal.carry_out();
-    }
-    if has_vanished {
-        forget_absent(&key)?;
     }
     if let Some((info, true)) = written {
         remove_document(&key, &info.version, &folder)?;
@@ -109,16 +110,14 @@ fn remove_document(key: &str, version: &str, folder: &str) -> Result<(), HostErr
     if !left.objects.is_empty() {
         return Ok(());
     }
-    // Without the mark its proof would tell that it was lost.
+    // Without it its proof would tell that it was lost.
     let Some(mark) = unless_conflict(RemovalMark::begin_at(key, version, &[]))? else { return Ok(()) };
-    let removed = storage::remove(key, Precondition::Version(version));
-    mark.finish();
-    match removed {
-        Ok(_) | Err(HostError::Conflict) => Ok(()),
+    match storage::remove(key, Precondition::Version(version)) {
+        Ok(_) | Err(HostError::Conflict) => mark.finish(),
         Err(error) => {
             let fields = [("key", key), ("error", &error.to_string())];
             log::warn("an object that nothing references was left behind", &fields);
-            Ok(())
         }
     }
+    Ok(())
 }

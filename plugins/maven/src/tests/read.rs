@@ -194,7 +194,13 @@ fn deleting_a_version_makes_the_metadata_anew() {
     // Each of its files.
     assert_eq!((delete(&ann, JAR).status(), delete(&ann, POM).status()), (204, 204));
     assert_eq!(get(&host, "/com/example/lib/maven-metadata.xml").status(), 404);
-    assert_eq!(host.objects(), Vec::<String>::new());
+    let proofs = |versions: &[&str]| -> Vec<String> {
+        versions.iter().map(|version| format!("proofs/versions/com.example/lib/{version}.json")).collect()
+    };
+    assert_eq!(host.objects(), proofs(&["1.0", "1.1", "1.2"]));
+    host.set_now(host.now() + 2 * packhouse_plugin::storage::GRACE);
+    host.upkeep().older_than(0).collect::<Maven>().unwrap();
+    assert_eq!(host.objects(), Vec::<String>::new(), "a collection removes the proofs");
     // And again with other bytes.
     done(&ann, JAR, "another");
 }
@@ -212,7 +218,9 @@ fn deleting_an_artifact_takes_all_of_it() {
         "<metadata><plugins><plugin><prefix>l</prefix><artifactId>lib</artifactId></plugin></plugins></metadata>",
     );
     assert_eq!(delete(&ann, "/com/example/lib/").status(), 204);
-    assert_eq!(host.objects(), Vec::<String>::new());
+    let proofs =
+        ["1.0", "2-SNAPSHOT"].map(|version| format!("proofs/versions/com.example/lib/{version}.json"));
+    assert_eq!(host.objects(), proofs);
     assert_eq!(delete(&ann, "/com/example/lib").status(), 404);
     assert_eq!(delete(&host.as_user("bob"), "/com/example/lib").status(), 403);
     assert_eq!(delete(&host.anonymous(), "/com/example/lib").status(), 401);

@@ -4,7 +4,7 @@
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
 use packhouse_plugin::storage::{self, Before, Document, GRACE, Proof, Removal, put_proven, unless_conflict};
-use packhouse_plugin::{Call, Error as HostError, Response, json, log, settings};
+use packhouse_plugin::{Call, Response, json, log, settings};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline, refused_for_body};
@@ -27,7 +27,7 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let body: Object<'_> = json::parse(&json)?;
     let mut changes = Changes::of_revision(&name, &body)?;
     let index = layout::index(&name);
-    let mut removal = Removal::of(&layout::folder(&name)).out_of(&index);
+    let mut removal = Removal::of(&layout::folder(&name));
     let mut removed = Vec::new();
     // A star changes the document, and not its revision.
     let (now_at, is_changed) = storage::retry(&index, |attempt| {
@@ -44,10 +44,11 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
             return Ok(Some((packument.revision(&document.info.version), false)));
         }
         packument.touch(&now());
-        storage::check_newest(&index, &Before::from(&document))?;
-        removal.announce(&files)?;
+        let before = Before::from(&document);
+        storage::check_newest(&index, &before)?;
+        removal.announce_from(&index, &before, &files)?;
         void_removal(&index)?;
-        let written = put_proven(&index, Some(&Before::from(&document)), packument.to_bytes(), Some(JSON));
+        let written = put_proven(&index, Some(&before), packument.to_bytes(), Some(JSON));
         Ok(unless_conflict(written)?.map(|info| (revision(&info.version), true)))
     })?;
     if is_changed {
@@ -109,28 +110,20 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
     settings::require_feature("unpublish")?;
     require_listed(&name, "delete")?;
     let index = layout::index(&name);
-    let mut removal = Removal::of(&layout::folder(&name)).out_of(&index);
+    let mut removal = Removal::of(&layout::folder(&name));
     // A star changes the document, and not its revision.
     let (files, mark) = storage::retry(&index, |_| {
         let document = load(&name)?;
         let packument = parse(&name, &document)?;
         check_revision(call, &packument, &document)?;
         let files = files_of(&name, &packument, |_| true);
-        storage::check_newest(&index, &Before::from(&document))?;
+        let before = Before::from(&document);
+        storage::check_newest(&index, &before)?;
         removal.announce(&files)?;
         // If this request is interrupted, a collection can tell its files from those of a lost
         // packument.
-        let begun = RemovalMark::begin(&index, &Before::from(&document), &files);
-        let Some(mark) = unless_conflict(begun)? else { return Ok(None) };
-        match storage::remove(&index, document.precondition()) {
-            Ok(_) => Ok::<_, Error>(Some((files, mark))),
-            // Ours, if the answer was lost.
-            Err(HostError::Conflict) if storage::stat(&index)?.is_none() => Ok(Some((files, mark))),
-            Err(error) => {
-                mark.finish();
-                Ok(unless_conflict(Err(error))?)
-            }
-        }
+        let mark = RemovalMark::remove(&index, &before, &files)?;
+        Ok::<_, Error>(mark.map(|mark| (files, mark)))
     })?;
     removal.carry_out();
     // The mark stays where a file does.

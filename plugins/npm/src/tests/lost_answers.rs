@@ -65,7 +65,7 @@ fn a_package_that_was_removed_is_gone() {
     let path = at_revision(&host, "a", "/a");
     host.lose_answer(INDEX, |_| None);
     assert_eq!(host.as_user("ann").delete(&path).send::<Npm>().status(), 200);
-    assert_eq!(host.objects(), Vec::<String>::new());
+    assert_eq!(host.objects(), [PROOF]);
 }
 
 /// The same bytes have the same version on stores that name it by a digest.

@@ -80,7 +80,7 @@ fn who_is_listed_unpublishes() {
     let path = at_revision(&host, "/a");
     assert_eq!(host.as_user("carol").delete(&path).send::<Npm>().status(), 403);
     assert_eq!(host.as_user("bob").delete(&path).send::<Npm>().status(), 200);
-    assert_eq!(host.objects(), Vec::<String>::new());
+    assert_eq!(host.objects(), ["proofs/packages/a/index.json"]);
     // What is gone has no owners.
     assert_eq!(publish(&host.as_user("bob"), "1.0.0"), 403);
 }

@@ -111,7 +111,12 @@ fn a_whole_package_goes() {
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 200);
     assert_eq!(
         host.objects(),
-        ["packages/ab/ab-1.0.0.tgz", "packages/ab/index.json", "proofs/packages/ab/index.json"]
+        [
+            "packages/ab/ab-1.0.0.tgz",
+            "packages/ab/index.json",
+            "proofs/packages/a/index.json",
+            "proofs/packages/ab/index.json"
+        ]
     );
     assert_eq!(get(&host, "/a").status(), 404);
     assert_eq!(ann.delete(&path).send::<Npm>().status(), 404);

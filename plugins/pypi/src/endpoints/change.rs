@@ -1,9 +1,9 @@
 //! Changes a project's document by compare-and-swap, and then removes what it no longer names.
 
 use packhouse_plugin::log;
-use packhouse_plugin::maintenance::{RemovalMark, forget_absent};
+use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::storage::{
-    self, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
+    self, Before, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
 };
 
 use super::{JSON, load_whole, no_project, pages};
@@ -24,12 +24,12 @@ pub enum Changed {
 }
 
 /// Changes the project. `change` may be called several times, and says whether it has changed
-/// anything; what it refuses changes nothing. Its second argument tells whether this request
-/// has tried to write before: what is found done then may be its own work, whose answer was
-/// lost.
+/// anything; what it refuses changes nothing. Its second argument is the document as it was read, if
+/// there is one. The third tells whether this request has tried to write before: what is found done
+/// then may be its own work, whose answer was lost.
 pub fn project(
     name: &ProjectName,
-    mut change: impl FnMut(&mut Project, bool) -> Result<bool, Error>,
+    mut change: impl FnMut(&mut Project, Option<&Before>, bool) -> Result<bool, Error>,
 ) -> Result<Changed, Error> {
     let key = layout::document(name);
     let mut has_emptied = false;
@@ -38,7 +38,6 @@ pub fn project(
         // Without files it may have gone since: somebody else carried on with the deletion.
         if has_emptied && storage::stat(&key)?.is_none() {
             pages::remove_project(name)?;
-            forget_absent(&key)?;
             return Ok(Some(Changed::Gone));
         }
         let mut loaded = match load_whole(name)? {
@@ -49,7 +48,7 @@ pub fn project(
         if let Some(before) = &loaded.before {
             storage::check_newest(&key, before)?;
         }
-        if !change(&mut loaded.project, has_tried)? {
+        if !change(&mut loaded.project, loaded.before.as_ref(), has_tried)? {
             if !has_tried {
                 return Ok(Some(Changed::Nothing));
             }
@@ -70,15 +69,19 @@ pub fn project(
 /// Removes the files that `is_meant` names, from the document first. A project that has none
 /// left goes too. False when none was meant.
 pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Result<bool, Error> {
-    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/')).out_of(&layout::document(name));
+    let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
     let mut is_empty = false;
-    let changed = project(name, |project, has_tried| {
+    let changed = project(name, |project, before, has_tried| {
         let (meant, kept): (Vec<File>, Vec<File>) = project.files.drain(..).partition(|file| is_meant(file));
         is_empty = kept.is_empty();
         project.files = kept;
         // Those of an earlier attempt are the ones to be removed if it has succeeded.
         if !meant.is_empty() || !has_tried {
-            removal.announce(&keys_of(name, &meant))?;
+            let keys = keys_of(name, &meant);
+            match before {
+                Some(before) => removal.announce_from(&layout::document(name), before, &keys)?,
+                None => removal.announce(&keys)?,
+            }
         }
         Ok(!meant.is_empty())
     })?;
@@ -124,8 +127,8 @@ fn remove_document(name: &ProjectName, version: &str) {
     }
 }
 
-/// Removes a document of this version that names no file, its page before and its proof after it:
-/// both would tell that the document was lost. The proof says before that a request removes it. `Conflict` if it has changed.
+/// Removes a document of this version that names no file. Its proof says so before, and its page goes
+/// before: both would tell that the document was lost. `Conflict` if it has changed.
 pub(crate) fn remove_with_evidence(
     name: &ProjectName,
     version: &str,
@@ -134,6 +137,8 @@ pub(crate) fn remove_with_evidence(
     let mark = RemovalMark::begin_at(&key, version, &[])?;
     let removed =
         pages::remove_project(name).and_then(|()| storage::remove(&key, Precondition::Version(version)));
-    mark.finish();
+    if matches!(removed, Ok(_) | Err(packhouse_plugin::Error::Conflict)) {
+        mark.finish();
+    }
     removed
 }

@@ -85,7 +85,7 @@ pub fn set_status(call: &Call) -> Result<Response, Error> {
     let reason = wanted.reason.as_deref().map(reason_line).transpose()?;
     let reason = reason.filter(|reason| !reason.is_empty()).map(str::to_owned);
     let status = (marker != Marker::Active || reason.is_some()).then_some(Status { status: marker, reason });
-    change::project(&name, |project, _| {
+    change::project(&name, |project, _, _| {
         let is_other = project.status != status;
         project.status.clone_from(&status);
         Ok(is_other)

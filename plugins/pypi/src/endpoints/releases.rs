@@ -57,7 +57,7 @@ pub fn set_yanked(
     is_meant: impl Fn(&File) -> bool,
 ) -> Result<Option<Response>, Error> {
     let mut count = 0;
-    change::project(name, |project, _| {
+    change::project(name, |project, _, _| {
         let meant: Vec<&mut File> = project.files.iter_mut().filter(|file| is_meant(file)).collect();
         count = meant.len();
         let mut any = false;

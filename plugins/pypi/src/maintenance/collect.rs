@@ -27,7 +27,8 @@ const MOST_READ: u64 = 16 << 20;
 pub const PHASES: &[Phase] = &[
     Phase { name: "documents", step: documents },
     Phase { name: "files", step: files },
-    Phase { name: "lost", step: |step, after| step.report_lost(after) },
+    // The files of a lost document are served as they are found.
+    Phase { name: "lost", step: |step, after| step.collect_lost(after, |_| Ok(true)) },
 ];
 
 fn documents(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {

@@ -123,7 +123,8 @@ fn a_file_goes_with_what_lies_beside_it() {
     );
     assert_eq!(delete(&host, "/packages/demo/demo-1.0-py3-none-any.whl").status(), 404);
     assert_eq!(delete(&host, "/pypi/demo/1.0").status(), 204);
-    assert_eq!(host.objects(), ["simple/changed"], "the project goes with its last file");
+    let left = ["proofs/metadata/demo/metadata.json", "simple/changed"];
+    assert_eq!(host.objects(), left, "the project goes with its last file");
     assert_eq!(delete(&host, "/pypi/demo").status(), 404);
     // It may come back, with other bytes too.
     let metadata = samples::metadata("demo", "1.0");
@@ -140,7 +141,7 @@ fn a_whole_project_goes_and_others_stay() {
     assert_eq!(delete(&host, "/pypi/demo").status(), 204);
     assert_eq!(get(&host, "/simple/demo/").status(), 404);
     assert_eq!(page(&host, "/simple/")["projects"], json!([{ "name": "demo-two" }]));
-    assert_eq!(host.objects().len(), 5 + 3, "and the lists of projects: {:?}", host.objects());
+    assert_eq!(host.objects().len(), 5 + 4, "and the lists of projects, and the proof: {:?}", host.objects());
 }
 
 #[test]

@@ -79,6 +79,13 @@ fn a_file_that_was_deleted_is_gone() {
 fn a_project_that_was_deleted_is_gone() {
     let host = host();
     Upload::wheel("demo", "1.0").done(&host);
+    // Somebody else removes the document that this request has emptied, and says so in the proof before.
+    host.meanwhile(DOCUMENT, |host| {
+        let proof = format!("proofs/{DOCUMENT}");
+        let mut said = host.object_json(&proof);
+        said["removal"] = json!({ "of": host.now() + 1000 });
+        host.insert(&proof, said.to_string()).unwrap();
+    });
     host.lose_answer(DOCUMENT, |_| None);
     assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
     assert_eq!(get(&host, "/simple/demo/").status(), 404);

@@ -259,7 +259,8 @@ pub(super) const DOCUMENT: &str = "metadata/demo/metadata.json";
 pub(super) fn interrupt_deletion(host: &Host) {
     let files: Vec<String> =
         host.objects().into_iter().filter(|key| key.starts_with("packages/demo/")).collect();
-    packhouse_plugin::storage::release(DOCUMENT, &files).unwrap();
+    let before = packhouse_plugin::storage::get(DOCUMENT).unwrap().unwrap();
+    packhouse_plugin::storage::release(DOCUMENT, &(&before).into(), &files).unwrap();
     host.insert(DOCUMENT, crate::document::Project::new("demo").to_bytes().unwrap()).unwrap();
 }
 

@@ -1,11 +1,11 @@
-//! Documents that are not there: lost, or removed by a request. And proofs that come and go with their
-//! documents.
+//! Documents that are not there: lost, or removed by a request. And proofs of documents of which an
+//! earlier version left none.
 
 use serde::de::IgnoredAny;
 
 use super::{Base, Before, Name, Proof, State, parse, proof_of, put_rebuilt};
 use crate::maintenance::is_removed;
-use crate::storage::{Document, Precondition, get, remove, retry, stamp, stat, stat_many, unless_conflict};
+use crate::storage::{Document, get, stamp, stat, unless_conflict};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -26,11 +26,12 @@ pub(crate) fn is_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error>
     if state.is_removed() || is_said_by_mark()? {
         return Ok(false);
     }
-    let proof = &found.info;
-    // A removal takes the proof away before its own mark, and a publish may come at any time.
-    let found = stat_many(&[document, proof.key.as_str()])?;
-    let is_same = |now: &ObjectInfo| now.version == proof.version;
-    Ok(matches!(found.as_slice(), [None, Some(now)] if is_same(now)))
+    // A publish or a removal may come at any time. A removal changes the proof before it removes the
+    // document, so the proof is looked up after the document.
+    if stat(document)?.is_some() {
+        return Ok(false);
+    }
+    Ok(stat(&proof.key)?.is_some_and(|now| now.version == found.info.version))
 }
 
 /// Why a document is damaged that was lost, and what to do.
@@ -51,15 +52,15 @@ pub fn leave_proof(document: &str) {
 }
 
 /// Writes the proof of a document that is there, with the stamp that the document has now, unless
-/// there is one. It is removed again if a request has removed the document meanwhile.
+/// there is one.
 pub(crate) fn record(document: &str) -> Result<(), Error> {
     if stat(&proof_of(document))?.is_some() {
         return Ok(());
     }
     let Some(there) = get(document)? else { return Ok(()) };
-    let proof =
-        Proof { document: document.to_owned(), info: None, state: State::default(), base: Base::Unknown };
-    proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[])
+    let base = Base::Document(there.info.version.clone());
+    let proof = Proof { document: document.to_owned(), info: None, state: State::default(), base };
+    proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[]).map(drop)
 }
 
 /// The same for a document that is changed with [`Update::strict`](crate::storage::Update::strict): it
@@ -78,51 +79,12 @@ pub(crate) fn record_strict(document: &str) -> Result<(), Error> {
         .map(drop)
 }
 
-/// Writes into the proof what this document names and the proof does not say. What a request has taken
-/// out meanwhile goes again.
-pub(crate) fn add_names(document: &Document, proof: Proof, mut names: Vec<Name>) -> Result<(), Error> {
-    let key = &document.info.key;
+/// Writes into the proof what this document names and the proof does not say.
+pub(crate) fn add_names(document: &Document, mut proof: Proof, mut names: Vec<Name>) -> Result<(), Error> {
     names.retain(|name| !proof.names(&name.name));
     if names.is_empty() || proof.is_ahead_of(document)? {
         return Ok(());
     }
-    proof.try_record(stamp::of(&document.bytes).unwrap_or(0), &names)?;
-    if stat(key)?.is_none_or(|now| now.version != document.info.version) {
-        let names: Vec<String> = names.into_iter().map(|name| name.name).collect();
-        release(key, &names)?;
-    }
-    Ok(())
-}
-
-/// Takes files out of the proof, before the document is written without them.
-/// [`Removal::out_of`](crate::storage::Removal::out_of) does this.
-pub fn release(document: &str, files: &[String]) -> Result<(), Error> {
-    retry(document, |_| {
-        let mut proof = Proof::of(document)?;
-        let before = proof.state.files.len();
-        for file in files {
-            proof.state.files.remove(file);
-            proof.state.notes.remove(file);
-        }
-        if proof.state.files.len() == before {
-            return Ok(Some(()));
-        }
-        Ok(unless_conflict(proof.write())?.map(drop))
-    })
-}
-
-/// To be called after a request has removed the document.
-pub(crate) fn forget(document: &str) -> Result<(), Error> {
-    let key = proof_of(document);
-    retry(&key, |_| {
-        let Some(proof) = stat(&key)? else { return Ok(Some(())) };
-        // A publish may be writing it.
-        unless_conflict(remove(&key, Precondition::Version(&proof.version))).map(|gone| gone.map(drop))
-    })?;
-    // A publish may have written the document anew, and its proof before it was removed here.
-    if stat(document)?.is_some() { record(document) } else { Ok(()) }
-}
-
-pub(super) fn remove_proof(proof: &ObjectInfo) -> Result<(), Error> {
-    unless_conflict(remove(&proof.key, Precondition::Version(&proof.version))).map(drop)
+    proof.base = Base::Document(document.info.version.clone());
+    proof.try_record(stamp::of(&document.bytes).unwrap_or(0), &names).map(drop)
 }

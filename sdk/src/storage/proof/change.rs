@@ -55,7 +55,7 @@ pub fn begin<E: From<Error>>(
 ) -> Result<Option<(Document, Proof)>, E> {
     let mut proof = Proof::of(key)?;
     proof.check_absent()?;
-    let bytes = stamp::with(make()?, proof.next_stamp(None));
+    let bytes = stamp::with(make()?, proof.begin());
     let written = unless_conflict(put(key, &bytes, Precondition::Absent, content_type))?;
     Ok(written.map(|info| (Document { info, bytes }, proof)))
 }
@@ -96,6 +96,5 @@ fn put_after(
     let stamp = stamp::of(&bytes);
     let precondition = before.map_or(Precondition::Absent, Before::precondition);
     let written = put(&proof.document, &bytes, precondition, content_type)?;
-    proof.record(stamp, names);
-    Ok(written)
+    Ok(proof.record(stamp, names).unwrap_or(written))
 }

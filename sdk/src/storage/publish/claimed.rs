@@ -4,7 +4,7 @@ use super::{Claimed, Entry, Named, Publish, Refused, read};
 use crate::Error;
 use crate::maintenance::hold;
 use crate::storage::{
-    Before, Document, GRACE, Name, Precondition, get_up_to, now, put, retry, stamp, unless_conflict,
+    Before, Document, GRACE, Name, Precondition, Proof, get_up_to, now, put, retry, stamp, unless_conflict,
     wait_turn,
 };
 use crate::types::ObjectInfo;
@@ -30,11 +30,13 @@ impl Claimed<'_> {
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Named, Refused>, E> {
         let written = self.write(look)?;
-        Ok(written.map(|Written { named, stamp }| {
+        Ok(written.map(|Written { mut named, stamp }| {
             if let Some(proof) = self.prepared.proof {
                 let files = self.beside.into_inner().into_iter().chain([self.blob]);
                 let names: Vec<Name> = files.map(Name::from).collect();
-                proof.record(stamp, &names);
+                if let Some(again) = proof.record(stamp, &names) {
+                    named.document = again;
+                }
             }
             named
         }))
@@ -79,11 +81,16 @@ impl Claimed<'_> {
                 Ok::<_, E>(match look(current.as_ref())? {
                     Entry::New(bytes) if publish.is_too_large(&bytes) => Some(Err(Refused::TooLarge)),
                     Entry::New(bytes) => {
-                        let prepared = publish.prepare_after(current.as_ref(), bytes, proof.clone());
+                        // Without a document, only the proof knows what was there meanwhile.
+                        let proof = match &proof {
+                            Some(_) if current.is_none() => Some(Proof::of(key)?),
+                            proof => proof.clone(),
+                        };
+                        let prepared = publish.prepare_after(current.as_ref(), bytes, proof);
                         unless_conflict(prepared)?.map(Ok)
                     }
                     Entry::Same => {
-                        found = current.map(|document| (stamp::of(&document.bytes), document.info));
+                        found = current.map(|document| (Before::from(&document), document.info));
                         Some(Err(Refused::Same))
                     }
                     Entry::Other => Some(Err(Refused::Exists)),
@@ -92,10 +99,13 @@ impl Claimed<'_> {
             match prepared {
                 Ok(prepared) => self.prepared = prepared,
                 Err(Refused::Same) => {
-                    self.prepared.proof = proof;
                     // The document cannot be absent where it names something.
-                    let (stamp, document) = found.ok_or(Error::NotFound)?;
-                    return Ok(Ok(written(document, stamp, is_new_document)));
+                    let (before, document) = found.ok_or(Error::NotFound)?;
+                    self.prepared.proof = proof.map(|mut proof| {
+                        proof.build_on(Some(&before));
+                        proof
+                    });
+                    return Ok(Ok(written(document, before.stamp(), is_new_document)));
                 }
                 Err(refused) => return Ok(Err(refused)),
             }

@@ -74,6 +74,7 @@ pub(crate) fn put(
     if bytes.len() > PIECE {
         return Err(Error::TooLarge(PIECE as u64));
     }
+    state::work_meanwhile(key);
     let state = state::current();
     state.borrow_mut().write(key, bytes, precondition, content_type)
 }
@@ -97,6 +98,7 @@ pub(crate) fn copy(
 
 pub(crate) fn remove(key: &str, precondition: Precondition<'_>) -> Result<bool, Error> {
     state::call();
+    state::work_meanwhile(key);
     state::current().borrow_mut().remove(key, precondition)
 }
 

@@ -60,7 +60,7 @@ fn proofs(_: &Call, said: &mut Said) -> Result<Option<Response>, Error> {
     said.say(format!("{} {} {:?}", proof.is_there(), proof.names(file), proof.note(file)));
     said.told("unnamed", proof.check_unnamed(file));
     said.told("another unnamed", proof.check_unnamed("proofs-of/other"));
-    storage::release(key, &[file.to_owned()])?;
+    storage::release(key, &Before::from(&read(key)?), &[file.to_owned()])?;
     said.told("unnamed after its release", Proof::of(key)?.check_unnamed(file));
     let list = Json::<Vec<u64>>::at("proofs-of/b").proven();
     said.told("create", list.update(|_| Ok::<_, Error>(Some(vec![1]))));
