@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use packhouse_tests::composer::{Library, versions};
-use packhouse_tests::races::{at_once, kill_during, rounds};
+use packhouse_tests::races::{at_once, contend, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 use serde_json::json;
 
@@ -153,4 +153,34 @@ async fn what_was_confirmed_stays_when_the_process_is_killed() {
     let by = publisher.at(registry.url("/composer"));
     let listed = versions(&by, "/p2/acme/demo.json").await;
     assert_eq!(listed.len() as u64, rounds(60, 6));
+}
+
+/// Deletions of all of a package, and of its last version, while others publish into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn publishers_and_deleters_of_one_package_never_break_it() {
+    for backend in shared_stores().await {
+        let (first, second, _) = two_hosts(backend).await;
+        let user = first.user("owner", &["composer:package:*:*"]).await;
+        let owner = first.actor("/composer").with_password(&user.name, &user.password);
+        let both = [owner.clone(), owner.at(second.url("/composer"))];
+        for round in 0..rounds(20, 2) {
+            let name = format!("acme/demo-{round}");
+            let (hosts, package) = (both.clone(), name.clone());
+            contend(move |number, turn| {
+                let (by, name) = (hosts[number % 2].clone(), package.clone());
+                async move {
+                    match number {
+                        0 | 1 => by.delete(&format!("/packages/{name}")).await,
+                        2 => by.delete(&format!("/packages/{name}/3.{turn}.0")).await,
+                        _ => Library::psr4(&name, &format!("{number}.{turn}.0")).upload(&by).await,
+                    }
+                }
+            })
+            .await;
+            Library::psr4(&name, "99.0.0").upload(&both[0]).await.expect(201);
+            let listed = versions(&both[1], &format!("/p2/{name}.json")).await;
+            assert!(listed.iter().any(|version| version["version"] == "99.0.0"), "{listed:?}");
+        }
+        first.order(&["verify"]).await.expect(0);
+    }
 }

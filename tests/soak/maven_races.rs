@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::maven::{self, Release, metadata, put, sha1, versions};
-use packhouse_tests::races::{at_once, kill_during, rounds};
+use packhouse_tests::races::{at_once, contend, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 
 /// Those that keep what they promise while others write: a file system, and the S3 server of
@@ -182,4 +182,37 @@ async fn a_deployment_that_was_killed_never_blocks_the_next() {
     let by = deployer.at(registry.url("/maven"));
     let listed = by.get(&metadata("demo")).await.expect(200).text();
     assert_eq!(Some(versions(&listed).len()), usize::try_from(rounds(60, 6)).ok(), "{listed}");
+}
+
+/// Deletions of an artifact, of its versions and of their files, while others deploy into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn deployers_and_deleters_of_one_artifact_never_break_it() {
+    for backend in shared_stores().await {
+        let (first, _second, both) = two_hosts(backend).await;
+        for round in 0..rounds(20, 2) {
+            let name = format!("demo-{round}");
+            let (hosts, artifact) = (both.clone(), name.clone());
+            contend(move |number, turn| {
+                let (by, name) = (hosts[number % 2].clone(), artifact.clone());
+                async move {
+                    // Three versions, which come and go, so that there are always two of one document.
+                    let release = Release::new(&name, &format!("1.{}", turn % 3));
+                    match number {
+                        0 => by.delete(&format!("/com/example/{name}/")).await,
+                        1 => by.delete(&format!("/com/example/{name}/{}", release.version)).await,
+                        2 => by.delete(&release.path(".jar")).await,
+                        _ => {
+                            let file = release.path(&format!("-{number}-{turn}.jar"));
+                            put(&by, &file, format!("file of {number}, {turn}")).await
+                        }
+                    }
+                }
+            })
+            .await;
+            let last = Release::new(&name, "99.0");
+            last.deploy(&both[0]).await;
+            assert_eq!(both[1].get(&last.path(".jar")).await.expect(200).text(), last.jar());
+        }
+        first.order(&["verify"]).await.expect(0);
+    }
 }

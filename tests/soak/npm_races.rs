@@ -4,7 +4,7 @@
 
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::{self, Package};
-use packhouse_tests::races::{at_once, in_full, kill_during, rounds};
+use packhouse_tests::races::{at_once, contend, in_full, kill_during, rounds};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 use serde_json::{Map, Value};
 
@@ -158,4 +158,46 @@ async fn tags_and_publishes_at_the_same_moment_do_not_undo_each_other() {
     assert_eq!(versions(&document), 1 + many / 2);
     let tags = document["dist-tags"].as_object().map_or(0, Map::len);
     assert_eq!(tags, 1 + many / 2, "`latest` and one for each");
+}
+
+/// Unpublishing all of a package, or one of its versions, while others publish into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn publishers_and_unpublishers_of_one_package_never_break_it() {
+    let first = shared().await;
+    let second = first.second_process().await;
+    let owner = first.publisher().await;
+    let both = [owner.clone(), owner.at(second.url("/npm"))];
+    for round in 0..rounds(20, 2) {
+        let name = format!("demo-{round}");
+        let (hosts, package) = (both.clone(), name.clone());
+        contend(move |number, turn| {
+            let (by, name) = (hosts[number % 2].clone(), package.clone());
+            async move {
+                if number > 2 {
+                    return publish(by, Package::new(&name, &format!("{number}.{turn}.0"))).await;
+                }
+                let there = by.get(&format!("/{name}?write=true")).await;
+                if !there.status.is_success() {
+                    return there;
+                }
+                let mut document = there.json();
+                let revision = document["_rev"].as_str().unwrap_or_default().to_owned();
+                let path = format!("/{name}/-rev/{revision}");
+                if number < 2 {
+                    return by.delete(&path).await;
+                }
+                // All versions but the newest of them.
+                if let Some(versions) = document["versions"].as_object_mut().filter(|all| all.len() > 1) {
+                    let oldest = versions.keys().next().cloned();
+                    oldest.and_then(|oldest| versions.remove(&oldest));
+                }
+                by.put(&path, &document).await
+            }
+        })
+        .await;
+        publish(both[0].clone(), Package::new(&name, "99.0.0")).await.expect(201);
+        let document = both[1].get(&format!("/{name}")).await.expect(200).json();
+        assert!(document["versions"]["99.0.0"].is_object(), "{document}");
+    }
+    first.order(&["verify"]).await.expect(0);
 }

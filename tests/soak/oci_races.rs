@@ -3,10 +3,11 @@
 //! Every run has a sample; `cargo xtask test --tier soak` has it all.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+use http::Method;
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::noise;
 use packhouse_tests::oci::{Content, Hand, Image};
-use packhouse_tests::races::{at_once, rounds};
+use packhouse_tests::races::{at_once, contend, rounds};
 use packhouse_tests::{Backend, Options, Registry};
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -112,4 +113,52 @@ async fn upload_through_both(backend: Backend) {
     ended.unwrap_or_else(|error| panic!("{error:?}")).expect(201);
     let there = hand.at(hosts[1 - turn].url("/v2")).blob(&blob.digest).await;
     assert!(there.is_some_and(|there| there == blob.bytes), "the same bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushers_and_deleters_of_one_tag_never_break_its_repository_on_the_file_system() {
+    pushers_and_deleters(Backend::FileSystem).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushers_and_deleters_of_one_tag_never_break_its_repository_on_versitygw() {
+    let Some(backend) = Backend::engine(Kind::VersityGw).await else { return };
+    pushers_and_deleters(backend).await;
+}
+
+/// Deletions of tags and of manifests, while others push the same tags.
+async fn pushers_and_deleters(backend: Backend) {
+    let [first, second] = two_hosts(backend).await;
+    let pusher = first.pusher().await;
+    let pushers = [pusher.clone(), pusher.at(second.url("/v2"))];
+    for round in 0..rounds(20, 2) {
+        let hand = Hand::new(&pusher, &format!("team/round-{round}"));
+        let hands = [hand.clone(), hand.at(second.url("/v2"))];
+        let image = |number: usize| Image::new(&format!("{round}-{number}"));
+        let images: Vec<Image> = (0..6).map(image).collect();
+        for image in &images {
+            hand.push(image, "kept").await;
+        }
+        let (both, all, by) = (hands.clone(), images.clone(), pushers.clone());
+        contend(move |number, turn| {
+            let (hand, by, image) = (both[number % 2].clone(), by[number % 2].clone(), all[number].clone());
+            let theirs = all[5].manifest.digest.clone();
+            async move {
+                let tag = format!("tag-{}", turn % 3);
+                let deleted = match number {
+                    0 | 1 => tag,
+                    2 => theirs,
+                    _ => {
+                        let answer = hand.try_push_manifest(&image.manifest, &tag).await;
+                        return answer.unwrap_or_else(|error| panic!("no answer: {error:?}"));
+                    }
+                };
+                by.send(Method::DELETE, &hand.path(&format!("/manifests/{deleted}")), "").await
+            }
+        })
+        .await;
+        hand.push(&images[4], "last").await;
+        hands[1].expect_whole(&images[4], "last", "through the other host").await;
+    }
+    first.order(&["verify"]).await.expect(0);
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::pypi::{self, Distribution};
-use packhouse_tests::races::{at_once, kill_during, rounds};
+use packhouse_tests::races::{at_once, contend, kill_during, rounds};
 use packhouse_tests::{Actor, Backend, Options, Registry, engine};
 use serde_json::Value;
 
@@ -165,4 +165,37 @@ async fn an_upload_that_was_killed_never_blocks_the_next() {
     }
     let listed = page(&uploader.at(registry.url("/pypi")), "/simple/demo/").await;
     assert_eq!(listed["versions"].as_array().map(Vec::len), usize::try_from(rounds(60, 6)).ok());
+}
+
+/// Deletions of a project, of its versions and of its files, while others upload into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploaders_and_deleters_of_one_project_never_break_it() {
+    for backend in shared_stores().await {
+        let (first, _second, both) = two_hosts(backend).await;
+        for round in 0..rounds(20, 2) {
+            let name = format!("demo-{round}");
+            let (hosts, project) = (both.clone(), name.clone());
+            contend(move |number, turn| {
+                let (by, name) = (hosts[number % 2].clone(), project.clone());
+                let wheel = |number: usize| Distribution::wheel(&name, &format!("{number}.{turn}"));
+                let (ours, theirs) = (wheel(number), wheel(3));
+                async move {
+                    match number {
+                        0 => by.delete(&format!("/pypi/{name}")).await,
+                        1 => by.delete(&format!("/pypi/{name}/4.{turn}")).await,
+                        2 => by.delete(&theirs.path()).await,
+                        _ => ours.upload(&by).await,
+                    }
+                }
+            })
+            .await;
+            Distribution::wheel(&name, "99.0").upload(&both[0]).await.expect(200);
+            let listed = page(&both[1], &format!("/simple/{name}/")).await;
+            assert!(
+                listed["versions"].as_array().is_some_and(|all| all.contains(&"99.0".into())),
+                "{listed}"
+            );
+        }
+        first.order(&["verify"]).await.expect(0);
+    }
 }

@@ -2,9 +2,10 @@
 //! killed. Every run has a sample; `cargo xtask test --tier soak` has it all.
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+use http::Method;
 use packhouse_tests::engine::Kind;
 use packhouse_tests::npm::noise;
-use packhouse_tests::races::{at_once, kill_during, rounds};
+use packhouse_tests::races::{at_once, contend, kill_during, rounds};
 use packhouse_tests::rubygems::{Gem, md5, push, versions};
 use packhouse_tests::{Actor, Answer, Backend, Options, Registry};
 
@@ -170,4 +171,34 @@ async fn a_push_that_a_kill_cut_short_succeeds_after_the_restart() {
     }
     let list = publisher.at(registry.url("/rubygems")).get("/versions").await.expect(200).text();
     assert_eq!(versions(&list)["demo"].0.len() as u64, rounds(100, 6));
+}
+
+/// Yanks of versions, and yanks that are taken back, while others publish into the same gem.
+#[tokio::test(flavor = "multi_thread")]
+async fn publishers_and_yankers_of_one_gem_never_break_it() {
+    let first = shared().await;
+    let second = first.second_process().await;
+    let owner = first.gem_publisher().await;
+    let both = [owner.clone(), owner.at(second.url("/rubygems"))];
+    for round in 0..rounds(20, 2) {
+        let name = format!("demo-{round}");
+        let (hosts, gem) = (both.clone(), name.clone());
+        contend(move |number, turn| {
+            let (by, name) = (hosts[number % 2].clone(), gem.clone());
+            async move {
+                let form = format!("gem_name={name}&version=3.{turn}");
+                match number {
+                    0 | 1 => by.send(Method::DELETE, "/api/v1/gems/yank", form).await,
+                    2 => by.send(Method::PUT, "/api/v1/gems/unyank", form).await,
+                    _ => publish(by, Gem::new(&name, &format!("{number}.{turn}"))).await,
+                }
+            }
+        })
+        .await;
+        publish(both[0].clone(), Gem::new(&name, "99.0")).await.expect(200);
+        let page = both[1].get(&format!("/info/{name}")).await.expect(200).text();
+        assert!(page.contains("99.0"), "{page}");
+    }
+    assert_sums_agree(&both[0]).await;
+    first.order(&["verify"]).await.expect(0);
 }

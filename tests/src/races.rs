@@ -1,6 +1,6 @@
 //! Many at the same moment, and how often.
 
-use crate::Registry;
+use crate::{Answer, Registry};
 use futures_util::future::join_all;
 use std::future::Future;
 use std::sync::Arc;
@@ -22,6 +22,29 @@ where
         })
     });
     join_all(tasks).await.into_iter().map(|result| result.expect("no task panics")).collect()
+}
+
+/// Lets six clients send fifteen requests each, one after the other, to the same document: some publish,
+/// some delete. `send` gets the number of the client and of its request. Each of them succeeds, or finds
+/// that somebody else was faster; none finds anything damaged.
+pub async fn contend<F>(send: impl Fn(usize, usize) -> F + Clone + Send + Sync + 'static)
+where
+    F: Future<Output = Answer> + Send,
+{
+    let answers = at_once(6, |number| {
+        let send = send.clone();
+        async move {
+            let mut answers = Vec::new();
+            for turn in 0..15 {
+                answers.push(send(number, turn).await);
+            }
+            answers
+        }
+    });
+    for answer in answers.await.concat() {
+        let status = answer.status.as_u16();
+        assert!([200, 201, 202, 204, 404, 409, 503].contains(&status), "{answer:?}");
+    }
 }
 
 /// Is this the long run (`--tier soak`), or the sample that every run has?
