@@ -149,12 +149,17 @@ impl Proof {
 
     /// Whether the document was there once, and no request has removed it.
     pub fn is_there(&self) -> bool {
-        self.info.is_some() && !self.state.is_removed()
+        self.info.is_some() && !self.is_removed()
+    }
+
+    /// Whether a request has removed the document, or is removing it.
+    pub fn is_removed(&self) -> bool {
+        self.state.is_removed()
     }
 
     /// Whether the document has named the file at this key, and no request has taken it out.
     pub fn names(&self, file: &str) -> bool {
-        !self.state.is_removed() && self.state.files.contains_key(file)
+        !self.is_removed() && self.state.files.contains_key(file)
     }
 
     /// The files that the document has named, and when it began to, in milliseconds since the Unix

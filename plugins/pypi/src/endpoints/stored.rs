@@ -39,6 +39,8 @@ pub fn read(name: &ProjectName) -> Result<(Option<Document>, Option<Project>), E
                 }
                 return Ok((document, None));
             }
+            // An upload was late with its page.
+            Ok(page) if page == seen && Proof::of(&key)?.is_removed() => return Ok((document, None)),
             Ok(page) if page == seen => {
                 let is_there = document.is_some();
                 let why = format!("{}; {}", loss(name, is_there), way_out(name, is_there));

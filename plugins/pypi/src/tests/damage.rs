@@ -155,6 +155,19 @@ fn the_page_of_an_earlier_system_is_no_sign_of_a_lost_document() {
     assert_damaged(&host, "now there was one of ours", || get(&host, "/packages/demo/demo-1.0.tar.gz"));
 }
 
+#[test]
+fn a_page_that_an_upload_writes_after_the_deletion_of_its_project_is_no_sign_of_a_loss() {
+    let host = uploaded();
+    let page = host.object(PAGE).unwrap();
+    assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
+    host.insert(PAGE, page).unwrap();
+    assert_eq!(get(&host, "/simple/demo/").status(), 404);
+    assert_eq!(host.upkeep().verify::<Pypi>().unwrap().damaged, Vec::<String>::new());
+    Upload::wheel("demo", "1.0").done(&host);
+    assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
+    assert_eq!(host.object(PAGE), None);
+}
+
 /// Collections leave nothing of the project, and its proof until no request can be late.
 #[track_caller]
 fn assert_collected(host: &Host) {
