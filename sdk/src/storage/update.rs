@@ -204,7 +204,7 @@ impl<'a> Update<'a> {
         if let (Some(document), Kind::Proven | Kind::Strict) = (current, self.kind) {
             let mut proof = Proof::of(self.key)?;
             proof.build_on(Some(&document.into()));
-            proof.record(stamp::of(&document.bytes), self.names);
+            proof.record(&document.info, stamp::of(&document.bytes), self.names);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::{Base, Before, Name, Proof, State, parse, proof_of, put_rebuilt};
 use crate::maintenance::is_removed;
-use crate::storage::{Document, get, stamp, stat, unless_conflict};
+use crate::storage::{Document, get, stamp, stat, unless_conflict, wait_turn};
 use crate::types::ObjectInfo;
 use crate::{Error, log};
 
@@ -17,8 +17,22 @@ pub fn check_absent(document: &str) -> Result<(), Error> {
     if is_lost(document, &proof)? { Err(Error::damaged(document, why_lost(&key))) } else { Ok(()) }
 }
 
+/// How often a loss is looked at before it is believed.
+const LOOKS: u32 = 4;
+
 /// Whether the document is not there although there is this proof, and no request has removed it.
 pub(crate) fn is_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
+    for look in 1..=LOOKS {
+        if !looks_lost(document, proof)? {
+            return Ok(false);
+        }
+        // A change that finds its document removed says so in the proof a moment later.
+        wait_turn(&proof.key, look)?;
+    }
+    Ok(true)
+}
+
+fn looks_lost(document: &str, proof: &ObjectInfo) -> Result<bool, Error> {
     let Some(found) = get(&proof.key)? else { return Ok(false) };
     let state = parse(&found);
     // An earlier version said it in the mark only.
@@ -58,9 +72,10 @@ pub(crate) fn record(document: &str) -> Result<(), Error> {
         return Ok(());
     }
     let Some(there) = get(document)? else { return Ok(()) };
-    let base = Base::Document(there.info.version.clone());
+    let version = &there.info.version;
+    let base = Base::Document(version.clone());
     let proof = Proof { document: document.to_owned(), info: None, state: State::default(), base };
-    proof.try_record(stamp::of(&there.bytes).unwrap_or(0), &[]).map(drop)
+    proof.try_record(version, stamp::of(&there.bytes).unwrap_or(0), &[]).map(drop)
 }
 
 /// The same for a document that is changed with [`Update::strict`](crate::storage::Update::strict): it
@@ -85,6 +100,7 @@ pub(crate) fn add_names(document: &Document, mut proof: Proof, mut names: Vec<Na
     if names.is_empty() || proof.is_ahead_of(document)? {
         return Ok(());
     }
-    proof.base = Base::Document(document.info.version.clone());
-    proof.try_record(stamp::of(&document.bytes).unwrap_or(0), &names).map(drop)
+    let version = &document.info.version;
+    proof.base = Base::Document(version.clone());
+    proof.try_record(version, stamp::of(&document.bytes).unwrap_or(0), &names).map(drop)
 }

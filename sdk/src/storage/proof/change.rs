@@ -96,5 +96,5 @@ fn put_after(
     let stamp = stamp::of(&bytes);
     let precondition = before.map_or(Precondition::Absent, Before::precondition);
     let written = put(&proof.document, &bytes, precondition, content_type)?;
-    Ok(proof.record(stamp, names).unwrap_or(written))
+    Ok(proof.record(&written, stamp, names).unwrap_or(written))
 }

@@ -9,12 +9,17 @@ use crate::{Error, clock, log};
 const ATTEMPTS: u32 = 20;
 
 impl Proof {
-    /// Writes down that a document with this stamp was written a moment before, and that it names
+    /// Writes down that the document was `written` a moment before with this stamp, and that it names
     /// these. That it cannot be written is no failure of the change, so it is only logged: the
     /// next change tries again. Gives the document if it was written once more, with a later stamp.
-    pub(crate) fn record(self, stamp: Option<u64>, names: &[Name]) -> Option<ObjectInfo> {
+    pub(crate) fn record(
+        self,
+        written: &ObjectInfo,
+        stamp: Option<u64>,
+        names: &[Name],
+    ) -> Option<ObjectInfo> {
         let document = self.document.clone();
-        match self.try_record(stamp.unwrap_or(0), names) {
+        match self.try_record(&written.version, stamp.unwrap_or(0), names) {
             Ok(again) => again,
             Err(error) => {
                 let fields = [("key", document.as_str()), ("error", &error.to_string())];
@@ -25,7 +30,12 @@ impl Proof {
     }
 
     /// See the modules `removal` and `release`.
-    pub(super) fn try_record(mut self, mut stamp: u64, names: &[Name]) -> Result<Option<ObjectInfo>, Error> {
+    pub(super) fn try_record(
+        mut self,
+        version: &str,
+        mut stamp: u64,
+        names: &[Name],
+    ) -> Result<Option<ObjectInfo>, Error> {
         let key = proof_of(&self.document);
         let mut again = None;
         for attempt in 1..=ATTEMPTS {
@@ -36,7 +46,7 @@ impl Proof {
                         return Ok(None);
                     }
                 } else {
-                    let stamped = if again.is_none() { self.stamp_again(stamp)? } else { None };
+                    let stamped = if again.is_none() { self.stamp_again(version, stamp)? } else { None };
                     let Some((written, later)) = stamped else { return Ok(again) };
                     (again, stamp) = (Some(written), later);
                 }
@@ -87,17 +97,19 @@ impl Proof {
     }
 
     /// Gives the document a later stamp than the last removal has, if it is still the one that this
-    /// request has begun, with that stamp, and did not know of the removal. None if it is not.
-    fn stamp_again(&self, stamp: u64) -> Result<Option<(ObjectInfo, u64)>, Error> {
+    /// request has begun, in this version, and did not know of the removal. None if it is not. The stamp
+    /// does not tell that: two requests that begin at one moment give the same.
+    fn stamp_again(&self, version: &str, stamp: u64) -> Result<Option<(ObjectInfo, u64)>, Error> {
         if !self.is_begun() {
             return Ok(None);
         }
-        let found = get(&self.document)?.filter(|there| stamp::of(&there.bytes) == Some(stamp));
-        let Some(there) = found else { return Ok(None) };
+        let Some(there) = get(&self.document)?.filter(|there| there.info.version == version) else {
+            return Ok(None);
+        };
         let later = self.next_stamp(Some(stamp));
         let bytes = stamp::with(there.bytes, later);
-        let version = Precondition::Version(&there.info.version);
-        let written = put(&self.document, &bytes, version, there.info.content_type.as_deref());
+        let content_type = there.info.content_type.as_deref();
+        let written = put(&self.document, &bytes, Precondition::Version(version), content_type);
         Ok(unless_conflict(written)?.map(|written| (written, later)))
     }
 }

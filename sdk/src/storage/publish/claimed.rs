@@ -34,7 +34,7 @@ impl Claimed<'_> {
             if let Some(proof) = self.prepared.proof {
                 let files = self.beside.into_inner().into_iter().chain([self.blob]);
                 let names: Vec<Name> = files.map(Name::from).collect();
-                if let Some(again) = proof.record(stamp, &names) {
+                if let Some(again) = proof.record(&named.document, stamp, &names) {
                     named.document = again;
                 }
             }
