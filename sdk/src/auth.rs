@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, sys};
 
 /// Complete: no decision is added later.
@@ -88,11 +90,12 @@ pub fn check(kind: &str, name: &str, action: &str) -> Decision {
 }
 
 /// An owner of a package, as the document of the package records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The user name, to be shown.
     pub name: String,
     /// [`Account::id`]; none if an earlier version or another system recorded the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 

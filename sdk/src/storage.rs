@@ -38,8 +38,8 @@ pub use document::{DEFAULT_LIMIT, Document, Documents, get, get_each, get_many, 
 pub use json::Json;
 pub use listing::{Folders, List, Listing, ListingOptions, folder_of, folders, list, list_page};
 pub use proof::{
-    Before, Name, PROOFS, Proof, begin, check_absent, check_newest, get_each_newest, get_each_newest_strict,
-    leave_proof, put_naming, put_proven, put_rebuilt, release,
+    Before, Name, PROOFS, Proof, Said, begin, check_absent, check_newest, get_each_newest,
+    get_each_newest_strict, leave_proof, put_anew, put_naming, put_proven, put_rebuilt, release,
 };
 pub(crate) use proof::{
     add_names, announce_removal, confirm_removal, is_damaged as is_damaged_proof, is_lost, proof_of,

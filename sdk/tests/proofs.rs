@@ -6,10 +6,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use packhouse_plugin::Error;
+use packhouse_plugin::auth::Owner;
 use packhouse_plugin::maintenance::{self, Maintenance, Reference, RemovalMark, Step, Stored};
 use packhouse_plugin::storage::{
-    self, Before, Change, Document, Entry, GRACE, Json, Named, Proof, Publish, Refused, Removal, Update,
-    Writer, put_proven, put_rebuilt,
+    self, Before, Change, Document, Entry, GRACE, Json, Named, Proof, Publish, Refused, Removal, Said,
+    Update, Writer, put_naming, put_proven, put_rebuilt,
 };
 use packhouse_plugin::testing::Host;
 use packhouse_plugin::{Description, Protocol, Request, Response};
@@ -572,4 +573,32 @@ fn a_document_that_is_begun_needs_no_reading_before_it_is_published_into() {
     assert!(Proof::of(INDEX).unwrap().names(&blob("1.0.0")));
     assert!(host.remove(INDEX));
     assert!(matches!(begin(), Err(Error::Damaged { .. })));
+}
+
+/// Of a document with these bytes.
+fn told(bytes: &[u8]) -> Said {
+    let owners = vec![Owner { name: String::from_utf8_lossy(bytes).into_owned(), id: None }];
+    Said { owners, ..Said::default() }
+}
+
+#[test]
+fn the_proof_repeats_what_the_newest_state_says_of_owners_and_forgets_what_a_change_does_not_tell() {
+    let _host = Host::new();
+    let said = |name: &str| {
+        let owner = Owner { name: name.to_owned(), id: None };
+        Said { owners: vec![owner], withdrawn: BTreeMap::from([("1.0.0".to_owned(), name.to_owned())]) }
+    };
+    let write = |bytes: &[u8], told: Option<Said>| {
+        let before = storage::get(INDEX).unwrap();
+        let proof = Proof::of(INDEX).unwrap();
+        let proof = told.into_iter().fold(proof, Proof::saying);
+        put_naming(proof, before.as_ref().map(Before::from).as_ref(), bytes.to_vec(), None, &[]).unwrap();
+        Proof::of(INDEX).unwrap().said().cloned()
+    };
+    assert_eq!(write(b"[1]", Some(said("ann"))), Some(said("ann")));
+    assert_eq!(write(b"[2]", Some(said("bob"))), Some(said("bob")));
+    assert_eq!(write(b"[3]", None), None, "nobody knows what this state says");
+    let change = |_: Option<&Document>| Ok::<_, Error>(Change::Write(b"[4]".to_vec()));
+    Update::new(INDEX).proven().saying(told).run(change).unwrap();
+    assert_eq!(Proof::of(INDEX).unwrap().said(), Some(&told(b"[4]")));
 }

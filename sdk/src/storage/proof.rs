@@ -12,6 +12,8 @@
 //!   that takes a file out of the document takes it out of the proof before; see the module `release`.
 //! - A request that removes the document says so in the proof before. The proof stays, and `gc` removes
 //!   it when no request can know the removed document any more; see the module `removal`.
+//! - The proof repeats what the newest state of the document says of access and of yanks; see the module
+//!   `said`.
 //! - A document of an earlier version has no proof, or one that says only that the document exists,
 //!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
 //!   written by such a version, by another system or by hand: only the files that the proof names
@@ -34,13 +36,15 @@ mod newest;
 mod record;
 mod release;
 mod removal;
+mod said;
 
 pub(crate) use absence::{add_names, is_lost, record, record_strict, why_lost};
 pub use absence::{check_absent, leave_proof};
-pub use change::{begin, check_newest, put_naming, put_proven, put_rebuilt};
+pub use change::{begin, check_newest, put_anew, put_naming, put_proven, put_rebuilt};
 pub use newest::{get_each_newest, get_each_newest_strict};
 pub use release::release;
 pub(crate) use removal::{announce_removal, confirm_removal, settle, settle_absent};
+pub use said::Said;
 
 /// Every proof lies below this.
 pub const PROOFS: &str = "proofs/";
@@ -65,6 +69,9 @@ struct State {
     /// The files that requests have taken out of the document a short while ago.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     released: BTreeMap<String, Released>,
+    /// None if the last change did not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said: Option<Said>,
 }
 
 /// What a document names.
@@ -91,6 +98,8 @@ pub struct Proof {
     info: Option<ObjectInfo>,
     state: State,
     base: Base,
+    /// What the document says after the next change.
+    new: Option<Said>,
 }
 
 /// What a change of a document builds on: the document as it was read.
@@ -140,7 +149,13 @@ impl Proof {
             info: found.map(|found| found.info),
             state,
             base: Base::Unknown,
+            new: None,
         })
+    }
+
+    /// The key of the document.
+    pub fn document(&self) -> &str {
+        &self.document
     }
 
     pub(crate) fn info(&self) -> Option<&ObjectInfo> {

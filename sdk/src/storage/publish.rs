@@ -23,7 +23,7 @@ use super::document::oversized;
 use super::leftover::{self, Begun};
 use crate::Error;
 use crate::storage::{
-    Before, Claim, DEFAULT_LIMIT, Document, Proof, Staged, get_up_to, now, retry, stamp, stat,
+    Before, Claim, DEFAULT_LIMIT, Document, Proof, Said, Staged, get_up_to, now, retry, stamp, stat,
     unless_conflict,
 };
 use crate::types::ObjectInfo;
@@ -94,6 +94,7 @@ pub struct Publish<'a> {
     limit: u64,
     begun: fn(&Document) -> Option<u64>,
     is_proven: bool,
+    said: Option<fn(&[u8]) -> Said>,
 }
 
 /// A document that is ready to be written.
@@ -133,7 +134,14 @@ pub struct Named {
 impl<'a> Publish<'a> {
     /// Into the document at this key.
     pub fn new(document: &'a str) -> Publish<'a> {
-        Publish { document, content_type: None, limit: DEFAULT_LIMIT, begun: |_| None, is_proven: false }
+        Publish {
+            document,
+            content_type: None,
+            limit: DEFAULT_LIMIT,
+            begun: |_| None,
+            is_proven: false,
+            said: None,
+        }
     }
 
     /// Of the document.
@@ -161,6 +169,13 @@ impl<'a> Publish<'a> {
     #[must_use]
     pub fn proven(self) -> Publish<'a> {
         Publish { is_proven: true, ..self }
+    }
+
+    /// What a document with these bytes says of access and of withdrawn versions, for a
+    /// [`Publish::proven`] publish. See [`Update::saying`](crate::storage::Update::saying).
+    #[must_use]
+    pub fn saying(self, said: fn(&[u8]) -> Said) -> Publish<'a> {
+        Publish { said: Some(said), ..self }
     }
 
     /// All steps, for protocols that write nothing beside the file: [`Publish::prepare`],

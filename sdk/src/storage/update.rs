@@ -2,7 +2,7 @@
 
 use super::document::oversized;
 use crate::storage::{
-    Before, DEFAULT_LIMIT, Document, Name, Proof, announce_removal, get_up_to, put, put_naming, remove,
+    Before, DEFAULT_LIMIT, Document, Name, Proof, Said, announce_removal, get_up_to, put, put_naming, remove,
     retry, stamp, to_json, unless_conflict,
 };
 use crate::types::{ObjectInfo, Precondition};
@@ -61,6 +61,7 @@ pub struct Update<'a> {
     kind: Kind,
     names: &'a [Name],
     known: Option<&'a Proof>,
+    said: Option<fn(&[u8]) -> Said>,
 }
 
 /// What is done about older copies of the document.
@@ -74,7 +75,15 @@ pub(super) enum Kind {
 
 impl<'a> Update<'a> {
     pub fn new(key: &'a str) -> Update<'a> {
-        Update { key, limit: DEFAULT_LIMIT, content_type: None, kind: Kind::Plain, names: &[], known: None }
+        Update {
+            key,
+            limit: DEFAULT_LIMIT,
+            content_type: None,
+            kind: Kind::Plain,
+            names: &[],
+            known: None,
+            said: None,
+        }
     }
 
     /// For a document that is changed with [`Publish::proven`](crate::storage::Publish::proven) or only
@@ -111,6 +120,13 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn naming(self, names: &'a [Name]) -> Update<'a> {
         Update { names, ..self }
+    }
+
+    /// What a document with these bytes says of access and of withdrawn versions, for a
+    /// [`Update::proven`] change. Every change of such a document must tell it; see [`Said`].
+    #[must_use]
+    pub fn saying(self, said: fn(&[u8]) -> Said) -> Update<'a> {
+        Update { said: Some(said), ..self }
     }
 
     /// The proof of the document as the caller has read it a moment ago. It is not read again then.
@@ -202,11 +218,18 @@ impl<'a> Update<'a> {
     /// After a change that was made although its answer was lost.
     fn record(self, current: Option<&Document>) -> Result<(), Error> {
         if let (Some(document), Kind::Proven | Kind::Strict) = (current, self.kind) {
-            let mut proof = Proof::of(self.key)?;
+            let mut proof = self.telling(Proof::of(self.key)?, &document.bytes);
             proof.build_on(Some(&document.into()));
             proof.record(&document.info, stamp::of(&document.bytes), self.names);
         }
         Ok(())
+    }
+
+    fn telling(self, proof: Proof, bytes: &[u8]) -> Proof {
+        match self.said {
+            Some(said) => proof.saying(said(bytes)),
+            None => proof,
+        }
     }
 
     fn before(self, document: &Document) -> Before {
@@ -239,6 +262,7 @@ impl<'a> Update<'a> {
                 let kept = current.as_ref().and_then(|info| info.content_type.as_deref());
                 let content_type = self.content_type.or(kept);
                 if let Some(proof) = proof {
+                    let proof = self.telling(proof, &bytes);
                     return put_naming(proof, before, bytes, content_type, self.names).map(Some);
                 }
                 let bytes = if self.kind == Kind::Stamped {

@@ -74,7 +74,7 @@ pub(crate) fn record(document: &str) -> Result<(), Error> {
     let Some(there) = get(document)? else { return Ok(()) };
     let version = &there.info.version;
     let base = Base::Document(version.clone());
-    let proof = Proof { document: document.to_owned(), info: None, state: State::default(), base };
+    let proof = Proof { document: document.to_owned(), info: None, state: State::default(), base, new: None };
     proof.try_record(version, stamp::of(&there.bytes).unwrap_or(0), &[]).map(drop)
 }
 
@@ -97,10 +97,11 @@ pub(crate) fn record_strict(document: &str) -> Result<(), Error> {
 /// Writes into the proof what this document names and the proof does not say.
 pub(crate) fn add_names(document: &Document, mut proof: Proof, mut names: Vec<Name>) -> Result<(), Error> {
     names.retain(|name| !proof.names(&name.name));
-    if names.is_empty() || proof.is_ahead_of(document)? {
+    let stamp = stamp::of(&document.bytes).unwrap_or(0);
+    if (names.is_empty() && !proof.has_news(stamp)) || proof.is_ahead_of(document)? {
         return Ok(());
     }
     let version = &document.info.version;
     proof.base = Base::Document(version.clone());
-    proof.try_record(version, stamp::of(&document.bytes).unwrap_or(0), &names).map(drop)
+    proof.try_record(version, stamp, &names).map(drop)
 }

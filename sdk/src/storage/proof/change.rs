@@ -41,7 +41,18 @@ pub fn put_rebuilt(
     bytes: Vec<u8>,
     content_type: Option<&str>,
 ) -> Result<ObjectInfo, Error> {
-    put_after(Proof::of(key)?, before, bytes, content_type, &[])
+    put_anew(Proof::of(key)?, before, bytes, content_type)
+}
+
+/// As [`put_rebuilt`], with the proof of the document, which may tell what the document says
+/// ([`Proof::saying`]).
+pub fn put_anew(
+    proof: Proof,
+    before: Option<&Before>,
+    bytes: Vec<u8>,
+    content_type: Option<&str>,
+) -> Result<ObjectInfo, Error> {
+    put_after(proof, before, bytes, content_type, &[])
 }
 
 /// Begins a document that says nothing yet, for a [`Publish`](crate::storage::Publish) that is proven

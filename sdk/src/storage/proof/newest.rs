@@ -50,6 +50,7 @@ fn each<S: AsRef<str>>(
             state: proof.as_ref().map(parse).unwrap_or_default(),
             info: proof.map(|proof| proof.info),
             base: Base::Unknown,
+            new: None,
         };
         if unless_conflict(known.check(&before(&document)))?.is_some() {
             return Ok(Some(document));

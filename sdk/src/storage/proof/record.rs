@@ -56,6 +56,7 @@ impl Proof {
             if self.is_there()
                 && self.state.stamp >= stamp
                 && names.iter().all(|name| self.knows(name, stamp))
+                && !self.has_news(stamp)
             {
                 return Ok(again);
             }
@@ -74,7 +75,7 @@ impl Proof {
                 return Ok(again);
             }
             wait_turn(&key, attempt)?;
-            self = Proof { base: self.base, ..Proof::of(&self.document)? };
+            self = Proof { base: self.base, new: self.new, ..Proof::of(&self.document)? };
         }
         Err(Error::Unavailable("others kept changing it".to_owned()))
     }
@@ -86,6 +87,7 @@ impl Proof {
         }
         // A later change may have said something else of them.
         let is_latest = self.state.stamp <= stamp;
+        self.say_new(stamp);
         self.state.stamp = self.state.stamp.max(stamp);
         for Name { name, note, since } in names {
             let since = since.unwrap_or_else(clock::now);

@@ -4,10 +4,9 @@ use super::{Claimed, Entry, Named, Publish, Refused, read};
 use crate::Error;
 use crate::maintenance::hold;
 use crate::storage::{
-    Before, Document, GRACE, Name, Precondition, Proof, get_up_to, now, put, retry, stamp, unless_conflict,
-    wait_turn,
+    Before, Document, GRACE, Name, Precondition, Proof, Said, get_up_to, now, put, retry, stamp,
+    unless_conflict, wait_turn,
 };
-use crate::types::ObjectInfo;
 
 /// How old a claim may be when the document is written, in milliseconds. The write may take
 /// two minutes more before the claim is worth nothing.
@@ -30,8 +29,9 @@ impl Claimed<'_> {
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Named, Refused>, E> {
         let written = self.write(look)?;
-        Ok(written.map(|Written { mut named, stamp }| {
+        Ok(written.map(|Written { mut named, stamp, said }| {
             if let Some(proof) = self.prepared.proof {
+                let proof = said.into_iter().fold(proof, Proof::saying);
                 let files = self.beside.into_inner().into_iter().chain([self.blob]);
                 let names: Vec<Name> = files.map(Name::from).collect();
                 if let Some(again) = proof.record(&named.document, stamp, &names) {
@@ -46,10 +46,14 @@ impl Claimed<'_> {
         &mut self,
         look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
     ) -> Result<Result<Written, Refused>, E> {
-        let Publish { document: key, content_type, limit, .. } = self.prepared.publish;
+        let Publish { document: key, content_type, limit, said, .. } = self.prepared.publish;
+        let said = |bytes: &[u8]| said.map(|said| said(bytes));
         let mut is_new_document = false;
-        let written =
-            |document, stamp, is_new_document| Written { named: Named { document, is_new_document }, stamp };
+        let written = |document, bytes: &[u8], is_new_document| Written {
+            named: Named { document, is_new_document },
+            stamp: stamp::of(bytes),
+            said: said(bytes),
+        };
         for attempt in 1.. {
             if now()?.saturating_sub(self.since) > CLAIM_USED_WITHIN {
                 return Err(Error::Unavailable("the publish took too long".to_owned()).into());
@@ -59,7 +63,7 @@ impl Claimed<'_> {
                 self.prepared.before.as_ref().map_or(Precondition::Absent, Before::precondition);
             let bytes = std::mem::take(&mut self.prepared.bytes);
             let error = match put(key, &bytes, precondition, content_type) {
-                Ok(document) => return Ok(Ok(written(document, stamp::of(&bytes), is_new_document))),
+                Ok(document) => return Ok(Ok(written(document, &bytes, is_new_document))),
                 Err(error) => error,
             };
             drop(bytes);
@@ -68,7 +72,7 @@ impl Claimed<'_> {
                 Error::Unavailable(_) | Error::Other { .. } => {
                     let found = written_after_all(key, limit, look);
                     return found
-                        .map(|(document, stamp)| Ok(written(document, stamp, is_new_document)))
+                        .map(|document| Ok(written(document.info, &document.bytes, is_new_document)))
                         .ok_or(error.into());
                 }
                 other => return Err(other.into()),
@@ -90,7 +94,7 @@ impl Claimed<'_> {
                         unless_conflict(prepared)?.map(Ok)
                     }
                     Entry::Same => {
-                        found = current.map(|document| (Before::from(&document), document.info));
+                        found = current;
                         Some(Err(Refused::Same))
                     }
                     Entry::Other => Some(Err(Refused::Exists)),
@@ -100,12 +104,12 @@ impl Claimed<'_> {
                 Ok(prepared) => self.prepared = prepared,
                 Err(Refused::Same) => {
                     // The document cannot be absent where it names something.
-                    let (before, document) = found.ok_or(Error::NotFound)?;
+                    let document = found.ok_or(Error::NotFound)?;
                     self.prepared.proof = proof.map(|mut proof| {
-                        proof.build_on(Some(&before));
+                        proof.build_on(Some(&Before::from(&document)));
                         proof
                     });
-                    return Ok(Ok(written(document, before.stamp(), is_new_document)));
+                    return Ok(Ok(written(document.info, &document.bytes, is_new_document)));
                 }
                 Err(refused) => return Ok(Err(refused)),
             }
@@ -118,23 +122,21 @@ impl Claimed<'_> {
     }
 }
 
-/// A document that names the blob, and its stamp.
+/// A document that names the blob, its stamp, and what it says.
 struct Written {
     named: Named,
     stamp: Option<u64>,
+    said: Option<Said>,
 }
 
-/// After a write whose outcome is unknown: the document, if it names the version, and its stamp.
+/// After a write whose outcome is unknown: the document, if it names the version.
 /// What goes wrong here does not matter beside what went wrong there.
 fn written_after_all<E>(
     key: &str,
     limit: u64,
     look: &mut impl FnMut(Option<&Document>) -> Result<Entry, E>,
-) -> Option<(ObjectInfo, Option<u64>)> {
+) -> Option<Document> {
     let current = get_up_to(key, limit).ok()?;
     let is_named = matches!(look(current.as_ref()), Ok(Entry::Same));
-    current.filter(|_| is_named).map(|document| {
-        let stamp = stamp::of(&document.bytes);
-        (document.info, stamp)
-    })
+    current.filter(|_| is_named)
 }
