@@ -26,6 +26,7 @@
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::Holder;
+use packhouse_plugin::storage::Said;
 use packhouse_plugin::time::parse_rfc3339;
 use serde::Deserialize;
 
@@ -190,15 +191,25 @@ impl<'a> Packument<'a> {
 
     /// Who looks after the package. Entries without a name are left out.
     pub fn maintainers(&self) -> Vec<Person> {
-        let listed: Vec<serde_json::Value> = self.top.value(MAINTAINERS).unwrap_or_default();
-        listed.into_iter().filter_map(|person| serde_json::from_value(person).ok()).collect()
+        maintainers(&self.top)
     }
 
     /// The same as accounts.
     pub fn owners(&self) -> Vec<Owner> {
-        let ids = Object::parse_lenient(self.top.get(OWNER_IDS));
-        let owner = |person: Person| Owner { id: ids.text(&person.name), name: person.name };
-        self.maintainers().into_iter().map(owner).collect()
+        owners(&self.top)
+    }
+
+    /// Makes these accounts those who look after the package, e.g. as a newer state of the document had
+    /// it. What else is known of them is kept.
+    pub fn set_owners(&mut self, owners: &[Owner]) {
+        let before = self.maintainers();
+        let person = |owner: &Owner| {
+            let known = before.iter().find(|person| person.name == owner.name);
+            known.cloned().unwrap_or_else(|| Person { name: owner.name.clone(), email: None })
+        };
+        let people: Vec<Person> = owners.iter().map(person).collect();
+        self.set_maintainers(&[], &[]);
+        self.set_maintainers(&people, owners);
     }
 
     /// Replaces who looks after the package. Those who did so before keep their accounts;
@@ -374,6 +385,23 @@ impl<'a> Packument<'a> {
             _ => None,
         }
     }
+}
+
+fn maintainers(top: &Object<'_>) -> Vec<Person> {
+    let listed: Vec<serde_json::Value> = top.value(MAINTAINERS).unwrap_or_default();
+    listed.into_iter().filter_map(|person| serde_json::from_value(person).ok()).collect()
+}
+
+fn owners(top: &Object<'_>) -> Vec<Owner> {
+    let ids = Object::parse_lenient(top.get(OWNER_IDS));
+    let owner = |person: Person| Owner { id: ids.text(&person.name), name: person.name };
+    maintainers(top).into_iter().map(owner).collect()
+}
+
+/// What a stored document says of access. The versions are not read.
+pub fn said(bytes: &[u8]) -> Said {
+    let top = Object::parse_bytes(bytes).unwrap_or_default();
+    Said { owners: owners(&top), ..Said::default() }
 }
 
 /// The later of two moments; the first when the other cannot be read.

@@ -6,7 +6,7 @@ use packhouse_plugin::ownership::{Holder, Ownership, Page, Survey, Thing};
 use packhouse_plugin::storage::{Change, Update};
 
 use crate::Npm;
-use crate::document::Packument;
+use crate::document::{Packument, said};
 use crate::endpoints::{PACKAGE, now};
 use crate::layout;
 use crate::name::PackageName;
@@ -29,7 +29,7 @@ impl Ownership for Npm {
             return Ok(false);
         }
         let mut was_listed = false;
-        Update::new(&layout::index(&name)).proven().run(|document| {
+        Update::new(&layout::index(&name)).proven().saying(said).run(|document| {
             was_listed = false;
             let Some(document) = document else { return Ok(Change::Keep) };
             let mut packument = Packument::parse(&document.bytes)?;

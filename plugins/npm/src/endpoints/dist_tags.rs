@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{JSON, load, no_package, no_version, now, package, parse, parse_whole};
 use crate::access::{require, require_in, require_listed};
-use crate::document::Packument;
+use crate::document::{Packument, said};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{PackageName, Tag};
@@ -59,7 +59,7 @@ fn change(
     name: &PackageName,
     change: impl Fn(&mut Packument<'_>, bool) -> Result<(), Error>,
 ) -> Result<Response, Error> {
-    Update::new(&layout::index(name)).proven().run_telling(|document, has_tried| {
+    Update::new(&layout::index(name)).proven().saying(said).run_telling(|document, has_tried| {
         let document = document.ok_or_else(|| no_package(name))?;
         let mut packument = parse_whole(name, document)?;
         require_in(name, &packument, "write")?;

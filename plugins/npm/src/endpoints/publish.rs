@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{JSON, PACKAGE, caller, load, now, package, parse_whole};
 use crate::access::{require, require_any, require_in, require_listed};
-use crate::document::{Manifest, Packument, Release, revision};
+use crate::document::{Manifest, Packument, Release, revision, said};
 use crate::error::{self, Error};
 use crate::json::Object;
 use crate::layout;
@@ -88,7 +88,8 @@ fn publish(name: &PackageName, received: Received) -> Result<Response, Error> {
         ),
         Refused::Same | Refused::Exists => error::version_exists(release.version),
     };
-    let prepared = match Publish::new(&key).content_type(JSON).begun(begun).proven().prepare(&mut look)? {
+    let publish = Publish::new(&key).content_type(JSON).begun(begun).proven().saying(said);
+    let prepared = match publish.prepare(&mut look)? {
         // The same bytes again repair a damaged tarball.
         Err(Refused::Same) if verified.staged.repair(&file, Some(TARBALL))? => {
             let document = load(name)?;

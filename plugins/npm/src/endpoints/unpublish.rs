@@ -3,14 +3,14 @@
 
 use packhouse_plugin::digests::SHA1;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
-use packhouse_plugin::storage::{self, Before, Document, GRACE, Proof, Removal, put_proven, unless_conflict};
+use packhouse_plugin::storage::{self, Before, Document, GRACE, Proof, Removal, put_naming, unless_conflict};
 use packhouse_plugin::{Call, Response, json, log, settings};
 use serde_json::json;
 
 use super::publish::{Changes, apply, is_made, receive_outline, refused_for_body};
 use super::{JSON, load, now, package, parse, parse_whole};
 use crate::access::{require_any, require_listed};
-use crate::document::{Manifest, Packument, revision};
+use crate::document::{Manifest, Packument, revision, said};
 use crate::error::{self, Error};
 use crate::json::Object;
 use crate::layout;
@@ -48,7 +48,9 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
         storage::check_newest(&index, &before)?;
         removal.announce_from(&index, &before, &files)?;
         void_removal(&index)?;
-        let written = put_proven(&index, Some(&before), packument.to_bytes(), Some(JSON));
+        let bytes = packument.to_bytes();
+        let proof = Proof::of(&index)?.saying(said(&bytes));
+        let written = put_naming(proof, Some(&before), bytes, Some(JSON), &[]);
         Ok(unless_conflict(written)?.map(|info| (revision(&info.version), true)))
     })?;
     if is_changed {

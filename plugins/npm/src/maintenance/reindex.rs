@@ -6,11 +6,11 @@ use std::io::BufReader;
 
 use packhouse_plugin::digests::{SHA1, SHA512};
 use packhouse_plugin::maintenance::{Phase, Step, digests, each};
-use packhouse_plugin::storage::{self, Document, Name, Proof, Reader, put_rebuilt, unless_conflict};
+use packhouse_plugin::storage::{self, Document, Name, Proof, Reader, put_anew, unless_conflict};
 use packhouse_plugin::{Error, find_digest, log, time};
 
 use crate::archive;
-use crate::document::{Packument, Release};
+use crate::document::{Packument, Release, said};
 use crate::endpoints::provenance::PREDICATE;
 use crate::integrity;
 use crate::json::Object;
@@ -58,6 +58,9 @@ fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Err
     }
     let is_older = proof.is_ahead_of(document)?;
     let mut is_changed = is_older;
+    if is_older {
+        restore_owners(&mut packument, &proof);
+    }
     for (file, named) in proof.files() {
         let version = file.rsplit_once('/').and_then(|(_, file)| layout::version_of_file(&name, file, "tgz"));
         let Some(version) = version.filter(|version| packument.version(version).is_none()) else { continue };
@@ -72,18 +75,55 @@ fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Err
     if !is_changed {
         let names =
             packument.versions().filter_map(|(version, _)| named(&name, &packument, version)).collect();
-        return step.prove_names(document, proof, names);
+        return step.prove_names(document, proof.saying(said(&document.bytes)), names);
+    }
+    if is_older {
+        remove_taken_out(&name, &mut packument, &proof)?;
+        if !packument.has_versions() {
+            let why = "it is an older copy, and none of its versions is left: restore the newest copy";
+            step.damaged_once(&document.info.key, why);
+            return Ok(());
+        }
     }
     if !step.is_dry_run() {
         let bytes = packument.to_bytes();
-        let written =
-            put_rebuilt(&document.info.key, Some(&document.into()), bytes, Some("application/json"));
+        let proof = proof.saying(said(&bytes));
+        let written = put_anew(proof, Some(&document.into()), bytes, Some("application/json"));
         // Somebody has changed it since.
         if unless_conflict(written)?.is_none() {
             return Ok(());
         }
     }
     step.rebuilt(&document.info.key);
+    Ok(())
+}
+
+/// The owners of the newest state, as the proof has them. If it has none of them, e.g. as an earlier
+/// version wrote it, nobody is an owner: those of an older copy may have been removed since.
+fn restore_owners(packument: &mut Packument<'_>, proof: &Proof) {
+    let said = proof.said();
+    if said.is_none() {
+        let listed: Vec<String> = packument.owners().into_iter().map(|owner| owner.name).collect();
+        let fields = [("key", proof.document()), ("listed", &listed.join(", "))];
+        log::warn(
+            "an older copy of a packument does not decide any more who owns the package: an administrator must add the owners again",
+            &fields,
+        );
+    }
+    packument.set_owners(said.map(|said| said.owners.as_slice()).unwrap_or_default());
+}
+
+/// Versions that an older copy names, and that were unpublished since.
+fn remove_taken_out(name: &PackageName, packument: &mut Packument<'_>, proof: &Proof) -> Result<(), Error> {
+    let versions: Vec<(String, String)> = packument
+        .versions()
+        .filter_map(|(version, _)| Some((version.to_owned(), named(name, packument, version)?.name)))
+        .collect();
+    let files: Vec<String> = versions.iter().map(|(_, file)| file.clone()).collect();
+    let gone = proof.taken_out(&files)?;
+    let versions: Vec<String> =
+        versions.into_iter().filter(|(_, file)| gone.contains(file)).map(|(version, _)| version).collect();
+    packument.remove_versions(&versions);
     Ok(())
 }
 

@@ -75,30 +75,116 @@ fn maintenance_names_it_and_removes_nothing() {
     OLDER.assert_kept::<Npm>();
 }
 
+fn set_owners(host: &Host, by: &str, names: &[&str]) -> Reply {
+    let path = unpublish::at_revision(host, "a", "/a");
+    let people: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+    host.as_user(by).put(&path).json(&json!({ "maintainers": people })).send::<Npm>()
+}
+
+/// bob owns the package beside ann until he is removed.
+const OWNED: Older = Older {
+    begin: || {
+        let host = (OLDER.begin)();
+        assert_eq!(set_owners(&host, "ann", &["ann", "bob"]).status(), 201);
+        host
+    },
+    go_on: |host| assert_eq!(set_owners(host, "ann", &["ann"]).status(), 201),
+    ..OLDER
+};
+
 #[test]
 fn an_older_list_of_owners_gives_nobody_back_what_they_had() {
-    fn set_owners(host: &Host, by: &str, names: &[&str]) -> Reply {
-        let path = unpublish::at_revision(host, "a", "/a");
-        let people: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
-        host.as_user(by).put(&path).json(&json!({ "maintainers": people })).send::<Npm>()
-    }
-    let owned = Older {
-        begin: || {
-            let host = (OLDER.begin)();
-            assert_eq!(set_owners(&host, "ann", &["ann", "bob"]).status(), 201);
-            host
-        },
-        go_on: |host| assert_eq!(set_owners(host, "ann", &["ann"]).status(), 201),
-        ..OLDER
-    };
-    owned.assert_refused(&[
+    OWNED.assert_refused(&[
         ("publish", |host| Publish::new("a", "1.1.0").send(&host.as_user("bob"))),
         ("set a tag", |host| {
             host.as_user("bob").put("/-/package/a/dist-tags/beta").json(&json!("1.0.0")).send::<Npm>()
         }),
         ("change the owners", |host| set_owners(host, "bob", &["bob"])),
     ]);
-    owned.assert_kept::<Npm>();
+    OWNED.assert_kept::<Npm>();
+}
+
+#[test]
+fn a_reindex_gives_a_removed_owner_nothing_back() {
+    let assert_only_ann = |host: &Host, newest: &[u8]| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        let stored = host.object_json(INDEX);
+        for member in ["maintainers", "_ownerIds"] {
+            assert_eq!(stored[member], newest[member]);
+        }
+        assert_eq!(Publish::new("a", "1.2.0").send(&host.as_user("bob")).status(), 403);
+        assert_eq!(set_owners(host, "bob", &["bob"]).status(), 403);
+        assert_eq!(Publish::new("a", "1.2.0").send(&host.as_user("ann")).status(), 201);
+    };
+    OWNED.assert_made_anew::<Npm>(assert_only_ann);
+    // Changes that are about something else come after it.
+    let published_since = Older {
+        go_on: |host| {
+            (OWNED.go_on)(host);
+            Publish::new("a", "1.1.0").done(host);
+            let path = "/-/package/a/dist-tags/beta";
+            let tagged = host.as_user("ann").put(path).json(&json!("1.0.0")).send::<Npm>();
+            assert_eq!(tagged.status(), 201);
+        },
+        ..OWNED
+    };
+    published_since.assert_made_anew::<Npm>(assert_only_ann);
+    let disowned = Older {
+        go_on: |host| {
+            let thing = packhouse_plugin::ownership::Thing::new("package", "a");
+            assert!(host.disown::<Npm>(&host.holder("bob"), &thing).unwrap());
+        },
+        ..OWNED
+    };
+    disowned.assert_made_anew::<Npm>(assert_only_ann);
+}
+
+/// As an earlier version left it: the owners of an older copy may have been removed since.
+#[test]
+fn a_reindex_grants_nobody_what_an_older_copy_says_if_the_newest_owners_are_not_known() {
+    let (host, newest) = OWNED.restored(DAY, true);
+    let proof = format!("proofs/{INDEX}");
+    let mut state = host.object_json(&proof);
+    assert!(state.as_object_mut().unwrap().remove("said").is_some());
+    host.insert(&proof, state.to_string()).unwrap();
+    let older = host.object(INDEX).unwrap();
+    assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, [INDEX]);
+    assert_eq!(host.object_json(INDEX)["maintainers"], json!([]));
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("ann, bob")), "who was listed");
+    assert_eq!(Publish::new("a", "1.2.0").send(&host.as_user("bob")).status(), 403);
+    // What is restored is whole, and a reindex writes down what it says.
+    host.insert(INDEX, newest).unwrap();
+    host.insert(&proof, state.to_string()).unwrap();
+    assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, Vec::<String>::new());
+    host.insert(INDEX, older).unwrap();
+    assert_eq!(host.upkeep().reindex::<Npm>().unwrap().rebuilt, [INDEX]);
+    assert_eq!(host.object_json(INDEX)["maintainers"][0]["name"], "ann");
+    assert_eq!(host.object_json(INDEX)["maintainers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_reindex_does_not_list_again_what_was_unpublished() {
+    let unpublished = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            Publish::new("a", "1.1.0").done(&host);
+            host
+        },
+        go_on: |host| {
+            let (path, body) =
+                (unpublish::at_revision(host, "a", "/a"), unpublish::without(host, "a", "1.1.0"));
+            assert_eq!(host.as_user("ann").put(&path).json(&body).send::<Npm>().status(), 201);
+        },
+        ..OLDER
+    };
+    unpublished.assert_made_anew::<Npm>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        let stored = host.object_json(INDEX);
+        for member in ["versions", "dist-tags", "_sizes"] {
+            assert_eq!(stored[member], newest[member], "{member}");
+        }
+        other_bytes().done(host);
+    });
 }
 
 #[test]

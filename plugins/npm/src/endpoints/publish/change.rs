@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::{PACKAGE, caller, now, parse_whole};
 use super::types;
 use crate::access::{require, require_account, require_any, require_in};
-use crate::document::{Packument, Person, revision};
+use crate::document::{Packument, Person, revision, said};
 use crate::error::{self, Error};
 use crate::json::{Object, quote};
 use crate::layout;
@@ -134,7 +134,7 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
         )?;
     }
     let mut kept = None;
-    let info = Update::new(&layout::index(name)).proven().run(|document| {
+    let info = Update::new(&layout::index(name)).proven().saying(said).run(|document| {
         let Some(document) = document else {
             storage::check_absent(&layout::index(name))?;
             return Err(no_tarball(name));
