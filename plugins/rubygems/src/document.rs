@@ -8,6 +8,7 @@
 
 use packhouse_plugin::auth::Owner;
 use packhouse_plugin::ownership::Holder;
+use packhouse_plugin::storage::Said;
 use packhouse_plugin::time;
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +156,24 @@ impl Package {
 
     pub fn owners(&self) -> Vec<Owner> {
         self.owners.iter().map(|owner| Owner { name: owner.name.clone(), id: owner.id.clone() }).collect()
+    }
+
+    /// What the document says of access and of yanks.
+    pub fn said(&self) -> Said {
+        let yanked = |release: &Release| Some((release.slot.clone(), release.yanked.clone()?));
+        Said { owners: self.owners(), withdrawn: self.versions.iter().filter_map(yanked).collect() }
+    }
+
+    /// Owners and yanks become what a newer state of the document said. If nobody knows what it said,
+    /// the gem has no owners: those of an older copy may have been removed since.
+    pub fn restore(&mut self, said: Option<&Said>) {
+        let owners = said.map(|said| said.owners.as_slice()).unwrap_or_default();
+        self.owners =
+            owners.iter().map(|owner| Listed { name: owner.name.clone(), id: owner.id.clone() }).collect();
+        let Some(said) = said else { return };
+        for release in &mut self.versions {
+            release.yanked = said.withdrawn.get(&release.slot).cloned();
+        }
     }
 
     /// False when the owner is listed already.

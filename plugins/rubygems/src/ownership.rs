@@ -24,7 +24,7 @@ impl Ownership for RubyGems {
     fn disown(holder: &Holder, thing: &Thing) -> Result<bool, Error> {
         let Ok(name) = GemName::parse(&thing.name) else { return Ok(false) };
         let mut was_listed = false;
-        Update::new(&layout::document(&name)).proven().run(|document| {
+        Update::new(&layout::document(&name)).proven().saying(stored::said).run(|document| {
             was_listed = false;
             let package = document.map(stored::parse).transpose()?;
             let Some(mut package) = package.filter(|package| thing.kind == GEM && package.name == thing.name)

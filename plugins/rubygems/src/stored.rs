@@ -1,7 +1,9 @@
 //! Reads a gem's stored document. A damaged or lost document is never treated as missing: then yanks
 //! and owners would be lost.
 
-use packhouse_plugin::storage::{self, Change, Document, Precondition, Reader, Update, unless_conflict};
+use packhouse_plugin::storage::{
+    self, Change, Document, Precondition, Reader, Said, Update, unless_conflict,
+};
 use packhouse_plugin::{Error as Host, log};
 
 use crate::catalog;
@@ -26,6 +28,11 @@ pub fn parse(document: &Document) -> Result<Package, Host> {
         return Ok(package);
     }
     Err(document.damaged(format!("it is about {}", package.name)))
+}
+
+/// What a stored document says of access and of yanks.
+pub fn said(bytes: &[u8]) -> Said {
+    serde_json::from_slice::<Package>(bytes).map(|package| package.said()).unwrap_or_default()
 }
 
 /// A gem that an earlier system has stored: its page of the compact index speaks.
@@ -76,7 +83,7 @@ pub fn change(
     mut change: impl FnMut(&mut Package, bool) -> Result<bool, Error>,
 ) -> Result<(), Error> {
     let key = layout::document(name);
-    Update::new(&key).content_type(JSON).proven().run_telling(|document, has_tried| {
+    Update::new(&key).content_type(JSON).proven().saying(said).run_telling(|document, has_tried| {
         let package = of_document(name, document)?.filter(|package| package.name == name.as_str());
         let mut package = package.ok_or_else(|| no_gem(name))?;
         if change(&mut package, has_tried)? {

@@ -56,7 +56,7 @@ fn make_visible(spec: &Gemspec, staged: &mut Staged) -> Result<(), Error> {
         ),
     };
     let begun = |document: &Document| stored::parse(document).ok()?.begun();
-    let publish = Publish::new(&key).content_type(JSON).begun(begun).proven();
+    let publish = Publish::new(&key).content_type(JSON).begun(begun).proven().saying(stored::said);
     let prepared = match publish.prepare(&mut look)? {
         Err(Refused::Same) if repair(name, slot, staged)? => return Ok(()),
         prepared => prepared.map_err(refuse)?,

@@ -1,11 +1,11 @@
 //! Rewrites what is derived: the pages and the list of the compact index, and what is derived from the
 //! list. It makes the document of an earlier system's gem from its page.
 //!
-//! Documents are not derived: only they know yanks, owners and times. Lost documents are reported. A
-//! document that has lost versions gets these back.
+//! Documents are not derived: only they, and their proofs, know yanks and owners. Lost documents are
+//! reported. A document that has lost versions gets these back.
 
 use packhouse_plugin::maintenance::{Phase, Step, Stored, each, each_document};
-use packhouse_plugin::storage::{self, put_proven, unless_conflict};
+use packhouse_plugin::storage::{self, Proof, put_naming, unless_conflict};
 use packhouse_plugin::{Error, ObjectInfo, log};
 
 use super::document;
@@ -79,7 +79,8 @@ fn adopt(step: &Step<'_>, name: &GemName) -> Result<(), Error> {
     measure(name, &mut package)?;
     if !step.is_dry_run() {
         let bytes = storage::to_json(&package)?;
-        if unless_conflict(put_proven(&key, None, bytes, Some(JSON)))?.is_none() {
+        let proof = Proof::of(&key)?.saying(package.said());
+        if unless_conflict(put_naming(proof, None, bytes, Some(JSON), &[]))?.is_none() {
             return Ok(());
         }
     }

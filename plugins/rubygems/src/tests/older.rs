@@ -128,6 +128,87 @@ fn a_reindex_makes_the_lost_version_anew_from_its_gem() {
 }
 
 #[test]
+fn a_reindex_gives_a_removed_owner_nothing_back() {
+    let assert_only_ann = |host: &Host, newest: &[u8]| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        assert_eq!(host.object_json(DOCUMENT)["owners"], newest["owners"]);
+        assert_eq!(push(&host.as_user("bob"), &samples::gem("demo", "1.2")).status(), 403);
+        assert_eq!(owner(&host.as_user("bob"), "DELETE", "ann").status(), 403);
+        pushed(host, "demo", "1.2");
+    };
+    OWNED.assert_made_anew::<RubyGems>(assert_only_ann);
+    // Changes that are about something else come after it.
+    let pushed_since = Older {
+        go_on: |host| {
+            assert_eq!(owner(&host.as_user("ann"), "DELETE", "bob").status(), 200);
+            pushed(host, "demo", "1.1");
+            settle(host);
+        },
+        ..OWNED
+    };
+    pushed_since.assert_made_anew::<RubyGems>(assert_only_ann);
+    let disowned = Older {
+        go_on: |host| {
+            let bob = host.holder("bob");
+            assert!(host.disown::<RubyGems>(&bob, &Thing::new("gem", "demo")).unwrap());
+            settle(host);
+        },
+        ..OWNED
+    };
+    disowned.assert_made_anew::<RubyGems>(assert_only_ann);
+}
+
+/// As an earlier version left it: the owners of an older copy may have been removed since.
+#[test]
+fn a_reindex_grants_nobody_what_an_older_copy_says_if_the_newest_owners_are_not_known() {
+    let (host, _) = OWNED.restored(DAY, true);
+    let mut state: Value = host.object_json(PROOF);
+    assert!(state.as_object_mut().unwrap().remove("said").is_some());
+    host.insert(PROOF, state.to_string()).unwrap();
+    assert!(host.upkeep().reindex::<RubyGems>().unwrap().rebuilt.contains(&DOCUMENT.to_owned()));
+    assert!(host.object_json(DOCUMENT).get("owners").is_none());
+    assert!(host.log().iter().any(|line| format!("{line:?}").contains("ann, bob")), "who was listed");
+    assert_eq!(push(&host.as_user("bob"), &samples::gem("demo", "1.2")).status(), 403);
+}
+
+#[test]
+fn a_reindex_undoes_no_yank_and_no_unyank() {
+    let yanked = Older {
+        go_on: |host| {
+            pushed(host, "demo", "1.1");
+            for version in ["1.0", "1.1"] {
+                assert_eq!(yank(&host.as_user("ann"), version).status(), 200);
+            }
+            settle(host);
+        },
+        ..OLDER
+    };
+    yanked.assert_made_anew::<RubyGems>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        assert_eq!(host.object_json(DOCUMENT)["versions"], newest["versions"]);
+        for version in ["1.0", "1.1"] {
+            assert_eq!(get(host, &format!("/gems/demo-{version}.gem")).status(), 404);
+        }
+    });
+    let unyanked = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            assert_eq!(yank(&host.as_user("ann"), "1.0").status(), 200);
+            host
+        },
+        go_on: |host| {
+            let path = "/api/v1/gems/unyank?gem_name=demo&version=1.0";
+            assert_eq!(host.as_user("ann").put(path).send::<RubyGems>().status(), 200);
+            settle(host);
+        },
+        ..OLDER
+    };
+    unyanked.assert_made_anew::<RubyGems>(|host, _| {
+        assert_eq!(get(host, "/gems/demo-1.0.gem").status(), 200);
+    });
+}
+
+#[test]
 fn a_version_whose_gem_is_lost_too_is_told_by_a_reindex() {
     let (host, _) = OLDER.restored(DAY, true);
     assert!(host.remove(LOST));

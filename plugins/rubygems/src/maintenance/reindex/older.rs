@@ -1,11 +1,11 @@
 //! Documents that are older copies, or do not name what they have named, as their proofs tell: the lost
-//! versions are made anew from the gems. That a version was yanked, and who was made an owner, stands
-//! nowhere else.
+//! versions are made anew from the gems. The proof knows the owners of the newest state, and what was
+//! yanked.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{Step, digests};
-use packhouse_plugin::storage::{self, Document, Name, Proof, Reader, put_rebuilt, unless_conflict};
-use packhouse_plugin::{Error, find_digest, time};
+use packhouse_plugin::storage::{self, Document, Name, Proof, Reader, put_anew, unless_conflict};
+use packhouse_plugin::{Error, find_digest, log, time};
 
 use crate::archive::{self, ArchiveError};
 use crate::catalog;
@@ -18,7 +18,8 @@ use crate::stored::{self, JSON};
 pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Error> {
     let Ok(mut package) = stored::parse(document) else { return Ok(()) };
     let Ok(name) = GemName::parse(&package.name) else { return Ok(()) };
-    let mut is_changed = proof.is_ahead_of(document)?;
+    let is_older = proof.is_ahead_of(document)?;
+    let mut is_changed = is_older;
     let mut files: Vec<(&str, u64)> = proof.files().collect();
     files.sort_by_key(|(_, named)| *named);
     for (file, named) in files {
@@ -39,12 +40,15 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(),
         }
     }
     if !is_changed {
-        return step.prove_names(document, proof, named(&name, &package));
+        return step.prove_names(document, proof.saying(package.said()), named(&name, &package));
+    }
+    if is_older {
+        restore(&mut package, &proof);
     }
     if !step.is_dry_run() {
         catalog::announce(&name)?;
         let bytes = storage::to_json(&package)?;
-        let written = put_rebuilt(&document.info.key, Some(&document.into()), bytes, Some(JSON));
+        let written = put_anew(proof.saying(package.said()), Some(&document.into()), bytes, Some(JSON));
         // Somebody has changed it since.
         if unless_conflict(written)?.is_none() {
             return Ok(());
@@ -52,6 +56,19 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(),
     }
     step.rebuilt(&document.info.key);
     Ok(())
+}
+
+/// If the proof does not know the owners, e.g. as an earlier version wrote it, nobody is an owner.
+fn restore(package: &mut Package, proof: &Proof) {
+    if proof.said().is_none() {
+        let listed: Vec<String> = package.owners().into_iter().map(|owner| owner.name).collect();
+        let fields = [("key", proof.document()), ("listed", &listed.join(", "))];
+        log::warn(
+            "an older copy of a document does not decide any more who owns the gem: an administrator must add the owners again",
+            &fields,
+        );
+    }
+    package.restore(proof.said());
 }
 
 /// The gems that a document names.
