@@ -12,6 +12,7 @@
 
 use std::borrow::Cow;
 
+use packhouse_plugin::storage::Said;
 use packhouse_plugin::time::parse_rfc3339;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -78,6 +79,23 @@ impl Line<'_> {
     }
 }
 
+/// What a stored index file says of yanks.
+pub fn said(bytes: &[u8]) -> Said {
+    Index::new(bytes).said()
+}
+
+/// False for a line that is not yanked, without parsing it.
+fn may_be_yanked(line: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"yanked\"";
+    // An escape can spell any character.
+    let has_escape = memchr::memmem::find(line, b"\\u").is_some();
+    has_escape
+        || memchr::memmem::find_iter(line, NAME).any(|at| {
+            let value = line.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
+            value.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"t"))
+        })
+}
+
 /// Why a line is not a line of an index. Lines are counted from 1.
 pub fn bad_line(number: usize) -> String {
     format!("its line {} is not a line of an index", number + 1)
@@ -106,6 +124,26 @@ impl<'a> Index<'a> {
     /// The spelling of the name; none when no line can be read.
     pub fn name(self) -> Option<CrateName> {
         self.lines().find_map(|line| CrateName::parse(&line.name).ok())
+    }
+
+    /// What the file says of yanks. Only the lines that may be yanked are parsed.
+    pub fn said(self) -> Said {
+        let lines = self.raw_lines().filter(|line| may_be_yanked(line)).filter_map(parse);
+        let yanked = lines.filter(Line::is_yanked).map(|line| (line.vers.into_owned(), String::new()));
+        Said { withdrawn: yanked.collect(), ..Said::default() }
+    }
+
+    /// The file with the yanks that a newer state of it had; none if they are the same.
+    pub fn with_yanks(self, said: &Said) -> Option<Vec<u8>> {
+        let mut changed: Option<Vec<u8>> = None;
+        for line in self.lines() {
+            let yanked = said.withdrawn.contains_key(&*line.vers);
+            if let (true, Ok(version)) = (line.is_yanked() != yanked, Version::parse(&line.vers)) {
+                let bytes = changed.as_deref().unwrap_or(self.bytes);
+                changed = Index::new(bytes).with_yanked(&version, yanked).or(changed);
+            }
+        }
+        changed
     }
 
     /// The line of a version.

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{CRATE, JSON, TEXT};
 use crate::access::StoredName;
 use crate::archive;
-use crate::document::{Index, Release};
+use crate::document::{Index, Release, said};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::manifest::Manifest;
@@ -121,8 +121,11 @@ fn make_visible(
             "this crate has more versions than its index file can hold; publish under another name",
         ),
     };
-    let publish =
-        Publish::new(&index).content_type(TEXT).begun(|index| Index::new(&index.bytes).begun()).proven();
+    let publish = Publish::new(&index)
+        .content_type(TEXT)
+        .begun(|index| Index::new(&index.bytes).begun())
+        .proven()
+        .saying(said);
     let prepared = publish.prepare_from(seen, &mut look)?.map_err(refuse)?;
     if prepared.is_new_document() {
         name::reserve(name)?;

@@ -6,7 +6,7 @@ use packhouse_plugin::{Call, Response, log, settings};
 
 use super::{TEXT, crate_name, crate_version, done, no_crate, no_version};
 use crate::access::StoredName;
-use crate::document::Index;
+use crate::document::{Index, said};
 use crate::error::Error;
 use crate::layout;
 
@@ -25,7 +25,7 @@ fn set_yanked(call: &Call, yanked: bool) -> Result<Response, Error> {
     let name = stored.name();
     settings::require_feature("yank")?;
     let version = crate_version(call)?;
-    Update::new(&layout::index(name)).content_type(TEXT).proven().run(|document| {
+    Update::new(&layout::index(name)).content_type(TEXT).proven().saying(said).run(|document| {
         let document = document.filter(|document| stored.is_of(document)).ok_or_else(|| no_crate(name))?;
         let index = Index::new(&document.bytes);
         index.check_to_change(name).map_err(|why| document.damaged(why))?;

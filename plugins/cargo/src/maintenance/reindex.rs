@@ -1,8 +1,8 @@
 //! Rewrites what is derived: the configuration for other programs that read the bucket, the reserved
 //! names (if another system wrote the index), and the catalog.
 //!
-//! Index files are not derived: only they know which versions are yanked and when they were published.
-//! Lost index files are reported. If an index file has lost lines, they are restored.
+//! Index files are not derived: only they, and their proofs, know which versions are yanked and when they
+//! were published. Lost index files are reported. If an index file has lost lines, they are restored.
 
 use packhouse_plugin::Error;
 use packhouse_plugin::maintenance::{Phase, Step, Stored as StoredIndex, each};

@@ -84,6 +84,47 @@ fn a_yank_that_an_older_copy_does_not_know_is_lost_and_noticed() {
 }
 
 #[test]
+fn a_reindex_undoes_no_yank_and_no_unyank() {
+    fn set(host: &Host, version: &str, action: &str) {
+        let path = format!("/api/v1/crates/demo/{version}/{action}");
+        let ann = host.as_user("ann");
+        let request = if action == "yank" { ann.delete(&path) } else { ann.put(&path) };
+        assert_eq!(request.send::<Cargo>().status(), 200);
+    }
+    fn yanks(index: &[u8]) -> Vec<(String, bool)> {
+        let lines = crate::document::Index::new(index).lines();
+        let mut yanks: Vec<_> = lines.map(|line| (line.vers.to_string(), line.is_yanked())).collect();
+        yanks.sort();
+        yanks
+    }
+    let changed = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            Publish::new("demo", "1.0.1").done(&host);
+            set(&host, "1.0.1", "yank");
+            host
+        },
+        go_on: |host| {
+            Publish::new("demo", "1.1.0").done(host);
+            set(host, "1.1.0", "yank");
+            set(host, "1.0.0", "yank");
+            set(host, "1.0.1", "unyank");
+            // A change that is about something else comes after it.
+            Publish::new("demo", "1.2.0").done(host);
+            host.upkeep().reindex::<Cargo>().unwrap();
+        },
+        ..OLDER
+    };
+    changed.assert_made_anew::<Cargo>(|host, newest| {
+        let stored = yanks(&host.object(INDEX).unwrap());
+        assert_eq!(stored, yanks(newest));
+        let yanked: Vec<&str> =
+            stored.iter().filter(|(_, yanked)| *yanked).map(|(version, _)| version.as_str()).collect();
+        assert_eq!(yanked, ["1.0.0", "1.1.0"]);
+    });
+}
+
+#[test]
 fn maintenance_names_it_and_removes_nothing() {
     OLDER.assert_kept::<Cargo>();
 }

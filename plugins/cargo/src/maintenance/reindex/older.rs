@@ -1,15 +1,15 @@
 //! Index files that are older copies, or do not name what they have named, as their proofs tell: the
-//! lost lines are made anew from the files. That a version was yanked stands nowhere else.
+//! lost lines are made anew from the files. The proof knows what was yanked.
 
 use std::io::BufReader;
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::maintenance::{Step, digests};
-use packhouse_plugin::storage::{Document, Name, Proof, Reader, put_rebuilt, unless_conflict};
+use packhouse_plugin::storage::{Document, Name, Proof, Reader, put_anew, unless_conflict};
 use packhouse_plugin::{Error, find_digest};
 
 use crate::archive;
-use crate::document::{Index, Line, Release};
+use crate::document::{Index, Line, Release, said};
 use crate::layout;
 use crate::manifest::Manifest;
 use crate::name::{CrateName, Version};
@@ -24,7 +24,8 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(),
     if Index::new(&document.bytes).check(&name).is_err() {
         return Ok(());
     }
-    let mut is_changed = proof.is_ahead_of(document)?;
+    let is_older = proof.is_ahead_of(document)?;
+    let mut is_changed = is_older;
     let mut bytes = document.bytes.clone();
     for (file, named) in proof.files() {
         let Some((spelled, version)) = layout::release_of_file(file) else { continue };
@@ -44,10 +45,14 @@ pub fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(),
         }
     }
     if !is_changed {
-        return step.prove_names(document, proof, named(&name, &document.bytes));
+        return step.prove_names(document, proof.saying(said(&bytes)), named(&name, &document.bytes));
+    }
+    if let Some(yanks) = proof.said().filter(|_| is_older) {
+        bytes = Index::new(&bytes).with_yanks(yanks).unwrap_or(bytes);
     }
     if !step.is_dry_run() {
-        let written = put_rebuilt(&document.info.key, Some(&document.into()), bytes, Some(TEXT));
+        let proof = proof.saying(said(&bytes));
+        let written = put_anew(proof, Some(&document.into()), bytes, Some(TEXT));
         // Somebody has changed it since.
         if unless_conflict(written)?.is_none() {
             return Ok(());
