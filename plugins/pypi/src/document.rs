@@ -18,6 +18,9 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+use std::collections::BTreeMap;
+
+use packhouse_plugin::storage::Said;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -106,6 +109,11 @@ pub struct File {
     pub uploader: Option<String>,
 }
 
+/// What a stored document says of yanks and of the status.
+pub fn said(bytes: &[u8]) -> Said {
+    Project::parse(bytes).ok().flatten().map(|project| project.said()).unwrap_or_default()
+}
+
 /// Reads as [`FORMAT`] and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Format {
@@ -149,6 +157,23 @@ impl Project {
     /// such documents for a moment, in a first upload and in the deletion of a project.
     pub fn may_have_lost_files(&self) -> bool {
         self.files.is_empty() && !self.empty
+    }
+
+    /// What the document says of yanks and of the status.
+    pub fn said(&self) -> Said {
+        let yanked = |file: &File| Some((file.filename.clone(), file.yanked.clone()?));
+        let mut withdrawn: BTreeMap<String, String> = self.files.iter().filter_map(yanked).collect();
+        let status = self.status.as_ref().and_then(|status| serde_json::to_string(status).ok());
+        withdrawn.extend(status.map(|status| (String::new(), status)));
+        Said { withdrawn, ..Said::default() }
+    }
+
+    /// Yanks and status become what a newer state of the document said.
+    pub fn restore(&mut self, said: &Said) {
+        for file in &mut self.files {
+            file.yanked = said.withdrawn.get(&file.filename).cloned();
+        }
+        self.status = said.withdrawn.get("").and_then(|status| serde_json::from_str(status).ok());
     }
 
     pub fn file(&self, filename: &str) -> Option<&File> {

@@ -3,7 +3,7 @@
 use packhouse_plugin::log;
 use packhouse_plugin::maintenance::RemovalMark;
 use packhouse_plugin::storage::{
-    self, Before, ListingOptions, Precondition, Removal, list_page, put_proven, unless_conflict,
+    self, Before, ListingOptions, Precondition, Proof, Removal, list_page, put_naming, unless_conflict,
 };
 
 use super::{JSON, load_whole, no_project, pages};
@@ -58,7 +58,8 @@ pub fn project(
         }
         has_emptied = loaded.project.files.is_empty();
         let bytes = storage::to_json(&loaded.project.stored())?;
-        let written = put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON));
+        let proof = Proof::of(&key)?.saying(loaded.project.said());
+        let written = put_naming(proof, loaded.before.as_ref(), bytes, Some(JSON), &[]);
         Ok(unless_conflict(written)?.map(|info| {
             pages::write_project(name);
             Changed::To(info.version)

@@ -17,7 +17,7 @@ use packhouse_plugin::{Call, Response, log, settings};
 use super::{JSON, Loaded, found, load_whole, pages, require, stored};
 use crate::attestation;
 use crate::catalog;
-use crate::document::{File, Project};
+use crate::document::{File, Project, said};
 use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{FileName, ProjectName};
@@ -95,7 +95,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
         is_first.set(project.files.is_empty());
         with_file(verified, project).map(Entry::New)
     };
-    let publish = Publish::new(&document).content_type(JSON).proven();
+    let publish = Publish::new(&document).content_type(JSON).proven().saying(said);
     let mut prepared = publish.prepare(&mut look)?;
     is_prepared.set(true);
     if is_adopted.get() {

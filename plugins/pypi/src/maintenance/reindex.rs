@@ -10,7 +10,7 @@
 
 use packhouse_plugin::maintenance::{Phase, Step};
 use packhouse_plugin::storage::{
-    self, Before, GRACE, ListingOptions, Name, Precondition, Proof, list_page, put_rebuilt, unless_conflict,
+    self, Before, GRACE, ListingOptions, Name, Precondition, Proof, list_page, put_anew, unless_conflict,
 };
 use packhouse_plugin::{Error, ObjectInfo, time};
 
@@ -100,15 +100,24 @@ fn write_document(step: &Step<'_>, name: &ProjectName) -> Result<u64, Error> {
         let missing = missing(step, known.as_ref(), &folder, &proof);
         if missing.is_empty() && !is_older {
             if let Stored::Ours(document, project) = &there {
-                step.prove_names(document, proof, named(name, project))?;
+                step.prove_names(document, proof.saying(project.said()), named(name, project))?;
             }
             return Ok(Some(read));
         }
         read += missing.iter().map(|(_, info)| info.size).sum::<u64>();
-        let project = with_files(known, name, &folder, &missing, &proof)?;
+        let mut project = with_files(known, name, &folder, &missing, &proof)?;
+        if is_older {
+            restore(&mut project, name, &proof)?;
+            if project.files.is_empty() {
+                let why = "it is an older copy, and none of its files is left: restore the newest copy";
+                step.damaged_once(&key, why);
+                return Ok(Some(read));
+            }
+        }
         if !step.is_dry_run() {
             let bytes = storage::to_json(&project.stored())?;
-            if unless_conflict(put_rebuilt(&key, before.as_ref(), bytes, Some(JSON)))?.is_none() {
+            let proof = proof.saying(project.said());
+            if unless_conflict(put_anew(proof, before.as_ref(), bytes, Some(JSON)))?.is_none() {
                 return Ok(None);
             }
         }
@@ -171,6 +180,17 @@ fn with_files(
         project.files.push(described);
     }
     Ok(project)
+}
+
+/// What the proof knows of the newest state: yanks, the status, and the files that requests have removed
+/// since.
+fn restore(project: &mut Project, name: &ProjectName, proof: &Proof) -> Result<(), Error> {
+    let Some(said) = proof.said() else { return Ok(()) };
+    project.restore(said);
+    let files: Vec<String> = project.files.iter().map(|file| layout::file(name, &file.filename)).collect();
+    let gone = proof.taken_out(&files)?;
+    project.files.retain(|file| !gone.contains(&layout::file(name, &file.filename)));
+    Ok(())
 }
 
 /// The derived page of a project. `only_missing`: it was written with its files already.

@@ -73,6 +73,42 @@ fn a_reindex_makes_the_lost_entry_anew_from_the_file() {
 }
 
 #[test]
+fn a_reindex_undoes_no_yank_no_quarantine_and_no_deletion() {
+    let changed = Older {
+        begin: || {
+            let host = host();
+            for version in ["0.8", "0.9", "1.0"] {
+                Upload::wheel("demo", version).done(&host);
+            }
+            host
+        },
+        go_on: |host| {
+            let ann = host.as_user("ann");
+            assert_eq!(ann.put("/pypi/demo/1.0/yank").send::<Pypi>().status(), 200);
+            assert_eq!(ann.delete("/pypi/demo/0.8").send::<Pypi>().status(), 204);
+            // A change that is about something else comes after it.
+            Upload::sdist("demo", "0.9").done(host);
+            let body = json!({ "status": "quarantined" });
+            assert_eq!(ann.put("/pypi/demo/status").json(&body).send::<Pypi>().status(), 200);
+        },
+        ..OLDER
+    };
+    changed.assert_made_anew::<Pypi>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        let stored = host.object_json(DOCUMENT);
+        let yanks = |document: &Value| -> Vec<(String, Value)> {
+            let files = document["files"].as_array().unwrap().iter();
+            files
+                .map(|file| (file["filename"].as_str().unwrap().to_owned(), file["yanked"].clone()))
+                .collect()
+        };
+        assert_eq!(yanks(&stored), yanks(&newest));
+        assert!(yanks(&stored).iter().any(|(_, yanked)| yanked.is_string()));
+        assert_eq!(stored["status"], newest["status"]);
+    });
+}
+
+#[test]
 fn a_document_that_was_emptied_is_damaged_at_any_age() {
     for age in [0, 1000, MINUTE, 10 * MINUTE, 2 * DAY] {
         for has_page in [true, false] {
