@@ -83,6 +83,11 @@ fn write_document(step: &Step<'_>, coordinates: &Coordinates, objects: &[ObjectI
             }
         };
         let is_changed = add_files(step, coordinates, &mut release, objects, &proof, &mut read)?;
+        if is_older {
+            let file = |file: &File| layout::file(coordinates, &file.name);
+            let gone = proof.taken_out(&release.files.iter().map(file).collect::<Vec<_>>())?;
+            release.files.retain(|there| !gone.contains(&file(there)));
+        }
         if release.files.is_empty() || (before.is_some() && !is_changed && !is_older) {
             return Ok(Some(read));
         }

@@ -73,6 +73,24 @@ fn a_deletion_that_an_older_copy_does_not_know_is_noticed() {
 }
 
 #[test]
+fn a_reindex_does_not_list_again_what_was_deleted() {
+    let deleted = Older {
+        begin: || {
+            let host = (OLDER.begin)();
+            (OLDER.go_on)(&host);
+            host
+        },
+        go_on: |host| assert_eq!(delete(host, SOURCES).status(), 204),
+        ..OLDER
+    };
+    deleted.assert_made_anew::<Maven>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        assert_eq!(host.object_json(DOCUMENT)["files"], newest["files"]);
+        done(&host.as_user("ann"), SOURCES, "other sources");
+    });
+}
+
+#[test]
 fn maintenance_names_it_and_removes_nothing() {
     OLDER.assert_kept::<Maven>();
 }
