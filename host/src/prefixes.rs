@@ -13,7 +13,9 @@
 //!   record without a mark.
 //! - **A mark is missing only if the store says so.** If the store does not answer, nothing
 //!   changes.
-//! - **A request asks the store only if no other request has asked within [`REMEMBERED`].**
+//! - **A request asks the store only if no other request has asked within [`REMEMBERED`].** A store
+//!   in a folder also looks for the mark itself, before every change and whenever it does not find an
+//!   object.
 
 mod mark;
 mod record;
@@ -147,7 +149,8 @@ impl Prefixes {
                 Err(other_protocol(prefix, &record.protocol, protocol))
             }
             (Some(Recorded { record, .. }), _) if record.marked => {
-                verdict(prefix, &mark::look(&self.storage, prefix).await?)
+                verdict(prefix, &mark::look(&self.storage, prefix).await?)?;
+                Ok(mark::hold(&self.storage, prefix)?)
             }
             (Some(_), _) | (None, None) => Ok(()),
             (None, Some(feature)) => Err(doubtful(prefix, protocol, feature)),
@@ -159,8 +162,8 @@ impl Prefixes {
     pub async fn in_use(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StorageError> {
         let mut found = Vec::new();
         for Record { prefix, marked, .. } in self.records.of_protocols(wanted).await? {
-            let is_used = !mark::is_empty(&self.storage, &prefix).await?
-                || marked && mark::look(&self.storage, &prefix).await? != Sight::There;
+            let is_used = marked && mark::look(&self.storage, &prefix).await? != Sight::There
+                || !mark::is_empty(&self.storage, &prefix).await?;
             found.extend(is_used.then_some(prefix));
         }
         Ok(found)
@@ -192,6 +195,9 @@ impl Prefixes {
                 }
                 Some(Recorded { record, .. }) if record.marked => {
                     let sight = mark::look(&self.storage, prefix).await?;
+                    if sight == Sight::There {
+                        mark::hold(&self.storage, prefix)?;
+                    }
                     return self.settle(prefix, protocol, protocol, sight);
                 }
                 Some(Recorded { version, .. }) => (version, false),
@@ -201,7 +207,10 @@ impl Prefixes {
                 return Err(doubtful(prefix, protocol, feature));
             }
             match self.take(prefix, protocol, &precondition, is_new).await {
-                Ok(()) => return self.settle(prefix, protocol, protocol, Sight::There),
+                Ok(()) => {
+                    mark::hold(&self.storage, prefix)?;
+                    return self.settle(prefix, protocol, protocol, Sight::There);
+                }
                 // Another host was faster.
                 Err(StorageError::Conflict) => {}
                 // Reading does no harm, and the store refuses writes.

@@ -50,6 +50,11 @@ pub async fn remove(storage: &Storage, prefix: &str) -> Result<(), StorageError>
     storage.scope(prefix)?.own().remove(&key()?, &Precondition::Any).await.map(drop)
 }
 
+/// The prefix has its mark: from now on the store looks for it with every change.
+pub fn hold(storage: &Storage, prefix: &str) -> Result<(), StorageError> {
+    storage.scope(prefix)?.known_by(&key()?)
+}
+
 /// Whether nothing is stored below a prefix, but for what the host keeps there.
 pub async fn is_empty(storage: &Storage, prefix: &str) -> Result<bool, StorageError> {
     let page = storage.scope(prefix)?.list(&ListOptions { limit: 1, ..ListOptions::default() }).await?;

@@ -13,12 +13,14 @@
 //!   processes (`ShardLock`). Readers take no lock, because an open descriptor keeps its version
 //!   when another file is renamed over the name.
 //! - **Every call opens the folder again**, and finds nothing in a folder that is not the store.
+//! - **A folder inside that has a mark counts only while the mark is there** ([`marks`]).
 //! - **No symbolic link in the folder is followed.**
 
 mod ahead;
 mod clock;
 mod inside;
 mod lock;
+mod marks;
 mod place;
 mod root;
 mod sink;
@@ -47,7 +49,8 @@ use super::store::{
 };
 use inside::Inside;
 use lock::ShardLock;
-use root::Root;
+use marks::Marks;
+use root::{Finding, Root};
 use sink::{FileSink, StagingFile};
 use version::Versions;
 
@@ -60,6 +63,7 @@ const CLOCK_FRESH: Duration = Duration::from_secs(10);
 
 pub(super) struct Files {
     root: Root,
+    marks: Marks,
     locks: KeyLocks,
     versions: Versions,
     /// Of the file system, which may be another machine's.
@@ -88,6 +92,7 @@ impl Files {
     pub async fn open_folder(root: &Path, opening: &Opening) -> Result<Arc<Self>> {
         let files = Self {
             root: Root::new(root, opening),
+            marks: Marks::default(),
             locks: KeyLocks::default(),
             versions: Versions::default(),
             clock: StoreClock::default(),
@@ -128,6 +133,7 @@ impl Files {
                 if age == Age::Unknown {
                     staged.renew()?;
                 }
+                files.marks.check(inside, &path)?;
                 place::place(inside, &staged, &path)?;
                 Ok(Some(lock))
             });
@@ -140,6 +146,18 @@ impl Files {
             Ok(object_info(path, metadata.len(), version, &metadata))
         })
         .await
+    }
+
+    /// As [`Root::inside`], for a look at a path: what is not there is only absent if the folder around it
+    /// is.
+    fn look<T: Finding>(&self, path: &str, work: impl FnOnce(&Inside) -> Result<T>) -> Result<T> {
+        self.root.inside(|inside| {
+            let found = work(inside)?;
+            if found.is_absent() {
+                self.marks.check(inside, path)?;
+            }
+            Ok(found)
+        })
     }
 
     /// The lock inside this process. Only its holder occupies a thread.
@@ -216,15 +234,19 @@ impl Store for Arc<Files> {
         Ok(Some(Box::new(FolderLock(self.clone()))))
     }
 
+    fn mark(&self, folder: &str, mark: &str) {
+        self.marks.add(folder, mark);
+    }
+
     async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>> {
         let (files, path) = (self.clone(), path.to_owned());
-        run(move || named(&path, files.root.inside(|inside| files.look_up(inside, &path)))).await
+        run(move || named(&path, files.look(&path, |inside| files.look_up(inside, &path)))).await
     }
 
     async fn get(&self, path: &str, limit: u64) -> Result<Option<(ObjectInfo, Bytes)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
+            let Some(file) = named(&path, files.look(&path, |inside| open_object(inside, &path)))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
@@ -241,7 +263,7 @@ impl Store for Arc<Files> {
     async fn open(&self, path: &str) -> Result<Option<(ObjectInfo, Content)>> {
         let (files, path) = (self.clone(), path.to_owned());
         run(move || {
-            let Some(file) = named(&path, files.root.inside(|inside| open_object(inside, &path)))? else {
+            let Some(file) = named(&path, files.look(&path, |inside| open_object(inside, &path)))? else {
                 return Ok(None);
             };
             let metadata = file.metadata()?;
@@ -282,6 +304,7 @@ impl Store for Arc<Files> {
             let removed = files.root.inside(|inside| {
                 let _lock = ShardLock::take(inside, &path)?;
                 files.check(inside, &path, &precondition)?;
+                files.marks.check(inside, &path)?;
                 place::remove(inside, &path)
             });
             named(&path, removed)
@@ -295,7 +318,7 @@ impl Store for Arc<Files> {
 
     async fn list(&self, listing: &PathListing) -> Result<Listing> {
         let (files, listing) = (self.clone(), listing.clone());
-        run(move || files.root.inside(|inside| walk::page(&files, inside, &listing))).await
+        run(move || files.look(&listing.prefix, |inside| walk::page(&files, inside, &listing))).await
     }
 
     fn sink(&self, _folder: &str) -> Box<dyn Sink> {

@@ -39,6 +39,14 @@ impl Scope {
         Self { store: Arc::clone(&self.store), prefix: format!("{}{PRIVATE}/", self.prefix).into() }
     }
 
+    /// From now on this scope counts only while the host's own object at this key is there, in the store
+    /// of this process: if its folder goes away or is replaced by another one, what is not found there is
+    /// `Unavailable`, and so is every change. A bucket has no folders that could go.
+    pub fn known_by(&self, own: &Key) -> Result<()> {
+        self.store.mark(&self.prefix, &self.own().path(own)?);
+        Ok(())
+    }
+
     pub(super) fn store(&self) -> &dyn Store {
         &*self.store
     }

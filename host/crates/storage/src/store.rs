@@ -84,6 +84,10 @@ pub(super) trait Store: Send + Sync + 'static {
     /// which hosts see each other only by their marks.
     async fn lock(&self, company: Company) -> Result<Option<Lock>>;
 
+    /// From now on `folder`, which ends with `/`, counts only while the object `mark` is in it: otherwise
+    /// what lies below is `Unavailable`. Nothing where no folder can vanish alone.
+    fn mark(&self, _folder: &str, _mark: &str) {}
+
     async fn stat(&self, path: &str) -> Result<Option<ObjectInfo>>;
 
     /// A whole object of at most `limit` bytes, and its version at the same moment.

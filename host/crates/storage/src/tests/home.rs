@@ -84,6 +84,53 @@ async fn a_folder_that_vanishes_is_away_and_comes_back() {
     assert!(!root.exists());
 }
 
+/// The disk of one mount is unmounted, and the store stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_inside_that_lost_its_mark_takes_no_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("objects");
+    let storage = Storage::open(&settings(&root)).await.unwrap();
+    let (scope, other) = (storage.scope("demo").unwrap(), storage.scope("demonstration").unwrap());
+    put(&scope, "doc", "text").await;
+    put(&scope.own(), "mark", "here").await;
+    scope.known_by(&key("mark")).unwrap();
+    let staged = async || {
+        let mut writer = scope.writer(&[], u64::MAX).await.unwrap();
+        writer.write(pattern(1000)).await.unwrap();
+        writer.finish().await.unwrap()
+    };
+    let mut before = staged().await;
+
+    let (demo, aside) = (root.join("demo"), folder.path().join("aside"));
+    fs::rename(&demo, &aside).unwrap();
+    for is_empty_folder in [false, true] {
+        if is_empty_folder {
+            fs::create_dir(&demo).unwrap();
+        }
+        let committed = before.commit(&key("staged"), &[], &Precondition::Any, None).await.map(drop);
+        assert!(matches!(committed, Err(StorageError::Unavailable(_))), "{committed:?}");
+        // Uploads lie in the host's own folder until they are complete.
+        let upload = ["upload", "open upload", "copy"];
+        for (name, result) in call_all(&scope).await.into_iter().filter(|(name, _)| !upload.contains(name)) {
+            let told = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            assert!(matches!(&result, Err(StorageError::Unavailable(_))), "{name}: {result:?}");
+            assert!(told.contains("`demo/.packhouse/mark` is missing"), "{told}");
+        }
+        assert_eq!(demo.exists(), is_empty_folder, "no folder is made");
+        put(&other, "doc", "text").await;
+    }
+    assert_eq!(names_in(&demo), Vec::<PathBuf>::new());
+
+    fs::remove_dir(&demo).unwrap();
+    fs::rename(&aside, &demo).unwrap();
+    before.commit(&key("later"), &[], &Precondition::Any, None).await.unwrap();
+    assert_eq!(text_of(&scope, "doc").await.as_deref(), Some("text"));
+    // The host puts a mark back that an operator has accepted to be gone.
+    fs::remove_dir_all(&demo).unwrap();
+    put(&scope.own(), "mark", "here").await;
+    put(&scope, "doc", "anew").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_store_in_its_place_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
