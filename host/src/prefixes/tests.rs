@@ -105,6 +105,31 @@ async fn a_prefix_whose_objects_have_disappeared_is_served_by_no_host_until_they
     }
 }
 
+/// Each answer of the host here is from a moment before the folder was replaced.
+#[tokio::test]
+async fn a_store_in_a_folder_writes_nothing_into_another_folder_in_the_place_of_a_prefix() {
+    let home = tempfile::tempdir().unwrap();
+    let (root, aside) = (home.path().join("objects"), home.path().join("aside"));
+    let storage = Storage::open(&Settings::Fs { root: root.clone() }).await.unwrap();
+    Prefixes::new(&storage).claim("demo", "go", None).await.unwrap();
+    put(&storage, "demo", "package").await;
+    let host = Prefixes::new(&storage);
+    host.claim("demo", "go", None).await.unwrap();
+    std::fs::rename(root.join("demo"), &aside).unwrap();
+    std::fs::create_dir(root.join("demo")).unwrap();
+    host.claim("demo", "go", None).await.expect("it was there a moment ago");
+    let scope = storage.scope("demo").unwrap();
+    let next = Key::parse("next").unwrap();
+    let written = scope.put(&next, Bytes::from_static(b"x"), &Precondition::Any, None).await;
+    assert!(matches!(written, Err(StorageError::Unavailable(_))), "{written:?}");
+    assert_eq!(std::fs::read_dir(root.join("demo")).unwrap().count(), 0);
+    forget_the_time(&host);
+    assert!(matches!(host.claim("demo", "go", None).await, Err(PrefixError::Missing { .. })));
+    std::fs::remove_dir(root.join("demo")).unwrap();
+    std::fs::rename(&aside, root.join("demo")).unwrap();
+    put(&storage, "demo", "next").await;
+}
+
 #[tokio::test]
 async fn a_record_of_an_earlier_version_gets_its_mark_and_nobody_complains() {
     let storage = memory().await;
