@@ -46,7 +46,7 @@ use crate::turns::Turns;
 
 pub use accept::accept;
 pub use home::{adopt, open_users};
-use loading::{check_features, load_plugins};
+use loading::{check_mounts, load_plugins};
 pub use targets::targets;
 
 /// Why a registry cannot be built; one sentence each.
@@ -108,7 +108,7 @@ impl Registry {
         let descriptors = limits::share_out(&config)?;
         let (auth, storage) = home::open(&config).await?;
         let prefixes = Arc::new(Prefixes::new(&storage));
-        check_features(&config, &configured.mounts, &plugins, &prefixes).await?;
+        check_mounts(&config, &configured.mounts, &plugins, &prefixes).await?;
         if config.server.hosts == Hosts::Many && !storage.is_safe_to_share() {
             let message = "[server] hosts = \"many\", and this storage cannot be shared safely: it is memory, or a bucket \
                  without conditional writes; use hosts = \"one\", or another storage";
@@ -311,7 +311,7 @@ pub async fn open_caretaker(config: &Config, only_reads: bool) -> Result<Caretak
     let storage = home::find(config, only_reads).await?;
     let plugins = load_plugins(config, &configured.mounts, |_| Ok(())).await?;
     let prefixes = Arc::new(Prefixes::new(&storage));
-    check_features(config, &configured.mounts, &plugins, &prefixes).await?;
+    check_mounts(config, &configured.mounts, &plugins, &prefixes).await?;
     let serving = Serving::look(configured, plugins, prefixes).await;
     let serving = serving.map_err(|source| store::error(config, source))?;
     let budgets = limits::budgets(config, limits::share_out(config)?);

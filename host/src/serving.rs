@@ -15,15 +15,14 @@ use futures_util::FutureExt as _;
 
 use crate::auth::Scope;
 use crate::mounts::{Mount, MountError, Mounts};
-use crate::plugins::{Generation, Place, Plugins, Stage};
+use crate::plugins::{Generation, Place, Plugins, Stage, Unusable};
 use crate::prefixes::{PrefixError, Prefixes};
 use crate::storage::StorageError;
-use packhouse_guest::description::Description;
 
 pub use absence::Absence;
 use in_use::InUse;
 use layout::Layout;
-pub use layout::{Configured, Unmounted, unknown_feature};
+pub use layout::{Configured, Unmounted, unknown_feature, unusable_settings};
 use review::Said;
 pub use review::remarks;
 
@@ -68,7 +67,7 @@ impl Serving {
     pub async fn begin(self: &Arc<Self>) {
         self.ask_storage().await;
         self.lay_out();
-        let (of_place, of_features) = (Arc::downgrade(self), Arc::downgrade(self));
+        let (of_place, of_mounts) = (Arc::downgrade(self), Arc::downgrade(self));
         self.plugins.ask_before_a_change_of_protocol(Box::new(move |plugin| {
             let serving = of_place.clone();
             async move {
@@ -79,8 +78,9 @@ impl Serving {
             }
             .boxed()
         }));
-        self.plugins.ask_before_features_are_lost(Box::new(move |plugin, now, next| {
-            of_features.upgrade()?.missed_feature(plugin, now, next)
+        self.plugins.ask_before_a_mount_is_lost(Box::new(move |plugin, now, next| {
+            let serving = of_mounts.upgrade();
+            async move { serving?.lost_mount(plugin, now, next).await }.boxed()
         }));
     }
 
@@ -136,12 +136,22 @@ impl Serving {
             });
         };
         let (protocol, features) = (&generation.description.protocol, &generation.description.features);
-        let unknown = layout::unknown_feature(mount, features).map(Absence::Feature);
-        let (certain, other) = if mount.is_named_like(protocol) { (unknown, None) } else { (None, unknown) };
+        let misfit = match layout::unknown_feature(mount, features) {
+            Some(sentence) => Some(Absence::Feature(sentence)),
+            None => self.unusable_settings(mount, &generation).await,
+        };
+        let (certain, other) = if mount.is_named_like(protocol) { (misfit, None) } else { (None, misfit) };
         if let Some(absence) = certain {
             return Err(absence);
         }
-        let claimed = self.prefixes.claim(&mount.prefix, protocol, mount.doubt(protocol, features)).await;
+        let doubt = mount.doubt(protocol, features);
+        let claimed = match &other {
+            // A plugin that does not serve the mount claims nothing.
+            Some(Absence::Settings(_) | Absence::SettingsUnknown(..)) => {
+                self.prefixes.check(&mount.prefix, protocol, doubt).await
+            }
+            _ => self.prefixes.claim(&mount.prefix, protocol, doubt).await,
+        };
         claimed.map_err(|error| match error {
             PrefixError::OtherProtocol { .. } | PrefixError::Doubtful { .. } => {
                 Absence::OtherProtocol(mount.plugin.clone(), error)
@@ -212,15 +222,38 @@ impl Serving {
         self.configured.mounts.iter().any(|configured| configured.name == mount.name)
     }
 
-    /// The features that mounts set, that the generation serving them has, and that the next one lacks:
-    /// a sentence about the first.
-    fn missed_feature(&self, plugin: &str, now: &Description, next: &Description) -> Option<String> {
-        let mounts = self.mounts();
-        let mut of_plugin = mounts.iter().filter(|mount| mount.enabled && mount.plugin == plugin);
-        of_plugin.find_map(|mount| {
-            layout::unknown_feature(mount, &next.features)
-                .filter(|_| mount.unknown_feature(&now.features).is_none())
+    /// Why the plugin cannot use the settings of a mount; none if it can.
+    async fn unusable_settings(&self, mount: &Mount, generation: &Generation) -> Option<Absence> {
+        Some(match generation.check_settings(mount).await.err()? {
+            Unusable::Refused(why) => Absence::Settings(layout::unusable_settings(mount, &why)),
+            Unusable::Unknown(why) => Absence::SettingsUnknown(mount.plugin.clone(), why),
         })
+    }
+
+    /// The first mount that the generation serving now can serve and the next one cannot, because it
+    /// lacks a feature or refuses the settings: why it cannot.
+    async fn lost_mount(&self, plugin: &str, now: &Generation, next: &Generation) -> Option<Unusable> {
+        let (before, features) = (&now.description.features, &next.description.features);
+        for mount in self.mounts().iter().filter(|mount| mount.enabled && mount.plugin == plugin) {
+            let unknown = layout::unknown_feature(mount, features);
+            if let Some(sentence) = unknown.filter(|_| mount.unknown_feature(before).is_none()) {
+                return Some(Unusable::Refused(format!(
+                    "{sentence}. Put a file there that has the feature, or correct `features` and restart the host"
+                )));
+            }
+            let Err(unusable) = next.check_settings(mount).await else { continue };
+            if now.check_settings(mount).await.is_err() {
+                continue;
+            }
+            return Some(match unusable {
+                Unusable::Refused(why) => Unusable::Refused(format!(
+                    "{}. Correct the settings and restart the host, or put a file there that can use them",
+                    layout::unusable_settings(mount, &why)
+                )),
+                unknown @ Unusable::Unknown(_) => unknown,
+            });
+        }
+        None
     }
 
     /// Whether a mount depends on the protocol of a plugin's generation that serves.

@@ -1,6 +1,6 @@
 //! The generated imports and exports of `wit/`, and the implementation of the export for a
-//! [`Protocol`]. Only `sys` and the `export!` macro use it. `caretaker` and `registrar` add
-//! maintenance and ownership for protocols that have them.
+//! [`Protocol`]. Only `sys` and the `export!` macro use it. `configured` adds the check of settings,
+//! `caretaker` and `registrar` add maintenance and ownership for protocols that have them.
 #![allow(clippy::all, clippy::pedantic, unsafe_code, missing_docs, reason = "generated code")]
 
 use crate::{Description, Protocol, Request};
@@ -9,6 +9,7 @@ use packhouse::plugin::about;
 use packhouse::plugin::http;
 
 pub mod caretaker;
+pub mod configured;
 pub mod registrar;
 
 wit_bindgen::generate!({
@@ -20,8 +21,8 @@ wit_bindgen::generate!({
     default_bindings_module: "packhouse_plugin::bindings",
 });
 
-/// Implements the contract's `handler` for a protocol, and `maintenance` and `ownership` if it has
-/// them.
+/// Implements the contract's `handler` and `settings-check` for a protocol, and `maintenance` and
+/// `ownership` if it has them.
 pub struct Component<P>(std::marker::PhantomData<P>);
 
 impl<P: Protocol> Guest for Component<P> {

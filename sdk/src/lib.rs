@@ -148,11 +148,13 @@ pub trait Protocol {
     /// Answers one request. After a panic, the client gets a 500. No other request is affected.
     fn handle(request: Request) -> Response;
 
-    /// Reads the mount's settings as [`Protocol::handle`] does ([`settings::get`], or
-    /// [`settings::expect_none`] for a protocol without settings). `packhouse verify` calls it, if
-    /// the protocol implements [`maintenance::Maintenance`], and shows the error.
+    /// Checks the mount's settings. The host calls it before the plugin serves a mount, and refuses to
+    /// start on an error, which it shows to the operator. Only [`settings`], [`random`] and [`log`] work.
+    ///
+    /// By default, the protocol has no settings, and every key is an error. A protocol with settings
+    /// overrides it with [`settings::check`].
     fn check_settings() -> Result<(), Error> {
-        Ok(())
+        settings::expect_none()
     }
 }
 
@@ -203,6 +205,9 @@ macro_rules! export {
         const _: () = {
             type PackhouseComponent = $crate::__Component<$protocol>;
             $crate::bindings::__export_component!(PackhouseComponent with_types_in $crate::bindings);
+            $crate::bindings::configured::__export_settings_check!(
+                PackhouseComponent with_types_in $crate::bindings::configured
+            );
             $($crate::__export!($export);)*
         };
     };

@@ -96,8 +96,6 @@ pub use walk::{each, each_document, each_folder, each_in_parts};
 use crate::types::{ObjectInfo, Precondition};
 use crate::{Error, Protocol, storage, sys};
 
-/// Stands for the key in findings about the mount's settings.
-const SETTINGS: &str = "(settings)";
 /// The most words of one call to the host.
 const WORDS: usize = 10_000;
 
@@ -115,16 +113,6 @@ pub trait Maintenance: Protocol {
     /// One step of reading everything and reporting what does not match its digest, cannot be
     /// parsed, or is referenced but missing. It cannot change anything.
     fn verify(step: &Step<'_>) -> Result<(), Error>;
-}
-
-/// A step of a verification. The first step also checks the settings.
-pub(crate) fn verify<P: Maintenance>(step: &Step<'_>) -> Result<(), Error> {
-    if step.cursor().is_none()
-        && let Err(error) = P::check_settings()
-    {
-        step.damaged(SETTINGS, &error.to_string());
-    }
-    P::verify(step)
 }
 
 /// One step of a run; see `wit/upkeep.wit`. Times are milliseconds since the Unix epoch by the

@@ -1,5 +1,7 @@
 //! The settings of the mount, and its features.
 
+mod keys;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -11,8 +13,8 @@ use crate::{Error, json, sys};
 /// type, and never its value, which may be a secret. Give every field a default, because the table may
 /// be missing.
 ///
-/// A protocol that has settings also calls this in [`crate::Protocol::check_settings`], so that
-/// `packhouse verify` names a bad setting before a request reads it.
+/// A protocol that has settings also passes the type to [`check`], so that the host refuses a bad one
+/// before a request meets it.
 ///
 /// ```
 /// use packhouse_plugin::settings;
@@ -41,16 +43,59 @@ pub fn get<T: DeserializeOwned>() -> Result<T, Error> {
     })
 }
 
-/// For a protocol without settings: `Misconfigured` names the keys in the table, if there are any.
-pub fn expect_none() -> Result<(), Error> {
-    let keys: Vec<_> = table()?.keys().map(|key| format!("`{key}`")).collect();
-    if keys.is_empty() {
-        return Ok(());
+/// For [`crate::Protocol::check_settings`] of a protocol with settings: the table holds only fields of
+/// the type, and fits it. `Misconfigured` names what is wrong, and the settings that there are.
+///
+/// ```
+/// use packhouse_plugin::{Description, Error, Protocol, Request, Response, settings};
+/// use packhouse_plugin::testing::Host;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Settings {
+///     #[serde(default)]
+///     most_dishes: u32,
+/// }
+///
+/// struct Recipes;
+/// impl Protocol for Recipes {
+///     fn check_settings() -> Result<(), Error> {
+///         settings::check::<Settings>()
+///     }
+/// #   fn describe() -> Description { Description::new("recipes", "Recipes", "0.1.0") }
+/// #   fn handle(_: Request) -> Response { Response::new(200) }
+/// }
+///
+/// let host = Host::new().settings(&serde_json::json!({"most_dishs": 3}));
+/// let why = host.check_settings::<Recipes>().unwrap_err();
+/// assert_eq!(why.to_string(), "the setting `most_dishs` is not known: this protocol has `most_dishes`");
+/// ```
+pub fn check<T: DeserializeOwned>() -> Result<(), Error> {
+    // A type that takes any key has no list of them.
+    if let Some(known) = keys::of::<T>() {
+        expect_only(known)?;
     }
-    let keys = keys.join(", ");
-    Err(misconfigured(&format!(
-        "the mount's `settings` have {keys}, and its protocol has no settings: remove them"
-    )))
+    get::<T>().map(drop)
+}
+
+/// For a protocol without settings: `Misconfigured` names the keys that are there nevertheless.
+pub fn expect_none() -> Result<(), Error> {
+    expect_only(&[])
+}
+
+fn expect_only(known: &[&str]) -> Result<(), Error> {
+    let table = table()?;
+    let unknown: Vec<_> = table.keys().map(String::as_str).filter(|key| !known.contains(key)).collect();
+    let subject = match unknown.as_slice() {
+        [] => return Ok(()),
+        [one] => format!("the setting `{one}` is"),
+        several => format!("the settings {} are", listed(several)),
+    };
+    let known = if known.is_empty() { "no settings".to_owned() } else { listed(known) };
+    Err(misconfigured(&format!("{subject} not known: this protocol has {known}")))
+}
+
+fn listed(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a feature is on for this mount. False if the description does not declare it.

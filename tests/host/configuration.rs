@@ -103,6 +103,30 @@ async fn a_feature_that_the_plugin_does_not_have_is_named_with_the_one_that_was_
 }
 
 #[tokio::test]
+async fn a_setting_that_the_plugin_cannot_use_is_named_and_never_its_value() {
+    let of = |settings: &str| Options::mounts(&format!("[mount.npm.settings]\n{settings}\n"));
+    let words =
+        ["registry.toml", "[mount.npm.settings]", "the setting `registri` is not known", "no settings"];
+    let ended = refused(of("registri = \"hunter2\""), &words).await;
+    assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+
+    let maven =
+        |settings: &str| Options::mounts(&format!("[mount.maven.settings]\n{settings}\n")).plugin("maven");
+    let known = "the setting `keep_snapshot_bilds` is not known: this protocol has `keep_snapshot_builds`";
+    refused(maven("keep_snapshot_bilds = 3"), &["[mount.maven.settings]", known]).await;
+    let wrong = ["[mount.maven.settings]", "`keep_snapshot_builds`", "must be a whole number from 0 on"];
+    let ended = refused(maven("keep_snapshot_builds = \"hunter2\""), &wrong).await;
+    assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_check_of_settings_that_does_what_it_may_not_refuses_them() {
+    let options = Options::mounts("[mount.objects.settings]\nreads_storage = true\n").plugin("objects");
+    let words = ["[mount.objects.settings]", "`settings-check` may use nothing but `settings`"];
+    refused(options, &words).await;
+}
+
+#[tokio::test]
 async fn a_setting_that_is_kept_elsewhere_and_is_not_there_is_named() {
     let settings = "[mount.npm.settings]\nupstream = { token = \"env:NO_SUCH_TOKEN\" }\n";
     refused(Options::mounts(settings), &["registry.toml", "settings.upstream.token", "NO_SUCH_TOKEN"]).await;

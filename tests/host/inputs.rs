@@ -113,6 +113,7 @@ const FUNCTIONS: &[(&str, Recorded)] = &[
     ("maintenance.verify", NotInARequest),
     ("ownership.owned-by", NotInARequest),
     ("ownership.disown", NotInARequest),
+    ("settings-check.check", NotInARequest),
     ("random.bytes", As("not_remembered: random")),
     ("settings.get", NOTHING),
     ("settings.feature", NOTHING),

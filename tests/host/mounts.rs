@@ -427,6 +427,49 @@ async fn a_swap_to_a_version_without_a_feature_that_a_mount_sets_is_refused() {
     until(&registry, "objects", |line| line["generation"] == 2 && line["problem"].is_null()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_a_plugin_which_comes_later_refuses_are_reported_as_the_next_start_does() {
+    let mounts = "[mount.objects]\nsettings = { lines = \"hunter2\" }\n[mount.hostile]\n";
+    let mut registry = Registry::start(Options::mounts(mounts).plugin("hostile")).await;
+    fs::copy(built("objects"), plugin_file(&registry, "objects")).unwrap();
+    let sentence = "[mount.objects.settings] cannot be used by the plugin objects: the setting `lines` cannot be used: \
+                    it must be a whole number from 0 on, and is a string";
+    let line = until(&registry, "objects", |line| line["problem"] == sentence).await;
+    assert_eq!(
+        (&line["state"], &line["mounts"][0]["state"]),
+        (&json!("refused"), &json!("not served")),
+        "{line}"
+    );
+    let refused = objects(&registry).get("/hello").await.expect(503).text();
+    assert!(refused.contains("its plugin cannot use its settings"), "{refused}");
+    registry.actor("/hostile").get("/well").await.expect(200);
+    assert!(readiness(&registry).await.starts_with("degraded\n[mount.objects]"));
+    registry.logs_with(&format!("[mount.objects]: it answers 503, {sentence}")).await;
+    assert!(registry.terminate().await.success());
+    for order in ["serve", "verify"] {
+        let ended = registry.order(&[order]).await;
+        assert_eq!(ended.code, Some(2), "{order}: {}", ended.stderr);
+        assert!(ended.stderr.contains(sentence), "{order}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter2"), "{order}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_to_a_version_that_refuses_the_settings_of_a_mount_is_refused() {
+    let mounts = "[mount.objects]\nsettings = { lines = 3 }\n";
+    let registry = Registry::start(Options::mounts(mounts).plugin("objects")).await;
+    fs::copy(built("shrunken"), plugin_file(&registry, "objects")).unwrap();
+    let line = until(&registry, "objects", |line| line["last_error"].is_string()).await;
+    let problem = line["problem"].as_str().unwrap();
+    let sentence = "[mount.objects.settings] cannot be used by the plugin objects: the setting `lines` is not known: this \
+                    protocol has no settings";
+    assert!(problem.starts_with(sentence), "{problem}");
+    assert_eq!((&line["generation"], &line["mounts"][0]["state"]), (&json!(1), &json!("serving")), "{line}");
+    objects(&registry).get("/hello").await.expect(200);
+    replace(&plugin_file(&registry, "objects"), &variant("objects", 3));
+    until(&registry, "objects", |line| line["generation"] == 2 && line["problem"].is_null()).await;
+}
+
 #[tokio::test]
 async fn a_folder_in_which_no_host_was_started_is_no_registry() {
     let mut registry = Registry::start(options(BOTH)).await;

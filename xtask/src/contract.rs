@@ -33,7 +33,7 @@ pub fn check(workspace: &Workspace) -> Result<bool> {
         }
         let both = workspace.target.join("contract").join(&version);
         lay_out(&both, &next, &texts)?;
-        for world in ["protocol", "caretaker"] {
+        for world in worlds(&texts) {
             let mut check = Command::new(&tools);
             check.args(["component", "semver-check"]);
             check.arg("--prev").arg(format!("packhouse:plugin/{world}@{version}"));
@@ -42,6 +42,14 @@ pub fn check(workspace: &Workspace) -> Result<bool> {
         }
     }
     Ok(holds)
+}
+
+/// The worlds that plugins are built against. Each world with an optional export is one of them, so that
+/// the export keeps its shape. The host alone uses `complete`, which gets every new optional export.
+fn worlds(texts: &[(String, String)]) -> Vec<&str> {
+    let lines = texts.iter().flat_map(|(_, text)| text.lines());
+    let named = lines.filter_map(|line| line.strip_prefix("world ")?.strip_suffix(" {"));
+    named.filter(|world| *world != "complete").collect()
 }
 
 /// A package in this folder: the contract as it comes next, with the released one to compare with.
@@ -94,4 +102,18 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>> {
     }
     folders.sort();
     Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    #[test]
+    fn each_world_of_a_contract_is_compared_but_the_one_that_grows() {
+        let wit = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"));
+        let named = |folder: PathBuf| worlds(&texts(&folder).unwrap()).join(" ");
+        assert_eq!(named(wit.join("released/0.1.0")), "protocol caretaker");
+        assert_eq!(named(wit), "protocol caretaker registrar configured");
+    }
 }

@@ -1,16 +1,17 @@
-//! Loads the plugins of a configuration, and checks that they have the features that mounts set.
+//! Loads the plugins of a configuration, and checks that they have the features that mounts set and can
+//! use the settings of the mounts.
 
 use std::sync::Arc;
 
 use super::{BuildError, limits};
 use crate::config::Config;
 use crate::mounts::Mount;
-use crate::plugins::{Generation, Imports, LinkResult, PluginFolders, Plugins, Sandbox};
+use crate::plugins::{Generation, Imports, LinkResult, PluginFolders, Plugins, Sandbox, Unusable};
 use crate::prefixes::Prefixes;
-use crate::serving::unknown_feature;
+use crate::serving::{unknown_feature, unusable_settings};
 
-/// Loads all plugins. One that cannot be loaded is kept with its reason; a feature that it does not
-/// have is an error, unless the file may be the one of another protocol.
+/// Loads all plugins. One that cannot be loaded is kept with its reason. A feature that it does not have
+/// is an error, and so are settings that it refuses, unless the file may be the one of another protocol.
 pub(super) async fn load_plugins(
     config: &Config,
     configured: &[Mount],
@@ -21,7 +22,7 @@ pub(super) async fn load_plugins(
         if let Some(serving) = plugins.serving(&mount.plugin)
             && mount.is_named_like(&serving.description.protocol)
         {
-            knows_features(config, mount, &serving)?;
+            fits(config, mount, &serving).await?;
         }
     }
     Ok(plugins)
@@ -42,7 +43,7 @@ pub(super) async fn load_folder(
 }
 
 /// The same for plugin files of other names, where the storage says that it is the right protocol.
-pub(super) async fn check_features(
+pub(super) async fn check_mounts(
     config: &Config,
     configured: &[Mount],
     plugins: &Plugins,
@@ -50,21 +51,24 @@ pub(super) async fn check_features(
 ) -> Result<(), BuildError> {
     for mount in configured.iter().filter(|mount| mount.enabled) {
         let Some(serving) = plugins.serving(&mount.plugin) else { continue };
-        let description = &serving.description;
-        if mount.unknown_feature(&description.features).is_some()
-            && prefixes
-                .recorded(&mount.prefix)
-                .await
-                .is_ok_and(|it| it.as_ref() == Some(&description.protocol))
+        let protocol = &serving.description.protocol;
+        if let Err(misfit) = fits(config, mount, &serving).await
+            && prefixes.recorded(&mount.prefix).await.is_ok_and(|it| it.as_ref() == Some(protocol))
         {
-            knows_features(config, mount, &serving)?;
+            return Err(misfit);
         }
     }
     Ok(())
 }
 
-/// An error when a mount sets a feature that its plugin does not have.
-fn knows_features(config: &Config, mount: &Mount, serving: &Generation) -> Result<(), BuildError> {
-    let unknown = unknown_feature(mount, &serving.description.features);
-    unknown.map_or(Ok(()), |sentence| Err(config.error(sentence).into()))
+/// An error if a mount sets a feature that its plugin does not have, or settings that it refuses. A
+/// plugin that cannot be asked now is asked again before it serves the mount.
+async fn fits(config: &Config, mount: &Mount, serving: &Generation) -> Result<(), BuildError> {
+    if let Some(sentence) = unknown_feature(mount, &serving.description.features) {
+        return Err(config.error(sentence).into());
+    }
+    match serving.check_settings(mount).await {
+        Err(Unusable::Refused(why)) => Err(config.error(unusable_settings(mount, &why)).into()),
+        Err(Unusable::Unknown(_)) | Ok(()) => Ok(()),
+    }
 }

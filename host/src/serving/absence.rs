@@ -23,6 +23,11 @@ pub enum Absence {
     /// In the words that the next start refuses the configuration with.
     #[error("{0}")]
     Feature(String),
+    /// Likewise.
+    #[error("{0}")]
+    Settings(String),
+    #[error("its plugin `{0}` could not check its settings yet: {1}")]
+    SettingsUnknown(String, String),
     #[error(transparent)]
     Prefix(#[from] PrefixError),
 }
@@ -43,6 +48,10 @@ impl Absence {
                 format!("`{plugin}.wasm` is the plugin of another protocol, it speaks `{spoken}`")
             }
             Self::Feature(_) => "its configuration sets a feature that its plugin does not have".to_owned(),
+            Self::Settings(_) => "its plugin cannot use its settings".to_owned(),
+            Self::SettingsUnknown(plugin, _) => {
+                format!("its plugin `{plugin}` has not checked its settings yet")
+            }
             Self::Prefix(PrefixError::Missing { .. }) => "what was stored for it has disappeared".to_owned(),
             Self::Prefix(PrefixError::Exchanged { .. }) => {
                 "what is stored for it belongs to another mount".to_owned()
@@ -64,11 +73,17 @@ impl Absence {
     /// Whether the plugin speaks the protocol of the mount, and the mount is not served all the same.
     pub fn has_its_protocol(&self) -> bool {
         use PrefixError::{Exchanged, Missing};
-        matches!(self, Self::Feature(_) | Self::Prefix(Missing { .. } | Exchanged { .. }))
+        matches!(
+            self,
+            Self::Feature(_)
+                | Self::Settings(_)
+                | Self::SettingsUnknown(..)
+                | Self::Prefix(Missing { .. } | Exchanged { .. })
+        )
     }
 
     /// Whether it ends by itself.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Waiting(_) | Self::Compiling(_))
+        matches!(self, Self::Waiting(_) | Self::Compiling(_) | Self::SettingsUnknown(..))
     }
 }

@@ -137,6 +137,12 @@ pub fn unknown_feature(mount: &Mount, features: &BTreeMap<String, bool>) -> Opti
     ))
 }
 
+/// A sentence about settings of a mount that its plugin refuses; `why` is the sentence of the plugin.
+pub fn unusable_settings(mount: &Mount, why: &str) -> String {
+    let (name, plugin) = (&mount.name, &mount.plugin);
+    format!("[mount.{name}.settings] cannot be used by the plugin {plugin}: {why}")
+}
+
 /// What the mounts and the plugin folder lack for all plugins to be served, a sentence each: files
 /// that would get a mount by themselves and cannot be loaded, and any mount at all.
 pub fn gaps(configured: &Configured, mounts: &Mounts, plugins: &Plugins) -> Vec<String> {

@@ -137,7 +137,7 @@ async fn plugin(
 fn is_refusal(absence: &Absence) -> bool {
     match absence {
         Absence::Prefix(error) => !matches!(error, PrefixError::Storage(_)),
-        absence => absence.is_foreign() || matches!(absence, Absence::Feature(_)),
+        absence => absence.is_foreign() || matches!(absence, Absence::Feature(_) | Absence::Settings(_)),
     }
 }
 

@@ -58,10 +58,6 @@ impl Protocol for Cargo {
             .setup(SETUP)
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         let login_url = login::url(&request.base_url());
         let response = routes().handle(request);

@@ -58,10 +58,6 @@ impl Protocol for Composer {
             .setup(SETUP)
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         routes().handle(request)
     }

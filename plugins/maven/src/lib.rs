@@ -17,6 +17,7 @@ use packhouse_plugin::{Description, Protocol, Request, Response, Router};
 
 use crate::endpoints::{delete, files, folders, upload};
 use crate::error::Error;
+use crate::settings::Settings;
 
 mod access;
 mod catalog;
@@ -64,7 +65,7 @@ impl Protocol for Maven {
     }
 
     fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        settings::get().map(drop)
+        packhouse_plugin::settings::check::<Settings>()
     }
 
     fn handle(request: Request) -> Response {

@@ -60,10 +60,6 @@ impl Protocol for Npm {
             .setup(SETUP)
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         // Corepack joins an address that ends with a `/` and a name with another one.
         let path = format!("/{}", request.path().trim_start_matches('/'));

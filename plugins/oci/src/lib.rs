@@ -70,10 +70,6 @@ impl Protocol for Oci {
             .setup(SETUP)
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         let path = match request.alias() {
             Some(_) => format!("{ROOT}{}", request.path()),

@@ -60,10 +60,6 @@ impl Protocol for Pypi {
         ALIASES.iter().fold(description, |description, alias| description.root_alias(alias))
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         let path = match request.alias() {
             Some(alias) => format!("{alias}{}", request.path()),

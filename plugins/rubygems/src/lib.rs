@@ -56,10 +56,6 @@ impl Protocol for RubyGems {
             .setup(SETUP)
     }
 
-    fn check_settings() -> Result<(), packhouse_plugin::Error> {
-        packhouse_plugin::settings::expect_none()
-    }
-
     fn handle(request: Request) -> Response {
         routes().handle(request)
     }

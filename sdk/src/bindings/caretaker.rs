@@ -2,7 +2,7 @@
 //! implementation of its export for a [`Maintenance`]. It has its own world, because the worlds of
 //! a component are joined when it is linked.
 
-use crate::maintenance::{self, Maintenance, Step};
+use crate::maintenance::{Maintenance, Step};
 use crate::{Error, sys};
 use exports::packhouse::plugin::maintenance::Guest;
 use packhouse::plugin::upkeep;
@@ -42,7 +42,7 @@ impl<P: Maintenance> Guest for Component<P> {
     }
 
     fn verify(step: &upkeep::Step) -> Result<(), types::Error> {
-        take(step, maintenance::verify::<P>)
+        take(step, P::verify)
     }
 }
 

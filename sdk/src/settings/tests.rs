@@ -1,16 +1,15 @@
-//! What is said of settings that do not fit.
+//! Why settings are refused.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::maintenance::{Maintenance, Step};
 use crate::testing::Host;
 use crate::{Description, Protocol, Request, Response};
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 #[allow(dead_code, reason = "they are only read")]
 struct Mirror {
     upstream: Option<String>,
@@ -39,7 +38,7 @@ impl Protocol for Mirrored {
     }
 
     fn check_settings() -> Result<(), Error> {
-        get::<Mirror>().map(drop)
+        check::<Mirror>()
     }
 }
 
@@ -51,80 +50,78 @@ impl Protocol for Plain {
     fn handle(_: Request) -> Response {
         Response::new(200)
     }
-
-    fn check_settings() -> Result<(), Error> {
-        expect_none()
-    }
 }
 
-/// Two steps, the first of which reports nothing.
-macro_rules! maintained {
-    ($protocol:ty) => {
-        impl Maintenance for $protocol {
-            fn collect(_: &Step<'_>) -> Result<(), Error> {
-                Ok(())
-            }
-
-            fn reindex(_: &Step<'_>) -> Result<(), Error> {
-                Ok(())
-            }
-
-            fn verify(step: &Step<'_>) -> Result<(), Error> {
-                if step.cursor().is_none() {
-                    step.set_cursor("second");
-                }
-                step.checked(1, 0);
-                Ok(())
-            }
-        }
-    };
-}
-
-maintained!(Mirrored);
-maintained!(Plain);
-
-/// What a verification says of the settings.
-fn said<P: Maintenance>(settings: &serde_json::Value) -> Vec<String> {
-    let outcome = Host::new().settings(settings).upkeep().verify::<P>().unwrap();
-    assert_eq!(outcome.checked, 2, "the rest is verified");
-    assert_eq!(outcome.damaged.len(), outcome.lines.len());
-    outcome.lines
+/// Why the settings are refused.
+fn refusal<P: Protocol>(settings: &serde_json::Value) -> String {
+    Host::new().settings(settings).check_settings::<P>().unwrap_err().to_string()
 }
 
 #[test]
-fn verify_names_the_setting_that_does_not_fit_once_and_never_its_value() {
+fn the_setting_that_does_not_fit_is_named_and_never_its_value() {
     let secret = "hunter2";
     for (settings, key, why) in [
         (json!({"upstream": "x", "attempts": secret}), "`attempts`", "it must be a whole number from 0 on"),
         (json!({"attempts": -1}), "`attempts`", "it must be a whole number from 0 on"),
         (json!({"upstream": [secret]}), "`upstream`", "it must be a string"),
         (json!({"mode": secret}), "`mode`", "it must be one of `lazy`, `eager`"),
-        (json!({"upstraem": secret}), "`upstraem`", "it is not known here"),
     ] {
-        let said = said::<Mirrored>(&settings);
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains(key) && said[0].contains(why), "{said:?}");
-        assert!(!said[0].contains(secret), "{said:?}");
+        let said = refusal::<Mirrored>(&settings);
+        assert!(said.contains(key) && said.contains(why), "{said}");
+        assert!(!said.contains(secret), "{said}");
     }
 }
 
 #[test]
-fn verify_says_nothing_of_settings_that_fit() {
-    assert!(said::<Mirrored>(&json!({})).is_empty());
-    assert!(said::<Mirrored>(&json!({"upstream": "x", "attempts": 3, "mode": "eager"})).is_empty());
-    assert!(said::<Plain>(&json!({})).is_empty());
+fn a_key_that_is_not_known_is_refused_with_the_list_of_those_that_are() {
+    assert_eq!(
+        refusal::<Mirrored>(&json!({"upstraem": "hunter2", "attempts": 3})),
+        "the setting `upstraem` is not known: this protocol has `upstream`, `attempts`, `mode`"
+    );
+    assert_eq!(
+        refusal::<Mirrored>(&json!({"a": 1, "b": 2})),
+        "the settings `a`, `b` are not known: this protocol has `upstream`, `attempts`, `mode`"
+    );
 }
 
 #[test]
-fn verify_names_settings_of_a_protocol_that_has_none() {
-    let said = said::<Plain>(&json!({"token": "hunter2"}));
-    assert!(said.len() == 1 && said[0].contains("`token`") && !said[0].contains("hunter2"), "{said:?}");
+fn settings_that_fit_are_accepted() {
+    for settings in [json!({}), json!({"upstream": "x", "attempts": 3, "mode": "eager"})] {
+        assert_eq!(Host::new().settings(&settings).check_settings::<Mirrored>(), Ok(()));
+    }
+    assert_eq!(Host::new().check_settings::<Plain>(), Ok(()));
 }
 
 #[test]
-fn two_bad_settings_are_not_usable_either() {
-    let host = Host::new().settings(&json!({"attempts": "hunter2", "mode": "hunter2"}));
-    let outcome = host.upkeep().verify::<Mirrored>().unwrap();
-    let said = outcome.lines.join("\n");
+fn a_protocol_that_declares_no_settings_refuses_every_key() {
+    assert_eq!(
+        refusal::<Plain>(&json!({"token": "hunter2"})),
+        "the setting `token` is not known: this protocol has no settings"
+    );
+}
+
+#[test]
+fn a_type_that_takes_any_key_or_wraps_another_is_checked_as_it_is_read() {
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "it is only read")]
+    struct Open {
+        #[serde(default)]
+        attempts: u32,
+        #[serde(flatten)]
+        others: Map<String, Value>,
+    }
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "it is only read")]
+    struct Wrapped(Mirror);
+
+    let _host = Host::new().settings(&json!({"attempts": 3, "other": true}));
+    assert_eq!(check::<Open>(), Ok(()));
+    let why = check::<Wrapped>().unwrap_err().to_string();
+    assert!(why.starts_with("the setting `other` is not known"), "{why}");
+}
+
+#[test]
+fn two_bad_settings_are_refused_too() {
+    let said = refusal::<Mirrored>(&json!({"attempts": "hunter2", "mode": "hunter2"}));
     assert!(said.contains("`settings` cannot be used") && !said.contains("hunter2"), "{said}");
 }

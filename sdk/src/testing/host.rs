@@ -139,6 +139,13 @@ impl Host {
         self
     }
 
+    /// Whether the protocol can use the mount's settings: [`Protocol::check_settings`].
+    pub fn check_settings<P: Protocol>(&self) -> Result<(), crate::Error> {
+        super::state::make_current(&self.state);
+        self.state.borrow_mut().describe(P::describe());
+        P::check_settings()
+    }
+
     /// Sets the URL at which clients reach the mount. The default is
     /// `https://registry.example.com/demo`.
     #[must_use]

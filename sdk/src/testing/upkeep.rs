@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::state::{self, Shared, Usage};
-use crate::maintenance::{self, Maintenance, Step};
+use crate::maintenance::{Maintenance, Step};
 use crate::{Error, sys};
 
 /// The default grace period: a day, in milliseconds.
@@ -109,7 +109,7 @@ impl<'a> Upkeep<'a> {
 
     /// Runs all steps of [`Maintenance::verify`], in which nothing can be changed.
     pub fn verify<P: Maintenance>(self) -> Result<Outcome, Error> {
-        self.dry_run().run::<P>(maintenance::verify::<P>)
+        self.dry_run().run::<P>(P::verify)
     }
 
     fn run<P: Maintenance>(mut self, step: StepOf) -> Result<Outcome, Error> {

@@ -15,7 +15,7 @@ use crate::capabilities::{
 
 wasmtime::component::bindgen!({
     path: "../../../wit",
-    world: "registrar",
+    world: "complete",
     imports: {
         "packhouse:plugin/http.[method]body.read": async | trappable,
         "packhouse:plugin/http.[method]body.slice": async | trappable,

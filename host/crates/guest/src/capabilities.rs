@@ -85,7 +85,7 @@ impl State {
             Work::Request(request) => Some(request.ground.limits),
             Work::Step(step) => Some(step.ground.limits),
             Work::Ownership(ground) => Some(ground.limits),
-            Work::Description => None,
+            Work::Description | Work::Settings(..) => None,
         });
         Self {
             table,

@@ -14,6 +14,7 @@
 //! - **A swap never changes the protocol** under a mount that works.
 
 mod cache;
+mod checked;
 mod fitness;
 mod generation;
 pub mod generations;
@@ -25,6 +26,7 @@ pub mod sandbox;
 mod slot;
 mod watcher;
 
+pub use checked::Unusable;
 pub use generation::Generation;
 pub use generations::{Place, PluginFolders, Plugins, PluginsError};
 pub use sandbox::{CallError, GuestLimits, Imports, Sandbox};

@@ -24,6 +24,11 @@ impl Protocol for Agreement {
             .failure_shape("text/plain", "ended: {status}\n")
     }
 
+    /// The suite looks at settings of any form.
+    fn check_settings() -> Result<(), Error> {
+        Ok(())
+    }
+
     fn handle(request: Request) -> Response {
         Router::new().post("/{probe}", probe).handle(request)
     }

@@ -30,6 +30,10 @@ impl Protocol for Caretaker {
         Description::new("caretaker", "Caretaker", env!("CARGO_PKG_VERSION"))
     }
 
+    fn check_settings() -> Result<(), Error> {
+        settings::check::<Settings>()
+    }
+
     fn handle(_: Request) -> Response {
         Response::new(200).text("well")
     }

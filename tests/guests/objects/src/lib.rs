@@ -5,7 +5,7 @@
 use packhouse_plugin::storage::{self, Change, Precondition};
 use packhouse_plugin::uploads::Upload;
 use packhouse_plugin::{
-    Call, Description, Failure, Protocol, Request, Response, Router, auth, log, settings,
+    Call, Description, Error, Failure, Protocol, Request, Response, Router, auth, log, settings,
 };
 
 pub struct Objects;
@@ -24,6 +24,14 @@ impl Protocol for Objects {
             .setup("curl {base_url}/hello")
     }
 
+    fn check_settings() -> Result<(), Error> {
+        settings::check::<Settings>()?;
+        if settings::get::<Settings>()?.reads_storage {
+            storage::get("settings")?;
+        }
+        Ok(())
+    }
+
     fn handle(request: Request) -> Response {
         Router::new()
             .get("/hello", hello)
@@ -40,6 +48,19 @@ impl Protocol for Objects {
             .put("/uploads/{id}/{key...}", finish_upload)
             .handle(request)
     }
+}
+
+/// Any settings, and two that have a form.
+#[derive(serde::Deserialize)]
+#[allow(dead_code, reason = "some are only checked")]
+struct Settings {
+    #[serde(default)]
+    lines: u32,
+    /// Whether the check does what it may not.
+    #[serde(default)]
+    reads_storage: bool,
+    #[serde(flatten)]
+    others: serde_json::Map<String, serde_json::Value>,
 }
 
 fn hello(_: &Call) -> Result<Response, Failure> {

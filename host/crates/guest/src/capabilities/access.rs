@@ -18,6 +18,7 @@ mod changes;
 mod request;
 mod store;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::capabilities::ground::DataLimits;
@@ -32,6 +33,7 @@ pub use caller::Complaint;
 pub use changes::NotMet;
 
 const ONLY_ABOUT: &str = "`describe` may use nothing but `about`";
+const ONLY_SETTINGS: &str = "`settings-check` may use nothing but `settings`, `random` and `log`";
 
 /// What an instance of a plugin is made for.
 pub enum Work {
@@ -42,6 +44,8 @@ pub enum Work {
     Step(Box<StepContext>),
     /// Looking at owner lists, or changing one, for an administrator.
     Ownership(Box<Ground>),
+    /// Checking the settings of a mount.
+    Settings(Arc<Mount>, Arc<Description>),
 }
 
 /// The work of one instance, and what the plugin has learned about it.
@@ -54,7 +58,7 @@ impl Access {
     pub fn new(mut work: Work) -> Self {
         let inputs = match &mut work {
             Work::Request(request) => Inputs::of_reply(std::mem::take(&mut request.vary)),
-            Work::Description | Work::Step(_) | Work::Ownership(_) => Inputs::off(),
+            Work::Description | Work::Step(_) | Work::Ownership(_) | Work::Settings(..) => Inputs::off(),
         };
         Self { work, inputs }
     }
@@ -67,15 +71,22 @@ impl Access {
             Work::Step(step) => Ok(&step.ground),
             Work::Ownership(ground) => Ok(ground),
             Work::Description => Err(wasmtime::Error::msg(ONLY_ABOUT)),
+            Work::Settings(..) => Err(wasmtime::Error::msg(ONLY_SETTINGS)),
         }
     }
 
     pub fn mount(&self) -> wasmtime::Result<&Mount> {
-        Ok(&self.ground()?.mount)
+        match &self.work {
+            Work::Settings(mount, _) => Ok(mount),
+            _ => Ok(&self.ground()?.mount),
+        }
     }
 
     pub fn description(&self) -> wasmtime::Result<&Description> {
-        Ok(&self.ground()?.description)
+        match &self.work {
+            Work::Settings(_, description) => Ok(description),
+            _ => Ok(&self.ground()?.description),
+        }
     }
 
     pub fn limits(&self) -> wasmtime::Result<DataLimits> {

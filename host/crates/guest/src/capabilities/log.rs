@@ -51,7 +51,7 @@ impl State {
     }
 
     /// The plugin's text without the secrets that the host knows.
-    pub(super) fn without_secrets(&self, text: &str) -> String {
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
         let known = self.secrets.iter().map(|secret| secret.expose_secret().to_owned());
         let path = self.access.path().unwrap_or_default();
         let query = self.access.query().ok().flatten().unwrap_or_default();

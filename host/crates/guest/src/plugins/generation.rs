@@ -7,13 +7,16 @@ use std::time::SystemTime;
 use crate::capabilities::{Ground, RequestContext, StepContext};
 use crate::description::Description;
 use crate::inputs::Inputs;
+use crate::mount::Mount;
 use crate::ownership::Page;
 use crate::plugins::cache::CodeInUse;
+use crate::plugins::checked::{Checked, Unusable};
 use crate::plugins::linked::Linked;
 use crate::plugins::loader::Loaded;
 use crate::plugins::sandbox::{CallError, Sandbox};
 use crate::plugins::slot::Unloadable;
 use packhouse_auth::Holder;
+use packhouse_common::text::printable_up_to;
 use packhouse_http::respond::Reply;
 
 /// The most characters of the reason why a plugin did not describe itself. The reason includes its
@@ -32,6 +35,8 @@ pub struct Generation {
     pub lost: Vec<String>,
     /// Whether it has served a mount.
     served: AtomicBool,
+    /// Whether it can use the settings of mounts.
+    checked: Checked,
     linked: Linked,
     sandbox: Arc<Sandbox>,
     /// Keeps its compiled code in the cache.
@@ -53,6 +58,7 @@ impl Generation {
             description: Arc::new(description),
             lost: Vec::new(),
             served: AtomicBool::new(false),
+            checked: Checked::default(),
             linked,
             sandbox,
             _code: loaded.code,
@@ -74,6 +80,25 @@ impl Generation {
 
     pub fn has_served(&self) -> bool {
         self.served.load(Ordering::Relaxed)
+    }
+
+    /// Whether the plugin can use the settings of a mount, or why not. A plugin without the export
+    /// accepts all settings.
+    pub async fn check_settings(&self, mount: &Mount) -> Result<(), Unusable> {
+        if !self.linked.checks_settings() {
+            return Ok(());
+        }
+        let ask = async || {
+            let (mount, description) = (Arc::new(mount.clone()), Arc::clone(&self.description));
+            let answer = self.sandbox.check_settings(&self.linked, mount, description).await;
+            answer.map_err(|error| match error {
+                CallError::Busy(_) | CallError::Deadline(_) | CallError::NoMemory(_) => {
+                    Unusable::Unknown(error.to_string())
+                }
+                error => Unusable::Refused(printable_up_to(&error.to_string(), LONGEST_REASON).to_string()),
+            })
+        };
+        self.checked.get(&mount.name, ask).await
     }
 
     pub(super) fn offers(&self) -> Offers {

@@ -4,7 +4,7 @@
 //! - **Files are taken up independently**: each changed file has a task of its own, and one that
 //!   compiles for long keeps no other waiting (`places`).
 //! - **A swap never changes the protocol** of a generation that is in its place.
-//! - **A swap takes no feature away that a mount sets.**
+//! - **A swap takes no feature away that a mount sets**, and no setting.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::description::Description;
+use crate::plugins::checked::Unusable;
 use crate::plugins::generation::Generation;
 use crate::plugins::loader::{LoadError, Loader};
 use crate::plugins::places::NotDone;
@@ -63,9 +63,11 @@ pub enum Place {
 /// Says it of a plugin by name.
 pub type InPlace = Box<dyn Fn(String) -> BoxFuture<'static, Place> + Send + Sync>;
 
-/// A sentence where a mount of this plugin sets a feature that the description which holds now has and
-/// the next one lacks.
-pub type MissedFeature = Box<dyn Fn(&str, &Description, &Description) -> Option<String> + Send + Sync>;
+/// Why a mount of this plugin, which the generation that serves now can serve, cannot be served by the
+/// next one.
+pub type LostMount = Box<
+    dyn for<'a> Fn(&'a str, &'a Generation, &'a Generation) -> BoxFuture<'a, Option<Unusable>> + Send + Sync,
+>;
 
 /// All plugins of one folder.
 pub struct Plugins {
@@ -76,7 +78,7 @@ pub struct Plugins {
     /// One look at the folder at a time.
     looking: Mutex<()>,
     in_place: OnceLock<InPlace>,
-    missed_feature: OnceLock<MissedFeature>,
+    lost_mount: OnceLock<LostMount>,
     changes: watch::Sender<u64>,
 }
 
@@ -91,7 +93,7 @@ impl Plugins {
             slots: RwLock::default(),
             looking: Mutex::default(),
             in_place: OnceLock::new(),
-            missed_feature: OnceLock::new(),
+            lost_mount: OnceLock::new(),
             changes: watch::Sender::new(0),
         });
         join_all(plugins.refresh()?).await;
@@ -109,8 +111,8 @@ impl Plugins {
     }
 
     /// Asked before a generation takes over.
-    pub fn ask_before_features_are_lost(&self, missed_feature: MissedFeature) {
-        let _ = self.missed_feature.set(missed_feature);
+    pub fn ask_before_a_mount_is_lost(&self, lost_mount: LostMount) {
+        let _ = self.lost_mount.set(lost_mount);
     }
 
     /// The generation that serves now.
@@ -201,7 +203,10 @@ impl Plugins {
             let loaded = match self.load_file(&name).await {
                 Ok(Some(next)) => {
                     let checked = self.check_protocol(&name, next).await;
-                    checked.and_then(|next| self.check_features(&name, next)).map(Some)
+                    match checked {
+                        Ok(next) => self.check_mounts(&name, next).await.map(Some),
+                        Err(why) => Err(why),
+                    }
                 }
                 other => other,
             };
@@ -288,16 +293,16 @@ impl Plugins {
         )))
     }
 
-    /// Refuses a generation without a feature that a mount sets: the mount could not be served with
-    /// it, and the next start would refuse the configuration.
-    fn check_features(&self, name: &str, next: Generation) -> Result<Generation, Unloadable> {
-        let Some(serving) = self.serving(name) else { return Ok(next) };
-        let missed = self.missed_feature.get();
-        match missed.and_then(|missed| missed(name, &serving.description, &next.description)) {
+    /// Refuses a generation that cannot serve a mount with the features and settings of the
+    /// configuration: the next start would refuse the configuration.
+    async fn check_mounts(&self, name: &str, next: Generation) -> Result<Generation, Unloadable> {
+        let (Some(serving), Some(lost_mount)) = (self.serving(name), self.lost_mount.get()) else {
+            return Ok(next);
+        };
+        match lost_mount(name, &serving, &next).await {
             None => Ok(next),
-            Some(sentence) => Err(Unloadable::Ever(format!(
-                "{sentence}. Put a file there that has the feature, or correct `features` and restart the host"
-            ))),
+            Some(Unusable::Refused(why)) => Err(Unloadable::Ever(why)),
+            Some(Unusable::Unknown(why)) => Err(Unloadable::Now(why)),
         }
     }
 

@@ -3,12 +3,13 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::exports::packhouse::plugin::{handler, maintenance, ownership};
+use crate::bindings::exports::packhouse::plugin::{handler, maintenance, ownership, settings_check};
 use crate::capabilities::State;
 
 /// The optional exports of a plugin.
 const MAINTENANCE: &str = "packhouse:plugin/maintenance@0.1.1";
 const OWNERSHIP: &str = "packhouse:plugin/ownership@0.1.1";
+const SETTINGS_CHECK: &str = "packhouse:plugin/settings-check@0.1.1";
 
 /// A component that can be instantiated.
 pub struct Linked {
@@ -16,6 +17,7 @@ pub struct Linked {
     handler: handler::GuestIndices,
     maintenance: Option<maintenance::GuestIndices>,
     ownership: Option<ownership::GuestIndices>,
+    settings_check: Option<settings_check::GuestIndices>,
 }
 
 impl Linked {
@@ -23,10 +25,12 @@ impl Linked {
     pub fn new(component: InstancePre<State>) -> wasmtime::Result<Self> {
         let exports = |name| component.component().get_export_index(None, name).is_some();
         let (has_maintenance, has_ownership) = (exports(MAINTENANCE), exports(OWNERSHIP));
+        let has_check = exports(SETTINGS_CHECK);
         Ok(Self {
             handler: handler::GuestIndices::new(&component)?,
             maintenance: has_maintenance.then(|| maintenance::GuestIndices::new(&component)).transpose()?,
             ownership: has_ownership.then(|| ownership::GuestIndices::new(&component)).transpose()?,
+            settings_check: has_check.then(|| settings_check::GuestIndices::new(&component)).transpose()?,
             component,
         })
     }
@@ -37,6 +41,10 @@ impl Linked {
 
     pub fn has_ownership(&self) -> bool {
         self.ownership.is_some()
+    }
+
+    pub fn checks_settings(&self) -> bool {
+        self.settings_check.is_some()
     }
 
     pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
@@ -55,6 +63,7 @@ impl Linked {
     ) -> wasmtime::Result<Option<maintenance::Guest>> {
         self.maintenance.as_ref().map(|indices| indices.load(store, instance)).transpose()
     }
+
     /// None if the plugin does not have this export.
     pub fn ownership(
         &self,
@@ -62,5 +71,14 @@ impl Linked {
         instance: &Instance,
     ) -> wasmtime::Result<Option<ownership::Guest>> {
         self.ownership.as_ref().map(|indices| indices.load(store, instance)).transpose()
+    }
+
+    /// None if the plugin does not have this export.
+    pub fn settings_check(
+        &self,
+        store: &mut Store<State>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Option<settings_check::Guest>> {
+        self.settings_check.as_ref().map(|indices| indices.load(store, instance)).transpose()
     }
 }

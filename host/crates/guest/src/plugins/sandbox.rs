@@ -10,7 +10,7 @@ use wasmtime::{
     Store, Trap, WasmBacktrace,
 };
 
-use crate::bindings::Registrar;
+use crate::bindings::Complete;
 use crate::bindings::exports::packhouse::plugin::ownership;
 use crate::capabilities::request::RequestHandle;
 use crate::capabilities::resources::NoMemory;
@@ -21,6 +21,7 @@ use crate::capabilities::{
 use crate::description::Description;
 use crate::inputs::Inputs;
 use crate::memory::{BudgetSettings, MemoryBudget, MemoryLimit, NoMemoryLeft, OutOfMemory};
+use crate::mount::Mount;
 use crate::ownership::Page;
 use crate::plugins::fitness::{self, Misfit};
 use crate::plugins::generations::PluginsError;
@@ -127,7 +128,7 @@ impl Sandbox {
         let engine = Engine::new(&engine_config(limits))?;
         let mut linker = Imports::new(&engine);
         wasi::add_to_linker(&mut linker)?;
-        Registrar::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
+        Complete::add_to_linker::<State, Shared>(&mut linker, |state| state)?;
         more(&mut linker)?;
         start_ticking(&engine)?;
         let memory = MemoryBudget::new(BudgetSettings {
@@ -168,6 +169,7 @@ impl Sandbox {
             // Not called, but its functions must have the types of the contract.
             plugin.maintenance(&mut store, &instance)?;
             plugin.ownership(&mut store, &instance)?;
+            plugin.settings_check(&mut store, &instance)?;
             let handler = plugin.handler(&mut store, &instance)?;
             let described = handler.call_describe(&mut store).await;
             let described = described.map_err(|error| with_last_words(error, store.data()))?;
@@ -219,7 +221,7 @@ impl Sandbox {
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             let next = match store.into_data().into_work() {
                 Work::Step(step) => step.into_next(),
-                Work::Description | Work::Request(_) | Work::Ownership(_) => None,
+                Work::Description | Work::Request(_) | Work::Ownership(_) | Work::Settings(..) => None,
             };
             Ok(answered.map(|()| next).map_err(sentence))
         };
@@ -262,6 +264,27 @@ impl Sandbox {
             let called = guest.call_disown(&mut store, &id, name, kind, thing).await;
             let answered = called.map_err(|error| with_last_words(error, store.data()))?;
             Ok(answered.map_err(sentence))
+        };
+        let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
+        answer.map_err(explain)?.map_err(CallError::Answer)
+    }
+
+    /// Asks a plugin whether it can use the settings of a mount. An `Answer` is the reason why not. All
+    /// is well if the plugin does not check settings.
+    pub async fn check_settings(
+        &self,
+        plugin: &Linked,
+        mount: Arc<Mount>,
+        description: Arc<Description>,
+    ) -> Result<(), CallError> {
+        let clock = GuestClock::start();
+        let call = async {
+            let (mut store, instance) =
+                self.instantiate(plugin, Work::Settings(mount, description), &clock).await?;
+            let Some(guest) = plugin.settings_check(&mut store, &instance)? else { return Ok(Ok(())) };
+            let called = guest.call_check(&mut store).await;
+            let answered = called.map_err(|error| with_last_words(error, store.data()))?;
+            Ok(answered.map_err(|sentence| store.data().without_secrets(&sentence)))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
         answer.map_err(explain)?.map_err(CallError::Answer)

@@ -35,7 +35,7 @@ impl Access {
                 Err(HostError::Trap(wasmtime::Error::from(NotMet)))
             }
             Work::Request(_) => self.verify().await,
-            Work::Step(_) | Work::Ownership(_) | Work::Description => Ok(()),
+            Work::Step(_) | Work::Ownership(_) | Work::Description | Work::Settings(..) => Ok(()),
         }
     }
 
@@ -44,7 +44,7 @@ impl Access {
         self.inputs.forget(Reason::Change);
         match &mut self.work {
             Work::Request(request) => Ok(request.session.verify().await?),
-            Work::Step(_) | Work::Ownership(_) | Work::Description => Ok(()),
+            Work::Step(_) | Work::Ownership(_) | Work::Description | Work::Settings(..) => Ok(()),
         }
     }
 

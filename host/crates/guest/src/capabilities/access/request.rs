@@ -3,7 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Method};
 
-use super::{Access, ONLY_ABOUT, Work};
+use super::{Access, ONLY_ABOUT, ONLY_SETTINGS, Work};
 use crate::capabilities::request::TokenRules;
 use crate::capabilities::{HostError, RequestContext};
 use crate::inputs::{Inputs, Reason};
@@ -124,6 +124,7 @@ fn no_request(work: &Work) -> wasmtime::Error {
         Work::Ownership(_) => {
             "`ownership` is called without a request: nobody is asking, and nothing can be answered"
         }
+        Work::Settings(..) => ONLY_SETTINGS,
         Work::Description | Work::Request(_) => ONLY_ABOUT,
     })
 }
