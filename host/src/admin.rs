@@ -255,7 +255,7 @@ async fn look_after_users(
             // With the flag, a grant that is gone already still names what to revoke.
             if let (Some(scope), false) = (missing, and_ownerships) {
                 return Err(AuthError::NotFound(format!(
-                    "{name} has no grant `{scope}`: look at `user list` and name it as it stands there"
+                    "{name} has no grant `{scope}`: write it as `user list` shows it"
                 )));
             }
             auth.withdraw(name.as_str(), &scopes).await?;

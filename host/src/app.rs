@@ -98,7 +98,7 @@ impl Registry {
         more: impl FnOnce(&mut Imports) -> LinkResult<()>,
     ) -> Result<Self, BuildError> {
         for key in config.auth.not_used() {
-            tracing::warn!(key, "[auth] {key} is set, and this configuration has no use for it");
+            tracing::warn!(key, "[auth] {key} is set, but this configuration does not use it");
         }
         let configured = mounts::configured(&config)?;
         auth::check_hosts(&config)?;

@@ -48,7 +48,7 @@ pub struct Config {
 /// What is wrong with a configuration: one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{file} cannot be read: {source}; give its place with --config", file = file.display())]
+    #[error("{file} cannot be read: {source}; pass its path with --config", file = file.display())]
     Read { file: PathBuf, source: std::io::Error },
     #[error("{file}:{line}: {message}")]
     Parse { file: String, line: usize, message: String },

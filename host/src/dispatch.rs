@@ -375,8 +375,9 @@ impl Asked<'_> {
 /// section 9.1).
 fn unknown_method(method: &Method) -> Option<Failure> {
     let is_known = !method.as_str().bytes().any(|byte| byte.is_ascii_lowercase());
-    let sentence =
-        || format!("there is no method `{}`: methods are written in capitals", printable(method.as_str()));
+    let sentence = || {
+        format!("the method `{}` does not exist: methods are written in capitals", printable(method.as_str()))
+    };
     (!is_known).then(|| Failure::NotImplemented(sentence().into()))
 }
 

@@ -111,7 +111,7 @@ pub trait Witness: Send {
 pub enum MaintenanceError {
     #[error("there is no mount {name:?} that is enabled; there is {known}")]
     NoSuchMount { name: String, known: String },
-    #[error("the plugin {plugin} of [mount.{mount}] has no maintenance: there is nothing to order")]
+    #[error("the plugin {plugin} of [mount.{mount}] does not support maintenance")]
     NoMaintenance { mount: String, plugin: String },
     #[error("the store: {0}")]
     Storage(#[from] StorageError),
@@ -170,8 +170,10 @@ impl Caretaker {
             let attempt = match lease::take(&self.storage, None).await {
                 // Collecting is what makes room, and needs the lease for courtesy only.
                 Err(StorageError::Full(reason)) => {
-                    witness
-                        .tell(Tone::Remark, &format!("{reason}: collecting without a word to other hosts"));
+                    witness.tell(
+                        Tone::Remark,
+                        &format!("{reason}: this host collects without informing other hosts"),
+                    );
                     return Ok(self.go_over(&mounts, order, &CancellationToken::new(), witness).await);
                 }
                 attempt => attempt?,
@@ -247,7 +249,10 @@ impl Caretaker {
             return false;
         }
         if !generation.has_maintenance() {
-            witness.tell(Tone::Summary, &format!("{name}: its plugin has no maintenance, nothing to do"));
+            witness.tell(
+                Tone::Summary,
+                &format!("{name}: its plugin does not support maintenance, so there is nothing to do"),
+            );
             return true;
         }
         let target = self.target(mount, &generation);
@@ -297,7 +302,7 @@ impl Caretaker {
             Ok(count) => {
                 let verb = if order.dry_run { "would remove" } else { "removed" };
                 let what =
-                    or_nothing(count, || format!("{} that nobody went on with", counted(count, "left-over")));
+                    or_nothing(count, || format!("{} that were abandoned", counted(count, "left-over")));
                 let line = format!("uploads and staging: {verb} {what}");
                 witness.tell(Tone::Summary, &line);
                 true

@@ -13,7 +13,7 @@ pub use packhouse_guest::mount::{Mount, is_reserved};
 pub enum MountError {
     #[error("[mount.{0}] and [mount.{1}] both claim the path {2}: {3}")]
     SamePath(String, String, String, &'static str),
-    #[error("[mount.{0}] claims {1}, which is the host's own: choose another `base_path`")]
+    #[error("[mount.{0}] has the path {1}, which the host reserves: choose another `base_path`")]
     Reserved(String, String),
     #[error(
         "[mount.{0}] and [mount.{1}] share the storage below {2:?}: give one of them another `prefix`, or they would see each other's packages"

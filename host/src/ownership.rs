@@ -68,11 +68,11 @@ pub struct Inventory {
 /// Why a plugin did not answer.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
-    #[error("there is no such mount any more")]
+    #[error("the mount does not exist any more")]
     NoMount,
     #[error("{0}")]
     NoPlugin(String),
-    #[error("its plugin {0} cannot say who owns what: a newer version of the plugin may")]
+    #[error("its plugin {0} cannot list owners: a newer version of the plugin may")]
     NoExport(String),
     #[error(transparent)]
     Call(#[from] CallError),

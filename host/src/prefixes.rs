@@ -127,7 +127,7 @@ impl Prefixes {
             Next::LookAgain(before) => {
                 match tokio::time::timeout(PATIENCE, self.find(prefix, protocol, doubt)).await {
                     Ok(Err(PrefixError::Storage(error))) => {
-                        tracing::debug!(prefix, error = %error, "what {prefix} holds is not known now: {error}");
+                        tracing::debug!(prefix, error = %error, "the host cannot find out now what is stored below {prefix}: {error}");
                         before
                     }
                     Ok(found) => found,
@@ -217,7 +217,7 @@ impl Prefixes {
                 Err(error) => {
                     tracing::warn!(
                         prefix, protocol, error = %error,
-                        "that the storage below {prefix} belongs to the protocol {protocol} cannot be recorded now: {error}"
+                        "the host cannot record now that the storage below {prefix} belongs to the protocol {protocol}: {error}"
                     );
                     let (protocol, since) = (protocol.to_owned(), Instant::now());
                     self.remember(prefix, Known::Postponed { protocol, since });

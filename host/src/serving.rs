@@ -190,7 +190,7 @@ impl Serving {
         match tokio::time::timeout(PATIENCE, look).await {
             Ok(Ok(protocols)) => self.in_use.learn(protocols),
             Ok(Err(error)) => {
-                tracing::debug!(error = %error, "which mounts have stored something is not known now: {error}");
+                tracing::debug!(error = %error, "the host cannot find out now which mounts have stored something: {error}");
                 false
             }
             Err(_) => false,

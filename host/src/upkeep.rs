@@ -105,7 +105,7 @@ pub async fn run(command: MaintenanceCommand, config: &Config) -> anyhow::Result
     let mut printed = Printed;
     let done = tokio::select! {
         done = caretaker.perform(&order, &mut printed) => done.map_err(anyhow::Error::from),
-        () = presence.lost() => Err(anyhow::anyhow!("a host has taken the storage over: order it again")),
+        () = presence.lost() => Err(anyhow::anyhow!("a host has taken over the storage: run the command again")),
     };
     presence.leave().await;
     done

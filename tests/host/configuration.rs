@@ -180,7 +180,7 @@ async fn a_key_for_access_tokens_that_cannot_be_used_is_named_with_its_file() {
     };
     refused(Options::npm().whole(keys("absent.pem", "ES256")), &["registry.toml", "first", "absent.pem"])
         .await;
-    let words = ["registry.toml", "first", "registry.toml holds no such key", "BEGIN PRIVATE KEY"];
+    let words = ["registry.toml", "first", "registry.toml does not contain a key", "BEGIN PRIVATE KEY"];
     refused(Options::npm().whole(keys("registry.toml", "ES256")), &words).await;
     refused(Options::npm().whole(keys("registry.toml", "HS1")), &["registry.toml", "HS1", "`EdDSA`"]).await;
 }

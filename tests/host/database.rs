@@ -198,12 +198,12 @@ async fn commands_refuse_a_database_that_was_emptied() {
     let publisher = registry.publisher().await;
     let whole = fs::read(database(&registry)).expect("it is there");
     fs::write(database(&registry), "").expect("it is there");
-    expect_refusals(&registry, "is empty, and none is made").await;
+    expect_refusals(&registry, "is empty, and the host does not create a new one").await;
     registry.restart().await;
     publisher.at(registry.url("/npm")).get("/-/whoami").await.expect(503);
     assert_eq!(fs::read(database(&registry)).expect("it is there"), b"", "nor does the host make one");
     registry.terminate().await;
-    expect_refusals(&registry, "is empty, and none is made").await;
+    expect_refusals(&registry, "is empty, and the host does not create a new one").await;
     fs::write(database(&registry), whole).expect("it is there");
     registry.start_again().await;
     publisher.at(registry.url("/npm")).get("/-/whoami").await.expect(200);

@@ -257,14 +257,14 @@ async fn what_cannot_be_done_is_a_sentence_and_exit_code_2() {
     let registry = registry.await;
     for (arguments, words) in [
         (vec!["gc", "nowhere"], vec!["nowhere", "there is caretaker, npm, objects"]),
-        (vec!["verify", "objects"], vec!["objects", "no maintenance"]),
+        (vec!["verify", "objects"], vec!["objects", "does not support maintenance"]),
     ] {
         let ended = registry.order(&arguments).await;
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert!(words.iter().all(|word| ended.stderr.contains(word)), "{}", ended.stderr);
     }
     let said = registry.order(&["gc"]).await.expect(0);
-    assert!(said.contains("objects: its plugin has no maintenance"), "{said}");
+    assert!(said.contains("objects: its plugin does not support maintenance"), "{said}");
 
     let memory = Registry::start(Options::mounts(MOUNT).plugin("caretaker").on(Backend::Memory)).await;
     for arguments in [vec!["gc"], vec!["reindex"], vec!["verify"]] {

@@ -482,8 +482,7 @@ async fn a_folder_in_which_no_host_was_started_is_no_registry() {
     {
         let ended = registry.order(order).await;
         assert_eq!(ended.code, Some(2), "{order:?}: {}{}", ended.stdout, ended.stderr);
-        let sentence =
-            "[storage] root: `data` holds no registry, as no host was ever started on it: correct `root`";
+        let sentence = "[storage] root: `data` contains no registry, because no host was ever started on it: correct `root`";
         assert!(ended.stderr.contains(sentence), "{order:?}: {}", ended.stderr);
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
         assert!(fs::read_dir(registry.home().objects()).unwrap().next().is_none(), "nothing is made");

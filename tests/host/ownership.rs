@@ -65,7 +65,7 @@ async fn removing_grants_says_what_is_still_owned_and_revokes_it_when_told_to() 
         "  cargo:crate:Left_Pad",
         "  npm:package:left-pad",
         "  rubygems:gem:left-pad",
-        "again with --and-ownerships",
+        "run the same command again with --and-ownerships",
     ] {
         assert!(ended.stderr.contains(part), "{part} in {}", ended.stderr);
     }

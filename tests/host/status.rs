@@ -121,7 +121,7 @@ async fn a_plugin_without_a_mount_is_reported_with_the_reason() {
 async fn a_grant_that_the_plugin_does_not_ask_for_is_told() {
     let registry = Registry::start(options("[mount.objects]\ngrants = [\"/greeting\"]\n")).await;
     let line = status(&registry, "objects").await;
-    let told = "`grants` gives `/greeting`, which its plugin does not ask for";
+    let told = "`grants` gives `/greeting`, which its plugin does not request";
     assert_eq!(line["mounts"][0]["remarks"], json!([told]), "{line}");
     assert_eq!(line["mounts"][0]["aliases"], json!([]), "it leads nowhere");
     registry.logs_with(told).await;

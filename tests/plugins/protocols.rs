@@ -37,8 +37,10 @@ async fn a_swap_to_another_protocol_is_refused_and_the_generation_before_goes_on
     assert_eq!((&line["generation"], &line["protocol"]), (&json!(1), &json!("objects")), "{line}");
     assert_eq!(line["mounts"][0]["state"], "serving");
     registry.actor("/objects").get("/hello").await.expect(200);
-    let logs = registry.logs_with("the generation before goes on").await;
-    names_both(logs.lines().find(|line| line.contains("the generation before goes on")).unwrap());
+    let logs = registry.logs_with("the previous generation continues to serve").await;
+    names_both(
+        logs.lines().find(|line| line.contains("the previous generation continues to serve")).unwrap(),
+    );
     assert_eq!(registry.actor("").get("/readyz").await.expect(200).text(), "ready\n");
 
     replace(&file(&registry), &variant("objects", 7));

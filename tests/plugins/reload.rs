@@ -83,7 +83,11 @@ async fn plugins_that_cannot_serve_are_reported_with_their_reason() {
     let folder = registry.home().plugins();
     let of_file = |name: &str| std::fs::read(built(name)).unwrap();
     let cases: [(&str, Vec<u8>, &str); 10] = [
-        ("newer", NEWER_LINE.into(), "it is built for packhouse:plugin/storage@0.2.0, and this host speaks"),
+        (
+            "newer",
+            NEWER_LINE.into(),
+            "it is built for packhouse:plugin/storage@0.2.0, but this host supports",
+        ),
         ("function", NEWER_FUNCTION.into(), "the function `teleport` of `packhouse:plugin/storage@0.1.0`"),
         ("interface", NEWER_INTERFACE.into(), "the interface `packhouse:plugin/portals@0.1.7`"),
         ("command", COMMAND.into(), "it is a command (it exports wasi:cli/run@0.2.6) and not a plugin"),

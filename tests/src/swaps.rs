@@ -36,7 +36,7 @@ pub async fn swap_under_load(registry: &Registry, plugin: &str, path: &str, swap
             // A plain copy that stops in the middle.
             std::fs::write(&file, &variant(plugin, swap)[..10_000]).expect("the file is written");
             let line = until(registry, plugin, |line| line["last_error"].is_string()).await;
-            assert_eq!(line["generation"], good, "the generation before goes on");
+            assert_eq!(line["generation"], good, "the previous generation continues to serve");
         }
         let enough = answers.load(Ordering::Relaxed) + BETWEEN;
         while answers.load(Ordering::Relaxed) < enough && !load.iter().any(JoinHandle::is_finished) {
@@ -47,7 +47,7 @@ pub async fn swap_under_load(registry: &Registry, plugin: &str, path: &str, swap
     for reader in load {
         reader.await.expect("no request failed");
     }
-    assert!(registry.logs().contains("the generation before goes on"), "the log says so too");
+    assert!(registry.logs().contains("the previous generation continues to serve"), "the log says so too");
 }
 
 async fn read_until(actor: Actor, path: String, stop: Arc<AtomicBool>, answers: Arc<AtomicU64>) {

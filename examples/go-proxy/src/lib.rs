@@ -51,7 +51,7 @@ struct Release {
 /// The Go tool asks for each part of an import path. After a 404 it goes on with the next one.
 fn module_of(call: &Call, action: &str) -> Result<Module, TextFailure> {
     let text = call.decoded("module")?;
-    let sentence = || format!("{text} is no module path; in a request `B` is `!b`");
+    let sentence = || format!("{text} is not a module path; in a request, `B` is written as `!b`");
     let module = Module::parse(&text).ok_or_else(|| TextFailure::with_status(404, sentence()))?;
     auth::require("module", &module.0, action)?;
     Ok(module)

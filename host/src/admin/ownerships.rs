@@ -84,7 +84,7 @@ async fn is_agreed(order: &Order<'_>, terminal: &mut Terminal<'_>) -> bool {
     }
     let answer = terminal.consent.ask("Revoke these ownerships too?").await;
     if answer.is_none() {
-        terminal.remark("To revoke these too, give the same command again with --and-ownerships.");
+        terminal.remark("To revoke these too, run the same command again with --and-ownerships.");
     }
     answer.unwrap_or(false)
 }

@@ -346,7 +346,7 @@ async fn every_refusal_says_what_to_do() {
         ("token create ann --expires soon", "30d"),
         ("token create ann --expires 0d", "30d"),
         ("token create ann --cidr home", "10.0.0.0/8"),
-        ("token create ann --scope demo:package:a:write", "ask for less"),
+        ("token create ann --scope demo:package:a:write", "request less"),
         ("token list bob", "add it first"),
         ("token revoke 0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0", "token list"),
     ] {

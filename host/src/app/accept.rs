@@ -9,8 +9,7 @@ use crate::storage::{Company, StorageError};
 /// sentence of what was done for each.
 pub async fn accept(config: &Config, names: &[String]) -> Result<Vec<String>, BuildError> {
     if !config.storage.is_lasting() {
-        let sentence =
-            "[storage] type = \"memory\" is made anew with every start: there is nothing to accept";
+        let sentence = "[storage] type = \"memory\" is empty after every start: there is nothing to accept";
         return Err(config.error(sentence).into());
     }
     let storage = home::find(config, false).await?;

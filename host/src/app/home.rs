@@ -79,8 +79,7 @@ async fn users_are_of_another_store(config: &Config) -> Result<Option<String>, B
     if found.is_none() {
         if matches!(home, Home::Known(_)) {
             tracing::warn!(
-                "the storage does not answer, or is not the one that was used: whether the users in `{}` belong to it is \
-                 not known",
+                "the storage does not answer, or is not the one that was used: the host cannot verify that the users in `{}` belong to it",
                 database.display()
             );
         }
@@ -118,7 +117,7 @@ async fn users_are_gone(config: &Config) -> Result<Option<String>, BuildError> {
     match Storage::open_as(&settings, &opening).await {
         Ok(_) => Ok(None),
         Err(StorageError::Unavailable(reason)) if config.storage.folder().is_some() => Ok(Some(format!(
-            "the user database `{}` is {}, and none is made: {reason}{}",
+            "the user database `{}` is {}, and the host does not create a new one: {reason}{}",
             database.display(),
             if database.exists() { "empty" } else { "gone" },
             of_memory(config)
@@ -147,7 +146,7 @@ pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, B
         storage.probe().await.map_err(|source| store::error(config, source))?;
         let (key, place) = store::place(config);
         let sentence = format!(
-            "[storage] {key}: `{place}` holds no registry, as no host was ever started on it: correct `{key}`, or \
+            "[storage] {key}: `{place}` contains no registry, because no host was ever started on it: correct `{key}`, or \
              start the host once"
         );
         return Err(config.error(sentence).into());
@@ -159,7 +158,7 @@ pub(super) async fn find(config: &Config, only_reads: bool) -> Result<Storage, B
 /// that says what was done.
 pub async fn adopt(config: &Config) -> Result<String, BuildError> {
     if !config.storage.is_lasting() {
-        let sentence = "[storage] type = \"memory\" is made anew with every start: there is nothing to adopt";
+        let sentence = "[storage] type = \"memory\" is empty after every start: there is nothing to adopt";
         return Err(config.error(sentence).into());
     }
     let auth = open_auth(config).await?;
@@ -178,8 +177,7 @@ pub async fn adopt(config: &Config) -> Result<String, BuildError> {
     adopted
 }
 
-const BUSY: &str = "a server works on this storage now: stop every server that uses this storage or these users, and \
-                    order it again";
+const BUSY: &str = "a server uses this storage now: stop every server that uses this storage or these users, and run the command again";
 
 async fn adopt_as(config: &Config, auth: &Auth, storage: &Storage) -> Result<String, BuildError> {
     let Some(id) = storage.id().await else {

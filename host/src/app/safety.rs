@@ -43,7 +43,7 @@ fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildErro
     match place.ancestors().find(|folder| is_open_to_others(folder)) {
         Some(open) => {
             let why = format!(
-                "others can write to `{}`: take that away with chmod o-w,g-w, or choose another place",
+                "others can write to `{}`: remove that permission with chmod o-w,g-w, or choose another place",
                 open.display()
             );
             Err(refuse(config, key, place, &why))

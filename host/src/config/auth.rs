@@ -165,7 +165,7 @@ impl AuthConfig {
         }
         let spans = [("refresh_lifetime", self.refresh_lifetime), ("refresh_idle", self.refresh_idle)];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.0 < SHORTEST_REFRESH) {
-            return Err(format!("[auth] {key} must be an hour at least: write it like \"30d\""));
+            return Err(format!("[auth] {key} must be at least one hour: write it like \"30d\""));
         }
         self.access_tokens().map_or(Ok(()), |tokens| tokens.check(secret.is_some()))
     }
@@ -253,7 +253,7 @@ impl OciTokens {
                 return Err(format!("{place}: write a `kid` of 1 to 200 characters"));
             }
             if !seen.insert(&key.kid) {
-                return Err(format!("{place}: two keys have this `kid`: name one of them otherwise"));
+                return Err(format!("{place}: two keys have this `kid`: rename one of them"));
             }
             if key.private_key.is_some() == key.public_key.is_some() {
                 return Err(format!("{place}: name one file, as `private_key` or as `public_key`"));

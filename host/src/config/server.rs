@@ -190,7 +190,7 @@ impl ServerConfig {
             ("request_timeout", self.limits.request_timeout),
         ];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(format!("[server.limits] {key} must be longer than nothing: write it like \"30s\""));
+            return Err(format!("[server.limits] {key} must be longer than zero: write it like \"30s\""));
         }
         if !(1..=900).contains(&self.limits.max_open_uploads) {
             return Err("[server.limits] max_open_uploads must be 1 to 900".into());
@@ -213,7 +213,7 @@ impl ServerConfig {
             (false, true) => Err(
                 "[server] trusted_proxies is set without `forwarded`: list the headers that your proxy sets in \
                  every request, e.g. forwarded = [\"x-forwarded-for\", \"x-forwarded-proto\"] (see \
-                 docs/behind-a-proxy.md); a header that it only passes on would be the client's word"
+                 docs/behind-a-proxy.md); a header that the proxy only passes on comes from the client"
                     .into(),
             ),
             (true, false) => Err(
@@ -222,8 +222,7 @@ impl ServerConfig {
                     .into(),
             ),
             _ if self.forwarded.contains(&ForwardedHeader::Forwarded) && self.forwarded.len() > 1 => Err(
-                "[server] forwarded lists \"forwarded\" beside other headers, which tell the same: list the \
-                 one kind that your proxy sets"
+                "[server] forwarded lists \"forwarded\" together with other headers, which carry the same information: list only the one kind that your proxy sets"
                     .into(),
             ),
             _ => Ok(()),

@@ -153,7 +153,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
     } else if let Some(bare) = endpoint.strip_prefix("http://") {
         format!("write \"{}\" and use_ssl = false", host_of(bare))
     } else if endpoint.contains("://") {
-        "only http and https are spoken: leave the scheme out".to_owned()
+        "only http and https are supported: leave the scheme out".to_owned()
     } else if endpoint.contains(['/', '?', '#']) {
         format!("leave the path out: write \"{}\"; the bucket is named by bucket_name", host_of(endpoint))
     } else if endpoint.contains('@') {

@@ -94,7 +94,7 @@ fn no_two_mounts_take_the_tokens_of_one_service() {
 #[test]
 fn the_rules_for_tokens_have_bounds() {
     assert!(refusal("[auth]\ntokens_per_user = 0").contains("1 to"));
-    assert!(refusal("[auth]\nrefresh_idle = \"1m\"").contains("refresh_idle must be an hour at least"));
+    assert!(refusal("[auth]\nrefresh_idle = \"1m\"").contains("refresh_idle must be at least one hour"));
     assert!(refusal("[auth]\nrefresh_lifetime = \"0s\"").contains("refresh_lifetime must be"));
 }
 
@@ -224,7 +224,7 @@ fn a_trusted_proxy_needs_the_headers_that_it_sets() {
         ),
         (
             format!("{proxies}forwarded = [\"forwarded\", \"x-forwarded-for\"]"),
-            ["beside other headers", "one kind"],
+            ["together with other headers", "one kind"],
         ),
         ("trusted_proxies = [\"proxy\"]".to_owned(), ["\"proxy\"", "10.0.0.0/8"]),
         (format!("{proxies}forwarded = [\"x-real-ip\"]"), ["must be one of", "x-forwarded-for"]),

@@ -19,7 +19,7 @@ impl TryFrom<String> for Span {
     fn try_from(text: String) -> Result<Self, String> {
         humantime::parse_duration(&text)
             .map(Self)
-            .map_err(|_| format!("{text:?} is no duration: write it like \"30s\", \"5m\" or \"1h\""))
+            .map_err(|_| format!("{text:?} is not a duration: write it like \"30s\", \"5m\" or \"1h\""))
     }
 }
 
@@ -34,7 +34,7 @@ impl TryFrom<String> for Size {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse::<ByteSize>()
             .map(|size| Self(size.as_u64()))
-            .map_err(|_| format!("{text:?} is no size: write it like \"128MiB\" or \"10GB\""))
+            .map_err(|_| format!("{text:?} is not a size: write it like \"128MiB\" or \"10GB\""))
     }
 }
 

@@ -26,8 +26,8 @@ impl fmt::Display for Excess {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "nothing was removed: nothing names {} of {}, which is more than {MOST_PERCENT} per cent; look at \
-             `packhouse gc --dry-run` and `packhouse verify`, and if all of it may go, order `packhouse gc --many`",
+            "nothing was removed: nothing names {} of {}, which is more than {MOST_PERCENT} percent; look at \
+             `packhouse gc --dry-run` and `packhouse verify`, and if all of it may be removed, run `packhouse gc --many`",
             self.removed,
             counted(self.total, "object"),
         )

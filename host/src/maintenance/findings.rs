@@ -57,7 +57,7 @@ fn orphans_part(tally: &Tally, task: Task) -> String {
             amount(tally.orphans)
         ),
         _ => format!(
-            "; {} {verb} kept, because {what}, or order `packhouse gc --orphans`",
+            "; {} {verb} kept, because {what}, or run `packhouse gc --orphans`",
             amount(tally.orphans)
         ),
     }
@@ -109,7 +109,7 @@ mod tests {
         assert!(verified.contains("`packhouse gc` removes what is left over"), "{verified}");
         let collected = summary(&tally(1), &Order::new(Task::Collect), true);
         assert!(collected.contains("1 object (10 B) is kept"), "{collected}");
-        assert!(collected.ends_with("restore it, or order `packhouse gc --orphans`"), "{collected}");
+        assert!(collected.ends_with("restore it, or run `packhouse gc --orphans`"), "{collected}");
         let well = summary(&tally(0), &Order::new(Task::Verify), true);
         assert!(well.ends_with("all is well"), "{well}");
     }

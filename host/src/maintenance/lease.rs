@@ -172,7 +172,7 @@ impl Pulse for Keeper {
             Ok(()) | Err(StorageError::Full(_)) => Beat::Given,
             Err(StorageError::Conflict) => Beat::Lost,
             Err(error) if last.elapsed() < EXPIRES => {
-                tracing::debug!(error = %error, "a sign of life could not be written: {error}");
+                tracing::debug!(error = %error, "the heartbeat could not be written: {error}");
                 Beat::Missed
             }
             Err(_) => Beat::Lost,

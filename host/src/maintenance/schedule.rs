@@ -73,7 +73,7 @@ impl Caretaker {
         let attempt = match lease::take(&self.storage, Some(every)).await {
             // It is due on a full disk too: collecting makes room, and is safe without the lease.
             Err(StorageError::Full(reason)) => {
-                tracing::warn!("{reason}: collecting without a word to other hosts");
+                tracing::warn!("{reason}: this host collects without informing other hosts");
                 self.go_over(&self.chosen(order)?, order, &CancellationToken::new(), &mut Logged).await;
                 return Ok(LOOK_EVERY);
             }

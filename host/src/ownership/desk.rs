@@ -54,7 +54,7 @@ impl<'a> OfConfig<'a> {
         let presence = entered.map_err(|error| error.to_string())?;
         let failed = tokio::select! {
             failed = caretaker.disown(holder, things) => Ok(failed),
-            () = presence.lost() => Err("a host has taken the storage over: order it again".to_owned()),
+            () = presence.lost() => Err("a host has taken over the storage: run the command again".to_owned()),
         };
         presence.leave().await;
         failed

@@ -42,7 +42,7 @@ impl Said {
 pub fn remarks(mount: &Mount, description: &Description) -> Vec<String> {
     let wishes = description.all_wishes();
     let useless = mount.grants.iter().filter(|grant| !wishes.contains_key(grant.as_str()));
-    useless.map(|grant| format!("`grants` gives `{grant}`, which its plugin does not ask for")).collect()
+    useless.map(|grant| format!("`grants` gives `{grant}`, which its plugin does not request")).collect()
 }
 
 /// How the log names a mount.
@@ -70,7 +70,9 @@ impl Serving {
             }
         };
         if tokio::time::timeout(PATIENCE, look).await.is_err() {
-            tracing::warn!("which mounts can be served is not known yet: the storage is slow to answer");
+            tracing::warn!(
+                "the host cannot find out yet which mounts it can serve: the storage is slow to answer"
+            );
         }
     }
 

@@ -82,7 +82,7 @@ impl Usage {
         let Some(counts) = &mut self.counts else { return Ok(()) };
         counts.issued += 1;
         if counts.issued > MOST_ISSUED {
-            return Err(Error::Denied(format!("one request is issued at most {MOST_ISSUED} tokens")));
+            return Err(Error::Denied(format!("one request can create at most {MOST_ISSUED} tokens")));
         }
         Ok(())
     }

@@ -159,7 +159,7 @@ fn read_authorization(value: &HeaderValue) -> Sent {
         "basic" => basic(rest.trim()),
         "bearer" | "token" => bare_token(rest.trim()),
         _ => Sent::Foreign(
-            "the Authorization header has a scheme that is not known here: use Basic, Bearer or a bare token",
+            "the Authorization header has a scheme that this registry does not support: use Basic, Bearer or a bare token",
         ),
     }
 }

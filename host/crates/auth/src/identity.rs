@@ -340,7 +340,7 @@ impl Auth {
         let (tokens, id) = (Arc::clone(&self.inner.stores.tokens), token.id);
         tokio::spawn(async move {
             if let Err(error) = tokens.touch(id, now).await {
-                tracing::warn!(token.id = %id, %error, "the use of a token could not be noted");
+                tracing::warn!(token.id = %id, %error, "the use of a token could not be recorded");
             }
             drop(permit);
         });

@@ -181,7 +181,7 @@ impl From<ScopeError> for AuthError {
 
 impl AuthError {
     pub fn user_exists(name: &UserName) -> Self {
-        Self::Exists(format!("there is a user `{name}` already: choose another name, or change that user"))
+        Self::Exists(format!("the user `{name}` exists already: choose another name, or change that user"))
     }
 
     fn no_user(name: &str) -> Self {

@@ -142,7 +142,7 @@ impl Session {
         }
         let mount = &self.area.mount;
         self.lacking = (counts && decision == Decision::SignIn).then(|| {
-            format!("the access token does not hold {mount}:{kind}:{name}:{action}: fetch one that does, or sign in as somebody who may")
+            format!("the access token does not allow {mount}:{kind}:{name}:{action}: request one that does, or sign in as a user who may")
         });
         self.foreign = foreign.filter(|_| decision == Decision::SignIn);
         let is_forbidden = decision == Decision::Forbidden;
@@ -279,7 +279,7 @@ impl Session {
     /// As [`Auth::issue`], and `Denied` for more than a few in one request.
     pub async fn issue(&mut self, account: &Account, request: TokenRequest) -> Result<Issued, AuthError> {
         if self.issued >= MOST_ISSUED {
-            return Err(AuthError::Denied(format!("one request is issued at most {MOST_ISSUED} tokens")));
+            return Err(AuthError::Denied(format!("one request can create at most {MOST_ISSUED} tokens")));
         }
         self.verify().await?;
         self.issued += 1;
@@ -346,7 +346,8 @@ impl Session {
         if self.decide(Some(&user), kind, name, action, owners) != Decision::Granted {
             return None;
         }
-        let limit = if account.read_only() { "it is read-only" } else { "it was made for other things" };
+        let limit =
+            if account.read_only() { "it is read-only" } else { "it was created for other permissions" };
         let mount = &self.area.mount;
         Some(format!(
             "this token does not allow {mount}:{kind}:{name}:{action}: {limit}; use another token of this account"

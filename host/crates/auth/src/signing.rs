@@ -39,7 +39,7 @@ const FORGED: &str = "the access token was not signed by this registry: sign in 
 const FOREIGN: &str = "the access token was made for another service: sign in again";
 const OTHER_MOUNT: &str = "the access token was made for another part of this registry: sign in again";
 const EXPIRED: &str = "the access token has expired: fetch another";
-const EARLY: &str = "the access token counts from a later moment on: compare the clocks of both machines";
+const EARLY: &str = "the access token is not valid yet: compare the clocks of both machines";
 const GONE: &str = "the user or token that the access token was made with is gone: sign in again";
 
 /// The configuration of signed access tokens.
@@ -247,7 +247,7 @@ impl Auth {
         let signing = signing.ok_or_else(|| denied("signed access tokens are switched off here"))?;
         match &signing.realm {
             Some(_) => Err(denied(
-                "access tokens for this registry are given out by another token server: ask the one in the challenge",
+                "another token server issues the access tokens for this registry: use the one in the challenge",
             )),
             None => Ok(signing),
         }
@@ -350,11 +350,13 @@ fn fresh_secret() -> SecretString {
 
 fn check(signing: &Signing, account: Option<&Account>, request: &AccessRequest<'_>) -> Result<(), AuthError> {
     if account.is_some_and(Account::is_bearer) {
-        return deny("an access token makes no other tokens: sign in with the password or another token");
+        return deny(
+            "an access token cannot create other tokens: sign in with the password or another token",
+        );
     }
     if !request.service.is_empty() && request.service != signing.service {
         return Err(AuthError::Invalid(format!(
-            "access tokens are given out for the service `{}` here: ask for that one",
+            "this registry issues access tokens for the service `{}`: request that one",
             signing.service
         )));
     }

@@ -81,7 +81,7 @@ pub fn parse_network(text: &str) -> Result<IpNet, AuthError> {
     network.or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
         let shown: String = text.escape_debug().take(80).collect();
         AuthError::Invalid(format!(
-            "`{shown}` is no network: write an address and a prefix length, e.g. `10.0.0.0/8`"
+            "`{shown}` is not a network in CIDR notation: write an address and a prefix length, for example `10.0.0.0/8`"
         ))
     })
 }
@@ -144,8 +144,7 @@ impl Auth {
             && !is_in_reach(own, &token)
         {
             return Err(AuthError::Denied(
-                "a token that is read-only or narrowed can revoke itself only, and a token of one part of this \
-                 registry the tokens of that part: sign in with the password"
+                "a token that is read-only or limited can revoke only itself, and a token of one mount can revoke only tokens of that mount: sign in with the password"
                     .to_owned(),
             ));
         }
@@ -208,11 +207,10 @@ impl Auth {
         let Quota { all, idle, .. } = self.quota(token.created);
         match token.idle {
             None => format!(
-                "this user has {all} tokens, as many as one may have: revoke some that are no longer needed"
+                "this user has {all} tokens, which is the limit: revoke some that are no longer needed"
             ),
             Some(_) => format!(
-                "this user has {idle} tokens that were made with a token and without a password check, or {all} in \
-                 all, as many as one may have: revoke some that are no longer needed, or sign in with the password"
+                "this user has {idle} tokens that were created with a token and without a password check, or {all} in total, which is the limit: revoke some that are no longer needed, or sign in with the password"
             ),
         }
     }
@@ -228,7 +226,7 @@ impl Auth {
                 Some(narrowed) => scopes.extend(narrowed),
                 None => {
                     return deny(&format!(
-                        "`{scope}` is more than you may do yourself: ask for less, or for that grant"
+                        "`{scope}` allows more than you may do: request less, or ask for that grant"
                     ));
                 }
             }
@@ -253,7 +251,7 @@ impl Auth {
 /// An access token cannot create anything that outlives it.
 fn check_no_bearer(account: &Account) -> Result<(), AuthError> {
     if account.is_bearer() {
-        return deny("an access token can't look after tokens: sign in with the password or another token");
+        return deny("an access token can't manage tokens: sign in with the password or another token");
     }
     Ok(())
 }
@@ -275,13 +273,13 @@ fn end(account: &Account, lifetime: Option<Duration>, now: u64) -> Result<Option
     };
     if lifetime < Duration::from_secs(1) {
         return Err(AuthError::Invalid(
-            "a token lives for a second at least: ask for a longer life".to_owned(),
+            "a token must be valid for at least one second: request a longer lifetime".to_owned(),
         ));
     }
     let end = now.saturating_add(millis(lifetime));
     if own.is_some_and(|own| end > own) {
         return deny(
-            "that is longer than the token that you are signed in with: ask for less, or sign in with the password",
+            "the new token would be valid longer than the token that you are signed in with: request a shorter lifetime, or sign in with the password",
         );
     }
     Ok(Some(end))

@@ -15,6 +15,6 @@ pub fn others_can_write(metadata: &Metadata) -> bool {
 pub fn refusal(file: &Path) -> String {
     let file = file.display();
     format!(
-        "others can write to `{file}`, which decides what this server does: take that away with chmod o-w,g-w"
+        "others can write to `{file}`, which decides what this server does: remove that permission with chmod o-w,g-w"
     )
 }

@@ -49,16 +49,16 @@ impl Description {
             || !protocol.chars().all(fits)
         {
             return Err(format!(
-                "it calls its protocol {protocol:?}: a name of lower-case letters, digits and `-` is needed"
+                "its protocol has the name {protocol:?}: the name must consist of lower-case letters, digits and `-`"
             ));
         }
         for alias in &self.root_aliases {
             if is_reserved(alias) {
-                return Err(format!("it claims {alias}, which is the host's own"));
+                return Err(format!("it requests the path {alias}, which the host reserves"));
             }
             if !alias.starts_with('/') || alias.len() < 2 || alias.ends_with('/') {
                 return Err(format!(
-                    "it claims the path {alias:?}, which does not begin with one `/` and end without"
+                    "it requests the path {alias:?}: a path must begin with `/` and must not end with `/`"
                 ));
             }
         }

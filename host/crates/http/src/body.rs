@@ -236,7 +236,7 @@ impl RequestBody {
     pub async fn json_string(&mut self, layer: Layer) -> Result<Layer, BodyError> {
         self.uncover(layer).await?;
         if self.state(layer)?.last_byte() != Some(b'"') {
-            return Err(BodyError::Invalid("the last byte read is no opening quote".into()));
+            return Err(BodyError::Invalid("the last byte that was read is not an opening quote".into()));
         }
         self.push(layer, Transform::JsonString(json_string::Decoder::default()))
     }

@@ -134,7 +134,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| {
         let reason = match source.kind() {
             std::io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
-            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+            std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
             std::io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege",
             _ => "the system refuses",
         };

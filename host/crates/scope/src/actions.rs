@@ -88,13 +88,13 @@ impl Actions {
         for Implication { kind, action, implied } in implied {
             let declared = kinds.iter().find(|declared| declared.kind == *kind);
             let declared = declared.ok_or_else(|| {
-                format!("it says what `{action}` of `{kind}` implies, and declares no such kind")
+                format!("it declares what `{action}` of `{kind}` implies, but does not declare that kind")
             })?;
             let is_known =
                 |wanted: &String| declared.actions.contains(wanted) || declared.read_action == *wanted;
             if let Some(unknown) = [action].into_iter().chain(implied).find(|action| !is_known(action)) {
                 return Err(format!(
-                    "it says that `{action}` of `{kind}` implies others, and declares no action `{unknown}` of it"
+                    "it declares what `{action}` of `{kind}` implies, but does not declare the action `{unknown}` of that kind"
                 ));
             }
             let of_kind = direct.entry(kind).or_default();

@@ -17,7 +17,7 @@ const LONGEST_SHOWN: usize = 50;
 
 /// This host does not have an algorithm with this name.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no digest algorithm of this host")]
+#[error("this host does not support the digest algorithm `{0}`")]
 pub struct UnknownAlgorithm(String);
 
 /// The digests that registries ask for.

@@ -140,7 +140,7 @@ impl StorageError {
 
     /// What a listing left out.
     pub fn link(path: &str) -> Self {
-        Self::Link(Reason::from(format!("`{path}` is a symbolic link; replace it with what it leads to")))
+        Self::Link(Reason::from(format!("`{path}` is a symbolic link; replace it with its target")))
     }
 
     /// A key that would have to be an object and a folder at once.
@@ -163,7 +163,7 @@ impl From<io::Error> for StorageError {
         }
         if is_link(&error) {
             return Self::Link(Reason::with(
-                "there is a symbolic link in the storage folder, and none is followed there; replace it with what it leads to",
+                "the storage folder contains a symbolic link, which the host does not follow; replace it with its target",
                 error,
             ));
         }

@@ -144,7 +144,7 @@ impl Pulse for Signs {
     async fn beat(&mut self, last: Instant) -> Beat {
         let is_removed = matches!(self.store.stat(&self.mark.path()).await, Ok(None));
         if let Err(error) = self.mark.write(&*self.store).await {
-            tracing::debug!(%error, "no sign of life could be given: {error}");
+            tracing::debug!(%error, "the heartbeat could not be written: {error}");
             return Beat::Missed;
         }
         if is_removed {
@@ -177,13 +177,11 @@ async fn be_alone(store: &dyn Store, mark: &Mark, ours: &ObjectInfo) -> Result<(
         }
         tracing::info!(
             machine = name,
-            "a host was here a moment ago; it is watched for {WATCHED_FOR:?} to see whether it lives"
+            "another host used this storage a moment ago; this host waits {WATCHED_FOR:?} to see whether it still runs"
         );
         if lives(store, &info).await? {
             return Err(StorageError::invalid(format!(
-                "another host (on {name}) works on this storage now, and [server] hosts = \"one\" says that there is \
-                 none; stop it, or set hosts = \"many\" on all of them. A host that was killed is taken for dead \
-                 {} s after its last sign",
+                "another host (on {name}) uses this storage now, but [server] hosts = \"one\" allows only one; stop it, or set hosts = \"many\" on all of them. A host that was killed is considered stopped {} s after its last heartbeat",
                 WATCHED_FOR.as_secs()
             )));
         }

@@ -56,8 +56,7 @@ impl Watched {
             }
             Stranger::Unknown => {
                 return format!(
-                    "the user database `{}` was changed so often since the server last read it that it cannot be told \
-                     whether it is the same one: restart the server to use it",
+                    "the user database `{}` was changed so often since the server last read it that the server cannot verify that it is the same one: restart the server to use it",
                     self.0.path.display()
                 );
             }

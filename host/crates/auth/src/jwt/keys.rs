@@ -86,7 +86,11 @@ fn read(file: &KeyFile) -> Result<Key, AuthError> {
     let known = || ALGORITHMS.map(|(name, _)| format!("`{name}`")).join(", ");
     let algorithm = ALGORITHMS.iter().find(|(name, _)| *name == file.algorithm);
     let (name, algorithm) = *algorithm.ok_or_else(|| {
-        refuse(format!("there is no algorithm `{}`: write one of {}", file.algorithm.escape_debug(), known()))
+        refuse(format!(
+            "the algorithm `{}` is not supported: write one of {}",
+            file.algorithm.escape_debug(),
+            known()
+        ))
     })?;
     let pem = std::fs::read_to_string(path).map(SecretString::from);
     let pem = pem.map_err(|error| refuse(format!("{} cannot be read: {error}", path.display())))?;
@@ -109,7 +113,7 @@ fn unfit(path: &Path, algorithm: &str, private: bool) -> String {
         (false, "ES256") => "a key of the curve P-256 between `BEGIN PUBLIC KEY` and `END PUBLIC KEY`",
         (false, _) => "an Ed25519 key between `BEGIN PUBLIC KEY` and `END PUBLIC KEY`",
     };
-    format!("{} holds no such key for {algorithm}: give it {wanted}", path.display())
+    format!("{} does not contain a key for {algorithm}: write {wanted} into it", path.display())
 }
 
 /// A private key and its public key; none unless the one verifies what the other signs.

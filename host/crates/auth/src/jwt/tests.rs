@@ -260,7 +260,7 @@ fn a_key_file_that_does_not_fit_is_told_with_what_would() {
         (KeyFile { private: true, ..key("k", "RS256", "rsa.pub.pem") }, "BEGIN PRIVATE KEY"),
         (KeyFile { private: false, ..key("k", "RS256", "rsa.pem") }, "BEGIN PUBLIC KEY"),
         (KeyFile { private: false, ..key("k", "EdDSA", "ed25519.pem") }, "BEGIN PUBLIC KEY"),
-        (key("k", "RS256", "../tests.rs"), "holds no such key"),
+        (key("k", "RS256", "../tests.rs"), "does not contain a key"),
     ];
     for (file, words) in cases {
         let AuthError::Invalid(why) = Keys::read(std::slice::from_ref(&file), None).unwrap_err() else {

@@ -93,7 +93,10 @@ async fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() 
     let scope = Scope::of("demo", "package", "b", "write").unwrap();
     for (request, limit) in [
         (TokenRequest { read_only: true, ..TokenRequest::default() }, "it is read-only"),
-        (TokenRequest { scopes: vec![scope], ..TokenRequest::default() }, "it was made for other things"),
+        (
+            TokenRequest { scopes: vec![scope], ..TokenRequest::default() },
+            "it was created for other permissions",
+        ),
     ] {
         let secret = auth.issue(&ann, &request).await.unwrap().secret;
         let mut asked = session(&auth, Credentials::token(secret));

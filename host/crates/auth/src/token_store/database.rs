@@ -180,7 +180,7 @@ async fn make_room(
         };
         let Some(victim) = victim else { return Ok(false) };
         remove_with_children(connection, victim, None).await?;
-        tracing::info!(token.id = %victim, "a token that was not used for the longest makes room for a new sign-in");
+        tracing::info!(token.id = %victim, "the token that was unused for the longest time is removed to make room for a new sign-in");
     }
 }
 

@@ -172,7 +172,7 @@ pub(crate) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, AuthError> {
 pub(crate) fn damaged(error: impl Into<AuthError>) -> AuthError {
     let error = error.into();
     AuthError::Unavailable {
-        reason: format!("its content was changed by other hands, {error}"),
+        reason: format!("another program changed its content: {error}"),
         source: Some(Box::new(error)),
     }
 }

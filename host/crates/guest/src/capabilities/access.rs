@@ -101,7 +101,7 @@ impl Access {
     pub fn step(&mut self) -> wasmtime::Result<&mut StepContext> {
         match &mut self.work {
             Work::Step(step) => Ok(step),
-            _ => Err(wasmtime::Error::msg("`upkeep` is there in a step of maintenance only")),
+            _ => Err(wasmtime::Error::msg("`upkeep` works only in a step of maintenance")),
         }
     }
 

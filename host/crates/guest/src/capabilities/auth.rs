@@ -176,7 +176,7 @@ impl wit::Host for State {
             "token" => session.sign_in_by_token(&value("token")?.into()).await?,
             _ => {
                 return Err(HostError::invalid(format!(
-                    "no kind of sign-in is called {kind:?}; there are `password` and `token`"
+                    "the kind of sign-in {kind:?} is not known: use `password` or `token`"
                 )));
             }
         };
@@ -258,7 +258,7 @@ impl wit::HostAccount for State {
         let rules = self.access.token_rules()?;
         if !rules.enabled {
             return Err(HostError::denied(
-                "no tokens are given here: the configuration has switched them off",
+                "this mount issues no tokens: the configuration has switched them off",
             ));
         }
         let wanted = TokenRequest {

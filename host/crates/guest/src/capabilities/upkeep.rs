@@ -47,7 +47,7 @@ impl StepContext {
 
     /// Reports files that are not objects, such as symbolic links, once per run.
     pub fn report_odd(&mut self, key: &str) -> wasmtime::Result<()> {
-        let why = "it is a symbolic link, and none is followed: replace it with what it leads to";
+        let why = "it is a symbolic link, which the host does not follow: replace it with its target";
         let is_new = self.run.is_first_look(key);
         if is_new { self.find(Finding::Damaged { key: line(key), why: why.to_owned() }) } else { Ok(()) }
     }

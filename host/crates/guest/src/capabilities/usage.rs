@@ -22,7 +22,7 @@ const MOST_UPLOADS_OPENED: u32 = 64;
 
 /// A call used more of the host than it may.
 #[derive(Debug, thiserror::Error)]
-#[error("the plugin used more of the host than it may: {0}")]
+#[error("the plugin exceeded a limit: {0}")]
 pub struct LimitReached(String);
 
 fn reached(what: impl Into<String>) -> wasmtime::Error {

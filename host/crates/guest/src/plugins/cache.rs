@@ -137,7 +137,7 @@ fn own_folder(folder: &Path) -> Result<(), String> {
     let mode = metadata.permissions().mode();
     if mode & 0o022 != 0 {
         return Err(format!(
-            "others may write to it (mode {:o}): take that away with chmod go-w",
+            "others may write to it (mode {:o}): remove that permission with chmod go-w",
             mode & 0o777
         ));
     }

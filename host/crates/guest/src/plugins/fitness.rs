@@ -36,25 +36,25 @@ pub enum Misfit {
     )]
     Command(String),
     #[error(
-        "it is a component and not a plugin: it does not export `packhouse:plugin/handler`, which the contract asks for{0}"
+        "it is a component and not a plugin: it does not export `packhouse:plugin/handler`, which the contract requires{0}"
     )]
     NoPlugin(String),
     #[error(
-        "it is built for {0}, and this host speaks packhouse:plugin 0.1: use a build for 0.1, or a newer host"
+        "it is built for {0}, but this host supports packhouse:plugin 0.1: use a build for 0.1, or a newer host"
     )]
     OtherContract(String),
     #[error(
-        "it needs the interface `{0}`, which this host does not have in its contract: use a newer host, or build \
+        "it needs the interface `{0}`, which the contract of this host does not have: use a newer host, or build \
          the plugin against an older contract"
     )]
     NoInterface(String),
     #[error(
-        "it needs the {kind} `{name}` of `{interface}`, which this host does not have in its contract: use a newer \
+        "it needs the {kind} `{name}` of `{interface}`, which the contract of this host does not have: use a newer \
          host, or build the plugin against an older contract"
     )]
     NoItem { kind: &'static str, name: String, interface: String },
     #[error(
-        "it calls `{name}` of `{interface}` in another form than the contract of this host gives it ({why}): build \
+        "it calls `{name}` of `{interface}` with a type that differs from the contract of this host ({why}): build \
          it against a released contract"
     )]
     OtherForm { name: String, interface: String, why: String },

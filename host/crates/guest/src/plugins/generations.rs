@@ -281,8 +281,7 @@ impl Plugins {
             Place::Needed => {}
             Place::Unknown => {
                 return Err(Unloadable::Now(format!(
-                    "it speaks the protocol `{new}`, and the file before speaks `{now}`: which of them is the right \
-                     one is not known while the storage does not answer"
+                    "it speaks the protocol `{new}`, and the file before speaks `{now}`: the host cannot find out which of them is the right one while the storage does not answer"
                 )));
             }
         }
@@ -406,7 +405,11 @@ impl Slot {
         if self.problem.as_ref() == Some(&reason) {
             return false;
         }
-        let now = if self.serving.is_some() { "the generation before goes on" } else { "it does not serve" };
+        let now = if self.serving.is_some() {
+            "the previous generation continues to serve"
+        } else {
+            "it does not serve"
+        };
         tracing::error!(plugin = name, reason, "plugin {name} cannot be loaded, {now}: {reason}");
         self.problem = Some(reason);
         true

@@ -25,7 +25,7 @@ use crate::plugins::places::{self, NotDone, Places};
 pub enum LoadError {
     #[error(transparent)]
     Misfit(#[from] Misfit),
-    #[error("it asks for more than a plugin may have: {0}")]
+    #[error("it requires more than a plugin may have: {0}")]
     Unfit(String),
     #[error("it cannot be read from the cache now: {0}")]
     Reading(tokio::task::JoinError),

@@ -209,7 +209,7 @@ impl Sandbox {
         let call = async {
             let (mut store, instance) = self.instantiate(plugin, Work::Step(step), &clock).await?;
             let Some(guest) = plugin.maintenance(&mut store, &instance)? else {
-                return Err(wasmtime::Error::msg("it has no maintenance"));
+                return Err(wasmtime::Error::msg("it does not export maintenance"));
             };
             let handle = store.data_mut().table.push(StepHandle)?;
             let lent = Resource::new_borrow(handle.rep());
@@ -298,7 +298,7 @@ impl Sandbox {
     ) -> wasmtime::Result<(Store<State>, ownership::Guest)> {
         let (mut store, instance) = self.instantiate(plugin, Work::Ownership(ground), clock).await?;
         let guest = plugin.ownership(&mut store, &instance)?;
-        Ok((store, guest.ok_or_else(|| wasmtime::Error::msg("it cannot say who owns what"))?))
+        Ok((store, guest.ok_or_else(|| wasmtime::Error::msg("it does not export ownership"))?))
     }
 
     async fn instantiate(

@@ -56,7 +56,7 @@ fn notifier(plugins: &Plugins, signs: mpsc::Sender<()>) -> Option<notify::Recomm
     match watcher.watch(plugins.folder(), RecursiveMode::NonRecursive) {
         Ok(()) => Some(watcher),
         Err(error) => {
-            tracing::warn!(error = %error, "changes of the plugin folder are looked for every second: {error}");
+            tracing::warn!(error = %error, "the plugin folder cannot be watched, so the host checks it every second: {error}");
             None
         }
     }

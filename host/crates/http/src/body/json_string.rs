@@ -170,7 +170,7 @@ fn hexadecimal(digits: &[u8]) -> Result<u32, BodyError> {
     digits.iter().try_fold(0, |value, digit| {
         let digit = char::from(*digit)
             .to_digit(16)
-            .ok_or_else(|| bad("an escape in a JSON string is no hexadecimal number"))?;
+            .ok_or_else(|| bad("an escape in a JSON string is not a hexadecimal number"))?;
         Ok(value << 4 | digit)
     })
 }

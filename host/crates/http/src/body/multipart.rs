@@ -46,7 +46,7 @@ impl Form {
     /// From the request's content type. `Invalid` if it is not that of a form.
     pub fn new(content_type: Option<&str>) -> Result<Self, BodyError> {
         let boundary = content_type.and_then(boundary).ok_or_else(|| {
-            bad("the request is no form: its content type must be `multipart/form-data` with a boundary")
+            bad("the request is not a form: its content type must be `multipart/form-data` with a boundary")
         })?;
         if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !boundary.is_ascii() {
             return Err(bad("the form's boundary must be 1 to 70 characters of ASCII"));

@@ -152,7 +152,7 @@ impl Failure {
                 format!("too many wrong passwords were sent: try again in {wait}").into()
             }
             Self::IdentityUnavailable => "users cannot be looked up now, please try again".into(),
-            Self::Internal => "the server met an internal error: its log says which".into(),
+            Self::Internal => "the server had an internal error: its log has the details".into(),
         }
     }
 

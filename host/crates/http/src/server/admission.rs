@@ -110,7 +110,7 @@ impl Admission {
                 return Some((stream, self.place(client, held)));
             }
         }
-        tracing::debug!(client.address = %address, "turning a connection away: {client} has too many, or all have");
+        tracing::debug!(client.address = %address, "rejecting a connection: {client} has too many, or all clients together have");
         turn_away(stream).await;
         None
     }

@@ -14,11 +14,10 @@ pub(super) fn refusal(headers: &HeaderMap) -> Option<Failure> {
     let (chunked, others): (Vec<_>, Vec<_>) =
         codings.partition(|coding| coding.eq_ignore_ascii_case(b"chunked"));
     if !others.is_empty() {
-        let why =
-            "the only transfer coding that is understood here is `chunked`: send the body without another";
+        let why = "only the transfer coding `chunked` is supported: send the body without another one";
         return Some(Failure::NotImplemented(why.into()));
     }
-    let why = "the body is said to be chunked more than once";
+    let why = "the Transfer-Encoding header names `chunked` more than once";
     (chunked.len() > 1).then(|| Failure::BadRequest(why.into()))
 }
 

@@ -166,10 +166,10 @@ impl Progress {
         let lasted = |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) >= limit.as_micros();
         let blocked = self.blocked_since.load(Ordering::Relaxed);
         if blocked != 0 && lasted(blocked, settings.write_timeout) {
-            return Some("the client takes nothing of its answer");
+            return Some("the client does not read its response");
         }
         if !self.cut_late_transfers(settings) {
-            return Some("the client does not take the end of its answer");
+            return Some("the client does not read the end of its response");
         }
         let is_http2 = self.is_http2.load(Ordering::Relaxed);
         if self.in_flight.load(Ordering::Relaxed) > 0 {

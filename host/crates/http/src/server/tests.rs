@@ -234,7 +234,7 @@ async fn refuses_heads_that_are_too_large() {
     let (large, long, bad) = (
         "are too large or too many: send fewer or shorter ones\n",
         "is too long: send a shorter one\n",
-        "not a request of HTTP that can be read here: check the client, and the proxies in between\n",
+        "not a valid HTTP request: check the client, and the proxies in between\n",
     );
     let rest = "Host: x\r\nConnection: close\r\n\r\n";
     for (head, status, sentence) in [
@@ -266,7 +266,7 @@ async fn a_bad_head_after_a_good_request_is_answered_with_a_sentence() {
     read_until(&mut client, "hello 127.0.0.1 of x.").await;
     client.write_all(b"nonsense\r\n\r\n").await.unwrap();
     let answer = read_all(&mut client).await;
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("not a request of HTTP"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("not a valid HTTP request"), "{answer}");
 }
 
 /// Short limits; each test below ends when the server cuts the connection.

@@ -79,7 +79,7 @@ impl Transfer {
         if self.cut.is_cancelled() {
             return false;
         }
-        tracing::debug!("the client takes its answer too slowly, ending the stream");
+        tracing::debug!("the client reads its response too slowly: the host ends the stream");
         state.pace = Pace::new(pace);
         state.pace.start(now);
         self.cut.cancel();

@@ -4,8 +4,7 @@
 use crate::respond::Failure;
 
 const NO_LENGTH: &str = "content-length: 0\r\n";
-const UNREADABLE: &str =
-    "this is not a request of HTTP that can be read here: check the client, and the proxies in between";
+const UNREADABLE: &str = "this is not a valid HTTP request: check the client, and the proxies in between";
 
 /// Hyper's bytes with a sentence; none if they are anything else than its own answer to a bad head. To be
 /// asked only while no request of the connection is in flight: then hyper writes nothing else.
@@ -42,7 +41,7 @@ mod tests {
             explained(answer.as_bytes()).and_then(|bytes| String::from_utf8(bytes).ok())
         };
         for (status, words) in
-            [("400", "not a request of HTTP"), ("414", "address is too long"), ("431", "headers")]
+            [("400", "not a valid HTTP request"), ("414", "address is too long"), ("431", "headers")]
         {
             let answer = of(status, 0, "").unwrap_or_default();
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} X\r\nconnection: close\r\n")), "{answer}");

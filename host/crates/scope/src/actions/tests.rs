@@ -43,7 +43,7 @@ fn what_is_said_twice_adds_up() {
 #[test]
 fn what_is_not_declared_implies_nothing_and_is_not_implied() {
     for (links, word) in [
-        (("page", "read", &["list"] as &[&str]), "no such kind"),
+        (("page", "read", &["list"] as &[&str]), "does not declare that kind"),
         (("note", "rub", &["list"]), "`rub`"),
         (("note", "read", &["rub"]), "`rub`"),
     ] {

@@ -110,7 +110,7 @@ impl Service for Azure {
             return Some(("account_name and account_key", sentence.to_owned()));
         }
         if says(&["ContainerNotFound", "InvalidResourceName"]) {
-            let sentence = "there is no such container; make it, or correct the name";
+            let sentence = "the container does not exist; create it, or correct the name";
             return Some(("container", sentence.to_owned()));
         }
         match error.kind() {

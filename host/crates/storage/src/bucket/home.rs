@@ -34,8 +34,7 @@ impl Home {
 }
 
 const WRONG: &str = "the bucket is not the one that this registry was started with, was emptied, or its identity \
-                     (`.packhouse/store.json`) is damaged: nothing is read from it or written to it until the right one \
-                     is back";
+                     (`.packhouse/store.json`) is damaged: the host neither reads nor writes it until the right one is back";
 
 fn wrong() -> StorageError {
     StorageError::unavailable(WRONG)

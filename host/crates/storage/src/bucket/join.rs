@@ -62,7 +62,7 @@ impl Bucket {
             Found::NotOurs => {}
         }
         if let Err(error) = writer.abort().await {
-            tracing::debug!(%error, path, "a multipart upload could not be given up; the sweep will");
+            tracing::debug!(%error, path, "a multipart upload could not be aborted; the sweep will do it");
         }
         Err(if self.has_lost_a_source(contents, &error).await { StorageError::Conflict } else { error })
     }

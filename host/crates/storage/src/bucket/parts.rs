@@ -138,7 +138,7 @@ impl Drop for PrivateObjects {
 async fn remove_all(operator: &Operator, paths: Vec<String>) {
     let removals = futures_util::stream::iter(paths).map(|path| async move {
         if let Err(error) = operator.delete(&path).await {
-            tracing::warn!(%error, path, "a part object could not be removed; the sweep will");
+            tracing::warn!(%error, path, "a part object could not be removed; the sweep will do it");
         }
     });
     removals.buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;

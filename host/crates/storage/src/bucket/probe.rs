@@ -87,8 +87,7 @@ async fn compare_clocks(bucket: &Bucket, path: &str) {
         if away.as_secs() > WORTH_A_WARNING.unsigned_abs() {
             tracing::warn!(
                 seconds = away.as_secs(),
-                "the storage service dates its objects by another clock than its answers, {} s away: let both \
-                 follow NTP, since what is old is judged by them",
+                "the storage service uses different clocks for its objects and its answers, {} s apart: synchronize both with NTP, because the age of objects is computed with them",
                 away.as_secs()
             );
         }

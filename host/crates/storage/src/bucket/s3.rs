@@ -158,7 +158,7 @@ impl Service for S3 {
             ));
         }
         if says(&["NoSuchBucket"]) || (error.kind() == ErrorKind::NotFound && doing == Doing::Listing) {
-            let sentence = "there is no such bucket; make it, or correct the name";
+            let sentence = "the bucket does not exist; create it, or correct the name";
             return Some(("bucket_name", sentence.to_owned()));
         }
         match error.kind() {

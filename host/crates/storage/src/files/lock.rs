@@ -104,10 +104,9 @@ fn lock(file: File, company: Company) -> Result<Option<Locked>> {
             Ok(Some(Locked { _file: file, identity: (metadata.dev(), metadata.ino()) }))
         }
         Err(TryLockError::WouldBlock) => Err(StorageError::invalid(if company == Company::One {
-            "another host works on this storage folder now, and [server] hosts = \"one\" says that there is none; stop \
-             it, or set hosts = \"many\" on all of them"
+            "another host uses this storage folder now, but [server] hosts = \"one\" allows only one; stop it, or set hosts = \"many\" on all of them"
         } else {
-            "a host with [server] hosts = \"one\" works on this storage folder now; stop it, or set hosts = \"many\" on it \
+            "a host with [server] hosts = \"one\" uses this storage folder now; stop it, or set hosts = \"many\" on it \
              too"
         })),
         Err(TryLockError::Error(_)) => Ok(None),

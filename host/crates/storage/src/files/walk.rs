@@ -26,8 +26,7 @@ pub(super) fn page(files: &Files, inside: &Inside, listing: &PathListing) -> Res
     walk.enter(start)?;
     for path in &walk.odd {
         tracing::error!(
-            "`{path}` in the storage folder is a symbolic link and is left out, as none is followed there: replace it \
-             with what it leads to"
+            "`{path}` in the storage folder is a symbolic link, which the host does not follow and leaves out: replace it with its target"
         );
     }
     let mut page = Listing { odd: walk.odd, ..Listing::default() };

@@ -139,7 +139,7 @@ impl Account {
 
     fn end(&self, request: &TokenRequest, now: u64) -> Result<Option<u64>, Error> {
         if request.lifetime_seconds == Some(0) {
-            return Err(Error::Invalid("a token lives for a second at least".to_owned()));
+            return Err(Error::Invalid("a token must be valid for at least one second".to_owned()));
         }
         let wished = request.lifetime_seconds.map(|seconds| seconds.saturating_mul(1000));
         if self.proved {

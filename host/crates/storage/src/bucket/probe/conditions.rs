@@ -102,7 +102,7 @@ async fn copy_one(
         },
     };
     if let Err(error) = writer.abort().await {
-        tracing::debug!(%error, "the probe's multipart upload could not be given up; the sweep will");
+        tracing::debug!(%error, "the probe's multipart upload could not be aborted; the sweep will do it");
     }
     Ok(answer)
 }
