@@ -95,7 +95,7 @@ async fn a_publish_of_the_same_bytes_never_loses_to_a_collection() {
             assert!(publisher.get(&package.tarball_path()).await.expect(200).body == package.tarball());
         } else {
             // It came while the tarball was being removed, and was told to try again.
-            assert!(matches!(answer.status.as_u16(), 409 | 503), "{answer:?}");
+            assert!(matches!(answer.status.as_u16(), 409 | 503), "{answer:?}\n{}", registry.logs());
             publisher.put(&path, &document).await.expect(201);
         }
     }

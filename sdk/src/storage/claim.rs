@@ -122,7 +122,7 @@ impl Staged {
         }
     }
 
-    /// True also for what is replaced at this moment: the next try sees what is there then.
+    /// True also for what is replaced or removed at this moment: the next try sees what is there then.
     fn is_same_as(&self, key: &str) -> Result<bool, Error> {
         let strength = |digest: &Digest| STRENGTH.iter().position(|name| *name == digest.algorithm);
         let Some(ours) = self.digests().into_iter().max_by_key(strength) else {
@@ -130,7 +130,7 @@ impl Staged {
         };
         match digests(key, &[&ours.algorithm]) {
             Err(Error::Conflict) => Ok(true),
-            theirs => Ok(theirs?.is_some_and(|theirs| theirs.contains(&ours))),
+            theirs => Ok(theirs?.is_none_or(|theirs| theirs.contains(&ours))),
         }
     }
 }
@@ -180,6 +180,18 @@ mod tests {
         host.set_now(host.now() + 2 * GRACE);
         assert_eq!(claim(b"other", false), Claim::Committed);
         assert_eq!(get("blob").unwrap().unwrap().bytes, b"other");
+    }
+
+    #[test]
+    fn what_a_collection_removes_at_this_moment_is_no_last_copy() {
+        let host = Host::new();
+        put("blob", b"left", Precondition::Any, None).unwrap();
+        host.set_now(host.now() + 2 * GRACE);
+        let look = || {
+            host.remove("blob");
+            Ok::<_, Error>(There::Unnamed(|_: &ObjectInfo| Err(Error::damaged("blob", "it is the last copy"))))
+        };
+        assert_eq!(staged(b"left").claim_unless("blob", None, look), Ok(Claim::Committed));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::storage::{Document, get, get_each, retry, unless_conflict};
 /// use packhouse_plugin::storage::{self, Json};
 /// # let host = packhouse_plugin::testing::Host::new();
 ///
-/// let soup = Json::<u32>::at("soup.json").proven();
-/// soup.update(|_| Ok::<_, Error>(Some(1)))?;
+/// let soup = Json::<[u32; 1]>::at("soup.json").proven();
+/// soup.update(|_| Ok::<_, Error>(Some([1])))?;
 /// let older = storage::get("soup.json")?.expect("it was written");
-/// soup.update(|_| Ok::<_, Error>(Some(2)))?;
+/// soup.update(|_| Ok::<_, Error>(Some([2])))?;
 ///
 /// // Somebody restores an older copy.
 /// host.insert("soup.json", &older.bytes)?;
