@@ -132,7 +132,7 @@ fn write_gems(registry: &Registry) {
                 "created": "2026-01-01T00:00:00Z", "about": { "summary": "x".repeat(500) },
             });
             if number % 10 == 1 {
-                version["yanked"] = json!("2026-01-02T00:00:00Z");
+                version.as_object_mut().unwrap().insert("yanked".to_owned(), json!("2026-01-02T00:00:00Z"));
             }
             version
         })

@@ -189,7 +189,9 @@ mod tests {
         host.set_now(host.now() + 2 * GRACE);
         let look = || {
             host.remove("blob");
-            Ok::<_, Error>(There::Unnamed(|_: &ObjectInfo| Err(Error::damaged("blob", "it is the last copy"))))
+            Ok::<_, Error>(There::Unnamed(|_: &ObjectInfo| {
+                Err(Error::damaged("blob", "it is the last copy"))
+            }))
         };
         assert_eq!(staged(b"left").claim_unless("blob", None, look), Ok(Claim::Committed));
     }

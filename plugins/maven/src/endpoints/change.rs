@@ -57,15 +57,12 @@ fn remove_telling(
             return Ok::<_, HostError>(Some(None));
         }
         let keys: Vec<String> = names.iter().flat_map(|name| keys_of(coordinates, name)).collect();
-        match &loaded.before {
-            Some(before) => {
-                storage::check_newest(&key, before)?;
-                removal.announce_from(&key, before, &keys)?;
-            }
-            None => {
-                storage::check_absent(&key)?;
-                removal.announce(&keys)?;
-            }
+        if let Some(before) = &loaded.before {
+            storage::check_newest(&key, before)?;
+            removal.announce_from(&key, before, &keys)?;
+        } else {
+            storage::check_absent(&key)?;
+            removal.announce(&keys)?;
         }
         tell()?;
         loaded.release.files.retain(|file| !names.contains(&file.name));
