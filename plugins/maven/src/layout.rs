@@ -41,11 +41,6 @@ pub fn documents(artifact: &Artifact) -> String {
     format!("{VERSIONS}{}/{}/", artifact.group, artifact.id())
 }
 
-/// What the keys of all documents of a group begin with.
-pub fn documents_of_group(group: &GroupId) -> String {
-    format!("{VERSIONS}{group}/")
-}
-
 /// What the keys of a version's files begin with.
 pub fn folder(coordinates: &Coordinates) -> String {
     format!("{}{}/", artifact(&coordinates.artifact), coordinates.version())
@@ -104,11 +99,6 @@ pub fn version_of_change(key: &str) -> Option<Coordinates> {
 pub fn artifact_of_plugin(key: &str) -> Option<Artifact> {
     let (group, file) = key.strip_prefix(PLUGINS)?.split_once('/')?;
     Artifact::parse(GroupId::parse(group).ok()?, file.strip_suffix(".json")?).ok()
-}
-
-/// What the keys that say how the artifacts of a group are spelled begin with.
-pub fn spellings(group: &GroupId) -> String {
-    format!("{NAMES}{group}/").to_ascii_lowercase()
 }
 
 /// The version whose document lies at this key.

@@ -203,24 +203,7 @@ fn names_that_differ_by_case_alone_are_refused() {
         "com.example:lib already exists",
     );
     assert_refused(&put(&ann, "/com/example/lib/1.0-RC/lib-1.0-RC.jar", "x"), 409, "1.0-rc");
-    assert_refused(
-        &put(&ann, "/com/Example/other/1.0/other-1.0.jar", "x"),
-        409,
-        "the group com.example already exists, and differs from com.Example only in case",
-    );
     assert_eq!(host.objects(), before);
-    done(&ann, "/com/example/other/1.0/other-1.0.jar", "x");
-    done(&ann, "/com/Examples/other/1.0/other-1.0.jar", "x");
-}
-
-#[test]
-fn a_group_that_an_import_wrote_in_two_spellings_keeps_both() {
-    let host = host();
-    deploy(&host, "1.0");
-    host.insert("versions/com.Example/old/1.0.json", r#"{"files":[]}"#).unwrap();
-    let ann = host.as_user("ann");
-    done(&ann, "/com/Example/other/1.0/other-1.0.jar", "x");
-    done(&ann, "/com/example/new/1.0/new-1.0.jar", "x");
 }
 
 #[test]

@@ -1,14 +1,13 @@
-//! Refuses groups, artifacts, versions and files whose names differ from stored ones only in case: they
-//! would be one on some clients' file systems. Of two such groups, the local repository of Maven would
-//! keep one metadata of plugins.
+//! Refuses artifacts, versions and files whose names differ from stored ones only in case: they would
+//! be one on some clients' file systems.
 
-use packhouse_plugin::storage::{self, GRACE, ListingOptions, Precondition, unless_conflict};
+use packhouse_plugin::storage::{self, GRACE, Precondition, unless_conflict};
 
 use crate::catalog;
 use crate::document::Release;
 use crate::error::{self, Error};
 use crate::layout;
-use crate::name::{Artifact, Coordinates, GroupId};
+use crate::name::{Artifact, Coordinates};
 use crate::stored;
 
 /// Of a version that has no document yet. Claims the spelling of the artifact.
@@ -19,16 +18,6 @@ pub fn check_new(coordinates: &Coordinates) -> Result<(), Error> {
         catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions).unwrap_or_default();
     // What has versions has a spelling, unless an earlier system wrote it.
     let mut there = if versions.is_empty() { None } else { storage::get(&key)? };
-    if versions.is_empty()
-        && let Some(other) = other_group(&artifact.group)?
-    {
-        there = storage::get(&key)?;
-        if there.is_none() {
-            let group = &artifact.group;
-            let sentence = format!("the group {other} already exists, and differs from {group} only in case");
-            return Err(Error::because(error::SPELLING, sentence));
-        }
-    }
     if there.is_none()
         && unless_conflict(storage::put(&key, ours.as_bytes(), Precondition::Absent, None))?.is_none()
     {
@@ -43,23 +32,6 @@ pub fn check_new(coordinates: &Coordinates) -> Result<(), Error> {
         return Err(has_version(artifact, there, coordinates.version()));
     }
     check_begun(coordinates)
-}
-
-/// The other spelling of a group, if it exists. None if the group has versions in this spelling too, which
-/// an earlier system or an import wrote.
-fn other_group(group: &GroupId) -> Result<Option<String>, Error> {
-    let first = |prefix: &str| {
-        let page = storage::list_page(&ListingOptions { limit: 1, ..ListingOptions::new(prefix) })?;
-        Ok::<_, Error>(page.objects.into_iter().next().map(|object| object.key))
-    };
-    let Some(key) = first(&layout::spellings(group))? else { return Ok(None) };
-    let Some(artifact) = storage::get(&key)? else { return Ok(None) };
-    let artifact = String::from_utf8_lossy(&artifact.bytes).into_owned();
-    let other = artifact.split(':').next().unwrap_or_default();
-    if !is_other(other, group.as_str()) || first(&layout::documents_of_group(group))?.is_some() {
-        return Ok(None);
-    }
-    Ok(Some(other.to_owned()))
 }
 
 /// Compares the version with all documents of the artifact: its own document may be there, without files.
