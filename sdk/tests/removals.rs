@@ -1,5 +1,5 @@
 //! Requests that remove a document, or take files out of it, beside others that publish into it. The
-//! clock stands still, as it does for requests that begin at the same moment.
+//! clock does not move: requests that begin at the same moment see the same time.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_plugin::maintenance::{Maintenance, RemovalMark, Step, forget_claims, void_removal};

@@ -388,43 +388,59 @@ async fn a_prefix_that_the_wrong_plugin_took_while_it_was_empty_is_freed_by_the_
     objects(&registry).get("/hello").await.expect(200);
 }
 
+/// A plugin that came after the start is refused with this sentence: its mount answers 503 for `why`,
+/// other mounts are served, and the next start and `verify` fail. Gives what these two print.
+async fn expect_refused(registry: &mut Registry, sentence: &str, why: &str) -> Vec<String> {
+    let line = until(registry, "objects", |line| line["problem"] == sentence).await;
+    assert_eq!(
+        (&line["state"], &line["mounts"][0]["state"]),
+        (&json!("refused"), &json!("not served")),
+        "{line}"
+    );
+    let refused = objects(registry).get("/hello").await.expect(503).text();
+    assert!(refused.contains(why), "{refused}");
+    registry.actor("/hostile").get("/well").await.expect(200);
+    assert!(readiness(registry).await.starts_with("degraded\n[mount.objects]"));
+    registry.logs_with(&format!("[mount.objects]: it answers 503, {sentence}")).await;
+    assert!(registry.terminate().await.success());
+    let mut printed = Vec::new();
+    for order in ["serve", "verify"] {
+        let ended = registry.order(&[order]).await;
+        assert_eq!(ended.code, Some(2), "{order}: {}", ended.stderr);
+        assert!(ended.stderr.contains(sentence), "{order}: {}", ended.stderr);
+        printed.push(ended.stderr);
+    }
+    printed
+}
+
+/// Puts a version in place that is refused: the one before serves on until a third comes. Gives the
+/// problem that the status told of the refused one.
+async fn refused_swap(registry: &Registry) -> String {
+    fs::copy(built("shrunken"), plugin_file(registry, "objects")).unwrap();
+    let line = until(registry, "objects", |line| line["last_error"].is_string()).await;
+    assert_eq!((&line["generation"], &line["mounts"][0]["state"]), (&json!(1), &json!("serving")), "{line}");
+    objects(registry).get("/hello").await.expect(200);
+    replace(&plugin_file(registry, "objects"), &variant("objects", 3));
+    until(registry, "objects", |line| line["generation"] == 2 && line["problem"].is_null()).await;
+    line["problem"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feature_that_a_plugin_which_comes_later_lacks_refuses_its_mount_as_the_next_start_does() {
     let mounts = "[mount.objects]\nfeatures = { greetin = true }\n[mount.hostile]\n";
     let mut registry = Registry::start(Options::mounts(mounts).plugin("hostile")).await;
     fs::copy(built("objects"), plugin_file(&registry, "objects")).unwrap();
     let sentence = "[mount.objects] features holds `greetin`, which the plugin objects does not have: did you mean `greeting`?";
-    let line = until(&registry, "objects", |line| line["problem"] == sentence).await;
-    assert_eq!(
-        (&line["state"], &line["mounts"][0]["state"]),
-        (&json!("refused"), &json!("not served")),
-        "{line}"
-    );
-    let refused = objects(&registry).get("/hello").await.expect(503).text();
-    assert!(refused.contains("its configuration sets a feature that its plugin does not have"), "{refused}");
-    registry.actor("/hostile").get("/well").await.expect(200);
-    assert!(readiness(&registry).await.starts_with("degraded\n[mount.objects]"));
-    registry.logs_with(&format!("[mount.objects]: it answers 503, {sentence}")).await;
-    assert!(registry.terminate().await.success());
-    for order in ["serve", "verify"] {
-        let ended = registry.order(&[order]).await;
-        assert_eq!(ended.code, Some(2), "{order}: {}", ended.stderr);
-        assert!(ended.stderr.contains(sentence), "{order}: {}", ended.stderr);
-    }
+    expect_refused(&mut registry, sentence, "its configuration sets a feature that its plugin does not have")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_to_a_version_without_a_feature_that_a_mount_sets_is_refused() {
     let mounts = "[mount.objects]\nfeatures = { greeting = true }\n";
     let registry = Registry::start(Options::mounts(mounts).plugin("objects")).await;
-    fs::copy(built("shrunken"), plugin_file(&registry, "objects")).unwrap();
-    let line = until(&registry, "objects", |line| line["last_error"].is_string()).await;
-    let problem = line["problem"].as_str().unwrap();
+    let problem = refused_swap(&registry).await;
     assert!(problem.contains("[mount.objects] features holds `greeting`"), "{problem}");
-    assert_eq!((&line["generation"], &line["mounts"][0]["state"]), (&json!(1), &json!("serving")), "{line}");
-    objects(&registry).get("/hello").await.expect(200);
-    replace(&plugin_file(&registry, "objects"), &variant("objects", 3));
-    until(&registry, "objects", |line| line["generation"] == 2 && line["problem"].is_null()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -434,23 +450,8 @@ async fn settings_that_a_plugin_which_comes_later_refuses_are_reported_as_the_ne
     fs::copy(built("objects"), plugin_file(&registry, "objects")).unwrap();
     let sentence = "[mount.objects.settings] cannot be used by the plugin objects: the setting `lines` cannot be used: \
                     it must be a whole number from 0 on, and is a string";
-    let line = until(&registry, "objects", |line| line["problem"] == sentence).await;
-    assert_eq!(
-        (&line["state"], &line["mounts"][0]["state"]),
-        (&json!("refused"), &json!("not served")),
-        "{line}"
-    );
-    let refused = objects(&registry).get("/hello").await.expect(503).text();
-    assert!(refused.contains("its plugin cannot use its settings"), "{refused}");
-    registry.actor("/hostile").get("/well").await.expect(200);
-    assert!(readiness(&registry).await.starts_with("degraded\n[mount.objects]"));
-    registry.logs_with(&format!("[mount.objects]: it answers 503, {sentence}")).await;
-    assert!(registry.terminate().await.success());
-    for order in ["serve", "verify"] {
-        let ended = registry.order(&[order]).await;
-        assert_eq!(ended.code, Some(2), "{order}: {}", ended.stderr);
-        assert!(ended.stderr.contains(sentence), "{order}: {}", ended.stderr);
-        assert!(!ended.stderr.contains("hunter2"), "{order}: {}", ended.stderr);
+    for stderr in expect_refused(&mut registry, sentence, "its plugin cannot use its settings").await {
+        assert!(!stderr.contains("hunter2"), "{stderr}");
     }
 }
 
@@ -458,16 +459,10 @@ async fn settings_that_a_plugin_which_comes_later_refuses_are_reported_as_the_ne
 async fn a_swap_to_a_version_that_refuses_the_settings_of_a_mount_is_refused() {
     let mounts = "[mount.objects]\nsettings = { lines = 3 }\n";
     let registry = Registry::start(Options::mounts(mounts).plugin("objects")).await;
-    fs::copy(built("shrunken"), plugin_file(&registry, "objects")).unwrap();
-    let line = until(&registry, "objects", |line| line["last_error"].is_string()).await;
-    let problem = line["problem"].as_str().unwrap();
+    let problem = refused_swap(&registry).await;
     let sentence = "[mount.objects.settings] cannot be used by the plugin objects: the setting `lines` is not known: this \
                     protocol has no settings";
     assert!(problem.starts_with(sentence), "{problem}");
-    assert_eq!((&line["generation"], &line["mounts"][0]["state"]), (&json!(1), &json!("serving")), "{line}");
-    objects(&registry).get("/hello").await.expect(200);
-    replace(&plugin_file(&registry, "objects"), &variant("objects", 3));
-    until(&registry, "objects", |line| line["generation"] == 2 && line["problem"].is_null()).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@
 //! # Invariants
 //! - A note stays for [`storage::GRACE`]: a push that left it may not have changed the document
 //!   yet. After that the push has ended.
-//! - Whoever reads the list for the first time writes `recent.json`, also beside the `versions` of an
+//! - The first request that reads the list writes `recent.json`, also beside the `versions` of an
 //!   earlier system. So a gem whose document has no note shows that there was one.
 //! - The notes are listed before `recent.json` is read, and that before `versions` is looked at: the
 //!   request that removed a note has processed it.

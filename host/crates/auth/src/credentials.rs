@@ -5,9 +5,9 @@
 //! # Invariants
 //! - Every header that may hold a credential is removed, also one that is not read. Removing too
 //!   much costs a plugin a header. Removing too little gives it a secret.
-//! - A request with unreadable credentials never counts as anonymous. An empty header holds no
-//!   credentials, so it counts as absent. Credentials of a scheme that
-//!   this host does not know are for another recipient, such as a proxy, and are ignored.
+//! - A request with unreadable credentials is never treated as anonymous. An empty header holds no
+//!   credentials and is ignored. Credentials of a scheme that this host does not know are for another
+//!   recipient, such as a proxy, and are ignored too.
 //! - `Debug` prints no secret.
 
 use std::fmt;

@@ -242,7 +242,7 @@ impl Inputs {
 }
 
 impl Question {
-    /// How many inputs it counts as: each name of a list can change the answer.
+    /// The number of inputs in it: each name of a list can change the answer.
     fn count(&self) -> usize {
         match self {
             Self::Check { ids, names, .. } => 1 + ids.len() + names.len(),

@@ -4,8 +4,8 @@
 //! - A file of a release or of a build is never replaced. Uploading the same bytes again succeeds, and
 //!   repairs the stored file if it is damaged.
 //! - The document of a version is written before its first file, and marks the version as invisible.
-//! - The document announces the bytes of a file that may be replaced before they are stored, so whoever
-//!   reads them can tell them from damage.
+//! - The document announces the bytes of a file that may be replaced before they are stored, so a reader
+//!   can tell them from damage.
 
 use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{
@@ -317,8 +317,8 @@ pub fn with_document(
     })
 }
 
-/// A folder of one artifact cannot lie where another artifact may have a file: whoever may write the
-/// second one alone decides about its files.
+/// A folder of one artifact cannot lie where another artifact may have a file: only the users who may
+/// write the other artifact decide about its files.
 fn check_folders(coordinates: &Coordinates) -> Result<(), Error> {
     for (_, other, name) in files_above(coordinates) {
         if name.check().is_ok() {

@@ -56,34 +56,27 @@ fn every_change_answers_a_logged_500_and_changes_nothing() {
     snapshot.assert_refused(&[("replace", |host| put(&host.as_user("ann"), SNAPSHOT, "three"))]);
 }
 
+/// The older copy names a file that was deleted since.
+const DELETED: Older = Older {
+    begin: || {
+        let host = (OLDER.begin)();
+        (OLDER.go_on)(&host);
+        host
+    },
+    go_on: |host| assert_eq!(delete(host, SOURCES).status(), 204),
+    ..OLDER
+};
+
 #[test]
 fn a_deletion_that_an_older_copy_does_not_know_is_noticed() {
-    let deleted = Older {
-        begin: || {
-            let host = (OLDER.begin)();
-            (OLDER.go_on)(&host);
-            host
-        },
-        go_on: |host| assert_eq!(delete(host, SOURCES).status(), 204),
-        ..OLDER
-    };
-    deleted.assert_refused(&[("deploy", |host| {
+    DELETED.assert_refused(&[("deploy", |host| {
         put(&host.as_user("ann"), "/com/example/lib/1.0/lib-1.0-javadoc.jar", "javadoc")
     })]);
 }
 
 #[test]
 fn a_reindex_does_not_list_again_what_was_deleted() {
-    let deleted = Older {
-        begin: || {
-            let host = (OLDER.begin)();
-            (OLDER.go_on)(&host);
-            host
-        },
-        go_on: |host| assert_eq!(delete(host, SOURCES).status(), 204),
-        ..OLDER
-    };
-    deleted.assert_made_anew::<Maven>(|host, newest| {
+    DELETED.assert_made_anew::<Maven>(|host, newest| {
         let newest: Value = serde_json::from_slice(newest).unwrap();
         assert_eq!(host.object_json(DOCUMENT)["files"], newest["files"]);
         done(&host.as_user("ann"), SOURCES, "other sources");

@@ -133,7 +133,7 @@ fn an_upload_of_a_plain_snapshot_that_was_cut_short_is_no_damage() {
     host.insert(OBJECT, "six").unwrap();
     assert_refused(&get(&host, &path), 500, "damaged");
     host.insert(OBJECT, "two").unwrap();
-    // Whoever restores a backup gives the object another version.
+    // An object that was restored from a backup has another version.
     host.set_version(OBJECT, "of a backup");
     assert_eq!(host.upkeep().reindex::<Maven>().unwrap().rebuilt, [DOCUMENT]);
     let document = host.object_json(DOCUMENT);

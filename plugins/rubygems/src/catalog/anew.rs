@@ -15,7 +15,7 @@ pub(super) fn header() -> String {
 }
 
 /// To be called if `recent.json` is not there. `Damaged` if it was there: the note of a gem stays until
-/// the gem is in the list, and whoever lists it writes `recent.json`.
+/// the gem is in the list, and the request that lists it writes `recent.json`.
 pub(super) fn check_begun(has_versions: bool) -> Result<(), Error> {
     for document in storage::list(PACKAGES) {
         let document = document?;
