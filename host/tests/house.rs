@@ -81,6 +81,8 @@ fn dependents(name: &str) -> Vec<String> {
 #[test]
 fn each_large_library_has_one_crate_that_depends_on_it() {
     assert_eq!(dependents("opendal"), ["packhouse-storage"]);
+    assert_eq!(dependents("ldap3"), ["packhouse-providers"]);
+    assert_eq!(dependents("redis"), ["packhouse-auth"]);
     assert_eq!(dependents("sqlx"), ["packhouse-auth"]);
     assert_eq!(dependents("wasmtime"), ["packhouse-guest"]);
 }

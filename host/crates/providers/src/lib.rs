@@ -1,0 +1,1 @@
+//! Outside sources of identity: each one answers who a caller is.
