@@ -214,8 +214,8 @@ impl Auth {
         mount: &str,
         came: u64,
     ) -> Result<Caller, AuthError> {
-        if let (Some(database), false) = (&self.inner.stores.database, credentials.are_nobodys()) {
-            database.check().await?;
+        if !credentials.are_nobodys() {
+            self.inner.stores.check().await?;
         }
         let answer = match &credentials.0 {
             Sent::Nothing => return Ok(Caller::anonymous()),

@@ -11,7 +11,8 @@
 //! | `signing`, `jwt` | signed access tokens: what they contain and whose they are; their form and keys |
 //! | `sign_in`, `passwords`, `throttle` | sign-ins with passwords: queues, hashes, limits on wrong ones |
 //! | `users`, `token_store`, `stores` | the traits of the stores of users and of tokens, with one file for each store; which stores there are |
-//! | `database` | the SQLite file of the stores |
+//! | `keeper`, `home` | the trait of a place that outlives the process; which storage the users belong to |
+//! | `sqlite` | the SQLite file of the stores |
 //!
 //! # Invariants
 //! - A credential never leaves this crate: it is removed from the headers and dropped.
@@ -24,15 +25,16 @@ pub mod accounts;
 mod cache;
 mod clock;
 pub mod credentials;
-mod database;
 mod granted;
 pub mod home;
 pub mod identity;
 pub mod jwt;
+pub mod keeper;
 mod passwords;
 pub mod session;
 mod sign_in;
 pub mod signing;
+mod sqlite;
 mod stores;
 mod targets;
 mod throttle;
@@ -52,8 +54,8 @@ use uuid::Uuid;
 
 pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
-pub use home::Home;
 pub use identity::{Account, Caller};
+pub use keeper::{Home, Keeper};
 pub use packhouse_scope::{Access, Actions, Decision, Entry, Resource, Scope, ScopeError};
 pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
@@ -65,10 +67,10 @@ pub use users::{Holder, User, UserName};
 
 use cache::Cache;
 use clock::Clock;
-use database::Database;
 use passwords::Passwords;
 use sign_in::Lanes;
 use signing::Signing;
+use sqlite::Database;
 use stores::Stores;
 use throttle::Throttle;
 use token_store::SecretHash;
@@ -184,6 +186,15 @@ impl AuthError {
         Self::Exists(format!("the user `{name}` exists already: choose another name, or change that user"))
     }
 
+    /// The content of a store is not what was written to it.
+    fn damaged(error: impl Into<Self>) -> Self {
+        let error = error.into();
+        Self::Unavailable {
+            reason: format!("another program changed its content: {error}"),
+            source: Some(Box::new(error)),
+        }
+    }
+
     fn no_user(name: &str) -> Self {
         Self::NotFound(format!(
             "there is no user `{}`: add it first, or look at the list of users",
@@ -269,16 +280,14 @@ impl Auth {
 
     /// The users are not those of the store: every call is `Gone` from now on.
     pub fn refuse_users(&self, why: &str) {
-        if let Some(database) = &self.inner.stores.database {
-            database.refuse(why);
+        if let Some(keeper) = self.inner.stores.keeper_of_users() {
+            keeper.refuse(why);
         }
     }
 
-    /// Closes the database. Afterwards no transaction is in progress, and every call fails.
+    /// Closes the stores. Afterwards no transaction is in progress, and every call fails.
     pub async fn close(&self) {
-        if let Some(database) = &self.inner.stores.database {
-            database.close().await;
-        }
+        self.inner.stores.close().await;
     }
 
     #[cfg(test)]
@@ -337,9 +346,7 @@ impl Auth {
 
     /// An error unless the store answers, is complete, and accepts writes. For readiness.
     pub async fn probe(&self) -> Result<(), AuthError> {
-        if let Some(database) = &self.inner.stores.database {
-            database.probe().await?;
-        }
+        self.inner.stores.probe().await?;
         self.inner.stores.users.find(ADMIN).await.map(|_| ())
     }
 

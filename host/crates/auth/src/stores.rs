@@ -7,7 +7,8 @@ pub(crate) mod suite;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::database::{Database, PATIENCE};
+use super::keeper::Keeper;
+use super::sqlite::{Database, PATIENCE};
 use super::token_store::TokenStore;
 use super::users::UserStore;
 use super::{AuthError, token_store, users};
@@ -51,8 +52,9 @@ pub(super) struct Stores {
     pub users: Arc<dyn UserStore>,
     pub tokens: Arc<dyn TokenStore>,
     pub kinds: StoreKinds,
-    /// The database file, if users are in one.
-    pub database: Option<Database>,
+    /// The places of users and tokens that outlive the process, each of them once. That of the users
+    /// is the first.
+    keepers: Vec<Arc<dyn Keeper>>,
 }
 
 impl Stores {
@@ -83,7 +85,7 @@ impl Stores {
             users: Arc::new(database.clone()),
             tokens: Arc::new(database.clone()),
             kinds: StoreKinds { users: StoreKind::Database, tokens: StoreKind::Database },
-            database: Some(database),
+            keepers: vec![Arc::new(database)],
         }
     }
 
@@ -92,7 +94,37 @@ impl Stores {
             users: Arc::new(users::memory::Memory::default()),
             tokens: Arc::new(token_store::memory::Memory::default()),
             kinds: StoreKinds { users: StoreKind::Memory, tokens: StoreKind::Memory },
-            database: None,
+            keepers: Vec::new(),
+        }
+    }
+    /// The place of the users; none if they end with the process.
+    pub fn keeper_of_users(&self) -> Option<&dyn Keeper> {
+        match self.kinds.users {
+            StoreKind::Database => self.keepers.first().map(AsRef::as_ref),
+            StoreKind::Memory => None,
+        }
+    }
+
+    /// `Gone` unless each place is still the one that was opened.
+    pub async fn check(&self) -> Result<(), AuthError> {
+        for keeper in &self.keepers {
+            keeper.check().await?;
+        }
+        Ok(())
+    }
+
+    /// An error unless each place answers, is complete, and accepts writes.
+    pub async fn probe(&self) -> Result<(), AuthError> {
+        for keeper in &self.keepers {
+            keeper.probe().await?;
+        }
+        Ok(())
+    }
+
+    /// Closes each place.
+    pub async fn close(&self) {
+        for keeper in &self.keepers {
+            keeper.close().await;
         }
     }
 }

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use packhouse_scope::{Declaration, Implication};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::database::{Database, PATIENCE};
+use super::sqlite::{Database, PATIENCE};
 
 use super::*;
 

@@ -5,12 +5,13 @@
 //! One file below `token_store/` per store. `token_store/tests.rs` checks that all of them behave alike.
 //! `stores.rs` opens them. To add a store, see `host/ARCHITECTURE.md`.
 
-pub mod database;
 pub mod memory;
+pub mod sqlite;
+mod text;
 
 use std::net::IpAddr;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use ipnet::IpNet;
 use packhouse_scope::Scope;
 use secrecy::SecretString;
@@ -123,40 +124,35 @@ impl Quota {
 
 /// A store of tokens. When a function has returned, all hosts on the same store see its change.
 /// Every function returns `Unavailable` if the store does not answer.
+#[async_trait]
 pub trait TokenStore: Send + Sync {
     /// Adds a token under the hash of its secret. If the quota does not allow it, the store first
     /// removes expired tokens of its owner. If that does not help, and the token was created with the
     /// password, it replaces the least recently used token that was issued without a password check.
     /// Otherwise nothing is added, and the result is false. The quota is kept even if several callers
     /// add tokens at once, on any host.
-    fn add<'a>(
-        &'a self,
-        token: &'a Token,
-        secret: SecretHash,
-        quota: Option<Quota>,
-    ) -> BoxFuture<'a, Result<bool, AuthError>>;
+    async fn add(&self, token: &Token, secret: SecretHash, quota: Option<Quota>) -> Result<bool, AuthError>;
     /// The token with this secret, expired or not.
-    fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
+    async fn find(&self, secret: SecretHash) -> Result<Option<Token>, AuthError>;
     /// The token of this id, expired or not.
-    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>>;
+    async fn find_by_id(&self, id: Uuid) -> Result<Option<Token>, AuthError>;
     /// The tokens of one owner, or all, in the order in which they were created.
-    fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>>;
+    async fn list(&self, owner: Option<Uuid>) -> Result<Vec<Token>, AuthError>;
     /// Removes the token with this id, and all tokens that were created with it, directly or
     /// indirectly. If an owner is given, the token is removed only if it belongs to this owner. Returns
     /// the number of removed tokens.
-    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>>;
+    async fn remove(&self, id: Uuid, owner: Option<Uuid>) -> Result<u64, AuthError>;
     /// Removes all tokens of one owner, and returns their number.
-    fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>>;
+    async fn remove_all(&self, owner: Uuid) -> Result<u64, AuthError>;
     /// Records that it was used at `now`, unless the recorded use is less than a minute before. It is
     /// no error if the token does not exist.
-    fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>>;
+    async fn touch(&self, id: Uuid, now: u64) -> Result<(), AuthError>;
     /// The secret that all hosts on this store share. If there is none, `fresh` becomes the secret. If
     /// several hosts call this at once, all get the same one.
-    fn shared_secret<'a>(&'a self, fresh: &'a SecretString)
-    -> BoxFuture<'a, Result<SecretString, AuthError>>;
+    async fn shared_secret(&self, fresh: &SecretString) -> Result<SecretString, AuthError>;
     /// Removes tokens that expired before `time`, and returns their number. A token stays as long as
     /// tokens that were created with it.
-    fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>>;
+    async fn forget_expired(&self, time: u64) -> Result<u64, AuthError>;
 }
 
 /// Uses that are closer together than this are recorded once. In milliseconds.

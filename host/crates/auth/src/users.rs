@@ -4,13 +4,13 @@
 //! # Layout
 //! One file below `users/` per store. `users/tests.rs` checks that all of them behave alike.
 
-pub mod database;
 pub mod memory;
+pub mod sqlite;
 
 use std::fmt;
 use std::str::FromStr;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use packhouse_scope::Scope;
 use uuid::Uuid;
 
@@ -149,38 +149,30 @@ impl User {
 /// A store of users and of the names of removed users: an owner entry with only a name must not
 /// mean the next user of that name. All hosts of the store see a change when its call returns.
 /// Every function answers `Unavailable` if the store cannot be reached.
+#[async_trait]
 pub trait UserStore: Send + Sync {
     /// Adds a user; `Exists` if the name is in use. The user owns by name if requested, or if no
     /// user of that name was ever removed.
-    fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>>;
+    async fn add(&self, user: &User) -> Result<(), AuthError>;
     /// Adds the first user; false, without a change, if there is one already. Of several callers at
     /// once, on any host, exactly one gets true.
-    fn add_first<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<bool, AuthError>>;
+    async fn add_first(&self, user: &User) -> Result<bool, AuthError>;
     /// The user of this name.
-    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>>;
+    async fn find(&self, name: &str) -> Result<Option<User>, AuthError>;
     /// The user of this id.
-    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>>;
+    async fn find_by_id(&self, id: Uuid) -> Result<Option<User>, AuthError>;
     /// False if there is no such user.
-    fn set_password<'a>(
-        &'a self,
-        name: &'a str,
-        password: &'a PasswordHash,
-    ) -> BoxFuture<'a, Result<bool, AuthError>>;
+    async fn set_password(&self, name: &str, password: &PasswordHash) -> Result<bool, AuthError>;
     /// Adds and removes grants in one step. Grants that already exist, or do not, are not an error.
     /// False if there is no such user.
-    fn change_grants<'a>(
-        &'a self,
-        name: &'a str,
-        add: &'a [Scope],
-        remove: &'a [Scope],
-    ) -> BoxFuture<'a, Result<bool, AuthError>>;
+    async fn change_grants(&self, name: &str, add: &[Scope], remove: &[Scope]) -> Result<bool, AuthError>;
     /// Removes a user and returns the id, so that everything else of the user can be removed. The
     /// same step records the name.
-    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>>;
+    async fn remove(&self, name: &str) -> Result<Option<Uuid>, AuthError>;
     /// The removed users who had this name.
-    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>>;
+    async fn removed(&self, name: &str) -> Result<Vec<Holder>, AuthError>;
     /// All users in the order of their names.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>>;
+    async fn list(&self) -> Result<Vec<User>, AuthError>;
 }
 
 #[cfg(test)]

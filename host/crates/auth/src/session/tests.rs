@@ -10,7 +10,8 @@
 use super::*;
 use crate::Stores;
 use crate::clock::Clock;
-use crate::database::{Database, PATIENCE};
+use crate::keeper::Keeper as _;
+use crate::sqlite::{Database, PATIENCE};
 use crate::tests::{HERE, PASSWORD, add_user, host, scopes};
 use crate::tokens::TokenRequest;
 

@@ -17,8 +17,9 @@ use packhouse_scope::{Declaration, Implication};
 
 use super::*;
 use crate::clock::Clock;
-use crate::database::{Database, PATIENCE};
 use crate::jwt::tests::key;
+use crate::keeper::Keeper as _;
+use crate::sqlite::{Database, PATIENCE};
 use crate::tests::{HERE, PASSWORD, add_user, scopes, show, sign_in};
 use crate::tokens::TokenRequest;
 use crate::{Credentials, Owners, Stores, parse_network};

@@ -13,8 +13,8 @@ macro_rules! every_store {
                 super::$behaviour(&super::memory::Memory::default()).await;
             }
             #[tokio::test]
-            async fn in_the_database() {
-                use $crate::database::{Database, PATIENCE};
+            async fn in_sqlite() {
+                use $crate::sqlite::{Database, PATIENCE};
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("users.sqlite");
                 super::$behaviour(&Database::open(&path, PATIENCE).await.unwrap()).await;

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserStore};
@@ -37,77 +36,65 @@ impl Memory {
     }
 }
 
-fn done<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, AuthError>> {
-    ready(Ok(answer)).boxed()
-}
-
+#[async_trait]
 impl UserStore for Memory {
-    fn add<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<(), AuthError>> {
+    async fn add(&self, user: &User) -> Result<(), AuthError> {
         let mut users = self.users();
         if users.contains_key(user.name.as_str()) {
-            return ready(Err(AuthError::user_exists(&user.name))).boxed();
+            return Err(AuthError::user_exists(&user.name));
         }
         users.insert(user.name.to_string(), self.prepared(user));
-        done(())
+        Ok(())
     }
 
-    fn add_first<'a>(&'a self, user: &'a User) -> BoxFuture<'a, Result<bool, AuthError>> {
+    async fn add_first(&self, user: &User) -> Result<bool, AuthError> {
         let mut users = self.users();
         let first = users.is_empty();
         if first {
             users.insert(user.name.to_string(), self.prepared(user));
         }
-        done(first)
+        Ok(first)
     }
 
-    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<User>, AuthError>> {
-        done(self.users().get(name).cloned())
+    async fn find(&self, name: &str) -> Result<Option<User>, AuthError> {
+        Ok(self.users().get(name).cloned())
     }
 
-    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<User>, AuthError>> {
-        done(self.users().values().find(|user| user.id == id).cloned())
+    async fn find_by_id(&self, id: Uuid) -> Result<Option<User>, AuthError> {
+        Ok(self.users().values().find(|user| user.id == id).cloned())
     }
 
-    fn set_password<'a>(
-        &'a self,
-        name: &'a str,
-        password: &'a PasswordHash,
-    ) -> BoxFuture<'a, Result<bool, AuthError>> {
+    async fn set_password(&self, name: &str, password: &PasswordHash) -> Result<bool, AuthError> {
         let mut users = self.users();
         let user = users.get_mut(name);
-        done(user.map(|user| user.password = password.clone()).is_some())
+        Ok(user.map(|user| user.password = password.clone()).is_some())
     }
 
-    fn change_grants<'a>(
-        &'a self,
-        name: &'a str,
-        add: &'a [Scope],
-        remove: &'a [Scope],
-    ) -> BoxFuture<'a, Result<bool, AuthError>> {
+    async fn change_grants(&self, name: &str, add: &[Scope], remove: &[Scope]) -> Result<bool, AuthError> {
         let mut users = self.users();
         let Some(user) = users.get_mut(name) else {
-            return done(false);
+            return Ok(false);
         };
         user.grants.extend_from_slice(add);
         user.grants.retain(|grant| !remove.contains(grant));
         sort(&mut user.grants);
-        done(true)
+        Ok(true)
     }
 
-    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Uuid>, AuthError>> {
+    async fn remove(&self, name: &str) -> Result<Option<Uuid>, AuthError> {
         let mut users = self.users();
         let removed = users.remove(name);
         self.removed_users().extend(removed.as_ref().map(User::holder));
-        done(removed.map(|user| user.id))
+        Ok(removed.map(|user| user.id))
     }
 
-    fn removed<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Holder>, AuthError>> {
+    async fn removed(&self, name: &str) -> Result<Vec<Holder>, AuthError> {
         let removed = self.removed_users();
-        done(removed.iter().filter(|removed| removed.name.as_str() == name).cloned().collect())
+        Ok(removed.iter().filter(|removed| removed.name.as_str() == name).cloned().collect())
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<User>, AuthError>> {
-        done(self.users().values().cloned().collect())
+    async fn list(&self) -> Result<Vec<User>, AuthError> {
+        Ok(self.users().values().cloned().collect())
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::errors::named;
 use super::{AuthError, Database, PATIENCE, options};
+use crate::keeper::Keeper as _;
 
 /// How long a check of the whole content is good for.
 const WHOLE: Duration = Duration::from_secs(30);
@@ -27,9 +28,8 @@ struct Checked {
 }
 
 impl Database {
-    /// For readiness: is it there, whole, and does it take writes? A file that is found damaged is
-    /// not used any more.
-    pub async fn probe(&self) -> Result<(), AuthError> {
+    /// Is it there, whole, and does it take writes?
+    pub(super) async fn look_closely(&self) -> Result<(), AuthError> {
         self.look().await?;
         let mut checked = self.health.0.lock().await;
         if !is_fresh(checked.whole, WHOLE) {

@@ -1,131 +1,94 @@
 //! Tokens in the embedded database. It must not know users beyond their id.
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use ipnet::IpNet;
+use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
+use super::text::{lines, networks, scopes};
 use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
 use crate::AuthError;
-use crate::Scope;
-use crate::database::read::reading;
-use crate::database::{Database, loaded, stored};
-use crate::users::database::{damaged, uuid};
+use crate::sqlite::read::reading;
+use crate::sqlite::{Database, loaded, stored};
+use crate::users::sqlite::uuid;
 
+#[async_trait]
 impl TokenStore for Database {
-    fn add<'a>(
-        &'a self,
-        token: &'a Token,
-        secret: SecretHash,
-        quota: Option<Quota>,
-    ) -> BoxFuture<'a, Result<bool, AuthError>> {
-        async move {
-            let mut transaction = self.write().await?;
-            if let Some(quota) = quota
-                && !make_room(&mut transaction, token, quota).await?
-            {
-                return Ok(false);
-            }
-            insert(&mut transaction, token, secret).await?;
-            transaction.commit().await?;
-            Ok(true)
+    async fn add(&self, token: &Token, secret: SecretHash, quota: Option<Quota>) -> Result<bool, AuthError> {
+        let mut transaction = self.write().await?;
+        if let Some(quota) = quota
+            && !make_room(&mut transaction, token, quota).await?
+        {
+            return Ok(false);
         }
-        .boxed()
+        insert(&mut transaction, token, secret).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
-    fn find(&self, secret: SecretHash) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
-        async move {
-            let find = reading!("SELECT * FROM tokens WHERE secret = ?3");
-            let rows = self.read(find, |query| query.bind(secret.0.to_vec())).await?;
-            rows.first().map(read).transpose()
-        }
-        .boxed()
+    async fn find(&self, secret: SecretHash) -> Result<Option<Token>, AuthError> {
+        let find = reading!("SELECT * FROM tokens WHERE secret = ?3");
+        let rows = self.read(find, |query| query.bind(secret.0.to_vec())).await?;
+        rows.first().map(read).transpose()
     }
 
-    fn find_by_id(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Token>, AuthError>> {
-        async move {
-            let find = reading!("SELECT * FROM tokens WHERE id = ?3");
-            let rows = self.read(find, |query| query.bind(id.as_bytes().to_vec())).await?;
-            rows.first().map(read).transpose()
-        }
-        .boxed()
+    async fn find_by_id(&self, id: Uuid) -> Result<Option<Token>, AuthError> {
+        let find = reading!("SELECT * FROM tokens WHERE id = ?3");
+        let rows = self.read(find, |query| query.bind(id.as_bytes().to_vec())).await?;
+        rows.first().map(read).transpose()
     }
 
-    fn list(&self, owner: Option<Uuid>) -> BoxFuture<'_, Result<Vec<Token>, AuthError>> {
-        async move {
-            let list =
-                reading!("SELECT * FROM tokens WHERE ?3 IS NULL OR owner = ?3", "ORDER BY created, id");
-            let rows = self.read(list, |query| query.bind(bytes(owner))).await?;
-            rows.iter().map(read).collect()
-        }
-        .boxed()
+    async fn list(&self, owner: Option<Uuid>) -> Result<Vec<Token>, AuthError> {
+        let list = reading!("SELECT * FROM tokens WHERE ?3 IS NULL OR owner = ?3", "ORDER BY created, id");
+        let rows = self.read(list, |query| query.bind(bytes(owner))).await?;
+        rows.iter().map(read).collect()
     }
 
-    fn remove(&self, id: Uuid, owner: Option<Uuid>) -> BoxFuture<'_, Result<u64, AuthError>> {
-        async move {
-            let mut transaction = self.write().await?;
-            let removed = remove_with_children(&mut transaction, id, owner).await?;
-            transaction.commit().await?;
-            Ok(removed)
-        }
-        .boxed()
+    async fn remove(&self, id: Uuid, owner: Option<Uuid>) -> Result<u64, AuthError> {
+        let mut transaction = self.write().await?;
+        let removed = remove_with_children(&mut transaction, id, owner).await?;
+        transaction.commit().await?;
+        Ok(removed)
     }
 
-    fn remove_all(&self, owner: Uuid) -> BoxFuture<'_, Result<u64, AuthError>> {
-        async move {
-            let mut transaction = self.write().await?;
-            let query = sqlx::query("DELETE FROM tokens WHERE owner = ?").bind(owner.as_bytes().to_vec());
-            let removed = query.execute(&mut *transaction).await?.rows_affected();
-            transaction.commit().await?;
-            Ok(removed)
-        }
-        .boxed()
+    async fn remove_all(&self, owner: Uuid) -> Result<u64, AuthError> {
+        let mut transaction = self.write().await?;
+        let query = sqlx::query("DELETE FROM tokens WHERE owner = ?").bind(owner.as_bytes().to_vec());
+        let removed = query.execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        Ok(removed)
     }
 
-    fn touch(&self, id: Uuid, now: u64) -> BoxFuture<'_, Result<(), AuthError>> {
-        async move {
-            let mut transaction = self.write().await?;
-            let query = sqlx::query(
-                "UPDATE tokens SET last_used = ?2 WHERE id = ?1 AND (last_used IS NULL OR last_used + ?3 <= ?2)",
-            );
-            let query = query.bind(id.as_bytes().to_vec()).bind(stored(now)).bind(stored(TOUCH_INTERVAL));
-            query.execute(&mut *transaction).await?;
-            Ok(transaction.commit().await?)
-        }
-        .boxed()
+    async fn touch(&self, id: Uuid, now: u64) -> Result<(), AuthError> {
+        let mut transaction = self.write().await?;
+        let query = sqlx::query(
+            "UPDATE tokens SET last_used = ?2 WHERE id = ?1 AND (last_used IS NULL OR last_used + ?3 <= ?2)",
+        );
+        let query = query.bind(id.as_bytes().to_vec()).bind(stored(now)).bind(stored(TOUCH_INTERVAL));
+        query.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
-    fn shared_secret<'a>(
-        &'a self,
-        fresh: &'a SecretString,
-    ) -> BoxFuture<'a, Result<SecretString, AuthError>> {
-        async move {
-            let kept = reading!("SELECT value FROM secrets WHERE name = 'access tokens'");
-            if let Some(row) = self.read(kept, |query| query).await?.first() {
-                return Ok(row.try_get::<String, _>("value")?.into());
-            }
-            let mut transaction = self.write().await?;
-            let add = sqlx::query("INSERT OR IGNORE INTO secrets (name, value) VALUES ('access tokens', ?)");
-            add.bind(fresh.expose_secret().to_owned()).execute(&mut *transaction).await?;
-            let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
-            let row = sqlx::query(kept).fetch_one(&mut *transaction).await?;
-            transaction.commit().await?;
-            Ok(row.try_get::<String, _>(0)?.into())
+    async fn shared_secret(&self, fresh: &SecretString) -> Result<SecretString, AuthError> {
+        let kept = reading!("SELECT value FROM secrets WHERE name = 'access tokens'");
+        if let Some(row) = self.read(kept, |query| query).await?.first() {
+            return Ok(row.try_get::<String, _>("value")?.into());
         }
-        .boxed()
+        let mut transaction = self.write().await?;
+        let add = sqlx::query("INSERT OR IGNORE INTO secrets (name, value) VALUES ('access tokens', ?)");
+        add.bind(fresh.expose_secret().to_owned()).execute(&mut *transaction).await?;
+        let kept = "SELECT value FROM secrets WHERE name = 'access tokens'";
+        let row = sqlx::query(kept).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(row.try_get::<String, _>(0)?.into())
     }
 
-    fn forget_expired(&self, time: u64) -> BoxFuture<'_, Result<u64, AuthError>> {
-        async move {
-            let mut transaction = self.write().await?;
-            let removed = clear(&mut transaction, time, None).await?;
-            transaction.commit().await?;
-            Ok(removed)
-        }
-        .boxed()
+    async fn forget_expired(&self, time: u64) -> Result<u64, AuthError> {
+        let mut transaction = self.write().await?;
+        let removed = clear(&mut transaction, time, None).await?;
+        transaction.commit().await?;
+        Ok(removed)
     }
 }
 
@@ -236,8 +199,6 @@ async fn clear(connection: &mut SqliteConnection, time: u64, owner: Option<Uuid>
 }
 
 fn read(row: &SqliteRow) -> Result<Token, AuthError> {
-    // A scope or network that can't be read must not be left out: none means all.
-    let network = |line: &str| line.parse::<IpNet>().map_err(|error| AuthError::Invalid(error.to_string()));
     Ok(Token {
         id: uuid(row, "id")?,
         owner: uuid(row, "owner")?,
@@ -247,18 +208,8 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
         expires: row.try_get::<Option<i64>, _>("expires")?.map(loaded),
         last_used: row.try_get::<Option<i64>, _>("last_used")?.map(loaded),
         read_only: row.try_get("read_only")?,
-        scopes: row
-            .try_get::<&str, _>("scopes")?
-            .lines()
-            .map(Scope::parse)
-            .collect::<Result<_, _>>()
-            .map_err(damaged)?,
-        cidr: row
-            .try_get::<&str, _>("cidr")?
-            .lines()
-            .map(network)
-            .collect::<Result<_, _>>()
-            .map_err(damaged)?,
+        scopes: scopes(row.try_get("scopes")?)?,
+        cidr: networks(row.try_get("cidr")?)?,
         mount: row.try_get("mount")?,
         idle: row.try_get::<Option<i64>, _>("idle")?.map(loaded),
         parent: match row.try_get::<Option<&[u8]>, _>("parent")? {
@@ -266,11 +217,6 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
             None => None,
         },
     })
-}
-
-/// One a line; neither scopes nor networks hold white space.
-fn lines(items: &[impl ToString]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn bytes(id: Option<Uuid>) -> Option<Vec<u8>> {

@@ -3,8 +3,8 @@
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::NEW;
 use crate::AuthError;
+use crate::keeper::Home;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
 pub(super) const STEPS: [&str; 8] = [
@@ -124,9 +124,8 @@ pub(super) async fn update(writer: &SqlitePool) -> Result<(), AuthError> {
     Ok(transaction.commit().await?)
 }
 
-/// Says of a file that was created a moment ago that it is new. See [`crate::home`].
+/// Records in a file that was created a moment ago that it is new. See [`super::home`].
 async fn mark_new(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let value = format!("{NEW}{}", uuid::Uuid::new_v4());
-    let add = sqlx::query("INSERT INTO secrets (name, value) VALUES ('store', ?)").bind(value);
+    let add = sqlx::query("INSERT INTO secrets (name, value) VALUES ('store', ?)").bind(Home::fresh_value());
     add.execute(connection).await.map(|_| ())
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::*;
-use crate::database::{Database, PATIENCE};
+use crate::keeper::Keeper as _;
+use crate::sqlite::{Database, PATIENCE};
 use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 use crate::{AuthError, Scope};

@@ -22,6 +22,7 @@ mod beside;
 mod connections;
 mod errors;
 mod health;
+pub(crate) mod home;
 pub(crate) mod lineage;
 pub(crate) mod read;
 mod tables;
@@ -35,11 +36,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteSynchronous};
 use tokio::task::JoinHandle;
 
 use super::AuthError;
+use super::keeper::{Home, Keeper};
 use beside::Held;
 use connections::Connections;
 use errors::{is_busy, named};
@@ -50,8 +53,6 @@ pub use write::Write;
 
 /// How long a call waits for another process's write.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Before the identity of the store in a new file, until the first start is over.
-pub(super) const NEW: &str = "new ";
 const READERS: u32 = 4;
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -129,34 +130,6 @@ impl Database {
         database
     }
 
-    /// Waits for the calls that are under way, and closes every connection.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
-
-    /// Every call is `Gone` from now on, for this reason.
-    pub fn refuse(&self, why: &str) {
-        self.watched.refuse(why);
-    }
-
-    /// `Gone` unless the file is there that was opened, without a log of another one beside it.
-    pub async fn check(&self) -> Result<(), AuthError> {
-        if let Some(held) = &self.held
-            && self.watched.is_there()
-        {
-            let log = match self.watched.log() {
-                None => held.foreign_log().await,
-                Some(_) => held.foreign_log_now(),
-            };
-            self.watched.found(log.map_err(|error| AuthError::Unavailable {
-                reason: error.to_string(),
-                source: Some(Box::new(error)),
-            })?);
-        }
-        self.watched.check()
-    }
-
     /// A transaction that nobody else writes beside. Dropped uncommitted, it is undone.
     pub async fn write(&self) -> Result<Write, AuthError> {
         self.check().await?;
@@ -199,6 +172,48 @@ impl Database {
             // The log has been told.
             let _ = self.look().await;
         }
+    }
+}
+
+#[async_trait]
+impl Keeper for Database {
+    /// Is the file there that was opened, without a log of another one beside it?
+    async fn check(&self) -> Result<(), AuthError> {
+        if let Some(held) = &self.held
+            && self.watched.is_there()
+        {
+            let log = match self.watched.log() {
+                None => held.foreign_log().await,
+                Some(_) => held.foreign_log_now(),
+            };
+            self.watched.found(log.map_err(|error| AuthError::Unavailable {
+                reason: error.to_string(),
+                source: Some(Box::new(error)),
+            })?);
+        }
+        self.watched.check()
+    }
+
+    /// Is the file whole too, and does it take writes? One that is found damaged is not used any more.
+    async fn probe(&self) -> Result<(), AuthError> {
+        self.look_closely().await
+    }
+
+    fn refuse(&self, why: &str) {
+        self.watched.refuse(why);
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn home(&self) -> Result<Home, AuthError> {
+        self.read_home().await
+    }
+
+    async fn set_home(&self, id: &str) -> Result<(), AuthError> {
+        self.write_home(id).await
     }
 }
 

@@ -8,6 +8,7 @@ use sqlx::{Row as _, Sqlite};
 use super::lineage::Place;
 use super::{Database, errors};
 use crate::AuthError;
+use crate::keeper::Keeper as _;
 
 pub type Statement = Query<'static, Sqlite, SqliteArguments>;
 
@@ -15,12 +16,12 @@ pub type Statement = Query<'static, Sqlite, SqliteArguments>;
 /// of the query begin at `?3`.
 macro_rules! reading {
     ($query:expr) => {
-        $crate::database::read::reading!($query, "")
+        $crate::sqlite::read::reading!($query, "")
     };
     ($query:expr, $order:literal) => {
         concat!(
             "SELECT place.*, found.* FROM (",
-            $crate::database::lineage::place!(),
+            $crate::sqlite::lineage::place!(),
             ") AS place LEFT JOIN (SELECT 1 AS is_found, * FROM (",
             $query,
             ")) AS found ON TRUE ",

@@ -10,6 +10,7 @@ use super::super::lineage::{Lineage, Place, Point, advance};
 use super::super::{Database, PATIENCE};
 use super::*;
 use crate::AuthError;
+use crate::keeper::Keeper as _;
 use crate::users::UserStore as _;
 
 /// A copy of the file and its log while they are in use, as a crash leaves them.
