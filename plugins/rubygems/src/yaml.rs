@@ -6,14 +6,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+mod breaks;
+mod quoted;
 mod typed;
 
 /// The most nodes of a document.
 const MOST_NODES: usize = 500_000;
 /// How deep nodes may lie in each other.
 const DEEPEST: usize = 100;
+/// The most bytes that are read of one document, with those that are read again.
+const MOST_READ: usize = 32 << 20;
 
 /// The classes that RubyGems makes of a tag `!ruby/object:…` in a gemspec.
 const CLASSES: [&str; 8] = [
@@ -133,16 +137,34 @@ impl Node {
     }
 }
 
-/// The first document of a text.
+/// The first document of a text, as Ruby reads it.
 pub fn parse(text: &str) -> Result<Rc<Node>, YamlError> {
-    let mut builder = Builder::default();
-    for event in Parser::new_from_str(text).keep_tags(true) {
-        let (event, _) = event.map_err(|error| YamlError::Syntax(shown(&error.to_string())))?;
-        if let Some(root) = builder.add(event)? {
-            return Ok(root);
+    let mut text = breaks::replace(text);
+    let mut read = 0;
+    loop {
+        let error = match first_document(&text) {
+            Ok(root) => return root,
+            Err(error) => error,
+        };
+        read += text.len();
+        match quoted::indent(&text, &error).filter(|_| read < MOST_READ) {
+            Some(indented) => text = Cow::Owned(indented),
+            None => return Err(YamlError::Syntax(shown(&error.to_string()))),
         }
     }
-    Err(YamlError::Empty)
+}
+
+/// The outer error is one of the syntax.
+fn first_document(text: &str) -> Result<Result<Rc<Node>, YamlError>, ScanError> {
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text).keep_tags(true) {
+        match builder.add(event?.0) {
+            Ok(None) => {}
+            Ok(Some(root)) => return Ok(Ok(root)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Err(YamlError::Empty))
 }
 
 /// A list or a map that is not complete.
@@ -166,6 +188,7 @@ impl Builder {
     fn add(&mut self, event: Event<'_>) -> Result<Option<Rc<Node>>, YamlError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let text = breaks::restore(text, style);
                 let tag = check_tag(tag.as_deref(), Some(&text))?;
                 let is_plain = style == ScalarStyle::Plain;
                 if is_plain && tag.is_none() {
@@ -294,92 +317,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
-    use super::*;
-
-    #[test]
-    fn scalars_stay_text() {
-        let root = parse("--- !ruby/object:Gem::Version\nversion: 1.10\ndate: 2020-01-01\nnone: ~\nempty:\n")
-            .unwrap();
-        assert!(root.is_a("Gem::Version"));
-        assert_eq!(root.get("version").unwrap().text().unwrap(), "1.10");
-        assert_eq!(root.get("date").unwrap().text().unwrap(), "2020-01-01");
-        assert_eq!(root.get("none").unwrap().text(), None);
-        assert_eq!(root.get("empty").unwrap().text(), None);
-    }
-
-    #[test]
-    fn what_ruby_would_read_as_no_text_is_known() {
-        for (text, is_typed) in [
-            ("1", true),
-            ("1.10", true),
-            ("010", true),
-            ("0x1F", true),
-            ("1.5e-3", true),
-            ("2026-01-02", true),
-            ("true", true),
-            ("1.2.3", false),
-            ("1.0.a", false),
-            ("1.5e3", false),
-            ("ruby", false),
-            ("'1.10'", false),
-            ("!str 1", false),
-            ("\"1\"", false),
-        ] {
-            let root = parse(&format!("a: {text}\n")).unwrap();
-            assert_eq!(root.get("a").unwrap().typed().is_some(), is_typed, "{text}");
-        }
-    }
-
-    #[test]
-    fn aliases_share_what_they_name() {
-        let root = parse("one: &id001\n  - a\n  - b\ntwo: *id001\n").unwrap();
-        assert_eq!(root.get("two").unwrap().items().len(), 2);
-        let bomb: String = (1..40).fold("a0: &a0 [x,x,x]\n".to_owned(), |text, n| {
-            format!("{text}a{n}: &a{n} [*a{0},*a{0},*a{0}]\n", n - 1)
-        });
-        assert!(parse(&bomb).is_ok());
-        assert_eq!(parse("a: &a [*a]\n").unwrap_err(), YamlError::Alias);
-    }
-
-    #[test]
-    fn what_ruby_would_not_load_is_rejected() {
-        for text in [
-            "--- !ruby/object:Kernel\na: b\n",
-            "a: !ruby/regexp /a/\n",
-            "a: !ruby/sym system\n",
-            "a: !<tag:ruby.yaml.org,2002:object:OpenStruct> {}\n",
-            "a: !map:Foo {}\n",
-            "a: !seq:Foo []\n",
-            "a: !str:Foo bar\n",
-            "a: !set {b: }\n",
-            "a: !!set {b: }\n",
-            "a: !ruby/sym ':runtime'\n",
-            "a: !ruby/sym {}\n",
-            "a: !ruby/hash:Foo {}\n",
-        ] {
-            assert!(matches!(parse(text), Err(YamlError::Class(_))), "{text}");
-        }
-        assert!(matches!(parse("a: :system\n"), Err(YamlError::Symbol(_))));
-        for text in ["a: !ruby/sym runtime\n", "a: !ruby/symbol development\n", "a: !ruby/hash {}\n"] {
-            assert!(parse(text).is_ok(), "{text}");
-        }
-        assert_eq!(parse("a: !ruby/sym runtime\n").unwrap().get("a").unwrap().symbol(), Some("runtime"));
-        assert_eq!(parse("a: :runtime\n").unwrap().get("a").unwrap().symbol(), Some("runtime"));
-        assert_eq!(parse("a: ':runtime'\n").unwrap().get("a").unwrap().symbol(), None);
-        for text in
-            ["a: :runtime\n", "a: ':system'\n", "a: !binary |-\n  w6k=\n", "a: !str b\n", "a: !!null\n"]
-        {
-            assert!(parse(text).is_ok(), "{text}");
-        }
-        assert_eq!(parse("a: !binary |-\n  w6k=\n").unwrap().get("a").unwrap().text().unwrap(), "é");
-    }
-
-    #[test]
-    fn what_is_too_deep_or_broken_is_rejected() {
-        assert_eq!(parse(&"- ".repeat(200)).unwrap_err(), YamlError::TooDeep);
-        assert_eq!(parse("").unwrap_err(), YamlError::Empty);
-        assert!(matches!(parse("a: [b\n"), Err(YamlError::Syntax(_))));
-    }
-}
+mod tests;

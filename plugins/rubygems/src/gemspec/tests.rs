@@ -135,6 +135,22 @@ fn a_gemspec_of_2007_is_read() {
     assert_eq!((spec.specification_version, spec.date.as_deref()), (1, Some("2007-01-02")));
 }
 
+/// As RubyGems 1.8 and Psych wrote it: a text in quotes ends in the first column.
+#[test]
+fn a_gemspec_of_2012_is_read() {
+    let text = NEW
+        .replace(
+            "description: |\n  A gem\n  of two lines.\n",
+            "description: ! 'A gem,\n\n  of two lines.\n\n'\n",
+        )
+        .replace("    - - \"~>\"\n", "    - - ~>\n")
+        .replace("- Ann\n", "- ! 'Ann\n\n'\n");
+    let spec = Gemspec::parse_pushed(text.as_bytes()).unwrap();
+    assert_eq!(spec.description.as_deref(), Some("A gem,\nof two lines.\n"));
+    assert_eq!(spec.authors, ["Ann\n", "Bob"]);
+    assert_eq!(spec.dependencies.len(), 2);
+}
+
 #[test]
 fn names_that_would_break_the_index_are_rejected() {
     for (from, to) in [
