@@ -7,6 +7,7 @@
 //!   changed after the time that they got.
 //! - Digests, sizes and times are those of the publish; URLs are never stored.
 
+use packhouse_plugin::storage::Said;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -126,6 +127,11 @@ pub struct Note {
     pub uploader: Option<String>,
 }
 
+/// What a stored document says of the package being abandoned.
+pub fn said(bytes: &[u8]) -> Said {
+    Package::parse(bytes).ok().flatten().map(|package| package.said()).unwrap_or_default()
+}
+
 /// What became of a version that was to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Placed {
@@ -190,6 +196,21 @@ impl Package {
         normalized.sort_unstable();
         let twice = normalized.windows(2).find(|pair| matches!(pair, [one, next] if one == next));
         twice.and_then(|pair| pair.first()).map_or(Ok(()), |version| Err(format!("it lists {version} twice")))
+    }
+
+    /// What the document says of the package being abandoned.
+    pub fn said(&self) -> Said {
+        let abandoned = self.abandoned.as_ref().and_then(|abandoned| serde_json::to_string(abandoned).ok());
+        Said {
+            withdrawn: abandoned.map(|abandoned| (String::new(), abandoned)).into_iter().collect(),
+            ..Said::default()
+        }
+    }
+
+    /// The package is abandoned if a newer state of the document said so.
+    pub fn restore(&mut self, said: &Said) {
+        let abandoned = said.withdrawn.get("");
+        self.abandoned = abandoned.and_then(|abandoned| serde_json::from_str(abandoned).ok());
     }
 
     pub fn find(&self, version: &Version) -> Option<&Release> {

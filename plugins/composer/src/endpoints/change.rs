@@ -3,7 +3,7 @@
 use packhouse_plugin::Error as HostError;
 use packhouse_plugin::maintenance::{RemovalMark, void_removal};
 use packhouse_plugin::storage::{
-    self, Before, Document, GRACE, Json, Removal, age, list, put_proven, unless_conflict,
+    self, Before, Document, GRACE, Json, Proof, Removal, age, list, put_naming, unless_conflict,
 };
 use serde_json::{Value, json};
 
@@ -34,7 +34,8 @@ fn write(document: &Document, package: &mut Package) -> Result<bool, Error> {
     package.touch(seconds()?, None);
     void_removal(&document.info.key)?;
     let bytes = storage::to_json(package)?;
-    let written = put_proven(&document.info.key, Some(&Before::from(document)), bytes, Some(JSON));
+    let proof = Proof::of(&document.info.key)?.saying(package.said());
+    let written = put_naming(proof, Some(&Before::from(document)), bytes, Some(JSON), &[]);
     Ok(unless_conflict(written)?.is_some())
 }
 

@@ -148,7 +148,7 @@ fn make_visible(name: &PackageName, release: &Release, staged: &mut Staged) -> R
         ),
         Refused::TooLarge => full(name),
     };
-    let publish = Publish::new(&document).content_type(JSON).proven();
+    let publish = Publish::new(&document).content_type(JSON).proven().saying(document::said);
     let prepared = match publish.prepare(&mut look)? {
         Ok(prepared) => prepared,
         Err(Refused::Same) => {

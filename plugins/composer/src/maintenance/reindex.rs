@@ -2,9 +2,9 @@
 //! contain. Then it writes notes that were lost, and makes the list of packages.
 //!
 //! # Invariants
-//! - A damaged document is reported and never replaced: it may be restored, and only it knows whether
-//!   the package is abandoned. An old copy gets the versions that it does not know, and loses those that
-//!   were deleted since.
+//! - A damaged document is reported and never replaced: it may be restored, and it says more than the
+//!   dists. An old copy gets the versions that it does not know, and loses those that were deleted since.
+//!   Its package is abandoned if the newest state said so, which the proof repeats.
 //! - A dist of a publish that was refused, and of a version that was deleted, never becomes a version; see
 //!   `adopt`.
 //! - The time of a publish comes from the note beside the dist, or from another system's document. If
@@ -15,9 +15,7 @@
 
 use packhouse_plugin::digests::{SHA1, SHA256};
 use packhouse_plugin::maintenance::{Budget, Phase, Place, Step, digests, each, each_in_parts};
-use packhouse_plugin::storage::{
-    self, Before, GRACE, Json, Name, Proof, Reader, put_rebuilt, unless_conflict,
-};
+use packhouse_plugin::storage::{self, Before, GRACE, Json, Name, Proof, Reader, put_anew, unless_conflict};
 use packhouse_plugin::time::{self, SECOND};
 use packhouse_plugin::{Error, ObjectInfo, find_digest};
 
@@ -120,7 +118,8 @@ impl Batch {
         };
         match stored {
             Stored::Ours(document, package) => {
-                step.prove_names(&document, batch.proof.clone(), named(&batch.name, &package))?;
+                let proof = batch.proof.clone().saying(package.said());
+                step.prove_names(&document, proof, named(&batch.name, &package))?;
                 batch.is_whole = true;
                 batch.known = Some(package);
             }
@@ -245,6 +244,9 @@ impl Batch {
                 }
             };
             let mut changed = with_all(package.clone(), &self.found);
+            if let Some(said) = proof.said().filter(|_| is_older) {
+                changed.restore(said);
+            }
             if changed == package && !is_older {
                 return Ok(Some(false));
             }
@@ -258,7 +260,8 @@ impl Batch {
             }
             let written = storage::stat(&key)?.and_then(|info| info.modified).map(|written| written / SECOND);
             changed.touch(storage::now()? / SECOND, written.max(deleted(&self.name)?));
-            let written = put_rebuilt(&key, before.as_ref(), storage::to_json(&changed)?, Some(JSON));
+            let proof = proof.saying(changed.said());
+            let written = put_anew(proof, before.as_ref(), storage::to_json(&changed)?, Some(JSON));
             Ok::<_, Error>(unless_conflict(written)?.map(|_| true))
         })?;
         if is_rebuilt {

@@ -97,6 +97,82 @@ fn a_reindex_makes_the_lost_version_anew_from_its_dist() {
     });
 }
 
+/// `go_on` leaves a package with the versions 1.1.0 and 1.2.0.
+fn reindexed(begin: fn() -> Host, go_on: fn(&Host)) {
+    Older { begin, go_on, ..OLDER }.assert_made_anew::<Composer>(|host, newest| {
+        let newest: Value = serde_json::from_slice(newest).unwrap();
+        let stored = host.object_json(DOCUMENT);
+        let versions = |document: &Value| -> Vec<Value> {
+            let versions = document["versions"].as_array().unwrap().iter();
+            versions.map(|release| release["version"].clone()).collect()
+        };
+        assert_eq!(versions(&newest), ["1.1.0", "1.2.0"]);
+        assert_eq!((versions(&stored), &stored["abandoned"]), (versions(&newest), &newest["abandoned"]));
+        published(host, "1.3.0");
+        assert_eq!(host.object_json(DOCUMENT)["abandoned"], newest["abandoned"]);
+    });
+}
+
+fn two_versions() -> Host {
+    let host = host();
+    published(&host, "1.0.0");
+    published(&host, "1.1.0");
+    host
+}
+
+fn abandon(host: &Host) {
+    let body = json!({ "replacement": "acme/other" });
+    let reply = host.as_user("ann").put("/packages/acme/lib/abandoned").json(&body).send::<Composer>();
+    assert_eq!(reply.status(), 200);
+}
+
+#[test]
+fn a_reindex_undoes_no_deletion_and_leaves_an_abandoned_package_abandoned() {
+    reindexed(two_versions, |host| {
+        abandon(host);
+        assert_eq!(delete(host, "/packages/acme/lib/1.0.0").status(), 200);
+        // A change that is about something else comes after it.
+        published(host, "1.2.0");
+        assert_eq!(host.object_json(DOCUMENT)["abandoned"], "acme/other");
+    });
+}
+
+#[test]
+fn a_reindex_abandons_no_package_that_was_taken_up_again() {
+    let abandoned = || {
+        let host = two_versions();
+        abandon(&host);
+        host
+    };
+    reindexed(abandoned, |host| {
+        assert_eq!(delete(host, "/packages/acme/lib/abandoned").status(), 200);
+        assert_eq!(delete(host, "/packages/acme/lib/1.0.0").status(), 200);
+        published(host, "1.2.0");
+        assert!(host.object_json(DOCUMENT)["abandoned"].is_null());
+    });
+}
+
+/// What an earlier version stored: its proofs do not tell.
+#[test]
+fn a_reindex_keeps_what_an_older_copy_says_if_nothing_else_does() {
+    let (host, _) = Older {
+        begin: || {
+            let host = two_versions();
+            abandon(&host);
+            host
+        },
+        go_on: |host| drop(published(host, "1.2.0")),
+        ..OLDER
+    }
+    .restored(DAY, true);
+    let mut proof = host.object_json(PROOF);
+    assert!(proof["said"].is_object());
+    proof.as_object_mut().unwrap().remove("said");
+    host.insert(PROOF, proof.to_string()).unwrap();
+    assert_eq!(host.upkeep().reindex::<Composer>().unwrap().rebuilt[0], DOCUMENT);
+    assert_eq!(host.object_json(DOCUMENT)["abandoned"], "acme/other");
+}
+
 #[test]
 fn a_version_whose_dist_is_lost_too_is_told_by_a_reindex() {
     let (host, newest) = OLDER.restored(DAY, true);
