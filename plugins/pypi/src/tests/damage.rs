@@ -272,3 +272,35 @@ fn a_file_that_a_deletion_left_behind_does_not_come_back_with_the_next_deletion(
     host.set_now(host.now() + 60 * MINUTE);
     assert_collected(&host);
 }
+
+/// A client may take what is not on the list from another index.
+#[test]
+fn a_project_whose_document_is_lost_stays_on_the_list() {
+    for (has_files, has_page, has_proof) in
+        [(true, true, true), (false, true, true), (false, true, false), (false, false, true)]
+    {
+        let host = uploaded();
+        let listed = |host: &Host| page(host, "/simple/")["projects"].clone();
+        let document = host.object(DOCUMENT).unwrap();
+        let is_lost = |key: &String| {
+            key == DOCUMENT
+                || (!has_files && key.starts_with("packages/demo/"))
+                || (!has_page && key.starts_with("simple/demo/"))
+                || (!has_proof && key.starts_with("proofs/metadata/demo/"))
+        };
+        host.objects().iter().filter(|key| is_lost(key)).for_each(|key| assert!(host.remove(key)));
+        Upload::wheel("other", "1.0").done(&host);
+        let both = json!([{ "name": "demo" }, { "name": "other" }]);
+        assert_eq!(listed(&host), both);
+        assert_eq!(get(&host, "/simple/demo/").status(), 500);
+        host.set_now(host.now() + 2 * MINUTE);
+        assert_eq!(listed(&host), both);
+        host.upkeep().reindex::<Pypi>().unwrap();
+        assert!(String::from_utf8(host.object("simple/index.html").unwrap()).unwrap().contains(">demo<"));
+        if has_files {
+            host.insert(DOCUMENT, document).unwrap();
+            assert_eq!(host.as_user("ann").delete("/pypi/demo").send::<Pypi>().status(), 204);
+            assert_eq!(listed(&host), json!([{ "name": "other" }]));
+        }
+    }
+}
