@@ -12,10 +12,11 @@ mod tests;
 
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::filter::FilterExt;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::format;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
@@ -28,18 +29,25 @@ pub enum LogFormat {
     Json,
 }
 
-/// Libraries whose debug messages contain secrets. They are never logged below this level,
-/// whatever the filter says.
-const SECRETIVE: [&str; 2] = ["reqsign_core=info", "reqsign_aws_v4=info"];
+/// Modules of libraries whose messages contain secrets, and the most detailed level at which they are
+/// logged, whatever the filter says.
+const SECRETIVE: [(&str, Level); 6] = [
+    // Credentials, what is signed with them, and the commands that print them.
+    ("reqsign_core", Level::INFO),
+    ("reqsign_aws_core", Level::INFO),
+    ("reqsign_aws_v4", Level::INFO),
+    ("reqsign_azure_storage", Level::INFO),
+    // The bytes of connections, and the addresses of proxies with their passwords.
+    ("reqwest::connect", Level::INFO),
+    // Values of connection strings, and lines of a password file, as warnings.
+    ("sqlx_postgres::options", Level::ERROR),
+];
 
 /// Begins logging to standard error. `filter` has the form of `PACKHOUSE_LOG`, e.g.
 /// `info` or `packhouse_guest=debug,warn`.
 pub fn start(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter =
-        SECRETIVE.iter().filter_map(|quiet| quiet.parse().ok()).fold(filter, EnvFilter::add_directive);
     let repeats = Repeats::default();
-    let filter = filter.and(repeats.clone());
+    let filter = chosen(filter).and(repeats.clone());
     let layer = tracing_subscriber::fmt::layer();
     let layer = match format {
         LogFormat::Json => {
@@ -56,6 +64,20 @@ pub fn start(format: LogFormat, filter: &str) {
     if tracing_subscriber::registry().with(layer).try_init().is_ok() {
         repeats.report();
     }
+}
+
+/// The lines that the operator wants, without those that contain secrets.
+fn chosen<S: Subscriber>(filter: &str) -> impl Filter<S> + Send + Sync + 'static {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    filter.and(filter_fn(keeps_secrets))
+}
+
+fn keeps_secrets(metadata: &Metadata<'_>) -> bool {
+    let is_of = |module: &str| {
+        let rest = metadata.target().strip_prefix(module);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    !SECRETIVE.iter().any(|(module, level)| metadata.level() > level && is_of(module))
 }
 
 /// An error with its causes, on one line. Many errors contain the text of their cause: it is
