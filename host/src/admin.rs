@@ -21,7 +21,7 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use crate::auth::{Auth, AuthError, Holder, NewUser, Scope, TokenRequest, UserName, parse_network};
+use crate::auth::{Auth, AuthError, Grant, Holder, NewUser, Scope, TokenRequest, UserName, parse_network};
 use crate::ownership::Desk;
 use crate::text::{LONGEST_LINE, printable, printable_up_to};
 
@@ -40,6 +40,22 @@ ACTION  what is allowed, e.g. `read` or `write`
 
 `*` matches any characters. The README of each plugin lists its kinds and actions. When a client lacks a \
 permission, the error contains the scope as you write it here.";
+
+/// The meaning of a grant, for `--help`.
+const GRANT: &str = "\
+A permission, as MOUNT:KIND:NAME:ACTION, or with a `!` before it, what is denied
+
+MOUNT   the name of a mount, e.g. of the table [mount.internal]
+KIND    a kind of things that the mount's plugin has, e.g. `package`
+NAME    the name of one such thing; it may contain `/`, `@` and `:`
+ACTION  what is allowed, e.g. `read` or `write`
+
+`*` matches any characters. The README of each plugin lists its kinds and actions. When a client lacks a \
+permission, the error contains the scope as you write it here.
+
+What is denied stays denied, whatever other grant, ownership or [auth] anonymous allows it. Who is denied an \
+action is also denied what that implies, except reading; to deny reading, deny `read` (or the action that \
+reads), or `*`. Shells read `!` themselves: write it between single quotes, as '!npm:package:secret:read'.";
 
 /// A command of the administrator.
 #[derive(Debug, Clone, Subcommand)]
@@ -63,9 +79,10 @@ pub enum UserCommand {
         /// The user's e-mail address
         #[arg(long)]
         email: Option<String>,
-        /// What the user may do, as MOUNT:KIND:NAME:ACTION; may be repeated
-        #[arg(long = "grant", value_name = "SCOPE", long_help = SCOPE)]
-        grants: Vec<Scope>,
+        /// What the user may do, as MOUNT:KIND:NAME:ACTION, or with a `!` before it, may not do; may be
+        /// repeated
+        #[arg(long = "grant", value_name = "GRANT", long_help = GRANT)]
+        grants: Vec<Grant>,
         /// If a list of owners contains only this name, and no account, it means this user, even if a
         /// removed user may have had the name: it is the same person
         #[arg(long)]
@@ -86,16 +103,17 @@ pub enum UserCommand {
     Grant {
         /// The user's name
         name: UserName,
-        /// A permission, as MOUNT:KIND:NAME:ACTION; `*` matches anything
-        #[arg(required = true, value_name = "SCOPE", long_help = SCOPE)]
-        scopes: Vec<Scope>,
+        /// A permission, as MOUNT:KIND:NAME:ACTION, or with a `!` before it, what is denied; `*` matches
+        /// anything
+        #[arg(required = true, value_name = "GRANT", long_help = GRANT)]
+        grants: Vec<Grant>,
         /// Remove these grants, and list what the user still owns
         ///
         /// Owners of a package may change it without a grant. The exit code is 1 if a mount did not
         /// answer what the user owns there.
         #[arg(long)]
         remove: bool,
-        /// With --remove: also remove the user from the owners of the packages that these scopes
+        /// With --remove: also remove the user from the owners of the packages that these grants
         /// match. Without it, the command asks, if it runs in a terminal
         #[arg(long, requires = "remove")]
         and_ownerships: bool,
@@ -244,21 +262,27 @@ async fn look_after_users(
             auth.set_password(name.as_str(), &password).await?;
             terminal.remark(&format!("Changed the password of {name}; its tokens stay valid."));
         }
-        UserCommand::Grant { name, scopes, remove: false, .. } => {
-            auth.grant(name.as_str(), &scopes).await?;
-            tell_of_no_effect(&scopes, desk, terminal).await;
+        UserCommand::Grant { name, grants, remove: false, .. } => {
+            auth.grant(name.as_str(), &grants).await?;
+            tell_of_no_effect(&grants, desk, terminal).await;
             print::grants(auth, &name, None, terminal).await?;
         }
-        UserCommand::Grant { name, scopes, remove: true, and_ownerships } => {
+        UserCommand::Grant { name, grants, remove: true, and_ownerships } => {
             let account = auth.account(name.as_str()).await?;
-            let missing = scopes.iter().find(|scope| !account.grants().contains(scope));
+            let missing = grants.iter().find(|grant| !account.grants().contains(grant));
             // With the flag, a grant that is gone already still names what to revoke.
-            if let (Some(scope), false) = (missing, and_ownerships) {
+            if let (Some(grant), false) = (missing, and_ownerships) {
                 return Err(AuthError::NotFound(format!(
-                    "{name} has no grant `{scope}`: write it as `user list` shows it"
+                    "{name} has no grant `{grant}`: write it as `user list` shows it"
                 )));
             }
-            auth.withdraw(name.as_str(), &scopes).await?;
+            auth.withdraw(name.as_str(), &grants).await?;
+            let scopes: Vec<Scope> = grants.iter().filter_map(Grant::allowed).cloned().collect();
+            if scopes.is_empty() {
+                // Only rules that deny are gone, which takes nothing away.
+                print::grants(auth, &name, None, terminal).await?;
+                return Ok(true);
+            }
             let order = Order { and_ownerships, within: Some(&scopes), is_removed: false };
             let standing = settle(&account.holder(), &order, desk, terminal).await;
             print::grants(auth, &name, Some(&standing), terminal).await?;
@@ -272,13 +296,13 @@ async fn look_after_users(
     Ok(true)
 }
 
-/// Warns about scopes that match nothing. The mount may be added later.
-async fn tell_of_no_effect(scopes: &[Scope], desk: &dyn Desk, terminal: &mut Terminal<'_>) {
-    if scopes.is_empty() {
+/// Warns about grants that match nothing. The mount may be added later.
+async fn tell_of_no_effect(grants: &[Grant], desk: &dyn Desk, terminal: &mut Terminal<'_>) {
+    if grants.is_empty() {
         return;
     }
     let targets = desk.targets().await;
-    for remark in scopes.iter().filter_map(|scope| targets.remark(scope)) {
+    for remark in grants.iter().filter_map(|grant| targets.remark(grant)) {
         terminal.remark(&format!("Warning: {remark}."));
     }
 }
@@ -337,7 +361,8 @@ async fn look_after_tokens(
                 actions: None,
             };
             let issued = auth.issue(&account, &request).await?;
-            tell_of_no_effect(&request.scopes, desk, terminal).await;
+            let scopes: Vec<Grant> = request.scopes.into_iter().map(Grant::from).collect();
+            tell_of_no_effect(&scopes, desk, terminal).await;
             terminal.remark(&format!(
                 "Made the token {} of {user}. Its secret is shown this once:",
                 issued.token.id

@@ -25,7 +25,7 @@ use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{Auth, AuthError, Scope};
+use crate::auth::{Auth, AuthError, Grant};
 use crate::body;
 use crate::capabilities::ground::DataLimits;
 use crate::capabilities::request::TokenRules;
@@ -297,10 +297,10 @@ where
     }
 }
 
-fn parse_scopes(config: &Config, key: &str, scopes: &[String]) -> Result<Vec<Scope>, BuildError> {
+fn parse_grants(config: &Config, key: &str, rules: &[String]) -> Result<Vec<Grant>, BuildError> {
     let parse =
-        |scope: &String| Scope::parse(scope).map_err(|error| config.error(format!("{key}: {error}")).into());
-    scopes.iter().map(parse).collect()
+        |rule: &String| Grant::parse(rule).map_err(|error| config.error(format!("{key}: {error}")).into());
+    rules.iter().map(parse).collect()
 }
 
 /// Maintains the storage without a server, for the command line. If it `only_reads`, nothing is
@@ -336,11 +336,11 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The scopes of `[auth] anonymous` without those of the default, which are for any plugin.
-fn chosen_anonymous(config: &Config) -> Result<Vec<Scope>, BuildError> {
+/// The rules of `[auth] anonymous` without those of the default, which are for any plugin.
+fn chosen_anonymous(config: &Config) -> Result<Vec<Grant>, BuildError> {
     let usual = AuthConfig::default().anonymous;
-    let chosen = config.auth.anonymous.iter().filter(|scope| !usual.contains(scope)).cloned();
-    parse_scopes(config, "[auth] anonymous", &chosen.collect::<Vec<_>>())
+    let chosen = config.auth.anonymous.iter().filter(|rule| !usual.contains(rule)).cloned();
+    parse_grants(config, "[auth] anonymous", &chosen.collect::<Vec<_>>())
 }
 
 fn trusted_proxies(server: &ServerConfig) -> TrustedProxies {

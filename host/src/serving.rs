@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use crate::auth::Scope;
+use crate::auth::Grant;
 use crate::mounts::{Mount, MountError, Mounts};
 use crate::plugins::{Generation, Place, Plugins, Stage, Unusable};
 use crate::prefixes::{PrefixError, Prefixes};
@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The mounts of a server.
 pub struct Serving {
     configured: Configured,
-    /// The scopes of `[auth] anonymous` that are not in the default.
-    anonymous: Vec<Scope>,
+    /// The rules of `[auth] anonymous` that are not in the default.
+    anonymous: Vec<Grant>,
     plugins: Arc<Plugins>,
     prefixes: Arc<Prefixes>,
     layout: RwLock<Layout>,
@@ -47,7 +47,7 @@ impl Serving {
     /// Without automatic mounts, see [`Serving::begin`].
     pub fn new(
         configured: Configured,
-        anonymous: Vec<Scope>,
+        anonymous: Vec<Grant>,
         plugins: Arc<Plugins>,
         prefixes: Arc<Prefixes>,
     ) -> Self {

@@ -8,7 +8,7 @@ use std::process::Command;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use packhouse::auth::{NewUser, Scope, TokenRequest, UserName};
+use packhouse::auth::{Grant, NewUser, TokenRequest, UserName};
 use packhouse::storage::Key;
 use packhouse::{Config, Registry, RemoteAddress};
 use packhouse_npm::document::Packument;
@@ -35,7 +35,7 @@ async fn registry(folder: &std::path::Path) -> Registry {
 async fn token(registry: &Registry) -> String {
     let password = "correct horse".to_owned().into();
     let name = UserName::parse("ann").unwrap();
-    let grants = vec![Scope::parse("npm:package:*:write").unwrap()];
+    let grants = vec![Grant::parse("npm:package:*:write").unwrap()];
     registry
         .auth()
         .add_user(NewUser { name, email: None, grants, owns_by_name: false }, &password)

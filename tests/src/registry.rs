@@ -6,7 +6,7 @@ mod process;
 
 pub(crate) use home::guests;
 pub use home::{Home, as_delivered, built, copy_below, example, files_below, program, shared_code_cache};
-pub use options::{OCI, OCI_SPARSE, Options};
+pub use options::{CARGO, COMPOSER, MAVEN, NPM, OCI, OCI_SPARSE, Options, PYPI, RUBYGEMS};
 pub use process::Ended;
 pub(crate) use process::command;
 

@@ -240,6 +240,33 @@ async fn a_read_only_token_only_reads() {
 }
 
 #[tokio::test]
+async fn a_grant_with_an_exclamation_mark_denies_until_it_is_removed() {
+    let shell = Shell::new().await;
+    shell.run("user add ann --grant *:*:*:* --grant !demo:package:b:write").await.unwrap();
+    let ann = || shell.sign_in(Credentials::password("ann", "correct horse".into()));
+    assert!(shell.may(&ann().await, "read"));
+    let (output, remarks) = shell.run("user grant ann !demo:package:a:read").await.unwrap();
+    assert_eq!(output, "!demo:package:a:read\n!demo:package:b:write\n*:*:*:*\n");
+    assert!(!remarks.contains("Warning"), "{remarks}");
+    assert!(!shell.may(&ann().await, "read") && shell.may(&ann().await, "write"));
+    let (said, is_well) = shell.all("user grant ann --remove !demo:package:a:read").await;
+    assert!(is_well && !said.contains("owner"), "it takes nothing away: {said}");
+    assert!(shell.may(&ann().await, "read"));
+    let (_, remarks) = shell.run("user grant ann !demo:package:a:raed").await.unwrap();
+    assert!(remarks.contains("`!demo:package:a:raed` has no effect now"), "{remarks}");
+    assert!(
+        shell.run("user grant ann --remove !demo:package:a:read").await.unwrap_err().contains("no grant")
+    );
+    assert!(
+        shell
+            .run("token create ann --scope !demo:package:a:read")
+            .await
+            .unwrap_err()
+            .contains("only a grant")
+    );
+}
+
+#[tokio::test]
 async fn removing_grants_lists_what_is_still_owned() {
     let shell = Shell::new().await;
     shell.run("user add ann --grant demo:package:a:write").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{BuildError, parse_scopes};
+use super::{BuildError, parse_grants};
 use crate::auth::jwt::keys::KeyFile;
 use crate::auth::{self, AccessSettings, Auth, Limits, StoreKind, StoreKinds};
 use crate::config::{Config, Hosts, MountConfig, TokenKey};
@@ -22,7 +22,7 @@ fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
     Ok(auth::Settings {
         stores: store_kinds(config)?,
         database: config.auth.database.clone(),
-        anonymous: parse_scopes(config, "[auth] anonymous", &config.auth.anonymous)?,
+        anonymous: parse_grants(config, "[auth] anonymous", &config.auth.anonymous)?,
         access: access_settings(config),
         limits: limits(config),
     })

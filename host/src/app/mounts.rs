@@ -1,6 +1,6 @@
 //! The mounts of the configuration.
 
-use super::{BuildError, parse_scopes};
+use super::{BuildError, parse_grants};
 use crate::config::{Config, MountConfig};
 use crate::mounts::{Mount, Mounts};
 use crate::serving::Configured;
@@ -24,8 +24,7 @@ fn configured_mount(config: &Config, name: &str, mount: &MountConfig) -> Result<
     let base_path =
         mount.base_path.as_deref().map_or(default_path, |path| path.trim_end_matches('/').to_owned());
     let key = format!("[mount.{name}] anonymous");
-    let anonymous =
-        mount.anonymous.as_deref().map(|scopes| parse_scopes(config, &key, scopes)).transpose()?;
+    let anonymous = mount.anonymous.as_deref().map(|rules| parse_grants(config, &key, rules)).transpose()?;
     let prefix = mount.prefix.clone().unwrap_or_else(|| name.to_owned());
     storage::check_prefix(&prefix)
         .map_err(|error| config.error(format!("[mount.{name}] prefix: {error}")))?;

@@ -28,7 +28,7 @@ pub struct AuthConfig {
     pub user_store: String,
     /// The token store, likewise.
     pub token_store: String,
-    /// The scopes of anonymous callers.
+    /// The grants of anonymous callers; with `!`, what they may not do.
     pub anonymous: Vec<String>,
     /// Signs access tokens with HS256.
     pub jwt_secret: Option<Secret>,

@@ -82,7 +82,7 @@ pub struct MountConfig {
     pub features: BTreeMap<String, bool>,
     /// Rights beyond its prefix: `login`, and root aliases such as `/v2`.
     pub grants: Vec<String>,
-    /// The scopes of anonymous callers here, instead of those in `[auth]`.
+    /// The grants of anonymous callers here, instead of those in `[auth]`.
     pub anonymous: Option<Vec<String>>,
     /// The audience of the external token server's tokens for this mount; `{service}/{mount}` by
     /// default.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::{Kinds, Scope, Targets};
+use crate::auth::{Grant, Kinds, Targets};
 use crate::mounts::{Mount, Mounts};
 use crate::plugins::{Generation, Plugins};
 
@@ -16,11 +16,11 @@ pub fn target(mount: &Mount, plugins: &Plugins) -> (String, Option<Kinds>) {
     (mount.name.clone(), serving.map(kinds))
 }
 
-/// Which scopes of `anonymous` are about nothing: for each key of the configuration, a sentence each.
+/// Which rules of `anonymous` are about nothing: for each key of the configuration, a sentence each.
 ///
-/// `common` are the scopes of `[auth] anonymous`.
+/// `common` are the rules of `[auth] anonymous`.
 pub(super) fn of_anonymous(
-    common: &[Scope],
+    common: &[Grant],
     mounts: &Mounts,
     plugins: &Plugins,
 ) -> Vec<(String, Vec<String>)> {
@@ -28,13 +28,13 @@ pub(super) fn of_anonymous(
         return Vec::new();
     }
     let all = Targets(mounts.iter().map(|mount| target(mount, plugins)).collect());
-    let remarks = |scopes: &[Scope], targets: &Targets| -> Vec<String> {
-        scopes.iter().filter_map(|scope| targets.remark(scope)).collect()
+    let remarks = |rules: &[Grant], targets: &Targets| -> Vec<String> {
+        rules.iter().filter_map(|rule| targets.remark(rule)).collect()
     };
     let of_mounts = mounts.iter().map(|mount| {
         let targets = Targets([target(mount, plugins)].into());
-        let scopes = mount.anonymous.as_deref().unwrap_or_default();
-        (format!("[mount.{}] anonymous", mount.name), remarks(scopes, &targets))
+        let rules = mount.anonymous.as_deref().unwrap_or_default();
+        (format!("[mount.{}] anonymous", mount.name), remarks(rules, &targets))
     });
     [("[auth] anonymous".to_owned(), remarks(common, &all))].into_iter().chain(of_mounts).collect()
 }

@@ -38,13 +38,14 @@ impl Host {
     }
 
     /// Adds a user with scopes `{mount}:{kind}:{name}:{action}`; `*` matches any characters. An
-    /// action also allows the actions that it implies in the protocol's description.
+    /// action also allows the actions that it implies in the protocol's description. A scope after a
+    /// `!` denies instead, whatever else allows it.
     #[must_use]
     pub fn user(self, name: &str, scopes: &[&str]) -> Host {
         {
             let mut state = self.state.borrow_mut();
             let user = state.user(name);
-            user.scopes.extend(scopes.iter().map(|scope| policy::scope(scope)));
+            user.rules.extend(scopes.iter().map(|rule| policy::rule(rule)));
         }
         self
     }
@@ -88,11 +89,11 @@ impl Host {
         self
     }
 
-    /// Sets what everybody may do, signed in or not.
+    /// Sets what everybody may do, signed in or not. A scope after a `!` is not public.
     #[must_use]
     pub fn anonymous_grants(self, scopes: &[&str]) -> Host {
-        let scopes = scopes.iter().map(|scope| policy::scope(scope));
-        self.state.borrow_mut().anonymous.extend(scopes);
+        let rules = scopes.iter().map(|rule| policy::rule(rule));
+        self.state.borrow_mut().anonymous.extend(rules);
         self
     }
 

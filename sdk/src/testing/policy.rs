@@ -1,6 +1,8 @@
 //! The permissions. The real host and this one share the rules (`packhouse-scope`).
 
-use packhouse_scope::{Actions, Caller, Declaration, Entry, Implication, Person, Question, Resource, Scope};
+use packhouse_scope::{
+    Actions, Caller, Declaration, Entry, Grant, Implication, Person, Question, Resource, Scope,
+};
 
 use super::state::{self, State, User};
 use crate::auth::{Decision, Wanted};
@@ -109,6 +111,14 @@ impl State {
         self.decide(&caller, kind, name, action) == Decision::Granted
     }
 
+    /// As the real host, whether a rule of the caller's user denies this.
+    pub(crate) fn is_denied(&self, kind: &str, name: &str, action: &str) -> bool {
+        let Some(caller) = &self.caller else { return false };
+        let resource = Resource { protocol: self.mount_name(), kind, name };
+        let question = Question { resource, action, public: &[], actions: &self.actions };
+        packhouse_scope::is_denied(self.person(caller, Owners::default()).grants, &question)
+    }
+
     fn decide(&self, caller: &Caller<'_>, kind: &str, name: &str, action: &str) -> Decision {
         let resource = Resource { protocol: self.mount_name(), kind, name };
         let question = Question { resource, action, public: &self.anonymous, actions: &self.actions };
@@ -118,7 +128,7 @@ impl State {
     pub(crate) fn person<'a>(&'a self, identity: &'a Identity, owners: Owners<'_>) -> Person<'a> {
         let user = self.users.get(&identity.name);
         Person {
-            grants: user.map_or(&[], |user| &user.scopes),
+            grants: user.map_or(&[], |user| &user.rules),
             narrowed_to: &identity.scopes,
             is_read_only: identity.read_only,
             is_owner: user.is_some_and(|user| user.is_one_of(&identity.name, owners)),
@@ -157,7 +167,12 @@ pub(crate) fn actions(description: &Description) -> Result<Actions, String> {
     Actions::declared(&kinds, &description.implied.iter().map(implied).collect::<Vec<_>>())
 }
 
-/// A scope that a test gives somebody. One that the real host would not take ends the test.
+/// A rule that a test gives somebody. One that the real host would not take ends the test.
+pub(crate) fn rule(text: &str) -> Grant {
+    Grant::parse(text).unwrap_or_else(|error| state::end(&error.to_string()))
+}
+
+/// A scope of a token. One that the real host would not take ends the test.
 pub(crate) fn scope(text: &str) -> Scope {
     Scope::parse(text).unwrap_or_else(|error| state::end(&error.to_string()))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use packhouse_scope::{Access, Actions, Entry, Scope};
+use packhouse_scope::{Access, Actions, Entry, Grant};
 
 use super::Host;
 use super::hash;
@@ -96,7 +96,7 @@ pub(crate) struct User {
     pub(crate) id: String,
     /// Whether owners who are recorded by this name alone mean this user.
     pub(crate) owns_by_name: bool,
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) rules: Vec<Grant>,
     pub(crate) password: Option<String>,
     pub(crate) email: Option<String>,
 }
@@ -154,7 +154,7 @@ pub(crate) struct State {
     /// The names that removed users had.
     pub(crate) removed_users: BTreeSet<String>,
     pub(crate) tokens: Vec<StoredToken>,
-    pub(crate) anonymous: Vec<Scope>,
+    pub(crate) anonymous: Vec<Grant>,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) caller: Option<Identity>,
     pub(crate) rejection: Option<String>,
@@ -259,7 +259,7 @@ impl State {
         self.users.entry(name.to_owned()).or_insert_with(|| User {
             id: format!("00000000-0000-4000-8000-{number:012x}"),
             owns_by_name,
-            scopes: Vec::new(),
+            rules: Vec::new(),
             password: None,
             email: None,
         })

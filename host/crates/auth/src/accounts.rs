@@ -1,7 +1,7 @@
 //! What an administrator can do with users and their tokens, and the first user of a new server. It
 //! does not know where the orders come from.
 
-use packhouse_scope::Scope;
+use packhouse_scope::Grant;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -21,8 +21,8 @@ pub struct NewUser {
     pub name: UserName,
     /// The user's email address, if known.
     pub email: Option<String>,
-    /// Grants in addition to what everybody is allowed.
-    pub grants: Vec<Scope>,
+    /// Grants in addition to what everybody is allowed, and what is denied.
+    pub grants: Vec<Grant>,
     /// Whether owner entries with only this name mean this user, even if a removed user had the
     /// name before.
     pub owns_by_name: bool,
@@ -64,7 +64,7 @@ impl Auth {
         let admin = NewUser {
             name: UserName::parse(ADMIN)?,
             email: None,
-            grants: vec![Scope::parse("*:*:*:*")?],
+            grants: vec![Grant::parse("*:*:*:*")?],
             owns_by_name: false,
         };
         let admin = self.design_user(admin, &password).await?;
@@ -96,12 +96,12 @@ impl Auth {
         self.changed(name, found)
     }
 
-    /// Adds grants. A grant that exists already is not an error.
+    /// Adds grants, which may also deny. One that exists already is not an error.
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
-    pub async fn grant(&self, name: &str, scopes: &[Scope]) -> Result<(), AuthError> {
-        let found = self.inner.stores.users.change_grants(name, scopes, &[]).await?;
+    pub async fn grant(&self, name: &str, rules: &[Grant]) -> Result<(), AuthError> {
+        let found = self.inner.stores.users.change_grants(name, rules, &[]).await?;
         self.changed(name, found)
     }
 
@@ -109,8 +109,8 @@ impl Auth {
     ///
     /// # Errors
     /// `NotFound`; `Unavailable`.
-    pub async fn withdraw(&self, name: &str, scopes: &[Scope]) -> Result<(), AuthError> {
-        let found = self.inner.stores.users.change_grants(name, &[], scopes).await?;
+    pub async fn withdraw(&self, name: &str, rules: &[Grant]) -> Result<(), AuthError> {
+        let found = self.inner.stores.users.change_grants(name, &[], rules).await?;
         self.changed(name, found)
     }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use packhouse_scope::{Access, Person, Scope};
+use packhouse_scope::{Access, Grant, Person, Scope};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
@@ -165,8 +165,8 @@ impl Account {
         self.token.as_ref().is_some_and(|token| token.read_only)
     }
 
-    /// What the user may do, before the token narrows it.
-    pub fn grants(&self) -> &[Scope] {
+    /// What the user may do and may not do, before the token narrows it.
+    pub fn grants(&self) -> &[Grant] {
         &self.user.grants
     }
 

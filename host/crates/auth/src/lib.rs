@@ -56,7 +56,7 @@ pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
 pub use identity::{Account, Caller};
 pub use keeper::{Home, Keeper};
-pub use packhouse_scope::{Access, Actions, Decision, Entry, Resource, Scope, ScopeError};
+pub use packhouse_scope::{Access, Actions, Decision, Entry, Grant, Resource, Scope, ScopeError};
 pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::{StoreKind, StoreKinds};
@@ -83,7 +83,7 @@ pub struct Settings {
     /// The database file, for the stores that have one.
     pub database: PathBuf,
     /// What everybody may do, signed in or not.
-    pub anonymous: Vec<Scope>,
+    pub anonymous: Vec<Grant>,
     /// Signed access tokens; none if they are disabled.
     pub access: Option<AccessSettings>,
     pub limits: Limits,
@@ -215,7 +215,7 @@ fn in_words(seconds: u64) -> String {
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// What everybody may do on this mount; none if it is the same as on other mounts.
-    pub anonymous: Option<&'a [Scope]>,
+    pub anonymous: Option<&'a [Grant]>,
     pub resource: Resource<'a>,
     pub action: &'a str,
     /// The actions of the mount's protocol.
@@ -239,7 +239,7 @@ pub struct Auth {
 
 struct Inner {
     limits: Limits,
-    anonymous: Vec<Scope>,
+    anonymous: Vec<Grant>,
     stores: Stores,
     signing: Option<Signing>,
     clock: Clock,
@@ -291,14 +291,14 @@ impl Auth {
     }
 
     #[cfg(test)]
-    fn over(stores: Stores, anonymous: Vec<Scope>, signing: Option<Signing>, clock: Clock) -> Self {
+    fn over(stores: Stores, anonymous: Vec<Grant>, signing: Option<Signing>, clock: Clock) -> Self {
         Self::within(Limits::default(), stores, anonymous, signing, clock)
     }
 
     fn within(
         limits: Limits,
         stores: Stores,
-        anonymous: Vec<Scope>,
+        anonymous: Vec<Grant>,
         signing: Option<Signing>,
         clock: Clock,
     ) -> Self {
@@ -330,7 +330,7 @@ impl Auth {
     }
 
     /// Whether everybody may read everything on a mount. `anonymous` is as in [`Question`].
-    pub fn is_public(&self, anonymous: Option<&[Scope]>, mount: &str, actions: &Actions) -> bool {
+    pub fn is_public(&self, anonymous: Option<&[Grant]>, mount: &str, actions: &Actions) -> bool {
         scope::is_public(anonymous.unwrap_or(&self.inner.anonymous), mount, actions)
     }
 

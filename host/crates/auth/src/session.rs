@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use packhouse_scope::{Actions, Decision, Entry, Resource, Scope};
+use packhouse_scope::{Actions, Decision, Entry, Grant, Resource};
 use secrecy::SecretString;
 
 use super::credentials::{Credentials, Sent};
@@ -40,7 +40,7 @@ pub struct Area {
     /// The mount's name, which is the first part of a scope.
     pub mount: String,
     /// What everybody may do on this mount; none if it is the same as on other mounts.
-    pub anonymous: Option<Vec<Scope>>,
+    pub anonymous: Option<Vec<Grant>>,
     /// The actions of the mount's protocol.
     pub actions: Arc<Actions>,
 }
@@ -63,8 +63,8 @@ pub struct Session {
     granted: Granted,
     /// Why the caller's access token does not contain the action of the last question.
     lacking: Option<String>,
-    /// Why the caller's token does not allow the action of the last question, although the user may
-    /// do it.
+    /// Why the action of the last question is not allowed although something allows it: a rule of the
+    /// user denies it, or the caller's token does not allow it.
     limited: Option<String>,
     /// A sentence about credentials of an unknown scheme, if the last answer was to sign in.
     foreign: Option<String>,
@@ -146,7 +146,9 @@ impl Session {
         });
         self.foreign = foreign.filter(|_| decision == Decision::SignIn);
         let is_forbidden = decision == Decision::Forbidden;
-        self.limited = is_forbidden.then(|| self.limit_of_token(kind, name, action, owners)).flatten();
+        let why =
+            || self.denial(kind, name, action).or_else(|| self.limit_of_token(kind, name, action, owners));
+        self.limited = is_forbidden.then(why).flatten();
         Ok(decision)
     }
 
@@ -337,6 +339,24 @@ impl Session {
             (self.caller, self.verified, self.changes) = (Some(caller), asked, changes);
         }
         Ok(self.caller.get_or_insert_default())
+    }
+
+    /// A sentence if a rule of the user denies this: no further grant allows it.
+    fn denial(&self, kind: &str, name: &str, action: &str) -> Option<String> {
+        let account = self.caller.as_ref()?.account.as_ref()?;
+        let mount = &self.area.mount;
+        let asked = packhouse_scope::Question {
+            resource: Resource { protocol: mount, kind, name },
+            action,
+            public: &[],
+            actions: &self.area.actions,
+        };
+        packhouse_scope::is_denied(account.grants(), &asked).then(|| {
+            format!(
+                "a rule of this account denies {mount}:{kind}:{name}:{action}: ask an administrator to remove \
+                 that rule"
+            )
+        })
     }
 
     /// Why the caller's token does not allow this, if the user may do it with the password.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use packhouse_scope::{self as scope, Access, Actions, Decision, Entry, Resource, Scope};
+use packhouse_scope::{self as scope, Access, Actions, Decision, Entry, Grant, Resource};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -78,7 +78,7 @@ pub struct AccessRequest<'a> {
     /// The mount at which it is valid.
     pub mount: &'a str,
     /// As in [`Auth::decide`].
-    pub anonymous: Option<&'a [Scope]>,
+    pub anonymous: Option<&'a [Grant]>,
     /// The actions of the protocol of that mount.
     pub actions: &'a Actions,
     /// The audience that the client requests; empty for this registry.

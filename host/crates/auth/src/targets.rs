@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Scope;
+use super::Grant;
 
 /// The actions of each kind of thing.
 pub type Kinds = BTreeMap<String, Vec<String>>;
@@ -14,13 +14,14 @@ pub type Kinds = BTreeMap<String, Vec<String>>;
 pub struct Targets(pub BTreeMap<String, Option<Kinds>>);
 
 impl Targets {
-    /// A sentence if a scope refers to nothing that exists.
-    pub fn remark(&self, scope: &Scope) -> Option<String> {
+    /// A sentence if a rule refers to nothing that exists.
+    pub fn remark(&self, rule: &Grant) -> Option<String> {
+        let scope = rule.scope();
         let mounts: Vec<_> = self.0.iter().filter(|(name, _)| scope.is_about_mount(name)).collect();
         if mounts.is_empty() {
             let names = listed(self.0.keys());
             return Some(format!(
-                "`{scope}` has no effect now, as no mount has that name: the mounts are {names}"
+                "`{rule}` has no effect now, as no mount has that name: the mounts are {names}"
             ));
         }
         // If one plugin is unknown, nothing can be said.
@@ -38,7 +39,7 @@ impl Targets {
                 .map(|(mount, kinds)| format!("[mount.{mount}] has {}", listed(kinds.keys())))
                 .collect();
             return Some(format!(
-                "`{scope}` has no effect now, as there are no things of that kind: {}",
+                "`{rule}` has no effect now, as there are no things of that kind: {}",
                 there.join("; ")
             ));
         }
@@ -47,7 +48,7 @@ impl Targets {
         }
         let there: Vec<_> =
             meant.iter().map(|(kind, actions)| format!("`{kind}` has {}", listed(*actions))).collect();
-        Some(format!("`{scope}` has no effect now, as there is no such action: {}", there.join("; ")))
+        Some(format!("`{rule}` has no effect now, as there is no such action: {}", there.join("; ")))
     }
 }
 
@@ -79,9 +80,10 @@ mod tests {
             ("nmp:package:*:write", "no mount has that name: the mounts are `away`, `demo`, `other`"),
             ("demo:pakage:*:write", "no things of that kind: [mount.demo] has `package`"),
             ("demo:package:*:wirte", "no such action: `package` has `read`, `write`, `delete`"),
+            ("!demo:package:*:wirte", "no such action: `package` has `read`, `write`, `delete`"),
             ("other:repository:*:read", "no such action: `repository` has `pull`, `push`"),
         ] {
-            let remark = targets().remark(&Scope::parse(scope).unwrap()).unwrap();
+            let remark = targets().remark(&Grant::parse(scope).unwrap()).unwrap();
             assert!(
                 remark.starts_with(&format!("`{scope}` has no effect now")) && remark.contains(words),
                 "{remark}"
@@ -94,11 +96,12 @@ mod tests {
             "d*:package:*:read",
             "*:package:*:read",
             "other:repository:*:push",
+            "!demo:package:a:write",
             "away:anything:*:fly",
         ] {
-            assert_eq!(targets().remark(&Scope::parse(scope).unwrap()), None, "{scope}");
+            assert_eq!(targets().remark(&Grant::parse(scope).unwrap()), None, "{scope}");
         }
-        let none = Targets::default().remark(&Scope::parse("demo:package:*:read").unwrap()).unwrap();
+        let none = Targets::default().remark(&Grant::parse("demo:package:*:read").unwrap()).unwrap();
         assert!(none.contains("the mounts are none"), "{none}");
     }
 }

@@ -22,13 +22,13 @@ pub const PASSWORD: &str = "correct horse";
 
 /// A host over memory, whose clock only moves on when told to; reads are public.
 pub fn host() -> Auth {
-    Auth::over(Stores::in_memory(), scopes(&["*:*:*:read"]), None, Clock::without_waiting())
+    Auth::over(Stores::in_memory(), grants(&["*:*:*:read"]), None, Clock::without_waiting())
 }
 
 /// A host over a database file.
 pub async fn host_on(path: &std::path::Path) -> Auth {
     let database = Database::open(path, PATIENCE).await.unwrap();
-    Auth::over(Stores::of_database(database), scopes(&["*:*:*:read"]), None, Clock::without_waiting())
+    Auth::over(Stores::of_database(database), grants(&["*:*:*:read"]), None, Clock::without_waiting())
 }
 
 /// `write` implies `yank`, and `read`, which reads.
@@ -45,11 +45,15 @@ pub fn scopes(texts: &[&str]) -> Vec<Scope> {
     texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
 }
 
-pub async fn add_user(auth: &Auth, name: &str, grants: &[&str]) {
+pub fn grants(texts: &[&str]) -> Vec<Grant> {
+    texts.iter().map(|text| Grant::parse(text).unwrap()).collect()
+}
+
+pub async fn add_user(auth: &Auth, name: &str, rules: &[&str]) {
     let user = NewUser {
         name: UserName::parse(name).unwrap(),
         email: Some(format!("{name}@example.com")),
-        grants: scopes(grants),
+        grants: grants(rules),
         owns_by_name: false,
     };
     auth.add_user(user, &PASSWORD.into()).await.unwrap();
@@ -480,7 +484,7 @@ async fn what_one_host_revokes_or_changes_stops_on_the_other_within_a_second() {
     assert!(show(&there, &secret).await.account.is_some(), "at once on the other host");
     assert!(sign_in(&there, "ann", PASSWORD).await.account.is_some());
 
-    here.withdraw("ann", &scopes(&["demo:package:a:write"])).await.unwrap();
+    here.withdraw("ann", &grants(&["demo:package:a:write"])).await.unwrap();
     here.set_password("ann", &"another password".into()).await.unwrap();
     there.inner.clock.sleep(Duration::from_secs(1)).await;
     assert!(show(&there, &secret).await.account.unwrap().grants().is_empty());

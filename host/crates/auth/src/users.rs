@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use packhouse_scope::Scope;
+use packhouse_scope::Grant;
 use uuid::Uuid;
 
 use super::AuthError;
@@ -122,7 +122,7 @@ pub struct User {
     /// The hash of the password.
     pub password: PasswordHash,
     /// The grants, sorted and without duplicates.
-    pub grants: Vec<Scope>,
+    pub grants: Vec<Grant>,
     /// Milliseconds since the Unix epoch.
     pub created: u64,
     /// Whether owner entries with only this name mean this user. A store sets it for a name that no
@@ -165,7 +165,7 @@ pub trait UserStore: Send + Sync {
     async fn set_password(&self, name: &str, password: &PasswordHash) -> Result<bool, AuthError>;
     /// Adds and removes grants in one step. Grants that already exist, or do not, are not an error.
     /// False if there is no such user.
-    async fn change_grants(&self, name: &str, add: &[Scope], remove: &[Scope]) -> Result<bool, AuthError>;
+    async fn change_grants(&self, name: &str, add: &[Grant], remove: &[Grant]) -> Result<bool, AuthError>;
     /// Removes a user and returns the id, so that everything else of the user can be removed. The
     /// same step records the name.
     async fn remove(&self, name: &str) -> Result<Option<Uuid>, AuthError>;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use packhouse_auth::Scope;
+use packhouse_auth::Grant;
 use secrecy::SecretString;
 
 /// Paths that belong to the host.
@@ -28,8 +28,8 @@ pub struct Mount {
     pub prefix: String,
     pub features: BTreeMap<String, bool>,
     pub grants: BTreeSet<String>,
-    /// Scopes that need no account, where they differ from those of the host.
-    pub anonymous: Option<Vec<Scope>>,
+    /// What needs no account, where it differs from that of the host.
+    pub anonymous: Option<Vec<Grant>>,
     /// JSON, for the plugin.
     pub settings: SecretString,
     /// What is secret in it.

@@ -18,10 +18,18 @@ pub const ALL: &str = "*";
 pub struct Entry {
     #[serde(rename = "type")]
     pub kind: String,
-    /// Compared as it is, except [`ALL`].
+    /// Compared as it is, except [`ALL`]. As in a grant, a name without `:` also means the names that
+    /// begin with it and a `:`.
     pub name: String,
     #[serde(default)]
     pub actions: Vec<String>,
+}
+
+impl Entry {
+    fn is_about(&self, name: &str) -> bool {
+        let group = name.split_once(':').map(|(group, _)| group);
+        self.name == name || group == Some(self.name.as_str())
+    }
 }
 
 /// The content of one token.
@@ -38,7 +46,7 @@ impl Access {
     pub fn holds(&self, resource: &Resource<'_>, action: &str, actions: &Actions) -> bool {
         self.entries.iter().any(|entry| {
             entry.kind == resource.kind
-                && (entry.name == resource.name || (entry.name == ALL && !self.outside))
+                && (entry.is_about(resource.name) || (entry.name == ALL && !self.outside))
                 && entry.actions.iter().any(|held| actions.includes(&entry.kind, held, action))
         })
     }

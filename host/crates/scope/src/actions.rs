@@ -76,6 +76,15 @@ impl Kind {
     fn all_include(&self, held: &str, action: &str) -> bool {
         self.includes(held, action) && self.implied_by(action).all(|implied| self.includes(held, implied))
     }
+
+    fn reads(&self, action: &str) -> bool {
+        action == self.read_action() || self.reading.contains(action)
+    }
+
+    fn are_denied(&self, denied: &str, action: &str) -> bool {
+        let is_implied = || self.implied_by(denied).any(|implied| implied == action);
+        matches(denied, action) || (self.reads(denied) || !self.reads(action)) && is_implied()
+    }
 }
 
 impl Actions {
@@ -140,18 +149,44 @@ impl Actions {
     /// Whether `held` includes `action`, and everything that `action` implies, for all of these
     /// kinds. `kinds` may be a pattern.
     pub(crate) fn all_include(&self, kinds: &str, held: &str, action: &str) -> bool {
+        self.all_of(kinds, |kind| kind.all_include(held, action))
+    }
+
+    /// Whether a deny rule for `denied`, which may be a pattern, denies `action` for things of this
+    /// kind: if it is that action, or implies it, except that denying an action that does not read
+    /// leaves reading.
+    pub fn are_denied(&self, kind: &str, denied: &str, action: &str) -> bool {
+        self.kind(kind).are_denied(denied, action)
+    }
+
+    /// The same for all of these kinds. `kinds` may be a pattern.
+    pub(crate) fn all_are_denied(&self, kinds: &str, denied: &str, action: &str) -> bool {
+        self.all_of(kinds, |kind| kind.are_denied(denied, action))
+    }
+
+    fn all_of(&self, kinds: &str, holds: impl Fn(&Kind) -> bool) -> bool {
         let declared = self.kinds.iter().filter(|(kind, _)| matches(kinds, kind));
         let mut each = declared.map(|(_, kind)| kind).peekable();
         if each.peek().is_none() {
-            return self.other.all_include(held, action);
+            return holds(&self.other);
         }
-        each.all(|kind| kind.all_include(held, action))
+        each.all(holds)
     }
 
     /// Whether a read-only token allows this.
     pub fn reads(&self, kind: &str, action: &str) -> bool {
+        self.kind(kind).reads(action)
+    }
+
+    /// Whether a deny rule for `denied` takes a part of reading away from things of this kind.
+    /// `denied` may be a pattern.
+    pub(crate) fn is_reading_denied(&self, kind: &str, denied: &str) -> bool {
         let kind = self.kind(kind);
-        action == kind.read_action() || kind.reading.contains(action)
+        kind.reading
+            .iter()
+            .map(String::as_str)
+            .chain([kind.read_action()])
+            .any(|action| kind.are_denied(denied, action))
     }
 
     /// Each declared kind, and its read action.

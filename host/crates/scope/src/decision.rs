@@ -3,7 +3,9 @@
 //!
 //! # Invariants
 //! - Rejected credentials are never treated like none: the answer is always `SignIn`.
-//! - What the configuration makes public is allowed for everybody, signed in or not.
+//! - A deny rule of a user wins over everything that allows: grants, ownership, and what is public.
+//! - What the configuration makes public is allowed for everybody, signed in or not, except for users
+//!   whose own rules deny it. A deny rule of the configuration only makes less public.
 //! - The scopes of a token narrow the grants of its user; they never add to them.
 //! - A read-only token can only read.
 //! - An owner is treated as if the action were granted to them. The limits of a narrowed token
@@ -15,7 +17,8 @@
 
 use crate::access::Access;
 use crate::actions::Actions;
-use crate::scope::{Resource, Scope};
+use crate::grant::Grant;
+use crate::scope::{EVERYTHING, Resource, Scope};
 
 /// The three possible answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct Question<'a> {
     pub resource: Resource<'a>,
     pub action: &'a str,
     /// What everybody may do on the mount.
-    pub public: &'a [Scope],
+    pub public: &'a [Grant],
     /// The actions of the mount's protocol.
     pub actions: &'a Actions,
 }
@@ -53,8 +56,8 @@ pub struct Caller<'a> {
 /// A user who has signed in.
 #[derive(Clone, Copy, Default)]
 pub struct Person<'a> {
-    /// What the user may do.
-    pub grants: &'a [Scope],
+    /// What the user may do and may not do.
+    pub grants: &'a [Grant],
     /// The scopes to which the token narrows the grants; empty for all grants.
     pub narrowed_to: &'a [Scope],
     /// Whether the credentials can only read.
@@ -69,7 +72,7 @@ pub fn decide(question: &Question<'_>, caller: &Caller<'_>) -> Decision {
         return Decision::SignIn;
     }
     let Question { resource, action, public, actions } = *question;
-    let is_public = allowed(public, question);
+    let is_public = allowed(public, question) && !is_denied(public, question);
     let person = || decide_for(caller.person.as_ref(), is_public, question);
     let Some(access) = caller.access else {
         return person();
@@ -88,23 +91,40 @@ fn decide_for(person: Option<&Person<'_>>, is_public: bool, question: &Question<
     };
     let may_use = !person.is_read_only || question.actions.reads(question.resource.kind, question.action);
     let is_theirs = || person.is_owner || allowed(person.grants, question);
-    let is_within = || person.narrowed_to.is_empty() || allowed(person.narrowed_to, question);
-    if may_use && (is_public || is_theirs() && is_within()) { Decision::Granted } else { Decision::Forbidden }
+    let is_within = || is_within(person.narrowed_to, question);
+    let is_allowed = may_use && (is_public || is_theirs() && is_within());
+    if is_allowed && !is_denied(person.grants, question) { Decision::Granted } else { Decision::Forbidden }
 }
 
-fn allowed(scopes: &[Scope], question: &Question<'_>) -> bool {
-    scopes.iter().any(|scope| scope.allows(&question.resource, question.action, question.actions))
+fn allowed(grants: &[Grant], question: &Question<'_>) -> bool {
+    grants.iter().any(|grant| grant.allows(&question.resource, question.action, question.actions))
+}
+
+/// Whether one of these rules denies it.
+pub fn is_denied(grants: &[Grant], question: &Question<'_>) -> bool {
+    grants.iter().any(|grant| grant.denies(&question.resource, question.action, question.actions))
+}
+
+fn is_within(scopes: &[Scope], question: &Question<'_>) -> bool {
+    let allows = |scope: &Scope| scope.allows(&question.resource, question.action, question.actions);
+    scopes.is_empty() || scopes.iter().any(allows)
 }
 
 /// Whether everybody may read everything on a mount.
-pub fn is_public(public: &[Scope], mount: &str, actions: &Actions) -> bool {
+pub fn is_public(public: &[Grant], mount: &str, actions: &Actions) -> bool {
     let may_read = |kind: &str, action: &str| {
-        Scope::of(mount, kind, "*", action)
-            .is_ok_and(|all| public.iter().any(|scope| scope.covers(&all, actions)))
+        let all = Scope::of(mount, kind, EVERYTHING, action);
+        let mut denied = public.iter().filter(|grant| grant.is_deny()).map(Grant::scope);
+        all.is_ok_and(|all| public.iter().filter_map(Grant::allowed).any(|scope| scope.covers(&all, actions)))
+            && !denied.any(|scope| {
+                scope.is_about_mount(mount)
+                    && (kind == EVERYTHING || scope.is_about_kind(kind))
+                    && actions.is_reading_denied(kind, scope.action())
+            })
     };
     let mut kinds = actions.read_actions().peekable();
     if kinds.peek().is_none() {
-        return may_read("*", "read");
+        return may_read(EVERYTHING, "read");
     }
     kinds.all(|(kind, action)| may_read(kind, action))
 }
@@ -112,17 +132,20 @@ pub fn is_public(public: &[Scope], mount: &str, actions: &Actions) -> bool {
 /// Would a token with this scope allow its bearer no more than the person may do, or everybody?
 /// Without `actions`, for a token that is valid at several mounts, nothing is known of what an
 /// action implies. Then a token's scope must be one of the person's token by its action too, and
-/// the grants have to name what it names: they are looked at again whenever the token is used.
-pub fn is_narrower(scope: &Scope, person: &Person<'_>, public: &[Scope], actions: Option<&Actions>) -> bool {
+/// the grants have to name what it names: they are looked at again whenever the token is used. For the
+/// same reason, a rule that denies only a part of the scope does not matter here.
+pub fn is_narrower(scope: &Scope, person: &Person<'_>, public: &[Grant], actions: Option<&Actions>) -> bool {
     let none = Actions::default();
     let covered = |wide: &Scope| wide.covers(scope, actions.unwrap_or(&none));
+    let are_denied = |rules: &[Grant]| rules.iter().any(|rule| rule.denies_all_of(scope, actions));
     let granted = |wide: &Scope| match actions {
         Some(actions) => wide.covers(scope, actions),
         None => wide.is_about_all_of(scope),
     };
-    let is_own = person.grants.iter().any(granted)
+    let is_own = person.grants.iter().filter_map(Grant::allowed).any(granted)
         && (person.narrowed_to.is_empty() || person.narrowed_to.iter().any(covered));
-    is_own || public.iter().any(covered)
+    let is_public = || public.iter().filter_map(Grant::allowed).any(covered) && !are_denied(public);
+    !are_denied(person.grants) && (is_own || is_public())
 }
 
 /// The scopes of a token for which this scope is wanted; none if they would allow more than the person
@@ -132,9 +155,12 @@ pub fn is_narrower(scope: &Scope, person: &Person<'_>, public: &[Scope], actions
 pub fn narrow(
     scope: &Scope,
     person: &Person<'_>,
-    public: &[Scope],
+    public: &[Grant],
     actions: Option<&Actions>,
 ) -> Option<Vec<Scope>> {
+    if person.grants.iter().any(|rule| rule.denies_all_of(scope, actions)) {
+        return None;
+    }
     if is_narrower(scope, person, public, actions) {
         return Some(vec![scope.clone()]);
     }

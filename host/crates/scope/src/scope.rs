@@ -19,6 +19,9 @@ use crate::pattern::matches;
 /// The longest valid scope, in bytes.
 const LONGEST: usize = 1024;
 
+/// As the name in a question: everything of that kind.
+pub(crate) const EVERYTHING: &str = "*";
+
 /// The subject of a permission check. All parts are plain text, never patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource<'a> {
@@ -80,6 +83,22 @@ impl Scope {
         matches(&self.protocol, resource.protocol)
             && matches(&self.kind, resource.kind)
             && covers_name(&self.name, resource.name)
+    }
+
+    /// Does this scope name the resource, or if that is [`EVERYTHING`], any part of it?
+    pub(crate) fn is_about_part_of(&self, resource: &Resource<'_>) -> bool {
+        self.is_about(resource)
+            || resource.name == EVERYTHING
+                && matches(&self.protocol, resource.protocol)
+                && matches(&self.kind, resource.kind)
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub(crate) fn action(&self) -> &str {
+        &self.action
     }
 
     /// Does this scope name something on a mount of this name?
@@ -171,6 +190,9 @@ fn check(text: &str, [protocol, kind, name, action]: [&str; 4]) -> Result<(), Sc
     }
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(refuse(text, "remove the spaces and control characters"));
+    }
+    if protocol.starts_with('!') {
+        return Err(refuse(text, "remove the `!`: only a grant can deny, and it has one `!`"));
     }
     if action.contains(',') {
         return Err(refuse(text, "write one scope for each action"));

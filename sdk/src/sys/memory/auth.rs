@@ -56,8 +56,14 @@ fn note_lack(state: &mut State, decision: Decision, [kind, name, action]: [&str;
     let grant = state.grant(kind, name, action);
     let lacks = decision == Decision::SignIn && state.bearer.is_some() && state.rejection.is_none();
     state.lacking = lacks.then(|| format!("the access token does not hold {grant}"));
-    let is_limited = decision == Decision::Forbidden && state.may_without_token(kind, name, action, owners);
-    state.limited = is_limited.then(|| format!("this token does not allow {grant}"));
+    let is_forbidden = decision == Decision::Forbidden;
+    state.limited = if is_forbidden && state.is_denied(kind, name, action) {
+        Some(format!("a rule of this account denies {grant}"))
+    } else if is_forbidden && state.may_without_token(kind, name, action, owners) {
+        Some(format!("this token does not allow {grant}"))
+    } else {
+        None
+    };
 }
 
 pub(crate) fn filter_allowed(kind: &str, names: Vec<String>, action: &str) -> Vec<String> {

@@ -94,7 +94,7 @@ async fn a_change_counts_at_once_on_the_host_that_made_it() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
     assert!(sign_in(&auth, "ann", PASSWORD).await.account.is_some());
-    let scope = Scope::parse("demo:package:a:write").unwrap();
+    let scope = crate::Grant::parse("demo:package:a:write").unwrap();
     auth.grant("ann", std::slice::from_ref(&scope)).await.unwrap();
     assert_eq!(sign_in(&auth, "ann", PASSWORD).await.account.unwrap().grants(), [scope]);
     auth.set_password("ann", &"another password".into()).await.unwrap();

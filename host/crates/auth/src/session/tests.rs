@@ -12,7 +12,7 @@ use crate::Stores;
 use crate::clock::Clock;
 use crate::keeper::Keeper as _;
 use crate::sqlite::{Database, PATIENCE};
-use crate::tests::{HERE, PASSWORD, add_user, host, scopes};
+use crate::tests::{HERE, PASSWORD, add_user, grants, host};
 use crate::tokens::TokenRequest;
 
 fn session(auth: &Auth, credentials: Credentials) -> Session {
@@ -29,7 +29,7 @@ async fn nobody_is_looked_up_until_something_depends_on_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("users.sqlite"), PATIENCE).await.unwrap();
     let stores = Stores::of_database(database.clone());
-    let auth = Auth::over(stores, scopes(&["*:*:*:read"]), None, Clock::without_waiting());
+    let auth = Auth::over(stores, grants(&["*:*:*:read"]), None, Clock::without_waiting());
     add_user(&auth, "ann", &[]).await;
     let ann = auth.account("ann").await.unwrap();
     let secret = auth.issue(&ann, &TokenRequest::default()).await.unwrap().secret;
@@ -91,7 +91,7 @@ async fn a_token_that_is_not_enough_is_told_apart_from_an_account_that_is_not() 
     let auth = host();
     add_user(&auth, "ann", &["demo:package:a:write", "demo:package:b:write"]).await;
     let ann = auth.account("ann").await.unwrap();
-    let scope = Scope::of("demo", "package", "b", "write").unwrap();
+    let scope = crate::Scope::of("demo", "package", "b", "write").unwrap();
     for (request, limit) in [
         (TokenRequest { read_only: true, ..TokenRequest::default() }, "it is read-only"),
         (
@@ -184,7 +184,7 @@ fn denied(verified: Result<(), AuthError>) -> String {
 #[tokio::test]
 async fn what_was_revoked_while_a_request_was_under_way_changes_nothing() {
     let auth = host();
-    let scope = scopes(&["demo:package:a:write"]);
+    let scope = grants(&["demo:package:a:write"]);
     let by_password = || Credentials::password("ann", PASSWORD.into());
     add_user(&auth, "ann", &["demo:package:a:write"]).await;
     let ann = auth.account("ann").await.unwrap();
@@ -263,4 +263,23 @@ async fn an_owner_stays_one_while_a_request_is_under_way_and_nobody_is_asked_abo
     assert_eq!(may(&mut nobody, "a", "read").await, Decision::Granted);
     later(&auth).await;
     nobody.verify().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rule_that_denies_stops_a_request_under_way_and_names_itself() {
+    let auth = host();
+    add_user(&auth, "ann", &["demo:package:*:write"]).await;
+    let by_password = || Credentials::password("ann", PASSWORD.into());
+    let mut under_way = granted(&auth, by_password(), Owners::default()).await;
+    auth.grant("ann", &grants(&["!demo:package:a:write"])).await.unwrap();
+    assert!(denied(under_way.verify().await).contains("was taken away"));
+    let mut next = session(&auth, by_password());
+    assert_eq!(next.check("package", "a", "write", Owners::default()).await.unwrap(), Decision::Forbidden);
+    let why = next.rejection().await.unwrap().unwrap();
+    assert!(why.contains("a rule of this account denies demo:package:a:write"), "{why}");
+    assert_eq!(next.check("package", "b", "write", Owners::default()).await.unwrap(), Decision::Granted);
+    assert_eq!(next.rejection().await.unwrap(), None);
+    let left = next.filter("package", vec!["a".to_owned(), "b".to_owned()], "write").await.unwrap();
+    assert_eq!(left, ["b"]);
+    assert_eq!(next.check("package", "a", "read", Owners::default()).await.unwrap(), Decision::Granted);
 }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::jwt::tests::key;
 use crate::keeper::Keeper as _;
 use crate::sqlite::{Database, PATIENCE};
-use crate::tests::{HERE, PASSWORD, add_user, scopes, show, sign_in};
+use crate::tests::{HERE, PASSWORD, add_user, grants, scopes, show, sign_in};
 use crate::tokens::TokenRequest;
 use crate::{Credentials, Owners, Stores, parse_network};
 
@@ -42,7 +42,7 @@ fn settings() -> AccessSettings {
 /// Anybody may pull what is below `open/`.
 async fn host_with(settings: &AccessSettings, stores: Stores) -> Auth {
     let signing = Signing::open(settings, &stores).await.unwrap();
-    let public = scopes(&["demo:thing:open/*:pull"]);
+    let public = grants(&["demo:thing:open/*:pull"]);
     Auth::over(stores, public, Some(signing), Clock::without_waiting())
 }
 
@@ -190,7 +190,7 @@ async fn the_name_star_holds_whatever_the_bearer_may_when_it_is_used() {
     let caller = show(&auth, &token.secret).await;
     assert_eq!(may(&auth, &caller, "ann/a", "pull"), Decision::Granted);
     assert_eq!(may(&auth, &caller, "other", "pull"), Decision::Forbidden);
-    auth.withdraw("bob", &scopes(&["demo:thing:ann/*:pull"])).await.unwrap();
+    auth.withdraw("bob", &grants(&["demo:thing:ann/*:pull"])).await.unwrap();
     let caller = show(&auth, &token.secret).await;
     assert_eq!(may(&auth, &caller, "ann/a", "pull"), Decision::Forbidden);
 }
@@ -211,14 +211,14 @@ async fn a_token_for_nobody_opens_what_is_public() {
 async fn a_grant_withdrawn_or_given_counts_with_a_token_that_is_out_already() {
     let auth = host_with_users().await;
     let token = sign(&auth, Some(&account(&auth, "bob").await), &[thing("ann/a", &["pull", "push"])]);
-    auth.grant("bob", &scopes(&["demo:thing:ann/a:push"])).await.unwrap();
+    auth.grant("bob", &grants(&["demo:thing:ann/a:push"])).await.unwrap();
     let caller = show(&auth, &token.secret).await;
     assert_eq!(
         may(&auth, &caller, "ann/a", "push"),
         Decision::SignIn,
         "it does not hold what was not his then"
     );
-    auth.withdraw("bob", &scopes(&["demo:thing:ann/*:pull", "demo:thing:ann/a:push"])).await.unwrap();
+    auth.withdraw("bob", &grants(&["demo:thing:ann/*:pull", "demo:thing:ann/a:push"])).await.unwrap();
     let caller = show(&auth, &token.secret).await;
     assert_eq!(may(&auth, &caller, "ann/a", "pull"), Decision::Forbidden);
 }
@@ -532,7 +532,7 @@ async fn hosts_that_start_at_once_on_one_database_share_a_secret_also_after_a_re
     for host in [&one, &two, &three, &start().await] {
         assert_eq!(may(host, &show(host, &token.secret).await, "a", "push"), Decision::Granted);
     }
-    one.withdraw("ann", &scopes(&["demo:thing:*:push"])).await.unwrap();
+    one.withdraw("ann", &grants(&["demo:thing:*:push"])).await.unwrap();
     two.inner.clock.sleep(Duration::from_secs(1)).await;
     assert_eq!(
         may(&two, &show(&two, &token.secret).await, "a", "push"),

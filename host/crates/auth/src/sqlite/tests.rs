@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::tables::STEPS;
 use super::*;
-use crate::Scope;
 use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
+use crate::{Grant, Scope};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -25,7 +25,7 @@ fn user(name: &str) -> User {
         name: UserName::parse(name).unwrap(),
         email: None,
         password: PasswordHash::new("x".to_owned()),
-        grants: vec![Scope::parse("*:*:*:*").unwrap()],
+        grants: vec![Grant::parse("*:*:*:*").unwrap()],
         created: 1,
         owns_by_name: false,
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserStore};
 use crate::AuthError;
-use crate::Scope;
+use crate::Grant;
 
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -70,7 +70,7 @@ impl UserStore for Memory {
         Ok(user.map(|user| user.password = password.clone()).is_some())
     }
 
-    async fn change_grants(&self, name: &str, add: &[Scope], remove: &[Scope]) -> Result<bool, AuthError> {
+    async fn change_grants(&self, name: &str, add: &[Grant], remove: &[Grant]) -> Result<bool, AuthError> {
         let mut users = self.users();
         let Some(user) = users.get_mut(name) else {
             return Ok(false);
@@ -103,7 +103,7 @@ fn sorted(mut user: User) -> User {
     user
 }
 
-fn sort(grants: &mut Vec<Scope>) {
+fn sort(grants: &mut Vec<Grant>) {
     grants.sort_by_cached_key(ToString::to_string);
     grants.dedup();
 }

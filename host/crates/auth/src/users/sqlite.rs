@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Holder, PasswordHash, User, UserName, UserStore};
 use crate::AuthError;
-use crate::Scope;
+use crate::Grant;
 use crate::sqlite::read::reading;
 use crate::sqlite::{Database, loaded, stored};
 
@@ -62,15 +62,15 @@ impl UserStore for Database {
         Ok(changed > 0)
     }
 
-    async fn change_grants(&self, name: &str, add: &[Scope], remove: &[Scope]) -> Result<bool, AuthError> {
+    async fn change_grants(&self, name: &str, add: &[Grant], remove: &[Grant]) -> Result<bool, AuthError> {
         let mut transaction = self.write().await?;
         let Some(id) = id_of(&mut transaction, name).await? else {
             return Ok(false);
         };
         grant(&mut transaction, id, add).await?;
-        for scope in remove {
+        for rule in remove {
             let query = sqlx::query("DELETE FROM grants WHERE owner = ? AND scope = ?");
-            let query = query.bind(id.as_bytes().to_vec()).bind(scope.to_string());
+            let query = query.bind(id.as_bytes().to_vec()).bind(rule.to_string());
             query.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
@@ -111,7 +111,7 @@ fn read(row: &SqliteRow) -> Result<User, AuthError> {
         name: UserName::parse(row.try_get("name")?).map_err(AuthError::damaged)?,
         email: row.try_get("email")?,
         password: PasswordHash::new(row.try_get("password")?),
-        grants: grants.lines().map(Scope::parse).collect::<Result<_, _>>().map_err(AuthError::damaged)?,
+        grants: grants.lines().map(Grant::parse).collect::<Result<_, _>>().map_err(AuthError::damaged)?,
         created: loaded(row.try_get("created")?),
         owns_by_name: row.try_get("owns_by_name")?,
     })
@@ -151,10 +151,10 @@ async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), Au
     grant(connection, user.id, &user.grants).await
 }
 
-async fn grant(connection: &mut SqliteConnection, owner: Uuid, scopes: &[Scope]) -> Result<(), AuthError> {
-    for scope in scopes {
+async fn grant(connection: &mut SqliteConnection, owner: Uuid, rules: &[Grant]) -> Result<(), AuthError> {
+    for rule in rules {
         let query = sqlx::query("INSERT INTO grants (owner, scope) VALUES (?, ?) ON CONFLICT DO NOTHING");
-        query.bind(owner.as_bytes().to_vec()).bind(scope.to_string()).execute(&mut *connection).await?;
+        query.bind(owner.as_bytes().to_vec()).bind(rule.to_string()).execute(&mut *connection).await?;
     }
     Ok(())
 }

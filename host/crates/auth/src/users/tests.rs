@@ -29,14 +29,14 @@ fn user(name: &str) -> User {
         name: UserName::parse(name).unwrap(),
         email: Some(format!("{name}@example.com")),
         password: PasswordHash::new("$argon2id$".to_owned()),
-        grants: scopes(&["demo:package:b:read", "demo:package:a:write"]),
+        grants: grants(&["demo:package:b:read", "demo:package:a:write"]),
         created: 1_700_000_000_123,
         owns_by_name: false,
     }
 }
 
-fn scopes(texts: &[&str]) -> Vec<Scope> {
-    texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
+fn grants(texts: &[&str]) -> Vec<Grant> {
+    texts.iter().map(|text| Grant::parse(text).unwrap()).collect()
 }
 
 async fn a_user_is_found_by_name_and_id_as_it_was_added(store: &dyn UserStore) {
@@ -44,8 +44,8 @@ async fn a_user_is_found_by_name_and_id_as_it_was_added(store: &dyn UserStore) {
     store.add(&ann).await.unwrap();
     store.add(&user("bob")).await.unwrap();
     let found = store.find("ann").await.unwrap().unwrap();
-    let grants = scopes(&["demo:package:a:write", "demo:package:b:read"]);
-    assert_eq!(found, User { grants, owns_by_name: true, ..ann });
+    let rules = grants(&["demo:package:a:write", "demo:package:b:read"]);
+    assert_eq!(found, User { grants: rules, owns_by_name: true, ..ann });
     assert_eq!(store.find_by_id(found.id).await.unwrap(), Some(found));
     assert_eq!(store.find("Ann").await.unwrap(), None);
     assert_eq!(store.find("' OR 1=1 --").await.unwrap(), None);
@@ -78,13 +78,13 @@ async fn a_password_can_be_changed(store: &dyn UserStore) {
 async fn grants_are_added_and_removed(store: &dyn UserStore) {
     store.add(&user("ann")).await.unwrap();
     let (new, old) = (
-        scopes(&["demo:package:c:read", "demo:package:a:write"]),
-        scopes(&["demo:package:b:read", "demo:package:z:read"]),
+        grants(&["demo:package:c:read", "demo:package:a:write", "!demo:package:a:*"]),
+        grants(&["demo:package:b:read", "demo:package:z:read"]),
     );
     assert!(store.change_grants("ann", &new, &old).await.unwrap());
     assert_eq!(
         store.find("ann").await.unwrap().unwrap().grants,
-        scopes(&["demo:package:a:write", "demo:package:c:read"])
+        grants(&["!demo:package:a:*", "demo:package:a:write", "demo:package:c:read"])
     );
     assert!(!store.change_grants("bob", &new, &[]).await.unwrap());
 }

@@ -15,6 +15,10 @@ fn scopes(texts: &[&str]) -> Vec<Scope> {
     texts.iter().map(|text| Scope::parse(text).unwrap()).collect()
 }
 
+fn grants(texts: &[&str]) -> Vec<Grant> {
+    texts.iter().map(|text| Grant::parse(text).unwrap()).collect()
+}
+
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
@@ -38,7 +42,7 @@ fn actions() -> Actions {
 /// Somebody, with what their token narrows them to.
 #[derive(Default)]
 struct Someone {
-    grants: Vec<Scope>,
+    grants: Vec<Grant>,
     narrowed_to: Vec<Scope>,
     is_read_only: bool,
     is_owner: bool,
@@ -46,8 +50,8 @@ struct Someone {
 }
 
 impl Someone {
-    fn with(grants: &[&str]) -> Self {
-        Self { grants: scopes(grants), ..Self::default() }
+    fn with(texts: &[&str]) -> Self {
+        Self { grants: grants(texts), ..Self::default() }
     }
 
     fn may(&self, public: &[&str], name: &str, action: &str) -> Decision {
@@ -61,7 +65,7 @@ impl Someone {
 
 fn decided(public: &[&str], caller: &Caller<'_>, name: &str, action: &str) -> Decision {
     let resource = Resource { protocol: "demo", kind: "package", name };
-    decide(&Question { resource, action, public: &scopes(public), actions: &actions() }, caller)
+    decide(&Question { resource, action, public: &grants(public), actions: &actions() }, caller)
 }
 
 const PUBLIC_READS: &[&str] = &["*:*:*:read"];
@@ -153,6 +157,10 @@ fn an_access_token_narrows_what_its_user_may_do() {
     assert_eq!(nobody(&outside("a"), "b", "write"), Decision::SignIn);
     assert_eq!(nobody(&outside("*"), "a", "write"), Decision::SignIn, "`*` is a name like any other there");
     assert_eq!(nobody(&access("a", false), "a", "write"), Decision::SignIn, "it names nobody");
+    assert_eq!(nobody(&outside("a"), "a:b", "write"), Decision::Granted, "a group, as in a grant");
+    assert_eq!(nobody(&outside("a:b"), "a", "write"), Decision::SignIn);
+    assert_eq!(nobody(&outside("a:b"), "a:b:c", "write"), Decision::SignIn);
+    assert_eq!(nobody(&outside("a"), "a.b:c", "write"), Decision::SignIn);
 }
 
 #[test]
@@ -181,18 +189,18 @@ fn a_mount_is_public_when_anybody_may_read_everything_on_it() {
         (&["other:*:*:*"], false),
         (&[], false),
     ] {
-        assert_eq!(is_public(&scopes(anonymous), "demo", &reads), expected, "{anonymous:?}");
+        assert_eq!(is_public(&grants(anonymous), "demo", &reads), expected, "{anonymous:?}");
     }
-    assert!(is_public(&scopes(&["*:*:*:read"]), "demo", &declared(&[])));
-    assert!(!is_public(&scopes(&["demo:package:*:read"]), "demo", &declared(&[])));
+    assert!(is_public(&grants(&["*:*:*:read"]), "demo", &declared(&[])));
+    assert!(!is_public(&grants(&["demo:package:*:read"]), "demo", &declared(&[])));
 }
 
 #[test]
 fn a_token_is_made_only_for_what_its_maker_may_do() {
     let narrower = |scope: &str, person: &Person<'_>, actions: Option<&Actions>| {
-        is_narrower(&Scope::parse(scope).unwrap(), person, &scopes(&["*:*:*:fetch"]), actions)
+        is_narrower(&Scope::parse(scope).unwrap(), person, &grants(&["*:*:*:fetch"]), actions)
     };
-    let grants = scopes(&["demo:package:@ann/*:write"]);
+    let grants = grants(&["demo:package:@ann/*:write"]);
     let (all, ann) = (actions(), Person { grants: &grants, ..Person::default() });
     for (scope, expected) in [
         ("demo:package:@ann/a:write", true),
@@ -220,7 +228,7 @@ fn a_token_for_everything_holds_what_its_maker_may_do() {
     let narrowed = |scope: &str, person: &Person<'_>, actions: Option<&Actions>| {
         narrow(&Scope::parse(scope).unwrap(), person, &[], actions)
     };
-    let grants = scopes(&["demo:package:@ann/*:write"]);
+    let grants = grants(&["demo:package:@ann/*:write"]);
     let (all, ann) = (actions(), Person { grants: &grants, ..Person::default() });
     let wanted = "demo:package:*:write";
     assert_eq!(narrowed(wanted, &ann, Some(&all)), Some(scopes(&[wanted])), "the grants decide at each use");

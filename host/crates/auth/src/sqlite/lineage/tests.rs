@@ -10,7 +10,7 @@ use crate::keeper::Keeper as _;
 use crate::sqlite::{Database, PATIENCE};
 use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
-use crate::{AuthError, Scope};
+use crate::{AuthError, Grant};
 
 fn user(name: &str) -> User {
     User {
@@ -24,8 +24,8 @@ fn user(name: &str) -> User {
     }
 }
 
-fn grant() -> Scope {
-    Scope::parse("npm:*:*:write").unwrap()
+fn grant() -> Grant {
+    Grant::parse("npm:*:*:write").unwrap()
 }
 
 fn token(owner: Uuid) -> Token {
