@@ -602,3 +602,39 @@ fn the_proof_repeats_what_the_newest_state_says_of_owners_and_forgets_what_a_cha
     Update::new(INDEX).proven().saying(told).run(change).unwrap();
     assert_eq!(Proof::of(INDEX).unwrap().said(), Some(&told(b"[4]")));
 }
+
+#[test]
+fn a_copy_of_the_document_of_another_key_is_damaged_also_without_a_proof_and_after_a_removal() {
+    let host = Host::new();
+    let write = |key: &str| {
+        Json::<Versions>::at(key).proven().update(|_| Ok::<_, Error>(Some(Versions::new()))).unwrap();
+        storage::get(key).unwrap().unwrap()
+    };
+    write("a.json");
+    host.set_now(host.now() + 10);
+    let other = write("b.json");
+    for (what, key) in
+        [("with a proof", "a.json"), ("without a proof", "c.json"), ("after a removal", "d.json")]
+    {
+        if key == "d.json" {
+            write(key);
+            let remove = Update::new(key).proven().run(|_| Ok::<_, Error>(Change::Remove));
+            assert_eq!(remove.unwrap(), None);
+        }
+        host.insert(key, &other.bytes).unwrap();
+        let there = storage::get(key).unwrap().unwrap();
+        assert!(Before::from(&there).is_foreign(), "{what}");
+        let why = "another key";
+        assert_damaged(&Json::<Versions>::at(key).read(), key, why);
+        let json = Json::<Versions>::at(key).proven().update(|_| Ok::<_, Error>(Some(Versions::new())));
+        assert_damaged(&json, key, why);
+        let change = Update::new(key).proven().run(|_| Ok::<_, Error>(Change::Write(b"{}".to_vec())));
+        assert_damaged(&change, key, why);
+        assert_damaged(&put_proven(key, Some(&Before::from(&there)), b"{}".to_vec(), None), key, why);
+        assert_eq!(host.object(key).as_ref(), Some(&other.bytes), "{what}");
+        let is_foreign = storage::scan(key, |scan| scan.is_foreign()).unwrap();
+        assert_eq!(is_foreign, Some(true), "{what}");
+    }
+    assert_eq!(storage::scan("b.json", |scan| scan.is_foreign()).unwrap(), Some(false));
+    assert_eq!(Json::<Versions>::at("b.json").read().unwrap(), Some(Versions::new()));
+}

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 use crate::storage::update::Kind;
-use crate::storage::{Before, Change, Document, Proof, Update, get, put, retry, to_json, unless_conflict};
+use crate::storage::{
+    Before, Change, Document, Proof, Update, get, put, retry, stamp, to_json, unless_conflict,
+};
 use crate::types::{ObjectInfo, Precondition};
 
 /// The content type of the document.
@@ -133,6 +135,9 @@ impl<T: Serialize + DeserializeOwned> Json<T> {
 
     /// Also an older copy.
     fn parse_any(&self, document: &Document) -> Result<T, Error> {
+        if stamp::is_foreign(&document.info.key, &document.bytes) {
+            return Err(document.damaged(stamp::WHY_FOREIGN));
+        }
         let value = document.json()?;
         (self.check)(&document.info.key, &value).map_err(|why| document.damaged(why))?;
         Ok(value)

@@ -14,6 +14,8 @@
 //!   it when no request can know the removed document any more; see the module `removal`.
 //! - The proof repeats what the newest state of the document says of access and of yanks; see the module
 //!   `said`.
+//! - A stamp also tells the key at which the document was written. A document with the stamp of another key
+//!   is damaged, whatever its proof says.
 //! - A document of an earlier version has no proof, or one that says only that the document exists,
 //!   until its next change, or until `packhouse reindex` writes one. A document without a stamp was
 //!   written by such a version, by another system or by hand: only the files that the proof names
@@ -109,12 +111,15 @@ pub struct Before {
     stamp: Option<u64>,
     /// A copy without a stamp is an older one, once the proof has a stamp.
     is_strict: bool,
+    /// It is a copy of the document of another key.
+    is_foreign: bool,
 }
 
 impl From<&Document> for Before {
     fn from(document: &Document) -> Before {
         let stamp = stamp::of(&document.bytes);
-        Before { version: document.info.version.clone(), stamp, is_strict: false }
+        let is_foreign = stamp::is_foreign(&document.info.key, &document.bytes);
+        Before { version: document.info.version.clone(), stamp, is_strict: false, is_foreign }
     }
 }
 
@@ -124,9 +129,19 @@ impl Before {
         Before { is_strict: true, ..Before::from(document) }
     }
 
+    /// Whether the document is a copy of the document of another key: its stamp says so.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
     /// Of the document that was read.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether the document has a stamp; see [`Proof::expects_stamp`].
+    pub fn has_stamp(&self) -> bool {
+        self.stamp.is_some()
     }
 
     pub(crate) fn stamp(&self) -> Option<u64> {
@@ -184,19 +199,31 @@ impl Proof {
         files.map(|(file, named)| (file.as_str(), *named))
     }
 
-    /// `Damaged` if the document is an older copy of what was acknowledged; `Conflict` if it has
-    /// been changed since it was read. After a removal, any document is a new one.
+    /// `Damaged` if the document is an older copy of what was acknowledged, or a copy of the document of
+    /// another key; `Conflict` if it has been changed since it was read. After a removal, any document of
+    /// this key is a new one.
     pub fn check(&self, document: &Before) -> Result<(), Error> {
         let stamp = document.stamp.or(document.is_strict.then_some(0));
-        if self.state.is_removed() || stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
+        let why = if document.is_foreign {
+            stamp::WHY_FOREIGN.to_owned()
+        } else if self.state.is_removed() || stamp.is_none_or(|stamp| stamp >= self.state.stamp) {
             return Ok(());
-        }
-        let why = if document.is_strict { self.why_older() } else { WHY_OLDER.to_owned() };
+        } else if document.is_strict {
+            self.why_older()
+        } else {
+            WHY_OLDER.to_owned()
+        };
         // The document may have been changed after it was read, and the proof with it.
         match stat(&self.document)? {
             Some(now) if now.version == document.version => Err(Error::damaged(&self.document, why)),
             _ => Err(Error::Conflict),
         }
+    }
+
+    /// Whether this document has no stamp, and the newest state of it had one: an earlier version has
+    /// written it, another system or a hand, or it is an older copy.
+    pub fn expects_stamp(&self, document: &Before) -> bool {
+        document.stamp.is_none() && self.state.stamp > 0 && !self.state.is_removed()
     }
 
     /// Of a document that nothing else that is stored can replace.
@@ -225,7 +252,8 @@ impl Proof {
         if self.names(file) { Err(Error::damaged(&self.document, why_unnamed(file))) } else { Ok(()) }
     }
 
-    /// The same as [`Proof::check`], true if it is an older copy. False if it has been changed since it was read.
+    /// The same as [`Proof::check`], true if it is an older copy, or that of another key. False if it has been
+    /// changed since it was read.
     pub fn is_ahead_of(&self, document: &Document) -> Result<bool, Error> {
         match self.check(&document.into()) {
             Err(Error::Damaged { .. }) => Ok(true),

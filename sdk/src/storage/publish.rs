@@ -279,7 +279,8 @@ impl<'a> Publish<'a> {
                     None => proof.check_absent()?,
                 }
                 proof.build_on(before.as_ref());
-                stamp::with(bytes, proof.next_stamp(before.as_ref().and_then(Before::stamp)))
+                let stamp = proof.next_stamp(before.as_ref().and_then(Before::stamp));
+                stamp::with(self.document, bytes, stamp)
             }
         };
         Ok(Prepared { publish: self, bytes, before, begun, proof })

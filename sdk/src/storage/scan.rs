@@ -3,13 +3,15 @@
 //!
 //! It is lenient: skipped content is not validated. To change a document, read and parse the whole.
 
-use crate::storage::{ObjectInfo, Reader, retry, unless_conflict};
+use crate::storage::{ObjectInfo, Reader, retry, stamp, unless_conflict};
 use crate::{Error, PIECE, sys};
 
 /// The first piece of a large document, in bytes. Each further one is twice as large.
 const FIRST_PIECE: u32 = 64 << 10;
 /// The largest piece, in bytes.
 const LARGEST_PIECE: u32 = 512 << 10;
+/// More than the end of a document that can be a stamp, in bytes.
+const TAIL: u32 = 512;
 /// The longest name of a member, in bytes.
 const LONGEST_NAME: u64 = 64 << 10;
 
@@ -79,6 +81,19 @@ impl Scan {
     /// Information on the version that is read.
     pub fn info(&self) -> &ObjectInfo {
         &self.info
+    }
+
+    /// Whether the document is a copy of the document of another key; see [`Update::proven`]. A large one is
+    /// recognised only if it is one line. Call it before anything is read.
+    ///
+    /// [`Update::proven`]: crate::storage::Update::proven
+    pub fn is_foreign(&self) -> Result<bool, Error> {
+        let Source::Stored(reader) = &self.source else {
+            return Ok(stamp::is_foreign(&self.info.key, &self.piece));
+        };
+        let length = stamp::LENGTH as u64 + 1;
+        let end = reader.read_at(reader.size().saturating_sub(length), TAIL)?;
+        Ok(stamp::ends_foreign(&self.info.key, end.strip_suffix(b"\n").unwrap_or(&end)))
     }
 
     /// Enters an object. If the value is not an object, returns false and stays before it.

@@ -1,40 +1,55 @@
-//! The stamp of a document: when it was last changed. It lies in the document itself, and the proof of
-//! the document repeats it, so an older copy of the document can be recognised.
+//! The stamp of a document: when it was last changed, and at which key. It lies in the document itself.
+//! The proof of the document repeats the moment, so an older copy of the document can be recognised, and
+//! so can a copy of the document of another key.
 //!
 //! A document that begins with `{` or `[` is JSON, or a line of JSON for each entry. In both, blanks at
 //! the end of a line mean nothing, so other readers of the bucket read what they read before. The stamp
-//! is 64 blanks at the end of the first line, a space for 0 and a tab for 1: 48 bits of milliseconds
-//! since the Unix epoch, and 16 bits that distinguish a stamp from other blanks. A document of another
-//! form has no stamp.
+//! is two times 64 blanks at the end of the first line, a space for 0 and a tab for 1: first 48 bits of a
+//! hash of the key, then 48 bits of milliseconds since the Unix epoch, each with 16 bits that distinguish
+//! it from other blanks. A document of another form has no stamp. A stamp without a key is valid too.
 
 /// Blanks of a stamp.
-pub(crate) const LENGTH: usize = 64;
-/// Bits of the moment.
-const MOMENT: u32 = 48;
-const CHECK: u64 = 0xa5c3;
+pub(crate) const LENGTH: usize = 2 * PART;
+/// Blanks of the key, and blanks of the moment.
+const PART: usize = 64;
+/// Bits of the moment, and of the hash of the key.
+const BITS: u32 = 48;
+const CHECK_OF_MOMENT: u64 = 0xa5c3;
+const CHECK_OF_KEY: u64 = 0x3c69;
 /// Bytes of a document that are searched at once.
 const CHUNK: usize = 4096;
 
+/// Why a document is damaged that was written at another key.
+pub(crate) const WHY_FOREIGN: &str =
+    "it is a copy of the document of another key: restore the copy that belongs here";
+
 /// None for a document without a stamp: another system wrote it, an earlier version, or a hand.
 pub(crate) fn of(document: &[u8]) -> Option<u64> {
-    let (start, end) = place(document)?;
-    document.get(start..end).and_then(read)
+    read(document.get(..end(document)?)?, CHECK_OF_MOMENT)
 }
 
-/// The document with this stamp; unchanged if it can have none.
-pub(crate) fn with(mut document: Vec<u8>, stamp: u64) -> Vec<u8> {
-    if !is_json(&document) {
-        return document;
-    }
-    let blanks = write(stamp);
-    let (start, end) = match place(&document) {
-        Some((start, end)) if document.get(start..end).and_then(read).is_some() => (start, end),
-        _ => {
-            let end = end_of_first_line(&document);
-            (end, end)
+/// Whether the stamp says that the document was written at another key.
+pub(crate) fn is_foreign(key: &str, document: &[u8]) -> bool {
+    is_json(document) && ends_foreign(key, document.get(..end_of_first_line(document)).unwrap_or_default())
+}
+
+/// The same for the end of the first line of a document.
+pub(crate) fn ends_foreign(key: &str, end: &[u8]) -> bool {
+    let is_stamped = read(end, CHECK_OF_MOMENT).is_some();
+    let rest = end.len().checked_sub(PART).filter(|_| is_stamped).and_then(|rest| end.get(..rest));
+    rest.and_then(|rest| read(rest, CHECK_OF_KEY)).is_some_and(|found| found != hash(key))
+}
+
+/// The document that is about to be written at this key, with this stamp; unchanged if it can have none.
+pub(crate) fn with(key: &str, mut document: Vec<u8>, stamp: u64) -> Vec<u8> {
+    let Some(end) = end(&document) else { return document };
+    let mut start = end;
+    for check in [CHECK_OF_MOMENT, CHECK_OF_KEY] {
+        if document.get(..start).and_then(|rest| read(rest, check)).is_some() {
+            start -= PART;
         }
-    };
-    document.splice(start..end, blanks);
+    }
+    document.splice(start..end, write(hash(key), CHECK_OF_KEY).chain(write(stamp, CHECK_OF_MOMENT)));
     document
 }
 
@@ -42,13 +57,12 @@ pub(crate) fn with(mut document: Vec<u8>, stamp: u64) -> Vec<u8> {
 /// than both, whatever the clock of an earlier host said.
 pub(crate) fn next(document: Option<u64>, proof: u64, now: u64) -> u64 {
     let last = document.unwrap_or(0).max(proof);
-    now.max(last + 1).min((1 << MOMENT) - 1)
+    now.max(last + 1).min((1 << BITS) - 1)
 }
 
-/// Where a stamp lies if there is one.
-fn place(document: &[u8]) -> Option<(usize, usize)> {
-    let end = is_json(document).then(|| end_of_first_line(document))?;
-    Some((end.checked_sub(LENGTH)?, end))
+/// Where a stamp ends if there is one; none for a document that can have none.
+fn end(document: &[u8]) -> Option<usize> {
+    is_json(document).then(|| end_of_first_line(document))
 }
 
 fn is_json(document: &[u8]) -> bool {
@@ -64,7 +78,9 @@ fn end_of_first_line(document: &[u8]) -> usize {
     found.and_then(within).unwrap_or(document.len())
 }
 
-fn read(blanks: &[u8]) -> Option<u64> {
+/// What the last blanks say.
+fn read(bytes: &[u8], check: u64) -> Option<u64> {
+    let (_, blanks) = bytes.split_at_checked(bytes.len().checked_sub(PART)?)?;
     let mut bits = 0_u64;
     for blank in blanks {
         let bit = match blank {
@@ -74,19 +90,26 @@ fn read(blanks: &[u8]) -> Option<u64> {
         };
         bits = (bits << 1) | bit;
     }
-    let moment = bits & ((1 << MOMENT) - 1);
-    (blanks.len() == LENGTH && bits == sealed(moment)).then_some(moment)
+    let value = bits & ((1 << BITS) - 1);
+    (bits == sealed(value, check)).then_some(value)
 }
 
-fn write(moment: u64) -> impl Iterator<Item = u8> {
-    let bits = sealed(moment);
-    (0..LENGTH).rev().map(move |bit| if (bits >> bit) & 1 == 0 { b' ' } else { b'\t' })
+fn write(value: u64, check: u64) -> impl Iterator<Item = u8> {
+    let bits = sealed(value, check);
+    (0..PART).rev().map(move |bit| if (bits >> bit) & 1 == 0 { b' ' } else { b'\t' })
 }
 
-/// The moment with its check above it.
-fn sealed(moment: u64) -> u64 {
-    let check = (moment ^ (moment >> 16) ^ (moment >> 32) ^ CHECK) & 0xffff;
-    (check << MOMENT) | moment
+/// The value with its check above it.
+fn sealed(value: u64, check: u64) -> u64 {
+    let check = (value ^ (value >> 16) ^ (value >> 32) ^ check) & 0xffff;
+    (check << BITS) | value
+}
+
+/// FNV-1a of the key, folded. It protects against mistakes, not against somebody who writes documents.
+fn hash(key: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    (hash >> BITS) ^ (hash & ((1 << BITS) - 1))
 }
 
 #[cfg(test)]
@@ -95,13 +118,14 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_767_225_600_000;
+    const KEY: &str = "packages/soup.json";
 
     #[test]
     fn a_stamp_is_read_back_and_changes_no_meaning() {
         for document in
             ["{}", "[1,2]", "{ }", "{\"a\":1}\n{\"b\":2}\n", "{\n  \"a\": 1\n}\n", "{\"a\":\" \"}  "]
         {
-            let stamped = with(document.into(), NOW);
+            let stamped = with(KEY, document.into(), NOW);
             assert_eq!(of(&stamped), Some(NOW), "{document:?}");
             assert_eq!(stamped.len(), document.len() + LENGTH);
             let parse = |bytes: &[u8]| {
@@ -111,7 +135,7 @@ mod tests {
                     .unwrap()
             };
             assert_eq!(parse(&stamped), parse(document.as_bytes()));
-            let again = with(stamped.clone(), NOW + 1);
+            let again = with(KEY, stamped.clone(), NOW + 1);
             assert_eq!((of(&again), again.len()), (Some(NOW + 1), stamped.len()));
         }
     }
@@ -123,17 +147,36 @@ mod tests {
             assert_eq!(of(document.as_bytes()), None, "{document:?}");
         }
         for document in ["", "plain text\n", "<xml/>"] {
-            assert_eq!(with(document.into(), NOW), document.as_bytes());
+            assert_eq!(with(KEY, document.into(), NOW), document.as_bytes());
         }
         for length in [CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
             let first = format!("[\"{}\"]", "x".repeat(length));
-            let stamped = with(format!("{first}\n[]\n").into(), NOW);
+            let stamped = with(KEY, format!("{first}\n[]\n").into(), NOW);
             assert_eq!((of(&stamped), stamped.len()), (Some(NOW), first.len() + LENGTH + 4));
             assert!(stamped.ends_with(b"\n[]\n"));
         }
-        let mut torn = with(b"{}".to_vec(), NOW);
+        let mut torn = with(KEY, b"{}".to_vec(), NOW);
         torn.pop();
         assert_eq!(of(&torn), None);
+    }
+
+    #[test]
+    fn a_stamp_tells_the_key_of_its_document() {
+        for document in ["{}", "{\n}", "{\"a\":1}\n{\"b\":2}\n"] {
+            let stamped = with(KEY, document.into(), NOW);
+            assert!(!is_foreign(KEY, &stamped), "{document:?}");
+            for other in ["", "packages/soup.jsom", "packages/toup.json"] {
+                assert!(is_foreign(other, &stamped), "{document:?} at {other:?}");
+            }
+            assert!(!is_foreign("other", document.as_bytes()), "without a stamp");
+            // As an earlier version wrote it: without a key.
+            let line = end_of_first_line(&stamped);
+            let mut keyless = stamped.clone();
+            keyless.drain(line - LENGTH..line - PART);
+            assert_eq!((of(&keyless), is_foreign("other", &keyless)), (Some(NOW), false));
+            assert_eq!(with(KEY, keyless, NOW), stamped);
+            assert!(!is_foreign("other", &with("other", stamped, NOW)));
+        }
     }
 
     #[test]

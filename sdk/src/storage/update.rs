@@ -266,7 +266,8 @@ impl<'a> Update<'a> {
                     return put_naming(proof, before, bytes, content_type, self.names).map(Some);
                 }
                 let bytes = if self.kind == Kind::Stamped {
-                    stamp::with(bytes, stamp::next(before.and_then(Before::stamp), 0, clock::now()))
+                    let stamp = stamp::next(before.and_then(Before::stamp), 0, clock::now());
+                    stamp::with(self.key, bytes, stamp)
                 } else {
                     bytes
                 };

@@ -85,7 +85,7 @@ fn a_download_says_what_the_whole_document_says() {
             500,
         ),
         ("of another system", r#"{"packages":{"acme/lib":[]}}"#.to_owned(), 409),
-        ("cut off", text[..text.len() - 100].to_owned(), 500),
+        ("cut off", text[..text.trim_end().len() - 36].to_owned(), 500),
     ] {
         host.insert(DOCUMENT, &damaged).unwrap();
         assert_eq!(get(&host, &none).status(), status, "{what}: {}", get(&host, &none).text());

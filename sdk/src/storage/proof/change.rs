@@ -66,7 +66,7 @@ pub fn begin<E: From<Error>>(
 ) -> Result<Option<(Document, Proof)>, E> {
     let mut proof = Proof::of(key)?;
     proof.check_absent()?;
-    let bytes = stamp::with(make()?, proof.begin());
+    let bytes = stamp::with(key, make()?, proof.begin());
     let written = unless_conflict(put(key, &bytes, Precondition::Absent, content_type))?;
     Ok(written.map(|info| (Document { info, bytes }, proof)))
 }
@@ -103,7 +103,7 @@ fn put_after(
 ) -> Result<ObjectInfo, Error> {
     proof.build_on(before);
     let stamp = proof.next_stamp(before.and_then(|before| before.stamp));
-    let bytes = stamp::with(bytes, stamp);
+    let bytes = stamp::with(&proof.document, bytes, stamp);
     let stamp = stamp::of(&bytes);
     let precondition = before.map_or(Precondition::Absent, Before::precondition);
     let written = put(&proof.document, &bytes, precondition, content_type)?;

@@ -109,7 +109,7 @@ impl Proof {
             return Ok(None);
         };
         let later = self.next_stamp(Some(stamp));
-        let bytes = stamp::with(there.bytes, later);
+        let bytes = stamp::with(&self.document, there.bytes, later);
         let content_type = there.info.content_type.as_deref();
         let written = put(&self.document, &bytes, Precondition::Version(version), content_type);
         Ok(unless_conflict(written)?.map(|written| (written, later)))
