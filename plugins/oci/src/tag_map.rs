@@ -1,5 +1,8 @@
 //! The stored tags of a repository, changed by compare-and-swap.
 //!
+//! Its stamp tells the repository and the last change: a copy of the tags of another repository is damaged,
+//! and nothing is built on an older copy; see the module `damage`.
+//!
 //! A lost or emptied document must not look like a repository without tags: the next push would write a
 //! document with one tag, and nobody would notice the loss of the others. A document that has had a tag
 //! has a proof, which is written before the push is answered. If an earlier version wrote the document,
@@ -7,29 +10,39 @@
 //! repository with manifests.
 
 use packhouse_plugin::Error;
-use packhouse_plugin::storage::{self, Change, Document, Name, Proof, Update, unless_conflict};
+use packhouse_plugin::storage::{self, Before, Change, Document, Name, Proof, Update, unless_conflict};
 
 use crate::digest::ContentDigest;
-use crate::document::{LONGEST_EMPTY, Tags};
+use crate::document::Tags;
+use crate::layout;
 use crate::name::{RepositoryName, Tag};
-use crate::{adoption, layout, records};
+
+use damage::{WHY_FOREIGN, check_unstamped};
+pub use damage::{check, check_stored, has_proof, is_proof_left, why_lost, why_not_newest, why_unreadable};
+pub use restore::{Restored, restore};
+
+mod damage;
+mod restore;
 
 const JSON: &str = "application/json";
 /// The longest value of a tag, in bytes.
 const LONGEST_VALUE: u64 = 1 << 20;
 
-/// None when the repository has no document of tags. `Damaged` when it was lost or emptied.
+/// None when the repository has no document of tags. `Damaged` when it was lost or emptied, or is that of
+/// another repository.
 pub fn load(repository: &RepositoryName) -> Result<Option<Tags>, Error> {
     let document = storage::get(&layout::tags(repository))?;
     check(repository, document.as_ref())?;
     let Some(document) = document else {
         return Ok(None);
     };
+    if Before::from(&document).is_foreign() {
+        return Err(document.damaged(WHY_FOREIGN));
+    }
     parse(&document.bytes, &document.info.key).map(Some)
 }
 
-/// The digest of a tag. `Damaged` when the document was lost or emptied; the inner error is `Damaged`
-/// too: the tag exists and contains no digest. The document is not read whole: every pull by tag asks
+/// The digest of a tag. `Damaged` as for [`load`]; the inner error is `Damaged` too: the tag exists and contains no digest. The document is not read whole: every pull by tag asks
 /// for one.
 pub fn resolve(
     repository: &RepositoryName,
@@ -37,6 +50,9 @@ pub fn resolve(
 ) -> Result<Option<Result<ContentDigest, Error>>, Error> {
     let key = layout::tags(repository);
     let found = storage::scan(&key, |scan| {
+        if scan.is_foreign()? {
+            return Err(Error::damaged(&scan.info().key, WHY_FOREIGN));
+        }
         if !scan.begin_object()? {
             return Err(scan.damaged());
         }
@@ -58,68 +74,6 @@ pub fn resolve(
     Ok(Some(digest.ok_or_else(|| Error::damaged(key, why()))))
 }
 
-/// [`check`] of what is stored; whether there is a document.
-pub fn check_stored(repository: &RepositoryName) -> Result<bool, Error> {
-    let key = layout::tags(repository);
-    match storage::stat(&key)? {
-        Some(info) if info.size > LONGEST_EMPTY as u64 => Ok(true),
-        _ => {
-            let document = storage::get(&key)?;
-            check(repository, document.as_ref())?;
-            Ok(document.is_some())
-        }
-    }
-}
-
-/// `Damaged` when the document was lost or emptied.
-pub fn check(repository: &RepositoryName, document: Option<&Document>) -> Result<(), Error> {
-    let is_damaged = match document {
-        None => {
-            is_proof_left(repository)?
-                || records::prove(repository, false)?
-                || adoption::has_made_tags(repository)?
-        }
-        Some(document) => {
-            Tags::may_be_emptied(&document.bytes)
-                && (has_proof(repository)? || records::prove(repository, true)?)
-        }
-    };
-    if is_damaged {
-        return Err(Error::damaged(layout::tags(repository), why_lost(document.is_some())));
-    }
-    Ok(())
-}
-
-/// Whether the document is not there, and its proof is.
-pub fn is_proof_left(repository: &RepositoryName) -> Result<bool, Error> {
-    match storage::check_absent(&layout::tags(repository)) {
-        Err(Error::Damaged { .. }) => Ok(true),
-        checked => checked.map(|()| false),
-    }
-}
-
-/// Whether the document has had a tag.
-pub fn has_proof(repository: &RepositoryName) -> Result<bool, Error> {
-    Ok(storage::stat(&format!("{}{}", storage::PROOFS, layout::tags(repository)))?.is_some())
-}
-
-/// What is wrong with a document of tags that is empty or not there.
-pub fn why_lost(is_there: bool) -> String {
-    let what = if is_there { "has no tags" } else { "does not exist" };
-    format!(
-        "it {what}, and a push or an adoption has written it: restore it, or run `packhouse reindex` to begin \
-         without tags"
-    )
-}
-
-/// What is wrong with a document of tags that cannot be read.
-pub fn why_unreadable(bytes: &[u8], error: &dyn std::fmt::Display) -> String {
-    let removed = if Tags::holds_nothing(bytes) { "" } else { "remove it and " };
-    format!(
-        "it is not a map of tags: {error}. Restore it, or {removed}run `packhouse reindex` to begin without tags"
-    )
-}
-
 /// What a push found of the document before it wrote anything.
 pub struct Found {
     is_there: bool,
@@ -136,7 +90,7 @@ impl Found {
 }
 
 /// Before a push writes anything that looks like a proof: `Damaged` when it could not set its tags, as the
-/// document was lost or emptied, or is an older copy.
+/// document was lost or emptied, or is not the newest state of this repository's.
 pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Found, Error> {
     if tags.is_empty() {
         return Ok(Found { is_there: check_stored(repository)?, proof: None });
@@ -147,7 +101,7 @@ pub fn check_to_push(repository: &RepositoryName, tags: &[Tag]) -> Result<Found,
         check(repository, document.as_ref())?;
         let proof = Proof::of(&key)?;
         let is_there = document.is_some();
-        let checked = document.map_or(Ok(()), |document| proof.check(&(&document).into()));
+        let checked = document.map_or(Ok(()), |document| damage::check_newest(&document, &proof));
         Ok(unless_conflict(checked)?.map(|()| Found { is_there, proof: Some(proof) }))
     })
 }
@@ -170,7 +124,7 @@ pub fn set(
 ) -> Result<(), Error> {
     if tags.is_empty() {
         // A document that has never had a tag has no proof.
-        return change(Update::new(&layout::tags(repository)), repository, |_, _| false);
+        return run(Update::new(&layout::tags(repository)), repository, |_, _, _| Ok(false));
     }
     let note = Some(digest.to_string());
     let names: Vec<Name> =
@@ -178,12 +132,13 @@ pub fn set(
     let key = layout::tags(repository);
     let update = Update::new(&key).proven().naming(&names);
     let update = if let Some(proof) = &found.proof { update.known(proof) } else { update };
-    change(update, repository, |map, _| {
+    run(update, repository, |map, document, _| {
+        document.map_or(Ok(()), check_unstamped)?;
         let mut changed = false;
         for tag in tags {
             changed |= map.set(tag, digest);
         }
-        changed
+        Ok(changed)
     })
 }
 
@@ -220,15 +175,6 @@ pub fn remove_all(repository: &RepositoryName, digest: &ContentDigest) -> Result
     })
 }
 
-/// Whether the document is an older copy of what was acknowledged, as its proof tells.
-pub fn is_older(document: &Document) -> Result<bool, Error> {
-    Proof::of(&document.info.key)?.is_ahead_of(document)
-}
-
-/// What is wrong with an older copy.
-pub const WHY_OLDER: &str = "it is an older copy, and a newer one was acknowledged: restore the newest copy, or run \
-                             `packhouse reindex`, which sets the tags again";
-
 /// `take` takes tags out of the map. It says whether it has changed the map, and which tags the proof must
 /// not name any more. Its second argument tells whether this has tried to write before.
 fn take_out(
@@ -237,6 +183,7 @@ fn take_out(
 ) -> Result<(), Error> {
     let key = layout::tags(repository);
     run(Update::new(&key).proven(), repository, |tags, document, has_tried| {
+        document.map_or(Ok(()), check_unstamped)?;
         let (is_changed, taken) = take(tags, has_tried)?;
         if let Some(document) = document {
             storage::release(&key, &document.into(), &taken)?;
@@ -245,17 +192,8 @@ fn take_out(
     })
 }
 
-/// `change` says whether it has changed something. Its second argument tells whether this has
-/// tried to write before.
-fn change(
-    update: Update<'_>,
-    repository: &RepositoryName,
-    mut change: impl FnMut(&mut Tags, bool) -> bool,
-) -> Result<(), Error> {
-    run(update, repository, |tags, _, has_tried| Ok(change(tags, has_tried)))
-}
-
-/// The same, where `change` also gets the stored document.
+/// `change` gets the stored document too, and says whether it has changed something. Its last argument
+/// tells whether this has tried to write before.
 fn run(
     update: Update<'_>,
     repository: &RepositoryName,
@@ -284,41 +222,4 @@ fn write(tags: &Tags) -> Result<Change, Error> {
 
 fn parse(bytes: &[u8], key: &str) -> Result<Tags, Error> {
     Tags::parse(bytes).map_err(|error| Error::damaged(key, why_unreadable(bytes, &error)))
-}
-
-/// Makes an older copy anew: the tags that its proof names stand for what it says. The others stay as they
-/// are where their manifest is here: an earlier version named none. Gives the tags that are lost, as their
-/// manifests are.
-pub fn rebuild(
-    repository: &RepositoryName,
-    document: &Document,
-    is_dry_run: bool,
-) -> Result<Vec<String>, Error> {
-    let key = &document.info.key;
-    let proof = Proof::of(key)?;
-    let (mut map, mut lost) = (parse(&document.bytes, key)?, Vec::new());
-    let tags: Vec<String> = map.names_after("").map(str::to_owned).collect();
-    for tag in tags.iter().filter_map(|name| Tag::parse(name).ok()) {
-        if let Some(digest) = map.get(&tag)
-            && storage::stat(&layout::manifest(repository, &digest))?.is_none()
-        {
-            map.remove(&tag);
-        }
-    }
-    for (name, _) in proof.files() {
-        let Ok(tag) = Tag::parse(name) else { continue };
-        let Some(digest) = proof.note(name).and_then(|note| ContentDigest::parse(note).ok()) else {
-            continue;
-        };
-        if storage::stat(&layout::manifest(repository, &digest))?.is_some() {
-            map.set(&tag, &digest);
-        } else {
-            lost.push(name.to_owned());
-        }
-    }
-    if !is_dry_run {
-        let bytes = map.to_bytes().map_err(|error| Error::Misused(error.to_string()))?;
-        unless_conflict(storage::put_rebuilt(key, Some(&document.into()), bytes, Some(JSON)))?;
-    }
-    Ok(lost)
 }

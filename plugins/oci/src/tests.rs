@@ -28,6 +28,7 @@ mod permissions;
 mod publish;
 mod read;
 mod referrers;
+mod swapped_tags;
 mod tokens;
 mod uploads;
 

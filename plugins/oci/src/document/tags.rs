@@ -12,8 +12,8 @@ use crate::name::Tag;
 
 /// A map without tags, as it is written here.
 const EMPTY: &[u8] = b"{ }";
-/// A longer map has tags, in bytes: a map may end with the 64 blanks of its stamp.
-pub const LONGEST_EMPTY: usize = 16 + 64;
+/// A longer map has tags, in bytes: a map may end with the 128 blanks of its stamp.
+pub const LONGEST_EMPTY: usize = 16 + 128;
 
 /// In the order of the tags' bytes, which is the order in which they are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +52,11 @@ impl Tags {
 
     pub fn get(&self, tag: &Tag) -> Option<ContentDigest> {
         ContentDigest::parse(self.0.get(tag.as_str())?.as_str()?).ok()
+    }
+
+    /// Whether there is such a tag, whatever it contains.
+    pub fn has(&self, tag: &Tag) -> bool {
+        self.0.contains_key(tag.as_str())
     }
 
     /// True when that is a change.

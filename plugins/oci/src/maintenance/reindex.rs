@@ -11,8 +11,9 @@ use packhouse_plugin::storage;
 use super::{DOCUMENTS, KEYS, page};
 use crate::adoption::{self, Derived};
 use crate::document::Tags;
+use crate::layout;
 use crate::name::{RepositoryName, Tag};
-use crate::{layout, tag_map};
+use crate::tag_map::{self, Restored};
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: from_manifests },
@@ -68,28 +69,39 @@ fn tell(step: &Step<'_>, keys: &[String]) {
 /// Writes an empty document if there is none, so that the repository is found.
 fn make_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
     if !replace_lost_tags(step, repository)? && storage::stat(&layout::tags(repository))?.is_none() {
-        create_tags(step, repository)?;
+        if !step.is_dry_run() {
+            tag_map::create(repository)?;
+        }
+        tell(step, &[layout::tags(repository)]);
     }
     Ok(())
 }
 
-/// An empty document where one was lost or emptied: it says that the operator knows of the loss,
-/// which nothing shows later.
+/// A document where one was lost or emptied. The loss is reported: the operator must know of it, and nothing
+/// shows it later.
 fn replace_lost_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<bool, Error> {
     match tag_map::check_stored(repository) {
-        Err(Error::Damaged { key, why }) => {
-            step.damaged_once(&key, &format!("{why}. It has no tags now"));
-            create_tags(step, repository).map(|()| true)
-        }
+        Err(Error::Damaged { why, .. }) => replace_tags(step, repository, &why).map(|()| true),
         other => other.map(|_| false),
     }
 }
 
-fn create_tags(step: &Step<'_>, repository: &RepositoryName) -> Result<(), Error> {
-    if !step.is_dry_run() {
-        tag_map::create(repository)?;
-    }
-    tell(step, &[layout::tags(repository)]);
+fn replace_tags(step: &Step<'_>, repository: &RepositoryName, why: &str) -> Result<(), Error> {
+    let key = layout::tags(repository);
+    let document = storage::get(&key)?;
+    let Restored { set, lost } = tag_map::restore(repository, document.as_ref(), step.is_dry_run())?;
+    let set = match set {
+        0 => "It has no tags now".to_owned(),
+        set => format!("{set} of its tags are set again"),
+    };
+    let lost = match lost.as_slice() {
+        [] => String::new(),
+        lost => {
+            format!(". The manifests of these tags are lost too, so push them again: {}", lost.join(", "))
+        }
+    };
+    step.damaged_once(&key, &format!("{why}. {set}{lost}"));
+    tell(step, &[key]);
     Ok(())
 }
 
@@ -114,7 +126,7 @@ fn from_proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(next)
 }
 
-/// Documents of tags that hold nothing begin anew. Other damage is reported: the operator may have
+/// Documents of tags that hold nothing, are older copies or those of other repositories are made anew. Other damage is reported: the operator may have
 /// it restored.
 fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::TAGS, after, DOCUMENTS)?;
@@ -123,9 +135,9 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
         let Some(repository) = layout::repository_of_tags(key) else { continue };
         let Some(document) = step.pass(document)?.flatten() else { continue };
         step.checked(1, document.bytes.len() as u64);
-        if tag_map::is_older(&document)? && Tags::parse(&document.bytes).is_ok() {
+        if tag_map::why_not_newest(&document)?.is_some() && Tags::parse(&document.bytes).is_ok() {
             tell(step, std::slice::from_ref(key));
-            for name in tag_map::rebuild(&repository, &document, step.is_dry_run())? {
+            for name in tag_map::restore(&repository, Some(&document), step.is_dry_run())?.lost {
                 step.damaged(key, &format!("the tag {name} is lost, and so is its manifest: push it again"));
             }
             continue;
@@ -149,8 +161,7 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
             Err(error) => {
                 let why = tag_map::why_unreadable(&document.bytes, &error);
                 if Tags::holds_nothing(&document.bytes) {
-                    step.damaged_once(key, &format!("{why}. It has no tags now"));
-                    create_tags(step, &repository)?;
+                    replace_tags(step, &repository, &why)?;
                 } else {
                     step.damaged_once(key, &why);
                 }

@@ -195,11 +195,11 @@ fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
         step.checked(1, document.bytes.len() as u64);
         let is_emptied = Tags::may_be_emptied(&document.bytes);
         let is_tagged = || step.remembered(&[tagged_word(&repository)]).contains(&true);
-        if tag_map::is_older(&document)? {
-            step.damaged_once(key, tag_map::WHY_OLDER);
-        }
         if is_emptied && (is_tagged() || tag_map::has_proof(&repository)?) {
             step.damaged(key, &tag_map::why_lost(true));
+        } else if let Some(why) = tag_map::why_not_newest(&document)? {
+            step.damaged_once(key, why);
+            continue;
         }
         match Tags::parse(&document.bytes) {
             Ok(tags) => check_tags(step, &repository, key, &tags)?,

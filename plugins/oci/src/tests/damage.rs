@@ -223,10 +223,10 @@ fn tags_that_were_lost_or_emptied_are_reported_and_not_written_over() {
         assert_eq!(get(&host, "/v2/other/manifests/v1").status(), 200);
         let run = host.upkeep().reindex::<Oci>().unwrap();
         assert_eq!((&run.rebuilt, &run.damaged), (&vec![key.clone()], &vec![key]), "the loss is told");
-        assert_eq!(get(&host, "/v2/a/b/tags/list").json()["tags"], json!([]));
+        assert_eq!(get(&host, "/v2/a/b/tags/list").json()["tags"], json!(["v1"]));
         assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
         push(&host, "a/b", "v2", "layer");
-        assert_eq!(get(&host, "/v2/a/b/tags/list").json()["tags"], json!(["v2"]));
+        assert_eq!(get(&host, "/v2/a/b/tags/list").json()["tags"], json!(["v1", "v2"]));
     }
 }
 

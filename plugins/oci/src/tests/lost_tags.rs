@@ -88,7 +88,7 @@ fn every_request_answers_a_logged_500_and_changes_no_tags() {
 }
 
 #[test]
-fn maintenance_names_it_and_a_reindex_begins_anew_where_nothing_is_left_to_restore() {
+fn maintenance_names_it_and_a_reindex_sets_the_tags_again_that_the_proof_names() {
     for age in [0, 1000, DAY] {
         for (damage, holds_nothing) in DAMAGES {
             let host = damaged(damage, age);
@@ -115,9 +115,34 @@ fn maintenance_names_it_and_a_reindex_begins_anew_where_nothing_is_left_to_resto
                 let run = run.unwrap();
                 assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
             }
+            assert_eq!(get(&host, "/v2/a/manifests/v1").text(), image("layer").to_string(), "{damage:?}");
             push(&host, "a", "v2", "layer");
-            assert_eq!(get(&host, "/v2/a/tags/list").json()["tags"], json!(["v2"]));
+            assert_eq!(get(&host, "/v2/a/tags/list").json()["tags"], json!(["v1", "v2"]));
         }
+    }
+}
+
+#[test]
+fn a_reindex_sets_the_newest_tags_again_and_none_that_a_request_has_deleted() {
+    for damage in [None, Some("{}"), Some("")] {
+        let host = host();
+        for (tag, layer) in [("v1", "one"), ("latest", "one"), ("v2", "two"), ("latest", "two")] {
+            push(&host, "a", tag, layer);
+        }
+        push(&host, "a", "gone", "one");
+        assert_eq!(host.as_user("ann").delete("/v2/a/manifests/gone").send::<Oci>().status(), 202);
+        let newest = host.object_json(TAGS);
+        match damage {
+            Some(bytes) => drop(host.insert(TAGS, bytes).unwrap()),
+            None => assert!(host.remove(TAGS)),
+        }
+        let run = host.upkeep().reindex::<Oci>().unwrap();
+        assert_eq!(
+            (run.damaged.as_slice(), run.rebuilt.as_slice()),
+            (&[TAGS.to_owned()][..], &[TAGS.to_owned()][..])
+        );
+        assert!(run.lines.join("\n").contains("3 of its tags are set again"), "{:?}", run.lines);
+        assert_eq!(host.object_json(TAGS), newest, "{damage:?}");
     }
 }
 
@@ -149,6 +174,12 @@ fn tags_that_are_lost_with_everything_else_are_found_by_their_proof() {
     assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, [TAGS]);
     let run = host.upkeep().reindex::<Oci>().unwrap();
     assert_eq!((run.damaged, run.rebuilt), (vec![TAGS.to_owned()], vec![TAGS.to_owned()]));
+    assert!(run.lines.join("\n").contains("push them again: v1"), "{:?}", run.lines);
+    for run in [host.upkeep().verify::<Oci>(), host.upkeep().reindex::<Oci>()] {
+        let run = run.unwrap();
+        assert_eq!((run.damaged.len(), run.rebuilt.len()), (0, 0), "{:?}", run.lines);
+    }
+    push(&host, "a", "v1", "layer");
 }
 
 #[test]

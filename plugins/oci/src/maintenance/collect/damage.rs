@@ -83,8 +83,8 @@ pub fn tags(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Erro
         let (Some(document), Some(repository)) = (document?, layout::repository_of_tags(key)) else {
             continue;
         };
-        if tag_map::is_older(&document)? {
-            hold(step, &repository, key, tag_map::WHY_OLDER)?;
+        if let Some(why) = tag_map::why_not_newest(&document)? {
+            hold(step, &repository, key, why)?;
         }
         match Tags::parse(&document.bytes) {
             Ok(_) if Tags::may_be_emptied(&document.bytes) => check_stored(step, &repository)?,
