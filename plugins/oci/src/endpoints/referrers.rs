@@ -11,7 +11,7 @@ use crate::digest::ContentDigest;
 use crate::document::{IMAGE_INDEX, Manifest, Referrer};
 use crate::error::{self, Error};
 use crate::name::{RepositoryName, Tag};
-use crate::{adoption, layout, media_types, tag_map};
+use crate::{adoption, layout, media_types, referrers, tag_map};
 
 /// A page ends after this many bytes of descriptors: annotations may be long.
 const PAGE_BYTES: usize = 4 << 20;
@@ -71,8 +71,10 @@ fn read_page(
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
         // Deleted since it was listed.
         let Some(document) = document? else { continue };
+        // Somebody else has put it there.
+        let Some((_, digest)) = layout::manifest_about(key) else { continue };
         bytes += document.bytes.len();
-        page.referrers.push(document.json()?);
+        page.referrers.push(referrers::parse(&document, &digest)?);
         if bytes >= PAGE_BYTES {
             page.next = key.strip_prefix(&prefix).map(str::to_owned);
             break;

@@ -14,7 +14,7 @@ use crate::digest::ContentDigest;
 use crate::document::{Manifest, Tags};
 use crate::name::{RepositoryName, Tag};
 use crate::records::{Record, State};
-use crate::{holdings, layout, membership, records, tag_map};
+use crate::{holdings, layout, membership, records, referrers, tag_map};
 
 pub const PHASES: &[Phase] = &[
     Phase { name: "manifests", step: manifests },
@@ -139,6 +139,9 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
         if let Ok(manifest) = Manifest::parse(&document.bytes) {
             let named: Vec<String> = manifest.named().iter().map(ToString::to_string).collect();
             step.remember(&named);
+            if is_old(step, &document.info) {
+                check_referrer(step, &repository, &digest, &manifest)?;
+            }
         }
         if let Some(why) = step.pass(fault(&repository, &digest, &document))?.flatten() {
             // It may have been deleted with what it names meanwhile.
@@ -149,6 +152,32 @@ fn manifests(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     }
     report_lost_tags(step, &adopted(&filled)?)?;
     Ok(listing.next)
+}
+
+/// The entry of a manifest among the referrers of its subject.
+fn check_referrer(
+    step: &Step<'_>,
+    repository: &RepositoryName,
+    digest: &ContentDigest,
+    manifest: &Manifest,
+) -> Result<(), Error> {
+    let Some(subject) = manifest.subject() else { return Ok(()) };
+    if storage::stat(&layout::adopted(repository))?.is_none() {
+        return Ok(());
+    }
+    let why = match referrers::fault(repository, &subject, digest) {
+        Err(Error::Damaged { why, .. }) => why,
+        fault => match fault? {
+            Some(why) => why.to_owned(),
+            None => return Ok(()),
+        },
+    };
+    // A deletion of the manifest removes the entry first, and marks the record before.
+    let is_there = storage::stat(&layout::manifest(repository, digest))?.is_some();
+    if is_there && !records::is_deleted(repository, digest)? {
+        step.damaged_once(&layout::referrer(repository, &subject, digest), &why);
+    }
+    Ok(())
 }
 
 /// What is wrong with a manifest.

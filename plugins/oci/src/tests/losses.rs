@@ -288,6 +288,39 @@ fn a_referrer_that_cannot_be_read_is_reported_and_rebuilt() {
 }
 
 #[test]
+fn a_referrer_that_is_gone_or_about_another_manifest_is_reported_and_rebuilt() {
+    for damage in ["gone", "swapped"] {
+        let host = host();
+        let subject = push(&host, "a", "v1", "layer");
+        let mut keys = Vec::new();
+        for note in ["one", "two"] {
+            let mut artifact = image("layer");
+            artifact["subject"] = json!({ "mediaType": IMAGE_MANIFEST, "digest": subject, "size": 1 });
+            artifact["annotations"] = json!({ "note": note });
+            assert_eq!(put(&host.as_user("ann"), "a", note, &artifact).status(), 201);
+            keys.push(format!("referrers/a/{subject}/{}", digest(artifact.to_string())));
+        }
+        let path = format!("/v2/a/referrers/{subject}");
+        let whole = get(&host, &path).json();
+        match damage {
+            "gone" => assert!(host.remove(&keys[0])),
+            _ => drop(host.insert(&keys[0], host.object(&keys[1]).unwrap()).unwrap()),
+        }
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged.len(), usize::from(damage != "gone"));
+        wait(&host, DAY);
+        if damage == "swapped" {
+            assert_refused(&get(&host, &path), 500, "UNKNOWN", "damaged");
+        }
+        let run = host.upkeep().verify::<Oci>().unwrap();
+        assert_eq!(run.damaged, keys[..1], "{damage}");
+        assert!(run.lines.join("\n").contains("packhouse reindex"), "{:?}", run.lines);
+        assert_eq!(host.upkeep().reindex::<Oci>().unwrap().rebuilt, keys[..1], "{damage}");
+        assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, Vec::<String>::new());
+        assert_eq!(get(&host, &path).json(), whole);
+    }
+}
+
+#[test]
 fn an_upload_that_was_given_up_goes_although_requests_deleted_all_older_documents() {
     let host = host();
     let ann = host.as_user("ann");

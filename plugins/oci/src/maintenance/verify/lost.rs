@@ -6,10 +6,10 @@ use packhouse_plugin::storage::{self, Listing};
 use packhouse_plugin::{Error, ObjectInfo};
 
 use super::is_old;
-use crate::document::Referrer;
 use crate::layout;
 use crate::maintenance::{KEYS, page, reason};
 use crate::membership::{self, Found};
+use crate::referrers;
 
 /// Members that cannot be read, and blobs that repositories have and that are lost. Where a
 /// manifest names one of these, that is damage; else the member is left over.
@@ -43,16 +43,17 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// Entries that cannot be read, and those of manifests that are not here.
+/// Entries that cannot be read or are about other manifests, and those of manifests that are not here.
 pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::REFERRERS, after, KEYS)?;
     let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
     for (key, document) in keys.iter().zip(storage::get_each(&keys)) {
-        let Some(Err(error)) = document?.map(|document| document.json::<Referrer>()) else { continue };
-        let manifest =
-            layout::manifest_about(key).map(|(repository, digest)| layout::manifest(&repository, &digest));
-        if manifest.map(|manifest| storage::stat(&manifest)).transpose()?.flatten().is_some() {
-            step.damaged(key, &format!("{}: run `packhouse reindex`", reason(error)));
+        let (Some(document), Some((repository, digest))) = (document?, layout::manifest_about(key)) else {
+            continue;
+        };
+        let Err(error) = referrers::parse(&document, &digest) else { continue };
+        if storage::stat(&layout::manifest(&repository, &digest))?.is_some() {
+            step.damaged_once(key, &reason(error));
         }
     }
     report_left(step, &listing)?;
