@@ -37,8 +37,6 @@ pub mod rendered;
 pub const INTERVAL: u64 = 60_000;
 /// So many bytes of lines are appended to `versions` before the interval has passed.
 const MANY: usize = 1 << 20;
-/// How often a list is tried against others.
-const ATTEMPTS: u32 = 20;
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Stands with the version of a note for the version of a document that is not there.
 const ABSENT: &str = "absent ";
@@ -159,22 +157,18 @@ impl Current {
     }
 }
 
-/// A document is about to change: to be called before it does, by pushes and yanks.
+/// Leaves the note that a document is about to change. Pushes and yanks call this first.
 pub fn announce(name: &GemName) -> Result<(), Error> {
     storage::put(&layout::change(name), &random::bytes(16), Precondition::Any, None).map(drop)
 }
 
 /// The list with all changes that have ended.
 pub fn current() -> Result<Current, Error> {
-    for attempt in 1..=ATTEMPTS {
-        if let Some(current) = try_current(attempt)? {
-            return Ok(current);
-        }
-    }
-    Err(Error::Unavailable(format!("`{RECENT}` changes faster than it can be read")))
+    storage::retry(RECENT, |_| try_current())
 }
 
-fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
+/// None if somebody else has written the list meanwhile.
+fn try_current() -> Result<Option<Current>, Error> {
     let mut notes: Vec<(GemName, ObjectInfo)> = Vec::new();
     for note in storage::list(CHANGES) {
         let note = note?;
@@ -218,8 +212,6 @@ fn try_current(attempt: u32) -> Result<Option<Current>, Error> {
     let folded = fold(stored.as_ref(), base.as_ref(), recent, &dirty, seen)?;
     if folded.is_some() {
         forget(&notes)?;
-    } else {
-        storage::wait_turn(RECENT, attempt)?;
     }
     Ok(folded)
 }
@@ -239,21 +231,18 @@ pub fn text() -> Result<String, Error> {
 
 /// Gives these gems their lines, whether there are notes of them or not.
 pub fn follow(names: &[&GemName]) -> Result<(), Error> {
-    for attempt in 1..=ATTEMPTS {
+    storage::retry(RECENT, |_| {
         let stored = storage::get(RECENT)?;
         let recent = Recent::of(stored.as_ref())?;
         let base = read_base()?;
         let recent = beside(stored.as_ref(), recent, base.as_ref())?;
         let seen = recent.seen.clone();
-        match fold(stored.as_ref(), base.as_ref(), recent, names, seen)? {
-            Some(_) => return Ok(()),
-            None => storage::wait_turn(RECENT, attempt)?,
-        }
-    }
-    Err(Error::Unavailable(format!("`{RECENT}` changes faster than it can be written")))
+        fold(stored.as_ref(), base.as_ref(), recent, names, seen)
+    })?;
+    Ok(())
 }
 
-/// Adds the lines of these gems, and writes them down. None if somebody else was faster.
+/// Adds the lines of these gems and writes the list. None if another request has changed it.
 fn fold(
     stored: Option<&Document>,
     base: Option<&Document>,
@@ -282,8 +271,8 @@ fn fold(
     Ok(unless_conflict(written)?.map(|_| current))
 }
 
-/// Writes the lines to the end of `versions`, when it is time to; the store copies what is before
-/// them. None if it is not, or somebody else was faster.
+/// Appends the lines to `versions`, if the interval has passed or there are many. The store copies the
+/// text before them. None if it is too early, or another request has changed `versions`.
 fn move_lines(base: Option<&ObjectInfo>, lines: &str) -> Result<Option<ObjectInfo>, Error> {
     if lines.is_empty() {
         return Ok(None);
@@ -304,7 +293,7 @@ fn move_lines(base: Option<&ObjectInfo>, lines: &str) -> Result<Option<ObjectInf
     unless_conflict(longer.finish()?.commit(VERSIONS, &[], precondition, Some(TEXT)))
 }
 
-/// Removes the notes whose pushes have ended. That one stays fails nothing.
+/// Removes the notes whose pushes have ended. If one cannot be removed, the request continues.
 fn forget(notes: &[(GemName, ObjectInfo)]) -> Result<(), Error> {
     for (_, note) in notes {
         if storage::age(note)?.is_none_or(|age| age <= 2 * storage::GRACE) {
@@ -331,7 +320,7 @@ fn text_of(base: Option<&Document>) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// The list as it is stored, without what has not reached it yet. It changes nothing. `Damaged` if
+/// The stored list, without the changes that it does not contain yet. It changes nothing. `Damaged` if
 /// a request would get an error.
 pub fn peek() -> Result<String, Error> {
     let stored = storage::get(RECENT)?;

@@ -1,9 +1,7 @@
 //! Reads a gem's stored document. A damaged or lost document is never treated as missing: then yanks
 //! and owners would be lost.
 
-use packhouse_plugin::storage::{
-    self, Change, Document, Precondition, Reader, Said, Update, unless_conflict,
-};
+use packhouse_plugin::storage::{self, Change, Document, Reader, Said, Update};
 use packhouse_plugin::{Error as Host, log};
 
 use crate::catalog;
@@ -12,12 +10,10 @@ use crate::error::{self, Error};
 use crate::layout;
 use crate::name::{GemName, Slot};
 
-/// Of our own documents.
+/// The content type of documents of this plugin.
 pub const JSON: &str = "application/json";
-/// Of files of the compact index.
+/// The content type of files of the compact index.
 pub const TEXT: &str = "text/plain; charset=utf-8";
-/// How often a page is tried against others.
-const ATTEMPTS: u32 = 10;
 
 /// What a document says. `Damaged` if it cannot be one of this plugin's, or is about another gem.
 pub fn parse(document: &Document) -> Result<Package, Host> {
@@ -35,7 +31,7 @@ pub fn said(bytes: &[u8]) -> Said {
     serde_json::from_slice::<Package>(bytes).map(|package| package.said()).unwrap_or_default()
 }
 
-/// A gem that an earlier system has stored: its page of the compact index speaks.
+/// A gem that an earlier system has stored, read from its page of the compact index.
 pub fn found(name: &GemName) -> Result<Option<Package>, Host> {
     let Some(page) = storage::get(&layout::info(name))? else { return Ok(None) };
     let text = std::str::from_utf8(&page.bytes).map_err(|_| page.damaged("it is not UTF-8"))?;
@@ -97,8 +93,8 @@ pub fn change(
     Ok(())
 }
 
-/// Writes the gem's page of the compact index for other readers of the bucket. It is never read
-/// here while there is a document. That it cannot be written fails nothing.
+/// Writes the gem's page of the compact index for other readers of the bucket. This plugin does not
+/// read it if there is a document. If it cannot be written, the request continues.
 pub fn write_info(name: &GemName) {
     if let Err(error) = try_write_info(name) {
         let fields = [("gem.name", name.as_str()), ("error", &error.to_string())];
@@ -109,24 +105,16 @@ pub fn write_info(name: &GemName) {
 /// True if the page was out of date. The document is read after the page. Of two writers, the later one
 /// has seen the later document, and the other one gets a conflict.
 pub fn try_write_info(name: &GemName) -> Result<bool, Host> {
-    let key = layout::info(name);
-    for attempt in 1..=ATTEMPTS {
-        let current = storage::get(&key)?;
-        let Some(document) = storage::get(&layout::document(name))? else { return Ok(false) };
-        let package = parse(&document)?;
-        let page = package.info();
-        if package.name != name.as_str()
-            || current.as_ref().is_some_and(|there| there.bytes == page.as_bytes())
-        {
-            return Ok(false);
-        }
-        let precondition = current.as_ref().map_or(Precondition::Absent, Document::precondition);
-        if unless_conflict(storage::put(&key, page.as_bytes(), precondition, Some(TEXT)))?.is_some() {
-            return Ok(true);
-        }
-        storage::wait_turn(&key, attempt)?;
-    }
-    Err(Host::Unavailable(format!("`{key}` changes faster than it can be written")))
+    let mut is_out_of_date = false;
+    Update::new(&layout::info(name)).content_type(TEXT).run(|current| {
+        let document = storage::get(&layout::document(name))?;
+        let package = document.as_ref().map(parse).transpose()?;
+        let page = package.filter(|package| package.name == name.as_str()).map(|package| package.info());
+        let page = page.filter(|page| current.is_none_or(|there| there.bytes != page.as_bytes()));
+        is_out_of_date |= page.is_some();
+        Ok::<_, Host>(page.map_or(Change::Keep, |page| Change::Write(page.into())))
+    })?;
+    Ok(is_out_of_date)
 }
 
 /// A stored gem, to be read.
