@@ -3,6 +3,7 @@
 
 pub mod descriptors;
 pub mod reach;
+pub mod rota;
 pub mod shares;
 pub mod telemetry;
 pub mod text;

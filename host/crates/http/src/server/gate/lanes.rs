@@ -1,88 +1,96 @@
 //! The lanes of the gate: places for requests, of which requests with an incomplete body may use a
-//! part. All clients together have such lanes, and each client has its own.
+//! part. All clients together use such lanes, and each client has a share of them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Load;
 use packhouse_common::shares::Client;
 
-pub(super) type Lane = Arc<Semaphore>;
+/// How many requests fit into each lane.
+pub(super) struct Widths {
+    requests: usize,
+    uploads: usize,
+    strangers_uploads: usize,
+}
 
-/// Clones are the same lanes.
-#[derive(Clone)]
-pub(super) struct Lanes(Arc<All>);
+impl Widths {
+    pub fn of(places: usize) -> Self {
+        Self {
+            requests: places.max(1),
+            uploads: (places * 3 / 4).max(1),
+            strangers_uploads: (places * 3 / 8).max(1),
+        }
+    }
+}
 
-struct All {
-    requests: Lane,
-    uploads: Lane,
-    strangers_uploads: Lane,
+/// The requests that have a place.
+#[derive(Default)]
+pub(super) struct Lanes {
+    all: Count,
+    /// Of each client that has one.
+    by: HashMap<Client, Count>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    requests: usize,
+    uploads: usize,
+    strangers_uploads: usize,
+}
+
+impl Count {
+    /// Whether one more fits.
+    fn fits(self, load: Load, widths: &Widths) -> bool {
+        self.requests < widths.requests
+            && (load == Load::Complete || self.uploads < widths.uploads)
+            && (load != Load::StrangersUpload || self.strangers_uploads < widths.strangers_uploads)
+    }
+
+    /// The places that one request takes.
+    fn of(load: Load) -> Self {
+        Self {
+            requests: 1,
+            uploads: usize::from(load != Load::Complete),
+            strangers_uploads: usize::from(load == Load::StrangersUpload),
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.requests += more.requests;
+        self.uploads += more.uploads;
+        self.strangers_uploads += more.strangers_uploads;
+    }
+
+    fn subtract(&mut self, less: Self) {
+        self.requests = self.requests.saturating_sub(less.requests);
+        self.uploads = self.uploads.saturating_sub(less.uploads);
+        self.strangers_uploads = self.strangers_uploads.saturating_sub(less.strangers_uploads);
+    }
 }
 
 impl Lanes {
-    pub fn new(places: usize) -> Self {
-        let lane = |places: usize| Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
-        Self(Arc::new(All {
-            requests: lane(places),
-            uploads: lane(places * 3 / 4),
-            strangers_uploads: lane(places * 3 / 8),
-        }))
+    pub fn fits(&self, client: Client, load: Load, all: &Widths, own: &Widths) -> bool {
+        let count = self.by.get(&client).copied().unwrap_or_default();
+        self.all.fits(load, all) && count.fits(load, own)
     }
 
-    /// Those that a request has to enter, in the order in which it has to: who waits
-    /// for a narrow lane keeps no place in a wide one.
-    pub fn of(&self, load: Load) -> impl Iterator<Item = Lane> + use<> {
-        let All { requests, uploads, strangers_uploads } = &*self.0;
-        let strangers = (load == Load::StrangersUpload).then(|| Arc::clone(strangers_uploads));
-        let uploads = (load != Load::Complete).then(|| Arc::clone(uploads));
-        strangers.into_iter().chain(uploads).chain([Arc::clone(requests)])
-    }
-}
-
-pub(super) fn try_enter(lane: Lane) -> Option<OwnedSemaphorePermit> {
-    lane.try_acquire_owned().ok()
-}
-
-/// The lanes of each client that has a request here. Clones are the same.
-#[derive(Clone)]
-pub(super) struct Clients {
-    places: usize,
-    known: Arc<Mutex<Known>>,
-}
-
-#[derive(Default)]
-struct Known {
-    lanes: HashMap<Client, Weak<All>>,
-    /// At this many, those without a request are forgotten.
-    full: usize,
-}
-
-impl Clients {
-    /// So many places for each.
-    pub fn new(places: usize) -> Self {
-        Self { places, known: Arc::default() }
+    pub fn enter(&mut self, client: Client, load: Load) {
+        self.all.add(Count::of(load));
+        self.by.entry(client).or_default().add(Count::of(load));
     }
 
-    pub fn lanes(&self, client: Client) -> Lanes {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(all) = known.lanes.get(&client).and_then(Weak::upgrade) {
-            return Lanes(all);
+    pub fn leave(&mut self, client: Client, load: Load) {
+        self.all.subtract(Count::of(load));
+        if let Some(count) = self.by.get_mut(&client) {
+            count.subtract(Count::of(load));
+            if count.requests == 0 {
+                self.by.remove(&client);
+            }
         }
-        if known.lanes.len() >= known.full {
-            known.lanes.retain(|_, lanes| lanes.strong_count() > 0);
-            known.full = (known.lanes.len() * 2).max(64);
-        }
-        let lanes = Lanes::new(self.places);
-        known.lanes.insert(client, Arc::downgrade(&lanes.0));
-        lanes
     }
-}
 
-#[cfg(test)]
-impl Clients {
-    pub fn count(&self) -> usize {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).lanes.len()
+    #[cfg(test)]
+    pub fn clients(&self) -> usize {
+        self.by.len()
     }
 }
