@@ -366,7 +366,7 @@ async fn every_refusal_says_what_to_do() {
         ("user passwd bob", "add it first"),
         ("user grant bob *:*:*:*", "add it first"),
         ("user grant ann nonsense", "write four parts"),
-        ("user grant ann", "SCOPE"),
+        ("user grant ann", "GRANT"),
         ("user grant ann *:*:*:* --remove", "user list"),
         ("user remove bob", "add it first"),
         ("token create bob", "add it first"),
