@@ -9,6 +9,7 @@
 //! - A command first removes the access, and then asks what else to remove.
 
 mod consent;
+mod explain;
 mod ownerships;
 mod print;
 mod secrets;
@@ -66,6 +67,29 @@ pub enum AdminCommand {
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Explain permissions
+    #[command(subcommand)]
+    Auth(AuthCommand),
+}
+
+/// `auth …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuthCommand {
+    /// Say whether a user may do something, and which rule decides that
+    ///
+    /// The first line says `allowed`, `forbidden (403)` or `sign in (401)`. The second one has the rule
+    /// that decides, and where it is from. The others are further rules about it: `also` for one that
+    /// says the same, and `no effect` for one that lost.
+    Explain {
+        /// The user's name, or `anonymous` for a caller who has not signed in
+        user: UserName,
+        /// What the user wants to do, as MOUNT:KIND:NAME:ACTION. The name `*` means everything
+        #[arg(value_name = "SCOPE", long_help = SCOPE)]
+        scope: Scope,
+        /// The id of a token of the user, from `token list`: say what the user may do with it
+        #[arg(long, value_name = "ID")]
+        token: Option<Uuid>,
+    },
 }
 
 /// `user …`
@@ -191,7 +215,10 @@ fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
     let (key, what) = match command {
         _ if !auth.has_lasting_users() => ("user_store", "users"),
         AdminCommand::Token(_) if !auth.has_lasting_tokens() => ("token_store", "tokens"),
-        AdminCommand::User(_) | AdminCommand::Token(_) => return Ok(()),
+        AdminCommand::Auth(AuthCommand::Explain { token: Some(_), .. }) if !auth.has_lasting_tokens() => {
+            ("token_store", "tokens")
+        }
+        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Auth(_) => return Ok(()),
     };
     Err(AuthError::Invalid(format!(
         "[auth] {key} = \"memory\" keeps {what} in the server's own memory: set it to \"database\" to look after them from here"
@@ -233,6 +260,9 @@ async fn perform(
     match command {
         AdminCommand::User(command) => look_after_users(command, auth, desk, terminal).await,
         AdminCommand::Token(command) => look_after_tokens(command, auth, desk, terminal).await.map(|()| true),
+        AdminCommand::Auth(AuthCommand::Explain { user, scope, token }) => {
+            explain::tell(&user, &scope, token, auth, desk, terminal).await
+        }
     }
 }
 

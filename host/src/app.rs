@@ -47,7 +47,7 @@ use crate::turns::Turns;
 pub use accept::accept;
 pub use home::{adopt, open_users};
 use loading::{check_mounts, load_plugins};
-pub use targets::targets;
+pub use targets::{area, targets};
 
 /// Why a registry cannot be built; one sentence each.
 #[derive(Debug, thiserror::Error)]

@@ -98,6 +98,18 @@ impl Caretaker {
         inventory
     }
 
+    /// Whether this thing lists the user as an owner.
+    ///
+    /// # Errors
+    /// A sentence if its mount does not answer.
+    pub async fn owns(&self, holder: &Holder, thing: &Thing) -> Result<bool, String> {
+        let found = self.all_mounts().into_iter().find(|mount| mount.name == thing.mount);
+        let mount = found.ok_or_else(|| AskError::NoMount.to_string())?;
+        let mut things = Vec::new();
+        self.owned_on(&mount, holder, &mut things).await.map_err(|error| error.to_string())?;
+        Ok(things.contains(thing))
+    }
+
     /// Removes this user from the owner lists of these things. Returns which could not be changed.
     pub async fn disown(&self, holder: &Holder, things: &[Thing]) -> Vec<(Thing, String)> {
         let mut failed = Vec::new();

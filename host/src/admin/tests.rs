@@ -15,8 +15,8 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::*;
 use crate::auth::{
-    Actions, Caller, Credentials, Decision, Kinds, Limits, Owners, Question, Resource, Settings, StoreKind,
-    StoreKinds, Targets,
+    Actions, Area, Caller, Credentials, Decision, Declaration, Implication, Kinds, Limits, Owners, Question,
+    Resource, Settings, StoreKind, StoreKinds, Targets,
 };
 use crate::ownership::{Inventory, Thing, Unknown};
 
@@ -41,6 +41,25 @@ struct Lists {
     unknown: Vec<Unknown>,
     /// A thing that cannot be changed.
     stuck: Option<&'static str>,
+    /// Whether the mount does not say who owns what.
+    is_away: bool,
+}
+
+/// The mount `demo`: `write` implies `read`, and everybody may read what begins with `open`.
+fn area() -> Area {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let kind = Declaration {
+        kind: "package".to_owned(),
+        actions: words(&["read", "write", "delete"]),
+        read_action: "read".to_owned(),
+    };
+    let implied =
+        Implication { kind: "package".to_owned(), action: "write".to_owned(), implied: words(&["read"]) };
+    Area {
+        mount: "demo".to_owned(),
+        anonymous: Some(vec![Grant::parse("demo:package:open*:read").unwrap()]),
+        actions: Actions::declared(&[kind], &[implied]).unwrap().into(),
+    }
 }
 
 impl Lists {
@@ -62,6 +81,18 @@ impl Desk for Lists {
         let actions = ["read", "write", "delete"].map(str::to_owned).to_vec();
         let kinds = Kinds::from([("package".to_owned(), actions)]);
         ready(Targets([("demo".to_owned(), Some(kinds)), ("old".to_owned(), None)].into())).boxed()
+    }
+
+    fn area<'a>(&'a self, mount: &'a str) -> BoxFuture<'a, Result<Area, String>> {
+        let found = if mount == "demo" { Ok(area()) } else { Err(format!("there is no mount `{mount}`")) };
+        ready(found).boxed()
+    }
+
+    fn owns<'a>(&'a self, holder: &'a Holder, thing: &'a Thing) -> BoxFuture<'a, Result<bool, String>> {
+        let owned = self.owned.lock().unwrap();
+        let is_owner = owned.iter().any(|(owned, owner)| owned == thing && Self::is_meant(holder, owner));
+        let answer = if self.is_away { Err("its plugin is away".to_owned()) } else { Ok(is_owner) };
+        ready(answer).boxed()
     }
 
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {
@@ -440,4 +471,126 @@ async fn a_token_is_revoked_with_those_that_were_made_with_it_and_the_operator_i
     let (_, told) = shell.run(&format!("token revoke {id}")).await.unwrap();
     assert!(told.contains("2 tokens that were made with it"), "{told}");
     assert_eq!(shell.run("token list").await.unwrap().0, "");
+}
+
+#[tokio::test]
+async fn a_permission_is_explained_with_the_rule_that_decides_and_those_that_lost() {
+    let shell = Shell::new().await;
+    shell.run("user add ann --grant demo:package:*:write --grant !demo:package:b:*").await.unwrap();
+    for (asked, expected) in [
+        (
+            "ann demo:package:a:write",
+            "allowed\tann\tdemo:package:a:write\ndecides\tdemo:package:*:write\ta grant of ann\n",
+        ),
+        (
+            "ann demo:package:a:read",
+            "allowed\tann\tdemo:package:a:read\ndecides\tdemo:package:*:write\ta grant of ann\n",
+        ),
+        (
+            "ann demo:package:b:read",
+            "forbidden (403)\tann\tdemo:package:b:read\ndecides\t!demo:package:b:*\ta grant of ann\n\
+             no effect\tdemo:package:*:write\ta grant of ann\n",
+        ),
+        (
+            "ann demo:package:*:read",
+            "forbidden (403)\tann\tdemo:package:*:read\ndecides\t!demo:package:b:*\ta grant of ann\n\
+             no effect\tdemo:package:*:write\ta grant of ann\n",
+        ),
+        (
+            "ann demo:package:open:read",
+            "allowed\tann\tdemo:package:open:read\n\
+             decides\tdemo:package:open*:read\t[mount.demo] anonymous\n\
+             also\tdemo:package:*:write\ta grant of ann\n",
+        ),
+        (
+            "anonymous demo:package:open:read",
+            "allowed\tanonymous\tdemo:package:open:read\n\
+             decides\tdemo:package:open*:read\t[mount.demo] anonymous\n",
+        ),
+        (
+            "anonymous demo:package:a:read",
+            "sign in (401)\tanonymous\tdemo:package:a:read\ndecides\t-\tnothing allows it\n",
+        ),
+    ] {
+        assert_eq!(shell.run(&format!("auth explain {asked}")).await.unwrap().0, expected, "{asked}");
+    }
+    for (asked, words) in [
+        ("eve demo:package:a:read", "no user `eve`"),
+        ("ann other:package:a:read", "no mount `other`"),
+        ("ann demo:package:a:raed", "no such action"),
+        ("ann demo:*:a:read", "is a pattern"),
+        ("ann demo:package:a*:read", "is a pattern"),
+        ("ann !demo:package:a:read", "only a grant can deny"),
+    ] {
+        let told = shell.run(&format!("auth explain {asked}")).await.unwrap_err();
+        assert!(told.contains(words), "{asked}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn an_explanation_knows_owners_and_what_a_token_is_limited_to() {
+    let mut shell = Shell::new().await;
+    shell.run("user add ann --grant demo:package:a:write").await.unwrap();
+    shell.run("user add bob --grant demo:package:a:write").await.unwrap();
+    shell.lists.add("mine", &shell.id("ann").await);
+    let owned = shell.run("auth explain ann demo:package:mine:delete").await.unwrap().0;
+    assert_eq!(owned, "allowed\tann\tdemo:package:mine:delete\ndecides\t-\tann is an owner of it\n");
+    let (told, remarks) = shell.run("auth explain ann demo:package:mine:read").await.unwrap();
+    assert!(
+        told.starts_with("forbidden (403)") && remarks.contains("ownership does not allow reading"),
+        "{told}"
+    );
+    assert!(shell.run("auth explain bob demo:package:mine:delete").await.unwrap().0.starts_with("forbidden"));
+    shell.run("user grant ann !demo:package:mine:delete").await.unwrap();
+    let denied = shell.run("auth explain ann demo:package:mine:delete").await.unwrap().0;
+    assert!(denied.contains("decides\t!demo:package:mine:delete\ta grant of ann"), "{denied}");
+
+    for (limits, asked, expected) in [
+        (
+            "--read-only",
+            "demo:package:a:write",
+            "forbidden (403)\tann\tdemo:package:a:write\ndecides\t-\tthe token can only read\n\
+             no effect\tdemo:package:a:write\ta grant of ann\n",
+        ),
+        (
+            "--read-only",
+            "demo:package:a:read",
+            "allowed\tann\tdemo:package:a:read\ndecides\tdemo:package:a:write\ta grant of ann\n",
+        ),
+        (
+            "--scope demo:package:a:write",
+            "demo:package:a:write",
+            "allowed\tann\tdemo:package:a:write\ndecides\tdemo:package:a:write\ta grant of ann\n\
+             within\tdemo:package:a:write\ta scope of the token\n",
+        ),
+        (
+            "--scope demo:package:a:write",
+            "demo:package:mine:write",
+            "forbidden (403)\tann\tdemo:package:mine:write\ndecides\t-\tno scope of the token covers it\n",
+        ),
+    ] {
+        shell.run(&format!("token create ann {limits}")).await.unwrap();
+        let listed = shell.run("token list ann").await.unwrap().0;
+        let id = listed.lines().last().unwrap().split('\t').next().unwrap().to_owned();
+        let told = shell.run(&format!("auth explain ann {asked} --token {id}")).await.unwrap().0;
+        assert_eq!(told, expected, "{limits}");
+        assert!(
+            shell
+                .run(&format!("auth explain bob {asked} --token {id}"))
+                .await
+                .unwrap_err()
+                .contains("not one of bob")
+        );
+        shell.run(&format!("token revoke {id}")).await.unwrap();
+        assert!(
+            shell
+                .run(&format!("auth explain ann {asked} --token {id}"))
+                .await
+                .unwrap_err()
+                .contains("no token")
+        );
+    }
+    shell.lists.is_away = true;
+    let (said, is_well) = shell.all("auth explain bob demo:package:mine:write").await;
+    assert!(!is_well && said.contains("Whether bob is an owner is not known: its plugin is away."), "{said}");
 }

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::{Inventory, Thing, Unknown};
 use crate::app;
-use crate::auth::{Holder, Targets};
+use crate::auth::{Area, Holder, Targets};
 use crate::config::Config;
 use crate::maintenance::Caretaker;
 use crate::storage::Company;
@@ -16,6 +16,10 @@ use crate::storage::Company;
 pub trait Desk: Send + Sync {
     /// What scopes can refer to.
     fn targets(&self) -> BoxFuture<'_, Targets>;
+    /// The mount of this name, and the actions of its protocol; a sentence if that is not known.
+    fn area<'a>(&'a self, mount: &'a str) -> BoxFuture<'a, Result<Area, String>>;
+    /// Whether the user is in the list of owners of this thing; a sentence if that is not known.
+    fn owns<'a>(&'a self, holder: &'a Holder, thing: &'a Thing) -> BoxFuture<'a, Result<bool, String>>;
     /// What the user owns, and which mounts did not answer.
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory>;
     /// Removes the user from these owner lists. Returns which lists could not be changed, and why.
@@ -64,6 +68,14 @@ impl<'a> OfConfig<'a> {
 impl Desk for OfConfig<'_> {
     fn targets(&self) -> BoxFuture<'_, Targets> {
         app::targets(self.config).boxed()
+    }
+
+    fn area<'a>(&'a self, mount: &'a str) -> BoxFuture<'a, Result<Area, String>> {
+        app::area(self.config, mount).boxed()
+    }
+
+    fn owns<'a>(&'a self, holder: &'a Holder, thing: &'a Thing) -> BoxFuture<'a, Result<bool, String>> {
+        async move { self.caretaker().await?.owns(holder, thing).await }.boxed()
     }
 
     fn owned_by<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Inventory> {

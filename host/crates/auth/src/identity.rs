@@ -362,16 +362,21 @@ impl Auth {
 
 /// Whether this token may be used at this moment, from this address, at this mount.
 pub(super) fn check_use(token: &Token, peer: IpAddr, mount: &str, now: u64) -> Result<(), AuthError> {
-    let why = if token.is_expired(now) {
-        EXPIRED
-    } else if !token.may_come_from(peer) {
-        ELSEWHERE
+    let why = misuse(token, Some(peer), mount, now);
+    why.map_or(Ok(()), |why| Err(AuthError::Denied(why.to_owned())))
+}
+
+/// Why this token may not be used at this moment, from this address (none: from any), at this mount.
+pub(super) fn misuse(token: &Token, peer: Option<IpAddr>, mount: &str, now: u64) -> Option<&'static str> {
+    if token.is_expired(now) {
+        Some(EXPIRED)
+    } else if peer.is_some_and(|peer| !token.may_come_from(peer)) {
+        Some(ELSEWHERE)
     } else if !token.is_for(mount) {
-        OTHER_MOUNT
+        Some(OTHER_MOUNT)
     } else {
-        return Ok(());
-    };
-    Err(AuthError::Denied(why.to_owned()))
+        None
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! | `credentials` | reads the credentials of a request, and removes them from its headers |
 //! | `identity` | whose credentials these are. The crate `packhouse-scope` decides what the caller may do |
 //! | `tokens`, `accounts` | change tokens and users |
+//! | `explain` | says which rule decides, for administrators |
 //! | `signing`, `jwt` | signed access tokens: what they contain and whose they are; their form and keys |
 //! | `sign_in`, `passwords`, `throttle` | sign-ins with passwords: queues, hashes, limits on wrong ones |
 //! | `users`, `token_store`, `stores` | the traits of the stores of users and of tokens, with one file for each store; which stores there are |
@@ -25,6 +26,7 @@ pub mod accounts;
 mod cache;
 mod clock;
 pub mod credentials;
+mod explain;
 mod granted;
 pub mod home;
 pub mod identity;
@@ -56,7 +58,10 @@ pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
 pub use identity::{Account, Caller};
 pub use keeper::{Home, Keeper};
-pub use packhouse_scope::{Access, Actions, Decision, Entry, Grant, Resource, Scope, ScopeError};
+pub use packhouse_scope::{
+    Access, Actions, Decision, Declaration, Entry, Explanation, Grant, Implication, Reason, Resource, Scope,
+    ScopeError,
+};
 pub use session::{Area, Session};
 pub use signing::{AccessRequest, AccessSettings, AccessToken, TokenServer};
 pub use stores::{StoreKind, StoreKinds};

@@ -93,6 +93,11 @@ impl Scope {
                 && matches(&self.kind, resource.kind)
     }
 
+    /// The mount, the kind, the name and the action.
+    pub fn parts(&self) -> [&str; 4] {
+        [&self.protocol, &self.kind, &self.name, &self.action]
+    }
+
     pub(crate) fn kind(&self) -> &str {
         &self.kind
     }
