@@ -381,15 +381,8 @@ async fn look_after_tokens(
     match command {
         TokenCommand::Create { user, label, read_only, scopes, expires, cidr } => {
             let account = auth.account(user.as_str()).await?;
-            let request = TokenRequest {
-                label,
-                read_only,
-                scopes,
-                lifetime: expires,
-                cidr,
-                mount: None,
-                actions: None,
-            };
+            let request =
+                TokenRequest { label, read_only, scopes, lifetime: expires, cidr, ..TokenRequest::default() };
             let issued = auth.issue(&account, &request).await?;
             let scopes: Vec<Grant> = request.scopes.into_iter().map(Grant::from).collect();
             tell_of_no_effect(&scopes, desk, terminal).await;

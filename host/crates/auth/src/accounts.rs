@@ -85,7 +85,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Sets another password. Tokens do not change.
+    /// Sets another password. The user's browsers are signed out; tokens do not change.
     ///
     /// # Errors
     /// `NotFound`; `Invalid` for an unfit password; `Unavailable`.
@@ -93,6 +93,9 @@ impl Auth {
         let hash = self.inner.passwords.hash(password).await?;
         let found = self.inner.stores.users.set_password(name, &hash).await?;
         self.inner.passwords.forget();
+        if let (true, Some(user)) = (found, self.inner.stores.users.find(name).await?) {
+            self.close_web_sessions(user.id).await?;
+        }
         self.changed(name, found)
     }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::credentials::{Credentials, Sent, has_token_form};
 use super::jwt;
 use super::sign_in::Lane;
-use super::token_store::{SecretHash, TOUCH_INTERVAL, Token};
+use super::token_store::{SecretHash, TOUCH_INTERVAL, Token, TokenKind};
 use super::users::{Holder, User, UserName};
 use super::{Auth, AuthError, Owners};
 
@@ -303,12 +303,12 @@ impl Auth {
             return Err(unknown());
         }
         let known = self.known_token(SecretHash::of(secret.expose_secret())).await?;
-        let (user, token) = known.ok_or_else(unknown)?;
+        let (user, token) = known.filter(|(_, token)| token.kind == TokenKind::Api).ok_or_else(unknown)?;
         check_use(&token, peer, mount, came)?;
         Ok(Account::new(user, Some(token)))
     }
 
-    async fn known_token(&self, secret: SecretHash) -> Result<Option<Known>, AuthError> {
+    pub(super) async fn known_token(&self, secret: SecretHash) -> Result<Option<Known>, AuthError> {
         let inner = &self.inner;
         if let Some(known) = inner.known_tokens.get(&secret) {
             return Ok(Some(known));

@@ -10,6 +10,7 @@
 //! | `tokens`, `accounts` | change tokens and users |
 //! | `explain` | says which rule decides, for administrators |
 //! | `signing`, `jwt` | signed access tokens: what they contain and whose they are; their form and keys |
+//! | `web_sessions` | the sessions of browsers on the host's own pages |
 //! | `sign_in`, `passwords`, `throttle` | sign-ins with passwords: queues, hashes, limits on wrong ones |
 //! | `users`, `token_store`, `stores` | the traits of the stores of users and of tokens, with one file for each store; which stores there are |
 //! | `keeper`, `home` | the trait of a place that outlives the process; which storage the users belong to |
@@ -43,6 +44,7 @@ mod throttle;
 pub mod token_store;
 pub mod tokens;
 pub mod users;
+pub mod web_sessions;
 
 use std::error::Error;
 use std::path::PathBuf;

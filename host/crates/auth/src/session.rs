@@ -287,7 +287,7 @@ impl Session {
         self.issued += 1;
         let Area { mount, actions, .. } = &self.area;
         let (mount, actions) = (Some(mount.clone()), Some(Arc::clone(actions)));
-        self.auth.issue(account, &TokenRequest { mount, actions, ..request }).await
+        self.auth.issue(account, &TokenRequest { mount, actions, by_owner: true, ..request }).await
     }
 
     /// The account's tokens that are valid at this mount.

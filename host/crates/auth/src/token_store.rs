@@ -31,6 +31,16 @@ impl SecretHash {
     }
 }
 
+/// Where the secret of a token is valid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// In requests to mounts.
+    #[default]
+    Api,
+    /// In the cookie of a browser, for the host's own pages.
+    Session,
+}
+
 /// One token as stored. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -62,6 +72,28 @@ pub struct Token {
     /// The id of the token with which it was created, and with which it is revoked. None if it was
     /// created with the password or by the administrator, or by an earlier version.
     pub parent: Option<Uuid>,
+    /// Where its secret is valid.
+    pub kind: TokenKind,
+}
+
+impl TokenKind {
+    /// Its name in a store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Session => "session",
+        }
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// `Invalid` for any other name: a token of an unknown kind must not be taken for another one.
+    pub fn named(name: &str) -> Result<Self, AuthError> {
+        let all = [Self::Api, Self::Session];
+        let found = all.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| AuthError::Invalid(format!("`{}` is no kind of token", name.escape_debug())))
+    }
 }
 
 impl Token {

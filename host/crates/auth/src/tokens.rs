@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::identity::Account;
-use super::token_store::{Quota, SecretHash, Token};
+use super::token_store::{Quota, SecretHash, Token, TokenKind};
 use super::{Auth, AuthError, Owners};
 
 /// The longest label, in characters.
@@ -50,11 +50,13 @@ pub struct TokenRequest {
     pub lifetime: Option<Duration>,
     /// The networks from which it can be used; empty for those of the account.
     pub cidr: Vec<IpNet>,
-    /// The mount through which it is requested, and to which it is limited. None for the
-    /// administrator: the token is valid at all mounts, and the quota does not apply.
+    /// The mount through which it is requested, and to which it is limited; none for all
+    /// mounts.
     pub mount: Option<String>,
     /// The actions of that mount's protocol, which say what an action implies.
     pub actions: Option<Arc<Actions>>,
+    /// Whether its owner makes it, so that it counts in the owner's quota. The administrator's tokens do not.
+    pub by_owner: bool,
 }
 
 /// A new token.
@@ -96,7 +98,7 @@ impl Auth {
         check_no_bearer(account)?;
         let secret = Uuid::new_v4().to_string();
         let token = self.design(account, request, &secret)?;
-        let quota = request.mount.as_ref().map(|_| self.quota(token.created));
+        let quota = request.by_owner.then(|| self.quota(token.created));
         if !self.inner.stores.tokens.add(&token, SecretHash::of(&secret), quota).await? {
             return deny(&self.too_many(&token));
         }
@@ -118,7 +120,9 @@ impl Auth {
         let now = self.inner.clock.unix_millis();
         let mut tokens = self.inner.stores.tokens.list(Some(account.user().id)).await?;
         tokens.retain(|token| {
-            !token.is_expired(now) && account.token().is_none_or(|own| is_in_reach(own, token))
+            token.kind == TokenKind::Api
+                && !token.is_expired(now)
+                && account.token().is_none_or(|own| is_in_reach(own, token))
         });
         Ok(tokens)
     }
@@ -179,6 +183,7 @@ impl Auth {
             mount: request.mount.clone().or_else(|| account.token()?.mount.clone()),
             idle: (!account.is_proved()).then(|| millis(self.inner.limits.idle_lifetime)),
             parent: account.token().map(|token| token.id),
+            kind: TokenKind::Api,
         })
     }
 
@@ -235,7 +240,7 @@ impl Auth {
     }
 
     /// Removes expired tokens after a token is created. Its failure does not fail the creation.
-    async fn clear_expired(&self) {
+    pub(super) async fn clear_expired(&self) {
         let now = self.inner.clock.unix_millis();
         let last = self.inner.cleared.load(Ordering::Relaxed);
         if now.saturating_sub(last) < millis(CLEARING) {

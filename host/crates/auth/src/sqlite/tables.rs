@@ -7,7 +7,7 @@ use crate::AuthError;
 use crate::keeper::Home;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -91,6 +91,9 @@ pub(super) const STEPS: [&str; 8] = [
     CREATE TABLE odd_state (state INTEGER NOT NULL) STRICT;
     INSERT INTO even_state SELECT state FROM lineage;
     INSERT INTO odd_state SELECT state FROM lineage;
+",
+    "
+    ALTER TABLE tokens ADD COLUMN kind TEXT NOT NULL DEFAULT 'api';
 ",
 ];
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::tables::STEPS;
 use super::*;
-use crate::token_store::{SecretHash, Token, TokenStore};
+use crate::token_store::{SecretHash, Token, TokenKind, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 use crate::{Grant, Scope};
 
@@ -118,6 +118,7 @@ async fn what_one_host_writes_the_other_reads_at_once() {
         mount: None,
         idle: None,
         parent: None,
+        kind: TokenKind::Api,
     };
     tokens(&there).add(&token, secret, None).await.unwrap();
     assert_eq!(tokens(&here).find(secret).await.unwrap(), Some(token.clone()));
@@ -192,6 +193,7 @@ async fn a_damaged_narrowing_never_widens_a_token() {
         mount: None,
         idle: None,
         parent: None,
+        kind: TokenKind::Api,
     };
     tokens(&database).add(&token, secret, None).await.unwrap();
     sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'").execute(&database.writer).await.unwrap();

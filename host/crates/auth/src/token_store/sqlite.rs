@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::text::{lines, networks, scopes};
-use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenStore};
+use super::{Count, Quota, SecretHash, TOUCH_INTERVAL, Token, TokenKind, TokenStore};
 use crate::AuthError;
 use crate::sqlite::read::reading;
 use crate::sqlite::{Database, loaded, stored};
@@ -98,8 +98,8 @@ async fn insert(
     secret: SecretHash,
 ) -> Result<(), AuthError> {
     let query = sqlx::query(
-        "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr, mount, idle, parent)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tokens (id, owner, secret, hint, label, created, expires, last_used, read_only, scopes, cidr, mount, idle, parent, kind)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );
     let query = query
         .bind(token.id.as_bytes().to_vec())
@@ -115,7 +115,8 @@ async fn insert(
         .bind(lines(&token.cidr))
         .bind(token.mount.clone())
         .bind(token.idle.map(stored))
-        .bind(bytes(token.parent));
+        .bind(bytes(token.parent))
+        .bind(token.kind.name());
     query.execute(connection).await?;
     Ok(())
 }
@@ -216,6 +217,7 @@ fn read(row: &SqliteRow) -> Result<Token, AuthError> {
             Some(_) => Some(uuid(row, "parent")?),
             None => None,
         },
+        kind: TokenKind::named(row.try_get("kind")?).map_err(AuthError::damaged)?,
     })
 }
 

@@ -46,6 +46,7 @@ fn token(owner: Uuid, created: u64) -> Token {
         mount: None,
         idle: None,
         parent: None,
+        kind: TokenKind::Api,
     }
 }
 

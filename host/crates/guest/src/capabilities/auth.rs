@@ -267,8 +267,7 @@ impl wit::HostAccount for State {
             scopes: scopes(&self.access.mount()?.name, &wanted.scopes)?,
             lifetime: wanted.lifetime_seconds.map(Duration::from_secs),
             cidr: wanted.networks.iter().map(|network| parse_network(network)).collect::<Result<_, _>>()?,
-            mount: None,
-            actions: None,
+            ..TokenRequest::default()
         };
         let Issued { token, secret } = self.access.session(Reason::Tokens)?.issue(&account, wanted).await?;
         self.hide(&secret);

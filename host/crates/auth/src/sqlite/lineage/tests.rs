@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::keeper::Keeper as _;
 use crate::sqlite::{Database, PATIENCE};
-use crate::token_store::{SecretHash, Token, TokenStore};
+use crate::token_store::{SecretHash, Token, TokenKind, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 use crate::{AuthError, Grant};
 
@@ -43,6 +43,7 @@ fn token(owner: Uuid) -> Token {
         mount: None,
         idle: None,
         parent: None,
+        kind: TokenKind::Api,
     }
 }
 
