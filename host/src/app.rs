@@ -35,6 +35,7 @@ use crate::descriptors::Descriptors;
 use crate::dispatch::{Dispatcher, Settings};
 use crate::maintenance::{self, Caretaker};
 use crate::mounts::{Mount, MountError, Mounts};
+use crate::pages::AccountPage;
 use crate::plugins::{Generation, Imports, LinkResult, Plugins, PluginsError, Watcher};
 use crate::prefixes::Prefixes;
 use crate::respond::{BoxError, ResponseBody};
@@ -333,6 +334,11 @@ fn settings(config: &Config) -> Settings {
         patience: limits.queue_timeout.0,
         calls: limits::of_calls(config),
         tokens: TokenRules { enabled: tokens.enabled, read_only: tokens.read_only },
+        account: AccountPage {
+            is_enabled: config.auth.account.enabled,
+            session_lifetime: config.auth.account.session_lifetime.0,
+            patience: limits.header_timeout.0,
+        },
     }
 }
 

@@ -29,6 +29,7 @@ use crate::capabilities::request::TokenRules;
 use crate::capabilities::resources::{Budgets, Resources};
 use crate::capabilities::{Ground, RequestContext};
 use crate::mounts::{Found, Mount, is_reserved};
+use crate::pages::{self, AccountPage, Cookies, LARGEST_FORM, Pages};
 use crate::plugins::{CallError, Generation};
 use crate::prefixes::PrefixError;
 use crate::respond::{
@@ -37,7 +38,6 @@ use crate::respond::{
 use crate::server::{Gate, Load, Pass, Peer};
 use crate::serving::{Absence, Serving};
 use crate::shares::{Budget, Client};
-use crate::status::{self, Pages};
 use crate::storage::Storage;
 use crate::text::{printable, printable_path};
 use crate::turns::Turns;
@@ -61,6 +61,7 @@ pub struct Settings {
     pub patience: Duration,
     pub calls: DataLimits,
     pub tokens: TokenRules,
+    pub account: AccountPage,
 }
 
 /// Answers requests.
@@ -106,10 +107,13 @@ impl Dispatcher {
         let body = RequestBody::new(body, self.settings.bodies);
         let is_anonymous = !Credentials::are_in(&parts.headers);
         let is_started_elsewhere = self.is_started_elsewhere(&parts, &peer);
+        let cookies = self.cookies(&parts, &peer);
+        let is_from_elsewhere = self.is_from_elsewhere(&parts, &peer);
         let cors = Cors::of(&self.settings.cors, &parts);
         let credentials = Credentials::take(&mut parts.headers);
         let head = RequestHead { method: &parts.method, headers: &parts.headers };
-        let asked = Asked { parts: &parts, peer, is_anonymous, is_started_elsewhere };
+        let asked =
+            Asked { parts: &parts, peer, cookies, is_anonymous, is_from_elsewhere, is_started_elsewhere };
         let refused = asked.peer.refused.map(|why| Failure::BadRequest(why.into()));
         let answered = match (refused.or_else(|| unknown_method(&parts.method)), cors.preflight()) {
             (Some(failure), _) => Err(failure.into()),
@@ -147,7 +151,12 @@ impl Dispatcher {
             return Ok((of_the_server(), None));
         }
         if is_reserved(path) {
-            return Ok((status::reply(&self.pages(), &self.asked_of_host(asked)).await?, None));
+            if !body.is_empty() {
+                let memory = self.bodies.take(Client::of(asked.peer.ip), LARGEST_FORM as u64);
+                body.keep(memory.map_err(|_| Failure::Busy { retry_after: self.settings.small_body })?);
+            }
+            let reply = pages::reply(&self.pages(), &self.asked_of_host(asked), body).await?;
+            return Ok((reply, None));
         }
         let mut mounts = self.serving.mounts();
         if mounts.resolve(asked.host(), path).is_none() {
@@ -252,11 +261,27 @@ impl Dispatcher {
     }
 
     fn is_started_elsewhere(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+        cross_site::is_started_elsewhere(&parts.headers, self.names(peer))
+    }
+
+    fn is_from_elsewhere(&self, parts: &http::request::Parts, peer: &Peer) -> bool {
+        cross_site::is_from_elsewhere(&parts.headers, self.names(peer))
+    }
+
+    /// The names under which a browser knows this host.
+    fn names<'a>(&'a self, peer: &'a Peer) -> impl Iterator<Item = &'a str> {
         let public_url = self.settings.public_url.as_deref();
         let public = public_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
         let public = public.and_then(|rest| rest.split('/').next());
-        let hosts = public.into_iter().chain(peer.host.as_deref());
-        cross_site::is_started_elsewhere(&parts.headers, hosts)
+        public.into_iter().chain(peer.host.as_deref())
+    }
+
+    /// The cookies of the host's own pages. No other request has them.
+    fn cookies(&self, parts: &http::request::Parts, peer: &Peer) -> Cookies {
+        if !is_reserved(parts.uri.path()) {
+            return Cookies::default();
+        }
+        Cookies::read(&parts.headers, pages::is_secure(peer.scheme, self.settings.public_url.as_deref()))
     }
 
     /// The generation that serves a mount. If there is none, this is no 404, because clients would
@@ -276,16 +301,24 @@ impl Dispatcher {
     }
 
     fn pages(&self) -> Pages<'_> {
-        Pages { serving: &self.serving, storage: &self.storage, auth: &self.auth }
+        Pages {
+            serving: &self.serving,
+            storage: &self.storage,
+            auth: &self.auth,
+            account: &self.settings.account,
+        }
     }
 
-    fn asked_of_host<'a>(&'a self, asked: &'a Asked<'_>) -> status::Asked<'a> {
-        status::Asked {
+    fn asked_of_host<'a>(&'a self, asked: &'a Asked<'_>) -> pages::Asked<'a> {
+        pages::Asked {
             method: &asked.parts.method,
             path: asked.parts.uri.path(),
             scheme: asked.peer.scheme,
             host: asked.host(),
             public_url: self.settings.public_url.as_deref(),
+            peer: asked.peer.ip,
+            cookies: &asked.cookies,
+            is_from_elsewhere: asked.is_from_elsewhere,
         }
     }
 
@@ -350,9 +383,12 @@ impl Dispatcher {
 struct Asked<'a> {
     parts: &'a http::request::Parts,
     peer: Peer,
+    cookies: Cookies,
     /// No header of the request contained a credential.
     is_anonymous: bool,
-    /// Another web site made a browser send it, with the password that the browser keeps.
+    /// A browser says that another web site made it send this request.
+    is_from_elsewhere: bool,
+    /// The same, with the password that the browser keeps.
     is_started_elsewhere: bool,
 }
 

@@ -11,9 +11,9 @@ mod dispatch;
 pub mod maintenance;
 pub mod mounts;
 pub mod ownership;
+mod pages;
 mod prefixes;
 mod serving;
-mod status;
 mod turns;
 pub mod upkeep;
 

@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod backend;
+pub mod browser;
 pub mod cargo;
 pub mod clients;
 pub mod composer;
@@ -41,6 +42,7 @@ pub mod terminal;
 pub mod tmpfs;
 pub mod toxiproxy;
 pub mod wait;
+pub mod webdriver;
 
 pub use accounts::User;
 pub use actor::{Actor, Answer};

@@ -14,6 +14,8 @@ use crate::config::values::{Secret, Span};
 const SHORTEST_SECRET: usize = 32;
 /// The longest lifetime of an access token.
 const LIFETIMES: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(1)];
+/// The shortest and the longest session of a browser.
+const SESSIONS: [Duration; 2] = [Duration::from_mins(1), Duration::from_hours(30 * 24)];
 const MOST_KEYS: usize = 16;
 const MOST_TOKENS: u32 = 100_000;
 const SHORTEST_REFRESH: Duration = Duration::from_hours(1);
@@ -41,6 +43,16 @@ pub struct AuthConfig {
     pub refresh_idle: Span,
     pub npm_tokens: NpmTokens,
     pub oci_tokens: OciTokens,
+    pub account: AccountConfig,
+}
+
+/// `[auth.account]`: the page on which users manage their tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountConfig {
+    pub enabled: bool,
+    /// How long a browser stays signed in.
+    pub session_lifetime: Span,
 }
 
 /// `[auth.npm_tokens]`: opaque tokens that clients create at a login.
@@ -108,7 +120,14 @@ impl Default for AuthConfig {
             refresh_idle: Span(Duration::from_hours(30 * 24)),
             npm_tokens: NpmTokens::default(),
             oci_tokens: OciTokens::default(),
+            account: AccountConfig::default(),
         }
+    }
+}
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        Self { enabled: true, session_lifetime: Span(Duration::from_hours(8)) }
     }
 }
 
@@ -166,6 +185,12 @@ impl AuthConfig {
         let spans = [("refresh_lifetime", self.refresh_lifetime), ("refresh_idle", self.refresh_idle)];
         if let Some((key, _)) = spans.iter().find(|(_, span)| span.0 < SHORTEST_REFRESH) {
             return Err(format!("[auth] {key} must be at least one hour: write it like \"30d\""));
+        }
+        let [shortest, longest] = SESSIONS;
+        if !(shortest..=longest).contains(&self.account.session_lifetime.0) {
+            return Err(
+                "[auth.account] session_lifetime must be one minute to 30 days: write it like \"8h\"".into(),
+            );
         }
         self.access_tokens().map_or(Ok(()), |tokens| tokens.check(secret.is_some()))
     }

@@ -33,7 +33,8 @@ fn has_password(headers: &HeaderMap) -> bool {
     })
 }
 
-fn is_from_elsewhere<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> bool {
+/// Whether a browser says that another site made it send this request.
+pub(super) fn is_from_elsewhere<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> bool {
     match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
         // `none`: the user typed the address.
         Some(b"same-origin" | b"none") => return false,

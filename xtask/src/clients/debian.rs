@@ -11,7 +11,7 @@ static UPDATED: OnceLock<bool> = OnceLock::new();
 
 /// The name of each program, the packages that contain it and what it loads, and the argument that prints its
 /// version. Any version will do: the distribution pins it.
-const PROGRAMS: [(&str, &str, &str); 15] = [
+const PROGRAMS: [(&str, &str, &str); 16] = [
     ("skopeo", "skopeo", "--version"),
     ("podman", "podman", "--version"),
     ("buildah", "buildah", "--version"),
@@ -31,6 +31,8 @@ const PROGRAMS: [(&str, &str, &str); 15] = [
     ("ruby", "ruby", "--version"),
     ("bundle", "bundler", "--version"),
     ("mvn", "maven", "--version"),
+    // The browser of the tests of pages.
+    ("chromedriver", "chromium chromium-driver", "--version"),
 ];
 
 /// Installs the container tools that are not there, all at once; tells what then runs.

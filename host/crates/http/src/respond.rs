@@ -74,6 +74,8 @@ pub struct Reply {
     pub reason: Option<String>,
     /// As the plugin set them. Headers that only the host sets are ignored.
     pub headers: HeaderMap,
+    /// Headers of one of the host's own pages, such as a cookie. They replace those of every response.
+    pub of_the_host: HeaderMap,
     /// The body, in order.
     pub body: Vec<Part>,
     /// The content never changes at this URL.
@@ -101,6 +103,7 @@ impl Reply {
             status,
             reason: None,
             headers: HeaderMap::new(),
+            of_the_host: HeaderMap::new(),
             body: Vec::new(),
             immutable: false,
             public: false,

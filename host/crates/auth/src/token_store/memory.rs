@@ -29,7 +29,7 @@ impl Memory {
 /// All tokens, and the indexes of them.
 #[derive(Debug, Default)]
 struct Tokens {
-    by_id: HashMap<Uuid, (SecretHash, Token)>,
+    kept: HashMap<Uuid, (SecretHash, Token)>,
     by_secret: HashMap<SecretHash, Uuid>,
     /// The tokens of an owner, in the order in which they were created.
     by_owner: HashMap<Uuid, BTreeSet<(u64, Uuid)>>,
@@ -40,7 +40,7 @@ struct Tokens {
 
 impl Tokens {
     fn get(&self, id: Uuid) -> Option<&Token> {
-        self.by_id.get(&id).map(|(_, token)| token)
+        self.kept.get(&id).map(|(_, token)| token)
     }
 
     fn of(&self, owner: Uuid) -> impl Iterator<Item = &Token> {
@@ -55,11 +55,11 @@ impl Tokens {
             self.by_parent.entry(parent).or_default().insert(id);
         }
         self.by_end.extend(token.end().map(|end| (end, id)));
-        self.by_id.insert(id, (secret, token));
+        self.kept.insert(id, (secret, token));
     }
 
     fn take(&mut self, id: Uuid) -> Option<Token> {
-        let (secret, token) = self.by_id.remove(&id)?;
+        let (secret, token) = self.kept.remove(&id)?;
         self.by_secret.remove(&secret);
         remove_from(&mut self.by_owner, token.owner, &(token.created, id));
         if let Some(parent) = token.parent {
@@ -163,7 +163,7 @@ impl TokenStore for Memory {
         if let Some(owner) = owner {
             return Ok(tokens.of(owner).cloned().collect());
         }
-        let mut all: Vec<Token> = tokens.by_id.values().map(|(_, token)| token.clone()).collect();
+        let mut all: Vec<Token> = tokens.kept.values().map(|(_, token)| token.clone()).collect();
         all.sort_by_key(|token| (token.created, token.id));
         Ok(all)
     }
@@ -182,7 +182,7 @@ impl TokenStore for Memory {
 
     async fn touch(&self, id: Uuid, now: u64) -> Result<(), AuthError> {
         let mut tokens = self.tokens();
-        let Some((secret, token)) = tokens.by_id.get(&id) else { return Ok(()) };
+        let Some((secret, token)) = tokens.kept.get(&id) else { return Ok(()) };
         if token.last_used.is_none_or(|last| last.saturating_add(TOUCH_INTERVAL) <= now) {
             let (secret, token) = (*secret, Token { last_used: Some(now), ..token.clone() });
             tokens.take(id);

@@ -148,6 +148,7 @@ impl ResponseBuilder {
             status,
             reason: self.reason,
             headers: self.headers,
+            of_the_host: HeaderMap::new(),
             body: self.parts,
             immutable: self.immutable,
             public: false,

@@ -88,6 +88,7 @@ pub(super) fn add_the_hosts(reply: &mut Reply) {
     if let Some(filename) = &reply.filename {
         headers.insert(CONTENT_DISPOSITION, attachment(filename));
     }
+    headers.extend(std::mem::take(&mut reply.of_the_host));
 }
 
 /// The headers that the store knows when one object is the whole body. A client may have chosen its
