@@ -26,8 +26,6 @@ type Sentence = Cow<'static, str>;
 pub enum Failure {
     /// Nothing is mounted at the address, or the requested thing does not exist; says which.
     NotFound(Sentence),
-    /// The configuration disables this feature.
-    FeatureDisabled(Sentence),
     /// The credentials of the request are not valid; says why.
     Unauthorized(Sentence),
     /// The host rejects this request; says why.
@@ -70,7 +68,6 @@ pub enum Failure {
     StorageUnavailable,
     /// The storage can only be read.
     StorageTakesNoWrites,
-    StorageFull,
     /// Too many wrong passwords were sent.
     TooManyAttempts {
         retry_after: Duration,
@@ -87,7 +84,7 @@ impl Failure {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::FeatureDisabled(_) | Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) | Self::Truncated => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -103,7 +100,7 @@ impl Failure {
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Trapped | Self::Reply(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
-            Self::OutOfMemory | Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+            Self::OutOfMemory => StatusCode::INSUFFICIENT_STORAGE,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
         }
     }
@@ -112,7 +109,6 @@ impl Failure {
     pub fn message(&self) -> Sentence {
         match self {
             Self::NotFound(sentence)
-            | Self::FeatureDisabled(sentence)
             | Self::Unauthorized(sentence)
             | Self::Forbidden(sentence)
             | Self::BadRequest(sentence)
@@ -146,7 +142,6 @@ impl Failure {
             }
             Self::StorageUnavailable => "the storage does not answer, please try again".into(),
             Self::StorageTakesNoWrites => "the storage takes no writes now, please try again".into(),
-            Self::StorageFull => "the storage is full: the registry's operator must make room".into(),
             Self::TooManyAttempts { retry_after } => {
                 let wait = counted(whole_seconds(*retry_after), "second");
                 format!("too many wrong passwords were sent: try again in {wait}").into()
@@ -357,7 +352,7 @@ mod tests {
         assert_eq!(Failure::Trapped.status(), 500);
         assert_eq!(Failure::Deadline.status(), 504);
         assert_eq!(Failure::OutOfMemory.status(), 507);
-        assert_eq!(Failure::FeatureDisabled("off".into()).status(), 405);
+        assert_eq!(Failure::MethodNotAllowed { allow: "GET, HEAD".into() }.status(), 405);
         assert_eq!(
             Failure::MethodNotAllowed { allow: "GET, HEAD".into() }.reply(None).headers.get(ALLOW).unwrap(),
             "GET, HEAD"
