@@ -39,7 +39,7 @@ KIND    a kind of things that the mount's plugin has, e.g. `package`
 NAME    the name of one such thing; it may contain `/`, `@` and `:`
 ACTION  what is allowed, e.g. `read` or `write`
 
-`*` matches any characters. The README of each plugin lists its kinds and actions. When a client lacks a \
+`*` matches any characters. `plugins/PLUGIN/README.md` lists the kinds and actions of a plugin. When a client lacks a \
 permission, the error contains the scope as you write it here.";
 
 /// The meaning of a grant, for `--help`.

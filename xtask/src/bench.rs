@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: builds what is measured, runs the bench program, passes its lines on.
+//! `cargo xtask bench`: builds the programs, runs the bench program, and prints its lines.
 //!
-//! What is measured, and how it is told, is the bench program's.
+//! The bench program decides what is measured and how the results are printed.
 
 use crate::workspace::Workspace;
 use crate::{command, plugins};

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what a machine can say about the source without running it.
+//! `cargo xtask check`: checks the source without running it.
 
 use crate::tools::CARGO_DENY;
 use crate::workspace::Workspace;

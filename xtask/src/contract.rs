@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Stands for whatever comes after every release: two of one version cannot be compared.
+/// The version of the present contract, after every release: two of one version cannot be compared.
 const NEXT: &str = "0.1.9999";
 
 /// True when this contract holds all that was released, and a released one was not touched.

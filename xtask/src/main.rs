@@ -1,4 +1,4 @@
-//! The workspace's own commands, as `cargo xtask COMMAND`: what a developer and CI run.
+//! The commands of the workspace for developers and CI: `cargo xtask COMMAND`.
 //!
 //! Knows how the crates are built, tested and packed; knows nothing of what they do.
 
@@ -36,7 +36,7 @@ enum Command {
     /// Run the tests
     Test(test::Options),
     /// Formatting, clippy with warnings denied, licences and sources of dependencies,
-    /// the contract beside what was released of it
+    /// the contract compared with its releases
     Check,
     /// Measure against bare hyper (and nginx), as ratios
     Bench(bench::Options),

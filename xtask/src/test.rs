@@ -16,14 +16,14 @@ use std::process::Command;
 /// Which tests.
 #[derive(clap::Args)]
 pub struct Options {
-    /// `quick`, `races` and `clients` unless said
+    /// Which tests; by default those of `quick`, `races` and `clients`
     #[arg(long, value_enum)]
     tier: Option<Tier>,
     /// Only tests whose name contains this
     filter: Option<String>,
 }
 
-/// Told from the name of a test's file: `clients_*`, `soak_*`, and all others are quick;
+/// The name of a test's file decides its tier: `clients_*`, `soak_*`, and all others are quick;
 /// `soak_*` is of the races as a sample, `clients_large_*` of the clients, and both are of the
 /// soak in full. So are the fuzz targets, of which a sample is quick.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -26,7 +26,7 @@ pub const WASM_TOOLS: Tool = Tool {
     name: "wasm-tools",
     version: "1.263.0",
     options: &["--no-default-features", "--features", "component"],
-    why: "wasm-tools is needed to compare the contract with what was released of it",
+    why: "wasm-tools is needed to compare the contract with its releases",
 };
 
 impl Tool {

@@ -1,6 +1,6 @@
 //! Where things lie: the checkout, the target directory, the cache outside the checkout.
 //!
-//! Names folders only; creates none of them.
+//! It only names folders, and creates none.
 
 use std::env;
 use std::ffi::OsString;

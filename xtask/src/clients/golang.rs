@@ -46,7 +46,7 @@ fn build(home: &Path, program: &str, package: &str, version: &str) -> Result<Str
     let wanted = format!("{package}@{version}");
     let mut go = Command::new("go");
     go.args(["install", &wanted]);
-    // The module's own settings, not those of whoever runs this; no C compiler is needed.
+    // The settings of the module, not those of the user; no C compiler is needed.
     go.env("GOBIN", home).env("CGO_ENABLED", "0").env("GOFLAGS", "-buildvcs=false");
     // Outside of any checkout, whose `go.mod` would have a say.
     go.current_dir(std::env::temp_dir());
