@@ -12,7 +12,7 @@ pub struct User {
     pub token: String,
 }
 
-/// A new user who holds these scopes.
+/// Adds a user with these grants.
 pub(crate) async fn add(home: &Home, name: &str, scopes: &[&str]) -> User {
     let password = password(name);
     let mut arguments = vec!["user", "add", name, "--password-stdin"];

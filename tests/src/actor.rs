@@ -1,4 +1,4 @@
-//! Somebody who speaks HTTP by hand: nobody, or the bearer of a token or password.
+//! An HTTP client of tests: anonymous, or with a token or a password.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -58,7 +58,7 @@ impl Actor {
         self
     }
 
-    /// The same, sending these headers each time, in the place of those of the same name.
+    /// The same actor, which sends these headers with each request. They replace headers of the same name.
     #[must_use]
     pub fn with_headers(&self, headers: HeaderMap) -> Self {
         let mut actor = self.clone();
@@ -72,7 +72,7 @@ impl Actor {
         Self { base, ..self.clone() }
     }
 
-    /// The same, told where a redirection leads instead of following it.
+    /// The same actor, which does not follow redirections.
     #[must_use]
     pub fn staying(self) -> Self {
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
@@ -104,7 +104,7 @@ impl Actor {
         self.send(Method::POST, path, document.to_string()).await
     }
 
-    /// Any method, any body; JSON is what it says it is. Panics when there is no answer.
+    /// Sends any method and body. The content type of JSON is set. Panics if there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
         self.try_send(method, path, body).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
     }
@@ -154,7 +154,7 @@ impl Answer {
         assert!(self.header("content-type").starts_with("text/plain"), "{self:?}");
     }
 
-    /// Method and address, as it was asked.
+    /// The method and the address of the request.
     pub fn request(&self) -> &str {
         &self.request
     }

@@ -1,6 +1,6 @@
 //! Real package managers, each in a home of its own that no configuration of ours reaches.
 //!
-//! They are installed by `cargo xtask clients`; one that is missing is told there.
+//! `cargo xtask clients` installs them, and reports those that are missing.
 
 mod cargo;
 pub mod componentize;
@@ -73,7 +73,7 @@ impl Run {
         self.stdout
     }
 
-    /// What it said. Panics when the client did not fail.
+    /// The output of a client that failed. Panics if it did not fail.
     #[track_caller]
     pub fn fails(self) -> String {
         assert!(!self.success, "{}\nshould fail: {}\n{}", self.command, self.stdout, self.stderr);
@@ -98,7 +98,7 @@ fn default_folder() -> PathBuf {
 pub fn system(program: &str) -> Option<std::process::Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    // Where Debian has servers, also for users whose PATH does not.
+    // Debian installs servers in this folder, which is not in the PATH of every user.
     folders.push(PathBuf::from("/usr/sbin"));
     let found = folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file());
     if found.is_none() {

@@ -50,7 +50,7 @@ impl Crowd {
     }
 }
 
-/// How often an object was written, of what the store was asked.
+/// How many of the requests to the store have written an object.
 pub fn writes(asked: &[String], key: &str) -> usize {
     asked.iter().filter(|line| **line == format!("PUT /{key}")).count()
 }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What is done to the next write whose path holds these words.
+/// The fault of the next write whose path contains these words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deed {
     /// The server's side of the connection ends, then the client's.
@@ -164,7 +164,7 @@ async fn requests(
     }
 }
 
-/// Takes what the client still sends, until it goes away.
+/// Reads the rest of the request until the client closes the connection.
 async fn wait_for_end(client: &mut OwnedReadHalf, most: usize) {
     let mut rest = Vec::with_capacity(most);
     while client.read_buf(&mut rest).await.is_ok_and(|read| read > 0) {

@@ -1,6 +1,6 @@
 //! Storage services that others wrote, started by the tests, each with a bucket of its own.
 //!
-//! They are installed by `cargo xtask clients`; one that is missing is told there.
+//! `cargo xtask clients` installs them, and reports those that are missing.
 
 use crate::clients::installed;
 use crate::server::Server;
@@ -27,7 +27,7 @@ pub enum Kind {
     VersityGw,
     /// Keeps everything in memory; checks no signatures.
     Moto,
-    /// Ignores conditional writes: what comes last, wins.
+    /// Ignores the conditions of writes: the last write wins.
     S3rver,
     /// Azure Blob Storage by its makers; its containers are made by the tests.
     Azurite,
@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Its objects as files, beside the engine's own; none where they are kept otherwise.
+    /// The folder with its objects as files; none if the engine stores them in another way.
     pub(crate) fn bucket(&self) -> Option<PathBuf> {
         (self.kind == Kind::VersityGw).then(|| self.folder.path().join(BUCKET))
     }

@@ -49,7 +49,7 @@ pub struct Faults {
 /// Which answers are lost.
 #[derive(Default)]
 struct Losses {
-    /// Writes so far, and those whose answer was lost.
+    /// The number of writes, and of writes whose answer was lost.
     writes: AtomicUsize,
     lost: AtomicUsize,
     /// How often each object was written.
@@ -254,7 +254,7 @@ fn set_clock(headers: &mut HeaderMap, ahead: i64) {
     }
 }
 
-/// Its turn begins when all of the request is here: whoever sends slowly keeps nobody waiting.
+/// Its turn begins when the whole request has arrived, so a slow client does not delay others.
 async fn in_turn(
     service: S3Service,
     turns: Turns,

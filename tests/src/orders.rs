@@ -11,7 +11,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_mins(30);
 
 impl Registry {
-    /// `packhouse ARGUMENTS` to its end, logging only what is wrong.
+    /// Runs `packhouse ARGUMENTS` to its end. It logs only warnings and errors.
     pub async fn order(&self, arguments: &[&str]) -> Ended {
         let child = self.begin(arguments).spawn().expect("`packhouse` starts: is it built?");
         end(child, arguments).await

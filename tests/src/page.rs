@@ -1,15 +1,15 @@
-//! A page of documentation, done as it says: its files are written, its commands run, and what
-//! they print is compared with what it shows.
+//! Follows a page of documentation: writes its files, runs its commands, and compares their output
+//! with the output that the page shows.
 //!
 //! A block of `toml` or `rust` after a line that is a path and a colon is that file. In a block
 //! of `console`, a line that begins with `$ ` is a command and the others are what it prints;
-//! `…` stands for whatever is there in that line. Every such block starts in the same folder.
+//! `…` stands for any text in that line. Every such block starts in the same folder.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-/// Above what each command prints; nothing else does.
+/// Marks the beginning of the output of each command.
 const MARK: &str = "\u{1}";
 
 enum Block<'page> {
@@ -23,8 +23,9 @@ pub fn read(page: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Follows the page in this folder, by one shell. `environment` is added to ours. Panics at
-/// the first command that fails, and when one printed something else than is shown.
+/// Follows the page in this folder, in one shell. `environment` is added to the environment of this
+/// process. Panics at the first command that fails, and if a command printed another output than the
+/// page shows.
 pub fn follow(page: &str, folder: &Path, environment: &[(&str, &str)]) {
     let blocks = blocks(page);
     let mut shown = Vec::new();
@@ -126,14 +127,14 @@ mod tests {
         "`notes/a.toml`:\n\n```toml\nkey = 1\n```\n\ntext\n\n```console\n$ cat notes/a.toml\nkey = …\n```\n";
 
     #[test]
-    fn a_page_that_shows_what_happens_is_followed_to_its_end() {
+    fn a_page_that_shows_the_real_output_passes() {
         let folder = tempfile::tempdir().expect("a folder");
         follow(PAGE, folder.path(), &[]);
     }
 
     #[test]
     #[should_panic(expected = "and the page shows")]
-    fn a_page_that_shows_something_else_is_found_out() {
+    fn a_page_that_shows_another_output_fails() {
         let folder = tempfile::tempdir().expect("a folder");
         follow(&PAGE.replace("key = …", "other = …"), folder.path(), &[]);
     }

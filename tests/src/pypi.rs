@@ -121,7 +121,7 @@ impl Distribution {
         }
     }
 
-    /// A field of the form, instead of what it was.
+    /// Replaces a field of the form.
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {
         self.fields.retain(|(field, _)| field != name);
@@ -136,7 +136,7 @@ impl Distribution {
         self.field("attestations", &attestations.to_string())
     }
 
-    /// An attestation about it (PEP 740), signed by nobody.
+    /// An attestation about it (PEP 740) without a valid signature.
     pub fn attestation(&self) -> Value {
         let encode = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
         let statement = json!({

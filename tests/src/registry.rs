@@ -133,7 +133,8 @@ impl Registry {
         self.home.keys()
     }
 
-    /// The bucket has these keys, and nothing is left of an upload. Panics with what was answered.
+    /// Checks that the bucket has exactly these keys, and that no upload has left anything. The panic shows
+    /// the answer.
     #[track_caller]
     pub fn expect_only(&self, keys: &[String], answer: &Answer) {
         assert_eq!(self.keys(), keys, "after {answer:?}");
@@ -152,24 +153,24 @@ impl Registry {
         files_below(&self.home().objects().join(".packhouse/staging"))
     }
 
-    /// A new user who holds these scopes, with a token.
+    /// Adds a user with these grants and a token.
     pub async fn user(&self, name: &str, scopes: &[&str]) -> User {
         accounts::add(&self.home, name, scopes).await
     }
 
-    /// Somebody who may publish and unpublish everything on `npm`.
+    /// A user who may publish and unpublish everything on `npm`.
     pub async fn publisher(&self) -> Actor {
         let user = self.user("publisher", &["npm:package:*:write", "npm:package:*:delete"]).await;
         self.actor("/npm").with_token(&user.token)
     }
 
-    /// Somebody who may do everything with all crates, below `/cargo`.
+    /// A user who may do everything with all crates, below `/cargo`.
     pub async fn crate_publisher(&self) -> Actor {
         let user = self.user("publisher", &["cargo:crate:*:write"]).await;
         self.actor("/cargo").with_token(&user.token)
     }
 
-    /// Somebody who may pull, push and delete in every repository, below `/v2`, with a password.
+    /// A user with a password who may pull, push and delete in every repository, below `/v2`.
     pub async fn pusher(&self) -> Actor {
         let user = self.user("pusher", &["oci:repository:*:*"]).await;
         self.actor("/v2").with_password(&user.name, &user.password)
@@ -180,25 +181,25 @@ impl Registry {
         self.actor("/v2").with_password("pusher", &accounts::password("pusher"))
     }
 
-    /// Somebody who may upload and delete everything on `pypi`, with a password as twine sends it.
+    /// A user who may upload and delete everything on `pypi`, with a password as twine sends it.
     pub async fn uploader(&self) -> Actor {
         let user = self.user("uploader", &["pypi:package:*:write"]).await;
         self.actor("/pypi").with_password(&user.name, &user.password)
     }
 
-    /// Somebody who may deploy and delete everything on `maven`, with a password as Maven sends it.
+    /// A user who may deploy and delete everything on `maven`, with a password as Maven sends it.
     pub async fn deployer(&self) -> Actor {
         let user = self.user("deployer", &["maven:artifact:*:write"]).await;
         self.actor("/maven").with_password(&user.name, &user.password)
     }
 
-    /// Somebody who may do everything with all packages on `composer`.
+    /// A user who may do everything with all packages on `composer`.
     pub async fn php_publisher(&self) -> Actor {
         let user = self.user("publisher", &["composer:package:*:write"]).await;
         self.actor("/composer").with_password(&user.name, &user.password)
     }
 
-    /// Somebody who may do everything with all gems, below `/rubygems`.
+    /// A user who may do everything with all gems, below `/rubygems`.
     pub async fn gem_publisher(&self) -> Actor {
         let user = self.user("publisher", &["rubygems:gem:*:write"]).await;
         self.actor("/rubygems").with_token(&user.token)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::NamedTempFile;
 
-/// Killed when dropped, by whatever drops it.
+/// A server process. Dropping it kills the process.
 pub struct Server {
     child: Child,
     port: u16,

@@ -14,7 +14,7 @@ const MARK: &str = "skipped: ";
 /// The tests of this process that have printed their line.
 static PRINTED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
-/// Prints one line for the test that calls this, however often it does. `missing` is what it needs.
+/// Prints one line for the test that calls this, however often it does. `missing` names the missing program.
 pub fn skip(missing: &str) {
     let thread = std::thread::current();
     // libtest names the thread of a test after the test.

@@ -39,7 +39,7 @@ impl Snapshot {
         self
     }
 
-    /// The next answer, and in a few words who asks for what. Gives it back.
+    /// Adds an answer to the snapshot, with a few words about the request. Returns the answer.
     pub fn add(&mut self, what: &str, answer: Answer) -> Answer {
         let body = self.body(&answer);
         // The length of an address is the port's.

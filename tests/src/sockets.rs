@@ -16,7 +16,7 @@ pub async fn connect_from(address: &str, last: u8) -> TcpStream {
     connect(address, last, None).await
 }
 
-/// The same with a small buffer for what it receives, as a slow line has.
+/// The same with a small receive buffer, like a slow connection.
 pub async fn connect_slowly(address: &str, last: u8) -> TcpStream {
     connect(address, last, Some(8 << 10)).await
 }
@@ -30,7 +30,7 @@ async fn connect(address: &str, last: u8, buffer: Option<u32>) -> TcpStream {
     socket.connect(address.parse().expect("an address")).await.expect("the registry accepts")
 }
 
-/// Sends a text and reads what comes until the other side closes.
+/// Sends a text, and reads until the other side closes the connection.
 pub async fn exchange(socket: &mut TcpStream, text: &str) -> String {
     let mut answer = Vec::new();
     // The other side may have answered and closed before it had everything.
@@ -44,7 +44,7 @@ pub async fn get(socket: &mut TcpStream, path: &str) -> String {
     exchange(socket, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
 }
 
-/// The status of an answer; 0 where there is none.
+/// The status of an answer; 0 if it has none.
 pub fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
 }
@@ -83,7 +83,7 @@ pub async fn http2(socket: TcpStream, window: u32) -> SendRequest<Empty<Bytes>> 
     sender
 }
 
-/// A GET over HTTP/2; its body is read by who wants it.
+/// A GET over HTTP/2. The caller reads the body.
 pub async fn get_http2(
     sender: &mut SendRequest<Empty<Bytes>>,
     path: &str,

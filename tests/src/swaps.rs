@@ -1,4 +1,4 @@
-//! Plugin files replaced under load, and what the status page says of them.
+//! Replaces plugin files under load, and reads their state from the status page.
 
 use crate::registry::built;
 use crate::{Actor, Registry};
@@ -84,7 +84,7 @@ pub fn variant(plugin: &str, number: u8) -> Vec<u8> {
     bytes
 }
 
-/// Writes beside and renames, as a careful deployment does.
+/// Writes a new file and renames it, as a careful deployment does.
 pub fn replace(file: &Path, bytes: &[u8]) {
     let beside = file.with_extension("new");
     std::fs::write(&beside, bytes).expect("a file of ours");

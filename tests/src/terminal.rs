@@ -39,7 +39,7 @@ impl Terminal {
         Self { child, keyboard, screen, shown: String::new(), read: 0 }
     }
 
-    /// Waits until this is shown (after what was waited for before), then types a line.
+    /// Waits until the program prints this text (after the text of the last wait), then types a line.
     pub fn answer(&mut self, question: &str, line: &str) {
         self.expect(question);
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("it is typed");

@@ -12,7 +12,7 @@ pub struct Tmpfs {
 }
 
 impl Tmpfs {
-    /// None where it cannot be mounted (only root may), which `cargo xtask clients` tells.
+    /// None if it cannot be mounted: only root may. `cargo xtask clients` reports this.
     pub fn mount(mebibytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let size = format!("size={mebibytes}m");

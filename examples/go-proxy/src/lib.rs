@@ -36,12 +36,12 @@ impl Protocol for Go {
 
 packhouse_plugin::export!(Go, maintenance);
 
-/// Of a module: it alone says which versions exist. None is ever taken out.
+/// The index of a module. It alone decides which versions exist. No version is ever removed from it.
 type Index = BTreeMap<Version, Release>;
 
 #[derive(Serialize, Deserialize)]
 struct Release {
-    /// Of the zip.
+    /// The SHA-256 of the zip.
     sha256: String,
     /// When it was published, in milliseconds since the Unix epoch.
     time: u64,

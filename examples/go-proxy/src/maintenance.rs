@@ -1,5 +1,5 @@
-//! Zips that no index names, and zips that are not what their index says. Nothing is derived, so
-//! there is nothing to rebuild.
+//! Removes zips that no index names, and reports zips that differ from their index. Nothing is
+//! derived, so there is nothing to rebuild.
 
 use packhouse_plugin::maintenance::{self, Maintenance, Reference, Step, Stored, digests, first_missing};
 use packhouse_plugin::storage::folder_of;
@@ -25,7 +25,7 @@ impl Maintenance for Go {
         Ok(())
     }
 
-    /// Eight zips are less than what the host reads in a step.
+    /// Eight zips at a time: the host may read all of them in one step.
     fn verify(step: &Step<'_>) -> Result<(), Error> {
         each_zip(step, 8, |file, module, version, index| {
             step.report_unnamed(&[(file, reference(index, version))], &module.file("index.json"))?;
@@ -37,11 +37,11 @@ impl Maintenance for Go {
     }
 }
 
-/// The index as it is now, so after whatever was listed before.
+/// The index as it is now. It is read after the files were listed.
 fn stored(module: &Module) -> Result<Stored<Index>, Error> {
     Stored::read(&module.file("index.json"), |document| {
         let index: Index = document.json()?;
-        // What names nothing says of no zip that it may go.
+        // An index without versions is damaged: it cannot show that a zip is unused.
         let checked = if index.is_empty() { Err("it names no version".to_owned()) } else { Ok(()) };
         Ok(Stored::ours(document, index, checked))
     })

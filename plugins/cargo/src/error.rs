@@ -1,5 +1,5 @@
-//! What this protocol answers when a request fails: the lines that it has besides the SDK's
-//! defaults, and the shape that cargo reads (web API: `{"errors": [{"detail": "…"}]}`).
+//! The errors of this protocol: the descriptors in addition to the defaults of the SDK, and the format that
+//! cargo reads (web API: `{"errors": [{"detail": "…"}]}`).
 //!
 //! Cargo takes every answer with the member `errors` for a failure, so no success has one. The
 //! challenge of a 401 needs the address of the request, so the protocol's `handle` adds it.

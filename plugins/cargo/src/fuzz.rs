@@ -269,8 +269,7 @@ fn fuzz_crate_file_has_plain_paths_in_its_folder_only() {
     });
 }
 
-/// A whole publish, with its lengths: whatever is sent, it is no error of the registry, and what
-/// is refused leaves nothing.
+/// A whole publish, with its lengths. No input causes a 5xx, and a refused publish leaves nothing.
 #[test]
 fn fuzz_publish_is_never_an_internal_error_and_leaves_nothing_when_refused() {
     let file = crate_file("a", "1.0.0", "[package]\nname = \"a\"\nversion = \"1.0.0\"\n");

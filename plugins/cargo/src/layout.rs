@@ -39,12 +39,12 @@ pub fn crate_file(name: &CrateName, version: &Version) -> String {
     format!("{CRATES}{name}/{name}-{version}.crate")
 }
 
-/// What the keys of a crate's files begin with. `name` is in the spelling of the index.
+/// The prefix of the keys of a crate's files. `name` is in the spelling of the index.
 pub fn files(name: &CrateName) -> String {
     format!("{CRATES}{name}/")
 }
 
-/// Where another system may have put it: with the name in lower case.
+/// The key that another system may have used: with the name in lower case.
 pub fn lower_crate_file(name: &CrateName, version: &Version) -> String {
     let name = name.lower();
     format!("{CRATES}{name}/{name}-{version}.crate")

@@ -64,14 +64,14 @@ fn is_published_here(index: Index<'_>) -> bool {
     index.lines().next().is_some_and(|line| line.crate_size.is_some())
 }
 
-/// Why a document of owners is damaged that is missing.
+/// Why a missing document of owners is damage.
 fn lost_owners(name: &CrateName) -> String {
     format!(
         "it is missing, so {name} has no owners: restore it, or add owners again. If it has a proof, remove that first"
     )
 }
 
-/// Why the index file of a crate is damaged that is missing, and whose owners are there.
+/// Why a missing index file is damage if the crate has a document of owners.
 fn lost_index(owners: &str) -> String {
     format!(
         "it is lost: `{owners}` shows that the crate was published. Restore it, or run `packhouse gc --orphans` to remove everything that is left of the crate"

@@ -27,7 +27,7 @@ const WINDOWS_NAMES: [&str; 22] = [
     "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
-/// A crate's name, in the spelling that it was given in.
+/// The name of a crate, in the spelling of the request or of the stored document.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CrateName(String);
 
@@ -63,7 +63,7 @@ impl CrateName {
         Ok(Self(name.to_owned()))
     }
 
-    /// May a new crate have this name? Follows crates.io.
+    /// Whether a new crate may have this name, by the rules of crates.io.
     pub fn check_new(&self) -> Result<(), NameError> {
         let refuse = |reason| Err(NameError { name: self.0.clone(), reason });
         if self.0.len() > NEW_NAME_LENGTH {
@@ -87,7 +87,7 @@ impl CrateName {
         self.0.to_ascii_lowercase()
     }
 
-    /// What all spellings have in common: lower case, `_` made `-`.
+    /// The form that all spellings share: lower case, with `-` instead of `_`.
     pub fn canonical(&self) -> String {
         self.lower().replace('_', "-")
     }

@@ -146,7 +146,7 @@ impl Contents {
     }
 }
 
-/// Where a link leads; none for what is not below the root.
+/// The target of a link; none if it is not below the root.
 fn resolve(link: &str, target: &str) -> Option<String> {
     if target.is_empty() || target.starts_with('/') || target.contains(['\\', ':', '\0']) {
         return None;

@@ -40,7 +40,7 @@ pub fn names() -> Result<Vec<String>, HostError> {
     Ok(NAMES.read(|| walk().map(|packages| List { packages }))?.packages)
 }
 
-/// What was found last; none if nothing was, or it cannot be read.
+/// The stored catalog; none if there is none or it cannot be read.
 pub fn stored() -> Result<Option<Vec<String>>, HostError> {
     match storage::get(LIST) {
         Ok(document) => Ok(document.and_then(|document| Some(document.json::<List>().ok()?.packages))),

@@ -32,7 +32,7 @@ impl Maintenance for Composer {
 /// What lies at a package's key.
 type Stored = maintenance::Stored<Package>;
 
-/// The document of a package as it is now, so after whatever was listed before.
+/// The document of a package as it is now. It is read after the files were listed.
 fn stored(name: &PackageName) -> Result<Stored, Error> {
     Stored::read(&layout::document(name), |document| match Package::parse(&document.bytes) {
         Err(why) => Err(document.damaged(why)),

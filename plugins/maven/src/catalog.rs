@@ -65,7 +65,7 @@ pub fn follow(artifact: &Artifact, versions: &[String]) -> Result<(), Error> {
     Err(Error::Unavailable(format!("the versions of {artifact} change faster than they can be listed")))
 }
 
-/// Those that are listed by their documents, and those that are not.
+/// The versions that their documents list, and those that they do not.
 fn sorted(artifact: &Artifact, versions: &[String]) -> Result<(Vec<String>, Vec<String>), Error> {
     let (mut listed, mut others) = (Vec::new(), Vec::new());
     for version in versions {
@@ -79,8 +79,8 @@ fn sorted(artifact: &Artifact, versions: &[String]) -> Result<(Vec<String>, Vec<
     Ok((listed, others))
 }
 
-/// Changes what the metadata says of an artifact. `edit` may be called several times, and says
-/// whether it changed anything. Its second argument says whether this change was tried before.
+/// Changes the metadata of an artifact. `edit` may be called several times, and returns whether it
+/// changed anything. Its second argument is whether this change was tried before.
 fn change(artifact: &Artifact, mut edit: impl FnMut(&mut Metadata, bool) -> bool) -> Result<(), Error> {
     let place = Place::of_artifact(artifact);
     edit_at(&place.path, |metadata, has_tried| {
@@ -107,7 +107,7 @@ pub fn edit_at<E: From<Error>>(
         if metadata.is_empty() {
             return Ok::<_, E>(Change::Remove);
         }
-        // It never goes back, whatever the clocks of the hosts say.
+        // The time never goes back, even if the clocks of the hosts differ.
         let now = stamp(clock::now());
         metadata.last_updated =
             Some(metadata.last_updated.take().map_or(now.clone(), |there| there.max(now)));

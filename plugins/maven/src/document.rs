@@ -16,7 +16,7 @@ const FORMAT: &str = "packhouse-maven-1";
 /// The digests that are kept and served.
 pub const ALGORITHMS: [&str; 4] = [MD5, SHA1, SHA256, SHA512];
 
-/// A version, as its document says.
+/// A version as its document describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     format: String,
@@ -53,7 +53,7 @@ pub struct File {
     pub uploaded: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploader: Option<String>,
-    /// None of a file that was copied in and not read yet.
+    /// None for a file that was copied into the bucket and not read yet.
     #[serde(flatten)]
     pub digests: Option<Digests>,
     /// The version of the object, of a file that may be replaced: the digests are those of this one.
@@ -70,7 +70,7 @@ pub struct Digests {
     pub sha512: String,
 }
 
-/// A checksum whose file is yet to come.
+/// A checksum whose file was not uploaded yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     pub name: String,

@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
-//! - [`metadata`], [`pom`], [`xml`]: what is read and rendered
+//! - [`metadata`], [`pom`], [`xml`]: read and render documents of Maven
 //! - `path`: the meaning of a path; `access`: the checks of permissions
 //! - `stored`: reading stored versions; `catalog`: the versions of an artifact; `changes`: those
 //!   that are being listed; `prefixes`: those of plugins; `retention`: the builds of a snapshot that are

@@ -31,7 +31,7 @@ impl Maintenance for Maven {
 /// What lies at the key of a version's document.
 type Stored = maintenance::Stored<Release>;
 
-/// The document of a version as it is now, so after whatever was listed before.
+/// The document of a version as it is now. It is read after the files were listed.
 fn stored(coordinates: &Coordinates) -> Result<Stored, Error> {
     Stored::read(&layout::document(coordinates), |document| {
         let release: Release = document.json()?;

@@ -12,7 +12,7 @@ mod twice;
 /// The largest POM, in bytes.
 pub const LIMIT: u64 = 4 << 20;
 
-/// What the registry looks at; none for what is not there.
+/// The elements that the registry reads; none for a missing one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pom {
     group: Option<String>,

@@ -26,7 +26,7 @@ pub fn note(group: &GroupId, plugin: &Plugin) {
     }
 }
 
-/// Nothing for a plugin whose artifact can have no key.
+/// Does nothing for a plugin whose artifact cannot have a key.
 pub fn write(group: &GroupId, plugin: &Plugin) -> Result<(), Error> {
     let Ok(artifact) = Artifact::parse(group.clone(), &plugin.artifact) else { return Ok(()) };
     let note = Note { prefix: plugin.prefix.clone(), name: plugin.name.clone() };

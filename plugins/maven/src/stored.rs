@@ -17,7 +17,7 @@ pub const JSON: &str = "application/json";
 /// A version, and what it was made of.
 pub struct Loaded {
     pub release: Release,
-    /// The stored document; none if the files speak.
+    /// The stored document; none if the version was made of its files.
     pub before: Option<Before>,
 }
 
@@ -58,7 +58,7 @@ pub fn found_beside(coordinates: &Coordinates, file: Option<&str>) -> Result<(Re
     for info in storage::list(&folder) {
         let info = info?;
         is_folder |= below.as_ref().is_some_and(|below| info.key.starts_with(below));
-        // Without checksums and what is not ours.
+        // Without checksums and objects of other programs.
         let name = info.key.strip_prefix(&folder).filter(|name| !is_sidecar(name));
         if let Some(name) = name.and_then(|name| FileName::parse(coordinates, name).ok()) {
             release.files.push(File::found(name.as_str(), &info));

@@ -34,7 +34,7 @@ pub fn require_any(name: &PackageName, actions: &[&str]) -> Result<(), Error> {
         return require(name, first);
     }
     let Some(document) = storage::get(&layout::index(name))? else {
-        // Nobody knows whom a packument lists that was lost.
+        // If the packument was lost, its owners are not known.
         storage::check_absent(&layout::index(name))?;
         return require(name, first);
     };

@@ -15,7 +15,7 @@ pub const UNPACK_LIMIT: u64 = 1 << 30;
 /// The largest `package.json` that is read.
 pub const FILE_LIMIT: u64 = 4 << 20;
 
-/// Why there is no `package.json` to be had.
+/// Why `package.json` cannot be read.
 #[derive(Debug)]
 pub enum ArchiveError {
     /// No gzip, damaged, cut, or followed by something else.

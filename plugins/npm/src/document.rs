@@ -70,7 +70,7 @@ pub struct Packument<'a> {
     sizes: Object<'a>,
 }
 
-/// Somebody who looks after a package, as clients show it.
+/// A maintainer of a package, as clients show it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Person {
     pub name: String,
@@ -189,7 +189,7 @@ impl<'a> Packument<'a> {
         parse_rfc3339(&self.time("created")?)
     }
 
-    /// Who looks after the package. Entries without a name are left out.
+    /// The maintainers of the package. Entries without a name are left out.
     pub fn maintainers(&self) -> Vec<Person> {
         maintainers(&self.top)
     }
@@ -414,7 +414,7 @@ fn later(one: String, other: String) -> String {
 }
 
 impl Person {
-    /// As documents hold it. Clients print the email, known or not.
+    /// The JSON of a maintainer. Clients print the email, also if it is empty.
     fn to_json(&self) -> String {
         format!(
             r#"{{"name":{},"email":{}}}"#,

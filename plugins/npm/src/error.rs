@@ -1,5 +1,5 @@
-//! What this protocol answers when a request fails: the lines that it has besides the SDK's
-//! defaults, and the shape that npm clients read.
+//! The errors of this protocol: the descriptors in addition to the defaults of the SDK, and the format that
+//! npm clients read.
 //!
 //! npm shows the member `error` of a failure; `reason` contains the stable code. In a 404 the two are
 //! exchanged (`"error":"not_found"`), as in CouchDB, because yarn classic expects that.

@@ -311,8 +311,7 @@ fn fuzz_gzipped_tarball_that_is_changed_is_refused_or_the_same() {
     });
 }
 
-/// A whole publish: whatever is sent, it is no error of the registry, and what is refused leaves
-/// nothing.
+/// A whole publish. No input causes a 5xx, and a refused publish leaves nothing.
 #[test]
 fn fuzz_publish_is_never_an_internal_error_and_leaves_nothing_when_refused() {
     let file = tarball("{\"name\":\"a\",\"version\":\"1.0.0\"}");

@@ -10,13 +10,13 @@ const ALPHABET: [char; 64] = [
     '/',
 ];
 
-/// What a publisher declared, compared with what came in.
+/// The result of comparing the declared digests with the received bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// At least one digest was compared, and all that were agree.
+    /// At least one digest was compared, and all compared digests match.
     Agrees,
     Differs,
-    /// None of an algorithm that was computed.
+    /// No digest of a computed algorithm was declared.
     Unknown,
 }
 

@@ -23,7 +23,7 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// One without members.
+    /// An object without members.
     pub const EMPTY: Self = Self { members: Vec::new() };
 
     /// Reads the text of one object. Fails when it is no JSON or no object.
@@ -73,17 +73,17 @@ impl<'a> Object<'a> {
         self.value(name)
     }
 
-    /// A member as a value of this type; none when it is another.
+    /// A member as a value of this type; none if it has another type.
     pub fn value<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    /// Is there a member of this name?
+    /// Whether there is a member of this name.
     pub fn contains(&self, name: &str) -> bool {
         self.members.iter().any(|(key, _)| key == name)
     }
 
-    /// How many members there are.
+    /// The number of members.
     pub fn len(&self) -> usize {
         self.members.len()
     }
@@ -129,7 +129,7 @@ impl<'a> Object<'a> {
         self.members.retain(|(key, _)| keep(key));
     }
 
-    /// How long the text of it will be at most, in bytes, unless names need escapes.
+    /// The largest length of its text in bytes, if no name needs escapes.
     pub fn text_len(&self) -> usize {
         self.members.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>() + 2
     }

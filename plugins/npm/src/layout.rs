@@ -13,14 +13,14 @@ use packhouse_plugin::maintenance::{FILE_FOR_FOLDER, FOLDER_FOR_FILE};
 
 use crate::name::PackageName;
 
-/// Everything of the protocol's packages lies below this.
+/// The folder of all packages.
 pub const PACKAGES: &str = "packages/";
-/// What a segment of a key holds on every backend, in bytes.
+/// The longest segment of a key on every backend, in bytes.
 pub const SEGMENT_LENGTH: usize = 255;
 
 const INDEX: &str = "/index.json";
 
-/// What the keys of a package begin with, without the last `/`.
+/// The prefix of the keys of a package, without the last `/`.
 pub fn folder(name: &PackageName) -> String {
     format!("{PACKAGES}{name}")
 }

@@ -8,7 +8,7 @@
 //!   bounded memory
 //! - `access`: the checks of permissions; `catalog`: the list of packages
 //! - [`error`]: the table of errors; `endpoints`: one file for each noun
-//! - `maintenance`: what interrupted publishes left, and whether all is what it should be
+//! - `maintenance`: removes what interrupted publishes left, and verifies the stored files
 //! - `ownership`: which packages list an account as a maintainer
 
 use packhouse_plugin::{Description, Protocol, Request, Response, Router};

@@ -29,11 +29,11 @@ impl Maintenance for Npm {
     }
 }
 
-/// The packument as it is now, so after whatever was listed before.
+/// The packument as it is now. It is read after the files were listed.
 fn stored(name: &PackageName) -> Result<Stored, Error> {
     Stored::read(&layout::index(name), |document| {
         let checked = match Packument::parse(&document.bytes) {
-            // What names nothing says of no file that it may go.
+            // A packument without versions is damaged: it cannot show that a file is unused.
             Ok(packument) if packument.has_versions() => packument.check(name),
             Ok(_) => Err("it has no versions".to_owned()),
             Err(error) => Err(format!("it is not a packument: {error}")),
@@ -42,7 +42,7 @@ fn stored(name: &PackageName) -> Result<Stored, Error> {
     })
 }
 
-/// As far as it can be read; none when nothing can.
+/// The packument, also if it is damaged; none if it cannot be read.
 fn packument(stored: &Stored) -> Option<Packument<'_>> {
     stored.document().and_then(|document| Packument::parse(&document.bytes).ok())
 }
@@ -52,7 +52,7 @@ fn begun(packument: Option<&Packument<'_>>) -> Option<u64> {
     packument.and_then(Packument::begun)
 }
 
-/// The package in whose folder this lies.
+/// The package that the folder of this key belongs to.
 fn package_of(key: &str) -> Option<PackageName> {
     PackageName::parse(folder_of(key).strip_prefix(layout::PACKAGES)?).ok()
 }

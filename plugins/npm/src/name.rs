@@ -16,9 +16,9 @@ pub use version::{Version, VersionError, same_release};
 mod tag;
 mod version;
 
-/// What npm allows for a new package, scope included.
+/// The longest name that npm allows for a new package, with its scope.
 const NEW_NAME_LENGTH: usize = 214;
-/// What a key's segment holds on every backend, less the longest ending of a file name.
+/// The longest segment of a key on every backend, minus the longest ending of a file name.
 const READABLE_LENGTH: usize = 240;
 
 /// Modules that node has built in; npm refuses new packages of these names.
@@ -31,7 +31,7 @@ const CORE_MODULES: &str = " assert async_hooks buffer child_process cluster con
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageName {
     full: String,
-    /// Where the name behind the scope begins; 0 without a scope.
+    /// The start of the name after the scope; 0 without a scope.
     base: usize,
 }
 
@@ -101,7 +101,7 @@ impl PackageName {
         self.full.strip_prefix('@')?.split_once('/').map(|(scope, _)| scope)
     }
 
-    /// May a new package have this name? Follows `validate-npm-package-name`.
+    /// Whether a new package may have this name, by the rules of `validate-npm-package-name`.
     pub fn check_new(&self) -> Result<(), NameError> {
         let refuse = |reason| Err(NameError { name: self.full.clone(), reason, is_old: true });
         if self.full.len() > NEW_NAME_LENGTH {

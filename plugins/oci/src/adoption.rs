@@ -19,7 +19,8 @@ pub fn ensure(repository: &RepositoryName) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Writes what follows from the repository's manifests, then the mark that it is complete.
+/// Writes the objects that are derived from the manifests of the repository, then the mark that it is
+/// complete.
 fn adopt(repository: &RepositoryName) -> Result<(), Error> {
     let mut has_manifests = false;
     for manifest in holdings::manifests(repository) {
@@ -79,9 +80,9 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Members of blobs that are here and that a push, or an earlier system, proved to be the
-    /// repository's; and the entry of a manifest that has a subject. The inner error says why
-    /// the manifest is damaged.
+    /// The members of the repository: blobs that exist, and that a push or an earlier system proved to be
+    /// part of it. Also the entry of a manifest with a subject. The inner error says why the manifest is
+    /// damaged.
     pub fn of(
         repository: &RepositoryName,
         digest: &ContentDigest,

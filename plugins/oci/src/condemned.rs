@@ -9,13 +9,13 @@ use packhouse_plugin::storage::{self, ObjectInfo, Precondition};
 use crate::digest::ContentDigest;
 use crate::layout;
 
-/// Takes a condemned blob out of the collection's hands if that can still be done.
+/// Keeps a condemned blob from being removed, if its removal has not begun.
 pub fn rescue(digest: &ContentDigest) -> Result<Standing, Error> {
     Mark::keep(&layout::condemned(digest))
 }
 
-/// [`rescue`] of several; those whose removal has begun. Most are in nobody's hands, which is
-/// seen with one look.
+/// Rescues several blobs, and returns those whose removal has begun. Most blobs are not condemned,
+/// which one call to the storage shows.
 pub fn rescue_all(digests: &[ContentDigest]) -> Result<Vec<ContentDigest>, Error> {
     let keys: Vec<String> = digests.iter().map(layout::condemned).collect();
     let found = storage::stat_many(&keys)?;

@@ -27,11 +27,11 @@ fn repository(call: &Call) -> Result<RepositoryName, Error> {
     Ok(RepositoryName::parse(&call.decoded("repository")?)?)
 }
 
-/// What is answered where something stored is lost or damaged: 500, and the log says what it is.
+/// The answer if a stored object is lost or damaged: 500, and the log names the object.
 ///
 /// A client that pushes asks for each part with HEAD first. It sends what is missing (404), and
-/// most clients give up after any other failure. So a HEAD of somebody who may push is answered
-/// as if nothing were there, and the push repairs it.
+/// most clients give up after any other failure. So a HEAD by a caller who may push gets a 404,
+/// and the push repairs the object.
 fn damaged(call: &Call, repository: &RepositoryName, error: HostError, unknown: Error) -> Error {
     if call.is_head() && is_allowed(repository, Access::Push) {
         error.log_unless_clients();

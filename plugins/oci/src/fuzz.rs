@@ -168,8 +168,8 @@ fn fuzz_manifest_names_only_what_is_written_in_it() {
     });
 }
 
-/// A whole push: whatever is sent, it is no error of the registry, and what is refused leaves
-/// nothing. What is taken is served byte for byte.
+/// A whole push. No input causes a 5xx, and a refused push leaves nothing. An accepted manifest is
+/// served byte for byte.
 #[test]
 fn fuzz_push_is_never_an_internal_error_and_what_is_taken_is_served() {
     let empty_index = format!("{{\"schemaVersion\":2,\"mediaType\":\"{IMAGE_INDEX}\",\"manifests\":[]}}");

@@ -17,7 +17,7 @@ pub fn check(digest: &ContentDigest, document: &Document) -> Result<Result<Manif
     }
 }
 
-/// Why the bytes are not those of the digest in the name; none when they are.
+/// Why the bytes do not match the digest in the name; none if they match.
 pub fn other_content(digest: &ContentDigest, document: &Document) -> Result<Option<String>, Error> {
     let computed = digests::of(&document.bytes, &[digest.algorithm().as_str()])?;
     if computed.contains(&digest.to_host()) {
@@ -73,8 +73,7 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// The next page of keys; those of the repositories below this one are folders and left
-    /// out.
+    /// Reads the next page of keys. The repositories below this one are folders, which are left out.
     fn turn_page(&mut self) -> Result<(), Error> {
         let options = ListingOptions {
             folders: true,

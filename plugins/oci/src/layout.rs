@@ -30,7 +30,7 @@ pub const CONDEMNED: &str = "condemned/";
 pub const TYPES: &str = "types/";
 pub const PUSHED: &str = "pushed/";
 
-/// Since when manifests of this mount may name what is not here.
+/// Records since when manifests of this mount may reference content that the registry does not have.
 pub const SPARSE: &str = "sparse";
 
 const TAGS_FILE: &str = "/tags.json";
@@ -39,7 +39,7 @@ pub fn blob(digest: &ContentDigest) -> String {
     format!("{BLOBS}{}", pair(digest))
 }
 
-/// Below it are the manifests of this repository, and those of the repositories below it.
+/// The folder of the manifests of this repository, and of the repositories below it.
 pub fn manifests(repository: &RepositoryName) -> String {
     format!("{MANIFESTS}{repository}/")
 }

@@ -13,7 +13,7 @@ use crate::error::{self, Error as Refusal};
 use crate::layout;
 use crate::name::RepositoryName;
 
-/// Content types that say nothing of what a document is.
+/// Content types that clients send with any kind of document.
 const GENERIC: [&str; 4] =
     ["application/json", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"];
 

@@ -24,9 +24,9 @@ use crate::digest::ContentDigest;
 use crate::name::RepositoryName;
 use crate::{adoption, layout};
 
-/// What a settled member holds that does not know the size of its blob.
+/// The content of a settled member without the size of its blob.
 const UNSIZED: &[u8] = b"{}";
-/// The length of a settled member that does, in bytes: it is filled up with spaces.
+/// The length of a settled member with the size, in bytes. It is padded with spaces.
 const SIZED_LENGTH: usize = 32;
 /// What the note of an upload holds; of another length than a settled member.
 const NOTE: &[u8] = b"{\"upload\":true}";
@@ -164,7 +164,7 @@ fn look(repository: &RepositoryName, digests: &[ContentDigest]) -> Result<Vec<Lo
     Ok(looks)
 }
 
-/// Told from its length, so that nothing needs to be read.
+/// Whether the member is settled. Its length shows this, so it is not read.
 pub fn is_settled(member: &ObjectInfo) -> bool {
     is_unsized(member) || member.size == SIZED_LENGTH as u64
 }
@@ -230,17 +230,17 @@ fn settle(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>
     storage::put(&key, &settled(size), Precondition::Any, JSON).map(|_| ())
 }
 
-/// A blob that is here, and what is to be written about it.
+/// A blob that exists, and whose member must be written.
 pub struct Lacking {
     pub digest: ContentDigest,
-    /// Of the blob, where the manifest and the store agree.
+    /// The size of the blob, if the manifest and the store agree.
     pub size: Option<u64>,
-    /// The repository has it, and only its size is not known.
+    /// Whether the repository has the blob, and only its size is not known.
     pub is_settled: bool,
 }
 
 impl Lacking {
-    /// Writes what is missing. A member that a request has deleted meanwhile learns no size.
+    /// Writes the member or its size. If a request has deleted the member meanwhile, it is not written.
     pub fn write(&self, repository: &RepositoryName) -> Result<(), Error> {
         if !self.is_settled {
             return settle(repository, &self.digest, self.size);
@@ -253,8 +253,8 @@ impl Lacking {
     }
 }
 
-/// Which of these blobs are here and not settled in the repository, and which are settled
-/// without a size that is known now: `sizes` are those that a manifest says.
+/// The blobs of `digests` that exist and are not settled in the repository, or are settled without a size
+/// that is in `sizes`, which come from a manifest.
 pub fn lacking(
     repository: &RepositoryName,
     digests: &[ContentDigest],
@@ -289,12 +289,12 @@ fn remove(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, E
     storage::remove(&layout::member(repository, digest), Precondition::Any)
 }
 
-/// Brings a blob into a repository. `commit` verifies the bytes, gives them their key, and says
-/// how many there are; it is called once.
+/// Adds a blob to a repository. `commit` verifies the bytes, gives them their key, and returns their
+/// number. It is called once.
 ///
-/// The order keeps a garbage collection from removing what is acknowledged: the note first,
-/// then a look at what is condemned, then the bytes, then all of it once more, since the
-/// bytes may have taken long.
+/// The order prevents a garbage collection from removing an acknowledged blob: first the note, then the
+/// check whether the blob is condemned, then the bytes. Afterwards the note and the check again, because
+/// the bytes may have taken long.
 pub fn admit<E: From<Error>>(
     repository: &RepositoryName,
     digest: &ContentDigest,
@@ -321,8 +321,8 @@ pub fn mount(repository: &RepositoryName, digest: &ContentDigest, size: Option<u
     secure(repository, digest, size)
 }
 
-/// Says that the repository has the blob and sees to it that nobody is after it; false, and
-/// nothing is said, when its bytes are not here.
+/// Records that the repository has the blob, and rescues the blob if it is condemned. False if the blob
+/// does not exist; then nothing is recorded.
 fn secure(repository: &RepositoryName, digest: &ContentDigest, size: Option<u64>) -> Result<bool, Error> {
     storage::retry(&layout::condemned(digest), |_| {
         settle(repository, digest, size)?;
@@ -350,10 +350,10 @@ fn note_safely<'a>(repository: &'a RepositoryName, digest: &'a ContentDigest) ->
     })
 }
 
-/// That an upload of a blob is under way.
+/// A note that an upload of a blob is in progress.
 struct Note {
     key: String,
-    /// Of what was written; none where the repository has the blob already.
+    /// The version of the written note; none if the repository has the blob already.
     version: Option<String>,
 }
 

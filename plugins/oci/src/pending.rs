@@ -16,7 +16,8 @@ pub struct Content {
     pub blobs: Vec<String>,
 }
 
-/// One push. Dropped, it takes its document away; what a crash leaves is dead after an hour.
+/// One push in progress. Dropping it removes its document. A document that a crash has left is ignored
+/// after an hour.
 pub struct Pending {
     key: Option<String>,
 }

@@ -59,7 +59,8 @@ pub fn push(
     Json::at(layout::pushed(repository, digest)).write(&record).map(drop)
 }
 
-/// Before the manifest is removed, which was stored at `pushed`. `named` is what it names.
+/// Records that the manifest, which was stored at `pushed`, is going to be removed. `named` are the blobs
+/// that it names.
 pub fn delete(
     repository: &RepositoryName,
     digest: &ContentDigest,
@@ -88,9 +89,8 @@ pub fn read(repository: &RepositoryName, digest: &ContentDigest) -> Result<Optio
     document.as_ref().map(parse).transpose()
 }
 
-/// Whether a manifest that is not there was pushed so long ago that its push has ended, and no
-/// request has deleted it. Then it was lost, or the host was killed in the middle of its push. So
-/// a record that cannot be read is that of a lost one.
+/// Whether a missing manifest was lost: its push has ended long ago, and no request has deleted it. The
+/// host may also have been killed during the push. A record that cannot be read means a lost manifest.
 pub fn is_lost(repository: &RepositoryName, digest: &ContentDigest) -> Result<bool, Error> {
     let Some(document) = storage::get(&layout::pushed(repository, digest))? else { return Ok(false) };
     Ok(!is_deletion(&document) && is_old(&document.info)?)
@@ -153,11 +153,11 @@ pub fn is_old(info: &ObjectInfo) -> Result<bool, Error> {
     Ok(storage::age(info)?.is_some_and(|age| age > storage::GRACE))
 }
 
-/// The blobs that the repository has because of this manifest, which was read before. For one
-/// that was not pushed here, these are what every system demands at a push: neither layers
-/// that are kept elsewhere nor members that only other kinds of manifests have. Where
-/// manifests may name what is not here, it proves nothing once the repository was adopted or
-/// such a manifest was taken ([`sparse`]).
+/// The blobs that the repository has because of this manifest, which was read before. If the manifest
+/// was not pushed here, these are the blobs that every system requires at a push: no layers that are
+/// stored elsewhere, and no members of other kinds of manifests. If manifests may reference missing
+/// content, the manifest proves nothing once the repository was adopted or such a manifest was
+/// accepted ([`sparse`]).
 pub fn proven(
     repository: &RepositoryName,
     digest: &ContentDigest,

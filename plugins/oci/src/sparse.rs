@@ -31,7 +31,7 @@ pub fn mark() -> Result<(), Error> {
     Json::at(layout::SPARSE).create(&Mark { since: storage::now()? }).map(drop)
 }
 
-/// May this manifest name what its repository never had?
+/// Whether this manifest may reference content that its repository never had.
 pub fn may_be(manifest: &ObjectInfo) -> Result<bool, Error> {
     let Some(document) = storage::get(layout::SPARSE)? else {
         return Ok(false);

@@ -82,8 +82,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// Before the record of the push: a record without a document means that the document was lost. The
-    /// push may be cut short between the two.
+    /// Creates the document if there is none. Call this before the record of the push is written: a record
+    /// without a document means that the document was lost.
     pub fn create_missing(&self, repository: &RepositoryName) -> Result<(), Error> {
         if self.is_there { Ok(()) } else { create(repository) }
     }

@@ -38,7 +38,7 @@ pub fn is_json_api(path: &str) -> bool {
     (is_below("pypi") && !is_legacy) || is_below("integrity") || is_yank || is_document
 }
 
-/// A project as it is, and what its document was made of.
+/// A project, and the stored document that it was read from.
 struct Loaded {
     project: Project,
     /// The stored document, if there is one.
@@ -54,7 +54,7 @@ struct Loaded {
 pub(crate) enum Depth {
     /// As far as a read may take.
     Quick,
-    /// All of them, whatever their size.
+    /// All files, of any size.
     Full,
 }
 
@@ -71,7 +71,8 @@ fn load(name: &ProjectName, depth: Depth) -> Result<Option<Loaded>, Error> {
     Ok(found.map(|project| Loaded { project, before, modified: None, is_ours: false }))
 }
 
-/// The same, to be changed: what is written anew must not lose what is damaged.
+/// The same for a change. `Damaged` if a part of the document cannot be read, because writing it would
+/// lose this part.
 fn load_whole(name: &ProjectName) -> Result<Option<Loaded>, Error> {
     let loaded = load(name, Depth::Full)?;
     if let Some(loaded) = &loaded {
@@ -81,7 +82,7 @@ fn load_whole(name: &ProjectName) -> Result<Option<Loaded>, Error> {
     Ok(loaded)
 }
 
-/// The project that can be seen, or 404: one without files is not there.
+/// The project, or 404 if it has no files.
 fn read(name: &ProjectName) -> Result<Project, Error> {
     read_dated(name).map(|loaded| loaded.project)
 }

@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //! - [`name`], [`layout`], [`document`]: names, keys, and the content of documents; they know no HTTP
-//! - [`simple`], [`legacy_json`]: what is rendered of a document
+//! - [`simple`], [`legacy_json`]: render a document
 //! - [`archive`], [`metadata`], [`attestation`]: reading what clients upload, in bounded memory
 //! - `catalog`: which projects there are
 //! - [`error`]: the table of errors; `endpoints`: one file for each noun; `maintenance`: maintenance of

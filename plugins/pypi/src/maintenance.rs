@@ -30,7 +30,7 @@ impl Maintenance for Pypi {
 /// What lies at a project's key.
 type Stored = maintenance::Stored<Project>;
 
-/// The document of a project as it is now, so after whatever was listed before. Where another
+/// The document of a project as it is now. It is read after the files were listed. Where another
 /// system's document lies, the files speak.
 fn stored(name: &ProjectName) -> Result<Stored, Error> {
     let stored = Stored::or_damaged(stored::read(name).map(|read| match read {

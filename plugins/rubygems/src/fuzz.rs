@@ -121,8 +121,7 @@ fn fuzz_list_without_some_gems_is_what_it_says_of_the_others() {
     });
 }
 
-/// A whole push: whatever is sent, it is no error of the registry, and what is refused leaves
-/// nothing.
+/// A whole push. No input causes a 5xx, and a refused push leaves nothing.
 #[test]
 fn fuzz_push_is_never_an_internal_error_and_leaves_nothing_when_refused() {
     let metadata = gzip(gemspec("demo", "1.0", "ruby", "").as_bytes());

@@ -6,7 +6,7 @@ use crate::skip;
 use crate::{Registry, User};
 use tokio::process::Command;
 
-/// Everything that it can test, also what it leaves out unless asked: cancelling an upload,
+/// Everything that it can test, also the tests that are off by default: cancelling an upload,
 /// digest headers and the tag parameter come with the version, sparse manifests apart.
 const SETTINGS: [(&str, &str); 7] = [
     ("OCI_VERSION", "dev"),

@@ -1,4 +1,4 @@
-//! A registry of OCI images and what it takes to work on it with real clients.
+//! A registry of OCI images, with real clients that work on it.
 
 use super::oci::{Kind, Tool};
 use crate::oci::Hand;
@@ -7,12 +7,12 @@ use crate::{Actor, Backend, Options, Registry, User};
 /// Everything of one story: it goes with it.
 pub struct Desk {
     pub registry: Registry,
-    /// Who may push and delete; none where anybody may.
+    /// The user who may push and delete; none if everybody may.
     pub user: Option<User>,
 }
 
 impl Desk {
-    /// Pushing needs a login, as it does unless somebody says otherwise.
+    /// Pushing needs a login, which is the default.
     pub async fn with_login() -> Self {
         Self::on(Options::oci(), true).await
     }
@@ -34,7 +34,7 @@ impl Desk {
         Self::on(Options::oci().on(backend), true).await
     }
 
-    /// A client, signed in where that is needed. None when it is not installed.
+    /// A client, signed in if this is needed. None if it is not installed.
     pub async fn tool(&self, kind: Kind) -> Option<Tool> {
         let tool = Tool::find(kind, &self.registry).await?;
         if let Some(user) = &self.user {

@@ -98,7 +98,7 @@ impl Hand {
     /// How many bytes the session holds. Panics when it is gone.
     pub async fn progress(&self, upload: &Upload) -> usize {
         let answer = self.actor.get(&upload.path).await.expect(204);
-        // `0-0` is said of one byte, and by most registries of none.
+        // `0-0` means one byte, and in most registries also no byte.
         let last = answer.header("range").rsplit('-').next().and_then(|last| last.parse::<usize>().ok());
         last.map_or(0, |last| if last == 0 { 0 } else { last + 1 })
     }
@@ -114,7 +114,7 @@ impl Hand {
         (answer.status != StatusCode::NOT_FOUND).then(|| answer.expect(200).body)
     }
 
-    /// All tags, in the order that is told. Panics when the repository is unknown.
+    /// All tags, in the order of the answer. Panics if the repository is unknown.
     pub async fn tags(&self) -> Vec<String> {
         let answer = self.actor.get(&self.path("/tags/list")).await.expect(200).json();
         let tags = answer["tags"].as_array().cloned().unwrap_or_default();

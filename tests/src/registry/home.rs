@@ -39,7 +39,7 @@ impl Home {
         self.path().join("registry.toml")
     }
 
-    /// The objects as files. Panics in memory, where there are none.
+    /// The folder with the objects. Panics if the storage is memory.
     pub fn objects(&self) -> PathBuf {
         self.options.backend.folder(self.path()).expect("a store that is a folder")
     }

@@ -1,6 +1,6 @@
 //! One form for what differs from run to run. It knows texts, no files.
 
-/// How a moment is written in a document, to the second: digits and what stands between them.
+/// The form of a time in a document, to the second: digits and separators.
 const MOMENT: &str = "0000-00-00T00:00:00";
 
 /// A header's value: an entity tag stays strong or weak, a date stays a date.

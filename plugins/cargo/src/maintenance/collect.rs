@@ -72,7 +72,7 @@ fn collect_crate(step: &Step<'_>, files: &[ObjectInfo]) -> Result<u64, Error> {
     Ok(stored.size())
 }
 
-/// A file that the index names and that is not there: then the index, or the store, has lost
+/// A file that the index names and that does not exist: then the index or the storage has lost
 /// something.
 fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, Error> {
     let releases: Vec<(CrateName, Version)> = index.lines().filter_map(|line| line.release(name)).collect();
@@ -85,7 +85,7 @@ fn first_missing(name: &CrateName, index: Index<'_>) -> Result<Option<String>, E
     Ok(missing.map(|(key, _)| key.clone()))
 }
 
-/// Documents of crates that have no index file.
+/// Collects documents of owners of crates that have no index file.
 fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     each_document(layout::OWNERS, after, KEYS, u64::MAX, |object, document| {
         step.checked(1, object.size);

@@ -90,7 +90,7 @@ fn owners(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
     })
 }
 
-/// Owners of a crate that is not there.
+/// Reports owners of a crate that does not exist.
 fn report_ownerless(step: &Step<'_>, object: &ObjectInfo, owners: &Owners) -> Result<(), Error> {
     let Ok(name) = CrateName::parse(&owners.name) else { return Ok(()) };
     if is_left_over(step, object, &name)? && owners.published {

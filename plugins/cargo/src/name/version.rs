@@ -34,13 +34,13 @@ impl Version {
         semver::Version::parse(version).map(Self).map_err(|error| refuse(error.to_string()))
     }
 
-    /// Are they one version but for build metadata? Cargo cannot tell such two apart.
+    /// Whether they differ only in their build metadata. Cargo takes such two for one version.
     pub fn is_same_release(&self, other: &Self) -> bool {
         let parts = |version: &semver::Version| (version.major, version.minor, version.patch);
         parts(&self.0) == parts(&other.0) && self.0.pre == other.0.pre
     }
 
-    /// As text, less its build metadata.
+    /// As text, without its build metadata.
     pub fn without_build(&self) -> String {
         semver::Version { build: semver::BuildMetadata::EMPTY, ..self.0.clone() }.to_string()
     }

@@ -45,7 +45,7 @@ pub fn remove(name: &PackageName, version: Option<&Version>) -> Result<(), Error
     let key = layout::document(name);
     let mut removal = Removal::of(layout::folder(name).trim_end_matches('/'));
     let mark = storage::retry(&key, |attempt| {
-        // What an attempt finds done may be the work of the one before, whose answer was lost.
+        // A change that is already made may be that of an earlier attempt whose answer was lost.
         let has_tried = attempt > 1;
         let (document, mut package) = match load(name) {
             Err(error) if has_tried && error.status() == 404 => return Ok(Some(None)),

@@ -7,7 +7,7 @@ use crate::document::render;
 use crate::error::Error;
 use crate::name::PackageName;
 
-/// Behind the name of a package whose branches are asked for.
+/// The suffix of the name of a package when a client requests its branches.
 const BRANCHES: &str = "~dev";
 
 /// The releases of a package, or its branches. Both are there for each package, under its exact name:

@@ -161,7 +161,7 @@ fn make_visible(name: &PackageName, release: &Release, staged: &mut Staged) -> R
     };
     let claimed = match prepared.claim(staged, &key, Some(ZIP), &mut look)? {
         Ok(claimed) => claimed,
-        // Somebody else published the same at this moment.
+        // Another request has published the same version at this moment.
         Err(Refused::Same) => return Ok(false),
         Err(other) => return Err(refused(other)),
     };

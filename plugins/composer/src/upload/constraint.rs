@@ -35,7 +35,8 @@ fn conjunction(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Where a separator ends that begins here. Around operators, `as` and the `-` of a range there is none.
+/// The end of the separator that begins here. There is no separator beside an operator, `as`, or the
+/// `-` of a range.
 fn separator_at(text: &[u8], start: usize) -> Option<usize> {
     let before = text.get(..start)?;
     let last = before.last()?;

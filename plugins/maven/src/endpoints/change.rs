@@ -49,7 +49,7 @@ fn remove_telling(
     let mut is_done = false;
     let written = storage::retry(&key, |_| {
         let loaded = stored::load(coordinates)?;
-        // Somebody else went on with what this request has begun.
+        // Another request has continued the deletion that this one began.
         let has_vanished = is_done && loaded.as_ref().is_none_or(|loaded| loaded.before.is_none());
         let Some(mut loaded) = loaded.filter(|_| !has_vanished) else { return Ok(Some(None)) };
         let names = meant(&loaded.release);
@@ -71,7 +71,7 @@ fn remove_telling(
         let written = unless_conflict(put_proven(&key, loaded.before.as_ref(), bytes, Some(JSON)))?;
         Ok(written.map(|info| Some((info, loaded.release.files.is_empty()))))
     })?;
-    // Of an attempt whose answer was lost the files are to be removed too.
+    // The files of an attempt whose answer was lost must be removed too.
     if is_done {
         removal.carry_out();
     }

@@ -55,7 +55,7 @@ fn read_file(path: &str, coordinates: &Coordinates, name: &FileName) -> Result<R
     })
 }
 
-/// Why a file is damaged that the document names and that is not there.
+/// Why a missing file that the document names is damaged.
 pub fn missing() -> String {
     "it is missing, and the document of its version names it: deploy the same file again".to_owned()
 }

@@ -20,14 +20,14 @@ use crate::stored;
 /// The forms, the first one by default.
 const FORMS: [&str; 2] = ["text/html", "application/json"];
 
-/// What lies in a folder; a page of it, where there is more.
+/// One page of the content of a folder.
 #[derive(Debug, Serialize)]
 struct Listing {
     /// Ends with `/`.
     path: String,
     folders: Vec<String>,
     files: Vec<Entry>,
-    /// For `?after=`, where there is more.
+    /// The value of `?after=` for the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Folder {
         self.group.is_none() && self.artifact.is_none() && self.version.is_none()
     }
 
-    /// The caller may read one of those that it may be.
+    /// Whether the caller may read the folder as a version, as an artifact or as a group.
     fn may_be_read(&self) -> bool {
         self.version.as_ref().is_some_and(|version| access::may(&version.artifact, "read"))
             || self.artifact.as_ref().is_some_and(|artifact| access::may(artifact, "read"))
@@ -138,7 +138,7 @@ fn list(call: &Call, path: &str) -> Result<Listing, Error> {
     Ok(Listing { path: inside, folders, files, next })
 }
 
-/// The metadata of this path, where there is some that the caller may see.
+/// The metadata of this path, if there is any that the caller may see.
 fn metadata(path: &str) -> Result<Vec<Entry>, Error> {
     let segments: Vec<&str> = path.split('/').collect();
     let is_there = match Folder::of(path).version.filter(Coordinates::is_snapshot) {

@@ -189,7 +189,7 @@ fn receive(call: &Call) -> Result<Metadata, Error> {
         .map_err(|error| Error::because(error::BAD_METADATA, format!("the metadata cannot be read: {error}")))
 }
 
-/// What is said is what the path says.
+/// Checks that the metadata and its path agree.
 fn agrees(element: &str, said: Option<&str>, expected: &str) -> Result<(), Error> {
     match said {
         Some(said) if said != expected => {
@@ -208,7 +208,7 @@ fn add_plugins(place: &Place, sent: &[Plugin]) -> Result<(), Error> {
         Error::because(error::BAD_METADATA, "the metadata has plugins, but this is not the path of a group")
     })?;
     let known = catalog::read(&place.path)?.map(|(_, metadata)| metadata.plugins).unwrap_or_default();
-    // A lost one is not begun anew without those that it had.
+    // If the document was lost, a new one would lack its versions.
     let lost =
         if known.is_empty() { catalog::lost_plugins(group, &Metadata::default())? } else { Vec::new() };
     let known: HashSet<Plugin> = known.into_iter().chain(lost.iter().cloned()).collect();

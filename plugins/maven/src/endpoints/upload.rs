@@ -32,7 +32,7 @@ mod spelling;
 
 /// Of files in the store.
 const BINARY: &str = "application/octet-stream";
-/// Where a client may say what it sends, and which digest that is.
+/// The headers in which a client may send the digest of the body, and their algorithms.
 const STATED: [(&str, &str); 4] = [
     ("x-checksum-md5", "md5"),
     ("x-checksum-sha1", "sha1"),
@@ -215,7 +215,7 @@ fn may_be_added(coordinates: &Coordinates, release: &Release, file: &File) -> Re
     }
 }
 
-/// Gives a snapshot's file its bytes, whatever lies there. False if the same were there already.
+/// Stores a file of a snapshot, and replaces the existing one. False if it has the same bytes already.
 fn replace(
     coordinates: &Coordinates,
     name: &FileName,
@@ -284,9 +284,9 @@ pub struct Seen {
     proof: Option<Proof>,
 }
 
-/// The document of a version, begun if there is none: then from the first upload on the document alone
-/// says what is there. `check` gets what it would say, before anything is stored. At the key of
-/// `file` there may be no folder. `Damaged` if there was a document, and it was lost.
+/// The document of a version. If there is none, it is created, so that from the first upload on the
+/// document alone decides which files exist. `check` gets the new content of the document before
+/// anything is stored. No folder may be at the key of `file`. `Damaged` if there was a document, and it was lost.
 pub fn with_document(
     coordinates: &Coordinates,
     file: Option<&str>,

@@ -99,7 +99,7 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<(), Error> {
         step.damaged_once(&object.key, why);
     }
     let Stored::Ours(document, release) = &stored else { return Ok(()) };
-    // As long as a file lies there, the document says that nobody should see it.
+    // As long as a file exists, the document says that the file is hidden.
     if !release.files.is_empty() || document.info.version != object.version || has_files(&coordinates)? {
         return Ok(());
     }
@@ -162,7 +162,7 @@ pub fn main_file(coordinates: &Coordinates, key: &str) -> Option<String> {
     FileName::parse(coordinates, main).ok().map(|name| name.as_str().to_owned())
 }
 
-/// What the document says of it now. A checksum stays as long as its file lies there.
+/// Whether the document names the file now. A checksum is kept as long as its file exists.
 fn reference(coordinates: &Coordinates, key: &str, file: &str) -> Result<Reference, Error> {
     let is_named = |release: &Release| release.file(file).is_some();
     Ok(match stored(coordinates)? {

@@ -167,7 +167,7 @@ fn proofs(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
     Ok(next)
 }
 
-/// Reports what a document has lost and no file brings back, and writes down what it names.
+/// Reports entries that a document has lost and that no file restores, and records the names of the rest.
 fn prove(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Error> {
     let key = &document.info.key;
     let Some(coordinates) = layout::version_of_document(key) else { return Ok(()) };
@@ -199,7 +199,8 @@ fn artifacts(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     })
 }
 
-/// Lists what is not listed, and unlists what is gone. Gives the bytes of documents.
+/// Adds missing versions to the list and removes those that no longer exist. Returns the bytes of the
+/// documents that it read.
 fn write_metadata(step: &Step<'_>, artifact: &Artifact) -> Result<u64, Error> {
     write_spelling(step, artifact)?;
     let Some(versions) = step.pass(catalog::walk(artifact))? else { return Ok(0) };

@@ -23,7 +23,7 @@ pub fn compare(one: &str, other: &str) -> Ordering {
     compare_lists(&parse(one), &parse(other))
 }
 
-/// Sorts versions, the oldest first. Those that are equal stand in the order of their letters.
+/// Sorts versions, the oldest first. Equal versions are sorted by their text.
 pub fn sort(versions: &mut [String]) {
     // A comparison that the standard library's sort finds to be none would end the request, so this
     // does not depend on it.
@@ -118,7 +118,7 @@ fn item(text: &str, is_digit: bool, is_before_digit: bool) -> Item {
     Item::Word(word.to_owned())
 }
 
-/// Takes away what says nothing, from the end on.
+/// Removes items without meaning from the end.
 fn normalise(list: &mut Vec<Item>) {
     for at in (0..list.len()).rev() {
         match list.get(at) {

@@ -80,7 +80,7 @@ impl<'a> Manifest<'a> {
         Object::parse_lenient(dist.get_source("attestations")).text("url")
     }
 
-    /// Whether a provenance bundle came with it.
+    /// Whether it has a provenance bundle.
     pub fn has_attestations(self) -> bool {
         Object::parse_lenient(self.dist()).contains("attestations")
     }

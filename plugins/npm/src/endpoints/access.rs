@@ -56,8 +56,7 @@ pub fn set_access(call: &Call) -> Result<Response, Error> {
     ))
 }
 
-/// `GET /-/package/{package}/collaborators`: those who are listed as its owners, and whose
-/// accounts are still there.
+/// `GET /-/package/{package}/collaborators`: the owners of the package whose accounts exist.
 pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
@@ -71,8 +70,7 @@ pub fn list_collaborators(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&people))
 }
 
-/// `GET /-/user/{user}/package`: what the caller may read and write; of others nothing is
-/// told.
+/// `GET /-/user/{user}/package`: what the caller may read and write. It tells nothing about other users.
 pub fn list_packages(call: &Call) -> Result<Response, Error> {
     let account = require_account()?;
     if call.decoded("user")? != account.name() {
@@ -89,7 +87,7 @@ pub fn list_packages(call: &Call) -> Result<Response, Error> {
     Ok(private(Response::new(200).json(&permissions)))
 }
 
-/// Can it be read without credentials? Known only when none were sent.
+/// Whether the package can be read without credentials. Known only if the request has none.
 fn is_public(name: &PackageName) -> Result<bool, Error> {
     require(name, "read")?;
     load(name)?;

@@ -69,8 +69,8 @@ pub fn user_in_path(call: &Call) -> Result<String, Error> {
         .ok_or_else(|| Error::new(error::NO_ROUTE))
 }
 
-/// Wrong name or wrong password, in the host's words: which of them it is, is not told. 429
-/// when too many wrong ones were sent.
+/// The host's sentence about a wrong name or password, which does not say which of them is wrong. 429 if
+/// too many wrong ones were sent.
 pub fn refused(error: packhouse_plugin::Error) -> Error {
     match (error, auth::retry_after()) {
         (packhouse_plugin::Error::Denied(sentence), Some(seconds)) => {

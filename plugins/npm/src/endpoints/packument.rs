@@ -9,7 +9,7 @@ use crate::error::{self, Error};
 
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
 
-/// `GET /{package}`: full, or abbreviated when the client likes that better.
+/// `GET /{package}`: the full document, or the abbreviated one if the `Accept` of the client prefers it.
 pub fn read_packument(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;

@@ -16,14 +16,14 @@ use crate::name::PackageName;
 /// The predicate of npm's provenance statements.
 pub const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 
-/// What is looked at of a bundle.
+/// The members of a bundle that are checked.
 #[derive(Deserialize)]
 struct Bundle<'a> {
     #[serde(borrow, rename = "mediaType")]
     media_type: Option<&'a RawValue>,
 }
 
-/// Is this a Sigstore bundle? Its signatures are for clients to verify.
+/// Whether this is a Sigstore bundle. Clients verify its signatures.
 pub fn check_bundle(bytes: &[u8]) -> Result<(), Error> {
     let bundle: Bundle<'_> = parse_of("it", bytes).map_err(|error| bad_bundle(&error.to_string()))?;
     match bundle.media_type {
@@ -54,7 +54,7 @@ pub fn read_attestations(call: &Call) -> Result<Response, Error> {
     };
     let sha1 = manifest.shasum().filter(|_| manifest.has_attestations()).ok_or_else(none)?;
     let bundle = storage::get(&layout::provenance(&name, version, &sha1))?.ok_or_else(none)?;
-    // Only whole JSON goes into JSON.
+    // A damaged bundle must not be put into the JSON of the answer.
     let bundle = Object::parse_bytes(&bundle.bytes).map_err(|error| bundle.damaged(error))?;
     Ok(Response::new(200).content_type(JSON).bytes(format!(
         r#"{{"attestations":[{{"predicateType":{},"bundle":{}}}]}}"#,

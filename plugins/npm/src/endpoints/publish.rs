@@ -31,14 +31,14 @@ mod verify;
 pub use change::{Changes, apply, is_made, refused_for_body};
 pub use received::receive_outline;
 
-/// Of tarballs in the store, where it keeps content types.
+/// The content type of stored tarballs.
 const TARBALL: &str = "application/octet-stream";
 
-/// See the module.
+/// `PUT /{package}`: see the module.
 pub fn put_package(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
-    // A star needs no more than `read`; what else the body wants is asked for when it is
-    // known. Nobody in particular is refused before anything is read.
+    // A star needs only `read`. Other permissions are checked when the content of the body is known. An
+    // anonymous caller is rejected before the body is read.
     let may_star =
         auth::caller().is_some() && auth::check(PACKAGE, name.as_str(), "read") == Decision::Granted;
     if !may_star {
@@ -137,7 +137,7 @@ fn begun(document: &Document) -> Option<u64> {
     Packument::parse(&document.bytes).ok()?.begun()
 }
 
-/// What the packument says of the release, and how it will be with it.
+/// Whether the packument has the release already, and the packument with the release.
 fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Error> {
     let mut packument = match current {
         Some(document) => parse_whole(release.name, document)?,
@@ -147,8 +147,8 @@ fn look(release: &Release<'_>, current: Option<&Document>) -> Result<Entry, Erro
         let is_same = Manifest(there).integrity().as_deref() == Some(release.integrity);
         return Ok(if is_same { Entry::Same } else { Entry::Other });
     }
-    // Asked again of what is built on: an owner may be none any more, and a package that is
-    // new takes a grant.
+    // Checked again with the document that is changed: the caller may no longer be an owner, and a new
+    // package needs a grant.
     if current.is_some() {
         require_in(release.name, &packument, "write")?;
     } else {

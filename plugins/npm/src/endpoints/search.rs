@@ -24,13 +24,13 @@ mod query;
 const DOCUMENTS: usize = 2000;
 /// The most bytes of packuments that are read for one search.
 const BYTES: u64 = 64 << 20;
-/// The most names that are looked at.
+/// The most names that one search compares.
 const NAMES: usize = 100_000;
 /// The longest text that is shown and searched, in characters.
 const TEXT: usize = 1000;
 /// The most keywords and maintainers of one package.
 const LIST: usize = 100;
-/// Results that are given at most, and unless asked.
+/// The most results of one search, and the default.
 const SIZE: (usize, usize) = (250, 20);
 
 /// `text`, `size`, `from`; npm's weights (`quality`, `popularity`, `maintenance`) are
@@ -53,7 +53,7 @@ pub fn search(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&json!({ "objects": objects, "total": found.len() })))
 }
 
-/// Everything by name, as npm before 4 asked for it.
+/// All packages by name, for npm before version 4.
 pub fn list_all(call: &Call) -> Result<Response, Error> {
     settings::require_feature("search")?;
     auth::refuse_rejected(PACKAGE, "read")?;
@@ -67,7 +67,7 @@ pub fn list_all(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(200).json(&Value::Object(all)))
 }
 
-/// What is shown of a package.
+/// A package as a search shows it.
 pub struct Summary {
     pub name: PackageName,
     pub version: String,
@@ -93,7 +93,7 @@ fn read_summaries(query: &Query) -> Result<Vec<Summary>, Error> {
     let mut summaries = Vec::new();
     let mut bytes = 0;
     let keys: Vec<String> = names.iter().map(layout::index).collect();
-    // One at a time: of what is read nothing but the summary stays.
+    // One at a time: only the summary of each packument is kept.
     for (name, document) in names.iter().zip(storage::get_each(&keys)) {
         let document = match document {
             Ok(Some(document)) => document,
@@ -188,7 +188,7 @@ impl Summary {
     }
 }
 
-/// A manifest may be megabytes; what is shown of it may not, since all summaries are held.
+/// A manifest may have megabytes. A summary must be small, because all summaries are kept in memory.
 fn shorten(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(TEXT) {
         text.truncate(end);

@@ -15,8 +15,8 @@ use find::{Found, find};
 
 mod find;
 
-/// `GET /{package}/-/{file}`, and `/@scope/name/-/@scope/{file}`, which some lock files
-/// made against other registries hold.
+/// `GET /{package}/-/{file}`, and `/@scope/name/-/@scope/{file}`, which some lock files of other
+/// registries contain.
 pub fn read_file(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     require(&name, "read")?;
@@ -28,8 +28,8 @@ pub fn read_file(call: &Call) -> Result<Response, Error> {
     let mut response = Response::new(200).content_type("application/octet-stream");
     let stored = response.write_object(&key)?;
     let stored = stored.ok_or_else(|| missing(&name, &file, &key))?.size;
-    // Its digest is not compared: that would read each file twice. Of an earlier version's file
-    // the packument does not say the size.
+    // Its digest is not compared, because this would read each file twice. Packuments of an earlier version
+    // do not contain the size.
     let why = match size {
         Some(size) if size != stored && !is_named(&name, &file, &key)? => {
             format!("it has {stored} bytes, but the packument says {size}")

@@ -108,8 +108,8 @@ impl Request {
         let writes = match self.packages_and_scopes_permission.as_deref() {
             Some("read-write") => true,
             Some("read-only") => false,
-            // Without a word a token for some packages reads them; one for all is as the
-            // account itself.
+            // By default, a token for some packages can read them, and a token for all packages can do what the
+            // account can do.
             None => !limited,
             Some(other) => {
                 return Err(Error::because(
@@ -141,7 +141,7 @@ impl Request {
         }
         for scope in &self.scopes {
             let scope = scope.trim_start_matches('@');
-            // A name in the scope is one exactly when the scope is one.
+            // A package name in a scope is valid exactly if the scope itself is valid.
             PackageName::parse(&format!("@{scope}/x"))?;
             wanted.push(Wanted::new("package", &format!("@{scope}/*"), &[action]));
         }

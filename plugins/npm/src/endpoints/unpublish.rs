@@ -29,12 +29,12 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     let index = layout::index(&name);
     let mut removal = Removal::of(&layout::folder(&name));
     let mut removed = Vec::new();
-    // A star changes the document, and not its revision.
+    // A star changes the document, but not its revision.
     let (now_at, is_changed) = storage::retry(&index, |attempt| {
         let document = load(&name)?;
         let mut packument = parse_whole(&name, &document)?;
         if let Err(stale) = check_revision(call, &packument, &document) {
-            // Ours, if the answer was lost.
+            // This request may have made the change, and its answer was lost.
             let is_ours = attempt > 1 && is_made(&name, &mut packument, &mut changes, &removed);
             return if is_ours { Ok(Some((revision(&document.info.version), true))) } else { Err(stale) };
         }
@@ -60,8 +60,8 @@ pub fn put_revision(call: &Call) -> Result<Response, Error> {
     Ok(done(&name, &now_at))
 }
 
-/// `DELETE /{package}/-/{file}/-rev/{rev}`: the tarball of a version that was unpublished. It
-/// went with the version; one that a crash left goes here.
+/// `DELETE /{package}/-/{file}/-rev/{rev}`: the tarball of an unpublished version. It was removed with the
+/// version. If a crash has left it, this request removes it.
 pub fn delete_tarball(call: &Call) -> Result<Response, Error> {
     let name = package(call)?;
     settings::require_feature("unpublish")?;
@@ -128,7 +128,7 @@ pub fn delete_package(call: &Call) -> Result<Response, Error> {
         Ok::<_, Error>(mark.map(|mark| (files, mark)))
     })?;
     removal.carry_out();
-    // The mark stays where a file does.
+    // If a file stays, the mark stays too.
     if storage::stat_many(&files)?.iter().all(Option::is_none) {
         mark.finish();
     }

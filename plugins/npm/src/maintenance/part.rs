@@ -12,7 +12,7 @@ pub enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// None for the packument itself, and for what is not ours.
+    /// None for the packument itself, and for objects of other programs.
     pub fn of(name: &PackageName, key: &'a str) -> Option<Part<'a>> {
         let (_, file) = key.rsplit_once('/')?;
         if let Some(version) = layout::version_of_file(name, file, "tgz") {
@@ -22,7 +22,7 @@ impl<'a> Part<'a> {
         Some(Part::Bundle { version, sha1 })
     }
 
-    /// What the stored packument says of it; `packument` is what was read of it.
+    /// Whether the stored packument names the file. `packument` is the part that could be read.
     pub fn reference(&self, stored: &Stored, packument: Option<&Packument<'_>>) -> Reference {
         match (stored, packument) {
             (Stored::Nothing, _) => Reference::NoDocument,

@@ -89,7 +89,7 @@ fn rebuild(step: &Step<'_>, document: &Document, proof: Proof) -> Result<(), Err
         let bytes = packument.to_bytes();
         let proof = proof.saying(said(&bytes));
         let written = put_anew(proof, Some(&document.into()), bytes, Some("application/json"));
-        // Somebody has changed it since.
+        // Another request has changed it since.
         if unless_conflict(written)?.is_none() {
             return Ok(());
         }
@@ -113,7 +113,7 @@ fn restore_owners(packument: &mut Packument<'_>, proof: &Proof) {
     packument.set_owners(said.map(|said| said.owners.as_slice()).unwrap_or_default());
 }
 
-/// Versions that an older copy names, and that were unpublished since.
+/// The versions of an older copy that were unpublished since.
 fn remove_taken_out(name: &PackageName, packument: &mut Packument<'_>, proof: &Proof) -> Result<(), Error> {
     let versions: Vec<(String, String)> = packument
         .versions()
@@ -137,7 +137,7 @@ fn named(name: &PackageName, packument: &Packument<'_>, version: &str) -> Option
     Some(Name { since, ..Name::from(layout::file(name, &tarball)) })
 }
 
-/// What a tarball says of its version.
+/// The version of a tarball, read from its `package.json`.
 struct Found {
     package_json: Vec<u8>,
     sha1: String,
@@ -145,7 +145,7 @@ struct Found {
     size: u64,
 }
 
-/// Or why a version cannot be made anew from its tarball.
+/// Why a version cannot be restored from its tarball.
 fn read(name: &PackageName, version: &str, key: &str) -> Result<Result<Found, String>, Error> {
     let lost =
         |why: &str| format!("its packument has lost the version {version}, and {why}: publish it again");

@@ -120,7 +120,7 @@ fn verify_version(
     verify_bundle(step, name, version, manifest)
 }
 
-/// What is wrong with a tarball; none when all is well. And how many bytes were read.
+/// Why a tarball is damaged, or none, and the number of bytes that were read.
 fn compare(key: &str, manifest: Manifest<'_>) -> Result<(Option<String>, u64), Error> {
     let (Some(info), Some(computed)) = (storage::stat(key)?, digests(key, &[SHA1, SHA256, SHA512])?) else {
         return Ok((Some("it is missing, but the packument lists it".to_owned()), 0));
@@ -150,7 +150,7 @@ fn is_still_so(name: &PackageName, version: &str, manifest: Manifest<'_>) -> Res
     Ok(packument(&stored).is_some_and(|packument| packument.version(version) == Some(manifest.0)))
 }
 
-/// The bundle that the packument names, where it is one of ours.
+/// The provenance bundle that the packument names, if this registry stores it.
 fn verify_bundle(
     step: &Step<'_>,
     name: &PackageName,

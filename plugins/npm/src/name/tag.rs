@@ -13,7 +13,7 @@ pub struct Tag(String);
 pub enum TagError {
     /// `1.2`, `v3`, `*`: `npm install name@1.2` could mean either.
     Range(String),
-    /// Characters that need an escape in a URL, none at all, or too many.
+    /// It has characters that need an escape in a URL, or it is empty or too long.
     Characters(String),
 }
 
@@ -56,8 +56,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Of what node-semver reads as a range, the part that a tag's characters allow:
-/// `1`, `v1.x`, `~1.2.3-beta`, `*`.
+/// Whether node-semver would read the tag as a range: `1`, `v1.x`, `~1.2.3-beta`, `*`.
 fn is_range(text: &str) -> bool {
     let plain = text.trim_start_matches(['~', 'v']);
     let mut parts = plain.splitn(3, '.');

@@ -200,7 +200,7 @@ fn a_list_in_which_nobody_may_see_anything_asks_to_sign_in() {
     }
     let open = host();
     assert_eq!(get(&open, "/-/v1/search?text=a").status(), 200, "nothing is there, and everybody may see it");
-    // Who sees something is told of it, also when the search finds nothing.
+    // A caller who may read something gets an answer, also if the search finds nothing.
     let half = private_host().anonymous_grants(&["npm:package:open:read"]);
     Publish::new("open", "1.0.0").done(&half);
     Publish::new("hidden", "1.0.0").done(&half);

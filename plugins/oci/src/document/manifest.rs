@@ -60,7 +60,7 @@ fn refuse(reason: impl Into<String>) -> ManifestError {
 }
 
 impl Manifest {
-    /// What is stored already, however odd it is: only what it names must be readable.
+    /// Parses a stored manifest. Only the references in it must be readable.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         json::parse_of("the manifest", bytes).map_err(|error| refuse(error.to_string()))
     }
@@ -149,20 +149,20 @@ impl Manifest {
         config.chain(lists).chain(subject)
     }
 
-    /// What it says it is, else what it was sent or stored as, else what it looks like. In lower
-    /// case: names of media types have no case (RFC 6838, section 4.2), and crane and regctl know
-    /// a manifest only by the spelling of the specification.
+    /// Its media type: the one in the document, else `known` (from the request or the store), else the one
+    /// that its members suggest. In lower case, because media types are compared without case (RFC 6838,
+    /// section 4.2), and crane and regctl know only the spelling of the specification.
     pub fn media_type(&self, known: Option<&str>) -> String {
         let said = self.media_type.as_deref().filter(|kind| is_manifest_type(kind));
         said.or(known).unwrap_or_else(|| self.looks_like()).to_ascii_lowercase()
     }
 
-    /// Does the document itself say what it is?
+    /// Whether the document contains its media type.
     pub fn says_its_type(&self) -> bool {
         self.media_type.as_deref().is_some_and(is_manifest_type)
     }
 
-    /// The kind that its members are those of.
+    /// The media type that its members suggest.
     pub fn looks_like(&self) -> &'static str {
         if self.schema_version == Some(1) {
             DOCKER_SCHEMA_1
@@ -173,7 +173,7 @@ impl Manifest {
         }
     }
 
-    /// Blobs that must be here for the manifest to be of use.
+    /// The blobs that must exist in this registry.
     pub fn needed_blobs(&self) -> impl Iterator<Item = &Descriptor> {
         let blobs = self.config.iter().chain(self.layers.iter().flatten()).chain(self.blobs.iter().flatten());
         blobs.filter(|descriptor| !descriptor.is_foreign())
@@ -208,7 +208,7 @@ impl Manifest {
         held
     }
 
-    /// What it says of the sizes of what it names, in bytes. Where it says two, neither counts.
+    /// The sizes of the blobs that it references, in bytes. A blob with two different sizes is left out.
     pub fn sizes(&self) -> BTreeMap<ContentDigest, u64> {
         let mut sizes: BTreeMap<ContentDigest, Option<u64>> = BTreeMap::new();
         for (_, descriptor) in self.descriptors() {

@@ -47,7 +47,7 @@ pub fn list_repositories(call: &Call) -> Result<Response, Error> {
 }
 
 /// The first of these repositories that the catalogue shows to the caller. A token for the
-/// catalogue holds `list` alone, and stands for what its user may pull.
+/// catalogue contains only `list`. It shows the repositories that its user may pull.
 fn visible(names: &[String], most: usize) -> Vec<String> {
     auth::filter_allowed(REPOSITORY, names, LIST).into_iter().take(most).collect()
 }

@@ -102,7 +102,7 @@ fn delete_digest(repository: &RepositoryName, digest: &ContentDigest) -> Result<
     let key = layout::manifest(repository, digest);
     storage::retry(&key, |attempt| {
         let Some(document) = storage::get(&key)? else {
-            // Removed by the attempt before, whose answer was lost.
+            // An earlier attempt removed it, and its answer was lost.
             return if attempt > 1 { Ok(Some(())) } else { Err(unknown(&Reference::Digest(digest.clone()))) };
         };
         tag_map::remove_all(repository, digest)?;

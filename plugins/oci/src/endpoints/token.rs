@@ -111,9 +111,9 @@ fn answer(grant: &Grant) -> Result<Response, Error> {
     Ok(Response::new(200).header("cache-control", "no-store").json(&answer))
 }
 
-/// A refresh token where one is wished and can be had: it needs an account, and the mount's
-/// grant `login`. Who signed in with a read-only token has a token that can be kept as the
-/// password. Another one would only use up what the user's own sign-ins need.
+/// A refresh token, if the client requests one. It needs an account, and the mount's grant `login`. A
+/// client that signed in with a read-only token can keep this token as its password. It gets no other
+/// one, because the number of tokens of a user is limited.
 fn refresh(grant: &Grant) -> Result<Option<String>, Error> {
     let account = grant.account.as_ref().filter(|account| grant.offline && !account.is_read_only());
     let Some(account) = account else {

@@ -74,8 +74,8 @@ pub fn cancel_upload(call: &Call) -> Result<Response, Error> {
     Ok(Response::new(204))
 }
 
-/// The label of a session that this caller begins. Nobody's, and those of earlier versions, name
-/// the repository alone.
+/// The label of a session that this caller begins. Sessions of anonymous callers and of earlier
+/// versions are labelled with the repository alone.
 fn label(repository: &RepositoryName) -> String {
     auth::caller().map_or_else(|| repository.to_string(), |caller| format!("{repository} {}", caller.id()))
 }

@@ -43,7 +43,7 @@ impl<'a> Evidence<'a> {
         Self { step, repositories: BTreeMap::new(), deleted: BTreeMap::new() }
     }
 
-    /// `members` are those of the blob.
+    /// Whether the blob may be removed. `members` are its members in repositories.
     pub fn judge(&mut self, digest: &ContentDigest, members: &[ObjectInfo]) -> Result<Verdict, Error> {
         let mut is_proven = is_released(self.step, digest);
         for member in members {
@@ -91,7 +91,7 @@ impl<'a> Evidence<'a> {
         )))
     }
 
-    /// When the oldest manifest was pushed that a request has deleted and whose record is here.
+    /// When the oldest of the manifests was pushed that requests have deleted and that still have a record.
     fn deleted(&mut self, repository: &RepositoryName) -> Result<Option<u64>, Error> {
         if let Some(known) = self.deleted.get(repository) {
             return Ok(*known);
@@ -136,7 +136,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Remembers what the manifest named that a request has deleted.
+/// Remembers the blobs that a deleted manifest named.
 pub fn release(step: &Step<'_>, repository: &RepositoryName, record: &Record) {
     if record.state != State::Deleted {
         return;

@@ -92,12 +92,12 @@ fn pushed(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error>
     Ok(listing.next)
 }
 
-/// Was it written so long ago that the request that wrote it has ended?
+/// Whether the object is so old that the request that wrote it has ended.
 fn is_old(step: &Step<'_>, info: &ObjectInfo) -> bool {
     info.modified.is_some_and(|modified| modified.saturating_add(storage::GRACE) < step.started())
 }
 
-/// Documents of tags that are not there, of repositories that something was pushed to.
+/// Reports missing documents of tags of repositories to which something was pushed.
 fn report_lost_tags(step: &Step<'_>, repositories: &BTreeSet<RepositoryName>) -> Result<(), Error> {
     let keys: Vec<String> = repositories.iter().map(layout::tags).collect();
     for (key, found) in keys.iter().zip(storage::stat_many(&keys)?) {
@@ -108,15 +108,15 @@ fn report_lost_tags(step: &Step<'_>, repositories: &BTreeSet<RepositoryName>) ->
     Ok(())
 }
 
-/// Those whose manifests have been read: an earlier system leaves no document of tags where
-/// nothing was tagged, and the adoption writes one.
+/// The repositories whose manifests have been adopted. In a bucket of an earlier system, a repository
+/// without tags has no document of tags. The adoption writes one.
 fn adopted(repositories: &BTreeSet<RepositoryName>) -> Result<BTreeSet<RepositoryName>, Error> {
     let marks: Vec<String> = repositories.iter().map(layout::adopted).collect();
     let found = repositories.iter().zip(storage::stat_many(&marks)?);
     Ok(found.filter(|(_, mark)| mark.is_some()).map(|(repository, _)| repository.clone()).collect())
 }
 
-/// The word for a repository that pushes are known to have tagged.
+/// The word that a step remembers for a repository in which pushes have tagged something.
 fn tagged_word(repository: &RepositoryName) -> String {
     format!("tagged {repository}")
 }

@@ -1,4 +1,4 @@
-//! What whoever brings content does beside a garbage collection.
+//! Uploads and pushes during a garbage collection.
 
 use super::*;
 

@@ -91,7 +91,7 @@ pub fn remove_files(name: &ProjectName, is_meant: impl Fn(&File) -> bool) -> Res
     }
     removal.carry_out();
     if is_empty {
-        // As long as any file lies there, the document says that nobody should see it: also one
+        // As long as a file exists, the document says that the file is hidden: also one
         // that an earlier deletion had to leave behind.
         let folder = layout::folder(name);
         let there = list_page(&ListingOptions { limit: 1, ..ListingOptions::new(&folder) })?;

@@ -101,7 +101,7 @@ fn serve(name: &ProjectName, file: &File) -> Result<Response, Error> {
     Err(packhouse_plugin::Error::damaged(key, why).into())
 }
 
-/// As it was stored, or, where an earlier system has stored none, as it is inside the file.
+/// The stored metadata. If an earlier system has stored none, it is read from the distribution.
 fn serve_metadata(name: &ProjectName, file: &File) -> Result<Response, Error> {
     let response = Response::new(200).content_type("text/plain; charset=utf-8");
     if let Some(document) = found::beside(name, file)? {

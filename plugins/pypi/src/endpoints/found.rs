@@ -26,7 +26,7 @@ const QUICK_FILES: usize = 100;
 /// How much of an archive is fetched from the host at once, in bytes.
 const READ: usize = 256 * 1024;
 
-/// The project as its files say; none when it has none.
+/// The project, made of its files; none if it has no files.
 pub fn project(name: &ProjectName, depth: Depth) -> Result<Option<Project>, Error> {
     let folder = Folder::list(name)?;
     if folder.files.is_empty() {
@@ -55,7 +55,7 @@ pub fn lost_files(name: &ProjectName, project: &Project) -> Result<Option<String
     if !project.may_have_lost_files() {
         return Ok(None);
     }
-    // With the proof, a version wrote it that says of a document that it is empty on purpose.
+    // A version of the plugin that writes proofs also records that a document is empty on purpose.
     if Proof::of(&layout::document(name))?.is_there() {
         return Ok(Some("it lists no file, and no request has removed the last one".to_owned()));
     }

@@ -33,7 +33,7 @@ pub fn write_project(name: &ProjectName) {
     told(name.as_str(), try_write_project(name));
 }
 
-/// The page of a project as it should lie in the bucket; none when there should be none.
+/// The page of a project as it should be stored; none if the project should have no page.
 pub fn render_project(name: &ProjectName) -> Result<Option<Vec<u8>>, Error> {
     let project = load(name, Depth::Quick)?.map(|loaded| loaded.project);
     let Some(project) = project.filter(|project| !project.files.is_empty()) else {
@@ -94,7 +94,7 @@ pub fn version_of_ours(name: &ProjectName) -> Result<Option<String>, HostError> 
     Ok(is_ours.then(|| reader.info().version))
 }
 
-/// Writes the list of all projects, if what is stored is old and says something else.
+/// Writes the list of all projects, if the stored one is old and differs.
 pub fn refresh_root(names: &[String]) {
     told("the list of projects", try_refresh_root(names));
 }
@@ -114,7 +114,7 @@ fn try_refresh_root(names: &[String]) -> Result<(), Error> {
             return Ok(());
         }
     }
-    // Somebody else was faster, which is as good.
+    // Another request has written it.
     Ok(unless_conflict(storage::put(layout::ROOT_PAGE, &bytes, precondition, Some(HTML))).map(drop)?)
 }
 

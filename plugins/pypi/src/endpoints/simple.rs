@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::error::{self, Error};
 use crate::simple::{Links, ProjectPage, RootPage, html, json};
 
-/// What is offered, the first being what those get who ask for nothing.
+/// The content types that a client can choose. A client without `Accept` gets the first one.
 const OFFERS: [(&str, Form); 6] = [
     ("text/html", Form::Html("text/html; charset=utf-8")),
     (json::CONTENT_TYPE, Form::Json(json::CONTENT_TYPE)),

@@ -46,7 +46,7 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
     require(&ProjectName::parse(form.require("name")?)?, "write")?;
     let (verified, staged) = verify::verify(form)?;
     let (name, file) = (&verified.name, &verified.file.filename);
-    // Whatever was not there: it was removed at this moment, and an upload needs nothing to be there.
+    // Something was removed at this moment. An upload does not need it, so the client can try again.
     let published = publish(&verified, staged)
         .map_err(|error| if error.status() == 404 { Error::new(error::CHANGING) } else { error })?;
     if let Some(published) = published {
@@ -64,12 +64,12 @@ pub fn upload(call: &Call) -> Result<Response, Error> {
 /// What a file is to its project.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Published {
-    /// Its only one: nobody could see the project before.
+    /// It is the only file of the project.
     First,
     Another,
 }
 
-/// None when the same file was there already.
+/// None if the same file exists already.
 fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>, Error> {
     let document = layout::document(&verified.name);
     let key = layout::file(&verified.name, &verified.file.filename);
@@ -129,7 +129,7 @@ fn publish(verified: &Verified, mut staged: Staged) -> Result<Option<Published>,
     match claimed.name(&mut look) {
         Ok(Ok(_)) => Ok(Some(if is_first.get() { Published::First } else { Published::Another })),
         Ok(Err(refused)) => not_published(refused, &key),
-        // Somebody else made the document anew from the files, and named this one.
+        // Another request has written the document from the files, and named this one.
         Err(error) if error.status() == 404 && is_named(verified)? => Ok(Some(Published::First)),
         Err(error) => Err(error),
     }
@@ -175,10 +175,10 @@ fn not_published(refused: Refused, key: &str) -> Result<Option<Published>, Error
     }
 }
 
-/// The project with a document of ours in the store: made of the files that are there when
-/// there is none yet, so that from the first upload on the document alone says what is there.
-/// `is_claimed`: the file of this upload lies there and is none of them: the document was
-/// removed meanwhile.
+/// The project with its stored document. If there is no document yet, it is made of the files that
+/// exist. So from the first upload on, the document alone decides which files exist. If `is_claimed`,
+/// the file of this upload has its key already and is not one of them: then the document was removed
+/// meanwhile.
 fn adopted(verified: &Verified, is_claimed: bool) -> Result<Project, Error> {
     let key = layout::document(&verified.name);
     storage::retry(&key, |_| {

@@ -58,7 +58,7 @@ fn collect_document(step: &Step<'_>, object: &ObjectInfo) -> Result<u64, Error> 
     if let Some(why) = stored.damage() {
         step.damaged_once(&object.key, why);
     }
-    // As long as a file lies there, the document says that nobody should see it.
+    // As long as a file exists, the document says that the file is hidden.
     if let Stored::Ours(document, project) = &stored
         && project.files.is_empty()
         && project.status.is_none()
@@ -114,14 +114,14 @@ fn collect_project(step: &Step<'_>, objects: &[ObjectInfo]) -> Result<u64, Error
     Ok(stored.size())
 }
 
-/// A distribution, or what lies beside one.
+/// A distribution, or a file beside one.
 pub struct Part {
     file: String,
     is_beside: bool,
 }
 
 impl Part {
-    /// None for what is not ours.
+    /// None for an object of another program.
     pub fn of(name: &ProjectName, key: &str) -> Option<Self> {
         let (_, file) = layout::project_of_file(key)?;
         let beside = [layout::CORE_METADATA, layout::PROVENANCE];
@@ -134,8 +134,8 @@ impl Part {
         project.file(&self.file).is_some()
     }
 
-    /// What the document says of it now. What lies beside a distribution stays as long as that
-    /// one lies there.
+    /// Whether the document names the file now. A file beside a distribution (e.g. its metadata) is kept
+    /// as long as the distribution exists.
     fn reference(&self, name: &ProjectName) -> Result<Reference, Error> {
         Ok(match stored(name)? {
             Stored::Ours(_, project) if self.is_named(&project) => Reference::Named,

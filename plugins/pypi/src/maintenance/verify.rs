@@ -159,7 +159,7 @@ fn verify_file(step: &Step<'_>, name: &ProjectName, file: &File, document: &str)
     Ok(())
 }
 
-/// What is wrong with what the document says of a file, whatever lies in the store.
+/// Why the entry of a file in the document is not valid. The file itself is not read.
 fn fault(name: &ProjectName, file: &File) -> Option<String> {
     let filename = &file.filename;
     match FileName::parse_stored(name, filename) {
@@ -176,7 +176,7 @@ fn fault(name: &ProjectName, file: &File) -> Option<String> {
 
 const MISSING: &str = "it is missing, but the document lists it";
 
-/// What is wrong; none when all is well.
+/// Why the file is damaged; none if it is not.
 fn trouble(computed: Option<&[Digest]>, stated: &[(&str, &Option<String>)]) -> Option<String> {
     let Some(computed) = computed else { return Some(MISSING.to_owned()) };
     stated.iter().find_map(|(algorithm, stated)| {

@@ -36,7 +36,7 @@ pub enum Form {
     Installer,
 }
 
-/// Endings of what is no longer uploaded.
+/// Endings of files that can no longer be uploaded.
 const OLD_ENDINGS: [(&str, Form); 7] = [
     (".zip", Form::Sdist),
     (".tar.bz2", Form::Sdist),

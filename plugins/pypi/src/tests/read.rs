@@ -182,7 +182,7 @@ fn all_projects_are_looked_for_only_after_one_came_or_went() {
     assert_eq!(listed(), ["copied", "later", "one", "two"], "no list counts for long");
     assert_eq!(host.as_user("ann").delete("/pypi/one").send::<Pypi>().status(), 204);
     assert_eq!(listed(), ["copied", "later", "two"]);
-    // A list that was found before the last mark, or that is damaged, is none.
+    // A list that was written before the last mark, or that is damaged, is not used.
     let before = host.object("simple/projects.json").unwrap();
     Upload::wheel("three", "1.0").done(&host);
     listed();

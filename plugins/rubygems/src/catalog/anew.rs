@@ -14,8 +14,8 @@ pub(super) fn header() -> String {
     format!("created_at: {}\n---\n", time::rfc3339_seconds(clock::now()))
 }
 
-/// To be called if `recent.json` is not there. `Damaged` if it was there: the note of a gem stays until
-/// the gem is in the list, and the request that lists it writes `recent.json`.
+/// Call this if `recent.json` does not exist. `Damaged` if it existed before: the note of a gem stays
+/// until the gem is in the list, and the request that adds the gem writes `recent.json`.
 pub(super) fn check_begun(has_versions: bool) -> Result<(), Error> {
     for document in storage::list(PACKAGES) {
         let document = document?;
@@ -23,12 +23,12 @@ pub(super) fn check_begun(has_versions: bool) -> Result<(), Error> {
         // Another request may have written the list and removed the note.
         if storage::stat_many(&[layout::change(&name).as_str(), RECENT])?.iter().all(Option::is_none) {
             return Err(if has_versions {
-                let why = "it is missing, and with it the gems and yanks that had not reached `versions` yet: run \
-                           `packhouse reindex` to write both anew";
+                let why = "it is missing, so gems and yanks that `versions` does not contain yet are lost from the list: \
+                           run `packhouse reindex` to write both again";
                 Error::damaged(RECENT, why)
             } else {
                 let why =
-                    "it is missing, and so is `recent.json`: run `packhouse reindex` to write both anew";
+                    "it is missing, and so is `recent.json`: run `packhouse reindex` to write both again";
                 Error::damaged(VERSIONS, why)
             });
         }

@@ -101,7 +101,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
     use super::*;
 
-    /// What is told of each is what Psych makes of it.
+    /// Psych reads each of them in this way.
     #[test]
     fn the_line_breaks_of_unicode_are_read_as_ruby_reads_them() {
         for (document, wanted) in [

@@ -84,7 +84,7 @@ fn what_is_too_deep_or_broken_is_rejected() {
     assert!(matches!(parse("a: [b\n"), Err(YamlError::Syntax(_))));
 }
 
-/// What is told of each is what Psych makes of it.
+/// Psych reads each of them in this way.
 #[test]
 fn the_lines_of_a_text_in_quotes_may_begin_in_the_first_column() {
     for (text, wanted) in [

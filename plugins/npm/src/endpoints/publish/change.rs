@@ -22,15 +22,15 @@ const MOST_MAINTAINERS: usize = 1000;
 /// Seconds between two changes of one account's star of one package.
 const STAR_PAUSE: u64 = 10;
 
-/// What of a body counts.
+/// The members of a body that change something.
 pub struct Changes<'a> {
-    /// None when the body does not speak of versions.
+    /// None if the body has no versions.
     versions: Option<Object<'a>>,
     tags: Option<Object<'a>>,
     maintainers: Option<Vec<Person>>,
-    /// The caller, and whether they like the package, when the body speaks of it.
+    /// The caller, and whether the star is set, if the body contains it.
     star: Option<(String, bool)>,
-    /// Whether versions that are left out go away.
+    /// Whether versions that the body omits are removed.
     removes: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Changes<'a> {
         })
     }
 
-    /// Of a body that says how the package is to be, against a revision.
+    /// For a body with the whole new state of the package, and a revision.
     pub fn of_revision(name: &PackageName, body: &Object<'a>) -> Result<Self, Error> {
         types::check_document(name, body)?;
         Ok(Self {
@@ -68,7 +68,7 @@ impl<'a> Changes<'a> {
         self.star.as_ref().filter(|_| !speaks_of_more).map(|(user, _)| user.as_str())
     }
 
-    /// Versions that are there and go away.
+    /// The existing versions that are removed.
     pub fn removed(&self, packument: &Packument<'_>) -> Vec<String> {
         match &self.versions {
             Some(versions) if self.removes => packument
@@ -89,8 +89,8 @@ fn star(body: &Object<'_>) -> Result<Option<(String, bool)>, Error> {
     Ok(star.map(|star| (me, star)))
 }
 
-/// Has it been made already, with `removed` among it? Asked after a write that met another
-/// one: its answer may have been lost.
+/// Whether the change was made already, including `removed`. Called after a conflict, because the answer
+/// of an earlier write may have been lost.
 pub fn is_made(
     name: &PackageName,
     packument: &mut Packument<'_>,
@@ -102,7 +102,7 @@ pub fn is_made(
     }
     changes.removes = false;
     if !removed.is_empty() {
-        // What they stand for may have been moved since.
+        // The tags may have been moved since.
         changes.tags = None;
         changes.versions = None;
     }
@@ -158,8 +158,8 @@ pub fn change_package(name: &PackageName, json: &[u8]) -> Result<Response, Error
     Ok(changed(name, &kept.unwrap_or_else(|| revision(&version))))
 }
 
-/// 429 for who changed a star of this package a moment ago, and nobody changed anything since:
-/// each star writes the whole packument.
+/// 429 if the last change of this package was a star of the same caller a moment ago, because each star
+/// writes the whole packument.
 fn check_pause(packument: &Packument<'_>, document: &Document, user: &str) -> Result<(), Error> {
     let is_recent = storage::age(&document.info)?.is_some_and(|age| age < STAR_PAUSE * 1000);
     if is_recent && packument.was_starred_by(user) {
@@ -178,7 +178,7 @@ fn changed(name: &PackageName, revision: &str) -> Response {
     }))
 }
 
-/// Makes the changes, as far as the caller may; true when there were any.
+/// Makes the changes that the caller may make. True if there were any.
 pub fn apply(
     name: &PackageName,
     packument: &mut Packument<'_>,
@@ -223,7 +223,7 @@ fn deprecate(
             return Err(no_tarball_of(name, version));
         };
         let Some(sent) = Object::parse(text)?.get("deprecated").map(str::to_owned) else { continue };
-        // An earlier system may have stored something else, which comes back unchanged.
+        // An earlier system may have stored another form, which the client sends back unchanged.
         if Object::parse_lenient(Some(there)).get("deprecated") == Some(&*sent) {
             continue;
         }
@@ -237,11 +237,10 @@ fn deprecate(
     Ok(any)
 }
 
-/// What removing a version does to tags has been done by now, so any other change takes
-/// `write`, whatever else the caller may do.
+/// The tags of removed versions have been changed by now. Any other change of tags needs `write`.
 fn replace_tags(name: &PackageName, packument: &mut Packument<'_>, tags: &Object<'_>) -> Result<bool, Error> {
     for tag in tags.names() {
-        // Tags that an earlier system took may stay.
+        // Tags that an earlier system accepted may stay.
         if packument.tag(tag).is_none() {
             Tag::parse(tag)?;
         }
@@ -285,9 +284,8 @@ fn replace_maintainers(
     Ok(true)
 }
 
-/// `npm star`: everybody signs for themselves only, so that no grant beyond `read` is needed.
-/// But what the caller signed in with must let a write to this package through: neither a
-/// read-only token nor one for other packages can.
+/// `npm star`: a caller can change only their own star, so `read` is enough. But the token of the caller
+/// must allow writes to this package: it must not be read-only or for other packages.
 fn set_star(name: &PackageName, packument: &mut Packument<'_>, star: bool) -> Result<bool, Error> {
     let account = require_account()?;
     let me = account.name();

@@ -13,7 +13,7 @@ const PIECE: u32 = 64 * 1024;
 /// The largest provenance bundle; real ones have 10 to 20 KB.
 const BUNDLE_LIMIT: u64 = 1 << 20;
 
-/// An attachment that the host holds.
+/// An attachment that the host has staged.
 pub struct Tarball {
     /// As the client called it: `name-1.0.0.tgz`, `@scope/name-1.0.0.tgz`.
     pub name: String,
@@ -21,9 +21,9 @@ pub struct Tarball {
     pub staged: Staged,
 }
 
-/// All of a body.
+/// The whole body.
 pub struct Received {
-    /// Without the attachments' data.
+    /// The JSON without the data of the attachments.
     pub json: Vec<u8>,
     pub tarball: Option<Tarball>,
     /// A Sigstore bundle.

@@ -9,7 +9,7 @@ use crate::error::{self, Error};
 use crate::json::Object;
 use crate::name::PackageName;
 
-/// What a member may be.
+/// The type of a member.
 struct Rule {
     member: &'static str,
     wanted: &'static str,
@@ -59,7 +59,7 @@ const OF_BODY: [Rule; 7] = [
     rule("time", RANGES, is_ranges),
 ];
 
-/// The members of a body that publishes this version, beside those of every body.
+/// The members of a body that publishes this version, in addition to those of every body.
 pub fn check_publish(body: &Object<'_>, version: &str, manifest: &Object<'_>) -> Result<(), Error> {
     check(body, &OF_BODY, "")?;
     check(manifest, &OF_MANIFEST, &format!("versions.{version}."))
@@ -97,7 +97,7 @@ fn is_map(json: &str, fits: fn(&str) -> bool) -> bool {
     Object::parse(json).is_ok_and(|object| object.iter().all(|(_, value)| fits(value)))
 }
 
-/// An empty list is what old tools write for no dependencies. It is stored as an object.
+/// Old tools write an empty list if there are no dependencies. It is stored as an object.
 fn is_ranges(json: &str) -> bool {
     is_map(json, is_text) || is_list(json, |_| false)
 }
@@ -174,7 +174,7 @@ pub fn maintainers(body: &Object<'_>) -> Result<Option<Vec<Person>>, Error> {
     body.get("maintainers").map(read).transpose()
 }
 
-/// Whether this user likes the package, by `users`; none when that is left out.
+/// Whether this user has starred the package (`users`); none if the member is left out.
 pub fn star_of(body: &Object<'_>, user: &str) -> Result<Option<bool>, Error> {
     let Some(users) = object(body, "users")? else { return Ok(None) };
     let read =
@@ -182,7 +182,7 @@ pub fn star_of(body: &Object<'_>, user: &str) -> Result<Option<bool>, Error> {
     Ok(Some(users.get(user).map(read).transpose()?.unwrap_or(false)))
 }
 
-/// 400.
+/// 400 for a member of a wrong type.
 pub fn must_be(member: &str, wanted: &str) -> Error {
     Error::because(error::BAD_JSON, format!("`{member}` in the body must be {wanted}"))
 }

@@ -31,7 +31,7 @@ pub struct Verified<'a> {
     pub staged: Staged,
 }
 
-/// Refuses with a 400 that says what does not agree.
+/// 400 with a sentence that says what does not agree.
 pub fn verify<'a>(name: &PackageName, body: &Object<'a>, tarball: Tarball) -> Result<Verified<'a>, Error> {
     types::check_document(name, body)?;
     let versions = types::object(body, "versions")?.unwrap_or_default();
@@ -105,7 +105,7 @@ fn check_length(body: &Object<'_>, tarball: &Tarball) -> Result<(), Error> {
     }
 }
 
-/// The digests of what came in, when they are those that were declared.
+/// The digests of the received tarball, if they match the declared ones.
 fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, String), Error> {
     let dist = types::object(manifest, "dist")?.unwrap_or_default();
     let digests = staged.digests();

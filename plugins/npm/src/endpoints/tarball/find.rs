@@ -11,19 +11,19 @@ use crate::error::Error;
 use crate::layout;
 use crate::name::PackageName;
 
-/// The longest value that is looked at, in bytes.
+/// The longest value that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
 /// A file that the packument names.
 pub struct Found {
     pub key: String,
-    /// In bytes, if the packument says so.
+    /// The size in bytes, if the packument contains it.
     pub size: Option<u64>,
 }
 
 /// Whether the packument names a version.
 enum Named {
-    /// And how many bytes its tarball has, if the packument says so.
+    /// The size of its tarball in bytes, if the packument contains it.
     Yes {
         size: Option<u64>,
     },
@@ -54,7 +54,7 @@ pub fn find(name: &PackageName, file: &str) -> Result<Found, Error> {
     found.ok_or_else(|| no_file(name, file))
 }
 
-/// Looks into the stored packument, or 404.
+/// Opens the stored packument, or 404.
 fn look<T>(name: &PackageName, look: impl FnMut(&mut Scan) -> Result<T, HostError>) -> Result<T, Error> {
     storage::scan(&layout::index(name), look)?.ok_or_else(|| no_package(name))
 }
@@ -123,7 +123,7 @@ fn enter(scan: &mut Scan) -> Result<(), HostError> {
     if scan.begin_object()? { Ok(()) } else { Err(scan.damaged()) }
 }
 
-/// Goes on to the value of this member; false when the object has none.
+/// Continues to the value of this member. False if the object does not have it.
 fn seek(scan: &mut Scan, wanted: &str) -> Result<bool, HostError> {
     while let Some(member) = scan.next_member()? {
         if member == wanted {

@@ -99,8 +99,9 @@ fn digest(bytes: &[u8], reference: &Reference) -> Result<ContentDigest, Error> {
     }
 }
 
-/// First what the push proved, then the manifest, then what makes it found. A deletion at the same time may take it
-/// away in between: then it comes back, as what was acknowledged last must be there.
+/// Writes the record of the push, then the manifest, then the tags and referrers that lead to it. If a
+/// deletion removes the manifest meanwhile, it is written again: the push is acknowledged last, so the
+/// manifest must exist.
 fn store(push: &Push, proven: &[ContentDigest], found: &Found) -> Result<(), Error> {
     let key = layout::manifest(&push.repository, &push.digest);
     found.create_missing(&push.repository)?;

@@ -51,7 +51,7 @@ pub fn save_whole(call: &Call, repository: &RepositoryName, digest: &ContentDige
     })
 }
 
-/// An upload whose bytes are not what they should be is of no more use to anybody.
+/// Finishes an upload. An upload with the wrong bytes is removed.
 fn finish(repository: &RepositoryName, mut upload: Upload, digest: &ContentDigest) -> Result<(), Error> {
     let finished = membership::admit(repository, digest, || {
         let key = layout::blob(digest);

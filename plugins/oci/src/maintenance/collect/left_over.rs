@@ -71,9 +71,9 @@ pub fn types(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Err
     of_manifests(step, layout::TYPES, after)
 }
 
-/// Records of manifests that a request has deleted, once what they released is gone; where the operator ordered to remove
-/// orphans, also of those that were lost. One of a manifest that an index or a tag still names
-/// stays: it says why the manifest is not there.
+/// Removes the records of manifests that a request has deleted, once the blobs that they released are
+/// gone. With `--orphans`, it also removes the records of lost manifests. If an index or a tag still names
+/// the manifest, the record is kept: it says why the manifest does not exist.
 pub fn records(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::PUSHED, after, DOCUMENTS)?;
     let old: Vec<&ObjectInfo> = listing.objects.iter().filter(|record| !step.is_young(record)).collect();
@@ -130,8 +130,7 @@ fn of_manifests(step: &Step<'_>, prefix: &str, after: Option<&str>) -> Result<Op
     Ok(listing.next)
 }
 
-/// Whether a push of a manifest that is not there was recorded, and no deletion: it may come
-/// back.
+/// Whether a push of the missing manifest was recorded, and no deletion: the operator may restore it.
 fn is_lost(manifest: &str) -> Result<bool, Error> {
     let Some((repository, digest)) = layout::manifest_of(manifest) else { return Ok(false) };
     match records::read(&repository, &digest) {

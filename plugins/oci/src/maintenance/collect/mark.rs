@@ -12,10 +12,10 @@ use crate::{holdings, records};
 
 /// A push that has been under way for longer is dead, in milliseconds.
 const LONGEST_PUSH: u64 = 60 * 60 * 1000;
-/// How much earlier than the run a manifest may seem to be written that came after its
-/// start, in milliseconds.
+/// A manifest that was written after the start of the run may have a time that is this much earlier, in
+/// milliseconds.
 const MARGIN: u64 = 60_000;
-/// Of documents, after which a step ends, in bytes.
+/// A step ends after it has read this many bytes of documents.
 const MOST_READ: u64 = 32 << 20;
 
 /// Blobs that a push under way names. Dead pushes are removed.

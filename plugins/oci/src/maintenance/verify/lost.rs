@@ -43,7 +43,7 @@ pub fn members(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, E
     Ok(listing.next)
 }
 
-/// Entries that cannot be read or are about other manifests, and those of manifests that are not here.
+/// Reports entries that cannot be read, that are about other manifests, or whose manifests are missing.
 pub fn referrers(step: &Step<'_>, after: Option<&str>) -> Result<Option<String>, Error> {
     let listing = page(layout::REFERRERS, after, KEYS)?;
     let keys: Vec<&String> = listing.objects.iter().map(|object| &object.key).collect();
