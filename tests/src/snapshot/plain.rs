@@ -32,7 +32,7 @@ pub fn times(text: &str) -> String {
 }
 
 /// Blanks of a document's stamp.
-const STAMP: usize = 64;
+const STAMP: usize = 128;
 
 /// Without the stamps of stored documents, which are blanks at the end of a line.
 pub fn unstamped(text: &str) -> String {
