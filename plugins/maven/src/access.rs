@@ -1,4 +1,5 @@
-//! Checks the permissions on artifacts. A grant on the bare group applies to each of its artifacts.
+//! Checks the permissions on artifacts. The host applies a grant on the bare group to each of its
+//! artifacts, and a deny rule on one artifact only to that one.
 
 use packhouse_plugin::auth::{self, Decision, Denied};
 
@@ -9,17 +10,15 @@ pub const ARTIFACT: &str = "artifact";
 
 /// The caller may do this on the artifact, or the reason why not.
 pub fn require(artifact: &Artifact, action: &str) -> Result<(), Denied> {
-    let Err(denied) = auth::require(ARTIFACT, &artifact.to_string(), action) else { return Ok(()) };
-    if may_in_group(&artifact.group, action) { Ok(()) } else { Err(denied) }
+    auth::require(ARTIFACT, &artifact.to_string(), action)
 }
 
 /// Whether the caller may do this on the artifact.
 pub fn may(artifact: &Artifact, action: &str) -> bool {
     auth::check(ARTIFACT, &artifact.to_string(), action) == Decision::Granted
-        || may_in_group(&artifact.group, action)
 }
 
-/// Whether the caller may do this on all artifacts of the group.
+/// Whether the caller may do this on the group: on each of its artifacts that no rule denies.
 pub fn may_in_group(group: &GroupId, action: &str) -> bool {
     auth::check(ARTIFACT, group.as_str(), action) == Decision::Granted
 }

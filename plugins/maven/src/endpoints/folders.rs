@@ -1,5 +1,6 @@
 //! Listings of folders: as HTML for people, and as JSON for scripts.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 
 use packhouse_plugin::auth::{self, Decision};
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::{no_file, path};
 use crate::access::{self, ARTIFACT};
+use crate::catalog;
 use crate::document::File;
 use crate::error::Error;
 use crate::layout::{self, ARTIFACTS};
@@ -45,10 +47,13 @@ struct Entry {
     sha256: Option<String>,
 }
 
-/// `GET /`.
+/// `GET /`: what the caller may read. 401 or 403 if that is nothing.
 pub fn read_root(call: &Call) -> Result<Response, Error> {
-    auth::require(ARTIFACT, "*", "read")?;
-    Ok(render(call, &list(call, "")?))
+    let listing = list(call, "")?;
+    if listing.folders.is_empty() {
+        auth::require(ARTIFACT, "*", "read")?;
+    }
+    Ok(render(call, &listing))
 }
 
 /// `GET /{path}/`.
@@ -98,11 +103,75 @@ impl Folder {
         self.group.is_none() && self.artifact.is_none() && self.version.is_none()
     }
 
-    /// Whether the caller may read the folder as a version, as an artifact or as a group.
-    fn may_be_read(&self) -> bool {
-        self.version.as_ref().is_some_and(|version| access::may(&version.artifact, "read"))
-            || self.artifact.as_ref().is_some_and(|artifact| access::may(artifact, "read"))
-            || self.group.as_ref().is_some_and(|group| access::may_in_group(group, "read"))
+    fn may_read_version(&self) -> Option<bool> {
+        self.version.as_ref().map(|version| access::may(&version.artifact, "read"))
+    }
+
+    fn may_read_artifact(&self) -> Option<bool> {
+        self.artifact.as_ref().map(|artifact| access::may(artifact, "read"))
+    }
+
+    fn may_read_group(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| access::may_in_group(group, "read"))
+    }
+
+    /// Whether the caller may read it. If that depends on what it is, what is stored decides.
+    fn may_be_read(&self) -> Result<bool, Error> {
+        let (version, artifact) = (self.may_read_version(), self.may_read_artifact());
+        let is_any = version == Some(true) || artifact == Some(true) || self.may_read_group();
+        if !is_any || version != Some(false) && artifact != Some(false) {
+            return Ok(is_any);
+        }
+        if let (Some(may_read), Some(coordinates)) = (version, &self.version)
+            && stored::load(coordinates)?.is_some()
+        {
+            return Ok(may_read);
+        }
+        match (artifact, &self.artifact) {
+            (Some(may_read), Some(artifact)) if catalog::exists(artifact)? => Ok(may_read),
+            _ => Ok(true),
+        }
+    }
+}
+
+/// The folder whose content is listed, to a caller who may not read everything.
+struct Parent {
+    path: String,
+    /// Whether the caller may read it as an artifact.
+    may_read: bool,
+    /// The versions that it has as an artifact.
+    versions: HashSet<String>,
+}
+
+impl Parent {
+    fn of(path: &str) -> Result<Self, Error> {
+        let folder = Folder::of(path);
+        let (mut versions, may_read) = (HashSet::new(), folder.may_read_artifact() == Some(true));
+        if let Some(artifact) = &folder.artifact {
+            let listed = catalog::read(&artifact.path())?.map(|(_, metadata)| metadata.versions);
+            versions.extend(listed.unwrap_or_default());
+            for document in storage::list(&layout::documents(artifact)) {
+                let coordinates = layout::version_of_document(&document?.key);
+                versions.extend(coordinates.map(|coordinates| coordinates.version().to_owned()));
+            }
+        }
+        let path = if path.is_empty() { String::new() } else { format!("{path}/") };
+        Ok(Self { path, may_read, versions })
+    }
+
+    /// Whether the caller may read the folder of this name in it: a version, an artifact or a group.
+    fn shows(&self, name: &str) -> Result<bool, Error> {
+        if self.versions.contains(name) {
+            return Ok(self.may_read);
+        }
+        let folder = Folder::of(&format!("{}{name}", self.path));
+        let exists = || folder.artifact.as_ref().map_or(Ok(false), catalog::exists);
+        let may_read = folder.may_read_artifact() == Some(true);
+        if !self.versions.is_empty() && !self.may_read {
+            return Ok(may_read && exists()?);
+        }
+        let may_be_version = !self.versions.is_empty();
+        Ok(may_read || (may_be_version || folder.may_read_group()) && !exists()?)
     }
 }
 
@@ -111,12 +180,20 @@ fn require(path: &str) -> Result<(), Error> {
     if folder.is_nothing() {
         return Err(no_file(path));
     }
-    if folder.may_be_read() {
+    if folder.may_be_read()? {
         return Ok(());
     }
-    let name =
-        folder.artifact.map(|artifact| artifact.to_string()).or(folder.group.map(|group| group.to_string()));
-    Ok(auth::require(ARTIFACT, &name.unwrap_or_else(|| path.replace('/', ".")), "read")?)
+    let Folder { group, artifact, version } = folder;
+    if let Some(artifact) = artifact {
+        access::require(&artifact, "read")?;
+    }
+    if let Some(group) = group {
+        access::require_in_group(&group, "read")?;
+    }
+    if let Some(version) = version {
+        access::require(&version.artifact, "read")?;
+    }
+    Err(no_file(path))
 }
 
 fn list(call: &Call, path: &str) -> Result<Listing, Error> {
@@ -127,9 +204,17 @@ fn list(call: &Call, path: &str) -> Result<Listing, Error> {
     let page = list_page(&options)?;
     let is_all = auth::check(ARTIFACT, "*", "read") == Decision::Granted;
     let name = |key: &str| key.strip_prefix(&prefix).unwrap_or_default().trim_end_matches('/').to_owned();
-    let folders = page.folders.iter().map(|key| name(key));
-    let folders =
-        folders.filter(|name| is_all || Folder::of(&format!("{inside}{name}")).may_be_read()).collect();
+    let mut folders: Vec<String> = page.folders.iter().map(|key| name(key)).collect();
+    if !is_all {
+        let parent = Parent::of(path)?;
+        let mut shown = Vec::with_capacity(folders.len());
+        for name in folders {
+            if parent.shows(&name)? {
+                shown.push(name);
+            }
+        }
+        folders = shown;
+    }
     let mut files = if after.is_none() { metadata(path)? } else { Vec::new() };
     files.extend(version_files(path)?.into_iter().filter(|file| {
         after.is_none() || after.as_ref().is_some_and(|after| format!("{prefix}{}", file.name) > *after)

@@ -41,7 +41,8 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
             _ => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),
         };
     };
-    if is_all(&artifact) && is_all(&group) {
+    let may_see = |plugin: &Plugin| place.group.as_ref().is_some_and(|group| may(group, plugin, "read"));
+    if is_all(&artifact) && is_all(&group) && metadata.plugins.iter().all(may_see) {
         return Ok((bytes, modified));
     }
     let mut shown = Metadata::default();
@@ -49,10 +50,7 @@ pub fn visible(place: &Place) -> Result<(Vec<u8>, Option<u64>), Error> {
         shown = Metadata { plugins: Vec::new(), ..metadata.clone() };
     }
     shown.plugins = metadata.plugins;
-    if !is_all(&group) {
-        let group = place.group.as_ref();
-        shown.plugins.retain(|plugin| group.is_some_and(|group| may(group, plugin, "read")));
-    }
+    shown.plugins.retain(may_see);
     match (shown.is_empty(), artifact, group) {
         (true, Some(Err(denied)), _) | (true, None, Some(Err(denied))) => Err(denied.into()),
         (true, ..) => Err(no_file(&format!("{}/maven-metadata.xml", place.path))),

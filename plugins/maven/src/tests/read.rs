@@ -112,6 +112,44 @@ fn who_may_read_one_group_sees_no_other() {
 }
 
 #[test]
+fn an_artifact_that_is_denied_is_neither_read_nor_listed_and_its_neighbours_are() {
+    let host = Host::new()
+        .user("ann", &["maven:artifact:*:write"])
+        .user("eve", &["maven:artifact:*:write", "!maven:artifact:com.example:two-maven-plugin:*"]);
+    for name in ["one", "two"] {
+        let artifact = format!("{name}-maven-plugin");
+        deploy_artifact(&host, "com.example", &artifact);
+        done(&host.as_user("ann"), "/com/example/maven-metadata.xml", plugins(&[(name, &artifact)]));
+    }
+    // A group below the path of the artifact.
+    deploy_artifact(&host, "com.example.two-maven-plugin", "lib");
+    let (ann, eve) = (host.as_user("ann"), host.as_user("eve"));
+    assert_eq!(names(&listing(&ann, "/com/example/")).0, ["one-maven-plugin", "two-maven-plugin"]);
+    assert_eq!(names(&listing(&eve, "/")).0, ["com"]);
+    assert_eq!(names(&listing(&eve, "/com/")).0, ["example"]);
+    assert_eq!(names(&listing(&eve, "/com/example/")).0, ["one-maven-plugin"]);
+    assert_eq!(names(&listing(&eve, "/com/example/one-maven-plugin/")).0, ["1.0"]);
+    let denied = "/com/example/two-maven-plugin";
+    assert_eq!(names(&listing(&ann, &format!("{denied}/"))).0, ["1.0", "lib"]);
+    for path in [
+        format!("{denied}/"),
+        format!("{denied}/1.0/"),
+        format!("{denied}/1.0/two-maven-plugin-1.0.pom"),
+        format!("{denied}/1.0/two-maven-plugin-1.0.pom.sha1"),
+        format!("{denied}/maven-metadata.xml"),
+    ] {
+        assert_eq!(ann.get(&path).send::<Maven>().status(), 200, "{path}");
+        assert_eq!(eve.get(&path).send::<Maven>().status(), 403, "{path}");
+    }
+    assert_eq!(eve.get(&format!("{denied}/lib/1.0/lib-1.0.pom")).send::<Maven>().status(), 200);
+    let seen = eve.get("/com/example/maven-metadata.xml").send::<Maven>().text();
+    assert!(seen.contains("<prefix>one</prefix>") && !seen.contains("two"), "{seen}");
+    let taken = plugins(&[("two", "two-maven-plugin"), ("new", "two-maven-plugin")]);
+    assert_eq!(put(&eve, "/com/example/maven-metadata.xml", taken).status(), 403);
+    assert_eq!(put(&eve, &format!("{denied}/2.0/two-maven-plugin-2.0.jar"), "x").status(), 403);
+}
+
+#[test]
 fn who_may_read_one_plugin_sees_its_prefix_alone() {
     let host = Host::new()
         .user("ann", &["maven:artifact:*:write"])
